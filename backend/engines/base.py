@@ -1,0 +1,78 @@
+"""What the runner needs of an engine, and what an engine says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from backend.events import Event, Output
+from workflows.compile import Label, ServerFacts
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """A snapshot of one server, for the badge, /healthz and System. Sizes in bytes, 0 when unknown."""
+
+    kind: str  # comfyui, demo, runpod
+    address: str
+    state: str = "starting"  # starting, ok, lost
+    version: str = ""
+    gpu: str = ""
+    vram_total: int = 0
+    vram_free: int = 0
+    ram_total: int = 0
+    ram_free: int = 0
+    running: int = 0
+    pending: int = 0
+    error: str = ""
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # folder -> file names seen
+    python: str = ""
+    pytorch: str = ""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One graph on its way to an engine."""
+
+    id: str  # canonical lowercase uuid4, chosen by us
+    graph: Mapping[str, Any]  # ComfyUI API format
+    labels: Mapping[str, Label]  # node id -> what it does, in words
+    sampling_steps: int  # of the whole job
+    files: Mapping[str, Path]  # name in the graph -> file on this machine
+    index: int = 0  # which graph of the job
+
+
+class Engine(Protocol):
+    """One server, one job at a time. All methods may be called from any thread."""
+
+    def info(self) -> EngineInfo:
+        """The last known snapshot; never blocks."""
+        ...
+
+    def refresh(self) -> EngineInfo:
+        """Asks the server; an unreachable one gives state `starting` or `lost`, never an exception."""
+        ...
+
+    def facts(self) -> ServerFacts:
+        """Nodes and options of the server. Raises EngineUnreachable."""
+        ...
+
+    def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
+        """Uploads, submits and follows one prompt until its end; returns what was written.
+
+        Raises a StudioError: JobCancelled when it was cancelled, EngineLost when the server went away,
+        else what the engine said. on_event runs on the calling thread.
+        """
+        ...
+
+    def cancel(self, prompt_id: str) -> None:
+        """Stops that prompt only; harmless when it is not there."""
+        ...
+
+    def fetch(self, output: Output, destination: Path) -> None:
+        """Streams an output into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
+        ...
+
+    def close(self) -> None: ...

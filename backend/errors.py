@@ -1,0 +1,156 @@
+"""Every error that a creator or an API client can meet: one tree, each with code, message and hint.
+
+The code is stable and for programs, the message says what happened, the hint what to do. Details for
+the log go into `detail`, which no page shows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class StudioError(Exception):
+    """The root. Raise a subclass; `code` is unique in the tree (a test holds that)."""
+
+    code: ClassVar[str] = "internal"
+    default_hint: ClassVar[str] = ""
+
+    def __init__(self, message: str, hint: str = "", *, field: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint or self.default_hint
+        self.field = field
+        self.detail = detail
+
+    def to_dict(self) -> dict[str, str]:
+        """What is stored with a failed job and sent to API clients; `detail` stays in the log."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "field": self.field}
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> StudioError:
+        """The stored error again; a code that this version does not know reads as `internal`."""
+        kind = by_code().get(str(data.get("code")), InternalError)
+        return kind(
+            str(data.get("message", "")), str(data.get("hint", "")), field=str(data.get("field", ""))
+        )
+
+
+class InternalError(StudioError):
+    """Our own mistake; the log has the traceback."""
+
+    code = "internal_error"
+    default_hint = "Try again. If it happens again, the log says more."
+
+
+class BadInput(StudioError):
+    """A value that cannot be used; `field` names the parameter."""
+
+    code = "bad_input"
+
+
+class BadMedia(BadInput):
+    """A file that cannot be used: not what it says, damaged, too large."""
+
+    code = "bad_media"
+
+
+class NotFound(StudioError):
+    """No such job for this key. Also the answer for someone else's job."""
+
+    code = "not_found"
+
+
+class QueueFull(StudioError):
+    code = "queue_full"
+    default_hint = "Wait until one of them is done, or cancel one."
+
+
+class DiskFull(StudioError):
+    code = "disk_full"
+    default_hint = "Delete clips in the Library or give the machine more disk space."
+
+
+class BadSettings(StudioError):
+    """A setting (environment or .env) that cannot be used."""
+
+    code = "bad_settings"
+
+
+class EngineError(StudioError):
+    """Anything that went wrong at ComfyUI."""
+
+    code = "engine_failed"
+    default_hint = "Try again. If it fails again, the log of ComfyUI says more."
+
+
+class EngineUnreachable(EngineError):
+    """ComfyUI does not answer."""
+
+    code = "engine_unreachable"
+    default_hint = "Check that ComfyUI is running at this address."
+
+
+class EngineLost(EngineError):
+    """ComfyUI went away while it was working on the job."""
+
+    code = "engine_lost"
+    default_hint = "Your picture, prompt and settings are still here. Try again when ComfyUI is back."
+
+
+class GraphRejected(EngineError):
+    """ComfyUI did not accept the graph."""
+
+    code = "graph_rejected"
+    default_hint = "This ComfyUI may be too old or too new for Wan Studio."
+
+
+class MissingNode(GraphRejected):
+    code = "missing_node"
+    default_hint = "Update ComfyUI to 0.3.64 or newer."
+
+
+class MissingModel(GraphRejected):
+    code = "missing_model"
+    default_hint = "System lists the files that are needed and where they go."
+
+
+class OutOfMemory(EngineError):
+    code = "out_of_memory"
+    default_hint = "Your picture, prompt and settings are still here. Try a smaller size or a shorter video."
+
+
+class BadEngineInput(EngineError):
+    """ComfyUI could not read a file that we sent."""
+
+    code = "engine_bad_input"
+    default_hint = "Save the file again in another program and drop it once more."
+
+
+class BadModelFile(EngineError):
+    """ComfyUI could not load a model file: damaged or cut short."""
+
+    code = "bad_model_file"
+    default_hint = "Fetch the file again."
+
+
+class NoOutput(EngineError):
+    """The job ended without a file, or with one that cannot be fetched."""
+
+    code = "no_output"
+
+
+class JobCancelled(StudioError):
+    """Not a failure: the creator, or the machine's owner, stopped the job."""
+
+    code = "cancelled"
+
+
+def by_code() -> dict[str, type[StudioError]]:
+    """All error classes of the tree by their code."""
+    found: dict[str, type[StudioError]] = {}
+    stack: list[type[StudioError]] = [StudioError]
+    while stack:
+        kind = stack.pop()
+        found[kind.code] = kind
+        stack.extend(kind.__subclasses__())
+    return found

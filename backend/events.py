@@ -1,0 +1,92 @@
+"""What happens to a job, as data. One frozen dataclass per event; no event knows how it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Union
+
+
+@dataclass(frozen=True)
+class Queued:
+    """The job waits. `ahead`: our own jobs before it; `others`: jobs of other clients on that server."""
+
+    ahead: int = 0
+    others: int = 0
+
+
+@dataclass(frozen=True)
+class Started:
+    """The engine began to execute the graph (`graph`: its index, for jobs of several segments).
+
+    `cached`: the node ids whose result the server still had.
+    """
+
+    graph: int = 0
+    cached: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Another piece of work began. `stage` is one of STAGES, `text` the words for the page."""
+
+    stage: str
+    text: str
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`step` of `steps` sampling steps of the whole job are done."""
+
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture of the work so far: JPEG or PNG bytes."""
+
+    image: bytes
+    mime: str = "image/jpeg"
+
+
+@dataclass(frozen=True)
+class Output:
+    """The engine wrote a file; it is fetched by these three names."""
+
+    filename: str
+    subfolder: str = ""
+    kind: str = "output"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The connection to the engine was lost or is back; the job itself is not affected."""
+
+    connected: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All work is done at the engine; the outputs came before."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The engine gave up. `error` is StudioError.to_dict(); `detail` is for the log."""
+
+    error: dict[str, str]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The job was interrupted or taken out of the queue."""
+
+
+STAGES = ("wait", "load", "read", "draw", "finish", "save")
+"""In the order in which the job card shows them."""
+
+Event = Union[  # noqa: UP007 - Python 3.10 evaluates this at run time
+    Queued, Started, Stage, Progress, Preview, Output, Connection, Finished, Failed, Cancelled
+]
