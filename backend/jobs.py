@@ -1,0 +1,72 @@
+"""A job and its legal transitions. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
+TERMINAL = frozenset({DONE, FAILED, CANCELLED})
+
+LEGAL: dict[str, frozenset[str]] = {
+    QUEUED: frozenset({RUNNING, FAILED, CANCELLED}),
+    RUNNING: frozenset({DONE, FAILED, CANCELLED, QUEUED}),  # back to the queue: the app or engine was lost
+    DONE: frozenset(),
+    FAILED: frozenset(),
+    CANCELLED: frozenset(),
+}
+
+
+class IllegalTransition(ValueError):
+    """A change of status that no event can cause; our own mistake."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row of the job table.
+
+    `params`: interface names and values as submitted, seed resolved. `inputs`: parameter name -> media
+    (name, width, height, file: relative to the job's folder). `seconds`: of the video; `elapsed`: of work.
+    Times are unix seconds.
+    """
+
+    id: str
+    owner: str  # access.owner_id of the owner's token
+    mode: str
+    params: dict[str, Any]
+    inputs: dict[str, dict[str, Any]]
+    created: float
+    status: str = QUEUED
+    seed: int = 0
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    fps: float = 0.0
+    steps: int = 0
+    evaluations: int = 0
+    engine: str = ""
+    demo: bool = False
+    prompt_id: str = ""
+    started: float | None = None
+    finished: float | None = None
+    warnings: tuple[str, ...] = ()
+    error: dict[str, str] | None = None
+    size: int = 0  # bytes of the result
+    attempts: int = 0
+    timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.fps if self.fps else 0.0
+
+    @property
+    def elapsed(self) -> float | None:
+        if self.started is None or self.finished is None:
+            return None
+        return max(0.0, self.finished - self.started)
+
+    def moved(self, status: str, **changes: Any) -> Job:
+        """The job in its next status. Raises IllegalTransition."""
+        if status not in LEGAL[self.status]:
+            raise IllegalTransition(f"{self.status} -> {status}")
+        return replace(self, status=status, **changes)

@@ -1,0 +1,206 @@
+"""From a job's events to what a creator sees of it: stage, percent that never goes back, time left. Pure.
+
+Times come in with each event (a monotonic clock's seconds). The weights are first guesses of how long
+each stage takes; timings of earlier jobs on the same engine replace them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backend.events import STAGES, Connection, Event, Preview, Progress, Queued, Stage, Started
+
+WORK = STAGES[1:]
+DEFAULT_WEIGHTS: dict[str, float] = {"load": 20.0, "read": 6.0, "draw": 60.0, "finish": 10.0, "save": 4.0}
+WAIT_SHARE = 0.04  # of the bar; waiting has no percent of its own
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the page's poll reads. `version` grows with each visible change.
+
+    `percent` 0 to 100, never goes back. `segments`: six of (stage, weight 0..1, done 0..1), weights sum to 1.
+    `elapsed`, `remaining`: seconds; remaining is None while nothing is known. `ahead`: our jobs before this
+    one; `others`: jobs of other clients on that server. `preview_version` 0: there is no preview yet.
+    """
+
+    version: int = 0
+    status: str = "queued"
+    stage: str = "wait"
+    text: str = ""
+    percent: float = 0.0
+    segments: tuple[tuple[str, float, float], ...] = ()
+    step: int = 0
+    steps: int = 0
+    elapsed: float = 0.0
+    remaining: float | None = None
+    ahead: int = 0
+    others: int = 0
+    preview_version: int = 0
+    error: dict[str, str] | None = None
+    connected: bool = True
+
+
+@dataclass
+class Tracker:
+    """Folds events into a Snapshot. Not thread-safe: the owner of the job's lane feeds it.
+
+    expected: seconds per stage, of earlier jobs alike; empty means unknown.
+    """
+
+    expected: Mapping[str, float] = field(default_factory=dict)
+    status: str = "queued"
+    stage: str = "wait"
+    text: str = ""
+    step: int = 0
+    steps: int = 0
+    ahead: int = 0
+    others: int = 0
+    version: int = 0
+    preview_version: int = 0
+    connected: bool = True
+    error: dict[str, str] | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    stage_started: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+    best: float = 0.0
+    _last: float = 0.0
+    _drawing: float | None = None
+
+    def feed(self, event: Event, now: float) -> None:
+        """Takes one event that happened at `now`."""
+        self._account(now)
+        if isinstance(event, Queued):
+            self.ahead, self.others = event.ahead, event.others
+        elif isinstance(event, Started):
+            self.status = "running"
+            if self.started_at is None:
+                self.started_at = now
+                self._last = now
+        elif isinstance(event, Stage):
+            self._enter(event.stage, now)
+            self.text = event.text
+        elif isinstance(event, Progress):
+            if event.step > self.step:
+                if self._drawing is None:
+                    self._drawing = self.stage_started.get("draw", now)
+                self.step = event.step
+            self.steps = event.steps
+        elif isinstance(event, Preview):
+            self.preview_version += 1
+        elif isinstance(event, Connection):
+            self.connected = event.connected
+        self.version += 1
+
+    def end(self, status: str, now: float, error: dict[str, str] | None = None) -> None:
+        """The job ended as `status`."""
+        self._account(now)
+        self.status, self.error, self.ended_at = status, error, now
+        if status == "done":
+            self.stage, self.text, self.best = "done", "", 100.0
+        self.version += 1
+
+    def requeue(self, now: float) -> None:
+        """The job waits again; what was reached is not taken back from the bar."""
+        self._account(now)
+        self.status, self.stage, self.text, self.step = "queued", "wait", "", 0
+        self.started_at = self.ended_at = self._drawing = None
+        self.stage_started.clear()
+        self.spent.clear()
+        self.version += 1
+
+    def _enter(self, stage: str, now: float) -> None:
+        # ComfyUI loads the second expert between two samplings: the words follow, the bar does not go back.
+        if stage in STAGES and STAGES.index(stage) > STAGES.index(
+            self.stage if self.stage in STAGES else "save"
+        ):
+            self.stage = stage
+        self.stage_started.setdefault(stage, now)
+
+    def _account(self, now: float) -> None:
+        if self.started_at is not None and self.ended_at is None and self.stage in WORK:
+            self.spent[self.stage] = self.spent.get(self.stage, 0.0) + max(0.0, now - self._last)
+        self._last = now
+
+    def weights(self) -> dict[str, float]:
+        """Seconds that each stage is thought to take."""
+        known = {stage: max(0.05, float(self.expected[stage])) for stage in WORK if self.expected.get(stage)}
+        if len(known) < len(WORK):
+            scale = sum(known.values()) / sum(DEFAULT_WEIGHTS[s] for s in known) if known else 1.0
+            known = {s: known.get(s, max(0.05, DEFAULT_WEIGHTS[s] * scale)) for s in WORK}
+        return known
+
+    def done_shares(self, now: float) -> dict[str, float]:
+        """How much of each stage is behind us, 0 to 1."""
+        weights = self.weights()
+        at = WORK.index(self.stage) if self.stage in WORK else (len(WORK) if self.stage == "done" else -1)
+        shares: dict[str, float] = {}
+        for index, stage in enumerate(WORK):
+            if index < at:
+                shares[stage] = 1.0
+            elif index > at:
+                shares[stage] = 0.0
+            elif stage == "draw" and self.steps:
+                shares[stage] = min(1.0, self.step / self.steps)
+            else:
+                spent = self.spent.get(stage, 0.0) + (
+                    max(0.0, now - self._last) if not self.ended_at else 0.0
+                )
+                shares[stage] = min(0.9, spent / (spent + weights[stage] * 0.6)) if spent else 0.0
+        return shares
+
+    def remaining(self, now: float) -> float | None:
+        """Seconds left, or None while there is nothing to go by."""
+        if self.status != "running" or self.started_at is None:
+            return None
+        weights, shares = self.weights(), self.done_shares(now)
+        measured = bool(self.expected)
+        if self._drawing is not None and self.step and self.steps:
+            # The rate of this very job beats any guess; a step under way counts by its time so far.
+            per_step = max(1e-3, self.spent.get("draw", 0.0)) / self.step
+            if self.step < self.steps:
+                weights["draw"] = per_step * self.steps
+            if not measured:
+                # Nothing known of this engine: after drawing comes about as much again per guess ratio.
+                ratio = weights["draw"] / DEFAULT_WEIGHTS["draw"]
+                for stage in ("finish", "save"):
+                    weights[stage] = DEFAULT_WEIGHTS[stage] * ratio
+        elif not measured:
+            return None
+        return sum(weights[stage] * (1.0 - shares[stage]) for stage in WORK)
+
+    def snapshot(self, now: float) -> Snapshot:
+        """The state at `now`."""
+        weights, shares = self.weights(), self.done_shares(now)
+        total = sum(weights.values())
+        share = sum(weights[s] * shares[s] for s in WORK) / total
+        if self.status != "done":
+            waited = WAIT_SHARE if self.status == "running" else 0.0
+            self.best = max(self.best, min(99.0, 100.0 * (waited + (1.0 - WAIT_SHARE) * share)))
+        wait_done = 0.0 if self.status == "queued" else 1.0
+        if self.status == "done":
+            shares = dict.fromkeys(WORK, 1.0)
+        segments = (
+            ("wait", WAIT_SHARE, wait_done),
+            *((s, (1.0 - WAIT_SHARE) * weights[s] / total, shares[s]) for s in WORK),
+        )
+        end = self.ended_at if self.ended_at is not None else now
+        return Snapshot(
+            version=self.version,
+            status=self.status,
+            stage=self.stage,
+            text=self.text,
+            percent=self.best,
+            segments=segments,
+            step=self.step,
+            steps=self.steps,
+            elapsed=max(0.0, end - self.started_at) if self.started_at is not None else 0.0,
+            remaining=self.remaining(now),
+            ahead=self.ahead,
+            others=self.others,
+            preview_version=self.preview_version,
+            error=self.error,
+            connected=self.connected,
+        )

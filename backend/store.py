@@ -1,0 +1,196 @@
+"""The job database: SQLite, one file, numbered append-only migrations.
+
+A change is on disk when the call returns. One connection behind a lock: calls take microseconds, and
+a job costs about ten of them. Raises DiskFull when the disk is, StoreError for a database that cannot
+be used.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from backend.errors import DiskFull, StudioError
+from backend.jobs import QUEUED, RUNNING, Job
+
+log = logging.getLogger("wan.store")
+
+MIGRATIONS: tuple[str, ...] = (
+    # 1: jobs
+    """
+    CREATE TABLE job (
+        id TEXT PRIMARY KEY, owner TEXT NOT NULL, mode TEXT NOT NULL, status TEXT NOT NULL,
+        params TEXT NOT NULL, inputs TEXT NOT NULL, created REAL NOT NULL, started REAL, finished REAL,
+        seed INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, frames INTEGER NOT NULL,
+        fps REAL NOT NULL, steps INTEGER NOT NULL, evaluations INTEGER NOT NULL, engine TEXT NOT NULL,
+        demo INTEGER NOT NULL, prompt_id TEXT NOT NULL, warnings TEXT NOT NULL, error TEXT,
+        size INTEGER NOT NULL, attempts INTEGER NOT NULL, timings TEXT NOT NULL
+    );
+    CREATE INDEX job_of_owner ON job (owner, created DESC);
+    CREATE INDEX job_by_status ON job (status, created);
+    CREATE INDEX job_timings ON job (engine, mode, finished DESC) WHERE status = 'done';
+    """,
+)
+"""Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""
+
+_JSON = frozenset({"params", "inputs", "warnings", "error", "timings"})
+_COLUMNS = tuple(field.name for field in fields(Job))
+
+
+class StoreError(StudioError):
+    """The database cannot be used."""
+
+    code = "store"
+    default_hint = "Move the data folder aside to start with an empty one; the videos in it stay."
+
+
+class Store:
+    """All jobs of one data folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
+            self._db.row_factory = sqlite3.Row
+            with self._guard():
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._migrate()
+        except OSError as error:
+            raise _disk_error(error, f"The data folder {path.parent} cannot be written.") from error
+
+    def _migrate(self) -> None:
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(MIGRATIONS):
+            raise StoreError(
+                f"The job database was written by a newer Wan Studio (version {version} of its tables).",
+                "Update Wan Studio, or set WAN_DATA_DIR to another folder.",
+            )
+        for number, script in enumerate(MIGRATIONS[version:], version + 1):
+            self._db.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except sqlite3.OperationalError as error:
+                if self._db.in_transaction:
+                    self._db.rollback()
+                text = str(error)
+                if "disk is full" in text or "disk I/O error" in text:
+                    raise DiskFull("The disk is full: the job could not be saved.", detail=text) from error
+                raise StoreError(f"The job database cannot be used: {text}.") from error
+            except sqlite3.DatabaseError as error:
+                raise StoreError(f"The job database is damaged: {error}.") from error
+
+    def add(self, job: Job) -> None:
+        """Inserts a new job."""
+        marks = ", ".join("?" * len(_COLUMNS))
+        with self._guard():
+            self._db.execute(f"INSERT INTO job ({', '.join(_COLUMNS)}) VALUES ({marks})", _row(job))  # noqa: S608
+
+    def save(self, job: Job) -> None:
+        """Writes all columns of a known job."""
+        sets = ", ".join(f"{name} = ?" for name in _COLUMNS)
+        with self._guard():
+            self._db.execute(f"UPDATE job SET {sets} WHERE id = ?", (*_row(job), job.id))  # noqa: S608
+
+    def get(self, job_id: str) -> Job | None:
+        with self._guard():
+            row = self._db.execute("SELECT * FROM job WHERE id = ?", (job_id,)).fetchone()
+        return _job(row) if row else None
+
+    def delete(self, job_id: str) -> None:
+        with self._guard():
+            self._db.execute("DELETE FROM job WHERE id = ?", (job_id,))
+
+    def of_owner(self, owner: str, limit: int, mode: str = "", search: str = "") -> list[Job]:
+        """An owner's jobs, newest first; `search` is looked for in prompt and seed."""
+        sql, values = "SELECT * FROM job WHERE owner = ?", [owner]
+        if mode:
+            sql, values = sql + " AND mode = ?", [*values, mode]
+        if search:
+            sql += " AND (instr(lower(json_extract(params, '$.prompt')), lower(?)) OR CAST(seed AS TEXT) = ?)"
+            values = [*values, search, search]
+        with self._guard():
+            rows = self._db.execute(
+                sql + " ORDER BY created DESC, id LIMIT ?", (*values, int(limit))
+            ).fetchall()
+        return [_job(row) for row in rows]
+
+    def unfinished(self) -> list[Job]:
+        """Running and queued jobs, oldest first."""
+        with self._guard():
+            rows = self._db.execute(
+                "SELECT * FROM job WHERE status IN (?, ?) ORDER BY created, id", (QUEUED, RUNNING)
+            ).fetchall()
+        return [_job(row) for row in rows]
+
+    def done_on(self, engine: str, mode: str, limit: int = 20) -> Sequence[Job]:
+        """The last finished jobs of a mode on an engine, for estimates."""
+        with self._guard():
+            rows = self._db.execute(
+                "SELECT * FROM job WHERE status = 'done' AND engine = ? AND mode = ? "
+                "ORDER BY finished DESC LIMIT ?",
+                (engine, mode, int(limit)),
+            ).fetchall()
+        return [_job(row) for row in rows]
+
+    def totals(self, owner: str) -> tuple[int, int]:
+        """Number and bytes of an owner's finished clips."""
+        with self._guard():
+            row = self._db.execute(
+                "SELECT count(*), coalesce(sum(size), 0) FROM job WHERE owner = ? AND status = 'done'",
+                (owner,),
+            ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def check(self) -> str:
+        """ "ok", or what is wrong with the database."""
+        try:
+            with self._guard():
+                self._db.execute("SELECT count(*) FROM job WHERE status = 'queued'").fetchone()
+        except StudioError as error:
+            return error.message
+        return "ok"
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+
+def _row(job: Job) -> tuple[Any, ...]:
+    return tuple(
+        json.dumps(value, ensure_ascii=False) if name in _JSON and value is not None else value
+        for name in _COLUMNS
+        for value in (getattr(job, name),)
+    )
+
+
+def _job(row: sqlite3.Row) -> Job:
+    values = {
+        name: json.loads(row[name]) if name in _JSON and row[name] is not None else row[name]
+        for name in _COLUMNS
+    }
+    values["warnings"] = tuple(values["warnings"])
+    values["demo"] = bool(values["demo"])
+    return Job(**values)
+
+
+def _disk_error(error: OSError, message: str) -> StudioError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("The disk is full.", detail=str(error))
+    return StoreError(
+        f"{message} {error.strerror or error}.", "Check that the folder exists and is writable."
+    )

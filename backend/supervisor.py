@@ -1,0 +1,163 @@
+"""Starts the ComfyUI (or demo engine) process of this machine, restarts it when it dies, stops it with us.
+
+What is started is a command; whether it is up is asked of a callable that is handed in. A process that
+we did not start is never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+log = logging.getLogger("wan.supervisor")
+
+BACKOFF_FIRST_SECONDS = 1.0
+BACKOFF_LAST_SECONDS = 30.0
+STABLE_SECONDS = 60.0  # a process that lived this long starts over with the shortest wait
+STOP_SECONDS = 5.0
+LOG_LINES = 200
+
+
+class Process:
+    """One child process under supervision. start() returns at once; stop() leaves nothing behind."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.command = tuple(command)
+        self.cwd = cwd
+        self.env = dict(env) if env is not None else None
+        self.on_line = on_line
+        self.lines: deque[str] = deque(maxlen=LOG_LINES)
+        self.restarts = 0
+        self.last_exit: int | None = None
+        self._child: subprocess.Popen[str] | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=f"supervisor-{name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def pid(self) -> int | None:
+        child = self._child
+        return child.pid if child is not None and child.poll() is None else None
+
+    def tail(self, count: int = 20) -> list[str]:
+        """The last lines that the process printed."""
+        return list(self.lines)[-count:]
+
+    def _run(self) -> None:
+        wait = BACKOFF_FIRST_SECONDS
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                self._spawn()
+            except OSError as error:
+                log.error("%s cannot be started: %s", self.name, error)
+            else:
+                self._read_until_exit()
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - began > STABLE_SECONDS:
+                wait = BACKOFF_FIRST_SECONDS
+            self.restarts += 1
+            log.warning(
+                "%s ended (exit status %s); starting it again in %.0f s", self.name, self.last_exit, wait
+            )
+            self._stopping.wait(wait)
+            wait = min(BACKOFF_LAST_SECONDS, wait * 2)
+
+    def _spawn(self) -> None:
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            self._child = subprocess.Popen(
+                self.command,
+                cwd=self.cwd,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,  # so that stop() reaches its children too
+            )
+        log.info("%s started, process %d", self.name, self._child.pid)
+
+    def _read_until_exit(self) -> None:
+        child = self._child
+        if child is None or child.stdout is None:
+            return
+        for line in child.stdout:
+            line = line.rstrip()
+            self.lines.append(line)
+            log.debug("%s: %s", self.name, line)
+            if self.on_line is not None:
+                self.on_line(line)
+        self.last_exit = child.wait()
+
+    def stop(self) -> None:
+        """SIGTERM to the process and its children, SIGKILL after five seconds."""
+        self._stopping.set()
+        with self._lock:
+            child = self._child
+        if child is None:
+            return
+        _signal(child, signal.SIGTERM)
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.warning("%s did not stop by itself", self.name)
+        _signal(child, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_SECONDS)
+
+
+def _signal(child: subprocess.Popen[str], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
+
+
+def comfyui_python(folder: Path, chosen: str = "") -> str:
+    """The interpreter for a ComfyUI folder: the chosen one, else .venv-cu128, .venv-cu*, .venv, else ours."""
+    if chosen:
+        return chosen
+    for venv in (folder / ".venv-cu128", *sorted(folder.glob(".venv-cu*"), reverse=True), folder / ".venv"):
+        python = venv / "bin" / "python"
+        if python.exists():
+            return str(python)
+    return "python3"
+
+
+def comfyui_command(folder: Path, python: str, listen: str, port: int, extra: Sequence[str]) -> list[str]:
+    """How a ComfyUI of ours is started: headless, with previews, unless the extra options say otherwise."""
+    command = [python, "main.py", "--listen", listen, "--port", str(port), "--disable-auto-launch"]
+    if "--preview-method" not in extra:
+        command += ["--preview-method", "auto"]
+    return [*command, *extra]
+
+
+def demo_command(step_seconds: float, folder: Path) -> list[str]:
+    """How the built-in demo engine is started, on a port of its own choice that it prints."""
+    return [
+        sys.executable, "-m", "backend.engines.demo", "--port", "0", "--dir", str(folder),
+        "--step-seconds", str(step_seconds), "--parent-pid", str(os.getpid()),
+    ]  # fmt: skip
