@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CORE_MODES = ("image_to_video", "fast_video", "sound_to_video", "animate")
+"""The modes whose models a complete machine has; files that only others need are optional."""
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One file of the model store. bytes is 0 and sha256 "" where no public figure exists."""
+    """One file of the model store."""
 
     name: str
-    folder: str
+    folder: str  # below the model store: diffusion_models, loras, ...
     bytes: int
-    sha256: str
-    source: str
-    modes: tuple[str, ...]
-    optional: bool
-    title: str
+    sha256: str  # "" where no public figure exists
+    source: str  # "owner/repository/path/in/it" on Hugging Face
+    modes: tuple[str, ...]  # that need or can use it
+    optional: bool  # no core mode needs it
+    title: str  # in a creator's words
+    role: str  # what the compiler calls it
+    needed_by: tuple[str, ...]  # modes that cannot run without it
+    exact: bool = True  # False: `bytes` is a rounded figure
+
+    @property
+    def url(self) -> str:
+        """Where it can be downloaded."""
+        owner, repo, path = self.source.split("/", 2)
+        return f"https://huggingface.co/{owner}/{repo}/resolve/main/{path}"
+
+    @property
+    def size_text(self) -> str:
+        """The size for people, decimal: "14.3 GB", "254 MB"."""
+        if self.bytes >= 1_000_000_000:
+            return f"{self.bytes / 1e9:.1f} GB"
+        return f"{self.bytes / 1e6:.0f} MB"
 
 
 @dataclass(frozen=True)
@@ -27,10 +52,47 @@ class Catalog:
     default_negative: str
 
     def needed(self, mode: str) -> tuple[ModelFile, ...]:
-        """The files of one mode, optional ones included."""
-        return tuple(file for file in self.files if mode in file.modes)
+        """The files without which the mode cannot run (for all of its settings), catalog order."""
+        return tuple(file for file in self.files if mode in file.needed_by)
+
+    def file(self, role: str) -> ModelFile:
+        """The file of a role. Raises KeyError."""
+        for file in self.files:
+            if file.role == role:
+                return file
+        raise KeyError(role)
+
+    def by_name(self, name: str) -> ModelFile | None:
+        """The file of that name, None when the catalog does not know it."""
+        return next((file for file in self.files if file.name == name), None)
 
 
+def parse_catalog(data: Mapping[str, Any]) -> Catalog:
+    """The content of models.yaml as a Catalog. Raises KeyError for a missing entry."""
+    return Catalog(
+        tuple(_file(entry) for entry in data["files"]), data["default_negative"].replace("， ", "，")
+    )
+
+
+@lru_cache(maxsize=1)
 def load_catalog() -> Catalog:
     """models.yaml, read once."""
-    raise NotImplementedError
+    text = (Path(__file__).parent / "models.yaml").read_text(encoding="utf-8")
+    return parse_catalog(yaml.safe_load(text))
+
+
+def _file(entry: Mapping[str, Any]) -> ModelFile:
+    needed_by = tuple(entry.get("needed_by", ()))
+    return ModelFile(
+        name=entry["name"],
+        folder=entry["folder"],
+        bytes=entry["bytes"],
+        sha256=entry.get("sha256", ""),
+        source=f"{entry['repo']}/{entry['path']}",
+        modes=needed_by + tuple(entry.get("used_by", ())),
+        optional=not any(mode in CORE_MODES for mode in needed_by),
+        title=entry["title"],
+        role=entry["role"],
+        needed_by=needed_by,
+        exact=entry.get("exact", True),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 SIZE_STEP = 16
-"""Both sides are multiples of this many pixels: the VAE halves three times and the model takes 2x2 patches."""
+"""Both sides are multiples of this many pixels: the VAE divides by 8 and the model takes 2x2 patches."""
 SIZE_MIN = 64
 SIZE_MAX = 1920
 AREAS: dict[str, int] = {"draft": 512 * 288, "480p": 832 * 480, "720p": 1280 * 720}

@@ -1,0 +1,75 @@
+"""How the steps of a run are shared between the two experts. Pure arithmetic, no nodes.
+
+WAN 2.2 A14B is two models used one after the other on one noise schedule: the high-noise expert lays out
+the motion, the low-noise expert finishes the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HIGH = "high"
+LOW = "low"
+
+MOTION_SHARE = {"subtle": 0.35, "balanced": 0.5, "dynamic": 0.65}
+"""motion -> share of the steps that the high-noise expert makes."""
+BOUNDARY_I2V = 0.900
+"""Noise level at which WAN hands over in Image-to-Video (WAN's config `boundary`)."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Steps start..end (end excluded) of the schedule, made by one expert."""
+
+    expert: str  # HIGH or LOW
+    start: int
+    end: int
+    cfg: float
+    lora: str = ""  # role of the LoRA in the catalog, "" for none
+
+    @property
+    def steps(self) -> int:
+        """Sampling steps of this phase."""
+        return self.end - self.start
+
+    @property
+    def evaluations(self) -> int:
+        """Model evaluations: guidance above 1 asks the model twice a step."""
+        return self.steps * (2 if self.cfg > 1 else 1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run: the schedule's length, its shift and who makes which steps."""
+
+    steps: int
+    shift: float
+    phases: tuple[Phase, ...]
+
+    @property
+    def evaluations(self) -> int:
+        """Model evaluations of the whole run."""
+        return sum(phase.evaluations for phase in self.phases)
+
+    @property
+    def guided(self) -> bool:
+        """Whether any phase looks at the negative prompt."""
+        return any(phase.cfg > 1 for phase in self.phases)
+
+
+def handover(motion: str, steps: int, shift: float, boundary: float = BOUNDARY_I2V) -> int:
+    """The first step of the low-noise expert, 1 <= k < steps. Needs at least 2 steps.
+
+    "official" computes it from the schedule: the first step whose noise level sigma lies below the
+    boundary, with sigma = shift * t / (1 + (shift - 1) * t) and t = 1 - i / steps.
+    """
+    if motion == "official":
+        k = next(i for i in range(1, steps + 1) if _sigma(i, steps, shift) < boundary)
+    else:
+        k = round(steps * MOTION_SHARE[motion])
+    return max(1, min(steps - 1, k))
+
+
+def _sigma(step: int, steps: int, shift: float) -> float:
+    t = 1 - step / steps
+    return shift * t / (1 + (shift - 1) * t)
