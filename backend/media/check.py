@@ -1,0 +1,153 @@
+"""The rules for what people give us, and their sentences. Pure: facts in, BadMedia out.
+
+Every function named after a fault builds the error for it; `size`, `upload` raise it when it applies.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from backend.errors import BadMedia
+from backend.media.facts import MAX_NAME, MAX_PIXELS, MAX_PIXELS_JPEG, MAX_RATIO, MIN_SIDE
+from backend.media.sniff import Kind
+
+CHOOSE = "Choose a JPEG, PNG or WebP."
+AGAIN = "Download or save it again, then choose it once more."
+
+
+def shown(name: str) -> str:
+    """A file name fit for a sentence: base name, no control or direction characters, 60 characters."""
+    base = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    clean = "".join(c for c in base if unicodedata.category(c)[0] != "C")
+    clean = " ".join(clean.split())
+    if len(clean) > MAX_NAME:
+        tail = MAX_NAME // 3
+        clean = clean[: MAX_NAME - tail - 1] + "…" + clean[-tail:]
+    return clean or "The file"
+
+
+def upload(bytes_: int, max_mb: int, name: str, field: str = "") -> None:
+    """Raise BadMedia when the file is empty or has more than `max_mb` million bytes (0: no limit)."""
+    if bytes_ <= 0:
+        raise BadMedia(f"{shown(name)} is empty: it has 0 bytes.", AGAIN, field=field)
+    if max_mb and bytes_ > max_mb * 1_000_000:
+        # Rounded up: 100.2 MB must not be said to be 100 MB when 100 MB is the limit.
+        has = -(-bytes_ // 1_000_000)
+        raise BadMedia(
+            f"{shown(name)} has {has:,} MB. Up to {max_mb:,} MB can be used.",
+            "Save it smaller, as JPEG for example.",
+            field=field,
+        )
+
+
+def size(
+    width: int,
+    height: int,
+    name: str,
+    field: str = "",
+    *,
+    row_by_row: bool = False,
+    max_ratio: float = MAX_RATIO,
+) -> None:
+    """Raise BadMedia for too many pixels, too few, or a strip. `row_by_row`: the format can be decoded
+    at a fraction of its size (baseline JPEG), so more pixels are fine."""
+    pixels, limit = width * height, MAX_PIXELS_JPEG if row_by_row else MAX_PIXELS
+    figures = f"{shown(name)} is {width} × {height}"
+    if pixels > limit:
+        raise BadMedia(
+            f"{figures}, {-(-pixels // 1_000_000):,} megapixels. Up to {limit // 1_000_000} can be used.",
+            "Save it smaller: 2048 pixels on the longer side are enough for any video made here.",
+            field=field,
+        )
+    if min(width, height) < MIN_SIDE:
+        raise BadMedia(
+            f"{figures}: too small. At least {MIN_SIDE} × {MIN_SIDE} pixels are needed.",
+            "Choose a larger picture.",
+            field=field,
+        )
+    if max(width, height) > max_ratio * min(width, height):
+        times = max(width, height) / min(width, height)
+        shape = "as wide as it is high" if width > height else "as high as it is wide"
+        raise BadMedia(
+            f"{figures}: {times:.3g} times {shape}. Up to {max_ratio:g} times can be used.",
+            "Cut out the part that should move, then choose it.",
+            field=field,
+        )
+
+
+def not_a_picture(kind: Kind, name: str, field: str = "") -> BadMedia:
+    """The error for a file whose first bytes are no picture that we open."""
+    if kind.family == "drawing":
+        return BadMedia(
+            f"{shown(name)} is an SVG: a drawing, not a picture.",
+            "Export it as PNG, then choose that.",
+            field=field,
+        )
+    if kind.name == "HEIC":
+        return BadMedia(
+            f"{shown(name)} is a HEIC picture, which cannot be read here.",
+            "Save it as JPEG, then choose that. iPhones do so with the camera format Most Compatible.",
+            field=field,
+        )
+    if kind.family == "foreign":
+        article = "an" if kind.name[:1].lower() in "aeiou" else "a"
+        return BadMedia(
+            f"{shown(name)} is {article} {kind.name} picture, which cannot be read here.",
+            "Save it as JPEG or PNG, then choose that.",
+            field=field,
+        )
+    return BadMedia(f"{shown(name)} is not a picture: it is {kind.name}.", CHOOSE, field=field)
+
+
+def not_a_video(name: str, field: str = "") -> BadMedia:
+    return BadMedia(f"{shown(name)} is not a video that can be read here.", "Choose an MP4.", field=field)
+
+
+def missing(name: str, field: str = "") -> BadMedia:
+    return BadMedia(f"{shown(name)} is no longer there.", "Choose it again.", field=field)
+
+
+def not_a_file(name: str, field: str = "", *, folder: bool = False) -> BadMedia:
+    what = "a folder" if folder else "not a file"
+    return BadMedia(f"{shown(name)} is {what}.", CHOOSE, field=field)
+
+
+def unreadable(name: str, field: str = "", detail: str = "") -> BadMedia:
+    return BadMedia(f"{shown(name)} cannot be opened.", "Choose it again.", field=field, detail=detail)
+
+
+def cut_short(name: str, field: str = "", detail: str = "") -> BadMedia:
+    return BadMedia(
+        f"{shown(name)} is cut short: a part of the file is missing.", AGAIN, field=field, detail=detail
+    )
+
+
+def damaged(name: str, field: str = "", detail: str = "") -> BadMedia:
+    return BadMedia(
+        f"{shown(name)} is damaged or cut short, and cannot be read.", AGAIN, field=field, detail=detail
+    )
+
+
+def invisible(name: str, field: str = "") -> BadMedia:
+    return BadMedia(
+        f"{shown(name)} is fully transparent: there is nothing to see in it.",
+        "Choose another picture.",
+        field=field,
+    )
+
+
+def too_heavy(name: str, field: str = "", detail: str = "") -> BadMedia:
+    return BadMedia(
+        f"{shown(name)} takes more memory or time to open than it may.",
+        "Save it again as JPEG or PNG, 2048 pixels on the longer side, then choose that.",
+        field=field,
+        detail=detail,
+    )
+
+
+def busy(name: str, field: str = "") -> BadMedia:
+    return BadMedia(
+        f"{shown(name)} could not be looked at yet: other pictures are being opened.",
+        "Try again in a moment.",
+        field=field,
+    )

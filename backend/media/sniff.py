@@ -1,0 +1,125 @@
+"""What a file is, from its first bytes. Pure; the file's name is never asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HEAD_BYTES = 4096
+"""How much of the file `kind_of` wants to see."""
+
+_RASTER_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"II+\x00", "TIFF"),
+    (b"MM\x00+", "TIFF"),
+)
+_OTHER_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\x1f\x8b", "a compressed archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a compressed archive"),
+    (b"Rar!\x1a\x07", "a compressed archive"),
+    (b"ID3", "a sound"),
+    (b"OggS", "a sound"),
+    (b"fLaC", "a sound"),
+    (b"\xff\xfb", "a sound"),
+    (b"\xff\xf3", "a sound"),
+    (b"\x1aE\xdf\xa3", "a video"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+)
+_FOREIGN_PICTURES: tuple[tuple[bytes, str], ...] = (
+    (b"8BPS", "Photoshop"),
+    (b"\x00\x00\x00\x0cjP  \r\n", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\x00\x00\x00\x0cJXL \r\n", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\x00\x00\x01\x00", "icon"),
+    (b"v/1\x01", "OpenEXR"),
+    (b"gimp xcf", "GIMP"),
+)
+_BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`family` is one of raster, foreign, drawing, other; `name` is Pillow's format name for raster,
+    else words for people ("a text file", "HEIC")."""
+
+    family: str
+    name: str
+
+
+def kind_of(head: bytes) -> Kind:
+    """What the file is that begins with `head` (up to HEAD_BYTES of it). Never raises."""
+    for magic, name in _RASTER_MAGIC:
+        if head.startswith(magic):
+            return Kind("raster", name)
+    if head[:4] == b"RIFF":
+        inside = head[8:12]
+        if inside == b"WEBP":
+            return Kind("raster", "WEBP")
+        return Kind("other", {b"WAVE": "a sound", b"AVI ": "a video"}.get(inside, "another kind of file"))
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
+        return Kind("raster", "BMP")
+    if head[4:8] == b"ftyp":
+        return _iso_media(head)
+    for magic, name in _FOREIGN_PICTURES:
+        if head.startswith(magic):
+            return Kind("foreign", name)
+    for magic, name in _OTHER_MAGIC:
+        if head.startswith(magic):
+            return Kind("other", name)
+    return _text(head)
+
+
+def webp_size(head: bytes) -> tuple[int, int] | None:
+    """Width and height from a WebP's header; Pillow would reserve the whole canvas only to tell them."""
+    chunk, body = head[12:16], head[20:30]
+    if len(body) < 10:
+        return None
+    if chunk == b"VP8X":
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+    if chunk == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if chunk == b"VP8 ":
+        width, height = int.from_bytes(body[6:8], "little"), int.from_bytes(body[8:10], "little")
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _iso_media(head: bytes) -> Kind:
+    box = head[: max(16, min(int.from_bytes(head[:4], "big"), len(head)))]
+    brands = {box[8:12], *(box[i : i + 4] for i in range(16, len(box) - 3, 4))}
+    if b"avif" in brands or b"avis" in brands:
+        return Kind("raster", "AVIF")
+    if brands & _HEIF_BRANDS:
+        return Kind("foreign", "HEIC")
+    if box[8:12] in (b"M4A ", b"M4B "):
+        return Kind("other", "a sound")
+    return Kind("other", "a video")
+
+
+def _text(head: bytes) -> Kind:
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return Kind("other", "a text file")
+    try:
+        text = head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3 or len(head) < HEAD_BYTES:
+            return Kind("other", "another kind of file")
+        text = head[: error.start].decode("utf-8-sig")
+    if any(char < " " and char not in "\t\n\r\f\x1b" for char in text):
+        return Kind("other", "another kind of file")
+    lowered = text.lower()
+    if "<svg" in lowered and lowered.lstrip().startswith("<"):
+        return Kind("drawing", "SVG")
+    if lowered.lstrip().startswith(("<!doctype html", "<html")):
+        return Kind("other", "a web page")
+    return Kind("other", "a text file")
