@@ -6,6 +6,7 @@ the log go into `detail`, which no page shows.
 
 from __future__ import annotations
 
+import errno
 from typing import Any, ClassVar
 
 
@@ -30,9 +31,7 @@ class StudioError(Exception):
     def from_dict(data: dict[str, Any]) -> StudioError:
         """The stored error again; a code that this version does not know reads as `internal`."""
         kind = by_code().get(str(data.get("code")), InternalError)
-        return kind(
-            str(data.get("message", "")), str(data.get("hint", "")), field=str(data.get("field", ""))
-        )
+        return kind(str(data.get("message", "")), str(data.get("hint", "")), field=str(data.get("field", "")))
 
 
 class InternalError(StudioError):
@@ -143,6 +142,13 @@ class JobCancelled(StudioError):
     """Not a failure: the creator, or the machine's owner, stopped the job."""
 
     code = "cancelled"
+
+
+def from_os_error(error: OSError, message: str = "A file could not be written.") -> StudioError:
+    """DiskFull for a full disk or a used-up quota, else InternalError; the path goes to the log only."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("The disk is full.", detail=str(error))
+    return InternalError(message, detail=str(error))
 
 
 def by_code() -> dict[str, type[StudioError]]:

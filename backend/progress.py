@@ -124,6 +124,11 @@ class Tracker:
             self.spent[self.stage] = self.spent.get(self.stage, 0.0) + max(0.0, now - self._last)
         self._last = now
 
+    def timings(self, now: float) -> dict[str, float]:
+        """Seconds that each stage took so far."""
+        self._account(now)
+        return {stage: round(seconds, 3) for stage, seconds in self.spent.items()}
+
     def weights(self) -> dict[str, float]:
         """Seconds that each stage is thought to take."""
         known = {stage: max(0.05, float(self.expected[stage])) for stage in WORK if self.expected.get(stage)}

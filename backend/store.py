@@ -18,7 +18,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from backend.errors import DiskFull, StudioError
+from backend.errors import DiskFull, StudioError, from_os_error
 from backend.jobs import QUEUED, RUNNING, Job
 
 log = logging.getLogger("wan.store")
@@ -67,7 +67,12 @@ class Store:
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._migrate()
         except OSError as error:
-            raise _disk_error(error, f"The data folder {path.parent} cannot be written.") from error
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise from_os_error(error) from error
+            raise StoreError(
+                f"The data folder {path.parent} cannot be written: {error.strerror or error}.",
+                "Check that the folder exists and is writable, or set WAN_DATA_DIR to another.",
+            ) from error
 
     def _migrate(self) -> None:
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
@@ -186,11 +191,3 @@ def _job(row: sqlite3.Row) -> Job:
     values["warnings"] = tuple(values["warnings"])
     values["demo"] = bool(values["demo"])
     return Job(**values)
-
-
-def _disk_error(error: OSError, message: str) -> StudioError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull("The disk is full.", detail=str(error))
-    return StoreError(
-        f"{message} {error.strerror or error}.", "Check that the folder exists and is writable."
-    )

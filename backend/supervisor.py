@@ -155,9 +155,9 @@ def comfyui_command(folder: Path, python: str, listen: str, port: int, extra: Se
     return [*command, *extra]
 
 
-def demo_command(step_seconds: float, folder: Path) -> list[str]:
-    """How the built-in demo engine is started, on a port of its own choice that it prints."""
+def demo_command(port: int, step_seconds: float, folder: Path) -> list[str]:
+    """How the built-in demo engine is started; it ends by itself when this process is gone."""
     return [
-        sys.executable, "-m", "backend.engines.demo", "--port", "0", "--dir", str(folder),
+        sys.executable, "-m", "backend.engines.demo", "--port", str(port), "--dir", str(folder),
         "--step-seconds", str(step_seconds), "--parent-pid", str(os.getpid()),
     ]  # fmt: skip

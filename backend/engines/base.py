@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backend.events import Event, Output
-from workflows.compile import Label, ServerFacts
+from workflows.labels import Label
+from workflows.node_contract import Contract
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class Engine(Protocol):
         """Asks the server; an unreachable one gives state `starting` or `lost`, never an exception."""
         ...
 
-    def facts(self) -> ServerFacts:
-        """Nodes and options of the server. Raises EngineUnreachable."""
+    def contract(self) -> Contract:
+        """What the server's nodes take, from its own /object_info. Raises EngineUnreachable."""
         ...
 
     def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:

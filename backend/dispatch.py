@@ -1,0 +1,122 @@
+"""Between a submitted job and an engine: values -> checked Params -> graphs that this server will take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from backend.engines.base import EngineInfo
+from backend.errors import BadInput, GraphRejected, InternalError, MissingModel, MissingNode
+from backend.jobs import Job
+from workflows.catalog import Catalog, load_catalog
+from workflows.compile import Compiled, ServerFacts, compile
+from workflows.node_contract import Contract, Problem, check
+from workflows.params import MODES, InvalidParam, Media, Params
+
+TITLES = {"image_to_video": "Image-to-Video", "fast_video": "Fast 4-step"}
+PICTURES: dict[str, tuple[str, ...]] = {"image_to_video": ("image", "end_image"), "fast_video": ("image",)}
+"""mode -> its media parameters; the first is required."""
+
+
+def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]) -> Params:
+    """The checked Params of interface values; absent values take the mode's defaults.
+
+    A whole number may come as a float (a page has no integers). Raises BadInput with the field.
+    """
+    kind = MODES.get(mode)
+    if kind is None:
+        raise BadInput(f"There is no mode {mode!r}.", f"Modes: {', '.join(MODES)}.", field="mode")
+    known = {field.name: field for field in fields(kind)}
+    for name in (*values, *media):
+        if name not in known:
+            raise BadInput(
+                f"{TITLES[mode]} has no setting {str(name)[:40]!r}.",
+                f"It has {', '.join(known)}.",
+                field=str(name),
+            )
+    given: dict[str, Any] = dict(media)
+    for name, value in values.items():
+        if name in media:
+            continue
+        field = known[name]
+        if field.type == "int" and isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if value is None and field.default is not MISSING:
+            value = field.default
+        given[name] = value
+    if PICTURES[mode][0] not in given or given[PICTURES[mode][0]] is None:
+        raise BadInput("Choose a picture first.", field=PICTURES[mode][0])
+    try:
+        return kind(**given)
+    except InvalidParam as error:
+        raise BadInput(error.message, error.hint, field=error.field) from error
+
+
+def job_params(job: Job) -> Params:
+    """The Params of a stored job."""
+    media = {
+        name: Media(item["name"], int(item["width"]), int(item["height"]))
+        for name, item in job.inputs.items()
+    }
+    return make_params(job.mode, job.params, media)
+
+
+def compile_for(params: Params, facts: ServerFacts, job_id: str, catalog: Catalog | None = None) -> Compiled:
+    """Compiles; a failure here is a mistake of ours or a setting that no constructor saw."""
+    try:
+        return compile(params, catalog or load_catalog(), facts, job_id)
+    except InvalidParam as error:
+        raise BadInput(error.message, error.hint, field=error.field) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InternalError("The workflow could not be put together.", detail=repr(error)) from error
+
+
+def preflight(compiled: Compiled, contract: Contract, info: EngineInfo) -> None:
+    """Raises what this server would refuse: MissingModel, MissingNode, else GraphRejected.
+
+    Pictures are left out: they are sent after this check.
+    """
+    problems = tuple(
+        problem
+        for graph in compiled.graphs
+        for problem in check(graph, contract)
+        if not (problem.kind == "not_in_list" and problem.value in compiled.inputs)
+    )
+    if problems:
+        raise refusal(problems, info)
+
+
+def refusal(problems: tuple[Problem, ...], info: EngineInfo) -> GraphRejected:
+    """What these problems amount to, in a creator's words."""
+    detail = "; ".join(f"{p.node} {p.class_type}.{p.input}: {p.message}" for p in problems)
+    files = {file.name: file for file in load_catalog().files}
+    missing = sorted({str(p.value) for p in problems if p.kind == "not_in_list"} & set(files))
+    nodes = sorted({p.class_type for p in problems if p.kind == "unknown_node"})
+    where = f"The ComfyUI at {info.address}"
+    if missing:
+        return MissingModel(
+            f"{where} does not have {missing_text(missing)}.",
+            "Put it there, or correct ComfyUI's model folders; System lists what is seen.",
+            detail=detail,
+        )
+    if nodes:
+        version = f" ({info.version})" if info.version else ""
+        return MissingNode(f"{where}{version} does not know {', '.join(nodes)}.", detail=detail)
+    return GraphRejected("This ComfyUI would not take the workflow.", detail=detail)
+
+
+def missing_text(names: list[str]) -> str:
+    """ "a.safetensors in vae (254 MB) and b.safetensors in loras (1.2 GB)"."""
+    files = {file.name: file for file in load_catalog().files}
+    parts = [f"{name} in {files[name].folder} ({size_text(files[name].bytes)})" for name in names]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def size_text(count: int) -> str:
+    """Decimal units as shops and disks use them: 1_226_977_424 -> "1.2 GB"."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    if count >= 1e6:
+        return f"{count / 1e6:.0f} MB"
+    return f"{max(0, count) / 1e3:.0f} kB"

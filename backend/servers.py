@@ -1,0 +1,139 @@
+"""Which servers this studio drives: found, given, or started here."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from backend.engines.base import Engine
+from backend.engines.comfy import ComfyEngine
+from backend.errors import BadSettings
+from backend.settings import COMFYUI_PORT, RUNPOD_COMFYUI, Settings
+from backend.supervisor import Process, comfyui_command, comfyui_python, demo_command
+
+log = logging.getLogger("wan.servers")
+
+LOCAL = f"http://127.0.0.1:{COMFYUI_PORT}"
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to drive. kind: comfyui, demo. `start`: we start the process ourselves."""
+
+    kind: str
+    urls: tuple[str, ...]
+    start: bool
+
+
+def answers(url: str, seconds: float = 1.0) -> bool:
+    """Whether a ComfyUI answers at this address."""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.get(f"{url}/system_stats", timeout=seconds).ok
+    except requests.RequestException:
+        return False
+
+
+def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
+    """WAN_ENGINE=auto: given addresses, a server on 8188, a ComfyUI folder, else the demo engine.
+
+    Raises BadSettings when WAN_ENGINE=comfyui and none of the three is there.
+    """
+    if settings.engine == "demo":
+        return Plan("demo", (), start=True)
+    if settings.comfyui_urls:
+        return Plan("comfyui", settings.comfyui_urls, start=False)
+    if probe(LOCAL):
+        return Plan("comfyui", (LOCAL,), start=False)
+    if settings.comfyui_dir is not None:
+        return Plan("comfyui", (LOCAL,), start=True)
+    if settings.engine == "comfyui":
+        raise BadSettings(
+            "WAN_ENGINE is comfyui, but there is no ComfyUI: no COMFYUI_URL, none on port 8188, no folder.",
+            "Set COMFYUI_URL to a running one, or COMFYUI_DIR to its folder.",
+        )
+    return Plan("demo", (), start=True)
+
+
+class Servers:
+    """The engines of a studio and the processes behind those that we started."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.plan = choose(settings)
+        self.processes: list[Process] = []
+        self._closing = threading.Event()
+        self._demo_folder: tempfile.TemporaryDirectory[str] | None = None
+        if self.plan.kind == "demo":
+            self.engines: tuple[Engine, ...] = (self._demo(),)
+        else:
+            self.engines = tuple(ComfyEngine(url) for url in self.plan.urls)
+            if self.plan.start:
+                self._comfyui()
+
+    def _demo(self) -> Engine:
+        port = free_port()
+        # A folder of its own below the system's temporary one: results are copied out of it.
+        self._demo_folder = tempfile.TemporaryDirectory(prefix="wan-demo-", ignore_cleanup_errors=True)
+        command = demo_command(port, self.settings.demo_step_seconds, Path(self._demo_folder.name))
+        process = Process("demo engine", command, cwd=PROJECT)
+        self.processes.append(process)
+        process.start()
+        return ComfyEngine(f"http://127.0.0.1:{port}")
+
+    def _comfyui(self) -> None:
+        folder = self.settings.comfyui_dir
+        if folder is None:
+            return
+        command = comfyui_command(
+            folder,
+            comfyui_python(folder, self.settings.comfyui_python),
+            self.settings.comfyui_listen,
+            COMFYUI_PORT,
+            self.settings.comfyui_args,
+        )
+        process = Process("ComfyUI", command, cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        self.processes.append(process)
+        if folder == RUNPOD_COMFYUI:
+            threading.Thread(target=self._start_if_nobody_does, args=(process,), daemon=True).start()
+        else:
+            process.start()
+
+    def _start_if_nobody_does(self, process: Process) -> None:
+        """RunPod's image starts this ComfyUI by itself, some minutes after the container: a second one
+        would fight over the port, so we wait and adopt."""
+        until = time.monotonic() + self.settings.comfyui_wait_seconds
+        while time.monotonic() < until and not self._closing.wait(2.0):
+            if answers(LOCAL):
+                log.info("ComfyUI is up; it was started by the machine's own start script")
+                return
+        if not self._closing.is_set():
+            process.start()
+
+    def close(self) -> None:
+        """Stops what we started, and nothing else."""
+        self._closing.set()
+        for process in self.processes:
+            process.stop()
+        if self._demo_folder is not None:
+            with contextlib.suppress(OSError):
+                self._demo_folder.cleanup()
+
+
+def free_port() -> int:
+    """A TCP port of loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

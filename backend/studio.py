@@ -1,0 +1,425 @@
+"""The facade that the page and the API call: submit, watch, cancel, library, health.
+
+The one place, besides app, where the rooms are put together. All methods may be called from any thread;
+those marked "memory" never touch disk, database or network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend import access
+from backend.dispatch import PICTURES, TITLES, compile_for, job_params, make_params, missing_text, preflight
+from backend.engines.base import Engine, EngineInfo
+from backend.errors import BadInput, NotFound, QueueFull, StudioError, from_os_error
+from backend.estimate import Work, stage_seconds
+from backend.jobs import DONE, TERMINAL, Job
+from backend.media.probe import Decoder, PictureFacts
+from backend.progress import Snapshot, Tracker
+from backend.runner import POSTER, RESULT, WORKFLOW, Runner, engine_name
+from backend.servers import Servers
+from backend.settings import Settings
+from backend.store import Store
+from backend.views import JobView, ModelState, Plan, QueueState, crop_text, duration_text, view
+from workflows.catalog import load_catalog
+from workflows.compile import Compiled
+from workflows.node_contract import facts, recorded
+from workflows.params import SEED_MAX, Media, Params, crop_fraction
+
+log = logging.getLogger("wan.studio")
+
+ADDRESS_SECONDS = 24 * 3600  # how long a signed media address is good
+INPUT = "input"
+MEDIA_NAMES = (RESULT, POSTER, WORKFLOW, INPUT)
+NORMALISED_MARGIN = 2.0  # inputs are kept at up to twice the video's size: enough for ComfyUI's resampling
+
+
+class Studio:
+    """One data folder, its queue and its engines."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        try:
+            settings.jobs_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise from_os_error(error, f"The data folder {settings.data_dir} cannot be written.") from error
+        self._secret = _load_secret(settings.data_dir / "secret")
+        self.store = Store(settings.database)
+        self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
+        self.servers = Servers(settings)
+        self.runner = Runner(self.store, settings.jobs_dir, self.servers.engines, self._compile, self.decoder)
+
+    def start(self) -> None:
+        """Takes up unfinished jobs and starts the lanes; returns at once."""
+        self.runner.start()
+        self.decoder.prewarm()
+
+    def close(self) -> None:
+        """Stops lanes, decoders and the servers that we started."""
+        self.runner.close()
+        self.servers.close()
+        self.decoder.close()
+        self.store.close()
+
+    # -- owners and secrets ---------------------------------------------------------------
+
+    def new_owner(self) -> str:
+        """A new visitor's token (192 bit)."""
+        return access.new_token()
+
+    def secret(self, purpose: str) -> str:
+        """A text for one purpose that stays the same across restarts."""
+        return access.sign(self._secret, "purpose", purpose)
+
+    # -- before Generate ------------------------------------------------------------------
+
+    def inspect_picture(self, path: Path, field: str = "image") -> PictureFacts:
+        """Size and kind of an uploaded picture. Raises BadMedia."""
+        return self.decoder.picture(path, field=field)
+
+    def plan(self, mode: str, values: Mapping[str, Any], pictures: Mapping[str, PictureFacts]) -> Plan:
+        """What Generate would make of this, and what stands in its way. Never raises."""
+        media = {name: Media(f"{name}.png", facts.width, facts.height) for name, facts in pictures.items()}
+        first = PICTURES.get(mode, ("image",))[0]
+        sized = bool(media.get(first))
+        media.setdefault(first, Media("picture.png"))
+        try:
+            params = make_params(mode, {**values, "seed": max(0, _seed(values))}, media)
+            compiled = compile_for(params, facts(recorded()), "plan")
+        except StudioError as error:
+            return Plan(problems={error.field or first: _sentence(error)}, obstacle=_sentence(error))
+        picture = media[first]
+        crop = crop_text(*crop_fraction(picture.width, picture.height, compiled.width, compiled.height))
+        if getattr(params, "fit", "crop") == "pad":
+            crop = (
+                "Fits, nothing is cropped"
+                if crop.startswith("Fits")
+                else "Padded to the frame, nothing is cropped"
+            )
+        return Plan(
+            width=compiled.width,
+            height=compiled.height,
+            frames=compiled.frames,
+            fps=compiled.fps,
+            seconds=compiled.frames / compiled.fps,
+            steps=compiled.steps,
+            crop_text=crop if sized else "",
+            estimate_text=self._estimate(mode, compiled),
+            obstacle=self._obstacle(mode, compiled),
+            warnings=compiled.warnings,
+        )
+
+    def _obstacle(self, mode: str, compiled: Compiled) -> str:
+        infos = self.engines()
+        if all(info.state == "lost" for info in infos):
+            return f"ComfyUI does not answer at {infos[0].address}. Check that it is running."
+        known = next((info for info in infos if info.models), None)
+        if known is None:
+            return ""
+        seen = {name for names in known.models.values() for name in names}
+        missing = [name for name in compiled.models if name not in seen]
+        if missing:
+            return f"{TITLES[mode]} needs {missing_text(missing)}."
+        return ""
+
+    def _estimate(self, mode: str, compiled: Compiled) -> str:
+        info = self.engines()[0]
+        if info.state != "ok":
+            return ""
+        work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
+        seconds = stage_seconds(work, self.store.done_on(engine_name(info), mode))
+        where = "in the demo" if info.kind == "demo" else "on this GPU" if info.gpu else "here"
+        if not seconds:
+            return f"No estimate yet: this will be the first video {where}"
+        return f"About {duration_text(sum(seconds.values()))} {where}"
+
+    # -- jobs -----------------------------------------------------------------------------
+
+    def submit(
+        self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | None]
+    ) -> JobView:
+        """Checks everything, copies the inputs and queues the job; it is on disk when this returns.
+
+        files: media parameter -> uploaded file. Raises BadInput (with the field), BadMedia, QueueFull,
+        DiskFull.
+        """
+        if not access.is_token(owner):
+            raise BadInput(
+                "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
+            )
+        owner_id = access.owner_id(owner)
+        self._check_room(owner_id)
+        given = {name: path for name, path in files.items() if path is not None}
+        values = {name: value for name, value in values.items() if name not in given}
+        values["seed"] = secrets.randbelow(SEED_MAX + 1) if _seed(values) == -1 else _seed(values)
+        sizes: dict[str, Media] = {}
+        for name in PICTURES.get(mode, ()):
+            if name in given:
+                picture = self.inspect_picture(given[name], field=name)
+                sizes[name] = Media(f"{name}.png", picture.width, picture.height)
+        params = make_params(mode, values, sizes)
+        job_id = uuid.uuid4().hex
+        folder = self.settings.jobs_dir / job_id
+        try:
+            inputs = self._keep_inputs(params, {name: given[name] for name in sizes}, folder)
+            stored = {**values, "prompt": params.prompt}
+            job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
+            media = {
+                name: Media(item["name"], item["width"], item["height"]) for name, item in inputs.items()
+            }
+            compiled = compile_for(make_params(mode, stored, media), facts(recorded()), job_id)
+            job = replace(
+                job,
+                width=compiled.width,
+                height=compiled.height,
+                frames=compiled.frames,
+                fps=compiled.fps,
+                steps=compiled.steps,
+                evaluations=compiled.evaluations,
+                warnings=compiled.warnings,
+            )
+            self.runner.submit(job)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise from_os_error(error, "The picture could not be stored.") from error
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        log.info("job %s: queued, %s", job_id, mode)
+        return self._view(job)
+
+    def _check_room(self, owner_id: str) -> None:
+        if self.runner.waiting() >= self.settings.max_queued:
+            raise QueueFull(f"The queue is full: {self.settings.max_queued} videos are waiting.")
+        if self.runner.waiting(owner_id) >= self.settings.max_queued_per_owner:
+            count = self.settings.max_queued_per_owner
+            raise QueueFull(f"{count} of your videos are waiting already, and that is the limit.")
+
+    def _keep_inputs(
+        self, params: Params, files: Mapping[str, Path], folder: Path
+    ) -> dict[str, dict[str, Any]]:
+        """Normalised copies in the job's folder, which the engine will know by their content."""
+        target = folder / "inputs"
+        target.mkdir(parents=True)
+        inputs: dict[str, dict[str, Any]] = {}
+        width, height = params.size
+        for name, path in files.items():
+            stored = self.decoder.normalise(
+                path,
+                target / name,
+                field=name,
+                pad_to=(width, height) if params.fit == "pad" else None,
+                max_side=round(NORMALISED_MARGIN * max(width, height)),
+            )
+            inputs[name] = {
+                "name": stored.name,
+                "file": str(stored.path.relative_to(folder)),
+                "width": stored.width,
+                "height": stored.height,
+            }
+        return inputs
+
+    def _compile(self, job: Job, engine: Engine) -> Compiled:
+        """The runner's compiler: for this server, checked against it."""
+        contract = engine.contract()
+        compiled = compile_for(job_params(job), facts(contract), job.id)
+        preflight(compiled, contract, engine.info())
+        return compiled
+
+    def _open(self, job_id: str, key: str) -> Job:
+        if not access.same(key, access.job_key(self._secret, str(job_id))):
+            raise NotFound("There is no such video, or the link is not complete.")
+        job = self.store.get(str(job_id))
+        if job is None:
+            raise NotFound("This video is not here any more.")
+        return job
+
+    def _view(self, job: Job) -> JobView:
+        return view(job, access.job_key(self._secret, job.id))
+
+    def job(self, id: str, key: str) -> JobView:
+        """One job. Raises NotFound for a wrong id or key."""
+        return self._view(self._open(id, key))
+
+    def jobs(self, owner: str, limit: int = 60, mode: str = "", search: str = "") -> list[JobView]:
+        """An owner's jobs, newest first."""
+        if not access.is_token(owner):
+            return []
+        found = self.store.of_owner(access.owner_id(owner), limit, mode, search.strip())
+        return [self._view(job) for job in found]
+
+    def totals(self, owner: str) -> tuple[int, int]:
+        """(clips, bytes) of an owner's finished jobs."""
+        return self.store.totals(access.owner_id(owner)) if access.is_token(owner) else (0, 0)
+
+    def active(self, owner: str) -> JobView | None:
+        """The owner's running job, else the first of theirs in line (memory)."""
+        if not access.is_token(owner):
+            return None
+        job = self.runner.current(access.owner_id(owner))
+        return self._view(job) if job is not None else None
+
+    def cancel(self, id: str, key: str) -> JobView:
+        """Stops a job; one that has ended stays as it is."""
+        job = self._open(id, key)
+        if job.status not in TERMINAL:
+            self.runner.cancel(job.id)
+        return self.job(id, key)
+
+    def delete(self, id: str, key: str) -> None:
+        """Removes an ended job with its files; a running one is cancelled first and stays until it ended."""
+        job = self._open(id, key)
+        if job.status not in TERMINAL:
+            self.runner.cancel(job.id)
+            raise BadInput(
+                "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
+            )
+        self.store.delete(job.id)
+        shutil.rmtree(self.settings.jobs_dir / job.id, ignore_errors=True)
+
+    def progress(self, id: str, key: str) -> Snapshot:
+        """How far a job is (memory; a job of an earlier run of the app costs one database read)."""
+        if not access.same(key, access.job_key(self._secret, str(id))):
+            raise NotFound("There is no such video, or the link is not complete.")
+        live = self.runner.live(id)
+        if live is not None:
+            return live.snapshot()
+        job = self._open(id, key)
+        tracker = Tracker()
+        tracker.end(job.status, 0.0, job.error)
+        return replace(tracker.snapshot(0.0), elapsed=job.elapsed or 0.0)
+
+    def preview(self, id: str, key: str) -> tuple[bytes, str] | None:
+        """The last preview: bytes and MIME type (memory)."""
+        if not access.same(key, access.job_key(self._secret, str(id))):
+            return None
+        live = self.runner.live(id)
+        return live.preview if live is not None else None
+
+    def result_path(self, id: str, key: str) -> Path:
+        """The finished video. Raises NotFound."""
+        job = self._open(id, key)
+        path = self.settings.jobs_dir / job.id / RESULT
+        if job.status != DONE or not path.is_file():
+            raise NotFound("This video is not finished, or its file is gone.")
+        return path
+
+    # -- files by signed address ----------------------------------------------------------
+
+    def media_url(self, job: JobView, name: str, download: bool = False) -> str:
+        """A signed path to a file of a job, good for a day or a little more."""
+        # Rounded, so that a page that is drawn again keeps the address and the browser its cache.
+        expires = (int(time.time()) // 3600 + 1) * 3600 + ADDRESS_SECONDS
+        return access.media_address(self._secret, job.id, name, expires, download)
+
+    def media_file(self, job_id: str, name: str, expires: str, signature: str) -> tuple[Path, Job] | None:
+        """The file behind a signed address, or None: forged, over its time, or gone."""
+        if name not in MEDIA_NAMES:
+            return None
+        if not access.may_open(self._secret, job_id, name, expires, signature, time.time()):
+            return None
+        job = self.store.get(job_id)
+        if job is None:
+            return None
+        folder = self.settings.jobs_dir / job.id
+        path = folder / name
+        if name == INPUT:
+            first = next(iter(job.inputs.values()), None)
+            if first is None:
+                return None
+            path = folder / str(first["file"])
+        return (path, job) if path.is_file() else None
+
+    # -- the machine ----------------------------------------------------------------------
+
+    def engines(self) -> list[EngineInfo]:
+        """One per lane (memory)."""
+        return [engine.info() for engine in self.runner.engines]
+
+    def queue(self) -> QueueState:
+        """How much runs and waits, of everybody (memory)."""
+        return QueueState(*self.runner.counts())
+
+    def models(self) -> list[ModelState]:
+        """The catalogue as the first server that answered sees it."""
+        known = next((info for info in self.engines() if info.models), None)
+        states = []
+        for file in load_catalog().files:
+            state = "unknown"
+            if known is not None and file.folder in known.models:
+                state = "ready" if file.name in known.models[file.folder] else "missing"
+            states.append(
+                ModelState(file.title, file.name, file.folder, file.bytes, file.modes, file.optional, state)
+            )
+        return states
+
+    def status(self) -> str:
+        """starting, ok or degraded (memory)."""
+        states = {info.state for info in self.engines()}
+        if "lost" in states:
+            return "degraded"
+        return "ok" if "ok" in states else "starting"
+
+    def health(self) -> dict[str, Any]:
+        """For /healthz and System."""
+        infos, queue = self.engines(), self.queue()
+        disk = shutil.disk_usage(self.settings.data_dir)
+        return {
+            "status": self.status(),
+            "engine": infos[0].kind,
+            "queue": {"waiting": queue.waiting, "running": queue.running},
+            "servers": [
+                {
+                    "address": info.address,
+                    "state": info.state,
+                    "version": info.version,
+                    "gpu": info.gpu,
+                    "error": info.error,
+                }
+                for info in infos
+            ],
+            "database": self.store.check(),
+            "disk": {"free": disk.free, "total": disk.total},
+        }
+
+
+def _seed(values: Mapping[str, Any]) -> Any:
+    """The seed as given; -1 (random) when absent. A float from a page becomes a whole number."""
+    seed = values.get("seed", -1)
+    if seed is None:
+        return -1
+    if isinstance(seed, float) and seed.is_integer():
+        return int(seed)
+    return seed
+
+
+def _sentence(error: StudioError) -> str:
+    return f"{error.message} {error.hint}".strip()
+
+
+def _load_secret(path: Path) -> bytes:
+    """32 random bytes, made once, readable by us alone."""
+    try:
+        if path.is_file() and path.stat().st_size == 32:
+            return path.read_bytes()
+        data = secrets.token_bytes(32)
+        part = path.with_name(path.name + ".part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        return data
+    except OSError as error:
+        raise from_os_error(error, f"The data folder {path.parent} cannot be written.") from error

@@ -1,0 +1,76 @@
+"""ASGI routes beside Gradio's: health and results by signed address. No gradio in here."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from backend.jobs import Job
+from backend.runner import POSTER, RESULT, WORKFLOW
+from backend.studio import INPUT, Studio
+
+TYPES = {
+    RESULT: "video/mp4",
+    POSTER: "image/jpeg",
+    WORKFLOW: "application/json",
+    INPUT: "image/png",
+}
+HEADERS = {
+    "Cache-Control": "private, max-age=86400",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+
+
+def routes(studio: Studio) -> list[Any]:
+    """`GET /healthz` and `GET /media/<job id>/<name>?exp=&sig=`, the latter with Range and HEAD."""
+
+    async def healthz(_: Request) -> Response:
+        queue, infos = studio.queue(), studio.engines()
+        return JSONResponse(
+            {
+                "status": studio.status(),
+                "engine": infos[0].kind,
+                "queue": {"waiting": queue.waiting, "running": queue.running},
+            },
+            headers={"Cache-Control": "no-store"},
+        )
+
+    async def media(request: Request) -> Response:
+        job_id, name = request.path_params["job_id"], request.path_params["name"]
+        query = request.query_params
+        found = await run_in_threadpool(
+            studio.media_file, job_id, name, query.get("exp", ""), query.get("sig", "")
+        )
+        if found is None:
+            return PlainTextResponse("This file is not here, or the address is no longer good.", 404)
+        path, job = found
+        return FileResponse(
+            path,
+            media_type=TYPES[name],
+            headers=HEADERS,
+            filename=download_name(job, name) if query.get("download") else None,
+        )
+
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/media/{job_id}/{name}", media, methods=["GET", "HEAD"]),
+    ]
+
+
+def download_name(job: Job, name: str) -> str:
+    """A sensible file name: the prompt's first words and the seed, ASCII only.
+
+    ("A fisherman drifts to the right", 271828) -> "a-fisherman-drifts-to-the-271828.mp4"
+    """
+    words = re.findall(r"[a-z0-9]+", str(job.params.get("prompt") or "").lower())[:5]
+    stem = "-".join([*words, str(job.seed)]) if words else f"wan-{job.mode.replace('_', '-')}-{job.seed}"
+    if job.demo:
+        stem = f"demo-{stem}"
+    suffix = {RESULT: ".mp4", POSTER: ".jpg", WORKFLOW: "-workflow.json", INPUT: "-picture.png"}[name]
+    return stem[:100] + suffix
