@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
@@ -138,15 +139,16 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 
 def _url(text: str) -> str:
-    url = text.strip().rstrip("/")
+    url = text.strip()
     if "://" not in url:
         url = "http://" + url
-    if not url.startswith(("http://", "https://")) or not url.split("://", 1)[1]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadSettings(
             f"COMFYUI_URL has {text.strip()!r}, which is not an http address.",
             "Example: COMFYUI_URL=http://127.0.0.1:8188",
         )
-    return url
+    return url.rstrip("/")
 
 
 def _number(text: str, name: str, low: float, high: float) -> float:

@@ -6,7 +6,6 @@ those marked "memory" never touch disk, database or network.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import secrets

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.errors import BadSettings
+from backend.settings import DEFAULTS, Settings, read_env_file
+
+
+def test_defaults_need_nothing(tmp_path: Path) -> None:
+    settings = Settings.from_env({}, tmp_path)
+    assert settings.engine == "auto"
+    assert settings.comfyui_urls == ()
+    assert settings.max_queued_per_owner == 5
+    assert settings.data_dir.is_absolute()
+
+
+def test_values_are_read(tmp_path: Path) -> None:
+    settings = Settings.from_env(
+        {
+            "COMFYUI_URL": "http://127.0.0.1:8188/, other:8189",
+            "WAN_DATA_DIR": "mine",
+            "WAN_DEMO_STEP_SECONDS": "0",
+            "COMFYUI_ARGS": "--fast --reserve-vram 2",
+            "WAN_ENGINE": "ComfyUI",
+        },
+        tmp_path,
+    )
+    assert settings.comfyui_urls == ("http://127.0.0.1:8188", "http://other:8189")
+    assert settings.data_dir == tmp_path / "mine"
+    assert settings.demo_step_seconds == 0
+    assert settings.comfyui_args == ("--fast", "--reserve-vram", "2")
+    assert settings.engine == "comfyui"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WAN_ENGINE", "cloud"),
+        ("COMFYUI_URL", "ftp://host"),
+        ("COMFYUI_URL", "http://"),
+        ("WAN_MAX_QUEUED", "many"),
+        ("WAN_MAX_QUEUED", "nan"),
+        ("WAN_MAX_UPLOAD_MB", "-3"),
+        ("COMFYUI_ARGS", "'open"),
+        ("COMFYUI_DIR", "nowhere"),
+        ("WAN_LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_bad_value_names_its_variable(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(BadSettings, match=name):
+        Settings.from_env({name: value}, tmp_path)
+
+
+def test_empty_means_default(tmp_path: Path) -> None:
+    assert Settings.from_env(dict.fromkeys(DEFAULTS, ""), tmp_path) == Settings.from_env({}, tmp_path)
+
+
+def test_env_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    assert read_env_file(file) == {}
+    file.write_text("# mine\nWAN_ENGINE=demo\nexport COMFYUI_ARGS='--fast --lowvram'\nX=$HOME\n")
+    assert read_env_file(file) == {"WAN_ENGINE": "demo", "COMFYUI_ARGS": "--fast --lowvram", "X": "$HOME"}
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadSettings):
+        read_env_file(file)
