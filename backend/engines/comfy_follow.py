@@ -1,0 +1,300 @@
+"""One prompt from its acceptance to its end: the websocket first, the history as backup.
+
+Why both. ComfyUI sends a job's events only to the client id that posted it, and only to the socket that
+registered last under that id. A lost connection is made again under the same id; another would hear
+nothing. But when the old socket was lost without a good-bye, the server may notice that later, and then
+forgets the new one, too: it looks healthy and stays silent. Therefore
+- while the socket is down, the server is asked about every second;
+- after a reconnect it is asked at once: a job that ended meanwhile is found ended;
+- while a healthy socket is silent, it is asked every few seconds;
+- after an unclean loss, a socket that stays silent is closed (in good order, so that the server lets go of
+  it) and made again, and ComfyUI then repeats which node it executes.
+A prompt that is in neither queue nor history is gone: the server was restarted, or somebody deleted it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backend.engines import wire
+from backend.engines.comfy_http import Http, is_refused
+from backend.engines.comfy_socket import Socket, SocketLost
+from backend.errors import EngineError, EngineLost, EngineUnreachable, JobCancelled, NoOutput
+from backend.events import Cancelled, Connection, Event, Failed, Finished, Output, Queued
+
+log = logging.getLogger("wan.comfy")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds. Tests make them short."""
+
+    slice: float = 0.5  # longest wait for a frame before we look around
+    first: float = 0.25  # after the acceptance, until we ask who is ahead
+    queue: float = 2.0  # between two looks at the queue while the job waits
+    quiet: float = 5.0  # without a frame of ours, until we ask whether the job is still there
+    down: float = 1.0  # between two questions, and two connects, while the socket is down
+    interrupt: float = 1.0  # between two interrupts of a cancelled job: noticed only at the next step
+    reopen: float = 20.0  # silence after which a doubtful socket is made again
+    grace: float = 20.0  # nobody listens at the address: so long until the engine counts as lost
+    patience: float = 180.0  # no or broken answers: so long; ComfyUI may be busy loading, or the net down
+    connect: float = 5.0  # for the websocket's handshake
+
+
+class Follow:
+    """Follows one prompt on the calling thread. Not reusable."""
+
+    def __init__(
+        self,
+        http: Http,
+        watch: wire.Watch,
+        client_id: str,
+        ours: str,
+        on_event: Callable[[Event], None],
+        *,
+        cancelled: Callable[[], bool],
+        closed: Callable[[], bool],
+        wake: threading.Event,
+        timing: Timing,
+    ) -> None:
+        """`ours`: what all client ids of this lane begin with."""
+        self.http, self.watch, self.timing = http, watch, timing
+        self.client_id, self.ours = client_id, ours
+        self.on_event, self.cancelled, self.closed, self.wake = on_event, cancelled, closed, wake
+        self.socket: Socket | None = None
+        self.doubtful = False  # the server may hold an older socket of this client id
+        self.was_lost = False  # events may have been missed
+        self._connected = True  # as last told to the watcher
+        self._others = -1
+        self._absent = 0
+        self._runs_unheard = False
+        self._refused_since = self._silent_since = 0.0
+        now = time.monotonic()
+        self._heard = self._looked = self._opened = now
+        self._next_connect = self._next_interrupt = 0.0
+        self._look_now = False
+
+    def connect(self) -> None:
+        """Opens the socket. When that fails, the job is followed by questions alone until it works."""
+        self._next_connect = time.monotonic() + self.timing.down
+        try:
+            self.socket = Socket(
+                self.http.socket_url(self.client_id), self.http.headers, timeout=self.timing.connect
+            )
+        except SocketLost as error:
+            log.info("prompt %s: no websocket: %s", self.watch.prompt_id, error)
+            self.was_lost = True
+            self._tell_connection(False)
+            return
+        self._opened = self._heard = time.monotonic()
+        if not self._connected:
+            self._look_now = True
+        self._tell_connection(True)
+
+    def disconnect(self) -> bool:
+        """Ends it; False when the server may still hold a socket of this client id."""
+        clean = not self.doubtful
+        if self.socket is not None:
+            clean = self.socket.close() and clean
+            self.socket = None
+        return clean
+
+    def until_end(self, *, accepted_now: bool = True) -> tuple[Output, ...]:
+        """The files that were written. Raises what the job ended with; `accepted_now`: just posted."""
+        now = time.monotonic()
+        self._heard = now
+        self._looked = now + self.timing.first - self.timing.queue
+        self._look_now = self._look_now or not accepted_now
+        while not self.watch.ending:
+            if self.closed():
+                raise EngineLost("Wan Studio was stopped while ComfyUI worked on this.")
+            if self.cancelled():
+                self._insist()
+            self._hear()
+            if not self.watch.ending and time.monotonic() >= self._due():
+                self._look()
+        return self._result()
+
+    # -- the socket -------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        now = time.monotonic()
+        if self.socket is None:
+            if now >= self._next_connect:
+                self.connect()
+            else:
+                until = min(self._next_connect, self._due(), now + self.timing.slice)
+                if self.wake.wait(max(0.0, until - now)):
+                    self.wake.clear()
+            return
+        if self.doubtful and now - max(self._heard, self._opened) > self.timing.reopen:
+            log.info("prompt %s: silent socket is made again", self.watch.prompt_id)
+            self.socket.close()
+            self.socket = None
+            self.connect()
+            return
+        try:
+            frame = self.socket.receive(min(self.timing.slice, max(0.001, self._due() - now)))
+        except SocketLost as error:
+            log.info("prompt %s: websocket lost: %s", self.watch.prompt_id, error)
+            self.socket.drop()
+            self.socket = None
+            self.doubtful = self.doubtful or not error.clean
+            self.was_lost = True
+            self._next_connect = 0.0
+            self._look_now = True
+            self._tell_connection(False)
+            return
+        if frame is None:
+            return
+        self._refused_since = self._silent_since = 0.0
+        if isinstance(frame, bytes) or self.watch.prompt_id in frame:
+            self._heard = time.monotonic()
+        runs = self.watch.running
+        self._take(wire.read(frame, self.watch))
+        if runs == self.watch.prompt_id and not self.watch.running and not self.watch.ending:
+            self._look_now = True  # the server stopped executing it and we missed how
+
+    def _take(self, read: wire.Read) -> None:
+        """Endings are not told as events: the result or the exception is the ending."""
+        self.watch, events = read
+        for event in events:
+            if not isinstance(event, (Finished, Failed, Cancelled)):
+                self.on_event(event)
+
+    def _tell_connection(self, connected: bool) -> None:
+        if connected != self._connected:
+            self._connected = connected
+            self.on_event(Connection(connected))
+
+    # -- questions --------------------------------------------------------------------------
+
+    def _due(self) -> float:
+        """When to ask the server next."""
+        if self._look_now:
+            return 0.0
+        if self.socket is None or self._absent:
+            return self._looked + self.timing.down
+        if not self.watch.started:
+            return self._looked + self.timing.queue
+        return max(self._looked, self._heard) + self.timing.quiet
+
+    def _look(self) -> None:
+        self._look_now = False
+        try:
+            if self.watch.started and self._ended_in_history():
+                return
+            place = wire.place(self.http.get("/queue"), self.watch.prompt_id, self.ours)
+            if place is None and self._ended_in_history():
+                return
+        except EngineError as error:
+            self._no_answer(error)
+            return
+        finally:
+            self._looked = time.monotonic()
+        self._refused_since = self._silent_since = 0.0
+        if place is None:
+            self._gone()
+            return
+        self._absent = 0
+        if place.running and not self.watch.started:
+            # With a healthy socket its frames are on their way, and say more.
+            if self.socket is None or self._runs_unheard:
+                self._take(wire.assume_running(self.watch))
+            self._runs_unheard = True
+        elif not place.running and place.others != self._others:
+            self._others = place.others
+            self.on_event(Queued(others=place.others))
+
+    def _ended_in_history(self) -> bool:
+        history = self.http.get(f"/history/{self.watch.prompt_id}")
+        entry = history.get(self.watch.prompt_id) if isinstance(history, dict) else None
+        self._take(wire.from_history(entry, self.watch))
+        return bool(self.watch.ending)
+
+    def _no_answer(self, error: EngineError) -> None:
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now
+        if is_refused(error):
+            self._refused_since = self._refused_since or now
+        else:
+            self._refused_since = 0.0
+        refused_long = self._refused_since and now - self._refused_since >= self.timing.grace
+        if not refused_long and now - self._silent_since < self.timing.patience:
+            return
+        if self.cancelled():
+            raise JobCancelled("Cancelled.")
+        log.warning("prompt %s: engine lost: %s %s", self.watch.prompt_id, error.message, error.detail)
+        raise EngineLost("ComfyUI stopped answering while it worked on this.", detail=error.detail)
+
+    def _gone(self) -> None:
+        """In neither queue nor history. Asked twice before it is believed."""
+        self._absent += 1
+        if self.cancelled():
+            raise JobCancelled("Cancelled.")
+        if self._absent < 2:
+            return
+        if self.was_lost:
+            raise EngineLost("ComfyUI was restarted and no longer knows of this job.")
+        raise JobCancelled("The job was taken out of ComfyUI's queue.")
+
+    def _insist(self) -> None:
+        now = time.monotonic()
+        if now < self._next_interrupt:
+            return
+        self._next_interrupt = now + self.timing.interrupt
+        try:
+            stop(self.http, self.watch.prompt_id)
+        except EngineUnreachable as error:
+            log.info("prompt %s: cancelling: %s", self.watch.prompt_id, error.detail)
+        except EngineError as error:
+            log.warning("prompt %s: cancelling: %s %s", self.watch.prompt_id, error.message, error.detail)
+        self._look_now = True
+
+    # -- the end ----------------------------------------------------------------------------
+
+    def _result(self) -> tuple[Output, ...]:
+        if self.cancelled():
+            raise JobCancelled("Cancelled.")
+        if self.watch.ending == "cancelled":
+            raise JobCancelled("The job was stopped at ComfyUI.")
+        if self.watch.error is not None:
+            log.warning(
+                "prompt %s: %s %s", self.watch.prompt_id, self.watch.error.message, self.watch.error.detail
+            )
+            raise self.watch.error
+        if not self.watch.outputs or self.was_lost:
+            self._complete_outputs()
+        if not self.watch.outputs:
+            raise NoOutput("ComfyUI finished, but wrote no video.", "Try again.")
+        return self.watch.outputs
+
+    def _complete_outputs(self) -> None:
+        """Files whose frames were missed. The history has them a moment after the success is told."""
+        for _ in range(5):
+            try:
+                history = self.http.get(f"/history/{self.watch.prompt_id}")
+            except EngineError as error:
+                log.info("prompt %s: outputs: %s", self.watch.prompt_id, error.detail)
+                return
+            entry = history.get(self.watch.prompt_id) if isinstance(history, dict) else None
+            if entry is not None:
+                self._take(wire.complete(entry, self.watch))
+                return
+            self.wake.wait(0.1)
+
+
+def stop(http: Http, prompt_id: str) -> None:
+    """Takes the prompt out of the queue, or interrupts it if it is the one that runs; never another.
+
+    /interrupt before ComfyUI 0.3.57 ignores the prompt id, so the queue is asked just before.
+    Raises EngineUnreachable, EngineError.
+    """
+    http.post("/queue", {"delete": [prompt_id]})
+    place = wire.place(http.get("/queue"), prompt_id)
+    if place is not None and place.running:
+        http.post("/interrupt", {"prompt_id": prompt_id})

@@ -1,0 +1,102 @@
+"""ComfyUI's websocket: one connection, read with a time limit, kept alive with pings."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Mapping
+
+import certifi
+import websocket
+
+log = logging.getLogger("wan.comfy")
+
+FLAGS = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
+"""Counts only as the first message on a socket; with it previews say of which prompt they are."""
+
+CLOSE_SECONDS = 0.5
+
+
+class SocketLost(Exception):
+    """The connection is gone or could not be made. `clean`: the server itself closed it, in good order."""
+
+    def __init__(self, reason: str, clean: bool = False) -> None:
+        super().__init__(reason)
+        self.clean = clean
+
+
+class Socket:
+    """An open websocket. Used by one thread. Opening and reading raise SocketLost."""
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: float = 5.0,
+        ping: float = 20.0,
+        dead: float = 90.0,
+    ) -> None:
+        """`ping`: after so many silent seconds we ask; `dead`: after so many we give the connection up.
+        ComfyUI may not answer for a while when it loads a model."""
+        self._ping, self._dead = ping, dead
+        try:
+            self._socket = websocket.create_connection(
+                url,
+                timeout=timeout,
+                header=[f"{name}: {value}" for name, value in (headers or {}).items()],
+                suppress_origin=True,  # ComfyUI turns foreign origins away
+                http_no_proxy=["*"],
+                sslopt={"ca_certs": certifi.where()},
+                enable_multithread=False,
+            )
+            self._socket.send(FLAGS)
+        except (websocket.WebSocketException, OSError, ValueError) as error:
+            raise SocketLost(f"{type(error).__name__}: {error}") from error
+        self._heard = self._asked = time.monotonic()
+
+    def receive(self, seconds: float) -> str | bytes | None:
+        """The next text or binary frame, or None after at most so many seconds."""
+        try:
+            self._socket.settimeout(max(0.001, seconds))
+            opcode, data = self._socket.recv_data(control_frame=True)
+        except websocket.WebSocketTimeoutException:
+            self._keep_alive()
+            return None
+        except (websocket.WebSocketException, OSError, ValueError) as error:
+            raise SocketLost(f"{type(error).__name__}: {error}") from error
+        self._heard = time.monotonic()
+        if opcode == websocket.ABNF.OPCODE_TEXT:
+            return data.decode("utf-8", "replace") if isinstance(data, bytes) else str(data)
+        if opcode == websocket.ABNF.OPCODE_BINARY:
+            return bytes(data)
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            raise SocketLost("closed by the server", clean=True)
+        return None
+
+    def close(self) -> bool:
+        """Closes in good order; False when the server did not confirm, so that it may still hold its side."""
+        try:
+            self._socket.close(timeout=CLOSE_SECONDS)
+        except (websocket.WebSocketException, OSError, ValueError):
+            return False
+        return self._socket.close_frame is not None
+
+    def drop(self) -> None:
+        """Closes without asking: for a connection that is lost."""
+        with contextlib.suppress(websocket.WebSocketException, OSError, ValueError):
+            self._socket.shutdown()
+
+    def _keep_alive(self) -> None:
+        now = time.monotonic()
+        if now - self._heard > self._dead:
+            raise SocketLost(f"nothing heard for {self._dead:.0f} s")
+        if now - max(self._heard, self._asked) > self._ping:
+            self._asked = now
+            try:
+                self._socket.settimeout(1.0)
+                self._socket.ping()
+            except (websocket.WebSocketException, OSError, ValueError) as error:
+                raise SocketLost(f"{type(error).__name__}: {error}") from error

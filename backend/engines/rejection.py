@@ -1,0 +1,204 @@
+"""The body of a refused POST /prompt -> one StudioError in a creator's words. Pure.
+
+Node classes go into `detail` for the log; prompts' texts go nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backend.errors import (
+    BadEngineInput,
+    EngineError,
+    GraphRejected,
+    MissingModel,
+    MissingNode,
+    StudioError,
+)
+
+MODEL_FOLDERS: Mapping[tuple[str, str], str] = {
+    ("UNETLoader", "unet_name"): "diffusion_models",
+    ("UnetLoaderGGUF", "unet_name"): "diffusion_models",
+    ("VAELoader", "vae_name"): "vae",
+    ("CLIPLoader", "clip_name"): "text_encoders",
+    ("CLIPVisionLoader", "clip_name"): "clip_vision",
+    ("LoraLoader", "lora_name"): "loras",
+    ("LoraLoaderModelOnly", "lora_name"): "loras",
+    ("AudioEncoderLoader", "audio_encoder_name"): "audio_encoders",
+    ("CheckpointLoaderSimple", "ckpt_name"): "checkpoints",
+    ("UpscaleModelLoader", "model_name"): "upscale_models",
+    ("FrameInterpolationModelLoader", "model_name"): "frame_interpolation",
+    ("DownloadAndLoadSAM2Model", "model"): "sam2",
+}
+"""Loader class and input -> the folder below `models` that ComfyUI lists for it."""
+
+MODEL_SUFFIXES = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx")
+
+_INPUT_WORDS = {
+    "sampler_name": "sampler",
+    "noise_seed": "seed",
+    "steps": "number of steps",
+    "length": "number of frames",
+    "fps": "frame rate",
+    "cfg": "guidance (cfg)",
+}
+_FIELDS = {"noise_seed": "seed", "seed": "seed", "steps": "steps", "cfg": "cfg", "width": "width"}
+_FIELDS |= {"height": "height", "length": "seconds", "shift": "shift"}
+
+_FILE_KINDS = {"image": "picture", "audio": "sound", "video": "video", "file": "video"}
+
+_SECRET_INPUTS = frozenset({"text", "prompt", "positive", "negative", "string", "value"})
+_DETAIL_MAX = 8000
+_SENTENCES_MAX = 3
+
+
+def rejected(body: object, status: int = 400) -> StudioError:
+    """The error for an answer to POST /prompt that is not an acceptance.
+
+    `body` is the decoded JSON, or the text when it was none; `status` the HTTP status.
+    Several problems become one error: missing files first, then missing inputs, then values.
+    """
+    if not isinstance(body, Mapping) or not ("error" in body or "node_errors" in body):
+        return EngineError(
+            "ComfyUI could not read what was sent to it.", detail=f"HTTP {status}: {_short(body)}"
+        )
+    nodes = body.get("node_errors")
+    problems = list(_problems(nodes)) if isinstance(nodes, Mapping) else []
+    error = body.get("error")
+    detail = _body_detail(error, problems)
+    if not problems:
+        return _whole_graph(error if isinstance(error, Mapping) else {"message": str(error)}, detail)
+
+    missing = _unique([p for p in problems if p.model])
+    if missing:
+        return MissingModel(_missing_sentence(missing), detail=detail)
+    files = _unique([p for p in problems if p.type == "custom_validation_failed"])
+    if files:
+        words = _joined(sorted({p.file_kind for p in files}))
+        return BadEngineInput(
+            f"ComfyUI does not find the {words} that was sent to it.", "Try again.", detail=detail
+        )
+    values = [p for p in problems if p.sentence]
+    if values:
+        sentences = list(dict.fromkeys(p.sentence for p in values))
+        text = " ".join(sentences[:_SENTENCES_MAX])
+        if len(sentences) > _SENTENCES_MAX:
+            text += f" And {len(sentences) - _SENTENCES_MAX} more."
+        fields = {_FIELDS.get(p.input, "") for p in values}
+        field = fields.pop() if len(fields) == 1 else ""
+        return GraphRejected(text, "Change it and try again." if field else "", field=field, detail=detail)
+    return GraphRejected("ComfyUI did not accept the workflow: it expects other settings.", detail=detail)
+
+
+class _Problem:
+    """One entry of node_errors: where, which kind, and its sentence (empty: only for the log)."""
+
+    def __init__(self, class_type: str, error: Mapping[str, Any]) -> None:
+        extra = error.get("extra_info")
+        self.extra: Mapping[str, Any] = extra if isinstance(extra, Mapping) else {}
+        self.class_type = class_type
+        self.type = str(error.get("type", ""))
+        self.input = str(self.extra.get("input_name", ""))
+        self.details = str(error.get("details", ""))
+        self.received = self.extra.get("received_value")
+
+    @property
+    def model(self) -> str:
+        """The name of the model file that the server does not have, else empty."""
+        if self.type != "value_not_in_list" or not isinstance(self.received, str):
+            return ""
+        known = (self.class_type, self.input) in MODEL_FOLDERS
+        return self.received if known or self.received.lower().endswith(MODEL_SUFFIXES) else ""
+
+    @property
+    def folder(self) -> str:
+        return MODEL_FOLDERS.get((self.class_type, self.input), "")
+
+    @property
+    def file_kind(self) -> str:
+        return _FILE_KINDS.get(self.input, "file")
+
+    @property
+    def sentence(self) -> str:
+        words = _INPUT_WORDS.get(self.input, self.input.replace("_", " "))
+        value = "" if self.input in _SECRET_INPUTS else _short(json.dumps(self.received, default=str), 60)
+        limits = self._limits()
+        if self.type == "value_not_in_list":
+            return f"This ComfyUI does not offer {value} as {words}."
+        if self.type == "value_smaller_than_min" and "min" in limits:
+            return f"The {words} is {value}; this ComfyUI takes {limits['min']} or more."
+        if self.type == "value_bigger_than_max" and "max" in limits:
+            return f"The {words} is {value}; this ComfyUI takes {limits['max']} or less."
+        if self.type == "invalid_input_type" and value:
+            return f"ComfyUI cannot use {value} as {words}."
+        return ""
+
+    def _limits(self) -> Mapping[str, Any]:
+        config = self.extra.get("input_config")
+        if isinstance(config, Sequence) and len(config) > 1 and isinstance(config[1], Mapping):
+            return config[1]
+        return {}
+
+    def log(self) -> str:
+        text = "" if self.input in _SECRET_INPUTS else f" ({_short(self.details, 200)})"
+        return f"{self.class_type}.{self.input}: {self.type}{text}"
+
+
+def _problems(nodes: Mapping[str, Any]) -> list[_Problem]:
+    found = []
+    for node in nodes.values():
+        if not isinstance(node, Mapping):
+            continue
+        errors = node.get("errors")
+        for error in errors if isinstance(errors, list) else ():
+            if isinstance(error, Mapping):
+                found.append(_Problem(str(node.get("class_type", "")), error))
+    return found
+
+
+def _unique(problems: list[_Problem]) -> list[_Problem]:
+    """Without repetitions of the same file in the same folder, in the order of their names."""
+    seen = {(p.folder, str(p.received), p.details if not p.model else ""): p for p in problems}
+    return [seen[key] for key in sorted(seen)]
+
+
+def _missing_sentence(problems: list[_Problem]) -> str:
+    if len(problems) == 1:
+        only = problems[0]
+        where = f"in {only.folder} " if only.folder else ""
+        return f"{only.model} is not {where}on this ComfyUI."
+    names = _joined([f"{p.model} ({p.folder})" if p.folder else p.model for p in problems])
+    return f"{len(problems)} model files are not on this ComfyUI: {names}."
+
+
+def _whole_graph(error: Mapping[str, Any], detail: str) -> StudioError:
+    """Refusals that name no input: unknown node class, nothing to make, half a graph."""
+    text = str(error.get("message", "")).lower()
+    kind = str(error.get("type", ""))
+    if kind == "missing_node_type" or ("does not exist" in text and "node" in text):
+        return MissingNode("This ComfyUI lacks a part that this video needs.", detail=detail)
+    if kind in ("prompt_no_outputs", "no_prompt"):
+        return GraphRejected("ComfyUI found nothing to make in the workflow.", detail=detail)
+    return GraphRejected("ComfyUI did not accept the workflow.", detail=detail)
+
+
+def _body_detail(error: object, problems: list[_Problem]) -> str:
+    lines = []
+    if isinstance(error, Mapping):
+        lines.append(
+            f"{error.get('type', '')}: {error.get('message', '')} {error.get('details', '')}".strip()
+        )
+    elif error:
+        lines.append(str(error))
+    return "\n".join([*lines, *(p.log() for p in problems)])[:_DETAIL_MAX]
+
+
+def _joined(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _short(value: object, limit: int = 500) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
