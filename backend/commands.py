@@ -75,9 +75,8 @@ def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
         given["seed"] = str(secrets.randbelow(SEED_MAX + 1))
     media: dict[str, Media] = {}
     for name in PICTURES[mode]:
-        file = given.pop(name, "")
-        if file:
-            media[name] = _measured(file, name, width, height, seconds)
+        if given.get(name):
+            media[name] = _measured(given[name], name, width, height, seconds)
     try:
         params = params_from_text(mode, given, media)
     except InvalidParam as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import Any
 
 from backend.engines.base import EngineInfo
 from backend.errors import BadInput, GraphRejected, InternalError, MissingModel, MissingNode
 from backend.jobs import Job
 from workflows.catalog import Catalog, load_catalog
+from workflows.cli_values import params_from_values
 from workflows.compile import Compiled, ServerFacts, compile
 from workflows.node_contract import Contract, Problem, check
 from workflows.params import MODES, InvalidParam, Media, Params
@@ -24,33 +25,21 @@ def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]
 
     A whole number may come as a float (a page has no integers). Raises BadInput with the field.
     """
-    kind = MODES.get(mode)
-    if kind is None:
-        raise BadInput(f"There is no mode {mode!r}.", f"Modes: {', '.join(MODES)}.", field="mode")
-    known = {field.name: field for field in fields(kind)}
-    for name in (*values, *media):
-        if name not in known:
-            raise BadInput(
-                f"{TITLES[mode]} has no setting {str(name)[:40]!r}.",
-                f"It has {', '.join(known)}.",
-                field=str(name),
-            )
-    given: dict[str, Any] = dict(media)
-    for name, value in values.items():
-        if name in media:
-            continue
-        field = known[name]
-        if field.type == "int" and isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if value is None and field.default is not MISSING:
-            value = field.default
-        given[name] = value
-    if PICTURES[mode][0] not in given or given[PICTURES[mode][0]] is None:
-        raise BadInput("Choose a picture first.", field=PICTURES[mode][0])
+    integers = (
+        {field.name for field in fields(MODES[mode]) if field.type == "int"} if mode in MODES else set()
+    )
+    cleaned = {
+        name: int(value) if name in integers and isinstance(value, float) and value.is_integer() else value
+        for name, value in values.items()
+        if value is not None
+    }
     try:
-        return kind(**given)
+        if mode in MODES and PICTURES[mode][0] not in media:
+            raise InvalidParam(PICTURES[mode][0], "Choose a picture first.")
+        return params_from_values(mode, cleaned, media)
     except InvalidParam as error:
-        raise BadInput(error.message, error.hint, field=error.field) from error
+        hint = f"{error.hint} -1 picks one at random." if error.field == "seed" else error.hint
+        raise BadInput(error.message, hint, field=error.field) from error
 
 
 def job_params(job: Job) -> Params:

@@ -32,7 +32,7 @@ def stage_seconds(work: Work, history: Iterable[Job]) -> dict[str, float]:
     the middle of what they took. Attention grows faster than cells do: a size far from all of history is
     guessed low, so the nearest jobs count, the five of most similar size.
     """
-    jobs = [job for job in history if job.timings.get("draw") and job.evaluations and job.frames]
+    jobs = [job for job in history if "draw" in job.timings and job.evaluations and job.frames]
     if not jobs:
         return {}
     jobs.sort(key=lambda job: abs(_work(job).cells / work.cells - 1.0))

@@ -76,6 +76,11 @@ class Studio:
         """A new visitor's token (192 bit)."""
         return access.new_token()
 
+    @staticmethod
+    def is_owner(text: object) -> bool:
+        """Whether this can be an owner's token."""
+        return access.is_token(text)
+
     def secret(self, purpose: str) -> str:
         """A text for one purpose that stays the same across restarts."""
         return access.sign(self._secret, "purpose", purpose)
@@ -312,6 +317,14 @@ class Studio:
         if job.status != DONE or not path.is_file():
             raise NotFound("This video is not finished, or its file is gone.")
         return path
+
+    def input_path(self, id: str, key: str, name: str) -> Path | None:
+        """The picture that a job was made from, as it was used; None without one. Raises NotFound."""
+        job = self._open(id, key)
+        if name not in job.inputs:
+            return None
+        path = self.settings.jobs_dir / job.id / str(job.inputs[name]["file"])
+        return path if path.is_file() else None
 
     # -- files by signed address ----------------------------------------------------------
 

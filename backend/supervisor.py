@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 log = logging.getLogger("wan.supervisor")
@@ -37,13 +37,11 @@ class Process:
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
-        on_line: Callable[[str], None] | None = None,
     ) -> None:
         self.name = name
         self.command = tuple(command)
         self.cwd = cwd
         self.env = dict(env) if env is not None else None
-        self.on_line = on_line
         self.lines: deque[str] = deque(maxlen=LOG_LINES)
         self.restarts = 0
         self.last_exit: int | None = None
@@ -106,12 +104,10 @@ class Process:
         child = self._child
         if child is None or child.stdout is None:
             return
-        for line in child.stdout:
-            line = line.rstrip()
-            self.lines.append(line)
-            log.debug("%s: %s", self.name, line)
-            if self.on_line is not None:
-                self.on_line(line)
+        with child.stdout:
+            for line in child.stdout:
+                self.lines.append(line.rstrip())
+                log.debug("%s: %s", self.name, line.rstrip())
         self.last_exit = child.wait()
 
     def stop(self) -> None:

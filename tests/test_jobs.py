@@ -26,7 +26,7 @@ def test_a_job_runs_to_its_end() -> None:
     assert running.elapsed is None
 
 
-@pytest.mark.parametrize(("before", "after"), itertools.product(LEGAL, LEGAL))
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(LEGAL, LEGAL)))
 def test_only_legal_transitions(before: str, after: str) -> None:
     legal = {
         (QUEUED, RUNNING), (QUEUED, FAILED), (QUEUED, CANCELLED),

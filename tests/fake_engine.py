@@ -1,0 +1,90 @@
+"""A scripted engine at the interface: no process, no network. What it does, a test says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+
+from backend.engines.base import EngineInfo, Prompt
+from backend.errors import JobCancelled
+from backend.events import Event, Output, Preview, Progress, Stage
+from workflows.node_contract import Contract, recorded
+
+
+def write_video(path: Path, width: int, height: int, frames: int, fps: int = 16) -> None:
+    """A small grey H.264 MP4."""
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number in range(frames):
+            picture = np.full((height, width, 3), number % 255, np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+
+
+class FakeEngine:
+    """Runs every prompt through the stages at once; `hold` keeps it in the drawing until it is set."""
+
+    def __init__(self, address: str = "http://fake") -> None:
+        self.address = address
+        self.state = "ok"
+        self.prompts: list[Prompt] = []
+        self.cancelled: set[str] = set()
+        self.hold = threading.Event()
+        self.hold.set()
+        self.drawing = threading.Event()
+        self.error: Exception | None = None
+        self.outputs: tuple[Output, ...] = (Output("a.mp4", "wan-studio"),)
+        self.fetch_error: Exception | None = None
+        self.script: Callable[[Prompt, Callable[[Event], None]], None] | None = None
+        self.size: tuple[int, int, int] | None = None
+        self.closed = False
+
+    def info(self) -> EngineInfo:
+        return EngineInfo("comfyui", self.address, state=self.state, version="0.3.64", gpu="Fake GPU")
+
+    def refresh(self) -> EngineInfo:
+        return self.info()
+
+    def contract(self) -> Contract:
+        return recorded()
+
+    def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
+        self.prompts.append(prompt)
+        assert all(path.is_file() for path in prompt.files.values())
+        on_event(Stage("load", "Loading the high-noise expert"))
+        on_event(Stage("draw", "Drawing"))
+        on_event(Progress(1, prompt.sampling_steps))
+        on_event(Preview(b"\xff\xd8preview"))
+        self.drawing.set()
+        while not self.hold.wait(0.01):
+            if prompt.id in self.cancelled or self.closed:
+                break
+        self.drawing.clear()
+        if prompt.id in self.cancelled:
+            raise JobCancelled("Cancelled.")
+        if self.error is not None:
+            raise self.error
+        on_event(Progress(prompt.sampling_steps, prompt.sampling_steps))
+        on_event(Stage("save", "Saving"))
+        return self.outputs
+
+    def cancel(self, prompt_id: str) -> None:
+        self.cancelled.add(prompt_id)
+
+    def fetch(self, output: Output, destination: Path) -> None:
+        if self.fetch_error is not None:
+            raise self.fetch_error
+        graph = self.prompts[-1].graph
+        node = next(n["inputs"] for n in graph.values() if "length" in n["inputs"])
+        width, height, frames = self.size or (node["width"], node["height"], node["length"])
+        write_video(destination, width, height, frames)
+
+    def close(self) -> None:
+        self.closed = True
