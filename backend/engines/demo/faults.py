@@ -1,0 +1,103 @@
+"""Faults that a test can order (`--faults`): what goes wrong on real machines, at a chosen moment.
+
+POST /demo/faults replaces the list (and lets a hanging step go on); each applies once unless `times`
+says otherwise, inside it or beside it:
+
+    {"slow_step": 2.0}                                  one step takes this many seconds more
+    {"error_at": {"class": "KSamplerAdvanced", "kind": "oom" | "error", "step": 2}}   step 0: at once
+    {"drop_socket_at_step": 3}                          the client's socket breaks; steps count per prompt
+    {"hang_at_step": 3}                                 no more progress; interrupting does not help
+    {"die_at_step": 3}                                  the process is gone
+    {"http_500": {"path": "/history", "times": 2}}      requests below this path fail
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+OUT_OF_MEMORY = (
+    "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: "
+    "you tried to allocate {size} bytes. Error code 12 (Cannot allocate memory)"
+)
+KEYS = {"slow_step", "error_at", "drop_socket_at_step", "hang_at_step", "die_at_step", "http_500", "times"}
+
+
+class Faults:
+    """Thread-safe. `drop_socket` and `die` are how this server does that."""
+
+    def __init__(self, drop_socket: Callable[[], None], die: Callable[[], None]) -> None:
+        self._drop_socket = drop_socket
+        self._die = die
+        self._lock = threading.Lock()
+        self._orders: dict[str, dict[str, Any]] = {}
+        self._let_go = threading.Event()
+
+    def order(self, body: dict[str, Any]) -> None:
+        """Raises ValueError for a name that is none, so that a test cannot wait for nothing."""
+        unknown = set(body) - KEYS
+        if unknown:
+            raise ValueError(f"No such fault: {', '.join(sorted(unknown))}")
+        times = int(body.get("times", 1))
+        orders: dict[str, dict[str, Any]] = {}
+        for name, value in body.items():
+            if name == "times":
+                continue
+            fields = dict(value) if isinstance(value, dict) else {"value": value}
+            fields.setdefault("times", times)
+            orders[name] = fields
+        with self._lock:
+            self._orders = orders
+            self._let_go.set()
+            self._let_go = threading.Event()
+
+    def pending(self) -> dict[str, Any]:
+        with self._lock:
+            return {name: dict(fields) for name, fields in self._orders.items()}
+
+    def _use(self, name: str, applies: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
+        with self._lock:
+            fields = self._orders.get(name)
+            if fields is None or not applies(fields):
+                return None
+            fields["times"] -= 1
+            if fields["times"] <= 0:
+                del self._orders[name]
+            return fields
+
+    def at_path(self, path: str) -> bool:
+        """Whether this request is to fail."""
+        return self._use("http_500", lambda f: path.startswith(str(f.get("path", "/")))) is not None
+
+    def at_node(self, class_type: str) -> None:
+        self._fail(class_type, 0)
+
+    def at_step(self, class_type: str, node_step: int, prompt_step: int) -> float:
+        """Called after a step, both counted from 1. Returns the seconds that it takes longer."""
+        self._fail(class_type, node_step)
+        if self._use("drop_socket_at_step", lambda f: f["value"] == prompt_step):
+            self._drop_socket()
+        if self._use("die_at_step", lambda f: f["value"] == prompt_step):
+            self._die()
+        let_go = self._let_go
+        if self._use("hang_at_step", lambda f: f["value"] == prompt_step):
+            let_go.wait()
+        slow = self._use("slow_step", lambda f: True)
+        return float(slow.get("value", slow.get("seconds", 0.0))) if slow else 0.0
+
+    def _fail(self, class_type: str, step: int) -> None:
+        wanted = self._use(
+            "error_at", lambda f: f.get("class") == class_type and int(f.get("step", 0)) == step
+        )
+        if wanted is None:
+            return
+        if wanted.get("kind") == "oom":
+            raise RuntimeError(OUT_OF_MEMORY.format(size=1 << 40))
+        raise RuntimeError(str(wanted.get("message", "A fault that was ordered.")))
+
+
+def leave_at_once() -> None:
+    """Ends the process as a crash does: nothing is closed."""
+    os._exit(137)

@@ -1,0 +1,120 @@
+"""What the demo engine offers: its nodes (recorded from ComfyUI 0.3.64) and the model files it pretends
+to have. Lists of input files are read from the input folder each time, as ComfyUI does.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import mimetypes
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.engines.demo.folders import Folders, fingerprint
+
+HERE = Path(__file__).parent
+
+# (class, input) -> folder whose files are the options
+MODEL_INPUTS: dict[tuple[str, str], str] = {
+    ("UNETLoader", "unet_name"): "diffusion_models",
+    ("CLIPLoader", "clip_name"): "text_encoders",
+    ("VAELoader", "vae_name"): "vae",
+    ("CLIPVisionLoader", "clip_name"): "clip_vision",
+    ("AudioEncoderLoader", "audio_encoder_name"): "audio_encoders",
+    ("CheckpointLoaderSimple", "ckpt_name"): "checkpoints",
+    ("LoraLoaderModelOnly", "lora_name"): "loras",
+}
+
+# (class, input) -> kinds of file listed; empty: all files. The word is ComfyUI's in its complaint.
+FILE_INPUTS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
+    ("LoadImage", "image"): ("image", ("image",)),
+    ("LoadImageMask", "image"): ("image", ()),
+    ("LoadAudio", "audio"): ("audio", ("audio", "video")),
+    ("LoadVideo", "file"): ("video", ("video",)),
+}
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One input of a node. `type` is a list for an old-style choice, else a name such as INT."""
+
+    type: Any
+    required: bool
+    extra: Mapping[str, Any]
+
+
+class NodeInfo:
+    """The node classes and files on offer.
+
+    places: where uploads lie. without: model file names to leave out (for tests).
+    """
+
+    def __init__(self, places: Folders, without: Iterable[str] = ()) -> None:
+        self.places = places
+        self._nodes: dict[str, Any] = json.loads((HERE / "object_info.json").read_text("utf-8"))
+        folders: dict[str, list[str]] = json.loads((HERE / "models.json").read_text("utf-8"))
+        gone = set(without)
+        self.folders = {name: [f for f in files if f not in gone] for name, files in folders.items()}
+        for (class_type, name), folder in MODEL_INPUTS.items():
+            options = list(self.folders[folder])
+            if folder == "vae":
+                options.append("pixel_space")  # ComfyUI's built-in
+            self._set_options(self._nodes[class_type], name, options)
+
+    @staticmethod
+    def _set_options(node: dict[str, Any], name: str, options: list[str]) -> None:
+        spec = node["input"]["required"][name]
+        if isinstance(spec[0], list):
+            spec[0] = options
+        else:
+            spec[1]["options"] = options
+
+    def __contains__(self, class_type: str) -> bool:
+        return class_type in self._nodes
+
+    def is_output(self, class_type: str) -> bool:
+        return bool(self._nodes[class_type]["output_node"])
+
+    def outputs(self, class_type: str) -> list[str]:
+        found: list[str] = self._nodes[class_type]["output"]
+        return found
+
+    def inputs(self, class_type: str) -> Iterator[tuple[str, InputSpec]]:
+        """All inputs that a graph may set, required ones first."""
+        for group in ("required", "optional"):
+            for name, spec in self._nodes[class_type]["input"].get(group, {}).items():
+                extra = spec[1] if len(spec) > 1 else {}
+                yield name, InputSpec(spec[0], group == "required", extra)
+
+    def describe(self, class_type: str | None = None) -> dict[str, Any]:
+        """The body of /object_info, or of /object_info/{class} (empty for an unknown class)."""
+        names = list(self._nodes) if class_type is None else [class_type]
+        found = {name: self._nodes[name] for name in names if name in self._nodes}
+        touched = {name for name, _ in FILE_INPUTS if name in found}
+        if touched:
+            found = {k: copy.deepcopy(v) if k in touched else v for k, v in found.items()}
+            for (name, key), (_, kinds) in FILE_INPUTS.items():
+                if name in touched:
+                    self._set_options(found[name], key, self._files(kinds))
+        return found
+
+    def _files(self, kinds: tuple[str, ...]) -> list[str]:
+        files = [entry.name for entry in self.places.input.iterdir() if entry.is_file()]
+        if kinds:
+            files = [name for name in files if (mimetypes.guess_type(name)[0] or "").split("/")[0] in kinds]
+        return sorted(files)
+
+    def fingerprint(self, class_type: str, inputs: Mapping[str, Any]) -> str:
+        """Stands for the bytes of the file that a loader reads; empty for other nodes."""
+        for (owner, name), _ in FILE_INPUTS.items():
+            if owner == class_type and isinstance(inputs.get(name), str) and self.places.has(inputs[name]):
+                return fingerprint(self.places.locate(inputs[name]))
+        return ""
+
+    def find_model(self, folder: str, name: str) -> str:
+        """The name itself when the file is on offer. Raises FileNotFoundError in ComfyUI's words."""
+        if name not in self.folders[folder]:
+            raise FileNotFoundError(f"Model in folder '{folder}' with filename '{name}' not found.")
+        return name

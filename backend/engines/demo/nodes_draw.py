@@ -1,0 +1,85 @@
+"""Sampling, decoding and encoding: where a real engine spends its time, and this one only waits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from backend.engines.demo.executor import Context
+from backend.engines.demo.nodes_wan import PIXELS, latents, merged
+from backend.engines.demo.preview import preview
+from backend.engines.demo.scene import Rendered
+from backend.engines.demo.values import Conditioning, Frames, Latent, Scaled, Shot, Thing
+
+DECODE_STEPS = 2.0  # a decode takes as long as this many sampling steps
+SUBTLE, DYNAMIC = (0.35, 0.6), (0.65, 1.5)  # (share of steps before the hand-over, motion)
+
+
+def sample(
+    ctx: Context,
+    model: Thing,
+    seed: int,
+    steps: int,
+    cfg: float,
+    sampler_name: str,
+    scheduler: str,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent_image: Latent,
+    denoise: float = 1.0,
+) -> tuple[Any, ...]:
+    shot = merged(positive.guide, positive, seed, 1.0)
+    return (_draw(ctx, shot, latent_image, 0, steps, steps),)
+
+
+def sample_advanced(
+    ctx: Context,
+    model: Thing,
+    add_noise: str,
+    noise_seed: int,
+    steps: int,
+    cfg: float,
+    sampler_name: str,
+    scheduler: str,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent_image: Latent,
+    start_at_step: int,
+    end_at_step: int,
+    return_with_leftover_noise: str,
+) -> tuple[Any, ...]:
+    last = min(end_at_step, steps)
+    shot = latent_image.shot
+    if shot is None or add_noise == "enable":
+        shot = merged(positive.guide, positive, noise_seed, motion_for(start_at_step, last, steps))
+    return (_draw(ctx, shot, latent_image, start_at_step, last, steps),)
+
+
+def motion_for(first: int, last: int, steps: int) -> float:
+    """How much the camera moves: the later the hand-over between the experts, the more."""
+    if first > 0 or last >= steps:
+        return 1.0
+    (low, least), (high, most) = SUBTLE, DYNAMIC
+    share = min(high, max(low, last / steps))
+    return least + (most - least) * ((share - low) / (high - low)) ** 1.3
+
+
+def _draw(ctx: Context, shot: Shot, latent: Latent, first: int, last: int, steps: int) -> Latent:
+    for done in range(first + 1, last + 1):
+        ctx.pause(ctx.step_seconds)
+        picture = preview(shot, latent, done / steps, done) if ctx.previews else None
+        ctx.report(done - first, last - first, picture)
+    return replace(latent, shot=shot, source=None)
+
+
+def decode(ctx: Context, samples: Latent, vae: Thing, **tiling: Any) -> tuple[Any, ...]:
+    ctx.pause(ctx.step_seconds * DECODE_STEPS)
+    width, height = samples.width * PIXELS, samples.height * PIXELS
+    if samples.source is not None and samples.source.count >= samples.frames:
+        return (Scaled(samples.source, width, height),)
+    return (Rendered(samples.shot or Shot(), width, height, samples.frames),)
+
+
+def encode(ctx: Context, pixels: Frames, vae: Thing) -> tuple[Any, ...]:
+    width, height = pixels.width // PIXELS, pixels.height // PIXELS
+    return (Latent(width, height, latents(pixels.count), source=pixels),)

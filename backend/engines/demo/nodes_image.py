@@ -1,0 +1,93 @@
+"""Nodes that change batches of pictures and masks. Masks are pictures too, white where they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image, ImageFilter, ImageOps
+
+from backend.engines.demo.executor import Context
+from backend.engines.demo.values import Frames, Joined, Part, Scaled, fit
+
+LONGEST_BATCH = 4096  # ImageFromBatch's own limit
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Every frame through one of: invert, grow:<pixels>, and the channels red, green, blue, alpha."""
+
+    frames: Frames
+    how: str
+
+    @property
+    def width(self) -> int:
+        return self.frames.width
+
+    @property
+    def height(self) -> int:
+        return self.frames.height
+
+    @property
+    def count(self) -> int:
+        return self.frames.count
+
+    def frame(self, index: int) -> Image.Image:
+        image = self.frames.frame(index)
+        if self.how == "invert":
+            return ImageOps.invert(image)
+        if self.how.startswith("grow:"):
+            pixels = int(self.how[5:])
+            kind = ImageFilter.MaxFilter if pixels > 0 else ImageFilter.MinFilter
+            return image.filter(kind(2 * min(abs(pixels), 40) + 1)) if pixels else image
+        bands = dict(zip(("red", "green", "blue"), image.split(), strict=True))
+        band = bands.get(self.how) or Image.new("L", image.size, 255)
+        return band.convert("RGB")
+
+
+def from_batch(ctx: Context, image: Frames, batch_index: int, length: int) -> tuple[Any, ...]:
+    first = min(image.count - 1, batch_index)
+    return (Part(image, first, min(image.count - first, length)),)
+
+
+def batch(ctx: Context, image1: Frames, image2: Frames) -> tuple[Any, ...]:
+    return (Joined((image1, image2)),)
+
+
+def repeat(ctx: Context, image: Frames, amount: int) -> tuple[Any, ...]:
+    return (Joined((image,) * amount),)
+
+
+def scale(
+    ctx: Context, image: Frames, upscale_method: str, width: int, height: int, crop: str
+) -> tuple[Any, ...]:
+    if width == 0 and height == 0:
+        return (image,)
+    width = width or max(1, round(image.width * height / image.height))
+    height = height or max(1, round(image.height * width / image.width))
+    return (Scaled(image, width, height, crop == "center"),)
+
+
+def to_mask(ctx: Context, image: Frames, channel: str) -> tuple[Any, ...]:
+    return (Changed(image, channel),)
+
+
+def mask_to_image(ctx: Context, mask: Frames) -> tuple[Any, ...]:
+    return (mask,)
+
+
+def grow_mask(ctx: Context, mask: Frames, expand: int, tapered_corners: bool) -> tuple[Any, ...]:
+    return (Changed(mask, f"grow:{expand}"),)
+
+
+def invert_mask(ctx: Context, mask: Frames) -> tuple[Any, ...]:
+    return (Changed(mask, "invert"),)
+
+
+def inset(image: Image.Image, small: Image.Image, share: float = 0.24) -> Image.Image:
+    """The small picture at the bottom left of the other, as wide as `share` of it."""
+    width = max(16, round(image.width * share))
+    height = max(9, round(width * small.height / small.width))
+    edge = max(2, round(min(image.size) * 0.025))
+    image.paste(fit(small, width, height), (edge, image.height - height - edge))
+    return image

@@ -1,0 +1,111 @@
+"""Nodes that bring something in: model files, texts, the creator's files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.engines.demo.executor import Context
+from backend.engines.demo.footage import open_video, read_alpha, read_picture, read_sound
+from backend.engines.demo.nodeinfo import MODEL_INPUTS
+from backend.engines.demo.values import Conditioning, Sound, Still, Thing, Video
+
+
+def _model(ctx: Context, key: str, name: str, kind: str) -> Thing:
+    folder = MODEL_INPUTS[(ctx.class_type, key)]
+    if name != "pixel_space":
+        ctx.info.find_model(folder, name)
+    return Thing(kind, name)
+
+
+def unet_loader(ctx: Context, unet_name: str, weight_dtype: str = "default") -> tuple[Any, ...]:
+    return (_model(ctx, "unet_name", unet_name, "model"),)
+
+
+def clip_loader(ctx: Context, clip_name: str, type: str, device: str = "default") -> tuple[Any, ...]:
+    return (_model(ctx, "clip_name", clip_name, "clip"),)
+
+
+def vae_loader(ctx: Context, vae_name: str) -> tuple[Any, ...]:
+    return (_model(ctx, "vae_name", vae_name, "vae"),)
+
+
+def clip_vision_loader(ctx: Context, clip_name: str) -> tuple[Any, ...]:
+    return (_model(ctx, "clip_name", clip_name, "clip_vision"),)
+
+
+def audio_encoder_loader(ctx: Context, audio_encoder_name: str) -> tuple[Any, ...]:
+    return (_model(ctx, "audio_encoder_name", audio_encoder_name, "audio_encoder"),)
+
+
+def checkpoint_loader(ctx: Context, ckpt_name: str) -> tuple[Any, ...]:
+    _model(ctx, "ckpt_name", ckpt_name, "model")
+    return tuple(Thing(kind, ckpt_name) for kind in ("model", "clip", "vae"))
+
+
+def lora_loader(ctx: Context, model: Thing, lora_name: str, strength_model: float) -> tuple[Any, ...]:
+    _model(ctx, "lora_name", lora_name, "lora")
+    return (Thing(model.kind, model.name, (*model.parts, f"{lora_name}:{strength_model}")),)
+
+
+def same_model(ctx: Context, model: Thing, **settings: Any) -> tuple[Any, ...]:
+    return (model,)
+
+
+def text_encode(ctx: Context, text: str, clip: Thing) -> tuple[Any, ...]:
+    return (Conditioning(text),)
+
+
+def zero_out(ctx: Context, conditioning: Conditioning) -> tuple[Any, ...]:
+    return (Conditioning("", conditioning.guide),)
+
+
+def flux_guidance(ctx: Context, conditioning: Conditioning, guidance: float) -> tuple[Any, ...]:
+    return (conditioning,)
+
+
+def vision_encode(ctx: Context, clip_vision: Thing, image: Any, crop: str) -> tuple[Any, ...]:
+    return (Thing("clip_vision_output", clip_vision.name),)
+
+
+def load_image(ctx: Context, image: str) -> tuple[Any, ...]:
+    path = ctx.folders.locate(image)
+    return (Still(read_picture(path)), Still(read_alpha(path)))
+
+
+def load_image_mask(ctx: Context, image: str, channel: str) -> tuple[Any, ...]:
+    return (Still(read_alpha(ctx.folders.locate(image), channel)),)
+
+
+def load_audio(ctx: Context, audio: str) -> tuple[Any, ...]:
+    return (read_sound(ctx.folders.locate(audio)),)
+
+
+def load_video(ctx: Context, file: str) -> tuple[Any, ...]:
+    path = ctx.folders.locate(file)
+    footage = open_video(path)
+    return (Video(footage, footage.fps, read_sound(path, need=False)),)
+
+
+def video_parts(ctx: Context, video: Video) -> tuple[Any, ...]:
+    return (video.frames, video.sound, video.fps)
+
+
+def audio_encode(ctx: Context, audio_encoder: Thing, audio: Sound | None) -> tuple[Any, ...]:
+    if audio is None:
+        raise TypeError("'NoneType' object is not subscriptable")
+    if audio.seconds < 0.03:  # measured: 20 ms fails in wav2vec2, 200 ms works
+        raise RuntimeError(
+            "Calculated padded input size per channel: (1). Kernel size: (2). "
+            "Kernel size can't be greater than actual input size"
+        )
+    return (audio,)
+
+
+def trim_audio(ctx: Context, audio: Sound, start_index: float, duration: float) -> tuple[Any, ...]:
+    first = round(start_index * audio.rate)
+    if first < 0:
+        first += audio.samples.shape[1]
+    cut = audio.samples[:, first : first + round(duration * audio.rate)]
+    if cut.shape[1] == 0:
+        raise ValueError("AudioTrim: Start time must be less than end time and be within the audio length.")
+    return (Sound(cut, audio.rate),)

@@ -1,0 +1,177 @@
+"""WAN's own nodes: what is given to the sampler, and how many latents of which size come of it.
+
+The arithmetic was measured on ComfyUI 0.3.64: sides are cut to multiples of 8, a length of L frames
+gives (L - 1) // 4 + 1 latents, and those decode to 4 * latents - 3 frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from backend.engines.demo.executor import Context
+from backend.engines.demo.faults import OUT_OF_MEMORY
+from backend.engines.demo.values import Conditioning, Frames, Latent, Part, Shot, Sound
+
+PIXELS = 8  # per latent, each way
+MEMORY = 64 << 30  # bytes: no machine that runs this has more for one tensor
+
+
+def latents(length: int) -> int:
+    return (length - 1) // 4 + 1
+
+
+def _empty(width: int, height: int, length: int, batch: int, video: bool = True) -> Latent:
+    latent = Latent(width // PIXELS, height // PIXELS, length, batch, video)
+    size = 16 * latent.width * latent.height * length * batch * 4
+    if size > MEMORY:
+        raise RuntimeError(OUT_OF_MEMORY.format(size=size))
+    return latent
+
+
+def _guided(positive: Conditioning, negative: Conditioning, **add: Any) -> tuple[Conditioning, Conditioning]:
+    add = {key: value for key, value in add.items() if value is not None}
+    return (
+        replace(positive, guide=replace(positive.guide, **add)),
+        replace(negative, guide=replace(negative.guide, **add)),
+    )
+
+
+def image_to_video(
+    ctx: Context,
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Any,
+    width: int,
+    height: int,
+    length: int,
+    batch_size: int,
+    start_image: Frames | None = None,
+    end_image: Frames | None = None,
+    clip_vision_output: Any = None,
+    clip_vision_start_image: Any = None,
+    clip_vision_end_image: Any = None,
+) -> tuple[Any, ...]:
+    both = _guided(positive, negative, start=start_image, end=end_image)
+    return (*both, _empty(width, height, latents(length), batch_size))
+
+
+def empty_video(ctx: Context, width: int, height: int, length: int, batch_size: int) -> tuple[Any, ...]:
+    return (_empty(width, height, latents(length), batch_size),)
+
+
+def empty_image(ctx: Context, width: int, height: int, batch_size: int) -> tuple[Any, ...]:
+    return (_empty(width, height, 1, batch_size, video=False),)
+
+
+def sound_to_video(
+    ctx: Context,
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Any,
+    width: int,
+    height: int,
+    length: int,
+    batch_size: int,
+    audio_encoder_output: Sound | None = None,
+    ref_image: Frames | None = None,
+    control_video: Frames | None = None,
+    ref_motion: Frames | None = None,
+) -> tuple[Any, ...]:
+    both = _guided(positive, negative, start=ref_image, sound=audio_encoder_output, driving=control_video)
+    return (*both, _empty(width, height, latents(length), batch_size))
+
+
+def sound_to_video_extend(
+    ctx: Context,
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Any,
+    length: int,
+    video_latent: Latent,
+    audio_encoder_output: Sound | None = None,
+    ref_image: Frames | None = None,
+    control_video: Frames | None = None,
+) -> tuple[Any, ...]:
+    both = _guided(positive, negative, start=ref_image, sound=audio_encoder_output, driving=control_video)
+    width, height = video_latent.width * PIXELS, video_latent.height * PIXELS
+    return (*both, _empty(width, height, latents(length), video_latent.batch))
+
+
+def animate(
+    ctx: Context,
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Any,
+    width: int,
+    height: int,
+    length: int,
+    batch_size: int,
+    continue_motion_max_frames: int,
+    video_frame_offset: int,
+    clip_vision_output: Any = None,
+    reference_image: Frames | None = None,
+    face_video: Frames | None = None,
+    pose_video: Frames | None = None,
+    background_video: Frames | None = None,
+    character_mask: Any = None,
+    continue_motion: Frames | None = None,
+) -> tuple[Any, ...]:
+    trim_image = 0
+    if continue_motion is not None:
+        kept = min(continue_motion.count, continue_motion_max_frames)
+        video_frame_offset = max(0, video_frame_offset - kept)
+        trim_image = 4 * latents(kept) - 3
+    both = _guided(
+        positive,
+        negative,
+        start=reference_image,
+        driving=_from(pose_video, video_frame_offset),
+        backdrop=_from(background_video, video_frame_offset),
+    )
+    reference = 1  # latents of the reference picture, in front
+    latent = _empty(width, height, latents(length) + reference, batch_size)
+    return (*both, latent, reference, trim_image, video_frame_offset + length)
+
+
+def _from(frames: Frames | None, offset: int) -> Frames | None:
+    if frames is None or frames.count <= offset:
+        return None
+    return Part(frames, offset, frames.count - offset)
+
+
+def _require_same(first: Latent, second: Latent, dim: str) -> None:
+    sides = {"x": first.height == second.height, "y": first.width == second.width}
+    if not sides.get(dim, (first.width, first.height) == (second.width, second.height)):
+        raise RuntimeError("Sizes of tensors must match except in the dimension that is joined")
+
+
+def latent_concat(ctx: Context, samples1: Latent, samples2: Latent, dim: str) -> tuple[Any, ...]:
+    axis = dim.strip("-")
+    _require_same(samples1, samples2, axis)
+    shot = samples1.shot or samples2.shot
+    joined = replace(samples1, shot=shot, source=None)
+    if axis == "x":
+        return (replace(joined, width=samples1.width + samples2.width),)
+    if axis == "y":
+        return (replace(joined, height=samples1.height + samples2.height),)
+    return (replace(joined, length=samples1.length + samples2.length),)
+
+
+def latent_cut(ctx: Context, samples: Latent, dim: str, index: int, amount: int) -> tuple[Any, ...]:
+    size = {"x": samples.width, "y": samples.height, "t": samples.length}[dim]
+    left = size - min(index, size - 1) if index >= 0 else -max(index, -size)
+    amount = min(left, amount)
+    cut = replace(samples, source=None)
+    if dim == "x":
+        return (replace(cut, width=amount),)
+    return (replace(cut, height=amount) if dim == "y" else replace(cut, length=amount),)
+
+
+def trim_latent(ctx: Context, samples: Latent, trim_amount: int) -> tuple[Any, ...]:
+    return (samples.with_length(max(0, samples.length - trim_amount)),)
+
+
+def merged(guide: Shot, conditioning: Conditioning, seed: int, motion: float) -> Shot:
+    """The shot that a sampler makes of what it is given."""
+    return replace(guide, text=conditioning.text, seed=seed, motion=motion)

@@ -1,0 +1,107 @@
+"""A shot turned into frames: the creator's own picture under a slow camera, or a painted one.
+
+A frame depends only on its index, so that cutting, joining and previews agree with the clip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from PIL import Image
+
+from backend.engines.demo.camera import Camera, camera_for
+from backend.engines.demo.paint import Painting
+from backend.engines.demo.tag import mark
+from backend.engines.demo.values import Frames, Shot, Sound, fit
+
+FPS = 16.0  # WAN's own; the sway of the camera is timed by it
+ROOM = 1.18  # the picture is kept this much larger than the frame, so that closing in stays sharp
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The frames of a shot, `width` x `height` pixels, drawn when asked for."""
+
+    shot: Shot
+    width: int
+    height: int
+    count: int
+    marked: bool = True
+
+    def frame(self, index: int) -> Image.Image:
+        at = index / (self.count - 1) if self.count > 1 else 0.0
+        image = self._draw(at, index / FPS, index)
+        return mark(image) if self.marked else image
+
+    def at_size(self, width: int, height: int) -> Rendered:
+        return replace(self, width=width, height=height)
+
+    def _draw(self, at: float, seconds: float, index: int) -> Image.Image:
+        beat = self._loudness[min(index, len(self._loudness) - 1)] if self._loudness else 0.0
+        start, end = self._start, self._end
+        if end is None:
+            if start is None:
+                return self._painting.frame(at, seconds, beat)
+            return self._view(start, self._camera, at, seconds, beat)
+        arrived = self._view(end, self._arrival, at, 0.0, 0.0)
+        mix = min(1.0, max(0.0, (at - 0.3) / 0.65))
+        mix = mix * mix * (3 - 2 * mix)
+        if start is None or mix >= 1.0:
+            return arrived
+        left = self._view(start, self._departure, at, seconds, 0.0)
+        return Image.blend(left, arrived, mix) if mix > 0.0 else left
+
+    def _view(
+        self, image: Image.Image, camera: Camera, at: float, seconds: float, beat: float
+    ) -> Image.Image:
+        box = camera.box(image.width, image.height, at, seconds, beat)
+        return image.resize((self.width, self.height), Image.Resampling.BICUBIC, box=box)
+
+    @cached_property
+    def _camera(self) -> Camera:
+        return camera_for(self.shot.text, self.shot.seed, self.shot.motion)
+
+    @cached_property
+    def _departure(self) -> Camera:
+        return Camera(0, 0, 1, 0.8 * self.shot.motion, self._camera.phase)
+
+    @cached_property
+    def _arrival(self) -> Camera:
+        return Camera(0, 0, -1, 0.6 * self.shot.motion, 0.0)
+
+    @cached_property
+    def _start(self) -> Image.Image | None:
+        return self._roomy(self.shot.start)
+
+    @cached_property
+    def _end(self) -> Image.Image | None:
+        return self._roomy(self.shot.end)
+
+    def _roomy(self, frames: Frames | None) -> Image.Image | None:
+        if frames is None:
+            return None
+        return fit(frames.frame(0), round(self.width * ROOM), round(self.height * ROOM))
+
+    @cached_property
+    def _painting(self) -> Painting:
+        return Painting(self.shot.text, self.shot.seed, self.width, self.height)
+
+    @cached_property
+    def _loudness(self) -> list[float]:
+        return loudness(self.shot.sound, self.count)
+
+
+def loudness(sound: Sound | None, count: int) -> list[float]:
+    """How loud each frame's stretch of sound is, 0 to 1, smoothed; empty without sound."""
+    if sound is None or sound.samples.shape[1] == 0:
+        return []
+    mono = sound.samples.mean(axis=0)
+    step = max(1, round(sound.rate / FPS))
+    frames = min(count, len(mono) // step)
+    if frames == 0:
+        return [0.0]
+    levels = np.sqrt((mono[: frames * step].reshape(frames, step) ** 2).mean(axis=1))
+    levels = np.convolve(levels, (0.25, 0.5, 0.25), "same") / max(float(levels.max()), 1e-6)
+    return [float(level) for level in levels] + [0.0]

@@ -1,0 +1,277 @@
+"""The demo engine's HTTP and websocket surface: ComfyUI's addresses, bodies and status codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import re
+import sys
+import threading
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from backend.engines.demo.cache import Cache, Result
+from backend.engines.demo.executor import Context, Executor, Options
+from backend.engines.demo.faults import Faults, leave_at_once
+from backend.engines.demo.folders import Folders
+from backend.engines.demo.hub import Hub
+from backend.engines.demo.media_routes import MediaRoutes
+from backend.engines.demo.nodeinfo import NodeInfo
+from backend.engines.demo.validate import validate
+from backend.engines.demo.work import Item, Work
+
+SPEAKS = "0.3.64"  # the ComfyUI version whose protocol was recorded
+MAX_UPLOAD = 100 * 1024 * 1024  # bytes, ComfyUI's default
+FEATURES = {"supports_preview_metadata": True, "max_upload_size": MAX_UPLOAD}
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Demo engine</title>
+<body style="font:16px/1.5 system-ui;max-width:38rem;margin:4rem auto;padding:0 1rem">
+<h1 style="font-size:1.4rem">Demo engine of Wan Studio</h1>
+<p>It speaks ComfyUI's protocol and needs no GPU. No model runs here: every result is made from the
+picture that was sent, and is marked DEMO.</p></body></html>"""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class DemoServer:
+    """One engine. Make it inside the event loop that serves it; `start` begins to work."""
+
+    def __init__(
+        self,
+        folders: Folders,
+        options: Options,
+        *,
+        without: Iterable[str] = (),
+        allow_faults: bool = False,
+    ) -> None:
+        self.info = NodeInfo(folders, without)
+        self.hub = Hub(asyncio.get_running_loop())
+        self.work = Work(self._queue_changed)
+        self.faults = Faults(lambda: self.hub.drop(self.executor.client), leave_at_once)
+        cache = Cache(self.info.fingerprint)
+        self.executor = Executor(self.work, self.hub, self.info, options, self.faults, cache, _run_node)
+        self._allow_faults = allow_faults
+        self._media = MediaRoutes(folders)
+        self._number = 0
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_UPLOAD, middlewares=[self._guard])
+        routes = [
+            web.get("/ws", self.socket),
+            web.get("/", self.page),
+            web.get("/prompt", self.get_prompt),
+            web.post("/prompt", self.post_prompt),
+            web.get("/queue", self.get_queue),
+            web.post("/queue", self.post_queue),
+            web.get("/history", self.get_history),
+            web.post("/history", self.post_history),
+            web.get("/history/{id}", self.get_history_of),
+            web.post("/interrupt", self.interrupt),
+            web.post("/free", self.free),
+            web.get("/object_info", self.object_info),
+            web.get("/object_info/{name}", self.object_info),
+            web.get("/system_stats", self.system_stats),
+            web.get("/features", self.features),
+            web.get("/models", self.models),
+            web.get("/models/{folder}", self.models_of),
+            web.get("/embeddings", self.embeddings),
+            *self._media.table(),
+        ]
+        if self._allow_faults:
+            routes += [web.get("/demo/faults", self.get_faults), web.post("/demo/faults", self.post_faults)]
+        app.add_routes(routes)
+        app.add_routes([web.route(r.method, "/api" + r.path, r.handler) for r in routes if r.path != "/"])
+        return app
+
+    def start(self) -> asyncio.Task[None]:
+        """Starts the worker; the task delivers messages and is to be cancelled at the end."""
+        threading.Thread(target=self.executor.run_forever, daemon=True, name="executor").start()
+        return asyncio.create_task(self.hub.deliver())
+
+    def _queue_info(self) -> dict[str, Any]:
+        return {"exec_info": {"queue_remaining": self.work.counts()}}
+
+    def _queue_changed(self) -> None:
+        self.hub.send("status", {"status": self._queue_info()})
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuses pages of other sites, as ComfyUI does, and fails where a test asked for it."""
+        host = request.url.host or ""
+        origin = request.headers.get("Origin")
+        if request.headers.get("Sec-Fetch-Site") == "cross-site":
+            return web.Response(status=403)
+        if host in LOOPBACK and origin and origin.split("//")[-1] != request.headers.get("Host"):
+            return web.Response(status=403)
+        if self._allow_faults and self.faults.at_path(request.path.removeprefix("/api")):
+            raise RuntimeError("A fault that was ordered.")
+        return await handler(request)
+
+    async def page(self, request: web.Request) -> web.Response:
+        return web.Response(text=PAGE, content_type="text/html")
+
+    async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        client = request.rel_url.query.get("clientId", "") or uuid.uuid4().hex
+        self.hub.add(client, socket)
+        try:
+            self.hub.send("status", {"status": self._queue_info(), "sid": client}, client)
+            if self.executor.client == client and self.executor.node is not None:
+                self.hub.send("executing", {"node": self.executor.node}, client)
+            first = True
+            async for message in socket:
+                if message.type == WSMsgType.TEXT and first:
+                    first = False
+                    self._first_message(client, message.data)
+        finally:
+            self.hub.remove(client)
+        return socket
+
+    def _first_message(self, client: str, text: str) -> None:
+        try:
+            data = json.loads(text)
+            if data.get("type") != "feature_flags":
+                return
+        except (ValueError, AttributeError):
+            return
+        self.hub.set_flags(client, data.get("data") or {})
+        self.hub.send("feature_flags", FEATURES, client)
+
+    async def get_prompt(self, request: web.Request) -> web.Response:
+        return web.json_response(self._queue_info())
+
+    async def post_prompt(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if "number" in body:
+            number = float(body["number"])
+        else:
+            number = -self._number if body.get("front") else self._number
+            self._number += 1
+        if "prompt" not in body:
+            return _refused("no_prompt", "No prompt provided", "No prompt provided")
+        id = str(body.get("prompt_id", uuid.uuid4()))
+        if not UUID.fullmatch(id):
+            text = "prompt_id must be a canonical lowercase UUID"
+            return _refused("invalid_prompt_id", text, id)
+        graph = body["prompt"]
+        verdict = validate(graph, self.info, body.get("partial_execution_targets"))
+        if verdict.error is not None:
+            answer = {"error": verdict.error, "node_errors": verdict.node_errors}
+            return web.json_response(answer, status=400)
+        extra = body.get("extra_data") or {}
+        if "client_id" in body:
+            extra["client_id"] = body["client_id"]
+        self.work.put(Item(number, id, graph, extra, verdict.targets))
+        return web.json_response({"prompt_id": id, "number": number, "node_errors": verdict.node_errors})
+
+    async def get_queue(self, request: web.Request) -> web.Response:
+        running, pending = self.work.lists()
+        return web.json_response({"queue_running": running, "queue_pending": pending})
+
+    async def post_queue(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if body.get("clear"):
+            self.work.clear()
+        self.work.delete(body.get("delete", []))
+        return web.Response()
+
+    async def get_history(self, request: web.Request) -> web.Response:
+        query = request.rel_url.query
+        count = int(query["max_items"]) if "max_items" in query else None
+        return web.json_response(self.work.history(count=count, offset=int(query.get("offset", -1))))
+
+    async def get_history_of(self, request: web.Request) -> web.Response:
+        return web.json_response(self.work.history(request.match_info["id"]))
+
+    async def post_history(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if body.get("clear"):
+            self.work.forget()
+        self.work.forget(body.get("delete", []))
+        return web.Response()
+
+    async def interrupt(self, request: web.Request) -> web.Response:
+        """Stops what runs; with a prompt id only if that is what runs."""
+        try:
+            body = await request.json()
+        except json.JSONDecodeError:
+            body = {}
+        running = self.work.running()
+        wanted = body.get("prompt_id")
+        if not wanted or (running is not None and running.id == wanted):
+            self.executor.interrupt()
+        return web.Response()
+
+    async def free(self, request: web.Request) -> web.Response:
+        if (await request.json()).get("free_memory"):
+            self.work.free()
+        return web.Response()
+
+    async def object_info(self, request: web.Request) -> web.Response:
+        return web.json_response(self.info.describe(request.match_info.get("name")))
+
+    async def system_stats(self, request: web.Request) -> web.Response:
+        total, free = memory()
+        system = {
+            "os": os.name,
+            "ram_total": total,
+            "ram_free": free,
+            "comfyui_version": SPEAKS,
+            "python_version": sys.version,
+            "pytorch_version": "none",
+            "embedded_python": False,
+            "argv": ["demo", *sys.argv[1:]],
+            "wan_studio_demo": True,
+        }
+        device = {"name": "Demo engine, no GPU", "type": "cpu", "index": None}
+        sizes = {"vram_total": total, "vram_free": free, "torch_vram_total": total, "torch_vram_free": free}
+        return web.json_response({"system": system, "devices": [{**device, **sizes}]})
+
+    async def features(self, request: web.Request) -> web.Response:
+        return web.json_response(FEATURES)
+
+    async def models(self, request: web.Request) -> web.Response:
+        return web.json_response(list(self.info.folders))
+
+    async def models_of(self, request: web.Request) -> web.Response:
+        files = self.info.folders.get(request.match_info["folder"])
+        return web.Response(status=404) if files is None else web.json_response(files)
+
+    async def embeddings(self, request: web.Request) -> web.Response:
+        return web.json_response([])
+
+    async def get_faults(self, request: web.Request) -> web.Response:
+        return web.json_response(self.faults.pending())
+
+    async def post_faults(self, request: web.Request) -> web.Response:
+        try:
+            self.faults.order(await request.json())
+        except (ValueError, TypeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(self.faults.pending())
+
+
+def _refused(kind: str, message: str, details: str) -> web.Response:
+    error = {"type": kind, "message": message, "details": details, "extra_info": {}}
+    return web.json_response({"error": error, "node_errors": {}}, status=400)
+
+
+def _run_node(class_type: str, context: Context, inputs: dict[str, Any]) -> Result:
+    from backend.engines.demo.nodes import run_node  # late: brings the picture libraries
+
+    return run_node(class_type, context, inputs)
+
+
+def memory() -> tuple[int, int]:
+    """This machine's RAM in bytes: all of it, and what is free. 0 where the system does not tell."""
+    if platform.system() != "Linux":
+        return 0, 0
+    page = os.sysconf("SC_PAGE_SIZE")
+    return page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")

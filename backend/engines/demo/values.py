@@ -1,0 +1,207 @@
+"""What flows between the demo engine's nodes: small descriptions where ComfyUI passes tensors.
+
+Pictures are lazy (`Frames`): nothing is drawn before a node that saves asks for it, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class Frames(Protocol):
+    """A batch of pictures of one size, in pixels. `frame` gives RGB and may be called in any order."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def count(self) -> int: ...
+
+    def frame(self, index: int) -> Image.Image: ...
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Samples as float32 of shape (channels, samples), -1 to 1; `rate` in Hz."""
+
+    samples: Any
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return float(self.samples.shape[1]) / self.rate
+
+
+@dataclass(frozen=True)
+class Video:
+    frames: Frames
+    fps: float
+    sound: Sound | None = None
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A model, encoder or the like: only its name matters here."""
+
+    kind: str
+    name: str
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What a sampler drew: enough to paint every frame of it."""
+
+    text: str = ""
+    seed: int = 0
+    motion: float = 1.0  # 1 is a calm camera; subtle is less, dynamic more
+    start: Frames | None = None
+    end: Frames | None = None
+    sound: Sound | None = None
+    driving: Frames | None = None
+    backdrop: Frames | None = None
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """A text, and what a WAN node added to it."""
+
+    text: str = ""
+    guide: Shot = field(default_factory=Shot)
+
+
+@dataclass(frozen=True)
+class Latent:
+    """`width` and `height` in latents (8 pixels each), `length` in latent frames; `video`: WAN's kind,
+    where `length` latents are 4 * length - 3 frames. `shot` is None until a sampler ran."""
+
+    width: int
+    height: int
+    length: int = 1
+    batch: int = 1
+    video: bool = True
+    shot: Shot | None = None
+    source: Frames | None = None  # encoded from pictures
+
+    @property
+    def frames(self) -> int:
+        return self.batch * (4 * self.length - 3 if self.video else self.length)
+
+    def with_length(self, length: int) -> Latent:
+        return replace(self, length=length, source=None if length != self.length else self.source)
+
+
+@dataclass(frozen=True)
+class Still:
+    """One picture (or the same picture `count` times)."""
+
+    image: Image.Image
+    count: int = 1
+
+    @property
+    def width(self) -> int:
+        return self.image.width
+
+    @property
+    def height(self) -> int:
+        return self.image.height
+
+    def frame(self, index: int) -> Image.Image:
+        return self.image
+
+
+@dataclass(frozen=True)
+class Part:
+    """`count` frames of `frames` from `first` on."""
+
+    frames: Frames
+    first: int
+    count: int
+
+    @property
+    def width(self) -> int:
+        return self.frames.width
+
+    @property
+    def height(self) -> int:
+        return self.frames.height
+
+    def frame(self, index: int) -> Image.Image:
+        return self.frames.frame(self.first + index)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """One batch after the other, all in the size of the first."""
+
+    parts: tuple[Frames, ...]
+
+    @property
+    def width(self) -> int:
+        return self.parts[0].width
+
+    @property
+    def height(self) -> int:
+        return self.parts[0].height
+
+    @property
+    def count(self) -> int:
+        return sum(part.count for part in self.parts)
+
+    def frame(self, index: int) -> Image.Image:
+        for part in self.parts:
+            if index < part.count:
+                return fit(part.frame(index), self.width, self.height)
+            index -= part.count
+        raise IndexError(index)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """The frames at another size; `crop` keeps the ratio and cuts evenly, as ComfyUI's "center"."""
+
+    frames: Frames
+    width: int
+    height: int
+    crop: bool = True
+
+    @property
+    def count(self) -> int:
+        return self.frames.count
+
+    def frame(self, index: int) -> Image.Image:
+        image = self.frames.frame(index)
+        if self.crop:
+            return fit(image, self.width, self.height)
+        return image.resize((self.width, self.height))
+
+
+def crop_box(width: int, height: int, to_width: int, to_height: int) -> tuple[float, float, float, float]:
+    """The centred part of a width x height picture that has the ratio of to_width x to_height."""
+    scale = min(width / to_width, height / to_height)
+    w, h = to_width * scale, to_height * scale
+    left, top = (width - w) / 2, (height - h) / 2
+    return (left, top, left + w, top + h)
+
+
+def fit(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Centre-cropped to the ratio and resized to width x height."""
+    if image.size == (width, height):
+        return image
+    from PIL import Image as Pil
+
+    box = crop_box(image.width, image.height, width, height)
+    return image.resize((width, height), Pil.Resampling.LANCZOS, box=box)
+
+
+def each(frames: Frames) -> Iterator[Image.Image]:
+    for index in range(frames.count):
+        yield frames.frame(index)
