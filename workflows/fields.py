@@ -28,7 +28,10 @@ def figure(value: float) -> str:
 
 def shown(value: Any) -> str:
     """What was given, short enough for a sentence."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write integers of thousands of digits
+        text = "a number of thousands of digits"
     return text if len(text) <= 40 else text[:37] + "..."
 
 

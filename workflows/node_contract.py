@@ -17,7 +17,7 @@ from typing import Any
 
 from workflows.catalog import Catalog, load_catalog
 from workflows.labels import ServerFacts
-from workflows.object_info import FILE_INPUTS, Contract, Input, Node, from_object_info
+from workflows.object_info import FILE_INPUTS, VALUE_TYPES, Contract, Input, Node, from_object_info
 
 __all__ = [
     "FILE_INPUTS",
@@ -31,8 +31,6 @@ __all__ = [
     "missing",
     "recorded",
 ]
-
-_VALUE_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 
 
 @dataclass(frozen=True)
@@ -83,13 +81,13 @@ def check(
 def missing(graph: Mapping[str, Any], server: ServerFacts) -> tuple[Problem, ...]:
     """The nodes and the files or options that a server does not have, by its facts alone."""
     problems = []
-    for node, data in graph.items():
-        class_type = data["class_type"]
+    for node in graph:
+        class_type = _class_of(graph, node)
         if server.nodes and class_type not in server.nodes:
             text = f"The engine has no node {class_type}."
             problems.append(Problem(node, class_type, "", "unknown_node", text))
             continue
-        for name, value in data["inputs"].items():
+        for name, value in _inputs_of(graph, node).items():
             options = server.options.get((class_type, name))
             if options is not None and isinstance(value, str) and value not in options:
                 text = f"The engine does not list {value}."
@@ -97,16 +95,26 @@ def missing(graph: Mapping[str, Any], server: ServerFacts) -> tuple[Problem, ...
     return tuple(problems)
 
 
+def _class_of(graph: Mapping[str, Any], node: str) -> str:
+    data = graph[node]
+    return str(data.get("class_type", "")) if isinstance(data, Mapping) else ""
+
+
+def _inputs_of(graph: Mapping[str, Any], node: str) -> Mapping[str, Any]:
+    data = graph[node]
+    inputs = data.get("inputs") if isinstance(data, Mapping) else None
+    return inputs if isinstance(inputs, Mapping) else {}
+
+
 def _check_node(
     node: str, graph: Mapping[str, Any], contract: Contract, catalog: Catalog
 ) -> Iterator[Problem]:
-    data = graph[node] if isinstance(graph[node], Mapping) else {}
-    class_type = str(data.get("class_type", ""))
+    class_type = _class_of(graph, node)
     known = contract.nodes.get(class_type)
     if known is None:
         yield Problem(node, class_type, "", "unknown_node", f"There is no node class {class_type!r}.")
         return
-    given = data.get("inputs", {})
+    given = _inputs_of(graph, node)
     accepted, required = _accepted(known.inputs, given)
     for name in required:
         if name not in given:
@@ -138,11 +146,12 @@ def _accepted(
         if entry.required:
             required.append(written)
         choice = given.get(written)
-        if entry.nested and isinstance(choice, str):
-            more, needed = _accepted(entry.nested.get(choice, {}), given, dotted + ".")
+        for option in entry.nested if choice not in entry.nested else (choice,):
+            more, needed = _accepted(entry.nested[option], given, dotted + ".")
             accepted.update({key: value for key, value in more.items() if key not in accepted})
-            required.extend(needed)
-    return accepted, required
+            if option == choice:  # else the choice itself is the problem
+                required.extend(needed)
+    return accepted, list(dict.fromkeys(required))
 
 
 def _check_input(
@@ -151,7 +160,7 @@ def _check_input(
     """(kind, sentence) of what is wrong, or None."""
     if isinstance(value, (list, tuple)):
         return _check_link(entry, value, graph, contract)
-    if entry.type not in _VALUE_TYPES:
+    if entry.type not in VALUE_TYPES:
         return None if entry.type == "*" else ("wrong_type", f"wants a {entry.type} link, not {value!r}")
     if entry.type == "COMBO":
         return _check_combo(entry, value, catalog)
@@ -196,7 +205,7 @@ def _check_link(
     source, index = value
     if source not in graph:
         return ("bad_link", f"there is no node {source}")
-    giver = contract.nodes.get(str(graph[source].get("class_type")))
+    giver = contract.nodes.get(_class_of(graph, source))
     if giver is None:
         return None  # reported at that node
     if not 0 <= index < len(giver.outputs):
@@ -222,10 +231,10 @@ def _check_cycles(graph: Mapping[str, Any]) -> Iterator[Problem]:
                 continue
             if node in path:
                 text = f"Node {node} reads its own output."
-                yield Problem(node, str(graph[node].get("class_type")), "", "bad_link", text)
+                yield Problem(node, _class_of(graph, node), "", "bad_link", text)
                 return
             path.append(node)
             stack.append((node, True))
-            for value in graph[node].get("inputs", {}).values():
+            for value in _inputs_of(graph, node).values():
                 if isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str):
                     stack.append((value[0], False))

@@ -17,6 +17,8 @@ FILE_INPUTS: Mapping[tuple[str, str], str] = {
 }
 """Inputs whose options are the model files of one server -> their folder in the model store."""
 
+VALUE_TYPES = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+"""Types whose inputs hold a value; every other input is a link."""
 _UPLOAD_FLAGS = ("image_upload", "audio_upload", "video_upload")
 
 

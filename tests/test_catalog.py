@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from workflows.catalog import CORE_MODES, load_catalog
+
+CATALOG = load_catalog()
+ENTRIES = [pytest.param(file, id=file.role) for file in CATALOG.files]
+
+
+def test_read_once() -> None:
+    assert load_catalog() is CATALOG
+
+
+def test_names_and_roles_are_unique() -> None:
+    assert len({file.name for file in CATALOG.files}) == len(CATALOG.files) == 20
+    assert len({file.role for file in CATALOG.files}) == 20
+
+
+@pytest.mark.parametrize("file", ENTRIES)
+def test_entry(file) -> None:
+    assert file.name.endswith(".safetensors") and "/" not in file.name
+    assert re.fullmatch(r"[0-9a-f]{64}|", file.sha256)
+    assert file.bytes > 100_000_000
+    assert file.source.endswith("/" + file.name)
+    assert file.url == "https://huggingface.co/" + "/".join(
+        [*file.source.split("/")[:2], "resolve/main", *file.source.split("/")[2:]]
+    )
+    assert file.title and file.modes
+    assert file.folder in {
+        "diffusion_models", "loras", "text_encoders", "vae", "audio_encoders", "clip_vision", "checkpoints",
+    }  # fmt: skip
+    assert file.optional == (not set(file.needed_by) & set(CORE_MODES))
+
+
+def test_hashes_are_there_where_they_are_public() -> None:
+    assert {file.role for file in CATALOG.files if not file.sha256} == {"animate_v2", "sdpose", "sam3"}
+    assert {file.role for file in CATALOG.files if not file.exact} == {"animate_v2", "sdpose"}
+    assert len({file.sha256 for file in CATALOG.files if file.sha256}) == 17
+
+
+def test_needed_files() -> None:
+    def roles(mode: str) -> set[str]:
+        return {file.role for file in CATALOG.needed(mode)}
+
+    pair = {"i2v_high", "i2v_low", "lora_i2v_high", "lora_i2v_low", "text_encoder", "vae"}
+    assert roles("image_to_video") == pair
+    assert roles("fast_video") == pair | {"lora_480p"}
+    assert roles("sound_to_video") == {"s2v", "audio_encoder", "text_encoder", "vae", "lora_t2v_high"}
+    assert roles("animate") == {
+        "animate", "clip_vision", "text_encoder", "vae", "lora_relight", "lora_480p",
+    }  # fmt: skip
+    assert {"t2v_high", "t2v_low"} <= roles("text_to_video")
+    assert roles("nothing") == set()
+
+
+def test_optional_files() -> None:
+    optional = {file.role for file in CATALOG.files if file.optional}
+    assert optional == {"t2v_high", "t2v_low", "lora_t2v_low", "animate_v2", "flux", "sdpose", "sam3"}
+
+
+def test_lookup() -> None:
+    assert CATALOG.file("vae").name == "wan_2.1_vae.safetensors"
+    assert CATALOG.by_name("wan_2.1_vae.safetensors") is CATALOG.file("vae")
+    assert CATALOG.by_name("other.safetensors") is None
+    with pytest.raises(KeyError):
+        CATALOG.file("other")
+
+
+def test_sizes_for_people_are_decimal() -> None:
+    assert CATALOG.file("i2v_high").size_text == "14.3 GB"
+    assert CATALOG.file("vae").size_text == "254 MB"
+
+
+def test_default_negative_is_one_line_of_chinese() -> None:
+    text = CATALOG.default_negative
+    assert "\n" not in text and "， " not in text
+    assert sum("\u4e00" <= c <= "\u9fff" for c in text) > 60
+    for fault in (
+        "艳",
+        "曝光",
+        "毫无动作",
+        "糊",
+        "字幕",
+        "灰",
+        "画质",
+        "JPEG",
+        "手",
+        "面部",
+        "肢",
+        "背景",
+        "倒退",
+    ):
+        assert fault in text
