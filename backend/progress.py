@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import median
 
 from backend.events import STAGES, Connection, Event, Preview, Progress, Queued, Stage, Started
 
@@ -63,11 +64,11 @@ class Tracker:
     error: dict[str, str] | None = None
     started_at: float | None = None
     ended_at: float | None = None
-    stage_started: dict[str, float] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
     best: float = 0.0
     _last: float = 0.0
-    _drawing: float | None = None
+    _drawn: float = 0.0  # seconds of drawing when the last step ended
+    _paces: list[float] = field(default_factory=list)  # seconds that each step took
 
     def feed(self, event: Event, now: float) -> None:
         """Takes one event that happened at `now`."""
@@ -80,13 +81,13 @@ class Tracker:
                 self.started_at = now
                 self._last = now
         elif isinstance(event, Stage):
-            self._enter(event.stage, now)
+            self._enter(event.stage)
             self.text = event.text
         elif isinstance(event, Progress):
             if event.step > self.step:
-                if self._drawing is None:
-                    self._drawing = self.stage_started.get("draw", now)
-                self.step = event.step
+                drawn = self.spent.get("draw", 0.0)
+                self._paces.append((drawn - self._drawn) / (event.step - self.step))
+                self.step, self._drawn = event.step, drawn
             self.steps = event.steps
         elif isinstance(event, Preview):
             self.preview_version += 1
@@ -106,18 +107,18 @@ class Tracker:
         """The job waits again; what was reached is not taken back from the bar."""
         self._account(now)
         self.status, self.stage, self.text, self.step = "queued", "wait", "", 0
-        self.started_at = self.ended_at = self._drawing = None
-        self.stage_started.clear()
+        self.started_at = self.ended_at = None
+        self._drawn = 0.0
+        self._paces.clear()
         self.spent.clear()
         self.version += 1
 
-    def _enter(self, stage: str, now: float) -> None:
+    def _enter(self, stage: str) -> None:
         # ComfyUI loads the second expert between two samplings: the words follow, the bar does not go back.
         if stage in STAGES and STAGES.index(stage) > STAGES.index(
             self.stage if self.stage in STAGES else "save"
         ):
             self.stage = stage
-        self.stage_started.setdefault(stage, now)
 
     def _account(self, now: float) -> None:
         if self.started_at is not None and self.ended_at is None and self.stage in WORK:
@@ -161,20 +162,22 @@ class Tracker:
         if self.status != "running" or self.started_at is None:
             return None
         weights, shares = self.weights(), self.done_shares(now)
-        measured = bool(self.expected)
-        if self._drawing is not None and self.step and self.steps:
-            # The rate of this very job beats any guess; a step under way counts by its time so far.
-            per_step = max(1e-3, self.spent.get("draw", 0.0)) / self.step
-            if self.step < self.steps:
-                weights["draw"] = per_step * self.steps
-            if not measured:
-                # Nothing known of this engine: after drawing comes about as much again per guess ratio.
-                ratio = weights["draw"] / DEFAULT_WEIGHTS["draw"]
+        left = {stage: weights[stage] * (1.0 - shares[stage]) for stage in WORK}
+        if self.step and self.steps:
+            # The pace of this very job beats any guess. Its median: the second expert is loaded between two
+            # steps, which says nothing of the others. A step under way counts down, then stands still.
+            per_step = max(1e-3, median(self._paces))
+            to_go = self.steps - self.step
+            since = self.spent.get("draw", 0.0) + max(0.0, now - self._last) - self._drawn
+            if self.stage == "draw":
+                left["draw"] = max(per_step * (to_go - 1), per_step * to_go - since, 0.0)
+            if not self.expected:
+                ratio = per_step * self.steps / DEFAULT_WEIGHTS["draw"]
                 for stage in ("finish", "save"):
-                    weights[stage] = DEFAULT_WEIGHTS[stage] * ratio
-        elif not measured:
+                    left[stage] = DEFAULT_WEIGHTS[stage] * ratio * (1.0 - shares[stage])
+        elif not self.expected:
             return None
-        return sum(weights[stage] * (1.0 - shares[stage]) for stage in WORK)
+        return sum(left.values())
 
     def snapshot(self, now: float) -> Snapshot:
         """The state at `now`."""
