@@ -146,10 +146,13 @@ def _accepted(
         if entry.required:
             required.append(written)
         choice = given.get(written)
-        for option in entry.nested if choice not in entry.nested else (choice,):
-            more, needed = _accepted(entry.nested[option], given, dotted + ".")
+        chosen = isinstance(choice, str) and choice in entry.nested
+        for option, brings in entry.nested.items():
+            if chosen and option != choice:
+                continue
+            more, needed = _accepted(brings, given, dotted + ".")
             accepted.update({key: value for key, value in more.items() if key not in accepted})
-            if option == choice:  # else the choice itself is the problem
+            if chosen:  # else the choice itself is the problem
                 required.extend(needed)
     return accepted, list(dict.fromkeys(required))
 
