@@ -145,7 +145,9 @@ def _accepted(
         accepted[dotted] = accepted[name] = entry
         if entry.required:
             required.append(written)
-        choice = given.get(written)
+        if written not in given:
+            continue
+        choice = given[written]
         chosen = isinstance(choice, str) and choice in entry.nested
         for option, brings in entry.nested.items():
             if chosen and option != choice:
