@@ -289,7 +289,7 @@ class ComfyEngine:
             history = self.http.get(f"/history/{prompt_id}")
         except EngineError:
             return True
-        return isinstance(history, dict) and prompt_id in history
+        return wire.entry_of(history, prompt_id) is not None
 
     def _is_cancelled(self, prompt_id: str) -> bool:
         return prompt_id in self._cancelled

@@ -212,7 +212,7 @@ class Follow:
 
     def _ended_in_history(self) -> bool:
         history = self.http.get(f"/history/{self.watch.prompt_id}")
-        entry = history.get(self.watch.prompt_id) if isinstance(history, dict) else None
+        entry = wire.entry_of(history, self.watch.prompt_id)
         self._take(wire.from_history(entry, self.watch))
         return bool(self.watch.ending)
 
@@ -281,7 +281,7 @@ class Follow:
             except EngineError as error:
                 log.info("prompt %s: outputs: %s", self.watch.prompt_id, error.detail)
                 return
-            entry = history.get(self.watch.prompt_id) if isinstance(history, dict) else None
+            entry = wire.entry_of(history, self.watch.prompt_id)
             if entry is not None:
                 self._take(wire.complete(entry, self.watch))
                 return

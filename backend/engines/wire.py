@@ -118,6 +118,13 @@ def from_history(entry: object, watch: Watch) -> Read:
     return watch, (*events, *files, *last)
 
 
+def entry_of(history: object, prompt_id: str) -> object:
+    """The entry of one prompt in the body of GET /history/<prompt id>, bare or under its id; else None."""
+    if not isinstance(history, Mapping):
+        return None
+    return history if "status" in history and "outputs" in history else history.get(prompt_id)
+
+
 def complete(entry: object, watch: Watch) -> Read:
     """The files of a history entry that were not heard of yet."""
     outputs = entry.get("outputs") if isinstance(entry, Mapping) else None
