@@ -15,6 +15,7 @@ import resource
 import sys
 import traceback
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from backend.errors import BadMedia, DiskFull, InternalError, StudioError
@@ -29,6 +30,8 @@ def bound(memory_mb: int) -> None:
     _limit(resource.RLIMIT_FSIZE, FILE_BYTES)
     _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     _limit(resource.RLIMIT_AS, memory_mb * 1_000_000)
+    with contextlib.suppress(OSError):  # when memory runs out, Linux shall end this process, not the app
+        Path("/proc/self/oom_score_adj").write_text("900")
 
 
 def bound_cpu(seconds: int) -> None:

@@ -54,12 +54,15 @@ def regular_file(path: str, name: str, field: str = "", max_mb: int = 0) -> Iter
         raise check.unreadable(name, field, detail=str(error)) from None
     except ValueError as error:  # a NUL in the path
         raise check.unreadable(name, field, detail=str(error)) from None
-    with os.fdopen(fd, "rb") as file:
+    try:
         facts = os.fstat(fd)
         if not stat.S_ISREG(facts.st_mode):
             raise check.not_a_file(name, field, folder=stat.S_ISDIR(facts.st_mode))
         check.upload(facts.st_size, max_mb, name, field)
-        yield file
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(fd)
 
 
 def look(path: str, name: str, field: str = "", max_mb: int = 0) -> PictureFacts:
@@ -74,11 +77,6 @@ def look(path: str, name: str, field: str = "", max_mb: int = 0) -> PictureFacts
             if orientation >= 5:
                 width, height = height, width
             notes = []
-            frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
-            if frames > 1:
-                notes.append(
-                    f"first page of {frames}" if image.format == "TIFF" else "first frame of an animation"
-                )
             if image.has_transparency_data:
                 lowest, highest = _alpha_range(image)
                 if highest == 0:
@@ -87,11 +85,14 @@ def look(path: str, name: str, field: str = "", max_mb: int = 0) -> PictureFacts
                     notes.append("transparent parts become white")
             if image.mode == "CMYK":
                 notes.append("print colours become screen colours")
-            note = ", ".join(notes)
             word = _WORDS.get(str(image.format), str(image.format))
-            return PictureFacts(
-                width, height, word, frames, note[:1].upper() + note[1:], os.fstat(file.fileno()).st_size
-            )
+            frames = _frames(image)
+            if frames > 1:
+                what = f"page of {frames}" if word == "TIFF" else "frame of an animation"
+                notes.insert(0, f"first {what}")
+            note = ", ".join(notes)
+            size = os.fstat(file.fileno()).st_size
+            return PictureFacts(width, height, word, frames, note[:1].upper() + note[1:], size)
 
 
 def rewrite(
@@ -169,6 +170,16 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # a broken flag is no reason to refuse the picture
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _frames(image: Image.Image) -> int:
+    """Frames or pages; asked last, since counting moves through the file."""
+    if image.format == "MPO":  # a photograph with a preview or a depth map behind it
+        return 1
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # damage behind the first frame does not matter
+        return 1
 
 
 def _rotate(image: Image.Image, orientation: int) -> Image.Image:

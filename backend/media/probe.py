@@ -36,6 +36,25 @@ _KEPT_ENVIRONMENT = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "LD_
 _MAX_REPLY = 65_536
 _REQUESTS_PER_CHILD = 200
 _MEDIA_FOLDER = "wan-studio"
+_SIZE: dict[str, type] = {"width": int, "height": int}
+# What the child answers to each operation; anything else is junk. A child that opened a stranger's file
+# is not believed further than that.
+ANSWERS: dict[str, dict[str, type]] = {
+    "ping": {},
+    "picture": {**_SIZE, "format": str, "frames": int, "note": str, "bytes": int},
+    "normalise": _SIZE,
+    "poster": _SIZE,
+    "last_frame": _SIZE,
+    "video": {
+        **_SIZE,
+        "frames": int,
+        "fps": float,
+        "seconds": float,
+        "codec": str,
+        "pix_fmt": str,
+        "has_audio": bool,
+    },
+}
 
 
 class _ChildDied(Exception):
@@ -91,15 +110,20 @@ class _Child:
                 raise self._died("answered too much")
         try:
             answer = json.loads(reply)
-            if answer["id"] != number or not isinstance(answer.get("ok", answer.get("error")), dict):
+            if answer["id"] != number:
                 raise ValueError("not the answer to this request")
-        except (ValueError, KeyError, TypeError) as error:
+            if "error" in answer:
+                return {"error": {str(key): str(value) for key, value in answer["error"].items()}}
+            for key, kind in ANSWERS[request["op"]].items():
+                if type(answer["ok"][key]) is not kind:
+                    raise ValueError(f"{key} is no {kind.__name__}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._died(f"answered junk: {error}") from error
-        return answer
+        return {"ok": {key: answer["ok"][key] for key in ANSWERS[request["op"]]}}
 
     def _died(self, why: str) -> _ChildDied:
         try:
-            code = self.process.wait(1.0)
+            code = self.process.wait(0.3)
         except subprocess.TimeoutExpired:
             code = None
         return _ChildDied(f"{why} (exit code {code})", code)
@@ -220,6 +244,8 @@ class Decoder:
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
             ok = self._ask(op, src, name, field, out=str(part.absolute()), **extra)
+            if not part.is_file():
+                raise check.damaged(name or Path(src).name, field, "the child wrote nothing")
             content = part.read_bytes()  # bounded by the child's file size limit
             digest = hashlib.sha256(content).hexdigest()[:32]
             part.replace(target)
@@ -240,9 +266,8 @@ class Decoder:
             self._places.release()
         if "ok" in reply:
             return reply["ok"]
-        fault = reply["error"]
-        error = StudioError.from_dict(fault)
-        error.detail = str(fault.get("detail", ""))
+        error = StudioError.from_dict(reply["error"])
+        error.detail = reply["error"].get("detail", "")
         raise error
 
     def _ask_some_child(self, request: dict[str, Any]) -> dict[str, Any]:
