@@ -88,8 +88,8 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def ended(studio: Studio, job: JobView) -> JobView:
-    return until(lambda: (now := studio.job(job.id, job.key)).status in TERMINAL and now)
+def ended(studio: Studio, job: JobView, seconds: float = 20.0) -> JobView:
+    return until(lambda: (now := studio.job(job.id, job.key)).status in TERMINAL and now, seconds)
 
 
 def test_a_picture_becomes_a_video(make: Make, engine: FakeEngine, picture: Path) -> None:

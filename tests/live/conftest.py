@@ -1,0 +1,63 @@
+"""Tests against a real ComfyUI whose address is in WAN_LIVE_COMFYUI; without one they skip, visibly.
+
+The server needs WAN model files with the catalogue's names; tiny random ones do, quality is not judged.
+Start it with `--cache-classic` (where it knows the option) and `--preview-method latent2rgb`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from backend.engines.comfy import ComfyEngine
+from backend.media.probe import Decoder, StoredMedia
+
+ADDRESS = os.environ.get("WAN_LIVE_COMFYUI", "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in Path(item.fspath).parents:
+            item.add_marker(pytest.mark.live)
+            if not ADDRESS:
+                item.add_marker(pytest.mark.skip(reason="WAN_LIVE_COMFYUI names no server"))
+
+
+@pytest.fixture(scope="session")
+def address() -> str:
+    return ADDRESS
+
+
+@pytest.fixture(scope="session")
+def engine(address: str) -> Iterator[ComfyEngine]:
+    engine = ComfyEngine(address)
+    assert engine.refresh().state == "ok", f"no ComfyUI answers at {address}"
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def decoder() -> Iterator[Decoder]:
+    with Decoder() as decoder:
+        yield decoder
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory: pytest.TempPathFactory, decoder: Decoder) -> StoredMedia:
+    return stored(tmp_path_factory.mktemp("picture"), decoder, (180, 90, 60))
+
+
+@pytest.fixture(scope="session")
+def last_picture(tmp_path_factory: pytest.TempPathFactory, decoder: Decoder) -> StoredMedia:
+    return stored(tmp_path_factory.mktemp("last"), decoder, (40, 90, 160))
+
+
+def stored(folder: Path, decoder: Decoder, colour: tuple[int, int, int]) -> StoredMedia:
+    source = folder / "source.png"
+    noise = Image.effect_noise((160, 90), 60).convert("RGB")
+    Image.blend(noise, Image.new("RGB", noise.size, colour), 0.5).save(source)
+    return decoder.normalise(source, folder / "image")
