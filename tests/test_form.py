@@ -1,0 +1,129 @@
+"""Widget values and interface values: there, back, and what goes through unchanged."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ui import form
+from workflows.params import CHOICES, MODES
+
+NEGATIVE = "blurred, static"
+
+
+@pytest.mark.parametrize("mode", form.FIELDS)
+def test_every_parameter_of_the_mode_is_there_with_its_default(mode: str) -> None:
+    from dataclasses import MISSING, fields
+
+    known = {field.name: field for field in fields(MODES[mode])}
+    assert {field.name for field in form.FIELDS[mode]} == set(known)
+    for field in form.FIELDS[mode]:
+        if field.name not in ("image", "seed"):
+            assert known[field.name].default is not MISSING
+            assert field.default == known[field.name].default, field.name
+
+
+@pytest.mark.parametrize("mode", form.FIELDS)
+def test_choices_are_those_of_the_compiler(mode: str) -> None:
+    kinds = {field.name for field in form.FIELDS[mode] if field.kind == form.CHOICE}
+    assert kinds == set(CHOICES[mode])
+    for name, allowed in CHOICES[mode].items():
+        shown = form.options(mode, name)
+        assert sorted(value for _, value in shown) == sorted(allowed)
+        assert all(word for word, _ in shown)
+
+
+def test_the_page_starts_fast_and_the_api_with_quality() -> None:
+    page = form.page_defaults("image_to_video", NEGATIVE)
+    assert (page["speed"], page["seconds"], page["seed"]) == ("fast", "5 s", -1)
+    assert page["negative_prompt"] == NEGATIVE
+    assert {f.name: f.default for f in form.api_fields("image_to_video")}["speed"] == "quality"
+    assert page["seconds"] in form.lengths()
+
+
+@pytest.mark.parametrize("mode", form.FIELDS)
+def test_untouched_page_is_the_defaults(mode: str) -> None:
+    values = form.to_values(mode, form.page_defaults(mode, NEGATIVE), NEGATIVE)
+    assert values == {f.name: f.start for f in form.FIELDS[mode] if f.kind != form.FILE}
+    assert values["seconds"] == 5.0 and isinstance(values["seconds"], float)
+    assert form.to_values(mode, {}, NEGATIVE) == values
+
+
+@pytest.mark.parametrize("mode", form.FIELDS)
+def test_settings_come_back_as_they_were(mode: str) -> None:
+    values = {
+        **form.to_values(mode, {}), "prompt": "sails", "seconds": 2.5, "width": 640, "height": 480,
+        "seed": 271828, "resolution": "draft", "fit": "pad",
+    }  # fmt: skip
+    if mode == "image_to_video":
+        values |= {"negative_prompt": "", "motion": "subtle", "steps": 8, "cfg": 3.5, "easy_cache": True}
+    else:
+        values["variant"] = "anti_slow_motion"
+    widgets = form.from_params(mode, values, NEGATIVE)
+    assert widgets["seconds"] == "2.5 s"
+    assert form.to_values(mode, widgets, NEGATIVE) == values
+
+
+def test_a_job_without_a_parameter_ran_with_the_api_default() -> None:
+    widgets = form.from_params("image_to_video", {"prompt": "x"}, NEGATIVE)
+    assert widgets["speed"] == "quality"
+    assert widgets["negative_prompt"] == NEGATIVE
+
+
+@pytest.mark.parametrize(("typed", "meant"), [(NEGATIVE, None), ("", ""), ("mine", "mine")])
+def test_negative_prompt(typed: str, meant: str | None) -> None:
+    values = form.to_values("image_to_video", {"negative_prompt": typed}, NEGATIVE)
+    assert values["negative_prompt"] == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "widget", "value"),
+    [
+        ("seconds", "8 s", 8.0), ("seconds", "0.5 s", 0.5), ("seconds", 3.0, 3.0), ("seconds", None, 5.0),
+        ("steps", 20.0, 20), ("steps", None, 0), ("steps", "", 0), ("seed", None, -1), ("seed", 5.0, 5),
+        ("cfg", None, 0.0), ("width", None, 0),
+        # nonsense goes through, for the compiler's sentence
+        ("seconds", "soon", "soon"), ("seconds", "-1 s", "-1 s"), ("seconds", "1e9 s", "1e9 s"),
+        ("steps", 2.5, 2.5), ("steps", "20", "20"), ("steps", True, True), ("speed", "warp", "warp"),
+        ("prompt", 5, 5), ("seed", [], []),
+    ],
+)  # fmt: skip
+def test_one_value(name: str, widget: Any, value: Any) -> None:
+    got = form.to_values("image_to_video", {name: widget})[name]
+    assert got == value and type(got) is type(value)
+
+
+def test_numbers_that_are_none_stay_themselves() -> None:
+    for odd in (float("nan"), float("inf")):
+        assert repr(form.to_values("image_to_video", {"steps": odd})["steps"]) == repr(odd)
+        assert repr(form.api_values("image_to_video", {"seed": odd})["seed"]) == repr(odd)
+
+
+def test_lengths_to_choose_from() -> None:
+    assert form.lengths() == ["2 s", "3 s", "5 s", "8 s"]
+    assert form.lengths(4.0) == ["2 s", "3 s", "4 s", "5 s", "8 s"]
+    for odd in (5.0, None, "4 s", float("nan"), float("inf"), -1, True):
+        assert form.lengths(odd) == form.lengths()
+
+
+def test_summary() -> None:
+    assert form.summary("image_to_video", {}) == "480p, balanced motion, random seed"
+    widgets = {"width": 640, "height": 480, "experts": "high", "steps": 8, "seed": 7, "motion": "subtle"}
+    assert (
+        form.summary("image_to_video", widgets)
+        == "640 × 480, subtle motion, high-noise only, 8 steps, seed 7"
+    )
+    assert form.summary("fast_video", {"resolution": "draft"}) == "Draft, random seed"
+
+
+def test_form_is_pure() -> None:
+    tree = ast.parse(Path(form.__file__).read_text(encoding="utf-8"))
+    modules = {
+        node.module.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+    }
+    assert modules <= {"__future__", "collections", "dataclasses", "typing", "workflows"}
