@@ -9,13 +9,28 @@ from typing import Any
 
 import av
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from backend.engines.demo.values import Sound
 
 
 def read_picture(path: Path) -> Image.Image:
-    """The first frame as RGB, upright. Raises OSError for what is no picture."""
+    """The first frame as RGB, upright. Raises OSError for what is no picture.
+
+    As ComfyUI, a file that cannot be read gets a second try that forgives missing parts.
+    """
+    try:
+        return _read_picture(path)
+    except (UnidentifiedImageError, ValueError):
+        forgiving = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            return _read_picture(path)
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = forgiving
+
+
+def _read_picture(path: Path) -> Image.Image:
     with Image.open(path) as image:
         image.seek(0)
         upright = ImageOps.exif_transpose(image)
