@@ -81,7 +81,8 @@ def serve() -> int:
                 **options,
             )
         except OSError as error:
-            print(f"Port {port} cannot be used: {error}", file=sys.stderr)
+            logging.getLogger("wan").debug("launch: %s", error)
+            print(f"Port {port} is taken.", file=sys.stderr)
             print("Stop what uses it, or set GRADIO_SERVER_PORT to another.", file=sys.stderr)
             return 1
         engine = studio.engines()[0]
