@@ -39,6 +39,7 @@ class Timing:
     quiet: float = 5.0  # without a frame of ours, until we ask whether the job is still there
     down: float = 1.0  # between two questions, and two connects, while the socket is down
     interrupt: float = 1.0  # between two interrupts of a cancelled job: noticed only at the next step
+    last: float = 0.05  # for frames of a job that the history has already
     reopen: float = 20.0  # silence after which a doubtful socket is made again
     grace: float = 20.0  # nobody listens at the address: so long until the engine counts as lost
     patience: float = 180.0  # no or broken answers: so long; ComfyUI may be busy loading, or the net down
@@ -137,8 +138,14 @@ class Follow:
             self.socket = None
             self.connect()
             return
+        self._receive(min(self.timing.slice, max(0.001, self._due() - now)))
+
+    def _receive(self, seconds: float) -> bool:
+        """Takes in one frame; False when none came in that time, or the socket is lost."""
+        if self.socket is None:
+            return False
         try:
-            frame = self.socket.receive(min(self.timing.slice, max(0.001, self._due() - now)))
+            frame = self.socket.receive(seconds)
         except SocketLost as error:
             log.info("prompt %s: websocket lost: %s", self.watch.prompt_id, error)
             self.socket.drop()
@@ -148,9 +155,9 @@ class Follow:
             self._next_connect = 0.0
             self._look_now = True
             self._tell_connection(False)
-            return
+            return False
         if frame is None:
-            return
+            return False
         self._refused_since = self._silent_since = 0.0
         if isinstance(frame, bytes) or self.watch.prompt_id in frame:
             self._heard = time.monotonic()
@@ -158,6 +165,7 @@ class Follow:
         self._take(wire.read(frame, self.watch))
         if runs == self.watch.prompt_id and not self.watch.running and not self.watch.ending:
             self._look_now = True  # the server stopped executing it and we missed how
+        return True
 
     def _take(self, read: wire.Read) -> None:
         """Endings are not told as events: the result or the exception is the ending."""
@@ -213,6 +221,10 @@ class Follow:
     def _ended_in_history(self) -> bool:
         history = self.http.get(f"/history/{self.watch.prompt_id}")
         entry = wire.entry_of(history, self.watch.prompt_id)
+        if entry is not None:
+            # The last frames may have come meanwhile; they say the same, and more.
+            while not self.watch.ending and self._receive(self.timing.last):
+                pass
         self._take(wire.from_history(entry, self.watch))
         return bool(self.watch.ending)
 
