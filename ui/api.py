@@ -34,7 +34,7 @@ log = logging.getLogger("wan.api")
 OWNER_HEADER = "x-wan-owner"
 HEARTBEAT_SECONDS = 8.0
 """How often a waiting call yields the job; interface.md promises 10 s."""
-POLL_MIN, POLL_MAX, POLL_SHARE = 0.1, 1.0, 0.01
+POLL_MIN, POLL_MAX, POLL_SHARE = 0.05, 1.0, 0.01
 """Seconds between looks at a job's progress: a hundredth of the time waited so far, within these."""
 SESSIONS_MAX = 10_000
 UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it happens again, the log says more."

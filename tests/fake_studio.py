@@ -1,0 +1,356 @@
+"""A studio without engines for tests of the page: the facade's interface, one job at a time, on a clock.
+
+Its pictures are painted, its videos are made with PyAV from the painted picture, and nothing is kept.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+from PIL import Image, ImageFilter
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from backend.engines.base import EngineInfo
+from backend.errors import BadInput, NotFound, OutOfMemory
+from backend.progress import Snapshot
+
+STAGE_SECONDS = (("wait", 0.09), ("load", 0.17), ("read", 0.13), ("draw", 0.42), ("finish", 0.1), ("save", 0.09))
+LOAD_TEXT = "Loading the high-noise expert"
+
+
+@dataclass(frozen=True)
+class Facts:
+    width: int
+    height: int
+    format: str = "JPEG"
+    frames: int = 1
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    width: int
+    height: int
+    frames: int
+    fps: float
+    seconds: float
+    steps: int
+    crop_text: str
+    estimate_text: str
+    obstacle: str
+    problems: dict[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JobView:
+    id: str
+    key: str
+    mode: str
+    status: str
+    params: dict[str, Any]
+    title: str
+    seed: int
+    width: int
+    height: int
+    frames: int
+    fps: float
+    seconds: float
+    steps: int
+    engine: str = "ComfyUI"
+    demo: bool = False
+    elapsed: float | None = None
+    created: float = 0.0
+    finished: float | None = None
+    warnings: tuple[str, ...] = ()
+    error: dict[str, str] | None = None
+    bytes: int = 0
+
+    def record(self) -> dict[str, Any]:
+        return {"id": self.id, "key": self.key, "status": self.status}
+
+
+@dataclass(frozen=True)
+class ModelState:
+    title: str
+    name: str
+    folder: str
+    bytes: int
+    modes: tuple[str, ...]
+    optional: bool
+    state: str
+
+
+@dataclass
+class _Run:
+    view: JobView
+    image: Path | None
+    start: float | None = None
+    frozen: float | None = None
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+class FakeStudio:
+    """seconds: how long a job takes; engine: comfyui or demo; hold: the clock stops at this share of a job."""
+
+    def __init__(self, seconds: float = 8.0, engine: str = "comfyui", hold: float | None = None) -> None:
+        self.length, self.engine, self.hold = seconds, engine, hold
+        self.state, self.fail, self.obstacle = "ok", "", ""
+        self.folder = Path(tempfile.mkdtemp(prefix="wan-fake-"))
+        self.settings = SimpleNamespace(
+            max_upload_mb=100, keep_days=30, data_dir=self.folder, models_dir=Path("/workspace/models")
+        )
+        self.runs: dict[str, _Run] = {}
+        self.numbers = itertools.count(1)
+        self.lock = threading.RLock()
+
+    def secret(self, name: str) -> str:
+        return f"secret-{name}"
+
+    def new_owner(self) -> str:
+        return "owner-token-of-a-fake-studio-0001"
+
+    def inspect_picture(self, path: Path) -> Facts:
+        try:
+            with Image.open(path) as picture:
+                return Facts(picture.width, picture.height, str(picture.format))
+        except Exception:
+            raise BadInput("This file is not a picture.", "Use a JPEG, PNG or WebP.", field="image") from None
+
+    def plan(self, mode: str, values: dict[str, Any], pictures: dict[str, Any]) -> Plan:
+        facts = pictures.get("image")
+        ratio = facts.width / facts.height if facts else 16 / 9
+        area = {"draft": 640 * 368, "480p": 832 * 480, "720p": 1280 * 720}[values.get("resolution") or "480p"]
+        if facts:
+            width = round(math.sqrt(area * ratio) / 16) * 16
+            height = round(math.sqrt(area / ratio) / 16) * 16
+        else:
+            width, height = 832, 480
+        problems = {}
+        for name in ("width", "height"):
+            if int(values.get(name) or 0) % 16:
+                problems[name] = "Use a multiple of 16 from 64 to 1920, or 0 to leave it to the picture."
+        width, height = int(values.get("width") or width), int(values.get("height") or height)
+        seconds = float(values.get("seconds") or 5)
+        fast = mode == "fast_video" or values.get("speed") == "fast"
+        return Plan(
+            width, height, int(seconds * 4) * 4 + 1, 16.0, seconds, 4 if fast else 20,
+            "Fits, nothing is cropped" if abs(ratio - 16 / 9) < 0.05 else "Top and bottom are cropped by 11 %",
+            "About 1 min 5 s on this GPU", self.obstacle, problems,
+        )  # fmt: skip
+
+    def submit(self, owner: str, mode: str, values: dict[str, Any], files: dict[str, Path]) -> JobView:
+        facts = {"image": self.inspect_picture(files["image"])} if files.get("image") else {}
+        if not facts:
+            raise BadInput("Choose a picture first.", field="image")
+        plan = self.plan(mode, values, facts)
+        for name, problem in plan.problems.items():
+            raise BadInput(problem, field=name)
+        seed = int(values.get("seed", -1))
+        return self.add(mode, {**values, "seed": 271828 if seed < 0 else seed}, files["image"], plan)
+
+    def add(self, mode: str, values: dict[str, Any], image: Path, plan: Plan | None = None, **more: Any) -> JobView:
+        plan = plan or self.plan(mode, values, {"image": self.inspect_picture(image)})
+        number = next(self.numbers)
+        prompt = str(values.get("prompt", ""))
+        view = JobView(
+            id=f"00000000-0000-4000-8000-{number:012d}", key=f"key{number}", mode=mode, status="queued",
+            params=dict(values), title=prompt[:80], seed=int(values.get("seed", 1)), width=plan.width,
+            height=plan.height, frames=plan.frames, fps=16.0, seconds=plan.seconds, steps=plan.steps,
+            demo=self.engine == "demo", created=time.time(),
+        )  # fmt: skip
+        kept = self.folder / f"{number}{image.suffix}"
+        kept.write_bytes(image.read_bytes())
+        run = _Run(replace(view, **more), kept)
+        with self.lock:
+            self.runs[view.id] = run
+            self._advance()
+        return self.runs[view.id].view
+
+    def _advance(self) -> None:
+        with self.lock:
+            for run in self.runs.values():
+                if run.view.status == "queued":
+                    run.start, run.view = time.monotonic(), replace(run.view, status="running")
+                if run.view.status != "running" or run.start is None:
+                    continue
+                if run.frozen is None and self.fail and self._share(run) > 0.5:
+                    error = OutOfMemory(
+                        "The GPU ran out of memory",
+                        "720p for 8 s needs about 31 GB, and this GPU has 24 GB. It stopped while drawing"
+                        " step 2 of 20. Your picture, prompt and settings are still here.",
+                    ).to_dict()
+                    run.frozen = self._share(run)
+                    run.view = replace(run.view, status="failed", error=error, elapsed=12.0, finished=time.time())
+                elif self._share(run) >= 1.0:
+                    run.view = replace(
+                        run.view, status="done", finished=time.time(), elapsed=65.0, bytes=self._make(run)
+                    )
+                else:
+                    return
+
+    def _share(self, run: _Run) -> float:
+        if run.frozen is not None:
+            return run.frozen
+        share = (time.monotonic() - (run.start or 0)) / self.length
+        return min(share, self.hold) if self.hold is not None else share
+
+    def _make(self, run: _Run) -> int:
+        path = self.folder / f"{run.view.id}.mp4"
+        assert run.image is not None
+        picture = Image.open(run.image).convert("RGB").resize((run.view.width, run.view.height))
+        with av.open(str(path), "w", options={"movflags": "faststart"}) as out:
+            stream: Any = out.add_stream("libx264", rate=16)
+            stream.width, stream.height, stream.pix_fmt = run.view.width, run.view.height, "yuv420p"
+            for index in range(run.view.frames):
+                moved = np.roll(np.asarray(picture), index, axis=1)
+                for packet in stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")):
+                    out.mux(packet)
+            for packet in stream.encode():
+                out.mux(packet)
+        picture.save(self.folder / f"{run.view.id}.jpg", quality=85)
+        return path.stat().st_size
+
+    def finish(self, view: JobView) -> None:
+        """Ends this job as done at once."""
+        run = self.runs[view.id]
+        run.view = replace(run.view, status="done", finished=time.time(), elapsed=65.0, bytes=self._make(run))
+
+    def _run(self, id: str, key: str) -> _Run:
+        run = self.runs.get(id)
+        if run is None or run.view.key != key:
+            raise NotFound("This clip is not here any more.")
+        return run
+
+    def job(self, id: str, key: str) -> JobView:
+        self._advance()
+        return self._run(id, key).view
+
+    def jobs(self, owner: str, limit: int = 60, mode: str = "", search: str = "") -> list[JobView]:
+        self._advance()
+        found = [run.view for run in self.runs.values() if not mode or run.view.mode == mode]
+        found = [v for v in found if not search or search.lower() in f"{v.params.get('prompt', '')} {v.seed}".lower()]
+        return sorted(found, key=lambda v: (v.created, v.id), reverse=True)[:limit]
+
+    def totals(self, owner: str) -> tuple[int, int]:
+        done = [run.view for run in self.runs.values() if run.view.status == "done"]
+        return len(done), sum(view.bytes for view in done)
+
+    def active(self, owner: str) -> JobView | None:
+        self._advance()
+        running = [r.view for r in self.runs.values() if r.view.status == "running"]
+        queued = [r.view for r in self.runs.values() if r.view.status == "queued"]
+        return (running or queued or [None])[0]
+
+    def cancel(self, id: str, key: str) -> JobView:
+        run = self._run(id, key)
+        if run.view.status in ("queued", "running"):
+            run.frozen = self._share(run) if run.start else 0.0
+            run.view = replace(run.view, status="cancelled", finished=time.time(), elapsed=12.0)
+        return run.view
+
+    def delete(self, id: str, key: str) -> None:
+        self._run(id, key)
+        del self.runs[id]
+
+    def progress(self, id: str, key: str) -> Snapshot:
+        self._advance()
+        run = self._run(id, key)
+        share = 0.0 if run.start is None else min(self._share(run), 1.0)
+        if run.view.status == "done":
+            share = 1.0
+        segments, before, stage = [], 0.0, "wait"
+        for name, weight in STAGE_SECONDS:
+            done = max(0.0, min(1.0, (share - before) / weight))
+            if share > before and run.start is not None:
+                stage = name
+            segments.append((name, weight, done))
+            before += weight
+        drawn = segments[3][2]
+        return Snapshot(
+            version=int(share * 1000), status=run.view.status, stage="done" if share >= 1 else stage,
+            text=LOAD_TEXT if stage == "load" else "", percent=100 * share, segments=tuple(segments),
+            step=int(drawn * run.view.steps), steps=run.view.steps if stage == "draw" else 0,
+            elapsed=share * 65, remaining=(1 - share) * 65 if run.start else None,
+            ahead=0 if run.start else 1, preview_version=int(drawn * 20) if stage in ("draw", "finish") else 0,
+            error=run.view.error,
+        )  # fmt: skip
+
+    def preview(self, id: str, key: str) -> tuple[bytes, str] | None:
+        run = self._run(id, key)
+        if run.image is None or run.start is None or self._share(run) < 0.3:
+            return None
+        picture = Image.open(run.image).convert("RGB").resize((run.view.width // 4, run.view.height // 4))
+        noise = np.random.default_rng(1).normal(0, 24, (picture.height, picture.width, 3))
+        rough = np.clip(np.asarray(picture.filter(ImageFilter.GaussianBlur(1.5))) + noise, 0, 255)
+        buffer = io.BytesIO()
+        Image.fromarray(rough.astype("uint8")).save(buffer, "JPEG", quality=85)
+        return buffer.getvalue(), "image/jpeg"
+
+    def input_path(self, id: str, key: str, name: str = "image") -> Path | None:
+        run = self._run(id, key)
+        return run.image if name == "image" else None
+
+    def media_url(self, job: JobView, name: str, download: bool = False) -> str:
+        return f"/media/{job.id}/{name}?exp=9999999999&sig=fake" + ("&download=1" if download else "")
+
+    def engines(self) -> list[EngineInfo]:
+        return [
+            EngineInfo(
+                kind=self.engine, address="127.0.0.1:8188", state=self.state, version="0.3.76",
+                gpu="" if self.engine == "demo" else "NVIDIA GeForce RTX 4090", vram_total=24 << 30,
+                vram_free=int(6.8 * (1 << 30)), ram_total=64 << 30, ram_free=23 << 30, python="3.12.3",
+                pytorch="2.8.0",
+            )
+        ]  # fmt: skip
+
+    def queue(self) -> Any:
+        states = [run.view.status for run in self.runs.values()]
+        return SimpleNamespace(running=states.count("running"), waiting=states.count("queued"))
+
+    def health(self) -> dict[str, Any]:
+        disk = {"total": 40_000_000_000, "free": 38_800_000_000, "data_bytes": 1_200_000_000}
+        return {"status": "ok", "engine": self.engine, "disk": disk, "database": "ok"}
+
+    def models(self) -> list[ModelState]:
+        both = ("image_to_video", "fast_video")
+        return [
+            ModelState("High-noise expert", "wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors", "diffusion_models",
+                       14_300_000_000, both, False, "ready"),
+            ModelState("Low-noise expert", "wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors", "diffusion_models",
+                       14_300_000_000, both, False, "ready"),
+            ModelState("Text encoder", "umt5_xxl_fp8_e4m3fn_scaled.safetensors", "text_encoders",
+                       6_700_000_000, both, False, "ready"),
+            ModelState("Picture codec", "wan_2.1_vae.safetensors", "vae", 254_000_000, both, False, "ready"),
+            ModelState("4-step LoRA, high noise", "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors",
+                       "loras", 1_200_000_000, ("fast_video",), False, "missing"),
+            ModelState("Picture reader", "clip_vision_h.safetensors", "clip_vision", 1_300_000_000, both, True, "missing"),
+        ]  # fmt: skip
+
+    def routes(self) -> list[Route]:
+        """`/media/<id>/<name>`, as the app's own route serves it."""
+
+        async def media(request: Request) -> Response:
+            run = self.runs.get(request.path_params["id"])
+            name = request.path_params["name"]
+            if run is None or run.image is None:
+                return Response(status_code=404)
+            if name == "workflow.json":
+                return Response("{}", media_type="application/json")
+            files = {"result.mp4": f"{run.view.id}.mp4", "poster.jpg": f"{run.view.id}.jpg"}
+            return FileResponse(self.folder / files[name] if name in files else run.image)
+
+        return [Route("/media/{id}/{name}", media)]

@@ -1,0 +1,219 @@
+/* The job card: follows one job with a short poll, and hands clicks to the server. */
+(() => {
+  "use strict";
+  const studio = window.wanStudio;
+  const { $, $$ } = studio;
+  const LOST = "Connection lost, trying again";
+  const SECONDS = { running: 1, queued: 3, idle: 5, hidden: 6, retry: 0.5, most: 8 };
+
+  studio.card = ({ element, trigger, server, watch, upload, events }) => {
+    const card = () => $(".card", element);
+    const follow = { id: "", key: "", seen: 0, best: 0, stage: "", status: "", ended: "", endedAt: 0 };
+    let timer = 0, failures = 0, asking = false, engine = null;
+
+    const live = (name) => $(`[data-live="${name}"]`, element);
+    const set = (place, text) => place && place.textContent !== text && (place.textContent = text);
+
+    // -- what the server rendered -----------------------------------------------------------------
+    const sync = () => {
+      const data = card()?.dataset || {};
+      if ((data.id || "") !== follow.id) {
+        const id = data.id && data.id !== follow.ended ? data.id : "";
+        Object.assign(follow, { id, key: data.key || "", seen: 0, best: 0, stage: "", status: "" });
+        if (!id) titleFor(null);
+      }
+      const preview = live("preview");
+      if (preview && data.shown === follow.id) follow.seen = 0;
+      document.documentElement.dataset.card = data.state || "empty";
+      studio.busy(Boolean(follow.id));
+      studio.refreshFrame();
+      studio.dressPlayer?.(element);
+      const bell = $("[data-notify]", element);
+      if (bell) bell.hidden = !(window.isSecureContext && window.Notification?.permission === "default");
+      soon(0);
+    };
+
+    // -- the poll -----------------------------------------------------------------------------------
+    const soon = (seconds) => {
+      clearTimeout(timer);
+      timer = setTimeout(tick, seconds * 1000);
+    };
+    const tick = async () => {
+      if (asking) return;
+      asking = true;
+      const asked = { id: follow.id, key: follow.key, seen: follow.seen };
+      let answer;
+      try {
+        answer = await server.poll(asked);
+      } catch {
+        answer = undefined;
+      }
+      asking = false;
+      if (!answer) {
+        failures += 1;
+        if (failures > 1) notice(LOST);
+        return soon(Math.min(SECONDS.most, SECONDS.retry * 2 ** (failures - 1)));
+      }
+      if (failures) notice("");
+      failures = 0;
+      header(answer);
+      if (asked.id && asked.id === follow.id) {
+        if (answer.gone) end("gone");
+        else show(answer.job);
+      } else if (follow.ended && card()?.dataset.id === follow.ended && Date.now() - follow.endedAt > 5000) {
+        // The event that should have replaced the card got lost with the connection.
+        follow.endedAt = Date.now();
+        trigger("finished", { id: follow.ended, key: card().dataset.key, shown: card().dataset.shown });
+      }
+      const pace = document.hidden ? SECONDS.hidden : SECONDS[follow.id ? follow.status || "running" : "idle"];
+      soon(pace || SECONDS.running);
+    };
+
+    const header = ({ badge: [state, name, detail, demo, tip], queue: [long, short, percent] }) => {
+      const badge = $('[data-live="badge"]');
+      if (badge) {
+        badge.dataset.state = state;
+        badge.dataset.demo = demo ? "1" : "0";
+        badge.title = tip;
+        set($("strong", badge), name);
+        set($("small", badge), detail);
+      }
+      if (engine !== null && engine !== state) trigger("engine", {});
+      engine = state;
+      const queue = $('[data-live="queue"]');
+      if (!queue) return;
+      set($(".long", queue), long);
+      set($(".short", queue), short);
+      queue.toggleAttribute("data-busy", percent !== null);
+      $(".ring circle + circle", queue).setAttribute("stroke-dasharray", `${percent || 0} 100`);
+    };
+
+    const show = (job) => {
+      follow.status = job.status;
+      if (job.status !== "running" && job.status !== "queued") return end(job.status);
+      const percent = (follow.best = Math.max(follow.best, job.percent));
+      const onStage = card()?.dataset.shown === follow.id;
+      if (onStage) {
+        set(live("words"), job.words);
+        set(live("gone"), job.gone);
+        set(live("left"), job.left);
+        bars(job, percent);
+        if (card().dataset.state !== job.status) card().dataset.state = job.status;
+        notice(job.connected ? "" : "The connection to ComfyUI is lost. The job goes on; looking for it again.");
+        if (follow.stage !== job.stage) set(live("stage"), job.words.replace(/, step.*/, ""));
+      }
+      follow.stage = job.stage;
+      if (job.image) {
+        follow.seen = job.preview;
+        if (onStage) paint(live("preview"), job.image);
+        for (const tile of $$(`[data-bar="${follow.id}"]`)) for (const img of $$("img", tile.parentNode)) img.src = job.image;
+      }
+      for (const bar of $$(`[data-bar="${follow.id}"]`)) bar.style.setProperty("--d", percent / 100);
+      for (const text of $$(`[data-left="${follow.id}"]`)) set(text, job.left || (job.status === "queued" ? "Waiting" : "Making"));
+      for (const text of $$(`[data-words="${follow.id}"]`)) set(text, job.words);
+      titleFor(job.status === "running" ? percent : null);
+    };
+
+    const bars = (job, percent) => {
+      const box = live("bar");
+      if (!box) return;
+      job.segments.forEach(([stage, weight, done], index) => {
+        const bar = box.children[index];
+        if (!bar) return;
+        bar.style.setProperty("--w", weight);
+        bar.style.setProperty("--d", Math.max(done, Number(bar.style.getPropertyValue("--d")) || 0));
+        bar.className = stage === job.stage ? "now" : done >= 1 ? "past" : "";
+      });
+      box.setAttribute("aria-valuenow", Math.round(percent));
+      box.setAttribute("aria-valuetext", job.spoken);
+    };
+
+    const paint = (img, image) => {
+      if (!img) return;
+      img.src = image;
+      img.classList.remove("soft");
+      set(live("tag"), "Preview");
+    };
+
+    const end = (status) => {
+      if (follow.ended === follow.id) return;
+      Object.assign(follow, { ended: follow.id, endedAt: Date.now(), status: "" });
+      trigger("finished", { id: follow.id, key: follow.key, shown: card()?.dataset.shown || "" });
+      const finished = follow.id;
+      follow.id = "";
+      titleFor(null);
+      if (status === "done") announce(finished);
+    };
+
+    const announce = () => {
+      if (document.hidden) {
+        document.title = "Done, Wan Studio";
+        if (window.Notification?.permission === "granted")
+          try {
+            new Notification("Your video is done", { tag: "wan-studio" }).onclick = () => window.focus();
+          } catch {
+            /* phones take notifications from service workers only */
+          }
+      }
+    };
+    const titleFor = (percent) => {
+      document.title = percent === null ? "Wan Studio" : `${Math.floor(percent)} % Wan Studio`;
+    };
+    const notice = (text) => {
+      const place = live("notice");
+      if (place) {
+        set($("span", place), text);
+        place.hidden = !text;
+      }
+      document.documentElement.toggleAttribute("data-offline", text === LOST);
+    };
+
+    // -- clicks ---------------------------------------------------------------------------------------
+    element.addEventListener("click", async (event) => {
+      if (event.target.closest("[data-notify]")) {
+        await Notification.requestPermission();
+        return sync();
+      }
+      const button = event.target.closest("[data-act]");
+      if (!button || !events.includes(button.dataset.act)) return;
+      const { act, id, key, change, n } = button.dataset;
+      const data = { id, key, change, mode: studio.mode(), shown: card()?.dataset.shown };
+      if (act === "starter") data.n = Number(n);
+      if (act === "cancel") button.disabled = true;
+      if (act === "frame") {
+        data.path = await frame(button);
+        if (!data.path) return;
+      }
+      trigger(act, data);
+      if (act === "show" || act === "again" || act === "quality" || act === "retry") scrollTo({ top: 0 });
+    });
+
+    // The frame on the stage, as a PNG of the clip's own size, uploaded like any picture.
+    const frame = async (button) => {
+      const video = $("video", element);
+      if (!video?.videoWidth) return "";
+      button.disabled = true;
+      try {
+        const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
+        canvas.getContext("2d").drawImage(video, 0, 0);
+        const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+        const name = `frame-${video.currentTime.toFixed(2).replace(".", "-")}s.png`;
+        return (await upload(new File([blob], name, { type: "image/png" }))).path;
+      } catch (error) {
+        console.warn("The frame could not be taken", error);
+        return "";
+      } finally {
+        button.disabled = false;
+      }
+    };
+
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      if (!follow.id) titleFor(null);
+      soon(0);
+    });
+    addEventListener("online", () => soon(0));
+    watch("value", sync);
+    sync();
+  };
+})();

@@ -1,0 +1,216 @@
+/* The page around the card: theme, keyboard, segmented controls, the inputs' messages. No request but to our host. */
+(() => {
+  "use strict";
+  const studio = (window.wanStudio = {});
+  const root = document.documentElement;
+  const $ = (selector, from = document) => from.querySelector(selector);
+  const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+  Object.assign(studio, { $, $$, still });
+
+  // -- theme: stored, and put back when Gradio changes the body's class ---------------------------
+  const THEME = "wan-studio-theme";
+  const stored = () => {
+    try {
+      return localStorage.getItem(THEME);
+    } catch {
+      return null;
+    }
+  };
+  const applyTheme = () => {
+    const wanted = stored();
+    if (wanted && document.body.classList.contains("dark") !== (wanted === "dark"))
+      document.body.classList.toggle("dark", wanted === "dark");
+    root.style.colorScheme = document.body.classList.contains("dark") ? "dark" : "light";
+  };
+  const toggleTheme = () => {
+    const next = document.body.classList.contains("dark") ? "light" : "dark";
+    try {
+      localStorage.setItem(THEME, next);
+    } catch {
+      /* private window: for this visit only */
+    }
+    document.body.classList.toggle("dark", next === "dark");
+  };
+  new MutationObserver(applyTheme).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  applyTheme();
+
+  // -- which tab, which mode ----------------------------------------------------------------------
+  studio.mode = () => ($("#tab-fast-button.selected") ? "fast_video" : "image_to_video");
+  const panel = () => document.getElementById($("#tab-fast-button.selected") ? "tab-fast" : "tab-image");
+
+  // -- the line under Generate carries the frame and what is wrong ----------------------------------
+  const spread = (line) => {
+    const { mode, frame, problems, scroll } = line.dataset;
+    if (mode === studio.mode()) for (const place of $$('[data-live="frame"]')) place.textContent = frame;
+    const found = JSON.parse(problems || "{}");
+    for (const old of $$(`.ws-problem[data-mode="${mode}"]`)) old.remove();
+    for (const old of $$(`[id^="${mode}-"][data-invalid]`)) old.removeAttribute("data-invalid");
+    for (const [field, text] of Object.entries(found)) {
+      const block = document.getElementById(`${mode}-${field}`);
+      if (!block) continue;
+      const note = document.createElement("p");
+      note.className = "ws-problem";
+      note.dataset.mode = mode;
+      note.setAttribute("role", "alert");
+      note.textContent = text;
+      block.append(note);
+      block.setAttribute("data-invalid", "");
+      if (block.closest(".ws-advanced-body")) openAdvanced(mode, true);
+    }
+    if (scroll === "1")
+      setTimeout(() => {
+        const first = $$(".ws-problem, .ws-line .problem", panel() || document)[0];
+        first?.scrollIntoView({ block: "center", behavior: still() ? "auto" : "smooth" });
+        $("input, textarea", first?.closest("[data-invalid]") || document.createElement("i"))?.focus({ preventScroll: true });
+      }, 60);
+  };
+  studio.hint = ({ element, watch }) => {
+    const line = () => $("[data-mode]", element);
+    watch("value", () => line() && spread(line()));
+    if (line()) spread(line());
+  };
+  studio.refreshFrame = () => {
+    for (const line of $$(".ws-hint [data-mode]"))
+      if (line.dataset.mode === studio.mode())
+        for (const place of $$('[data-live="frame"]')) place.textContent = line.dataset.frame;
+  };
+
+  // -- Advanced -----------------------------------------------------------------------------------
+  const openAdvanced = (mode, open) => {
+    const body = document.getElementById(`${mode}-advanced`);
+    const button = $(`[aria-controls="${mode}-advanced"]`);
+    body?.toggleAttribute("data-open", open);
+    button?.setAttribute("aria-expanded", String(open));
+  };
+  studio.advanced = ({ element, watch }) => {
+    const mode = () => $("button", element).getAttribute("aria-controls").replace("-advanced", "");
+    // A new summary comes with a fresh button: the drawer stays as the creator left it.
+    watch("value", () => openAdvanced(mode(), document.getElementById(`${mode()}-advanced`)?.hasAttribute("data-open")));
+  };
+
+  // -- Library grid -------------------------------------------------------------------------------
+  studio.grid = ({ element, trigger, events }) => {
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-act]");
+      if (!button || !events.includes(button.dataset.act)) return;
+      if (button.dataset.confirm && !button.classList.contains("sure")) return confirmFirst(button);
+      trigger(button.dataset.act, { id: button.dataset.id, key: button.dataset.key });
+      if (button.dataset.act !== "more" && button.dataset.act !== "delete") scrollTo({ top: 0 });
+    });
+  };
+  const confirmFirst = (button) => {
+    const label = button.getAttribute("aria-label");
+    button.classList.add("sure");
+    button.setAttribute("aria-label", button.dataset.confirm);
+    button.dataset.word = button.dataset.confirm;
+    const calm = () => {
+      button.classList.remove("sure");
+      button.setAttribute("aria-label", label);
+    };
+    button.addEventListener("blur", calm, { once: true });
+    setTimeout(calm, 5000);
+  };
+
+  // -- segmented controls: one tab stop, arrow keys -------------------------------------------------
+  const dress = (group) => {
+    const inputs = $$('input[type="radio"]', group);
+    if (!inputs.length) return;
+    const box = inputs[0].closest(".wrap") || group;
+    if (box.getAttribute("role") !== "radiogroup") {
+      box.setAttribute("role", "radiogroup");
+      box.setAttribute("aria-label", $('[data-testid="block-info"]', group)?.textContent.trim() || "Choice");
+    }
+    const chosen = inputs.find((input) => input.checked) || inputs[0];
+    for (const input of inputs) input.tabIndex = input === chosen ? 0 : -1;
+    if (group.classList.contains("rows"))
+      for (const span of $$("label > span", group)) {
+        const [name, ...rest] = span.textContent.split(": ");
+        if (!rest.length || span.firstElementChild) continue;
+        const [strong, small] = [document.createElement("strong"), document.createElement("small")];
+        strong.textContent = name;
+        small.textContent = rest.join(": ");
+        span.replaceChildren(strong, small);
+      }
+  };
+  let dressing = 0;
+  const dressAll = () => {
+    dressing = 0;
+    $$(".ws-seg").forEach(dress);
+    label();
+  };
+  new MutationObserver(() => (dressing ||= requestAnimationFrame(dressAll))).observe(document.body, {
+    childList: true,
+    subtree: true,
+  });
+  document.addEventListener("change", (event) => event.target.closest?.(".ws-seg") && setTimeout(dressAll, 0));
+  document.addEventListener("keydown", (event) => {
+    const input = event.target.closest?.('.ws-seg input[type="radio"]');
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!input || !by) return;
+    event.preventDefault();
+    const inputs = $$('input[type="radio"]', input.closest(".ws-seg"));
+    const next = inputs[(inputs.indexOf(input) + by + inputs.length) % inputs.length];
+    next.click();
+    next.focus();
+    setTimeout(dressAll, 30);
+  });
+
+  // -- Generate's words -----------------------------------------------------------------------------
+  const label = () => {
+    const words = root.dataset.busy ? "Add to queue" : "Generate";
+    for (const button of $$("button.ws-generate")) {
+      const text = [...button.childNodes].find((node) => node.nodeType === 3 && node.data.trim());
+      if (text && text.data.trim() !== words) text.data = words;
+      if (!button.title) button.title = "Ctrl + Enter";
+    }
+  };
+  studio.busy = (yes) => {
+    if (yes) root.dataset.busy = "1";
+    else delete root.dataset.busy;
+    label();
+  };
+
+  // -- clicks and keys of the page --------------------------------------------------------------------
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = Object.assign(document.createElement("textarea"), { value: text });
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+  };
+  document.addEventListener("click", async (event) => {
+    const at = (selector) => event.target.closest?.(selector);
+    if (at("[data-theme-toggle]")) toggleTheme();
+    const row = at("button.advanced");
+    if (row) openAdvanced(row.getAttribute("aria-controls").replace("-advanced", ""), row.getAttribute("aria-expanded") !== "true");
+    const dice = at("[data-dice]");
+    if (dice) {
+      const input = $(`#${dice.dataset.dice} input`);
+      input.value = Math.floor(Math.random() * 1e9);
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+      input.dispatchEvent(new Event("blur", { bubbles: true }));
+    }
+    const copied = at("[data-copy]");
+    if (copied) {
+      await copy(copied.dataset.copy);
+      const span = $("span", copied);
+      const before = span.textContent;
+      if (before !== "Copied") setTimeout(() => (span.textContent = before), 1600);
+      span.textContent = "Copied";
+    }
+    if (at("#ws-tabs [role=tab]")) setTimeout(studio.refreshFrame, 50);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    const button = panel() && $("button.ws-generate", panel());
+    if (!button || !button.offsetParent || button.disabled) return;
+    event.preventDefault();
+    document.activeElement?.blur?.(); // a number that is being typed counts
+    setTimeout(() => button.click(), 30);
+  });
+})();

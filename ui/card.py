@@ -1,0 +1,161 @@
+"""The job card: a gr.HTML that polls by a server function, and what its buttons do.
+
+The page asks `poll` with {id, key, seen}; the answer comes from memory. Everything else is a short event.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from backend.access import is_token
+from backend.errors import NotFound, StudioError
+from ui import present
+from ui.card_view import ACTIVE, RECENT, CardState, Starter, card
+
+if TYPE_CHECKING:
+    from backend.studio import JobView, Studio
+
+log = logging.getLogger(__name__)
+
+EVENTS = (
+    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "starter", "library", "finished", "engine",
+)  # fmt: skip
+"""What the card's script may trigger. `finished`: the followed job ended; `engine`: the engine's state changed."""
+
+JS = (
+    f"const events = {list(EVENTS)!r};\n"
+    "const start = () => window.wanStudio\n"
+    "  ? window.wanStudio.card({element, trigger, server, watch, upload, events}) : setTimeout(start, 15);\n"
+    "start();"
+)
+LOOK_BACK = 40  # jobs read to find the recent clips among failed and cancelled ones
+
+
+def event_text(event: gr.EventData, name: str) -> str:
+    """A text that the script sent along; anything else counts as empty."""
+    value = (getattr(event, "_data", None) or {}).get(name)
+    return value if isinstance(value, str) else ""
+
+
+class Card:
+    """Builds the card's HTML for an owner and answers its poll."""
+
+    def __init__(self, studio: Studio, starters: Sequence[Starter] = ()) -> None:
+        self.studio, self.starters = studio, tuple(starters)
+
+    def component(self) -> gr.HTML:
+        """The component; its events are in EVENTS."""
+
+        async def poll(request: Any = None) -> dict[str, Any]:  # Gradio marks the function: no bound method
+            return await self.poll(request)
+
+        return gr.HTML(
+            card(CardState(starters=self.starters)),
+            elem_id="ws-card",
+            apply_default_css=False,
+            js_on_load=JS,
+            server_functions=[poll],
+        )
+
+    def state(self, owner: str, shown: JobView | None, autoplay: bool = False) -> CardState:
+        """All that the card needs to show `shown` to this owner."""
+        jobs = self.studio.jobs(owner, limit=LOOK_BACK) if is_token(owner) else []
+        active = self.studio.active(owner) if is_token(owner) else None
+        under_way = [j for j in reversed(jobs) if j.status in ACTIVE and (not shown or j.id != shown.id)]
+        done = [job for job in jobs if job.status == "done"]
+        snapshot, preview = None, ""
+        if shown is not None and shown.status != "done":
+            snapshot = self.studio.progress(shown.id, shown.key)
+            preview = data_url(self.studio.preview(shown.id, shown.key))
+        return CardState(
+            shown=shown,
+            active=active,
+            recent=[*under_way, *done][:RECENT],
+            snapshot=snapshot,
+            preview=preview,
+            starters=self.starters,
+            autoplay=autoplay,
+            media=self.studio.media_url,
+        )
+
+    def html(self, owner: str, shown: JobView | None, autoplay: bool = False) -> str:
+        return card(self.state(owner, shown, autoplay))
+
+    def on_load(self, owner: str) -> str:
+        """The active job, else the last one that ended with something to see, else the empty stage."""
+        return self.html(owner, self.latest(owner))
+
+    def latest(self, owner: str) -> JobView | None:
+        if not is_token(owner):
+            return None
+        jobs = self.studio.jobs(owner, limit=LOOK_BACK)
+        return self.studio.active(owner) or next((j for j in jobs if j.status in ("done", "failed")), None)
+
+    def find(self, event: gr.EventData) -> JobView | None:
+        """The job that a button means, or None with a note when it is gone."""
+        try:
+            return self.studio.job(event_text(event, "id"), event_text(event, "key"))
+        except NotFound:
+            gr.Info("This clip is not here any more.")
+            return None
+
+    def show(self, owner: str, event: gr.EventData) -> str:
+        """Puts a clip on the stage."""
+        job = self.find(event)
+        return self.html(owner, job or self.latest(owner), autoplay=bool(job))
+
+    def cancel(self, owner: str, event: gr.EventData) -> str:
+        """Cancels, and shows what became of it."""
+        try:
+            job: JobView | None = self.studio.cancel(event_text(event, "id"), event_text(event, "key"))
+        except StudioError as error:
+            gr.Warning(f"{error.message} {error.hint}".strip())
+            job = self.find(event)
+        return self.html(owner, job or self.latest(owner))
+
+    def finished(self, owner: str, event: gr.EventData) -> str:
+        """The followed job ended: it takes the stage if it was on it, else only the strip changes."""
+        shown, ended = event_text(event, "shown"), event_text(event, "id")
+        try:
+            job = self.studio.job(ended, event_text(event, "key"))
+        except NotFound:
+            return self.on_load(owner)
+        if shown and shown != ended:
+            other = next((j for j in self.studio.jobs(owner, limit=LOOK_BACK) if j.id == shown), None)
+            return self.html(owner, other or job)
+        return self.html(owner, job, autoplay=True)
+
+    async def poll(self, request: Any = None) -> dict[str, Any]:
+        """The engine, the queue and one job; the preview only when it is newer than `seen`. Memory only."""
+        asked = request if isinstance(request, dict) else {}
+        answer: dict[str, Any] = {}
+        job_id, key = str(asked.get("id") or ""), str(asked.get("key") or "")
+        percent = None
+        if job_id:
+            try:
+                snapshot = self.studio.progress(job_id, key)
+            except NotFound:
+                answer["gone"] = True
+            else:
+                job = answer["job"] = present.progress(snapshot)
+                if snapshot.status == "running":
+                    percent = snapshot.percent
+                if snapshot.preview_version and snapshot.preview_version != asked.get("seen"):
+                    job["image"] = data_url(self.studio.preview(job_id, key))
+        badge = present.badge(self.studio.engines())
+        long, short = present.queue(self.studio.queue(), percent)
+        answer["badge"] = [badge.state, badge.name, badge.detail, badge.demo, badge.tip]
+        answer["queue"] = [long, short, percent]
+        return answer
+
+
+def data_url(preview: tuple[bytes, str] | None) -> str:
+    """A preview as the page shows it; only pictures, whatever the engine called them."""
+    if not preview or preview[1] not in ("image/jpeg", "image/png", "image/webp"):
+        return ""
+    return f"data:{preview[1]};base64,{base64.b64encode(preview[0]).decode()}"

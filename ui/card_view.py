@@ -1,0 +1,277 @@
+"""The job card as HTML: empty, on its way, done, failed, cancelled. Pure; all that a user wrote is escaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING
+
+from ui import present
+from ui.icons import icon
+
+if TYPE_CHECKING:
+    from backend.progress import Snapshot
+    from backend.studio import JobView
+
+RECENT = 6
+CORNERS = '<span class="corners" aria-hidden="true"><i></i><i></i><i></i><i></i></span>'
+ACTIVE = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Starter:
+    """A picture to start from. `url`: of its small copy on the page."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class CardState:
+    """All that the card shows. `shown`: the job on the stage; `active`: the one that the page follows."""
+
+    shown: JobView | None = None
+    active: JobView | None = None
+    recent: Sequence[JobView] = ()
+    snapshot: Snapshot | None = None  # of `shown`, when it is on its way
+    preview: str = ""  # data URL of the last preview of `shown`
+    starters: Sequence[Starter] = ()
+    autoplay: bool = False
+    media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
+
+    def url(self, job: JobView, name: str, download: bool = False) -> str:
+        """Escaped, and relative: the page may live under a path of a proxy."""
+        return escape(self.media(job, name, download).lstrip("/"))
+
+
+def attributes(values: Mapping[str, object]) -> str:
+    return " ".join(f'data-{name}="{escape(str(value))}"' for name, value in values.items())
+
+
+def button(
+    act: str, label: str, job: JobView, symbol: str = "", kind: str = "", change: Mapping[str, object] = {}
+) -> str:
+    """A button whose click goes to the server as event `act`."""
+    data: dict[str, object] = {"act": act, "id": job.id, "key": job.key}
+    if change:
+        data["change"] = json.dumps(dict(change))
+    mark = icon(symbol) if symbol else ""
+    return (
+        f'<button type="button" class="btn {kind}" {attributes(data)}>{mark}'
+        f"<span>{escape(label)}</span></button>"
+    )
+
+
+def card(state: CardState) -> str:
+    """The whole card. Its data attributes tell the script what to follow."""
+    job = state.shown
+    status = job.status if job else "empty"
+    data: dict[str, object] = {"state": status, "shown": job.id if job else ""}
+    if state.active:
+        data |= {"id": state.active.id, "key": state.active.key, "mode": state.active.mode}
+    if job is None:
+        inside = _empty(state)
+    elif status in ACTIVE:
+        inside = _under_way(state, job)
+    elif status == "done":
+        inside = _done(state, job)
+    else:
+        inside = _stopped(state, job)
+    return (
+        f'<section class="card" aria-label="Result" {attributes(data)}>{inside}{recent(state)}'
+        '<p class="sr" role="status" aria-live="polite" data-live="stage"></p></section>'
+    )
+
+
+def facts(job: JobView) -> str:
+    """The recipe line."""
+    return '<p class="facts">' + "".join(f"<span>{escape(f)}</span>" for f in present.recipe(job)) + "</p>"
+
+
+def warnings(job: JobView) -> str:
+    if not job.warnings:
+        return ""
+    rows = "".join(f"<li>{icon('warn', 16)}<span>{escape(text)}</span></li>" for text in job.warnings)
+    return f'<ul class="warnings">{rows}</ul>'
+
+
+def _tags(job: JobView, word: str = "") -> str:
+    tags = f'<span class="tag" data-live="tag">{escape(word)}</span>' if word else ""
+    if job.demo:
+        tags += f'<span class="tag demo" title="{escape(present.DEMO_SENTENCE)}">DEMO</span>'
+    return f'<div class="tags">{tags}</div>' if tags else ""
+
+
+def _empty(state: CardState) -> str:
+    starters = "".join(
+        f'<button type="button" class="starter" data-act="starter" data-n="{n}">'
+        f'<img src="{escape(s.url)}" alt="" loading="lazy"><span>{escape(s.title)}</span></button>'
+        for n, s in enumerate(state.starters)
+    )
+    if starters:
+        starters = (
+            '<div class="starters"><h2 class="label">No picture at hand? Start from one of these</h2>'
+            f'<div class="strip">{starters}</div></div>'
+        )
+    return (
+        f'<div class="stage empty">{CORNERS}<div class="empty-words"><h2>Your video appears here</h2>'
+        "<p>Add a picture, say what should move, and press Generate.</p></div>"
+        f'<p class="frame" data-live="frame"></p></div>{starters}'
+    )
+
+
+def _under_way(state: CardState, job: JobView) -> str:
+    snapshot = state.snapshot
+    words = present.progress(snapshot) if snapshot else None
+    picture = state.preview or state.url(job, "input")
+    soft = "" if state.preview else " soft"
+    return (
+        f'<div class="stage"><img class="fit{soft}" data-live="preview" src="{picture}" alt="Preview of the video">'
+        f"{_tags(job, 'Preview' if state.preview else 'Your picture')}</div>"
+        '<div class="head"><h2 class="status" data-live="words">'
+        f"{escape(words['words'] if words else 'Waiting')}</h2>"
+        f'<p class="times"><span data-live="gone">{escape(words["gone"] if words else "")}</span>'
+        f'<strong data-live="left">{escape(words["left"] if words else "")}</strong></p></div>'
+        f"{segments(snapshot)}"
+        f'<p class="notice" data-live="notice" hidden>{icon("warn", 16)}<span></span></p>'
+        f'<div class="foot">{facts(job)}<span class="foot-buttons">'
+        f'<button type="button" class="btn quiet" data-notify hidden>{icon("bell")}<span>Tell me when done</span></button>'
+        f"{button('cancel', 'Cancel', job, 'close', 'quiet')}</span></div>{warnings(job)}"
+    )
+
+
+def segments(snapshot: Snapshot | None) -> str:
+    """Six bars weighted by time, the stage's word under each."""
+    words = present.progress(snapshot) if snapshot else None
+    parts = words["segments"] if words else [[stage, 1 / 6, 0.0] for stage in present.STAGE_WORDS]
+    now = words["stage"] if words else "wait"
+    bars = "".join(
+        f'<div class="{"now" if stage == now else "past" if done >= 1 else ""}" data-stage="{stage}"'
+        f' style="--w:{weight:.4f};--d:{done:.4f}"><i></i><span>{present.STAGE_WORDS.get(stage, "")}</span></div>'
+        for stage, weight, done in parts
+    )
+    percent = words["percent"] if words else 0
+    return (
+        '<div class="segments" role="progressbar" aria-label="Progress of the video" aria-valuemin="0"'
+        f' aria-valuemax="100" aria-valuenow="{percent:.0f}"'
+        f' aria-valuetext="{escape(words["spoken"] if words else "Waiting")}" data-live="bar">{bars}</div>'
+    )
+
+
+def player(state: CardState, job: JobView) -> str:
+    """The clip with our own controls; these clips have no sound, so there is no sound button."""
+    length = present.clock(present.clip_seconds(job))
+    play = f"{icon('play', 20)}{icon('pause', 20)}"
+    return (
+        f'<div class="stage player" data-player data-paused><video class="fit" src="{state.url(job, "result.mp4")}"'
+        f' poster="{state.url(job, "poster.jpg")}" loop playsinline preload="metadata" tabindex="-1"'
+        f' aria-label="{escape(present.title(job))}"{" data-autoplay" if state.autoplay else ""}></video>'
+        f"{_tags(job)}"
+        '<div class="bar" role="group" aria-label="Player">'
+        f'<button type="button" class="toggle" data-p="play" aria-label="Play">{play}</button>'
+        '<span class="now">0:00</span>'
+        '<input type="range" min="0" max="1000" step="1" value="0" aria-label="Position in the clip">'
+        f'<span class="all">{length}</span>'
+        f'<button type="button" data-p="loop" aria-label="Repeat" aria-pressed="true">{icon("loop")}</button>'
+        f'<button type="button" data-p="full" aria-label="Full screen">{icon("fullscreen")}</button>'
+        "</div></div>"
+    )
+
+
+def _done(state: CardState, job: JobView) -> str:
+    took = f"Done in {present.duration(job.elapsed)}" if job.elapsed else "Done"
+    download = (
+        f'<a class="btn ink" href="{state.url(job, "result.mp4", True)}" download>{icon("download")}'
+        f"<span>Download</span><small>{present.file_size(job.bytes) if job.bytes else ''}</small></a>"
+    )
+    steps = [button("again", "Another seed", job, "seed")]
+    if present.speed(job) == "Fast":
+        steps.append(button("quality", "Same seed in quality", job, "gem"))
+    steps += [
+        button("frame", "Use this frame", job, "frame"),
+        button("reuse", "Reuse settings", job, "again"),
+        f'<a class="btn" href="{state.url(job, "workflow.json", True)}" download'
+        f' title="The graph of this clip, to open in ComfyUI">{icon("graph")}<span>Workflow</span></a>',
+    ]
+    return (
+        f"{player(state, job)}"
+        f'<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}</div>{download}</div>'
+        f'<div class="steps">{"".join(steps)}</div>{warnings(job)}'
+    )
+
+
+def _stopped(state: CardState, job: JobView) -> str:
+    failed = job.status == "failed"
+    snapshot = state.snapshot
+    picture = state.preview or state.url(job, "input")
+    tag = "Your picture"
+    if state.preview:
+        tag = "Last preview"
+        if snapshot and snapshot.steps:
+            tag += f", step {max(1, snapshot.step)} of {snapshot.steps}"
+    if failed:
+        what, why = present.failure(job)
+        remedies = present.remedies(job)
+        buttons = [
+            button(
+                "retry",
+                r.label,
+                job,
+                "" if i else "again",
+                "" if i else "ink",
+                r.change or {"seed": job.seed},
+            )
+            for i, r in enumerate(remedies)
+        ]
+        buttons.append(
+            f'<button type="button" class="btn quiet" data-copy="{escape(present.details(job))}">'
+            f"{icon('copy')}<span>Copy details</span></button>"
+        )
+    else:
+        what = f"Cancelled after {present.duration(job.elapsed)}" if job.elapsed else "Cancelled"
+        why = present.KEPT
+        buttons = [
+            button("retry", "Start again", job, "again", "ink", {"seed": job.seed}),
+            button("reuse", "Reuse settings", job),
+        ]
+    alert = ' role="alert"' if failed else ""
+    mark = f'<span class="mark">{icon("alert", 22)}</span>' if failed else ""
+    return (
+        f'<div class="stage"><img class="fit grey" src="{picture}" alt="">{_tags(job, tag)}</div>'
+        f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'
+        f'<div{alert}><h2 class="status">{escape(what)}</h2><p class="why">{escape(why)}</p></div>'
+        f'<div class="steps">{"".join(buttons)}</div></div></div>'
+    )
+
+
+def recent(state: CardState) -> str:
+    """The last six clips; a job on its way that is not on the stage comes first."""
+    if not state.recent:
+        return ""
+    thumbs = "".join(_thumb(state, job) for job in state.recent[:RECENT])
+    return (
+        '<div class="recent"><div class="label-row"><h2 class="label">Recent</h2>'
+        '<button type="button" class="link" data-act="library">Open the library</button></div>'
+        f'<div class="strip">{thumbs}</div></div>'
+    )
+
+
+def _thumb(state: CardState, job: JobView) -> str:
+    here = state.shown is not None and state.shown.id == job.id
+    data = attributes({"act": "show", "id": job.id, "key": job.key})
+    name = escape(present.title(job))
+    if job.status in ACTIVE:
+        word = "Making" if job.status == "running" else "Waiting"
+        inside = (
+            f'<img src="{state.url(job, "input")}" alt=""><span class="len" data-left="{job.id}">{word}</span>'
+            f'<i class="under-way" data-bar="{job.id}"></i>'
+        )
+        label = f"{word}: {name}"
+    else:
+        length = present.clock(present.clip_seconds(job))
+        inside = f'<img src="{state.url(job, "poster.jpg")}" alt="" loading="lazy"><span class="len">{length}</span>'
+        label = f"{name}, {length}"
+    current = ' aria-current="true"' if here else ""
+    return f'<button type="button" class="thumb" {data} aria-label="{label}" title="{name}"{current}>{inside}</button>'

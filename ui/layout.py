@@ -1,0 +1,305 @@
+"""The page: header, tabs, job card, and what happens between them. One Blocks per app."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from backend.access import is_token
+from ui import form as values
+from ui.api import register
+from ui.card import Card, event_text
+from ui.card_view import Starter
+from ui.fields import Form
+from ui.header import header
+from ui.picture import checked_upload
+from ui.plan import Planner, wire
+from ui.tabs import fast, image_to_video
+from ui.tabs.library import Library
+from ui.tabs.system import System
+from ui.theme import theme
+from workflows.catalog import load_catalog
+
+if TYPE_CHECKING:
+    from backend.studio import JobView, Studio
+
+log = logging.getLogger(__name__)
+
+ASSETS = Path(__file__).parent / "assets"
+ADDRESS = "page"  # where ui/assets is served: relative in the page, so that a proxy's path does no harm
+SCRIPTS = ("studio.js", "player.js", "card.js")
+STORAGE_KEY = "wan-studio-owner"
+TABS = {"image_to_video": "Image-to-Video", "fast_video": "Fast 4-step"}
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 16}
+
+
+def starters() -> list[dict[str, str]]:
+    """assets/starters/starters.json: [{title, prompt, file, small}], [] while there is none."""
+    try:
+        found = json.loads((ASSETS / "starters" / "starters.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    rows = found.get("starters", []) if isinstance(found, dict) else found
+    return [row for row in rows if (ASSETS / "starters" / row.get("file", "-")).is_file()]
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The page of this studio. Launch it with launch_options()."""
+    return _Page(studio).blocks
+
+
+class _Page:
+    """Holds the components while the page is put together."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        negative = load_catalog().default_negative
+        self.planner = Planner(studio, negative)
+        self.starters = starters()
+        shown = [
+            Starter(s["title"], f"{ADDRESS}/starters/{s.get('small') or s['file']}") for s in self.starters
+        ]
+        self.card = Card(studio, shown)
+        self.library, self.system = Library(studio), System(studio)
+        limit = studio.settings.max_upload_mb
+        with gr.Blocks(title="Wan Studio", analytics_enabled=False, fill_width=True) as self.blocks:
+            self.owner = gr.BrowserState("", storage_key=STORAGE_KEY, secret=studio.secret("browser"))
+            gr.HTML(
+                header(studio.engines(), studio.queue()),
+                elem_id="ws-header",
+                apply_default_css=False,
+                js_on_load=None,
+            )
+            with gr.Column(elem_id="ws-page"):
+                with gr.Tabs(
+                    selected="image_to_video", overflow_behavior="wrap", elem_id="ws-tabs"
+                ) as self.tabs:
+                    with gr.Tab(TABS["image_to_video"], id="image_to_video", elem_id="tab-image"):
+                        first = image_to_video.build(limit, negative)
+                    with gr.Tab(
+                        TABS["fast_video"], id="fast_video", elem_id="tab-fast", render_children=True
+                    ):
+                        second = fast.build(limit)
+                    with gr.Tab(
+                        "Library", id="library", elem_id="tab-library", render_children=True
+                    ) as self.shelf:
+                        self.library.build()
+                    with gr.Tab(
+                        "System", id="system", elem_id="tab-system", render_children=True
+                    ) as self.facts:
+                        self.system.build()
+                with gr.Column(elem_id="ws-side"):
+                    self.result = self.card.component()
+            self.forms: dict[str, Form] = {first.mode: first, second.mode: second}
+            self._wire()
+            register(studio)
+
+    def _wire(self) -> None:
+        for to in self.forms.values():
+            self._wire_form(to)
+        card, tiles = self.result, self.library.tiles
+        shelf = {
+            "fn": self.library.fill,
+            "inputs": self.library.inputs(self.owner),
+            "outputs": self.library.outputs(),
+        }
+        self.blocks.load(self.on_load, self.owner, [self.owner, card], **QUIET)
+        card.cancel(self.card.cancel, self.owner, card, **QUIET)
+        card.finished(self.card.finished, self.owner, card, **QUIET).then(**shelf, **QUIET)
+        card.show(self.card.show, self.owner, card, **QUIET)
+        for name in ("again", "quality", "retry"):
+            getattr(card, name)(getattr(self, name), self.owner, card, **QUIET)
+        card.library(lambda: gr.Tabs(selected="library"), None, self.tabs, **QUIET).then(**shelf, **QUIET)
+        everything = [
+            self.tabs,
+            *(w for to in self.forms.values() for w in [*to.widgets.values(), *to.outputs()]),
+        ]
+        card.reuse(self.reuse, None, everything, **QUIET)
+        card.frame(self.use_frame, None, everything, **QUIET)
+        card.starter(self.use_starter, None, everything, **QUIET)
+        tiles.reuse(self.reuse, None, everything, **QUIET)
+        tiles.show(self.show_from_library, self.owner, [self.tabs, card], **QUIET)
+        tiles.delete(self.library.delete, None, None, **QUIET).then(**shelf, **QUIET).then(
+            self.card.on_load, self.owner, card, **QUIET
+        )
+        tiles.more(self.library.more, self.library.limit, self.library.limit, **QUIET).then(**shelf, **QUIET)
+        self.shelf.select(**shelf, **QUIET)
+        gr.on(
+            [self.library.mode.change, self.library.search.change],
+            **shelf,
+            trigger_mode="always_last",
+            **QUIET,
+        )
+        self.facts.select(self.system.fill, None, self.system.outputs(), **QUIET)
+        card.engine(self.system.fill, None, self.system.outputs(), **QUIET)
+
+    def _wire_form(self, to: Form) -> None:
+        widgets = wire(self.planner, to, self.blocks.load, self.result.engine)
+        names = list(to.widgets)
+
+        def submit(owner: str, *given: Any) -> list[Any]:
+            job, said = self.planner.submit(owner, to, dict(zip(names, given, strict=True)))
+            if job is None:
+                return [gr.skip(), *said]
+            active = self.studio.active(owner)
+            # A clip under way keeps the stage; the new one joins the strip below it.
+            keeps = active is not None and active.id != job.id
+            if keeps:
+                gr.Info("Added to the queue.")
+            return [self.card.html(owner, active if keeps else job), *said]
+
+        assert to.button is not None
+        to.button.click(
+            submit, [self.owner, *widgets], [self.result, *to.outputs()], scroll_to_output=False, **QUIET
+        )
+
+    def on_load(self, owner: Any) -> tuple[str, str]:
+        """The visitor's token, made on the first visit, and the card as they left it."""
+        token = owner if is_token(owner) else self.studio.new_owner()
+        return token, self.card.on_load(token)
+
+    def again(self, owner: str, event: gr.EventData) -> Any:
+        """The same with another seed."""
+        return self._start(owner, event, {"seed": -1})
+
+    def quality(self, owner: str, event: gr.EventData) -> Any:
+        """The same seed in quality, after a fast run."""
+        job = self.card.find(event)
+        if job is None:
+            return gr.skip()
+        if job.mode == "image_to_video":
+            return self._start(owner, event, {"speed": "quality", "steps": 0, "cfg": 0.0, "shift": 0.0})
+        motion = job.params.get("variant")
+        changed = {
+            "speed": "quality",
+            "motion": motion if motion in ("balanced", "dynamic", "subtle") else "balanced",
+        }
+        kept = {name: job.params[name] for name in values.value_names("image_to_video") if name in job.params}
+        started = self.planner.again(owner, job, {**kept, **changed}, mode="image_to_video")
+        return gr.skip() if started is None else self.card.html(owner, self._stage(owner, started))
+
+    def retry(self, owner: str, event: gr.EventData) -> Any:
+        """The same with what the remedy changes."""
+        try:
+            change = json.loads(event_text(event, "change") or "{}")
+        except ValueError:
+            change = {}
+        return self._start(owner, event, change if isinstance(change, dict) else {})
+
+    def _start(self, owner: str, event: gr.EventData, change: Mapping[str, Any]) -> Any:
+        job = self.card.find(event)
+        started = self.planner.again(owner, job, change) if job is not None else None
+        return gr.skip() if started is None else self.card.html(owner, self._stage(owner, started))
+
+    def _stage(self, owner: str, started: JobView) -> JobView:
+        active = self.studio.active(owner)
+        if active is not None and active.id != started.id:
+            gr.Info("Added to the queue.")
+            return active
+        return started
+
+    def show_from_library(self, owner: str, event: gr.EventData) -> list[Any]:
+        """The clip on the stage, in the tab it was made in."""
+        job = self.card.find(event)
+        if job is None:
+            return [gr.skip(), gr.skip()]
+        return [gr.Tabs(selected=job.mode), self.card.html(owner, job, autoplay=True)]
+
+    def reuse(self, event: gr.EventData) -> dict[Any, Any]:
+        """The job's settings and picture back into its form, seed and all."""
+        job = self.card.find(event)
+        if job is None or job.mode not in self.forms:
+            return {self.tabs: gr.skip()}
+        filled: dict[str, Any] = values.from_params(job.mode, job.params, self.planner.default_negative)
+        filled["seed"] = job.seed
+        for name in values.file_names(job.mode):
+            path = self.planner.inputs(job).get(name)
+            filled[name] = self.planner.for_page(path) if path else None
+        return self._fill(job.mode, filled)
+
+    def use_starter(self, event: gr.EventData) -> dict[Any, Any]:
+        """A starter's picture and prompt."""
+        number = (getattr(event, "_data", None) or {}).get("n")
+        mode = event_text(event, "mode") or "image_to_video"
+        if not isinstance(number, int) or not 0 <= number < len(self.starters) or mode not in self.forms:
+            return {self.tabs: gr.skip()}
+        chosen = self.starters[number]
+        path = ASSETS / "starters" / chosen["file"]
+        return self._fill(mode, {"image": self.planner.for_page(path, path.stem), "prompt": chosen["prompt"]})
+
+    def use_frame(self, event: gr.EventData) -> dict[Any, Any]:
+        """A frame of the clip, uploaded by the page, as the picture."""
+        mode = event_text(event, "mode") or "image_to_video"
+        path = checked_upload(event_text(event, "path"))
+        if path is None or mode not in self.forms:
+            return {self.tabs: gr.skip()}
+        return self._fill(mode, {"image": path})
+
+    def _fill(self, mode: str, filled: Mapping[str, Any]) -> dict[Any, Any]:
+        to = self.forms[mode]
+        updates: dict[Any, Any] = {self.tabs: gr.Tabs(selected=mode)}
+        for name, value in filled.items():
+            widget = to.widgets[name]
+            if name in to.lines:
+                updates[widget] = str(value) if value else None
+            elif name == "seconds":
+                updates[widget] = gr.Radio(choices=values.lengths(_seconds(value)), value=value)
+            else:
+                updates[widget] = value
+        if {"prompt", "seed"} <= filled.keys():
+            updates.update(zip(to.outputs(), self.planner.outcome(to, filled), strict=True))
+        return updates
+
+
+def _seconds(text: Any) -> Any:
+    return values.to_values("fast_video", {"seconds": text})["seconds"]
+
+
+class _Assets(StaticFiles):
+    """Fonts and pictures of the page: kept by the browser for a day."""
+
+    def file_response(self, *args: Any, **more: Any) -> Response:
+        response = super().file_response(*args, **more)
+        response.headers["Cache-Control"] = "public, max-age=86400"
+        return response
+
+
+def routes() -> list[Mount]:
+    """`/page/...`: ui/assets, for app_kwargs["routes"]."""
+    return [Mount(f"/{ADDRESS}", _Assets(directory=ASSETS), name="page")]
+
+
+def head() -> str:
+    """Style and script of the page, inlined: one request less, and no rewriting by Gradio."""
+    style = (ASSETS / "studio.css").read_text(encoding="utf-8")
+    script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    fonts = "".join(
+        f'<link rel="preload" href="{ADDRESS}/fonts/{name}" as="font" type="font/woff2" crossorigin>'
+        for name in ("schibsted-grotesk-variable.woff2",)
+    )
+    title = '<meta name="description" content="Make videos with WAN 2.2">'
+    return f"{title}{fonts}<style>{style}</style><script>{script}</script>"
+
+
+def launch_options(studio: Studio) -> dict[str, Any]:
+    """What the page needs of Blocks.launch(); app.py adds address, port and app_kwargs (see routes())."""
+    return {
+        "theme": theme(),
+        "head": head(),
+        "favicon_path": str(ASSETS / "favicon.svg"),
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "max_file_size": studio.settings.max_upload_mb * 1_000_000,
+        "show_error": True,
+    }

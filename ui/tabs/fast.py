@@ -1,0 +1,38 @@
+"""Fast 4-step: widgets only."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from ui.fields import Form, advanced, generate, new_form, number, picture, prompt, seed, segmented
+from ui.tabs.image_to_video import PLACEHOLDER
+
+MODE = "fast_video"
+VARIANTS = {
+    "balanced": "Balanced: moves as the prompt says",
+    "dynamic": "Dynamic: larger motion, freer with the picture",
+    "subtle": "Subtle: small motion, closest to the picture",
+    "480p": "480p: an expert tuned for this size",
+    "anti_slow_motion": "Anti slow motion: livelier, takes 8 steps",
+}
+"""value -> name and a short sentence; the script sets the sentence apart."""
+
+
+def build(limit_mb: int) -> Form:
+    """The inputs of the tab."""
+    form = new_form(MODE)
+    picture(form, "image", "Drop or choose a picture", limit_mb)
+    prompt(form, placeholder=PLACEHOLDER)
+    segmented(form, "variant", "Variant", words=VARIANTS, classes=("rows",))
+    segmented(form, "seconds", "Length")
+    with advanced(form):
+        segmented(form, "resolution", "Resolution")
+        with gr.Row(elem_classes=["ws-pair", "even"]):
+            number(form, "width", "Width", "0: from the picture", step=16)
+            number(form, "height", "Height", "0: from the picture", step=16)
+        segmented(
+            form, "fit", "Fit", info="When the picture has another shape: crop it, or pad it with black."
+        )
+        seed(form)
+    generate(form)
+    return form

@@ -1,0 +1,89 @@
+"""Library: filter, search, and the grid's buttons."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from backend.access import is_token
+from backend.errors import StudioError
+from ui.card import event_text
+from ui.card_view import ACTIVE
+from ui.library import grid, heading
+
+if TYPE_CHECKING:
+    from backend.studio import Studio
+
+EVENTS = ("show", "reuse", "delete", "more")
+JS = (
+    f"const events = {list(EVENTS)!r};\n"
+    "const start = () => window.wanStudio ? window.wanStudio.grid({element, trigger, events}) : setTimeout(start, 15);\n"
+    "start();"
+)
+FILTERS = [("All", ""), ("Image", "image_to_video"), ("Fast", "fast_video")]
+PAGE, MOST = 60, 3000
+
+
+@dataclass
+class Library:
+    """The tab's components and how they are filled."""
+
+    studio: Studio
+    head: Any = None
+    mode: Any = None
+    search: Any = None
+    limit: Any = None
+    tiles: Any = None
+
+    def build(self) -> None:
+        with gr.Row(elem_classes=["ws-library-head"]):
+            self.head = gr.HTML(heading(0, 0, self.studio.settings.keep_days), apply_default_css=False)
+            self.mode = gr.Radio(
+                FILTERS, value="", label="Show", show_label=False, interactive=True, elem_id="library-mode",
+                elem_classes=["ws-seg"], min_width=0,
+            )  # fmt: skip
+            self.search = gr.Textbox(
+                label="Find", show_label=False, placeholder="Find a prompt or seed", interactive=True,
+                elem_id="library-search", elem_classes=["ws-search"], min_width=0,
+            )  # fmt: skip
+        self.limit = gr.Number(PAGE, visible=False)
+        self.tiles = gr.HTML("", apply_default_css=False, elem_id="ws-library", js_on_load=JS)
+
+    def inputs(self, owner: Any) -> list[Any]:
+        """What `fill` reads."""
+        return [owner, self.mode, self.search, self.limit]
+
+    def outputs(self) -> list[Any]:
+        """What `fill` writes."""
+        return [self.head, self.tiles]
+
+    def fill(self, owner: str, mode: str = "", search: str = "", limit: float = PAGE) -> list[str]:
+        """The heading and the grid."""
+        count = max(PAGE, min(int(limit or PAGE), MOST))
+        if not is_token(owner):
+            return [heading(0, 0, self.studio.settings.keep_days), grid([], self.studio.media_url, 0.0)]
+        found = self.studio.jobs(owner, limit=count, mode=mode or "", search=search or "")
+        under_way = [job for job in found if job.status in ACTIVE]
+        done = [job for job in found if job.status == "done"]
+        clips, size = self.studio.totals(owner)
+        tiles = grid(
+            [*sorted(under_way, key=lambda job: (job.status != "running", job.created)), *done],
+            self.studio.media_url,
+            time.time(),
+            searched=bool(mode or search),
+            more=len(found) == count,
+        )
+        return [heading(clips, size, self.studio.settings.keep_days), tiles]
+
+    def more(self, limit: float) -> int:
+        return min(int(limit or PAGE) + PAGE, MOST)
+
+    def delete(self, event: gr.EventData) -> None:
+        """Deletes one clip; the page has asked before."""
+        try:
+            self.studio.delete(event_text(event, "id"), event_text(event, "key"))
+        except StudioError as error:
+            gr.Warning(f"{error.message} {error.hint}".strip())

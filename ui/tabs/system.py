@@ -1,0 +1,39 @@
+"""System: what the engine says of itself, and the model files it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from ui.system import machine, models
+
+if TYPE_CHECKING:
+    from backend.studio import Studio
+
+
+@dataclass
+class System:
+    """The tab's components and how they are filled."""
+
+    studio: Studio
+    left: Any = None
+    right: Any = None
+
+    def build(self) -> None:
+        with gr.Row(elem_classes=["ws-system"]):
+            self.left = gr.HTML("", apply_default_css=False, elem_classes=["ws-machine"])
+            self.right = gr.HTML("", apply_default_css=False, elem_classes=["ws-models"])
+
+    def outputs(self) -> list[Any]:
+        return [self.left, self.right]
+
+    def fill(self) -> list[str]:
+        """Both columns, as of now."""
+        engines = self.studio.engines()
+        demo = bool(engines) and all(engine.kind == "demo" for engine in engines)
+        return [
+            machine(engines, self.studio.queue(), self.studio.health()),
+            models(self.studio.models(), demo, str(self.studio.settings.models_dir)),
+        ]
