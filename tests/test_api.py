@@ -21,11 +21,14 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 from backend.access import new_token
 from backend.dispatch import make_params
 from backend.errors import NotFound, OutOfMemory, QueueFull
 from backend.progress import Snapshot
+from backend.settings import Settings
+from backend.studio import Studio
 from backend.views import JobView
 from ui import api
 from ui.api import Endpoints, SessionOwners, register
@@ -102,8 +105,9 @@ class ScriptedStudio:
 class Page:
     """A launched page and what a raw client does with it."""
 
-    def __init__(self, url: str, studio: ScriptedStudio, folder: Path, uploads: Path) -> None:
-        self.url, self.studio, self.folder, self.uploads = url.rstrip("/"), studio, folder, uploads
+    def __init__(self, url: str, studio: ScriptedStudio, folder: Path, endpoints: Endpoints) -> None:
+        self.url, self.studio, self.folder, self.uploads = url.rstrip("/"), studio, folder, folder / "uploads"
+        self.endpoints = endpoints
         self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
 
     def upload(self, data: bytes = PNG, name: str = "a.png") -> dict[str, Any]:
@@ -155,7 +159,8 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         box.submit(echo, box, box, api_name="echo")
         register(studio)  # type: ignore[arg-type]
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, mcp_server=True, run_history=False)
-    yield Page(url, studio, folder, uploads)
+    endpoints = next(fn.fn.__self__ for fn in demo.fns.values() if fn.api_name == "fast_video")
+    yield Page(url, studio, folder, endpoints)
     demo.close()
     for name, value in before.items():
         if value is None:
@@ -300,7 +305,9 @@ def test_the_job_runs_on_when_the_caller_goes(page: Page, client: Client, pictur
     _wait_for(lambda: page.studio.submits)
     job_id = list(page.studio.jobs)[-1]
     _wait_for(call.outputs)
+    assert page.endpoints._waiting == 1
     call.cancel()
+    _wait_for(lambda: page.endpoints._waiting == 0)
     assert page.studio.jobs[job_id].status == "queued"
     page.studio.end(job_id, "done")
 
@@ -544,6 +551,34 @@ def test_a_tool_call_makes_a_video(page: Page) -> None:
     assert [(submit[0], submit[2]["prompt"]) for submit in page.studio.submits] == [(owner, "sails")]
     assert "Web addresses are not fetched." in said[0]
     assert "The length must lie between" in said[1]
+
+
+def test_with_the_studio_itself(launched: Page, tmp_path: Path) -> None:
+    settings = Settings.from_env(
+        {"WAN_ENGINE": "demo", "WAN_DATA_DIR": str(tmp_path / "data"), "WAN_DEMO_STEP_SECONDS": "0"}
+    )
+    picture, text = tmp_path / "boat.png", tmp_path / "notes.png"
+    Image.new("RGB", (832, 480), "teal").save(picture)
+    text.write_text("not a picture")
+    studio = Studio(settings)
+    try:
+        studio.start()
+        with gr.Blocks() as demo:
+            register(studio)
+        _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, run_history=False)
+        client = Client(url, verbose=False, download_files=tmp_path / "down", analytics_enabled=False)
+        with pytest.raises(AppError, match=r"^notes\.png is not a picture"):
+            client.predict(image=handle_file(str(text)), api_name="/fast_video")
+        file, job = client.predict(
+            image=handle_file(str(picture)), resolution="draft", seconds=0.5, seed=5, api_name="/fast_video"
+        )
+        assert (job["status"], job["seed"], job["frames"]) == ("done", 5, 9)
+        kept = tmp_path / "data" / "jobs" / job["id"] / "result.mp4"
+        assert Path(file).read_bytes() == kept.read_bytes()
+        assert client.predict(id=job["id"], key=job["key"], api_name="/job") == job
+        demo.close()
+    finally:
+        studio.close()
 
 
 def _wait_for(look: Any, seconds: float = 10.0) -> Any:
