@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import socket
+import ssl
 import time
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import certifi
 import websocket
@@ -27,6 +30,22 @@ class SocketLost(Exception):
         self.clean = clean
 
 
+def _connect(url: str, timeout: float) -> socket.socket:
+    parts = urlsplit(url)
+    secure = parts.scheme == "wss"
+    host = parts.hostname or ""
+    plain = socket.create_connection((host, parts.port or (443 if secure else 80)), timeout)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if not secure:
+        return plain
+    try:
+        return ssl.create_default_context(cafile=certifi.where()).wrap_socket(plain, server_hostname=host)
+    except OSError:
+        plain.close()
+        raise
+
+
 class Socket:
     """An open websocket. Used by one thread. Opening and reading raise SocketLost."""
 
@@ -43,14 +62,15 @@ class Socket:
         ComfyUI may not answer for a while when it loads a model."""
         self._ping, self._dead = ping, dead
         try:
+            # A connection of our own: websocket-client would use the proxies of the environment.
             self._socket = websocket.create_connection(
                 url,
                 timeout=timeout,
+                socket=_connect(url, timeout),
                 header=[f"{name}: {value}" for name, value in (headers or {}).items()],
                 suppress_origin=True,  # ComfyUI turns foreign origins away
-                http_no_proxy=["*"],
-                sslopt={"ca_certs": certifi.where()},
                 enable_multithread=False,
+                skip_utf8_validation=True,  # it takes longer than all our own work; receive() decodes
             )
             self._socket.send(FLAGS)
         except (websocket.WebSocketException, OSError, ValueError) as error:
