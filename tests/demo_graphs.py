@@ -147,40 +147,58 @@ def sound_to_video(
     return sheet.save(kept, "rig/s2v", audio=["6", 0])
 
 
-def animate(*, seed: int = 1, steps: int = 2, length: int = 9) -> Graph:
-    """Two chunks with background and mask, 31 nodes. The picture is the fifth node, as in Sound-to-Video."""
+def animate(*, seed: int = 1, steps: int = 2, length: int = 9, chunks: int = 2, mix: bool = True) -> Graph:
+    """31 nodes with two chunks and `mix`. The picture is the fifth node, as in Sound-to-Video."""
     sheet = Sheet("she dances")
     sheet.add("LoadImage", image=PICTURE)
     sheet.add("CLIPVisionLoader", clip_name="clip_vision_h.safetensors")
     sheet.add("CLIPVisionEncode", clip_vision=["6", 0], image=["5", 0], crop="none")
     for file in ("rig_ref.mp4", "rig_pose.mp4", "rig_face.mp4"):
         sheet.add("GetVideoComponents", video=[sheet.add("LoadVideo", file=file), 0])
-    loras = (
-        "lightx2v_I2V_14B_480p_cfg_step_distill_rank64_bf16.safetensors",
-        "WanAnimate_relight_lora_fp16.safetensors",
-    )
-    unet = "Wan2_2-Animate-14B_fp8_e4m3fn_scaled_KJ.safetensors"
-    model = sheet.model(unet, *((name, 1.0) for name in loras))
-    sheet.add("LoadImageMask", image="rig_mask.png", channel="red")
+    distilled = "lightx2v_I2V_14B_480p_cfg_step_distill_rank64_bf16.safetensors"
+    loras = ((distilled, 1.0), ("WanAnimate_relight_lora_fp16.safetensors", 1.0))
+    model = sheet.model("Wan2_2-Animate-14B_fp8_e4m3fn_scaled_KJ.safetensors", *loras)
+    given: dict[str, Any] = {
+        "clip_vision_output": ["7", 0], "reference_image": ["5", 0], "face_video": ["13", 0],
+        "pose_video": ["11", 0], "continue_motion_max_frames": 5,
+    }  # fmt: skip
+    if mix:
+        mask = sheet.add("LoadImageMask", image="rig_mask.png", channel="red")
+        given |= {"background_video": ["9", 0], "character_mask": [mask, 0]}
     guide: dict[str, Any] = {
         "positive": ["2", 0], "negative": ["3", 0], "vae": ["4", 0], "width": 64, "height": 64,
         "length": length, "batch_size": 1,
     }  # fmt: skip
-    given: dict[str, Any] = {
-        "clip_vision_output": ["7", 0], "reference_image": ["5", 0], "face_video": ["13", 0],
-        "pose_video": ["11", 0], "continue_motion_max_frames": 5, "background_video": ["9", 0],
-        "character_mask": ["18", 0],
-    }  # fmt: skip
-    kept = ""
-    for chunk in range(2):
+    done = last = wan = ""
+    for chunk in range(chunks):
         before: dict[str, Any] = {"video_frame_offset": 0}
         if chunk:
-            before = {"continue_motion": [kept, 0], "video_frame_offset": ["19", 5]}
+            before = {"continue_motion": [done, 0], "video_frame_offset": [wan, 5]}
         wan = sheet.add("WanAnimateToVideo", **guide, **given, **before)
         drawn = sheet.add("KSampler", model=[model, 0], **sampling(seed + chunk, steps, wan, "euler"))
         trimmed = sheet.add("TrimVideoLatent", samples=[drawn, 0], trim_amount=[wan, 3])
         decoded = sheet.add("VAEDecode", samples=[trimmed, 0], vae=["4", 0])
         last = sheet.add("ImageFromBatch", image=[decoded, 0], batch_index=[wan, 4], length=4096)
-        kept, first = last, kept
-    joined = sheet.add("ImageBatch", image1=[first, 0], image2=[kept, 0])
-    return sheet.save(joined, "rig/anim_mix2", audio=["9", 1])
+        done = sheet.add("ImageBatch", image1=[done, 0], image2=[last, 0]) if chunk else last
+    return sheet.save(done, "rig/anim_mix2", audio=["9", 1])
+
+
+def flux(*, seed: int = 1, prompt: str = "a quiet forest", width: int = 96, height: int = 64) -> Graph:
+    graph: Graph = {}
+
+    def add(class_type: str, **inputs: Any) -> str:
+        graph[str(len(graph) + 1)] = {"class_type": class_type, "inputs": inputs}
+        return str(len(graph))
+
+    add("CheckpointLoaderSimple", ckpt_name="flux1-dev-fp8.safetensors")
+    add("CLIPTextEncode", text=prompt, clip=["1", 1])
+    add("CLIPTextEncode", text="", clip=["1", 1])
+    add("FluxGuidance", conditioning=["2", 0], guidance=3.5)
+    add("EmptySD3LatentImage", width=width, height=height, batch_size=1)
+    add(
+        "KSampler", model=["1", 0], seed=seed, steps=4, cfg=1.0, sampler_name="euler", scheduler="simple",
+        positive=["4", 0], negative=["3", 0], latent_image=["5", 0], denoise=1.0,
+    )  # fmt: skip
+    add("VAEDecode", samples=["6", 0], vae=["1", 2])
+    add("SaveImage", images=["7", 0], filename_prefix="rig/flux")
+    return graph

@@ -65,7 +65,7 @@ class Camera:
         w, h = width / zoom, height / zoom
         left = min(max((width - w) / 2 + dx, 0.0), width - w)
         top = min(max((height - h) / 2 + dy, 0.0), height - h)
-        return (left, top, left + w, top + h)
+        return (left, top, min(left + w, width), min(top + h, height))
 
 
 def camera_for(text: str, seed: int, motion: float) -> Camera:

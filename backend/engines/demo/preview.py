@@ -25,10 +25,11 @@ def preview(shot: Shot, latent: Latent, done: float, step: int) -> bytes:
     frames = Rendered(shot, *coarse, count=max(1, latent.frames), marked=False)
     moment = int((step * 0.11 % 1.0) * (frames.count - 1))
     image = frames.frame(moment)
-    noise = 110 * (1 - done) ** 1.35
+    noise = 84 * (1 - done) ** 1.35
     if noise > 1:
         rng = np.random.default_rng(step)
-        grain = rng.normal(0.0, noise, (coarse[1], coarse[0], 3))
+        grain = rng.normal(0.0, noise, (coarse[1], coarse[0], 1))
+        grain = grain + rng.normal(0.0, noise * 0.45, (coarse[1], coarse[0], 3))
         grey = 118 + (np.asarray(image, np.float32) - 118) * min(1.0, 0.35 + 0.8 * done)
         image = Image.fromarray(np.clip(grey + grain, 0, 255).astype(np.uint8))
     image = image.resize(size, Image.Resampling.BICUBIC)

@@ -188,8 +188,8 @@ def crop_box(width: int, height: int, to_width: int, to_height: int) -> tuple[fl
     """The centred part of a width x height picture that has the ratio of to_width x to_height."""
     scale = min(width / to_width, height / to_height)
     w, h = to_width * scale, to_height * scale
-    left, top = (width - w) / 2, (height - h) / 2
-    return (left, top, left + w, top + h)
+    left, top = max(0.0, (width - w) / 2), max(0.0, (height - h) / 2)
+    return (left, top, min(float(width), left + w), min(float(height), top + h))
 
 
 def fit(image: Image.Image, width: int, height: int) -> Image.Image:
