@@ -23,9 +23,9 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from backend.access import new_token
+from backend.access import is_token, new_token
 from backend.dispatch import make_params
-from backend.errors import NotFound, OutOfMemory, QueueFull
+from backend.errors import BadInput, NotFound, OutOfMemory, QueueFull
 from backend.progress import Snapshot
 from backend.settings import Settings
 from backend.studio import Studio
@@ -60,6 +60,10 @@ class ScriptedStudio:
     ) -> JobView:
         if self.error is not None:
             raise self.error
+        if not is_token(owner):
+            raise BadInput(
+                "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
+            )
         media = {name: Media("a.png", 640, 480) for name, path in files.items() if path is not None}
         seed = 7 if values["seed"] == -1 else values["seed"]
         params = make_params(mode, {**values, "seed": seed}, media)
@@ -474,7 +478,9 @@ def test_owner_of_a_call(page: Page, client: Client, picture: str) -> None:
     assert len(set(owners)) == 3
     for bad in ("short", "x" * 201, "a b c d e f g h i j k l", "ключ-ключ-ключ-ключ".encode()):
         headers: Any = {"X-Wan-Owner": bad}
-        assert page.refused("image_to_video", [page.upload()], headers).startswith("X-Wan-Owner must be")
+        assert page.refused("image_to_video", [page.upload()], headers).startswith(
+            "The owner token is not one."
+        )
 
 
 def test_session_owners_are_bounded() -> None:
