@@ -161,6 +161,7 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with gr.Blocks() as demo:
         box = gr.Textbox()
         box.submit(echo, box, box, api_name="echo")
+        box.change(Endpoints.cancel, box, box, api_visibility="private")  # Gradio names it /cancel
         register(studio)  # type: ignore[arg-type]
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, mcp_server=True, run_history=False)
     endpoints = next(fn.fn.__self__ for fn in demo.fns.values() if fn.api_name == "fast_video")

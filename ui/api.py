@@ -332,7 +332,11 @@ def _add(
     outputs: list[dict[str, Any]],
 ) -> None:
     """One endpoint, with the schemas that gr.api cannot read from type hints: files and choices."""
-    dependency = gr.api(function, api_name=function.__name__, concurrency_limit=None)
+    name = function.__name__
+    for other in blocks.fns.values():
+        if other.api_name == name:  # a private event of the page, named after its handler
+            other.api_name = f"page_{name}"
+    dependency = gr.api(function, api_name=name, concurrency_limit=None)
     registered = blocks.fns[dependency["id"]]
     for component, schema in zip(registered.inputs, inputs, strict=True):
         component._api_info = schema
