@@ -97,6 +97,12 @@ def warnings(job: JobView) -> str:
     return f'<ul class="warnings">{rows}</ul>'
 
 
+def fit(job: JobView) -> str:
+    """How a picture of the job lies on the 16:9 stage: WAN's 832 × 480 fills it, other shapes keep their edges."""
+    near = job.height > 0 and abs(job.width / job.height * 9 / 16 - 1) < 0.03
+    return "fit near" if near else "fit"
+
+
 def _tags(job: JobView, word: str = "") -> str:
     tags = f'<span class="tag" data-live="tag">{escape(word)}</span>' if word else ""
     if job.demo:
@@ -128,7 +134,7 @@ def _under_way(state: CardState, job: JobView) -> str:
     picture = state.preview or state.url(job, "input")
     soft = "" if state.preview else " soft"
     return (
-        f'<div class="stage"><img class="fit{soft}" data-live="preview" src="{picture}" alt="Preview of the video">'
+        f'<div class="stage"><img class="{fit(job)}{soft}" data-live="preview" src="{picture}" alt="Preview of the video">'
         f"{_tags(job, 'Preview' if state.preview else 'Your picture')}</div>"
         '<div class="head"><h2 class="status" data-live="words">'
         f"{escape(words['words'] if words else 'Waiting')}</h2>"
@@ -137,7 +143,8 @@ def _under_way(state: CardState, job: JobView) -> str:
         f"{segments(snapshot)}"
         f'<p class="notice" data-live="notice" hidden>{icon("warn", 16)}<span></span></p>'
         f'<div class="foot">{facts(job)}<span class="foot-buttons">'
-        f'<button type="button" class="btn quiet" data-notify hidden>{icon("bell")}<span>Tell me when done</span></button>'
+        f'<button type="button" class="btn quiet" data-notify hidden title="Tell me when it is done"'
+        f' aria-label="Tell me when it is done">{icon("bell")}</button>'
         f"{button('cancel', 'Cancel', job, 'close', 'quiet')}</span></div>{warnings(job)}"
     )
 
@@ -165,7 +172,7 @@ def player(state: CardState, job: JobView) -> str:
     length = present.clock(present.clip_seconds(job))
     play = f"{icon('play', 20)}{icon('pause', 20)}"
     return (
-        f'<div class="stage player" data-player data-paused><video class="fit" src="{state.url(job, "result.mp4")}"'
+        f'<div class="stage player" data-player data-paused><video class="{fit(job)}" src="{state.url(job, "result.mp4")}"'
         f' poster="{state.url(job, "poster.jpg")}" loop playsinline preload="metadata" tabindex="-1"'
         f' aria-label="{escape(present.title(job))}"{" data-autoplay" if state.autoplay else ""}></video>'
         f"{_tags(job)}"
@@ -239,7 +246,7 @@ def _stopped(state: CardState, job: JobView) -> str:
     alert = ' role="alert"' if failed else ""
     mark = f'<span class="mark">{icon("alert", 22)}</span>' if failed else ""
     return (
-        f'<div class="stage"><img class="fit grey" src="{picture}" alt="">{_tags(job, tag)}</div>'
+        f'<div class="stage"><img class="{fit(job)} grey" src="{picture}" alt="">{_tags(job, tag)}</div>'
         f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'
         f'<div{alert}><h2 class="status">{escape(what)}</h2><p class="why">{escape(why)}</p></div>'
         f'<div class="steps">{"".join(buttons)}</div></div></div>'

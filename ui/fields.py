@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from ui.icons import icon
 from ui.picture import PictureInput
 
 HTML_JS = "const go = () => window.wanStudio ? window.wanStudio.{0}({{element, trigger, watch}}) : setTimeout(go, 15); go();"
+
+
+PLACE = re.compile(r" (on this GPU|in the demo|here)$")
 
 
 @dataclass
@@ -182,7 +186,9 @@ def hint_line(
     if obstacle:
         words = f'<p class="warn">{icon("warn", 16)}<span>{escape(obstacle)}</span></p>'
     else:
-        each = f" {escape(estimate)} each." if estimate.startswith("About") else ""
+        each = ""
+        if estimate.startswith("About"):
+            each = f" {escape(PLACE.sub('', estimate))} each."
         words = f'<p class="idle">{escape(estimate)}</p><p class="busy">Queued behind this video.{each}</p>'
     return (
         f'<div data-mode="{mode}" data-frame="{escape(frame)}" data-problems="{escape(problems)}"'

@@ -27,67 +27,63 @@ STATES = {
 }
 
 
-def machine(engines: Sequence[EngineInfo], queue: QueueState, health: Mapping[str, Any]) -> str:
-    """The left column."""
-    parts = "".join(_engine(engine) for engine in engines)
-    disk = health.get("disk") or {}
-    bars = ""
-    if disk.get("total"):
-        used = disk["total"] - disk.get("free", 0)
-        bars = _bar(
-            "Disk of the library",
-            present.file_size(used),
-            present.file_size(disk["total"]),
-            used / disk["total"],
-        )
+def machine(
+    engines: Sequence[EngineInfo],
+    queue: QueueState,
+    health: Mapping[str, Any],
+    disks: Mapping[str, tuple[int, int]],
+) -> str:
+    """The left column. disks: name -> (bytes used, bytes in all)."""
     words, _ = present.queue(queue, None)
-    facts = {
-        "Queue": "Empty" if words == "Queue empty" else words,
-        "Database": str(health.get("database", "")),
-    }
+    studio = {"Queue": "Empty" if words == "Queue empty" else words}
+    if health.get("database") not in (None, "", "ok", True):
+        studio["Database"] = str(health["database"])
+    bars = "".join(
+        _bar(name, present.file_size(used), present.file_size(total), used / total)
+        for name, (used, total) in disks.items()
+        if total
+    )
+    parts = [_engine(engine) for engine in engines[:-1]]
+    parts += [_engine(engine, bars, studio) for engine in engines[-1:]]
     return (
-        f'<div class="machine">{parts}<div class="bars">{bars}</div>{_facts(facts)}'
+        f'<div class="machine">{"".join(parts)}'
         f'<button type="button" class="btn quiet" data-copy="{escape(report(engines, health))}">{icon("copy")}'
         "<span>Copy report</span></button></div>"
     )
 
 
-def _engine(engine: EngineInfo) -> str:
+def _engine(engine: EngineInfo, more_bars: str = "", more_facts: Mapping[str, str] = {}) -> str:
     badge = present.badge([engine])
+    local = engine.address.split("//")[-1].split(":")[0] in ("127.0.0.1", "localhost")
+    here = "on this machine" if local else f"at {engine.address}"
+    note = ""
     if engine.kind == "demo":
-        line = (
-            "The demo engine is running on this machine, without WAN."
-            if engine.state == "ok"
-            else "Starting."
-        )
-        note = f'<p class="note">{escape(present.DEMO_SENTENCE)} Set COMFYUI_URL to the address of a ComfyUI.</p>'
+        line = "Runs on this machine, without WAN." if engine.state == "ok" else "Starting."
+        note = f'<p class="note">{escape(present.DEMO_SENTENCE)}</p>'
     else:
-        here = (
-            "on this machine"
-            if engine.address.split(":")[0] in ("127.0.0.1", "localhost")
-            else f"at {engine.address}"
-        )
         line = {
             "ok": f"ComfyUI is running {here}.",
             "starting": f"ComfyUI {here} is starting. Jobs wait for it.",
         }.get(engine.state, f"ComfyUI {here} does not answer.")
-        note = f'<p class="note">{escape(engine.error)}</p>' if engine.error and engine.state != "ok" else ""
+        if engine.error and engine.state != "ok":
+            note = f'<p class="note">{escape(engine.error)}</p>'
     bars = ""
     if engine.vram_total:
         bars += _used("GPU memory", engine.vram_total, engine.vram_free)
     if engine.ram_total:
         bars += _used("Memory", engine.ram_total, engine.ram_free)
-    name = {"demo": "Demo engine", "runpod": "RunPod"}.get(engine.kind, "ComfyUI")
+    name = {"demo": "Demo", "runpod": "RunPod"}.get(engine.kind, "ComfyUI")
     facts = {
         "Engine": f"{name} {engine.version}".strip(),
         "Address": engine.address,
         "Python": engine.python.split(" ")[0],
         "PyTorch": engine.pytorch,
+        **more_facts,
     }
     return (
         f'<div class="page-head"><h1>{escape(badge.name)}</h1>'
         f'<p class="state" data-state="{badge.state}"><i class="dot"></i><span>{escape(line)}</span></p></div>{note}'
-        f'<div class="bars">{bars}</div>{_facts(facts, mono=("Address",))}'
+        f'<div class="bars">{bars}{more_bars}</div>{_facts(facts, mono=("Address",))}'
     )
 
 

@@ -9,7 +9,7 @@
   studio.card = ({ element, trigger, server, watch, upload, events }) => {
     const card = () => $(".card", element);
     const follow = { id: "", key: "", seen: 0, best: 0, stage: "", status: "", ended: "", endedAt: 0 };
-    let timer = 0, failures = 0, asking = false, engine = null;
+    let timer = 0, failures = 0, asking = false, engine = null, loaded = false;
 
     const live = (name) => $(`[data-live="${name}"]`, element);
     const set = (place, text) => place && place.textContent !== text && (place.textContent = text);
@@ -18,12 +18,13 @@
     const sync = () => {
       const data = card()?.dataset || {};
       if ((data.id || "") !== follow.id) {
+        // On a phone Generate is far below the stage: go and see.
+        if (loaded && data.id && data.id === data.shown && innerWidth < 860) scrollTo({ top: 0 });
         const id = data.id && data.id !== follow.ended ? data.id : "";
         Object.assign(follow, { id, key: data.key || "", seen: 0, best: 0, stage: "", status: "" });
         if (!id) titleFor(null);
       }
-      const preview = live("preview");
-      if (preview && data.shown === follow.id) follow.seen = 0;
+      follow.seen = 0; // what was drawn anew wants the preview again
       document.documentElement.dataset.card = data.state || "empty";
       studio.busy(Boolean(follow.id));
       studio.refreshFrame();
@@ -213,7 +214,14 @@
       soon(0);
     });
     addEventListener("online", () => soon(0));
-    watch("value", sync);
+    studio.repaint = () => {
+      follow.seen = 0;
+      soon(0);
+    };
+    watch("value", () => {
+      sync();
+      loaded = true;
+    });
     sync();
   };
 })();

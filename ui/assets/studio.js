@@ -90,7 +90,8 @@
   };
 
   // -- Library grid -------------------------------------------------------------------------------
-  studio.grid = ({ element, trigger, events }) => {
+  studio.grid = ({ element, trigger, watch, events }) => {
+    watch("value", () => studio.repaint?.());
     element.addEventListener("click", (event) => {
       const button = event.target.closest("[data-act]");
       if (!button || !events.includes(button.dataset.act)) return;

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EVENTS = ("show", "reuse", "delete", "more")
 JS = (
     f"const events = {list(EVENTS)!r};\n"
-    "const start = () => window.wanStudio ? window.wanStudio.grid({element, trigger, events}) : setTimeout(start, 15);\n"
+    "const start = () => window.wanStudio ? window.wanStudio.grid({element, trigger, watch, events}) : setTimeout(start, 15);\n"
     "start();"
 )
 FILTERS = [("All", ""), ("Image", "image_to_video"), ("Fast", "fast_video")]
@@ -47,7 +47,7 @@ class Library:
             )  # fmt: skip
             self.search = gr.Textbox(
                 label="Find", show_label=False, placeholder="Find a prompt or seed", interactive=True,
-                elem_id="library-search", elem_classes=["ws-search"], min_width=0,
+                elem_id="library-search", elem_classes=["ws-search"], min_width=0, max_lines=1,
             )  # fmt: skip
         self.limit = gr.Number(PAGE, visible=False)
         self.tiles = gr.HTML("", apply_default_css=False, elem_id="ws-library", js_on_load=JS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,18 @@ class System:
         engines = self.studio.engines()
         demo = bool(engines) and all(engine.kind == "demo" for engine in engines)
         return [
-            machine(engines, self.studio.queue(), self.studio.health()),
+            machine(engines, self.studio.queue(), self.studio.health(), self.disks()),
             models(self.studio.models(), demo, str(self.studio.settings.models_dir)),
         ]
+
+    def disks(self) -> dict[str, tuple[int, int]]:
+        """The disks that models and library lie on, as far as this machine sees them."""
+        found: dict[str, tuple[int, int]] = {}
+        for name, folder in (
+            ("Disk, models", self.studio.settings.models_dir),
+            ("Disk, library", self.studio.settings.data_dir),
+        ):
+            with contextlib.suppress(OSError):
+                usage = shutil.disk_usage(folder)
+                found[name] = (usage.used, usage.total)
+        return found
