@@ -396,3 +396,13 @@ def test_an_older_socket_that_closes_takes_the_newer_one_with_it(demo: DemoServe
         while True:
             assert json.loads(new.recv())["type"] == "status"
     new.close()
+
+
+def test_a_malformed_graph_does_not_stop_the_engine(demo: DemoServer) -> None:
+    """Inputs that no node asks for are not validated: a link to nowhere is found when it runs."""
+    graph = graphs.text_to_video(seed=91)
+    graph["14"]["inputs"]["extra"] = ["no-such-node", 0]
+    graph["20"] = {"class_type": "VAEDecode"}
+    rows = play(demo, graph)
+    assert rows[-3][0] == "execution_error"
+    assert play(demo, graphs.text_to_video(seed=92))[-3][0] == "execution_success"

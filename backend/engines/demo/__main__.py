@@ -64,6 +64,9 @@ def alive(pid: int, was_parent: bool) -> bool:
 
 async def serve(arguments: argparse.Namespace, base: Path) -> None:
     """Serves until a signal or the end of the parent. Raises OSError when the port is taken."""
+    end = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end.set)
     folders = Folders.below(base)
     options = Options(max(0.0, arguments.step_seconds), arguments.preview_method)
     server = DemoServer(folders, options, without=arguments.without, allow_faults=arguments.faults)
@@ -76,15 +79,11 @@ async def serve(arguments: argparse.Namespace, base: Path) -> None:
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     print(f"Demo engine on http://{host}:{port} (no GPU; results are marked DEMO)", flush=True)
     threading.Thread(target=_warm_up, daemon=True).start()
-    await _until_the_end(arguments.parent_pid)
+    await _until_the_end(end, arguments.parent_pid)
     delivery.cancel()
 
 
-async def _until_the_end(parent: int | None) -> None:
-    loop = asyncio.get_running_loop()
-    end = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end.set)
+async def _until_the_end(end: asyncio.Event, parent: int | None) -> None:
     was_parent = parent is not None and os.getppid() == parent
     while not end.is_set():
         with contextlib.suppress(asyncio.TimeoutError):

@@ -45,7 +45,7 @@ class Cache:
             return self._signatures[node]
         if node in above or node not in graph:
             return "none"
-        inputs = graph[node]["inputs"]
+        inputs = graph[node].get("inputs", {})
         facts: list[Any] = [graph[node]["class_type"], self._fingerprint(graph[node]["class_type"], inputs)]
         for name in sorted(inputs):
             value = inputs[name]

@@ -104,6 +104,8 @@ class Executor:
             self._message(prompt, "execution_cached", {"nodes": cached})
             if self._execute(prompt):
                 self._message(prompt, "execution_success", {})
+        except Exception as error:  # a malformed graph: the next prompt must still run
+            self._failed(prompt, next(iter(item.graph)), {}, error)
         finally:
             self.node = None
             self._work.finish(item, self._entry(prompt))

@@ -23,6 +23,7 @@ class Hub:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._sockets: dict[str, web.WebSocketResponse] = {}
+        self._transports: dict[str, asyncio.BaseTransport | None] = {}
         self._flags: dict[str, dict[str, Any]] = {}
         self._messages: asyncio.Queue[tuple[str | bytes, str | None]] = asyncio.Queue()
 
@@ -46,13 +47,17 @@ class Hub:
     def wants_metadata(self, client: str | None) -> bool:
         return client is not None and self._flags.get(client, {}).get(PREVIEW_FLAG) is True
 
-    def add(self, client: str, socket: web.WebSocketResponse) -> None:
+    def add(
+        self, client: str, socket: web.WebSocketResponse, transport: asyncio.BaseTransport | None
+    ) -> None:
         self._sockets[client] = socket
+        self._transports[client] = transport
         self._flags[client] = {}
 
     def remove(self, client: str) -> None:
         """Forgets the client, even when a newer socket took its id: ComfyUI does the same."""
         self._sockets.pop(client, None)
+        self._transports.pop(client, None)
         self._flags.pop(client, None)
 
     def set_flags(self, client: str, flags: dict[str, Any]) -> None:
@@ -63,9 +68,8 @@ class Hub:
         """Cuts the connection without a closing frame, as a broken network does."""
 
         def cut() -> None:
-            socket = self._sockets.get(client or "")
-            transport = socket._req.transport if socket is not None and socket._req is not None else None
-            if transport is not None:
+            transport = self._transports.get(client or "")
+            if isinstance(transport, asyncio.WriteTransport):
                 transport.abort()
 
         self._loop.call_soon_threadsafe(cut)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
 from backend.engines.demo.executor import Context
-from backend.engines.demo.nodes_wan import PIXELS, latents, merged
+from backend.engines.demo.nodes_wan import PIXELS, latents
 from backend.engines.demo.preview import preview
 from backend.engines.demo.scene import Rendered
 from backend.engines.demo.values import Conditioning, Frames, Latent, Scaled, Shot, Thing
@@ -28,7 +29,7 @@ def sample(
     latent_image: Latent,
     denoise: float = 1.0,
 ) -> tuple[Any, ...]:
-    shot = merged(positive.guide, positive, seed, 1.0)
+    shot = _shot(positive, seed, 1.0)
     return (_draw(ctx, shot, latent_image, 0, steps, steps),)
 
 
@@ -51,8 +52,12 @@ def sample_advanced(
     last = min(end_at_step, steps)
     shot = latent_image.shot
     if shot is None or add_noise == "enable":
-        shot = merged(positive.guide, positive, noise_seed, motion_for(start_at_step, last, steps))
+        shot = _shot(positive, noise_seed, motion_for(start_at_step, last, steps))
     return (_draw(ctx, shot, latent_image, start_at_step, last, steps),)
+
+
+def _shot(positive: Conditioning, seed: int, motion: float) -> Shot:
+    return replace(positive.guide, text=positive.text, seed=seed, motion=motion)
 
 
 def motion_for(first: int, last: int, steps: int) -> float:
@@ -66,8 +71,9 @@ def motion_for(first: int, last: int, steps: int) -> float:
 
 def _draw(ctx: Context, shot: Shot, latent: Latent, first: int, last: int, steps: int) -> Latent:
     for done in range(first + 1, last + 1):
-        ctx.pause(ctx.step_seconds)
+        began = time.monotonic()
         picture = preview(shot, latent, done / steps, done) if ctx.previews else None
+        ctx.pause(ctx.step_seconds - (time.monotonic() - began))
         ctx.report(done - first, last - first, picture)
     return replace(latent, shot=shot, source=None)
 

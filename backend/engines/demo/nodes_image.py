@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image, ImageFilter, ImageOps
 
 from backend.engines.demo.executor import Context
-from backend.engines.demo.values import Frames, Joined, Part, Scaled, fit
+from backend.engines.demo.values import Frames, Joined, Part, Scaled
 
 LONGEST_BATCH = 4096  # ImageFromBatch's own limit
 
@@ -82,12 +82,3 @@ def grow_mask(ctx: Context, mask: Frames, expand: int, tapered_corners: bool) ->
 
 def invert_mask(ctx: Context, mask: Frames) -> tuple[Any, ...]:
     return (Changed(mask, "invert"),)
-
-
-def inset(image: Image.Image, small: Image.Image, share: float = 0.24) -> Image.Image:
-    """The small picture at the bottom left of the other, as wide as `share` of it."""
-    width = max(16, round(image.width * share))
-    height = max(9, round(width * small.height / small.width))
-    edge = max(2, round(min(image.size) * 0.025))
-    image.paste(fit(small, width, height), (edge, image.height - height - edge))
-    return image

@@ -11,7 +11,7 @@ from typing import Any
 
 from backend.engines.demo.executor import Context
 from backend.engines.demo.faults import OUT_OF_MEMORY
-from backend.engines.demo.values import Conditioning, Frames, Latent, Part, Shot, Sound
+from backend.engines.demo.values import Conditioning, Frames, Latent, Part, Sound
 
 PIXELS = 8  # per latent, each way
 MEMORY = 64 << 30  # bytes: no machine that runs this has more for one tensor
@@ -170,8 +170,3 @@ def latent_cut(ctx: Context, samples: Latent, dim: str, index: int, amount: int)
 
 def trim_latent(ctx: Context, samples: Latent, trim_amount: int) -> tuple[Any, ...]:
     return (samples.with_length(max(0, samples.length - trim_amount)),)
-
-
-def merged(guide: Shot, conditioning: Conditioning, seed: int, motion: float) -> Shot:
-    """The shot that a sampler makes of what it is given."""
-    return replace(guide, text=conditioning.text, seed=seed, motion=motion)

@@ -5,11 +5,11 @@ A frame depends only on its index, so that cutting, joining and previews agree w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from backend.engines.demo.camera import Camera, camera_for
 from backend.engines.demo.paint import Painting
@@ -18,6 +18,7 @@ from backend.engines.demo.values import Frames, Shot, Sound, fit
 
 FPS = 16.0  # WAN's own; the sway of the camera is timed by it
 ROOM = 1.18  # the picture is kept this much larger than the frame, so that closing in stays sharp
+INSET = 0.24  # width of a driving video's picture, as a share of the frame's
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,17 @@ class Rendered:
     width: int
     height: int
     count: int
-    marked: bool = True
+    marked: bool = True  # previews are marked when they have their final size
 
     def frame(self, index: int) -> Image.Image:
         at = index / (self.count - 1) if self.count > 1 else 0.0
         image = self._draw(at, index / FPS, index)
-        return mark(image) if self.marked else image
-
-    def at_size(self, width: int, height: int) -> Rendered:
-        return replace(self, width=width, height=height)
+        if not self.marked:
+            return image
+        if self.shot.driving is not None:
+            driving = self.shot.driving
+            inset(image, driving.frame(min(index, driving.count - 1)))
+        return mark(image)
 
     def _draw(self, at: float, seconds: float, index: int) -> Image.Image:
         beat = self._loudness[min(index, len(self._loudness) - 1)] if self._loudness else 0.0
@@ -91,6 +94,17 @@ class Rendered:
     @cached_property
     def _loudness(self) -> list[float]:
         return loudness(self.shot.sound, self.count)
+
+
+def inset(image: Image.Image, small: Image.Image) -> None:
+    """Draws the driving picture into the lower left corner, with round corners."""
+    width = max(16, round(image.width * INSET))
+    height = max(9, round(width * small.height / small.width))
+    edge = max(2, round(min(image.size) * 0.03))
+    corners = Image.new("L", (width * 2, height * 2))
+    ImageDraw.Draw(corners).rounded_rectangle((0, 0, width * 2 - 1, height * 2 - 1), edge * 2, fill=255)
+    place = (edge, image.height - height - edge)
+    image.paste(fit(small, width, height), place, corners.resize((width, height)))
 
 
 def loudness(sound: Sound | None, count: int) -> list[float]:

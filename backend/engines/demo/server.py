@@ -120,7 +120,7 @@ class DemoServer:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         client = request.rel_url.query.get("clientId", "") or uuid.uuid4().hex
-        self.hub.add(client, socket)
+        self.hub.add(client, socket, request.transport)
         try:
             self.hub.send("status", {"status": self._queue_info(), "sid": client}, client)
             if self.executor.client == client and self.executor.node is not None:
