@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from backend.engines.base import Engine, EngineInfo, Prompt
+from backend.engines.base import Engine, Prompt, engine_name
 from backend.errors import (
     EngineLost,
     EngineUnreachable,
@@ -351,13 +351,6 @@ class Runner:
             if oldest is None:
                 return
             del self._live[oldest]
-
-
-def engine_name(info: EngineInfo) -> str:
-    """What a job remembers of where it ran, and what estimates go by."""
-    if info.kind == "demo":
-        return "demo"
-    return f"{info.gpu or info.kind} ({info.kind} {info.version})".strip()
 
 
 def _one_or_many(graphs: tuple[dict[str, Any], ...]) -> Any:

@@ -17,23 +17,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend import access
-from backend.dispatch import PICTURES, TITLES, compile_for, job_params, make_params, missing_text, preflight
+from backend import access, forecast, health
+from backend.dispatch import PICTURES, compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo
-from backend.errors import BadInput, NotFound, QueueFull, StudioError, from_os_error
-from backend.estimate import Work, stage_seconds
+from backend.errors import BadInput, NotFound, QueueFull, from_os_error
 from backend.jobs import DONE, TERMINAL, Job
 from backend.media.probe import Decoder, PictureFacts
 from backend.progress import Snapshot, Tracker
-from backend.runner import POSTER, RESULT, WORKFLOW, Runner, engine_name
+from backend.runner import POSTER, RESULT, WORKFLOW, Runner
 from backend.servers import Servers
 from backend.settings import Settings
 from backend.store import Store
-from backend.views import JobView, ModelState, Plan, QueueState, crop_text, duration_text, view
-from workflows.catalog import load_catalog
+from backend.views import JobView, ModelState, Plan, QueueState, view
 from workflows.compile import Compiled
 from workflows.node_contract import facts, recorded
-from workflows.params import SEED_MAX, Media, Params, crop_fraction
+from workflows.params import SEED_MAX, Media, Params
 
 log = logging.getLogger("wan.studio")
 
@@ -93,59 +91,8 @@ class Studio:
 
     def plan(self, mode: str, values: Mapping[str, Any], pictures: Mapping[str, PictureFacts]) -> Plan:
         """What Generate would make of this, and what stands in its way. Never raises."""
-        media = {name: Media(f"{name}.png", facts.width, facts.height) for name, facts in pictures.items()}
-        first = PICTURES.get(mode, ("image",))[0]
-        sized = bool(media.get(first))
-        media.setdefault(first, Media("picture.png"))
-        try:
-            params = make_params(mode, {**values, "seed": max(0, _seed(values))}, media)
-            compiled = compile_for(params, facts(recorded()), "plan")
-        except StudioError as error:
-            return Plan(problems={error.field or first: _sentence(error)}, obstacle=_sentence(error))
-        picture = media[first]
-        crop = crop_text(*crop_fraction(picture.width, picture.height, compiled.width, compiled.height))
-        if getattr(params, "fit", "crop") == "pad":
-            crop = (
-                "Fits, nothing is cropped"
-                if crop.startswith("Fits")
-                else "Padded to the frame, nothing is cropped"
-            )
-        return Plan(
-            width=compiled.width,
-            height=compiled.height,
-            frames=compiled.frames,
-            fps=compiled.fps,
-            seconds=compiled.frames / compiled.fps,
-            steps=compiled.steps,
-            crop_text=crop if sized else "",
-            estimate_text=self._estimate(mode, compiled),
-            obstacle=self._obstacle(mode, compiled),
-            warnings=compiled.warnings,
-        )
-
-    def _obstacle(self, mode: str, compiled: Compiled) -> str:
-        infos = self.engines()
-        if all(info.state == "lost" for info in infos):
-            return f"ComfyUI does not answer at {infos[0].address}. Check that it is running."
-        known = next((info for info in infos if info.models), None)
-        if known is None:
-            return ""
-        seen = {name for names in known.models.values() for name in names}
-        missing = [name for name in compiled.models if name not in seen]
-        if missing:
-            return f"{TITLES[mode]} needs {missing_text(missing)}."
-        return ""
-
-    def _estimate(self, mode: str, compiled: Compiled) -> str:
-        info = self.engines()[0]
-        if info.state != "ok":
-            return ""
-        work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
-        seconds = stage_seconds(work, self.store.done_on(engine_name(info), mode))
-        where = "in the demo" if info.kind == "demo" else "on this GPU" if info.gpu else "here"
-        if not seconds:
-            return f"No estimate yet: this will be the first video {where}"
-        return f"About {duration_text(sum(seconds.values()))} {where}"
+        sizes = {name: Media(f"{name}.png", facts.width, facts.height) for name, facts in pictures.items()}
+        return forecast.plan(mode, values, sizes, self.engines(), self.store.done_on)
 
     # -- jobs -----------------------------------------------------------------------------
 
@@ -165,7 +112,8 @@ class Studio:
         self._check_room(owner_id)
         given = {name: path for name, path in files.items() if path is not None}
         values = {name: value for name, value in values.items() if name not in given}
-        values["seed"] = secrets.randbelow(SEED_MAX + 1) if _seed(values) == -1 else _seed(values)
+        if values.get("seed", -1) in (-1, None):
+            values["seed"] = secrets.randbelow(SEED_MAX + 1)
         sizes: dict[str, Media] = {}
         for name in PICTURES.get(mode, ()):
             if name in given:
@@ -364,59 +312,23 @@ class Studio:
 
     def models(self) -> list[ModelState]:
         """The catalogue as the first server that answered sees it."""
-        known = next((info for info in self.engines() if info.models), None)
-        states = []
-        for file in load_catalog().files:
-            state = "unknown"
-            if known is not None and file.folder in known.models:
-                state = "ready" if file.name in known.models[file.folder] else "missing"
-            states.append(
-                ModelState(file.title, file.name, file.folder, file.bytes, file.modes, file.optional, state)
-            )
-        return states
+        return health.models(self.engines())
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""
-        states = {info.state for info in self.engines()}
-        if "lost" in states:
-            return "degraded"
-        return "ok" if "ok" in states else "starting"
+        return health.status(self.engines())
 
     def health(self) -> dict[str, Any]:
-        """For /healthz and System."""
-        infos, queue = self.engines(), self.queue()
-        disk = shutil.disk_usage(self.settings.data_dir)
+        """For System: each server, the queue, the database, the disk."""
+        queue = self.queue()
         return {
             "status": self.status(),
-            "engine": infos[0].kind,
+            "engine": self.engines()[0].kind,
             "queue": {"waiting": queue.waiting, "running": queue.running},
-            "servers": [
-                {
-                    "address": info.address,
-                    "state": info.state,
-                    "version": info.version,
-                    "gpu": info.gpu,
-                    "error": info.error,
-                }
-                for info in infos
-            ],
+            "servers": health.servers(self.engines()),
             "database": self.store.check(),
-            "disk": {"free": disk.free, "total": disk.total},
+            "disk": health.disk(self.settings.data_dir),
         }
-
-
-def _seed(values: Mapping[str, Any]) -> Any:
-    """The seed as given; -1 (random) when absent. A float from a page becomes a whole number."""
-    seed = values.get("seed", -1)
-    if seed is None:
-        return -1
-    if isinstance(seed, float) and seed.is_integer():
-        return int(seed)
-    return seed
-
-
-def _sentence(error: StudioError) -> str:
-    return f"{error.message} {error.hint}".strip()
 
 
 def _load_secret(path: Path) -> bytes:

@@ -20,7 +20,10 @@ ROOMS = {  # rooms beside each other: none of them may know another
     "backend.estimate",
 }
 DISPATCH = {"backend.dispatch"}
-COMPOSITION = {"backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands"}
+COMPOSITION = {
+    "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
+    "backend.forecast", "backend.health",
+}  # fmt: skip
 
 
 def modules() -> list[Path]:

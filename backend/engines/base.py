@@ -77,3 +77,10 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def engine_name(info: EngineInfo) -> str:
+    """What a job remembers of where it ran, and what estimates go by."""
+    if info.kind == "demo":
+        return "demo"
+    return f"{info.gpu or info.kind} ({info.kind} {info.version})".strip()
