@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import logging
 import os
 import signal
@@ -17,6 +19,8 @@ from backend.settings import Settings, read_env_file
 
 HERE = Path(__file__).resolve().parent
 PORT = 7860
+MAX_EVENTS = 160
+"""Gradio events that may run at once: API calls that wait for their video count, the page's polls do not."""
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -72,14 +76,17 @@ def serve() -> int:
 
         options = layout.launch_options(studio)
         try:
-            _, url, share_url = page.launch(
-                server_name=host,
-                server_port=port,
-                prevent_thread_lock=True,
-                quiet=True,
-                app_kwargs={"routes": [*routes(studio), *layout.routes()]},
-                **options,
-            )
+            with contextlib.redirect_stdout(io.StringIO()):  # quiet=True still prints about MCP
+                _, url, share_url = page.launch(
+                    server_name=host,
+                    server_port=port,
+                    prevent_thread_lock=True,
+                    quiet=True,
+                    max_threads=MAX_EVENTS,
+                    mcp_server=os.environ.get("GRADIO_MCP_SERVER", "true").lower() != "false",
+                    app_kwargs={"routes": [*routes(studio), *layout.routes()]},
+                    **options,
+                )
         except OSError as error:
             logging.getLogger("wan").debug("launch: %s", error)
             print(f"Port {port} is taken.", file=sys.stderr)
