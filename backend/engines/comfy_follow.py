@@ -87,7 +87,8 @@ class Follow:
                 self.http.socket_url(self.client_id), self.http.headers, timeout=self.timing.connect
             )
         except SocketLost as error:
-            log.info("prompt %s: no websocket: %s", self.watch.prompt_id, error)
+            level = logging.INFO if self._connected else logging.DEBUG  # the first of many tries
+            log.log(level, "prompt %s: no websocket: %s", self.watch.prompt_id, error)
             self.was_lost = True
             self._tell_connection(False)
             return
