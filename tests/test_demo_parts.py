@@ -213,3 +213,13 @@ def test_crops_never_leave_the_picture() -> None:
         for size in ((604, 348), (981, 566), (77, 1501)):
             left, top, right, bottom = crop_box(width, 300, *size)
             assert 0 <= left < right <= width and 0 <= top < bottom <= 300
+
+
+def test_chunks_meet_without_a_jump() -> None:
+    """The last frames of a chunk and the first of the next show the same, whatever their seeds are."""
+    picture, driving = Still(demo_inputs.picture(320, 200)), Still(Image.new("RGB", (32, 20)), 200)
+    first = Rendered(Shot(seed=1, start=picture, driving=driving), 160, 96, 33)
+    second = Rendered(Shot(seed=2, start=picture, driving=driving, offset=28), 160, 96, 33)
+    for index in range(5):
+        there, here = np.asarray(first.frame(28 + index)), np.asarray(second.frame(index))
+        assert np.abs(there.astype(int) - here).max() <= 1

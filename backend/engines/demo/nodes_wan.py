@@ -127,7 +127,7 @@ def animate(
         negative,
         start=reference_image,
         driving=_from(pose_video, video_frame_offset),
-        backdrop=_from(background_video, video_frame_offset),
+        offset=video_frame_offset,
     )
     reference = 1  # latents of the reference picture, in front
     latent = _empty(width, height, latents(length) + reference, batch_size)

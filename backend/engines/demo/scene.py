@@ -18,6 +18,7 @@ from backend.engines.demo.values import Frames, Shot, Sound, fit
 
 FPS = 16.0  # WAN's own; the sway of the camera is timed by it
 ROOM = 1.18  # the picture is kept this much larger than the frame, so that closing in stays sharp
+HAND_HELD = Camera(0, 0, 0, motion=3.0, phase=0.0)  # the same in every chunk of a long clip
 INSET = 0.24  # width of a driving video's picture, as a share of the frame's
 
 
@@ -33,7 +34,7 @@ class Rendered:
 
     def frame(self, index: int) -> Image.Image:
         at = index / (self.count - 1) if self.count > 1 else 0.0
-        image = self._draw(at, index / FPS, index)
+        image = self._draw(at, (index + self.shot.offset) / FPS, index)
         if not self.marked:
             return image
         if self.shot.driving is not None:
@@ -64,6 +65,8 @@ class Rendered:
 
     @cached_property
     def _camera(self) -> Camera:
+        if self.shot.sound is not None or self.shot.driving is not None:
+            return HAND_HELD
         return camera_for(self.shot.text, self.shot.seed, self.shot.motion)
 
     @cached_property

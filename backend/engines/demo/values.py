@@ -67,7 +67,7 @@ class Shot:
     end: Frames | None = None
     sound: Sound | None = None
     driving: Frames | None = None
-    backdrop: Frames | None = None
+    offset: int = 0  # frames of the whole clip before this shot: chunks must not jump at their seams
 
 
 @dataclass(frozen=True)
