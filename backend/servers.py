@@ -87,11 +87,12 @@ class Servers:
         port = free_port()
         # A folder of its own below the system's temporary one: results are copied out of it.
         self._demo_folder = tempfile.TemporaryDirectory(prefix="wan-demo-", ignore_cleanup_errors=True)
-        command = demo_command(port, self.settings.demo_step_seconds, Path(self._demo_folder.name))
+        folder = Path(self._demo_folder.name)
+        command = demo_command(port, self.settings.demo_step_seconds, folder)
         process = Process("demo engine", command, cwd=PROJECT)
         self.processes.append(process)
         process.start()
-        return ComfyEngine(f"http://127.0.0.1:{port}")
+        return ComfyEngine(f"http://127.0.0.1:{port}", input_dir=folder / "input")
 
     def _comfyui(self) -> None:
         folder = self.settings.comfyui_dir
