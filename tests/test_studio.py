@@ -5,17 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
 
-from backend import studio as studio_module
 from backend.errors import (
     BadInput,
     BadMedia,
@@ -27,69 +23,13 @@ from backend.errors import (
     QueueFull,
 )
 from backend.events import Output
-from backend.jobs import RUNNING, TERMINAL
-from backend.servers import Plan as ServerPlan
-from backend.settings import Settings
-from backend.studio import Studio
-from backend.views import JobView, crop_text, duration_text
+from backend.jobs import RUNNING
+from backend.views import crop_text, duration_text
 from tests.fake_engine import FakeEngine
+from tests.scripted import OWNER, Make, ended, until
 
 VALUES = {"prompt": "A boat drifts", "seconds": 0.5, "resolution": "draft", "seed": 5}
-Make = Callable[..., Studio]
-OWNER = "owner-token-of-mine-0001"
 SMALL = {**VALUES, "width": 64, "height": 64}
-
-
-class Servers:
-    """The studio's servers, replaced by scripted engines."""
-
-    def __init__(self, *engines: FakeEngine) -> None:
-        self.engines = engines
-        self.plan = ServerPlan("comfyui", ("http://fake",), start=False)
-
-    def close(self) -> None:
-        pass
-
-
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it did not come to pass")
-
-
-@pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine()
-
-
-@pytest.fixture
-def make(tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    made: list[Studio] = []
-
-    def build(*engines: FakeEngine, **settings: str) -> Studio:
-        monkeypatch.setattr(studio_module, "Servers", lambda _: Servers(*(engines or (engine,))))
-        studio = Studio(Settings.from_env({"WAN_DATA_DIR": str(tmp_path / "data"), **settings}, tmp_path))
-        studio.start()
-        made.append(studio)
-        return studio
-
-    yield build
-    for studio in made:
-        studio.close()
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "boat.png"
-    Image.effect_noise((640, 360), 40).convert("RGB").save(path)
-    return path
-
-
-def ended(studio: Studio, job: JobView, seconds: float = 20.0) -> JobView:
-    return until(lambda: (now := studio.job(job.id, job.key)).status in TERMINAL and now, seconds)
 
 
 def test_a_picture_becomes_a_video(make: Make, engine: FakeEngine, picture: Path) -> None:

@@ -139,7 +139,7 @@ def story(events: list[Event]) -> list[tuple[Any, ...]]:
 def test_a_whole_studio_on_it(address: str, picture: StoredMedia, tmp_path: Path) -> None:
     from backend.settings import Settings
     from backend.studio import Studio
-    from tests.test_studio import ended
+    from tests.scripted import ended
 
     environ = {**os.environ, "COMFYUI_URL": address, "WAN_DATA_DIR": str(tmp_path / "data")}
     studio = Studio(Settings.from_env(environ, tmp_path))

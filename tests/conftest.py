@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from backend import studio as studio_module
+from backend.settings import Settings
+from backend.studio import Studio
+from tests.fake_engine import FakeEngine
+from tests.scripted import Make, Servers
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def make(tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    made: list[Studio] = []
+
+    def build(*engines: FakeEngine, **settings: str) -> Studio:
+        monkeypatch.setattr(studio_module, "Servers", lambda _: Servers(*(engines or (engine,))))
+        studio = Studio(Settings.from_env({"WAN_DATA_DIR": str(tmp_path / "data"), **settings}, tmp_path))
+        studio.start()
+        made.append(studio)
+        return studio
+
+    yield build
+    for studio in made:
+        studio.close()
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "boat.png"
+    Image.effect_noise((640, 360), 40).convert("RGB").save(path)
+    return path

@@ -1,0 +1,145 @@
+"""app.py as a person or a script starts it: real processes, exit statuses, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from backend.servers import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def app(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "app.py", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env={**os.environ, **env},
+    )  # fmt: skip
+
+
+def test_compile_prints_a_graph_and_nothing_else(tmp_path: Path) -> None:
+    Image.new("RGB", (900, 1600)).save(tmp_path / "tall.png")
+    done = app(
+        "compile", "image_to_video", f"image={tmp_path / 'tall.png'}", "speed=fast", "seed=5", "seconds=1"
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    graph = json.loads(done.stdout)
+    size = next(n["inputs"] for n in graph.values() if n["class_type"] == "WanImageToVideo")
+    assert (size["width"], size["height"], size["length"]) == (480, 832, 17), "the file was measured"
+    assert any(n["inputs"].get("image") == "tall.png" for n in graph.values())
+
+
+def test_compile_for_a_picture_that_is_not_there(tmp_path: Path) -> None:
+    out = tmp_path / "graph.json"
+    done = app(
+        "compile", "fast_video", "image=later.png", "media_width=1000", "media_height=1000", "--out", str(out)
+    )
+    assert done.returncode == 0 and done.stdout == ""
+    size = next(
+        n["inputs"] for n in json.loads(out.read_text()).values() if n["class_type"] == "WanImageToVideo"
+    )
+    assert size["width"] == size["height"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["image_to_video"], "picture"),
+        (["image_to_video", "image=x.png", "width=17", "height=64"], "Width"),
+        (["image_to_video", "image=x.png", "seed=-2"], "seed"),
+        (["image_to_video", "image=x.png", "nonsense=1"], "nonsense"),
+        (["image_to_video", "image=x.png", "steps=many"], "steps"),
+        (["image_to_video", "image=x.png", "motion"], "key=value"),
+        (["hologram"], "hologram"),
+    ],
+)
+def test_wrong_use_is_2_with_a_sentence(arguments: list[str], says: str) -> None:
+    done = app("compile", *arguments)
+    assert done.returncode == 2 and done.stdout == ""
+    assert says in done.stderr and "Traceback" not in done.stderr
+
+
+def test_what_cannot_be_done_is_1(tmp_path: Path) -> None:
+    done = app("compile", "fast_video", "image=x.png", "--out", str(tmp_path / "no" / "folder.json"))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    bad = app(WAN_MAX_QUEUED="many")
+    assert bad.returncode == 1 and "WAN_MAX_QUEUED" in bad.stderr and "Traceback" not in bad.stderr
+    (tmp_path / "file").write_text("x")
+    nowhere = app(WAN_DATA_DIR=str(tmp_path / "file" / "data"), WAN_ENGINE="demo")
+    assert nowhere.returncode == 1 and "cannot be written" in nowhere.stderr
+    assert "Traceback" not in nowhere.stderr
+
+
+def test_help_everywhere() -> None:
+    assert "compile" in app("--help").stdout
+    assert "media_width" in app("compile", "--help").stdout
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    port = free_port()
+    env = {
+        **os.environ, "WAN_DATA_DIR": str(tmp_path / "data"), "WAN_ENGINE": "demo",
+        "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(tmp_path / "uploads"),
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        end = time.monotonic() + 90
+        while True:
+            try:
+                with urllib.request.urlopen(f"{url}/healthz", timeout=5):
+                    break
+            except OSError:
+                assert process.poll() is None and time.monotonic() < end, process.stderr
+                time.sleep(0.1)
+        yield process, url
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+
+def children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    found = [int(child) for child in text]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return sorted(set(found))
+
+
+def test_it_serves_and_leaves_nothing_behind(served: tuple[subprocess.Popen[str], str]) -> None:
+    process, url = served
+    with urllib.request.urlopen(f"{url}/healthz") as answer:
+        health = json.load(answer)
+    assert health["engine"] == "demo" and health["queue"] == {"waiting": 0, "running": 0}
+    with urllib.request.urlopen(url) as answer:
+        assert "Wan Studio" in answer.read().decode()
+    mine = children(process.pid)
+    assert mine, "the demo engine is a process of its own"
+    taken = app(GRADIO_SERVER_PORT=url.rsplit(":", 1)[1], WAN_ENGINE="demo")
+    assert taken.returncode == 1 and "is taken" in taken.stderr and "Traceback" not in taken.stderr
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=15)
+    assert process.returncode == 0
+    assert "results are marked DEMO" in out and url in out
+    assert not [pid for pid in mine if Path(f"/proc/{pid}").exists()]
