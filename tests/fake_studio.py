@@ -27,7 +27,15 @@ from backend.engines.base import EngineInfo
 from backend.errors import BadInput, NotFound, OutOfMemory
 from backend.progress import Snapshot
 
-STAGE_SECONDS = (("wait", 0.09), ("load", 0.17), ("read", 0.13), ("draw", 0.42), ("finish", 0.1), ("save", 0.09))
+STAGE_SECONDS = (
+    ("wait", 0.09),
+    ("load", 0.17),
+    ("read", 0.13),
+    ("draw", 0.42),
+    ("finish", 0.1),
+    ("save", 0.09),
+)
+CROPPED = "Top and bottom are cropped by 11 %"
 LOAD_TEXT = "Loading the high-noise expert"
 
 
@@ -104,7 +112,7 @@ class _Run:
 
 
 class FakeStudio:
-    """seconds: how long a job takes; engine: comfyui or demo; hold: the clock stops at this share of a job."""
+    """seconds: length of a job; engine: comfyui or demo; hold: where in a job the clock stops, 0 to 1."""
 
     def __init__(self, seconds: float = 8.0, engine: str = "comfyui", hold: float | None = None) -> None:
         self.length, self.engine, self.hold = seconds, engine, hold
@@ -123,12 +131,16 @@ class FakeStudio:
     def new_owner(self) -> str:
         return "owner-token-of-a-fake-studio-0001"
 
-    def inspect_picture(self, path: Path) -> Facts:
+    @staticmethod
+    def is_owner(text: object) -> bool:
+        return isinstance(text, str) and len(text) >= 16
+
+    def inspect_picture(self, path: Path, field: str = "image") -> Facts:
         try:
             with Image.open(path) as picture:
                 return Facts(picture.width, picture.height, str(picture.format))
         except Exception:
-            raise BadInput("This file is not a picture.", "Use a JPEG, PNG or WebP.", field="image") from None
+            raise BadInput("This file is not a picture.", "Use a JPEG, PNG or WebP.", field=field) from None
 
     def plan(self, mode: str, values: dict[str, Any], pictures: dict[str, Any]) -> Plan:
         facts = pictures.get("image")
@@ -148,7 +160,7 @@ class FakeStudio:
         fast = mode == "fast_video" or values.get("speed") == "fast"
         return Plan(
             width, height, int(seconds * 4) * 4 + 1, 16.0, seconds, 4 if fast else 20,
-            "Fits, nothing is cropped" if abs(ratio - 16 / 9) < 0.05 else "Top and bottom are cropped by 11 %",
+            "Fits, nothing is cropped" if abs(ratio - 16 / 9) < 0.05 else CROPPED,
             "About 1 min 5 s on this GPU", self.obstacle, problems,
         )  # fmt: skip
 
@@ -162,7 +174,9 @@ class FakeStudio:
         seed = int(values.get("seed", -1))
         return self.add(mode, {**values, "seed": 271828 if seed < 0 else seed}, files["image"], plan)
 
-    def add(self, mode: str, values: dict[str, Any], image: Path, plan: Plan | None = None, **more: Any) -> JobView:
+    def add(
+        self, mode: str, values: dict[str, Any], image: Path, plan: Plan | None = None, **more: Any
+    ) -> JobView:
         plan = plan or self.plan(mode, values, {"image": self.inspect_picture(image)})
         number = next(self.numbers)
         prompt = str(values.get("prompt", ""))
@@ -194,7 +208,9 @@ class FakeStudio:
                         " step 2 of 20. Your picture, prompt and settings are still here.",
                     ).to_dict()
                     run.frozen = self._share(run)
-                    run.view = replace(run.view, status="failed", error=error, elapsed=12.0, finished=time.time())
+                    run.view = replace(
+                        run.view, status="failed", error=error, elapsed=12.0, finished=time.time()
+                    )
                 elif self._share(run) >= 1.0:
                     run.view = replace(
                         run.view, status="done", finished=time.time(), elapsed=65.0, bytes=self._make(run)
@@ -242,7 +258,11 @@ class FakeStudio:
     def jobs(self, owner: str, limit: int = 60, mode: str = "", search: str = "") -> list[JobView]:
         self._advance()
         found = [run.view for run in self.runs.values() if not mode or run.view.mode == mode]
-        found = [v for v in found if not search or search.lower() in f"{v.params.get('prompt', '')} {v.seed}".lower()]
+        found = [
+            v
+            for v in found
+            if not search or search.lower() in f"{v.params.get('prompt', '')} {v.seed}".lower()
+        ]
         return sorted(found, key=lambda v: (v.created, v.id), reverse=True)[:limit]
 
     def totals(self, owner: str) -> tuple[int, int]:
@@ -285,7 +305,8 @@ class FakeStudio:
             text=LOAD_TEXT if stage == "load" else "", percent=100 * share, segments=tuple(segments),
             step=int(drawn * run.view.steps), steps=run.view.steps if stage == "draw" else 0,
             elapsed=share * 65, remaining=(1 - share) * 65 if run.start else None,
-            ahead=0 if run.start else 1, preview_version=int(drawn * 20) if stage in ("draw", "finish") else 0,
+            ahead=0 if run.start else 1,
+            preview_version=int(drawn * 20) if stage in ("draw", "finish") else 0,
             error=run.view.error,
         )  # fmt: skip
 
@@ -327,17 +348,21 @@ class FakeStudio:
 
     def models(self) -> list[ModelState]:
         both = ("image_to_video", "fast_video")
+        rows = [
+            ("High-noise expert", "wan2.2_i2v_high_noise_14B_fp8_scaled", "diffusion_models", 14.3e9, both),
+            ("Low-noise expert", "wan2.2_i2v_low_noise_14B_fp8_scaled", "diffusion_models", 14.3e9, both),
+            ("Text encoder", "umt5_xxl_fp8_e4m3fn_scaled", "text_encoders", 6.7e9, both),
+            ("Picture codec", "wan_2.1_vae", "vae", 254e6, both),
+            ("4-step LoRA, high noise", "wan2.2_i2v_lightx2v_4steps_high_noise", "loras", 1.2e9, both[1:]),
+            ("Picture reader", "clip_vision_h", "clip_vision", 1.3e9, both),
+        ]
+        gone = {"wan2.2_i2v_lightx2v_4steps_high_noise", "clip_vision_h"}
         return [
-            ModelState("High-noise expert", "wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors", "diffusion_models",
-                       14_300_000_000, both, False, "ready"),
-            ModelState("Low-noise expert", "wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors", "diffusion_models",
-                       14_300_000_000, both, False, "ready"),
-            ModelState("Text encoder", "umt5_xxl_fp8_e4m3fn_scaled.safetensors", "text_encoders",
-                       6_700_000_000, both, False, "ready"),
-            ModelState("Picture codec", "wan_2.1_vae.safetensors", "vae", 254_000_000, both, False, "ready"),
-            ModelState("4-step LoRA, high noise", "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors",
-                       "loras", 1_200_000_000, ("fast_video",), False, "missing"),
-            ModelState("Picture reader", "clip_vision_h.safetensors", "clip_vision", 1_300_000_000, both, True, "missing"),
+            ModelState(
+                title, f"{name}.safetensors", folder, int(size), modes, name == "clip_vision_h",
+                "missing" if name in gone else "ready",
+            )
+            for title, name, folder, size, modes in rows
         ]  # fmt: skip
 
     def routes(self) -> list[Route]:

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from backend.access import is_token
 from backend.errors import NotFound, StudioError
 from ui import present
 from ui.card_view import ACTIVE, RECENT, CardState, Starter, card
 
 if TYPE_CHECKING:
-    from backend.studio import JobView, Studio
+    from backend.studio import Studio
+    from backend.views import JobView
 
 log = logging.getLogger(__name__)
 
 EVENTS = (
-    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "starter", "library", "finished", "engine",
+    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "starter", "library",
+    "finished", "engine",
 )  # fmt: skip
-"""What the card's script may trigger. `finished`: the followed job ended; `engine`: the engine's state changed."""
+"""What the card's script may trigger. `finished`: the followed job ended; `engine`: its state changed."""
 
 JS = (
     f"const events = {list(EVENTS)!r};\n"
@@ -64,8 +65,8 @@ class Card:
 
     def state(self, owner: str, shown: JobView | None, autoplay: bool = False) -> CardState:
         """All that the card needs to show `shown` to this owner."""
-        jobs = self.studio.jobs(owner, limit=LOOK_BACK) if is_token(owner) else []
-        active = self.studio.active(owner) if is_token(owner) else None
+        jobs = self.studio.jobs(owner, limit=LOOK_BACK) if self.studio.is_owner(owner) else []
+        active = self.studio.active(owner) if self.studio.is_owner(owner) else None
         under_way = [j for j in reversed(jobs) if j.status in ACTIVE and (not shown or j.id != shown.id)]
         done = [job for job in jobs if job.status == "done"]
         snapshot, preview = None, ""
@@ -91,7 +92,7 @@ class Card:
         return self.html(owner, self.latest(owner))
 
     def latest(self, owner: str) -> JobView | None:
-        if not is_token(owner):
+        if not self.studio.is_owner(owner):
             return None
         jobs = self.studio.jobs(owner, limit=LOOK_BACK)
         return self.studio.active(owner) or next((j for j in jobs if j.status in ("done", "failed")), None)

@@ -1,4 +1,4 @@
-"""The job card as HTML: empty, on its way, done, failed, cancelled. Pure; all that a user wrote is escaped."""
+"""The job card as HTML: empty, on its way, done, failed, cancelled. Pure; what a user wrote is escaped."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from backend.progress import Snapshot
 from ui import present
 from ui.icons import icon
 
 if TYPE_CHECKING:
-    from backend.progress import Snapshot
-    from backend.studio import JobView
+    from backend.views import JobView
 
 RECENT = 6
 CORNERS = '<span class="corners" aria-hidden="true"><i></i><i></i><i></i><i></i></span>'
@@ -98,7 +98,7 @@ def warnings(job: JobView) -> str:
 
 
 def fit(job: JobView) -> str:
-    """How a picture of the job lies on the 16:9 stage: WAN's 832 × 480 fills it, other shapes keep their edges."""
+    """How a job's picture lies on the 16:9 stage: WAN's 832 × 480 fills it, others keep their edges."""
     near = job.height > 0 and abs(job.width / job.height * 9 / 16 - 1) < 0.03
     return "fit near" if near else "fit"
 
@@ -129,41 +129,38 @@ def _empty(state: CardState) -> str:
 
 
 def _under_way(state: CardState, job: JobView) -> str:
-    snapshot = state.snapshot
-    words = present.progress(snapshot) if snapshot else None
+    words = present.progress(state.snapshot or Snapshot())
     picture = state.preview or state.url(job, "input")
-    soft = "" if state.preview else " soft"
+    kind = fit(job) if state.preview else f"{fit(job)} soft"
+    bell = "Tell me when it is done"
     return (
-        f'<div class="stage"><img class="{fit(job)}{soft}" data-live="preview" src="{picture}" alt="Preview of the video">'
+        f'<div class="stage"><img class="{kind}" data-live="preview" src="{picture}" alt="Preview">'
         f"{_tags(job, 'Preview' if state.preview else 'Your picture')}</div>"
-        '<div class="head"><h2 class="status" data-live="words">'
-        f"{escape(words['words'] if words else 'Waiting')}</h2>"
-        f'<p class="times"><span data-live="gone">{escape(words["gone"] if words else "")}</span>'
-        f'<strong data-live="left">{escape(words["left"] if words else "")}</strong></p></div>'
-        f"{segments(snapshot)}"
+        f'<div class="head"><h2 class="status" data-live="words">{escape(words["words"])}</h2>'
+        f'<p class="times"><span data-live="gone">{escape(words["gone"])}</span>'
+        f'<strong data-live="left">{escape(words["left"])}</strong></p></div>'
+        f"{segments(words)}"
         f'<p class="notice" data-live="notice" hidden>{icon("warn", 16)}<span></span></p>'
         f'<div class="foot">{facts(job)}<span class="foot-buttons">'
-        f'<button type="button" class="btn quiet" data-notify hidden title="Tell me when it is done"'
-        f' aria-label="Tell me when it is done">{icon("bell")}</button>'
-        f"{button('cancel', 'Cancel', job, 'close', 'quiet')}</span></div>{warnings(job)}"
+        f'<button type="button" class="btn quiet" data-notify hidden title="{bell}" aria-label="{bell}">'
+        f"{icon('bell')}</button>{button('cancel', 'Cancel', job, 'close', 'quiet')}</span></div>"
+        f"{warnings(job)}"
     )
 
 
-def segments(snapshot: Snapshot | None) -> str:
-    """Six bars weighted by time, the stage's word under each."""
-    words = present.progress(snapshot) if snapshot else None
-    parts = words["segments"] if words else [[stage, 1 / 6, 0.0] for stage in present.STAGE_WORDS]
-    now = words["stage"] if words else "wait"
-    bars = "".join(
-        f'<div class="{"now" if stage == now else "past" if done >= 1 else ""}" data-stage="{stage}"'
-        f' style="--w:{weight:.4f};--d:{done:.4f}"><i></i><span>{present.STAGE_WORDS.get(stage, "")}</span></div>'
-        for stage, weight, done in parts
-    )
-    percent = words["percent"] if words else 0
+def segments(words: Mapping[str, Any]) -> str:
+    """Six bars weighted by time, the stage's word under each; words: present.progress."""
+    bars = []
+    for stage, weight, done in words["segments"]:
+        kind = "now" if stage == words["stage"] else "past" if done >= 1 else ""
+        bars.append(
+            f'<div class="{kind}" data-stage="{escape(stage)}" style="--w:{weight:.4f};--d:{done:.4f}">'
+            f"<i></i><span>{present.STAGE_WORDS.get(stage, '')}</span></div>"
+        )
     return (
         '<div class="segments" role="progressbar" aria-label="Progress of the video" aria-valuemin="0"'
-        f' aria-valuemax="100" aria-valuenow="{percent:.0f}"'
-        f' aria-valuetext="{escape(words["spoken"] if words else "Waiting")}" data-live="bar">{bars}</div>'
+        f' aria-valuemax="100" aria-valuenow="{words["percent"]:.0f}"'
+        f' aria-valuetext="{escape(words["spoken"])}" data-live="bar">{"".join(bars)}</div>'
     )
 
 
@@ -171,9 +168,10 @@ def player(state: CardState, job: JobView) -> str:
     """The clip with our own controls; these clips have no sound, so there is no sound button."""
     length = present.clock(present.clip_seconds(job))
     play = f"{icon('play', 20)}{icon('pause', 20)}"
+    video, poster = state.url(job, "result.mp4"), state.url(job, "poster.jpg")
     return (
-        f'<div class="stage player" data-player data-paused><video class="{fit(job)}" src="{state.url(job, "result.mp4")}"'
-        f' poster="{state.url(job, "poster.jpg")}" loop playsinline preload="metadata" tabindex="-1"'
+        f'<div class="stage player" data-player data-paused><video class="{fit(job)}" src="{video}"'
+        f' poster="{poster}" loop playsinline preload="metadata" tabindex="-1"'
         f' aria-label="{escape(present.title(job))}"{" data-autoplay" if state.autoplay else ""}></video>'
         f"{_tags(job)}"
         '<div class="bar" role="group" aria-label="Player">'
@@ -204,7 +202,8 @@ def _done(state: CardState, job: JobView) -> str:
     ]
     return (
         f"{player(state, job)}"
-        f'<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}</div>{download}</div>'
+        f'<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}</div>'
+        f"{download}</div>"
         f'<div class="steps">{"".join(steps)}</div>{warnings(job)}'
     )
 
@@ -272,13 +271,18 @@ def _thumb(state: CardState, job: JobView) -> str:
     if job.status in ACTIVE:
         word = "Making" if job.status == "running" else "Waiting"
         inside = (
-            f'<img src="{state.url(job, "input")}" alt=""><span class="len" data-left="{job.id}">{word}</span>'
+            f'<img src="{state.url(job, "input")}" alt="">'
+            f'<span class="len" data-left="{job.id}">{word}</span>'
             f'<i class="under-way" data-bar="{job.id}"></i>'
         )
         label = f"{word}: {name}"
     else:
         length = present.clock(present.clip_seconds(job))
-        inside = f'<img src="{state.url(job, "poster.jpg")}" alt="" loading="lazy"><span class="len">{length}</span>'
+        poster = state.url(job, "poster.jpg")
+        inside = f'<img src="{poster}" alt="" loading="lazy"><span class="len">{length}</span>'
         label = f"{name}, {length}"
     current = ' aria-current="true"' if here else ""
-    return f'<button type="button" class="thumb" {data} aria-label="{label}" title="{name}"{current}>{inside}</button>'
+    return (
+        f'<button type="button" class="thumb" {data} aria-label="{label}" title="{name}"{current}>'
+        f"{inside}</button>"
+    )

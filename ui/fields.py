@@ -15,7 +15,10 @@ from ui import form
 from ui.icons import icon
 from ui.picture import PictureInput
 
-HTML_JS = "const go = () => window.wanStudio ? window.wanStudio.{0}({{element, trigger, watch}}) : setTimeout(go, 15); go();"
+HTML_JS = (
+    "const go = () => window.wanStudio"
+    " ? window.wanStudio.{0}({{element, trigger, watch}}) : setTimeout(go, 15); go();"
+)
 
 
 PLACE = re.compile(r" (on this GPU|in the demo|here)$")
@@ -28,9 +31,9 @@ class Form:
     mode: str
     widgets: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, gr.HTML] = field(default_factory=dict)  # picture parameter -> the line below it
-    advanced: gr.HTML | None = None
-    hint: gr.HTML | None = None
-    button: gr.Button | None = None
+    advanced: Any = None
+    hint: Any = None
+    button: Any = None
     start: dict[str, Any] = field(default_factory=dict)  # what the widgets start with
 
     def named(self, name: str) -> str:

@@ -11,22 +11,24 @@ from ui.icons import icon, logo
 
 if TYPE_CHECKING:
     from backend.engines.base import EngineInfo
-    from backend.studio import QueueState
+    from backend.views import QueueState
 
 
 def header(engines: Sequence[EngineInfo], state: QueueState | None) -> str:
     badge = present.badge(engines)
     long, short = present.queue(state, None)
     return (
-        f'<header class="header"><a class="brand" href="./" aria-label="Wan Studio">{logo()}<span>Wan Studio</span></a>'
+        f'<header class="header"><a class="brand" href="./">{logo()}<span>Wan Studio</span></a>'
         '<div class="right">'
         f'<span class="badge" data-live="badge" data-state="{badge.state}" data-demo="{int(badge.demo)}"'
         f' title="{escape(badge.tip)}"><span class="tag demo">DEMO</span><i class="dot"></i>'
         f"<strong>{escape(badge.name)}</strong><small>{escape(badge.detail)}</small></span>"
         f'<span class="queue" data-live="queue" title="Queue of this studio">{icon("queue")}'
-        '<svg class="ring" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6"/>'
+        '<svg class="ring" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">'
+        '<circle cx="8" cy="8" r="6"/>'
         '<circle cx="8" cy="8" r="6" pathLength="100" stroke-dasharray="0 100"/></svg>'
         f'<span class="long">{escape(long)}</span><span class="short">{escape(short)}</span></span>'
-        '<button type="button" class="theme" data-theme-toggle aria-label="Dark or light" title="Dark or light">'
+        '<button type="button" class="theme" data-theme-toggle aria-label="Dark or light"'
+        ' title="Dark or light">'
         f"{icon('sun')}{icon('moon')}</button></div></header>"
     )

@@ -5,50 +5,37 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from starlette.responses import Response
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
-from backend.access import is_token
 from ui import form as values
 from ui.api import register
 from ui.card import Card, event_text
 from ui.card_view import Starter
 from ui.fields import Form
+from ui.head import ADDRESS, ASSETS, launch_options, routes, starters
 from ui.header import header
 from ui.picture import checked_upload
 from ui.plan import Planner, wire
 from ui.tabs import fast, image_to_video
 from ui.tabs.library import Library
 from ui.tabs.system import System
-from ui.theme import theme
 from workflows.catalog import load_catalog
 
 if TYPE_CHECKING:
-    from backend.studio import JobView, Studio
+    from backend.studio import Studio
+    from backend.views import JobView
+
+__all__ = ["build", "launch_options", "routes"]
 
 log = logging.getLogger(__name__)
 
-ASSETS = Path(__file__).parent / "assets"
-ADDRESS = "page"  # where ui/assets is served: relative in the page, so that a proxy's path does no harm
-SCRIPTS = ("studio.js", "player.js", "card.js")
 STORAGE_KEY = "wan-studio-owner"
 TABS = {"image_to_video": "Image-to-Video", "fast_video": "Fast 4-step"}
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 16}
-
-
-def starters() -> list[dict[str, str]]:
-    """assets/starters/starters.json: [{title, prompt, file, small}], [] while there is none."""
-    try:
-        found = json.loads((ASSETS / "starters" / "starters.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    rows = found.get("starters", []) if isinstance(found, dict) else found
-    return [row for row in rows if (ASSETS / "starters" / row.get("file", "-")).is_file()]
+DIRECT: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+"""QUIET events may show a toast, which travels by the queue; DIRECT ones answer in one request."""
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -111,13 +98,13 @@ class _Page:
             "inputs": self.library.inputs(self.owner),
             "outputs": self.library.outputs(),
         }
-        self.blocks.load(self.on_load, self.owner, [self.owner, card], **QUIET)
+        self.blocks.load(self.on_load, self.owner, [self.owner, card], **DIRECT)
         card.cancel(self.card.cancel, self.owner, card, **QUIET)
-        card.finished(self.card.finished, self.owner, card, **QUIET).then(**shelf, **QUIET)
+        card.finished(self.card.finished, self.owner, card, **QUIET).then(**shelf, **DIRECT)
         card.show(self.card.show, self.owner, card, **QUIET)
         for name in ("again", "quality", "retry"):
             getattr(card, name)(getattr(self, name), self.owner, card, **QUIET)
-        card.library(lambda: gr.Tabs(selected="library"), None, self.tabs, **QUIET).then(**shelf, **QUIET)
+        card.library(lambda: gr.Tabs(selected="library"), None, self.tabs, **DIRECT).then(**shelf, **DIRECT)
         everything = [
             self.tabs,
             *(w for to in self.forms.values() for w in [*to.widgets.values(), *to.outputs()]),
@@ -131,15 +118,15 @@ class _Page:
             self.card.on_load, self.owner, card, **QUIET
         )
         tiles.more(self.library.more, self.library.limit, self.library.limit, **QUIET).then(**shelf, **QUIET)
-        self.shelf.select(**shelf, **QUIET)
+        self.shelf.select(**shelf, **DIRECT)
         gr.on(
             [self.library.mode.change, self.library.search.change],
             **shelf,
             trigger_mode="always_last",
             **QUIET,
         )
-        self.facts.select(self.system.fill, None, self.system.outputs(), **QUIET)
-        card.engine(self.system.fill, None, self.system.outputs(), **QUIET)
+        self.facts.select(self.system.fill, None, self.system.outputs(), **DIRECT)
+        card.engine(self.system.fill, None, self.system.outputs(), **DIRECT)
 
     def _wire_form(self, to: Form) -> None:
         widgets = wire(self.planner, to, self.blocks.load, self.result.engine)
@@ -156,14 +143,13 @@ class _Page:
                 gr.Info("Added to the queue.")
             return [self.card.html(owner, active if keeps else job), *said]
 
-        assert to.button is not None
         to.button.click(
             submit, [self.owner, *widgets], [self.result, *to.outputs()], scroll_to_output=False, **QUIET
         )
 
     def on_load(self, owner: Any) -> tuple[str, str]:
         """The visitor's token, made on the first visit, and the card as they left it."""
-        token = owner if is_token(owner) else self.studio.new_owner()
+        token = owner if self.studio.is_owner(owner) else self.studio.new_owner()
         return token, self.card.on_load(token)
 
     def again(self, owner: str, event: gr.EventData) -> Any:
@@ -261,45 +247,3 @@ class _Page:
 
 def _seconds(text: Any) -> Any:
     return values.to_values("fast_video", {"seconds": text})["seconds"]
-
-
-class _Assets(StaticFiles):
-    """Fonts and pictures of the page: kept by the browser for a day."""
-
-    def file_response(self, *args: Any, **more: Any) -> Response:
-        response = super().file_response(*args, **more)
-        response.headers["Cache-Control"] = "public, max-age=86400"
-        return response
-
-
-def routes() -> list[Mount]:
-    """`/page/...`: ui/assets, for app_kwargs["routes"]."""
-    return [Mount(f"/{ADDRESS}", _Assets(directory=ASSETS), name="page")]
-
-
-def head() -> str:
-    """Style and script of the page, inlined: one request less, and no rewriting by Gradio."""
-    style = (ASSETS / "studio.css").read_text(encoding="utf-8")
-    script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    fonts = "".join(
-        f'<link rel="preload" href="{ADDRESS}/fonts/{name}" as="font" type="font/woff2" crossorigin>'
-        for name in ("schibsted-grotesk-variable.woff2",)
-    )
-    title = '<meta name="description" content="Make videos with WAN 2.2">'
-    return f"{title}{fonts}<style>{style}</style><script>{script}</script>"
-
-
-def launch_options(studio: Studio) -> dict[str, Any]:
-    """What the page needs of Blocks.launch(); app.py adds address, port and app_kwargs (see routes())."""
-    return {
-        "theme": theme(),
-        "head": head(),
-        "favicon_path": str(ASSETS / "favicon.svg"),
-        "footer_links": [],
-        "run_history": False,
-        "enable_monitoring": False,
-        "ssr_mode": False,
-        "pwa": False,
-        "max_file_size": studio.settings.max_upload_mb * 1_000_000,
-        "show_error": True,
-    }

@@ -1,4 +1,4 @@
-"""The Library as HTML: one tile per clip, the job on its way first. Pure; all that a user wrote is escaped."""
+"""The Library as HTML: one tile per clip, the job on its way first. Pure; what a user wrote is escaped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ui.card_view import ACTIVE, attributes
 from ui.icons import icon
 
 if TYPE_CHECKING:
-    from backend.studio import JobView
+    from backend.views import JobView
 
 Media = Callable[["JobView", str, bool], str]
 
@@ -75,7 +75,8 @@ def _actions(job: JobView, url: Callable[[str, bool], str]) -> str:
     data = {"id": job.id, "key": job.key}
     return (
         '<div class="actions">'
-        f'<a href="{url("result.mp4", True)}" download aria-label="Download" title="Download">{icon("download")}</a>'
+        f'<a href="{url("result.mp4", True)}" download aria-label="Download" title="Download">'
+        f"{icon('download')}</a>"
         f'<button type="button" {attributes({"act": "reuse", **data})} aria-label="Reuse settings"'
         f' title="Reuse settings">{icon("again")}</button>'
         f'<button type="button" {attributes({"act": "delete", **data})} aria-label="Delete" title="Delete"'

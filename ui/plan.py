@@ -18,7 +18,9 @@ from ui.fields import Form, advanced_row, hint_line, picture_line
 from ui.picture import cached_copy
 
 if TYPE_CHECKING:
-    from backend.studio import JobView, Studio
+    from backend.media.facts import PictureFacts
+    from backend.studio import Studio
+    from backend.views import JobView
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +34,16 @@ class Planner:
 
     def __init__(self, studio: Studio, default_negative: str) -> None:
         self.studio, self.default_negative = studio, default_negative
-        self._facts: OrderedDict[str, Any] = OrderedDict()
+        self._facts: OrderedDict[str, PictureFacts] = OrderedDict()
         self._lock = Lock()
 
-    def facts(self, path: Path) -> Any:
+    def facts(self, path: Path, field: str = "image") -> PictureFacts:
         """Size and kind of an upload, measured once. Raises BadMedia."""
         with self._lock:
             if str(path) in self._facts:
                 self._facts.move_to_end(str(path))
                 return self._facts[str(path)]
-        found = self.studio.inspect_picture(path)
+        found = self.studio.inspect_picture(path, field)
         with self._lock:
             self._facts[str(path)] = found
             while len(self._facts) > PICTURES_REMEMBERED:
@@ -55,13 +57,13 @@ class Planner:
         self, to: Form, given: Mapping[str, Any], problems: Mapping[str, str] = {}, notice: str = ""
     ) -> list[Any]:
         """Updates for Form.outputs(). problems, notice: what a click on Generate met, over the plan's own."""
-        pictures: dict[str, Any] = {}
+        pictures: dict[str, PictureFacts] = {}
         said = dict(problems)
         for name in to.lines:
             path = given.get(name)
             if path is not None:
                 try:
-                    pictures[name] = self.facts(Path(path))
+                    pictures[name] = self.facts(Path(path), name)
                 except StudioError as error:
                     said.setdefault(name, sentence(error))
         plan = self.studio.plan(to.mode, self.values(to, given), pictures)

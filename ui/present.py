@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backend.engines.base import EngineInfo
     from backend.progress import Snapshot
-    from backend.studio import JobView, QueueState
+    from backend.views import JobView, QueueState
 
 STAGE_WORDS = {
     "wait": "Waiting",
@@ -20,6 +20,7 @@ STAGE_WORDS = {
     "finish": "Finishing",
     "save": "Saving",
 }
+EMPTY_SEGMENTS = tuple((stage, 1 / len(STAGE_WORDS), 0.0) for stage in STAGE_WORDS)
 MODE_WORDS = {"image_to_video": "Image-to-Video", "fast_video": "Fast 4-step"}
 VARIANT_WORDS = {
     "balanced": "Balanced",
@@ -168,7 +169,7 @@ def progress(snapshot: Snapshot) -> dict[str, Any]:
         "spoken": f"{words}, {percent:.0f} %" + (f", {left}" if left else ""),
         "segments": [
             [stage, round(weight, 4), round(max(0.0, min(1.0, done)), 4)]
-            for stage, weight, done in snapshot.segments
+            for stage, weight, done in snapshot.segments or EMPTY_SEGMENTS
         ],
         "step": snapshot.step,
         "steps": snapshot.steps,

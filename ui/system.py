@@ -11,7 +11,7 @@ from ui.icons import icon
 
 if TYPE_CHECKING:
     from backend.engines.base import EngineInfo
-    from backend.studio import ModelState, QueueState
+    from backend.views import ModelState, QueueState
 
 GROUPS = (
     ("Image-to-Video and Fast", ("image_to_video", "fast_video")),
@@ -47,8 +47,8 @@ def machine(
     parts += [_engine(engine, bars, studio) for engine in engines[-1:]]
     return (
         f'<div class="machine">{"".join(parts)}'
-        f'<button type="button" class="btn quiet" data-copy="{escape(report(engines, health))}">{icon("copy")}'
-        "<span>Copy report</span></button></div>"
+        f'<button type="button" class="btn quiet" data-copy="{escape(report(engines, health))}">'
+        f"{icon('copy')}<span>Copy report</span></button></div>"
     )
 
 
@@ -82,7 +82,8 @@ def _engine(engine: EngineInfo, more_bars: str = "", more_facts: Mapping[str, st
     }
     return (
         f'<div class="page-head"><h1>{escape(badge.name)}</h1>'
-        f'<p class="state" data-state="{badge.state}"><i class="dot"></i><span>{escape(line)}</span></p></div>{note}'
+        f'<p class="state" data-state="{badge.state}"><i class="dot"></i><span>{escape(line)}</span></p>'
+        f"</div>{note}"
         f'<div class="bars">{bars}{more_bars}</div>{_facts(facts, mono=("Address",))}'
     )
 
@@ -122,7 +123,8 @@ def report(engines: Sequence[EngineInfo], health: Mapping[str, Any]) -> str:
 
 def models(states: Sequence[ModelState], demo: bool, folder: str) -> str:
     """The right column: the files by group."""
-    groups, seen = [], set()
+    groups: list[tuple[str, list[ModelState]]] = []
+    seen: set[str] = set()
     for title, modes in GROUPS:
         files = [s for s in states if s.name not in seen and any(m in modes for m in s.modes)]
         seen.update(s.name for s in files)

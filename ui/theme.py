@@ -1,4 +1,4 @@
-"""Gradio's theme under the studio's own tokens: literal page colours against a flash, the rest by variables."""
+"""Gradio's theme under the studio's own tokens: literal page colours against a flash, else variables."""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ from ui.tabs.image_to_video import PLACEHOLDER
 
 MODE = "fast_video"
 VARIANTS = {
-    "balanced": "Balanced: moves as the prompt says",
-    "dynamic": "Dynamic: larger motion, freer with the picture",
-    "subtle": "Subtle: small motion, closest to the picture",
-    "480p": "480p: an expert tuned for this size",
-    "anti_slow_motion": "Anti slow motion: livelier, takes 8 steps",
+    "balanced": "Balanced: Moves as the prompt says.",
+    "dynamic": "Dynamic: Larger motion, freer with the picture.",
+    "subtle": "Subtle: Small motion, closest to the picture.",
+    "480p": "480p: Tuned for this size, at its sharpest there.",
+    "anti_slow_motion": "Anti slow motion: Livelier than the others; takes 8 steps.",
 }
 """value -> name and a short sentence; the script sets the sentence apart."""
 

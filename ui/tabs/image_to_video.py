@@ -35,7 +35,8 @@ def build(limit_mb: int, default_negative: str) -> Form:
         segmented(
             form, "experts", "Experts",
             words={"high": "High noise", "low": "Low noise"},
-            info="Both is what WAN is made for. High noise alone moves but stays soft; low noise alone is sharp and moves little.",
+            info="WAN is made for both. High noise alone moves but stays soft,"
+            " low noise alone is sharp and moves little.",
         )  # fmt: skip
         prompt(form, "negative_prompt", "What to avoid", "Nothing", lines=3)
         gr.HTML(

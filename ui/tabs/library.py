@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from backend.access import is_token
 from backend.errors import StudioError
 from ui.card import event_text
 from ui.card_view import ACTIVE
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 EVENTS = ("show", "reuse", "delete", "more")
 JS = (
     f"const events = {list(EVENTS)!r};\n"
-    "const start = () => window.wanStudio ? window.wanStudio.grid({element, trigger, watch, events}) : setTimeout(start, 15);\n"
+    "const start = () => window.wanStudio\n"
+    "  ? window.wanStudio.grid({element, trigger, watch, events}) : setTimeout(start, 15);\n"
     "start();"
 )
 FILTERS = [("All", ""), ("Image", "image_to_video"), ("Fast", "fast_video")]
@@ -63,7 +63,7 @@ class Library:
     def fill(self, owner: str, mode: str = "", search: str = "", limit: float = PAGE) -> list[str]:
         """The heading and the grid."""
         count = max(PAGE, min(int(limit or PAGE), MOST))
-        if not is_token(owner):
+        if not self.studio.is_owner(owner):
             return [heading(0, 0, self.studio.settings.keep_days), grid([], self.studio.media_url, 0.0)]
         found = self.studio.jobs(owner, limit=count, mode=mode or "", search=search or "")
         under_way = [job for job in found if job.status in ACTIVE]

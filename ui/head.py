@@ -1,0 +1,72 @@
+"""What the page has besides components: style, script, fonts, starters, and Gradio's launch options."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from ui.theme import theme
+
+if TYPE_CHECKING:
+    from backend.studio import Studio
+
+ASSETS = Path(__file__).parent / "assets"
+ADDRESS = "page"  # where ui/assets is served: relative in the page, so that a proxy's path does no harm
+SCRIPTS = ("studio.js", "player.js", "card.js")
+
+
+def starters() -> list[dict[str, str]]:
+    """assets/starters/starters.json: [{title, prompt, file, small}], [] while there is none."""
+    try:
+        found = json.loads((ASSETS / "starters" / "starters.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    rows = found.get("starters", []) if isinstance(found, dict) else found
+    return [row for row in rows if (ASSETS / "starters" / row.get("file", "-")).is_file()]
+
+
+class _Assets(StaticFiles):
+    """Fonts and pictures of the page: kept by the browser for a day."""
+
+    def file_response(self, *args: Any, **more: Any) -> Response:
+        response = super().file_response(*args, **more)
+        response.headers["Cache-Control"] = "public, max-age=86400"
+        return response
+
+
+def routes() -> list[Mount]:
+    """`/page/...`: ui/assets, for app_kwargs["routes"]."""
+    return [Mount(f"/{ADDRESS}", _Assets(directory=ASSETS), name="page")]
+
+
+def head() -> str:
+    """Style and script of the page, inlined: one request less, and no rewriting by Gradio."""
+    style = (ASSETS / "studio.css").read_text(encoding="utf-8")
+    script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    fonts = "".join(
+        f'<link rel="preload" href="{ADDRESS}/fonts/{name}" as="font" type="font/woff2" crossorigin>'
+        for name in ("schibsted-grotesk-variable.woff2",)
+    )
+    title = '<meta name="description" content="Make videos with WAN 2.2">'
+    return f"{title}{fonts}<style>{style}</style><script>{script}</script>"
+
+
+def launch_options(studio: Studio) -> dict[str, Any]:
+    """What the page needs of Blocks.launch(); app.py adds address, port and app_kwargs (see routes())."""
+    return {
+        "theme": theme(),
+        "head": head(),
+        "favicon_path": str(ASSETS / "favicon.svg"),
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "pwa": False,
+        "max_file_size": studio.settings.max_upload_mb * 1_000_000,
+        "show_error": True,
+    }
