@@ -1,0 +1,126 @@
+"""A real browser (Debian's Chromium) against app.py as a real process with the demo engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from backend.servers import free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PATIENCE = 60_000  # ms; the machine may be busy
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in Path(item.fspath).parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+class Site:
+    """app.py on a port of its own; restart() keeps port and data."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.env = {
+            **os.environ,
+            "WAN_ENGINE": "demo",
+            "WAN_DATA_DIR": str(folder / "data"),
+            "GRADIO_TEMP_DIR": str(folder / "uploads"),
+            "GRADIO_SERVER_PORT": str(self.port),
+            **env,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = (self.folder / "app.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=self.env, stdout=log, stderr=log
+        )
+        log.close()
+        end = time.monotonic() + 120
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
+                    if b'"ok"' in answer.read():
+                        return
+            except OSError:
+                pass
+            assert self.process.poll() is None and time.monotonic() < end, self.log()
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(20)
+
+    def log(self) -> str:
+        return (self.folder / "app.log").read_text(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("site"), WAN_DEMO_STEP_SECONDS="0.4")
+    site.start()
+    yield site
+    site.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("WAN_CHROMIUM") or shutil.which("chromium")
+    assert path, "no Chromium: ./tests/run.sh installs it, or set WAN_CHROMIUM"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """A new visitor on the page: a context of its own, so its own token. Fails on any foreign request,
+    any error in the console."""
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def open_page(width: int = 1440, height: int = 900, theme: str = "light", path: str = "/") -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if theme == "dark" else "light",
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        own = (site.url, "data:", "blob:", "about:")
+        page.on("request", lambda r: None if r.url.startswith(own) else faults.append(f"request {r.url}"))
+        page.on("pageerror", lambda error: faults.append(f"script {error}"))
+        page.goto(site.url + path)
+        page.locator("#image_to_video-generate").wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults, faults
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "fjord.jpg"
+    noise = Image.effect_noise((960, 540), 30).convert("RGB")
+    Image.blend(noise, Image.radial_gradient("L").resize(noise.size).convert("RGB"), 0.6).save(path)
+    return path
