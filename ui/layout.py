@@ -129,7 +129,7 @@ class _Page:
         card.engine(self.system.fill, None, self.system.outputs(), **DIRECT)
 
     def _wire_form(self, to: Form) -> None:
-        widgets = wire(self.planner, to, self.blocks.load, self.result.engine)
+        widgets = wire(self.planner, to, self.blocks.load, self.result.engine, self.result.finished)
         names = list(to.widgets)
 
         def submit(owner: str, *given: Any) -> list[Any]:

@@ -159,7 +159,7 @@ def short(name: str, longest: int = 28) -> str:
 
 
 def wire(planner: Planner, to: Form, *events: Callable[..., Any]) -> list[Any]:
-    """Plans on every change of the form, and on `events` (the page loads, the engine's state changes)."""
+    """Plans on every change of the form, and on `events` (the page loads, a job ended, ...)."""
     names, widgets = list(to.widgets), list(to.widgets.values())
 
     def run(*given: Any) -> list[Any]:

@@ -214,7 +214,7 @@ def badge(engines: Sequence[EngineInfo]) -> Badge:
     detail = memory(round(best.vram_total / (1 << 30)) << 30) if best.vram_total else ""
     if ready > 1:
         detail = f"{detail}, {ready} GPUs".removeprefix(", ")
-    return Badge("ok", name, detail, tip=f"ComfyUI {best.version} at {best.address}")
+    return Badge("ok", name, detail, tip=f"ComfyUI {best.version} at {best.address}".replace("http://", ""))
 
 
 def queue(state: QueueState | None, percent: float | None) -> tuple[str, str]:

@@ -13,13 +13,8 @@ if TYPE_CHECKING:
     from backend.engines.base import EngineInfo
     from backend.views import ModelState, QueueState
 
-GROUPS = (
-    ("Image-to-Video and Fast", ("image_to_video", "fast_video")),
-    ("Sound-to-Video", ("sound_to_video",)),
-    ("Animate", ("animate",)),
-    ("Text", ("text_to_video", "text_to_image")),
-)
-"""Heading -> the modes whose files stand under it; a file stands in the first group that fits."""
+GROUPS = (("Image-to-Video and Fast", ("image_to_video", "fast_video")),)
+"""Heading -> the modes whose files stand under it, of the modes that have a tab; the first that fits."""
 STATES = {
     "ready": ("check", "Ready"),
     "missing": ("missing", "Missing"),
@@ -54,8 +49,9 @@ def machine(
 
 def _engine(engine: EngineInfo, more_bars: str = "", more_facts: Mapping[str, str] = {}) -> str:
     badge = present.badge([engine])
-    local = engine.address.split("//")[-1].split(":")[0] in ("127.0.0.1", "localhost")
-    here = "on this machine" if local else f"at {engine.address}"
+    address = engine.address.split("//")[-1]
+    local = address.split(":")[0] in ("127.0.0.1", "localhost")
+    here = "on this machine" if local else f"at {address}"
     note = ""
     if engine.kind == "demo":
         line = "Runs on this machine, without WAN." if engine.state == "ok" else "Starting."
@@ -68,16 +64,16 @@ def _engine(engine: EngineInfo, more_bars: str = "", more_facts: Mapping[str, st
         if engine.error and engine.state != "ok":
             note = f'<p class="note">{escape(engine.error)}</p>'
     bars = ""
-    if engine.vram_total:
+    if engine.vram_total and engine.kind != "demo":  # the demo draws in ordinary memory
         bars += _used("GPU memory", engine.vram_total, engine.vram_free)
     if engine.ram_total:
         bars += _used("Memory", engine.ram_total, engine.ram_free)
     name = {"demo": "Demo", "runpod": "RunPod"}.get(engine.kind, "ComfyUI")
     facts = {
         "Engine": f"{name} {engine.version}".strip(),
-        "Address": engine.address,
+        "Address": address,
         "Python": engine.python.split(" ")[0],
-        "PyTorch": engine.pytorch,
+        "PyTorch": "" if engine.kind == "demo" else engine.pytorch,
         **more_facts,
     }
     return (

@@ -79,6 +79,7 @@
         set($("strong", badge), name);
         set($("small", badge), detail);
       }
+      document.documentElement.toggleAttribute("data-demo", demo);
       if (engine !== null && engine !== state) trigger("engine", {});
       engine = state;
       const queue = $('[data-live="queue"]');

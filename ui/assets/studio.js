@@ -172,6 +172,10 @@
     label();
   };
 
+  // -- a file that the browser cannot show: the line below it says what it is ---------------------------
+  document.addEventListener("error", (event) => event.target.closest?.(".ws-drop") && event.target.classList.add("unseen"), true);
+  document.addEventListener("load", (event) => event.target.closest?.(".ws-drop") && event.target.classList.remove("unseen"), true);
+
   // -- clicks and keys of the page --------------------------------------------------------------------
   const copy = async (text) => {
     try {

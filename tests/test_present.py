@@ -1,0 +1,252 @@
+"""What the page says: words, figures, and that nothing a user wrote becomes markup."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend.engines.base import EngineInfo
+from backend.progress import Snapshot
+from backend.views import JobView, ModelState, QueueState
+from ui import library, present, system
+from ui.card_view import CardState, card
+from ui.header import header
+from ui.icons import SHAPES
+
+GPU = "cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync"
+HOSTILE = '"><script>alert(1)</script>${alert(2)}{{x}}<img src=x onerror=alert(3)>'
+
+
+def job(**changes: object) -> JobView:
+    base = JobView(
+        id="id1", key="key1", mode="image_to_video", status="done",
+        params={"speed": "fast", "resolution": "480p", "prompt": "A boat"}, title="A boat", seed=271828,
+        width=832, height=480, frames=81, fps=16.0, seconds=81 / 16, steps=4, engine="ComfyUI", demo=False,
+        elapsed=65.0, created=1_700_000_000.0, finished=1_700_000_065.0, warnings=(), error=None,
+        bytes=3_100_000,
+    )  # fmt: skip
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def media(view: JobView, name: str, download: bool) -> str:
+    return f"/media/{view.id}/{name}?exp=1&sig=s" + ("&download=1" if download else "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (24, "24 s"), (59.6, "1 min"), (65, "1 min 5 s"), (3600, "1 h"), (11_520, "3 h 12 min")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert present.duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (3.1e6, "3.1 MB"),
+        (254e6, "254 MB"),
+        (1.2e9, "1.2 GB"),
+        (14.29e9, "14.3 GB"),
+        (2e12, "2 TB"),
+    ],
+)
+def test_file_sizes(count: float, words: str) -> None:
+    assert present.file_size(count) == words
+
+
+def test_memory_is_binary_as_gpus_are_sold() -> None:
+    assert present.memory(24 << 30) == "24 GB"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (22, "22nd")],
+)
+def test_ordinals(count: int, words: str) -> None:
+    assert present.ordinal(count) == words
+
+
+def test_recipe_says_the_chosen_length_not_the_frames() -> None:
+    assert present.recipe(job()) == ["832 × 480", "5 s", "16 fps", "Fast, 4 steps", "Seed 271828"]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "words"),
+    [
+        (Snapshot(ahead=1), "Waiting, 2nd in line"),
+        (Snapshot(others=2), "Waiting, 2 jobs of others ahead"),
+        (Snapshot(), "Waiting to start"),
+        (Snapshot(status="running", stage="load", text="Loading an expert"), "Loading an expert"),
+        (Snapshot(status="running", stage="read"), "Reading the prompt"),
+        (Snapshot(status="running", stage="draw", step=2, steps=4), "Drawing, step 3 of 4"),
+        (Snapshot(status="running", stage="draw", step=4, steps=4), "Drawing, step 4 of 4"),
+        (Snapshot(status="running", stage="save"), "Saving"),
+    ],
+)  # fmt: skip
+def test_stages_in_words(snapshot: Snapshot, words: str) -> None:
+    assert present.status(snapshot) == words
+
+
+def test_progress_is_ready_to_be_shown() -> None:
+    snapshot = Snapshot(
+        status="running", stage="draw", step=2, steps=4, percent=62.04, elapsed=41.0, remaining=24.2,
+        segments=(("draw", 0.5, 1.7),), preview_version=3,
+    )  # fmt: skip
+    said = present.progress(snapshot)
+    assert (said["words"], said["gone"], said["left"]) == ("Drawing, step 3 of 4", "41 s so far", "24 s left")
+    assert said["spoken"] == "Drawing, step 3 of 4, 62 %, 24 s left"
+    assert said["segments"] == [["draw", 0.5, 1.0]], "a share never leaves 0 to 1"
+
+
+def test_progress_without_an_estimate_promises_nothing() -> None:
+    said = present.progress(Snapshot(status="running", stage="load", remaining=None))
+    assert said["left"] == "" and "left" not in said["spoken"]
+    assert len(said["segments"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [
+        (EngineInfo("comfyui", "x", "ok", gpu=GPU, vram_total=(24 << 30) - 5), ("ok", "RTX 4090", "24 GB", False)),
+        (EngineInfo("comfyui", "x", "starting"), ("starting", "ComfyUI", "starting", False)),
+        (EngineInfo("comfyui", "x", "lost", gpu="NVIDIA L4"), ("lost", "L4", "lost", False)),
+        (EngineInfo("demo", "x", "ok"), ("ok", "Demo engine", "", True)),
+    ],
+)  # fmt: skip
+def test_badges(engine: EngineInfo, expected: tuple[str, str, str, bool]) -> None:
+    badge = present.badge([engine])
+    assert (badge.state, badge.name, badge.detail, badge.demo) == expected
+
+
+def test_the_demo_says_that_it_is_no_wan() -> None:
+    assert "without WAN" in present.badge([EngineInfo("demo", "x", "ok")]).tip
+
+
+@pytest.mark.parametrize(
+    ("running", "waits", "percent", "words"),
+    [
+        (0, 0, None, ("Queue empty", "0")),
+        (1, 2, 62.4, ("62 %, 2 waiting", "3")),
+        (1, 0, None, ("1 running", "1")),
+        (0, 1, None, ("1 waiting", "1")),
+    ],
+)
+def test_queue_words(running: int, waits: int, percent: float | None, words: tuple[str, str]) -> None:
+    assert present.queue(QueueState(running, waits), percent) == words
+
+
+OOM = {
+    "code": "out_of_memory",
+    "message": "The GPU ran out of memory. It stopped at step 2.",
+    "hint": "",
+    "field": "",
+}
+
+
+def test_a_memory_failure_offers_what_fits() -> None:
+    failed = job(status="failed", error=OOM, params={"resolution": "720p", "speed": "quality"}, frames=129)
+    what, why = present.failure(failed)
+    assert what == "The GPU ran out of memory"
+    assert why == f"It stopped at step 2. {present.KEPT}"
+    assert [(r.label, dict(r.change)) for r in present.remedies(failed)] == [
+        ("Try again at 480p", {"resolution": "480p", "width": 0, "height": 0}),
+        ("Try again with 5 s", {"seconds": 5.0}),
+    ]
+
+
+def test_the_smallest_job_can_only_be_tried_again() -> None:
+    failed = job(status="failed", error=OOM, params={"resolution": "draft"}, frames=33)
+    assert [r.label for r in present.remedies(failed)] == ["Try again"]
+
+
+def test_details_tell_the_case_without_the_prompt() -> None:
+    text = present.details(job(status="failed", error=OOM, params={"prompt": "my secret", "speed": "fast"}))
+    assert "out_of_memory" in text and "id1" in text and "my secret" not in text
+
+
+@pytest.mark.parametrize("status", ["done", "failed", "cancelled", "queued", "running"])
+def test_nothing_a_user_wrote_becomes_markup(status: str) -> None:
+    error = {"code": "x", "message": HOSTILE, "hint": HOSTILE, "field": ""}
+    hostile = job(
+        status=status, title=HOSTILE, error=error, warnings=(HOSTILE,), params={"prompt": HOSTILE}
+    )  # fmt: skip
+    shown = card(
+        CardState(
+            shown=hostile, active=hostile, recent=[hostile], snapshot=Snapshot(text=HOSTILE), media=media
+        )
+    )
+    shown += library.grid([hostile], media, time.time())
+    assert "<script" not in shown and "<img src=x" not in shown
+    assert "&lt;script" in shown
+
+
+def test_nothing_an_engine_says_becomes_markup() -> None:
+    engine = EngineInfo(
+        "comfyui", HOSTILE, "lost", version=HOSTILE, gpu=HOSTILE, error=HOSTILE, python=HOSTILE
+    )
+    model = ModelState(HOSTILE, HOSTILE, HOSTILE, 1, ("image_to_video",), False, "missing")
+    shown = header([engine], QueueState(0, 0)) + system.machine([engine], QueueState(0, 0), {}, {})
+    shown += system.models([model], False, HOSTILE)
+    assert "<script" not in shown and "<img src=x" not in shown
+
+
+def test_the_card_names_what_to_follow() -> None:
+    running = job(id="run", key="k", status="running")
+    shown = card(CardState(shown=job(), active=running, recent=[running, job()], media=media))
+    assert 'data-id="run"' in shown and 'data-key="k"' in shown and 'data-shown="id1"' in shown
+    assert 'data-bar="run"' in shown, "the job under way has its bar in the strip"
+    assert shown.count('aria-current="true"') == 1
+
+
+def test_addresses_are_relative_for_pages_behind_a_proxy_path() -> None:
+    shown = card(CardState(shown=job(), recent=[job()], media=media))
+    assert 'src="media/id1/result.mp4?exp=1&amp;sig=s"' in shown
+    assert '"/media' not in shown
+
+
+def test_quality_is_offered_only_after_a_fast_run() -> None:
+    fast = card(CardState(shown=job(), media=media))
+    slow = card(CardState(shown=job(params={"speed": "quality"}), media=media))
+    assert "Same seed in quality" in fast and "Same seed in quality" not in slow
+
+
+def test_failure_is_an_alert_and_a_cancelled_job_is_not() -> None:
+    failed = card(CardState(shown=job(status="failed", error=OOM), media=media))
+    cancelled = card(CardState(shown=job(status="cancelled", elapsed=12.0), media=media))
+    assert 'role="alert"' in failed and 'role="alert"' not in cancelled
+    assert "Cancelled after 12 s" in cancelled
+
+
+def test_portraits_keep_their_edges_on_the_stage() -> None:
+    assert 'class="fit near"' in card(CardState(shown=job(), media=media))
+    assert 'class="fit near"' not in card(CardState(shown=job(width=480, height=832), media=media))
+
+
+def test_library_counts() -> None:
+    assert "48 clips, 1.2 GB. Kept for 30 days." in library.heading(48, 1_200_000_000, 30)
+    assert "1 clip, " in library.heading(1, 5, 30)
+
+
+def test_models_say_what_is_missing() -> None:
+    both = ("image_to_video", "fast_video")
+    states = [
+        ModelState("High", "a.safetensors", "diffusion_models", 14_300_000_000, both, False, "ready"),
+        ModelState("LoRA", "b.safetensors", "loras", 1_200_000_000, both, False, "missing"),
+        ModelState("Extra", "c.safetensors", "clip_vision", 1_300_000_000, both, True, "missing"),
+    ]
+    shown = system.models(states, False, "/models")
+    assert "need 1 more file, 1.2 GB." in shown, "an optional file is not needed"
+    assert "The demo engine needs no models." in system.models(states, True, "/models")
+
+
+def test_every_icon_that_is_asked_for_is_drawn() -> None:
+    ui = Path(present.__file__).parent
+    asked = {
+        n for p in ui.rglob("*.py") for n in re.findall(r"""icon\(["'](\w+)["']""", p.read_text("utf-8"))
+    }
+    assert "download" in asked and asked <= set(SHAPES)
