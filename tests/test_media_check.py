@@ -13,7 +13,7 @@ from backend.media.facts import MAX_NAME, MAX_PIXELS
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("/tmp/gradio/ab/holiday.png", "holiday.png"),
+        ("/srv/uploads/ab/holiday.png", "holiday.png"),
         ("C:\\pictures\\holiday.png", "holiday.png"),
         ("a\nb\x00c\x1b[31m.png", "abc[31m.png"),
         ("gnp.\u202eexe.png", "gnp.exe.png"),
