@@ -14,7 +14,7 @@ from backend.errors import BadInput, StudioError, from_os_error
 from backend.media.probe import Decoder
 from workflows.cli_values import params_from_text
 from workflows.node_contract import facts, recorded
-from workflows.params import CHOICES, SEED_MAX, InvalidParam, Media
+from workflows.params import CHOICES, RANDOM_SEEDS, InvalidParam, Media
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_SECONDS = 832, 480, 5.0
 """What a media file is taken for when it does not exist and nothing is said of it."""
@@ -72,7 +72,7 @@ def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
         raise BadInput("media_width, media_height and media_seconds take numbers.") from error
     seed = given.get("seed", "-1")
     if seed.strip() == "-1":
-        given["seed"] = str(secrets.randbelow(SEED_MAX + 1))
+        given["seed"] = str(secrets.randbelow(RANDOM_SEEDS))
     media: dict[str, Media] = {}
     for name in PICTURES[mode]:
         if given.get(name):

@@ -31,7 +31,7 @@ from backend.store import Store
 from backend.views import JobView, ModelState, Plan, QueueState, view
 from workflows.compile import Compiled
 from workflows.node_contract import facts, recorded
-from workflows.params import SEED_MAX, Media, Params
+from workflows.params import RANDOM_SEEDS, Media, Params
 
 log = logging.getLogger("wan.studio")
 
@@ -113,7 +113,7 @@ class Studio:
         given = {name: path for name, path in files.items() if path is not None}
         values = {name: value for name, value in values.items() if name not in given}
         if values.get("seed", -1) in (-1, None):
-            values["seed"] = secrets.randbelow(SEED_MAX + 1)
+            values["seed"] = secrets.randbelow(RANDOM_SEEDS)
         sizes: dict[str, Media] = {}
         for name in PICTURES.get(mode, ()):
             if name in given:

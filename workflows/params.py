@@ -36,6 +36,7 @@ __all__ = [
     "CHOICES",
     "FPS",
     "MODES",
+    "RANDOM_SEEDS",
     "SECONDS_MAX",
     "SECONDS_MIN",
     "SECONDS_TRAINED",
@@ -61,6 +62,8 @@ SECONDS_TRAINED = 5.0
 """The length that WAN 2.2 A14B was trained for (81 frames at 16 fps); longer is allowed and warned of."""
 SEED_MAX = 2**53 - 1
 """The largest seed: a browser's numbers are exact only that far."""
+RANDOM_SEEDS = 10**6
+"""A random seed is drawn below this: short enough to read out and to type again, rarely the same twice."""
 STEPS_MAX = 100
 GUIDANCE_MIN, GUIDANCE_MAX = 1.0, 20.0
 """Limits of cfg and shift (0 means the mode's own)."""
