@@ -18,6 +18,7 @@ from ui.header import header
 from ui.icons import SHAPES
 
 GPU = "cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync"
+VRAM = (24 << 30) - 5
 HOSTILE = '"><script>alert(1)</script>${alert(2)}{{x}}<img src=x onerror=alert(3)>'
 
 
@@ -112,7 +113,7 @@ def test_progress_without_an_estimate_promises_nothing() -> None:
 @pytest.mark.parametrize(
     ("engine", "expected"),
     [
-        (EngineInfo("comfyui", "x", "ok", gpu=GPU, vram_total=(24 << 30) - 5), ("ok", "RTX 4090", "24 GB", False)),
+        (EngineInfo("comfyui", "x", "ok", gpu=GPU, vram_total=VRAM), ("ok", "RTX 4090", "24 GB", False)),
         (EngineInfo("comfyui", "x", "starting"), ("starting", "ComfyUI", "starting", False)),
         (EngineInfo("comfyui", "x", "lost", gpu="NVIDIA L4"), ("lost", "L4", "lost", False)),
         (EngineInfo("demo", "x", "ok"), ("ok", "Demo engine", "", True)),

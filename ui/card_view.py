@@ -167,7 +167,7 @@ def segments(words: Mapping[str, Any]) -> str:
 def player(state: CardState, job: JobView) -> str:
     """The clip with our own controls; these clips have no sound, so there is no sound button."""
     length = present.clock(present.clip_seconds(job))
-    play = f"{icon('play', 20)}{icon('pause', 20)}"
+    play = f"{icon('play', 24)}{icon('pause', 24)}"
     video, poster = state.url(job, "result.mp4"), state.url(job, "poster.jpg")
     return (
         f'<div class="stage player" data-player data-paused><video class="{fit(job)}" src="{video}"'
@@ -179,8 +179,8 @@ def player(state: CardState, job: JobView) -> str:
         '<span class="now">0:00</span>'
         '<input type="range" min="0" max="1000" step="1" value="0" aria-label="Position in the clip">'
         f'<span class="all">{length}</span>'
-        f'<button type="button" data-p="loop" aria-label="Repeat" aria-pressed="true">{icon("loop")}</button>'
-        f'<button type="button" data-p="full" aria-label="Full screen">{icon("fullscreen")}</button>'
+        f'<button type="button" data-p="loop" aria-label="Repeat" aria-pressed="true">{icon("loop", 20)}</button>'
+        f'<button type="button" data-p="full" aria-label="Full screen">{icon("fullscreen", 20)}</button>'
         "</div></div>"
     )
 
@@ -243,7 +243,7 @@ def _stopped(state: CardState, job: JobView) -> str:
             button("reuse", "Reuse settings", job),
         ]
     alert = ' role="alert"' if failed else ""
-    mark = f'<span class="mark">{icon("alert", 22)}</span>' if failed else ""
+    mark = f'<span class="mark">{icon("alert", 21)}</span>' if failed else ""
     return (
         f'<div class="stage"><img class="{fit(job)} grey" src="{picture}" alt="">{_tags(job, tag)}</div>'
         f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
@@ -184,15 +184,17 @@ def hint_line(
     frame: str = "",
     problems: str = "{}",
     scroll: bool = False,
+    asides: Sequence[str] = (),
 ) -> str:
     """The line under Generate, and what the script spreads over the page: frame and problems (JSON)."""
     if obstacle:
-        words = f'<p class="warn">{icon("warn", 16)}<span>{escape(obstacle)}</span></p>'
+        words = f'<p class="warn">{icon("warn", 18)}<span>{escape(obstacle)}</span></p>'
     else:
         each = ""
         if estimate.startswith("About"):
             each = f" {escape(PLACE.sub('', estimate))} each."
         words = f'<p class="idle">{escape(estimate)}</p><p class="busy">Queued behind this video.{each}</p>'
+    words += "".join(f'<p class="aside">{escape(text)}</p>' for text in asides)
     return (
         f'<div data-mode="{mode}" data-frame="{escape(frame)}" data-problems="{escape(problems)}"'
         f' data-scroll="{int(scroll)}" aria-live="polite">{words}</div>'

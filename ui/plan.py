@@ -77,11 +77,12 @@ class Planner:
             frame = present.frame(plan.width, plan.height, (plan.frames - 1) / plan.fps, plan.fps)
         hint = hint_line(
             to.mode,
-            plan.estimate_text,
+            plan.estimate_text or present.engine_note(self.studio.engines()),
             notice or blocked,
             frame,
             json.dumps({name: text for name, text in said.items() if name not in to.lines}),
             scroll=bool(problems),
+            asides=plan.warnings,
         )
         summary = advanced_row(to.mode, form.summary(to.mode, given))
         return [*lines, summary, hint, gr.Button(interactive=not blocked)]

@@ -217,6 +217,13 @@ def badge(engines: Sequence[EngineInfo]) -> Badge:
     return Badge("ok", name, detail, tip=f"ComfyUI {best.version} at {best.address}".replace("http://", ""))
 
 
+def engine_note(engines: Sequence[EngineInfo]) -> str:
+    """What stands where the estimate would, while no engine can be asked."""
+    if engines and all(engine.state == "starting" for engine in engines):
+        return "The engine is starting. Videos wait for it."
+    return ""
+
+
 def queue(state: QueueState | None, percent: float | None) -> tuple[str, str]:
     """The queue in the header: long words for a desk, short ones for a phone."""
     running, waits = (state.running, state.waiting) if state else (0, 0)

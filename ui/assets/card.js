@@ -52,7 +52,7 @@
       asking = false;
       if (!answer) {
         failures += 1;
-        if (failures > 1) notice(LOST);
+        if (failures > 1) lost();
         return soon(Math.min(SECONDS.most, SECONDS.retry * 2 ** (failures - 1)));
       }
       if (failures) notice("");
@@ -70,6 +70,15 @@
       soon(pace || SECONDS.running);
     };
 
+    // Said in the card while a job is on the stage, and always in the header.
+    const lost = () => {
+      notice(LOST);
+      const badge = $('[data-live="badge"]');
+      if (!badge) return;
+      badge.dataset.state = "lost";
+      badge.title = LOST;
+      set($("small", badge), "no connection");
+    };
     const header = ({ badge: [state, name, detail, demo, tip], queue: [long, short, percent] }) => {
       const badge = $('[data-live="badge"]');
       if (badge) {
@@ -167,7 +176,6 @@
         set($("span", place), text);
         place.hidden = !text;
       }
-      document.documentElement.toggleAttribute("data-offline", text === LOST);
     };
 
     // -- clicks ---------------------------------------------------------------------------------------

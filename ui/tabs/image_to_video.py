@@ -24,7 +24,7 @@ def build(limit_mb: int, default_negative: str) -> Form:
             number(form, "width", "Width", "0: from the picture", step=16)
             number(form, "height", "Height", "0: from the picture", step=16)
         segmented(
-            form, "fit", "Fit", info="When the picture has another shape: crop it, or pad it with black."
+            form, "fit", "Fit", info="When the picture has another shape: crop it, or pad it with soft edges."
         )
         segmented(
             form,
