@@ -1,0 +1,165 @@
+"""Pictures of the real page on the demo engine: empty, running, done, failed; each width; light and dark.
+
+.venv/bin/python -m scripts.screenshots FOLDER      all of them into FOLDER
+.venv/bin/python -m scripts.screenshots --readme    the two of the README into docs/images
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from backend.servers import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZES = {"1440": (1440, 900), "1024": (1024, 768), "375": (375, 812)}
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+STEP_SECONDS = "1.2"  # slow enough to catch a preview
+
+
+def serve(folder: Path, engine_port: int) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes], str]:
+    """A demo engine that takes orders to fail, the app on it, and the app's address."""
+    engine = subprocess.Popen(
+        [sys.executable, "-m", "backend.engines.demo", "--port", str(engine_port), "--faults",
+         "--dir", str(folder / "engine"), "--step-seconds", STEP_SECONDS],
+        cwd=ROOT, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    port = free_port()
+    env = {
+        **os.environ, "COMFYUI_URL": f"http://127.0.0.1:{engine_port}", "GRADIO_SERVER_PORT": str(port),
+        "WAN_DATA_DIR": str(folder / "data"), "GRADIO_TEMP_DIR": str(folder / "uploads"),
+    }  # fmt: skip
+    app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(1200):
+        try:
+            with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
+                if b'"ok"' in answer.read():
+                    return engine, app, url
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise SystemExit("the app did not start")
+
+
+def visitor(browser: Browser, url: str, size: str, theme: str) -> Page:
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(120_000)
+    page = context.new_page()
+    page.goto(url)
+    page.locator("#image_to_video-generate").wait_for()
+    page.wait_for_timeout(1500)
+    return page
+
+
+def state(page: Page, name: str) -> None:
+    page.locator(f'#ws-card .card[data-state="{name}"]').wait_for()
+
+
+def start(page: Page, number: int) -> None:
+    """A starter's picture and prompt, then Generate."""
+    page.locator('#ws-card [data-act="starter"]').nth(number).click()
+    page.locator("#image_to_video-image img").first.wait_for()
+    page.wait_for_timeout(800)
+    page.locator("#image_to_video-generate").click()
+    state(page, "running")
+
+
+def order_failure(engine_port: int) -> None:
+    body = b'{"error_at": {"class": "KSamplerAdvanced", "kind": "oom", "step": 2}}'
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{engine_port}/demo/faults", body, {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request).close()
+
+
+def running(page: Page, number: int) -> None:
+    start(page, number)
+    page.locator('[data-live="tag"]', has_text="Preview").wait_for()
+    page.wait_for_timeout(2500)
+
+
+def everything(browser: Browser, url: str, engine_port: int, folder: Path) -> None:
+    for size in SIZES:
+        for theme in ("light", "dark"):
+            page = visitor(browser, url, size, theme)
+
+            def shot(name: str, page: Page = page, ending: str = f"{size}-{theme}") -> None:
+                page.wait_for_timeout(700)
+                page.screenshot(path=folder / f"{name}-{ending}.png")
+
+            shot("empty")
+            running(page, 1)
+            shot("running")
+            state(page, "done")
+            shot("done")
+            page.locator("button", has_text="Advanced").first.click()
+            shot("advanced")
+            page.locator("button", has_text="Advanced").first.click()
+            order_failure(engine_port)
+            page.locator("#image_to_video-generate").click()
+            state(page, "failed")
+            shot("failed")
+            for tab in ("Fast 4-step", "Library", "System"):
+                page.get_by_role("tab", name=tab).click()
+                shot(tab.split()[0].lower())
+            page.context.close()
+
+
+def readme(browser: Browser, url: str) -> None:
+    folder = ROOT / "docs" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    page = visitor(browser, url, "1440", "dark")
+    running(page, 1)
+    page.screenshot(path=folder / "running.png")
+    page.context.close()
+    page = visitor(browser, url, "1440", "light")
+    start(page, 4)
+    state(page, "done")
+    page.wait_for_timeout(1500)
+    page.screenshot(path=folder / "done.png")
+    page.context.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--readme", action="store_true")
+    arguments = parser.parse_args()
+    if not arguments.folder and not arguments.readme:
+        parser.error("name a folder, or --readme")
+    engine_port = free_port()
+    with tempfile.TemporaryDirectory() as name:
+        engine, app, url = serve(Path(name), engine_port)
+        try:
+            with sync_playwright() as playwright:
+                path = os.environ.get("WAN_CHROMIUM") or shutil.which("chromium")
+                browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+                if arguments.readme:
+                    readme(browser, url)
+                if arguments.folder:
+                    arguments.folder.mkdir(parents=True, exist_ok=True)
+                    everything(browser, url, engine_port, arguments.folder)
+                browser.close()
+        finally:
+            for process in (app, engine):
+                process.terminate()
+                process.wait(20)
+
+
+if __name__ == "__main__":
+    main()
