@@ -179,7 +179,8 @@ def player(state: CardState, job: JobView) -> str:
         '<span class="now">0:00</span>'
         '<input type="range" min="0" max="1000" step="1" value="0" aria-label="Position in the clip">'
         f'<span class="all">{length}</span>'
-        f'<button type="button" data-p="loop" aria-label="Repeat" aria-pressed="true">{icon("loop", 20)}</button>'
+        '<button type="button" data-p="loop" aria-label="Repeat" aria-pressed="true">'
+        f"{icon('loop', 20)}</button>"
         f'<button type="button" data-p="full" aria-label="Full screen">{icon("fullscreen", 20)}</button>'
         "</div></div>"
     )
