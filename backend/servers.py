@@ -92,7 +92,7 @@ class Servers:
         process = Process("demo engine", command, cwd=PROJECT)
         self.processes.append(process)
         process.start()
-        return ComfyEngine(f"http://127.0.0.1:{port}", input_dir=folder / "input")
+        return ComfyEngine(f"http://127.0.0.1:{port}", input_dir=folder / "input", kind="demo")
 
     def _comfyui(self) -> None:
         folder = self.settings.comfyui_dir

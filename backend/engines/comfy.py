@@ -51,17 +51,23 @@ class ComfyEngine:
     """Drives one ComfyUI (0.3.64 or newer), or the demo engine, which speaks the same."""
 
     def __init__(
-        self, url: str, *, client_id: str = "", input_dir: Path | None = None, timing: Timing | None = None
+        self,
+        url: str,
+        *,
+        client_id: str = "",
+        input_dir: Path | None = None,
+        timing: Timing | None = None,
+        kind: str = "comfyui",
     ) -> None:
         """`url`: host:port or http(s)://[user:password@]host[:port][/path]. `client_id`: the lane's, fixed;
         by default a new one. `input_dir`: the server's input folder when it is on this machine; without
-        it, it is guessed for a server on loopback."""
+        it, it is guessed for a server on loopback. `kind`: what it counts as until it answers."""
         self.http = Http(url)
         self.client_id = client_id or f"wan-{uuid.uuid4().hex}"
         self.timing = timing or Timing()
         self._given_input_dir = input_dir
         self._inputs = Inputs(self.http, input_dir)
-        self._info = EngineInfo("comfyui", self.http.address)
+        self._info = EngineInfo(kind, self.http.address)
         self._info_lock = threading.Lock()
         self._lane = threading.Lock()
         self._facts_lock = threading.Lock()
