@@ -71,17 +71,11 @@ class _Page:
                 ) as self.tabs:
                     with gr.Tab(TABS["image_to_video"], id="image_to_video", elem_id="tab-image"):
                         first = image_to_video.build(limit, negative)
-                    with gr.Tab(
-                        TABS["fast_video"], id="fast_video", elem_id="tab-fast"
-                    ):
+                    with gr.Tab(TABS["fast_video"], id="fast_video", elem_id="tab-fast"):
                         second = fast.build(limit)
-                    with gr.Tab(
-                        "Library", id="library", elem_id="tab-library"
-                    ) as self.shelf:
+                    with gr.Tab("Library", id="library", elem_id="tab-library") as self.shelf:
                         self.library.build()
-                    with gr.Tab(
-                        "System", id="system", elem_id="tab-system"
-                    ) as self.facts:
+                    with gr.Tab("System", id="system", elem_id="tab-system") as self.facts:
                         self.system.build()
                 with gr.Column(elem_id="ws-side"):
                     self.result = self.card.component()
