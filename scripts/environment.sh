@@ -28,7 +28,7 @@ prepare_environment() {
     echo "A virtual environment could not be made. On Debian and Ubuntu: apt-get install python3-venv" >&2
     return 1
   fi
-  if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$file"; then
+  if ! .venv/bin/python -m pip install -qq --disable-pip-version-check -r "$file"; then
     echo "The packages in $file could not be installed; the lines above say why." >&2
     return 1
   fi
