@@ -134,7 +134,7 @@ def switch(to: Form, name: str, label: str, info: str) -> None:
 def seed(to: Form) -> None:
     """The seed with a dice that draws another one."""
     with gr.Row(elem_classes=["ws-seed"]):
-        number(to, "seed", "Seed", "-1: another one each time")
+        number(to, "seed", "Seed", "-1: random")
         gr.HTML(
             f'<button type="button" class="dice" data-dice="{to.named("seed")}" aria-label="Draw a seed"'
             f' title="Draw a seed">{icon("dice", 20)}</button>',
