@@ -160,22 +160,24 @@ class Studio:
     def _keep_inputs(
         self, params: Params, files: Mapping[str, Path], folder: Path
     ) -> dict[str, dict[str, Any]]:
-        """Normalised copies in the job's folder, which the engine will know by their content."""
+        """Normalised copies in the job's folder, which the engine will know by their content.
+
+        A padded picture is kept unpadded too, so that the same settings at another size start from it.
+        """
         target = folder / "inputs"
         target.mkdir(parents=True)
         inputs: dict[str, dict[str, Any]] = {}
-        width, height = params.size
+        side = round(NORMALISED_MARGIN * max(params.size))
         for name, path in files.items():
-            stored = self.decoder.normalise(
-                path,
-                target / name,
-                field=name,
-                pad_to=(width, height) if params.fit == "pad" else None,
-                max_side=round(NORMALISED_MARGIN * max(width, height)),
-            )
+            stored = self.decoder.normalise(path, target / name, field=name, max_side=side)
+            original = stored.path
+            if params.fit == "pad":
+                padded = target / f"{name}-padded"
+                stored = self.decoder.normalise(path, padded, field=name, pad_to=params.size, max_side=side)
             inputs[name] = {
                 "name": stored.name,
                 "file": str(stored.path.relative_to(folder)),
+                "original": str(original.relative_to(folder)),
                 "width": stored.width,
                 "height": stored.height,
             }
@@ -267,11 +269,11 @@ class Studio:
         return path
 
     def input_path(self, id: str, key: str, name: str) -> Path | None:
-        """The picture that a job was made from, as it was used; None without one. Raises NotFound."""
+        """The picture that a job was made from, not padded; None without one. Raises NotFound."""
         job = self._open(id, key)
         if name not in job.inputs:
             return None
-        path = self.settings.jobs_dir / job.id / str(job.inputs[name]["file"])
+        path = self.settings.jobs_dir / job.id / str(job.inputs[name]["original"])
         return path if path.is_file() else None
 
     # -- files by signed address ----------------------------------------------------------

@@ -320,14 +320,19 @@ def test_plan_tells_before(make: Make, picture: Path) -> None:
     assert studio.plan("hologram", {}, {}).obstacle
 
 
-def test_padding_keeps_the_whole_picture(make: Make, engine: FakeEngine, picture: Path) -> None:
+def test_padding_keeps_the_whole_picture_and_the_unpadded_one(
+    make: Make, engine: FakeEngine, picture: Path
+) -> None:
     studio = make()
     values = {**SMALL, "width": 128, "height": 128, "fit": "pad"}
     job = ended(studio, studio.submit(OWNER, "image_to_video", values, {"image": picture}))
+    (sent,) = engine.prompts[0].files.values()
+    with Image.open(sent) as padded:
+        assert padded.width == padded.height
     path = studio.input_path(job.id, job.key, "image")
     assert path is not None
-    with Image.open(path) as padded:
-        assert padded.width == padded.height
+    with Image.open(path) as kept:
+        assert kept.width > kept.height
 
 
 def test_secrets_stay_across_restarts_and_are_ours_alone(make: Make) -> None:

@@ -68,5 +68,5 @@ def launch_options(studio: Studio) -> dict[str, Any]:
         "ssr_mode": False,
         "pwa": False,
         "max_file_size": studio.settings.max_upload_mb * 1_000_000,
-        "show_error": True,
+        "show_error": False,  # an unexpected exception is the log's, never a visitor's
     }

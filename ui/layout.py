@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 STORAGE_KEY = "wan-studio-owner"
 TABS = {"image_to_video": "Image-to-Video", "fast_video": "Fast 4-step"}
+CACHE_SECONDS = (3600, 24 * 3600)
+"""Uploads and the API's copies of results: looked through every hour, gone after a day. Jobs keep their own."""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 16}
 DIRECT: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
 """QUIET events may show a toast, which travels by the queue; DIRECT ones answer in one request."""
@@ -57,7 +59,9 @@ class _Page:
         self.card = Card(studio, shown)
         self.library, self.system = Library(studio), System(studio)
         limit = studio.settings.max_upload_mb
-        with gr.Blocks(title="Wan Studio", analytics_enabled=False, fill_width=True) as self.blocks:
+        with gr.Blocks(
+            title="Wan Studio", analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
+        ) as self.blocks:
             self.owner = gr.BrowserState("", storage_key=STORAGE_KEY, secret=studio.secret("browser"))
             gr.HTML(
                 header(studio.engines(), studio.queue()),
