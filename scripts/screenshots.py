@@ -125,13 +125,13 @@ def readme(browser: Browser, url: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     page = visitor(browser, url, "1440", "dark")
     running(page, 1)
-    page.screenshot(path=folder / "running.png")
+    page.screenshot(path=folder / "running.jpg", type="jpeg", quality=88)
     page.context.close()
     page = visitor(browser, url, "1440", "light")
     start(page, 4)
     state(page, "done")
     page.wait_for_timeout(1500)
-    page.screenshot(path=folder / "done.png")
+    page.screenshot(path=folder / "done.jpg", type="jpeg", quality=88)
     page.context.close()
 
 

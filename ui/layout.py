@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 STORAGE_KEY = "wan-studio-owner"
 TABS = {"image_to_video": "Image-to-Video", "fast_video": "Fast 4-step"}
 CACHE_SECONDS = (3600, 24 * 3600)
-"""Uploads and the API's copies of results: looked through every hour, gone after a day. Jobs keep their own."""
+"""Uploads and the copies of results for the API: gone after a day; jobs keep theirs."""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 16}
 DIRECT: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
 """QUIET events may show a toast, which travels by the queue; DIRECT ones answer in one request."""

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 TEXT = "DEMO"
 INK = (255, 255, 255, 242)
 OVERSAMPLE = 4  # drawn larger and scaled down: smooth corners at any size
-SHARE_OF_SIDE = 0.052  # cap height and plate follow the shorter side of the picture
+SHARE_OF_SIDE = 0.034  # cap height and plate follow the shorter side of the picture
 SMALLEST, LARGEST = 6.0, 30.0  # letter size in pixels
 
 
