@@ -114,10 +114,11 @@ class Tracker:
         self.version += 1
 
     def _enter(self, stage: str) -> None:
-        # ComfyUI loads the second expert between two samplings: the words follow, the bar does not go back.
-        if stage in STAGES and STAGES.index(stage) > STAGES.index(
-            self.stage if self.stage in STAGES else "save"
-        ):
+        # ComfyUI loads the second expert between two samplings, and a job of several parts saves one before
+        # it draws the next: the words follow, the bar does not go back or run ahead.
+        if self.steps and self.step < self.steps and stage in ("finish", "save"):
+            stage = "draw"
+        if stage in STAGES and (self.stage not in STAGES or STAGES.index(stage) > STAGES.index(self.stage)):
             self.stage = stage
 
     def _account(self, now: float) -> None:

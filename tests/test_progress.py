@@ -63,6 +63,20 @@ def test_loading_the_second_expert_changes_the_words_but_not_the_stage() -> None
     assert snapshot.text == "Loading the low-noise expert"
 
 
+def test_a_part_that_is_saved_is_not_the_end_of_the_job() -> None:
+    tracker = Tracker()
+    tracker.feed(Started(), 0.0)
+    tracker.feed(Stage("draw", "Drawing, part 1 of 2"), 0.0)
+    tracker.feed(Progress(20, 40), 20.0)
+    tracker.feed(Stage("save", "Saving"), 21.0)
+    middle = tracker.snapshot(21.0)
+    assert (middle.stage, middle.text) == ("draw", "Saving") and middle.percent < 70
+    tracker.feed(Started(graph=1), 22.0)
+    tracker.feed(Progress(40, 40), 45.0)
+    tracker.feed(Stage("finish", "Finishing"), 45.0)
+    assert tracker.snapshot(45.0).stage == "finish"
+
+
 def test_time_left_is_unknown_until_something_is_measured() -> None:
     tracker = Tracker()
     tracker.feed(Started(), 0.0)
