@@ -1,4 +1,7 @@
-"""One job per mode and option: the golden graphs, and what every check of compiled graphs runs over."""
+"""One job per mode and option: the golden graphs, and what every check of compiled graphs runs over.
+
+`python -m tests.compile_cases` writes the golden graphs anew; read the difference before it is committed.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,9 @@ def compiled(params: Params, job_id: str = "job") -> Compiled:
 
 def as_text(result: Compiled) -> str:
     """The golden form: what the engine gets, then what the studio is told. One node or label a line."""
-    facts_of_job = {key: value for key, value in vars(result).items() if key not in ("graphs", "labels")}
+    facts_of_job = {
+        key: value for key, value in dataclasses.asdict(result).items() if key not in ("graphs", "labels")
+    }
     blocks = [f'"{key}": {json.dumps(value, ensure_ascii=False)}' for key, value in facts_of_job.items()]
     for key, parts in (("graphs", result.graphs), ("labels", result.labels)):
         blocks.append(f'"{key}": [{", ".join(_lines(part) for part in parts)}]')
@@ -73,3 +78,14 @@ def _lines(part: dict) -> str:
         plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
         rows.append(f'  "{node}": {json.dumps(plain, ensure_ascii=False)}')
     return "{\n" + ",\n".join(rows) + "\n}"
+
+
+def main() -> None:
+    for old in GOLDEN.glob("*.json"):
+        old.unlink()
+    for name, params in CASES.items():
+        (GOLDEN / f"{name}.json").write_text(as_text(compiled(params)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

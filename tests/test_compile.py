@@ -55,7 +55,7 @@ ON, OFF = "enable", "disable"
 @pytest.mark.parametrize("name", CASES)
 def test_golden_graph(name: str) -> None:
     expected = (GOLDEN / f"{name}.json").read_text(encoding="utf-8")
-    assert as_text(compiled(CASES[name])) == expected, "run scripts/golden and read the difference"
+    assert as_text(compiled(CASES[name])) == expected, "run python -m tests.compile_cases and read the difference"
 
 
 def test_no_golden_graph_is_left_over() -> None:

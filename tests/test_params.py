@@ -29,6 +29,21 @@ def image(**options: Any) -> ImageToVideo:
     return ImageToVideo(**{"image": PHOTO, "seed": 1, **options})
 
 
+REQUIRED: dict[str, dict[str, Any]] = {
+    "image_to_video": {"image": PHOTO},
+    "fast_video": {"image": PHOTO},
+    "sound_to_video": {"audio": Media("song.wav", seconds=12.0)},
+    "animate": {"image": PHOTO, "video": Media("dance.mp4", 640, 480, seconds=9.0)},
+    "text_to_video": {"prompt": "A boat"},
+    "text_to_image": {"prompt": "A boat"},
+}
+
+
+def least(mode: str, **options: Any) -> Any:
+    """The params of a mode with what must be given, and `options`."""
+    return MODES[mode](**{"seed": 1, **REQUIRED[mode], **options})
+
+
 def refused(field: str, **options: Any) -> InvalidParam:
     with pytest.raises(InvalidParam) as caught:
         image(**options)
@@ -54,12 +69,12 @@ def test_the_first_choice_is_the_default_and_all_are_accepted() -> None:
     for mode, kind in MODES.items():
         assert set(CHOICES[mode]) < {field.name for field in dataclasses.fields(kind)}
         for field, allowed in choices(mode).items():
-            assert getattr(kind(image=PHOTO, seed=1), field) == allowed[0]
+            assert getattr(least(mode), field) == allowed[0]
             for value in allowed:
-                assert getattr(kind(image=PHOTO, seed=1, **{field: value}), field) == value
+                assert getattr(least(mode, **{field: value}), field) == value
             for wrong in ("", "Both", None, 3, ["both"], "x" * 5000):
                 with pytest.raises(InvalidParam) as caught:
-                    kind(image=PHOTO, seed=1, **{field: wrong})
+                    least(mode, **{field: wrong})
                 assert caught.value.field == field
                 assert all(value in caught.value.hint for value in allowed)
                 assert len(caught.value.message) < 120

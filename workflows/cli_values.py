@@ -13,9 +13,10 @@ from pathlib import PurePath
 from typing import Any
 
 from workflows.fields import InvalidParam, shown
-from workflows.params import MODES, Media, Params
+from workflows.params import MEDIA, MODES, Media, Params
 
-MEDIA_FIELDS = ("image", "end_image")
+MEDIA_FIELDS = tuple(dict.fromkeys(name for fields_of in MEDIA.values() for name in fields_of))
+"""Every parameter of any mode that is a file."""
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _INT = re.compile(r"[+-]?\d{1,30}")
 _FLOAT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -41,7 +42,9 @@ def params_from_values(mode: str, values: Mapping[str, Any], media: Mapping[str,
     given.update({key: value for key, value in media.items() if key in keys})
     if "seed" not in given:
         raise InvalidParam("seed", "The seed is missing.", "Give a seed.")
-    given.setdefault("image", None)  # refused with the sentence for a missing picture
+    for name, (_, required) in MEDIA[mode].items():
+        if required:
+            given.setdefault(name, None)  # refused with the sentence for what is missing
     return MODES[mode](**given)
 
 

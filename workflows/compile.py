@@ -8,7 +8,7 @@ from __future__ import annotations
 from workflows import fast_video, image_to_video
 from workflows.catalog import Catalog
 from workflows.labels import Compiled, Label, ServerFacts
-from workflows.params import ImageToVideo, Params
+from workflows.params import FastVideo, ImageToVideo, Params
 
 __all__ = ["Compiled", "Label", "ServerFacts", "compile"]
 
@@ -21,4 +21,6 @@ def compile(params: Params, catalog: Catalog, server: ServerFacts, job_id: str) 
     """
     if isinstance(params, ImageToVideo):
         return image_to_video.build(params, catalog, server, job_id)
+    if not isinstance(params, FastVideo):
+        raise NotImplementedError(params.MODE)
     return fast_video.build(params, catalog, server, job_id)

@@ -137,4 +137,5 @@ def finished(
         fps=fps,
         steps=recipe.steps,
         warnings=warnings,
+        kept=(frames,),
     )
