@@ -61,6 +61,26 @@ def test_optional_files() -> None:
     assert optional == {"t2v_high", "t2v_low", "lora_t2v_low", "animate_v2", "flux", "sdpose", "sam3"}
 
 
+def test_settings_that_need_a_file() -> None:
+    assert CATALOG.file("lora_i2v_low").option("image_to_video") == "speed=fast"
+    assert CATALOG.file("lora_i2v_low").option("fast_video") == ""
+    for file in CATALOG.files:
+        assert {mode for mode, _ in file.options} <= set(file.modes), file.role
+        assert not file.stands_in_for or CATALOG.file(file.stands_in_for).folder == file.folder
+
+
+def test_one_complete_set_is_enough_for_text_to_image() -> None:
+    assert CATALOG.sets("image_to_video") == (("", CATALOG.needed("image_to_video")),)
+    (wan, wan_files), (flux, flux_files) = CATALOG.sets("text_to_image")
+    assert (wan, flux) == ("model=wan", "model=flux")
+    assert {file.role for file in wan_files} == {"t2v_high", "t2v_low", "text_encoder", "vae"}
+    assert [file.role for file in flux_files] == ["flux"]
+    assert CATALOG.sets("nothing") == ()
+    assert set(CATALOG.modes()) == {
+        "image_to_video", "fast_video", "sound_to_video", "animate", "text_to_video", "text_to_image",
+    }  # fmt: skip
+
+
 def test_lookup() -> None:
     assert CATALOG.file("vae").name == "wan_2.1_vae.safetensors"
     assert CATALOG.by_name("wan_2.1_vae.safetensors") is CATALOG.file("vae")

@@ -29,6 +29,8 @@ class ModelFile:
     role: str  # what the compiler calls it
     needed_by: tuple[str, ...]  # modes that cannot run without it
     exact: bool = True  # False: `bytes` is a rounded figure
+    options: tuple[tuple[str, str], ...] = ()  # (mode, the setting of it that needs the file)
+    stands_in_for: str = ""  # role of a file that is not needed where this one is
 
     @property
     def url(self) -> str:
@@ -43,6 +45,10 @@ class ModelFile:
             return f"{self.bytes / 1e9:.1f} GB"
         return f"{self.bytes / 1e6:.0f} MB"
 
+    def option(self, mode: str) -> str:
+        """The setting of the mode that needs this file, such as "speed=fast"; "" for all of them."""
+        return dict(self.options).get(mode, "")
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -54,6 +60,21 @@ class Catalog:
     def needed(self, mode: str) -> tuple[ModelFile, ...]:
         """The files without which the mode cannot run (for all of its settings), catalog order."""
         return tuple(file for file in self.files if mode in file.needed_by)
+
+    def modes(self) -> tuple[str, ...]:
+        """All modes that any file is for, in the order in which they first appear."""
+        return tuple(dict.fromkeys(mode for file in self.files for mode in file.modes))
+
+    def sets(self, mode: str) -> tuple[tuple[str, tuple[ModelFile, ...]], ...]:
+        """(setting, files) of which one complete set lets the mode run; the first is the mode's default.
+
+        One set, with setting "", for most modes; Text-to-Image has one for each of its models.
+        """
+        needed = self.needed(mode)
+        if needed:
+            return (("", needed),)
+        settings = dict.fromkeys(file.option(mode) for file in self.files if file.option(mode))
+        return tuple((one, tuple(f for f in self.files if f.option(mode) == one)) for one in settings)
 
     def file(self, role: str) -> ModelFile:
         """The file of a role. Raises KeyError."""
@@ -95,4 +116,6 @@ def _file(entry: Mapping[str, Any]) -> ModelFile:
         role=entry["role"],
         needed_by=needed_by,
         exact=entry.get("exact", True),
+        options=tuple(entry.get("options", {}).items()),
+        stands_in_for=entry.get("stands_in_for", ""),
     )
