@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from backend.errors import BadMedia, DiskFull, InternalError
-from backend.media import child, facts, probe
+from backend.media import child, facts, pool, probe
 from backend.media.probe import Decoder
 
 
@@ -59,7 +59,7 @@ def test_one_warm_child_answers_many(picture: Path) -> None:
 
 
 def test_a_child_is_replaced_after_its_share_of_work(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_REQUESTS_PER_CHILD", 2)
+    monkeypatch.setattr(pool, "_REQUESTS_PER_CHILD", 2)
     with Decoder() as decoder:
         decoder.picture(picture)
         (first,) = decoder.pids()

@@ -11,7 +11,21 @@ from backend.errors import BadMedia
 from backend.media.facts import MAX_NAME, MAX_PIXELS, MAX_PIXELS_JPEG, MAX_RATIO, MIN_SIDE
 from backend.media.sniff import Kind
 
-CHOOSE = "Choose a JPEG, PNG or WebP."
+CHOOSE = {
+    "picture": "Choose a JPEG, PNG or WebP.",
+    "sound": "Choose a WAV, MP3, M4A, FLAC or OGG, or a video with sound.",
+    "video": "Choose an MP4, MOV, WebM or MKV.",
+}
+_SMALLER = {
+    "picture": "Save it smaller, as JPEG for example.",
+    "sound": "Save it as MP3 or M4A, or cut out the part that you need.",
+    "video": "Save it smaller, 1280 pixels on the longer side, or cut out the part that you need.",
+}
+_PLAINER = {
+    "picture": "Save it again as JPEG or PNG, 2048 pixels on the longer side, then choose that.",
+    "sound": "Save it again as WAV or MP3, then choose that.",
+    "video": "Save it again as MP4 (H.264), 1280 pixels on the longer side, then choose that.",
+}
 AGAIN = "Download or save it again, then choose it once more."
 
 
@@ -26,7 +40,7 @@ def shown(name: str) -> str:
     return clean or "The file"
 
 
-def upload(bytes_: int, max_mb: int, name: str, field: str = "") -> None:
+def upload(bytes_: int, max_mb: int, name: str, field: str = "", kind: str = "picture") -> None:
     """Raise BadMedia when the file is empty or has more than `max_mb` million bytes (0: no limit)."""
     if bytes_ <= 0:
         raise BadMedia(f"{shown(name)} is empty: it has 0 bytes.", AGAIN, field=field)
@@ -35,7 +49,7 @@ def upload(bytes_: int, max_mb: int, name: str, field: str = "") -> None:
         has = -(-bytes_ // 1_000_000)
         raise BadMedia(
             f"{shown(name)} has {has:,} MB. Up to {max_mb:,} MB can be used.",
-            "Save it smaller, as JPEG for example.",
+            _SMALLER[kind],
             field=field,
         )
 
@@ -96,20 +110,45 @@ def not_a_picture(kind: Kind, name: str, field: str = "") -> BadMedia:
             "Save it as JPEG or PNG, then choose that.",
             field=field,
         )
-    return BadMedia(f"{shown(name)} is not a picture: it is {kind.name}.", CHOOSE, field=field)
+    return BadMedia(f"{shown(name)} is not a picture: it is {kind.name}.", CHOOSE["picture"], field=field)
 
 
-def not_a_video(name: str, field: str = "") -> BadMedia:
-    return BadMedia(f"{shown(name)} is not a video that can be read here.", "Choose an MP4.", field=field)
+def not_a_video(name: str, field: str = "", found: Kind | None = None) -> BadMedia:
+    return BadMedia(f"{shown(name)} is not a video{_but(found)}.", CHOOSE["video"], field=field)
+
+
+def not_a_sound(name: str, field: str = "", found: Kind | None = None) -> BadMedia:
+    return BadMedia(f"{shown(name)} is not a sound{_but(found)}.", CHOOSE["sound"], field=field)
+
+
+def _but(found: Kind | None) -> str:
+    """What the file is instead, as the end of a sentence."""
+    if found is None or found.name == "another kind of file":
+        return " that can be read here"
+    if found.name in ("a sound", "a video"):  # of a kind that we do not open, AVI for example
+        return " of a kind that can be read here"
+    if found.family == "other":
+        return f": it is {found.name}"
+    return f": it is a picture ({found.name})" if found.family != "drawing" else ": it is a drawing"
+
+
+def no_sound(name: str, field: str = "") -> BadMedia:
+    return BadMedia(
+        f"{shown(name)} has no sound.", "Choose a video with sound, or a sound file.", field=field
+    )
+
+
+def no_pictures(name: str, field: str = "") -> BadMedia:
+    return BadMedia(f"{shown(name)} has no pictures, only sound.", CHOOSE["video"], field=field)
 
 
 def missing(name: str, field: str = "") -> BadMedia:
     return BadMedia(f"{shown(name)} is no longer there.", "Choose it again.", field=field)
 
 
-def not_a_file(name: str, field: str = "", *, folder: bool = False) -> BadMedia:
+def not_a_file(name: str, field: str = "", *, folder: bool = False, kind: str = "picture") -> BadMedia:
     what = "a folder" if folder else "not a file"
-    return BadMedia(f"{shown(name)} is {what}.", CHOOSE, field=field)
+    return BadMedia(f"{shown(name)} is {what}.", CHOOSE[kind], field=field)
 
 
 def unreadable(name: str, field: str = "", detail: str = "") -> BadMedia:
@@ -136,18 +175,18 @@ def invisible(name: str, field: str = "") -> BadMedia:
     )
 
 
-def too_heavy(name: str, field: str = "", detail: str = "") -> BadMedia:
+def too_heavy(name: str, field: str = "", detail: str = "", kind: str = "picture") -> BadMedia:
     return BadMedia(
         f"{shown(name)} takes more memory or time to open than it may.",
-        "Save it again as JPEG or PNG, 2048 pixels on the longer side, then choose that.",
+        _PLAINER[kind],
         field=field,
         detail=detail,
     )
 
 
-def busy(name: str, field: str = "") -> BadMedia:
+def busy(name: str, field: str = "", kind: str = "picture") -> BadMedia:
     return BadMedia(
-        f"{shown(name)} could not be looked at yet: other pictures are being opened.",
+        f"{shown(name)} could not be looked at yet: other {kind}s are being opened.",
         "Try again in a moment.",
         field=field,
     )

@@ -18,6 +18,26 @@ MAX_RATIO = 8.0
 MAX_STORED_SIDE = 2048
 MAX_NAME = 60
 
+SOUND_SECONDS_MIN = 0.2
+"""The shortest sound that makes a video; the model fails on 20 ms."""
+SOUND_PART_MAX = 600.0
+"""The longest part of a sound that one video is made of."""
+SOUND_FILE_MAX = 3600.0
+"""The longest file that a part can be chosen from: its wave is drawn by decoding all of it."""
+VIDEO_SECONDS_MIN = 0.25
+VIDEO_PART_MAX = 300.0
+"""The longest part of a driving video."""
+VIDEO_FILE_MAX = 1800.0
+"""The longest video that a part can be chosen from."""
+VIDEO_MAX_PIXELS = 4096 * 2304
+"""4K, also as cinemas have it. 8K needs 50 to 100 MB a frame and up to 16 of them at once."""
+VIDEO_MAX_FRAMES = 500_000
+"""More than VIDEO_FILE_MAX has at 240 a second: a file with more was not made to be watched."""
+VIDEO_MIN_SIDE = 64
+SILENT_BELOW = 0.001
+"""A peak of -60 dB: nothing to hear, nothing that moves lips."""
+WAVE_POINTS_MAX = 4000
+
 
 @dataclass(frozen=True)
 class PictureFacts:
@@ -37,7 +57,12 @@ class PictureFacts:
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """A video's first picture stream. `seconds` is its length, `codec` and `pix_fmt` are FFmpeg's names."""
+    """A video's first picture stream, as people see it: width and height after its rotation flag.
+
+    `frames` and `seconds` are what is in the file, `fps` is the average, `codec` and `pix_fmt` are
+    FFmpeg's names. `rotated`: clockwise degrees that were applied (0, 90, 180, 270). `variable`: frames
+    come at uneven times. `note` says what will be changed, or is empty.
+    """
 
     width: int
     height: int
@@ -47,14 +72,37 @@ class VideoFacts:
     codec: str
     pix_fmt: str
     has_audio: bool
+    rotated: int = 0
+    variable: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class SoundFacts:
+    """A file's first sound track. `seconds` is what can be decoded, `rate` in Hz, `codec` FFmpeg's name,
+    `peak` the largest sample (1.0: full scale, float files may exceed it)."""
+
+    seconds: float
+    rate: int
+    channels: int
+    codec: str
+    peak: float
+    silent: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class StoredMedia:
-    """A file that we wrote. `name` is made of its content: what the graph calls it on the engine."""
+    """A file that we wrote. `name` is made of its content: what the graph calls it on the engine.
+
+    Pictures have a size, sounds `seconds`, videos all of them; what does not apply is 0.
+    """
 
     path: Path
     name: str
     width: int
     height: int
     bytes: int
+    frames: int = 0
+    fps: float = 0.0
+    seconds: float = 0.0

@@ -41,7 +41,9 @@ _CUT_SHORT_WORDS = ("truncated", "unexpected end", "not enough image data", "end
 
 
 @contextmanager
-def regular_file(path: str, name: str, field: str = "", max_mb: int = 0) -> Iterator[BinaryIO]:
+def regular_file(
+    path: str, name: str, field: str = "", max_mb: int = 0, kind: str = "picture"
+) -> Iterator[BinaryIO]:
     """The file opened for reading, without ever waiting for a pipe or a device.
 
     Raises BadMedia when it is missing, a folder, anything but a regular file, empty, or too large.
@@ -57,8 +59,8 @@ def regular_file(path: str, name: str, field: str = "", max_mb: int = 0) -> Iter
     try:
         facts = os.fstat(fd)
         if not stat.S_ISREG(facts.st_mode):
-            raise check.not_a_file(name, field, folder=stat.S_ISDIR(facts.st_mode))
-        check.upload(facts.st_size, max_mb, name, field)
+            raise check.not_a_file(name, field, folder=stat.S_ISDIR(facts.st_mode), kind=kind)
+        check.upload(facts.st_size, max_mb, name, field, kind)
         with os.fdopen(fd, "rb", closefd=False) as file:
             yield file
     finally:

@@ -32,6 +32,14 @@ _OTHER_MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
 )
+_CONTAINERS: tuple[tuple[bytes, str], ...] = (
+    (b"\x1aE\xdf\xa3", "matroska"),
+    (b"fLaC", "flac"),
+    (b"OggS", "ogg"),
+)
+# The first box of an MP4 or MOV; files from before 2001 have no ftyp.
+_ISO_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
+_PLAYLISTS = ("#extm3u", "ffconcat", "[playlist]", "<?wpl", "<asx", "<smil", "v=0")
 _FOREIGN_PICTURES: tuple[tuple[bytes, str], ...] = (
     (b"8BPS", "Photoshop"),
     (b"\x00\x00\x00\x0cjP  \r\n", "JPEG 2000"),
@@ -69,13 +77,52 @@ def kind_of(head: bytes) -> Kind:
         return Kind("raster", "BMP")
     if head[4:8] == b"ftyp":
         return _iso_media(head)
+    if head[4:8] in _ISO_BOXES:
+        return Kind("other", "a video")
     for magic, name in _FOREIGN_PICTURES:
         if head.startswith(magic):
             return Kind("foreign", name)
     for magic, name in _OTHER_MAGIC:
         if head.startswith(magic):
             return Kind("other", name)
+    if _mpeg_sound(head):
+        return Kind("other", "a sound")
     return _text(head)
+
+
+def container_of(head: bytes) -> str:
+    """FFmpeg's name of the container (mp4, matroska, wav, mp3, aac, flac, ogg) that begins with `head`,
+    or "". Only containers that carry their media themselves: playlists, which name other files and
+    addresses, are none."""
+    if head[4:8] in _ISO_BOXES:
+        return "" if kind_of(head).family in ("raster", "foreign") else "mp4"
+    if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
+        return "wav"
+    for magic, name in _CONTAINERS:
+        if head.startswith(magic):
+            return name
+    return _mpeg_sound(head)
+
+
+def id3_bytes(head: bytes) -> int:
+    """Length of the tag that the file begins with, or 0. What the file is shows behind it."""
+    if head[:3] != b"ID3" or len(head) < 10 or max(head[6:10]) > 127:
+        return 0
+    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+    return size + (20 if head[5] & 0x10 else 10)
+
+
+def _mpeg_sound(head: bytes) -> str:
+    """MP3 and bare AAC begin with eleven set bits and a header whose fields have forbidden values."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return ""
+    layer, rate = head[1] >> 1 & 3, head[2] >> 2
+    if layer == 0:
+        return "aac" if head[1] & 0xF0 == 0xF0 and rate & 15 < 13 else ""
+    version, bits = head[1] >> 3 & 3, head[2] >> 4
+    if layer == 3:  # Layer I died in the nineties; UTF-16 text begins like it
+        return ""
+    return "mp3" if version != 1 and bits not in (0, 15) and rate & 3 != 3 else ""
 
 
 def webp_size(head: bytes) -> tuple[int, int] | None:
@@ -118,6 +165,8 @@ def _text(head: bytes) -> Kind:
     if any(char < " " and char not in "\t\n\r\f\x1b" for char in text):
         return Kind("other", "another kind of file")
     lowered = text.lower()
+    if lowered.lstrip().startswith(_PLAYLISTS):
+        return Kind("other", "a playlist, which only names other files")
     if "<svg" in lowered and lowered.lstrip().startswith("<"):
         return Kind("drawing", "SVG")
     if lowered.lstrip().startswith(("<!doctype html", "<html")):

@@ -1,22 +1,25 @@
-"""Videos inside the child process: facts, first frame, last frame. PyAV is loaded on first use."""
+"""Our own results inside the child process: facts, and single frames as pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from backend.errors import BadMedia
 from backend.media import check
+from backend.media.clip import turn
 from backend.media.facts import VideoFacts
-from backend.media.normalise import regular_file
+from backend.media.opened import opened, picture_track
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 _TAIL_SECONDS = 2
+_FAR = 32
+"""A frame behind this one is looked for from the key frame before it."""
 
 
 def facts(path: str, name: str) -> VideoFacts:
@@ -24,8 +27,8 @@ def facts(path: str, name: str) -> VideoFacts:
 
     Raises BadMedia when the file is no video that can be read.
     """
-    with _opened(path, name) as container:
-        stream = container.streams.video[0]
+    with opened(path, name) as container:
+        stream = _track(container, name)
         context = stream.codec_context
         fps = float(stream.average_rate or 0)
         frames = stream.frames or sum(1 for _ in container.decode(stream))
@@ -47,8 +50,8 @@ def facts(path: str, name: str) -> VideoFacts:
 
 def first_frame(path: str, out: str, name: str, max_side: int) -> tuple[int, int]:
     """Write the first frame to `out` as JPEG, at most `max_side` pixels a side. Returns width, height."""
-    with _opened(path, name) as container:
-        frame = next(container.decode(container.streams.video[0]), None)
+    with opened(path, name) as container:
+        frame = next(container.decode(_track(container, name)), None)
         if frame is None:
             raise check.not_a_video(name)
         image = _picture(frame)
@@ -59,8 +62,8 @@ def first_frame(path: str, out: str, name: str, max_side: int) -> tuple[int, int
 
 def last_frame(path: str, out: str, name: str) -> tuple[int, int]:
     """Write the last frame to `out` as PNG in full size. Returns width, height."""
-    with _opened(path, name) as container:
-        stream = container.streams.video[0]
+    with opened(path, name) as container:
+        stream = _track(container, name)
         if stream.duration and stream.time_base:
             start = stream.duration - int(_TAIL_SECONDS / stream.time_base)
             if start > 0:
@@ -75,29 +78,35 @@ def last_frame(path: str, out: str, name: str) -> tuple[int, int]:
     return image.size
 
 
+def frame(path: str, out: str, name: str, index: int) -> tuple[int, int]:
+    """Write frame `index` to `out` as PNG in full size. Returns width, height. Raises BadMedia."""
+    with opened(path, name) as container:
+        stream = _track(container, name)
+        start, base, rate = stream.start_time or 0, stream.time_base, stream.average_rate
+        if base and rate and index > _FAR:
+            container.seek(start + int((index - 1) / rate / base), stream=stream)
+        number = -1
+        for frame in container.decode(stream):
+            number += 1
+            if frame.pts is not None and base and rate:
+                number = round((frame.pts - start) * base * rate)
+            if number >= index >= 0:
+                image = _picture(frame)
+                image.save(out, format="PNG", compress_level=1)
+                return image.size
+    raise BadMedia(f"{check.shown(name)} has no frame {index}.", "Choose an earlier one.")
+
+
+def _track(container: InputContainer, name: str) -> VideoStream:
+    track = picture_track(container)
+    if track is None:
+        raise check.not_a_video(name)
+    track.thread_count = 1
+    return track
+
+
 def _picture(frame: VideoFrame) -> Image.Image:
     image = frame.to_image()
     image.info.clear()
-    return image
-
-
-@contextmanager
-def _opened(path: str, name: str) -> Iterator[InputContainer]:
-    import av
-    from av.error import FFmpegError
-
-    with regular_file(path, name) as file:
-        head = file.read(16)
-        file.seek(0)
-        # Named, never guessed: FFmpeg would also take playlists, which open other files and addresses.
-        form = "mp4" if head[4:8] == b"ftyp" else "matroska" if head[:4] == b"\x1aE\xdf\xa3" else ""
-        if not form:
-            raise check.not_a_video(name)
-        try:
-            with av.open(file, mode="r", format=form) as container:
-                if not container.streams.video:
-                    raise check.not_a_video(name)
-                container.streams.video[0].thread_count = 1
-                yield container
-        except FFmpegError as error:
-            raise check.damaged(name, detail=str(error)) from error
+    degrees = turn(frame)
+    return image.rotate(-degrees, expand=True) if degrees else image

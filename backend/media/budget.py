@@ -1,0 +1,60 @@
+"""What each kind of long work may take at most, as a function of the media's length. Pure.
+
+A bound is several times what a slow machine of two cores needs for the heaviest media that is let in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from backend.media.facts import SOUND_PART_MAX, VIDEO_PART_MAX
+from backend.media.process import Budget
+
+FILE_BYTES_MAX = 4_000_000_000
+"""Of one written file. The child cannot raise it."""
+_SMALL_FILE = 64_000_000
+_STALL = 60.0
+_CORES = 2
+
+LOOK = Budget(wall=180.0, stall=180.0, cpu=240.0, file_bytes=_SMALL_FILE)
+"""Decoding an hour of sound, or counting the frames of half an hour of 4K: 5 to 10 s where measured."""
+
+
+def _long(wall: float, file_bytes: float) -> Budget:
+    return Budget(wall, _STALL, _CORES * wall, int(min(FILE_BYTES_MAX, _SMALL_FILE + file_bytes)), long=True)
+
+
+def cut_sound(start: float, seconds: float, silence: float) -> Budget:
+    """Decoding goes at 100 times the sound's own speed or more; levelling reads it twice."""
+    length = min(seconds or SOUND_PART_MAX, SOUND_PART_MAX)
+    return _long(60 + (max(0.0, start) + length) / 5, (length + silence) * 48_000 * 4)
+
+
+def cut_video(
+    start: float, seconds: float, fps: float, first_frame: int, frames: int, size: tuple[int, int]
+) -> Budget:
+    """4K at 60 frames a second in HEVC or AV1 is decoded at about a third of its own speed. Where a file has
+    no key frames to begin at, all before the part is decoded too."""
+    fps = fps or 16.0
+    length = frames / fps if frames else min(seconds or VIDEO_PART_MAX, VIDEO_PART_MAX)
+    before = max(0.0, start) + first_frame / fps
+    pixels = max(size[0] * size[1], 1_000_000)
+    return _long(120 + 8 * length + 2 * before, length * fps * pixels * 3)
+
+
+def frames_to_video(pictures: Sequence[str | Path]) -> Budget:
+    """About 0.1 s a frame; what is written is not larger than the frames as PNG, by more than a little."""
+    return _long(60 + len(pictures), 3 * _bytes(pictures))
+
+
+def join(videos: Sequence[str | Path]) -> Budget:
+    """Nothing but reading and writing, and ten minutes of sound to encode."""
+    return _long(120 + _bytes(videos) / 5e6, 2 * _bytes(videos) + SOUND_PART_MAX * 24_000)
+
+
+def _bytes(paths: Sequence[str | Path]) -> int:
+    total = 0
+    for path in map(Path, paths):
+        total += path.stat().st_size if path.is_file() else 0
+    return total

@@ -1,0 +1,334 @@
+"""Driving, pose, face and mask videos inside the child process: facts, and the part that is used.
+
+Frames are decoded, chosen by their time, scaled and written one by one: memory does not grow with length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backend.errors import BadMedia
+from backend.media import check, part
+from backend.media.facts import VIDEO_FILE_MAX, VIDEO_MAX_FRAMES, VIDEO_PART_MAX, VideoFacts
+from backend.media.opened import THREADS, Reader, opened, picture_track
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_UNEVEN = 0.25
+_UNEVEN_SHARE = 0.01
+_SEEK_FROM = 2.0
+_SEEK_MARGIN = 0.5
+_MAX_FPS = 240
+# FFmpeg's numbers: colour matrices, and the transfer curves of HDR.
+_SPACE_709, _SPACE_601, _SPACE_UNKNOWN = 1, 6, 2
+_HDR_CURVES = (16, 18)
+
+
+def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
+    """Facts about a creator's video. Its packets are counted, its first frame is decoded.
+
+    Raises BadMedia when it is no video, too long, too large, or when nothing moves in it.
+    """
+    with opened(path, name, field, max_mb) as container:
+        track = _track(container, name, field)
+        context = track.codec_context
+        if context.width and context.height:
+            part.frame(context.width, context.height, name, field)
+        claimed = _claimed_seconds(container, track)
+        if claimed > VIDEO_FILE_MAX:
+            part.length(claimed, "video", name, field)
+        times, reader = _times(container, track, name, field)
+        if len(times) == 1:
+            raise part.one_frame(name, field)
+        container.seek(0)
+        frame = next(_decoding(container, track).frames(), None)
+        if frame is None:
+            raise check.damaged(name, field, "no frame could be decoded")
+        width, height = _upright_size(frame, track)
+        part.frame(width, height, name, field)
+        steps = np.diff(np.asarray(times))
+        usual = float(median(steps))
+        seconds = times[-1] - times[0] + usual
+        part.length(seconds, "video", name, field)
+        fps = len(times) / seconds
+        if track.average_rate and abs(fps / float(track.average_rate) - 1) < 0.005:
+            fps = float(track.average_rate)
+        uneven = int(np.count_nonzero(np.abs(steps - usual) > _UNEVEN * usual))
+        notes = []
+        if reader.cut or (track.frames and len(times) < track.frames - 1):
+            notes.append(f"cut short: {part.spoken(seconds)} of {part.spoken(claimed)} are there")
+        if frame.color_trc in _HDR_CURVES:
+            notes.append("HDR: its colours become flatter")
+        note = ", ".join(notes)
+        return VideoFacts(
+            width,
+            height,
+            len(times),
+            fps,
+            seconds,
+            context.codec.canonical_name,
+            context.pix_fmt or frame.format.name,
+            bool(container.streams.audio),
+            turn(frame),
+            uneven >= max(1, _UNEVEN_SHARE * len(steps)),
+            note[:1].upper() + note[1:],
+        )
+
+
+def cut(
+    path: str,
+    out: str,
+    name: str,
+    field: str,
+    start: float,
+    seconds: float,
+    fps: float,
+    size: tuple[int, int],
+    first_frame: int = 0,
+    frames: int = 0,
+    lossless: bool = False,
+    progress: Callable[[float], None] = lambda share: None,
+) -> tuple[int, int, int, float]:
+    """Write frames `first_frame` .. `first_frame + frames` of the part that begins at `start`, at `fps`.
+
+    Frame i shows the source at `start` + i / fps, the nearest there is; where the source ends early its
+    last frame is repeated. `frames` 0: all of `seconds`, which may be 0 too: to the end. Upright, no
+    sound, scaled down (never up) until it just covers `size`, in even numbers; 0 x 0 leaves the size.
+    H.264, or FFV1 in Matroska when `lossless`. Returns width, height, frames, fps. Raises BadMedia.
+    """
+    with opened(path, name, field) as container:
+        track = _track(container, name, field)
+        picker = _Picker(container, track)
+        first = picker.first_frame()
+        if first is None:
+            raise check.damaged(name, field, "no frame could be decoded")
+        rate = Fraction(min(fps or float(track.average_rate or 16), _MAX_FPS)).limit_denominator(1001)
+        if not frames:
+            left = VIDEO_PART_MAX if not seconds else min(seconds, VIDEO_PART_MAX)
+            frames = max(1, round(left * rate) - first_frame)
+            hold = bool(seconds)
+        else:
+            hold = True
+        begin = start + float(first_frame / rate)
+        stored = covering(_upright_size(first, track), size)
+        with _Writer(out, rate, stored, lossless) as writer:
+            made = 0
+            for frame in picker.at(begin, rate, frames, hold):
+                writer.add(frame)
+                made += 1
+                progress(made / frames)
+        if not made:
+            raise BadMedia(
+                f"{check.shown(name)} has no picture at {part.spoken(begin)}.",
+                "Choose an earlier start.",
+                field=field,
+            )
+        return (*stored, made, float(rate))
+
+
+def covering(source: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """The source's size scaled down until it just covers `size`, even numbers; never scaled up."""
+    factor = 1.0
+    if size[0] > 0 and size[1] > 0:
+        factor = min(1.0, max(size[0] / source[0], size[1] / source[1]))
+    width, height = (max(2, 2 * round(side * factor / 2)) for side in source)
+    return width, height
+
+
+def turned(frame: VideoFrame, degrees: int) -> VideoFrame:
+    """The frame turned clockwise by a multiple of 90, in its own colours; best called after scaling."""
+    if not degrees:
+        return frame
+    import av
+
+    planes: Any = frame.reformat(format="yuv444p").to_ndarray()
+    planes = np.ascontiguousarray(np.rot90(planes, -degrees // 90, axes=(1, 2)))
+    made = av.VideoFrame.from_ndarray(planes, format="yuv444p")
+    made.colorspace, made.color_range = frame.colorspace, frame.color_range
+    return made
+
+
+def turn(frame: VideoFrame) -> int:
+    """Clockwise degrees, a multiple of 90, that make the frame upright."""
+    return round(-frame.rotation / 90) * 90 % 360
+
+
+class _Picker:
+    """Chooses frames by their time, counted from the first picture of the file."""
+
+    def __init__(self, container: InputContainer, track: VideoStream) -> None:
+        self._container, self._track = container, track
+        self._origin = 0.0
+        self._step = float(1 / track.average_rate) if track.average_rate else 0.04
+
+    def first_frame(self) -> VideoFrame | None:
+        """The first picture, whose time is 0 from now on; None when nothing can be decoded."""
+        frame = next(_decoding(self._container, self._track).frames(), None)
+        if frame is not None and frame.pts is not None:
+            self._origin = float(frame.pts * frame.time_base)
+        return frame
+
+    def at(self, begin: float, rate: Fraction, count: int, hold: bool) -> Iterator[VideoFrame]:
+        """The frames nearest to `begin`, `begin` + 1 / `rate`, ...; `hold`: the last one is repeated
+        until there are `count`, else the row ends with the source."""
+        done, before = 0, None
+        time = 0.0
+        for time, frame in self._from(begin):
+            if before is not None:
+                middle = (before[0] + time) / 2
+                while done < count and begin + float(done / rate) <= middle:
+                    yield before[1]
+                    done += 1
+            if done >= count:
+                return
+            before = (time, frame)
+        if before is None or begin >= time + self._step:
+            return
+        while done < count and (hold or begin + float(done / rate) < time + self._step - 1e-6):
+            yield before[1]
+            done += 1
+
+    def _from(self, begin: float) -> Iterator[tuple[float, VideoFrame]]:
+        """Time and frame, from a little before `begin` or earlier on."""
+        target = begin - _SEEK_MARGIN
+        if begin > _SEEK_FROM and self._track.time_base:
+            self._container.seek(int((self._origin + target) / self._track.time_base), stream=self._track)
+            timed = self._timed(target)
+            first = next(timed, None)
+            if first is not None and first[0] <= begin:
+                yield first
+                yield from timed
+                return
+        self._container.seek(0)
+        yield from self._timed(0.0)
+
+    def _timed(self, guess: float) -> Iterator[tuple[float, VideoFrame]]:
+        last = guess - self._step
+        for frame in _decoding(self._container, self._track).frames():
+            time = last + self._step
+            if frame.pts is not None:
+                time = max(last, float(frame.pts * frame.time_base) - self._origin)
+            yield time, frame
+            last = time
+
+
+class _Writer:
+    """An encoder and its file. The same frames give the same bytes: no dates, no versions, fixed threads."""
+
+    def __init__(self, out: str, rate: Fraction, size: tuple[int, int], lossless: bool) -> None:
+        import av
+
+        self._out, self._size = out, size
+        self._container = av.open(
+            out,
+            "w",
+            format="matroska" if lossless else "mp4",
+            container_options={"fflags": "+bitexact"} | ({} if lossless else {"movflags": "+faststart"}),
+        )
+        self._format = "yuv420p"
+        codec = "ffv1" if lossless else "libx264"
+        stream: Any = self._container.add_stream(codec, rate=rate)
+        self._stream = stream
+        stream.width, stream.height = size
+        stream.pix_fmt = self._format
+        context = stream.codec_context
+        context.thread_count = THREADS
+        context.time_base = 1 / rate
+        # BT.601: what readers assume that do not look.
+        context.colorspace, context.color_range = _SPACE_601, 1
+        if not lossless:
+            stream.options = {"crf": "12", "preset": "veryfast", "g": "16", "bf": "0"}
+        self._source: VideoFrame | None = None
+        self._ready: VideoFrame | None = None
+        self._count = 0
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+    def add(self, frame: VideoFrame) -> None:
+        """Write the frame, scaled and upright; the same one again costs no scaling."""
+        if frame is not self._source or self._ready is None:
+            self._source, self._ready = frame, self._scaled(frame)
+        ready = self._ready
+        ready.pts, ready.time_base = self._count, self._stream.codec_context.time_base
+        ready.pict_type = 0
+        self._container.mux(self._stream.encode(ready))
+        self._count += 1
+
+    def _scaled(self, frame: VideoFrame) -> VideoFrame:
+        degrees = turn(frame)
+        width, height = self._size[::-1] if degrees in (90, 270) else self._size
+        space = int(frame.colorspace)
+        if space == _SPACE_UNKNOWN:
+            space = _SPACE_709 if min(frame.width, frame.height) >= 720 else _SPACE_601
+        small = frame.reformat(
+            width,
+            height,
+            self._format,
+            src_colorspace=space,
+            dst_colorspace=_SPACE_601,
+            dst_color_range=1,
+            interpolation="BICUBIC" if width * 2 > frame.width else "AREA",
+        )
+        return turned(small, degrees).reformat(format=self._format)
+
+
+def _track(container: InputContainer, name: str, field: str) -> VideoStream:
+    track = picture_track(container)
+    if track is None:
+        raise check.no_pictures(name, field)
+    if track.codec_context is None:
+        raise check.not_a_video(name, field)
+    return track
+
+
+def _decoding(container: InputContainer, track: VideoStream) -> Reader:
+    if not track.codec_context.is_open:
+        track.thread_type = "AUTO"
+        track.codec_context.thread_count = THREADS
+    return Reader(container, track)
+
+
+def _claimed_seconds(container: InputContainer, track: VideoStream) -> float:
+    if track.duration and track.time_base:
+        return float(track.duration * track.time_base)
+    return container.duration / 1_000_000 if container.duration else 0.0
+
+
+def _times(
+    container: InputContainer, track: VideoStream, name: str, field: str
+) -> tuple[list[float], Reader]:
+    """The sorted times of all frames in the file, without decoding them."""
+    reader = Reader(container, track)
+    times: list[float] = []
+    for packet in reader.demux():
+        if packet.size and not packet.is_discard and packet.pts is not None:
+            times.append(float(packet.pts * packet.time_base))
+            if len(times) > VIDEO_MAX_FRAMES:
+                raise check.too_heavy(name, field, f"more than {VIDEO_MAX_FRAMES} frames", "video")
+    if not times:
+        raise check.damaged(name, field, "no packet with a time")
+    times.sort()
+    return times, reader
+
+
+def _upright_size(frame: VideoFrame, track: VideoStream) -> tuple[int, int]:
+    """Width and height as people see them: square pixels, turned."""
+    width, height = frame.width, frame.height
+    shape = track.sample_aspect_ratio
+    if shape and shape > 0 and Fraction(1, 4) < shape < 4:
+        width = max(1, round(width * shape))
+    return (height, width) if turn(frame) in (90, 270) else (width, height)

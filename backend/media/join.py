@@ -1,0 +1,198 @@
+"""Our own results inside the child process: frames to a lossless video, segments to one video with sound."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from backend.media import check
+from backend.media.facts import SOUND_PART_MAX
+from backend.media.normalise import regular_file
+from backend.media.opened import Reader, opened, picture_track, sound_track
+from backend.media.voice import Voice, written_rate
+
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_AAC_SAMPLES = 1024
+
+
+def frames_to_video(
+    pictures: Sequence[str], out: str, name: str, fps: float, progress: Callable[[float], None]
+) -> tuple[int, int, int]:
+    """Write PNGs of one size as FFV1 in Matroska, bit for bit. Returns width, height, frames."""
+    import av
+
+    rate = Fraction(fps).limit_denominator(1001)
+    size: tuple[int, int] = (0, 0)
+    with av.open(out, "w", format="matroska", container_options={"fflags": "+bitexact"}) as container:
+        stream: Any = container.add_stream("ffv1", rate=rate)
+        stream.pix_fmt = "bgr0"  # FFV1's 8-bit RGB: no change of colours on the way
+        stream.codec_context.time_base = 1 / rate
+        stream.codec_context.thread_count = 1
+        stream.options = {"level": "3", "g": "1", "slices": "4", "slicecrc": "1"}
+        for i, path in enumerate(pictures):
+            with regular_file(path, name) as file, Image.open(file, formats=["PNG"]) as image:
+                pixels = np.asarray(image.convert("RGB"))
+            if not i:
+                size = (pixels.shape[1], pixels.shape[0])
+                stream.width, stream.height = size
+            elif size != (pixels.shape[1], pixels.shape[0]):
+                raise check.damaged(name, detail=f"frame {i} has another size")
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="bgr0")
+            frame.pts, frame.time_base = i, stream.codec_context.time_base
+            container.mux(stream.encode(frame))
+            progress((i + 1) / len(pictures))
+        container.mux(stream.encode(None))
+    return (*size, len(pictures))
+
+
+def join(
+    videos: Sequence[str],
+    out: str,
+    name: str,
+    sound: str,
+    sound_start: float,
+    sound_seconds: float,
+    frames: int,
+    progress: Callable[[float], None] = lambda share: None,
+) -> tuple[int, int, int, float]:
+    """Write the H.264 segments one behind the other without encoding them again, with the sound (if
+    any) laid on once as AAC and cut to the pictures' length.
+
+    `frames` 0: all. Returns width, height, frames, fps. Raises BadMedia when the segments do not fit.
+    """
+    import av
+
+    with (
+        opened(videos[0], name) as first,
+        av.open(
+            out,
+            "w",
+            format="mp4",
+            container_options={"movflags": "+faststart", "fflags": "+bitexact"},
+        ) as target,
+    ):
+        model = picture_track(first)
+        if model is None or model.codec_context.name != "h264":
+            raise check.damaged(name, detail="the first segment is no H.264")
+        stream = target.add_stream_from_template(model)
+        rate = Fraction(model.average_rate or 16)
+        pictures = _Pictures(videos, name, stream, rate, frames)
+        size = (model.codec_context.width, model.codec_context.height)
+        if not sound:
+            for _, packet in pictures.packets(progress):
+                target.mux(packet)
+        else:
+            with opened(sound, name, kind="sound") as container:
+                track = sound_track(container)
+                if track is None:
+                    raise check.no_sound(name)
+                length = pictures.seconds()
+                seconds = min(sound_seconds or SOUND_PART_MAX, length)
+                voice = _Sound(Voice(container, track), target, sound_start, seconds)
+                for _, packet in heapq.merge(
+                    pictures.packets(progress), voice.packets(), key=lambda pair: pair[0]
+                ):
+                    target.mux(packet)
+    return (*size, pictures.written, float(rate))
+
+
+class _Pictures:
+    """The packets of all segments on one time line, in units of the output's frames."""
+
+    def __init__(self, videos: Sequence[str], name: str, stream: Any, rate: Fraction, frames: int) -> None:
+        self._videos, self._name, self._stream, self._rate = videos, name, stream, rate
+        self._limit = frames
+        self.written = 0
+
+    def seconds(self) -> float:
+        """Length of all segments together, by counting their packets."""
+        count = 0
+        for path in self._videos:
+            with opened(path, self._name) as container:
+                reader = Reader(container, picture_track(container))
+                count += sum(1 for packet in reader.demux() if packet.size)
+        return float(min(count, self._limit or count) / self._rate)
+
+    def packets(self, progress: Callable[[float], None]) -> Iterator[tuple[float, Any]]:
+        """(time in seconds, packet), in the order of decoding."""
+        offset = 0
+        for i, path in enumerate(self._videos):
+            with opened(path, self._name) as container:
+                track = picture_track(container)
+                if track is None or bytes(track.codec_context.extradata or b"") != bytes(
+                    self._stream.codec_context.extradata or b""
+                ):
+                    raise check.damaged(self._name, detail=f"segment {i + 1} is coded otherwise")
+                yield from self._of(container, track, offset)
+                offset = self.written
+            progress((i + 1) / len(self._videos))
+
+    def _of(self, container: Any, track: Any, offset: int) -> Iterator[tuple[float, Any]]:
+        unit = 1 / self._rate
+        reader = Reader(container, track)
+        start = track.start_time or 0
+        held: list[Any] = []
+        for packet in reader.demux():
+            if not packet.size:
+                continue
+            pts = offset + round((packet.pts - start) * packet.time_base / unit)
+            dts = offset + round((packet.dts - start) * packet.time_base / unit)
+            packet.time_base = unit
+            packet.pts, packet.dts, packet.duration = pts, dts, 1
+            packet.stream = self._stream
+            held.append(packet)
+            if self._limit and pts >= self._limit:
+                continue
+            # Frames beyond the end go along only where a frame before it needs them.
+            for one in held:
+                self.written = max(self.written, one.pts + 1)
+                yield float(one.dts * unit), one
+            held.clear()
+
+
+class _Sound:
+    """The part of the sound, as AAC packets of a track that is added to `target` at once."""
+
+    def __init__(self, voice: Voice, target: Any, start: float, seconds: float) -> None:
+        import av
+
+        self._blocks = voice.written(start, seconds)
+        self._first = next(self._blocks, None)
+        if self._first is None:
+            return
+        self._rate = written_rate(voice.rate)
+        wanted = self._rate if self._rate in _AAC_RATES else 48_000
+        self._layout = "mono" if len(self._first) == 1 else "stereo"
+        self._stream = target.add_stream("aac", rate=wanted, layout=self._layout)
+        self._stream.bit_rate = 128_000 if self._layout == "mono" else 192_000
+        self._change = av.AudioResampler("fltp", self._layout, wanted, _AAC_SAMPLES)
+        self._sent = 0
+
+    def packets(self) -> Iterator[tuple[float, Any]]:
+        """(time in seconds, packet)."""
+        import av
+
+        if self._first is None:
+            return
+        for block in chain((self._first,), self._blocks):
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(block), format="fltp", layout=self._layout
+            )
+            frame.sample_rate = self._rate
+            yield from self._encoded(self._change.resample(frame))
+        yield from self._encoded(self._change.resample(None))
+        yield from self._encoded([None])
+
+    def _encoded(self, frames: list[Any]) -> Iterator[tuple[float, Any]]:
+        for frame in frames:
+            if frame is not None:
+                frame.pts, frame.time_base = self._sent, Fraction(1, self._stream.rate)
+                self._sent += frame.samples
+            for packet in self._stream.encode(frame):
+                yield float(packet.pts * packet.time_base), packet

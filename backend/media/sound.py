@@ -1,0 +1,194 @@
+"""Sounds inside the child process: facts, the wave to choose a part on, the part as WAV.
+
+Samples are handled as float32 arrays (channels, samples) of about a packet each, never as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+import wave
+from array import array
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backend.errors import BadMedia
+from backend.media import check, part
+from backend.media.facts import SILENT_BELOW, SOUND_FILE_MAX, SOUND_PART_MAX, WAVE_POINTS_MAX, SoundFacts
+from backend.media.opened import opened, picture_track, sound_track
+from backend.media.voice import MAX_RATE, Block, Voice, written_rate
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+_WAVE_BLOCK = 0.01
+_LEVEL_BLOCK = 0.1
+LEVEL_RMS = 10 ** (-18 / 20)
+"""Loudness after levelling: -18 dB in the blocks where there is sound, as speech is commonly delivered."""
+LEVEL_PEAK = 10 ** (-1 / 20)
+_LEVEL_GAIN_MAX = 10 ** (30 / 20)
+_LEVEL_GATE = 1e-4
+_CLIPPED_CLAIM = 1.05
+
+
+def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> SoundFacts:
+    """Facts about the file's sound, after decoding all of it. A file whose header says that it is longer
+    than can be used is refused without decoding. Raises BadMedia."""
+    with opened(path, name, field, max_mb, "sound") as container:
+        track = _track(container, name, field)
+        claimed = _claimed_seconds(container, track, Path(path).stat().st_size)
+        if claimed > SOUND_FILE_MAX:
+            part.length(claimed, "sound", name, field)
+        voice = Voice(container, track)
+        peak = 0.0
+        for block in voice.blocks(limit=SOUND_FILE_MAX + 1):
+            peak = max(peak, _peak(block))
+        voice.check(name, field)
+        part.length(voice.seconds, "sound", name, field)
+        silent = peak < SILENT_BELOW
+        notes = []
+        if silent:
+            notes.append("silent: nothing can be heard in it")
+        elif peak < 0.05:
+            notes.append("very quiet: normalise the level")
+        if voice.form in ("mp4", "wav", "flac") and voice.seconds < claimed - max(0.5, 0.02 * claimed):
+            notes.append(f"cut short: {part.spoken(voice.seconds)} of {part.spoken(claimed)} are there")
+        elif voice.reader.broken > 1:
+            notes.append("parts of it are damaged")
+        if picture_track(container) is not None:
+            notes.append("the sound of a video")
+        if voice.channels > 2:
+            notes.append(f"{voice.channels} channels become stereo")
+        if voice.rate > MAX_RATE:
+            notes.append(f"{voice.rate / 1000:g} kHz become {written_rate(voice.rate) / 1000:g} kHz")
+        if peak > _CLIPPED_CLAIM:
+            notes.append("louder than full scale: normalise the level")
+        note = ", ".join(notes)
+        codec = track.codec_context.codec.canonical_name
+        return SoundFacts(
+            voice.seconds, voice.rate, voice.channels, codec, peak, silent, note[:1].upper() + note[1:]
+        )
+
+
+def waveform(path: str, name: str, field: str, points: int) -> list[float]:
+    """`points` peaks (0..1) over the whole length of the sound. Raises BadMedia."""
+    points = max(1, min(points, WAVE_POINTS_MAX))
+    with opened(path, name, field, kind="sound") as container:
+        voice = Voice(container, _track(container, name, field))
+        fine, left = array("f"), np.zeros(0, np.float32)
+        for block in voice.blocks(limit=SOUND_FILE_MAX + 1):
+            mono = np.concatenate((left, np.abs(block).max(axis=0)))
+            size = max(1, round(voice.rate * _WAVE_BLOCK))
+            whole = len(mono) // size
+            fine.extend(mono[: whole * size].reshape(whole, size).max(axis=1).tolist())
+            left = mono[whole * size :]
+        if len(left):
+            fine.append(float(left.max()))
+        voice.check(name, field)
+    peaks = np.frombuffer(fine, np.float32)
+    edges = np.arange(points) * len(peaks) // points
+    highest = np.maximum.reduceat(peaks, edges) if len(peaks) else np.zeros(points)
+    return [round(float(x), 4) for x in np.clip(highest, 0.0, 1.0)]
+
+
+def cut(
+    path: str,
+    out: str,
+    name: str,
+    field: str,
+    start: float,
+    seconds: float,
+    silence: float = 0.0,
+    level: bool = False,
+    progress: Callable[[float], None] = lambda share: None,
+) -> float:
+    """Write the part as 16-bit WAV, mono or stereo, at most 48 kHz, behind `silence` seconds of silence.
+
+    `seconds` 0: to the end. `level`: bring it to a common loudness. Returns the seconds written. Raises
+    BadMedia.
+    """
+    seconds = min(seconds or SOUND_PART_MAX, SOUND_PART_MAX)
+    gain = 1.0
+    if level:
+        with opened(path, name, field, kind="sound") as container:
+            voice = Voice(container, _track(container, name, field))
+            gain = _gain(voice, start, seconds)
+    with opened(path, name, field, kind="sound") as container:
+        voice = Voice(container, _track(container, name, field))
+        blocks = voice.written(start, seconds)
+        first = next(blocks, None)
+        if first is None:
+            voice.check(name, field)
+            raise BadMedia(
+                f"{check.shown(name)} has no sound at {part.spoken(start)}.",
+                "Choose an earlier start.",
+                field=field,
+            )
+        rate, channels = written_rate(voice.rate), len(first)
+        written = front = round(silence * rate)
+        with Path(out).open("wb") as file, wave.open(file, "wb") as target:
+            target.setnchannels(channels)
+            target.setsampwidth(2)
+            target.setframerate(rate)
+            target.writeframesraw(bytes(front * channels * 2))
+            for block in chain((first,), blocks):
+                target.writeframesraw(_sixteen_bit(block * np.float32(gain)))
+                written += block.shape[1]
+                progress(min(1.0, (written - front) / (seconds * rate)))
+        return written / rate
+
+
+def _track(container: InputContainer, name: str, field: str) -> AudioStream:
+    track = sound_track(container)
+    if track is None:
+        raise check.no_sound(name, field)
+    return track
+
+
+def _claimed_seconds(container: InputContainer, track: AudioStream, file_bytes: int) -> float:
+    """The length that the header says, or what the file can hold at most where that is known."""
+    claimed = 0.0
+    if track.duration and track.time_base:
+        claimed = float(track.duration * track.time_base)
+    elif container.duration:
+        claimed = container.duration / 1_000_000
+    context = track.codec_context
+    if context.name.startswith("pcm_") and context.format is not None:
+        # WAVs from a pipe claim all that 32 bits can say.
+        second = context.rate * context.channels * context.format.bytes
+        claimed = min(claimed, file_bytes / second) if second else claimed
+    return claimed
+
+
+def _peak(block: Block) -> float:
+    return max(float(block.max()), -float(block.min()))
+
+
+def _sixteen_bit(block: Block) -> bytes:
+    """A 16-bit source comes out as it went in."""
+    return np.clip(np.rint(block.T * 32768), -32768, 32767).astype("<i2").tobytes()
+
+
+def _gain(voice: Voice, start: float, seconds: float) -> float:
+    """The factor that brings the part to LEVEL_RMS where it sounds, without a peak above LEVEL_PEAK."""
+    powers: list[float] = []
+    peak, left = 0.0, np.zeros(0, np.float32)
+    for block in voice.part(start, seconds):
+        peak = max(peak, _peak(block))
+        mono = np.concatenate((left, np.square(block).mean(axis=0)))
+        size = max(1, round(voice.rate * _LEVEL_BLOCK))
+        whole = len(mono) // size
+        powers += mono[: whole * size].reshape(whole, size).mean(axis=1).tolist()
+        left = mono[whole * size :]
+    if len(left):
+        powers.append(float(left.mean()))
+    loudest = max(powers, default=0.0)
+    if peak < SILENT_BELOW or not loudest:
+        return 1.0
+    heard = [power for power in powers if power >= loudest * _LEVEL_GATE]
+    rms = math.sqrt(sum(heard) / len(heard))
+    return min(LEVEL_RMS / rms, LEVEL_PEAK / peak, _LEVEL_GAIN_MAX)
