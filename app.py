@@ -33,12 +33,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", help="serve the page (what happens without a command)")
     from backend.commands import add_compile, run_compile
+    from backend.model_commands import add_models, run_models
 
     add_compile(commands)
+    add_models(commands)
     arguments = parser.parse_args(argv)
     try:
         if arguments.command == "compile":
             return run_compile(arguments)
+        if arguments.command == "models":
+            return run_models(arguments)
         return serve()
     except StudioError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)

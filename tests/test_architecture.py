@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BASE = {"backend.settings", "backend.errors", "backend.events", "backend.jobs"}
 ROOMS = {  # rooms beside each other: none of them may know another
     "backend.media",
+    "backend.models",
     "backend.store",
     "backend.engines",
     "backend.supervisor",
@@ -21,8 +22,8 @@ ROOMS = {  # rooms beside each other: none of them may know another
 }
 DISPATCH = {"backend.dispatch"}
 COMPOSITION = {
-    "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
-    "backend.forecast", "backend.health",
+    "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands", "backend.model_commands",
+    "backend.forecast", "backend.health", "backend.parts", "backend.uploads",
 }  # fmt: skip
 
 

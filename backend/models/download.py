@@ -1,0 +1,243 @@
+"""Fetches model files into the store: room first, resumed, verified, and only then under the right name."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from backend.errors import StudioError
+from backend.models import partial
+from backend.models.errors import (
+    ModelDownloadFailed,
+    ModelMismatch,
+    ModelStoreError,
+    NoRoom,
+    store_error,
+)
+from backend.models.hub import Hub, Offer
+from backend.models.inventory import DAMAGED, MISSING, READY, UNSEEN, WRONG_SIZE, FileState
+from backend.models.needs import room
+from backend.models.progress import Progress, Say, size
+from backend.models.verify import header_problem, sha256, size_matches
+from workflows.catalog import ModelFile
+
+WAITS = (2.0, 5.0, 15.0, 30.0, 60.0)
+"""Seconds before each new try after a broken connection; bytes that came start the row again."""
+KEPT = "What has arrived is kept; run the same command again when there is room."
+
+
+def download(
+    files: Iterable[ModelFile],
+    found: Sequence[FileState],
+    store: Path,
+    hub: Hub,
+    say: Say,
+    wait: Callable[[float], None] = time.sleep,
+) -> list[StudioError]:
+    """Fetches those of the files that are missing or bad; returns what could not be had, and why.
+
+    Raises NoRoom before the first byte when they do not fit; NoRoom or ModelDownloadFailed when the work
+    cannot go on. Whatever happens, no file stands under its name that was not verified.
+    """
+    by_role = {state.file.role: state for state in found}
+    refused: list[StudioError] = []
+    offers: list[Offer] = []
+    for file in files:
+        state = by_role[file.role]
+        if state.state in (READY, UNSEEN):
+            say(f"{file.name} is there already.")
+            continue
+        try:
+            _may_be_fetched(state, store)
+            offers.append(_checked_offer(hub.offer(file), store))
+        except (ModelDownloadFailed, NoRoom):
+            raise
+        except StudioError as error:
+            refused.append(error)
+    check_room(offers, store)
+    if offers:
+        total, free = sum(offer.size for offer in offers), room(store)[0]
+        say(f"{size(total)} from {hub.endpoint} into {store}, which has {size(free)} free.")
+    for number, offer in enumerate(offers, 1):
+        say(f"{number} of {len(offers)}: {offer.file.name}, {size(offer.size)}, into {offer.file.folder}")
+        try:
+            _fetch_one(offer, store, hub, say, wait)
+        except (ModelDownloadFailed, NoRoom):
+            raise
+        except StudioError as error:
+            refused.append(error)
+    return refused
+
+
+def check_room(offers: Sequence[Offer], store: Path) -> None:
+    """Raises NoRoom when what is still to come is more than the store's disk has."""
+    need = sum(offer.size - _have(offer, store) for offer in offers)
+    free, total = room(store)
+    if total and need > free:
+        raise NoRoom(f"The download needs {size(need)}, and the disk of {store} has {size(free)} free.")
+
+
+def _may_be_fetched(state: FileState, store: Path) -> None:
+    """Raises ModelStoreError where another copy would not help."""
+    if state.elsewhere is not None:
+        raise ModelStoreError(state.words, "Then it need not be fetched.")
+    if state.state in (MISSING, WRONG_SIZE, DAMAGED) and (state.path is None or store in state.path.parents):
+        return
+    if state.path is not None and state.state in (WRONG_SIZE, DAMAGED):
+        raise ModelStoreError(
+            f"{state.path} is in the way: ComfyUI takes it before the one in the store.",
+            "Remove or rename it, then run the same command again.",
+        )
+    raise ModelStoreError(state.words, "Then run the same command again.")
+
+
+def _checked_offer(offer: Offer, store: Path) -> Offer:
+    """The offer, if it is the file that the catalogue knows. Raises ModelMismatch."""
+    file = offer.file
+    other_hash = bool(file.sha256 and offer.sha256) and offer.sha256 != file.sha256
+    if other_hash or not size_matches(offer.size, file.bytes, file.exact):
+        raise ModelMismatch(
+            f"The server now has another {file.name} than the one that Wan Studio knows"
+            f" ({size(offer.size)} instead of {file.size_text}).",
+            "Update Wan Studio. Nothing was fetched.",
+        )
+    return offer
+
+
+def _fetch_one(offer: Offer, store: Path, hub: Hub, say: Say, wait: Callable[[float], None]) -> None:
+    final = store / offer.file.folder / offer.file.name
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with partial.alone(final, lambda: say("  another download of it is running; waiting for that one")):
+            if _came_meanwhile(final, offer):
+                say("  the other download brought it")
+                return
+            _into_place(offer, final, hub, say, wait)
+    except OSError as error:
+        raise store_error(error, str(final), KEPT) from error
+
+
+def _into_place(offer: Offer, final: Path, hub: Hub, say: Say, wait: Callable[[float], None]) -> None:
+    for again in (True, False):
+        part = partial.claim(final, offer.tag)
+        have = part.stat().st_size
+        if have > offer.size:
+            os.truncate(part, 0)
+            have = 0
+        if have:
+            say(f"  goes on at {size(have)}")
+        progress = Progress(offer.file.name, offer.size, say, done=have)
+        _bytes(offer, part, hub, progress, say, wait)
+        figures = progress.finish()
+        problem = _problem(offer, part, say)
+        if not problem:
+            kept = _replace(part, final)
+            partial.clean(final)
+            say(f"  done: {figures}" + (f"; the other file of this name is now {kept.name}" if kept else ""))
+            return
+        part.unlink()
+        if not (again and have):
+            raise ModelMismatch(
+                f"What came for {offer.file.name} {problem}. It was removed.",
+                "Run the same command again. If it happens again, a proxy may be changing what it passes on.",
+            )
+        say(f"  what had come before {problem}; starting again")
+
+
+def _bytes(
+    offer: Offer, part: Path, hub: Hub, progress: Progress, say: Say, wait: Callable[[float], None]
+) -> None:
+    """Brings the part to its full length, over broken connections."""
+    tries = 0
+    while True:
+        with part.open("r+b") as file:
+            have = file.seek(0, os.SEEK_END)
+            try:
+                hub.fetch(offer, cast(BinaryIO, _Counted(file, progress)), have)
+                file.flush()
+                os.fsync(file.fileno())
+                return
+            except ModelDownloadFailed as error:
+                file.flush()
+                came = file.seek(0, os.SEEK_END) > have
+                tries = 1 if came else tries + 1
+                if tries > len(WAITS):
+                    raise
+                reason = error.message
+        pause = WAITS[tries - 1]
+        say(f"  {reason} Trying again in {pause:.0f} s.")
+        wait(pause)
+
+
+class _Counted:
+    """The file as http_get needs it, with every byte told to the progress."""
+
+    def __init__(self, file: BinaryIO, progress: Progress) -> None:
+        self._file = file
+        self._progress = progress
+
+    def write(self, data: bytes) -> int:
+        count = self._file.write(data)
+        self._progress.add(count)
+        return count
+
+    def seek(self, offset: int) -> int:
+        return self._file.seek(offset)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def truncate(self) -> int:
+        """Called when the server began at the beginning although it was asked to go on."""
+        end = self._file.truncate()
+        self._progress.add(end - self._progress.done)
+        return end
+
+
+def _problem(offer: Offer, part: Path, say: Say) -> str:
+    """Reads the part back from the disk: "" when it is the file that was offered."""
+    if part.stat().st_size != offer.size:
+        return "does not have the size that was announced"
+    expected = offer.file.sha256 or offer.sha256
+    if expected:
+        if offer.size > 1_000_000_000:
+            say("  checking its sha256")
+        os.utime(part)  # still in use, to others
+        progress = Progress(f"checking {offer.file.name}", offer.size, say)
+        if sha256(part, progress.add) != expected:
+            return "is not the published file (its sha256 differs)"
+    problem = header_problem(part) if offer.file.name.endswith(".safetensors") else ""
+    return problem
+
+
+def _replace(part: Path, final: Path) -> Path | None:
+    """The part under its right name. A model that stood there, sound but another one, is kept beside it."""
+    kept: Path | None = None
+    if final.is_file() and not header_problem(final):
+        number = 1
+        kept = final.with_name(f"{final.name}.other")
+        while os.path.lexists(kept):
+            number += 1
+            kept = final.with_name(f"{final.name}.other{number}")
+        final.rename(kept)
+    part.replace(final)
+    folder = os.open(final.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return kept
+
+
+def _came_meanwhile(final: Path, offer: Offer) -> bool:
+    return final.is_file() and final.stat().st_size == offer.size and not header_problem(final)
+
+
+def _have(offer: Offer, store: Path) -> int:
+    """Bytes of it that are on the disk already."""
+    final = store / offer.file.folder / offer.file.name
+    lengths = [part.stat().st_size for part in partial.parts(final, offer.tag) if not partial.busy(part)]
+    return max((length for length in lengths if length <= offer.size), default=0)

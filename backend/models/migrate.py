@@ -1,0 +1,264 @@
+"""Moves an old models folder into the store: every file, under the same names, none ever lost.
+
+Files first, then links, which are rewritten where they pointed into the old folder. What cannot be moved
+stays where it is and is told. Killed at any point, it can be run again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backend.models.errors import FULL, MigrateRefused, NoRoom, store_error
+from backend.models.move import CHANGED, CONFLICT, SAME, is_temporary, move, remove_abandoned
+from backend.models.needs import room
+from backend.models.progress import Progress, Say, size
+
+
+@dataclass
+class Report:
+    """What was done. `problems` are files that should have moved and did not; `notes` are left on purpose."""
+
+    moved: int = 0
+    same: int = 0  # were in the store already, with the same content
+    bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The old folder's content, relative names in order."""
+
+    files: tuple[str, ...]
+    links: tuple[str, ...]  # to files and folders
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def migrate(source: Path, store: Path, say: Say, *, dry_run: bool = False) -> Report:
+    """Moves everything below `source` to the same place below `store`.
+
+    With dry_run nothing is changed, only said. Raises MigrateRefused for folders that cannot be merged;
+    NoRoom before the start when what must be copied to another filesystem does not fit, or when the disk
+    becomes full (what was moved stays moved, the rest stays where it was); ModelStoreError when the store
+    cannot be made.
+    """
+    source, store = _places(source, store)
+    found = _look(source)
+    report = Report(problems=list(found.problems), notes=list(found.notes))
+    _check_room(source, store, found.files)
+    if not dry_run:
+        try:
+            store.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise store_error(error, str(store)) from error
+    for name in found.files:
+        if dry_run:
+            _foretell(source / name, store / name, name, report, say)
+        else:
+            _move_file(source / name, store / name, name, report, say)
+    for name in _in_order(source, found.links):
+        _move_link(source, store, name, report, say, dry_run)
+    return report
+
+
+def _places(source: Path, store: Path) -> tuple[Path, Path]:
+    if not source.is_dir():
+        raise MigrateRefused(f"{source} is not a folder.", "Name the old models folder with --from.")
+    old, new = source.resolve(), store.resolve()
+    if new.exists() and os.path.samestat(old.stat(), new.stat()):
+        raise MigrateRefused(f"{source} is the model store itself: there is nothing to move.")
+    if old in new.parents or new in old.parents:
+        raise MigrateRefused(
+            f"{source} and the store {store} lie in one another.",
+            "Set WAN_MODELS_DIR to a folder outside, or name a folder further in with --from.",
+        )
+    return old, new
+
+
+def _look(source: Path) -> _Found:
+    files: list[str] = []
+    links: list[str] = []
+    problems: list[str] = []
+    notes: list[str] = []
+
+    def closed(error: OSError) -> None:
+        problems.append(f"{error.filename} cannot be looked into: {error.strerror}.")
+
+    for folder, folders, names in os.walk(source, onerror=closed):
+        folders.sort()
+        for name in sorted([*names, *folders]):
+            path = Path(folder) / name
+            try:
+                mode = path.lstat()
+            except OSError as error:
+                problems.append(f"{path}: {error.strerror}.")
+                continue
+            relative = str(path.relative_to(source))
+            if stat.S_ISLNK(mode.st_mode):
+                links.append(relative)
+            elif stat.S_ISREG(mode.st_mode):
+                if not _placeholder(name, mode.st_size) and not is_temporary(name):
+                    files.append(relative)
+            elif not stat.S_ISDIR(mode.st_mode):
+                notes.append(f"{relative} is neither file nor folder: left.")
+    return _Found(tuple(files), tuple(links), tuple(problems), tuple(notes))
+
+
+def _placeholder(name: str, count: int) -> bool:
+    """ComfyUI's own empty files that hold its folders, such as put_vae_here."""
+    return count == 0 and (re.fullmatch(r"put_.*_here(\.txt)?", name) is not None or name == ".gitkeep")
+
+
+def _check_room(source: Path, store: Path, files: Iterable[str]) -> None:
+    """Only what goes to another filesystem needs room."""
+    device = _device(store)
+    need = 0
+    for name in files:
+        try:
+            facts = (source / name).stat()
+        except OSError:
+            continue
+        if facts.st_dev != _device((store / name).parent, device) and not os.path.lexists(store / name):
+            need += facts.st_size
+    free, total = room(store)
+    if total and need > free:
+        raise NoRoom(
+            f"The move needs {size(need)}, and the disk of {store} has {size(free)} free. Nothing was moved."
+        )
+
+
+def _device(folder: Path, otherwise: int = -1) -> int:
+    """The filesystem that the folder is on, or would be made on."""
+    for place in (folder, *folder.parents):
+        try:
+            return place.stat().st_dev
+        except FileNotFoundError:
+            continue
+        except OSError:
+            break
+    return otherwise
+
+
+def _move_file(source: Path, target: Path, name: str, report: Report, say: Say) -> None:
+    try:
+        count = source.stat().st_size
+        remove_abandoned(target.parent)
+        progress = Progress(f"copying {name}", count, say)
+        outcome = move(source, target, progress.add)
+    except OSError as error:
+        if error.errno in FULL:
+            raise NoRoom(
+                f"The disk of the store became full at {name}: it and the rest stayed where they were.",
+                "Nothing is lost. Free some space and run the same command again.",
+                detail=str(error),
+            ) from error
+        report.problems.append(f"{name}: {error.strerror or error}. It stayed where it was.")
+        return
+    if outcome == CONFLICT:
+        report.problems.append(_conflict(source, target, name))
+    elif outcome == CHANGED:
+        report.problems.append(f"{name} was written to while it was copied: it stayed where it was.")
+    elif outcome == SAME:
+        report.same += 1
+        say(f"{name} is in the store already")
+    else:
+        report.moved += 1
+        report.bytes += count
+        say(f"{name}, {size(count)}")
+
+
+def _foretell(source: Path, target: Path, name: str, report: Report, say: Say) -> None:
+    """What _move_file would do, as far as names and sizes tell."""
+    try:
+        here = source.stat()
+        there = target.stat() if os.path.lexists(target) else None
+    except OSError as error:
+        report.problems.append(f"{name}: {error.strerror}.")
+        return
+    if there is None:
+        report.moved += 1
+        report.bytes += here.st_size
+        how = "moved" if here.st_dev == _device(target.parent) else "copied, compared and removed here"
+        say(f"{name}, {size(here.st_size)}, would be {how}")
+    elif os.path.samestat(here, there) or (stat.S_ISREG(there.st_mode) and here.st_size == there.st_size):
+        report.same += 1
+        say(f"{name} is in the store with the same size: would be compared, and removed here if equal")
+    else:
+        report.problems.append(_conflict(source, target, name))
+
+
+def _conflict(source: Path, target: Path, name: str) -> str:
+    def told(path: Path) -> str:
+        try:
+            return "a folder" if path.is_dir() else f"{path.stat().st_size:,} bytes"
+        except OSError:
+            return "a link that leads nowhere"
+
+    return (
+        f"{name}: the store has another file of this name ({told(target)}, here {told(source)})."
+        " Both were left: keep one, remove the other, and run this again."
+    )
+
+
+def _in_order(source: Path, links: Iterable[str]) -> list[str]:
+    """A link to a link comes after that one; circles last."""
+    waiting = {source / name: name for name in links}
+    ordered: list[str] = []
+    while waiting:
+        free = [link for link in waiting if _meant(link) not in waiting] or list(waiting)
+        ordered += [waiting.pop(link) for link in free]
+    return ordered
+
+
+def _meant(link: Path) -> Path:
+    """What the link names, without following it further. Raises nothing: what cannot be read means itself."""
+    try:
+        path = Path(os.path.normpath(link.parent / link.readlink()))
+        return path.parent.resolve() / path.name
+    except (OSError, RuntimeError):  # RuntimeError: a circle, in Python before 3.13
+        return link
+
+
+def _move_link(source: Path, store: Path, name: str, report: Report, say: Say, dry_run: bool) -> None:
+    """The same link at the new place; one into the old folder leads to the new place of what it meant."""
+    link, target = source / name, store / name
+    meant = _meant(link)
+    inside = source in meant.parents
+    there = store / meant.relative_to(source) if inside else meant
+    if store == meant or store in meant.parents:
+        report.notes.append(f"{name} is a link into the store: left.")
+    elif not _exists(there) and not (dry_run and _exists(meant)):
+        report.notes.append(f"{name} is a link that leads nowhere: left.")
+    elif inside and not dry_run and os.path.lexists(meant) and not meant.is_dir():
+        report.notes.append(f"{name} is a link to a file that stayed: left.")
+    else:
+        new = os.path.relpath(there, target.parent) if inside else str(there)
+        try:
+            if os.path.lexists(target) and not (target.is_symlink() and str(target.readlink()) == new):
+                report.problems.append(
+                    f"{name} is a link, and the store has something else of this name: left."
+                )
+                return
+            if not dry_run:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if not os.path.lexists(target):
+                    target.symlink_to(new)
+                link.unlink()
+        except OSError as error:
+            report.problems.append(f"{name} is a link that cannot be moved: {error.strerror}. It was left.")
+            return
+        report.moved += 1
+        say(f"{name}, a link to {new}" + (", would be moved" if dry_run else ""))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a circle, or no right to look
+        return False

@@ -1,0 +1,195 @@
+"""What each mode needs of the model store, what it lacks, and how to get it: for the page and the command."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.models.inventory import (
+    DAMAGED,
+    MISSING,
+    READY,
+    UNREADABLE,
+    UNSEEN,
+    WRONG_SIZE,
+    FileState,
+    inventory,
+)
+from backend.models.progress import size
+from backend.settings import Settings
+from workflows.catalog import CORE_MODES, Catalog, ModelFile, load_catalog
+
+TITLES: Mapping[str, str] = {
+    "image_to_video": "Image-to-Video",
+    "fast_video": "Fast 4-step",
+    "sound_to_video": "Sound-to-Video",
+    "animate": "Animate",
+    "text_to_video": "Text-to-Video",
+    "text_to_image": "Text-to-Image",
+}
+TO_FETCH = (MISSING, WRONG_SIZE, DAMAGED)
+"""States that a download mends."""
+_FAULTS = {
+    MISSING: ("is missing", "are missing"),
+    WRONG_SIZE: ("has the wrong size", "have the wrong size"),
+    DAMAGED: ("is damaged", "are damaged"),
+    UNREADABLE: ("may not be read", "may not be read"),
+    UNSEEN: ("is not seen by ComfyUI", "are not seen by ComfyUI"),
+}
+
+
+@dataclass(frozen=True)
+class ModeNeed:
+    """One mode and its files. Bytes."""
+
+    mode: str
+    title: str
+    ready: bool  # every file that any of its settings needs is there
+    usable: bool  # it runs, perhaps not with every setting
+    lacks: tuple[FileState, ...]  # needed and not ready
+    to_fetch: int  # bytes that a download brings
+    disk: int  # bytes on the disk of all its files, those that it shares with other modes too
+    sentence: str
+    command: str  # what mends it, "" when a person must look
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All files and modes of one moment, for the page and for `models check`. Bytes."""
+
+    files: tuple[FileState, ...]
+    modes: tuple[ModeNeed, ...]
+    store: Path
+    used: int  # by the files of the catalogue; shared ones counted once
+    free: int
+    total: int
+
+    def mode(self, name: str) -> ModeNeed:
+        """Raises KeyError."""
+        return {need.mode: need for need in self.modes}[name]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file is ready that Image-to-Video, Fast, Sound-to-Video or Animate needs."""
+        return all(need.ready for need in self.modes if need.mode in CORE_MODES)
+
+
+def states(
+    settings: Settings,
+    server_models: Mapping[str, Sequence[str]] | None = None,
+    catalog: Catalog | None = None,
+) -> Overview:
+    """The overview of this machine. Reads names, sizes and headers; a few milliseconds, never a hash.
+
+    server_models: folder -> names as the running server lists them, None when none answers.
+    """
+    catalog = catalog or load_catalog()
+    found = inventory(settings.models_dir, built_in(settings), server_models, catalog)
+    return overview(found, catalog, settings.models_dir)
+
+
+def built_in(settings: Settings) -> Path | None:
+    """The models folder of this machine's ComfyUI, None when there is none."""
+    return settings.comfyui_dir / "models" if settings.comfyui_dir else None
+
+
+def overview(found: Sequence[FileState], catalog: Catalog, store: Path) -> Overview:
+    """The states summed up by mode, and the room on the store's disk."""
+    by_role = {state.file.role: state for state in found}
+    modes = tuple(_need(mode, by_role, catalog) for mode in catalog.modes())
+    free, total = room(store)
+    return Overview(tuple(found), modes, store, _bytes(found), free, total)
+
+
+def room(folder: Path) -> tuple[int, int]:
+    """Bytes free and in all on the disk where the folder lies or would be made; (0, 0) when unknown."""
+    for place in (folder, *folder.parents):
+        try:
+            usage = shutil.disk_usage(place)
+        except OSError:
+            continue
+        return usage.free, usage.total
+    return 0, 0
+
+
+def wanted(name: str, found: Sequence[FileState], catalog: Catalog) -> tuple[ModelFile, ...] | None:
+    """The files that `models download NAME` is about: of a mode, one file, or "" for all core modes.
+
+    None when the catalogue knows no such mode or file.
+    """
+    by_role = {state.file.role: state for state in found}
+    if name in catalog.modes():
+        return _files(_set(name, by_role, catalog), by_role, catalog)
+    if name:
+        one = next((file for file in catalog.files if name in (file.name, file.role)), None)
+        return (one,) if one else None
+    files = (file for mode in CORE_MODES for file in _files(catalog.needed(mode), by_role, catalog))
+    return tuple(dict.fromkeys(files))
+
+
+def _need(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> ModeNeed:
+    files = _files(_set(mode, by_role, catalog), by_role, catalog)
+    lacks = tuple(by_role[file.role] for file in files if by_role[file.role].state != READY)
+    single = len(catalog.sets(mode)) <= 1
+    settings = {state.file.option(mode) for state in lacks} if single else {""}
+    usable = "" not in settings
+    to_fetch = sum(state.file.bytes for state in lacks if state.state in TO_FETCH)
+    title = TITLES.get(mode, mode)
+    if not lacks:
+        sentence = f"{title} is ready."
+    elif usable:
+        sentence = f"{title} works, but not with {' or '.join(sorted(settings))}: {_faults(lacks)}."
+    elif all(state.state == MISSING for state in lacks):
+        files_text = "1 more file" if len(lacks) == 1 else f"{len(lacks)} more files"
+        sentence = f"{title} needs {files_text}, {size(to_fetch)}."
+    else:
+        sentence = f"{title} does not work: {_faults(lacks)}."
+    command = ""
+    if to_fetch:
+        command = f"python app.py models download {mode}"
+    elif any(state.state == UNSEEN for state in lacks):
+        command = "python app.py models paths"
+    disk = _bytes(state for state in by_role.values() if mode in state.file.modes)
+    return ModeNeed(mode, title, not lacks, usable, lacks, to_fetch, disk, sentence, command)
+
+
+def _set(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> tuple[ModelFile, ...]:
+    """The set of files that the mode runs with: the first complete one, else its default."""
+    sets = [files for _, files in catalog.sets(mode)]
+    complete = (
+        files
+        for files in sets
+        if all(by_role[f.role].state == READY for f in _files(files, by_role, catalog))
+    )
+    return next(complete, sets[0] if sets else ())
+
+
+def _files(
+    files: Iterable[ModelFile], by_role: Mapping[str, FileState], catalog: Catalog
+) -> tuple[ModelFile, ...]:
+    """The same, with each file that is not ready replaced by a ready one that stands in for it."""
+    instead = {
+        file.stands_in_for: file
+        for file in catalog.files
+        if file.stands_in_for and by_role[file.role].state == READY
+    }
+    return tuple(
+        instead.get(file.role, file) if by_role[file.role].state != READY else file for file in files
+    )
+
+
+def _faults(lacks: Sequence[FileState]) -> str:
+    """ "1 file is damaged (16.4 GB), 2 files are not seen by ComfyUI" """
+    said = []
+    for fault, (one, many) in _FAULTS.items():
+        files = [state for state in lacks if state.state == fault]
+        if files:
+            bytes_text = f", {size(sum(s.file.bytes for s in files))}" if fault in TO_FETCH else ""
+            said.append((f"1 file {one}" if len(files) == 1 else f"{len(files)} files {many}") + bytes_text)
+    return "; ".join(said)
+
+
+def _bytes(found: Iterable[FileState]) -> int:
+    return sum({state.path: state.size for state in found if state.path is not None}.values())

@@ -1,0 +1,117 @@
+"""extra_model_paths.yaml: how a ComfyUI is told of the model store."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from backend.models.errors import ModelStoreError, store_error
+
+FOLDERS = (
+    "diffusion_models",
+    "vae",
+    "text_encoders",
+    "audio_encoders",
+    "clip_vision",
+    "loras",
+    "checkpoints",
+    "clip",
+    "controlnet",
+    "embeddings",
+    "upscale_models",
+    "unet",
+    "configs",
+)
+"""What is always listed, in this order: ComfyUI looks in diffusion_models before unet, in text_encoders
+before clip."""
+MARK = "# Written by Wan Studio (python app.py models paths): changes are lost when it is written again."
+SECTION = "wan2_permanent_storage"
+_NOT_MODELS = frozenset({"custom_nodes"})
+"""Never listed even if the store has such a folder: ComfyUI would run what is in it."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What happened to the file. state: new, unchanged, updated, replaced (a foreign one, in `backup`)."""
+
+    path: Path
+    state: str
+    backup: Path | None = None
+
+
+def render(store: Path) -> str:
+    """The file's text for a store. Folders of the store that ComfyUI may know beyond FOLDERS are listed too.
+
+    Raises ModelStoreError for a path that ComfyUI would read differently.
+    """
+    base = str(store)
+    if "$" in base or base != base.strip() or "\n" in base:
+        raise ModelStoreError(
+            f"ComfyUI cannot be told of the folder {base!r}: it would change its name.",
+            "Choose a folder without $ signs and without spaces at its ends, and set WAN_MODELS_DIR to it.",
+        )
+    lines = [
+        MARK,
+        "# ComfyUI reads it with --extra-model-paths-config FILE, or if it lies in ComfyUI's own folder.",
+        "",
+        f"{SECTION}:",
+        f"  base_path: {_scalar(base)}",
+        "",
+        *(f"  {_scalar(name)}: {_scalar(name + '/')}" for name in (*FOLDERS, *_more(store))),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write(store: Path, target: Path) -> Written:
+    """Writes the file atomically; a foreign one is kept beside it as .bak. Raises ModelStoreError, NoRoom."""
+    text = render(store)
+    backup: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        old = target.read_text(encoding="utf-8", errors="replace") if target.exists() else None
+        if old == text:
+            return Written(target, "unchanged")
+        if old is not None and MARK not in old:
+            backup = _keep(target)
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise store_error(error, str(target)) from error
+    return Written(target, "replaced" if backup else "new" if old is None else "updated", backup)
+
+
+def _keep(target: Path) -> Path:
+    """A second name for the file: .bak, .bak2, ... never one that is taken."""
+    number = 1
+    while True:
+        backup = target.with_name(f"{target.name}.bak{number if number > 1 else ''}")
+        try:
+            with backup.open("xb") as copy:
+                copy.write(target.read_bytes())
+                os.fsync(copy.fileno())
+            return backup
+        except FileExistsError:
+            number += 1
+
+
+def _more(store: Path) -> list[str]:
+    """Other folders of the store with plain names."""
+    try:
+        names = sorted(entry.name for entry in store.iterdir() if entry.is_dir())
+    except OSError:
+        return []
+    known = {*FOLDERS, *_NOT_MODELS}
+    return [name for name in names if name not in known and re.fullmatch(r"[A-Za-z0-9][\w-]*", name)]
+
+
+def _scalar(text: str) -> str:
+    return yaml.safe_dump(text, default_style=None, width=10_000, allow_unicode=True).splitlines()[0]

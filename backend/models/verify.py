@@ -1,0 +1,98 @@
+"""Whether a model file is what its name says: the safetensors header (cheap), the sha256 (reads it all)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+CHUNK = 8 << 20
+HEADER_MAX = 100_000_000
+"""Longest header in bytes that the safetensors library reads (MAX_HEADER_SIZE in its Rust source)."""
+NEAR = 0.01
+"""A size within 1 % is a match: makers repack files without changing what is in them."""
+NEAR_ROUNDED = 0.05
+"""The same where the catalogue itself has only a rounded figure."""
+
+
+def size_matches(size: int, expected: int, exact: bool = True) -> bool:
+    """Whether `size` bytes can be the file of which the catalogue says `expected`."""
+    return abs(size - expected) <= expected * (NEAR if exact else NEAR_ROUNDED)
+
+
+def header_problem(path: Path) -> str:
+    """What is wrong with a safetensors file, "" when header and length fit together.
+
+    Reads the header only, and remembers it until size or time of the file change. Raises OSError.
+    """
+    with path.open("rb"):  # permissions change without a new time: ask each time
+        facts = path.stat()
+    return _header_problem(path, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=512)
+def _header_problem(path: Path, size: int, _changed: int) -> str:
+    with path.open("rb") as file:
+        start = file.read(64)
+        if size == 0:
+            return "is empty"
+        text = _text_problem(start)
+        if text:
+            return text
+        if len(start) < 8:
+            return "is cut short"
+        (length,) = struct.unpack("<Q", start[:8])
+        if length == 0:
+            return "holds zeros where its header should be, as after an interrupted download"
+        if length > HEADER_MAX:
+            return "is not a safetensors file"
+        if 8 + length > size:
+            return "is cut short"
+        file.seek(8)
+        raw = file.read(length)
+    try:
+        end = 8 + length + _data_end(json.loads(raw))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return "is not a safetensors file, or its header is damaged"
+    if end > size:
+        return f"is cut short: {size:,} of {end:,} bytes are there"
+    return "" if end == size else f"has {size - end:,} bytes too many at its end"
+
+
+def _text_problem(start: bytes) -> str:
+    """A name for the usual things that are saved in place of a model."""
+    lower = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if lower.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "is a web page, not a model: the download answered with an error page"
+    if lower.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer: the model itself was not fetched"
+    if start and start[8:9] != b"{" and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start):
+        return "is a text, not a model"
+    return ""
+
+
+def _data_end(header: dict[str, Any]) -> int:
+    """Bytes of tensor data that the header speaks of. Raises what wrong headers make it raise."""
+    end = 0
+    for name, tensor in header.items():
+        if name == "__metadata__":
+            continue
+        first, last = tensor["data_offsets"]
+        if not (isinstance(first, int) and isinstance(last, int) and 0 <= first <= last):
+            raise ValueError(name)
+        end = max(end, last)
+    return end
+
+
+def sha256(path: Path, on_bytes: Callable[[int], None] = lambda count: None) -> str:
+    """The file's sha256 in hex; on_bytes hears of every piece that was read. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+            on_bytes(len(piece))
+    return digest.hexdigest()
