@@ -3,7 +3,8 @@
 
     curl -s http://127.0.0.1:8188/object_info > object_info.json
     python scripts/record_contract.py object_info.json    # rewrites workflows/node_contract.json
-    python scripts/record_contract.py object_info.json --out other.json
+    python scripts/record_contract.py newer.json --out tests/data/object_info_0_33.json
+    python scripts/record_contract.py newer.json --routes --out tests/data/object_info_0_33_routes.json
 
 Texts, model files and input files of that server are left out: they are not part of the contract.
 Exits 1, naming them, when the server lacks a node.
@@ -31,10 +32,14 @@ NODES = {
         WanSoundImageToVideo WanSoundImageToVideoExtend LatentConcat LatentCut ImageFromBatch LoadVideo
         GetVideoComponents VAEEncode""",
     "Animate": """WanAnimateToVideo TrimVideoLatent GrowMask ImageToMask MaskToImage LoadImageMask ImageScale
-        ImageBatch RepeatImageBatch GetImageSize""",
+        ImageBatch RepeatImageBatch GetImageSize ThresholdMask EmptyImage ImageCompositeMasked""",
     "Text": """EmptyHunyuanLatentVideo CheckpointLoaderSimple FluxGuidance EmptySD3LatentImage
         ConditioningZeroOut SaveImage""",
 }
+ROUTES = """SDPoseKeypointExtractor SDPoseDrawKeypoints SDPoseFaceBBoxes CropByBBoxes SAM3_VideoTrack
+    SAM3_TrackToMask OnnxDetectionModelLoader PoseAndFaceDetection DrawViTPose DWPreprocessor
+    DownloadAndLoadSAM2Model Sam2Segmentation BlockifyMask"""
+"""What Animate can use where a server has it: newer ComfyUIs and custom nodes."""
 KEPT = ("default", "min", "max", "step", "round", "options", "multiline")
 UPLOADS = ("image_upload", "audio_upload", "video_upload")
 
@@ -44,9 +49,11 @@ def main() -> int:
     parser.add_argument("path", type=Path, help="an object_info.json")
     parser.add_argument("--out", type=Path, default=ROOT / "workflows" / "node_contract.json")
     parser.add_argument("--only", nargs="*", help="these node classes instead of all that we use")
+    parser.add_argument("--routes", action="store_true", help="the nodes that only some servers have")
     args = parser.parse_args()
     info = json.loads(args.path.read_text(encoding="utf-8"))
     names = args.only or [name for group in NODES.values() for name in group.split()]
+    names = ROUTES.split() if args.routes else names
     lacking = [name for name in names if name not in info]
     if lacking:
         print("The server has no node " + ", ".join(lacking), file=sys.stderr)

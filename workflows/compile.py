@@ -5,12 +5,24 @@ Pure means: the same params, catalog, server facts and job id give the same grap
 
 from __future__ import annotations
 
-from workflows import fast_video, image_to_video
-from workflows.catalog import Catalog
-from workflows.labels import Compiled, Label, ServerFacts
-from workflows.params import FastVideo, ImageToVideo, Params
+from collections.abc import Callable, Mapping
+from typing import Any
 
-__all__ = ["Compiled", "Label", "ServerFacts", "compile"]
+from workflows import animate, fast_video, image_to_video, sound_to_video, text_to_video
+from workflows.catalog import Catalog
+from workflows.labels import Compiled, Derived, Label, ServerFacts
+from workflows.params import Params
+
+__all__ = ["Compiled", "Derived", "Label", "ServerFacts", "compile"]
+
+_BUILDERS: Mapping[str, Callable[[Any, Catalog, ServerFacts, str], Compiled]] = {
+    "image_to_video": image_to_video.build,
+    "fast_video": fast_video.build,
+    "sound_to_video": sound_to_video.build,
+    "animate": animate.build,
+    "text_to_video": text_to_video.build_video,
+    "text_to_image": text_to_video.build_image,
+}
 
 
 def compile(params: Params, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
@@ -18,9 +30,6 @@ def compile(params: Params, catalog: Catalog, server: ServerFacts, job_id: str) 
 
     `server` says which nodes and files are there; ServerFacts(frozenset()) means that nothing is known.
     `job_id` (letters, digits, - and _) ends the name of the file that the server writes; else ValueError.
+    Raises InvalidParam for what this server cannot do (Mix without a mask).
     """
-    if isinstance(params, ImageToVideo):
-        return image_to_video.build(params, catalog, server, job_id)
-    if not isinstance(params, FastVideo):
-        raise NotImplementedError(params.MODE)
-    return fast_video.build(params, catalog, server, job_id)
+    return _BUILDERS[params.MODE](params, catalog, server, job_id)

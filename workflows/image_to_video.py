@@ -6,7 +6,7 @@ from workflows.catalog import Catalog
 from workflows.graph import ClipVisionOutput
 from workflows.labels import Compiled, ServerFacts
 from workflows.nodes import Nodes
-from workflows.params import SECONDS_TRAINED, FastVideo, ImageToVideo
+from workflows.params import SECONDS_TRAINED, FastVideo, ImageToVideo, TextToVideo
 from workflows.parts import (
     EASY_CACHE_MIN_STEPS,
     decode,
@@ -93,8 +93,8 @@ def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: s
     )
 
 
-def general_warnings(params: ImageToVideo | FastVideo) -> list[str]:
-    """What every run from a picture is warned of."""
+def general_warnings(params: ImageToVideo | FastVideo | TextToVideo) -> list[str]:
+    """What every run of the two experts is warned of."""
     warnings = []
     if params.seconds > SECONDS_TRAINED:
         warnings.append(

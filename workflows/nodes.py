@@ -6,6 +6,7 @@ Argument names are the node's own. Loaders are shared between their users.
 from __future__ import annotations
 
 from workflows.graph import (
+    Audio,
     Clip,
     ClipVision,
     ClipVisionOutput,
@@ -22,15 +23,21 @@ from workflows.labels import Label
 
 
 class Nodes(Graph):
-    """A graph that is written node by node. `models`: the files it loads, in order."""
+    """A graph that is written node by node. `models` and `media`: the files it loads, in order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.models: list[str] = []
+        self.media: list[str] = []
 
     def _file(self, name: str) -> str:
         if name not in self.models:
             self.models.append(name)
+        return name
+
+    def _media(self, name: str) -> str:
+        if name not in self.media:
+            self.media.append(name)
         return name
 
     # loading
@@ -75,6 +82,12 @@ class Nodes(Graph):
         label = Label("load", "Loading the video decoder")
         return Vae(self.add_cached("VAELoader", label, {"vae_name": self._file(vae_name)}))
 
+    def checkpoint_loader(self, ckpt_name: str, text: str) -> tuple[Model, Clip, Vae]:
+        """A file that holds model, text encoder and VAE."""
+        inputs: dict[str, Value] = {"ckpt_name": self._file(ckpt_name)}
+        node = self.add_cached("CheckpointLoaderSimple", Label("load", text), inputs)
+        return Model(node, 0), Clip(node, 1), Vae(node, 2)
+
     def clip_vision_loader(self, clip_name: str) -> ClipVision:
         """The picture encoder."""
         label = Label("load", "Loading the picture encoder")
@@ -86,9 +99,19 @@ class Nodes(Graph):
         """A sentence as the model understands it."""
         return Conditioning(self.add("CLIPTextEncode", Label("read", text), {"text": prompt, "clip": clip}))
 
+    def flux_guidance(self, conditioning: Conditioning, guidance: float) -> Conditioning:
+        """How closely Flux keeps to the prompt."""
+        inputs: dict[str, Value] = {"conditioning": conditioning, "guidance": guidance}
+        return Conditioning(self.add("FluxGuidance", Label("read", "Weighing the prompt"), inputs))
+
+    def conditioning_zero_out(self, conditioning: Conditioning) -> Conditioning:
+        """A prompt that says nothing."""
+        label = Label("read", "Preparing an empty prompt")
+        return Conditioning(self.add("ConditioningZeroOut", label, {"conditioning": conditioning}))
+
     def load_image(self, image: str, text: str) -> Image:
         """A picture of the engine's input folder."""
-        return Image(self.add("LoadImage", Label("read", text), {"image": image}))
+        return Image(self.add("LoadImage", Label("read", text), {"image": self._media(image)}))
 
     def clip_vision_encode(self, clip_vision: ClipVision, image: Image, text: str) -> ClipVisionOutput:
         """A picture's content; the whole picture is squeezed into the encoder's square, as WAN does."""
@@ -157,7 +180,43 @@ class Nodes(Graph):
         )
         return Conditioning(node, 0), Conditioning(node, 1), Latent(node, 2)
 
+    def empty_latent_video(self, width: int, height: int, length: int) -> Latent:
+        """Where a video of `length` frames is drawn from words alone."""
+        inputs: dict[str, Value] = {"width": width, "height": height, "length": length, "batch_size": 1}
+        return Latent(self.add("EmptyHunyuanLatentVideo", Label("read", "Preparing the canvas"), inputs))
+
+    def empty_latent_image(self, width: int, height: int) -> Latent:
+        """Where Flux draws a picture."""
+        inputs: dict[str, Value] = {"width": width, "height": height, "batch_size": 1}
+        return Latent(self.add("EmptySD3LatentImage", Label("read", "Preparing the canvas"), inputs))
+
     # drawing
+
+    def ksampler(
+        self,
+        label: Label,
+        model: Model,
+        positive: Conditioning,
+        negative: Conditioning,
+        latent_image: Latent,
+        seed: int,
+        cfg: float,
+        sampler_name: str,
+    ) -> Latent:
+        """All steps of a schedule (label.steps of them), scheduler simple."""
+        inputs: dict[str, Value] = {
+            "model": model,
+            "seed": seed,
+            "steps": label.steps,
+            "cfg": cfg,
+            "sampler_name": sampler_name,
+            "scheduler": "simple",
+            "positive": positive,
+            "negative": negative,
+            "latent_image": latent_image,
+            "denoise": 1.0,
+        }
+        return Latent(self.add("KSampler", label, inputs))
 
     def ksampler_advanced(
         self,
@@ -214,9 +273,9 @@ class Nodes(Graph):
         }
         return Image(self.add("VAEDecodeTiled", Label("finish", "Finishing in tiles"), inputs))
 
-    def create_video(self, images: Image, fps: float) -> Video:
-        """Frames to a video."""
-        inputs: dict[str, Value] = {"images": images, "fps": fps}
+    def create_video(self, images: Image, fps: float, audio: Audio | None = None) -> Video:
+        """Frames to a video; sound that is longer than it is cut."""
+        inputs: dict[str, Value] = {"images": images, "fps": fps, "audio": audio}
         return Video(self.add("CreateVideo", Label("finish", "Putting the frames together"), inputs))
 
     def save_video(self, video: Video, filename_prefix: str) -> None:
@@ -228,3 +287,7 @@ class Nodes(Graph):
             "codec": "h264",
         }
         self.add("SaveVideo", Label("save", "Saving"), inputs)
+
+    def save_image(self, images: Image, filename_prefix: str, text: str) -> None:
+        """Writes every frame as a PNG."""
+        self.add("SaveImage", Label("save", text), {"images": images, "filename_prefix": filename_prefix})

@@ -39,6 +39,16 @@ def load_experts(
     return models
 
 
+def load_single(
+    nodes: Nodes, name: str, loras: Iterable[tuple[str, float]], shift: float, words: str
+) -> Model:
+    """A model that works alone, with its LoRAs (file name, strength) one after the other."""
+    model = nodes.unet_loader(name, f"Loading the {words}")
+    for lora, strength in loras:
+        model = nodes.lora_loader(model, lora, strength, f"Adding to the {words}")
+    return nodes.model_sampling_sd3(model, shift, f"Setting up the {words}")
+
+
 def read_prompts(
     nodes: Nodes, catalog: Catalog, prompt: str, negative: str
 ) -> tuple[Conditioning, Conditioning]:
@@ -122,6 +132,7 @@ def finished(
     frames: int,
     fps: float,
     warnings: tuple[str, ...],
+    still: bool = False,
 ) -> Compiled:
     """One graph as a compiled job."""
     return Compiled(
@@ -138,4 +149,5 @@ def finished(
         steps=recipe.steps,
         warnings=warnings,
         kept=(frames,),
+        still=still,
     )
