@@ -6,15 +6,17 @@ import argparse
 import json
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend.dispatch import PICTURES, compile_for
+from backend.dispatch import compile_for
 from backend.errors import BadInput, StudioError, from_os_error
 from backend.media.probe import Decoder
+from backend.uploads import measured
 from workflows.cli_values import params_from_text
 from workflows.node_contract import facts, recorded
-from workflows.params import CHOICES, RANDOM_SEEDS, InvalidParam, Media
+from workflows.params import CHOICES, MEDIA, RANDOM_SEEDS, InvalidParam, Media
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_SECONDS = 832, 480, 5.0
 """What a media file is taken for when it does not exist and nothing is said of it."""
@@ -74,9 +76,9 @@ def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
     if seed.strip() == "-1":
         given["seed"] = str(secrets.randbelow(RANDOM_SEEDS))
     media: dict[str, Media] = {}
-    for name in PICTURES[mode]:
+    for name, (kind, _) in MEDIA[mode].items():
         if given.get(name):
-            media[name] = _measured(given[name], name, width, height, seconds)
+            media[name] = _measured(given[name], name, kind, Media("", width, height, 1, 16.0, seconds))
     try:
         params = params_from_text(mode, given, media)
     except InvalidParam as error:
@@ -84,15 +86,14 @@ def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
     return list(compile_for(params, facts(recorded()), "command").graphs)
 
 
-def _measured(file: str, name: str, width: int, height: int, seconds: float) -> Media:
+def _measured(file: str, field: str, kind: str, said: Media) -> Media:
+    """What the file is, or what was said of it when it is not there."""
     path = Path(file)
     if not path.exists():
-        return Media(path.name, width, height, seconds=seconds)
-    decoder = Decoder()
-    try:
-        picture = decoder.picture(path)
-    except StudioError as error:
-        raise BadInput(error.message, error.hint, field=name) from error
-    finally:
-        decoder.close()
-    return Media(path.name, picture.width, picture.height)
+        frames = round(said.seconds * said.fps) if kind == "video" else 1
+        return replace(said, name=path.name, frames=frames)
+    with Decoder() as decoder:
+        try:
+            return measured(decoder, kind, path, field, path.name)
+        except StudioError as error:
+            raise BadInput(error.message, error.hint, field=field) from error

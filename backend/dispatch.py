@@ -13,11 +13,22 @@ from workflows.catalog import Catalog, load_catalog
 from workflows.cli_values import params_from_values
 from workflows.compile import Compiled, ServerFacts, compile
 from workflows.node_contract import Contract, Problem, check
-from workflows.params import MODES, InvalidParam, Media, Params
+from workflows.params import MEDIA, MODES, InvalidParam, Media, Params
 
-TITLES = {"image_to_video": "Image-to-Video", "fast_video": "Fast 4-step"}
-PICTURES: dict[str, tuple[str, ...]] = {"image_to_video": ("image", "end_image"), "fast_video": ("image",)}
-"""mode -> its media parameters; the first is required."""
+TITLES = {
+    "image_to_video": "Image-to-Video",
+    "fast_video": "Fast 4-step",
+    "sound_to_video": "Sound-to-Video",
+    "animate": "Animate",
+    "text_to_video": "Text-to-Video",
+    "text_to_image": "Text-to-Image",
+}
+CHOOSE = {
+    "picture": "Choose a picture first.",
+    "sound": "Choose a sound first.",
+    "video": "Choose a video first.",
+}
+OLDEST_COMFYUI = "0.3.64"
 
 
 def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]) -> Params:
@@ -34,8 +45,9 @@ def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]
         if value is not None
     }
     try:
-        if mode in MODES and PICTURES[mode][0] not in media:
-            raise InvalidParam(PICTURES[mode][0], "Choose a picture first.")
+        for name, (what, required) in MEDIA.get(mode, {}).items():
+            if required and name not in media:
+                raise InvalidParam(name, CHOOSE[what])
         return params_from_values(mode, cleaned, media)
     except InvalidParam as error:
         hint = f"{error.hint} -1 picks one at random." if error.field == "seed" else error.hint
@@ -61,7 +73,7 @@ def compile_for(params: Params, facts: ServerFacts, job_id: str, catalog: Catalo
         raise InternalError("The workflow could not be put together.", detail=repr(error)) from error
 
 
-def preflight(compiled: Compiled, contract: Contract, info: EngineInfo) -> None:
+def preflight(mode: str, compiled: Compiled, contract: Contract, info: EngineInfo) -> None:
     """Raises what this server would refuse: MissingModel, MissingNode, else GraphRejected.
 
     Pictures are left out: they are sent after this check.
@@ -73,10 +85,10 @@ def preflight(compiled: Compiled, contract: Contract, info: EngineInfo) -> None:
         if not (problem.kind == "not_in_list" and problem.value in compiled.inputs)
     )
     if problems:
-        raise refusal(problems, info)
+        raise refusal(mode, problems, info)
 
 
-def refusal(problems: tuple[Problem, ...], info: EngineInfo) -> GraphRejected:
+def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> GraphRejected:
     """What these problems amount to, in a creator's words."""
     detail = "; ".join(f"{p.node} {p.class_type}.{p.input}: {p.message}" for p in problems)
     files = {file.name: file for file in load_catalog().files}
@@ -85,13 +97,17 @@ def refusal(problems: tuple[Problem, ...], info: EngineInfo) -> GraphRejected:
     where = f"The ComfyUI at {info.address}"
     if missing:
         return MissingModel(
-            f"{where} does not have {missing_text(missing)}.",
-            "Put it there, or correct ComfyUI's model folders; System lists what is seen.",
+            f"{TITLES[mode]} needs {missing_text(missing)}. {where} does not have it.",
+            f"Run `python app.py models download {mode}`; System lists what is seen.",
             detail=detail,
         )
     if nodes:
-        version = f" ({info.version})" if info.version else ""
-        return MissingNode(f"{where}{version} does not know {', '.join(nodes)}.", detail=detail)
+        version = f"; this one is {info.version}" if info.version else ""
+        return MissingNode(
+            f"{TITLES[mode]} needs ComfyUI {OLDEST_COMFYUI} or newer{version}.",
+            f"Update ComfyUI at {info.address}. It does not know {', '.join(nodes)}.",
+            detail=detail,
+        )
     return GraphRejected("This ComfyUI would not take the workflow.", detail=detail)
 
 

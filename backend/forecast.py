@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from backend.dispatch import PICTURES, TITLES, compile_for, make_params, missing_text
+from backend.dispatch import TITLES, compile_for, make_params, missing_text
 from backend.engines.base import EngineInfo, engine_name
 from backend.errors import StudioError
 from backend.estimate import Work, stage_seconds
@@ -13,8 +13,14 @@ from backend.jobs import Job
 from backend.views import Plan, crop_text, duration_text
 from workflows.compile import Compiled
 from workflows.node_contract import facts, recorded
-from workflows.params import Media, crop_fraction
+from workflows.params import MEDIA, Media, crop_fraction
 
+STAND_INS = {
+    "picture": Media("picture"),
+    "sound": Media("sound", seconds=5.0),
+    "video": Media("video", 832, 480, 80, 16.0, 5.0),
+}
+"""What is planned with while nothing is chosen: the frame to be made is shown before the picture is there."""
 History = Callable[[str, str], Iterable[Job]]
 """(engine name, mode) -> the jobs that it has finished"""
 
@@ -27,27 +33,29 @@ def plan(
     history: History,
 ) -> Plan:
     """Never raises: what is wrong is in the plan, beside its field. `sizes`: the pictures that are there."""
-    first = PICTURES.get(mode, ("image",))[0]
-    picture = sizes.get(first, Media("picture.png"))
+    kinds = MEDIA.get(mode, {})
+    media = {name: STAND_INS[kind] for name, (kind, required) in kinds.items() if required}
+    media.update(sizes)
     seed = values.get("seed", -1)
     try:
-        chosen = {**values, "seed": 0 if seed in (-1, None) else seed}
-        params = make_params(mode, chosen, {**sizes, first: picture})
+        params = make_params(mode, {**values, "seed": 0 if seed in (-1, None) else seed}, media)
         compiled = compile_for(params, facts(recorded()), "plan")
     except StudioError as error:
         sentence = f"{error.message} {error.hint}".strip()
-        return Plan(problems={error.field or first: sentence}, obstacle=sentence)
+        return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=sentence)
+    picture = sizes.get("image", Media("none"))
     crop = crop_text(*crop_fraction(picture.width, picture.height, compiled.width, compiled.height))
-    if params.fit == "pad" and not crop.startswith("Fits"):
+    if getattr(params, "fit", "crop") == "pad" and not crop.startswith("Fits"):
         crop = "Padded to the frame, nothing is cropped"
     return Plan(
         width=compiled.width,
         height=compiled.height,
         frames=compiled.frames,
         fps=compiled.fps,
-        seconds=compiled.frames / compiled.fps,
+        seconds=compiled.frames / compiled.fps if compiled.fps else 0.0,
         steps=compiled.steps,
-        crop_text=crop if first in sizes else "",
+        parts=len(compiled.graphs),
+        crop_text=crop if "image" in sizes else "",
         estimate_text=_estimate(mode, compiled, engines[0], history),
         obstacle=_obstacle(mode, compiled, engines),
         warnings=compiled.warnings,

@@ -23,16 +23,17 @@ from backend.errors import (
     EngineUnreachable,
     InternalError,
     JobCancelled,
-    NoOutput,
     StudioError,
     from_os_error,
 )
 from backend.estimate import Work, stage_seconds
-from backend.events import Event, Output, Preview, Queued, Stage, Started
+from backend.events import Event, Preview, Queued, Stage, Started
 from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job
 from backend.media.probe import Decoder
+from backend.parts import Parts
 from backend.progress import Snapshot, Tracker
 from backend.store import Store
+from backend.views import result_name
 from workflows.compile import Compiled
 
 log = logging.getLogger("wan.runner")
@@ -42,7 +43,7 @@ REMEMBERED = 2000  # ended jobs whose last state stays in memory
 IDLE_SECONDS = 1.0
 REFRESH_SECONDS = 5.0
 
-RESULT, POSTER, WORKFLOW = "result.mp4", "poster.jpg", "workflow.json"
+RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
 
 
 class Compiler(Protocol):
@@ -245,7 +246,8 @@ class Runner:
         with live.lock:
             live.tracker.expected = expected
         folder = self.jobs_dir / job.id
-        files = {media["name"]: folder / media["file"] for media in job.inputs.values()}
+        sources = {str(media["name"]): folder / str(media["file"]) for media in job.inputs.values()}
+        parts = Parts(self._decoder, folder, sources, compiled)
         job = replace(
             job,
             width=compiled.width,
@@ -259,20 +261,11 @@ class Runner:
             warnings=tuple(dict.fromkeys((*job.warnings, *compiled.warnings))),
         )
         _write(folder / WORKFLOW, json.dumps(_one_or_many(compiled.graphs), indent=1, ensure_ascii=False))
-        outputs: tuple[Output, ...] = ()
         for index, graph in enumerate(compiled.graphs):
-            prompt = Prompt(
-                id=str(uuid.uuid4()),
-                graph=graph,
-                labels=compiled.labels[index],
-                sampling_steps=compiled.sampling_steps,
-                files={name: path for name, path in files.items() if name in compiled.inputs},
-                index=index,
-            )
-            live.prompt_id = prompt.id
+            live.prompt_id = str(uuid.uuid4())
             if live.cancelled:
                 raise JobCancelled("Cancelled.")
-            changes: dict[str, Any] = {"prompt_id": prompt.id}
+            changes: dict[str, Any] = {"prompt_id": live.prompt_id}
             if job.status == QUEUED:
                 changes |= {"started": self.clock(), "attempts": job.attempts + 1}
                 job = job.moved(RUNNING, **changes)
@@ -280,10 +273,20 @@ class Runner:
                 job = replace(job, **changes)
             self._save_running(job)
             with live.lock:
-                live.tracker.text = "Sending the picture"
+                live.tracker.text = _preparing(compiled, index)
                 live.tracker.feed(Started(graph=index), time.monotonic())
-            outputs = engine.run(prompt, lambda event: self._on_event(live, event))
-        return self._collect(engine, job, live, outputs)
+            prompt = Prompt(
+                id=live.prompt_id,
+                graph=graph,
+                labels=compiled.labels[index],
+                sampling_steps=compiled.sampling_steps,
+                files=parts.files(index, graph),
+                index=index,
+            )
+            if live.cancelled:
+                raise JobCancelled("Cancelled.")
+            parts.fetch(engine, engine.run(prompt, lambda event: self._on_event(live, event)), index)
+        return self._collect(job, live, parts, compiled.still)
 
     def _on_event(self, live: LiveJob, event: Event) -> None:
         with live.lock:
@@ -293,28 +296,31 @@ class Runner:
                 event = replace(event, text="Cancelling")
             live.tracker.feed(event, time.monotonic())
 
-    def _collect(self, engine: Engine, job: Job, live: LiveJob, outputs: tuple[Output, ...]) -> Job:
-        """Fetches the result, looks whether it is what was asked for, and closes the job."""
-        videos = [output for output in outputs if output.filename.lower().endswith(".mp4")]
-        if not videos:
-            raise NoOutput("ComfyUI finished, but wrote no video.", "Try again.")
+    def _collect(self, job: Job, live: LiveJob, parts: Parts, still: bool) -> Job:
+        """Puts the result together, looks whether it is what was asked for, and closes the job."""
         folder = self.jobs_dir / job.id
-        engine.fetch(videos[-1], folder / RESULT)
-        facts = self._decoder.video_facts(folder / RESULT)
-        if (facts.width, facts.height, facts.frames) != (job.width, job.height, job.frames):
-            log.warning(
-                "job %s: asked for %dx%d, %d frames, got %dx%d, %d frames",
-                job.id, job.width, job.height, job.frames, facts.width, facts.height, facts.frames,
-            )  # fmt: skip
-            job = replace(job, width=facts.width, height=facts.height, frames=facts.frames, fps=facts.fps)
+        result = folder / result_name(job.mode)
         try:
-            self._decoder.poster(folder / RESULT, folder / POSTER)
+            parts.finish(result)
+        except OSError as error:
+            raise from_os_error(error) from error
+        if still:
+            picture = self._decoder.picture(result)
+            found = (picture.width, picture.height, 1)
+        else:
+            video = self._decoder.video_facts(result)
+            found = (video.width, video.height, video.frames)
+        if found != (job.width, job.height, job.frames):
+            log.warning("job %s: asked for %s, got %s", job.id, (job.width, job.height, job.frames), found)
+            job = replace(job, width=found[0], height=found[1], frames=found[2])
+        try:
+            if not still:
+                self._decoder.poster(result, folder / POSTER)
         except StudioError as error:  # a clip without a poster is still a clip
             log.warning("job %s: no poster: %s", job.id, error.message)
-        size = (folder / RESULT).stat().st_size
         with live.lock:
             timings = live.tracker.timings(time.monotonic())
-        return self._end(replace(job, size=size, timings=timings), DONE)
+        return self._end(replace(job, size=result.stat().st_size, timings=timings), DONE)
 
     # -- endings --------------------------------------------------------------------------
 
@@ -364,6 +370,14 @@ def _write(path: Path, text: str) -> None:
         part.replace(path)
     except OSError as error:
         raise from_os_error(error) from error
+
+
+def _preparing(compiled: Compiled, index: int) -> str:
+    """What is done before a graph runs, in words."""
+    if not compiled.derived[index]:
+        return "Sending the picture" if compiled.inputs else "Sending the prompt"
+    part = compiled.parts[index]
+    return f"Preparing {part}" if part else "Preparing sound and picture"
 
 
 def _unexpected(error: Exception) -> StudioError:

@@ -17,28 +17,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend import access, forecast, health
-from backend.dispatch import PICTURES, compile_for, job_params, make_params, preflight
+from backend import access, forecast, health, uploads
+from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo
 from backend.errors import BadInput, NotFound, QueueFull, from_os_error
 from backend.jobs import DONE, TERMINAL, Job
 from backend.media.probe import Decoder, PictureFacts
 from backend.progress import Snapshot, Tracker
-from backend.runner import POSTER, RESULT, WORKFLOW, Runner
+from backend.runner import POSTER, RESULT, STILL, WORKFLOW, Runner
 from backend.servers import Servers
 from backend.settings import Settings
 from backend.store import Store
-from backend.views import JobView, ModelState, Plan, QueueState, view
+from backend.uploads import Facts
+from backend.views import STILLS, JobView, ModelState, Plan, QueueState, result_name, view
 from workflows.compile import Compiled
 from workflows.node_contract import facts, recorded
-from workflows.params import RANDOM_SEEDS, Media, Params
+from workflows.params import MEDIA, RANDOM_SEEDS
 
 log = logging.getLogger("wan.studio")
 
 ADDRESS_SECONDS = 24 * 3600  # how long a signed media address is good
 INPUT = "input"
-MEDIA_NAMES = (RESULT, POSTER, WORKFLOW, INPUT)
-NORMALISED_MARGIN = 2.0  # inputs are kept at up to twice the video's size: enough for ComfyUI's resampling
+MEDIA_NAMES = (RESULT, STILL, POSTER, WORKFLOW, INPUT)
 
 
 class Studio:
@@ -85,13 +85,21 @@ class Studio:
 
     # -- before Generate ------------------------------------------------------------------
 
+    def inspect(self, mode: str, field: str, path: Path) -> Facts:
+        """What an uploaded file is: PictureFacts, SoundFacts or VideoFacts. Raises BadMedia."""
+        return uploads.look(self.decoder, MEDIA[mode][field][0], path, field)
+
     def inspect_picture(self, path: Path, field: str = "image") -> PictureFacts:
         """Size and kind of an uploaded picture. Raises BadMedia."""
         return self.decoder.picture(path, field=field)
 
-    def plan(self, mode: str, values: Mapping[str, Any], pictures: Mapping[str, PictureFacts]) -> Plan:
+    def waveform(self, path: Path, points: int = 600) -> list[float]:
+        """Peaks of a sound file, 0 to 1, for drawing. Raises BadMedia."""
+        return self.decoder.waveform(path, points=points)
+
+    def plan(self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts]) -> Plan:
         """What Generate would make of this, and what stands in its way. Never raises."""
-        sizes = {name: Media(f"{name}.png", facts.width, facts.height) for name, facts in pictures.items()}
+        sizes = {name: uploads.as_media(facts, name) for name, facts in media.items()}
         return forecast.plan(mode, values, sizes, self.engines(), self.store.done_on)
 
     # -- jobs -----------------------------------------------------------------------------
@@ -114,22 +122,19 @@ class Studio:
         values = {name: value for name, value in values.items() if name not in given}
         if values.get("seed", -1) in (-1, None):
             values["seed"] = secrets.randbelow(RANDOM_SEEDS)
-        sizes: dict[str, Media] = {}
-        for name in PICTURES.get(mode, ()):
-            if name in given:
-                picture = self.inspect_picture(given[name], field=name)
-                sizes[name] = Media(f"{name}.png", picture.width, picture.height)
+        sizes = {
+            name: uploads.as_media(self.inspect(mode, name, given[name]), name)
+            for name in MEDIA.get(mode, {})
+            if name in given
+        }
         params = make_params(mode, values, sizes)
         job_id = uuid.uuid4().hex
         folder = self.settings.jobs_dir / job_id
         try:
-            inputs = self._keep_inputs(params, {name: given[name] for name in sizes}, folder)
+            inputs = uploads.keep(self.decoder, params, {name: given[name] for name in sizes}, sizes, folder)
             stored = {**values, "prompt": params.prompt}
             job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
-            media = {
-                name: Media(item["name"], item["width"], item["height"]) for name, item in inputs.items()
-            }
-            compiled = compile_for(make_params(mode, stored, media), facts(recorded()), job_id)
+            compiled = compile_for(job_params(job), facts(recorded()), job_id)
             job = replace(
                 job,
                 width=compiled.width,
@@ -157,37 +162,11 @@ class Studio:
             count = self.settings.max_queued_per_owner
             raise QueueFull(f"{count} of your videos are waiting already, and that is the limit.")
 
-    def _keep_inputs(
-        self, params: Params, files: Mapping[str, Path], folder: Path
-    ) -> dict[str, dict[str, Any]]:
-        """Normalised copies in the job's folder, which the engine will know by their content.
-
-        A padded picture is kept unpadded too, so that the same settings at another size start from it.
-        """
-        target = folder / "inputs"
-        target.mkdir(parents=True)
-        inputs: dict[str, dict[str, Any]] = {}
-        side = round(NORMALISED_MARGIN * max(params.size))
-        for name, path in files.items():
-            stored = self.decoder.normalise(path, target / name, field=name, max_side=side)
-            original = stored.path
-            if params.fit == "pad":
-                padded = target / f"{name}-padded"
-                stored = self.decoder.normalise(path, padded, field=name, pad_to=params.size, max_side=side)
-            inputs[name] = {
-                "name": stored.name,
-                "file": str(stored.path.relative_to(folder)),
-                "original": str(original.relative_to(folder)),
-                "width": stored.width,
-                "height": stored.height,
-            }
-        return inputs
-
     def _compile(self, job: Job, engine: Engine) -> Compiled:
         """The runner's compiler: for this server, checked against it."""
         contract = engine.contract()
         compiled = compile_for(job_params(job), facts(contract), job.id)
-        preflight(compiled, contract, engine.info())
+        preflight(job.mode, compiled, contract, engine.info())
         return compiled
 
     def _open(self, job_id: str, key: str) -> Job:
@@ -261,9 +240,9 @@ class Studio:
         return live.preview if live is not None else None
 
     def result_path(self, id: str, key: str) -> Path:
-        """The finished video. Raises NotFound."""
+        """The finished video or picture. Raises NotFound."""
         job = self._open(id, key)
-        path = self.settings.jobs_dir / job.id / RESULT
+        path = self.settings.jobs_dir / job.id / result_name(job.mode)
         if job.status != DONE or not path.is_file():
             raise NotFound("This video is not finished, or its file is gone.")
         return path
@@ -296,10 +275,11 @@ class Studio:
         folder = self.settings.jobs_dir / job.id
         path = folder / name
         if name == INPUT:
-            first = next(iter(job.inputs.values()), None)
-            if first is None:
+            if "image" not in job.inputs:
                 return None
-            path = folder / str(first["file"])
+            path = folder / str(job.inputs["image"]["file"])
+        if name == POSTER and job.mode in STILLS:
+            path = folder / STILL  # a picture is its own poster
         return (path, job) if path.is_file() else None
 
     # -- the machine ----------------------------------------------------------------------

@@ -7,6 +7,13 @@ from typing import Any
 
 from backend.jobs import Job
 
+STILLS = frozenset({"text_to_image"})
+
+
+def result_name(mode: str) -> str:
+    """What the finished file of a mode is called: a video, or a picture for Text-to-Image."""
+    return "result.png" if mode in STILLS else "result.mp4"
+
 
 @dataclass(frozen=True)
 class JobView:
@@ -34,6 +41,11 @@ class JobView:
     error: dict[str, str] | None
     bytes: int
 
+    @property
+    def result(self) -> str:
+        """The name of the finished file."""
+        return result_name(self.mode)
+
     def record(self) -> dict[str, Any]:
         """The job record of the API."""
         names = (
@@ -49,7 +61,8 @@ class JobView:
 
 @dataclass(frozen=True)
 class Plan:
-    """What Generate would do now. `obstacle`: why it cannot; `problems`: field -> sentence."""
+    """What Generate would do now. `parts`: prompts that the job is cut into; `obstacle`: why it cannot;
+    `problems`: field -> sentence."""
 
     width: int = 0
     height: int = 0
@@ -57,6 +70,7 @@ class Plan:
     fps: float = 0.0
     seconds: float = 0.0
     steps: int = 0
+    parts: int = 1
     crop_text: str = ""
     estimate_text: str = ""
     obstacle: str = ""

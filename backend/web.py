@@ -11,11 +11,12 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from backend.jobs import Job
-from backend.runner import POSTER, RESULT, WORKFLOW
+from backend.runner import POSTER, RESULT, STILL, WORKFLOW
 from backend.studio import INPUT, Studio
 
 TYPES = {
     RESULT: "video/mp4",
+    STILL: "image/png",
     POSTER: "image/jpeg",
     WORKFLOW: "application/json",
     INPUT: "image/png",
@@ -52,7 +53,7 @@ def routes(studio: Studio) -> list[Any]:
         path, job = found
         return FileResponse(
             path,
-            media_type=TYPES[name],
+            media_type=TYPES.get(path.name, TYPES[name]),
             headers=HEADERS,
             filename=download_name(job, name) if query.get("download") else None,
         )
@@ -72,5 +73,11 @@ def download_name(job: Job, name: str) -> str:
     stem = "-".join([*words, str(job.seed)]) if words else f"wan-{job.mode.replace('_', '-')}-{job.seed}"
     if job.demo:
         stem = f"demo-{stem}"
-    suffix = {RESULT: ".mp4", POSTER: ".jpg", WORKFLOW: "-workflow.json", INPUT: "-picture.png"}[name]
+    suffix = {
+        RESULT: ".mp4",
+        STILL: ".png",
+        POSTER: ".jpg",
+        WORKFLOW: "-workflow.json",
+        INPUT: "-picture.png",
+    }[name]
     return stem[:100] + suffix

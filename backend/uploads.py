@@ -1,0 +1,103 @@
+"""A creator's files on their way into a job: looked at, then kept in the job's own folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.errors import BadMedia
+from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
+from backend.media.probe import Decoder
+from workflows.params import MEDIA, Media, Params
+
+NORMALISED_MARGIN = 2.0  # pictures are kept at up to twice the video's size: enough for ComfyUI's resampling
+CHUNK = 1 << 20
+
+Facts = PictureFacts | SoundFacts | VideoFacts
+
+
+def look(decoder: Decoder, kind: str, path: Path, field: str) -> Facts:
+    """What an uploaded file is. `kind`: picture, sound or video. Raises BadMedia with the field."""
+    if kind == "picture":
+        return decoder.picture(path, field=field)
+    if kind == "sound":
+        return decoder.sound(path, field=field)
+    return decoder.video(path, field=field)
+
+
+def as_media(facts: Facts, name: str) -> Media:
+    """The facts as the compiler wants them."""
+    if isinstance(facts, PictureFacts):
+        return Media(name, facts.width, facts.height)
+    if isinstance(facts, SoundFacts):
+        return Media(name, seconds=facts.seconds)
+    return Media(name, facts.width, facts.height, facts.frames, facts.fps, facts.seconds)
+
+
+def measured(decoder: Decoder, kind: str, path: Path, field: str, name: str) -> Media:
+    """A file as Media. Raises BadMedia."""
+    return as_media(look(decoder, kind, path, field), name)
+
+
+def keep(
+    decoder: Decoder, params: Params, files: Mapping[str, Path], sizes: Mapping[str, Media], folder: Path
+) -> dict[str, dict[str, Any]]:
+    """Copies in the job's folder, without extensions: parameter -> name, file, original and measures.
+
+    Pictures are normalised and known by their new content; a padded one is kept unpadded too, so that the
+    same settings at another size start from it. Sounds and videos are kept as they are: what the engine
+    gets of them is cut for each graph. Raises BadMedia, DiskFull, OSError.
+    """
+    target = folder / "inputs"
+    target.mkdir(parents=True)
+    inputs: dict[str, dict[str, Any]] = {}
+    side = round(NORMALISED_MARGIN * max(params.size))
+    for name, path in files.items():
+        if MEDIA[params.MODE][name][0] == "picture":
+            stored = decoder.normalise(path, target / name, field=name, max_side=side)
+            original = stored.path
+            if getattr(params, "fit", "crop") == "pad":
+                padded = target / f"{name}-padded"
+                stored = decoder.normalise(path, padded, field=name, pad_to=params.size, max_side=side)
+            media, file = Media(stored.name, stored.width, stored.height), stored.path
+        else:
+            file = original = target / name
+            media = _copied(path, file, sizes[name], name)
+        inputs[name] = {
+            "name": media.name,
+            "file": str(file.relative_to(folder)),
+            "original": str(original.relative_to(folder)),
+            "width": media.width,
+            "height": media.height,
+            "frames": media.frames,
+            "fps": media.fps,
+            "seconds": media.seconds,
+        }
+    return inputs
+
+
+def _copied(source: Path, target: Path, media: Media, field: str) -> Media:
+    """A copy that no later change of the upload reaches, named by its content."""
+    try:
+        shutil.copyfile(source, target)
+    except FileNotFoundError as error:
+        raise BadMedia("The file is not there any more.", "Choose it once more.", field=field) from error
+    digest = hashlib.sha256()
+    with target.open("rb") as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+        with contextlib.suppress(OSError):
+            os.fsync(file.fileno())
+    return Media(
+        f"wan-studio/{digest.hexdigest()[:32]}",
+        media.width,
+        media.height,
+        media.frames,
+        media.fps,
+        media.seconds,
+    )
