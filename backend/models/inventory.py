@@ -119,7 +119,10 @@ class _Look:
         for folder in self.folders(file.folder):
             names, path = self.names(folder), folder / file.name
             if isinstance(names, OSError):
-                closed = closed or _unreadable(file, folder, names)
+                if names.errno == errno.ELOOP:
+                    lost = lost or f"{folder} is a symbolic link that goes in a circle: remove it. "
+                else:
+                    closed = closed or _unreadable(file, folder, names)
                 continue
             if file.name not in names:
                 continue
@@ -203,8 +206,12 @@ def _checked(file: ModelFile, path: Path) -> FileState:
 
 
 def _unreadable(file: ModelFile, path: Path, error: OSError) -> FileState:
-    reason = "may not be read" if error.errno in (errno.EACCES, errno.EPERM) else f"fails: {error.strerror}"
-    words = f"{path} {reason}. Give the user that runs Wan Studio and ComfyUI the right to read it."
+    if error.errno in (errno.EACCES, errno.EPERM):
+        words = (
+            f"{path} may not be read. Give the user that runs Wan Studio and ComfyUI the right to read it."
+        )
+    else:
+        words = f"{path} cannot be read: {error.strerror or error}. Look at the disk that it is on."
     return FileState(file, UNREADABLE, path, words=words)
 
 

@@ -51,7 +51,7 @@ class Progress:
 def size(count: float) -> str:
     """Bytes for people, decimal: "14.3 GB", "254 MB", "12 kB", "7 bytes"."""
     for unit, factor, digits in (("GB", 1e9, 1), ("MB", 1e6, 0), ("kB", 1e3, 0)):
-        if round(count / factor, digits) >= 1:
+        if count >= 0.9995 * factor:
             return f"{count / factor:.{digits}f} {unit}"
     return f"{count:.0f} bytes"
 

@@ -1,0 +1,85 @@
+"""Model files for tests: right headers, any size, no bytes on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from workflows.catalog import Catalog, ModelFile, load_catalog
+
+
+def model_bytes(seed: str, size: int) -> bytes:
+    """A sound safetensors file of exactly this size, its content made from the seed."""
+    head = header(size)
+    body = b""
+    while len(body) < size:
+        body += hashlib.sha256(f"{seed}{len(body)}".encode()).digest() * 64
+    return head + body[: size - len(head)]
+
+
+def header(size: int) -> bytes:
+    """The first bytes of a safetensors file of this size: one tensor that fills it."""
+    room = 120
+    count = size - room
+    text = json.dumps({"weight": {"dtype": "U8", "shape": [count], "data_offsets": [0, count]}})
+    return struct.pack("<Q", room - 8) + text.encode().ljust(room - 8)
+
+
+def sparse(path: Path, size: int) -> Path:
+    """A file that looks like a model of this size and takes no room."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(header(size))
+        file.truncate(size)
+    return path
+
+
+def fill(store: Path, catalog: Catalog | None = None, *, but: tuple[str, ...] = ()) -> None:
+    """All files of the catalogue as sparse ones, except some roles."""
+    for file in (catalog or load_catalog()).files:
+        if file.role not in but:
+            sparse(store / file.folder / file.name, file.bytes)
+
+
+def model(role: str, content: bytes, *needed_by: str, folder: str = "vae", **more: object) -> ModelFile:
+    """An entry of a test catalogue."""
+    values: dict = {
+        "name": f"{role}.safetensors",
+        "folder": folder,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "source": f"maker/models/split_files/{folder}/{role}.safetensors",
+        "modes": needed_by,
+        "optional": False,
+        "title": role,
+        "role": role,
+        "needed_by": needed_by,
+    }
+    return ModelFile(**{**values, **more})
+
+
+def as_nobody(work: Callable[[], str]) -> str:
+    """What `work` returns in a child process without root's rights (root may read everything)."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            os.write(writer, work().encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    _, status = os.waitpid(child, 0)
+    assert status == 0, "the child failed"
+    return said
