@@ -59,6 +59,7 @@ def plan(
         estimate_text=_estimate(mode, compiled, engines[0], history),
         obstacle=_obstacle(mode, compiled, engines),
         warnings=compiled.warnings,
+        route=compiled.route,
     )
 
 

@@ -62,7 +62,7 @@ class JobView:
 @dataclass(frozen=True)
 class Plan:
     """What Generate would do now. `parts`: prompts that the job is cut into; `obstacle`: why it cannot;
-    `problems`: field -> sentence."""
+    `problems`: field -> sentence; `route`: where Animate gets pose and mask from, as Compiled has it."""
 
     width: int = 0
     height: int = 0
@@ -76,6 +76,7 @@ class Plan:
     obstacle: str = ""
     problems: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    route: str = ""
 
 
 @dataclass(frozen=True)
