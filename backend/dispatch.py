@@ -56,11 +56,13 @@ def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]
 
 def job_params(job: Job) -> Params:
     """The Params of a stored job."""
-    media = {
-        name: Media(item["name"], int(item["width"]), int(item["height"]))
-        for name, item in job.inputs.items()
-    }
-    return make_params(job.mode, job.params, media)
+    return make_params(job.mode, job.params, {name: stored_media(item) for name, item in job.inputs.items()})
+
+
+def stored_media(item: Mapping[str, Any]) -> Media:
+    """The Media of a stored input; what an older version did not store has its default."""
+    known = {field.name for field in fields(Media)}
+    return Media(**{name: value for name, value in item.items() if name in known})
 
 
 def compile_for(params: Params, facts: ServerFacts, job_id: str, catalog: Catalog | None = None) -> Compiled:

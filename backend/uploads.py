@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ def as_media(facts: Facts, name: str) -> Media:
         return Media(name, facts.width, facts.height)
     if isinstance(facts, SoundFacts):
         return Media(name, seconds=facts.seconds)
-    return Media(name, facts.width, facts.height, facts.frames, facts.fps, facts.seconds)
+    return Media(
+        name, facts.width, facts.height, facts.frames, facts.fps, facts.seconds, sound=facts.has_audio
+    )
 
 
 def measured(decoder: Decoder, kind: str, path: Path, field: str, name: str) -> Media:
@@ -69,14 +72,9 @@ def keep(
             file = original = target / name
             media = _copied(path, file, sizes[name], name)
         inputs[name] = {
-            "name": media.name,
+            **asdict(media),
             "file": str(file.relative_to(folder)),
             "original": str(original.relative_to(folder)),
-            "width": media.width,
-            "height": media.height,
-            "frames": media.frames,
-            "fps": media.fps,
-            "seconds": media.seconds,
         }
     return inputs
 
@@ -93,11 +91,4 @@ def _copied(source: Path, target: Path, media: Media, field: str) -> Media:
             digest.update(piece)
         with contextlib.suppress(OSError):
             os.fsync(file.fileno())
-    return Media(
-        f"wan-studio/{digest.hexdigest()[:32]}",
-        media.width,
-        media.height,
-        media.frames,
-        media.fps,
-        media.seconds,
-    )
+    return replace(media, name=f"wan-studio/{digest.hexdigest()[:32]}")
