@@ -104,10 +104,16 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
             detail=detail,
         )
     if nodes:
-        version = f"; this one is {info.version}" if info.version else ""
+        names = ", ".join(nodes)
+        if info.version and _older(info.version, OLDEST_COMFYUI):
+            return MissingNode(
+                f"{TITLES[mode]} needs ComfyUI {OLDEST_COMFYUI} or newer; this one is {info.version}.",
+                f"Update ComfyUI at {info.address}.",
+                detail=detail,
+            )
         return MissingNode(
-            f"{TITLES[mode]} needs ComfyUI {OLDEST_COMFYUI} or newer{version}.",
-            f"Update ComfyUI at {info.address}. It does not know {', '.join(nodes)}.",
+            f"{TITLES[mode]} needs parts that {where[0].lower()}{where[1:]} does not have: {names}.",
+            "Update ComfyUI, or add the custom nodes that bring them.",
             detail=detail,
         )
     return GraphRejected("This ComfyUI would not take the workflow.", detail=detail)
@@ -127,3 +133,11 @@ def size_text(count: int) -> str:
     if count >= 1e6:
         return f"{count / 1e6:.0f} MB"
     return f"{max(0, count) / 1e3:.0f} kB"
+
+
+def _older(version: str, than: str) -> bool:
+    """Whether a dotted version comes before another; what cannot be read counts as not older."""
+    try:
+        return [int(part) for part in version.split(".")] < [int(part) for part in than.split(".")]
+    except ValueError:
+        return False

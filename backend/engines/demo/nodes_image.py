@@ -8,14 +8,15 @@ from typing import Any
 from PIL import Image, ImageFilter, ImageOps
 
 from backend.engines.demo.executor import Context
-from backend.engines.demo.values import Frames, Joined, Part, Scaled
+from backend.engines.demo.values import Frames, Joined, Part, Scaled, Still
 
 LONGEST_BATCH = 4096  # ImageFromBatch's own limit
 
 
 @dataclass(frozen=True)
 class Changed:
-    """Every frame through one of: invert, grow:<pixels>, and the channels red, green, blue, alpha."""
+    """Every frame through one of: invert, grow:<pixels>, threshold:<level>, and the channels red, green,
+    blue, alpha."""
 
     frames: Frames
     how: str
@@ -40,6 +41,9 @@ class Changed:
             pixels = int(self.how[5:])
             kind = ImageFilter.MaxFilter if pixels > 0 else ImageFilter.MinFilter
             return image.filter(kind(2 * min(abs(pixels), 40) + 1)) if pixels else image
+        if self.how.startswith("threshold:"):
+            level = 255 * float(self.how[10:])
+            return image.point([255 if value > level else 0 for value in range(256)] * 3)
         bands = dict(zip(("red", "green", "blue"), image.split(), strict=True))
         band = bands.get(self.how) or Image.new("L", image.size, 255)
         return band.convert("RGB")
@@ -82,3 +86,62 @@ def grow_mask(ctx: Context, mask: Frames, expand: int, tapered_corners: bool) ->
 
 def invert_mask(ctx: Context, mask: Frames) -> tuple[Any, ...]:
     return (Changed(mask, "invert"),)
+
+
+def threshold_mask(ctx: Context, mask: Frames, value: float) -> tuple[Any, ...]:
+    return (Changed(mask, f"threshold:{value}"),)
+
+
+def empty_image(ctx: Context, width: int, height: int, batch_size: int, color: int) -> tuple[Any, ...]:
+    colour = (color >> 16 & 255, color >> 8 & 255, color & 255)
+    return (Still(Image.new("RGB", (width, height), colour), batch_size),)
+
+
+@dataclass(frozen=True)
+class Composite:
+    """`source` laid on `destination` at x, y where `mask` is white."""
+
+    destination: Frames
+    source: Frames
+    x: int
+    y: int
+    resize: bool
+    mask: Frames | None
+
+    @property
+    def width(self) -> int:
+        return self.destination.width
+
+    @property
+    def height(self) -> int:
+        return self.destination.height
+
+    @property
+    def count(self) -> int:
+        return self.destination.count
+
+    def frame(self, index: int) -> Image.Image:
+        image = self.destination.frame(index).copy()
+        source = _cycled(self.source, index)
+        if self.resize:
+            source = source.resize(image.size)
+        mask = _cycled(self.mask, index).convert("L").resize(source.size) if self.mask else None
+        image.paste(source, (self.x, self.y), mask)
+        return image
+
+
+def _cycled(frames: Frames, index: int) -> Image.Image:
+    """A batch that is too short begins again, as ComfyUI repeats it."""
+    return frames.frame(index % frames.count)
+
+
+def composite(
+    ctx: Context,
+    destination: Frames,
+    source: Frames,
+    x: int,
+    y: int,
+    resize_source: bool,
+    mask: Frames | None = None,
+) -> tuple[Any, ...]:
+    return (Composite(destination, source, x, y, resize_source, mask),)
