@@ -10,11 +10,21 @@ import json
 from pathlib import Path
 
 from workflows.catalog import load_catalog
-from workflows.compile import Compiled, compile
-from workflows.node_contract import facts, recorded
-from workflows.params import FastVideo, ImageToVideo, Media, Params
+from workflows.compile import Compiled, ServerFacts, compile
+from workflows.node_contract import Contract, facts, from_object_info, recorded
+from workflows.params import (
+    Animate,
+    FastVideo,
+    ImageToVideo,
+    Media,
+    Params,
+    SoundToVideo,
+    TextToImage,
+    TextToVideo,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
+DATA = Path(__file__).parent / "data"
 PHOTO = Media("wan-studio/photo.png", 1600, 900)
 LAST = Media("wan-studio/last.png", 1600, 900)
 COMMON = {"image": PHOTO, "seed": 42, "prompt": "A paper boat drifts across a pond."}
@@ -57,8 +67,109 @@ CASES: dict[str, Params] = {
 }
 
 
-def compiled(params: Params, job_id: str = "job") -> Compiled:
-    return compile(params, load_catalog(), facts(recorded()), job_id)
+SONG = Media("wan-studio/song.mp3", seconds=12.0)
+DANCE = Media("wan-studio/dance.mp4", 1280, 720, 450, 30.0, 15.0)
+SHORT = Media("wan-studio/short.mp4", 1280, 720, 90, 30.0, 3.0)
+
+
+def sound(**options: object) -> SoundToVideo:
+    return SoundToVideo(**{"audio": SONG, **COMMON, **options})
+
+
+def animated(**options: object) -> Animate:
+    return Animate(**{"video": DANCE, **COMMON, **options})
+
+
+def text(**options: object) -> TextToVideo:
+    return TextToVideo(**{"seed": 42, "prompt": "A paper boat", **options})
+
+
+def still(**options: object) -> TextToImage:
+    return TextToImage(**{"seed": 42, "prompt": "A paper boat", **options})
+
+
+HELPERS = {name: Media(f"wan-studio/{name}.mp4", 1280, 720, 240, 16.0, 15.0) for name in ("pose", "face")}
+MASK = Media("wan-studio/mask.mp4", 640, 360, 240, 16.0, 15.0)
+
+MODE_CASES: dict[str, Params] = {
+    "sound_to_video-quality": sound(),
+    "sound_to_video-fast": sound(speed="fast"),
+    "sound_to_video-no_picture": sound(image=None),
+    "sound_to_video-one_chunk": sound(duration=1.0, start=2.5),
+    "sound_to_video-level": sound(level=True, speed="fast"),
+    "sound_to_video-own_figures": sound(steps=12, cfg=4.5, shift=5.0, width=480, height=832, seed=7),
+    "sound_to_video-two_graphs": sound(audio=Media("wan-studio/talk.wav", seconds=60.0), speed="fast"),
+    "animate-move_driving": animated(),
+    "animate-move_fast": animated(speed="fast"),
+    "animate-move_given": animated(pose_video=HELPERS["pose"], face_video=HELPERS["face"]),
+    "animate-mix_given": animated(
+        method="mix", pose_video=HELPERS["pose"], face_video=HELPERS["face"], mask=MASK, speed="fast"
+    ),
+    "animate-mix_mask_only": animated(method="mix", mask=MASK),
+    "animate-no_relight": animated(video=SHORT, relight=0.0, start=1.0),
+    "animate-own_figures": animated(
+        video=SHORT, fps=30.0, steps=10, cfg=2.0, shift=5.0, width=640, height=640
+    ),
+    "animate-two_graphs": animated(video=Media("wan-studio/long.mp4", 1280, 720, 900, 30.0, 30.0)),
+    "animate-silent": animated(video=Media("wan-studio/mute.mp4", 640, 480, 60, 30.0, 2.0, sound=False)),
+    "text_to_video-quality": text(),
+    "text_to_video-fast": text(speed="fast"),
+    "text_to_video-portrait": text(aspect="9:16", resolution="720p", seconds=2.0, negative_prompt=""),
+    "text_to_image-wan": still(),
+    "text_to_image-wan_square": still(aspect="1:1", steps=30),
+    "text_to_image-flux": still(model="flux"),
+}
+
+ROUTE_CASES: dict[str, tuple[Params, str]] = {
+    f"animate-{route}_{method}": (animated(method=method, speed="fast"), route)
+    for route in ("native", "preprocess", "template")
+    for method in ("move", "mix")
+}
+"""Animate on servers that can find pose and person: params, and the route."""
+
+
+def newer() -> Contract:
+    """ComfyUI 0.33 with the custom nodes of every route, without model files."""
+    info = json.loads((DATA / "object_info_0_33.json").read_text())
+    info.update(json.loads((DATA / "object_info_0_33_routes.json").read_text()))
+    return from_object_info(info).offline()
+
+
+_SDPOSE = {"SDPoseKeypointExtractor", "SDPoseDrawKeypoints"}
+_FILES = ("sdpose_wholebody_fp16.safetensors", "sam3.1_multiplex_fp16.safetensors")
+_ONNX = ("vitpose_h_wholebody_model.onnx", "yolov10m.onnx")
+
+
+def route_server(route: str, without: frozenset[str] = frozenset()) -> ServerFacts:
+    """A server that offers this route and the ones after it; `without`: nodes or files that it lacks."""
+    full = facts(newer())
+    lacking: set[str] = set(without)
+    if route in ("preprocess", "template", "none"):
+        lacking |= _SDPOSE | {"SAM3_VideoTrack"}
+    if route in ("template", "none"):
+        lacking |= {"PoseAndFaceDetection"}
+    if route == "none":
+        lacking |= {"DWPreprocessor", "DownloadAndLoadSAM2Model"}
+    listed = {
+        ("CheckpointLoaderSimple", "ckpt_name"): _FILES,
+        ("OnnxDetectionModelLoader", "vitpose_model"): _ONNX,
+        ("OnnxDetectionModelLoader", "yolo_model"): _ONNX,
+    }
+    options = {key: tuple(n for n in names if n not in lacking) for key, names in listed.items()}
+    return ServerFacts(full.nodes - lacking, {**full.options, **options})
+
+
+def compiled(params: Params, job_id: str = "job", server: ServerFacts | None = None) -> Compiled:
+    return compile(params, load_catalog(), server or facts(recorded()), job_id)
+
+
+def golden() -> dict[str, Compiled]:
+    """Every golden job, by name."""
+    plain = {name: compiled(params) for name, params in {**CASES, **MODE_CASES}.items()}
+    routed = {
+        name: compiled(params, server=route_server(route)) for name, (params, route) in ROUTE_CASES.items()
+    }
+    return {**plain, **routed}
 
 
 def as_text(result: Compiled) -> str:
@@ -83,8 +194,8 @@ def _lines(part: dict) -> str:
 def main() -> None:
     for old in GOLDEN.glob("*.json"):
         old.unlink()
-    for name, params in CASES.items():
-        (GOLDEN / f"{name}.json").write_text(as_text(compiled(params)), encoding="utf-8")
+    for name, result in golden().items():
+        (GOLDEN / f"{name}.json").write_text(as_text(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.compile_cases import CASES, COMMON, GOLDEN, LAST, PHOTO, as_text, compiled, fast, image
+from tests.compile_cases import (
+    CASES,
+    COMMON,
+    GOLDEN,
+    LAST,
+    MODE_CASES,
+    PHOTO,
+    as_text,
+    compiled,
+    fast,
+    golden,
+    image,
+)
+from tests.template_diff import differences, template
 from workflows.catalog import load_catalog
 from workflows.compile import ServerFacts, compile
 from workflows.image_to_video import recipe
@@ -52,14 +65,17 @@ LORA_480P = [("lightx2v_I2V_14B_480p_cfg_step_distill_rank64_bf16.safetensors", 
 ON, OFF = "enable", "disable"
 
 
-@pytest.mark.parametrize("name", CASES)
+JOBS = golden()
+
+
+@pytest.mark.parametrize("name", JOBS)
 def test_golden_graph(name: str) -> None:
     expected = (GOLDEN / f"{name}.json").read_text(encoding="utf-8")
-    assert as_text(compiled(CASES[name])) == expected, "run python -m tests.compile_cases and read the difference"
+    assert as_text(JOBS[name]) == expected, "run python -m tests.compile_cases and read the difference"
 
 
 def test_no_golden_graph_is_left_over() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.json")} == set(CASES)
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(JOBS)
 
 
 NONE: list = []
@@ -147,9 +163,9 @@ def test_every_option_keeps_both_recorded_contracts() -> None:
 
 
 def test_every_graph_is_plain_json() -> None:
-    for params in CASES.values():
-        graph = compiled(params).graphs[0]
-        assert json.loads(json.dumps(graph, allow_nan=False)) == graph
+    for result in JOBS.values():
+        for graph in result.graphs:
+            assert json.loads(json.dumps(graph, allow_nan=False)) == graph
 
 
 def shape(result: Compiled) -> dict:
@@ -175,7 +191,7 @@ def test_the_same_picture_twice_does_not_renumber() -> None:
 
 
 def test_compiling_is_repeatable() -> None:
-    for params in CASES.values():
+    for params in (CASES | MODE_CASES).values():
         assert compiled(params) == compiled(params)
 
 
@@ -215,19 +231,20 @@ def test_only_the_first_sampler_has_the_seed() -> None:
 
 
 def test_labels_name_every_node_and_count_every_step() -> None:
-    for params in CASES.values():
-        result = compiled(params)
-        graph, labels = result.graphs[0], result.labels[0]
-        assert set(labels) == set(graph)
-        draws = [label for label in labels.values() if label.stage == "draw"]
+    for result in JOBS.values():
+        draws = []
+        for graph, labels in zip(result.graphs, result.labels, strict=True):
+            assert set(labels) == set(graph)
+            draws += [label for label in labels.values() if label.stage == "draw"]
+            for node, label in labels.items():
+                assert label.stage in ("load", "read", "draw", "finish", "save")
+                samples = graph[node]["class_type"] in ("KSamplerAdvanced", "KSampler")
+                assert (label.stage == "draw") == samples
+                assert not any(c in label.text for c in "!_") and label.text[0].isupper()
         assert [label.first_step for label in draws] == list(
             itertools.accumulate([0] + [label.steps for label in draws[:-1]])
         )
         assert sum(label.steps for label in draws) == result.sampling_steps
-        for node, label in labels.items():
-            assert label.stage in ("load", "read", "draw", "finish", "save")
-            assert (label.stage == "draw") == (graph[node]["class_type"] == "KSamplerAdvanced")
-            assert not any(c in label.text for c in "!_") and label.text[0].isupper()
 
 
 def test_models_are_the_files_of_the_graph() -> None:
@@ -326,7 +343,7 @@ def test_recipe_of_own_figures() -> None:
 # the official templates
 
 
-TEMPLATES = {name: json.loads((DATA / f"template_{name}.json").read_text()) for name in ("i2v", "flf2v")}
+TEMPLATES = {name: template(name) for name in ("i2v", "flf2v")}
 SQUARE = {"image": PHOTO, "seed": 42, "width": 640, "height": 640}
 ALLOWED = {
     ("CLIPTextEncode", "text"): "the creator's words; our own default for what is not wanted",
@@ -339,44 +356,15 @@ ALLOWED = {
 LAST_STEP = {("KSamplerAdvanced", "end_at_step")}  # 10000 and the number of steps both mean: to the end
 
 
-def differences(theirs: dict, ours: dict) -> dict[tuple[str, str], list[tuple]]:
-    """Walks both graphs from SaveVideo upwards, class by class and link by link."""
-    pairs: dict[str, str] = {}
-    found: dict[tuple[str, str], list[tuple]] = {}
-
-    def walk(a: str, b: str) -> None:
-        if a in pairs:
-            assert pairs[a] == b, "a node is shared in one graph and not in the other"
-            return
-        assert b not in pairs.values()
-        pairs[a] = b
-        left, right = theirs[a], ours[b]
-        assert left["class_type"] == right["class_type"]
-        assert set(left["inputs"]) == set(right["inputs"]), left["class_type"]
-        for name, value in left["inputs"].items():
-            other = right["inputs"][name]
-            if isinstance(value, list):
-                assert value[1] == other[1]
-                walk(value[0], other[0])
-            elif not (value == other or (isinstance(value, float) and value == pytest.approx(other))):
-                found.setdefault((left["class_type"], name), []).append((value, other))
-
-    (save_a,) = [n for n, data in theirs.items() if data["class_type"] == "SaveVideo"]
-    (save_b,) = [n for n, data in ours.items() if data["class_type"] == "SaveVideo"]
-    walk(save_a, save_b)
-    assert set(pairs) == set(theirs) and set(pairs.values()) == set(ours)
-    return found
-
-
-@pytest.mark.parametrize(("template", "kind", "params", "last_step"), [
+@pytest.mark.parametrize(("name", "kind", "params", "last_step"), [
     ("i2v", "quality", image(**SQUARE), LAST_STEP),
     ("i2v", "fast", image(**SQUARE, speed="fast"), set()),
     ("i2v", "fast", FastVideo(**SQUARE), set()),
     ("flf2v", "quality", image(**SQUARE, end_image=LAST), LAST_STEP),
     ("flf2v", "fast", image(**SQUARE, end_image=LAST, speed="fast"), LAST_STEP),
 ])  # fmt: skip
-def test_official_template(template: str, kind: str, params: Params, last_step: set) -> None:
-    found = differences(TEMPLATES[template][kind], compiled(params).graphs[0])
+def test_official_template(name: str, kind: str, params: Params, last_step: set) -> None:
+    found = differences(TEMPLATES[name][kind], compiled(params).graphs[0])
     assert set(found) - set(ALLOWED) == last_step
     assert found[("SaveVideo", "format")] == [("auto", "mp4")]
     if last_step:
