@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import gc
 import io
 import logging
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from backend.errors import StudioError
+from backend.errors import BadSettings, StudioError
 from backend.settings import Settings, read_env_file
 
 HERE = Path(__file__).resolve().parent
 PORT = 7860
+UPLOAD_SECONDS = 24 * 3600
 MAX_EVENTS = 160
 """Gradio events that may run at once: API calls that wait for their video count, the page's polls do not."""
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -60,6 +64,7 @@ def serve() -> int:
     for name, value in read_env_file(HERE / ".env").items():
         os.environ.setdefault(name, value)
     settings = Settings.from_env(os.environ, HERE)
+    host, port = _address(os.environ)
     logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
     for name in ("httpx", "mcp"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -77,8 +82,6 @@ def serve() -> int:
         from ui import layout
 
         page = layout.build(studio)
-        host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
-        port = int(os.environ.get("GRADIO_SERVER_PORT") or PORT)
         from backend.web import routes
 
         options = layout.launch_options(studio)
@@ -95,18 +98,14 @@ def serve() -> int:
                     **options,
                 )
         except OSError as error:
-            logging.getLogger("wan").debug("launch: %s", error)
-            print(f"Port {port} is taken.", file=sys.stderr)
-            print("Stop what uses it, or set GRADIO_SERVER_PORT to another.", file=sys.stderr)
-            return 1
+            raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
         studio.start()
         gc.freeze()
         gc.enable()
         engine = studio.engines()[0]
         if studio.servers.plan.kind == "demo":
-            print(
-                "No ComfyUI was found, so the built-in demo engine runs: results are marked DEMO.", flush=True
-            )
+            why = "No ComfyUI was found: the" if settings.engine == "auto" else "The"
+            print(f"{why} built-in demo engine runs, results are marked DEMO.", flush=True)
         else:
             print(f"Engine: ComfyUI at {engine.address}", flush=True)
         print(f"Wan Studio is at {share_url or url}", flush=True)
@@ -117,13 +116,56 @@ def serve() -> int:
         studio.close()
 
 
+def _address(environ: Mapping[str, str]) -> tuple[str, int]:
+    """Where the page is served, tried out. Raises BadSettings, naming what is wrong."""
+    host = environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    text = environ.get("GRADIO_SERVER_PORT") or str(PORT)
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise BadSettings(f"GRADIO_SERVER_PORT is {text!r}; it takes a number from 1 to 65535.")
+    try:
+        family = socket.getaddrinfo(host, int(text), type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, int(text)))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            message = f"Port {text} is taken."
+            raise BadSettings(message, "Stop what uses it, or set GRADIO_SERVER_PORT to another.") from error
+        reason = error.strerror or str(error)
+        raise BadSettings(
+            f"The page cannot be served at {host}:{text}: {reason}.",
+            "GRADIO_SERVER_NAME takes an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them.",
+        ) from error
+    return host, int(text)
+
+
 def _gradio_environment() -> None:
     """What Gradio reads when it is imported."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     # Uploads never lie in the data folder: what is there is kept, what is here expires.
     name = f"wan-studio-uploads-{os.getuid()}"
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / name))
+    folder = Path(os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / name)))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mine = folder.stat().st_uid == os.getuid()
+    except OSError as error:
+        raise BadSettings(f"The upload folder {folder} cannot be used: {error.strerror}.") from error
+    if not mine:
+        raise BadSettings(
+            f"The upload folder {folder} belongs to somebody else.", "Set GRADIO_TEMP_DIR to one of your own."
+        )
+    sweep(folder, time.time() - UPLOAD_SECONDS)
+
+
+def sweep(folder: Path, before: float) -> None:
+    """Removes uploads that an earlier run left: files last changed before this time, folders then empty."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                path.rmdir()  # only when empty
+            elif path.lstat().st_mtime < before:
+                path.unlink()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def owner_id(token: str) -> str:
 
 def sign(secret: bytes, *parts: str) -> str:
     """An HMAC-SHA256 over the parts, shortened to 24 URL-safe characters."""
-    message = "\0".join(parts).encode()
+    message = "\0".join(parts).encode("utf-8", "replace")
     digest = hmac.new(secret, message, hashlib.sha256).digest()[:SIGNATURE_BYTES]
     return base64.urlsafe_b64encode(digest).decode()
 
@@ -43,7 +43,7 @@ def job_key(secret: bytes, job_id: str) -> str:
 
 def same(given: object, expected: str) -> bool:
     """Constant-time comparison that takes anything as `given`."""
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode())
+    return isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
 
 
 def media_address(secret: bytes, job_id: str, name: str, expires: int, download: bool = False) -> str:

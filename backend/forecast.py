@@ -31,8 +31,10 @@ def plan(
     sizes: Mapping[str, Media],
     engines: Sequence[EngineInfo],
     history: History,
+    absent: bool = False,
 ) -> Plan:
-    """Never raises: what is wrong is in the plan, beside its field. `sizes`: the pictures that are there."""
+    """Never raises: what is wrong is in the plan, beside its field. `sizes`: the media that are there;
+    `absent`: no server has answered since the start, and none is being started."""
     kinds = MEDIA.get(mode, {})
     media = {name: STAND_INS[kind] for name, (kind, required) in kinds.items() if required}
     media.update(sizes)
@@ -57,14 +59,14 @@ def plan(
         parts=len(compiled.graphs),
         crop_text=crop if "image" in sizes else "",
         estimate_text=_estimate(mode, compiled, engines[0], history),
-        obstacle=_obstacle(mode, compiled, engines),
+        obstacle=_obstacle(mode, compiled, engines, absent),
         warnings=compiled.warnings,
         route=compiled.route,
     )
 
 
-def _obstacle(mode: str, compiled: Compiled, engines: Sequence[EngineInfo]) -> str:
-    if all(info.state == "lost" for info in engines):
+def _obstacle(mode: str, compiled: Compiled, engines: Sequence[EngineInfo], absent: bool) -> str:
+    if absent or all(info.state == "lost" for info in engines):
         return f"ComfyUI does not answer at {engines[0].address}. Check that it is running."
     known = next((info for info in engines if info.models), None)
     if known is None:

@@ -1,75 +1,44 @@
-"""Queue -> engine -> store -> watchers. One lane (a thread) per engine; a lane runs one job at a time.
+"""The queue and its lanes: one lane (a thread) per engine, one job at a time in a lane.
 
-Every change of a job's status goes through here and is on disk before anybody can see it. What the page
-polls (LiveJob) is kept in memory.
+Every change of a job's status goes through here and is on disk before anybody can see it; an end that
+cannot be written (a full disk) is kept in memory and written when it can be. What the page polls (LiveJob)
+is kept in memory.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
 
-from backend.engines.base import Engine, Prompt, engine_name
+from backend.engines.base import Engine
 from backend.errors import (
     EngineLost,
     EngineUnreachable,
     InternalError,
     JobCancelled,
+    QueueFull,
     StudioError,
-    from_os_error,
 )
-from backend.estimate import Work, stage_seconds
-from backend.events import Event, Preview, Queued, Stage, Started
+from backend.events import Queued, Stage
+from backend.execute import AGAIN, Compiler, Execution, LiveJob, stop_elsewhere
 from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job
 from backend.media.probe import Decoder
-from backend.parts import Parts
-from backend.progress import Snapshot, Tracker
 from backend.store import Store
-from backend.views import result_name
-from workflows.compile import Compiled
 
 log = logging.getLogger("wan.runner")
 
-MAX_ATTEMPTS = 2  # a job that a lost app or engine interrupted is run again at most this often
-REMEMBERED = 2000  # ended jobs whose last state stays in memory
+MAX_ATTEMPTS = 2  # a job that a lost app or engine interrupted is run at most this often
+REMEMBERED = 500  # ended jobs whose last state, and last preview if they failed, stays in memory
 IDLE_SECONDS = 1.0
 REFRESH_SECONDS = 5.0
 
-RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
-
-
-class Compiler(Protocol):
-    """Turns a job into graphs for this engine. Raises StudioError."""
-
-    def __call__(self, job: Job, engine: Engine) -> Compiled: ...
-
-
-@dataclass
-class LiveJob:
-    """A job as the watchers see it. `lock` guards tracker and preview."""
-
-    id: str
-    tracker: Tracker
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    preview: tuple[bytes, str] | None = None
-    prompt_id: str = ""
-    cancelled: bool = False
-
-    def snapshot(self) -> Snapshot:
-        with self.lock:
-            return self.tracker.snapshot(time.monotonic())
-
 
 class Runner:
-    """The queue and its lanes."""
+    """All jobs that wait or run. Methods may be called from any thread."""
 
     def __init__(
         self,
@@ -82,31 +51,32 @@ class Runner:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
-        self.jobs_dir = jobs_dir
         self.engines = engines
         self.clock = clock
-        self._compile = compile_job
-        self._decoder = decoder
+        self._execution = Execution(store, decoder, jobs_dir, compile_job, clock, self._save_running)
         self._changed = threading.Condition()
         self._queue: OrderedDict[str, Job] = OrderedDict()
+        self._reserved: list[str] = []  # owners of jobs that are being written
         self._running: dict[str, Job] = {}
         self._live: OrderedDict[str, LiveJob] = OrderedDict()
+        self._unsaved: dict[str, Job] = {}
         self._closing = False
         self._threads: list[threading.Thread] = []
 
     # -- the outside: submit, cancel, look ------------------------------------------------
 
     def start(self) -> None:
-        """Takes up what an earlier process left, then starts the lanes."""
+        """Takes up what an earlier process left, then starts the lanes.
+
+        A job that was running keeps its prompt id: its lane looks whether the engine still has it.
+        """
         for job in self.store.unfinished():
             if job.status == RUNNING:
                 if job.attempts >= MAX_ATTEMPTS:
                     error = EngineLost("The studio was stopped twice while it worked on this video.")
                     self._end(job, FAILED, error)
                     continue
-                job = job.moved(QUEUED, started=None, prompt_id="")
-                note = "The studio was restarted, so this video was started again."
-                job = replace(job, warnings=(*(w for w in job.warnings if w != note), note))
+                job = job.moved(QUEUED, started=None)
                 self.store.save(job)
             self._enqueue(job)
         for number, engine in enumerate(self.engines):
@@ -114,15 +84,26 @@ class Runner:
             self._threads.append(thread)
             thread.start()
 
-    def submit(self, job: Job) -> None:
-        """Queues a job that is new: in the database first, then in line."""
-        self.store.add(job)
-        self._enqueue(job)
+    def submit(self, job: Job, max_queued: int, max_of_owner: int) -> None:
+        """Queues a job that is new: in the database first, then in line. Raises QueueFull."""
+        with self._changed:
+            owners = [*(waiting.owner for waiting in self._queue.values()), *self._reserved]
+            if len(owners) >= max_queued:
+                raise QueueFull(f"The queue is full: {max_queued} videos are waiting.")
+            if owners.count(job.owner) >= max_of_owner:
+                raise QueueFull(f"{max_of_owner} of your videos are waiting already, and that is the limit.")
+            self._reserved.append(job.owner)
+        try:
+            self.store.add(job)
+            self._enqueue(job)
+        finally:
+            with self._changed:
+                self._reserved.remove(job.owner)
 
     def _enqueue(self, job: Job) -> None:
         with self._changed:
             self._queue[job.id] = job
-            self._remember(LiveJob(job.id, Tracker()))
+            self._remember(LiveJob(job.id))
             self._place_all()
             self._changed.notify_all()
 
@@ -138,28 +119,35 @@ class Runner:
                 self._place_all()
         if job is not None:
             self._end(job, CANCELLED)
+            if job.prompt_id:  # left on an engine by an earlier run of the app
+                threading.Thread(target=self._cancel_everywhere, args=(job.prompt_id,), daemon=True).start()
         elif running is not None and live is not None:
             with live.lock:
                 live.tracker.feed(Stage(live.tracker.stage, "Cancelling"), time.monotonic())
-            threading.Thread(target=self._cancel_at_engine, args=(live,), daemon=True).start()
+            if live.engine is not None and live.prompt_id:
+                threading.Thread(target=live.engine.cancel, args=(live.prompt_id,), daemon=True).start()
 
-    def _cancel_at_engine(self, live: LiveJob) -> None:
+    def _cancel_everywhere(self, prompt_id: str) -> None:
         for engine in self.engines:
-            if live.prompt_id:
-                engine.cancel(live.prompt_id)
+            engine.cancel(prompt_id)
 
     def live(self, job_id: str) -> LiveJob | None:
         """The in-memory state of a job, while it is remembered."""
         return self._live.get(job_id)
 
+    def unsaved(self, job_id: str) -> Job | None:
+        """A job whose end could not be written yet."""
+        return self._unsaved.get(job_id)
+
+    def forget(self, job_id: str) -> None:
+        """Drops what is remembered of an ended job."""
+        with self._changed:
+            self._live.pop(job_id, None)
+            self._unsaved.pop(job_id, None)
+
     def counts(self) -> tuple[int, int]:
         """(running, waiting)."""
         return len(self._running), len(self._queue)
-
-    def waiting(self, owner: str = "") -> int:
-        """How many jobs wait, of one owner or of all."""
-        with self._changed:
-            return sum(1 for job in self._queue.values() if not owner or job.owner == owner)
 
     def current(self, owner: str) -> Job | None:
         """The owner's running job, else the first one in line."""
@@ -168,7 +156,7 @@ class Runner:
         return mine[0] if mine else None
 
     def close(self) -> None:
-        """Stops the lanes; running jobs are left to the engine and found again at the next start."""
+        """Stops the lanes. What runs is left to its engine; the next start looks for it there."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -180,21 +168,28 @@ class Runner:
     # -- a lane ---------------------------------------------------------------------------
 
     def _lane(self, engine: Engine) -> None:
-        next_refresh = 0.0
-        while True:
-            now = time.monotonic()
-            if now >= next_refresh:
-                state = engine.refresh().state
-                next_refresh = now + (REFRESH_SECONDS if state == "ok" else IDLE_SECONDS / 2)
+        while not self._closing:
+            try:
+                self._round(engine)
+            except Exception:  # a lane that dies takes its engine with it until the next start
+                log.exception("lane of %s: unexpected error", engine.info().address)
+                time.sleep(IDLE_SECONDS)
+
+    def _round(self, engine: Engine) -> None:
+        """Looks how the engine is; then takes jobs until it is time to look again."""
+        state = engine.refresh().state
+        self._save_ends()
+        until = time.monotonic() + (REFRESH_SECONDS if state == "ok" else IDLE_SECONDS / 2)
+        while (left := until - time.monotonic()) > 0:
             with self._changed:
                 if self._closing:
                     return
                 job = self._take() if engine.info().state == "ok" else None
                 if job is None:
-                    self._changed.wait(max(0.05, min(IDLE_SECONDS, next_refresh - time.monotonic())))
+                    self._changed.wait(min(IDLE_SECONDS, left))
                     continue
             self._run(engine, job)
-            next_refresh = 0.0
+            return
 
     def _take(self) -> Job | None:
         """The next job in line; it counts as running from now on. Called with the lock held."""
@@ -202,6 +197,9 @@ class Runner:
             return None
         job_id, job = self._queue.popitem(last=False)
         self._running[job_id] = job
+        live = self._live[job_id]
+        with live.lock:
+            live.tracker.feed(Queued(), time.monotonic())
         self._place_all()
         return job
 
@@ -216,111 +214,48 @@ class Runner:
 
     def _run(self, engine: Engine, job: Job) -> None:
         live = self._live[job.id]
+        again: Job | None = None
         try:
-            job = self._execute(engine, job, live)
+            stop_elsewhere(self.engines, engine, job.prompt_id)
+            self._end(self._execution.run(engine, job, live), DONE)
         except JobCancelled:
-            self._end(self._running.get(job.id, job), CANCELLED)
+            self._end(self._running[job.id], CANCELLED)
         except StudioError as error:
-            current = self._running.get(job.id, job)
+            current = self._running[job.id]
+            lost = isinstance(error, (EngineLost, EngineUnreachable))
             if live.cancelled:
                 self._end(current, CANCELLED)
-            elif self._closing and isinstance(error, (EngineLost, EngineUnreachable)):
-                log.info("job %s: left to be found again at the next start", job.id)
+            elif lost and self._closing:
+                log.info("job %s: left to its engine", job.id)
+            elif lost and current.status == RUNNING and current.attempts < MAX_ATTEMPTS:
+                log.warning("job %s: %s %s; it is started again", job.id, error.message, error.detail)
+                again = current
             else:
                 self._end(current, FAILED, error)
         except Exception as error:
             log.exception("job %s: unexpected error", job.id)
-            self._end(self._running.get(job.id, job), FAILED, _unexpected(error))
+            problem = InternalError("Something went wrong in Wan Studio itself.", detail=repr(error))
+            self._end(self._running[job.id], FAILED, problem)
         finally:
             with self._changed:
                 self._running.pop(job.id, None)
+                if again is not None:
+                    self._back_in_line(again, live)
                 self._place_all()
                 self._changed.notify_all()
 
-    def _execute(self, engine: Engine, job: Job, live: LiveJob) -> Job:
-        info = engine.info()
-        compiled = self._compile(job, engine)
-        name = engine_name(info)
-        work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
-        expected = stage_seconds(work, self.store.done_on(name, job.mode))
-        with live.lock:
-            live.tracker.expected = expected
-        folder = self.jobs_dir / job.id
-        sources = {str(media["name"]): folder / str(media["file"]) for media in job.inputs.values()}
-        parts = Parts(self._decoder, folder, sources, compiled)
-        job = replace(
-            job,
-            width=compiled.width,
-            height=compiled.height,
-            frames=compiled.frames,
-            fps=compiled.fps,
-            steps=compiled.steps,
-            evaluations=compiled.evaluations,
-            engine=name,
-            demo=info.kind == "demo",
-            warnings=tuple(dict.fromkeys((*job.warnings, *compiled.warnings))),
-        )
-        _write(folder / WORKFLOW, json.dumps(_one_or_many(compiled.graphs), indent=1, ensure_ascii=False))
-        for index, graph in enumerate(compiled.graphs):
-            live.prompt_id = str(uuid.uuid4())
-            if live.cancelled:
-                raise JobCancelled("Cancelled.")
-            changes: dict[str, Any] = {"prompt_id": live.prompt_id}
-            if job.status == QUEUED:
-                changes |= {"started": self.clock(), "attempts": job.attempts + 1}
-                job = job.moved(RUNNING, **changes)
-            else:
-                job = replace(job, **changes)
-            self._save_running(job)
-            with live.lock:
-                live.tracker.text = _preparing(compiled, index)
-                live.tracker.feed(Started(graph=index), time.monotonic())
-            prompt = Prompt(
-                id=live.prompt_id,
-                graph=graph,
-                labels=compiled.labels[index],
-                sampling_steps=compiled.sampling_steps,
-                files=parts.files(index, graph),
-                index=index,
-            )
-            if live.cancelled:
-                raise JobCancelled("Cancelled.")
-            parts.fetch(engine, engine.run(prompt, lambda event: self._on_event(live, event)), index)
-        return self._collect(job, live, parts, compiled.still)
-
-    def _on_event(self, live: LiveJob, event: Event) -> None:
-        with live.lock:
-            if isinstance(event, Preview):
-                live.preview = (event.image, event.mime)
-            if live.cancelled and isinstance(event, Stage):
-                event = replace(event, text="Cancelling")
-            live.tracker.feed(event, time.monotonic())
-
-    def _collect(self, job: Job, live: LiveJob, parts: Parts, still: bool) -> Job:
-        """Puts the result together, looks whether it is what was asked for, and closes the job."""
-        folder = self.jobs_dir / job.id
-        result = folder / result_name(job.mode)
+    def _back_in_line(self, job: Job, live: LiveJob) -> None:
+        """The first in line again, after its engine was lost. Called with the lock held."""
+        warnings = tuple(dict.fromkeys((*job.warnings, AGAIN)))
+        job = job.moved(QUEUED, started=None, warnings=warnings)
         try:
-            parts.finish(result)
-        except OSError as error:
-            raise from_os_error(error) from error
-        if still:
-            picture = self._decoder.picture(result)
-            found = (picture.width, picture.height, 1)
-        else:
-            video = self._decoder.video_facts(result)
-            found = (video.width, video.height, video.frames)
-        if found != (job.width, job.height, job.frames):
-            log.warning("job %s: asked for %s, got %s", job.id, (job.width, job.height, job.frames), found)
-            job = replace(job, width=found[0], height=found[1], frames=found[2])
-        try:
-            if not still:
-                self._decoder.poster(result, folder / POSTER)
-        except StudioError as error:  # a clip without a poster is still a clip
-            log.warning("job %s: no poster: %s", job.id, error.message)
+            self.store.save(job)
+        except StudioError as problem:
+            log.error("job %s: could not be saved: %s", job.id, problem.message)
         with live.lock:
-            timings = live.tracker.timings(time.monotonic())
-        return self._end(replace(job, size=result.stat().st_size, timings=timings), DONE)
+            live.tracker.requeue(time.monotonic())
+        self._queue[job.id] = job
+        self._queue.move_to_end(job.id, last=False)
 
     # -- endings --------------------------------------------------------------------------
 
@@ -329,7 +264,7 @@ class Runner:
         with self._changed:
             self._running[job.id] = job
 
-    def _end(self, job: Job, status: str, error: StudioError | None = None) -> Job:
+    def _end(self, job: Job, status: str, error: StudioError | None = None) -> None:
         data = error.to_dict() if error is not None else None
         if error is not None:
             log.warning("job %s: %s: %s %s", job.id, error.code, error.message, error.detail)
@@ -337,18 +272,25 @@ class Runner:
         try:
             self.store.save(job)
         except StudioError as problem:
-            log.error("job %s: its end (%s) could not be saved: %s", job.id, status, problem.message)
-            if data is None and status == DONE:
-                status, data = FAILED, problem.to_dict()
+            log.error("job %s: its end (%s) could not be saved yet: %s", job.id, status, problem.message)
+            self._unsaved[job.id] = job
         with self._changed:
             live = self._live.get(job.id)
         if live is not None:
             with live.lock:
                 live.tracker.end(status, time.monotonic(), data)
-                if status == DONE:
+                if status != FAILED:
                     live.preview = None
         log.info("job %s: %s", job.id, status)
-        return job
+
+    def _save_ends(self) -> None:
+        """Writes the ends that could not be written before."""
+        for job_id, job in list(self._unsaved.items()):
+            try:
+                self.store.save(job)
+            except StudioError:
+                return
+            self._unsaved.pop(job_id, None)
 
     def _remember(self, live: LiveJob) -> None:
         self._live[live.id] = live
@@ -357,28 +299,3 @@ class Runner:
             if oldest is None:
                 return
             del self._live[oldest]
-
-
-def _one_or_many(graphs: tuple[dict[str, Any], ...]) -> Any:
-    return graphs[0] if len(graphs) == 1 else list(graphs)
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise from_os_error(error) from error
-
-
-def _preparing(compiled: Compiled, index: int) -> str:
-    """What is done before a graph runs, in words."""
-    if not compiled.derived[index]:
-        return "Sending the picture" if compiled.inputs else "Sending the prompt"
-    part = compiled.parts[index]
-    return f"Preparing {part}" if part else "Preparing sound and picture"
-
-
-def _unexpected(error: Exception) -> StudioError:
-    return InternalError("Something went wrong in Wan Studio itself.", detail=repr(error))

@@ -79,9 +79,16 @@ class Servers:
         if self.plan.kind == "demo":
             self.engines: tuple[Engine, ...] = (self._demo(),)
         else:
-            self.engines = tuple(ComfyEngine(url) for url in self.plan.urls)
+            self.engines = tuple(ComfyEngine(self._address(url)) for url in self.plan.urls)
             if self.plan.start:
                 self._comfyui()
+
+    def _address(self, url: str) -> str:
+        """Where a ComfyUI that we start is reached: the address it listens on, loopback for all of them."""
+        listen = self.settings.comfyui_listen
+        if not self.plan.start or listen in ("127.0.0.1", "localhost", "0.0.0.0", "::", ""):  # noqa: S104
+            return url
+        return f"http://{f'[{listen}]' if ':' in listen else listen}:{COMFYUI_PORT}"
 
     def _demo(self) -> Engine:
         port = free_port()

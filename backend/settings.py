@@ -91,7 +91,9 @@ class Settings:
             )
         urls = tuple(_url(part) for part in text("COMFYUI_URL").split(",") if part.strip())
         given_dir = text("COMFYUI_DIR")
-        comfyui_dir = (here / Path(given_dir).expanduser()) if given_dir else _first_dir(COMFYUI_DIRS)
+        comfyui_dir = (
+            (here / Path(given_dir).expanduser()) if given_dir else _first_dir(COMFYUI_DIRS, "main.py")
+        )
         if given_dir and comfyui_dir and not (comfyui_dir / "main.py").is_file():
             raise BadSettings(
                 f"COMFYUI_DIR is {comfyui_dir}, and there is no ComfyUI (main.py) in it.",
@@ -101,6 +103,12 @@ class Settings:
             args = tuple(shlex.split(text("COMFYUI_ARGS")))
         except ValueError as error:
             raise BadSettings(f"COMFYUI_ARGS cannot be read: {error}.", "Check its quotes.") from error
+        for taken in ("--port", "--listen"):
+            if any(arg == taken or arg.startswith(taken + "=") for arg in args):
+                raise BadSettings(
+                    f"COMFYUI_ARGS has {taken}, which Wan Studio sets itself.",
+                    "Use COMFYUI_LISTEN for the address; the port is 8188.",
+                )
         data_default = Path("/workspace/wan-studio") if os.path.ismount("/workspace") else here / "data"
         return Settings(
             engine=engine,
@@ -142,8 +150,12 @@ def _url(text: str) -> str:
     url = text.strip()
     if "://" not in url:
         url = "http://" + url
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:  # a port that is none, half an IPv6 address
+        wrong = True
+    if wrong:
         raise BadSettings(
             f"COMFYUI_URL has {text.strip()!r}, which is not an http address.",
             "Example: COMFYUI_URL=http://127.0.0.1:8188",
@@ -167,9 +179,9 @@ def _choice(text: str, name: str, allowed: tuple[str, ...]) -> str:
     return text
 
 
-def _first_dir(candidates: tuple[Path, ...]) -> Path | None:
+def _first_dir(candidates: tuple[Path, ...], holding: str = "") -> Path | None:
     for candidate in candidates:
         candidate = candidate.expanduser()
-        if candidate.is_dir():
+        if candidate.is_dir() and (candidate / holding).exists():
             return candidate
     return None

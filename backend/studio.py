@@ -20,11 +20,12 @@ from typing import Any
 from backend import access, forecast, health, uploads
 from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo
-from backend.errors import BadInput, NotFound, QueueFull, from_os_error
+from backend.errors import BadInput, BadSettings, EngineUnreachable, NotFound, from_os_error
+from backend.execute import POSTER, RESULT, STILL, WORKFLOW
 from backend.jobs import DONE, TERMINAL, Job
 from backend.media.probe import Decoder, PictureFacts
 from backend.progress import Snapshot, Tracker
-from backend.runner import POSTER, RESULT, STILL, WORKFLOW, Runner
+from backend.runner import Runner
 from backend.servers import Servers
 from backend.settings import Settings
 from backend.store import Store
@@ -38,6 +39,8 @@ log = logging.getLogger("wan.studio")
 
 ADDRESS_SECONDS = 24 * 3600  # how long a signed media address is good
 INPUT = "input"
+CLEANED = ("negative_prompt",)  # texts that are stored as the params have them, without control characters
+SILENT_SECONDS = 10.0  # a server that we did not start and that has not answered for so long is not there
 MEDIA_NAMES = (RESULT, STILL, POSTER, WORKFLOW, INPUT)
 
 
@@ -46,10 +49,14 @@ class Studio:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._born = time.monotonic()
         try:
             settings.jobs_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise from_os_error(error, f"The data folder {settings.data_dir} cannot be written.") from error
+            raise BadSettings(
+                f"The data folder {settings.data_dir} cannot be written: {error.strerror or error}.",
+                "Set WAN_DATA_DIR to a folder that can be.",
+            ) from error
         self._secret = _load_secret(settings.data_dir / "secret")
         self.store = Store(settings.database)
         self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
@@ -100,7 +107,9 @@ class Studio:
     def plan(self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts]) -> Plan:
         """What Generate would make of this, and what stands in its way. Never raises."""
         sizes = {name: uploads.as_media(facts, name) for name, facts in media.items()}
-        return forecast.plan(mode, values, sizes, self.engines(), self.store.done_on)
+        return forecast.plan(
+            mode, values, sizes, self.engines(), self.store.done_on, absent=self._nobody_there()
+        )
 
     # -- jobs -----------------------------------------------------------------------------
 
@@ -117,7 +126,7 @@ class Studio:
                 "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
             )
         owner_id = access.owner_id(owner)
-        self._check_room(owner_id)
+        self._check_server()
         given = {name: path for name, path in files.items() if path is not None}
         values = {name: value for name, value in values.items() if name not in given}
         if values.get("seed", -1) in (-1, None):
@@ -132,7 +141,8 @@ class Studio:
         folder = self.settings.jobs_dir / job_id
         try:
             inputs = uploads.keep(self.decoder, params, {name: given[name] for name in sizes}, sizes, folder)
-            stored = {**values, "prompt": params.prompt}
+            cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
+            stored = {**values, "prompt": params.prompt, **cleaned}
             job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
             compiled = compile_for(job_params(job), facts(recorded()), job_id)
             job = replace(
@@ -145,7 +155,7 @@ class Studio:
                 evaluations=compiled.evaluations,
                 warnings=compiled.warnings,
             )
-            self.runner.submit(job)
+            self.runner.submit(job, self.settings.max_queued, self.settings.max_queued_per_owner)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise from_os_error(error, "The picture could not be stored.") from error
@@ -155,12 +165,17 @@ class Studio:
         log.info("job %s: queued, %s", job_id, mode)
         return self._view(job)
 
-    def _check_room(self, owner_id: str) -> None:
-        if self.runner.waiting() >= self.settings.max_queued:
-            raise QueueFull(f"The queue is full: {self.settings.max_queued} videos are waiting.")
-        if self.runner.waiting(owner_id) >= self.settings.max_queued_per_owner:
-            count = self.settings.max_queued_per_owner
-            raise QueueFull(f"{count} of your videos are waiting already, and that is the limit.")
+    def _check_server(self) -> None:
+        """Refuses what no server would take up. Raises EngineUnreachable."""
+        if self._nobody_there():
+            info = self.engines()[0]
+            raise EngineUnreachable(f"ComfyUI does not answer at {info.address}.", detail=info.error)
+
+    def _nobody_there(self) -> bool:
+        """No server has ever answered, and none is being started by us."""
+        waited = time.monotonic() - self._born > SILENT_SECONDS
+        never = all(info.state == "starting" and info.error for info in self.engines())
+        return waited and never and not self.servers.plan.start
 
     def _compile(self, job: Job, engine: Engine) -> Compiled:
         """The runner's compiler: for this server, checked against it."""
@@ -172,7 +187,7 @@ class Studio:
     def _open(self, job_id: str, key: str) -> Job:
         if not access.same(key, access.job_key(self._secret, str(job_id))):
             raise NotFound("There is no such video, or the link is not complete.")
-        job = self.store.get(str(job_id))
+        job = self.runner.unsaved(str(job_id)) or self.store.get(str(job_id))
         if job is None:
             raise NotFound("This video is not here any more.")
         return job
@@ -188,8 +203,10 @@ class Studio:
         """An owner's jobs, newest first."""
         if not access.is_token(owner):
             return []
-        found = self.store.of_owner(access.owner_id(owner), limit, mode, search.strip())
-        return [self._view(job) for job in found]
+        found = self.store.of_owner(
+            access.owner_id(owner), limit, mode, search.strip().encode("utf-8", "replace").decode()
+        )
+        return [self._view(self.runner.unsaved(job.id) or job) for job in found]
 
     def totals(self, owner: str) -> tuple[int, int]:
         """(clips, bytes) of an owner's finished jobs."""
@@ -218,6 +235,7 @@ class Studio:
                 "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
             )
         self.store.delete(job.id)
+        self.runner.forget(job.id)
         shutil.rmtree(self.settings.jobs_dir / job.id, ignore_errors=True)
 
     def progress(self, id: str, key: str) -> Snapshot:
@@ -252,7 +270,9 @@ class Studio:
         job = self._open(id, key)
         if name not in job.inputs:
             return None
-        path = self.settings.jobs_dir / job.id / str(job.inputs[name]["original"])
+        path = (
+            self.settings.jobs_dir / job.id / str(job.inputs[name].get("original", job.inputs[name]["file"]))
+        )
         return path if path.is_file() else None
 
     # -- files by signed address ----------------------------------------------------------

@@ -77,6 +77,8 @@ class Process:
             if time.monotonic() - began > STABLE_SECONDS:
                 wait = BACKOFF_FIRST_SECONDS
             self.restarts += 1
+            for line in self.tail():
+                log.warning("%s: %s", self.name, line)
             log.warning(
                 "%s ended (exit status %s); starting it again in %.0f s", self.name, self.last_exit, wait
             )

@@ -67,7 +67,10 @@ def keep(
             if getattr(params, "fit", "crop") == "pad":
                 padded = target / f"{name}-padded"
                 stored = decoder.normalise(path, padded, field=name, pad_to=params.size, max_side=side)
-            media, file = Media(stored.name, stored.width, stored.height), stored.path
+            file = stored.path
+            media = replace(sizes[name], name=stored.name)  # its own size: a smaller copy rounds otherwise
+            if file != original:
+                media = Media(stored.name, stored.width, stored.height)
         else:
             file = original = target / name
             media = _copied(path, file, sizes[name], name)

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from backend.execute import POSTER, RESULT, STILL, WORKFLOW
 from backend.jobs import Job
-from backend.runner import POSTER, RESULT, STILL, WORKFLOW
 from backend.studio import INPUT, Studio
 
 TYPES = {

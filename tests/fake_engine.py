@@ -10,8 +10,8 @@ import av
 import numpy as np
 
 from backend.engines.base import EngineInfo, Prompt
-from backend.errors import JobCancelled
-from backend.events import Event, Output, Preview, Progress, Stage
+from backend.errors import EngineLost, JobCancelled
+from backend.events import Event, Output, Preview, Progress, Stage, Started
 from workflows.node_contract import Contract, recorded
 
 
@@ -34,8 +34,11 @@ class FakeEngine:
     def __init__(self, address: str = "http://fake") -> None:
         self.address = address
         self.state = "ok"
+        self.fault = ""
         self.prompts: list[Prompt] = []
         self.cancelled: set[str] = set()
+        self.resumed: list[str] = []
+        self.known: set[str] = set()
         self.hold = threading.Event()
         self.hold.set()
         self.drawing = threading.Event()
@@ -47,7 +50,10 @@ class FakeEngine:
         self.closed = False
 
     def info(self) -> EngineInfo:
-        return EngineInfo("comfyui", self.address, state=self.state, version="0.3.64", gpu="Fake GPU")
+        return EngineInfo(
+            "comfyui", self.address, state=self.state, version="0.3.64", gpu="Fake GPU",
+            error=self.fault,
+        )  # fmt: skip
 
     def refresh(self) -> EngineInfo:
         return self.info()
@@ -58,6 +64,7 @@ class FakeEngine:
     def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
         self.prompts.append(prompt)
         assert all(path.is_file() for path in prompt.files.values())
+        on_event(Started())
         on_event(Stage("load", "Loading the high-noise expert"))
         on_event(Stage("draw", "Drawing"))
         on_event(Progress(1, prompt.sampling_steps))
@@ -74,6 +81,12 @@ class FakeEngine:
         on_event(Progress(prompt.sampling_steps, prompt.sampling_steps))
         on_event(Stage("save", "Saving"))
         return self.outputs
+
+    def resume(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
+        self.resumed.append(prompt.id)
+        if prompt.id not in self.known:
+            raise EngineLost("ComfyUI was restarted and no longer knows of this job.")
+        return self.run(prompt, on_event)
 
     def cancel(self, prompt_id: str) -> None:
         self.cancelled.add(prompt_id)

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
 
+from backend import studio as studio_module
 from backend.errors import (
     BadInput,
     BadMedia,
     DiskFull,
     EngineLost,
+    EngineUnreachable,
     NoOutput,
     NotFound,
     OutOfMemory,
     QueueFull,
 )
-from backend.events import Output
+from backend.events import Output, Queued
 from backend.jobs import RUNNING
 from backend.views import crop_text, duration_text
 from tests.fake_engine import FakeEngine
 from tests.scripted import OWNER, Make, ended, until
+from ui.present import status as words
 
 VALUES = {"prompt": "A boat drifts", "seconds": 0.5, "resolution": "draft", "seed": 5}
 SMALL = {**VALUES, "width": 64, "height": 64}
@@ -247,6 +252,153 @@ def test_results_and_waiting_jobs_survive_a_restart(make: Make, engine: FakeEngi
     assert (first.status, second.status) == ("done", "done")
     assert any("restarted" in warning for warning in first.warnings) and not second.warnings
     assert len(other.prompts) == 2
+
+
+def test_what_the_engine_still_has_is_followed_not_run_again(
+    make: Make, engine: FakeEngine, picture: Path
+) -> None:
+    engine.hold.clear()
+    studio = make()
+    running = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    engine.drawing.wait(10)
+    prompt_id = engine.prompts[0].id
+    other = FakeEngine()
+    other.known.add(prompt_id)
+    again = make(other)
+    done = ended(again, running)
+    assert (done.status, done.warnings) == ("done", ())
+    assert other.resumed == [prompt_id] and [prompt.id for prompt in other.prompts] == [prompt_id]
+
+
+def test_a_job_whose_engine_is_lost_runs_again_once(make: Make, engine: FakeEngine, picture: Path) -> None:
+    studio = make()
+    engine.error = EngineLost("away")
+    failed = ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}))
+    assert failed.status == "failed" and len(engine.prompts) == 2
+    assert failed.error is not None and failed.error["code"] == "engine_lost"
+    engine.prompts.clear()
+    engine.hold.clear()
+    job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    engine.drawing.wait(10)
+    until(lambda: engine.prompts)
+    engine.hold.set()
+    until(lambda: len(engine.prompts) == 2)
+    engine.error = None
+    done = ended(studio, job)
+    assert done.status in {"done", "failed"}
+    assert any("started again" in warning for warning in done.warnings)
+
+
+def test_a_full_disk_at_the_end_loses_nothing(
+    make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.hold.clear()
+    studio = make()
+    job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    engine.drawing.wait(10)
+    save = studio.store.save
+
+    def full(_: object) -> None:
+        raise DiskFull("The disk is full.")
+
+    monkeypatch.setattr(studio.store, "save", full)
+    engine.hold.set()
+    done = ended(studio, job)
+    assert done.status == "done" and studio.jobs(OWNER)[0].status == "done"
+    stored = studio.store.get(job.id)
+    assert stored is not None and stored.status == RUNNING, "it could not be written"
+    assert studio.cancel(job.id, job.key).status == "done"
+    monkeypatch.setattr(studio.store, "save", save)
+    until(lambda: (now := studio.store.get(job.id)) is not None and now.status == "done")
+
+
+def test_a_lane_survives_what_nobody_thought_of(make: Make, engine: FakeEngine, picture: Path) -> None:
+    refresh, calls = engine.refresh, []
+
+    def broken() -> object:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        return refresh()
+
+    engine.refresh = broken  # type: ignore[method-assign, assignment]
+    studio = make()
+    job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    assert ended(studio, job).status == "done"
+
+
+def test_waiting_behind_other_clients_is_seen_and_costs_no_time(
+    make: Make, engine: FakeEngine, picture: Path
+) -> None:
+    go = threading.Event()
+    run = engine.run
+
+    def queued_first(prompt: Any, on_event: Any) -> Any:
+        on_event(Queued(others=2))
+        go.wait(10)
+        return run(prompt, on_event)
+
+    engine.run = queued_first  # type: ignore[method-assign]
+    studio = make()
+    job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    until(lambda: studio.progress(job.id, job.key).others == 2)
+    snapshot = studio.progress(job.id, job.key)
+    assert "2 jobs of others ahead" in words(snapshot)
+    assert snapshot.elapsed == 0.0 and snapshot.percent == 0.0
+    go.set()
+    ended(studio, job)
+
+
+def test_limits_hold_against_a_rush(make: Make, engine: FakeEngine, picture: Path) -> None:
+    engine.state = "starting"
+    studio = make(WAN_MAX_QUEUED_PER_OWNER="2")
+    accepted: list[str] = []
+
+    def push() -> None:
+        with contextlib.suppress(QueueFull):
+            accepted.append(studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}).id)
+
+    threads = [threading.Thread(target=push) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(accepted) == 2
+    assert len(list(studio.settings.jobs_dir.iterdir())) == 2
+
+
+def test_half_a_surrogate_pair_is_no_traceback(make: Make, picture: Path) -> None:
+    studio = make()
+    values = {**SMALL, "prompt": "a\ud800b", "negative_prompt": "c\ud800d"}
+    job = ended(studio, studio.submit(OWNER, "image_to_video", values, {"image": picture}))
+    assert job.status == "done" and job.params["negative_prompt"] == "cd"
+    with pytest.raises(NotFound):
+        studio.job("\ud800", "\ud800")
+    assert studio.jobs(OWNER, search="\ud800") == []
+
+
+def test_a_server_that_never_answers_is_said_before(
+    make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.state, engine.fault = "starting", "Connection refused"
+    studio = make()
+    assert studio.plan("image_to_video", VALUES, {}).obstacle == "", "it may be starting"
+    monkeypatch.setattr(studio_module, "SILENT_SECONDS", -1.0)
+    assert "does not answer" in studio.plan("image_to_video", VALUES, {}).obstacle
+    with pytest.raises(EngineUnreachable):
+        studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    assert studio.status() == "starting"
+
+
+def test_the_plan_is_what_the_job_becomes(make: Make, engine: FakeEngine, tmp_path: Path) -> None:
+    engine.state = "starting"
+    path = tmp_path / "odd.png"
+    Image.new("RGB", (2155, 572)).save(path)
+    studio = make()
+    values = {"resolution": "draft", "seconds": 0.5}
+    plan = studio.plan("image_to_video", values, {"image": studio.inspect_picture(path)})
+    job = studio.submit(OWNER, "image_to_video", values, {"image": path})
+    assert (job.width, job.height) == (plan.width, plan.height)
 
 
 def test_a_job_is_not_started_again_for_ever(make: Make, engine: FakeEngine, picture: Path) -> None:
