@@ -134,7 +134,7 @@ def _into_place(offer: Offer, final: Path, hub: Hub, say: Say, wait: Callable[[f
         figures = progress.finish()
         problem = _problem(offer, part, say)
         if not problem:
-            kept = _replace(part, final)
+            kept = _replace(part, final, offer.size)
             partial.clean(final)
             say(f"  done: {figures}" + (f"; the other file of this name is now {kept.name}" if kept else ""))
             return
@@ -213,10 +213,10 @@ def _problem(offer: Offer, part: Path, say: Say) -> str:
     return problem
 
 
-def _replace(part: Path, final: Path) -> Path | None:
-    """The part under its right name. A model that stood there, sound but another one, is kept beside it."""
+def _replace(part: Path, final: Path, count: int) -> Path | None:
+    """The part under its right name. A sound model of another size that stood there is kept beside it."""
     kept: Path | None = None
-    if final.is_file() and not header_problem(final):
+    if final.is_file() and final.stat().st_size != count and not header_problem(final):
         number = 1
         kept = final.with_name(f"{final.name}.other")
         while os.path.lexists(kept):

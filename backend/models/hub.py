@@ -51,7 +51,12 @@ class Hub:
         owner, name, path = file.source.split("/", 2)
         url = hf_hub_url(f"{owner}/{name}", path, endpoint=self.endpoint)
         try:
-            facts = get_hf_file_metadata(url, headers=build_hf_headers(), endpoint=self.endpoint)
+            facts = get_hf_file_metadata(
+                url,
+                timeout=constants.HF_HUB_ETAG_TIMEOUT,
+                headers=build_hf_headers(),
+                endpoint=self.endpoint,
+            )
         except Exception as error:
             raise self.told(error, file) from error
         tag = facts.etag or ""
@@ -112,11 +117,7 @@ class Hub:
         page = "/".join([self.endpoint, *file.source.split("/")[:2]])
         detail = repr(error)
         if status == 404:
-            gone = {
-                "RepoNotFound": "there is no such repository",
-                "EntryNotFound": "it is not there any more",
-            }
-            reason = gone.get(code, "it is not there")
+            reason = "there is no such repository" if code == "RepoNotFound" else "it is not there"
             return ModelNotOffered(f"{what}: {reason} (404).", f"Look at {page}.", detail=detail)
         if status in (401, 403):
             return ModelNotOffered(

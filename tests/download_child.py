@@ -1,0 +1,35 @@
+"""A download in a process of its own, to be killed: python -m tests.download_child STORE HUB ROLE SIZE."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from backend.errors import StudioError
+from backend.models.download import download
+from backend.models.hub import Hub
+from backend.models.inventory import inventory
+from tests.model_files import model, model_bytes
+from workflows.catalog import Catalog
+
+
+def main(store: str, url: str, role: str, size: str) -> int:
+    file = model(role, model_bytes(role, int(size)), "animate")
+    catalog = Catalog((file,), "")
+    try:
+        refused = download(
+            [file],
+            inventory(Path(store), catalog=catalog),
+            Path(store),
+            Hub(url),
+            lambda text: print(text, flush=True),
+        )
+    except StudioError as error:
+        refused = [error]
+    for error in refused:
+        print(error.message, file=sys.stderr)
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
