@@ -88,6 +88,7 @@ def still(**options: object) -> TextToImage:
     return TextToImage(**{"seed": 42, "prompt": "A paper boat", **options})
 
 
+JOB_MODES = {"sound_to_video": sound, "animate": animated, "text_to_video": text, "text_to_image": still}
 HELPERS = {name: Media(f"wan-studio/{name}.mp4", 1280, 720, 240, 16.0, 15.0) for name in ("pose", "face")}
 MASK = Media("wan-studio/mask.mp4", 640, 360, 240, 16.0, 15.0)
 

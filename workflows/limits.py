@@ -15,7 +15,7 @@ SECONDS_TRAINED = 5.0
 SOUND_SECONDS_MIN = 0.2
 """The shortest sound that makes a video: 3 frames."""
 SOUND_SECONDS_MAX = 600.0
-"""The longest part of a sound that one job draws: 120 chunks in 15 graphs."""
+"""The longest part of a sound that one job draws: 121 chunks in 16 graphs."""
 DRIVING_SECONDS_MIN = 0.25
 DRIVING_SECONDS_MAX = 300.0
 """The longest part of a driving video that one job draws."""
