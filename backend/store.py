@@ -142,6 +142,15 @@ class Store:
             ).fetchall()
         return [_job(row) for row in rows]
 
+    def ended_before(self, moment: float) -> list[Job]:
+        """Jobs that ended before this time (unix seconds), oldest first."""
+        with self._guard():
+            rows = self._db.execute(
+                "SELECT * FROM job WHERE finished < ? AND status NOT IN (?, ?) ORDER BY finished",
+                (moment, QUEUED, RUNNING),
+            ).fetchall()
+        return [_job(row) for row in rows]
+
     def done_on(self, engine: str, mode: str, limit: int = 20) -> Sequence[Job]:
         """The last finished jobs of a mode on an engine, for estimates."""
         with self._guard():

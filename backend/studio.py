@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -20,7 +21,14 @@ from typing import Any
 from backend import access, forecast, health, uploads
 from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo
-from backend.errors import BadInput, BadSettings, EngineUnreachable, NotFound, from_os_error
+from backend.errors import (
+    BadInput,
+    BadSettings,
+    EngineUnreachable,
+    NotFound,
+    StudioError,
+    from_os_error,
+)
 from backend.execute import POSTER, RESULT, STILL, WORKFLOW
 from backend.jobs import DONE, TERMINAL, Job
 from backend.media.probe import Decoder, PictureFacts
@@ -50,6 +58,7 @@ class Studio:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._born = time.monotonic()
+        self._closing = threading.Event()
         try:
             settings.jobs_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -67,9 +76,28 @@ class Studio:
         """Takes up unfinished jobs and starts the lanes; returns at once."""
         self.runner.start()
         self.decoder.prewarm()
+        threading.Thread(target=self._keep_house, name="housekeeping", daemon=True).start()
+
+    def _keep_house(self) -> None:
+        """Every hour: what ended longer ago than WAN_KEEP_DAYS goes, file and record."""
+        while True:
+            try:
+                for job in self.store.ended_before(time.time() - self.settings.keep_days * 86_400):
+                    log.info("job %s: older than %d days, removed", job.id, self.settings.keep_days)
+                    self._remove(job)
+            except StudioError as error:
+                log.warning("housekeeping: %s", error.message)
+            if self._closing.wait(3600):
+                return
+
+    def _remove(self, job: Job) -> None:
+        self.store.delete(job.id)
+        self.runner.forget(job.id)
+        shutil.rmtree(self.settings.jobs_dir / job.id, ignore_errors=True)
 
     def close(self) -> None:
         """Stops lanes, decoders and the servers that we started."""
+        self._closing.set()
         self.runner.close()
         self.servers.close()
         self.decoder.close()
@@ -234,9 +262,7 @@ class Studio:
             raise BadInput(
                 "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
             )
-        self.store.delete(job.id)
-        self.runner.forget(job.id)
-        shutil.rmtree(self.settings.jobs_dir / job.id, ignore_errors=True)
+        self._remove(job)
 
     def progress(self, id: str, key: str) -> Snapshot:
         """How far a job is (memory; a job of an earlier run of the app costs one database read)."""

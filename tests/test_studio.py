@@ -487,6 +487,20 @@ def test_padding_keeps_the_whole_picture_and_the_unpadded_one(
         assert kept.width > kept.height
 
 
+def test_old_clips_go_after_their_days(make: Make, engine: FakeEngine, picture: Path) -> None:
+    studio = make()
+    old, new = (
+        ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})) for _ in range(2)
+    )
+    stored = studio.store.get(old.id)
+    assert stored is not None and stored.finished is not None
+    studio.store.save(replace(stored, finished=stored.finished - 31 * 86_400))
+    again = make(FakeEngine())
+    until(lambda: [job.id for job in again.jobs(OWNER)] == [new.id])
+    until(lambda: not (again.settings.jobs_dir / old.id).exists())
+    assert (again.settings.jobs_dir / new.id / "result.mp4").is_file()
+
+
 def test_secrets_stay_across_restarts_and_are_ours_alone(make: Make) -> None:
     first = make()
     text = first.secret("browser")
