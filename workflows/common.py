@@ -146,7 +146,7 @@ def chosen_seconds(
         if not seconds:
             raise InvalidParam(field, f"The length of {label} is not known.", "Choose another file.")
         return seconds
-    rest = media.seconds - start
+    rest = round(media.seconds - start, 6)  # 12.0 - 11.8 is 0.2, as people reckon
     if rest <= 0:
         raise InvalidParam(
             "start",
