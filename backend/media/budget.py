@@ -50,7 +50,7 @@ def frames_to_video(pictures: Sequence[str | Path]) -> Budget:
 
 def join(videos: Sequence[str | Path]) -> Budget:
     """Nothing but reading and writing, and ten minutes of sound to encode."""
-    return _long(120 + _bytes(videos) / 5e6, 2 * _bytes(videos) + SOUND_PART_MAX * 24_000)
+    return _long(120 + _bytes(videos) / 5e6, 2 * _bytes(videos) + SOUND_PART_MAX * 32_000)
 
 
 def _bytes(paths: Sequence[str | Path]) -> int:

@@ -27,9 +27,12 @@ _UNEVEN_SHARE = 0.01
 _SEEK_FROM = 2.0
 _SEEK_MARGIN = 0.5
 _MAX_FPS = 240
-# FFmpeg's numbers: colour matrices, and the transfer curves of HDR.
-_SPACE_709, _SPACE_601, _SPACE_UNKNOWN = 1, 6, 2
+# FFmpeg's numbers: the transfer curves of HDR; colour matrices that swscale can change into another.
 _HDR_CURVES = (16, 18)
+_SPACES = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}
+_SPACE_709, _SPACE_601, _SPACE_UNKNOWN = 1, 5, 2
+_LIMITED_RANGE = 1
+_SMPTE_170M = 6  # BT.601 as a tag
 
 
 def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
@@ -100,8 +103,8 @@ def cut(
     """Write frames `first_frame` .. `first_frame + frames` of the part that begins at `start`, at `fps`.
 
     Frame i shows the source at `start` + i / fps, the nearest there is; where the source ends early its
-    last frame is repeated. `frames` 0: all of `seconds`, which may be 0 too: to the end. Upright, no
-    sound, scaled down (never up) until it just covers `size`, in even numbers; 0 x 0 leaves the size.
+    last frame is repeated. `frames` 0: all of `seconds`, but nothing beyond the end; 0 too: to the end.
+    Upright, no sound, scaled down (never up) until it just covers `size`, in even numbers (0 x 0: as is).
     H.264, or FFV1 in Matroska when `lossless`. Returns width, height, frames, fps. Raises BadMedia.
     """
     with opened(path, name, field) as container:
@@ -111,20 +114,18 @@ def cut(
         if first is None:
             raise check.damaged(name, field, "no frame could be decoded")
         rate = Fraction(min(fps or float(track.average_rate or 16), _MAX_FPS)).limit_denominator(1001)
+        hold = bool(frames)
         if not frames:
-            left = VIDEO_PART_MAX if not seconds else min(seconds, VIDEO_PART_MAX)
-            frames = max(1, round(left * rate) - first_frame)
-            hold = bool(seconds)
-        else:
-            hold = True
+            frames = max(1, round(min(seconds or VIDEO_PART_MAX, VIDEO_PART_MAX) * rate) - first_frame)
         begin = start + float(first_frame / rate)
         stored = covering(_upright_size(first, track), size)
         with _Writer(out, rate, stored, lossless) as writer:
             made = 0
+            expected = frames if hold else min(frames, (_claimed_seconds(container, track) - begin) * rate)
             for frame in picker.at(begin, rate, frames, hold):
                 writer.add(frame)
                 made += 1
-                progress(made / frames)
+                progress(min(1.0, made / max(1, expected)))
         if not made:
             raise BadMedia(
                 f"{check.shown(name)} has no picture at {part.spoken(begin)}.",
@@ -225,8 +226,10 @@ class _Writer:
 
     def __init__(self, out: str, rate: Fraction, size: tuple[int, int], lossless: bool) -> None:
         import av
+        from av.video.reformatter import VideoReformatter
 
-        self._out, self._size = out, size
+        self._size = size
+        self._scaler = VideoReformatter()
         self._container = av.open(
             out,
             "w",
@@ -243,7 +246,7 @@ class _Writer:
         context.thread_count = THREADS
         context.time_base = 1 / rate
         # BT.601: what readers assume that do not look.
-        context.colorspace, context.color_range = _SPACE_601, 1
+        context.colorspace, context.color_range = _SMPTE_170M, _LIMITED_RANGE
         if not lossless:
             stream.options = {"crf": "12", "preset": "veryfast", "g": "16", "bf": "0"}
         self._source: VideoFrame | None = None
@@ -271,17 +274,19 @@ class _Writer:
     def _scaled(self, frame: VideoFrame) -> VideoFrame:
         degrees = turn(frame)
         width, height = self._size[::-1] if degrees in (90, 270) else self._size
-        space = int(frame.colorspace)
-        if space == _SPACE_UNKNOWN:
-            space = _SPACE_709 if min(frame.width, frame.height) >= 720 else _SPACE_601
-        small = frame.reformat(
+        space = _SPACES.get(int(frame.colorspace), _SPACE_601)
+        if frame.colorspace == _SPACE_UNKNOWN and min(frame.width, frame.height) >= 720:
+            space = _SPACE_709  # what everybody means by HD that does not say
+        small = self._scaler.reformat(
+            frame,
             width,
             height,
             self._format,
             src_colorspace=space,
             dst_colorspace=_SPACE_601,
-            dst_color_range=1,
+            dst_color_range=_LIMITED_RANGE,
             interpolation="BICUBIC" if width * 2 > frame.width else "AREA",
+            threads=1,
         )
         return turned(small, degrees).reformat(format=self._format)
 
@@ -289,7 +294,7 @@ class _Writer:
 def _track(container: InputContainer, name: str, field: str) -> VideoStream:
     track = picture_track(container)
     if track is None:
-        raise check.no_pictures(name, field)
+        raise (check.no_pictures if container.streams.audio else part.no_frame)(name, field)
     if track.codec_context is None:
         raise check.not_a_video(name, field)
     return track
@@ -320,7 +325,7 @@ def _times(
             if len(times) > VIDEO_MAX_FRAMES:
                 raise check.too_heavy(name, field, f"more than {VIDEO_MAX_FRAMES} frames", "video")
     if not times:
-        raise check.damaged(name, field, "no packet with a time")
+        raise check.damaged(name, field, "no packet") if reader.cut else part.no_frame(name, field)
     times.sort()
     return times, reader
 

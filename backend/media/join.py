@@ -81,8 +81,7 @@ def join(
         if model is None or model.codec_context.name != "h264":
             raise check.damaged(name, detail="the first segment is no H.264")
         stream = target.add_stream_from_template(model)
-        rate = Fraction(model.average_rate or 16)
-        pictures = _Pictures(videos, name, stream, rate, frames)
+        pictures = _Pictures(videos, name, stream, frames)
         size = (model.codec_context.width, model.codec_context.height)
         if not sound:
             for _, packet in pictures.packets(progress):
@@ -92,68 +91,73 @@ def join(
                 track = sound_track(container)
                 if track is None:
                     raise check.no_sound(name)
-                length = pictures.seconds()
-                seconds = min(sound_seconds or SOUND_PART_MAX, length)
+                seconds = min(sound_seconds or SOUND_PART_MAX, pictures.seconds)
                 voice = _Sound(Voice(container, track), target, sound_start, seconds)
                 for _, packet in heapq.merge(
                     pictures.packets(progress), voice.packets(), key=lambda pair: pair[0]
                 ):
                     target.mux(packet)
-    return (*size, pictures.written, float(rate))
+    return (*size, pictures.written, float(pictures.rate))
 
 
 class _Pictures:
-    """The packets of all segments on one time line, in units of the output's frames."""
+    """The packets of all segments on one time line, counted in frames. Raises BadMedia when a segment does
+    not fit; that is known before anything is written."""
 
-    def __init__(self, videos: Sequence[str], name: str, stream: Any, rate: Fraction, frames: int) -> None:
-        self._videos, self._name, self._stream, self._rate = videos, name, stream, rate
+    def __init__(self, videos: Sequence[str], name: str, stream: Any, frames: int) -> None:
+        self._videos, self._name, self._stream = videos, name, stream
         self._limit = frames
+        self._late = 0  # the most frames that one is decoded after its place: B-frames
+        self.rate = Fraction(0)
         self.written = 0
-
-    def seconds(self) -> float:
-        """Length of all segments together, by counting their packets."""
+        self._packets = 0
         count = 0
-        for path in self._videos:
-            with opened(path, self._name) as container:
-                reader = Reader(container, picture_track(container))
-                count += sum(1 for packet in reader.demux() if packet.size)
-        return float(min(count, self._limit or count) / self._rate)
+        for i, path in enumerate(videos):
+            with opened(path, name) as container:
+                track = self._track(container, i)
+                for at, (_, number) in enumerate(self._numbered(container, track)):
+                    self._late = max(self._late, at - number)
+                    count += 1
+        self.seconds = float(min(count, frames or count) / self.rate)
 
     def packets(self, progress: Callable[[float], None]) -> Iterator[tuple[float, Any]]:
         """(time in seconds, packet), in the order of decoding."""
         offset = 0
         for i, path in enumerate(self._videos):
             with opened(path, self._name) as container:
-                track = picture_track(container)
-                if track is None or bytes(track.codec_context.extradata or b"") != bytes(
-                    self._stream.codec_context.extradata or b""
-                ):
-                    raise check.damaged(self._name, detail=f"segment {i + 1} is coded otherwise")
-                yield from self._of(container, track, offset)
-                offset = self.written
+                held: list[Any] = []
+                for packet, number in self._numbered(container, self._track(container, i)):
+                    packet.time_base, packet.pts, packet.duration = 1 / self.rate, offset + number, 1
+                    packet.stream = self._stream
+                    held.append(packet)
+                    # Frames beyond the end go along only where a frame before it needs them.
+                    if not self._limit or offset + number < self._limit:
+                        yield from self._released(held)
+                        held = []
+            offset = self.written
             progress((i + 1) / len(self._videos))
 
-    def _of(self, container: Any, track: Any, offset: int) -> Iterator[tuple[float, Any]]:
-        unit = 1 / self._rate
-        reader = Reader(container, track)
+    def _released(self, packets: list[Any]) -> Iterator[tuple[float, Any]]:
+        for packet in packets:
+            packet.dts = self._packets - self._late
+            self._packets += 1
+            self.written = max(self.written, packet.pts + 1)
+            yield float(packet.dts / self.rate), packet
+
+    def _track(self, container: Any, index: int) -> Any:
+        track = picture_track(container)
+        ours = bytes(self._stream.codec_context.extradata or b"")
+        if track is None or bytes(track.codec_context.extradata or b"") != ours:
+            raise check.damaged(self._name, detail=f"segment {index + 1} is coded otherwise")
+        self.rate = self.rate or Fraction(track.average_rate or 16)
+        return track
+
+    def _numbered(self, container: Any, track: Any) -> Iterator[tuple[Any, int]]:
+        """The segment's packets and the number of the frame in each, from 0."""
         start = track.start_time or 0
-        held: list[Any] = []
-        for packet in reader.demux():
-            if not packet.size:
-                continue
-            pts = offset + round((packet.pts - start) * packet.time_base / unit)
-            dts = offset + round((packet.dts - start) * packet.time_base / unit)
-            packet.time_base = unit
-            packet.pts, packet.dts, packet.duration = pts, dts, 1
-            packet.stream = self._stream
-            held.append(packet)
-            if self._limit and pts >= self._limit:
-                continue
-            # Frames beyond the end go along only where a frame before it needs them.
-            for one in held:
-                self.written = max(self.written, one.pts + 1)
-                yield float(one.dts * unit), one
-            held.clear()
+        for packet in Reader(container, track).demux():
+            if packet.size:
+                yield packet, round((packet.pts - start) * packet.time_base * self.rate)
 
 
 class _Sound:
@@ -169,8 +173,10 @@ class _Sound:
         self._rate = written_rate(voice.rate)
         wanted = self._rate if self._rate in _AAC_RATES else 48_000
         self._layout = "mono" if len(self._first) == 1 else "stereo"
-        self._stream = target.add_stream("aac", rate=wanted, layout=self._layout)
-        self._stream.bit_rate = 128_000 if self._layout == "mono" else 192_000
+        # FFmpeg's default search (twoloop) turns an abrupt end into a click half as loud as the sound.
+        options = {"aac_coder": "fast"}
+        self._stream = target.add_stream("aac", rate=wanted, layout=self._layout, options=options)
+        self._stream.bit_rate = 192_000 if self._layout == "mono" else 256_000
         self._change = av.AudioResampler("fltp", self._layout, wanted, _AAC_SAMPLES)
         self._sent = 0
 

@@ -92,6 +92,10 @@ def frame(width: int, height: int, name: str, field: str = "") -> None:
         )
 
 
+def no_frame(name: str, field: str = "") -> BadMedia:
+    return BadMedia(f"{shown(name)} has no frames: nothing is in it.", CHOOSE["video"], field=field)
+
+
 def one_frame(name: str, field: str = "") -> BadMedia:
     return BadMedia(
         f"{shown(name)} has one frame: it is a picture, nothing moves in it.", CHOOSE["video"], field=field

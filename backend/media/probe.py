@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from backend.errors import InternalError
 from backend.media import budget
 from backend.media.facts import (
     MAX_STORED_SIDE,
@@ -174,7 +175,7 @@ class Decoder(Pool):
 
         Raises BadMedia, DiskFull.
         """
-        paths = [str(Path(path).absolute()) for path in pictures]
+        paths = _all(pictures)
         return self._store(
             "frames_to_video", paths[0], dst, ".mkv", kind="video", paths=paths, fps=fps,
             budget=budget.frames_to_video(pictures), progress=on_progress,
@@ -197,7 +198,7 @@ class Decoder(Pool):
 
         Raises BadMedia when the segments do not fit together, DiskFull.
         """
-        paths = [str(Path(path).absolute()) for path in videos]
+        paths = _all(videos)
         voice = str(Path(sound).absolute()) if sound else ""
         return self._store(
             "join", paths[0], dst, ".mp4", kind="video", paths=paths, sound=voice, sound_start=sound_start,
@@ -211,3 +212,9 @@ class Decoder(Pool):
         return StoredMedia(
             Path(dst), name, ok.get("width", 0), ok.get("height", 0), size, frames, fps, seconds
         )
+
+
+def _all(paths: Sequence[AnyPath]) -> list[str]:
+    if not paths:
+        raise InternalError("There is nothing to make a video of.")
+    return [str(Path(path).absolute()) for path in paths]
