@@ -29,15 +29,15 @@ _DWPOSE = (
 """The template's files; these nodes fetch their own."""
 
 _WORDS = {
-    NATIVE: "ComfyUI finds pose and face itself",
-    PREPROCESS: "The WanAnimatePreprocess nodes find pose and face",
-    TEMPLATE: "The controlnet_aux nodes find the pose",
-    NONE: "This engine cannot find a pose",
+    NATIVE: "ComfyUI finds pose and face itself.",
+    PREPROCESS: "The WanAnimatePreprocess nodes find pose and face.",
+    TEMPLATE: "The controlnet_aux nodes find the pose.",
+    NONE: "This engine cannot find a pose.",
 }
 _MASK_WORDS = {
-    SAM3: "and the person",
-    SAM2: "and SAM 2 finds the person",
-    NONE: "but nothing finds the person",
+    SAM3: "ComfyUI finds the person itself.",
+    SAM2: "SAM 2 finds the person.",
+    NONE: "It cannot find the person for Mix.",
 }
 INSTALL = (
     "To find poses, update ComfyUI to 0.20 or newer and add sdpose_wholebody_fp16.safetensors (1.9 GB) and"
@@ -64,9 +64,7 @@ class Route:
     @property
     def text(self) -> str:
         """For people: which route it is."""
-        if self.pose == NONE and self.mask == NONE:
-            return f"{_WORDS[NONE]}, nor the person."
-        return f"{_WORDS[self.pose]}, {_MASK_WORDS[self.mask]}."
+        return f"{_WORDS[self.pose]} {_MASK_WORDS[self.mask]}"
 
 
 def route(facts: ServerFacts, catalog: Catalog | None = None) -> Route:
