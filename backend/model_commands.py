@@ -230,12 +230,12 @@ def write_paths(settings: Settings, out: str) -> int:
 
 def _remarks(found: Sequence[FileState]) -> list[str]:
     """Words about single files, but for those that are simply missing: one command fetches them all."""
-    said = []
+    names: dict[str, list[str]] = {}
     for state in found:
         words = " ".join(part for part in ("" if simply_missing(state) else state.words, state.note) if part)
         if words:
-            said.append(f"{state.file.name}: {words}")
-    return said
+            names.setdefault(words, []).append(state.file.name)
+    return [f"{', '.join(files)}: {words}" for words, files in names.items()]
 
 
 def _reason(found: Overview, mode: str) -> str:

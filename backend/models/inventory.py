@@ -227,11 +227,11 @@ def _with_server(state: FileState, models: Mapping[str, Sequence[str]], store: P
         words = f"This ComfyUI has no folder for {kind}. Update it to 0.3.64 or newer."
     elif state.path is not None and store in state.path.parents:
         words = (
-            f"The file is in {state.path.parent}, but ComfyUI does not see it there."
+            f"In {state.path.parent}, but ComfyUI does not look there."
             " `python app.py models paths` writes the file that tells ComfyUI of this folder."
         )
     else:
-        words = "The file is there, but ComfyUI does not see it. Restart ComfyUI."
+        words = "There, but ComfyUI does not see it. Restart ComfyUI."
     return replace(state, state=UNSEEN, words=words)
 
 
