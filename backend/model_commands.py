@@ -25,7 +25,7 @@ from backend.models.inventory import (
     simply_missing,
 )
 from backend.models.migrate import migrate
-from backend.models.needs import TITLES, TO_FETCH, Overview, overview, states, wanted
+from backend.models.needs import TITLES, Overview, fetchable, overview, states, wanted
 from backend.models.progress import size
 from backend.settings import COMFYUI_PORT, Settings, read_env_file
 from workflows.catalog import CORE_MODES, load_catalog
@@ -244,7 +244,7 @@ def _reason(found: Overview, mode: str) -> str:
         return found.mode(mode).sentence
     lacking = [need for need in found.modes if not need.ready and need.mode in CORE_MODES]
     files = {state.file.role: state for need in lacking for state in need.lacks}
-    fetch = sum(s.file.bytes for s in files.values() if s.state in TO_FETCH)
+    fetch = sum(s.file.bytes for s in files.values() if fetchable(s))
     more = f" `python app.py models download` fetches {size(fetch)}." if fetch else ""
     names = ", ".join(need.title for need in lacking)
     return f"Not complete: {names}; {len(files)} of their files are not ready.{more}"

@@ -80,6 +80,15 @@ def test_not_seen_by_comfyui_is_no_download(tmp_path: Path) -> None:
     assert need.command == "python app.py models paths" and need.to_fetch == 0
 
 
+def test_what_lies_elsewhere_is_moved_not_fetched(tmp_path: Path) -> None:
+    fill(tmp_path)
+    vae = CATALOG.file("vae")
+    (tmp_path / "vae" / vae.name).rename(tmp_path / vae.name)
+    need = look(tmp_path).mode("sound_to_video")
+    assert (need.to_fetch, need.command) == (0, "")
+    assert need.sentence == "Sound-to-Video needs 1 more file, 254 MB."
+
+
 def test_the_second_version_stands_in_for_the_first(tmp_path: Path) -> None:
     fill(tmp_path, but=("animate",))
     assert look(tmp_path).mode("animate").ready

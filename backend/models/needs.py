@@ -30,7 +30,7 @@ TITLES: Mapping[str, str] = {
     "text_to_image": "Text-to-Image",
 }
 TO_FETCH = (MISSING, WRONG_SIZE, DAMAGED)
-"""States that a download mends."""
+"""States that a download can mend."""
 _FAULTS = {
     MISSING: ("is missing", "are missing"),
     WRONG_SIZE: ("has the wrong size", "have the wrong size"),
@@ -129,13 +129,18 @@ def wanted(name: str, found: Sequence[FileState], catalog: Catalog) -> tuple[Mod
     return tuple(dict.fromkeys(files))
 
 
+def fetchable(state: FileState) -> bool:
+    """Whether a download is what mends it; a file that lies elsewhere only has to be moved."""
+    return state.state in TO_FETCH and state.elsewhere is None
+
+
 def _need(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> ModeNeed:
     files = _files(_set(mode, by_role, catalog), by_role, catalog)
     lacks = tuple(by_role[file.role] for file in files if by_role[file.role].state != READY)
     single = len(catalog.sets(mode)) <= 1
     settings = {state.file.option(mode) for state in lacks} if single else {""}
     usable = "" not in settings
-    to_fetch = sum(state.file.bytes for state in lacks if state.state in TO_FETCH)
+    to_fetch = sum(state.file.bytes for state in lacks if fetchable(state))
     title = TITLES.get(mode, mode)
     if not lacks:
         sentence = f"{title} is ready."
@@ -143,7 +148,7 @@ def _need(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> Mode
         sentence = f"{title} works, but not with {' or '.join(sorted(settings))}: {_faults(lacks)}."
     elif all(state.state == MISSING for state in lacks):
         files_text = "1 more file" if len(lacks) == 1 else f"{len(lacks)} more files"
-        sentence = f"{title} needs {files_text}, {size(to_fetch)}."
+        sentence = f"{title} needs {files_text}, {size(sum(s.file.bytes for s in lacks))}."
     else:
         sentence = f"{title} does not work: {_faults(lacks)}."
     command = ""
