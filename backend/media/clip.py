@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from backend.errors import BadMedia
 from backend.media import check, part
+from backend.media.encode import Writer, turn
 from backend.media.facts import VIDEO_FILE_MAX, VIDEO_MAX_FRAMES, VIDEO_PART_MAX, VideoFacts
 from backend.media.opened import THREADS, Reader, opened, picture_track
 
@@ -27,12 +28,8 @@ _UNEVEN_SHARE = 0.01
 _SEEK_FROM = 2.0
 _SEEK_MARGIN = 0.5
 _MAX_FPS = 240
-# FFmpeg's numbers: the transfer curves of HDR; colour matrices that swscale can change into another.
+# FFmpeg's numbers for the transfer curves of HDR.
 _HDR_CURVES = (16, 18)
-_SPACES = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}
-_SPACE_709, _SPACE_601, _SPACE_UNKNOWN = 1, 5, 2
-_LIMITED_RANGE = 1
-_SMPTE_170M = 6  # BT.601 as a tag
 
 
 def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
@@ -110,16 +107,16 @@ def cut(
     with opened(path, name, field) as container:
         track = _track(container, name, field)
         picker = _Picker(container, track)
-        first = picker.first_frame()
-        if first is None:
+        source = picker.source_size()
+        if source is None:
             raise check.damaged(name, field, "no frame could be decoded")
         rate = Fraction(min(fps or float(track.average_rate or 16), _MAX_FPS)).limit_denominator(1001)
         hold = bool(frames)
         if not frames:
             frames = max(1, round(min(seconds or VIDEO_PART_MAX, VIDEO_PART_MAX) * rate) - first_frame)
         begin = start + float(first_frame / rate)
-        stored = covering(_upright_size(first, track), size)
-        with _Writer(out, rate, stored, lossless) as writer:
+        stored = covering(source, size)
+        with Writer(out, rate, stored, lossless) as writer:
             made = 0
             expected = frames if hold else min(frames, (_claimed_seconds(container, track) - begin) * rate)
             for frame in picker.at(begin, rate, frames, hold):
@@ -144,24 +141,6 @@ def covering(source: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     return width, height
 
 
-def turned(frame: VideoFrame, degrees: int) -> VideoFrame:
-    """The frame turned clockwise by a multiple of 90, in its own colours; best called after scaling."""
-    if not degrees:
-        return frame
-    import av
-
-    planes: Any = frame.reformat(format="yuv444p").to_ndarray()
-    planes = np.ascontiguousarray(np.rot90(planes, -degrees // 90, axes=(1, 2)))
-    made = av.VideoFrame.from_ndarray(planes, format="yuv444p")
-    made.colorspace, made.color_range = frame.colorspace, frame.color_range
-    return made
-
-
-def turn(frame: VideoFrame) -> int:
-    """Clockwise degrees, a multiple of 90, that make the frame upright."""
-    return round(-frame.rotation / 90) * 90 % 360
-
-
 class _Picker:
     """Chooses frames by their time, counted from the first picture of the file."""
 
@@ -170,12 +149,14 @@ class _Picker:
         self._origin = 0.0
         self._step = float(1 / track.average_rate) if track.average_rate else 0.04
 
-    def first_frame(self) -> VideoFrame | None:
-        """The first picture, whose time is 0 from now on; None when nothing can be decoded."""
+    def source_size(self) -> tuple[int, int] | None:
+        """Upright size of the first picture, whose time is 0 from now on; None: nothing can be decoded."""
         frame = next(_decoding(self._container, self._track).frames(), None)
-        if frame is not None and frame.pts is not None:
+        if frame is None:
+            return None
+        if frame.pts is not None:
             self._origin = float(frame.pts * frame.time_base)
-        return frame
+        return _upright_size(frame, self._track)
 
     def at(self, begin: float, rate: Fraction, count: int, hold: bool) -> Iterator[VideoFrame]:
         """The frames nearest to `begin`, `begin` + 1 / `rate`, ...; `hold`: the last one is repeated
@@ -219,76 +200,6 @@ class _Picker:
                 time = max(last, float(frame.pts * frame.time_base) - self._origin)
             yield time, frame
             last = time
-
-
-class _Writer:
-    """An encoder and its file. The same frames give the same bytes: no dates, no versions, fixed threads."""
-
-    def __init__(self, out: str, rate: Fraction, size: tuple[int, int], lossless: bool) -> None:
-        import av
-        from av.video.reformatter import VideoReformatter
-
-        self._size = size
-        self._scaler = VideoReformatter()
-        self._container = av.open(
-            out,
-            "w",
-            format="matroska" if lossless else "mp4",
-            container_options={"fflags": "+bitexact"} | ({} if lossless else {"movflags": "+faststart"}),
-        )
-        self._format = "yuv420p"
-        codec = "ffv1" if lossless else "libx264"
-        stream: Any = self._container.add_stream(codec, rate=rate)
-        self._stream = stream
-        stream.width, stream.height = size
-        stream.pix_fmt = self._format
-        context = stream.codec_context
-        context.thread_count = THREADS
-        context.time_base = 1 / rate
-        # BT.601: what readers assume that do not look.
-        context.colorspace, context.color_range = _SMPTE_170M, _LIMITED_RANGE
-        if not lossless:
-            stream.options = {"crf": "12", "preset": "veryfast", "g": "16", "bf": "0"}
-        self._source: VideoFrame | None = None
-        self._ready: VideoFrame | None = None
-        self._count = 0
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
-            self._container.mux(self._stream.encode(None))
-        self._container.close()
-
-    def add(self, frame: VideoFrame) -> None:
-        """Write the frame, scaled and upright; the same one again costs no scaling."""
-        if frame is not self._source or self._ready is None:
-            self._source, self._ready = frame, self._scaled(frame)
-        ready = self._ready
-        ready.pts, ready.time_base = self._count, self._stream.codec_context.time_base
-        ready.pict_type = 0
-        self._container.mux(self._stream.encode(ready))
-        self._count += 1
-
-    def _scaled(self, frame: VideoFrame) -> VideoFrame:
-        degrees = turn(frame)
-        width, height = self._size[::-1] if degrees in (90, 270) else self._size
-        space = _SPACES.get(int(frame.colorspace), _SPACE_601)
-        if frame.colorspace == _SPACE_UNKNOWN and min(frame.width, frame.height) >= 720:
-            space = _SPACE_709  # what everybody means by HD that does not say
-        small = self._scaler.reformat(
-            frame,
-            width,
-            height,
-            self._format,
-            src_colorspace=space,
-            dst_colorspace=_SPACE_601,
-            dst_color_range=_LIMITED_RANGE,
-            interpolation="BICUBIC" if width * 2 > frame.width else "AREA",
-            threads=1,
-        )
-        return turned(small, degrees).reformat(format=self._format)
 
 
 def _track(container: InputContainer, name: str, field: str) -> VideoStream:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from backend.errors import BadMedia
 from backend.media import check
-from backend.media.clip import turn
+from backend.media.encode import turn
 from backend.media.facts import VideoFacts
 from backend.media.opened import opened, picture_track
 

@@ -1,0 +1,108 @@
+"""Frames to a file inside the child process: scaled, upright, in plain colours, and always the same bytes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+_THREADS = 2
+"""x264 writes other bytes with another number; it is not the machine's to choose."""
+# FFmpeg's numbers of colour matrices that swscale can change into another.
+_SPACES = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}
+_SPACE_709, _SPACE_601, _SPACE_UNKNOWN = 1, 5, 2
+_LIMITED_RANGE = 1
+_SMPTE_170M = 6
+_HD = 720
+
+
+class Writer:
+    """An encoder and its file. The same frames give the same bytes: no dates, no versions, fixed threads."""
+
+    def __init__(self, out: str, rate: Fraction, size: tuple[int, int], lossless: bool) -> None:
+        import av
+        from av.video.reformatter import VideoReformatter
+
+        self._size = size
+        self._scaler = VideoReformatter()
+        self._container = av.open(
+            out,
+            "w",
+            format="matroska" if lossless else "mp4",
+            container_options={"fflags": "+bitexact"} | ({} if lossless else {"movflags": "+faststart"}),
+        )
+        self._format = "yuv420p"
+        codec = "ffv1" if lossless else "libx264"
+        stream: Any = self._container.add_stream(codec, rate=rate)
+        self._stream = stream
+        stream.width, stream.height = size
+        stream.pix_fmt = self._format
+        context = stream.codec_context
+        context.thread_count = _THREADS
+        context.time_base = 1 / rate
+        # BT.601: what readers assume that do not look at the tag.
+        context.colorspace, context.color_range = _SMPTE_170M, _LIMITED_RANGE
+        if not lossless:
+            stream.options = {"crf": "12", "preset": "veryfast", "g": "16", "bf": "0"}
+        self._source: VideoFrame | None = None
+        self._ready: VideoFrame | None = None
+        self._count = 0
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+    def add(self, frame: VideoFrame) -> None:
+        """Write the frame, scaled and upright; the same one again costs no scaling."""
+        if frame is not self._source or self._ready is None:
+            self._source, self._ready = frame, self._scaled(frame)
+        ready = self._ready
+        ready.pts, ready.time_base = self._count, self._stream.codec_context.time_base
+        ready.pict_type = 0
+        self._container.mux(self._stream.encode(ready))
+        self._count += 1
+
+    def _scaled(self, frame: VideoFrame) -> VideoFrame:
+        degrees = turn(frame)
+        width, height = self._size[::-1] if degrees in (90, 270) else self._size
+        space = _SPACES.get(int(frame.colorspace), _SPACE_601)
+        if frame.colorspace == _SPACE_UNKNOWN and min(frame.width, frame.height) >= _HD:
+            space = _SPACE_709  # what everybody means by HD that does not say
+        small = self._scaler.reformat(
+            frame,
+            width,
+            height,
+            self._format,
+            src_colorspace=space,
+            dst_colorspace=_SPACE_601,
+            dst_color_range=_LIMITED_RANGE,
+            interpolation="BICUBIC" if width * 2 > frame.width else "AREA",
+            threads=1,
+        )
+        return turned(small, degrees).reformat(format=self._format)
+
+
+def turned(frame: VideoFrame, degrees: int) -> VideoFrame:
+    """The frame turned clockwise by a multiple of 90, in its own colours; best called after scaling."""
+    if not degrees:
+        return frame
+    import av
+
+    planes: Any = frame.reformat(format="yuv444p").to_ndarray()
+    planes = np.ascontiguousarray(np.rot90(planes, -degrees // 90, axes=(1, 2)))
+    made = av.VideoFrame.from_ndarray(planes, format="yuv444p")
+    made.colorspace, made.color_range = frame.colorspace, frame.color_range
+    return made
+
+
+def turn(frame: VideoFrame) -> int:
+    """Clockwise degrees, a multiple of 90, that make the frame upright."""
+    return round(-frame.rotation / 90) * 90 % 360
