@@ -1,4 +1,4 @@
-"""How the machine is: servers, models, disk. Pure but for the disk."""
+"""How the machine is: servers, models, disk. Looks at the disk, nothing else."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from backend.engines.base import EngineInfo
+from backend.models import needs
+from backend.models.needs import Overview
+from backend.settings import Settings
 from backend.views import ModelState
-from workflows.catalog import load_catalog
+from workflows.catalog import ModelFile, load_catalog
 
 
 def status(engines: Sequence[EngineInfo]) -> str:
@@ -20,18 +24,48 @@ def status(engines: Sequence[EngineInfo]) -> str:
     return "ok" if "ok" in states else "starting"
 
 
-def models(engines: Sequence[EngineInfo]) -> list[ModelState]:
-    """The catalogue as the first server that told its models sees it; unknown where none did."""
+def models(settings: Settings, engines: Sequence[EngineInfo]) -> list[ModelState]:
+    """The catalogue as this machine has it.
+
+    Disk and server together when the server is of this machine; a server elsewhere is believed alone; while
+    none has told its models, the disk alone, and unknown for what is not on it (the server may have it).
+    """
     known = next((info for info in engines if info.models), None)
-    found = []
-    for file in load_catalog().files:
-        state = "unknown"
-        if known is not None and file.folder in known.models:
-            state = "ready" if file.name in known.models[file.folder] else "missing"
-        found.append(
-            ModelState(file.title, file.name, file.folder, file.bytes, file.modes, file.optional, state)
-        )
-    return found
+    if known is not None and (known.kind == "demo" or not on_this_machine(known.address)):
+        return [_state(file, _told(file, known)) for file in load_catalog().files]
+    found = overview(settings, known)
+    return [
+        _state(item.file, "unknown" if known is None and item.state == "missing" else item.state, item.words)
+        for item in found.files
+    ]
+
+
+def overview(settings: Settings, known: EngineInfo | None) -> Overview:
+    """The model store of this machine with what the server sees: states, needs by mode, room on the disk."""
+    return needs.states(settings, known.models if known is not None else None)
+
+
+def on_this_machine(address: str) -> bool:
+    """Whether a server's address is loopback."""
+    return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _told(file: ModelFile, known: EngineInfo) -> str:
+    if file.folder not in known.models:
+        return "unknown"
+    return "ready" if file.name in known.models[file.folder] else "missing"
+
+
+def _state(file: ModelFile, state: str, words: str = "") -> ModelState:
+    return ModelState(file.title, file.name, file.folder, file.bytes, file.modes, file.optional, state, words)
+
+
+def models_disk(settings: Settings, engines: Sequence[EngineInfo]) -> dict[str, int]:
+    """mode -> bytes that its files take on this machine's disk, files shared with other modes included."""
+    known = next((info for info in engines if info.models and info.kind != "demo"), None)
+    if known is not None and not on_this_machine(known.address):
+        return {}
+    return {need.mode: need.disk for need in overview(settings, known).modes}
 
 
 def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:

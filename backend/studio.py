@@ -339,8 +339,8 @@ class Studio:
         return QueueState(*self.runner.counts())
 
     def models(self) -> list[ModelState]:
-        """The catalogue as the first server that answered sees it."""
-        return health.models(self.engines())
+        """The catalogue as this machine and its server have it; looks at names, sizes and headers."""
+        return health.models(self.settings, self.engines())
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""
@@ -356,6 +356,7 @@ class Studio:
             "servers": health.servers(self.engines()),
             "database": self.store.check(),
             "disk": health.disk(self.settings.data_dir),
+            "models_disk": health.models_disk(self.settings, self.engines()),
         }
 
 

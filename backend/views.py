@@ -81,7 +81,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class ModelState:
-    """A file of the catalogue as the connected server has it. state: ready, missing, unknown."""
+    """A file of the catalogue as this machine and its server have it. state: ready, missing, unknown, or
+    (on a server of this machine) unseen, wrong_size, damaged, unreadable; `words`: what to do."""
 
     title: str
     name: str
@@ -90,6 +91,7 @@ class ModelState:
     modes: tuple[str, ...]
     optional: bool
     state: str
+    words: str = ""
 
 
 @dataclass(frozen=True)
