@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import re
 import tempfile
 import threading
 import time
@@ -24,8 +25,12 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from backend.engines.base import EngineInfo
-from backend.errors import BadInput, NotFound, OutOfMemory
+from backend.errors import BadInput, BadMedia, NotFound, OutOfMemory
+from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.progress import Snapshot
+from backend.views import ModelState
+from workflows.catalog import load_catalog
+from workflows.params import MEDIA
 
 STAGE_SECONDS = (
     ("wait", 0.09),
@@ -37,15 +42,6 @@ STAGE_SECONDS = (
 )
 CROPPED = "Top and bottom are cropped by 11 %"
 LOAD_TEXT = "Loading the high-noise expert"
-
-
-@dataclass(frozen=True)
-class Facts:
-    width: int
-    height: int
-    format: str = "JPEG"
-    frames: int = 1
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,7 @@ class Plan:
     obstacle: str
     problems: dict[str, str]
     warnings: tuple[str, ...] = ()
+    route: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,19 +84,12 @@ class JobView:
     error: dict[str, str] | None = None
     bytes: int = 0
 
+    @property
+    def result(self) -> str:
+        return "result.png" if self.mode == "text_to_image" else "result.mp4"
+
     def record(self) -> dict[str, Any]:
         return {"id": self.id, "key": self.key, "status": self.status}
-
-
-@dataclass(frozen=True)
-class ModelState:
-    title: str
-    name: str
-    folder: str
-    bytes: int
-    modes: tuple[str, ...]
-    optional: bool
-    state: str
 
 
 @dataclass
@@ -117,6 +107,11 @@ class FakeStudio:
     def __init__(self, seconds: float = 8.0, engine: str = "comfyui", hold: float | None = None) -> None:
         self.length, self.engine, self.hold = seconds, engine, hold
         self.state, self.fail, self.obstacle = "ok", "", ""
+        self.warnings: tuple[str, ...] = ()
+        self.route = ""
+        self.missing = {
+            "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors",
+        }
         self.folder = Path(tempfile.mkdtemp(prefix="wan-fake-"))
         self.settings = SimpleNamespace(
             max_upload_mb=100, keep_days=30, data_dir=self.folder, models_dir=Path("/workspace/models")
@@ -135,10 +130,27 @@ class FakeStudio:
     def is_owner(text: object) -> bool:
         return isinstance(text, str) and len(text) >= 16
 
-    def inspect_picture(self, path: Path, field: str = "image") -> Facts:
+    def inspect(self, mode: str, field: str, path: Path) -> PictureFacts | SoundFacts | VideoFacts:
+        """Sounds and videos are believed: their names say how long they are, song-190.wav lasts 190 s."""
+        kind = MEDIA[mode][field][0]
+        if kind == "picture":
+            return self.inspect_picture(path, field)
+        seconds = re.search(r"-([\d.]+)\.\w+$", path.name)
+        if not seconds:
+            raise BadMedia(f"This file is not a {kind}.", "Use another file.", field=field)
+        if kind == "sound":
+            return SoundFacts(float(seconds[1]), 48_000, 2, "mp3", 0.8)
+        return VideoFacts(
+            1920, 1080, round(30 * float(seconds[1])), 29.97, float(seconds[1]), "h264", "yuv420p", True
+        )
+
+    def waveform(self, path: Path, points: int = 600) -> list[float]:
+        return [abs(math.sin(n / 7)) for n in range(points)]
+
+    def inspect_picture(self, path: Path, field: str = "image") -> PictureFacts:
         try:
             with Image.open(path) as picture:
-                return Facts(picture.width, picture.height, str(picture.format))
+                return PictureFacts(picture.width, picture.height, str(picture.format))
         except Exception:
             raise BadInput("This file is not a picture.", "Use a JPEG, PNG or WebP.", field=field) from None
 
@@ -156,12 +168,21 @@ class FakeStudio:
             if int(values.get(name) or 0) % 16:
                 problems[name] = "Use a multiple of 16 from 64 to 1920, or 0 to leave it to the picture."
         width, height = int(values.get("width") or width), int(values.get("height") or height)
-        seconds = float(values.get("seconds") or 5)
+        seconds = float(values.get("seconds") or values.get("duration") or 5)
+        frames = int(seconds * 4) * 4 + 1
+        whole = pictures.get("audio") or pictures.get("video")
+        if whole is not None:
+            part = values.get("duration") or values.get("seconds")
+            seconds = float(part or whole.seconds - values.get("start", 0))
+            frames = round(16 * seconds)
+        if mode in ("text_to_video", "text_to_image") and not values.get("prompt", "").strip():
+            problems["prompt"] = "The prompt is empty. Describe what is to be seen."
+        still = mode == "text_to_image"
         fast = mode == "fast_video" or values.get("speed") == "fast"
         return Plan(
-            width, height, int(seconds * 4) * 4 + 1, 16.0, seconds, 4 if fast else 20,
+            width, height, 1 if still else frames, 0.0 if still else 16.0, seconds, 4 if fast else 20,
             "Fits, nothing is cropped" if abs(ratio - 16 / 9) < 0.05 else CROPPED,
-            "About 1 min 5 s on this GPU", self.obstacle, problems,
+            "About 1 min 5 s on this GPU", self.obstacle, problems, self.warnings, self.route,
         )  # fmt: skip
 
     def submit(self, owner: str, mode: str, values: dict[str, Any], files: dict[str, Path]) -> JobView:
@@ -273,7 +294,7 @@ class FakeStudio:
         self._advance()
         running = [r.view for r in self.runs.values() if r.view.status == "running"]
         queued = [r.view for r in self.runs.values() if r.view.status == "queued"]
-        return (running or queued or [None])[0]
+        return next(iter(running or queued), None)
 
     def cancel(self, id: str, key: str) -> JobView:
         run = self._run(id, key)
@@ -347,22 +368,12 @@ class FakeStudio:
         return {"status": "ok", "engine": self.engine, "disk": disk, "database": "ok"}
 
     def models(self) -> list[ModelState]:
-        both = ("image_to_video", "fast_video")
-        rows = [
-            ("High-noise expert", "wan2.2_i2v_high_noise_14B_fp8_scaled", "diffusion_models", 14.3e9, both),
-            ("Low-noise expert", "wan2.2_i2v_low_noise_14B_fp8_scaled", "diffusion_models", 14.3e9, both),
-            ("Text encoder", "umt5_xxl_fp8_e4m3fn_scaled", "text_encoders", 6.7e9, both),
-            ("Picture codec", "wan_2.1_vae", "vae", 254e6, both),
-            ("4-step LoRA, high noise", "wan2.2_i2v_lightx2v_4steps_high_noise", "loras", 1.2e9, both[1:]),
-            ("Picture reader", "clip_vision_h", "clip_vision", 1.3e9, both),
-        ]
-        gone = {"wan2.2_i2v_lightx2v_4steps_high_noise", "clip_vision_h"}
         return [
             ModelState(
-                title, f"{name}.safetensors", folder, int(size), modes, name == "clip_vision_h",
-                "missing" if name in gone else "ready",
+                file.title, file.name, file.folder, file.bytes, file.modes, file.optional,
+                "missing" if file.name in self.missing else "ready",
             )
-            for title, name, folder, size, modes in rows
+            for file in load_catalog().files
         ]  # fmt: skip
 
     def routes(self) -> list[Route]:

@@ -30,9 +30,10 @@ from backend.progress import Snapshot
 from backend.settings import Settings
 from backend.studio import Studio
 from backend.views import JobView
-from ui import api
-from ui.api import Endpoints, SessionOwners, register
-from workflows.params import Media
+from ui import calls
+from ui.api import Endpoints, register
+from ui.calls import SessionOwners
+from workflows.params import MEDIA, Media
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8"
@@ -64,7 +65,11 @@ class ScriptedStudio:
             raise BadInput(
                 "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
             )
-        media = {name: Media("a.png", 640, 480) for name, path in files.items() if path is not None}
+        media = {
+            name: Media("a", 640, 480, 192, 16.0, 0.0 if MEDIA[mode][name][0] == "picture" else 12.0)
+            for name, path in files.items()
+            if path is not None
+        }
         seed = 7 if values["seed"] == -1 else values["seed"]
         params = make_params(mode, {**values, "seed": seed}, media)
         self.submits.append((owner, mode, dict(values), dict(files)))
@@ -176,7 +181,7 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture
 def page(launched: Page, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    monkeypatch.setattr(api, "POLL_MIN", 0.01)
+    monkeypatch.setattr(calls, "POLL_MIN", 0.01)
     launched.studio.finish_at_once, launched.studio.error = True, None
     launched.studio.submits.clear()
     yield launched
@@ -194,6 +199,8 @@ def picture(tmp_path: Path) -> str:
     return str(path)
 
 
+RUN = {"steps": 0, "cfg": 0.0, "shift": 0.0, "seed": -1}
+SIZE = {"resolution": "480p", "width": 0, "height": 0}
 NAMES = {
     "/image_to_video": {
         "image": None, "prompt": "", "negative_prompt": None, "end_image": None, "resolution": "480p",
@@ -204,9 +211,30 @@ NAMES = {
         "image": None, "prompt": "", "variant": "balanced", "resolution": "480p", "width": 0, "height": 0,
         "seconds": 5.0, "seed": -1, "wait": True,
     },
+    "/sound_to_video": {
+        "audio": None, "image": None, "prompt": "", "negative_prompt": None, "start": 0.0, "duration": 0.0,
+        **SIZE, "speed": "quality", **RUN, "level": False, "wait": True,
+    },
+    "/animate": {
+        "image": None, "video": None, "prompt": "", "negative_prompt": None, "method": "move",
+        "relight": 0.8, "pose_video": None, "face_video": None, "mask": None, "fps": 16.0, **SIZE,
+        "seconds": 0.0, "speed": "quality", **RUN, "start": 0.0, "wait": True,
+    },
+    "/text_to_video": {
+        "prompt": None, "negative_prompt": None, "aspect": "16:9", **SIZE, "seconds": 5.0,
+        "speed": "quality", **RUN, "wait": True,
+    },
+    "/text_to_image": {
+        "prompt": None, "model": "wan", "aspect": "16:9", "width": 0, "height": 0, "steps": 0, "seed": -1,
+        "wait": True,
+    },
     "/job": {"id": None, "key": None},
     "/result": {"id": None, "key": None},
     "/cancel": {"id": None, "key": None},
+}  # fmt: skip
+REQUIRED = {
+    "/image_to_video": {"image"}, "/fast_video": {"image"}, "/sound_to_video": {"audio"},
+    "/animate": {"image", "video"}, "/text_to_video": {"prompt"}, "/text_to_image": {"prompt"},
 }  # fmt: skip
 
 
@@ -217,7 +245,7 @@ def test_names_order_and_defaults(page: Page) -> None:
         assert [p["parameter_name"] for p in parameters] == list(expected)
         assert {p["parameter_name"]: p["parameter_default"] for p in parameters} == expected
         required = {p["parameter_name"] for p in parameters if not p["parameter_has_default"]}
-        assert required == ({"image"} if "image" in expected else {"id", "key"})
+        assert required == REQUIRED.get(name, {"id", "key"})
 
 
 def test_client_gets_the_file_and_the_record(page: Page, client: Client, picture: str) -> None:
@@ -242,6 +270,93 @@ def test_fast_video_and_last_picture(page: Page, client: Client, picture: str) -
     client.predict(image=handle_file(picture), end_image=handle_file(picture), api_name="/image_to_video")
     assert page.studio.submits[0][2]["variant"] == "480p"
     assert list(page.studio.submits[1][3]) == ["image", "end_image"]
+
+
+OWN_NAME = {"image": "a.png", "audio": "a.mp3", "video": "a.mp4"}
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_each_mode_needs_only_what_is_marked(page: Page, name: str) -> None:
+    given = {**NAMES[name], "prompt": "sails", "wait": True}
+    given |= {field: page.upload(name=OWN_NAME[field]) for field in REQUIRED[name] if field != "prompt"}
+    kind, answer = page.call(name[1:], list(given.values()))
+    assert kind == "complete", answer
+    file, job = answer
+    assert (job["mode"], job["status"], job["seed"]) == (name[1:], "done", 7)
+    assert page.http.get(file["url"]).content.startswith(b"video of ")
+    _, mode, values, files = page.studio.submits[0]
+    assert f"/{mode}" == name and set(files) == REQUIRED[name] - {"prompt"}
+    names = {field for field in NAMES[name] if field not in MEDIA[mode] and field != "wait"}
+    assert set(values) == names and values["prompt"] == "sails"
+
+
+def test_a_picture_comes_as_png(page: Page, client: Client) -> None:
+    file, job = client.predict("a boat", api_name="/text_to_image")
+    assert Path(file).suffix == ".png" and job["frames"] == 1
+    _, (again, _) = page.call("result", [job["id"], job["key"]])
+    assert again["orig_name"].startswith("wan-text-to-image-") and again["mime_type"] == "image/png"
+
+
+def test_sound_and_videos_reach_the_studio(page: Page, client: Client, picture: str) -> None:
+    client.predict(
+        audio=handle_file(picture), image=handle_file(picture), start=2, duration=5, level=True,
+        api_name="/sound_to_video",
+    )  # fmt: skip
+    client.predict(
+        image=handle_file(picture), video=handle_file(picture), mask=handle_file(picture), method="mix",
+        start=1.5, api_name="/animate",
+    )  # fmt: skip
+    sound, moved = page.studio.submits
+    assert list(sound[3]) == ["audio", "image"]
+    assert (sound[2]["start"], sound[2]["duration"], sound[2]["level"]) == (2, 5, True)
+    assert list(moved[3]) == ["image", "video", "mask"]
+    assert (moved[2]["method"], moved[2]["start"], moved[2]["relight"]) == ("mix", 1.5, 0.8)
+
+
+@pytest.mark.parametrize("name", ["sound_to_video", "animate", "text_to_video", "text_to_image"])
+def test_no_mode_needs_to_be_waited_for(page: Page, name: str) -> None:
+    page.studio.finish_at_once = False
+    given = {**NAMES[f"/{name}"], "prompt": "sails", "wait": False}
+    given |= {field: page.upload() for field in REQUIRED[f"/{name}"] if field != "prompt"}
+    mine = new_token()
+    _, (file, job) = page.call(name, list(given.values()), {"X-Wan-Owner": mine})
+    assert file is None and job["status"] == "queued" and page.studio.submits[0][0] == mine
+    page.studio.end(job["id"], "cancelled")
+    what = "picture" if name == "text_to_image" else "video"
+    assert page.refused("result", [job["id"], job["key"]]).endswith(f"if you still want the {what}.")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("sound_to_video", {"start": 12.0}, "lies beyond the end of the sound"),
+        ("sound_to_video", {"duration": -1}, "The duration must lie between"),
+        ("sound_to_video", {"level": "loud"}, "Level must be on or off"),
+        ("sound_to_video", {"audio": None}, "Choose a sound first."),
+        ("sound_to_video", {"audio": {"path": "/etc/passwd"}}, "This sound was not uploaded here."),
+        ("sound_to_video", {"audio": "https://example.com/a.mp3"}, "Web addresses are not fetched."),
+        ("animate", {"video": None}, "Choose a video first."),
+        ("animate", {"mask": {"path": "/etc/passwd"}}, "This video was not uploaded here."),
+        ("animate", {"method": "swap"}, "Choose one of: move, mix."),
+        ("animate", {"fps": 60}, "Frames a second must lie between"),
+        ("animate", {"relight": float("nan")}, "finite number"),
+        ("animate", {"seconds": 99}, "lasts only"),
+        ("text_to_video", {"prompt": "  "}, "The prompt is empty."),
+        ("text_to_video", {"aspect": "2:1"}, "Choose one of: 16:9"),
+        ("text_to_video", {"steps": 1}, "at least 2 steps"),
+        ("text_to_image", {"prompt": ""}, "The prompt is empty."),
+        ("text_to_image", {"model": "sdxl"}, "Choose one of: wan, flux."),
+        ("text_to_image", {"width": 17, "height": 64}, "multiple of 16"),
+    ],
+)
+def test_bad_values_of_every_mode_get_a_sentence(
+    page: Page, name: str, values: dict[str, Any], words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = {**NAMES[f"/{name}"], "prompt": "sails"}
+    given |= {field: page.upload() for field in REQUIRED[f"/{name}"] if field != "prompt"}
+    assert words in page.refused(name, list({**given, **values}.values()))
+    assert not page.studio.submits
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_plain_http_needs_only_the_picture(page: Page) -> None:
@@ -294,8 +409,8 @@ def test_a_waiting_call_tells_progress_and_status(page: Page, client: Client, pi
 def test_a_waiting_call_is_kept_alive(
     page: Page, client: Client, picture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert api.HEARTBEAT_SECONDS + api.POLL_MAX < 10
-    monkeypatch.setattr(api, "HEARTBEAT_SECONDS", 0.05)
+    assert calls.HEARTBEAT_SECONDS + calls.POLL_MAX < 10
+    monkeypatch.setattr(calls, "HEARTBEAT_SECONDS", 0.05)
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
     _wait_for(lambda: len(call.outputs()) > 2)
@@ -310,9 +425,9 @@ def test_the_job_runs_on_when_the_caller_goes(page: Page, client: Client, pictur
     _wait_for(lambda: page.studio.submits)
     job_id = list(page.studio.jobs)[-1]
     _wait_for(call.outputs)
-    assert page.endpoints._waiting == 1
+    assert page.endpoints.calls.waiting == 1
     call.cancel()
-    _wait_for(lambda: page.endpoints._waiting == 0)
+    _wait_for(lambda: page.endpoints.calls.waiting == 0)
     assert page.studio.jobs[job_id].status == "queued"
     page.studio.end(job_id, "done")
 
@@ -503,18 +618,18 @@ def test_errors_of_the_studio(
     assert said == f"{page.studio.error} {QueueFull.default_hint}"
     page.studio.error = RuntimeError("secret detail")
     with caplog.at_level(logging.ERROR, logger="wan.api"):
-        assert page.refused("image_to_video", [page.upload()]) == api.UNEXPECTED
+        assert page.refused("image_to_video", [page.upload()]) == calls.UNEXPECTED
     assert "secret detail" in caplog.text  # ours, once; Gradio prints none
     assert "Traceback" not in capfd.readouterr().err
 
 
 def test_waiting_calls_leave_places_for_the_page(page: Page) -> None:
-    endpoints = Endpoints(page.studio)  # type: ignore[arg-type]
+    made = calls.Calls(page.studio)  # type: ignore[arg-type]
     blocks = type("Blocks", (), {"max_threads": 8})()
-    endpoints._waiting = 5
-    assert endpoints._may_wait(blocks)
-    endpoints._waiting = 6
-    assert not endpoints._may_wait(blocks)
+    made.waiting = 5
+    assert made.may_wait(blocks)
+    made.waiting = 6
+    assert not made.may_wait(blocks)
 
 
 def test_tools_have_the_names_and_words_of_the_endpoints(page: Page) -> None:

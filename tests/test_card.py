@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from tests.fake_studio import FakeStudio
 from ui.card import Card, data_url, event_text
 from ui.fields import new_form
 from ui.plan import Planner, short
+from workflows.params import MEDIA
 
 OWNER = "owner-token-of-a-fake-studio-0001"
 VALUES = {"prompt": "A boat", "speed": "fast", "seconds": 5.0, "seed": 7}
@@ -123,26 +125,38 @@ def test_event_texts_are_texts() -> None:
     assert event_text(event(id=["x"]), "id") == "" and event_text(SimpleNamespace(), "id") == ""  # type: ignore[arg-type]
 
 
-def planned(studio: FakeStudio, **given: Any) -> tuple[list[Any], dict[str, str]]:
-    to = new_form("image_to_video")
-    to.lines = {"image": None}  # type: ignore[dict-item]
+def planned(studio: FakeStudio, mode: str = "image_to_video", **given: Any) -> tuple[Any, dict[str, str]]:
+    """What a plan says of a form whose widgets hold `given`, by name, and the problems beside its fields."""
+    to = new_form(mode)
+    sounds = [name for name, (kind, _) in MEDIA[mode].items() if kind != "picture"]
+    to.lines, to.views = dict.fromkeys(MEDIA[mode], Any), dict.fromkeys(sounds, Any)
+    to.words = dict.fromkeys(sounds, ("Drop one", "Any"))
+    to.notes = Any if sounds else None
     updates = Planner(studio, "").outcome(to, {**to.start, **given})  # type: ignore[arg-type]
-    hint = str(updates[2])
+    lines = dict(zip(to.lines, updates, strict=False))
+    advanced, hint, button, *views = updates[len(lines) :]
+    notes = views.pop() if sounds else ""
+    needs = views.pop()
     found = hint.split('data-problems="', 1)[1].split('"', 1)[0].replace("&quot;", '"')
-    return updates, json.loads(found)
+    said = SimpleNamespace(
+        lines=lines, advanced=advanced, hint=hint, button=button, needs=needs, notes=notes,
+        views=dict(zip(to.views, views, strict=True)),
+    )  # fmt: skip
+    return said, json.loads(found)
 
 
 def test_a_plan_says_crop_frame_and_estimate(studio: FakeStudio, picture: Path) -> None:
-    updates, problems = planned(studio, image=picture)
-    assert "fjord.jpg" in updates[0] and "1920 × 1080" in updates[0] and "Fits" in updates[0]
-    assert "5 s at 16 fps" in updates[2] and "About 1 min 5 s on this GPU" in updates[2]
-    assert "Queued behind this video. About 1 min 5 s each." in updates[2]
+    said, problems = planned(studio, image=picture)
+    line = said.lines["image"]
+    assert "fjord.jpg" in line and "1920 × 1080" in line and "Fits" in line
+    assert "5 s at 16 fps" in said.hint and "About 1 min 5 s on this GPU" in said.hint
+    assert "Queued behind this video. About 1 min 5 s each." in said.hint
     assert problems == {}
 
 
 def test_a_plan_without_a_picture_blames_nobody(studio: FakeStudio) -> None:
-    updates, problems = planned(studio)
-    assert updates[0] == "" and problems == {}
+    said, problems = planned(studio)
+    assert said.lines["image"] == "" and problems == {}
 
 
 def test_a_problem_stands_at_its_field(studio: FakeStudio, picture: Path) -> None:
@@ -153,14 +167,104 @@ def test_a_problem_stands_at_its_field(studio: FakeStudio, picture: Path) -> Non
 def test_a_file_that_is_no_picture_is_said_below_it(studio: FakeStudio, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_text("hello")
-    updates, _ = planned(studio, image=bad)
-    assert "This file is not a picture." in updates[0]
+    said, _ = planned(studio, image=bad)
+    assert "This file is not a picture." in said.lines["image"]
 
 
 def test_an_obstacle_greys_generate(studio: FakeStudio, picture: Path) -> None:
     studio.obstacle = "Needs about 31 GB; this GPU has 24 GB. 480p fits."
-    updates, _ = planned(studio, image=picture)
-    assert "Needs about 31 GB" in updates[2] and updates[3].interactive is False
+    said, _ = planned(studio, image=picture)
+    assert "Needs about 31 GB" in said.hint and said.button.interactive is False
+
+
+def test_missing_files_are_named_in_a_panel_and_counted_below_generate(studio: FakeStudio) -> None:
+    name = next(iter(studio.missing))
+    studio.obstacle = f"Image-to-Video needs {name} in loras (1.2 GB)."
+    said, _ = planned(studio, speed="fast")
+    assert "needs 1 more file, 1.2 GB." in said.hint and name not in said.hint
+    assert f"loras/{name}" in said.needs and "models download image_to_video" in said.needs
+    studio.engine = "demo"
+    assert planned(studio, speed="fast")[0].needs == "", "the demo needs no files"
+
+
+def test_a_sound_is_drawn_and_its_part_counted(studio: FakeStudio, tmp_path: Path) -> None:
+    song = tmp_path / "song-190.mp3"
+    said, problems = planned(studio, "sound_to_video", audio=song, start=10, duration=42)
+    view = said.views["audio"]
+    assert problems == {} and said.notes == ""
+    for words in ("song-190.mp3", "0:42 of 3:10", "9 chunks", "About 1 min 5 s on this GPU"):
+        assert words in said.lines["audio"]
+    assert 'data-from="10.000" data-to="52.000"' in view and "gradio_api/file=" in view
+    assert 'data-start="sound_to_video-start" data-length="sound_to_video-duration"' in view
+    whole, _ = planned(studio, "sound_to_video", audio=song)
+    assert "<span>3:10</span>" in whole.lines["audio"]
+
+
+@pytest.mark.parametrize("odd", [-3, 1e9, None])
+def test_nonsense_in_the_numbers_does_not_break_the_drawing(
+    studio: FakeStudio, tmp_path: Path, odd: float | None
+) -> None:
+    said, _ = planned(studio, "sound_to_video", audio=tmp_path / "song-190.mp3", start=odd)
+    assert 'data-from="0.000" data-to="190.000"' in said.views["audio"]
+
+
+def test_a_file_that_is_no_sound_can_be_removed(studio: FakeStudio, tmp_path: Path) -> None:
+    said, _ = planned(studio, "sound_to_video", audio=tmp_path / "notes.mp3")
+    assert "This file is not a sound." in said.lines["audio"]
+    assert 'data-m="remove"' in said.views["audio"] and 'role="slider"' not in said.views["audio"]
+
+
+def test_an_empty_drop_zone_says_what_it_takes(studio: FakeStudio) -> None:
+    said, problems = planned(studio, "sound_to_video")
+    assert "Drop one" in said.views["audio"] and said.lines["audio"] == "" and problems == {}
+
+
+def test_a_driving_video_and_what_to_expect(studio: FakeStudio, picture: Path, tmp_path: Path) -> None:
+    studio.warnings = ("Expect poor results: this engine cannot find the pose.",)
+    said, _ = planned(studio, "animate", image=picture, video=tmp_path / "dance-6.mp4")
+    line = said.lines["video"]
+    assert "29.97 fps" in line and "With sound" in line and "2 chunks" in line
+    assert 'class="warn"' in said.notes and "Expect poor results" in said.notes
+    assert "Expect poor" not in said.hint, "said once, above Generate"
+    studio.warnings, studio.route = (), "native+sam3"
+    said, _ = planned(studio, "animate", image=picture)
+    assert "ComfyUI finds pose and face" in said.notes and "warn" not in said.notes
+
+
+@pytest.mark.parametrize("mode", ["text_to_video", "text_to_image"])
+def test_nobody_is_blamed_before_the_first_word(studio: FakeStudio, mode: str) -> None:
+    said, problems = planned(studio, mode)
+    assert problems == {} and said.button.interactive is True
+    assert ("at 16 fps" in said.hint) == (mode == "text_to_video")
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "field", "words"),
+    [
+        ("sound_to_video", {}, "audio", "Choose a sound first."),
+        ("animate", {"image": "fjord.jpg"}, "video", "Choose a video first."),
+        ("animate", {}, "image", "Choose a picture first."),
+    ],
+)
+def test_generate_without_a_file(
+    studio: FakeStudio, picture: Path, mode: str, given: dict[str, Any], field: str, words: str
+) -> None:
+    to = new_form(mode)
+    to.lines = dict.fromkeys(MEDIA[mode], Any)
+    files = {name: picture.parent / file for name, file in given.items()}
+    job, updates = Planner(studio, "").submit(OWNER, to, {**to.start, **files})  # type: ignore[arg-type]
+    assert job is None and words in updates[list(to.lines).index(field)]
+
+
+def test_the_poll_tells_when_an_engine_sees_other_files(
+    studio: FakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = make(studio)
+    before = poll(card, {})["models"]
+    assert poll(card, {})["models"] == before
+    more = [replace(engine, models={"vae": ("new.safetensors",)}) for engine in studio.engines()]
+    monkeypatch.setattr(studio, "engines", lambda: more)
+    assert poll(card, {})["models"] != before
 
 
 def test_long_file_names_keep_their_end() -> None:

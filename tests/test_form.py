@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ui import form
-from workflows.params import CHOICES, MODES
+from workflows.params import CHOICES, MEDIA, MODES
 
 NEGATIVE = "blurred, static"
 
@@ -20,8 +20,9 @@ def test_every_parameter_of_the_mode_is_there_with_its_default(mode: str) -> Non
 
     known = {field.name: field for field in fields(MODES[mode])}
     assert {field.name for field in form.FIELDS[mode]} == set(known)
+    assert set(form.file_names(mode)) == set(MEDIA[mode])
     for field in form.FIELDS[mode]:
-        if field.name not in ("image", "seed"):
+        if field.name != "seed" and not MEDIA[mode].get(field.name, ("", False))[1]:
             assert known[field.name].default is not MISSING
             assert field.default == known[field.name].default, field.name
 
@@ -48,23 +49,37 @@ def test_the_page_starts_fast_and_the_api_with_quality() -> None:
 def test_untouched_page_is_the_defaults(mode: str) -> None:
     values = form.to_values(mode, form.page_defaults(mode, NEGATIVE), NEGATIVE)
     assert values == {f.name: f.start for f in form.FIELDS[mode] if f.kind != form.FILE}
-    assert values["seconds"] == 5.0 and isinstance(values["seconds"], float)
+    if mode in ("image_to_video", "fast_video", "text_to_video"):
+        assert values["seconds"] == 5.0 and isinstance(values["seconds"], float)
     assert form.to_values(mode, {}, NEGATIVE) == values
+
+
+CHANGED: dict[str, dict[str, Any]] = {
+    "image_to_video": {
+        "seconds": 2.5, "resolution": "draft", "fit": "pad", "negative_prompt": "", "motion": "subtle",
+        "steps": 8, "cfg": 3.5, "easy_cache": True,
+    },
+    "fast_video": {"seconds": 2.5, "resolution": "draft", "fit": "pad", "variant": "anti_slow_motion"},
+    "sound_to_video": {"start": 10.0, "duration": 42.5, "level": True, "speed": "quality", "fit": "pad"},
+    "animate": {"method": "mix", "relight": 1.2, "fps": 24.0, "start": 1.5, "seconds": 3.0},
+    "text_to_video": {"aspect": "9:16", "seconds": 2.5, "speed": "quality", "shift": 5.0},
+    "text_to_image": {"model": "flux", "aspect": "1:1", "steps": 12},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", form.FIELDS)
 def test_settings_come_back_as_they_were(mode: str) -> None:
-    values = {
-        **form.to_values(mode, {}), "prompt": "sails", "seconds": 2.5, "width": 640, "height": 480,
-        "seed": 271828, "resolution": "draft", "fit": "pad",
-    }  # fmt: skip
-    if mode == "image_to_video":
-        values |= {"negative_prompt": "", "motion": "subtle", "steps": 8, "cfg": 3.5, "easy_cache": True}
-    else:
-        values["variant"] = "anti_slow_motion"
+    given = {"prompt": "sails", "width": 640, "height": 480, "seed": 271828, **CHANGED[mode]}
+    values = {**form.to_values(mode, {}), **given}
     widgets = form.from_params(mode, values, NEGATIVE)
-    assert widgets["seconds"] == "2.5 s"
     assert form.to_values(mode, widgets, NEGATIVE) == values
+    if mode == "animate":
+        assert widgets["seconds"] == 3.0, "a part of a file is a number, not one of a few lengths"
+
+
+def test_trims_are_parameters_of_their_modes() -> None:
+    for mode, (file, *numbers) in form.TRIMS.items():
+        assert file in form.file_names(mode) and set(numbers) <= set(form.value_names(mode))
 
 
 def test_a_job_without_a_parameter_ran_with_the_api_default() -> None:
@@ -117,6 +132,8 @@ def test_summary() -> None:
         == "640 × 480, subtle motion, high-noise only, 8 steps, seed 7"
     )
     assert form.summary("fast_video", {"resolution": "draft"}) == "Draft, random seed"
+    assert form.summary("animate", {"fps": 24.0, "steps": 8}) == "480p, 24 fps, 8 steps, random seed"
+    assert form.summary("text_to_image", {"seed": 5}) == "seed 5"
 
 
 def test_form_is_pure() -> None:

@@ -13,10 +13,10 @@ import gradio as gr
 import PIL.Image
 import pytest
 from gradio.context import LocalContext
-from gradio.data_classes import ImageData
+from gradio.data_classes import FileData, ImageData
 
 from ui import picture
-from ui.picture import PictureInput, cached_copy, checked_upload, guard_uploads, max_upload_bytes
+from ui.picture import FileInput, PictureInput, cached_copy, checked_upload, guard_uploads, max_upload_bytes
 
 META = {"_type": "gradio.FileData"}
 
@@ -113,6 +113,34 @@ def test_component_is_an_image_to_the_browser() -> None:
     assert ours == theirs
     assert component.get_block_name() == "image"
     assert not Path(picture.__file__).with_suffix(".pyi").exists()
+
+
+def test_sounds_and_videos_are_paths_too(uploads: Path, no_opening: None) -> None:
+    component = FileInput(label="Sound", file_types=["audio"], render=False)
+    component.what = "sound"
+    path = _file(uploads / "a.mp3", b"not a sound")
+    assert component.preprocess(FileData(path=str(path), orig_name="a.mp3")) == path
+    assert component.preprocess(None) is None
+    for wrong in (FileData(path="/etc/passwd"), FileData(path="https://example.com/a.mp3")):
+        with pytest.raises(gr.Error, match=r"sound|addresses"):
+            component.preprocess(wrong)
+    shown = component.postprocess(str(path))
+    assert shown is not None and shown.path == str(path)
+    plain = gr.File(label="Sound", file_types=["audio"], render=False)
+    assert component.get_config() == plain.get_config() and component.get_block_name() == "file"
+
+
+def test_guard_knows_the_kind_of_a_file(uploads: Path) -> None:
+    component = FileInput(file_types=["video"], render=False)
+    component.what = "video"
+    path = _file(uploads / "a.mp4")
+    assert _guarded(component, {"path": str(path), "meta": META}, uploads) == path
+    wrong: list[Any] = ["/etc/passwd", [{"path": str(path)}], {"path": "/etc/passwd", "meta": META}]
+    for value in wrong:
+        with pytest.raises(gr.Error, match="video"):
+            component = FileInput(file_types=["video"], render=False)
+            component.what = "video"
+            _guarded(component, value, uploads)
 
 
 def _guarded(component: Any, value: Any, uploads: Path) -> Any:

@@ -12,10 +12,11 @@ import pytest
 from backend.engines.base import EngineInfo
 from backend.progress import Snapshot
 from backend.views import JobView, ModelState, QueueState
-from ui import library, present, system
+from ui import library, media_view, needs, present, system
 from ui.card_view import CardState, card
 from ui.header import header
 from ui.icons import SHAPES
+from workflows.catalog import load_catalog
 
 GPU = "cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync"
 VRAM = (24 << 30) - 5
@@ -93,6 +94,35 @@ def test_stages_in_words(snapshot: Snapshot, words: str) -> None:
     assert present.status(snapshot) == words
 
 
+def test_parts_are_counted_in_words() -> None:
+    snapshot = Snapshot(status="running", stage="draw", step=22, steps=100, text="Drawing, part 2 of 5")
+    assert present.status(snapshot) == "Drawing, part 2 of 5, step 23 of 100"
+
+
+def test_recipes_fit_the_mode() -> None:
+    params = {"speed": "fast", "resolution": "480p"}
+    sound = job(mode="sound_to_video", params=params, frames=192, fps=16.0)
+    assert present.recipe(sound)[1:4] == ["12 s", "16 fps", "3 chunks"], "as long as its sound"
+    moved = job(mode="animate", params={**params, "method": "mix"}, frames=77, steps=6)
+    assert present.recipe(moved)[2:5] == ["16 fps", "Mix", "Fast, 6 steps"]
+    still = job(mode="text_to_image", params={"model": "flux"}, frames=1, fps=0.0, steps=20)
+    assert present.recipe(still) == ["832 × 480", "Flux, 20 steps", "Seed 271828"]
+    assert present.resolution(still) == "832 × 480"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.0, "0:00"), (42.0, "0:42"), (42.46, "0:42.5"), (59.96, "1:00"), (190.0, "3:10")]
+)
+def test_places_in_a_sound(seconds: float, words: str) -> None:
+    assert present.clock_exact(seconds) == words
+
+
+def test_routes_in_words() -> None:
+    assert "ComfyUI finds pose" in present.route("native+sam3") and "SAM 3" in present.route("native+sam3")
+    assert present.route("given") == "The pose comes from your pose video."
+    assert present.route("driving") == present.route("") == ""
+
+
 def test_progress_is_ready_to_be_shown() -> None:
     snapshot = Snapshot(
         status="running", stage="draw", step=2, steps=4, percent=62.04, elapsed=41.0, remaining=24.2,
@@ -153,7 +183,7 @@ def test_a_memory_failure_offers_what_fits() -> None:
     failed = job(status="failed", error=OOM, params={"resolution": "720p", "speed": "quality"}, frames=129)
     what, why = present.failure(failed)
     assert what == "The GPU ran out of memory"
-    assert why == f"It stopped at step 2. {present.KEPT}"
+    assert why == f"It stopped at step 2. {present.kept('image_to_video')}"
     assert [(r.label, dict(r.change)) for r in present.remedies(failed)] == [
         ("Try again at 480p", {"resolution": "480p", "width": 0, "height": 0}),
         ("Try again with 5 s", {"seconds": 5.0}),
@@ -163,6 +193,31 @@ def test_a_memory_failure_offers_what_fits() -> None:
 def test_the_smallest_job_can_only_be_tried_again() -> None:
     failed = job(status="failed", error=OOM, params={"resolution": "draft"}, frames=33)
     assert [r.label for r in present.remedies(failed)] == ["Try again"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "frames", "change"),
+    [
+        ("sound_to_video", 640, {"duration": 30.0}),
+        ("animate", 640, {"seconds": 30.0}),
+        ("text_to_video", 241, {"seconds": 5.0}),
+    ],
+)
+def test_a_shorter_try_names_the_mode_s_own_length(mode: str, frames: int, change: object) -> None:
+    failed = job(mode=mode, status="failed", error=OOM, params={"resolution": "480p"}, frames=frames)
+    assert [dict(r.change) for r in present.remedies(failed)] == [
+        {"resolution": "draft", "width": 0, "height": 0},
+        change,
+    ]
+
+
+def test_a_picture_that_does_not_fit_is_tried_smaller() -> None:
+    failed = job(
+        mode="text_to_image", status="failed", error=OOM, params={}, width=1280, height=720, frames=1
+    )
+    (remedy,) = present.remedies(failed)
+    assert dict(remedy.change) == {"width": 848, "height": 480} or remedy.change["width"] % 16 == 0
+    assert "picture, prompt" not in present.failure(failed)[1]
 
 
 def test_details_tell_the_case_without_the_prompt() -> None:
@@ -228,6 +283,28 @@ def test_portraits_keep_their_edges_on_the_stage() -> None:
     assert 'class="fit near"' not in card(CardState(shown=job(width=480, height=832), media=media))
 
 
+def test_a_finished_picture_is_shown_as_one() -> None:
+    still = job(mode="text_to_image", params={"model": "wan"}, frames=1, fps=0.0)
+    shown = card(CardState(shown=still, recent=[still], media=media))
+    assert "<video" not in shown and 'src="media/id1/result.png?exp=1&amp;sig=s"' in shown
+    assert 'data-act="picture"' in shown and 'data-act="frame"' not in shown
+    assert "Same seed in quality" not in shown and "poster.jpg" not in shown
+    tile = library.grid([still], media, time.time())
+    assert "result.png" in tile and ">Picture<" in tile and "download=1" in tile
+
+
+def test_clips_with_sound_have_a_sound_button() -> None:
+    assert 'data-p="mute"' in card(CardState(shown=job(mode="sound_to_video"), media=media))
+    assert 'data-p="mute"' not in card(CardState(shown=job(), media=media))
+
+
+def test_a_job_without_a_picture_promises_none() -> None:
+    running = job(mode="text_to_video", status="running")
+    shown = card(CardState(shown=running, active=running, recent=[running], media=media, pictured=False))
+    assert "Your picture" not in shown and "/input?" not in shown
+    assert 'data-live="preview"' in shown, "a preview finds its place"
+
+
 def test_library_counts() -> None:
     assert "48 clips, 1.2 GB. Kept for 30 days." in library.heading(48, 1_200_000_000, 30)
     assert "1 clip, " in library.heading(1, 5, 30)
@@ -245,9 +322,102 @@ def test_models_say_what_is_missing() -> None:
     assert "The demo engine needs no models." in system.models(states, True, "/models")
 
 
+def known(*missing: str, state: str = "missing") -> list[ModelState]:
+    """The whole catalogue, ready but for the files of these roles."""
+    return [
+        ModelState(f.title, f.name, f.folder, f.bytes, f.modes, f.optional,
+                   state if f.role in missing else "ready")
+        for f in load_catalog().files
+    ]  # fmt: skip
+
+
+def test_every_group_counts_the_files_it_shares() -> None:
+    shown = system.models(known("text_encoder"), False, "")
+    for title in ("Image-to-Video and Fast need", "Sound-to-Video needs", "Animate needs", "Text needs"):
+        assert f"{title} 1 more file, 6.7 GB." in shown
+    assert shown.count("umt5_xxl_fp8_e4m3fn_scaled</code>") == 1, "listed once"
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("unseen", "Not seen by ComfyUI"),
+        ("wrong_size", "Wrong size"),
+        ("damaged", "Damaged"),
+        ("unreadable", "Not readable"),
+        ("half_eaten", "Half eaten"),
+    ],
+)
+def test_states_of_a_file_in_words(state: str, words: str) -> None:
+    shown = system.models(known("s2v", state=state), False, "")
+    assert f"<span>{words}</span>" in shown and "Sound-to-Video needs 1 more file" in shown
+
+
+def test_a_better_file_stands_in() -> None:
+    assert "Animate is ready." in system.models(known("animate"), False, "")
+    assert needs.lacking("animate", {"speed": "fast"}, known("animate")) == []
+    assert needs.lacking("animate", {}, known("animate", "animate_v2"))[0].name.startswith("Wan2_2-Animate")
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "missing", "count"),
+    [
+        ("text_to_video", {"speed": "quality"}, ("t2v_high", "t2v_low", "lora_t2v_high"), 2),
+        ("text_to_video", {"speed": "fast"}, ("t2v_high", "t2v_low", "lora_t2v_high"), 3),
+        ("text_to_image", {"model": "wan"}, ("t2v_high", "t2v_low", "flux"), 2),
+        ("text_to_image", {"model": "flux"}, ("t2v_high", "t2v_low", "flux"), 1),
+        ("image_to_video", {"clip_vision": True}, ("clip_vision",), 0),
+        ("sound_to_video", {}, ("animate",), 0),
+    ],
+)
+def test_what_a_tab_lacks_goes_by_its_settings(
+    mode: str, values: dict[str, object], missing: tuple[str, ...], count: int
+) -> None:
+    assert len(needs.lacking(mode, values, known(*missing))) == count
+
+
+def test_a_tab_says_what_how_big_from_where_and_how() -> None:
+    files = needs.lacking("text_to_video", {"speed": "quality"}, known("t2v_high", "t2v_low"))
+    assert needs.headline("text_to_video", files) == "Text-to-Video needs 2 more files, 28.6 GB"
+    shown = needs.panel("text_to_video", files)
+    assert "from Comfy-Org/Wan_2.2_ComfyUI_Repackaged" in shown and "14.3 GB" in shown
+    assert 'data-copy="python app.py models download text_to_video"' in shown
+    assert needs.panel("text_to_video", []) == ""
+    hidden = needs.lacking("text_to_video", {}, known("t2v_high", state="unseen"))
+    assert "python app.py models paths" in needs.panel("text_to_video", hidden)
+
+
+def test_waves() -> None:
+    assert media_view.loudest([0.1, 0.9, 0.2, 5.0], 2) == [0.9, 1.0]
+    assert media_view.loudest([0.5], 140) == [0.5] and media_view.loudest([], 140) == []
+    assert media_view.wave([0.0] * 1000, "k").count("M") == media_view.BARS
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "part"),
+    [
+        (0.0, 0.0, (0.0, 60.0)),
+        (10.0, 5.0, (10.0, 15.0)),
+        (50.0, 30.0, (50.0, 60.0)),
+        (99.0, 0.0, (0.0, 60.0)),
+    ],
+)
+def test_parts_of_a_file(start: float, length: float, part: tuple[float, float]) -> None:
+    assert media_view.Trim("start", "duration", start, length).part(60.0) == part
+
+
+def test_a_chosen_file_is_no_markup() -> None:
+    path = f"/tmp/{HOSTILE}.mp3"
+    for kind in ("sound", "video"):
+        shown = media_view.chosen("m", "n", kind, path, 60.0, [0.5], media_view.Trim("start", "duration"))
+        assert "<script" not in shown and "onerror=alert" not in shown
+        assert shown.count('role="slider"') == 2 and 'aria-valuetext="1:00"' in shown
+    assert 'role="slider"' not in media_view.chosen("m", "n", "sound", path)
+
+
 def test_every_icon_that_is_asked_for_is_drawn() -> None:
     ui = Path(present.__file__).parent
-    asked = {
+    asked = {"wave", "film"} | {
         n for p in ui.rglob("*.py") for n in re.findall(r"""icon\(["'](\w+)["']""", p.read_text("utf-8"))
     }
     assert "download" in asked and asked <= set(SHAPES)

@@ -1,45 +1,22 @@
-"""The named endpoints: one per mode, and /job, /result, /cancel. For gradio_client, plain HTTP and MCP.
-
-A call inserts a job and then only watches it: the job runs on when the caller goes away.
-"""
+"""The named endpoints: one per mode, and /job, /result, /cancel. For gradio_client, plain HTTP and MCP."""
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import logging
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
-from gradio.context import Context, LocalContext
+from gradio.context import Context
 
-from backend.errors import StudioError
-from backend.jobs import CANCELLED, DONE, FAILED, TERMINAL
-from ui.form import CHOICE, FILE, TEXT, WHOLE, api_fields, api_values
-from ui.picture import FILE_META, cached_copy, checked_upload, guard_uploads, max_upload_bytes, refusal
-from ui.present import status
-from workflows.params import CHOICES, InvalidParam
+from ui.calls import Answer, Calls, asked, text
+from ui.form import CHOICE, FIELDS, FILE, SWITCH, TEXT, WHOLE, api_fields
+from ui.picture import guard_uploads
+from workflows.params import CHOICES
 
 if TYPE_CHECKING:
     from backend.studio import Studio
-    from backend.views import JobView
 
-log = logging.getLogger("wan.api")
-
-OWNER_HEADER = "x-wan-owner"
-HEARTBEAT_SECONDS = 8.0
-"""How often a waiting call yields the job; interface.md promises 10 s."""
-POLL_MIN, POLL_MAX, POLL_SHARE = 0.05, 1.0, 0.01
-"""Seconds between looks at a job's progress: a hundredth of the time waited so far, within these."""
-SESSIONS_MAX = 10_000
-UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it happens again, the log says more."
-
-Answer = tuple[dict[str, Any] | None, dict[str, Any]]
-"""(file or None, job record)"""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -54,58 +31,12 @@ def _returns(kind: Any) -> Callable[[Function], Function]:
     return mark
 
 
-class SessionOwners:
-    """session -> owner token, the most recent SESSIONS_MAX of them. Thread-safe."""
-
-    def __init__(self, new_owner: Callable[[], str], limit: int = SESSIONS_MAX) -> None:
-        self._new_owner = new_owner
-        self._limit = limit
-        self._known: OrderedDict[str, str] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def owner(self, header: str | None, session: str | None) -> str:
-        """The caller's own token as it was sent (the studio judges it), else the session's."""
-        if header:
-            return header
-        if not session:
-            return self._new_owner()
-        with self._lock:
-            token = self._known.pop(session, None) or self._new_owner()
-            self._known[session] = token
-            while len(self._known) > self._limit:
-                self._known.popitem(last=False)
-            return token
-
-
-def sentence(error: StudioError | InvalidParam) -> str:
-    """What happened, then what to do: the text that the page shows."""
-    return " ".join(part for part in (error.message, error.hint) if part)
-
-
-async def _asked(call: Callable[..., Any], *args: Any) -> Any:
-    """A blocking call of the studio, off the event loop; its errors become gr.Error."""
-    try:
-        return await asyncio.to_thread(call, *args)
-    except (StudioError, InvalidParam) as error:
-        raise refusal(sentence(error)) from None
-    except gr.Error:
-        raise
-    except Exception:
-        log.exception("An API call failed")
-        raise refusal(UNEXPECTED) from None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
 class Endpoints:
     """The functions behind the endpoints; their names are the names of the MCP tools."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._owners = SessionOwners(studio.new_owner)
-        self._waiting = 0
+        self.calls = Calls(studio)
 
     @_returns(Answer)
     async def image_to_video(
@@ -149,7 +80,7 @@ class Endpoints:
             wait: True waits for the video; false returns the job's record at once, for job and result.
         """
         given = {name: value for name, value in locals().items() if name not in ("self", "request", "wait")}
-        async for answer in self._make("image_to_video", given, wait, request):
+        async for answer in self.calls.make("image_to_video", given, wait, request):
             yield answer
 
     @_returns(Answer)
@@ -180,7 +111,175 @@ class Endpoints:
             wait: True waits for the video; false returns the job's record at once, for job and result.
         """
         given = {name: value for name, value in locals().items() if name not in ("self", "request", "wait")}
-        async for answer in self._make("fast_video", given, wait, request):
+        async for answer in self.calls.make("fast_video", given, wait, request):
+            yield answer
+
+    @_returns(Answer)
+    async def sound_to_video(
+        self,
+        audio: dict,
+        image: dict | None = None,
+        prompt: str = "",
+        negative_prompt: str | None = None,
+        start: float = 0.0,
+        duration: float = 0.0,
+        resolution: str = "480p",
+        width: int = 0,
+        height: int = 0,
+        speed: str = "quality",
+        steps: int = 0,
+        cfg: float = 0.0,
+        shift: float = 0.0,
+        seed: int = -1,
+        level: bool = False,
+        wait: bool = True,
+        request: gr.Request = None,
+    ) -> AsyncIterator[Answer]:
+        """Make a video that moves with a sound with WAN 2.2. Returns the video and the job's record.
+
+        Args:
+            audio: Speech, song or music, or a video with sound: uploaded here before, or a data: address.
+            image: Who or what is to be seen: uploaded here before. Left out: the prompt decides.
+            prompt: What is to be seen and how it moves, up to 4,000 characters.
+            negative_prompt: What should not be seen. Left out: a good default. Empty: nothing.
+            start: Where in the sound the video starts, in seconds.
+            duration: Seconds of the sound to use, at most 600; 0 takes it to its end.
+            resolution: draft, 480p or 720p: how many pixels; the picture gives the shape.
+            width: Width in pixels, a multiple of 16 from 64 to 1920; 0 takes it from resolution and picture.
+            height: Height in pixels, as width; give both or neither.
+            speed: quality (20 steps) or fast (4 steps, less motion).
+            steps: Sampling steps, 1 to 100; 0 takes the mode's own.
+            cfg: Guidance, 1 to 20; 0 takes the mode's own.
+            shift: Noise schedule shift, 1 to 20; 0 takes the mode's own.
+            seed: Same seed, same video; -1 picks a random one.
+            level: True brings the sound to a common loudness.
+            wait: True waits for the video; false returns the job's record at once, for job and result.
+        """
+        given = {name: value for name, value in locals().items() if name not in ("self", "request", "wait")}
+        async for answer in self.calls.make("sound_to_video", given, wait, request):
+            yield answer
+
+    @_returns(Answer)
+    async def animate(
+        self,
+        image: dict,
+        video: dict,
+        prompt: str = "",
+        negative_prompt: str | None = None,
+        method: str = "move",
+        relight: float = 0.8,
+        pose_video: dict | None = None,
+        face_video: dict | None = None,
+        mask: dict | None = None,
+        fps: float = 16.0,
+        resolution: str = "480p",
+        width: int = 0,
+        height: int = 0,
+        seconds: float = 0.0,
+        speed: str = "quality",
+        steps: int = 0,
+        cfg: float = 0.0,
+        shift: float = 0.0,
+        seed: int = -1,
+        start: float = 0.0,
+        wait: bool = True,
+        request: gr.Request = None,
+    ) -> AsyncIterator[Answer]:
+        """Move a picture's character as a driving video does, with WAN 2.2. Returns video and record.
+
+        Args:
+            image: The character: a picture uploaded here before, or a data: address.
+            video: The driving video, whose motion is taken: uploaded here before.
+            prompt: What is to be seen, up to 4,000 characters.
+            negative_prompt: What should not be seen. Left out: a good default. Empty: nothing.
+            method: move animates the picture; mix puts the character into the driving video.
+            relight: How much mix takes over the video's light, 0 to 2.
+            pose_video: Skeletons of the driving video, if you have them.
+            face_video: Close-ups of the face in the driving video, 512 x 512, if you have them.
+            mask: A video that is white where the person is, of the driving video's shape and length.
+            fps: Frames a second of the result, 8 to 30.
+            resolution: draft, 480p or 720p: how many pixels.
+            width: Width in pixels, a multiple of 16 from 64 to 1920; 0 takes it from resolution and media.
+            height: Height in pixels, as width; give both or neither.
+            seconds: Seconds of the driving video to use, at most 300; 0 takes it to its end.
+            speed: quality (20 steps) or fast (6 steps).
+            steps: Sampling steps, 1 to 100; 0 takes the mode's own.
+            cfg: Guidance, 1 to 20; 0 takes the mode's own.
+            shift: Noise schedule shift, 1 to 20; 0 takes the mode's own.
+            seed: Same seed, same video; -1 picks a random one.
+            start: Where in the driving video to start, in seconds.
+            wait: True waits for the video; false returns the job's record at once, for job and result.
+        """
+        given = {name: value for name, value in locals().items() if name not in ("self", "request", "wait")}
+        async for answer in self.calls.make("animate", given, wait, request):
+            yield answer
+
+    @_returns(Answer)
+    async def text_to_video(
+        self,
+        prompt: str,
+        negative_prompt: str | None = None,
+        aspect: str = "16:9",
+        resolution: str = "480p",
+        width: int = 0,
+        height: int = 0,
+        seconds: float = 5.0,
+        speed: str = "quality",
+        steps: int = 0,
+        cfg: float = 0.0,
+        shift: float = 0.0,
+        seed: int = -1,
+        wait: bool = True,
+        request: gr.Request = None,
+    ) -> AsyncIterator[Answer]:
+        """Make a video from words alone with WAN 2.2. Returns the video and the job's record.
+
+        Args:
+            prompt: What is to be seen and how it moves, up to 4,000 characters.
+            negative_prompt: What should not be seen. Left out: a good default. Empty: nothing.
+            aspect: The shape: 16:9, 9:16, 1:1, 4:3 or 3:4.
+            resolution: draft, 480p or 720p: how many pixels.
+            width: Width in pixels, a multiple of 16 from 64 to 1920; 0 takes it from aspect and resolution.
+            height: Height in pixels, as width; give both or neither.
+            seconds: Length of the video, 0.25 to 15 seconds.
+            speed: quality (20 steps) or fast (4 steps).
+            steps: Sampling steps, 2 to 100; 0 takes the mode's own.
+            cfg: Guidance, 1 to 20; 0 takes the mode's own.
+            shift: Noise schedule shift, 1 to 20; 0 takes the mode's own.
+            seed: Same seed, same video; -1 picks a random one.
+            wait: True waits for the video; false returns the job's record at once, for job and result.
+        """
+        given = {name: value for name, value in locals().items() if name not in ("self", "request", "wait")}
+        async for answer in self.calls.make("text_to_video", given, wait, request):
+            yield answer
+
+    @_returns(Answer)
+    async def text_to_image(
+        self,
+        prompt: str,
+        model: str = "wan",
+        aspect: str = "16:9",
+        width: int = 0,
+        height: int = 0,
+        steps: int = 0,
+        seed: int = -1,
+        wait: bool = True,
+        request: gr.Request = None,
+    ) -> AsyncIterator[Answer]:
+        """Make a picture from words with WAN 2.2 or Flux. Returns the picture and the job's record.
+
+        Args:
+            prompt: What is to be seen, up to 4,000 characters.
+            model: wan or flux.
+            aspect: The shape: 16:9, 9:16, 1:1, 4:3 or 3:4.
+            width: Width in pixels, a multiple of 16 from 64 to 1920; 0 takes it from aspect.
+            height: Height in pixels, as width; give both or neither.
+            steps: Sampling steps, 1 to 100; 0 takes the model's own.
+            seed: Same seed, same picture; -1 picks a random one.
+            wait: True waits for the picture; false returns the job's record at once, for job and result.
+        """
+        given = {name: value for name, value in locals().items() if name not in ("self", "request", "wait")}
+        async for answer in self.calls.make("text_to_image", given, wait, request):
             yield answer
 
     @_returns(dict)
@@ -191,17 +290,17 @@ class Endpoints:
             id: The job's id, from its record.
             key: The job's key, from its record.
         """
-        return (await _asked(self._studio.job, _text(id), _text(key))).record()
+        return (await asked(self._studio.job, text(id), text(key))).record()
 
     @_returns(Answer)
     async def result(self, id: str, key: str) -> Answer:
-        """Fetch the video of a job. Returns the video and the record; no video while it is not done.
+        """Fetch what a job made. Returns the file and the record; no file while it is not done.
 
         Args:
             id: The job's id, from its record.
             key: The job's key, from its record.
         """
-        return await self._answer(await _asked(self._studio.job, _text(id), _text(key)))
+        return await self.calls.answer(await asked(self._studio.job, text(id), text(key)))
 
     @_returns(dict)
     async def cancel(self, id: str, key: str) -> dict[str, Any]:
@@ -211,79 +310,7 @@ class Endpoints:
             id: The job's id, from its record.
             key: The job's key, from its record.
         """
-        return (await _asked(self._studio.cancel, _text(id), _text(key))).record()
-
-    async def _make(
-        self, mode: str, given: dict[str, Any], wait: Any, request: gr.Request | None
-    ) -> AsyncIterator[Answer]:
-        """Submits; then yields (None, record) at least every 10 s and (file, record) at the end."""
-        if wait is None:
-            wait = True
-        if not isinstance(wait, bool):
-            raise refusal("wait must be true or false.")
-        headers = request.headers if request is not None else {}
-        session = request.session_hash if request is not None else None
-        owner = self._owners.owner(headers.get(OWNER_HEADER), session)
-        blocks = LocalContext.blocks.get(None)
-        files = {}
-        for field in api_fields(mode):
-            if field.kind == FILE and given[field.name] is not None:
-                path = checked_upload(given[field.name], max_bytes=max_upload_bytes(blocks))
-                files[field.name] = path
-        view = await _asked(self._studio.submit, owner, mode, api_values(mode, given), files)
-        yield None, view.record()
-        if not wait or not self._may_wait(blocks):
-            return
-        self._waiting += 1
-        try:
-            async for news in self._watched(view):
-                view = news
-                if view.status not in TERMINAL:
-                    yield None, view.record()
-        finally:
-            self._waiting -= 1
-        yield await self._answer(view)
-
-    def _may_wait(self, blocks: Any) -> bool:
-        """A quarter of Gradio's places for running events stays free for the page's own clicks."""
-        places = getattr(blocks, "max_threads", None) or 40
-        return self._waiting < places * 3 // 4
-
-    async def _watched(self, view: JobView) -> AsyncIterator[JobView]:
-        """The job whenever its status changed or HEARTBEAT_SECONDS went by, until it has ended."""
-        progress = gr.Progress()
-        began = told = time.monotonic()
-        version, last = -1, view.status
-        while last not in TERMINAL:
-            waited = time.monotonic() - began
-            await asyncio.sleep(min(POLL_MAX, max(POLL_MIN, waited * POLL_SHARE)))
-            try:
-                state = self._studio.progress(view.id, view.key)  # memory
-            except StudioError as error:  # deleted meanwhile
-                raise refusal(sentence(error)) from None
-            if state.version != version:
-                version = state.version
-                progress((min(100, int(state.percent)), 100), desc=status(state))
-            due = time.monotonic() - told >= HEARTBEAT_SECONDS
-            if state.status != last or due:
-                view = await _asked(self._studio.job, view.id, view.key)
-                if view.status != last or due:  # the store may be a moment behind the memory
-                    last, told = view.status, time.monotonic()
-                    yield view
-
-    async def _answer(self, view: JobView) -> Answer:
-        """(file, record) of a job. Raises gr.Error when it failed or was cancelled."""
-        if view.status == FAILED:
-            raise refusal(sentence(StudioError.from_dict(view.error or {})))
-        if view.status == CANCELLED:
-            raise refusal("The job was cancelled. Start it again if you still want the video.")
-        if view.status != DONE:
-            return None, view.record()
-        name = f"wan-{view.mode.replace('_', '-')}-{view.id[:8]}.mp4"
-        source = await _asked(self._studio.result_path, view.id, view.key)
-        path = await _asked(cached_copy, source, name)
-        file = {"path": str(path), "orig_name": name, "mime_type": "video/mp4", "meta": FILE_META}
-        return file, view.record()
+        return (await asked(self._studio.cancel, text(id), text(key))).record()
 
 
 _FILE: dict[str, Any] = {
@@ -304,7 +331,7 @@ def register(studio: Studio) -> None:
         raise RuntimeError("register() belongs inside `with gr.Blocks()`")
     guard_uploads(blocks)
     endpoints = Endpoints(studio)
-    for mode in ("image_to_video", "fast_video"):
+    for mode in FIELDS:
         schemas = [_schema(mode, field.name, field.kind) for field in api_fields(mode)]
         _add(blocks, getattr(endpoints, mode), [*schemas, {"type": "boolean"}], [_FILE, _RECORD])
     _add(blocks, endpoints.job, [_STRING, _STRING], [_RECORD])
@@ -320,6 +347,8 @@ def _schema(mode: str, name: str, kind: str) -> dict[str, Any]:
         return {"type": "string", "enum": list(CHOICES[mode][name])}
     if kind == WHOLE:
         return {"type": "integer"}
+    if kind == SWITCH:
+        return {"type": "boolean"}
     if name == "negative_prompt":
         return {"anyOf": [_STRING, {"type": "null"}]}
     return _STRING if kind == TEXT else {"type": "number"}

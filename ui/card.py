@@ -15,6 +15,7 @@ import gradio as gr
 from backend.errors import NotFound, StudioError
 from ui import present
 from ui.card_view import ACTIVE, RECENT, CardState, Starter, card
+from ui.form import file_names
 
 if TYPE_CHECKING:
     from backend.studio import Studio
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVENTS = (
-    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "starter", "library",
+    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "starter", "library",
     "finished", "engine",
 )  # fmt: skip
 """What the card's script may trigger. `finished`: the followed job ended; `engine`: its state changed."""
@@ -82,7 +83,12 @@ class Card:
             starters=self.starters,
             autoplay=autoplay,
             media=self.studio.media_url,
+            pictured=shown is not None and self._pictured(shown),
         )
+
+    def _pictured(self, job: JobView) -> bool:
+        """Whether the job has a picture of its own to show until there is a preview."""
+        return "image" in file_names(job.mode) and bool(self.studio.input_path(job.id, job.key, "image"))
 
     def html(self, owner: str, shown: JobView | None, autoplay: bool = False) -> str:
         return card(self.state(owner, shown, autoplay))
@@ -150,9 +156,16 @@ class Card:
                     job["image"] = data_url(self.studio.preview(job_id, key))
         badge = present.badge(self.studio.engines())
         long, short = present.queue(self.studio.queue(), percent)
+        answer["models"] = self._models_seen()
         answer["badge"] = [badge.state, badge.name, badge.detail, badge.demo, badge.tip]
         answer["queue"] = [long, short, percent]
         return answer
+
+    def _models_seen(self) -> int:
+        """A number that changes when an engine sees other model files than before."""
+        return (
+            hash(tuple((e.address, frozenset(e.models.items())) for e in self.studio.engines())) & 0xFFFFFFFF
+        )
 
 
 def data_url(preview: tuple[bytes, str] | None) -> str:

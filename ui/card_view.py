@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from backend.progress import Snapshot
 from ui import present
+from ui.form import file_names
 from ui.icons import icon
 
 if TYPE_CHECKING:
     from backend.views import JobView
 
 RECENT = 6
+EMPTY_WORDS = {
+    "image fast": "Add a picture, say what should move, and press Generate.",
+    "sound": "Add a sound, and a picture if you like, and press Generate.",
+    "animate": "Add a character and a driving video, and press Generate.",
+    "text": "Say what should be seen, and press Generate.",
+}
+"""tabs -> how to begin there; the style sheet shows the one that fits."""
+BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+"""One clear pixel: where a preview will be."""
 CORNERS = '<span class="corners" aria-hidden="true"><i></i><i></i><i></i><i></i></span>'
 ACTIVE = ("queued", "running")
 
@@ -39,6 +49,7 @@ class CardState:
     preview: str = ""  # data URL of the last preview of `shown`
     starters: Sequence[Starter] = ()
     autoplay: bool = False
+    pictured: bool = True  # `shown` was made from a picture
     media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
 
     def url(self, job: JobView, name: str, download: bool = False) -> str:
@@ -121,21 +132,24 @@ def _empty(state: CardState) -> str:
             '<div class="starters"><h2 class="label">No picture at hand? Start from one of these</h2>'
             f'<div class="strip">{starters}</div></div>'
         )
+    begin = "".join(f'<p data-tabs="{tabs}">{words}</p>' for tabs, words in EMPTY_WORDS.items())
     return (
-        f'<div class="stage empty">{CORNERS}<div class="empty-words"><h2>Your video appears here</h2>'
-        "<p>Add a picture, say what should move, and press Generate.</p></div>"
+        f'<div class="stage empty">{CORNERS}<div class="empty-words">'
+        '<h2>Your <span data-makes="video">video</span><span data-makes="picture">picture</span>'
+        " appears here</h2>"
+        f"{begin}</div>"
         f'<p class="frame" data-live="frame"></p></div>{starters}'
     )
 
 
 def _under_way(state: CardState, job: JobView) -> str:
     words = present.progress(state.snapshot or Snapshot())
-    picture = state.preview or state.url(job, "input")
+    picture, tag = _picture(state, job)
     kind = fit(job) if state.preview else f"{fit(job)} soft"
     bell = "Tell me when it is done"
     return (
-        f'<div class="stage"><img class="{kind}" data-live="preview" src="{picture}" alt="Preview">'
-        f"{_tags(job, 'Preview' if state.preview else 'Your picture')}</div>"
+        f'<div class="stage">{"" if tag else CORNERS}'
+        f'<img class="{kind}" data-live="preview" src="{picture}" alt="Preview">{_tags(job, tag)}</div>'
         f'<div class="head"><h2 class="status" data-live="words">{escape(words["words"])}</h2>'
         f'<p class="times"><span data-live="gone">{escape(words["gone"])}</span>'
         f'<strong data-live="left">{escape(words["left"])}</strong></p></div>'
@@ -148,6 +162,13 @@ def _under_way(state: CardState, job: JobView) -> str:
     )
 
 
+def _picture(state: CardState, job: JobView) -> tuple[str, str]:
+    """(address, tag) of what stands on the stage until there is a result."""
+    if state.preview:
+        return state.preview, "Preview"
+    return (state.url(job, "input"), "Your picture") if state.pictured else (BLANK, "")
+
+
 def segments(words: Mapping[str, Any]) -> str:
     """Six bars weighted by time, the stage's word under each; words: present.progress."""
     bars = []
@@ -158,14 +179,14 @@ def segments(words: Mapping[str, Any]) -> str:
             f"<i></i><span>{present.STAGE_WORDS.get(stage, '')}</span></div>"
         )
     return (
-        '<div class="segments" role="progressbar" aria-label="Progress of the video" aria-valuemin="0"'
+        '<div class="segments" role="progressbar" aria-label="Progress" aria-valuemin="0"'
         f' aria-valuemax="100" aria-valuenow="{words["percent"]:.0f}"'
         f' aria-valuetext="{escape(words["spoken"])}" data-live="bar">{"".join(bars)}</div>'
     )
 
 
 def player(state: CardState, job: JobView) -> str:
-    """The clip with our own controls; these clips have no sound, so there is no sound button."""
+    """The clip with our own controls; a sound button where the mode keeps sound."""
     length = present.clock(present.clip_seconds(job))
     play = f"{icon('play', 24)}{icon('pause', 24)}"
     video, poster = state.url(job, "result.mp4"), state.url(job, "poster.jpg")
@@ -181,28 +202,48 @@ def player(state: CardState, job: JobView) -> str:
         f'<span class="all">{length}</span>'
         '<button type="button" data-p="loop" aria-label="Repeat" aria-pressed="true">'
         f"{icon('loop', 20)}</button>"
+        f"{_volume(job)}"
         f'<button type="button" data-p="full" aria-label="Full screen">{icon("fullscreen", 20)}</button>'
         "</div></div>"
+    )
+
+
+def _volume(job: JobView) -> str:
+    if job.mode not in present.LONG_MODES:
+        return ""
+    marks = f"{icon('sound', 20)}{icon('muted', 20)}"
+    return f'<button type="button" class="volume" data-p="mute" aria-label="Mute">{marks}</button>'
+
+
+def still(state: CardState, job: JobView) -> str:
+    """A finished picture on the stage."""
+    return (
+        f'<div class="stage"><img class="{fit(job)}" src="{state.url(job, job.result)}"'
+        f' alt="{escape(present.title(job))}">{_tags(job)}</div>'
     )
 
 
 def _done(state: CardState, job: JobView) -> str:
     took = f"Done in {present.duration(job.elapsed)}" if job.elapsed else "Done"
     download = (
-        f'<a class="btn ink" href="{state.url(job, "result.mp4", True)}" download>{icon("download")}'
+        f'<a class="btn ink" href="{state.url(job, job.result, True)}" download>{icon("download")}'
         f"<span>Download</span><small>{present.file_size(job.bytes) if job.bytes else ''}</small></a>"
     )
     steps = [button("again", "Another seed", job, "seed")]
     if present.speed(job) == "Fast":
         steps.append(button("quality", "Same seed in quality", job, "gem"))
+    if present.is_still(job):
+        steps.append(button("picture", "Use as the picture for Image-to-Video", job, "frame"))
+    else:
+        steps.append(button("frame", "Use this frame", job, "frame"))
     steps += [
-        button("frame", "Use this frame", job, "frame"),
         button("reuse", "Reuse settings", job, "again"),
         f'<a class="btn" href="{state.url(job, "workflow.json", True)}" download'
-        f' title="The graph of this clip, to open in ComfyUI">{icon("graph")}<span>Workflow</span></a>',
+        f' title="The graph of this {present.thing(job)}, to open in ComfyUI">'
+        f"{icon('graph')}<span>Workflow</span></a>",
     ]
     return (
-        f"{player(state, job)}"
+        f"{still(state, job) if present.is_still(job) else player(state, job)}"
         f'<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}</div>'
         f"{download}</div>"
         f'<div class="steps">{"".join(steps)}</div>{warnings(job)}'
@@ -212,8 +253,7 @@ def _done(state: CardState, job: JobView) -> str:
 def _stopped(state: CardState, job: JobView) -> str:
     failed = job.status == "failed"
     snapshot = state.snapshot
-    picture = state.preview or state.url(job, "input")
-    tag = "Your picture"
+    picture, tag = _picture(state, job)
     if state.preview:
         tag = "Last preview"
         if snapshot and snapshot.steps:
@@ -238,7 +278,7 @@ def _stopped(state: CardState, job: JobView) -> str:
         )
     else:
         what = f"Cancelled after {present.duration(job.elapsed)}" if job.elapsed else "Cancelled"
-        why = present.KEPT
+        why = present.kept(job.mode)
         buttons = [
             button("retry", "Start again", job, "again", "ink", {"seed": job.seed}),
             button("reuse", "Reuse settings", job),
@@ -265,6 +305,18 @@ def recent(state: CardState) -> str:
     )
 
 
+def thumb_picture(job: JobView, url: Callable[[JobView, str], str]) -> str:
+    """The address of a small picture of the job: its poster, the picture itself, or what it is made from."""
+    if job.status in ACTIVE:
+        return url(job, "input") if "image" in file_names(job.mode) else BLANK
+    return url(job, job.result if present.is_still(job) else "poster.jpg")
+
+
+def length_tag(job: JobView) -> str:
+    """`0:05`; a picture says that it is one."""
+    return "Picture" if present.is_still(job) else present.clock(present.clip_seconds(job))
+
+
 def _thumb(state: CardState, job: JobView) -> str:
     here = state.shown is not None and state.shown.id == job.id
     data = attributes({"act": "show", "id": job.id, "key": job.key})
@@ -272,14 +324,14 @@ def _thumb(state: CardState, job: JobView) -> str:
     if job.status in ACTIVE:
         word = "Making" if job.status == "running" else "Waiting"
         inside = (
-            f'<img src="{state.url(job, "input")}" alt="">'
+            f'<img src="{thumb_picture(job, state.url)}" alt="">'
             f'<span class="len" data-left="{job.id}">{word}</span>'
             f'<i class="under-way" data-bar="{job.id}"></i>'
         )
         label = f"{word}: {name}"
     else:
-        length = present.clock(present.clip_seconds(job))
-        poster = state.url(job, "poster.jpg")
+        length = length_tag(job)
+        poster = thumb_picture(job, state.url)
         inside = f'<img src="{poster}" alt="" loading="lazy"><span class="len">{length}</span>'
         label = f"{name}, {length}"
     current = ' aria-current="true"' if here else ""

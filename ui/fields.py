@@ -1,4 +1,4 @@
-"""The inputs of the mode tabs: drop zone, prompt, segmented choices, Advanced, Generate. Widgets only."""
+"""The inputs of the mode tabs: drop zones, prompt, segmented choices, Advanced, Generate. Widgets only."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 import gradio as gr
 
-from ui import form
+from ui import form, media_view
 from ui.icons import icon
-from ui.picture import PictureInput
+from ui.picture import FileInput, PictureInput
 
 HTML_JS = (
     "const go = () => window.wanStudio"
@@ -21,6 +21,7 @@ HTML_JS = (
 )
 
 
+OWN = "0: the mode's own"
 PLACE = re.compile(r" (on this GPU|in the demo|here)$")
 
 
@@ -30,10 +31,14 @@ class Form:
 
     mode: str
     widgets: dict[str, Any] = field(default_factory=dict)
-    lines: dict[str, gr.HTML] = field(default_factory=dict)  # picture parameter -> the line below it
+    lines: dict[str, gr.HTML] = field(default_factory=dict)  # file parameter -> the line below it
+    views: dict[str, gr.HTML] = field(default_factory=dict)  # sound or video parameter -> what is shown of it
+    words: dict[str, tuple[str, str]] = field(default_factory=dict)  # of it: heading and hint while empty
     advanced: Any = None
     hint: Any = None
     button: Any = None
+    needs: Any = None  # which model files are missing
+    notes: Any = None  # what to know before Generate, in amber
     start: dict[str, Any] = field(default_factory=dict)  # what the widgets start with
 
     def named(self, name: str) -> str:
@@ -42,7 +47,9 @@ class Form:
 
     def outputs(self) -> list[Any]:
         """What a plan changes, in the order of plan.outcome."""
-        return [*self.lines.values(), self.advanced, self.hint, self.button]
+        notes = [self.notes] if self.notes is not None else []
+        said = [self.advanced, self.hint, self.button]
+        return [*self.lines.values(), *said, *self.views.values(), self.needs, *notes]
 
 
 def new_form(mode: str, default_negative: str = "") -> Form:
@@ -66,6 +73,65 @@ def picture(to: Form, name: str, heading: str, limit_mb: int, small: bool = Fals
     to.lines[name] = gr.HTML("", elem_classes=["ws-line"], apply_default_css=False)
 
 
+SOUND_TYPES = ["audio", "video", ".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".oga", ".opus", ".mkv"]
+VIDEO_TYPES = ["video", ".mp4", ".mov", ".webm", ".mkv", ".m4v"]
+
+
+def media(to: Form, name: str, kind: str, heading: str, hint: str, small: bool = False) -> None:
+    """A drop zone for a sound or a video, what is shown of the chosen one, and the line below it."""
+    to.words[name] = (heading, hint)
+    with gr.Column(elem_classes=["ws-media", "small"] if small else ["ws-media"]):
+        widget = FileInput(
+            label=heading,
+            show_label=False,
+            file_types=SOUND_TYPES if kind == "sound" else VIDEO_TYPES,
+            interactive=True,
+            elem_id=to.named(name),
+            elem_classes=["ws-drop", "ws-file"],
+            container=False,
+        )
+        widget.what = kind
+        to.widgets[name] = widget
+        to.views[name] = gr.HTML(
+            media_view.empty(heading, hint, kind), elem_classes=["ws-view"], apply_default_css=False
+        )
+        to.lines[name] = gr.HTML("", elem_classes=["ws-line"], apply_default_css=False)
+
+
+def whole_again(to: Form) -> None:
+    """A new file is used from its start to its end."""
+    name, start, length = form.TRIMS[to.mode]
+    gr.on(
+        [to.widgets[name].upload, to.widgets[name].clear],
+        lambda: [0, 0],
+        None,
+        [to.widgets[start], to.widgets[length]],
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def needs(to: Form) -> None:
+    """Where missing model files are said."""
+    to.needs = gr.HTML("", elem_classes=["ws-needs"], apply_default_css=False)
+
+
+def notes(to: Form) -> None:
+    """Where warnings are said that must be read before Generate."""
+    to.notes = gr.HTML("", elem_classes=["ws-notes"], apply_default_css=False)
+
+
+def heading(text: str) -> None:
+    """A label above a part of Advanced."""
+    gr.HTML(f'<p class="label">{escape(text)}</p>', apply_default_css=False, elem_classes=["ws-label"])
+
+
+def note(text: str) -> None:
+    """A quiet sentence below a field."""
+    gr.HTML(f'<p class="note">{escape(text)}</p>', apply_default_css=False, elem_classes=["ws-note"])
+
+
 def prompt(
     to: Form, name: str = "prompt", label: str = "What should move?", placeholder: str = "", lines: int = 4
 ) -> None:
@@ -77,7 +143,7 @@ def prompt(
         max_lines=10,
         interactive=True,
         elem_id=to.named(name),
-        elem_classes=["ws-text"],
+        elem_classes=["ws-text", "short"] if lines < 3 else ["ws-text"],
     )
 
 
@@ -90,7 +156,7 @@ def segmented(
     classes: tuple[str, ...] = (),
 ) -> None:
     """One of a few, side by side. words: value -> another word than form.py's."""
-    if name == "seconds":
+    if to.mode not in form.TRIMS and name == "seconds":
         choices: list[Any] = form.lengths()
     else:
         choices = [((words or {}).get(value, word), value) for word, value in form.options(to.mode, name)]
@@ -117,6 +183,44 @@ def number(to: Form, name: str, label: str, info: str = "", step: float = 1) -> 
         elem_id=to.named(name),
         elem_classes=["ws-number"],
     )
+
+
+def slider(to: Form, name: str, label: str, info: str, most: float, step: float) -> None:
+    to.widgets[name] = gr.Slider(
+        0,
+        most,
+        value=to.start[name],
+        step=step,
+        label=label,
+        info=info or None,
+        interactive=True,
+        buttons=[],
+        elem_id=to.named(name),
+        elem_classes=["ws-slider"],
+    )
+
+
+def sides(to: Form, source: str) -> None:
+    """Width and height. source: where 0 takes them from."""
+    with gr.Row(elem_classes=["ws-pair", "even"]):
+        number(to, "width", "Width", f"0: {source}", step=16)
+        number(to, "height", "Height", f"0: {source}", step=16)
+
+
+def run_numbers(to: Form) -> None:
+    """Steps, cfg, shift, seed."""
+    with gr.Row(elem_classes=["ws-pair", "even"]):
+        number(to, "steps", "Steps", OWN)
+        number(to, "cfg", "CFG", OWN, step=0.1)
+    with gr.Row(elem_classes=["ws-pair", "even"]):
+        number(to, "shift", "Shift", OWN, step=0.1)
+        seed(to)
+
+
+def negative(to: Form) -> None:
+    """The negative prompt and when it counts."""
+    prompt(to, "negative_prompt", "What to avoid", "Nothing", lines=3)
+    note("Has no effect in Fast. Empty means that nothing is avoided.")
 
 
 def switch(to: Form, name: str, label: str, info: str) -> None:
@@ -199,6 +303,15 @@ def hint_line(
         f'<div data-mode="{mode}" data-frame="{escape(frame)}" data-problems="{escape(problems)}"'
         f' data-scroll="{int(scroll)}" aria-live="polite">{words}</div>'
     )
+
+
+def notes_html(warnings: Sequence[str], quiet: Sequence[str] = ()) -> str:
+    """Warnings in amber, each with its mark; what is merely worth knowing in grey."""
+    rows = "".join(
+        f'<li class="warn">{icon("warn", 18)}<span>{escape(text)}</span></li>' for text in warnings
+    )
+    rows += "".join(f"<li><span>{escape(text)}</span></li>" for text in quiet)
+    return f'<ul class="notes" aria-live="polite">{rows}</ul>' if rows else ""
 
 
 def picture_line(facts: list[str], problem: str = "") -> str:

@@ -32,6 +32,8 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "anti_slow_motion": "Anti slow motion",
     },
     "fit": {"crop": "Crop", "pad": "Pad"},
+    "method": {"move": "Move", "mix": "Mix"},
+    "model": {"wan": "WAN", "flux": "Flux"},
 }
 """field -> value -> word on the page, in the page's order."""
 
@@ -51,12 +53,16 @@ class Field:
         return self.default if self.page is None else self.page
 
 
-_SIZE = (
-    Field("resolution", CHOICE, "480p"),
-    Field("width", WHOLE, 0),
-    Field("height", WHOLE, 0),
-    Field("seconds", SECONDS, 5.0),
+_SIDES = (Field("width", WHOLE, 0), Field("height", WHOLE, 0))
+_SIZE = (Field("resolution", CHOICE, "480p"), *_SIDES)
+_SPEED = Field("speed", CHOICE, "quality", page="fast")
+_RUN = (
+    Field("steps", WHOLE, 0),
+    Field("cfg", NUMBER, 0.0),
+    Field("shift", NUMBER, 0.0),
+    Field("seed", WHOLE, RANDOM_SEED),
 )
+_FIT = Field("fit", CHOICE, "crop", in_api=False)
 
 FIELDS: Mapping[str, tuple[Field, ...]] = {
     "image_to_video": (
@@ -65,14 +71,12 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         Field("negative_prompt", TEXT),
         Field("end_image", FILE),
         *_SIZE,
+        Field("seconds", SECONDS, 5.0),
         Field("motion", CHOICE, "balanced"),
         Field("experts", CHOICE, "both"),
-        Field("speed", CHOICE, "quality", page="fast"),
-        Field("steps", WHOLE, 0),
-        Field("cfg", NUMBER, 0.0),
-        Field("shift", NUMBER, 0.0),
-        Field("seed", WHOLE, RANDOM_SEED),
-        Field("fit", CHOICE, "crop", in_api=False),
+        _SPEED,
+        *_RUN,
+        _FIT,
         Field("clip_vision", SWITCH, False, in_api=False),
         Field("tiled_decode", SWITCH, False, in_api=False),
         Field("easy_cache", SWITCH, False, in_api=False),
@@ -82,11 +86,65 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         Field("prompt", TEXT, ""),
         Field("variant", CHOICE, "balanced"),
         *_SIZE,
+        Field("seconds", SECONDS, 5.0),
         Field("seed", WHOLE, RANDOM_SEED),
-        Field("fit", CHOICE, "crop", in_api=False),
+        _FIT,
+    ),
+    "sound_to_video": (
+        Field("audio", FILE),
+        Field("image", FILE),
+        Field("prompt", TEXT, ""),
+        Field("negative_prompt", TEXT),
+        Field("start", NUMBER, 0.0),
+        Field("duration", NUMBER, 0.0),
+        *_SIZE,
+        _SPEED,
+        *_RUN,
+        Field("level", SWITCH, False),
+        _FIT,
+    ),
+    "animate": (
+        Field("image", FILE),
+        Field("video", FILE),
+        Field("prompt", TEXT, ""),
+        Field("negative_prompt", TEXT),
+        Field("method", CHOICE, "move"),
+        Field("relight", NUMBER, 0.8),
+        Field("pose_video", FILE),
+        Field("face_video", FILE),
+        Field("mask", FILE),
+        Field("fps", NUMBER, 16.0),
+        *_SIZE,
+        Field("seconds", NUMBER, 0.0),
+        _SPEED,
+        *_RUN,
+        Field("start", NUMBER, 0.0),
+        _FIT,
+    ),
+    "text_to_video": (
+        Field("prompt", TEXT, ""),
+        Field("negative_prompt", TEXT),
+        Field("aspect", CHOICE, "16:9"),
+        *_SIZE,
+        Field("seconds", SECONDS, 5.0),
+        _SPEED,
+        *_RUN,
+    ),
+    "text_to_image": (
+        Field("prompt", TEXT, ""),
+        Field("model", CHOICE, "wan"),
+        Field("aspect", CHOICE, "16:9"),
+        *_SIDES,
+        Field("steps", WHOLE, 0),
+        Field("seed", WHOLE, RANDOM_SEED),
     ),
 }
-"""mode -> its parameters in the order of interface.md; those that only the page has come last."""
+"""mode -> its parameters in the order of interface.md; later ones and those that only the page has follow."""
+TRIMS: Mapping[str, tuple[str, str, str]] = {
+    "sound_to_video": ("audio", "start", "duration"),
+    "animate": ("video", "start", "seconds"),
+}
+"""mode -> (the file of which a part is chosen, where the part starts, how long it is; 0: to the end)."""
 
 
 def api_fields(mode: str) -> tuple[Field, ...]:
@@ -100,8 +158,8 @@ def value_names(mode: str) -> tuple[str, ...]:
 
 
 def file_names(mode: str) -> tuple[str, ...]:
-    """The parameters that are files."""
-    return tuple(field.name for field in FIELDS[mode] if field.kind == FILE)
+    """The parameters that are files; none for a mode that does not exist."""
+    return tuple(field.name for field in FIELDS.get(mode, ()) if field.kind == FILE)
 
 
 def page_defaults(mode: str, default_negative: str = "") -> dict[str, Any]:
@@ -182,13 +240,19 @@ def summary(mode: str, widgets: Mapping[str, Any]) -> str:
     """The present values beside "Advanced": "480p, balanced motion, random seed"."""
     values = to_values(mode, widgets)
     width, height = values["width"], values["height"]
-    parts = [f"{width} × {height}" if width and height else _word("resolution", values["resolution"])]
+    parts = []
+    if width and height:
+        parts.append(f"{width} × {height}")
+    elif "resolution" in values:
+        parts.append(_word("resolution", values["resolution"]))
     if "motion" in values:
         parts.append(f"{_word('motion', values['motion']).lower()} motion")
         if values["experts"] != "both":
             parts.append(_word("experts", values["experts"]).lower())
-        if values["steps"]:
-            parts.append(f"{values['steps']} steps")
+    if "fps" in values:
+        parts.append(f"{_plain(values['fps'])} fps")
+    if values.get("steps"):
+        parts.append(f"{_plain(values['steps'])} steps")
     seed = values["seed"]
     parts.append("random seed" if seed == RANDOM_SEED else f"seed {seed}")
     return ", ".join(parts)
@@ -196,6 +260,10 @@ def summary(mode: str, widgets: Mapping[str, Any]) -> str:
 
 def _word(name: str, value: Any) -> str:
     return LABELS[name].get(value, str(value)) if isinstance(value, str) else str(value)
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 
 def _number(field: Field, value: Any) -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 ADDRESS = "page"  # where ui/assets is served: relative in the page, so that a proxy's path does no harm
-SCRIPTS = ("studio.js", "player.js", "card.js")
+SCRIPTS = ("studio.js", "media.js", "player.js", "card.js")
 
 
 def starters() -> list[dict[str, str]]:

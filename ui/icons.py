@@ -16,6 +16,8 @@ SHAPES: dict[str, str] = {
     "dice": '<rect x="3" y="3" width="14" height="14" rx="3"/>'
     '<path d="M7 7v.1M13 13v.1M13 7v.1M7 13v.1M10 10v.1" stroke-width="2"/>',
     "download": '<path d="M10 3v9.5M6 8.8l4 4 4-4M3.5 16.8h13"/>',
+    "film": '<rect x="3" y="3.5" width="14" height="13" rx="2.5"/><path d="M6.5 3.5v13M13.5 3.5v13'
+    'M3 7.8h3.5M3 12.2h3.5M13.5 7.8H17M13.5 12.2H17"/>',
     "frame": '<path d="M17 9V5.5A2.5 2.5 0 0 0 14.5 3h-9A2.5 2.5 0 0 0 3 5.5v9A2.5 2.5 0 0 0 5.5 17H9'
     'M3.6 15.2 9 10l2 2M14.5 17.5v-6M12 13.8l2.5-2.5 2.5 2.5"/><circle cx="7.5" cy="7.3" r="1.4"/>',
     "fullscreen": '<path d="M3 7V4.5A1.5 1.5 0 0 1 4.5 3H7M13 3h2.5A1.5 1.5 0 0 1 17 4.5V7'
@@ -44,6 +46,7 @@ SHAPES: dict[str, str] = {
     "sun": '<circle cx="10" cy="10" r="3.2"/><path d="M10 2v1.4M10 16.6V18M2 10h1.4M16.6 10H18'
     'M4.34 4.34l1 1M14.66 14.66l1 1M4.34 15.66l1-1M14.66 5.34l1-1"/>',
     "trash": '<path d="M3.5 5.5h13M8 5.5V3.5h4v2M5 5.5l.7 11h8.6l.7-11M8.4 8.8v4.6M11.6 8.8v4.6"/>',
+    "wave": '<path d="M3 8.5v3M6.5 5.5v9M10 3v14M13.5 6.5v7M17 8.8v2.4"/>',
     "warn": '<path d="M10 3.2 2.6 16.2h14.8zM10 8.4v3.4M10 13.9v.1"/>',
 }
 

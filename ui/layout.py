@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from backend.errors import StudioError
 from ui import form as values
 from ui.api import register
 from ui.card import Card, event_text
@@ -17,8 +18,8 @@ from ui.fields import Form
 from ui.head import ADDRESS, ASSETS, launch_options, routes, starters
 from ui.header import header
 from ui.picture import checked_upload
-from ui.plan import Planner, wire
-from ui.tabs import fast, image_to_video
+from ui.plan import Planner, sentence, wire
+from ui.tabs import animate, fast, image_to_video, sound_to_video, text
 from ui.tabs.library import Library
 from ui.tabs.system import System
 from workflows.catalog import load_catalog
@@ -32,7 +33,10 @@ __all__ = ["build", "launch_options", "routes"]
 log = logging.getLogger(__name__)
 
 STORAGE_KEY = "wan-studio-owner"
-TABS = {"image_to_video": "Image-to-Video", "fast_video": "Fast 4-step"}
+TAB_OF = {"text_to_video": "text", "text_to_image": "text"}
+"""mode -> the tab that it shares; every other mode has one of its own name."""
+FILE_NAMES = {"image": "picture", "end_image": "last-picture", "audio": "sound"}
+"""What a job's file is called when it goes back into its field, where not as the field."""
 CACHE_SECONDS = (3600, 24 * 3600)
 """Uploads and the copies of results for the API: gone after a day; jobs keep theirs."""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 16}
@@ -73,23 +77,33 @@ class _Page:
                 with gr.Tabs(
                     selected="image_to_video", overflow_behavior="wrap", elem_id="ws-tabs"
                 ) as self.tabs:
-                    with gr.Tab(TABS["image_to_video"], id="image_to_video", elem_id="tab-image"):
-                        first = image_to_video.build(limit, negative)
-                    with gr.Tab(TABS["fast_video"], id="fast_video", elem_id="tab-fast"):
-                        second = fast.build(limit)
+                    with gr.Tab("Image-to-Video", id="image_to_video", elem_id="tab-image") as image_tab:
+                        image_form = image_to_video.build(limit, negative)
+                    with gr.Tab("Sound-to-Video", id="sound_to_video", elem_id="tab-sound") as sound_tab:
+                        sound_form = sound_to_video.build(limit, negative)
+                    with gr.Tab("Animate", id="animate", elem_id="tab-animate") as animate_tab:
+                        animate_form = animate.build(limit, negative)
+                    with gr.Tab("Fast 4-step", id="fast_video", elem_id="tab-fast") as fast_tab:
+                        fast_form = fast.build(limit)
+                    with gr.Tab("Text", id="text", elem_id="tab-text") as text_tab:
+                        self.text = text.build(negative)
                     with gr.Tab("Library", id="library", elem_id="tab-library") as self.shelf:
                         self.library.build()
                     with gr.Tab("System", id="system", elem_id="tab-system") as self.facts:
                         self.system.build()
                 with gr.Column(elem_id="ws-side"):
                     self.result = self.card.component()
-            self.forms: dict[str, Form] = {first.mode: first, second.mode: second}
+            opened = [
+                (image_form, image_tab), (sound_form, sound_tab), (animate_form, animate_tab),
+                (fast_form, fast_tab), (self.text.video, text_tab), (self.text.picture, text_tab),
+            ]  # fmt: skip
+            self.forms: dict[str, Form] = {to.mode: to for to, _ in opened}
+            for to, tab in opened:
+                self._wire_form(to, self.blocks.load if to is image_form else tab.select)
             self._wire()
             register(studio)
 
     def _wire(self) -> None:
-        for to in self.forms.values():
-            self._wire_form(to)
         card, tiles = self.result, self.library.tiles
         shelf = {
             "fn": self.library.fill,
@@ -105,13 +119,15 @@ class _Page:
         card.library(lambda: gr.Tabs(selected="library"), None, self.tabs, **DIRECT).then(**shelf, **DIRECT)
         everything = [
             self.tabs,
+            self.text.kind,
             *(w for to in self.forms.values() for w in [*to.widgets.values(), *to.outputs()]),
         ]
         card.reuse(self.reuse, None, everything, **QUIET)
         card.frame(self.use_frame, None, everything, **QUIET)
+        card.picture(self.use_picture, None, everything, **QUIET)
         card.starter(self.use_starter, None, everything, **QUIET)
         tiles.reuse(self.reuse, None, everything, **QUIET)
-        tiles.show(self.show_from_library, self.owner, [self.tabs, card], **QUIET)
+        tiles.show(self.show_from_library, self.owner, [self.tabs, self.text.kind, card], **QUIET)
         tiles.delete(self.library.delete, None, None, **QUIET).then(**shelf, **QUIET).then(
             self.card.on_load, self.owner, card, **QUIET
         )
@@ -126,8 +142,9 @@ class _Page:
         self.facts.select(self.system.fill, None, self.system.outputs(), **DIRECT)
         card.engine(self.system.fill, None, self.system.outputs(), **DIRECT)
 
-    def _wire_form(self, to: Form) -> None:
-        widgets = wire(self.planner, to, self.blocks.load, self.result.engine, self.result.finished)
+    def _wire_form(self, to: Form, shown: Callable[..., Any]) -> None:
+        """shown: the event after which the form is seen first."""
+        widgets = wire(self.planner, to, shown, self.result.engine, self.result.finished)
         names = list(to.widgets)
 
         def submit(owner: str, *given: Any) -> list[Any]:
@@ -159,7 +176,7 @@ class _Page:
         job = self.card.find(event)
         if job is None:
             return gr.skip()
-        if job.mode == "image_to_video":
+        if job.mode != "fast_video":
             return self._start(owner, event, {"speed": "quality", "steps": 0, "cfg": 0.0, "shift": 0.0})
         motion = job.params.get("variant")
         changed = {
@@ -194,53 +211,77 @@ class _Page:
         """The clip on the stage, in the tab it was made in."""
         job = self.card.find(event)
         if job is None:
-            return [gr.skip(), gr.skip()]
-        return [gr.Tabs(selected=job.mode), self.card.html(owner, job, autoplay=True)]
+            return [gr.skip(), gr.skip(), gr.skip()]
+        kind = job.mode if job.mode in TAB_OF else gr.skip()
+        return [_tab(job.mode), kind, self.card.html(owner, job, autoplay=True)]
 
     def reuse(self, event: gr.EventData) -> dict[Any, Any]:
-        """The job's settings and picture back into its form, seed and all."""
+        """The job's settings and files back into its form, seed and all."""
         job = self.card.find(event)
         if job is None or job.mode not in self.forms:
             return {self.tabs: gr.skip()}
         filled: dict[str, Any] = values.from_params(job.mode, job.params, self.planner.default_negative)
         filled["seed"] = job.seed
+        kept = self.planner.inputs(job)
         for name in values.file_names(job.mode):
-            path = self.planner.inputs(job).get(name)
-            filled[name] = self.planner.for_page(path) if path else None
+            path, title = kept.get(name), FILE_NAMES.get(name, name.replace("_", "-"))
+            filled[name] = self.planner.for_page(path, title, job.mode, name) if path else None
         return self._fill(job.mode, filled)
 
     def use_starter(self, event: gr.EventData) -> dict[Any, Any]:
-        """A starter's picture and prompt."""
+        """A starter's picture, and its prompt where it says what should move."""
         number = (getattr(event, "_data", None) or {}).get("n")
         mode = event_text(event, "mode") or "image_to_video"
         if not isinstance(number, int) or not 0 <= number < len(self.starters) or mode not in self.forms:
             return {self.tabs: gr.skip()}
         chosen = self.starters[number]
         path = ASSETS / "starters" / chosen["file"]
-        return self._fill(mode, {"image": self.planner.for_page(path, path.stem), "prompt": chosen["prompt"]})
+        filled: dict[str, Any] = {}
+        if "image" in self.forms[mode].widgets:
+            filled["image"] = self.planner.for_page(path, path.stem, mode, "image")
+        if mode not in ("sound_to_video", "animate"):
+            filled["prompt"] = chosen["prompt"]
+        return self._fill(mode, filled)
 
     def use_frame(self, event: gr.EventData) -> dict[Any, Any]:
         """A frame of the clip, uploaded by the page, as the picture."""
-        mode = event_text(event, "mode") or "image_to_video"
+        mode = event_text(event, "mode")
+        if "image" not in values.file_names(mode):
+            mode = "image_to_video"
         path = checked_upload(event_text(event, "path"))
-        if path is None or mode not in self.forms:
-            return {self.tabs: gr.skip()}
-        return self._fill(mode, {"image": path})
+        return {self.tabs: gr.skip()} if path is None else self._fill(mode, {"image": path})
+
+    def use_picture(self, event: gr.EventData) -> dict[Any, Any]:
+        """A finished picture as the picture of Image-to-Video."""
+        job = self.card.find(event)
+        try:
+            made = self.studio.result_path(job.id, job.key) if job is not None else None
+        except StudioError as error:
+            gr.Warning(sentence(error))
+            made = None
+        path = self.planner.for_page(made, "picture", "image_to_video", "image") if made else None
+        return {self.tabs: gr.skip()} if path is None else self._fill("image_to_video", {"image": path})
 
     def _fill(self, mode: str, filled: Mapping[str, Any]) -> dict[Any, Any]:
         to = self.forms[mode]
-        updates: dict[Any, Any] = {self.tabs: gr.Tabs(selected=mode)}
+        updates: dict[Any, Any] = {self.tabs: _tab(mode)}
+        if mode in TAB_OF:
+            updates[self.text.kind] = mode
         for name, value in filled.items():
             widget = to.widgets[name]
             if name in to.lines:
                 updates[widget] = str(value) if value else None
-            elif name == "seconds":
+            elif name == "seconds" and isinstance(widget, gr.Radio):
                 updates[widget] = gr.Radio(choices=values.lengths(_seconds(value)), value=value)
             else:
                 updates[widget] = value
         if {"prompt", "seed"} <= filled.keys():
             updates.update(zip(to.outputs(), self.planner.outcome(to, filled), strict=True))
         return updates
+
+
+def _tab(mode: str) -> gr.Tabs:
+    return gr.Tabs(selected=TAB_OF.get(mode, mode))
 
 
 def _seconds(text: Any) -> Any:

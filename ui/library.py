@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ui import present
-from ui.card_view import ACTIVE, attributes
+from ui.card_view import ACTIVE, attributes, length_tag, thumb_picture
 from ui.icons import icon
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _tile(job: JobView, media: Media, now: float) -> str:
 
     name = escape(present.title(job))
     under_way = job.status in ACTIVE
-    picture = url("input") if under_way else url("poster.jpg")
+    picture = thumb_picture(job, lambda _, name: url(name))
     tall = job.width * 9 < job.height * 16 * 0.9
     inside = f'<img class="blur" src="{picture}" alt="" loading="lazy">' if tall else ""
     inside += f'<img class="{"whole" if tall else "fill"}" src="{picture}" alt="" loading="lazy">'
@@ -55,11 +55,11 @@ def _tile(job: JobView, media: Media, now: float) -> str:
             f'<i class="under-way" data-bar="{escape(job.id)}"></i>'
         )
     else:
-        inside += f'<span class="len">{present.clock(present.clip_seconds(job))}</span>'
+        inside += f'<span class="len">{length_tag(job)}</span>'
     if job.demo:
         inside += f'<span class="tag demo" title="{escape(present.DEMO_SENTENCE)}">DEMO</span>'
     data = attributes({"act": "show", "id": job.id, "key": job.key})
-    facts = [present.when(job.created, now), present.speed(job), present.resolution(job)]
+    facts = [present.when(job.created, now), *_kind(job), present.speed(job), present.resolution(job)]
     live = f' data-words="{escape(job.id)}"' if under_way else ""
     shown = "Waiting" if job.status == "queued" else "Starting" if under_way else name
     return (
@@ -71,11 +71,16 @@ def _tile(job: JobView, media: Media, now: float) -> str:
     )
 
 
+def _kind(job: JobView) -> list[str]:
+    word = {"sound_to_video": "Sound", "animate": "Animate"}.get(job.mode)
+    return [word] if word else []
+
+
 def _actions(job: JobView, url: Callable[[str, bool], str]) -> str:
     data = {"id": job.id, "key": job.key}
     return (
         '<div class="actions">'
-        f'<a href="{url("result.mp4", True)}" download aria-label="Download" title="Download">'
+        f'<a href="{url(job.result, True)}" download aria-label="Download" title="Download">'
         f"{icon('download')}</a>"
         f'<button type="button" {attributes({"act": "reuse", **data})} aria-label="Reuse settings"'
         f' title="Reuse settings">{icon("again")}</button>'

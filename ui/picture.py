@@ -1,8 +1,8 @@
 """Uploaded files reach our code as checked paths. Nothing here opens a picture or fetches an address.
 
 Gradio's own Image decodes the file in this process before our code sees it, and any of its components
-downloads a web address that a raw request names. Here a picture is only a path inside the upload folder;
-what it holds is judged later, in a bounded child process.
+downloads a web address that a raw request names. Here a picture, a sound or a video is only a path inside
+the upload folder; what it holds is judged later, in a bounded child process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import gradio as gr
 from gradio.component_meta import ComponentMeta
 from gradio.components.api_component import Api
 from gradio.context import LocalContext
-from gradio.data_classes import ImageData
+from gradio.data_classes import FileData, ImageData
 from gradio.utils import get_upload_folder
 
 from ui.present import file_size
@@ -112,6 +112,7 @@ class PictureInput(gr.Image, metaclass=_NoStub):
     """gr.Image in the browser; for our code a checked pathlib.Path, or None when it is empty."""
 
     is_template = True  # the browser shows its parent
+    what = "picture"
 
     def preprocess(self, payload: ImageData | None) -> Path | None:
         """Raises gr.Error when the path is not an uploaded file."""
@@ -119,6 +120,21 @@ class PictureInput(gr.Image, metaclass=_NoStub):
             return None
         blocks = LocalContext.blocks.get(None)
         return checked_upload({"path": payload.path, "url": payload.url}, max_bytes=max_upload_bytes(blocks))
+
+
+class FileInput(gr.File, metaclass=_NoStub):
+    """gr.File for one sound or video; for our code a checked pathlib.Path, or None when it is empty."""
+
+    is_template = True
+    what = "file"  # sound or video, for sentences
+
+    def preprocess(self, payload: FileData | None) -> Path | None:
+        """Raises gr.Error when the path is not an uploaded file."""
+        if payload is None:
+            return None
+        blocks = LocalContext.blocks.get(None)
+        given = {"path": payload.path, "url": payload.url}
+        return checked_upload(given, self.what, max_upload_bytes(blocks))
 
 
 def guard_uploads(blocks: gr.Blocks) -> None:
@@ -137,7 +153,7 @@ def guard_uploads(blocks: gr.Blocks) -> None:
         if missing and all(isinstance(block, Api) for block in wanted):
             inputs = [*inputs, *(block.value for block in missing)]
         checked = [
-            _checked_files(value, limit, isinstance(block, PictureInput))
+            _checked_files(value, limit, block.what if isinstance(block, (PictureInput, FileInput)) else "")
             for value, block in zip(inputs, wanted, strict=False)
         ]
         return await inner(block_fn, checked, *rest, **more)
@@ -145,16 +161,18 @@ def guard_uploads(blocks: gr.Blocks) -> None:
     blocks.preprocess_data = preprocess_data
 
 
-def _checked_files(value: Any, limit: int, is_file: bool = False) -> Any:
-    """The value with each file dictionary in it checked and reduced to what Gradio needs of it."""
-    if isinstance(value, list) and not is_file:
+def _checked_files(value: Any, limit: int, what: str = "") -> Any:
+    """The value with each file dictionary in it checked and reduced to what Gradio needs of it.
+
+    what: the kind of file that the component takes; "": any value, which may hold files.
+    """
+    if isinstance(value, list) and not what:
         return [_checked_files(item, limit) for item in value]
-    if isinstance(value, dict) and not is_file and not ("path" in value and "meta" in value):
+    if isinstance(value, dict) and not what and not ("path" in value and "meta" in value):
         return {name: _checked_files(item, limit) for name, item in value.items()}
-    if not is_file and not isinstance(value, dict):
+    if not what and not isinstance(value, dict):
         return value
-    what = "picture" if is_file else "file"
-    path = checked_upload(value, what, limit)
+    path = checked_upload(value, what or "file", limit)
     if path is None:
         return None
     name = value.get("orig_name") if isinstance(value, dict) else None

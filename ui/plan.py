@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -13,41 +15,69 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import StudioError
-from ui import form, present
-from ui.fields import Form, advanced_row, hint_line, picture_line
+from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
+from ui import form, media_view, needs, present
+from ui.fields import Form, advanced_row, hint_line, notes_html, picture_line
+from ui.media_view import Trim
 from ui.picture import cached_copy
+from workflows.params import MEDIA
 
 if TYPE_CHECKING:
-    from backend.media.facts import PictureFacts
     from backend.studio import Studio
-    from backend.views import JobView
+    from backend.views import JobView, Plan
+
+    Facts = PictureFacts | SoundFacts | VideoFacts
 
 log = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it happens again, the log says more."
-PICTURES_REMEMBERED = 256
-SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif"}
+FILES_REMEMBERED = 256
+WAVE_POINTS = 280
+CHOOSE = {
+    "picture": "Choose a picture first.",
+    "sound": "Choose a sound first.",
+    "video": "Choose a video first.",
+}
+SUFFIXES = {
+    "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif",
+    "mp3": ".mp3", "flac": ".flac", "aac": ".m4a", "alac": ".m4a", "vorbis": ".ogg", "opus": ".ogg",
+    "vp8": ".webm", "vp9": ".webm",
+}  # fmt: skip
+"""Format or codec -> the ending under which a kept file goes back to the page."""
+OTHER_SUFFIX = {"picture": ".png", "sound": ".wav", "video": ".mp4"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of an upload: its facts, and the peaks of a sound."""
+
+    facts: Facts
+    peaks: tuple[float, ...] = ()
 
 
 class Planner:
-    """The studio's plan for what stands in a form. Thread-safe; keeps only facts of recent pictures."""
+    """The studio's plan for what stands in a form. Thread-safe; keeps only facts of recent files."""
 
     def __init__(self, studio: Studio, default_negative: str) -> None:
         self.studio, self.default_negative = studio, default_negative
-        self._facts: OrderedDict[str, PictureFacts] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str], Seen] = OrderedDict()
         self._lock = Lock()
 
-    def facts(self, path: Path, field: str = "image") -> PictureFacts:
-        """Size and kind of an upload, measured once. Raises BadMedia."""
+    def look(self, mode: str, field: str, path: Path) -> Seen:
+        """What an upload is, measured once. Raises BadMedia."""
+        kind = MEDIA[mode][field][0]
+        key = (kind, str(path))
         with self._lock:
-            if str(path) in self._facts:
-                self._facts.move_to_end(str(path))
-                return self._facts[str(path)]
-        found = self.studio.inspect_picture(path, field)
+            if key in self._seen:
+                self._seen.move_to_end(key)
+                return self._seen[key]
+        found = Seen(self.studio.inspect(mode, field, path))
+        if kind == "sound":
+            found = replace(found, peaks=tuple(self.studio.waveform(path, WAVE_POINTS)))
         with self._lock:
-            self._facts[str(path)] = found
-            while len(self._facts) > PICTURES_REMEMBERED:
-                self._facts.popitem(last=False)
+            self._seen[key] = found
+            while len(self._seen) > FILES_REMEMBERED:
+                self._seen.popitem(last=False)
         return found
 
     def values(self, to: Form, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,24 +87,29 @@ class Planner:
         self, to: Form, given: Mapping[str, Any], problems: Mapping[str, str] = {}, notice: str = ""
     ) -> list[Any]:
         """Updates for Form.outputs(). problems, notice: what a click on Generate met, over the plan's own."""
-        pictures: dict[str, PictureFacts] = {}
+        seen: dict[str, Seen] = {}
         said = dict(problems)
         for name in to.lines:
             path = given.get(name)
             if path is not None:
                 try:
-                    pictures[name] = self.facts(Path(path), name)
+                    seen[name] = self.look(to.mode, name, Path(path))
                 except StudioError as error:
                     said.setdefault(name, sentence(error))
-        plan = self.studio.plan(to.mode, self.values(to, given), pictures)
+        values = self.values(to, given)
+        wordless = not MEDIA[to.mode] and values["prompt"] == ""
+        asked = {**values, "prompt": "..."} if wordless else values  # nobody is blamed before the first word
+        plan = self.studio.plan(to.mode, asked, {name: one.facts for name, one in seen.items()})
         for name, problem in plan.problems.items():
             if name not in to.lines or given.get(name) is not None:
                 said.setdefault(name, problem)
         blocked = plan.obstacle if not plan.problems and not problems else ""
-        lines = [self._line(name, given, pictures, plan.crop_text, said) for name in to.lines]
-        frame = ""
-        if plan.width:
-            frame = present.frame(plan.width, plan.height, (plan.frames - 1) / plan.fps, plan.fps)
+        gone = [] if self._is_demo() else needs.lacking(to.mode, values, self.studio.models())
+        if any(file.name in blocked for file in gone):
+            blocked = f"{needs.headline(to.mode, gone)}."  # the panel names them
+        trim = self._trim(to.mode, values)
+        frame = present.frame(plan.width, plan.height, _made(to.mode, plan), plan.fps) if plan.width else ""
+        loud, quiet = _warnings(plan)
         hint = hint_line(
             to.mode,
             plan.estimate_text or present.engine_note(self.studio.engines()),
@@ -82,31 +117,81 @@ class Planner:
             frame,
             json.dumps({name: text for name, text in said.items() if name not in to.lines}),
             scroll=bool(problems),
-            asides=plan.warnings,
+            asides=plan.warnings if to.notes is None else (),
         )
+        lines = [self._line(to, name, given, seen, plan, trim, said) for name in to.lines]
+        views = [self._view(to, name, given, seen, trim) for name in to.views]
         summary = advanced_row(to.mode, form.summary(to.mode, given))
-        return [*lines, summary, hint, gr.Button(interactive=not blocked)]
+        updates = [
+            *lines,
+            summary,
+            hint,
+            gr.Button(interactive=not blocked),
+            *views,
+            needs.panel(to.mode, gone),
+        ]
+        return [*updates, notes_html(loud, quiet)] if to.notes is not None else updates
+
+    def _is_demo(self) -> bool:
+        engines = self.studio.engines()
+        return bool(engines) and all(engine.kind == "demo" for engine in engines)
+
+    def _trim(self, mode: str, values: Mapping[str, Any]) -> Trim | None:
+        """The part that the number fields choose; nonsense in them counts as 0."""
+        if mode not in form.TRIMS:
+            return None
+        _, start, length = form.TRIMS[mode]
+        return Trim(start, length, _seconds(values[start]), _seconds(values[length]))
 
     def _line(
         self,
+        to: Form,
         name: str,
         given: Mapping[str, Any],
-        pictures: Mapping[str, Any],
-        crop: str,
+        seen: Mapping[str, Seen],
+        plan: Plan,
+        trim: Trim | None,
         said: Mapping[str, str],
     ) -> str:
-        if said.get(name):
-            return picture_line([], said[name])
-        facts = pictures.get(name)
-        if facts is None:
-            return ""
-        words = [short(Path(given[name]).name), present.size(facts.width, facts.height), facts.note]
-        return picture_line([*words, crop] if name == "image" else words)
+        if name not in seen:
+            return picture_line([], said[name]) if said.get(name) else ""
+        facts = seen[name].facts
+        words = [short(Path(given[name]).name)]
+        if isinstance(facts, PictureFacts):
+            words += [present.size(facts.width, facts.height), facts.note]
+            if name == "image":
+                words.append(plan.crop_text)
+        else:
+            words += present.video_facts(facts) if isinstance(facts, VideoFacts) else [facts.note]
+            if trim is not None and form.TRIMS[to.mode][0] == name:
+                start, end = trim.part(facts.seconds)
+                words += present.part_facts(to.mode, end - start, facts.seconds, plan)
+        problem = picture_line([], said[name]) if said.get(name) else ""
+        return picture_line(words) + problem
+
+    def _view(
+        self,
+        to: Form,
+        name: str,
+        given: Mapping[str, Any],
+        seen: Mapping[str, Seen],
+        trim: Trim | None,
+    ) -> str:
+        kind = MEDIA[to.mode][name][0]
+        if given.get(name) is None:
+            return media_view.empty(*to.words[name], kind)
+        if name not in seen:
+            return media_view.chosen(to.mode, name, kind, str(given[name]))
+        facts = seen[name].facts
+        seconds = 0.0 if isinstance(facts, PictureFacts) else facts.seconds
+        part = trim if trim is not None and form.TRIMS[to.mode][0] == name else None
+        return media_view.chosen(to.mode, name, kind, str(given[name]), seconds, seen[name].peaks, part)
 
     def submit(self, owner: str, to: Form, given: Mapping[str, Any]) -> tuple[JobView | None, list[Any]]:
         """Queues the job. On a refusal: None, and the updates that say it beside the field."""
-        if given.get("image") is None:
-            return None, self.outcome(to, given, {"image": "Choose a picture first."})
+        for name, (kind, required) in MEDIA[to.mode].items():
+            if required and given.get(name) is None:
+                return None, self.outcome(to, given, {name: CHOOSE[kind]})
         files = {name: Path(given[name]) for name in to.lines if given.get(name) is not None}
         try:
             job = self.studio.submit(owner, to.mode, self.values(to, given), files)
@@ -135,18 +220,39 @@ class Planner:
         return None
 
     def inputs(self, job: JobView) -> dict[str, Path]:
-        """The pictures that the job was made from."""
+        """The files that the job was made from."""
         found = {name: self.studio.input_path(job.id, job.key, name) for name in form.file_names(job.mode)}
         return {name: path for name, path in found.items() if path is not None}
 
-    def for_page(self, path: Path, name: str = "picture") -> Path | None:
-        """A picture of ours where the drop zone may take it from: a link in the upload folder."""
+    def for_page(self, path: Path, name: str, mode: str, field: str) -> Path | None:
+        """A file of ours where the drop zone may take it from: a link in the upload folder."""
         try:
-            suffix = path.suffix or SUFFIXES.get(str(self.facts(path).format).upper(), ".png")
+            suffix = path.suffix or self._suffix(mode, field, path)
             return cached_copy(path, name + suffix)
         except (OSError, StudioError):
-            log.exception("A picture could not be put on the page")
+            log.exception("A file could not be put on the page")
             return None
+
+    def _suffix(self, mode: str, field: str, path: Path) -> str:
+        facts = self.look(mode, field, path).facts
+        known = facts.format.upper() if isinstance(facts, PictureFacts) else facts.codec
+        return SUFFIXES.get(known, OTHER_SUFFIX[MEDIA[mode][field][0]])
+
+
+def _made(mode: str, plan: Plan) -> float:
+    return present.made_seconds(mode, plan.frames, plan.fps)
+
+
+def _seconds(value: Any) -> float:
+    """A number field's seconds; what is no number counts as 0."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return max(0.0, float(value)) if is_number else 0.0
+
+
+def _warnings(plan: Plan) -> tuple[list[str], list[str]]:
+    """(in amber, in grey): what the result will suffer from, and what is merely worth knowing."""
+    route = present.route(plan.route)
+    return list(plan.warnings), [route] if route else []
 
 
 def sentence(error: StudioError) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from workflows import animate, sound_to_video
+from workflows.params import FPS, fit_size
+
 if TYPE_CHECKING:
     from backend.engines.base import EngineInfo
+    from backend.media.facts import VideoFacts
     from backend.progress import Snapshot
-    from backend.views import JobView, QueueState
+    from backend.views import JobView, Plan, QueueState
 
 STAGE_WORDS = {
     "wait": "Waiting",
@@ -20,17 +25,69 @@ STAGE_WORDS = {
     "finish": "Finishing",
     "save": "Saving",
 }
+PART = re.compile(r"part \d+ of \d+")
+"""How the labels of a job in several chunks count them: "Drawing, part 2 of 5"."""
 EMPTY_SEGMENTS = tuple((stage, 1 / len(STAGE_WORDS), 0.0) for stage in STAGE_WORDS)
-MODE_WORDS = {"image_to_video": "Image-to-Video", "fast_video": "Fast 4-step"}
-VARIANT_WORDS = {
-    "balanced": "Balanced",
-    "dynamic": "Dynamic",
-    "subtle": "Subtle",
-    "480p": "480p",
-    "anti_slow_motion": "Anti slow motion",
+MODE_WORDS = {
+    "image_to_video": "Image-to-Video",
+    "fast_video": "Fast 4-step",
+    "sound_to_video": "Sound-to-Video",
+    "animate": "Animate",
+    "text_to_video": "Text-to-Video",
+    "text_to_image": "Text-to-Image",
 }
+GIVEN_WORDS = {
+    "sound_to_video": "Your sound, prompt and settings",
+    "animate": "Your picture, video and settings",
+    "text_to_video": "Your prompt and settings",
+    "text_to_image": "Your prompt and settings",
+}
+MODEL_WORDS = {"wan": "WAN", "flux": "Flux"}
+METHOD_WORDS = {"move": "Move", "mix": "Mix"}
+MODEL_STATES = {
+    "ready": "Ready",
+    "missing": "Missing",
+    "unseen": "Not seen by ComfyUI",
+    "wrong_size": "Wrong size",
+    "damaged": "Damaged",
+    "unreadable": "Not readable",
+    "unknown": "Not known yet",
+}
+ROUTE_WORDS = {
+    "given": "The pose comes from your pose video.",
+    "native": "ComfyUI finds pose and face in the driving video.",
+    "preprocess": "The WanAnimatePreprocess nodes find pose and face in the driving video.",
+    "template": "The controlnet_aux nodes find the pose in the driving video.",
+    "driving": "",
+}
+MASK_WORDS = {
+    "given": "The mask is yours.",
+    "sam3": "SAM 3 finds the person.",
+    "sam2": "SAM 2 finds the person.",
+}
+LONG_MODES = ("sound_to_video", "animate")
+"""Modes whose clips are as long as what they follow."""
 DEMO_SENTENCE = "Demo: videos are made from your picture without WAN. Connect ComfyUI to make real ones."
-KEPT = "Your picture, prompt and settings are still here."
+
+
+def kept(mode: str) -> str:
+    """What is not lost when a job of this mode ends without a result."""
+    return f"{GIVEN_WORDS.get(mode, 'Your picture, prompt and settings')} are still here."
+
+
+def is_still(job: JobView) -> bool:
+    """Whether the job makes a picture."""
+    return job.result.endswith(".png")
+
+
+def thing(job: JobView) -> str:
+    """`video` or `picture`: what the job makes."""
+    return "picture" if is_still(job) else "video"
+
+
+def model_state(state: str) -> str:
+    """A model file's state in a word or two."""
+    return MODEL_STATES.get(state, state.replace("_", " ").capitalize() or "Not known yet")
 
 
 def duration(seconds: float) -> str:
@@ -79,11 +136,39 @@ def ordinal(count: int) -> str:
     return f"{count}{({1: 'st', 2: 'nd', 3: 'rd'}).get(count % 10, 'th')}"
 
 
+def clock_exact(seconds: float) -> str:
+    """A place in a sound or video to a tenth: `0:42.5`; whole seconds as `0:42`."""
+    tenths = max(0, round(seconds * 10))
+    whole, rest = divmod(tenths, 10)
+    text = f"{whole // 60}:{whole % 60:02d}"
+    return f"{text}.{rest}" if rest else text
+
+
+def made_seconds(mode: str, frames: int, fps: float) -> float:
+    """A clip's length as chosen: from pictures and words WAN makes a frame more than seconds x fps (4n+1)."""
+    if not fps:
+        return 0.0
+    return (frames if mode in LONG_MODES else max(0, frames - 1)) / fps
+
+
 def clip_seconds(job: JobView) -> float:
-    """A clip's length as chosen: WAN makes one frame more than seconds x fps (4n+1 frames)."""
+    """A clip's length in seconds, as chosen."""
     if job.fps and job.frames > 1:
-        return (job.frames - 1) / job.fps
+        return made_seconds(job.mode, job.frames, job.fps)
     return job.seconds
+
+
+def chunks(mode: str, frames: int) -> int:
+    """How many chunks the model draws for this many frames; 1 where a mode has none."""
+    if mode == "sound_to_video":
+        return sound_to_video.chunk_count(frames / FPS)
+    return animate.chunk_count(frames) if mode == "animate" else 1
+
+
+def chunk_words(mode: str, frames: int) -> str:
+    """`9 chunks`, or nothing for one."""
+    count = chunks(mode, frames)
+    return f"{count} chunks" if count > 1 else ""
 
 
 def size(width: int, height: int) -> str:
@@ -91,12 +176,45 @@ def size(width: int, height: int) -> str:
 
 
 def frame(width: int, height: int, seconds: float, fps: float) -> str:
-    """The frame to be made: `832 × 480, 5 s at 16 fps`."""
-    return f"{size(width, height)}, {number(seconds)} s at {number(fps)} fps"
+    """The frame to be made: `832 × 480, 5 s at 16 fps`; a picture has its size alone."""
+    if not fps:
+        return size(width, height)
+    return f"{size(width, height)}, {length(seconds)} at {number(fps)} fps"
+
+
+def part_facts(mode: str, part: float, whole: float, plan: Plan) -> list[str]:
+    """The chosen part and its cost: `0:42 of 3:10`, `9 chunks`, `About 12 min on this GPU`."""
+    is_whole = abs(whole - part) < 0.05
+    words = [clock_exact(whole) if is_whole else f"{clock_exact(part)} of {clock_exact(whole)}"]
+    if plan.frames:
+        words += [chunk_words(mode, plan.frames)]
+        if chunks(mode, plan.frames) > 1 and plan.estimate_text.startswith("About"):
+            words.append(plan.estimate_text)
+    return words
+
+
+def video_facts(facts: VideoFacts) -> list[str]:
+    """`1920 × 1080`, `29.97 fps`, `With sound`, and what will be changed."""
+    sound = "With sound" if facts.has_audio else "No sound"
+    return [size(facts.width, facts.height), f"{number(facts.fps, 2)} fps", sound, facts.note]
+
+
+def route(name: str) -> str:
+    """Where Animate's pose, face and mask come from. name: Compiled.route, such as `native+sam3`."""
+    pose, _, mask = name.partition("+")
+    said = ROUTE_WORDS.get(pose, "")
+    return " ".join(part for part in (said, MASK_WORDS.get(mask, "")) if part)
+
+
+def length(seconds: float) -> str:
+    """A clip's length: `5 s`, `4.9 s`, from a minute on `1 min 5 s`."""
+    return f"{number(seconds)} s" if seconds < 59.95 else duration(seconds)
 
 
 def speed(job: JobView) -> str:
-    """`Fast` or `Quality`."""
+    """`Fast` or `Quality`; a picture's model, `WAN` or `Flux`."""
+    if is_still(job):
+        return MODEL_WORDS.get(str(job.params.get("model") or "wan"), "WAN")
     fast = job.mode == "fast_video" or job.params.get("speed") == "fast"
     return "Fast" if fast else "Quality"
 
@@ -104,13 +222,20 @@ def speed(job: JobView) -> str:
 def recipe(job: JobView) -> list[str]:
     """The facts under a clip: `832 × 480`, `5 s`, `16 fps`, `Fast, 4 steps`, `Seed 271828`."""
     steps = f"{speed(job)}, {job.steps} steps" if job.steps else speed(job)
-    facts = [size(job.width, job.height), f"{number(clip_seconds(job))} s", f"{number(job.fps)} fps", steps]
-    return [*facts, f"Seed {job.seed}"]
+    facts = [size(job.width, job.height)]
+    if not is_still(job):
+        facts += [length(clip_seconds(job)), f"{number(job.fps)} fps"]
+    if job.mode == "animate":
+        facts.append(METHOD_WORDS.get(str(job.params.get("method") or "move"), "Move"))
+    count = chunk_words(job.mode, job.frames)
+    return [*facts, *([count] if count else []), steps, f"Seed {job.seed}"]
 
 
 def resolution(job: JobView) -> str:
     """`480p` as chosen, or the height where the size was given by hand."""
     if job.params.get("width") or job.params.get("height"):
+        return size(job.width, job.height)
+    if "resolution" not in job.params and is_still(job):
         return size(job.width, job.height)
     chosen = str(job.params.get("resolution") or "480p")
     return {"draft": "Draft"}.get(chosen, chosen)
@@ -146,7 +271,9 @@ def status(snapshot: Snapshot) -> str:
     if snapshot.status == "queued":
         return waiting(snapshot)
     if snapshot.stage == "draw" and snapshot.steps:
-        return f"Drawing, step {min(snapshot.step + 1, snapshot.steps)} of {snapshot.steps}"
+        step = f"step {min(snapshot.step + 1, snapshot.steps)} of {snapshot.steps}"
+        part = PART.search(snapshot.text)
+        return f"Drawing, {part[0]}, {step}" if part else f"Drawing, {step}"
     if snapshot.stage in ("load", "read", "finish", "save") and snapshot.text:
         return snapshot.text
     return STAGE_WORDS.get(snapshot.stage, "Starting")
@@ -249,34 +376,41 @@ class Remedy:
 
 def remedies(job: JobView) -> list[Remedy]:
     """What to try after a failure, best first; the first is the ink button."""
-    code = (job.error or {}).get("code", "")
+    again = Remedy("Try again", {})
+    if (job.error or {}).get("code", "") != "out_of_memory":
+        return [again]
     params = job.params
-    if code == "out_of_memory":
-        found = []
-        smaller = {"720p": "480p", "480p": "draft"}.get(str(params.get("resolution") or "480p"))
-        if params.get("width") or params.get("height"):
-            smaller = "480p" if job.width * job.height > 832 * 480 else "draft"
-        if smaller:
-            change = {"resolution": smaller, "width": 0, "height": 0}
-            found.append(
-                Remedy("Try again as a draft" if smaller == "draft" else f"Try again at {smaller}", change)
-            )
-        shorter = next((s for s in (5.0, 3.0, 2.0) if s < clip_seconds(job)), None)
-        if shorter:
-            found.append(Remedy(f"Try again with {shorter:g} s", {"seconds": shorter}))
-        return found or [Remedy("Try again", {})]
-    return [Remedy("Try again", {})]
+    if is_still(job):
+        if job.width * job.height <= 832 * 480:
+            return [again]
+        width, height = fit_size(job.width, job.height, "480p")
+        return [Remedy(f"Try again at {size(width, height)}", {"width": width, "height": height})]
+    found = []
+    smaller = {"720p": "480p", "480p": "draft"}.get(str(params.get("resolution") or "480p"))
+    if params.get("width") or params.get("height"):
+        smaller = "480p" if job.width * job.height > 832 * 480 else "draft"
+    if smaller:
+        change = {"resolution": smaller, "width": 0, "height": 0}
+        found.append(
+            Remedy("Try again as a draft" if smaller == "draft" else f"Try again at {smaller}", change)
+        )
+    lengths = (30.0, 10.0, 5.0, 3.0, 2.0) if job.mode in LONG_MODES else (5.0, 3.0, 2.0)
+    shorter = next((s for s in lengths if s < clip_seconds(job)), None)
+    if shorter:
+        name = "duration" if job.mode == "sound_to_video" else "seconds"
+        found.append(Remedy(f"Try again with {shorter:g} s", {name: shorter}))
+    return found or [again]
 
 
 def failure(job: JobView) -> tuple[str, str]:
     """What happened, and why with what is kept, for a failed job."""
     error = job.error or {}
-    message = str(error.get("message") or "The video was not made").strip()
+    message = str(error.get("message") or f"The {thing(job)} was not made").strip()
     hint = str(error.get("hint") or "").strip()
     head, _, rest = message.partition(". ")
     why = " ".join(part for part in (rest, hint) if part)
-    if KEPT.lower() not in why.lower() and "still here" not in why:
-        why = f"{why} {KEPT}".strip()
+    if "still here" not in why:
+        why = f"{why} {kept(job.mode)}".strip()
     return head.rstrip("."), why
 
 
@@ -289,6 +423,9 @@ def details(job: JobView) -> str:
         ", ".join(recipe(job)),
         f"Engine: {job.engine}" if job.engine else "",
     ]
-    kept = ("speed", "motion", "experts", "variant", "resolution", "fit", "cfg", "shift")
-    lines.append(", ".join(f"{name} {job.params[name]}" for name in kept if name in job.params))
+    told = (
+        "speed", "motion", "experts", "variant", "method", "model", "aspect", "resolution", "fit", "cfg",
+        "shift", "start", "duration", "level", "relight",
+    )  # fmt: skip
+    lines.append(", ".join(f"{name} {job.params[name]}" for name in told if name in job.params))
     return "\n".join(line for line in lines if line)

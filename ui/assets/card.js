@@ -9,7 +9,7 @@
   studio.card = ({ element, trigger, server, watch, upload, events }) => {
     const card = () => $(".card", element);
     const follow = { id: "", key: "", seen: 0, best: 0, stage: "", status: "", ended: "", endedAt: 0 };
-    let timer = 0, failures = 0, asking = false, engine = null, loaded = false;
+    let timer = 0, failures = 0, asking = false, engine = null, models = null, loaded = false;
 
     const live = (name) => $(`[data-live="${name}"]`, element);
     const set = (place, text) => place && place.textContent !== text && (place.textContent = text);
@@ -79,7 +79,7 @@
       badge.title = LOST;
       set($("small", badge), "no connection");
     };
-    const header = ({ badge: [state, name, detail, demo, tip], queue: [long, short, percent] }) => {
+    const header = ({ badge: [state, name, detail, demo, tip], queue: [long, short, percent], models: seen }) => {
       const badge = $('[data-live="badge"]');
       if (badge) {
         badge.dataset.state = state;
@@ -89,8 +89,10 @@
         set($("small", badge), detail);
       }
       document.documentElement.toggleAttribute("data-demo", demo);
-      if (engine !== null && engine !== state) trigger("engine", {});
+      // The engine came, went, or sees other model files: what the tabs say of it is asked for again.
+      if (engine !== null && (engine !== state || models !== seen)) trigger("engine", {});
       engine = state;
+      models = seen;
       const queue = $('[data-live="queue"]');
       if (!queue) return;
       set($(".long", queue), long);
@@ -161,7 +163,7 @@
         document.title = "Done, Wan Studio";
         if (window.Notification?.permission === "granted")
           try {
-            new Notification("Your video is done", { tag: "wan-studio" }).onclick = () => window.focus();
+            new Notification("Wan Studio is done", { tag: "wan-studio" }).onclick = () => window.focus();
           } catch {
             /* phones take notifications from service workers only */
           }

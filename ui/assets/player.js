@@ -1,11 +1,11 @@
-/* The clip's player: play, time, scrubber, repeat, full screen. Media events do not bubble: they are captured. */
+/* The clip's player: play, time, scrubber, repeat, sound, full screen. Media events do not bubble: they are captured. */
 (() => {
   "use strict";
   const studio = window.wanStudio;
   const { $ } = studio;
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
   const of = (node) => node.closest?.("[data-player]");
-  let looping = true;
+  let looping = true, muted = false;
 
   const draw = (player) => {
     const video = $("video", player), range = $('input[type="range"]', player);
@@ -16,6 +16,8 @@
     range.setAttribute("aria-valuetext", `${video.currentTime.toFixed(1)} s of ${length.toFixed(1)} s`);
     $(".now", player).textContent = clock(video.currentTime);
     player.toggleAttribute("data-paused", video.paused);
+    player.toggleAttribute("data-muted", video.muted);
+    $('[data-p="mute"]', player)?.setAttribute("aria-label", video.muted ? "Sound on" : "Mute");
     $('[data-p="play"]', player).setAttribute("aria-label", video.paused ? "Play" : "Pause");
   };
   const run = (player) => {
@@ -23,7 +25,7 @@
     draw(player);
     if (!$("video", player).paused) requestAnimationFrame(() => run(player));
   };
-  for (const kind of ["play", "pause", "seeked", "timeupdate", "loadedmetadata", "emptied"])
+  for (const kind of ["play", "pause", "seeked", "timeupdate", "volumechange", "loadedmetadata", "emptied"])
     document.addEventListener(kind, (event) => of(event.target) && (kind === "play" ? run : draw)(of(event.target)), true);
 
   const play = (video) => video.play().catch(() => { video.muted = true; video.play().catch(() => {}); });
@@ -48,6 +50,10 @@
     }
     if (button.dataset.p === "play") toggle(player);
     if (button.dataset.p === "full") full(player);
+    if (button.dataset.p === "mute") {
+      const video = $("video", player);
+      video.muted = muted = !video.muted;
+    }
     if (button.dataset.p === "loop") {
       looping = !looping;
       studio.dressPlayer(document);
@@ -80,6 +86,7 @@
     if (!player) return;
     const video = $("video", player);
     video.loop = looping;
+    if (video.dataset.src !== video.getAttribute("src")) video.muted = muted;
     $('[data-p="loop"]', player).setAttribute("aria-pressed", String(looping));
     if (video.hasAttribute("data-autoplay") && video.dataset.src !== video.getAttribute("src")) {
       video.dataset.src = video.getAttribute("src");

@@ -36,8 +36,17 @@
   applyTheme();
 
   // -- which tab, which mode ----------------------------------------------------------------------
-  studio.mode = () => ($("#tab-fast-button.selected") ? "fast_video" : "image_to_video");
-  const panel = () => document.getElementById($("#tab-fast-button.selected") ? "tab-fast" : "tab-image");
+  const TABS = { image: "image_to_video", sound: "sound_to_video", animate: "animate", fast: "fast_video", text: "" };
+  const tab = () => Object.keys(TABS).find((name) => $(`#tab-${name}-button.selected`)) || "image";
+  const isPicture = () => root.dataset.text === "text_to_image";
+  studio.mode = () => TABS[tab()] || (isPicture() ? "text_to_image" : "text_to_video");
+  const panel = () =>
+    document.getElementById(tab() !== "text" ? `tab-${tab()}` : isPicture() ? "text-picture" : "text-video");
+  studio.textKind = (kind) => {
+    if (root.dataset.text === kind) return;
+    root.dataset.text = kind;
+    studio.refreshFrame();
+  };
 
   // -- the line under Generate carries the frame and what is wrong ----------------------------------
   const spread = (line) => {
@@ -138,6 +147,12 @@
   const dressAll = () => {
     dressing = 0;
     $$(".ws-seg").forEach(dress);
+    const kinds = $$("#text-kind input");
+    if (kinds.length) studio.textKind(kinds[1]?.checked ? "text_to_image" : "text_to_video");
+    for (const zone of $$(".ws-drop button.upload-container")) {
+      const words = $("h2", zone.closest(".ws-media") || zone);
+      if (words && zone.getAttribute("aria-label") !== words.textContent) zone.setAttribute("aria-label", words.textContent);
+    }
     label();
   };
   new MutationObserver(() => (dressing ||= requestAnimationFrame(dressAll))).observe(document.body, {
@@ -173,8 +188,9 @@
   };
 
   // -- a file that the browser cannot show: the line below it says what it is ---------------------------
-  document.addEventListener("error", (event) => event.target.closest?.(".ws-drop") && event.target.classList.add("unseen"), true);
-  document.addEventListener("load", (event) => event.target.closest?.(".ws-drop") && event.target.classList.remove("unseen"), true);
+  const PICTURES = ".ws-drop, .stage, .thumb, .tile";
+  document.addEventListener("error", (event) => event.target.closest?.(PICTURES) && event.target.classList.add("unseen"), true);
+  document.addEventListener("load", (event) => event.target.closest?.(PICTURES) && event.target.classList.remove("unseen"), true);
 
   // -- clicks and keys of the page --------------------------------------------------------------------
   const copy = async (text) => {

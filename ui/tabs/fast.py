@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
-from ui.fields import Form, advanced, generate, new_form, number, picture, prompt, seed, segmented
+from ui.fields import Form, advanced, generate, needs, new_form, picture, prompt, seed, segmented, sides
 from ui.tabs.image_to_video import PLACEHOLDER
 
 MODE = "fast_video"
@@ -21,15 +19,14 @@ VARIANTS = {
 def build(limit_mb: int) -> Form:
     """The inputs of the tab."""
     form = new_form(MODE)
+    needs(form)
     picture(form, "image", "Drop or choose a picture", limit_mb)
     prompt(form, placeholder=PLACEHOLDER)
     segmented(form, "variant", "Variant", words=VARIANTS, classes=("rows",))
     segmented(form, "seconds", "Length")
     with advanced(form):
         segmented(form, "resolution", "Resolution")
-        with gr.Row(elem_classes=["ws-pair", "even"]):
-            number(form, "width", "Width", "0: from the picture", step=16)
-            number(form, "height", "Height", "0: from the picture", step=16)
+        sides(form, "from the picture")
         segmented(
             form, "fit", "Fit", info="When the picture has another shape: crop it, or pad it with black."
         )

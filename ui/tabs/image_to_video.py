@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import gradio as gr
 
-from ui.fields import Form, advanced, generate, new_form, number, picture, prompt, seed, segmented, switch
+from ui.fields import (
+    Form,
+    advanced,
+    generate,
+    heading,
+    needs,
+    negative,
+    new_form,
+    picture,
+    prompt,
+    run_numbers,
+    segmented,
+    sides,
+    switch,
+)
 
 MODE = "image_to_video"
 PLACEHOLDER = "The boat drifts to the right, mist rises from the water, the camera stays still"
@@ -13,6 +27,7 @@ PLACEHOLDER = "The boat drifts to the right, mist rises from the water, the came
 def build(limit_mb: int, default_negative: str) -> Form:
     """The inputs of the tab."""
     form = new_form(MODE, default_negative)
+    needs(form)
     picture(form, "image", "Drop or choose a picture", limit_mb)
     prompt(form, placeholder=PLACEHOLDER)
     with gr.Row(elem_classes=["ws-pair"]):
@@ -20,9 +35,7 @@ def build(limit_mb: int, default_negative: str) -> Form:
         segmented(form, "speed", "Speed")
     with advanced(form):
         segmented(form, "resolution", "Resolution")
-        with gr.Row(elem_classes=["ws-pair", "even"]):
-            number(form, "width", "Width", "0: from the picture", step=16)
-            number(form, "height", "Height", "0: from the picture", step=16)
+        sides(form, "from the picture")
         segmented(
             form, "fit", "Fit", info="When the picture has another shape: crop it, or pad it with soft edges."
         )
@@ -38,20 +51,10 @@ def build(limit_mb: int, default_negative: str) -> Form:
             info="WAN is made for both. High noise alone moves but stays soft,"
             " low noise alone is sharp and moves little.",
         )  # fmt: skip
-        prompt(form, "negative_prompt", "What to avoid", "Nothing", lines=3)
-        gr.HTML(
-            '<p class="note">Has no effect in Fast. Empty means that nothing is avoided.</p>',
-            apply_default_css=False,
-            elem_classes=["ws-note"],
-        )
-        gr.HTML('<p class="label">Last picture</p>', apply_default_css=False, elem_classes=["ws-label"])
+        negative(form)
+        heading("Last picture")
         picture(form, "end_image", "The video ends here", limit_mb, small=True)
-        with gr.Row(elem_classes=["ws-pair", "even"]):
-            number(form, "steps", "Steps", "0: the mode's own")
-            number(form, "cfg", "CFG", "0: the mode's own", step=0.1)
-        with gr.Row(elem_classes=["ws-pair", "even"]):
-            number(form, "shift", "Shift", "0: the mode's own", step=0.1)
-            seed(form)
+        run_numbers(form)
         switch(form, "clip_vision", "CLIP vision", "Reads the picture a second way. Needs one more file.")
         switch(form, "tiled_decode", "Tiled decode", "Finishes in pieces: less GPU memory, a little slower.")
         switch(

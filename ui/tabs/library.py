@@ -15,6 +15,7 @@ from ui.library import grid, heading
 
 if TYPE_CHECKING:
     from backend.studio import Studio
+    from backend.views import JobView
 
 EVENTS = ("show", "reuse", "delete", "more")
 JS = (
@@ -23,7 +24,11 @@ JS = (
     "  ? window.wanStudio.grid({element, trigger, watch, events}) : setTimeout(start, 15);\n"
     "start();"
 )
-FILTERS = [("All", ""), ("Image", "image_to_video"), ("Fast", "fast_video")]
+FILTERS = [
+    ("All", ""), ("Image", "image_to_video"), ("Sound", "sound_to_video"), ("Animate", "animate"),
+    ("Fast", "fast_video"), ("Text", "text"),
+]  # fmt: skip
+TEXT_MODES = ("text_to_video", "text_to_image")
 PAGE, MOST = 60, 3000
 
 
@@ -65,7 +70,7 @@ class Library:
         count = max(PAGE, min(int(limit or PAGE), MOST))
         if not self.studio.is_owner(owner):
             return [heading(0, 0, self.studio.settings.keep_days), grid([], self.studio.media_url, 0.0)]
-        found = self.studio.jobs(owner, limit=count, mode=mode or "", search=search or "")
+        found = self._jobs(owner, count, mode or "", search or "")
         under_way = [job for job in found if job.status in ACTIVE]
         done = [job for job in found if job.status == "done"]
         clips, size = self.studio.totals(owner)
@@ -77,6 +82,12 @@ class Library:
             more=len(found) == count,
         )
         return [heading(clips, size, self.studio.settings.keep_days), tiles]
+
+    def _jobs(self, owner: str, count: int, mode: str, search: str) -> list[JobView]:
+        """Newest first; "text" stands for both modes of the Text tab."""
+        modes = TEXT_MODES if mode == "text" else (mode,)
+        found = [job for m in modes for job in self.studio.jobs(owner, limit=count, mode=m, search=search)]
+        return sorted(found, key=lambda job: job.created, reverse=True)[:count]
 
     def more(self, limit: float) -> int:
         return min(int(limit or PAGE) + PAGE, MOST)

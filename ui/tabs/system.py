@@ -35,9 +35,16 @@ class System:
         """Both columns, as of now."""
         engines = self.studio.engines()
         demo = bool(engines) and all(engine.kind == "demo" for engine in engines)
+        health = self.studio.health()
+        taken = health.get("models_disk")  # mode -> bytes, once the inventory says
         return [
-            machine(engines, self.studio.queue(), self.studio.health(), self.disks()),
-            models(self.studio.models(), demo, str(self.studio.settings.models_dir)),
+            machine(engines, self.studio.queue(), health, self.disks()),
+            models(
+                self.studio.models(),
+                demo,
+                str(self.studio.settings.models_dir),
+                taken if isinstance(taken, dict) else {},
+            ),
         ]
 
     def disks(self) -> dict[str, tuple[int, int]]:
