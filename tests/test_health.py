@@ -16,10 +16,8 @@ def settings(folder: Path) -> Settings:
     return Settings.from_env({"WAN_MODELS_DIR": str(folder)}, folder)
 
 
-def engine(
-    models: Mapping[str, tuple[str, ...]], address: str = "http://127.0.0.1:8188", kind: str = "comfyui"
-):
-    return EngineInfo(kind, address, state="ok", models=models)
+def engine(models: Mapping[str, tuple[str, ...]], address: str = "http://127.0.0.1:8188") -> EngineInfo:
+    return EngineInfo("comfyui", address, state="ok", models=models)
 
 
 def put(folder: Path, size: int = VAE.bytes) -> None:
@@ -45,7 +43,7 @@ def test_disk_and_server_of_this_machine_are_told_apart(tmp_path: Path) -> None:
     assert state(tmp_path, EngineInfo("comfyui", "x")) != "missing"
     assert state(tmp_path, engine({"vae": (VAE.name,)})) == "ready"
     unseen = next(m for m in health.models(settings(tmp_path), [engine({"vae": ()})]) if m.name == VAE.name)
-    assert unseen.state == "unseen" and "does not see it" in unseen.words
+    assert unseen.state == "unseen" and "does not look there" in unseen.words
 
 
 def test_a_file_of_the_wrong_size_is_said_although_the_server_lists_it(tmp_path: Path) -> None:
