@@ -13,16 +13,8 @@ from workflows.catalog import Catalog, load_catalog
 from workflows.cli_values import params_from_values
 from workflows.compile import Compiled, ServerFacts, compile
 from workflows.node_contract import Contract, Problem, check
-from workflows.params import MEDIA, MODES, InvalidParam, Media, Params
+from workflows.params import MEDIA, MODES, TITLES, InvalidParam, Media, Params
 
-TITLES = {
-    "image_to_video": "Image-to-Video",
-    "fast_video": "Fast 4-step",
-    "sound_to_video": "Sound-to-Video",
-    "animate": "Animate",
-    "text_to_video": "Text-to-Video",
-    "text_to_image": "Text-to-Image",
-}
 CHOOSE = {
     "picture": "Choose a picture first.",
     "sound": "Choose a sound first.",

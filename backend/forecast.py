@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from backend.dispatch import TITLES, compile_for, make_params, missing_text
+from backend.dispatch import compile_for, make_params, missing_text
 from backend.engines.base import EngineInfo, engine_name
 from backend.errors import StudioError
 from backend.estimate import Work, stage_seconds
@@ -13,7 +13,7 @@ from backend.jobs import Job
 from backend.views import Plan, crop_text, duration_text
 from workflows.compile import Compiled
 from workflows.node_contract import facts, recorded
-from workflows.params import MEDIA, Media, crop_fraction
+from workflows.params import MEDIA, TITLES, Media, crop_fraction
 
 STAND_INS = {
     "picture": Media("picture"),

@@ -17,7 +17,8 @@ import requests
 
 from backend.engines.base import Engine
 from backend.engines.comfy import ComfyEngine
-from backend.errors import BadSettings
+from backend.errors import BadSettings, StudioError
+from backend.models import paths
 from backend.settings import COMFYUI_PORT, RUNPOD_COMFYUI, Settings
 from backend.supervisor import Process, comfyui_command, comfyui_python, demo_command
 
@@ -105,12 +106,13 @@ class Servers:
         folder = self.settings.comfyui_dir
         if folder is None:
             return
+        extra = [*self.settings.comfyui_args, *self._model_paths()]
         command = comfyui_command(
             folder,
             comfyui_python(folder, self.settings.comfyui_python),
             self.settings.comfyui_listen,
             COMFYUI_PORT,
-            self.settings.comfyui_args,
+            extra,
         )
         process = Process("ComfyUI", command, cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"})
         self.processes.append(process)
@@ -118,6 +120,18 @@ class Servers:
             threading.Thread(target=self._start_if_nobody_does, args=(process,), daemon=True).start()
         else:
             process.start()
+
+    def _model_paths(self) -> list[str]:
+        """The option that shows ComfyUI the model store; none when the file cannot be written."""
+        if "--extra-model-paths-config" in self.settings.comfyui_args:
+            return []
+        target = self.settings.data_dir / "extra_model_paths.yaml"
+        try:
+            paths.write(self.settings.models_dir, target)
+        except StudioError as error:
+            log.warning("ComfyUI is started without the model store: %s", error.message)
+            return []
+        return ["--extra-model-paths-config", str(target)]
 
     def _start_if_nobody_does(self, process: Process) -> None:
         """RunPod's image starts this ComfyUI by itself, some minutes after the container: a second one

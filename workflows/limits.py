@@ -44,6 +44,16 @@ _RESOLUTIONS = ("480p", "draft", "720p")
 _FITS = ("crop", "pad")
 _SPEEDS = ("quality", "fast")
 
+TITLES: Mapping[str, str] = {
+    "image_to_video": "Image-to-Video",
+    "fast_video": "Fast 4-step",
+    "sound_to_video": "Sound-to-Video",
+    "animate": "Animate",
+    "text_to_video": "Text-to-Video",
+    "text_to_image": "Text-to-Image",
+}
+"""mode -> what people call it."""
+
 CHOICES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "image_to_video": {
         "resolution": _RESOLUTIONS,

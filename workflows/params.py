@@ -22,6 +22,7 @@ from workflows.limits import (
     SECONDS_MIN,
     SECONDS_TRAINED,
     SEED_MAX,
+    TITLES,
     choices,
 )
 from workflows.sizes import AREAS, FPS, SIZE_MAX, SIZE_MIN, crop_fraction, fit_size, frames_for
@@ -42,6 +43,7 @@ __all__ = [
     "SEED_MAX",
     "SIZE_MAX",
     "SIZE_MIN",
+    "TITLES",
     "Animate",
     "FastVideo",
     "ImageToVideo",

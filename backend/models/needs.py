@@ -20,15 +20,8 @@ from backend.models.inventory import (
 from backend.models.progress import size
 from backend.settings import Settings
 from workflows.catalog import CORE_MODES, Catalog, ModelFile, load_catalog
+from workflows.limits import TITLES
 
-TITLES: Mapping[str, str] = {
-    "image_to_video": "Image-to-Video",
-    "fast_video": "Fast 4-step",
-    "sound_to_video": "Sound-to-Video",
-    "animate": "Animate",
-    "text_to_video": "Text-to-Video",
-    "text_to_image": "Text-to-Image",
-}
 TO_FETCH = (MISSING, WRONG_SIZE, DAMAGED)
 """States that a download can mend."""
 _FAULTS = {
