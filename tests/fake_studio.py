@@ -109,6 +109,7 @@ class FakeStudio:
         self.state, self.fail, self.obstacle = "ok", "", ""
         self.warnings: tuple[str, ...] = ()
         self.route = ""
+        self.problems: dict[str, str] = {}
         self.missing = {
             "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors",
         }
@@ -163,7 +164,7 @@ class FakeStudio:
             height = round(math.sqrt(area / ratio) / 16) * 16
         else:
             width, height = 832, 480
-        problems = {}
+        problems = dict(self.problems)
         for name in ("width", "height"):
             if int(values.get(name) or 0) % 16:
                 problems[name] = "Use a multiple of 16 from 64 to 1920, or 0 to leave it to the picture."

@@ -225,10 +225,18 @@ def test_a_driving_video_and_what_to_expect(studio: FakeStudio, picture: Path, t
     line = said.lines["video"]
     assert "29.97 fps" in line and "With sound" in line and "2 chunks" in line
     assert 'class="warn"' in said.notes and "Expect poor results" in said.notes
-    assert "Expect poor" not in said.hint, "said once, above Generate"
+    assert "cannot find" not in said.hint, "said in full above Generate, below it in a few words for phones"
     studio.warnings, studio.route = (), "native+sam3"
     said, _ = planned(studio, "animate", image=picture)
     assert "ComfyUI finds pose and face" in said.notes and "warn" not in said.notes
+
+
+def test_a_file_that_only_these_settings_need(studio: FakeStudio, picture: Path, tmp_path: Path) -> None:
+    studio.problems = {"mask": "Mix needs a mask of the person. Add a mask video, or choose Move."}
+    given = {"image": picture, "video": tmp_path / "dance-6.mp4", "method": "mix"}
+    said, problems = planned(studio, "animate", **given)
+    assert said.button.interactive is False and "Mix needs a mask of the person." in said.hint
+    assert "or choose Move" in said.notes and said.lines["mask"] == "" and problems == {}
 
 
 @pytest.mark.parametrize("mode", ["text_to_video", "text_to_image"])

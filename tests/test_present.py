@@ -97,6 +97,8 @@ def test_stages_in_words(snapshot: Snapshot, words: str) -> None:
 def test_parts_are_counted_in_words() -> None:
     snapshot = Snapshot(status="running", stage="draw", step=22, steps=100, text="Drawing, part 2 of 5")
     assert present.status(snapshot) == "Drawing, part 2 of 5, step 23 of 100"
+    between = replace(snapshot, text="Preparing parts 3 to 5 of 5")
+    assert present.status(between) == "Preparing parts 3 to 5 of 5"
 
 
 def test_recipes_fit_the_mode() -> None:

@@ -289,8 +289,12 @@ def hint_line(
     problems: str = "{}",
     scroll: bool = False,
     asides: Sequence[str] = (),
+    beware: str = "",
 ) -> str:
-    """The line under Generate, and what the script spreads over the page: frame and problems (JSON)."""
+    """The line under Generate, and what the script spreads over the page: frame and problems (JSON).
+
+    beware: the note above Generate in a few words, for phones, where Generate stands apart from it.
+    """
     if obstacle:
         words = f'<p class="warn">{icon("warn", 18)}<span>{escape(obstacle)}</span></p>'
     else:
@@ -298,6 +302,8 @@ def hint_line(
         if estimate.startswith("About"):
             each = f" {escape(PLACE.sub('', estimate))} each."
         words = f'<p class="idle">{escape(estimate)}</p><p class="busy">Queued behind this video.{each}</p>'
+    if beware and not obstacle:
+        words = f'<p class="warn beware">{icon("warn", 18)}<span>{escape(beware)}</span></p>{words}'
     words += "".join(f'<p class="aside">{escape(text)}</p>' for text in asides)
     return (
         f'<div data-mode="{mode}" data-frame="{escape(frame)}" data-problems="{escape(problems)}"'

@@ -103,13 +103,21 @@ class Planner:
         for name, problem in plan.problems.items():
             if name not in to.lines or given.get(name) is not None:
                 said.setdefault(name, problem)
+        absent = [
+            text
+            for name, text in plan.problems.items()
+            if given.get(name) is None and not MEDIA[to.mode].get(name, ("", True))[1]
+        ]  # files that only these settings need
         blocked = plan.obstacle if not plan.problems and not problems else ""
+        if absent and not problems:
+            blocked = absent[0] if to.notes is None else first_sentence(absent[0])
         gone = [] if self._is_demo() else needs.lacking(to.mode, values, self.studio.models())
         if any(file.name in blocked for file in gone):
             blocked = f"{needs.headline(to.mode, gone)}."  # the panel names them
         trim = self._trim(to.mode, values)
         frame = present.frame(plan.width, plan.height, _made(to.mode, plan), plan.fps) if plan.width else ""
-        loud, quiet = _warnings(plan)
+        loud = [*absent, *plan.warnings]
+        route = present.route(plan.route)
         hint = hint_line(
             to.mode,
             plan.estimate_text or present.engine_note(self.studio.engines()),
@@ -118,6 +126,7 @@ class Planner:
             json.dumps({name: text for name, text in said.items() if name not in to.lines}),
             scroll=bool(problems),
             asides=plan.warnings if to.notes is None else (),
+            beware=loud[0].partition(":")[0] if to.notes is not None and plan.warnings and not absent else "",
         )
         lines = [self._line(to, name, given, seen, plan, trim, said) for name in to.lines]
         views = [self._view(to, name, given, seen, trim) for name in to.views]
@@ -130,7 +139,7 @@ class Planner:
             *views,
             needs.panel(to.mode, gone),
         ]
-        return [*updates, notes_html(loud, quiet)] if to.notes is not None else updates
+        return [*updates, notes_html(loud, [route] if route else [])] if to.notes is not None else updates
 
     def _is_demo(self) -> bool:
         engines = self.studio.engines()
@@ -249,10 +258,9 @@ def _seconds(value: Any) -> float:
     return max(0.0, float(value)) if is_number else 0.0
 
 
-def _warnings(plan: Plan) -> tuple[list[str], list[str]]:
-    """(in amber, in grey): what the result will suffer from, and what is merely worth knowing."""
-    route = present.route(plan.route)
-    return list(plan.warnings), [route] if route else []
+def first_sentence(text: str) -> str:
+    """Up to the first full stop: what happened, without what to do."""
+    return text.partition(". ")[0].rstrip(".") + "."
 
 
 def sentence(error: StudioError) -> str:

@@ -273,6 +273,8 @@ def status(snapshot: Snapshot) -> str:
     if snapshot.stage == "draw" and snapshot.steps:
         step = f"step {min(snapshot.step + 1, snapshot.steps)} of {snapshot.steps}"
         part = PART.search(snapshot.text)
+        if snapshot.text.startswith("Preparing"):  # the next part's media are being cut
+            return snapshot.text
         return f"Drawing, {part[0]}, {step}" if part else f"Drawing, {step}"
     if snapshot.stage in ("load", "read", "finish", "save") and snapshot.text:
         return snapshot.text

@@ -8,7 +8,7 @@
 
   studio.card = ({ element, trigger, server, watch, upload, events }) => {
     const card = () => $(".card", element);
-    const follow = { id: "", key: "", seen: 0, best: 0, stage: "", status: "", ended: "", endedAt: 0 };
+    const follow = { id: "", key: "", seen: 0, best: 0, said: "", status: "", ended: "", endedAt: 0 };
     let timer = 0, failures = 0, asking = false, engine = null, models = null, loaded = false;
 
     const live = (name) => $(`[data-live="${name}"]`, element);
@@ -21,7 +21,7 @@
         // On a phone Generate is far below the stage: go and see.
         if (loaded && data.id && data.id === data.shown && innerWidth < 860) scrollTo({ top: 0 });
         const id = data.id && data.id !== follow.ended ? data.id : "";
-        Object.assign(follow, { id, key: data.key || "", seen: 0, best: 0, stage: "", status: "" });
+        Object.assign(follow, { id, key: data.key || "", seen: 0, best: 0, said: "", status: "" });
         if (!id) titleFor(null);
       }
       follow.seen = 0; // what was drawn anew wants the preview again
@@ -113,9 +113,10 @@
         bars(job, percent);
         if (card().dataset.state !== job.status) card().dataset.state = job.status;
         notice(job.connected ? "" : "The connection to ComfyUI is lost. The job goes on; looking for it again.");
-        if (follow.stage !== job.stage) set(live("stage"), job.words.replace(/, step.*/, ""));
+        const said = job.words.replace(/, step.*/, ""); // per stage and part, not per step
+        if (follow.said !== said) set(live("stage"), said);
+        follow.said = said;
       }
-      follow.stage = job.stage;
       if (job.image) {
         follow.seen = job.preview;
         if (onStage) paint(live("preview"), job.image);

@@ -28,8 +28,8 @@ from ui.fields import (
 MODE = "animate"
 PLACEHOLDER = "A woman in a red coat dances on a roof at dusk"
 METHODS = {
-    "move": "Move: The picture's character moves as the person in the video does.",
-    "mix": "Mix: The picture's character takes the person's place in the video.",
+    "move": "Move: The picture moves as the person in the video.",
+    "mix": "Mix: The character takes the person's place in the video.",
 }
 """value -> name and a short sentence; the script sets the sentence apart."""
 RELIGHT_MOST = 1.5
@@ -43,8 +43,8 @@ def build(limit_mb: int, default_negative: str) -> Form:
     picture(form, "image", "Drop or choose a character", limit_mb, small=True)
     media(form, "video", "video", "Drop or choose a driving video", files)
     with gr.Row(elem_classes=["ws-pair", "even", "ws-trim"]):
-        number(form, "start", "Start", "Seconds", step=0.1)
-        number(form, "seconds", "Length", "Seconds; 0: the whole video", step=0.1)
+        number(form, "start", "Start", "In seconds", step=0.1)
+        number(form, "seconds", "Length", "0: to the end", step=0.1)
     segmented(form, "method", "Method", words=METHODS, classes=("rows",))
     prompt(form, label="What should be seen?", placeholder=PLACEHOLDER, lines=2)
     segmented(form, "speed", "Speed")

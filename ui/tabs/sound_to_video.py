@@ -36,8 +36,8 @@ def build(limit_mb: int, default_negative: str) -> Form:
         f"WAV, MP3, M4A, FLAC, OGG or a video, up to {limit_mb} MB",
     )  # fmt: skip
     with gr.Row(elem_classes=["ws-pair", "even", "ws-trim"]):
-        number(form, "start", "Start", "Seconds", step=0.1)
-        number(form, "duration", "Duration", "Seconds; 0: to the end", step=0.1)
+        number(form, "start", "Start", "In seconds", step=0.1)
+        number(form, "duration", "Duration", "0: to the end", step=0.1)
     picture(form, "image", "Add a picture, if you like", limit_mb, small=True)
     prompt(form, label="What should be seen?", placeholder=PLACEHOLDER, lines=2)
     segmented(form, "speed", "Speed")
