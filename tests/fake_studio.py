@@ -355,6 +355,7 @@ class FakeStudio:
             EngineInfo(
                 kind=self.engine, address="127.0.0.1:8188", state=self.state, version="0.3.76",
                 gpu="" if self.engine == "demo" else "NVIDIA GeForce RTX 4090", vram_total=24 << 30,
+                models={"all": tuple(f.name for f in load_catalog().files if f.name not in self.missing)},
                 vram_free=int(6.8 * (1 << 30)), ram_total=64 << 30, ram_free=23 << 30, python="3.12.3",
                 pytorch="2.8.0",
             )
