@@ -12,7 +12,7 @@ import pytest
 from backend.engines.base import EngineInfo
 from backend.progress import Snapshot
 from backend.views import JobView, ModelState, QueueState
-from ui import library, media_view, needs, present, system
+from ui import failure, library, media_view, media_words, needs, present, system
 from ui.card_view import CardState, card
 from ui.header import header
 from ui.icons import SHAPES
@@ -116,13 +116,15 @@ def test_recipes_fit_the_mode() -> None:
     ("seconds", "words"), [(0.0, "0:00"), (42.0, "0:42"), (42.46, "0:42.5"), (59.96, "1:00"), (190.0, "3:10")]
 )
 def test_places_in_a_sound(seconds: float, words: str) -> None:
-    assert present.clock_exact(seconds) == words
+    assert media_words.clock_exact(seconds) == words
 
 
 def test_routes_in_words() -> None:
-    assert "ComfyUI finds pose" in present.route("native+sam3") and "SAM 3" in present.route("native+sam3")
-    assert present.route("given") == "The pose comes from your pose video."
-    assert present.route("driving") == present.route("") == ""
+    assert "ComfyUI finds pose" in media_words.route("native+sam3") and "SAM 3" in media_words.route(
+        "native+sam3"
+    )
+    assert media_words.route("given") == "The pose comes from your pose video."
+    assert media_words.route("driving") == media_words.route("") == ""
 
 
 def test_progress_is_ready_to_be_shown() -> None:
@@ -183,10 +185,10 @@ OOM = {
 
 def test_a_memory_failure_offers_what_fits() -> None:
     failed = job(status="failed", error=OOM, params={"resolution": "720p", "speed": "quality"}, frames=129)
-    what, why = present.failure(failed)
+    what, why = failure.failure(failed)
     assert what == "The GPU ran out of memory"
-    assert why == f"It stopped at step 2. {present.kept('image_to_video')}"
-    assert [(r.label, dict(r.change)) for r in present.remedies(failed)] == [
+    assert why == f"It stopped at step 2. {failure.kept('image_to_video')}"
+    assert [(r.label, dict(r.change)) for r in failure.remedies(failed)] == [
         ("Try again at 480p", {"resolution": "480p", "width": 0, "height": 0}),
         ("Try again with 5 s", {"seconds": 5.0}),
     ]
@@ -194,7 +196,7 @@ def test_a_memory_failure_offers_what_fits() -> None:
 
 def test_the_smallest_job_can_only_be_tried_again() -> None:
     failed = job(status="failed", error=OOM, params={"resolution": "draft"}, frames=33)
-    assert [r.label for r in present.remedies(failed)] == ["Try again"]
+    assert [r.label for r in failure.remedies(failed)] == ["Try again"]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def test_the_smallest_job_can_only_be_tried_again() -> None:
 )
 def test_a_shorter_try_names_the_mode_s_own_length(mode: str, frames: int, change: object) -> None:
     failed = job(mode=mode, status="failed", error=OOM, params={"resolution": "480p"}, frames=frames)
-    assert [dict(r.change) for r in present.remedies(failed)] == [
+    assert [dict(r.change) for r in failure.remedies(failed)] == [
         {"resolution": "draft", "width": 0, "height": 0},
         change,
     ]
@@ -217,13 +219,13 @@ def test_a_picture_that_does_not_fit_is_tried_smaller() -> None:
     failed = job(
         mode="text_to_image", status="failed", error=OOM, params={}, width=1280, height=720, frames=1
     )
-    (remedy,) = present.remedies(failed)
+    (remedy,) = failure.remedies(failed)
     assert dict(remedy.change) == {"width": 848, "height": 480} or remedy.change["width"] % 16 == 0
-    assert "picture, prompt" not in present.failure(failed)[1]
+    assert "picture, prompt" not in failure.failure(failed)[1]
 
 
 def test_details_tell_the_case_without_the_prompt() -> None:
-    text = present.details(job(status="failed", error=OOM, params={"prompt": "my secret", "speed": "fast"}))
+    text = failure.details(job(status="failed", error=OOM, params={"prompt": "my secret", "speed": "fast"}))
     assert "out_of_memory" in text and "id1" in text and "my secret" not in text
 
 

@@ -9,9 +9,10 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from backend.progress import Snapshot
-from ui import present
+from ui import failure, present
 from ui.form import file_names
 from ui.icons import icon
+from ui.player_view import fit, player, still, tags
 
 if TYPE_CHECKING:
     from backend.views import JobView
@@ -108,19 +109,6 @@ def warnings(job: JobView) -> str:
     return f'<ul class="warnings">{rows}</ul>'
 
 
-def fit(job: JobView) -> str:
-    """How a job's picture lies on the 16:9 stage: WAN's 832 × 480 fills it, others keep their edges."""
-    near = job.height > 0 and abs(job.width / job.height * 9 / 16 - 1) < 0.03
-    return "fit near" if near else "fit"
-
-
-def _tags(job: JobView, word: str = "") -> str:
-    tags = f'<span class="tag" data-live="tag">{escape(word)}</span>' if word else ""
-    if job.demo:
-        tags += f'<span class="tag demo" title="{escape(present.DEMO_SENTENCE)}">DEMO</span>'
-    return f'<div class="tags">{tags}</div>' if tags else ""
-
-
 def _empty(state: CardState) -> str:
     starters = "".join(
         f'<button type="button" class="starter" data-act="starter" data-n="{n}">'
@@ -149,7 +137,7 @@ def _under_way(state: CardState, job: JobView) -> str:
     bell = "Tell me when it is done"
     return (
         f'<div class="stage">{"" if tag else CORNERS}'
-        f'<img class="{kind}" data-live="preview" src="{picture}" alt="Preview">{_tags(job, tag)}</div>'
+        f'<img class="{kind}" data-live="preview" src="{picture}" alt="Preview">{tags(job, tag)}</div>'
         f'<div class="head"><h2 class="status" data-live="words">{escape(words["words"])}</h2>'
         f'<p class="times"><span data-live="gone">{escape(words["gone"])}</span>'
         f'<strong data-live="left">{escape(words["left"])}</strong></p></div>'
@@ -185,44 +173,6 @@ def segments(words: Mapping[str, Any]) -> str:
     )
 
 
-def player(state: CardState, job: JobView) -> str:
-    """The clip with our own controls; a sound button where the mode keeps sound."""
-    length = present.clock(present.clip_seconds(job))
-    play = f"{icon('play', 24)}{icon('pause', 24)}"
-    video, poster = state.url(job, "result.mp4"), state.url(job, "poster.jpg")
-    return (
-        f'<div class="stage player" data-player data-paused><video class="{fit(job)}" src="{video}"'
-        f' poster="{poster}" loop playsinline preload="metadata" tabindex="-1"'
-        f' aria-label="{escape(present.title(job))}"{" data-autoplay" if state.autoplay else ""}></video>'
-        f"{_tags(job)}"
-        '<div class="bar" role="group" aria-label="Player">'
-        f'<button type="button" class="toggle" data-p="play" aria-label="Play">{play}</button>'
-        '<span class="now">0:00</span>'
-        '<input type="range" min="0" max="1000" step="1" value="0" aria-label="Position in the clip">'
-        f'<span class="all">{length}</span>'
-        '<button type="button" data-p="loop" aria-label="Repeat" aria-pressed="true">'
-        f"{icon('loop', 20)}</button>"
-        f"{_volume(job)}"
-        f'<button type="button" data-p="full" aria-label="Full screen">{icon("fullscreen", 20)}</button>'
-        "</div></div>"
-    )
-
-
-def _volume(job: JobView) -> str:
-    if job.mode not in present.LONG_MODES:
-        return ""
-    marks = f"{icon('sound', 20)}{icon('muted', 20)}"
-    return f'<button type="button" class="volume" data-p="mute" aria-label="Mute">{marks}</button>'
-
-
-def still(state: CardState, job: JobView) -> str:
-    """A finished picture on the stage."""
-    return (
-        f'<div class="stage"><img class="{fit(job)}" src="{state.url(job, job.result)}"'
-        f' alt="{escape(present.title(job))}">{_tags(job)}</div>'
-    )
-
-
 def _done(state: CardState, job: JobView) -> str:
     took = f"Done in {present.duration(job.elapsed)}" if job.elapsed else "Done"
     download = (
@@ -243,7 +193,7 @@ def _done(state: CardState, job: JobView) -> str:
         f"{icon('graph')}<span>Workflow</span></a>",
     ]
     return (
-        f"{still(state, job) if present.is_still(job) else player(state, job)}"
+        f"{still(job, state.url) if present.is_still(job) else player(job, state.url, state.autoplay)}"
         f'<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}</div>'
         f"{download}</div>"
         f'<div class="steps">{"".join(steps)}</div>{warnings(job)}'
@@ -259,8 +209,8 @@ def _stopped(state: CardState, job: JobView) -> str:
         if snapshot and snapshot.steps:
             tag += f", step {max(1, snapshot.step)} of {snapshot.steps}"
     if failed:
-        what, why = present.failure(job)
-        remedies = present.remedies(job)
+        what, why = failure.failure(job)
+        remedies = failure.remedies(job)
         buttons = [
             button(
                 "retry",
@@ -273,12 +223,12 @@ def _stopped(state: CardState, job: JobView) -> str:
             for i, r in enumerate(remedies)
         ]
         buttons.append(
-            f'<button type="button" class="btn quiet" data-copy="{escape(present.details(job))}">'
+            f'<button type="button" class="btn quiet" data-copy="{escape(failure.details(job))}">'
             f"{icon('copy')}<span>Copy details</span></button>"
         )
     else:
         what = f"Cancelled after {present.duration(job.elapsed)}" if job.elapsed else "Cancelled"
-        why = present.kept(job.mode)
+        why = failure.kept(job.mode)
         buttons = [
             button("retry", "Start again", job, "again", "ink", {"seed": job.seed}),
             button("reuse", "Reuse settings", job),
@@ -286,7 +236,7 @@ def _stopped(state: CardState, job: JobView) -> str:
     alert = ' role="alert"' if failed else ""
     mark = f'<span class="mark">{icon("alert", 21)}</span>' if failed else ""
     return (
-        f'<div class="stage"><img class="{fit(job)} grey" src="{picture}" alt="">{_tags(job, tag)}</div>'
+        f'<div class="stage"><img class="{fit(job)} grey" src="{picture}" alt="">{tags(job, tag)}</div>'
         f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'
         f'<div{alert}><h2 class="status">{escape(what)}</h2><p class="why">{escape(why)}</p></div>'
         f'<div class="steps">{"".join(buttons)}</div></div></div>'

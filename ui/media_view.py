@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
-from ui import present
 from ui.icons import icon
+from ui.media_words import clock_exact
 
 BARS = 140
 """Bars of a wave: three CSS pixels each in the narrow column."""
@@ -71,9 +71,9 @@ def chosen(
         f'<button type="button" class="toggle" data-m="play" aria-label="Play the part">'
         f"{icon('play', 20)}{icon('pause', 20)}</button>"
     )
-    words = present.clock_exact(seconds)
+    words = clock_exact(seconds)
     if trim:
-        words = f"{present.clock_exact(start)} to {present.clock_exact(end)}"
+        words = f"{clock_exact(start)} to {clock_exact(end)}"
     times = f'<span class="part" data-m="at">{words}</span>'
     if kind == "sound":
         screen = f'<audio preload="none" src="{address}"></audio>'
@@ -102,7 +102,7 @@ def _handle(side: str, label: str, value: float, seconds: float) -> str:
     return (
         f'<span class="handle {side}" role="slider" tabindex="0" data-side="{side}" aria-label="{label}"'
         f' aria-valuemin="0" aria-valuemax="{seconds:.1f}" aria-valuenow="{value:.1f}"'
-        f' aria-valuetext="{present.clock_exact(value)}"></span>'
+        f' aria-valuetext="{clock_exact(value)}"></span>'
     )
 
 

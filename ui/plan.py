@@ -16,8 +16,9 @@ import gradio as gr
 
 from backend.errors import StudioError
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
-from ui import form, media_view, needs, present
-from ui.fields import Form, advanced_row, hint_line, notes_html, picture_line
+from ui import form, media_view, media_words, needs, present
+from ui.field_view import advanced_row, hint_line, notes_html, picture_line
+from ui.fields import Form
 from ui.media_view import Trim
 from ui.picture import cached_copy
 from workflows.params import MEDIA
@@ -117,7 +118,7 @@ class Planner:
         trim = self._trim(to.mode, values)
         frame = present.frame(plan.width, plan.height, _made(to.mode, plan), plan.fps) if plan.width else ""
         loud = [*absent, *plan.warnings]
-        route = present.route(plan.route)
+        route = media_words.route(plan.route)
         hint = hint_line(
             to.mode,
             plan.estimate_text or present.engine_note(self.studio.engines()),
@@ -171,10 +172,10 @@ class Planner:
             if name == "image":
                 words.append(plan.crop_text)
         else:
-            words += present.video_facts(facts) if isinstance(facts, VideoFacts) else [facts.note]
+            words += media_words.video_facts(facts) if isinstance(facts, VideoFacts) else [facts.note]
             if trim is not None and form.TRIMS[to.mode][0] == name:
                 start, end = trim.part(facts.seconds)
-                words += present.part_facts(to.mode, end - start, facts.seconds, plan)
+                words += media_words.part_facts(to.mode, end - start, facts.seconds, plan)
         problem = picture_line([], said[name]) if said.get(name) else ""
         return picture_line(words) + problem
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workflows import animate, sound_to_video
-from workflows.params import FPS, fit_size
+from workflows.params import FPS
 
 if TYPE_CHECKING:
     from backend.engines.base import EngineInfo
-    from backend.media.facts import VideoFacts
     from backend.progress import Snapshot
-    from backend.views import JobView, Plan, QueueState
+    from backend.views import JobView, QueueState
 
 STAGE_WORDS = {
     "wait": "Waiting",
@@ -36,12 +35,6 @@ MODE_WORDS = {
     "text_to_video": "Text-to-Video",
     "text_to_image": "Text-to-Image",
 }
-GIVEN_WORDS = {
-    "sound_to_video": "Your sound, prompt and settings",
-    "animate": "Your picture, video and settings",
-    "text_to_video": "Your prompt and settings",
-    "text_to_image": "Your prompt and settings",
-}
 MODEL_WORDS = {"wan": "WAN", "flux": "Flux"}
 METHOD_WORDS = {"move": "Move", "mix": "Mix"}
 MODEL_STATES = {
@@ -53,26 +46,9 @@ MODEL_STATES = {
     "unreadable": "Not readable",
     "unknown": "Not known yet",
 }
-ROUTE_WORDS = {
-    "given": "The pose comes from your pose video.",
-    "native": "ComfyUI finds pose and face in the driving video.",
-    "preprocess": "The WanAnimatePreprocess nodes find pose and face in the driving video.",
-    "template": "The controlnet_aux nodes find the pose in the driving video.",
-    "driving": "",
-}
-MASK_WORDS = {
-    "given": "The mask is yours.",
-    "sam3": "SAM 3 finds the person.",
-    "sam2": "SAM 2 finds the person.",
-}
 LONG_MODES = ("sound_to_video", "animate")
 """Modes whose clips are as long as what they follow."""
 DEMO_SENTENCE = "Demo: videos are made from your picture without WAN. Connect ComfyUI to make real ones."
-
-
-def kept(mode: str) -> str:
-    """What is not lost when a job of this mode ends without a result."""
-    return f"{GIVEN_WORDS.get(mode, 'Your picture, prompt and settings')} are still here."
 
 
 def is_still(job: JobView) -> bool:
@@ -136,14 +112,6 @@ def ordinal(count: int) -> str:
     return f"{count}{({1: 'st', 2: 'nd', 3: 'rd'}).get(count % 10, 'th')}"
 
 
-def clock_exact(seconds: float) -> str:
-    """A place in a sound or video to a tenth: `0:42.5`; whole seconds as `0:42`."""
-    tenths = max(0, round(seconds * 10))
-    whole, rest = divmod(tenths, 10)
-    text = f"{whole // 60}:{whole % 60:02d}"
-    return f"{text}.{rest}" if rest else text
-
-
 def made_seconds(mode: str, frames: int, fps: float) -> float:
     """A clip's length as chosen: from pictures and words WAN makes a frame more than seconds x fps (4n+1)."""
     if not fps:
@@ -180,30 +148,6 @@ def frame(width: int, height: int, seconds: float, fps: float) -> str:
     if not fps:
         return size(width, height)
     return f"{size(width, height)}, {length(seconds)} at {number(fps)} fps"
-
-
-def part_facts(mode: str, part: float, whole: float, plan: Plan) -> list[str]:
-    """The chosen part and its cost: `0:42 of 3:10`, `9 chunks`, `About 12 min on this GPU`."""
-    is_whole = abs(whole - part) < 0.05
-    words = [clock_exact(whole) if is_whole else f"{clock_exact(part)} of {clock_exact(whole)}"]
-    if plan.frames:
-        words += [chunk_words(mode, plan.frames)]
-        if chunks(mode, plan.frames) > 1 and plan.estimate_text.startswith("About"):
-            words.append(plan.estimate_text)
-    return words
-
-
-def video_facts(facts: VideoFacts) -> list[str]:
-    """`1920 × 1080`, `29.97 fps`, `With sound`, and what will be changed."""
-    sound = "With sound" if facts.has_audio else "No sound"
-    return [size(facts.width, facts.height), f"{number(facts.fps, 2)} fps", sound, facts.note]
-
-
-def route(name: str) -> str:
-    """Where Animate's pose, face and mask come from. name: Compiled.route, such as `native+sam3`."""
-    pose, _, mask = name.partition("+")
-    said = ROUTE_WORDS.get(pose, "")
-    return " ".join(part for part in (said, MASK_WORDS.get(mask, "")) if part)
 
 
 def length(seconds: float) -> str:
@@ -366,68 +310,3 @@ def queue(state: QueueState | None, percent: float | None) -> tuple[str, str]:
     if waits:
         parts.append(f"{waits} waiting")
     return ", ".join(parts), str(running + waits)
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """A button under a failure: `change` goes over the job's own values."""
-
-    label: str
-    change: Mapping[str, Any]
-
-
-def remedies(job: JobView) -> list[Remedy]:
-    """What to try after a failure, best first; the first is the ink button."""
-    again = Remedy("Try again", {})
-    if (job.error or {}).get("code", "") != "out_of_memory":
-        return [again]
-    params = job.params
-    if is_still(job):
-        if job.width * job.height <= 832 * 480:
-            return [again]
-        width, height = fit_size(job.width, job.height, "480p")
-        return [Remedy(f"Try again at {size(width, height)}", {"width": width, "height": height})]
-    found = []
-    smaller = {"720p": "480p", "480p": "draft"}.get(str(params.get("resolution") or "480p"))
-    if params.get("width") or params.get("height"):
-        smaller = "480p" if job.width * job.height > 832 * 480 else "draft"
-    if smaller:
-        change = {"resolution": smaller, "width": 0, "height": 0}
-        found.append(
-            Remedy("Try again as a draft" if smaller == "draft" else f"Try again at {smaller}", change)
-        )
-    lengths = (30.0, 10.0, 5.0, 3.0, 2.0) if job.mode in LONG_MODES else (5.0, 3.0, 2.0)
-    shorter = next((s for s in lengths if s < clip_seconds(job)), None)
-    if shorter:
-        name = "duration" if job.mode == "sound_to_video" else "seconds"
-        found.append(Remedy(f"Try again with {shorter:g} s", {name: shorter}))
-    return found or [again]
-
-
-def failure(job: JobView) -> tuple[str, str]:
-    """What happened, and why with what is kept, for a failed job."""
-    error = job.error or {}
-    message = str(error.get("message") or f"The {thing(job)} was not made").strip()
-    hint = str(error.get("hint") or "").strip()
-    head, _, rest = message.partition(". ")
-    why = " ".join(part for part in (rest, hint) if part)
-    if "still here" not in why:
-        why = f"{why} {kept(job.mode)}".strip()
-    return head.rstrip("."), why
-
-
-def details(job: JobView) -> str:
-    """What Copy details puts on the clipboard: for a bug report, without the prompt."""
-    error = job.error or {}
-    lines = [
-        f"Wan Studio, {MODE_WORDS.get(job.mode, job.mode)}, job {job.id}",
-        f"{error.get('code', '')}: {error.get('message', '')}",
-        ", ".join(recipe(job)),
-        f"Engine: {job.engine}" if job.engine else "",
-    ]
-    told = (
-        "speed", "motion", "experts", "variant", "method", "model", "aspect", "resolution", "fit", "cfg",
-        "shift", "start", "duration", "level", "relight",
-    )  # fmt: skip
-    lines.append(", ".join(f"{name} {job.params[name]}" for name in told if name in job.params))
-    return "\n".join(line for line in lines if line)
