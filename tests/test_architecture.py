@@ -22,7 +22,8 @@ ROOMS = {  # rooms beside each other: none of them may know another
 }
 DISPATCH = {"backend.dispatch"}
 COMPOSITION = {
-    "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands", "backend.model_commands",
+    "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
+    "backend.model_commands",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",
 }  # fmt: skip
 
