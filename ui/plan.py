@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from workflows.params import MEDIA
 
 if TYPE_CHECKING:
     from backend.studio import Studio
-    from backend.views import JobView, Plan
+    from backend.views import JobView, ModelState, Plan
 
     Facts = PictureFacts | SoundFacts | VideoFacts
 
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it happens again, the log says more."
 FILES_REMEMBERED = 256
+MODELS_SECONDS = 2.0
+"""How long the model files' states are taken for granted: every form asks for them at once."""
 WAVE_POINTS = 280
 CHOOSE = {
     "picture": "Choose a picture first.",
@@ -62,7 +65,8 @@ class Planner:
     def __init__(self, studio: Studio, default_negative: str) -> None:
         self.studio, self.default_negative = studio, default_negative
         self._seen: OrderedDict[tuple[str, str], Seen] = OrderedDict()
-        self._lock = Lock()
+        self._models: tuple[float, Any, list[ModelState]] = (0.0, None, [])
+        self._lock, self._models_lock = Lock(), Lock()
 
     def look(self, mode: str, field: str, path: Path) -> Seen:
         """What an upload is, measured once. Raises BadMedia."""
@@ -112,7 +116,7 @@ class Planner:
         blocked = plan.obstacle if not plan.problems and not problems else ""
         if absent and not problems:
             blocked = absent[0] if to.notes is None else first_sentence(absent[0])
-        gone = [] if self._is_demo() else needs.lacking(to.mode, values, self.studio.models())
+        gone = needs.lacking(to.mode, values, self._model_states())
         if any(file.name in blocked for file in gone):
             blocked = f"{needs.headline(to.mode, gone)}."  # the panel names them
         trim = self._trim(to.mode, values)
@@ -142,9 +146,18 @@ class Planner:
         ]
         return [*updates, notes_html(loud, [route] if route else [])] if to.notes is not None else updates
 
-    def _is_demo(self) -> bool:
+    def _model_states(self) -> list[ModelState]:
+        """The studio's model files, none for a demo; asked for again when an engine sees other files."""
         engines = self.studio.engines()
-        return bool(engines) and all(engine.kind == "demo" for engine in engines)
+        if engines and all(engine.kind == "demo" for engine in engines):
+            return []
+        now, seen = time.monotonic(), [engine.models for engine in engines]
+        with self._models_lock:
+            read, before, states = self._models
+            if now - read > MODELS_SECONDS or before != seen:
+                states = self.studio.models()
+                self._models = (now, seen, states)
+        return states
 
     def _trim(self, mode: str, values: Mapping[str, Any]) -> Trim | None:
         """The part that the number fields choose; nonsense in them counts as 0."""
