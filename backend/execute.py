@@ -79,8 +79,19 @@ class Execution:
             live.tracker.expected = stage_seconds(work, self.store.done_on(name, job.mode))
         folder = self.jobs_dir / job.id
         sources = {str(media["name"]): folder / str(media["file"]) for media in job.inputs.values()}
-        parts = Parts(self.decoder, folder, sources, compiled)
+        driving = {str(job.inputs["video"]["name"])} if "video" in job.inputs else set()
+
+        def check() -> None:
+            if live.cancelled:
+                raise JobCancelled("Cancelled.")
+
+        parts = Parts(self.decoder, folder, sources, compiled, check=check, quiet=frozenset(driving))
         earlier = job.prompt_id
+        if earlier and len(compiled.graphs) > 1:
+            # Which part it was is not known: the parts before it are made again, so it must not go on.
+            engine.cancel(earlier)
+            earlier, job = "", replace(job, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN))))
+        again = tuple(warning for warning in job.warnings if warning == AGAIN)
         job = replace(
             job,
             width=compiled.width,
@@ -91,8 +102,10 @@ class Execution:
             evaluations=compiled.evaluations,
             engine=name,
             demo=info.kind == "demo",
-            warnings=tuple(dict.fromkeys((*job.warnings, *compiled.warnings))),
+            warnings=tuple(dict.fromkeys((*compiled.warnings, *_notes(job), *again))),
         )
+        if compiled.derived[0]:
+            job = self._running(job)
         _write(folder / WORKFLOW, _pretty(compiled.graphs))
         for index, graph in enumerate(compiled.graphs):
             if compiled.derived[index]:
@@ -124,12 +137,12 @@ class Execution:
         live.prompt_id, live.engine = prompt.id, engine
         if live.cancelled:
             raise JobCancelled("Cancelled.")
-        changes: dict[str, Any] = {"prompt_id": prompt.id}
+        job = self._running(replace(job, prompt_id=prompt.id))
+        return job
+
+    def _running(self, job: Job) -> Job:
         if job.status == QUEUED:
-            changes |= {"started": self.clock(), "attempts": job.attempts + 1}
-            job = job.moved(RUNNING, **changes)
-        else:
-            job = replace(job, **changes)
+            job = job.moved(RUNNING, started=self.clock(), attempts=job.attempts + 1)
         self.save(job)
         return job
 
@@ -165,6 +178,11 @@ class Execution:
         with live.lock:
             timings = live.tracker.timings(time.monotonic())
         return replace(job, size=result.stat().st_size, timings=timings)
+
+
+def _notes(job: Job) -> tuple[str, ...]:
+    """What was said of the creator's files when they were given; it holds for every engine."""
+    return tuple(str(item["note"]) for item in job.inputs.values() if item.get("note"))
 
 
 def stop_elsewhere(engines: tuple[Engine, ...], engine: Engine, prompt_id: str) -> None:

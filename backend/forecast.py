@@ -11,8 +11,7 @@ from backend.errors import StudioError
 from backend.estimate import Work, stage_seconds
 from backend.jobs import Job
 from backend.views import Plan, crop_text, duration_text
-from workflows.compile import Compiled
-from workflows.node_contract import facts, recorded
+from workflows.compile import Compiled, ServerFacts
 from workflows.params import MEDIA, TITLES, Media, crop_fraction
 
 STAND_INS = {
@@ -31,6 +30,8 @@ def plan(
     sizes: Mapping[str, Media],
     engines: Sequence[EngineInfo],
     history: History,
+    *,
+    server: ServerFacts,
     absent: bool = False,
 ) -> Plan:
     """Never raises: what is wrong is in the plan, beside its field. `sizes`: the media that are there;
@@ -41,7 +42,7 @@ def plan(
     seed = values.get("seed", -1)
     try:
         params = make_params(mode, {**values, "seed": 0 if seed in (-1, None) else seed}, media)
-        compiled = compile_for(params, facts(recorded()), "plan")
+        compiled = compile_for(params, server, "plan")
     except StudioError as error:
         sentence = f"{error.message} {error.hint}".strip()
         return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=sentence)

@@ -1,33 +1,47 @@
 """The files between the graphs of one job: cuts made before a graph runs, what it hands on, the join.
 
-Everything lies in `work/` in the job's folder, without extensions, and goes when the result is there.
+Everything lies in `work/` in the job's folder, without extensions, and goes when the job has ended.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import wave
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from backend.engines.base import Engine
-from backend.errors import NoOutput
+from backend.errors import BadMedia, NoOutput
 from backend.events import Output
 from backend.media.probe import Decoder
 from workflows.compile import Compiled
 from workflows.labels import Derived
 
 TAIL = "-tail"
+WORK = "work"
+SILENCE_RATE = 16_000  # Hz
 
 
 class Parts:
     """One job's bench. `sources`: name in the graphs -> file, for what the creator gave."""
 
     def __init__(
-        self, decoder: Decoder, folder: Path, sources: Mapping[str, Path], compiled: Compiled
+        self,
+        decoder: Decoder,
+        folder: Path,
+        sources: Mapping[str, Path],
+        compiled: Compiled,
+        *,
+        check: Callable[[], None] = lambda: None,
+        quiet: frozenset[str] = frozenset(),
     ) -> None:
+        """`check` is called while media are cut and joined; what it raises ends that. `quiet`: sources whose
+        sound may be shorter than their pictures: silence stands in for what is not there."""
+        self._on_progress = lambda share: check()
+        self.quiet = quiet
         self.decoder, self.folder, self.compiled = decoder, folder, compiled
-        self.work = folder / "work"
+        self.work = folder / WORK
         self.sources = dict(sources)
         self.videos: list[Path] = []
         self._tail: list[Path] = []
@@ -48,10 +62,21 @@ class Parts:
         self.work.mkdir(exist_ok=True)
         target = self.work / f"{derived.kind}-{index}-{number}"
         if derived.kind == "tail":
-            self.decoder.frames_to_video(self._tail, target, fps=derived.fps)
+            self.decoder.frames_to_video(self._tail, target, fps=derived.fps, on_progress=self._on_progress)
             return target
         source = self.sources[derived.source]
         if derived.kind == "sound":
+            self._cut_sound(derived, source, target)
+        else:
+            self.decoder.cut_video(
+                source, target, derived.start, derived.seconds, fps=derived.fps,
+                width=derived.width, height=derived.height,
+                first_frame=derived.first_frame, frames=derived.frames, on_progress=self._on_progress,
+            )  # fmt: skip
+        return target
+
+    def _cut_sound(self, derived: Derived, source: Path, target: Path) -> None:
+        try:
             self.decoder.cut_sound(
                 source,
                 target,
@@ -59,14 +84,16 @@ class Parts:
                 derived.seconds,
                 silence=derived.silence,
                 normalise=derived.level,
+                on_progress=self._on_progress,
             )
-        else:
-            self.decoder.cut_video(
-                source, target, derived.start, derived.seconds, fps=derived.fps,
-                width=derived.width, height=derived.height,
-                first_frame=derived.first_frame, frames=derived.frames,
-            )  # fmt: skip
-        return target
+        except BadMedia:
+            if derived.source not in self.quiet:
+                raise
+            with wave.open(str(target), "wb") as silence:
+                silence.setnchannels(1)
+                silence.setsampwidth(2)
+                silence.setframerate(SILENCE_RATE)
+                silence.writeframes(bytes(2 * round(SILENCE_RATE * (derived.silence + derived.seconds))))
 
     def fetch(self, engine: Engine, outputs: tuple[Output, ...], index: int) -> None:
         """Takes what a graph wrote: its video or picture, and the frames to hand on. Raises NoOutput."""
@@ -93,5 +120,6 @@ class Parts:
             self.videos[0].replace(result)
         else:
             laid = self._make(sound, len(self.videos), 0) if sound is not None else None
-            self.decoder.join(self.videos, result, laid, frames=self.compiled.frames)
+            frames = self.compiled.frames
+            self.decoder.join(self.videos, result, laid, frames=frames, on_progress=self._on_progress)
         shutil.rmtree(self.work, ignore_errors=True)

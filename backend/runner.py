@@ -8,6 +8,7 @@ is kept in memory.
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from collections import OrderedDict
@@ -27,6 +28,7 @@ from backend.events import Queued, Stage
 from backend.execute import AGAIN, Compiler, Execution, LiveJob, stop_elsewhere
 from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job
 from backend.media.probe import Decoder
+from backend.parts import WORK
 from backend.store import Store
 
 log = logging.getLogger("wan.runner")
@@ -269,6 +271,7 @@ class Runner:
         if error is not None:
             log.warning("job %s: %s: %s %s", job.id, error.code, error.message, error.detail)
         job = job.moved(status, finished=self.clock(), error=data)
+        shutil.rmtree(self._execution.jobs_dir / job.id / WORK, ignore_errors=True)
         try:
             self.store.save(job)
         except StudioError as problem:

@@ -39,7 +39,7 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.uploads import Facts
 from backend.views import STILLS, JobView, ModelState, Plan, QueueState, result_name, view
-from workflows.compile import Compiled
+from workflows.compile import Compiled, ServerFacts
 from workflows.node_contract import facts, recorded
 from workflows.params import MEDIA, RANDOM_SEEDS
 
@@ -136,7 +136,13 @@ class Studio:
         """What Generate would make of this, and what stands in its way. Never raises."""
         sizes = {name: uploads.as_media(facts, name) for name, facts in media.items()}
         return forecast.plan(
-            mode, values, sizes, self.engines(), self.store.done_on, absent=self._nobody_there()
+            mode,
+            values,
+            sizes,
+            self.engines(),
+            self.store.done_on,
+            server=self._facts(),
+            absent=self._nobody_there(),
         )
 
     # -- jobs -----------------------------------------------------------------------------
@@ -159,20 +165,20 @@ class Studio:
         values = {name: value for name, value in values.items() if name not in given}
         if values.get("seed", -1) in (-1, None):
             values["seed"] = secrets.randbelow(RANDOM_SEEDS)
-        sizes = {
-            name: uploads.as_media(self.inspect(mode, name, given[name]), name)
-            for name in MEDIA.get(mode, {})
-            if name in given
-        }
+        seen = {name: self.inspect(mode, name, given[name]) for name in MEDIA.get(mode, {}) if name in given}
+        sizes = {name: uploads.as_media(facts, name) for name, facts in seen.items()}
+        notes = {name: uploads.note(facts) for name, facts in seen.items()}
         params = make_params(mode, values, sizes)
         job_id = uuid.uuid4().hex
         folder = self.settings.jobs_dir / job_id
         try:
-            inputs = uploads.keep(self.decoder, params, {name: given[name] for name in sizes}, sizes, folder)
+            inputs = uploads.keep(
+                self.decoder, params, {name: given[name] for name in sizes}, sizes, folder, notes
+            )
             cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
             stored = {**values, "prompt": params.prompt, **cleaned}
             job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
-            compiled = compile_for(job_params(job), facts(recorded()), job_id)
+            compiled = compile_for(job_params(job), self._facts(), job_id)
             job = replace(
                 job,
                 width=compiled.width,
@@ -181,7 +187,7 @@ class Studio:
                 fps=compiled.fps,
                 steps=compiled.steps,
                 evaluations=compiled.evaluations,
-                warnings=compiled.warnings,
+                warnings=(*compiled.warnings, *(text for text in notes.values() if text)),
             )
             self.runner.submit(job, self.settings.max_queued, self.settings.max_queued_per_owner)
         except OSError as error:
@@ -204,6 +210,11 @@ class Studio:
         waited = time.monotonic() - self._born > SILENT_SECONDS
         never = all(info.state == "starting" and info.error for info in self.engines())
         return waited and never and not self.servers.plan.start
+
+    def _facts(self) -> ServerFacts:
+        """What the first server that has answered offers; while none has, what is recorded of ComfyUI."""
+        known = (engine.known_contract() for engine in self.runner.engines)
+        return facts(next((contract for contract in known if contract is not None), recorded()))
 
     def _compile(self, job: Job, engine: Engine) -> Compiled:
         """The runner's compiler: for this server, checked against it."""

@@ -42,15 +42,27 @@ def as_media(facts: Facts, name: str) -> Media:
     )
 
 
+def note(facts: Facts) -> str:
+    """What a caller should know of a file that is accepted all the same."""
+    if isinstance(facts, SoundFacts) and facts.silent:
+        return "The sound is silent: nothing in the video will move with it."
+    return ""
+
+
 def measured(decoder: Decoder, kind: str, path: Path, field: str, name: str) -> Media:
     """A file as Media. Raises BadMedia."""
     return as_media(look(decoder, kind, path, field), name)
 
 
 def keep(
-    decoder: Decoder, params: Params, files: Mapping[str, Path], sizes: Mapping[str, Media], folder: Path
+    decoder: Decoder,
+    params: Params,
+    files: Mapping[str, Path],
+    sizes: Mapping[str, Media],
+    folder: Path,
+    notes: Mapping[str, str],
 ) -> dict[str, dict[str, Any]]:
-    """Copies in the job's folder, without extensions: parameter -> name, file, original and measures.
+    """Copies in the job's folder, without extensions: parameter -> name, file, original, measures, note.
 
     Pictures are normalised and known by their new content; a padded one is kept unpadded too, so that the
     same settings at another size start from it. Sounds and videos are kept as they are: what the engine
@@ -76,6 +88,7 @@ def keep(
             media = _copied(path, file, sizes[name], name)
         inputs[name] = {
             **asdict(media),
+            "note": notes.get(name, ""),
             "file": str(file.relative_to(folder)),
             "original": str(original.relative_to(folder)),
         }

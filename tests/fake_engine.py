@@ -61,6 +61,9 @@ class FakeEngine:
     def contract(self) -> Contract:
         return recorded()
 
+    def known_contract(self) -> Contract | None:
+        return recorded()
+
     def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
         self.prompts.append(prompt)
         assert all(path.is_file() for path in prompt.files.values())

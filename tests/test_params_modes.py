@@ -114,10 +114,10 @@ def test_animate_defaults() -> None:
     ({"video": Media("v", 640, 480, seconds=3600)}, "video", "5 min"),
     ({"video": Media("v", 640, 480, seconds=3600), "seconds": 301}, "seconds", "5 min"),
     ({"video": Media("v", 640, 480, seconds=0.06)}, "video", "0.06 s"),
-    ({"mask": Media("m", 640, 480, seconds=5.0)}, "mask", "9 s"),
+    ({"method": "mix", "mask": Media("m", 640, 480, seconds=5.0)}, "mask", "9 s"),
     ({"pose_video": Media("p", 640, 480, seconds=5.0), "start": 6.0, "seconds": 2.0}, "pose_video", "8 s"),
     ({"face_video": Media("f", 512, 512, seconds=1.0)}, "face_video", "face video"),
-    ({"mask": Media("m", 640, 640, seconds=9.0)}, "mask", "640 x 640"),
+    ({"method": "mix", "mask": Media("m", 640, 640, seconds=9.0)}, "mask", "640 x 640"),
 ])  # fmt: skip
 def test_driving_videos_refused(options: dict[str, Any], field: str, words: str) -> None:
     error = refused("animate", field, **options)
@@ -167,3 +167,7 @@ def test_texts_of_the_command_line() -> None:
     with pytest.raises(InvalidParam) as caught:
         params_from_text("animate", {"image": "me.png", "seed": "3"}, media)
     assert caught.value.field == "video"
+
+
+def test_a_mask_that_move_never_reads_is_no_obstacle() -> None:
+    assert least("animate", mask=Media("m", 640, 640, seconds=1.0)).method == "move"

@@ -130,6 +130,7 @@ def test_a_result_that_cannot_be_fetched_is_no_success(
     studio = make()
     failed = ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}))
     assert failed.error is not None and failed.error["code"] == error.code  # type: ignore[attr-defined]
+    assert not (studio.settings.jobs_dir / failed.id / "work").exists()
     with pytest.raises(NotFound):
         studio.result_path(failed.id, failed.key)
 

@@ -105,7 +105,8 @@ class Animate:
 
     def _check_helpers(self) -> None:
         end = self.start + self.driving_seconds
-        for field in ("pose_video", "face_video", "mask"):
+        fields = ("pose_video", "face_video") + (("mask",) if self.method == "mix" else ())
+        for field in fields:
             media: Media | None = getattr(self, field)
             if media is not None and 0 < media.seconds < end - _SHORTER:
                 word = field.replace("_", " ")
@@ -114,7 +115,7 @@ class Animate:
                     f"The {word} ends at {media.seconds:.4g} s; the driving video is used until {end:.4g} s.",
                     f"Choose a {word} as long as the driving video, or use a shorter part.",
                 )
-        if self.mask is None or not (self.mask.width and self.mask.height):
+        if self.method != "mix" or self.mask is None or not (self.mask.width and self.mask.height):
             return
         if self.video.width and self.video.height:
             ratio = self.mask.width / self.mask.height * self.video.height / self.video.width

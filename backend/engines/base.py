@@ -60,6 +60,10 @@ class Engine(Protocol):
         """What the server's nodes take, from its own /object_info. Raises EngineUnreachable."""
         ...
 
+    def known_contract(self) -> Contract | None:
+        """The same as last read, None before the server has answered; never blocks."""
+        ...
+
     def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
         """Uploads, submits and follows one prompt until its end; returns what was written.
 

@@ -100,7 +100,9 @@ class ComfyEngine:
             self._forget()
             if self._given_input_dir is None:
                 self._inputs.suggest(self._guess_input_dir(stats))
-        return self._set(replace(described(stats, queue, self.http.address), models=self._models(before)))
+        info = replace(described(stats, queue, self.http.address), models=self._models(before))
+        self._learn()
+        return self._set(info)
 
     def facts(self) -> ServerFacts:
         """Nodes and options of the server. Raises EngineUnreachable, EngineError."""
@@ -123,6 +125,17 @@ class ComfyEngine:
                 ) from error
             self._contract = (now, contract)
             return contract
+
+    def known_contract(self) -> Contract | None:
+        """The contract as last read, None before the server has answered; never blocks."""
+        return self._contract[1] if self._contract is not None else None
+
+    def _learn(self) -> None:
+        """Reads the contract in passing, so that plans know this server; a failure is the next job's."""
+        try:
+            self.contract()
+        except EngineError as error:
+            log.info("nodes of %s: %s", self.http.address, error.detail or error.message)
 
     def _models(self, before: EngineInfo) -> Mapping[str, tuple[str, ...]]:
         now = time.monotonic()
