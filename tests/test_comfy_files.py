@@ -298,8 +298,12 @@ def test_refresh_counts_and_does_not_list_the_models_every_time(server: FakeComf
 
 def test_a_server_that_goes_and_comes(server: FakeComfy) -> None:
     engine = engine_of(server)
+    assert engine.known_contract() is None
+    assert engine.refresh().state == "ok"
+    assert engine.known_contract() is not None, "plans know what the server offers"
     engine.facts()
     assert engine.refresh().state == "ok"
+    assert server.count("GET", "/object_info") == 1
     server.answer("GET", "/system_stats", status(502))
     lost = engine.refresh()
     assert (lost.state, lost.version) == ("lost", "0.3.64")

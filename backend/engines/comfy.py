@@ -43,6 +43,7 @@ from workflows.node_contract import Contract
 log = logging.getLogger("wan.comfy")
 
 FACTS_SECONDS = 60.0
+LEARN_SECONDS = 300.0  # some megabytes where there are many custom nodes
 MODELS_SECONDS = 30.0
 REMEMBERED = 256  # cancelled prompt ids
 
@@ -131,7 +132,9 @@ class ComfyEngine:
         return self._contract[1] if self._contract is not None else None
 
     def _learn(self) -> None:
-        """Reads the contract in passing, so that plans know this server; a failure is the next job's."""
+        """Reads the contract now and then, so that plans know this server; a failure is the next job's."""
+        if self._contract is not None and time.monotonic() - self._contract[0] < LEARN_SECONDS:
+            return
         try:
             self.contract()
         except EngineError as error:
