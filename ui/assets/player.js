@@ -88,7 +88,8 @@
     video.loop = looping;
     if (video.dataset.src !== video.getAttribute("src")) video.muted = muted;
     $('[data-p="loop"]', player).setAttribute("aria-pressed", String(looping));
-    if (video.hasAttribute("data-autoplay") && video.dataset.src !== video.getAttribute("src")) {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (!calm && video.hasAttribute("data-autoplay") && video.dataset.src !== video.getAttribute("src")) {
       video.dataset.src = video.getAttribute("src");
       if (!studio.still()) play(video);
     }
