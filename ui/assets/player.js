@@ -88,8 +88,7 @@
     video.loop = looping;
     if (video.dataset.src !== video.getAttribute("src")) video.muted = muted;
     $('[data-p="loop"]', player).setAttribute("aria-pressed", String(looping));
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (!calm && video.hasAttribute("data-autoplay") && video.dataset.src !== video.getAttribute("src")) {
+    if (video.hasAttribute("data-autoplay") && video.dataset.src !== video.getAttribute("src")) {
       video.dataset.src = video.getAttribute("src");
       if (!studio.still()) play(video);
     }
