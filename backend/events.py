@@ -15,6 +15,13 @@ class Queued:
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """The engine has the prompt and calls it `remote`; an engine that takes our id does not tell this."""
+
+    remote: str
+
+
+@dataclass(frozen=True)
 class Started:
     """The engine began to execute the graph (`graph`: its index, for jobs of several segments).
 
@@ -88,5 +95,5 @@ STAGES = ("wait", "load", "read", "draw", "finish", "save")
 """In the order in which the job card shows them."""
 
 Event = Union[  # noqa: UP007 - Python 3.10 evaluates this at run time
-    Queued, Started, Stage, Progress, Preview, Output, Connection, Finished, Failed, Cancelled
+    Queued, Accepted, Started, Stage, Progress, Preview, Output, Connection, Finished, Failed, Cancelled
 ]

@@ -53,6 +53,11 @@ class Job:
     error: dict[str, str] | None = None
     size: int = 0  # bytes of the result
     attempts: int = 0
+    pinned: bool = False  # housekeeping leaves it alone
+    part: int = 0  # finished parts (graphs) of a long job; their files lie in its folder
+    losses: int = 0  # engines lost in a row while they worked on it
+    server: str = ""  # address of the engine that has `prompt_id`
+    remote: str = ""  # that engine's own id of the prompt, where it gives one
     timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
 
     @property

@@ -38,6 +38,15 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX job_by_status ON job (status, created);
     CREATE INDEX job_timings ON job (engine, mode, finished DESC) WHERE status = 'done';
     """,
+    # 2: pins, parts of long jobs, where a prompt is; what the machine's owner has set
+    """
+    ALTER TABLE job ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE job ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE job ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE job ADD COLUMN server TEXT NOT NULL DEFAULT '';
+    ALTER TABLE job ADD COLUMN remote TEXT NOT NULL DEFAULT '';
+    CREATE TABLE machine (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    """,
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""
 
@@ -170,6 +179,21 @@ class Store:
             ).fetchone()
         return int(row[0]), int(row[1])
 
+    def setting(self, name: str) -> str:
+        """What `set_setting` last wrote; empty when nothing."""
+        with self._guard():
+            row = self._db.execute("SELECT value FROM machine WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Keeps what the machine's owner has set (such as a paused queue) across restarts."""
+        with self._guard():
+            self._db.execute(
+                "INSERT INTO machine (name, value) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
     def check(self) -> str:
         """ "ok", or what is wrong with the database."""
         try:
@@ -198,5 +222,5 @@ def _job(row: sqlite3.Row) -> Job:
         for name in _COLUMNS
     }
     values["warnings"] = tuple(values["warnings"])
-    values["demo"] = bool(values["demo"])
+    values["demo"], values["pinned"] = bool(values["demo"]), bool(values["pinned"])
     return Job(**values)

@@ -102,6 +102,37 @@ def test_migrations_from_blank_and_only_once(tmp_path: Path) -> None:
         assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 
 
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_database_of_every_older_version_keeps_its_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    path = tmp_path / "a.db"
+    with sqlite3.connect(path) as db:
+        for script in MIGRATIONS[:version]:
+            db.executescript(script)
+        db.execute(f"PRAGMA user_version = {version}")
+        columns = [row[1] for row in db.execute("PRAGMA table_info(job)")]
+        values = dict(zip(store_module._COLUMNS, store_module._row(job(1, seed=7)), strict=True))
+        marks = ", ".join("?" * len(columns))
+        db.execute(
+            f"INSERT INTO job ({', '.join(columns)}) VALUES ({marks})", [values[name] for name in columns]
+        )
+    store = Store(path)
+    assert store.get("job1") == job(1, seed=7)
+    store.close()
+
+
+def test_what_the_owner_of_the_machine_set_is_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.db")
+    assert store.setting("paused") == ""
+    store.set_setting("paused", "1")
+    store.set_setting("paused", "2")
+    store.close()
+    again = Store(tmp_path / "a.db")
+    assert again.setting("paused") == "2"
+    again.close()
+
+
 def test_a_migration_that_fails_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ class Prompt:
     sampling_steps: int  # of the whole job
     files: Mapping[str, Path]  # name in the graph -> file on this machine
     index: int = 0  # which graph of the job
+    remote: str = ""  # the engine's own id of it (events.Accepted), when it is followed again
 
 
 class Engine(Protocol):
