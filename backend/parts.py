@@ -83,7 +83,7 @@ class Parts:
                 derived.start,
                 derived.seconds,
                 silence=derived.silence,
-                normalise=derived.level,
+                level=derived.level,
                 on_progress=self._on_progress,
             )
         except BadMedia:

@@ -82,9 +82,9 @@ def test_one_graph_brings_its_own_sound() -> None:
     result = compiled(sound(start=2.0, duration=5.0, level=True))
     heard, chosen = result.derived[0]
     assert heard == Derived(
-        heard.name, "sound", SONG.name, 2.0, seconds=5.0, silence=0.125, level=True
+        heard.name, "sound", SONG.name, 2.0, seconds=5.0, silence=0.125, level=(2.0, 5.0)
     )  # two frames of silence for the encoder only
-    assert chosen == Derived(chosen.name, "sound", SONG.name, 2.0, seconds=5.0, level=True)
+    assert chosen == Derived(chosen.name, "sound", SONG.name, 2.0, seconds=5.0, level=(2.0, 5.0))
     (graph,) = result.graphs
     (encode,), (create,) = nodes_of(graph, "AudioEncoderEncode"), nodes_of(graph, "CreateVideo")
     assert graph[encode["audio"][0]]["inputs"] == {"audio": heard.name}
@@ -136,6 +136,14 @@ def test_a_second_graph_goes_on_from_73_frames() -> None:
     assert (result.sound.kind, result.sound.start, result.sound.seconds) == ("sound", 0.0, 60.0)
     assert result.parts == ("parts 1 to 7 of 13", "parts 8 to 13 of 13")
     assert result.derived[0][0].name in result.inputs and tail.name in result.inputs
+
+
+def test_every_graph_and_the_file_hear_one_loudness() -> None:
+    result = long(100.0, start=5.0, duration=90.0, level=True)
+    heard = [derived for row in result.derived for derived in row if derived.kind == "sound"]
+    assert len(heard) == len(result.graphs) == 3 and result.sound is not None
+    assert {derived.level for derived in (*heard, result.sound)} == {(5.0, 90.0)}
+    assert {derived.level for row in long(100.0).derived for derived in row} == {None}
 
 
 def test_in_several_graphs_every_chunk_draws_what_it_would_in_one() -> None:

@@ -313,9 +313,9 @@ def test_equal_cuts_have_equal_names(decoder: Decoder, tmp_path: Path) -> None:
     one = write_sound(tmp_path / "one.mp3", tone(2.0), 44_100, "libmp3lame")
     two = tmp_path / "two.bin"
     two.write_bytes(one.read_bytes())
-    first = decoder.cut_sound(one, tmp_path / "1.wav", 0.3, 1.0, normalise=True)
-    second = decoder.cut_sound(two, tmp_path / "2.wav", 0.3, 1.0, normalise=True)
-    other = decoder.cut_sound(two, tmp_path / "3.wav", 0.4, 1.0, normalise=True)
+    first = decoder.cut_sound(one, tmp_path / "1.wav", 0.3, 1.0, level=(0.3, 1.0))
+    second = decoder.cut_sound(two, tmp_path / "2.wav", 0.3, 1.0, level=(0.3, 1.0))
+    other = decoder.cut_sound(two, tmp_path / "3.wav", 0.4, 1.0, level=(0.4, 1.0))
     assert first.name == second.name != other.name and first.name.endswith(".wav")
 
 
@@ -324,18 +324,37 @@ def test_levelling(decoder: Decoder, tmp_path: Path, level: float) -> None:
     """The same loudness whatever it was, not counting the pauses, and never a clipped peak."""
     samples = np.concatenate((tone(1.0, level=level), np.zeros((1, 88_200), np.float32)), axis=1)
     path = write_sound(tmp_path / "talk.wav", samples)
-    written, _ = samples_of(decoder.cut_sound(path, tmp_path / "cut.wav", normalise=True).path)
+    written, _ = samples_of(decoder.cut_sound(path, tmp_path / "cut.wav", level=(0.0, 0.0)).path)
     assert np.sqrt(np.mean(written[:, :44_100] ** 2)) == pytest.approx(sound.LEVEL_RMS, rel=0.03)
     assert np.abs(written).max() <= sound.LEVEL_PEAK + 1e-3
 
 
+def test_pieces_of_one_part_are_levelled_alike(decoder: Decoder, tmp_path: Path) -> None:
+    """A whisper, then a shout: each piece keeps its place between them, and its samples are the whole's."""
+    samples = np.concatenate((tone(30.0, 16_000, level=0.02), tone(30.0, 16_000, level=0.4)), axis=1)
+    path = write_sound(tmp_path / "talk.wav", samples, 16_000)
+    part = (1.0, 58.0)
+
+    def cut(start: float, seconds: float, level: tuple[float, float]) -> np.ndarray:
+        return samples_of(decoder.cut_sound(path, tmp_path / "cut.wav", start, seconds, level=level).path)[0]
+
+    whole = cut(*part, part)
+    pieces = np.concatenate([cut(1.0, 28.0, part), cut(29.0, 22.0, part), cut(51.0, 8.0, part)], axis=1)
+    assert np.array_equal(pieces, whole)
+    assert whole.shape[1] == 58 * 16_000
+    quiet, loud = (float(np.abs(half).max()) for half in (whole[:, :400_000], whole[:, 500_000:]))
+    assert loud / quiet == pytest.approx(20, rel=0.02)
+    alone = cut(1.0, 28.0, (1.0, 28.0))
+    assert np.abs(alone).max() > 5 * quiet  # what each piece by itself would have become
+
+
 def test_levelling_leaves_silence_silent_and_clicks_unclipped(decoder: Decoder, tmp_path: Path) -> None:
     silent = write_sound(tmp_path / "silent.wav", tone(0.5, level=0.0))
-    assert not samples_of(decoder.cut_sound(silent, tmp_path / "cut.wav", normalise=True).path)[0].any()
+    assert not samples_of(decoder.cut_sound(silent, tmp_path / "cut.wav", level=(0.0, 0.0)).path)[0].any()
     click = tone(1.0, level=0.01)
     click[:, 20_000] = 0.9
     path = write_sound(tmp_path / "click.wav", click)
-    written, _ = samples_of(decoder.cut_sound(path, tmp_path / "cut.wav", normalise=True).path)
+    written, _ = samples_of(decoder.cut_sound(path, tmp_path / "cut.wav", level=(0.0, 0.0)).path)
     assert np.abs(written).max() == pytest.approx(sound.LEVEL_PEAK, abs=0.01)
 
 

@@ -29,7 +29,8 @@ class ServerFacts:
 class Derived:
     """A file that must be made before a graph runs. Times in seconds, sizes in pixels; 0: as the source.
 
-    sound: `seconds` of the source's sound from `start` on, as WAV, behind `silence`.
+    sound: `seconds` of the source's sound from `start` on, as WAV, behind `silence`. `level`: (start,
+        seconds) of the part whose loudness is brought to the common one; all of it gets that gain.
     clip: `frames` pictures of the source video, re-timed to `fps`, from picture number `first_frame` on,
         counted from `start`; upright, scaled to width x height, no sound. Where the source ends early its
         last picture is repeated.
@@ -42,7 +43,7 @@ class Derived:
     start: float = 0.0
     seconds: float = 0.0
     silence: float = 0.0
-    level: bool = False  # bring the sound to a common loudness
+    level: tuple[float, float] | None = None  # None: as loud as it is
     frames: int = 0
     fps: float = 0.0
     first_frame: int = 0

@@ -104,8 +104,15 @@ def _first_frame(span: Span) -> int:
 
 def _chosen_sound(params: SoundToVideo) -> Derived:
     """The part of the sound that the creator chose, as it goes into the file."""
-    chosen = Derived("", "sound", params.audio.name, params.start, seconds=params.seconds, level=params.level)
+    chosen = Derived(
+        "", "sound", params.audio.name, params.start, seconds=params.seconds, level=_levelled(params)
+    )
     return cut(chosen, "wav")
+
+
+def _levelled(params: SoundToVideo) -> tuple[float, float] | None:
+    """All that was chosen, whatever piece of it a graph hears: one gain, so no step in loudness at a seam."""
+    return (params.start, params.seconds) if params.level else None
 
 
 def _heard_sound(params: SoundToVideo, span: Span) -> Derived:
@@ -120,7 +127,7 @@ def _heard_sound(params: SoundToVideo, span: Span) -> Derived:
         round(params.start + begin, 6),
         seconds=round(seconds, 6),
         silence=silence,
-        level=params.level,
+        level=_levelled(params),
     )
     return cut(heard, "wav")
 

@@ -25,10 +25,15 @@ def _long(wall: float, file_bytes: float) -> Budget:
     return Budget(wall, _STALL, _CORES * wall, int(min(FILE_BYTES_MAX, _SMALL_FILE + file_bytes)), long=True)
 
 
-def cut_sound(start: float, seconds: float, silence: float) -> Budget:
-    """Decoding goes at 100 times the sound's own speed or more; levelling reads it twice."""
+def cut_sound(
+    start: float, seconds: float, silence: float, level: tuple[float, float] | None = None
+) -> Budget:
+    """Decoding goes at 100 times the sound's own speed or more; levelling reads its part before."""
     length = min(seconds or SOUND_PART_MAX, SOUND_PART_MAX)
-    return _long(60 + (max(0.0, start) + length) / 5, (length + silence) * 48_000 * 4)
+    read = max(0.0, start) + length
+    if level is not None:
+        read += max(0.0, level[0]) + min(level[1] or SOUND_PART_MAX, SOUND_PART_MAX)
+    return _long(60 + read / 5, (length + silence) * 48_000 * 4)
 
 
 def cut_video(

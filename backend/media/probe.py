@@ -117,19 +117,20 @@ class Decoder(Pool):
         seconds: float = 0.0,
         *,
         silence: float = 0.0,
-        normalise: bool = False,
+        level: tuple[float, float] | None = None,
         name: str = "",
         field: str = "audio",
         on_progress: Progress | None = None,
     ) -> StoredMedia:
         """Write `seconds` (0: to the end) of the sound from `start` on to the file `dst` as 16-bit WAV, mono
-        or stereo, at most 48 kHz, behind `silence` seconds of silence. `normalise` brings it to a common
-        loudness. Of a video, times count from its first picture.
+        or stereo, at most 48 kHz, behind `silence` seconds of silence. `level` (start, seconds; 0: to the
+        end): by the gain that brings that part of the source to a common loudness, so that pieces of one
+        part stay in proportion. Of a video, times count from its first picture.
 
         Equal parts of equal files give equal bytes and so equal names. Raises BadMedia, DiskFull.
         """
-        request = {"start": start, "seconds": seconds, "silence": silence, "level": normalise}
-        bounds = budget.cut_sound(start, seconds, silence)
+        request = {"start": start, "seconds": seconds, "silence": silence, "level": level}
+        bounds = budget.cut_sound(start, seconds, silence, level)
         return self._store(
             "cut_sound", src, dst, ".wav", name=name, field=field, kind="sound", budget=bounds,
             progress=on_progress, **request,

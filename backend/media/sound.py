@@ -103,20 +103,20 @@ def cut(
     start: float,
     seconds: float,
     silence: float = 0.0,
-    level: bool = False,
+    level: tuple[float, float] | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> float:
     """Write the part as 16-bit WAV, mono or stereo, at most 48 kHz, behind `silence` seconds of silence.
 
-    `seconds` 0: to the end. `level`: bring it to a common loudness. Returns the seconds written. Raises
-    BadMedia.
+    `seconds` 0: to the end. `level` (start, seconds): by the gain that brings that part of the source to a
+    common loudness; a piece beyond it may be clipped. Returns the seconds written. Raises BadMedia.
     """
     seconds = min(seconds or SOUND_PART_MAX, SOUND_PART_MAX)
     gain = 1.0
-    if level:
+    if level is not None:
         with opened(path, name, field, kind="sound") as container:
             voice = Voice(container, _track(container, name, field))
-            gain = _gain(voice, start, seconds)
+            gain = _gain(voice, level[0], min(level[1] or SOUND_PART_MAX, SOUND_PART_MAX), progress)
     with opened(path, name, field, kind="sound") as container:
         voice = Voice(container, _track(container, name, field))
         blocks = voice.written(start, seconds)
@@ -173,11 +173,15 @@ def _sixteen_bit(block: Block) -> bytes:
     return np.clip(np.rint(block.T * 32768), -32768, 32767).astype("<i2").tobytes()
 
 
-def _gain(voice: Voice, start: float, seconds: float) -> float:
-    """The factor that brings the part to LEVEL_RMS where it sounds, without a peak above LEVEL_PEAK."""
+def _gain(voice: Voice, start: float, seconds: float, progress: Callable[[float], None]) -> float:
+    """The factor that brings the part to LEVEL_RMS where it sounds, without a peak above LEVEL_PEAK.
+
+    `progress` is told 0.0 again and again: a sign of life.
+    """
     powers: list[float] = []
     peak, left = 0.0, np.zeros(0, np.float32)
     for block in voice.part(start, seconds):
+        progress(0.0)
         peak = max(peak, _peak(block))
         mono = np.concatenate((left, np.square(block).mean(axis=0)))
         size = max(1, round(voice.rate * _LEVEL_BLOCK))
