@@ -59,6 +59,20 @@ class NotFound(StudioError):
     code = "not_found"
 
 
+class NotAllowed(StudioError):
+    """Only the machine's owner may do this."""
+
+    code = "not_allowed"
+    default_hint = "Open the admin link that the start of Wan Studio printed, or log in as its first user."
+
+
+class TooMany(StudioError):
+    """More requests, logins or newcomers than this studio takes at once."""
+
+    code = "too_many"
+    default_hint = "Wait a minute and try again."
+
+
 class QueueFull(StudioError):
     code = "queue_full"
     default_hint = "Wait until one of them is done, or cancel one."

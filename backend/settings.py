@@ -6,7 +6,7 @@ import io
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,19 +30,30 @@ DEFAULTS: dict[str, str] = {
     "COMFYUI_WAIT_SECONDS": "300",
     "WAN_MODELS_DIR": "",
     "WAN_DATA_DIR": "",
+    "WAN_INPUT_DIR": "/workspace/wan-inputs",
+    "WAN_AUTH": "",
     "WAN_DEMO_STEP_SECONDS": "0.15",
     "WAN_MAX_UPLOAD_MB": "100",
     "WAN_MAX_QUEUED": "100",
     "WAN_MAX_QUEUED_PER_OWNER": "5",
     "WAN_KEEP_DAYS": "30",
     "WAN_LOG_LEVEL": "info",
+    "WAN_LOG_FORMAT": "text",
+    "WAN_LOG_PROMPTS": "0",
 }
 """Every variable that we read ourselves, with its default as text; the README lists the same (tested)."""
+OPEN_QUEUED_PER_OWNER = 3
+"""WAN_MAX_QUEUED_PER_OWNER where anybody can come in and the variable does not say otherwise."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says. Paths are absolute; lists are tuples."""
+    """What the environment says. Paths are absolute; lists are tuples.
+
+    auth: (user, password) pairs, the machine's owner first. public: how people other than this machine's
+    can reach the page, in words ("a share link"); "" when they cannot.
+    """
 
     engine: str
     comfyui_urls: tuple[str, ...]
@@ -53,12 +64,22 @@ class Settings:
     comfyui_wait_seconds: float
     models_dir: Path
     data_dir: Path
+    input_dir: Path
+    auth: tuple[tuple[str, str], ...] = field(repr=False)
+    public: str
     demo_step_seconds: float
     max_upload_mb: int
     max_queued: int
     max_queued_per_owner: int
     keep_days: int
     log_level: str
+    log_format: str
+    log_prompts: bool
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether anybody who knows the address can use the page: public, and no login."""
+        return bool(self.public) and not self.auth
 
     @property
     def jobs_dir(self) -> Path:
@@ -109,6 +130,10 @@ class Settings:
                     f"COMFYUI_ARGS has {taken}, which Wan Studio sets itself.",
                     "Use COMFYUI_LISTEN for the address; the port is 8188.",
                 )
+        auth, public = _accounts(text("WAN_AUTH")), _public(environ)
+        per_owner = "WAN_MAX_QUEUED_PER_OWNER"
+        if public and not auth and not environ.get(per_owner, "").strip():
+            environ = {**environ, per_owner: str(OPEN_QUEUED_PER_OWNER)}
         data_default = Path("/workspace/wan-studio") if os.path.ismount("/workspace") else here / "data"
         return Settings(
             engine=engine,
@@ -120,14 +145,17 @@ class Settings:
             comfyui_wait_seconds=_number(text("COMFYUI_WAIT_SECONDS"), "COMFYUI_WAIT_SECONDS", 0, 86_400),
             models_dir=folder("WAN_MODELS_DIR", _first_dir(MODEL_DIRS) or here / "models"),
             data_dir=folder("WAN_DATA_DIR", data_default),
+            input_dir=folder("WAN_INPUT_DIR"),
+            auth=auth,
+            public=public,
             demo_step_seconds=_number(text("WAN_DEMO_STEP_SECONDS"), "WAN_DEMO_STEP_SECONDS", 0, 60),
             max_upload_mb=int(_number(text("WAN_MAX_UPLOAD_MB"), "WAN_MAX_UPLOAD_MB", 1, 100_000)),
             max_queued=int(_number(text("WAN_MAX_QUEUED"), "WAN_MAX_QUEUED", 1, 100_000)),
-            max_queued_per_owner=int(
-                _number(text("WAN_MAX_QUEUED_PER_OWNER"), "WAN_MAX_QUEUED_PER_OWNER", 1, 100_000)
-            ),
+            max_queued_per_owner=int(_number(text(per_owner), per_owner, 1, 100_000)),
             keep_days=int(_number(text("WAN_KEEP_DAYS"), "WAN_KEEP_DAYS", 1, 36_500)),
             log_level=_choice(text("WAN_LOG_LEVEL").lower(), "WAN_LOG_LEVEL", ("debug", "info", "warning")),
+            log_format=_choice(text("WAN_LOG_FORMAT").lower(), "WAN_LOG_FORMAT", ("text", "json")),
+            log_prompts=_choice(text("WAN_LOG_PROMPTS"), "WAN_LOG_PROMPTS", ("0", "1")) == "1",
         )
 
 
@@ -144,6 +172,35 @@ def read_env_file(path: Path) -> dict[str, str]:
         raise BadSettings(f"{path.name} cannot be read: {error}.") from error
     values = dotenv_values(stream=io.StringIO(text), interpolate=False)
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _accounts(text: str) -> tuple[tuple[str, str], ...]:
+    """ "ann:secret,bob:other" as pairs. Raises BadSettings, which never repeats a password."""
+    pairs = [part.strip().partition(":") for part in text.split(",") if part.strip()]
+    for number, (user, colon, password) in enumerate(pairs, 1):
+        if not user.strip() or not colon or not password:
+            raise BadSettings(
+                f"Entry {number} of WAN_AUTH is not user:password.",
+                "Example: WAN_AUTH=ann:a-long-password,bob:another. A password has no comma.",
+            )
+    users = [user.strip() for user, _, _ in pairs]
+    if len(set(users)) < len(users):
+        raise BadSettings("WAN_AUTH names a user twice.", "Give every user one entry.")
+    return tuple((user.strip(), password) for user, _, password in pairs)
+
+
+def _public(environ: Mapping[str, str]) -> str:
+    """How strangers reach the page, in words; "" when only this machine does."""
+    if environ.get("GRADIO_SHARE", "").lower() == "true":
+        return "a share link"
+    host = environ.get("GRADIO_SERVER_NAME", "").strip()
+    if host in LOOPBACK or host.startswith("127."):
+        return ""
+    if environ.get("SPACE_ID"):
+        return "Hugging Face Spaces"
+    if environ.get("RUNPOD_POD_ID"):
+        return "RunPod's proxy"
+    return "the network" if host else ""
 
 
 def _url(text: str) -> str:

@@ -7,7 +7,6 @@ those marked "memory" never touch disk, database or network.
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import shutil
 import threading
@@ -18,18 +17,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend import access, forecast, health, uploads
+from backend import access, forecast, health, inputs, secret_file, uploads
+from backend.admin import Admins
 from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo
 from backend.errors import (
     BadInput,
     BadSettings,
     EngineUnreachable,
+    NotAllowed,
     NotFound,
     StudioError,
+    TooMany,
     from_os_error,
 )
 from backend.execute import POSTER, RESULT, STILL, WORKFLOW
+from backend.inputs import InputFile
 from backend.jobs import DONE, TERMINAL, Job
 from backend.media.probe import Decoder, PictureFacts
 from backend.progress import Snapshot, Tracker
@@ -37,6 +40,7 @@ from backend.runner import Runner
 from backend.servers import Servers
 from backend.settings import Settings
 from backend.store import Store
+from backend.throttle import Bucket
 from backend.uploads import Facts
 from backend.views import STILLS, JobView, ModelState, Plan, QueueState, result_name, view
 from workflows.compile import Compiled, ServerFacts
@@ -49,6 +53,8 @@ ADDRESS_SECONDS = 24 * 3600  # how long a signed media address is good
 INPUT = "input"
 CLEANED = ("negative_prompt",)  # texts that are stored as the params have them, without control characters
 SILENT_SECONDS = 10.0  # a server that we did not start and that has not answered for so long is not there
+NEWCOMERS, NEWCOMERS_SECONDS = 20, 6.0
+"""On an open page: how many visitors can start their first video at once, and how fast that refills."""
 MEDIA_NAMES = (RESULT, STILL, POSTER, WORKFLOW, INPUT)
 
 
@@ -66,8 +72,11 @@ class Studio:
                 f"The data folder {settings.data_dir} cannot be written: {error.strerror or error}.",
                 "Set WAN_DATA_DIR to a folder that can be.",
             ) from error
-        self._secret = _load_secret(settings.data_dir / "secret")
+        self._secret = secret_file.load(settings.data_dir / "secret", secrets.token_bytes(32))
         self.store = Store(settings.database)
+        first_user = settings.auth[0][0] if settings.auth else ""
+        self.admins = Admins(settings.data_dir, first_user, self.store.setting, self.store.set_setting)
+        self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
         self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
         self.servers = Servers(settings)
         self.runner = Runner(self.store, settings.jobs_dir, self.servers.engines, self._compile, self.decoder)
@@ -118,6 +127,41 @@ class Studio:
         """A text for one purpose that stays the same across restarts."""
         return access.sign(self._secret, "purpose", purpose)
 
+    # -- the machine's owner --------------------------------------------------------------
+
+    def is_admin(self, owner: str, user: str = "") -> bool:
+        """Whether this is the machine's owner (memory). user: whom the login let in, "" without a login."""
+        return self.admins.includes(owner, user)
+
+    def claim_admin(self, owner: str, token: str) -> bool:
+        """The admin link was opened: this browser is the machine's owner from now on, unless it is wrong."""
+        done = self.admins.claim(owner, token)
+        log.info("admin link: %s", "opened" if done else "opened with a wrong token")
+        return done
+
+    def public_warning(self) -> str:
+        """What to know of a page that strangers can use; "" when they cannot."""
+        if not self.settings.open_to_all:
+            return ""
+        return (
+            f"Anybody with the address can use this page ({self.settings.public}). "
+            "Set WAN_AUTH=name:password and start again to ask for a login."
+        )
+
+    def input_files(self, owner: str, user: str = "") -> tuple[InputFile, ...]:
+        """The files of WAN_INPUT_DIR. Raises NotAllowed for anybody but the machine's owner."""
+        self._only_admin(owner, user)
+        return inputs.listing(self.settings.input_dir)
+
+    def input_file(self, owner: str, name: str, user: str = "") -> Path:
+        """One of them by its name, to be given to `submit`. Raises NotAllowed, NotFound."""
+        self._only_admin(owner, user)
+        return inputs.chosen(self.settings.input_dir, name)
+
+    def _only_admin(self, owner: str, user: str) -> None:
+        if not self.is_admin(owner, user):
+            raise NotAllowed("Only the machine's owner can do this.")
+
     # -- before Generate ------------------------------------------------------------------
 
     def inspect(self, mode: str, field: str, path: Path) -> Facts:
@@ -160,6 +204,7 @@ class Studio:
                 "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
             )
         owner_id = access.owner_id(owner)
+        self._check_newcomer(owner_id)
         self._check_server()
         given = {name: path for name, path in files.items() if path is not None}
         values = {name: value for name, value in values.items() if name not in given}
@@ -198,6 +243,14 @@ class Studio:
             raise
         log.info("job %s: queued, %s", job_id, mode)
         return self._view(job)
+
+    def _check_newcomer(self, owner_id: str) -> None:
+        """On an open page, made-up tokens would get around the limit per owner. Raises TooMany."""
+        if not self.settings.open_to_all or self.store.of_owner(owner_id, 1):
+            return
+        wait = self._newcomers.take()
+        if wait:
+            raise TooMany("Very many new visitors are making videos right now.")
 
     def _check_server(self) -> None:
         """Refuses what no server would take up. Raises EngineUnreachable."""
@@ -369,21 +422,3 @@ class Studio:
             "disk": health.disk(self.settings.data_dir),
             "models_disk": health.models_disk(self.settings, self.engines()),
         }
-
-
-def _load_secret(path: Path) -> bytes:
-    """32 random bytes, made once, readable by us alone."""
-    try:
-        if path.is_file() and path.stat().st_size == 32:
-            return path.read_bytes()
-        data = secrets.token_bytes(32)
-        part = path.with_name(path.name + ".part")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        return data
-    except OSError as error:
-        raise from_os_error(error, f"The data folder {path.parent} cannot be written.") from error

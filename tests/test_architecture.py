@@ -17,13 +17,16 @@ ROOMS = {  # rooms beside each other: none of them may know another
     "backend.engines",
     "backend.supervisor",
     "backend.access",
+    "backend.throttle",
+    "backend.secret_file",
+    "backend.inputs",
     "backend.progress",
     "backend.estimate",
 }
 DISPATCH = {"backend.dispatch"}
 COMPOSITION = {
     "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
-    "backend.model_commands",
+    "backend.model_commands", "backend.admin",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",
 }  # fmt: skip
 

@@ -46,6 +46,12 @@ def test_values_are_read(tmp_path: Path) -> None:
         ("COMFYUI_ARGS", "'open"),
         ("COMFYUI_DIR", "nowhere"),
         ("WAN_LOG_LEVEL", "loud"),
+        ("WAN_LOG_FORMAT", "xml"),
+        ("WAN_LOG_PROMPTS", "maybe"),
+        ("WAN_AUTH", "ann"),
+        ("WAN_AUTH", "ann:"),
+        ("WAN_AUTH", ":secret"),
+        ("WAN_AUTH", "ann:secret,ann:other"),
     ],
 )
 def test_a_bad_value_names_its_variable(tmp_path: Path, name: str, value: str) -> None:
@@ -65,3 +71,36 @@ def test_env_file(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(BadSettings):
         read_env_file(file)
+
+
+def test_accounts(tmp_path: Path) -> None:
+    settings = Settings.from_env({"WAN_AUTH": "ann:a:b c, bob:secret-2 ,"}, tmp_path)
+    assert settings.auth == (("ann", "a:b c"), ("bob", "secret-2"))
+    assert "secret-2" not in repr(settings), "a password is nowhere shown by accident"
+    with pytest.raises(BadSettings) as caught:
+        Settings.from_env({"WAN_AUTH": "ann:good,secret-that-was-mistyped"}, tmp_path)
+    assert "secret-that" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("env", "public"),
+    [
+        ({}, ""),
+        ({"GRADIO_SERVER_NAME": "127.0.0.1"}, ""),
+        ({"GRADIO_SERVER_NAME": "localhost"}, ""),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0"}, "the network"),
+        ({"GRADIO_SERVER_NAME": "::"}, "the network"),
+        ({"GRADIO_SERVER_NAME": "192.168.1.5"}, "the network"),
+        ({"RUNPOD_POD_ID": "abc"}, "RunPod's proxy"),
+        ({"RUNPOD_POD_ID": "abc", "GRADIO_SERVER_NAME": "127.0.0.1"}, ""),
+        ({"GRADIO_SHARE": "True", "GRADIO_SERVER_NAME": "127.0.0.1"}, "a share link"),
+        ({"SPACE_ID": "me/wan", "GRADIO_SERVER_NAME": "0.0.0.0"}, "Hugging Face Spaces"),
+    ],
+)
+def test_who_can_reach_the_page(tmp_path: Path, env: dict[str, str], public: str) -> None:
+    settings = Settings.from_env(env, tmp_path)
+    assert settings.public == public and settings.open_to_all == bool(public)
+    assert settings.max_queued_per_owner == (3 if public else 5)
+    assert Settings.from_env({**env, "WAN_MAX_QUEUED_PER_OWNER": "5"}, tmp_path).max_queued_per_owner == 5
+    locked = Settings.from_env({**env, "WAN_AUTH": "ann:secret"}, tmp_path)
+    assert not locked.open_to_all and locked.max_queued_per_owner == 5

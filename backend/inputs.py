@@ -1,0 +1,82 @@
+"""Files of WAN_INPUT_DIR, which the machine's owner picks instead of uploading them.
+
+Only what lies inside the folder with all links resolved, not hidden, and looks like a picture, a sound or a
+video by its name; what it really is, is judged later like any upload.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.errors import NotFound
+
+FILES_MAX = 1000
+DEPTH_MAX = 4
+KINDS = {
+    "picture": ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"),
+    "sound": ("wav", "mp3", "m4a", "aac", "flac", "ogg", "opus"),
+    "video": ("mp4", "mov", "webm", "mkv", "m4v", "avi"),
+}
+KIND_OF = {f".{ending}": kind for kind, endings in KINDS.items() for ending in endings}
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """name: the path below the folder, with /. kind: picture, sound or video, by the name's ending."""
+
+    name: str
+    bytes: int
+    kind: str
+
+
+def listing(folder: Path) -> tuple[InputFile, ...]:
+    """The first FILES_MAX files by name; none when there is no folder."""
+    root = folder.resolve()
+    found: list[InputFile] = []
+    for here, folders, names in os.walk(root):
+        depth = len(Path(here).relative_to(root).parts)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < DEPTH_MAX else []
+        for name in sorted(names):
+            path = Path(here) / name
+            kind = KIND_OF.get(path.suffix.lower())
+            if kind is None or name.startswith(".") or not _printable(name):
+                continue
+            try:
+                real = path.resolve(strict=True)
+                size = real.stat().st_size
+            except OSError:
+                continue
+            if real.is_file() and real.is_relative_to(root):
+                found.append(InputFile(path.relative_to(root).as_posix(), size, kind))
+            if len(found) >= FILES_MAX:
+                return tuple(found)
+    return tuple(found)
+
+
+def chosen(folder: Path, name: object) -> Path:
+    """The file of this name, links resolved. Raises NotFound for anything that `listing` would not give."""
+    gone = NotFound("This file is not in the input folder any more.", "Choose another one.")
+    root = folder.resolve()
+    if not isinstance(name, str) or not name or not _printable(name):
+        raise gone
+    parts = name.split("/")
+    if len(parts) > DEPTH_MAX + 1 or any(not part or part.startswith(".") for part in parts):
+        raise gone
+    try:
+        path = (root / name).resolve(strict=True)
+        inside = path.is_relative_to(root) and path.is_file()
+    except (OSError, ValueError, RuntimeError):
+        raise gone from None
+    if not inside or Path(parts[-1]).suffix.lower() not in KIND_OF:
+        raise gone
+    return path
+
+
+def _printable(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return name.isprintable()

@@ -1,0 +1,30 @@
+"""Secrets of the data folder: made once, readable by us alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from backend.errors import from_os_error
+
+
+def load(path: Path, new: bytes) -> bytes:
+    """What is in the file if it has the length of `new`, else `new`, written there first (mode 600).
+
+    Raises StudioError.
+    """
+    try:
+        if path.is_file() and path.stat().st_size == len(new):
+            if path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+            return path.read_bytes()
+        part = path.with_name(path.name + ".part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(new)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        return new
+    except OSError as error:
+        raise from_os_error(error, f"The data folder {path.parent} cannot be written.") from error

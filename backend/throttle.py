@@ -1,0 +1,94 @@
+"""How often something may happen. Pure but for locks: the clock comes in."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+KEYS_MAX = 20_000
+
+
+class Bucket:
+    """`burst` at once, then one every `seconds`. Thread-safe."""
+
+    def __init__(self, burst: float, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.burst, self.seconds, self._clock = burst, seconds, clock
+        self._left, self._seen = burst, clock()
+        self._lock = threading.Lock()
+
+    def take(self) -> float:
+        """0.0 when it may happen; else the seconds until it may, and nothing is taken."""
+        with self._lock:
+            now = self._clock()
+            passed, self._seen = max(0.0, now - self._seen), now
+            self._left = min(self.burst, self._left + passed / self.seconds)
+            if self._left >= 1:
+                self._left -= 1
+                return 0.0
+            return (1 - self._left) * self.seconds
+
+    def give_back(self) -> None:
+        """Undoes one take()."""
+        with self._lock:
+            self._left = min(self.burst, self._left + 1)
+
+
+class Buckets:
+    """One Bucket per key; of very many keys the least recently used are forgotten. Thread-safe."""
+
+    def __init__(
+        self,
+        burst: float,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        limit: int = KEYS_MAX,
+    ) -> None:
+        self._make = lambda: Bucket(burst, seconds, clock)
+        self._limit = limit
+        self._known: OrderedDict[str, Bucket] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: str) -> bool:
+        with self._lock:
+            return key in self._known
+
+    def of(self, key: str) -> Bucket:
+        """The key's bucket, made when it is new."""
+        with self._lock:
+            bucket = self._known.pop(key, None) or self._make()
+            self._known[key] = bucket
+            while len(self._known) > self._limit:
+                self._known.popitem(last=False)
+            return bucket
+
+    def take(self, key: str) -> float:
+        """As Bucket.take()."""
+        return self.of(key).take()
+
+
+class Slots:
+    """How many of something go on at once, by key and in all. Thread-safe."""
+
+    def __init__(self, each: int, together: int) -> None:
+        self.each, self.together = each, together
+        self._taken: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def slot(self, key: str) -> Iterator[bool]:
+        """Whether there is room; when there is, it is held until the block ends."""
+        with self._lock:
+            free = self._taken.get(key, 0) < self.each and sum(self._taken.values()) < self.together
+            if free:
+                self._taken[key] = self._taken.get(key, 0) + 1
+        try:
+            yield free
+        finally:
+            if free:
+                with self._lock:
+                    self._taken[key] -= 1
+                    if not self._taken[key]:
+                        del self._taken[key]
