@@ -110,6 +110,12 @@ class EngineLost(EngineError):
     default_hint = "Your picture, prompt and settings are still here. Try again when ComfyUI is back."
 
 
+class EngineHung(EngineLost):
+    """ComfyUI is there, but the job in it stands still."""
+
+    code = "engine_hung"
+
+
 class GraphRejected(EngineError):
     """ComfyUI did not accept the graph."""
 

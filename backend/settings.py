@@ -28,6 +28,7 @@ DEFAULTS: dict[str, str] = {
     "COMFYUI_ARGS": "",
     "COMFYUI_LISTEN": "127.0.0.1",
     "COMFYUI_WAIT_SECONDS": "300",
+    "WAN_HUNG_SECONDS": "600",
     "WAN_MODELS_DIR": "",
     "WAN_DATA_DIR": "",
     "WAN_INPUT_DIR": "/workspace/wan-inputs",
@@ -58,10 +59,12 @@ class Settings:
     engine: str
     comfyui_urls: tuple[str, ...]
     comfyui_dir: Path | None
+    comfyui_dir_given: bool  # by COMFYUI_DIR, as opposed to found
     comfyui_python: str
     comfyui_args: tuple[str, ...]
     comfyui_listen: str
     comfyui_wait_seconds: float
+    hung_seconds: float
     models_dir: Path
     data_dir: Path
     input_dir: Path
@@ -128,7 +131,7 @@ class Settings:
             if any(arg == taken or arg.startswith(taken + "=") for arg in args):
                 raise BadSettings(
                     f"COMFYUI_ARGS has {taken}, which Wan Studio sets itself.",
-                    "Use COMFYUI_LISTEN for the address; the port is 8188.",
+                    "Use COMFYUI_LISTEN for the address; the ports are 8188 and up.",
                 )
         auth, public = _accounts(text("WAN_AUTH")), _public(environ)
         per_owner = "WAN_MAX_QUEUED_PER_OWNER"
@@ -139,10 +142,12 @@ class Settings:
             engine=engine,
             comfyui_urls=urls,
             comfyui_dir=comfyui_dir,
+            comfyui_dir_given=bool(given_dir),
             comfyui_python=text("COMFYUI_PYTHON"),
             comfyui_args=args,
             comfyui_listen=text("COMFYUI_LISTEN"),
             comfyui_wait_seconds=_number(text("COMFYUI_WAIT_SECONDS"), "COMFYUI_WAIT_SECONDS", 0, 86_400),
+            hung_seconds=_number(text("WAN_HUNG_SECONDS"), "WAN_HUNG_SECONDS", 1, 86_400),
             models_dir=folder("WAN_MODELS_DIR", _first_dir(MODEL_DIRS) or here / "models"),
             data_dir=folder("WAN_DATA_DIR", data_default),
             input_dir=folder("WAN_INPUT_DIR"),

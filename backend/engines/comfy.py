@@ -63,9 +63,9 @@ class ComfyEngine:
         """`url`: host:port or http(s)://[user:password@]host[:port][/path]. `client_id`: the lane's, fixed;
         by default a new one. `input_dir`: the server's input folder when it is on this machine; without
         it, it is guessed for a server on loopback. `kind`: what it counts as until it answers."""
-        self.http = Http(url)
-        self.client_id = client_id or f"wan-{uuid.uuid4().hex}"
         self.timing = timing or Timing()
+        self.http = Http(url, read=self.timing.read)
+        self.client_id = client_id or f"wan-{uuid.uuid4().hex}"
         self._given_input_dir = input_dir
         self._inputs = Inputs(self.http, input_dir)
         self._info = EngineInfo(kind, self.http.address)

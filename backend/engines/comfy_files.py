@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import requests
 
+from backend.engines.comfy_deadline import connection_of, within
 from backend.engines.comfy_http import Http
 from backend.errors import (
     BadEngineInput,
@@ -30,6 +31,7 @@ from backend.events import Output
 log = logging.getLogger("wan.comfy")
 
 CHUNK = 1 << 18  # bytes
+CHUNK_SECONDS = 120.0  # for so many bytes of a result
 FETCH_ATTEMPTS = 3
 
 
@@ -225,7 +227,8 @@ def _fetch_once(http: Http, output: Output, part: Path) -> None:
             chunks = response.iter_content(CHUNK)
             while True:
                 try:
-                    data = next(chunks, b"")
+                    with within(CHUNK_SECONDS, connection_of(response)):
+                        data = next(chunks, b"")
                 except requests.RequestException as error:
                     raise _Truncated(
                         f"{count} of {announced or '?'} bytes: {type(error).__name__}"

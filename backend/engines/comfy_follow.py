@@ -10,6 +10,11 @@ forgets the new one, too: it looks healthy and stays silent. Therefore
 - after an unclean loss, a socket that stays silent is closed (in good order, so that the server lets go of
   it) and made again, and ComfyUI then repeats which node it executes.
 A prompt that is in neither queue nor history is gone: the server was restarted, or somebody deleted it.
+
+Hung is a server with our prompt running of which nothing is heard: neither an event nor an answer for a set
+time (a model load may hold up both for minutes). A server that answers while no step is made for three times
+as long is hung as well: its HTTP goes on while the thread that works stands still in the GPU's driver. A
+prompt that waits behind others is never hung.
 """
 
 from __future__ import annotations
@@ -19,14 +24,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from backend.engines import wire
-from backend.engines.comfy_http import Http, is_refused
+from backend.engines.comfy_http import Http, is_refused, is_silent
 from backend.engines.comfy_socket import Socket, SocketLost
-from backend.errors import EngineError, EngineLost, EngineUnreachable, JobCancelled, NoOutput
+from backend.errors import EngineError, EngineHung, EngineLost, EngineUnreachable, JobCancelled, NoOutput
 from backend.events import Cancelled, Connection, Event, Failed, Finished, Output, Queued
 
 log = logging.getLogger("wan.comfy")
+
+STALLED = 3  # times the limit for hung: without any event, although the server answers
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,9 @@ class Timing:
     reopen: float = 20.0  # silence after which a doubtful socket is made again
     grace: float = 20.0  # nobody listens at the address: so long until the engine counts as lost
     patience: float = 180.0  # no or broken answers: so long; ComfyUI may be busy loading, or the net down
+    hung: float = 600.0  # our prompt runs, and there is neither an event nor an answer: so long
     connect: float = 5.0  # for the websocket's handshake
+    read: float = 20.0  # of an answer, from byte to byte
 
 
 class Follow:
@@ -73,9 +83,12 @@ class Follow:
         self._others = -1
         self._absent = 0
         self._runs_unheard = False
+        self._runs = False  # by what the server last said of the queue
         self._refused_since = self._silent_since = 0.0
         now = time.monotonic()
         self._heard = self._looked = self._opened = now
+        self._life = now  # the last event or answer
+        self._event = now  # the last event, or the last time when none could come
         self._next_connect = self._next_interrupt = 0.0
         self._look_now = False
 
@@ -90,6 +103,7 @@ class Follow:
             level = logging.INFO if self._connected else logging.DEBUG  # the first of many tries
             log.log(level, "prompt %s: no websocket: %s", self.watch.prompt_id, error)
             self.was_lost = True
+            self._event = time.monotonic()
             self._tell_connection(False)
             return
         self._opened = self._heard = time.monotonic()
@@ -108,7 +122,7 @@ class Follow:
     def until_end(self, *, accepted_now: bool = True) -> tuple[Output, ...]:
         """The files that were written. Raises what the job ended with; `accepted_now`: just posted."""
         now = time.monotonic()
-        self._heard = now
+        self._heard = self._life = self._event = now
         self._looked = now + self.timing.first - self.timing.queue
         self._look_now = self._look_now or not accepted_now
         while not self.watch.ending:
@@ -119,6 +133,8 @@ class Follow:
             self._hear()
             if not self.watch.ending and time.monotonic() >= self._due():
                 self._look()
+            if not self.watch.ending:
+                self._check_stalled()
         return self._result()
 
     # -- the socket -------------------------------------------------------------------------
@@ -161,7 +177,7 @@ class Follow:
             return False
         self._refused_since = self._silent_since = 0.0
         if isinstance(frame, bytes) or self.watch.prompt_id in frame:
-            self._heard = time.monotonic()
+            self._heard = self._life = self._event = time.monotonic()
         runs = self.watch.running
         self._take(wire.read(frame, self.watch))
         if runs == self.watch.prompt_id and not self.watch.running and not self.watch.ending:
@@ -206,10 +222,14 @@ class Follow:
         finally:
             self._looked = time.monotonic()
         self._refused_since = self._silent_since = 0.0
+        self._life = time.monotonic()
         if place is None:
             self._gone()
             return
         self._absent = 0
+        self._runs = place.running
+        if not place.running:
+            self._event = self._life
         if place.running and not self.watch.started:
             # With a healthy socket its frames are on their way, and say more.
             if self.socket is None or self._runs_unheard:
@@ -231,18 +251,45 @@ class Follow:
 
     def _no_answer(self, error: EngineError) -> None:
         now = time.monotonic()
+        silent = is_silent(error)
+        if silent and self._executes():
+            self._refused_since = self._silent_since = 0.0
+            if now - self._life >= self.timing.hung:
+                self._hung(now - self._life, f"no answer: {error.detail}")
+            return
         self._silent_since = self._silent_since or now
         if is_refused(error):
             self._refused_since = self._refused_since or now
         else:
             self._refused_since = 0.0
         refused_long = self._refused_since and now - self._refused_since >= self.timing.grace
-        if not refused_long and now - self._silent_since < self.timing.patience:
+        patience = max(self.timing.patience, self.timing.hung) if silent else self.timing.patience
+        if not refused_long and now - self._silent_since < patience:
             return
         if self.cancelled():
             raise JobCancelled("Cancelled.")
         log.warning("prompt %s: engine lost: %s %s", self.watch.prompt_id, error.message, error.detail)
         raise EngineLost("ComfyUI stopped answering while it worked on this.", detail=error.detail)
+
+    def _executes(self) -> bool:
+        """Whether our prompt is what the server works on, by frames or by its queue."""
+        return self._runs or self.watch.started
+
+    def _check_stalled(self) -> None:
+        """The server answers, but the job makes no step. A cancelled one is waited for less long."""
+        limit = self.timing.hung * (1 if self.cancelled() else STALLED)
+        silent = time.monotonic() - self._event
+        if self._executes() and silent >= limit:
+            self._hung(silent, "it answers, but sends no events")
+
+    def _hung(self, seconds: float, detail: str) -> NoReturn:
+        log.warning("prompt %s: hung: %s", self.watch.prompt_id, detail)
+        words = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
+        raise EngineHung(
+            f"ComfyUI stands still: for {words} nothing was heard of this video.",
+            "Restart ComfyUI, then try again.",
+            detail=detail,
+        )
 
     def _gone(self) -> None:
         """In neither queue nor history. Asked twice before it is believed."""

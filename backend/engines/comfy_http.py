@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import requests
 
+from backend.engines.comfy_deadline import Adapter, within
 from backend.errors import EngineError, EngineUnreachable
 
 log = logging.getLogger("wan.comfy")
@@ -20,6 +21,7 @@ log = logging.getLogger("wan.comfy")
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 POST_SECONDS = 60.0  # validation waits while ComfyUI loads a model
+WHOLE = 6  # times the limit from byte to byte: by then an answer must be whole
 AWAY = frozenset({408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530})
 """With these a proxy says that ComfyUI did not answer (Cloudflare has 52x; RunPod's proxy gives 524)."""
 
@@ -42,7 +44,7 @@ class Http:
         self._session.trust_env = False
         self._session.headers.update(self.headers)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=8)
+        adapter = Adapter(pool_maxsize=8)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
         self._closed = threading.Event()
@@ -80,7 +82,7 @@ class Http:
         """
         data = json.dumps(body, allow_nan=False).encode()
         timeout = (self._timeout[0], read or self._timeout[1])
-        response = self._send("POST", path, data=data, timeout=timeout, content="application/json")
+        response = self._whole("POST", path, data=data, timeout=timeout, content="application/json")
         try:
             return response.status_code, response.json()
         except ValueError:
@@ -106,11 +108,27 @@ class Http:
     def _twice(self, method: str, path: str, **more: Any) -> requests.Response:
         """A kept-alive connection may have died unnoticed: what has no effect is asked once more."""
         try:
-            return self._send(method, path, **more)
+            return self._whole(method, path, **more)
         except EngineUnreachable as error:
             if is_refused(error) or isinstance(error.__cause__, requests.Timeout) or not error.__cause__:
                 raise
-            return self._send(method, path, **more)
+            return self._whole(method, path, **more)
+
+    def _whole(self, method: str, path: str, **more: Any) -> requests.Response:
+        """An answer that is there to its last byte; one that only trickles in counts as none."""
+        seconds = WHOLE * (more["timeout"][1] if "timeout" in more else self._timeout[1])
+        with within(seconds) as limit:
+            try:
+                response = self._send(method, path, **more)
+            except EngineUnreachable:
+                if not limit.over:
+                    raise
+            if not limit.over:  # cut in its headers it may look like an empty answer
+                return response
+        late = requests.ReadTimeout(f"no whole answer within {seconds:g} s")
+        raise EngineUnreachable(
+            f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: {late}"
+        ) from late
 
     def _send(
         self,
@@ -171,6 +189,11 @@ def is_refused(error: BaseException) -> bool:
         related = [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
         queue.extend(other for other in related if isinstance(other, BaseException))
     return False
+
+
+def is_silent(error: BaseException) -> bool:
+    """Whether the server took the question and gave no answer, as opposed to a refusal or a broken one."""
+    return isinstance(error.__cause__, requests.ReadTimeout)
 
 
 def _short(error: BaseException) -> str:

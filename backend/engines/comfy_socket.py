@@ -9,10 +9,13 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
 import websocket
+
+from backend.engines.comfy_deadline import within
 
 log = logging.getLogger("wan.comfy")
 
@@ -20,6 +23,7 @@ FLAGS = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata
 """Counts only as the first message on a socket; with it previews say of which prompt they are."""
 
 CLOSE_SECONDS = 0.5
+HANDSHAKE = 2  # times the time-out of a connect: by then the handshake must be done
 
 
 class SocketLost(Exception):
@@ -28,6 +32,17 @@ class SocketLost(Exception):
     def __init__(self, reason: str, clean: bool = False) -> None:
         super().__init__(reason)
         self.clean = clean
+
+
+class _Bounded(websocket.WebSocket):
+    """Breaks off a frame that trickles in; what came of it is kept, and the next read goes on with it."""
+
+    until = float("inf")  # monotonic
+
+    def _recv(self, bufsize: int) -> Any:
+        if time.monotonic() >= self.until:
+            raise websocket.WebSocketTimeoutException("not whole yet")
+        return super()._recv(bufsize)
 
 
 def _connect(url: str, timeout: float) -> socket.socket:
@@ -63,15 +78,18 @@ class Socket:
         self._ping, self._dead = ping, dead
         try:
             # A connection of our own: websocket-client would use the proxies of the environment.
-            self._socket = websocket.create_connection(
-                url,
-                timeout=timeout,
-                socket=_connect(url, timeout),
-                header=[f"{name}: {value}" for name, value in (headers or {}).items()],
-                suppress_origin=True,  # ComfyUI turns foreign origins away
-                enable_multithread=False,
-                skip_utf8_validation=True,  # it takes longer than all our own work; receive() decodes
-            )
+            connection = _connect(url, timeout)
+            with within(HANDSHAKE * timeout, connection):
+                self._socket = websocket.create_connection(
+                    url,
+                    timeout=timeout,
+                    class_=_Bounded,
+                    socket=connection,
+                    header=[f"{name}: {value}" for name, value in (headers or {}).items()],
+                    suppress_origin=True,  # ComfyUI turns foreign origins away
+                    enable_multithread=False,
+                    skip_utf8_validation=True,  # it takes longer than all our own work; receive() decodes
+                )
             self._socket.send(FLAGS)
         except (websocket.WebSocketException, OSError, ValueError) as error:
             raise SocketLost(f"{type(error).__name__}: {error}") from error
@@ -81,6 +99,7 @@ class Socket:
         """The next text or binary frame, or None after at most so many seconds."""
         try:
             self._socket.settimeout(max(0.001, seconds))
+            self._socket.until = time.monotonic() + seconds
             opcode, data = self._socket.recv_data(control_frame=True)
         except websocket.WebSocketTimeoutException:
             self._keep_alive()
@@ -98,6 +117,7 @@ class Socket:
 
     def close(self) -> bool:
         """Closes in good order; False when the server did not confirm, so that it may still hold its side."""
+        self._socket.until = time.monotonic() + CLOSE_SECONDS
         try:
             self._socket.close(timeout=CLOSE_SECONDS)
         except (websocket.WebSocketException, OSError, ValueError):

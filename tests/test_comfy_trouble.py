@@ -1,0 +1,158 @@
+"""A real server process that hangs, stalls or trickles, and a connection that is cut again and again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from backend.engines.comfy import ComfyEngine
+from backend.engines.comfy_follow import Timing
+from backend.engines.comfy_http import Http, is_silent
+from backend.errors import EngineHung, EngineUnreachable, JobCancelled
+from backend.events import Connection, Progress, Queued, Started
+from tests.demo_server import DemoServer, start_demo
+from tests.fake_comfy import FakeComfy, play
+from tests.tcp_proxy import TcpProxy
+from tests.test_comfy import COLD, Run, has, in_order, until
+from tests.test_comfy import prompt as recorded
+from tests.test_comfy_demo import prompt
+
+TIMING = Timing(
+    slice=0.05, first=0.02, queue=0.1, quiet=0.2, down=0.05, interrupt=0.1, reopen=0.6, grace=1.0,
+    patience=0.6, hung=1.0, connect=0.5, read=0.3,
+)  # fmt: skip
+
+
+@pytest.fixture
+def demo() -> Iterator[DemoServer]:
+    with start_demo(step_seconds=0.1, faults=True) as server:
+        yield server
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "input.png"
+    Image.new("RGB", (96, 64), (200, 120, 40)).save(path)
+    return path
+
+
+def stopped_while_drawing(demo: DemoServer, run: Run) -> None:
+    run.until(has(Progress))
+    os.kill(demo.process.pid, signal.SIGSTOP)
+
+
+def test_a_stopped_server_is_hung(demo: DemoServer, picture: Path) -> None:
+    engine = ComfyEngine(demo.url, timing=TIMING)
+    run = Run(engine, prompt(engine, picture))
+    stopped_while_drawing(demo, run)
+    try:
+        with pytest.raises(EngineHung, match="nothing was heard") as caught:
+            run.result(30)
+        assert "Restart ComfyUI" in caught.value.hint
+    finally:
+        os.kill(demo.process.pid, signal.SIGCONT)
+
+
+def test_a_server_that_goes_on_in_time_was_not_hung(demo: DemoServer, picture: Path) -> None:
+    """Longer than the patience for broken answers, shorter than the limit for hung."""
+    engine = ComfyEngine(demo.url, timing=replace(TIMING, hung=60.0))
+    run = Run(engine, prompt(engine, picture))
+    stopped_while_drawing(demo, run)
+    time.sleep(2 * TIMING.patience)
+    os.kill(demo.process.pid, signal.SIGCONT)
+    assert run.result(30)
+    in_order(run)
+
+
+def test_a_step_that_never_ends_is_hung_although_the_server_answers(demo: DemoServer, picture: Path) -> None:
+    engine = ComfyEngine(demo.url, timing=TIMING)
+    demo.faults(hang_at_step=2)
+    run = Run(engine, prompt(engine, picture))
+    with pytest.raises(EngineHung):
+        run.result(30)
+    assert demo.call("GET", "/system_stats").status == 200
+    demo.faults()
+
+
+def test_hung_is_seen_also_while_a_doubtful_socket_is_made_again(demo: DemoServer, picture: Path) -> None:
+    engine = ComfyEngine(demo.url, timing=replace(TIMING, reopen=0.2))
+    demo.faults(drop_socket_at_step=1, hang_at_step=2)
+    run = Run(engine, prompt(engine, picture))
+    with pytest.raises(EngineHung):
+        run.result(30)
+    assert len(run.of(Connection)) >= 2
+    demo.faults()
+
+
+def test_a_hanging_job_that_was_cancelled_does_not_hold_the_lane(demo: DemoServer, picture: Path) -> None:
+    engine = ComfyEngine(demo.url, timing=TIMING)
+    demo.faults(hang_at_step=2)
+    run = Run(engine, prompt(engine, picture))
+    run.until(has(Progress))
+    engine.cancel(run.job.id)
+    with pytest.raises((EngineHung, JobCancelled)):
+        run.result(30)
+    demo.faults()
+
+
+def test_a_job_that_waits_behind_a_hanging_one_is_not_hung(demo: DemoServer, picture: Path) -> None:
+    first, second = (ComfyEngine(demo.url, timing=replace(TIMING, hung=hung)) for hung in (60.0, 0.2))
+    demo.faults(hang_at_step=2)
+    ahead = Run(first, prompt(first, picture))
+    ahead.until(has(Progress))
+    waits = Run(second, prompt(second, picture))
+    waits.until(has(Queued, others=1))
+    time.sleep(10 * 0.2)
+    assert not waits.of(Started) and waits._future.running()
+    demo.faults()
+    assert ahead.result(30) and waits.result(30)
+
+
+@pytest.mark.parametrize("seconds", [0.4, 2.0])
+def test_a_connection_cut_again_and_again(demo: DemoServer, picture: Path, seconds: float) -> None:
+    """The job ends well, nothing is told twice and nothing goes back."""
+    with TcpProxy(demo.url) as proxy:
+        engine = ComfyEngine(proxy.url, timing=replace(TIMING, patience=30.0, grace=30.0))
+        demo.faults(slow_step=seconds / 2, times=4)
+        job = prompt(engine, picture)
+        proxy.cut_every(seconds)
+        run = Run(engine, job)
+        assert run.result(60)
+        assert proxy.cuts >= 1
+        in_order(run)
+        assert [event.step for event in run.of(Progress)][-1] == 4
+        states = [event.connected for event in run.of(Connection)]
+        assert states == [bool(n % 2) for n in range(len(states))], "down and up in turn, never twice"
+
+
+def test_an_answer_that_trickles_in_is_none(demo: DemoServer) -> None:
+    with TcpProxy(demo.url, trickle=0.1) as proxy:
+        http = Http(proxy.url, read=0.2)
+        with pytest.raises(EngineUnreachable) as caught:
+            http.get("/object_info")
+        assert is_silent(caught.value)
+        proxy.trickle = 0.0
+        assert http.get("/system_stats")
+
+
+def test_frames_that_trickle_in_do_not_hold_the_lane(picture: Path) -> None:
+    with FakeComfy(play(COLD), COLD) as server, TcpProxy(server.url) as proxy:
+        ready = threading.Event()
+        server.script = [*play(COLD)[:3], ready, *play(COLD)[3:]]
+        engine = ComfyEngine(proxy.url, timing=replace(TIMING, hung=60.0))
+        run = Run(engine, recorded())
+        until(lambda: bool(server.running))
+        proxy.trickle = 0.02
+        ready.set()
+        run.until(lambda events: bool(events))
+        engine.close()
+        with pytest.raises(Exception, match="stopped while"):
+            run.result(20)
