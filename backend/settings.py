@@ -38,6 +38,7 @@ DEFAULTS: dict[str, str] = {
     "WAN_MAX_QUEUED": "100",
     "WAN_MAX_QUEUED_PER_OWNER": "5",
     "WAN_KEEP_DAYS": "30",
+    "WAN_KEEP_DISK_PERCENT": "80",
     "WAN_LOG_LEVEL": "info",
     "WAN_LOG_FORMAT": "text",
     "WAN_LOG_PROMPTS": "0",
@@ -75,6 +76,7 @@ class Settings:
     max_queued: int
     max_queued_per_owner: int
     keep_days: int
+    keep_disk_percent: float
     log_level: str
     log_format: str
     log_prompts: bool
@@ -158,6 +160,7 @@ class Settings:
             max_queued=int(_number(text("WAN_MAX_QUEUED"), "WAN_MAX_QUEUED", 1, 100_000)),
             max_queued_per_owner=int(_number(text(per_owner), per_owner, 1, 100_000)),
             keep_days=int(_number(text("WAN_KEEP_DAYS"), "WAN_KEEP_DAYS", 1, 36_500)),
+            keep_disk_percent=_number(text("WAN_KEEP_DISK_PERCENT"), "WAN_KEEP_DISK_PERCENT", 1, 100),
             log_level=_choice(text("WAN_LOG_LEVEL").lower(), "WAN_LOG_LEVEL", ("debug", "info", "warning")),
             log_format=_choice(text("WAN_LOG_FORMAT").lower(), "WAN_LOG_FORMAT", ("text", "json")),
             log_prompts=_choice(text("WAN_LOG_PROMPTS"), "WAN_LOG_PROMPTS", ("0", "1")) == "1",

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend import access, forecast, health, inputs, secret_file, uploads
+from backend import access, forecast, health, inputs, secret_file, upkeep, uploads
 from backend.admin import Admins
 from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo
@@ -27,7 +27,6 @@ from backend.errors import (
     EngineUnreachable,
     NotAllowed,
     NotFound,
-    StudioError,
     TooMany,
     from_os_error,
 )
@@ -80,29 +79,15 @@ class Studio:
         self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
         self.servers = Servers(settings)
         self.runner = Runner(self.store, settings.jobs_dir, self.servers.engines, self._compile, self.decoder)
+        self.house = upkeep.keeper(settings, self.store, self.engines, self.runner.forget)
 
     def start(self) -> None:
         """Takes up unfinished jobs and starts the lanes; returns at once."""
         self.runner.start()
         self.decoder.prewarm()
-        threading.Thread(target=self._keep_house, name="housekeeping", daemon=True).start()
-
-    def _keep_house(self) -> None:
-        """Every hour: what ended longer ago than WAN_KEEP_DAYS goes, file and record."""
-        while True:
-            try:
-                for job in self.store.ended_before(time.time() - self.settings.keep_days * 86_400):
-                    log.info("job %s: older than %d days, removed", job.id, self.settings.keep_days)
-                    self._remove(job)
-            except StudioError as error:
-                log.warning("housekeeping: %s", error.message)
-            if self._closing.wait(3600):
-                return
-
-    def _remove(self, job: Job) -> None:
-        self.store.delete(job.id)
-        self.runner.forget(job.id)
-        shutil.rmtree(self.settings.jobs_dir / job.id, ignore_errors=True)
+        threading.Thread(
+            target=self.house.run, args=(self._closing,), name="housekeeping", daemon=True
+        ).start()
 
     def close(self) -> None:
         """Stops lanes, decoders and the servers that we started."""
@@ -326,7 +311,7 @@ class Studio:
             raise BadInput(
                 "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
             )
-        self._remove(job)
+        self.house.remove(job)
 
     def progress(self, id: str, key: str) -> Snapshot:
         """How far a job is (memory; a job of an earlier run of the app costs one database read)."""

@@ -20,6 +20,7 @@ ROOMS = {  # rooms beside each other: none of them may know another
     "backend.throttle",
     "backend.secret_file",
     "backend.inputs",
+    "backend.housekeeping",
     "backend.progress",
     "backend.estimate",
 }
@@ -28,6 +29,7 @@ COMPOSITION = {
     "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
     "backend.model_commands", "backend.admin",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",
+    "backend.upkeep",
 }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from backend.engines.base import Prompt
 from backend.engines.comfy import ComfyEngine
-from backend.engines.comfy_files import Form, input_folder
+from backend.engines.comfy_files import Form
+from backend.engines.comfy_folders import beside, input_folder, output_folder
 from backend.engines.comfy_follow import Timing
 from backend.engines.comfy_http import Http
 from backend.engines.comfy_info import gpu_name
@@ -217,6 +218,19 @@ def test_input_folder_by_command_line(tmp_path: Path) -> None:
     assert input_folder([main, "--input-directory"]) is None
     assert input_folder([]) is None
     assert input_folder(None) is None
+
+
+def test_output_folder_by_command_line(tmp_path: Path) -> None:
+    one, base = tmp_path / "one", tmp_path / "base"
+    for folder in (one, base / "output", tmp_path / "output", tmp_path / "input"):
+        folder.mkdir(parents=True)
+    main = str(tmp_path / "main.py")
+    both = [main, "--output-directory", str(one), "--base-directory", str(base), "--input-directory", "/x"]
+    assert output_folder(both) == one
+    assert output_folder([main, f"--base-directory={base}"]) == base / "output"
+    assert output_folder([main]) == beside(tmp_path / "input") == tmp_path / "output"
+    assert output_folder(["main.py"]) is None
+    assert beside(one / "input") is None
 
 
 # -- outputs ------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ class EngineInfo:
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # folder -> file names seen
     python: str = ""
     pytorch: str = ""
+    input_dir: str = ""  # its folders, when they are on this machine
+    output_dir: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from typing import Any
 
 from backend.engines import wire
 from backend.engines.base import EngineInfo, Prompt
-from backend.engines.comfy_files import Inputs, download, input_folder
+from backend.engines.comfy_files import Inputs, download
+from backend.engines.comfy_folders import beside, input_folder, output_folder
 from backend.engines.comfy_follow import Follow, Timing, stop
 from backend.engines.comfy_http import POST_SECONDS, Http, is_refused
 from backend.engines.comfy_info import described, models_seen
@@ -100,8 +101,15 @@ class ComfyEngine:
         if before.state != "ok":
             self._forget()
             if self._given_input_dir is None:
-                self._inputs.suggest(self._guess_input_dir(stats))
-        info = replace(described(stats, queue, self.http.address), models=self._models(before))
+                self._inputs.suggest(self._folders(stats)[0])
+        one, two = self._folders(stats)
+        info = described(stats, queue, self.http.address)
+        info = replace(
+            info,
+            models=self._models(before),
+            input_dir=str(one) if one else "",
+            output_dir=str(two) if two else "",
+        )
         self._learn()
         return self._set(info)
 
@@ -152,8 +160,12 @@ class ComfyEngine:
         self._models_read = now
         return found
 
-    def _guess_input_dir(self, stats: Mapping[str, Any]) -> Path | None:
-        return input_folder(stats["system"].get("argv")) if self.http.loopback else None
+    def _folders(self, stats: Mapping[str, Any]) -> tuple[Path | None, Path | None]:
+        """The server's input and output folders, where they are on this machine."""
+        if self._given_input_dir is not None:
+            return self._given_input_dir, beside(self._given_input_dir)
+        argv = stats["system"].get("argv") if self.http.loopback else None
+        return input_folder(argv), output_folder(argv)
 
     def _set(self, info: EngineInfo) -> EngineInfo:
         with self._info_lock:

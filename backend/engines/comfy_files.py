@@ -245,26 +245,6 @@ def _fetch_once(http: Http, output: Output, part: Path) -> None:
         raise NoOutput("ComfyUI wrote an empty file.", "Try again.", detail=str(output))
 
 
-def input_folder(argv: object) -> Path | None:
-    """ComfyUI's input folder by its command line (`/system_stats`), if that tells and it is writable here."""
-    if not isinstance(argv, list) or not argv:
-        return None
-    words = [str(word) for word in argv]
-    options: dict[str, str] = {}
-    for index, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if name in ("--input-directory", "--base-directory"):
-            options[name] = value if equals else (words[index + 1] if index + 1 < len(words) else "")
-    if "--input-directory" in options:
-        folder = Path(options["--input-directory"])
-    elif "--base-directory" in options:
-        folder = Path(options["--base-directory"]) / "input"
-    else:
-        folder = Path(words[0]).parent / "input"
-    usable = folder.is_absolute() and folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
-    return folder if usable else None
-
-
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)

@@ -1,0 +1,70 @@
+"""What is ours in ComfyUI's input and output folders, and in the page's cache. Known by its name alone.
+
+Nothing is removed whose name does not hold a job's id or a content's hash, or that lies anywhere but directly
+in the subfolder `wan-studio`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from backend.housekeeping import files
+
+OUTPUT = re.compile(r"[a-z_]+-([0-9a-f]{32})(?:-\d+)?(?:-tail)?_\d+_?\.[a-z0-9]+")
+"""What SaveVideo and SaveImage write for us: mode, job id, part, tail, ComfyUI's number."""
+TAIL = re.compile(r"([0-9a-f]{32})-\d+-tail\.[a-z]+")
+"""Frames that one part of a long job was given from the part before."""
+CONTENT = re.compile(r"[0-9a-f]{32,64}(?:-[a-z]+)?(?:\.[a-z0-9]+)?")
+PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+
+
+def of_jobs(
+    inputs: Iterable[Path | None], outputs: Iterable[Path | None]
+) -> Iterator[tuple[str, Path, float]]:
+    """(job id, file, unix seconds of its last change): outputs, and the tails among the inputs."""
+    for pattern, folders in ((OUTPUT, outputs), (TAIL, inputs)):
+        for folder in folders:
+            for path, info in files.regular(folder):
+                match = pattern.fullmatch(path.name)
+                if match:
+                    yield match.group(1), path, info.st_mtime
+
+
+def unused_inputs(folder: Path | None, in_use: set[str], before: float) -> list[Path]:
+    """Inputs that no waiting or running job reads and that nobody has touched since `before`, and files
+    that a kill left half written."""
+    found = []
+    for path, info in files.regular(folder):
+        ours = (CONTENT.fullmatch(path.name) and path.name not in in_use) or PART.fullmatch(path.name)
+        if ours and max(info.st_mtime, info.st_atime) < before:
+            found.append(path)
+    return found
+
+
+def named_inputs(folder: Path | None, names: set[str]) -> list[Path]:
+    """The inputs with these names (without `wan-studio/`), as far as they are ours."""
+    return [
+        path
+        for path, _ in files.regular(folder)
+        if path.name in names and (CONTENT.fullmatch(path.name) or TAIL.fullmatch(path.name))
+    ]
+
+
+def cached(cache: Path | None, name: str, same: set[tuple[int, int]]) -> list[Path]:
+    """The page's copies of a job's files: hard links to them, and files whose name starts with `name`."""
+    found: list[Path] = []
+    if cache is None:
+        return found
+    for folder, _, names in os.walk(cache):
+        for each in names:
+            path = Path(folder) / each
+            try:
+                info = path.lstat()
+            except OSError:
+                continue
+            if (info.st_dev, info.st_ino) in same or each.startswith(name):
+                found.append(path)
+    return found

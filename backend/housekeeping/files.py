@@ -1,0 +1,169 @@
+"""Files of jobs: measured and removed. Links are removed as links; nothing behind one is ever touched."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("wan.house")
+
+JOB = re.compile(r"[0-9a-f]{32}")
+OURS = "wan-studio"
+"""The subfolder of ComfyUI's input and output folders that is ours."""
+RESULTS = ("result.mp4", "result.png")
+GONE = ".deleted"
+"""Ending of a job's folder from the moment on that it is to be removed: a kill in between is made good."""
+WORKFLOW = "workflow.json"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A job's folder as found: bytes on the disk, latest change (unix seconds), whether it has a result,
+    and files that were being written."""
+
+    path: Path
+    bytes: int = 0
+    changed: float = 0.0
+    result: bool = False
+    parts: tuple[Path, ...] = field(default=())
+
+
+def folders(jobs_dir: Path) -> dict[str, Folder]:
+    """Job id -> its folder. What has another name is not ours and not looked at."""
+    found = {}
+    for entry in _entries(jobs_dir):
+        if JOB.fullmatch(entry.name):
+            found[entry.name] = _measured(Path(entry.path))
+    return found
+
+
+def graves(jobs_dir: Path) -> list[tuple[str, Path]]:
+    """(job id, folder) of removals that were begun and not finished."""
+    return [
+        (entry.name.removesuffix(GONE), Path(entry.path))
+        for entry in _entries(jobs_dir)
+        if entry.name.endswith(GONE) and JOB.fullmatch(entry.name.removesuffix(GONE))
+    ]
+
+
+def bury(folder: Path) -> Path | None:
+    """Gives a job's folder the name of one that is removed, in one step. None when there is no folder."""
+    grave = folder.with_name(folder.name + GONE)
+    try:
+        folder.rename(grave)
+    except FileNotFoundError:
+        return grave if os.path.lexists(grave) else None
+    except OSError:
+        if not os.path.lexists(grave):
+            raise
+        empty(grave)  # of an earlier removal that was not finished
+        folder.replace(grave)
+    return grave
+
+
+def empty(folder: Path) -> None:
+    """Removes what is in a folder. Raises OSError for what stays."""
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink(missing_ok=True)
+        return
+    for entry in _entries(folder):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def identities(folder: Path) -> set[tuple[int, int]]:
+    """(device, inode) of the files in a job's folder: hard links elsewhere have the same."""
+    return {(info.st_dev, info.st_ino) for _, info in _walk(folder) if stat.S_ISREG(info.st_mode)}
+
+
+def names_of(folder: Path, inputs: Iterable[dict[str, Any]]) -> set[str]:
+    """The names under which ComfyUI was given this job's files: of its row, and of its graphs."""
+    names = {str(item.get("name", "")) for item in inputs}
+    try:
+        if not folder.is_symlink():
+            names |= set(_texts(json.loads((folder / WORKFLOW).read_text(encoding="utf-8"))))
+    except (OSError, ValueError, RecursionError):
+        pass
+    return {name.removeprefix(OURS + "/") for name in names if name.startswith(OURS + "/")}
+
+
+def regular(folder: Path | None) -> list[tuple[Path, os.stat_result]]:
+    """The plain files of `wan-studio` in one of ComfyUI's folders; no subfolders, no links."""
+    if folder is None or (folder / OURS).is_symlink():
+        return []
+    found = []
+    for entry in _entries(folder / OURS):
+        with contextlib.suppress(OSError):
+            info = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(info.st_mode):
+                found.append((Path(entry.path), info))
+    return found
+
+
+def unlink(path: Path) -> bool:
+    """Removes one file; whether it was there. One that cannot be removed is named in the log."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        log.warning("%s could not be removed: %s", path, error.strerror or error)
+        return False
+    return True
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError:
+        return []
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Everything below a folder, links as links; a link in the folder's place is only itself."""
+    with contextlib.suppress(OSError):
+        info = folder.lstat()
+        yield folder, info
+        if not stat.S_ISDIR(info.st_mode):
+            return
+    for entry in _entries(folder) if not folder.is_symlink() else ():
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+        else:
+            with contextlib.suppress(OSError):
+                yield Path(entry.path), entry.stat(follow_symlinks=False)
+
+
+def _measured(folder: Path) -> Folder:
+    size, changed, parts, result = 0, 0.0, [], False
+    for path, info in _walk(folder):
+        size += info.st_blocks * 512
+        changed = max(changed, info.st_mtime)
+        if stat.S_ISREG(info.st_mode):
+            if path.suffix == ".part":
+                parts.append(path)
+            result = result or (path.parent == folder and path.name in RESULTS)
+    return Folder(folder, size, changed, result, tuple(parts))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

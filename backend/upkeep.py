@@ -1,0 +1,61 @@
+"""The keeper of a studio: where its servers and its page keep copies of what a job has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from backend.engines.base import EngineInfo
+from backend.health import on_this_machine
+from backend.housekeeping.keeper import Keeper, Limits, Place
+from backend.settings import Settings
+from backend.store import Store
+
+
+def keeper(
+    settings: Settings,
+    store: Store,
+    engines: Callable[[], Sequence[EngineInfo]],
+    forget: Callable[[str], None],
+) -> Keeper:
+    """Housekeeping by the settings. `forget`: drops what the queue remembers of a job."""
+    return Keeper(
+        store,
+        settings.data_dir,
+        Limits(settings.keep_days, settings.keep_disk_percent),
+        places=lambda: places(engines(), settings.comfyui_dir),
+        cache=_page_cache,
+        forget=forget,
+    )
+
+
+def places(engines: Sequence[EngineInfo], comfyui_dir: Path | None) -> list[Place]:
+    """The folders of the servers on this machine, each once; none for one that runs elsewhere.
+
+    A ComfyUI that was started as `python main.py` does not say where it is: then it is taken for the one in
+    `comfyui_dir`. If it is not, nothing happens: only files with a job's id in their name are removed there.
+    """
+    found: dict[Place, None] = {}
+    for info in engines:
+        if not on_this_machine(info.address):
+            continue
+        given = (
+            Path(info.input_dir) if info.input_dir else None,
+            Path(info.output_dir) if info.output_dir else None,
+        )
+        if given == (None, None) and info.kind == "comfyui" and comfyui_dir is not None:
+            given = (comfyui_dir / "input", comfyui_dir / "output")
+        if given != (None, None):
+            found[Place(*given)] = None
+    return list(found)
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _page_cache() -> Path | None:
+    """Where the page keeps uploads, and copies of results for clients: Gradio's GRADIO_TEMP_DIR, if set."""
+    given = os.environ.get("GRADIO_TEMP_DIR", "")
+    return Path(given) if given else None
