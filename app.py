@@ -38,15 +38,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("serve", help="serve the page (what happens without a command)")
     from backend.commands import add_compile, run_compile
     from backend.model_commands import add_models, run_models
+    from backend.nodes_command import add_nodes, run_nodes
 
     add_compile(commands)
     add_models(commands)
+    add_nodes(commands)
     arguments = parser.parse_args(argv)
     try:
         if arguments.command == "compile":
             return run_compile(arguments)
         if arguments.command == "models":
             return run_models(arguments)
+        if arguments.command == "nodes":
+            return run_nodes(arguments)
         return serve()
     except StudioError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)

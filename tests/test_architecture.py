@@ -13,6 +13,7 @@ BASE = {"backend.settings", "backend.errors", "backend.events", "backend.jobs"}
 ROOMS = {  # rooms beside each other: none of them may know another
     "backend.media",
     "backend.models",
+    "backend.custom_nodes",
     "backend.store",
     "backend.engines",
     "backend.supervisor",
@@ -26,6 +27,7 @@ ROOMS = {  # rooms beside each other: none of them may know another
 }
 DISPATCH = {"backend.dispatch"}
 COMPOSITION = {
+    "backend.nodes_command",
     "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
     "backend.model_commands", "backend.admin",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",

@@ -1,0 +1,232 @@
+"""Puts the pinned custom nodes into a ComfyUI: git at a commit, then the packages that they lack.
+
+What is there already is never changed: neither a pack that somebody put there, nor a package of ComfyUI's
+Python. A pack gets its name only when its packages are installed; until then, and if the run is killed, its
+folder ends in `.disabled`, which ComfyUI does not load.
+
+`python -m backend.custom_nodes.install DIR` does it with the standard library alone: the container image is
+built with it, before the rest of the code is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.custom_nodes.pins import PACKS, REPOSITORIES, Pack, constraints, normal, wanted
+from backend.errors import StudioError
+
+Say = Callable[[str], None]
+GIT_SECONDS = 600
+PIP_SECONDS = 3600
+UNFINISHED = ".wan-studio.disabled"
+
+
+class NodesNotInstalled(StudioError):
+    """Custom nodes could not be put into ComfyUI; it is as it was."""
+
+    code = "nodes_not_installed"
+    default_hint = "Nothing was changed. Run the same command again when that is mended."
+
+
+@dataclass(frozen=True)
+class Found:
+    """A pack as this ComfyUI has it. folder: None when it is not there; commit: "" when it is unknown."""
+
+    pack: Pack
+    folder: Path | None
+    commit: str = ""
+
+    @property
+    def words(self) -> str:
+        name = self.pack.name
+        if self.folder is None:
+            return f"{name}: will be put there, {self.pack.about}"
+        if self.commit == self.pack.commit:
+            return f"{name}: there, at the pinned commit"
+        at = f" at commit {self.commit[:10]}" if self.commit else ""
+        return f"{name}: there{at}, left as it is (pinned: {self.pack.commit[:10]})"
+
+
+def look(comfyui: Path, packs: Sequence[Pack] = PACKS) -> list[Found]:
+    """What of the packs is there. Raises NodesNotInstalled when this is no ComfyUI."""
+    if not (comfyui / "main.py").is_file():
+        raise NodesNotInstalled(f"{comfyui} is no ComfyUI: there is no main.py in it.")
+    folder = comfyui / "custom_nodes"
+    try:
+        there = {path.name.casefold(): path for path in folder.iterdir()} if folder.is_dir() else {}
+    except OSError as error:
+        raise NodesNotInstalled(f"{folder} cannot be read: {error.strerror}.") from error
+    found = []
+    for pack in packs:
+        path = there.get(pack.name.casefold())  # ComfyUI's manager writes some names in lower case
+        found.append(Found(pack, path, _commit(path) if path else ""))
+    return found
+
+
+def install(
+    comfyui: Path,
+    python: str,
+    say: Say,
+    *,
+    packs: Sequence[Pack] = PACKS,
+    base: str = REPOSITORIES,
+) -> list[Pack]:
+    """Puts the packs there that are not, and returns them. Raises NodesNotInstalled; then nothing is new in
+    custom_nodes, though packages that pip had finished stay."""
+    missing = [found.pack for found in look(comfyui, packs) if found.folder is None]
+    if not missing:
+        return []
+    if shutil.which("git") is None:
+        raise NodesNotInstalled("git is not installed.", "On Debian and Ubuntu: apt-get install git")
+    folder = comfyui / "custom_nodes"
+    fresh: dict[Pack, Path] = {}
+    try:
+        folder.mkdir(exist_ok=True)
+        for left in folder.glob(f"*{UNFINISHED}"):
+            shutil.rmtree(left, ignore_errors=True)  # of a run that was killed
+        for pack in missing:
+            say(f"Fetching {pack.name} at {pack.commit[:10]}")
+            fresh[pack] = folder / f"{pack.name}.{secrets.token_hex(4)}{UNFINISHED}"
+            _fetch(pack, fresh[pack], base)
+        _packages(python, list(fresh.values()), say)
+        for pack, path in fresh.items():
+            path.rename(folder / pack.name)
+    except OSError as error:
+        raise NodesNotInstalled(f"{folder} cannot be written: {error.strerror}.") from error
+    finally:
+        for path in fresh.values():
+            shutil.rmtree(path, ignore_errors=True)
+    return missing
+
+
+def _fetch(pack: Pack, target: Path, base: str) -> None:
+    """The one commit, without the history before it."""
+    target.mkdir()
+    _git(pack, target, "init", "-q")
+    _git(pack, target, "remote", "add", "origin", pack.url(base))
+    _git(pack, target, "fetch", "-q", "--depth", "1", "origin", pack.commit)
+    _git(pack, target, "checkout", "-q", "--detach", pack.commit)
+    if _commit(target) != pack.commit:
+        raise NodesNotInstalled(f"{pack.name} was not fetched at the commit that was asked for.")
+
+
+def _git(pack: Pack, folder: Path, *arguments: str) -> None:
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True, text=True, errors="replace", timeout=GIT_SECONDS, env=environment,
+            stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise NodesNotInstalled(
+            f"{pack.name} could not be fetched within {GIT_SECONDS // 60} min."
+        ) from error
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["git gave no reason"])[-1]
+        raise NodesNotInstalled(f"{pack.name} could not be fetched: {last}", detail=done.stderr)
+
+
+def _packages(python: str, folders: Sequence[Path], say: Say) -> None:
+    """What the packs need and ComfyUI's Python lacks; PIP_CONSTRAINT of the machine holds beside ours."""
+    installed = _installed(python)
+    lines: list[str] = []
+    for folder in folders:
+        file = folder / "requirements.txt"
+        if file.is_file():
+            lines += file.read_text(encoding="utf-8", errors="replace").splitlines()
+    needed = wanted(lines, installed)
+    if not needed:
+        return
+    say(f"Installing {len(needed)} packages for them: {', '.join(needed)}")
+    with tempfile.TemporaryDirectory(prefix="wan-nodes-") as place:
+        requirements, keep = Path(place) / "requirements.txt", Path(place) / "constraints.txt"
+        requirements.write_text("\n".join(needed) + "\n", encoding="utf-8")
+        keep.write_text("\n".join(constraints(installed)) + "\n", encoding="utf-8")
+        environment = {
+            **os.environ,
+            "PIP_CONSTRAINT": f"{os.environ.get('PIP_CONSTRAINT', '')} {keep}".strip(),
+        }
+        command = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "-q",
+            "-r",
+            str(requirements),
+        ]
+        _pip(command, environment)
+
+
+def _installed(python: str) -> dict[str, str]:
+    """Normalised name -> version of what this Python has."""
+    command = [python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+    done = _pip(command, dict(os.environ))
+    try:
+        return {normal(item["name"]): item["version"] for item in json.loads(done)}
+    except (ValueError, KeyError, TypeError) as error:
+        raise NodesNotInstalled(f"{python} -m pip list gave no list of packages.") from error
+
+
+def _pip(command: Sequence[str], environment: dict[str, str]) -> str:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=PIP_SECONDS, env=environment,
+            stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise NodesNotInstalled(f"pip did not end within {PIP_SECONDS // 60} min.") from error
+    except OSError as error:
+        raise NodesNotInstalled(f"{command[0]} cannot be started: {error.strerror}.") from error
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [
+            done.stderr.strip()
+        ]
+        raise NodesNotInstalled(
+            f"The packages of the custom nodes could not be installed: {errors[-1]}", detail=done.stderr
+        )
+    return done.stdout
+
+
+def _commit(folder: Path) -> str:
+    """The commit that is checked out there; "" when it is no repository of its own."""
+    if not (folder / ".git").exists():
+        return ""
+    done = subprocess.run(
+        ["git", "-c", "safe.directory=*", "-C", str(folder), "rev-parse", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def main() -> int:
+    """For the image: DIR [--python PYTHON] [--repositories BASE]."""
+    parser = argparse.ArgumentParser(prog="python -m backend.custom_nodes.install")
+    parser.add_argument("comfyui", type=Path)
+    parser.add_argument("--python", default="python3")
+    parser.add_argument("--repositories", default=REPOSITORIES)
+    arguments = parser.parse_args()
+    try:
+        install(arguments.comfyui, arguments.python, print, base=arguments.repositories)
+    except StudioError as error:
+        print(f"{error.message} {error.hint}\n{error.detail}".strip(), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
