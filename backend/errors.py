@@ -116,6 +116,26 @@ class EngineHung(EngineLost):
     code = "engine_hung"
 
 
+class EndpointRefused(EngineError):
+    """RunPod refuses key or endpoint; asking again changes nothing."""
+
+    code = "endpoint_refused"
+    default_hint = "Check RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY, then start Wan Studio again."
+
+
+class TooLate(EngineError):
+    """The job did not end within the time that the settings give it."""
+
+    code = "too_late"
+    default_hint = "Take fewer steps, a smaller size or a shorter video, or allow more time."
+
+
+class TooLargeToSend(BadInput):
+    """A file, or a result, does not fit through RunPod."""
+
+    code = "too_large_to_send"
+
+
 class GraphRejected(EngineError):
     """ComfyUI did not accept the graph."""
 

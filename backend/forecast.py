@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from backend.dispatch import compile_for, make_params, missing_text
-from backend.engines.base import EngineInfo, engine_name
+from backend.engines.base import EngineInfo, engine_name, silent_words
 from backend.errors import StudioError
 from backend.estimate import Work, stage_seconds
 from backend.jobs import Job
@@ -61,14 +61,14 @@ def plan(
         crop_text=crop if "image" in sizes else "",
         estimate_text=_estimate(mode, compiled, engines[0], history),
         obstacle=_obstacle(mode, compiled, engines, absent),
-        warnings=compiled.warnings,
+        warnings=(*compiled.warnings, *dict.fromkeys(info.note for info in engines if info.note)),
         route=compiled.route,
     )
 
 
 def _obstacle(mode: str, compiled: Compiled, engines: Sequence[EngineInfo], absent: bool) -> str:
     if absent or all(info.state == "lost" for info in engines):
-        return f"ComfyUI does not answer at {engines[0].address}. Check that it is running."
+        return silent_words(engines[0])
     known = next((info for info in engines if info.models), None)
     if known is None:
         return ""

@@ -77,6 +77,10 @@ def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:
             "version": info.version,
             "gpu": info.gpu,
             "error": info.error,
+            "note": info.note,
+            "workers": dict(info.workers),
+            "running": info.running,
+            "pending": info.pending,
         }
         for info in engines
     ]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import requests
 
+from backend.engines import runpod
 from backend.engines.base import Engine
 from backend.engines.comfy import ComfyEngine
 from backend.errors import BadSettings, StudioError
@@ -30,7 +31,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Plan:
-    """What to drive. kind: comfyui, demo. `start`: we start the process ourselves."""
+    """What to drive. kind: comfyui, runpod, demo. `start`: we start the process ourselves."""
 
     kind: str
     urls: tuple[str, ...]
@@ -48,12 +49,19 @@ def answers(url: str, seconds: float = 1.0) -> bool:
 
 
 def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
-    """WAN_ENGINE=auto: given addresses, a server on 8188, a ComfyUI folder, else the demo engine.
+    """WAN_ENGINE=auto: given addresses, a server on 8188, a ComfyUI folder, a RunPod endpoint, else the demo.
 
-    Raises BadSettings when WAN_ENGINE=comfyui and none of the three is there.
+    Raises BadSettings when WAN_ENGINE=comfyui and none of the first three is there, or runpod without one.
     """
     if settings.engine == "demo":
         return Plan("demo", (), start=True)
+    if settings.engine == "runpod":
+        if not settings.runpod.given:
+            raise BadSettings(
+                "WAN_ENGINE is runpod, but RUNPOD_ENDPOINT_ID or RUNPOD_API_KEY is missing.",
+                "Set both: the endpoint's id and a key of the same RunPod account.",
+            )
+        return Plan("runpod", (), start=False)
     if settings.comfyui_urls:
         return Plan("comfyui", settings.comfyui_urls, start=False)
     if probe(LOCAL):
@@ -65,6 +73,8 @@ def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
             "WAN_ENGINE is comfyui, but there is no ComfyUI: no COMFYUI_URL, none on port 8188, no folder.",
             "Set COMFYUI_URL to a running one, or COMFYUI_DIR to its folder.",
         )
+    if settings.runpod.given:
+        return Plan("runpod", (), start=False)
     return Plan("demo", (), start=True)
 
 
@@ -79,6 +89,8 @@ class Servers:
         self._demo_folder: tempfile.TemporaryDirectory[str] | None = None
         if self.plan.kind == "demo":
             self.engines: tuple[Engine, ...] = (self._demo(),)
+        elif self.plan.kind == "runpod":
+            self.engines = runpod.engines(settings.runpod)
         else:
             self.engines = tuple(ComfyEngine(self._address(url)) for url in self.plan.urls)
             if self.plan.start:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,10 +15,11 @@ from dotenv import dotenv_values
 
 from backend.errors import BadSettings
 
-ENGINES = ("auto", "comfyui", "demo")
+ENGINES = ("auto", "comfyui", "runpod", "demo")
 COMFYUI_PORT = 8188
 RUNPOD_COMFYUI = Path("/workspace/runpod-slim/ComfyUI")
 COMFYUI_DIRS = (RUNPOD_COMFYUI, Path("/opt/ComfyUI"), Path("~/ComfyUI"))
+RUNPOD_URL = "https://api.runpod.ai/v2"
 MODEL_DIRS = (Path("/workspace/models"), Path("/runpod-volume/models"))
 
 DEFAULTS: dict[str, str] = {
@@ -42,11 +44,48 @@ DEFAULTS: dict[str, str] = {
     "WAN_LOG_LEVEL": "info",
     "WAN_LOG_FORMAT": "text",
     "WAN_LOG_PROMPTS": "0",
+    "RUNPOD_ENDPOINT_ID": "",
+    "RUNPOD_API_KEY": "",
+    "RUNPOD_ENDPOINT_BASE_URL": RUNPOD_URL,
+    "WAN_RUNPOD_CONCURRENCY": "3",
+    "WAN_RUNPOD_MINUTES": "60",
+    "WAN_RUNPOD_TTL_HOURS": "24",
+    "WAN_WORKER_MINUTES": "120",
+    "WAN_WORKER_START_SECONDS": "600",
+    "WAN_WORKER_VOLUME": "/runpod-volume",
+    "WAN_WORKER_RESULT_MB": "10",
 }
 """Every variable that we read ourselves, with its default as text; the README lists the same (tested)."""
 OPEN_QUEUED_PER_OWNER = 3
 """WAN_MAX_QUEUED_PER_OWNER where anybody can come in and the variable does not say otherwise."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+
+
+@dataclass(frozen=True)
+class RunPodSettings:
+    """The Serverless endpoint that a page sends its jobs to."""
+
+    endpoint_id: str
+    api_key: str = field(repr=False)
+    base_url: str
+    concurrency: int  # jobs at RunPod at once
+    minutes: float  # a worker may spend on one job
+    ttl_hours: float  # a job may live, waiting included
+
+    @property
+    def given(self) -> bool:
+        """Whether there is an endpoint to send to."""
+        return bool(self.endpoint_id and self.api_key)
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """The worker of a Serverless endpoint (`app.py worker`)."""
+
+    minutes: float  # for one job
+    start_seconds: float  # ComfyUI may take to come up
+    volume: Path  # the network volume; need not be there
+    result_mb: float  # the largest answer that RunPod takes back, base64 and all
 
 
 @dataclass(frozen=True)
@@ -85,6 +124,9 @@ class Settings:
     def open_to_all(self) -> bool:
         """Whether anybody who knows the address can use the page: public, and no login."""
         return bool(self.public) and not self.auth
+
+    runpod: RunPodSettings
+    worker: WorkerSettings
 
     @property
     def jobs_dir(self) -> Path:
@@ -164,7 +206,36 @@ class Settings:
             log_level=_choice(text("WAN_LOG_LEVEL").lower(), "WAN_LOG_LEVEL", ("debug", "info", "warning")),
             log_format=_choice(text("WAN_LOG_FORMAT").lower(), "WAN_LOG_FORMAT", ("text", "json")),
             log_prompts=_choice(text("WAN_LOG_PROMPTS"), "WAN_LOG_PROMPTS", ("0", "1")) == "1",
+            runpod=_runpod(text),
+            worker=WorkerSettings(
+                minutes=_number(text("WAN_WORKER_MINUTES"), "WAN_WORKER_MINUTES", 0.1, 10_080),
+                start_seconds=_number(
+                    text("WAN_WORKER_START_SECONDS"), "WAN_WORKER_START_SECONDS", 1, 86_400
+                ),
+                volume=here / Path(text("WAN_WORKER_VOLUME")).expanduser(),
+                result_mb=_number(text("WAN_WORKER_RESULT_MB"), "WAN_WORKER_RESULT_MB", 0.1, 1000),
+            ),
         )
+
+
+def _runpod(text: Callable[[str], str]) -> RunPodSettings:
+    endpoint = text("RUNPOD_ENDPOINT_ID")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,100}", endpoint):
+        raise BadSettings(
+            f"RUNPOD_ENDPOINT_ID is {endpoint!r}, which is not an endpoint's id.",
+            "It is the short word in the endpoint's address: .../v2/THIS/run.",
+        )
+    key = text("RUNPOD_API_KEY")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise BadSettings("RUNPOD_API_KEY has characters that no key has.", "Copy it once more from RunPod.")
+    return RunPodSettings(
+        endpoint_id=endpoint,
+        api_key=key,
+        base_url=_url(text("RUNPOD_ENDPOINT_BASE_URL"), "RUNPOD_ENDPOINT_BASE_URL", RUNPOD_URL),
+        concurrency=int(_number(text("WAN_RUNPOD_CONCURRENCY"), "WAN_RUNPOD_CONCURRENCY", 1, 100)),
+        minutes=_number(text("WAN_RUNPOD_MINUTES"), "WAN_RUNPOD_MINUTES", 0.1, 10_080),
+        ttl_hours=_number(text("WAN_RUNPOD_TTL_HOURS"), "WAN_RUNPOD_TTL_HOURS", 0.01, 168),
+    )
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -211,7 +282,7 @@ def _public(environ: Mapping[str, str]) -> str:
     return "the network" if host else ""
 
 
-def _url(text: str) -> str:
+def _url(text: str, name: str = "COMFYUI_URL", example: str = "http://127.0.0.1:8188") -> str:
     url = text.strip()
     if "://" not in url:
         url = "http://" + url
@@ -222,8 +293,8 @@ def _url(text: str) -> str:
         wrong = True
     if wrong:
         raise BadSettings(
-            f"COMFYUI_URL has {text.strip()!r}, which is not an http address.",
-            "Example: COMFYUI_URL=http://127.0.0.1:8188",
+            f"{name} has {text.strip()!r}, which is not an http address.",
+            f"Example: {name}={example}",
         )
     return url.rstrip("/")
 

@@ -20,7 +20,7 @@ from typing import Any
 from backend import access, forecast, health, inputs, secret_file, upkeep, uploads
 from backend.admin import Admins
 from backend.dispatch import compile_for, job_params, make_params, preflight
-from backend.engines.base import Engine, EngineInfo
+from backend.engines.base import Engine, EngineInfo, silent_words
 from backend.errors import (
     BadInput,
     BadSettings,
@@ -241,6 +241,8 @@ class Studio:
         """Refuses what no server would take up. Raises EngineUnreachable."""
         if self._nobody_there():
             info = self.engines()[0]
+            if info.kind == "runpod":
+                raise EngineUnreachable(silent_words(info), "Generate works as soon as RunPod answers.")
             raise EngineUnreachable(f"ComfyUI does not answer at {info.address}.", detail=info.error)
 
     def _nobody_there(self) -> bool:

@@ -283,11 +283,22 @@ def badge(engines: Sequence[EngineInfo]) -> Badge:
         return Badge("starting", name, "starting", tip=best.error or "ComfyUI is starting. Jobs wait for it.")
     if best.state != "ok":
         return Badge("lost", name, "lost", tip=best.error or f"ComfyUI at {best.address} does not answer.")
+    if best.kind == "runpod":
+        return Badge("ok", "RunPod", workers(best), tip=best.note or f"RunPod Serverless at {best.address}")
     ready = sum(engine.state == "ok" for engine in engines)
     detail = memory(round(best.vram_total / (1 << 30)) << 30) if best.vram_total else ""
     if ready > 1:
         detail = f"{detail}, {ready} GPUs".removeprefix(", ")
     return Badge("ok", name, detail, tip=f"ComfyUI {best.version} at {best.address}".replace("http://", ""))
+
+
+def workers(engine: EngineInfo) -> str:
+    """ "2 workers", "no workers": those of a Serverless endpoint that can work."""
+    count = sum(
+        engine.workers.get(state, 0)
+        for state in ("idle", "initializing", "running", "throttled", "unhealthy")
+    )
+    return f"{count} worker{'' if count == 1 else 's'}" if count else "no workers"
 
 
 def engine_note(engines: Sequence[EngineInfo]) -> str:

@@ -42,6 +42,7 @@ def machine(
         for name, (used, total) in disks.items()
         if total
     )
+    engines = list({(e.kind, e.address): e for e in engines}.values())  # all lanes of an endpoint are one
     parts = [_engine(engine) for engine in engines[:-1]]
     parts += [_engine(engine, bars, studio) for engine in engines[-1:]]
     return (
@@ -60,6 +61,13 @@ def _engine(engine: EngineInfo, more_bars: str = "", more_facts: Mapping[str, st
     if engine.kind == "demo":
         line = "Runs on this machine, without WAN." if engine.state == "ok" else "Starting."
         note = f'<p class="note">{escape(present.DEMO_SENTENCE)}</p>'
+    elif engine.kind == "runpod":
+        line = {
+            "ok": "RunPod takes jobs for this endpoint.",
+            "starting": "RunPod has not answered yet.",
+        }.get(engine.state, "RunPod does not answer.")
+        said = engine.note if engine.state == "ok" else engine.error
+        note = f'<p class="note">{escape(said)}</p>' if said else ""
     else:
         line = {
             "ok": f"ComfyUI is running {here}.",
@@ -76,6 +84,7 @@ def _engine(engine: EngineInfo, more_bars: str = "", more_facts: Mapping[str, st
     facts = {
         "Engine": f"{name} {engine.version}".strip(),
         "Address": address,
+        **_endpoint(engine),
         "Python": engine.python.split(" ")[0],
         "PyTorch": "" if engine.kind == "demo" else engine.pytorch,
         **more_facts,
@@ -86,6 +95,17 @@ def _engine(engine: EngineInfo, more_bars: str = "", more_facts: Mapping[str, st
         f"</div>{note}"
         f'<div class="bars">{bars}{more_bars}</div>{_facts(facts, mono=("Address",))}'
     )
+
+
+def _endpoint(engine: EngineInfo) -> dict[str, str]:
+    """Workers and jobs of a Serverless endpoint."""
+    if engine.kind != "runpod" or engine.state != "ok":
+        return {}
+    workers = ", ".join(f"{count} {state}" for state, count in engine.workers.items() if count)
+    return {
+        "Workers": workers or "none",
+        "Jobs at RunPod": f"{engine.running} running, {engine.pending} waiting",
+    }
 
 
 def _used(name: str, total: int, free: int) -> str:

@@ -33,11 +33,22 @@ class EngineInfo:
     pytorch: str = ""
     input_dir: str = ""  # its folders, when they are on this machine
     output_dir: str = ""
+    note: str = ""  # worth knowing of a server that works: a sentence
+    workers: Mapping[str, int] = field(default_factory=dict)  # of a Serverless endpoint: state -> how many
+
+
+@dataclass(frozen=True)
+class Request:
+    """A whole job as it was asked for, for an engine that compiles by itself (takes_whole)."""
+
+    mode: str
+    params: Mapping[str, Any]  # interface names and values without media, seed and size resolved
+    media: Mapping[str, Path]  # parameter -> file on this machine
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One graph on its way to an engine."""
+    """One graph on its way to an engine, or, with `request`, a whole job."""
 
     id: str  # canonical lowercase uuid4, chosen by us
     graph: Mapping[str, Any]  # ComfyUI API format
@@ -46,6 +57,7 @@ class Prompt:
     files: Mapping[str, Path]  # name in the graph -> file on this machine
     index: int = 0  # which graph of the job
     remote: str = ""  # the engine's own id of it (events.Accepted), when it is followed again
+    request: Request | None = None
 
 
 class Engine(Protocol):
@@ -97,4 +109,19 @@ def engine_name(info: EngineInfo) -> str:
     """What a job remembers of where it ran, and what estimates go by."""
     if info.kind == "demo":
         return "demo"
+    if info.kind == "runpod":
+        return "RunPod Serverless"
     return f"{info.gpu or info.kind} ({info.kind} {info.version})".strip()
+
+
+def silent_words(info: EngineInfo) -> str:
+    """What to say of an engine that does not answer."""
+    if info.kind == "runpod":
+        return info.error or "RunPod does not answer. Check the connection to the internet."
+    return f"ComfyUI does not answer at {info.address}. Check that it is running."
+
+
+def takes_whole(info: EngineInfo) -> bool:
+    """Whether the engine is given whole jobs (Prompt.request): what is between two graphs of a long job is
+    too large to go through RunPod, and only its worker knows the nodes that are there."""
+    return info.kind == "runpod"

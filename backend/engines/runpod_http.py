@@ -1,0 +1,208 @@
+"""HTTP to one RunPod Serverless endpoint: five calls, and what their failures mean.
+
+Written after RunPod's documentation of queue-based endpoints. Nothing is read from the environment, and the
+key never reaches a log.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from backend.errors import BadEngineInput, EndpointRefused, EngineError, EngineUnreachable, StudioError
+
+log = logging.getLogger("wan.runpod")
+
+REQUEST_LIMIT = 10_000_000
+"""Bytes that POST /run takes. Source: docs.runpod.io, "Operation reference"."""
+CONNECT_SECONDS, READ_SECONDS, POST_SECONDS = 5.0, 20.0, 90.0
+RETRIED = frozenset({408, 425, 429})
+
+
+class Expired(StudioError):
+    """RunPod knows no job of this id (any more): results are kept for 30 minutes."""
+
+    code = "runpod_expired"
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Seconds. Tests make them short."""
+
+    tries: int = 6
+    first: float = 0.5  # before the second try; doubled each time, less a random part
+    longest: float = 15.0
+
+
+class RunPodHttp:
+    """One endpoint. Any thread may use it; no call blocks for longer than its timeouts and retries."""
+
+    def __init__(self, base_url: str, endpoint_id: str, api_key: str, *, retry: Retry | None = None) -> None:
+        self.address = f"{base_url.rstrip('/')}/{quote(endpoint_id)}"
+        self.endpoint_id = endpoint_id
+        self.retry = retry or Retry()
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.update({"Authorization": f"Bearer {api_key}", "User-Agent": "wan-studio"})
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=32)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        self._plain = requests.Session()
+        self._plain.trust_env = False
+        self._jitter = random.Random()  # noqa: S311 - spreads retries, keeps nothing secret
+
+    def run(self, body: Mapping[str, Any], stop: Callable[[], None], wait: Callable[[float], None]) -> str:
+        """Queues a job and returns RunPod's id of it. `stop` may raise between tries, `wait` waits.
+
+        An answer that is lost leaves it open whether the job was queued: the same body is sent again, and
+        the worker, which knows the body's `prompt_id`, refuses the second one.
+        Raises EngineUnreachable, EndpointRefused, BadEngineInput.
+        """
+        data = json.dumps(body, allow_nan=False).encode()
+        if len(data) > REQUEST_LIMIT:
+            raise _too_large(len(data))
+        answer = self._again("POST", "run", stop, wait, data=data, read=POST_SECONDS)
+        job_id = answer.get("id")
+        if not isinstance(job_id, str) or not job_id:
+            raise EngineError(
+                "RunPod gave an answer that Wan Studio does not know.",
+                detail=f"POST run: {str(answer)[:300]}",
+            )
+        return job_id
+
+    def status(self, job_id: str) -> dict[str, Any]:
+        """State, output and error of a job. Raises Expired, EngineUnreachable, EndpointRefused."""
+        return self._once("GET", f"status/{quote(job_id)}")
+
+    def cancel(self, job_id: str, wait: Callable[[float], None]) -> None:
+        """Stops a job wherever it is. Raises Expired, EngineUnreachable, EndpointRefused."""
+        self._again("POST", f"cancel/{quote(job_id)}", lambda: None, wait)
+
+    def health(self) -> dict[str, Any]:
+        """Counts of workers and jobs. Raises EngineUnreachable, EndpointRefused."""
+        return self._once("GET", "health")
+
+    def get(self, url: str) -> requests.Response:
+        """A file elsewhere (a bucket's signed address), not read yet; without our key. Close it."""
+        return self._plain.get(url, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS))
+
+    def close(self) -> None:
+        self._session.close()
+        self._plain.close()
+
+    def _again(
+        self,
+        method: str,
+        path: str,
+        stop: Callable[[], None],
+        wait: Callable[[float], None],
+        *,
+        data: bytes | None = None,
+        read: float = READ_SECONDS,
+    ) -> dict[str, Any]:
+        pause = self.retry.first
+        for number in range(1, self.retry.tries + 1):
+            stop()
+            try:
+                return self._once(method, path, data=data, read=read)
+            except EngineUnreachable as error:
+                if number == self.retry.tries:
+                    raise
+                log.info("%s %s, try %d: %s", method, path.partition("/")[0], number, error.detail)
+                asked = getattr(error, "retry_after", 0.0)
+                wait(max(min(asked, self.retry.longest), pause * self._jitter.uniform(0.5, 1.0)))
+                pause = min(self.retry.longest, 2 * pause)
+        raise AssertionError("unreachable")
+
+    def _once(
+        self, method: str, path: str, *, data: bytes | None = None, read: float = READ_SECONDS
+    ) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"} if data is not None else {}
+        try:
+            response = self._session.request(
+                method, f"{self.address}/{path}", data=data, headers=headers,
+                timeout=(CONNECT_SECONDS, read), allow_redirects=False,
+            )  # fmt: skip
+            status, text = response.status_code, response.text
+        except (requests.RequestException, OSError) as error:
+            raise _unreachable(f"{method} {path}: {type(error).__name__}: {error}") from error
+        if status != 200:
+            raise self._refusal(method, path, response)
+        try:
+            answer = json.loads(text)
+        except ValueError as error:
+            raise _unreachable(f"{method} {path}: no JSON: {text[:200]!r}") from error
+        if not isinstance(answer, dict):
+            raise _unreachable(f"{method} {path}: {text[:200]!r}")
+        return answer
+
+    def _refusal(self, method: str, path: str, response: requests.Response) -> StudioError:
+        status = response.status_code
+        detail = f"{method} {path}: HTTP {status}: {response.text[:300]}"
+        what = path.partition("/")[0]
+        if status in (401, 403):
+            return EndpointRefused(
+                "RunPod does not accept the API key.",
+                "Set RUNPOD_API_KEY to a key of the account that has the endpoint, then start again.",
+                detail=detail,
+            )
+        if status == 404 and what in ("status", "cancel"):
+            return Expired("RunPod no longer knows of this video.", detail=detail)
+        if status == 404:
+            return EndpointRefused(
+                f"RunPod has no Serverless endpoint {self.endpoint_id}.",
+                "Set RUNPOD_ENDPOINT_ID to the id that the RunPod console shows, then start again.",
+                detail=detail,
+            )
+        if status == 413:
+            return _too_large(len(response.request.body or b""))
+        if status in RETRIED or status >= 500:
+            message = "RunPod's queue for this endpoint is full." if status == 429 else ""
+            error = _unreachable(detail, message)
+            error.retry_after = _seconds(response.headers.get("Retry-After", ""))
+            return error
+        return EngineError(
+            "RunPod did not take the request.", "The log has RunPod's own words.", detail=detail
+        )
+
+
+class _Unreachable(EngineUnreachable):
+    """With the pause that the other side asks for."""
+
+    code = "runpod_unreachable"
+    default_hint = "Check the connection to the internet and status.runpod.io; the video is looked for again."
+    retry_after = 0.0
+
+
+def _unreachable(detail: str, message: str = "") -> _Unreachable:
+    return _Unreachable(message or "RunPod does not answer.", detail=detail)
+
+
+def _too_large(size: int) -> BadEngineInput:
+    return BadEngineInput(
+        f"The files of this video are {size / 1e6:.1f} MB on the way to RunPod, and it takes 10 MB.",
+        "Use a shorter sound or driving video, or a smaller size.",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        return 0.0
+
+
+def pause(closed: threading.Event, seconds: float) -> None:
+    """Waits, unless it is closed meanwhile."""
+    until = time.monotonic() + seconds
+    while not closed.is_set() and (left := until - time.monotonic()) > 0:
+        closed.wait(min(0.5, left))

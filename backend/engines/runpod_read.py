@@ -1,0 +1,223 @@
+"""What RunPod and our worker say -> our events, errors and figures. Pure, and it never raises.
+
+A job's status while it runs has in `output` what the worker last reported: progress_of() writes it,
+read() reads it. Reports may be lost, come late or in another order: nothing here goes back.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backend.errors import (
+    EngineError,
+    EngineLost,
+    InternalError,
+    JobCancelled,
+    NoOutput,
+    StudioError,
+    TooLate,
+    by_code,
+)
+from backend.events import STAGES, Event, Preview, Progress, Queued, Stage, Started
+
+IN_QUEUE, IN_PROGRESS, COMPLETED = "IN_QUEUE", "IN_PROGRESS", "COMPLETED"
+FAILED, CANCELLED, TIMED_OUT = "FAILED", "CANCELLED", "TIMED_OUT"
+RUNNING = frozenset({IN_PROGRESS, "RUNNING"})
+"""Two words for one state in RunPod's documentation; its API says the first."""
+ENDED = frozenset({COMPLETED, FAILED, CANCELLED, TIMED_OUT})
+PREVIEW_BYTES = 48_000
+"""The largest picture that goes with a report of progress."""
+DUPLICATE = "duplicate"
+"""Our worker's code for a prompt that another job has already."""
+_DEATHS = re.compile(
+    r"worker|container|exit(?:ed)? (?:code|with)|timed out after|retr(?:y|ies)|killed|out of memory|oom", re.I
+)
+_FILE = ("filename", "type", "data")
+_MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One job as followed so far."""
+
+    waiting: bool = False  # it was said that it waits
+    started: bool = False
+    stage: tuple[str, str] = ("", "")
+    step: int = 0
+    preview: str = ""  # base64, the last one
+
+
+def progress_of(
+    percent: float, stage: str, text: str, step: int, steps: int, preview: bytes | None = None
+) -> dict[str, Any]:
+    """What our worker reports."""
+    report: dict[str, Any] = {
+        "percent": round(percent, 1),
+        "stage": stage,
+        "text": text,
+        "step": step,
+        "steps": steps,
+    }
+    if preview is not None and len(preview) <= PREVIEW_BYTES:
+        report["preview"] = base64.b64encode(preview).decode()
+    return report
+
+
+def read(status: Mapping[str, Any], seen: Seen, ahead: int = 0) -> tuple[Seen, tuple[Event, ...]]:
+    """A status that is no end -> what is known now, and the events in order. `ahead`: jobs that wait."""
+    state = status.get("status")
+    if state == IN_QUEUE:
+        if seen.waiting:
+            return seen, ()
+        words = Stage("wait", "Waiting for a RunPod worker")
+        return replace(seen, waiting=True), (Queued(others=ahead), words)
+    if state not in RUNNING:
+        return seen, ()
+    events: list[Event] = []
+    if not seen.started:
+        seen = replace(seen, started=True, stage=("load", "Starting on a RunPod worker"))
+        events += [Started(), Stage(*seen.stage)]
+    output = status.get("output")
+    if not isinstance(output, Mapping):
+        return seen, tuple(events)
+    stage = (str(output.get("stage", "")), str(output.get("text", ""))[:200])
+    if stage[0] in STAGES and stage != seen.stage:
+        seen = replace(seen, stage=stage)
+        events.append(Stage(*stage))
+    step, steps = output.get("step"), output.get("steps")
+    if isinstance(step, int) and isinstance(steps, int) and seen.step < step <= steps:
+        seen = replace(seen, step=step)
+        events.append(Progress(step, steps))
+    picture = output.get("preview")
+    if isinstance(picture, str) and picture and picture != seen.preview:
+        seen = replace(seen, preview=picture)
+        events += _preview(picture)
+    return seen, tuple(events)
+
+
+def _preview(text: str) -> tuple[Event, ...]:
+    try:
+        image = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return ()
+    return tuple(Preview(image, mime) for magic, mime in _MAGIC if image.startswith(magic))
+
+
+def ending(status: Mapping[str, Any], seen: Seen, minutes: float, ttl_hours: float) -> StudioError | None:
+    """What an ended job failed with; None for one that is done, with a result."""
+    state = status.get("status")
+    if state == CANCELLED:
+        return JobCancelled("Cancelled.")
+    if state == TIMED_OUT and not seen.started:
+        return TooLate(
+            f"No RunPod worker took this video within {ttl_hours:g} hours.",
+            "Look in the RunPod console whether the endpoint has workers (max workers above 0) and GPUs.",
+            detail=str(status.get("error", ""))[:500],
+        )
+    if state == TIMED_OUT:
+        return TooLate(
+            f"The video was not done within {minutes:g} minutes, and RunPod stopped it.",
+            "Raise WAN_RUNPOD_MINUTES, or take fewer steps, a smaller size or a shorter video.",
+            detail=str(status.get("error", ""))[:500],
+        )
+    if state == FAILED:
+        return failure(status.get("error"))
+    if not files(status.get("output")):
+        return NoOutput(
+            "RunPod says that the video is done, but did not pass it on: it was too large, or got lost.",
+            "Give the endpoint a bucket (BUCKET_ENDPOINT_URL and its keys): the README says how.",
+            detail=str(status)[:500],
+        )
+    return None
+
+
+def files(output: object) -> tuple[Mapping[str, Any], ...]:
+    """The results of a finished job: {filename, type, data}."""
+    found = output.get("images") if isinstance(output, Mapping) else None
+    return tuple(
+        item
+        for item in (found if isinstance(found, list) else ())
+        if isinstance(item, dict)
+        and all(isinstance(item.get(key), str) for key in ("filename", "type", "data"))
+    )
+
+
+def failure(error: object) -> StudioError:
+    """The error of a failed job: our worker's own, the SDK's account of an exception, or RunPod's words."""
+    said = said_by_worker(error)
+    if "code" in said:
+        kind = by_code().get(str(said["code"]))
+        if kind is None or kind is InternalError:
+            return EngineError(str(said.get("message") or "The worker failed."), str(said.get("hint") or ""))
+        return StudioError.from_dict(dict(said))
+    if "error_type" in said:
+        detail = f"{said.get('error_type')}: {said.get('error_message')}\n{said.get('error_traceback', '')}"
+        return EngineError(
+            "The RunPod worker failed while it made the video.",
+            "Try again. The endpoint's log in the RunPod console says more.",
+            detail=detail[:8000],
+        )
+    text = str(error or "")
+    if not text or _DEATHS.search(text):
+        return EngineLost(
+            "The RunPod worker stopped while it made the video.",
+            "Try again. If it stops again, the endpoint's log in the RunPod console says why.",
+            detail=text[:2000],
+        )
+    return EngineError(
+        "The RunPod worker refused the video.",
+        "Check that the endpoint runs Wan Studio's worker, in the same version as this page.",
+        detail=text[:2000],
+    )
+
+
+def duplicate_of(status: Mapping[str, Any]) -> str:
+    """The id of the job that has this prompt already, when our worker says so; else ""."""
+    if status.get("status") != FAILED:
+        return ""
+    said = said_by_worker(status.get("error"))
+    return str(said.get("job") or "") if said.get("code") == DUPLICATE else ""
+
+
+def said_by_worker(error: object) -> Mapping[str, Any]:
+    """The JSON object that an error text holds; {} when it holds none."""
+    if isinstance(error, Mapping):
+        return error
+    try:
+        said = json.loads(error) if isinstance(error, str) else None
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def counts(health: Mapping[str, Any], part: str) -> dict[str, int]:
+    """The counts under `workers` or `jobs` of a /health answer."""
+    found = health.get(part)
+    items = found.items() if isinstance(found, Mapping) else ()
+    return {str(name): value for name, value in items if type(value) is int and value >= 0}
+
+
+def note(workers: Mapping[str, int]) -> str:
+    """What a creator should know of an endpoint before Generate; "" when all is well."""
+    if sum(workers.values()) == 0:
+        return (
+            "The RunPod endpoint has no workers at the moment. A video waits until one is started; if none"
+            " ever is, raise the endpoint's max workers in the RunPod console."
+        )
+    if sum(count for state, count in workers.items() if state not in ("throttled", "unhealthy")):
+        return ""
+    if workers.get("throttled"):
+        return (
+            "All workers of the RunPod endpoint are throttled: no GPU of its kind is free at the moment."
+            " Videos wait; more GPU kinds in the endpoint's settings help."
+        )
+    return (
+        "All workers of the RunPod endpoint are unhealthy. Its log in the RunPod console says why; videos"
+        " wait until one works."
+    )
