@@ -16,7 +16,6 @@ from backend.engines.base import Prompt, Request
 from backend.engines.runpod import Endpoint, Policy, RunPodEngine, Timing
 from backend.engines.runpod_http import Retry, RunPodHttp
 from backend.errors import (
-    BadEngineInput,
     EndpointRefused,
     EngineError,
     EngineLost,
@@ -25,6 +24,7 @@ from backend.errors import (
     NoOutput,
     OutOfMemory,
     StudioError,
+    TooLargeToSend,
     TooLate,
 )
 from backend.events import Accepted, Connection, Event, Output, Preview, Progress, Queued, Stage, Started
@@ -115,7 +115,7 @@ def test_a_job_with_progress_from_queue_to_file(
     engine.fetch(output, tmp_path / "got.mp4")
 
     assert (tmp_path / "got.mp4").read_bytes() == VIDEO
-    assert not Path(output.filename).exists(), "the copy that came with the status is gone"
+    assert not Path(output.subfolder).exists(), "the copy that came with the status is gone"
     assert running.events[0] == Accepted(job.id), "RunPod's id is told before anything else"
     assert [type(event) for event in running.events[1:4]] == [Queued, Stage, Started]
     assert Stage("draw", "Drawing the motion") in running.events
@@ -166,7 +166,7 @@ def test_a_result_in_a_bucket_is_fetched_without_our_key(
         (output,) = start(engine, prompt(tmp_path)).result()
         engine.fetch(output, tmp_path / "got.mp4")
         with pytest.raises(NoOutput, match="does not give out"):
-            engine.fetch(Output(f"{base}/refused.mp4", "x.mp4", "s3_url"), tmp_path / "not.mp4")
+            engine.fetch(Output("x.mp4", f"{base}/refused.mp4", "s3_url"), tmp_path / "not.mp4")
         bucket.shutdown()
     assert (tmp_path / "got.mp4").read_bytes() == VIDEO
     assert seen == [None, None]
@@ -311,7 +311,7 @@ def test_the_health_of_the_workers(
 
 
 def test_a_body_that_is_too_large_is_not_sent(fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path) -> None:
-    with pytest.raises(BadEngineInput, match="takes 10 MB"):
+    with pytest.raises(TooLargeToSend, match="takes 10 MB"):
         engine.run(prompt(tmp_path, size=7_500_001), lambda event: None)
     assert fake.calls == []
 

@@ -104,3 +104,28 @@ def test_who_can_reach_the_page(tmp_path: Path, env: dict[str, str], public: str
     assert Settings.from_env({**env, "WAN_MAX_QUEUED_PER_OWNER": "5"}, tmp_path).max_queued_per_owner == 5
     locked = Settings.from_env({**env, "WAN_AUTH": "ann:secret"}, tmp_path)
     assert not locked.open_to_all and locked.max_queued_per_owner == 5
+
+
+def test_runpod_is_read_and_its_key_is_not_shown(tmp_path: Path) -> None:
+    settings = Settings.from_env(
+        {"RUNPOD_ENDPOINT_ID": "abc123", "RUNPOD_API_KEY": "rpa_SECRET", "WAN_RUNPOD_CONCURRENCY": "5"},
+        tmp_path,
+    )
+    assert settings.runpod.given and settings.runpod.concurrency == 5
+    assert settings.runpod.base_url == "https://api.runpod.ai/v2"
+    assert "SECRET" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RUNPOD_ENDPOINT_ID", "https://api.runpod.ai/v2/abc"),
+        ("RUNPOD_API_KEY", "two words"),
+        ("RUNPOD_ENDPOINT_BASE_URL", "ftp://host"),
+        ("WAN_RUNPOD_CONCURRENCY", "0"),
+        ("WAN_RUNPOD_TTL_HOURS", "200"),
+    ],
+)
+def test_bad_values_of_runpod_name_their_variable(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(BadSettings, match=name):
+        Settings.from_env({name: value}, tmp_path)

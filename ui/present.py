@@ -294,10 +294,8 @@ def badge(engines: Sequence[EngineInfo]) -> Badge:
 
 def workers(engine: EngineInfo) -> str:
     """ "2 workers", "no workers": those of a Serverless endpoint that can work."""
-    count = sum(
-        engine.workers.get(state, 0)
-        for state in ("idle", "initializing", "running", "throttled", "unhealthy")
-    )
+    states = ("idle", "initializing", "running", "throttled", "unhealthy")  # "ready" counts idle ones again
+    count = sum(engine.workers.get(state, 0) for state in states)
     return f"{count} worker{'' if count == 1 else 's'}" if count else "no workers"
 
 

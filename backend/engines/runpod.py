@@ -202,9 +202,9 @@ class RunPodEngine:
         part = destination.with_name(destination.name + ".part")
         try:
             if output.kind == "s3_url":
-                self._download(output.filename, part)
+                self._download(output.subfolder, part)
             else:
-                source = Path(output.filename)
+                source = Path(output.subfolder)
                 if output.kind == "volume_path":
                     shutil.copyfile(source, part)
                 else:
@@ -346,15 +346,15 @@ class RunPodEngine:
         return outputs
 
     def _taken(self, item: Mapping[str, Any]) -> Output:
-        """A result of the status as something that `fetch` finds: its own words for the three kinds."""
+        """A result of the status as something that `fetch` finds: where it is goes into `subfolder`."""
         name = PurePosixPath(str(item["filename"])).name or "result"
         kind, data = str(item["type"]), str(item["data"])
         if kind == "s3_url":
             if not data.startswith(("https://", "http://")):
                 raise NoOutput("The worker gave an address that cannot be opened.", detail=data[:200])
-            return Output(data, name, kind)
+            return Output(name, data, kind)
         if kind == "volume_path":
-            return Output(str(_on_volume(data)), name, kind)
+            return Output(name, str(_on_volume(data)), kind)
         target = self.endpoint.place() / f"{uuid.uuid4().hex}{PurePosixPath(name).suffix}"
         try:
             target.write_bytes(base64.b64decode(data, validate=True))
@@ -362,7 +362,7 @@ class RunPodEngine:
             raise NoOutput("The result came damaged from RunPod.", "Try again.", detail=str(error)) from error
         except OSError as error:
             raise from_os_error(error, "The video could not be saved.") from error
-        return Output(str(target), name, "base64")
+        return Output(name, str(target), "base64")
 
     def _download(self, url: str, part: Path) -> None:
         try:

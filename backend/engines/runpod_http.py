@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import requests
 
-from backend.errors import BadEngineInput, EndpointRefused, EngineError, EngineUnreachable, StudioError
+from backend.errors import EndpointRefused, EngineError, EngineUnreachable, StudioError, TooLargeToSend
 
 log = logging.getLogger("wan.runpod")
 
@@ -65,7 +65,7 @@ class RunPodHttp:
 
         An answer that is lost leaves it open whether the job was queued: the same body is sent again, and
         the worker, which knows the body's `prompt_id`, refuses the second one.
-        Raises EngineUnreachable, EndpointRefused, BadEngineInput.
+        Raises EngineUnreachable, EndpointRefused, TooLargeToSend.
         """
         data = json.dumps(body, allow_nan=False).encode()
         if len(data) > REQUEST_LIMIT:
@@ -187,8 +187,8 @@ def _unreachable(detail: str, message: str = "") -> _Unreachable:
     return _Unreachable(message or "RunPod does not answer.", detail=detail)
 
 
-def _too_large(size: int) -> BadEngineInput:
-    return BadEngineInput(
+def _too_large(size: int) -> TooLargeToSend:
+    return TooLargeToSend(
         f"The files of this video are {size / 1e6:.1f} MB on the way to RunPod, and it takes 10 MB.",
         "Use a shorter sound or driving video, or a smaller size.",
     )

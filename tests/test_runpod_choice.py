@@ -1,0 +1,83 @@
+"""When a RunPod endpoint is the engine, and what is said of it before Generate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.engines.base import EngineInfo, engine_name
+from backend.errors import BadSettings
+from backend.forecast import plan
+from backend.servers import Plan, Servers, choose
+from backend.settings import Settings
+from backend.views import QueueState
+from ui import present, system
+from workflows.node_contract import facts, recorded
+
+GIVEN = {"RUNPOD_ENDPOINT_ID": "abc", "RUNPOD_API_KEY": "key"}
+
+
+def settings(here: Path, **values: str) -> Settings:
+    return Settings.from_env({"WAN_DATA_DIR": str(here / "data"), **values}, here)
+
+
+@pytest.mark.parametrize(
+    ("values", "answers", "kind"),
+    [
+        ({**GIVEN}, False, "runpod"),
+        ({**GIVEN}, True, "comfyui"),
+        ({**GIVEN, "COMFYUI_URL": "http://gpu:8188"}, False, "comfyui"),
+        ({**GIVEN, "WAN_ENGINE": "runpod"}, True, "runpod"),
+        ({**GIVEN, "WAN_ENGINE": "demo"}, False, "demo"),
+        ({"RUNPOD_ENDPOINT_ID": "abc"}, False, "demo"),
+        ({"RUNPOD_API_KEY": "key"}, False, "demo"),
+    ],
+)
+def test_what_auto_takes(tmp_path: Path, values: dict[str, str], answers: bool, kind: str) -> None:
+    chosen = settings(tmp_path, **values)
+    if chosen.comfyui_dir is not None:
+        pytest.skip("this machine has a ComfyUI folder, which comes first")
+    assert choose(chosen, lambda url: answers).kind == kind
+
+
+def test_runpod_without_its_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="RUNPOD_API_KEY is missing"):
+        choose(settings(tmp_path, WAN_ENGINE="runpod", RUNPOD_ENDPOINT_ID="abc"))
+
+
+def test_one_lane_for_each_video_that_may_be_there(tmp_path: Path) -> None:
+    servers = Servers(settings(tmp_path, **GIVEN, WAN_ENGINE="runpod", WAN_RUNPOD_CONCURRENCY="4"))
+    assert len(servers.engines) == 4
+    assert servers.plan == Plan("runpod", (), start=False)
+    assert {engine.info().address for engine in servers.engines} == {"https://api.runpod.ai/v2/abc"}
+    servers.close()
+
+
+ENDPOINT = EngineInfo("runpod", "https://api.runpod.ai/v2/abc", state="ok", workers={"idle": 2}, pending=3)
+EMPTY = EngineInfo("runpod", ENDPOINT.address, state="ok", note="The RunPod endpoint has no workers.")
+REFUSED = EngineInfo("runpod", ENDPOINT.address, error="RunPod does not accept the API key.")
+
+
+def planned(info: EngineInfo, absent: bool = False) -> tuple[str, tuple[str, ...]]:
+    made = plan(
+        "text_to_video", {"prompt": "a boat"}, {}, [info, info], lambda *_: [], server=facts(recorded()),
+        absent=absent,
+    )  # fmt: skip
+    return made.obstacle, made.warnings
+
+
+def test_an_endpoint_without_workers_is_said_before_generate() -> None:
+    assert planned(ENDPOINT) == ("", ())
+    assert planned(EMPTY) == ("", (EMPTY.note,))
+    assert planned(REFUSED, absent=True)[0] == REFUSED.error
+
+
+def test_system_shows_the_endpoint_once_with_workers_and_jobs() -> None:
+    shown = system.machine([ENDPOINT, ENDPOINT], QueueState(0, 0), {}, {})
+    assert shown.count("api.runpod.ai/v2/abc</dd>") == 1
+    assert "2 idle" in shown and "3 waiting" in shown
+    assert present.badge([ENDPOINT]).detail == "2 workers"
+    assert "no workers" in system.machine([EMPTY], QueueState(0, 0), {}, {})
+    assert "API key" in system.machine([REFUSED], QueueState(0, 0), {}, {})
+    assert engine_name(ENDPOINT) == "RunPod Serverless"
