@@ -27,6 +27,7 @@ from backend.errors import (
 from backend.events import Queued, Stage
 from backend.execute import AGAIN, Compiler, Execution, LiveJob, stop_elsewhere
 from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job
+from backend.logs import about, prompts
 from backend.media.probe import Decoder
 from backend.parts import WORK
 from backend.store import Store
@@ -190,7 +191,8 @@ class Runner:
                 if job is None:
                     self._changed.wait(min(IDLE_SECONDS, left))
                     continue
-            self._run(engine, job)
+            with about(job.id, prompts(job.params)):
+                self._run(engine, job)
             return
 
     def _take(self) -> Job | None:

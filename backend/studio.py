@@ -226,7 +226,8 @@ class Studio:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        log.info("job %s: queued, %s", job_id, mode)
+        said = f": {params.prompt!r}" if self.settings.log_prompts else ""
+        log.info("job %s: queued, %s%s", job_id, mode, said)
         return self._view(job)
 
     def _check_newcomer(self, owner_id: str) -> None:

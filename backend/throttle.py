@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 KEYS_MAX = 20_000
 
@@ -77,18 +76,18 @@ class Slots:
         self._taken: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    @contextmanager
-    def slot(self, key: str) -> Iterator[bool]:
-        """Whether there is room; when there is, it is held until the block ends."""
+    def take(self, key: str, people: int = 1) -> bool:
+        """Whether there is room; then it is taken until free(). people: how many may be behind this key."""
         with self._lock:
-            free = self._taken.get(key, 0) < self.each and sum(self._taken.values()) < self.together
-            if free:
-                self._taken[key] = self._taken.get(key, 0) + 1
-        try:
-            yield free
-        finally:
-            if free:
-                with self._lock:
-                    self._taken[key] -= 1
-                    if not self._taken[key]:
-                        del self._taken[key]
+            mine = self._taken.get(key, 0)
+            if mine >= self.each * people or sum(self._taken.values()) >= self.together:
+                return False
+            self._taken[key] = mine + 1
+            return True
+
+    def free(self, key: str) -> None:
+        """Ends one take()."""
+        with self._lock:
+            self._taken[key] -= 1
+            if not self._taken[key]:
+                del self._taken[key]

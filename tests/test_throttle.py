@@ -46,9 +46,10 @@ def test_keys_are_apart_and_the_oldest_are_forgotten() -> None:
 
 def test_slots_by_key_and_in_all() -> None:
     slots = Slots(each=2, together=3)
-    with slots.slot("a") as one, slots.slot("a") as two, slots.slot("a") as three:
-        assert (one, two, three) == (True, True, False)
-        with slots.slot("b") as four, slots.slot("c") as five:
-            assert (four, five) == (True, False)
-    with slots.slot("c") as again:
-        assert again
+    assert [slots.take("a"), slots.take("a"), slots.take("a")] == [True, True, False]
+    assert [slots.take("b"), slots.take("c")] == [True, False]
+    slots.free("a")
+    assert slots.take("c") and not slots.take("a"), "the last place went to c"
+    for key in ("a", "b", "c"):
+        slots.free(key)
+    assert slots.take("a") and slots.take("a")
