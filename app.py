@@ -18,6 +18,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from backend import connections, greeting, logs
+from backend.accounts import Accounts
 from backend.errors import BadSettings, StudioError
 from backend.settings import Settings, read_env_file
 
@@ -26,7 +28,7 @@ PORT = 7860
 UPLOAD_SECONDS = 24 * 3600
 MAX_EVENTS = 160
 """Gradio events that may run at once: API calls that wait for their video count, the page's polls do not."""
-LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+LOGIN_WORDS = "Wan Studio. After ten wrong tries there is a wait."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,9 +71,9 @@ def serve() -> int:
         os.environ.setdefault(name, value)
     settings = Settings.from_env(os.environ, HERE)
     host, port = _address(os.environ)
-    logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
-    for name in ("httpx", "mcp"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logs.start(
+        settings.log_level, settings.log_format, settings.log_prompts, [word for _, word in settings.auth]
+    )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -86,23 +88,30 @@ def serve() -> int:
         from ui import layout
 
         page = layout.build(studio)
-        from backend.web import routes
+        from backend.web import door, routes
 
         options = layout.launch_options(studio)
+        accounts = Accounts.of(settings)
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # quiet=True still prints about MCP
-                _, url, share_url = page.launch(
-                    server_name=host,
+                _, _, share_url = page.launch(
+                    server_name=f"[{host}]" if ":" in host else host,
                     server_port=port,
                     prevent_thread_lock=True,
                     quiet=True,
                     max_threads=MAX_EVENTS,
                     mcp_server=os.environ.get("GRADIO_MCP_SERVER", "true").lower() != "false",
-                    app_kwargs={"routes": [*routes(studio), *layout.routes()]},
+                    auth=accounts.check if accounts is not None else None,
+                    auth_message=LOGIN_WORDS,
+                    app_kwargs={
+                        "routes": [*routes(studio), *layout.routes()],
+                        "lifespan": door(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
+                    },
                     **options,
                 )
         except OSError as error:
             raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
+        connections.bound(page.server.config)
         studio.start()
         gc.freeze()
         gc.enable()
@@ -112,7 +121,15 @@ def serve() -> int:
             print(f"{why} built-in demo engine runs, results are marked DEMO.", flush=True)
         else:
             print(f"Engine: ComfyUI at {engine.address}", flush=True)
-        print(f"Wan Studio is at {share_url or url}", flush=True)
+        for line in greeting.lines(
+            greeting.address(os.environ, host, port, share_url),
+            users=[user for user, _ in settings.auth],
+            admin_token=studio.admins.token,
+            share_asked=os.environ.get("GRADIO_SHARE", "").lower() == "true",
+            shared=bool(share_url),
+            warning=studio.public_warning(),
+        ):
+            print(line, flush=True)
         stop.wait()
         page.close(verbose=False)
         return 0
@@ -122,7 +139,9 @@ def serve() -> int:
 
 def _address(environ: Mapping[str, str]) -> tuple[str, int]:
     """Where the page is served, tried out. Raises BadSettings, naming what is wrong."""
-    host = environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    # RunPod's proxy reaches a pod by its network address only.
+    host = environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if environ.get("RUNPOD_POD_ID") else "127.0.0.1")  # noqa: S104
+    host = host.strip("[]")
     text = environ.get("GRADIO_SERVER_PORT") or str(PORT)
     if not text.isdecimal() or not 1 <= int(text) <= 65_535:
         raise BadSettings(f"GRADIO_SERVER_PORT is {text!r}; it takes a number from 1 to 65535.")

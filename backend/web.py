@@ -1,16 +1,22 @@
-"""ASGI routes beside Gradio's: health and results by signed address. No gradio in here."""
+"""ASGI routes beside Gradio's, results by signed address, and the guard in front. No gradio here."""
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import Request, cookie_parser
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from backend.accounts import Accounts
 from backend.execute import POSTER, RESULT, STILL, WORKFLOW
+from backend.guard import STRICT, Guard, Rates, Rules
 from backend.jobs import Job
 from backend.studio import INPUT, Studio
 
@@ -26,6 +32,35 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
+
+
+def door(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
+    """A lifespan for the app: puts the guard outside of all its middleware. For app_kwargs["lifespan"].
+
+    app_kwargs["middleware"] would come inside of Gradio's own, which answers every origin by itself.
+    """
+    settings = studio.settings
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        def signed_in(headers: dict[str, str]) -> bool:
+            names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+            cookies = cookie_parser(headers.get("cookie", ""))
+            return any(app.tokens.get(cookies.get(name)) is not None for name in names)
+
+        rules = Rules(
+            max_upload_bytes=settings.max_upload_mb * 1_000_000,
+            upload_folder=upload_folder,
+            secret=studio.secret("visitor").encode(),
+            rates=STRICT if settings.open_to_all else Rates(),
+            on_spaces=bool(os.environ.get("SPACE_ID")),
+            accounts=Accounts.of(settings),
+            signed_in=signed_in,
+        )
+        app.middleware_stack = Guard(app.middleware_stack, rules)
+        yield
+
+    return lifespan
 
 
 def routes(studio: Studio) -> list[Any]:

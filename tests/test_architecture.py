@@ -20,6 +20,7 @@ ROOMS = {  # rooms beside each other: none of them may know another
     "backend.access",
     "backend.throttle",
     "backend.accounts",
+    "backend.greeting",
     "backend.bodies",
     "backend.connections",
     "backend.web_rules",

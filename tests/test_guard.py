@@ -1,0 +1,364 @@
+"""The guard around a small app: what passes, what is refused with which sentence, and that it never grows."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from backend import bodies, guard
+from backend.access import new_token
+from backend.accounts import Accounts
+from backend.guard import STRICT, Guard, Rates, Rules
+
+HOST = "x-7860.proxy.runpod.net"
+JOIN, UPLOAD, DATA = "/gradio_api/queue/join", "/gradio_api/upload", "/gradio_api/queue/data"
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Site:
+    """A guarded app that answers how many bytes it got, and its client."""
+
+    def __init__(self, folder: Path, rates: Rates | None = None, **rules: Any) -> None:
+        self.clock, self.hold = Clock(), asyncio.Event()
+        self.seen: list[tuple[str, dict[str, str]]] = []
+
+        async def echo(request: Request) -> Response:
+            self.seen.append((request.url.path, dict(request.headers)))
+            return JSONResponse({"bytes": len(await request.body())})
+
+        async def login(request: Request) -> Response:
+            form = await request.form()
+            right = form.get("password") == "right"
+            return JSONResponse({"success": right}, 200 if right else 400)
+
+        async def stream(request: Request) -> Response:
+            await self.hold.wait()
+            return PlainTextResponse("data")
+
+        async def broken(request: Request) -> Response:
+            raise ValueError("a mistake of ours")
+
+        app = Starlette(
+            routes=[
+                Route("/login", login, methods=["POST"]),
+                Route(DATA, stream),
+                Route("/config", broken),
+                Route("/{path:path}", echo, methods=["GET", "POST"]),
+            ]
+        )
+        self.guard = Guard(
+            app,
+            Rules(rules.pop("max_upload_bytes", 1_000_000), folder, b"secret", rates or Rates(), **rules),
+            self.clock,
+        )
+
+    def client(self, address: str = "10.0.0.7", **headers: str) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.guard, client=(address, 1234), raise_app_exceptions=False)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.AsyncClient(transport=transport, base_url=f"https://{HOST}", headers=named)
+
+
+def run(test: Callable[[], Any]) -> None:
+    asyncio.run(asyncio.wait_for(test(), 30))
+
+
+def test_origin_is_judged_and_then_gone(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path)
+        async with (
+            site.client(origin=f"https://{HOST}") as own,
+            site.client(origin="https://evil.example") as evil,
+        ):
+            answer = await own.post(JOIN, json={})
+            assert answer.status_code == 200 and answer.json() == {"bytes": 2}
+            assert "origin" not in site.seen[-1][1], "nobody behind the guard can reflect it"
+            refused = await evil.post(JOIN, json={})
+            assert refused.status_code == 403 and "another web page" in refused.json()["detail"]
+            preflight = await evil.request("OPTIONS", JOIN, headers={"access-control-request-method": "POST"})
+            for one in (refused, preflight, answer):
+                assert not [name for name in one.headers if name.startswith("access-control")]
+            assert preflight.status_code == 403 and len(site.seen) == 1
+
+    run(test)
+
+
+def test_unknown_paths_and_files_outside(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path)
+        inside = tmp_path / "a.png"
+        inside.write_bytes(b"x")
+        (tmp_path / "link.png").symlink_to("/etc/passwd")
+        async with site.client() as http:
+            assert (await http.get("/monitoring")).status_code == 404
+            assert (await http.get(f"/gradio_api/file={inside}")).status_code == 200
+            for name in (
+                "/etc/passwd",
+                "https://example.com/a.png",
+                f"{tmp_path}/../b",
+                f"{tmp_path}/link.png",
+                "a",
+                "%00",
+            ):
+                answer = await http.get(f"/gradio_api/file={name}")
+                assert answer.status_code == 404 and answer.json()["detail"] == "This file is not here.", name
+        assert len(site.seen) == 1
+
+    run(test)
+
+
+def test_every_answer_has_the_headers(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path)
+        async with site.client() as http:
+            for answer in (await http.get("/"), await http.get("/monitoring"), await http.get("/config")):
+                assert answer.headers["x-content-type-options"] == "nosniff"
+                assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+                assert "a mistake" not in answer.text
+
+    run(test)
+
+
+def test_sizes(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path)
+
+        async def pieces(count: int) -> AsyncIterator[bytes]:
+            for _ in range(count):
+                yield b"x" * 100_000
+
+        async with site.client() as http:
+            assert (await http.post(UPLOAD, content=b"x" * 1_900_000)).json() == {"bytes": 1_900_000}
+            assert (await http.post(JOIN, content=b"x" * 250_000)).status_code == 200
+            assert (await http.post(JOIN, content=pieces(2))).json() == {"bytes": 200_000}
+            for path, content, sentence in (
+                (UPLOAD, b"x" * 2_000_001, "larger than 1 MB"),
+                (UPLOAD, pieces(21), "larger than 1 MB"),
+                (JOIN, b"x" * 256_001, "too large"),
+                (JOIN, pieces(3), "too large"),
+                ("/gradio_api/component_server", b"x" * 300_000, "too large"),
+                ("/login", b"x" * 16_001, "too large"),
+            ):
+                answer = await http.post(path, content=content)
+                assert answer.status_code == 413 and sentence in answer.json()["detail"], (path, answer.text)
+            wrong = await http.post(JOIN, content=b"x", headers={"content-length": "-1"})
+            assert wrong.status_code == 413
+
+    run(test)
+
+
+def test_a_body_that_dawdles_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "GRACE_SECONDS", 0.2)
+
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x"
+            await asyncio.sleep(0.05)
+
+    async def test() -> None:
+        site = Site(tmp_path)
+        for path in (JOIN, UPLOAD):
+            async with site.client() as http:
+                answer = await http.post(path, content=slow())
+                assert answer.status_code == 408 and "too slowly" in answer.json()["detail"], path
+
+    run(test)
+
+
+def test_a_visitor_that_asks_too_often_is_slowed_and_nobody_else(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path, Rates(visitor=(5, 1.0)))
+        mine, theirs = new_token(), new_token()
+        async with site.client(x_wan_owner=mine) as http, site.client(x_wan_owner=theirs) as other:
+            codes = [(await http.post(JOIN, json={})).status_code for _ in range(7)]
+            assert codes == [200] * 5 + [429] * 2
+            refused = await http.post(JOIN, json={})
+            assert "Too many requests" in refused.json()["detail"] and refused.headers["retry-after"] == "1"
+            assert (await http.get("/assets/a.js")).status_code == 200, "files are not counted"
+            assert (await other.post(JOIN, json={})).status_code == 200
+            site.clock.now += 1
+            assert (await http.post(JOIN, json={})).status_code == 200
+
+    run(test)
+
+
+def test_a_cookie_of_ours_is_a_visitor_and_a_made_up_one_is_not(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path, Rates(visitor=(2, 9.0), address=(3, 9.0)))
+        async with site.client() as one, site.client() as two, site.client() as bare:
+            for http in (one, two):
+                assert "HttpOnly" in (await http.get("/")).headers["set-cookie"]
+                assert "set-cookie" not in (await http.get("/")).headers, "once is enough"
+                codes = [(await http.post(JOIN, json={})).status_code for _ in range(3)]
+                assert codes == [200, 200, 429], "each browser counts by itself, at one address"
+            codes = []
+            for _ in range(5):
+                forged = {"cookie": f"wan-visitor={new_token()}.{new_token()[:24]}"}
+                codes.append((await bare.post(JOIN, json={}, headers=forged)).status_code)
+            assert codes == [200, 200, 200, 429, 429], "made-up cookies share their address's place"
+
+    run(test)
+
+
+def test_new_tokens_run_dry_by_address_and_in_all(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path, Rates(newcomers=(3, 60.0), all_newcomers=(4, 60.0)))
+        known = new_token()
+        async with site.client() as http, site.client("10.0.0.8") as other:
+            codes = [
+                (await http.post(JOIN, json={}, headers={"x-wan-owner": token})).status_code
+                for token in (known, new_token(), new_token(), new_token(), known)
+            ]
+            assert codes == [200, 200, 200, 429, 200], "who was there before goes on"
+            codes = [
+                (await other.post(JOIN, json={}, headers={"x-wan-owner": new_token()})).status_code
+                for _ in range(2)
+            ]
+            assert codes == [200, 429]
+            assert "set-cookie" not in (await other.get("/")).headers, "the page is served all the same"
+
+    run(test)
+
+
+def test_a_ceiling_over_all(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path, Rates(everybody=(3, 1.0)))
+        codes = []
+        for number in range(5):
+            async with site.client(f"10.0.0.{number}") as http:
+                codes.append((await http.post(JOIN, json={})).status_code)
+        assert codes == [200, 200, 200, 503, 503]
+
+    run(test)
+
+
+def test_logins_are_throttled_by_address_and_in_all(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path, Rates(logins=(3, 30.0), all_logins=(5, 10.0)))
+        wrong, right = {"username": "ann", "password": "guess"}, {"username": "ann", "password": "right"}
+        async with site.client() as http, site.client("10.0.0.8") as other:
+            for _ in range(10):
+                assert (await http.post("/login", data=right)).status_code == 200, "success costs nothing"
+            tries = await asyncio.gather(*(http.post("/login", data=wrong) for _ in range(6)))
+            assert sorted(one.status_code for one in tries) == [400] * 3 + [429] * 3
+            refused = await http.post("/login", data=right)
+            assert refused.status_code == 429 and "Too many failed logins" in refused.json()["detail"]
+            codes = [(await other.post("/login", data=wrong)).status_code for _ in range(3)]
+            assert codes == [400, 400, 429], "five in all"
+            site.clock.now += 30
+            assert (await http.post("/login", data=right)).status_code == 200
+
+    run(test)
+
+
+def test_mcp_asks_for_the_login_that_gradio_forgets(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(
+            tmp_path,
+            Rates(logins=(2, 30.0)),
+            accounts=Accounts((("ann", "right"),)),
+            signed_in=lambda headers: headers.get("cookie") == "session=good",
+        )
+
+        def basic(text: str) -> dict[str, str]:
+            return {"authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+        async with site.client() as http:
+            for path in ("/gradio_api/mcp/", "/gradio_api/mcp/sse", "/gradio_api/mcp/schema"):
+                answer = await http.get(path)
+                assert answer.status_code == 401 and answer.headers["www-authenticate"].startswith("Basic")
+            assert (
+                await http.post("/gradio_api/mcp/", headers={"cookie": "session=good"})
+            ).status_code == 200
+            assert (await http.post("/gradio_api/mcp/", headers=basic("ann:right"))).status_code == 200
+            codes = [
+                (await http.post("/gradio_api/mcp/", headers={"authorization": header})).status_code
+                for header in (basic("ann:wrong")["authorization"], "Basic ???", "Bearer x")
+            ]
+            assert codes == [401, 401, 429]
+        assert len(site.seen) == 2
+
+    run(test)
+
+
+def test_streams_and_uploads_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "UPLOAD_WAIT_SECONDS", 0.2)
+
+    async def test() -> None:
+        site = Site(tmp_path, Rates(streams=(2, 3), uploads=(0, 9)))
+        async with (
+            site.client(x_wan_owner=new_token()) as http,
+            site.client(x_wan_owner=new_token()) as other,
+        ):
+            waiting = [asyncio.create_task(http.get(DATA)) for _ in range(2)]
+            await asyncio.sleep(0.1)
+            refused = await http.get(DATA)
+            assert refused.status_code == 429 and "open connections" in refused.json()["detail"]
+            waiting.append(asyncio.create_task(other.get(DATA)))
+            await asyncio.sleep(0.1)
+            assert (await other.get(DATA)).status_code == 429, "three in all"
+            site.hold.set()
+            assert {(await task).status_code for task in waiting} == {200}
+            assert (await http.get(DATA)).status_code == 200, "places are given back"
+            assert (await http.post(UPLOAD, content=b"x")).status_code == 429
+
+    run(test)
+
+
+def test_uploads_stop_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        site = Site(tmp_path)
+        async with site.client() as http:
+            assert (await http.post(UPLOAD, content=b"x")).status_code == 200
+            monkeypatch.setattr(guard, "RESERVE_BYTES", 1 << 60)
+            answer = await http.post(UPLOAD, content=b"x")
+            assert answer.status_code == 507 and "almost full" in answer.json()["detail"]
+
+    run(test)
+
+
+def test_websockets_are_refused(tmp_path: Path) -> None:
+    async def test() -> None:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await Site(tmp_path).guard({"type": "websocket", "path": "/ws"}, send, send)  # type: ignore[arg-type]
+        assert sent == [{"type": "websocket.close", "code": 1008}]
+
+    run(test)
+
+
+def test_a_proxy_in_a_folder(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path)
+        transport = httpx.ASGITransport(site.guard, root_path="/studio")
+        async with httpx.AsyncClient(transport=transport, base_url="http://a.example") as http:
+            assert (await http.get("/studio/monitoring")).status_code == 404
+            assert (await http.get("/assets/a.js")).status_code == 200
+            assert (await http.get("/studio/assets/a.js")).status_code == 200
+
+    run(test)
+
+
+def test_an_open_page_is_stricter() -> None:
+    usual = Rates()
+    assert STRICT.newcomers[0] < usual.newcomers[0] and STRICT.all_newcomers[0] < usual.all_newcomers[0]
+    assert STRICT.uploads < usual.uploads and STRICT.streams < usual.streams
+    assert STRICT.all_newcomers[0] >= 40, "forty strangers can come in at once"
