@@ -1,7 +1,8 @@
 """Tests against a real ComfyUI whose address is in WAN_LIVE_COMFYUI; without one they skip, visibly.
 
 The server needs WAN model files with the catalogue's names; tiny random ones do, quality is not judged.
-Start it with `--cache-classic` (where it knows the option) and `--preview-method latent2rgb`.
+Start it with `--cache-classic` (where it knows the option) and `--preview-method latent2rgb`. What came out
+is in tests/output/live-<version>.md: size, frames, length, sound of each file.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ from PIL import Image
 
 from backend.engines.comfy import ComfyEngine
 from backend.media.probe import Decoder, StoredMedia
+from tests.live.runs import Bench
+from tests.live.table import Table
+from workflows.compile import ServerFacts
+from workflows.node_contract import facts
 
+OUTPUT = Path(__file__).parents[1] / "output"
 ADDRESS = os.environ.get("WAN_LIVE_COMFYUI", "")
 
 
@@ -44,6 +50,21 @@ def engine(address: str) -> Iterator[ComfyEngine]:
 def decoder() -> Iterator[Decoder]:
     with Decoder() as decoder:
         yield decoder
+
+
+@pytest.fixture(scope="session")
+def server(engine: ComfyEngine) -> ServerFacts:
+    return facts(engine.contract())
+
+
+@pytest.fixture(scope="session")
+def table(engine: ComfyEngine) -> Table:
+    return Table(OUTPUT / f"live-{engine.info().version}.md")
+
+
+@pytest.fixture
+def bench(engine: ComfyEngine, decoder: Decoder, tmp_path: Path, server: ServerFacts, table: Table) -> Bench:
+    return Bench(engine, decoder, tmp_path, server, table)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,8 @@ from backend.events import Event, Output, Progress, Stage, Started
 from backend.media.probe import Decoder, StoredMedia
 from tests.compile_cases import CASES
 from tests.demo_server import start_demo
+from tests.live.studio import finished
+from tests.live.table import Table
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, compile
 from workflows.node_contract import facts
@@ -57,11 +59,17 @@ def prompt_of(compiled: Compiled, *pictures: StoredMedia) -> Prompt:
 @pytest.mark.parametrize("case", CASES)
 def test_every_variant_gives_the_video_that_was_asked_for(
     case: str, engine: ComfyEngine, decoder: Decoder, picture: StoredMedia, last_picture: StoredMedia,
-    tmp_path: Path,
+    tmp_path: Path, table: Table,
 ) -> None:  # fmt: skip
+    began = time.monotonic()
     compiled, events, outputs = run(engine, small(CASES[case], picture, last_picture), picture, last_picture)
     engine.fetch(outputs[-1], tmp_path / "result.mp4")
     video = decoder.video_facts(tmp_path / "result.mp4")
+    table.add(
+        case, "1", f"{video.width} x {video.height}", f"{video.frames} of {FRAMES}", f"{video.fps:g}",
+        f"{video.seconds:.3f}", "sound" if video.has_audio else "none", "-",
+        f"{time.monotonic() - began:.0f}",
+    )  # fmt: skip
     assert (video.width, video.height, video.frames, video.fps) == (SIZE, SIZE, FRAMES, 16.0)
     assert (video.codec, video.pix_fmt) == ("h264", "yuv420p")
     steps = [event.step for event in events if isinstance(event, Progress)]
@@ -137,19 +145,6 @@ def story(events: list[Event]) -> list[tuple[Any, ...]]:
 
 
 def test_a_whole_studio_on_it(address: str, picture: StoredMedia, tmp_path: Path) -> None:
-    from backend.settings import Settings
-    from backend.studio import Studio
-    from tests.scripted import ended
-
-    environ = {**os.environ, "COMFYUI_URL": address, "WAN_DATA_DIR": str(tmp_path / "data")}
-    studio = Studio(Settings.from_env(environ, tmp_path))
-    studio.start()
-    try:
-        values = {"prompt": "A boat", "seconds": SECONDS, "width": SIZE, "height": SIZE, "speed": "fast"}
-        job = studio.submit("owner-of-live-tests", "image_to_video", values, {"image": picture.path})
-        done = ended(studio, job, seconds=300)
-        assert (done.status, done.demo, done.frames) == ("done", False, FRAMES)
-        needed = [m for m in studio.models() if "image_to_video" in m.modes and not m.optional]
-        assert needed and {model.state for model in needed} == {"ready"}
-    finally:
-        studio.close()
+    values = {"prompt": "A boat", "seconds": SECONDS, "width": SIZE, "height": SIZE, "speed": "fast"}
+    job, path = finished(address, tmp_path, "image_to_video", values, {"image": picture.path})
+    assert (job.status, job.demo, job.frames) == ("done", False, FRAMES) and path.is_file()
