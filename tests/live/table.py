@@ -1,4 +1,4 @@
-"""What a real ComfyUI made, as a table: tests/output/live-<version>.md, a row for each job, kept across runs."""
+"""What a real ComfyUI made, as a table in tests/output: a row for each job, kept across runs."""
 
 from __future__ import annotations
 
