@@ -47,7 +47,9 @@ class Writer:
         # BT.601: what readers assume that do not look at the tag.
         context.colorspace, context.color_range = _SMPTE_170M, _LIMITED_RANGE
         if not lossless:
-            stream.options = {"crf": "12", "preset": "veryfast", "g": "16", "bf": "0"}
+            # As good as veryfast at this crf (44 dB on hard pictures) in a third of its time, half as large
+            # again; only an engine reads it.
+            stream.options = {"crf": "12", "preset": "ultrafast", "g": "16", "bf": "0"}
         self._source: VideoFrame | None = None
         self._ready: VideoFrame | None = None
         self._count = 0
