@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", help="serve the page (what happens without a command)")
+    from backend.bench import add_bench
     from backend.commands import add_compile, run_compile
     from backend.model_commands import add_models, run_models
     from backend.nodes_command import add_nodes, run_nodes
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_compile(commands)
     add_models(commands)
     add_nodes(commands)
+    add_bench(commands)
     arguments = parser.parse_args(argv)
     try:
         if arguments.command == "compile":
@@ -53,6 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return run_models(arguments)
         if arguments.command == "nodes":
             return run_nodes(arguments)
+        if arguments.command == "bench":
+            from backend.bench_command import run_bench
+
+            return run_bench(arguments, HERE)
         return serve()
     except StudioError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)

@@ -36,7 +36,7 @@ COMPOSITION = {
     "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
     "backend.model_commands", "backend.admin",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",
-    "backend.upkeep",
+    "backend.upkeep", "backend.bench", "backend.bench_command",
 }  # fmt: skip
 
 

@@ -220,6 +220,20 @@ def test_input_folder_by_command_line(tmp_path: Path) -> None:
     assert input_folder(None) is None
 
 
+def test_a_linked_file_that_was_removed_is_put_back_before_it_is_missed(
+    server: FakeComfy, picture: Path, tmp_path: Path
+) -> None:
+    server.input_dir = tmp_path / "comfy-input"
+    server.input_dir.mkdir()
+    engine = engine_of(server, input_dir=server.input_dir)
+    go(engine, {NAME: picture})
+    (server.input_dir / NAME).unlink()
+    before = server.count("POST", "/prompt")
+    go(engine, {NAME: picture})
+    assert (server.input_dir / NAME).samefile(picture)
+    assert server.count("POST", "/prompt") == before + 1, "and the prompt is sent once"
+
+
 def test_output_folder_by_command_line(tmp_path: Path) -> None:
     one, base = tmp_path / "one", tmp_path / "base"
     for folder in (one, base / "output", tmp_path / "output", tmp_path / "input"):

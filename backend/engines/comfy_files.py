@@ -60,7 +60,7 @@ class Inputs:
         for name, path in files.items():
             stop()
             with self._lock:
-                if name in self._there:
+                if name in self._there and not self._vanished(name):
                     continue
             try:
                 size = path.stat().st_size
@@ -72,6 +72,10 @@ class Inputs:
                 self._upload(name, path, size, stop)
             with self._lock:
                 self._there.add(name)
+
+    def _vanished(self, name: str) -> bool:
+        """Whether a file that was there has been removed, as far as can be told from here. Lock held."""
+        return self._folder is not None and not (self._folder / PurePosixPath(name)).exists()
 
     def _seen(self, name: str) -> int:
         """The size of the file on the server; -1 when it is not there."""
