@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import errno
 import gc
+import importlib.util
 import io
 import logging
 import os
@@ -84,6 +85,11 @@ def serve() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
+    from backend import surroundings
+
+    for words in surroundings.at_start(settings):
+        print(words, file=sys.stderr, flush=True)
+
     # Collecting garbage while hundreds of modules are imported finds none and takes an eighth of the start.
     gc.disable()
     from backend.studio import Studio
@@ -148,7 +154,7 @@ def _address(environ: Mapping[str, str]) -> tuple[str, int]:
     # RunPod's proxy reaches a pod by its network address only.
     host = environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if environ.get("RUNPOD_POD_ID") else "127.0.0.1")  # noqa: S104
     host = host.strip("[]")
-    text = environ.get("GRADIO_SERVER_PORT") or str(PORT)
+    text = environ.get("GRADIO_SERVER_PORT") or environ.get("PORT") or str(PORT)
     if not text.isdecimal() or not 1 <= int(text) <= 65_535:
         raise BadSettings(f"GRADIO_SERVER_PORT is {text!r}; it takes a number from 1 to 65535.")
     try:
@@ -172,6 +178,9 @@ def _gradio_environment() -> None:
     """What Gradio reads when it is imported."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if importlib.util.find_spec("spaces") is None:
+        # On a Space Gradio would reload changed code by this package, and fail without it with a traceback.
+        os.environ.pop("SYSTEM", None)
     # Uploads never lie in the data folder: what is there is kept, what is here expires.
     name = f"wan-studio-uploads-{os.getuid()}"
     folder = Path(os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / name)))

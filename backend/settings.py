@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shlex
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,7 @@ class Settings:
     hung_seconds: float
     models_dir: Path
     data_dir: Path
+    data_dir_refused: Path | None  # the folder that would be data_dir by default, if it could be written to
     input_dir: Path
     auth: tuple[tuple[str, str], ...] = field(repr=False)
     public: str
@@ -181,7 +183,7 @@ class Settings:
         per_owner = "WAN_MAX_QUEUED_PER_OWNER"
         if public and not auth and not environ.get(per_owner, "").strip():
             environ = {**environ, per_owner: str(OPEN_QUEUED_PER_OWNER)}
-        data_default = Path("/workspace/wan-studio") if os.path.ismount("/workspace") else here / "data"
+        data_default, data_refused = _data_dir(here, environ)
         return Settings(
             engine=engine,
             comfyui_urls=urls,
@@ -194,6 +196,7 @@ class Settings:
             hung_seconds=_number(text("WAN_HUNG_SECONDS"), "WAN_HUNG_SECONDS", 1, 86_400),
             models_dir=folder("WAN_MODELS_DIR", _first_dir(MODEL_DIRS) or here / "models"),
             data_dir=folder("WAN_DATA_DIR", data_default),
+            data_dir_refused=None if text("WAN_DATA_DIR") else data_refused,
             input_dir=folder("WAN_INPUT_DIR"),
             auth=auth,
             public=public,
@@ -315,9 +318,35 @@ def _choice(text: str, name: str, allowed: tuple[str, ...]) -> str:
     return text
 
 
+def _data_dir(here: Path, environ: Mapping[str, str]) -> tuple[Path, Path | None]:
+    """The data folder where none is given, and the one that would be it if it could be written to.
+
+    The volume of a pod, the persistent disk of a Space, else beside app.py, else the user's own folder.
+    """
+    volume = Path("/workspace/wan-studio")
+    if environ.get("SPACE_ID"):
+        volume = Path("/data/wan-studio")
+    folders = [volume] if os.path.ismount(volume.parent) else []
+    folders += [here / "data"]
+    if environ.get("HOME"):
+        folders += [Path(environ["HOME"]) / ".local" / "share" / "wan-studio"]
+    folders += [Path(tempfile.gettempdir()) / f"wan-studio-{os.getuid()}"]
+    chosen = next((folder for folder in folders if _writable(folder)), folders[0])
+    return chosen, folders[0] if chosen != folders[0] else None
+
+
+def _writable(folder: Path) -> bool:
+    """Whether the folder can be written to, or made: the disk may be read-only for root, too."""
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
 def _first_dir(candidates: tuple[Path, ...], holding: str = "") -> Path | None:
     for candidate in candidates:
-        candidate = candidate.expanduser()
+        try:
+            candidate = candidate.expanduser()
+        except RuntimeError:  # a user without a home, as containers have them
+            continue
         if candidate.is_dir() and (candidate / holding).exists():
             return candidate
     return None

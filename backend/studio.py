@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend import access, forecast, health, inputs, secret_file, upkeep, uploads
+from backend import access, forecast, health, inputs, secret_file, surroundings, upkeep, uploads
 from backend.admin import Admins
 from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo, silent_words
@@ -78,6 +78,10 @@ class Studio:
         self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
         self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
         self.servers = Servers(settings)
+        plan = self.servers.plan
+        told = surroundings.tell_adopted(settings, plan.kind, plan.start, plan.urls)
+        if told:
+            log.info("%s", told)
         self.runner = Runner(self.store, settings.jobs_dir, self.servers.engines, self._compile, self.decoder)
         self.house = upkeep.keeper(settings, self.store, self.engines, self.runner.forget)
 
@@ -398,6 +402,10 @@ class Studio:
         """starting, ok or degraded (memory)."""
         return health.status(self.engines())
 
+    def _ended(self) -> list[str]:
+        """Why servers that we started ended, while one of them is not back."""
+        return [p.ended for p in self.servers.processes] if self.status() != "ok" else []
+
     def health(self) -> dict[str, Any]:
         """For System: each server, the queue, the database, the disk."""
         queue = self.queue()
@@ -409,4 +417,5 @@ class Studio:
             "database": self.store.check(),
             "disk": health.disk(self.settings.data_dir),
             "models_disk": health.models_disk(self.settings, self.engines()),
+            "notes": surroundings.in_system(self.settings, self.engines(), self.models(), self._ended()),
         }

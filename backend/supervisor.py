@@ -18,6 +18,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from backend.exit_words import why
+
 log = logging.getLogger("wan.supervisor")
 
 BACKOFF_FIRST_SECONDS = 1.0
@@ -45,6 +47,7 @@ class Process:
         self.lines: deque[str] = deque(maxlen=LOG_LINES)
         self.restarts = 0
         self.last_exit: int | None = None
+        self.ended = ""  # why it ended last, in a sentence; "" when it never did or nobody knows
         self._child: subprocess.Popen[str] | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -79,6 +82,9 @@ class Process:
             self.restarts += 1
             for line in self.tail():
                 log.warning("%s: %s", self.name, line)
+            self.ended = why(self.tail(60), self.last_exit)
+            if self.ended:
+                log.warning("%s", self.ended)
             log.warning(
                 "%s ended (exit status %s); starting it again in %.0f s", self.name, self.last_exit, wait
             )

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-BASE = {"backend.settings", "backend.errors", "backend.events", "backend.jobs", "backend.logs"}
+BASE = {
+    "backend.settings", "backend.errors", "backend.events", "backend.jobs", "backend.logs",
+    "backend.exit_words",
+}  # fmt: skip
 ROOMS = {  # rooms beside each other: none of them may know another
     "backend.media",
     "backend.models",
@@ -32,7 +35,7 @@ ROOMS = {  # rooms beside each other: none of them may know another
 }
 DISPATCH = {"backend.dispatch"}
 COMPOSITION = {
-    "backend.nodes_command",
+    "backend.nodes_command", "backend.surroundings",
     "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
     "backend.model_commands", "backend.admin",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",

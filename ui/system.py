@@ -43,7 +43,8 @@ def machine(
         if total
     )
     engines = list({(e.kind, e.address): e for e in engines}.values())  # all lanes of an endpoint are one
-    parts = [_engine(engine) for engine in engines[:-1]]
+    parts = [f'<p class="note">{escape(words)}</p>' for words in health.get("notes", ())]
+    parts += [_engine(engine) for engine in engines[:-1]]
     parts += [_engine(engine, bars, studio) for engine in engines[-1:]]
     return (
         f'<div class="machine">{"".join(parts)}'

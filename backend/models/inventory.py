@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backend.models import paths
 from backend.models.progress import Progress, Say, size
 from backend.models.verify import header_problem, sha256, size_matches
 from workflows.catalog import Catalog, ModelFile, load_catalog
@@ -30,6 +31,7 @@ IN_STORE: Mapping[str, tuple[str, ...]] = {
     "text_encoders": ("text_encoders", "clip"),
 }
 """The same in the store: the order of the lines in our extra_model_paths.yaml."""
+RESTART = "Restart ComfyUI."
 WALK_FILES = 5_000
 """How many names are looked through at most for a file that lies in another folder."""
 
@@ -63,7 +65,8 @@ def inventory(
     found = [look.elsewhere(state) if state.state == MISSING else state for state in found]
     if server_models is None:
         return tuple(found)
-    return tuple(_with_server(state, server_models, store) for state in found)
+    told = comfyui_models is not None and paths.told(comfyui_models.parent, store)
+    return tuple(_with_server(state, server_models, store, told) for state in found)
 
 
 def hashed(state: FileState, say: Say) -> FileState:
@@ -215,8 +218,8 @@ def _unreadable(file: ModelFile, path: Path, error: OSError) -> FileState:
     return FileState(file, UNREADABLE, path, words=words)
 
 
-def _with_server(state: FileState, models: Mapping[str, Sequence[str]], store: Path) -> FileState:
-    """The disk's answer joined with the server's."""
+def _with_server(state: FileState, models: Mapping[str, Sequence[str]], store: Path, told: bool) -> FileState:
+    """The disk's answer joined with the server's. told: at its next start it will look into the store."""
     kind, name = state.file.folder, state.file.name
     seen = name in models.get(kind, ())
     if state.state == MISSING and seen:
@@ -225,13 +228,15 @@ def _with_server(state: FileState, models: Mapping[str, Sequence[str]], store: P
         return state
     if kind not in models:
         words = f"This ComfyUI has no folder for {kind}. Update it to 0.3.64 or newer."
+    elif state.path is not None and store in state.path.parents and told:
+        words = f"In {state.path.parent}, which ComfyUI was told of after its start. {RESTART}"
     elif state.path is not None and store in state.path.parents:
         words = (
             f"In {state.path.parent}, but ComfyUI does not look there."
             " `python app.py models paths` writes the file that tells ComfyUI of this folder."
         )
     else:
-        words = "There, but ComfyUI does not see it. Restart ComfyUI."
+        words = f"There, but ComfyUI does not see it. {RESTART}"
     return replace(state, state=UNSEEN, words=words)
 
 

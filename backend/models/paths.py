@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -30,6 +32,8 @@ FOLDERS = (
 """What is always listed, in this order: ComfyUI looks in diffusion_models before unet, in text_encoders
 before clip."""
 MARK = "# Written by Wan Studio (python app.py models paths): changes are lost when it is written again."
+NAME = "extra_model_paths.yaml"
+"""What ComfyUI reads in its own folder when it starts."""
 SECTION = "wan2_permanent_storage"
 _NOT_MODELS = frozenset({"custom_nodes"})
 """Never listed even if the store has such a folder: ComfyUI would run what is in it."""
@@ -37,7 +41,8 @@ _NOT_MODELS = frozenset({"custom_nodes"})
 
 @dataclass(frozen=True)
 class Written:
-    """What happened to the file. state: new, unchanged, updated, replaced (a foreign one, in `backup`)."""
+    """What happened to the file. state: new, unchanged, updated, replaced (a foreign one, in `backup`),
+    added (to a foreign one, of which `backup` is a copy)."""
 
     path: Path
     state: str
@@ -78,15 +83,79 @@ def write(store: Path, target: Path) -> Written:
             return Written(target, "unchanged")
         if old is not None and MARK not in old:
             backup = _keep(target)
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        _replace(target, text)
     except OSError as error:
         raise store_error(error, str(target)) from error
     return Written(target, "replaced" if backup else "new" if old is None else "updated", backup)
+
+
+def told(comfyui: Path, store: Path) -> bool:
+    """Whether a ComfyUI that is started in this folder looks into the store: told by its own
+    extra_model_paths.yaml, or because the store is its models folder (a link included)."""
+    try:
+        if (comfyui / "models").resolve() == store.resolve():
+            return True
+        text = (comfyui / NAME).read_text(encoding="utf-8", errors="replace")
+    except (OSError, RuntimeError):
+        return False
+    return _names(text, store)
+
+
+def tell(comfyui: Path, store: Path) -> Written:
+    """Makes it so, for the next start of that ComfyUI; what a foreign file says stays in it.
+
+    Raises ModelStoreError, NoRoom.
+    """
+    target = comfyui / NAME
+    if told(comfyui, store):
+        return Written(target, "unchanged")
+    try:
+        old = target.read_text(encoding="utf-8", errors="replace") if target.exists() else ""
+    except OSError as error:
+        raise store_error(error, str(target)) from error
+    if not old.strip() or MARK in old:
+        return write(store, target)
+    if not isinstance(_parsed(old), dict) or SECTION in _parsed(old):
+        raise ModelStoreError(
+            f"{target} has something else in it, and was left as it is.",
+            f"Add what `python app.py models paths` writes for {store} to it by hand.",
+        )
+    section = render(store).split(f"{SECTION}:", 1)[1]
+    try:
+        backup = _keep(target)
+        _replace(target, f"{old.rstrip()}\n\n# Added by Wan Studio:\n{SECTION}:{section}")
+    except OSError as error:
+        raise store_error(error, str(target)) from error
+    return Written(target, "added", backup)
+
+
+def _names(text: str, store: Path) -> bool:
+    """Whether a section of the file leads to the store."""
+    sections = _parsed(text)
+    for section in sections.values() if isinstance(sections, dict) else ():
+        base = section.get("base_path") if isinstance(section, dict) else None
+        if isinstance(base, str) and "diffusion_models" in section:
+            with contextlib.suppress(OSError, RuntimeError):
+                if Path(os.path.expandvars(base)).expanduser().resolve() == store.resolve():
+                    return True
+    return False
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+
+
+def _replace(target: Path, text: str) -> None:
+    """Atomically."""
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _keep(target: Path) -> Path:

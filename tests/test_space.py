@@ -1,0 +1,110 @@
+"""What a Hugging Face Space reads of this repository, and app.py started as a Space starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+from backend.servers import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+USER = 1000
+
+
+def python_for_all() -> tuple[str, str]:
+    """A Python of this version with our packages that user 1000 may start; skips when there is none.
+
+    The one that runs the tests may lie in root's home: then the system's, with the packages of this one.
+    """
+    packages = sysconfig.get_path("purelib")
+    for python in (sys.executable, f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"):
+        command = ["env", f"PYTHONPATH={packages}", python, "-c", "import gradio_client"]
+        try:
+            done = subprocess.run(
+                command, user=USER, group=USER, extra_groups=[], capture_output=True, cwd="/"
+            )
+        except OSError:
+            continue
+        if done.returncode == 0:
+            return python, packages
+    pytest.skip("no Python here that another user may start")
+
+
+def front_matter() -> dict[str, str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.startswith("---\n"), "a Space reads it at the very top"
+    return yaml.safe_load(text.split("---\n")[1])
+
+
+def test_the_front_matter_is_what_runs_here() -> None:
+    said = front_matter()
+    pins = (ROOT / "requirements.txt").read_text()
+    assert said["sdk"] == "gradio" and f"gradio[mcp]=={said['sdk_version']} " in pins
+    assert (ROOT / said["app_file"]).is_file()
+    assert said["python_version"] in ("3.10", "3.11", "3.12", "3.13"), "a text: 3.10 would be read as 3.1"
+    assert len(said["short_description"]) <= 60
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes root to become another user")
+def test_a_space_starts_with_the_demo_by_itself(tmp_path: Path) -> None:
+    """User 1000, code that may not be written to, no ffmpeg on the path, PORT, a home folder of its own."""
+    python, packages = python_for_all()
+    code, home = tmp_path / "app", tmp_path / "home"
+    code.mkdir()
+    shutil.copy(ROOT / "app.py", code)
+    for top in ("backend", "ui", "workflows"):
+        shutil.copytree(ROOT / top, code / top, ignore=shutil.ignore_patterns("__pycache__"))
+    home.mkdir()
+    os.chown(home, USER, USER)
+    for place in (tmp_path, *tmp_path.parents):
+        if place.stat().st_uid == 0 and place != Path(place.anchor):
+            place.chmod(place.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
+    before = sorted(path.relative_to(code) for path in code.rglob("*"))
+    port = free_port()
+    log = (tmp_path / "log").open("w+")
+    environment = {
+        "PATH": "/nowhere", "HOME": str(home), "PORT": str(port),
+        "GRADIO_SERVER_NAME": "0.0.0.0", "SPACE_ID": "somebody/wan-studio", "SYSTEM": "spaces",
+        "WAN_DEMO_STEP_SECONDS": "0", "PYTHONPATH": packages,
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [python, "app.py"], cwd=code, env=environment, user=USER, group=USER, extra_groups=[],
+        stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    try:
+        health = None
+        until = time.monotonic() + 90
+        while health is None and time.monotonic() < until and process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+                    health = json.load(answer)
+            except OSError:
+                time.sleep(0.2)
+        said = (tmp_path / "log").read_text()
+        assert health is not None, said
+        assert health["engine"] == "demo"
+        data = home / ".local/share/wan-studio"
+        assert (data / "studio.db").is_file()
+        assert f"{code / 'data'} cannot be written to: jobs and videos are kept in {data} instead." in said
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        said = (tmp_path / "log").read_text()
+        assert "Traceback" not in said, said
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        log.close()
+    assert sorted(path.relative_to(code) for path in code.rglob("*")) == before, "nothing beside app.py"
