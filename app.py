@@ -124,6 +124,7 @@ def serve() -> int:
         except OSError as error:
             raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
         connections.bound(page.server.config)
+        logs.adopt("uvicorn", "uvicorn.error", "uvicorn.access")
         studio.start()
         gc.freeze()
         gc.enable()

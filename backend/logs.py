@@ -122,6 +122,7 @@ def start(level: str, form: str, show_prompts: bool = False, secrets: Iterable[s
     handler.setFormatter(JsonFormatter(scissors) if form == "json" else TextFormatter(scissors))
     handler.addFilter(AboutJob())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     log = logging.getLogger("wan")
@@ -150,3 +151,11 @@ def start(level: str, form: str, show_prompts: bool = False, secrets: Iterable[s
             )
 
     sys.excepthook, threading.excepthook, sys.unraisablehook = of_process, of_thread, unraisable
+
+
+def adopt(*names: str) -> None:
+    """Takes over loggers that set up handlers of their own, as uvicorn does when it starts."""
+    for name in names:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True

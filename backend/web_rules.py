@@ -131,10 +131,12 @@ def security_headers(path: str, on_spaces: bool) -> dict[str, str]:
     """What every answer carries; a route's own header of the same name stays."""
     headers = {
         "x-content-type-options": "nosniff",
-        "referrer-policy": "same-origin",
+        "referrer-policy": "no-referrer",  # addresses hold keys: a private link, the admin link
         "cross-origin-resource-policy": "same-origin",
         "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     }
+    if path in ("/", "/config"):
+        headers["cache-control"] = "private, no-cache"
     if path.startswith(FILE):
         headers["content-security-policy"] = FILE_POLICY
         return headers

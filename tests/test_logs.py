@@ -27,6 +27,7 @@ def put_back() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    logging.captureWarnings(False)
 
 
 def test_lines_of_a_job_carry_its_id(capsys: pytest.CaptureFixture[str]) -> None:

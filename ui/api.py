@@ -12,6 +12,7 @@ from gradio.context import Context
 from ui.calls import Answer, Calls, asked, text
 from ui.form import CHOICE, FIELDS, FILE, SWITCH, TEXT, WHOLE, api_fields
 from ui.picture import guard_uploads
+from ui.unexpected import guard_events
 from workflows.params import CHOICES
 
 if TYPE_CHECKING:
@@ -330,6 +331,7 @@ def register(studio: Studio) -> None:
     if blocks is None:
         raise RuntimeError("register() belongs inside `with gr.Blocks()`")
     guard_uploads(blocks)
+    guard_events(blocks)
     endpoints = Endpoints(studio)
     for mode in FIELDS:
         schemas = [_schema(mode, field.name, field.kind) for field in api_fields(mode)]

@@ -22,6 +22,7 @@ from backend.jobs import CANCELLED, DONE, FAILED, TERMINAL
 from ui.form import FILE, api_fields, api_values
 from ui.picture import FILE_META, cached_copy, checked_upload, max_upload_bytes, refusal
 from ui.present import status, thing
+from ui.unexpected import UNEXPECTED
 from workflows.params import MEDIA, InvalidParam
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ POLL_MIN, POLL_MAX, POLL_SHARE = 0.05, 1.0, 0.01
 """Seconds between looks at a job's progress: a hundredth of the time waited so far, within these."""
 SESSIONS_MAX = 10_000
 TYPES = {".mp4": "video/mp4", ".png": "image/png"}
-UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it happens again, the log says more."
 
 Answer = tuple[dict[str, Any] | None, dict[str, Any]]
 """(file or None, job record)"""

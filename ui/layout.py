@@ -43,6 +43,15 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private",
 DIRECT: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
 """QUIET events may show a toast, which travels by the queue; DIRECT ones answer in one request."""
 
+TAKE_LINK = """(owner) => {
+  const here = new URL(location.href);
+  const token = here.searchParams.get("admin") || "";
+  here.searchParams.delete("admin");
+  if (token) history.replaceState(history.state, "", here);
+  return [owner, token];
+}"""
+"""Takes the token of an admin link out of the address bar before anybody reads or copies it."""
+
 
 def build(studio: Studio) -> gr.Blocks:
     """The page of this studio. Launch it with launch_options()."""
@@ -67,6 +76,7 @@ class _Page:
             title="Wan Studio", analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
         ) as self.blocks:
             self.owner = gr.BrowserState("", storage_key=STORAGE_KEY, secret=studio.secret("browser"))
+            self.link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-admin")
             gr.HTML(
                 header(studio.engines(), studio.queue()),
                 elem_id="ws-header",
@@ -110,7 +120,9 @@ class _Page:
             "inputs": self.library.inputs(self.owner),
             "outputs": self.library.outputs(),
         }
-        self.blocks.load(self.on_load, self.owner, [self.owner, card], **DIRECT)
+        came = [self.owner, self.link]
+        self.blocks.load(self.on_load, came, [self.owner, card, self.link], js=TAKE_LINK, **DIRECT)
+        self.link.change(self.said_of_link, self.link, None, **QUIET)
         card.cancel(self.card.cancel, self.owner, card, **QUIET)
         card.finished(self.card.finished, self.owner, card, **QUIET).then(**shelf, **DIRECT)
         card.show(self.card.show, self.owner, card, **QUIET)
@@ -162,10 +174,23 @@ class _Page:
             submit, [self.owner, *widgets], [self.result, *to.outputs()], scroll_to_output=False, **QUIET
         )
 
-    def on_load(self, owner: Any) -> tuple[str, str]:
-        """The visitor's token, made on the first visit, and the card as they left it."""
+    def on_load(self, owner: Any, link: Any = "") -> tuple[str, str, str]:
+        """The visitor's token, made on the first visit, the card as they left it, what became of the link.
+
+        link: the token of an admin link, "" for everybody else.
+        """
         token = owner if self.studio.is_owner(owner) else self.studio.new_owner()
-        return token, self.card.on_load(token)
+        said = ""
+        if isinstance(link, str) and link:
+            said = "yes" if self.studio.claim_admin(token, link) else "no"
+        return token, self.card.on_load(token), said
+
+    def said_of_link(self, said: str) -> None:
+        """Tells who opened an admin link what it did."""
+        if said == "yes":
+            gr.Info("This browser belongs to the machine's owner now.")
+        elif said == "no":
+            gr.Warning("This admin link is not good. Take the one that the last start printed.")
 
     def again(self, owner: str, event: gr.EventData) -> Any:
         """The same with another seed."""

@@ -22,6 +22,7 @@ from ui.field_view import advanced_row, hint_line, notes_html, picture_line
 from ui.fields import Form
 from ui.media_view import Trim
 from ui.picture import cached_copy
+from ui.unexpected import UNEXPECTED
 from workflows.params import MEDIA
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it happens again, the log says more."
 FILES_REMEMBERED = 256
 MODELS_SECONDS = 2.0
 """How long the model files' states are taken for granted: every form asks for them at once."""

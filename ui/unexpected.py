@@ -1,0 +1,55 @@
+"""Mistakes of ours in an event: the log gets the traceback, the visitor a sentence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from backend.logs import about
+from ui.picture import refusal
+
+log = logging.getLogger("wan.page")
+
+UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it happens again, the log says more."
+WORD = 16
+"""Shorter texts of a request, without a space, are our own words: a mode, a resolution."""
+DEEPEST = 4
+
+
+def guard_events(blocks: gr.Blocks) -> None:
+    """For all events of `blocks`: whatever is no gr.Error is logged, without what the visitor wrote.
+
+    Gradio by itself prints such a traceback past the log, and the page shows nothing.
+    """
+    inner = blocks.process_api
+
+    async def process_api(block_fn: Any, inputs: Any, *rest: Any, **more: Any) -> dict[str, Any]:
+        with about("", _written(inputs)):
+            try:
+                return await inner(block_fn, inputs, *rest, **more)
+            except gr.Error as error:
+                if error.print_exception:  # Gradio's own refusal
+                    log.info("event %s: %s", getattr(block_fn, "api_name", None), error.message)
+                    error.print_exception = False
+                raise
+            except Exception:
+                log.exception("event %s: unexpected error", getattr(block_fn, "api_name", None) or block_fn)
+                raise refusal(UNEXPECTED) from None
+
+    blocks.process_api = process_api
+
+
+def _written(value: Any, depth: int = 0) -> Iterator[str]:
+    """The texts in a request that a visitor may have written, and their token."""
+    if isinstance(value, str):
+        if len(value) >= WORD or " " in value:
+            yield value
+    elif depth < DEEPEST and isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _written(item, depth + 1)
+    elif depth < DEEPEST and isinstance(value, dict):
+        for item in value.values():
+            yield from _written(item, depth + 1)
