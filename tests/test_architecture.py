@@ -40,6 +40,8 @@ COMPOSITION = {
     "backend.model_commands", "backend.admin",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",
     "backend.upkeep", "backend.bench", "backend.bench_command",
+    "backend.sending", "backend.worker_command", "backend.worker_order", "backend.worker_download",
+    "backend.worker_result", "backend.worker_claims",
 }  # fmt: skip
 
 

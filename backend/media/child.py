@@ -93,7 +93,7 @@ def _moving(
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
     """The answers about sounds and videos; PyAV takes its memory and time only when they are asked."""
-    from backend.media import clip, join, sound, video
+    from backend.media import clip, join, sound, squeeze, video
 
     if op == "sound":
         return asdict(sound.facts(path, name, field, max_mb))
@@ -106,6 +106,13 @@ def _moving(
     if op == "cut_sound":
         part = (request["start"], request["seconds"], request["silence"], request["level"])
         return {"seconds": sound.cut(path, request["out"], name, field, *part, progress)}
+    if op == "squeeze_picture":
+        return _size(
+            *squeeze.picture(path, request["out"], name, field, request["max_side"], request["quality"])
+        )
+    if op == "squeeze_sound":
+        bounds = (request["start"], request["seconds"], request["kbps"])
+        return {"seconds": squeeze.sound(path, request["out"], name, field, *bounds, progress)}
     if op == "poster":
         return _size(*video.first_frame(path, request["out"], name, request["max_side"]))
     if op == "last_frame":
@@ -115,7 +122,7 @@ def _moving(
     if op == "cut_video":
         wide, high = request["size"]
         part = (request["start"], request["seconds"], request["fps"], (wide, high))
-        rest = (request["first_frame"], request["frames"], request["lossless"])
+        rest = (request["first_frame"], request["frames"], request["lossless"], request["crf"])
         return _clip(*clip.cut(path, request["out"], name, field, *part, *rest, progress))
     if op == "frames_to_video":
         fps = request["fps"]

@@ -95,6 +95,7 @@ def cut(
     first_frame: int = 0,
     frames: int = 0,
     lossless: bool = False,
+    crf: int = 12,
     progress: Callable[[float], None] = lambda share: None,
 ) -> tuple[int, int, int, float]:
     """Write frames `first_frame` .. `first_frame + frames` of the part that begins at `start`, at `fps`.
@@ -102,7 +103,8 @@ def cut(
     Frame i shows the source at `start` + i / fps, the nearest there is; where the source ends early its
     last frame is repeated. `frames` 0: all of `seconds`, but nothing beyond the end; 0 too: to the end.
     Upright, no sound, scaled down (never up) until it just covers `size`, in even numbers (0 x 0: as is).
-    H.264, or FFV1 in Matroska when `lossless`. Returns width, height, frames, fps. Raises BadMedia.
+    H.264 of this `crf`, or FFV1 in Matroska when `lossless`. Returns width, height, frames, fps.
+    Raises BadMedia.
     """
     with opened(path, name, field) as container:
         track = _track(container, name, field)
@@ -116,7 +118,7 @@ def cut(
             frames = max(1, round(min(seconds or VIDEO_PART_MAX, VIDEO_PART_MAX) * rate) - first_frame)
         begin = start + float(first_frame / rate)
         stored = covering(source, size)
-        with Writer(out, rate, stored, lossless) as writer:
+        with Writer(out, rate, stored, lossless, crf) as writer:
             made = 0
             expected = frames if hold else min(frames, (_claimed_seconds(container, track) - begin) * rate)
             for frame in picker.at(begin, rate, frames, hold):

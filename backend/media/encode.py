@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
+CRF = 12
 _THREADS = 2
 """x264 writes other bytes with another number; it is not the machine's to choose."""
 # FFmpeg's numbers of colour matrices that swscale can change into another.
@@ -23,7 +24,9 @@ _HD = 720
 class Writer:
     """An encoder and its file. The same frames give the same bytes: no dates, no versions, fixed threads."""
 
-    def __init__(self, out: str, rate: Fraction, size: tuple[int, int], lossless: bool) -> None:
+    def __init__(
+        self, out: str, rate: Fraction, size: tuple[int, int], lossless: bool, crf: int = CRF
+    ) -> None:
         import av
         from av.video.reformatter import VideoReformatter
 
@@ -48,8 +51,9 @@ class Writer:
         context.colorspace, context.color_range = _SMPTE_170M, _LIMITED_RANGE
         if not lossless:
             # As good as veryfast at this crf (44 dB on hard pictures) in a third of its time, half as large
-            # again; only an engine reads it.
-            stream.options = {"crf": "12", "preset": "ultrafast", "g": "16", "bf": "0"}
+            # again; only an engine reads it. Where bytes count (another crf), the time is well spent.
+            preset = "ultrafast" if crf == CRF else "veryfast"
+            stream.options = {"crf": str(crf), "preset": preset, "g": "16", "bf": "0"}
         self._source: VideoFrame | None = None
         self._ready: VideoFrame | None = None
         self._count = 0

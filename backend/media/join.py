@@ -92,7 +92,7 @@ def join(
                 if track is None:
                     raise check.no_sound(name)
                 seconds = min(sound_seconds or SOUND_PART_MAX, pictures.seconds)
-                voice = _Sound(Voice(container, track), target, sound_start, seconds)
+                voice = Sound(Voice(container, track), target, sound_start, seconds)
                 for _, packet in heapq.merge(
                     pictures.packets(progress), voice.packets(), key=lambda pair: pair[0]
                 ):
@@ -160,10 +160,11 @@ class _Pictures:
                 yield packet, round((packet.pts - start) * packet.time_base * self.rate)
 
 
-class _Sound:
+class Sound:
     """The part of the sound, as AAC packets of a track that is added to `target` at once."""
 
-    def __init__(self, voice: Voice, target: Any, start: float, seconds: float) -> None:
+    def __init__(self, voice: Voice, target: Any, start: float, seconds: float, bit_rate: int = 0) -> None:
+        """`bit_rate`: bits a second, 0 for one that nobody hears."""
         import av
 
         self._blocks = voice.written(start, seconds)
@@ -176,7 +177,7 @@ class _Sound:
         # FFmpeg's default search (twoloop) turns an abrupt end into a click half as loud as the sound.
         options = {"aac_coder": "fast"}
         self._stream = target.add_stream("aac", rate=wanted, layout=self._layout, options=options)
-        self._stream.bit_rate = 192_000 if self._layout == "mono" else 256_000
+        self._stream.bit_rate = bit_rate or (192_000 if self._layout == "mono" else 256_000)
         self._change = av.AudioResampler("fltp", self._layout, wanted, _AAC_SAMPLES)
         self._sent = 0
 

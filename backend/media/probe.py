@@ -148,6 +148,7 @@ class Decoder(Pool):
         height: int = 0,
         first_frame: int = 0,
         frames: int = 0,
+        crf: int = 12,
         name: str = "",
         field: str = "video",
         on_progress: Progress | None = None,
@@ -158,15 +159,40 @@ class Decoder(Pool):
         `frames` 0: all of the part; otherwise exactly so many, the source's last one repeated where it
         ends early. Upright, without sound, scaled down (never up) until it just covers width x height,
         in even numbers: the engine's centre crop then finds every pixel it needs. A `dst` that ends in
-        .mkv is FFV1 (lossless), else H.264 in MP4. Equal cuts give equal bytes and names. Raises
-        BadMedia, DiskFull.
+        .mkv is FFV1 (lossless), else H.264 of this `crf` in MP4. Equal cuts give equal bytes and names.
+        Raises BadMedia, DiskFull.
         """
         suffix = ".mkv" if Path(dst).suffix.lower() == ".mkv" else ".mp4"
         bounds = budget.cut_video(start, seconds, fps, first_frame, frames, (width, height))
         return self._store(
             "cut_video", src, dst, suffix, name=name, field=field, kind="video", budget=bounds,
             progress=on_progress, start=start, seconds=seconds, fps=fps, size=(width, height),
-            first_frame=first_frame, frames=frames, lossless=suffix == ".mkv",
+            first_frame=first_frame, frames=frames, lossless=suffix == ".mkv", crf=crf,
+        )  # fmt: skip
+
+    def squeeze_picture(self, src: AnyPath, dst: AnyPath, *, max_side: int, quality: int) -> StoredMedia:
+        """Write a stored picture to the file `dst` as JPEG. Raises BadMedia, DiskFull."""
+        return self._store("squeeze_picture", src, dst, ".jpg", max_side=max_side, quality=quality)
+
+    def squeeze_sound(
+        self,
+        src: AnyPath,
+        dst: AnyPath,
+        start: float,
+        seconds: float,
+        *,
+        kbps: int,
+        field: str = "audio",
+        on_progress: Progress | None = None,
+    ) -> StoredMedia:
+        """Write `seconds` of the sound from `start` on to the file `dst` as AAC in MP4.
+
+        Raises BadMedia, DiskFull.
+        """
+        bounds = budget.cut_sound(start, seconds, 0.0)
+        return self._store(
+            "squeeze_sound", src, dst, ".m4a", field=field, kind="sound", budget=bounds, start=start,
+            seconds=seconds, kbps=kbps, progress=on_progress,
         )  # fmt: skip
 
     def frames_to_video(

@@ -54,6 +54,8 @@ ANSWERS: dict[str, dict[str, type]] = {
     "waveform": {"peaks": list},
     "cut_sound": {"seconds": float},
     "cut_video": _CLIP,
+    "squeeze_picture": _SIZE,
+    "squeeze_sound": {"seconds": float},
     "frames_to_video": _CLIP,
     "join": _CLIP,
 }
