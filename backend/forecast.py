@@ -1,18 +1,23 @@
-"""What Generate would make of the settings at hand: size, length, crop, time, and what stands in its way."""
+"""What Generate would make of the settings at hand: size, length, crop, time, and what stands in its way.
+
+With several servers nobody knows yet which one will take the job: what is told is true of the one that can do
+least, and where some cannot do it at all, that is said.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from backend.dispatch import compile_for, make_params, missing_text
 from backend.engines.base import EngineInfo, engine_name, silent_words
-from backend.errors import StudioError
+from backend.errors import BadInput, StudioError
 from backend.estimate import Work, stage_seconds
 from backend.jobs import Job
 from backend.views import Plan, crop_text, duration_text
 from workflows.compile import Compiled, ServerFacts
-from workflows.params import MEDIA, TITLES, Media, crop_fraction
+from workflows.params import MEDIA, TITLES, Media, Params, crop_fraction
 
 STAND_INS = {
     "picture": Media("picture"),
@@ -22,6 +27,58 @@ STAND_INS = {
 """What is planned with while nothing is chosen: the frame to be made is shown before the picture is there."""
 History = Callable[[str, str], Iterable[Job]]
 """(engine name, mode) -> the jobs that it has finished"""
+DIFFERENT = "The servers prepare a driving video in different ways; this is for the one that can do least."
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A server and what it offers; of one that has not answered yet, what is recorded of ComfyUI."""
+
+    info: EngineInfo
+    facts: ServerFacts
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a job becomes on the server that can do least of those that can do it. `able`: all of those;
+    `obstacle`: the files that stand in the way where there is none, in a sentence."""
+
+    compiled: Compiled
+    able: tuple[EngineInfo, ...]
+    warnings: tuple[str, ...]
+    obstacle: str = ""
+
+
+def outlook(mode: str, params: Params, offers: Sequence[Offer], job_id: str) -> Outlook:
+    """Compiles for every server. Raises StudioError, that of the first server, when none can do it."""
+    offers = [offer for offer in offers if offer.info.state != "lost"] or offers
+    made: list[tuple[EngineInfo, Compiled]] = []
+    refused: list[tuple[EngineInfo, str]] = []
+    fault: BadInput | None = None
+    for offer in offers:
+        try:
+            made.append((offer.info, compile_for(params, offer.facts, job_id)))
+        except BadInput as error:
+            fault = fault or error
+            refused.append((offer.info, error.message))
+    if fault is not None and not made:
+        raise fault
+    plainest = max((compiled for _, compiled in made), key=lambda compiled: len(compiled.warnings))
+    able, obstacle = [], ""
+    for info, compiled in made:
+        missing = _missing(compiled, info)
+        if missing:
+            sentence = f"{TITLES[mode]} needs {missing_text(missing)}."
+            obstacle = obstacle or sentence
+            refused.append((info, sentence))
+        else:
+            able.append(info)
+    warnings = [*plainest.warnings]
+    if len({compiled.route for _, compiled in made}) > 1:
+        warnings.append(DIFFERENT)
+    if able:
+        warnings += [f"The server at {info.address} cannot do this: {reason}" for info, reason in refused]
+    return Outlook(plainest, tuple(able), tuple(warnings), "" if able else obstacle)
 
 
 def plan(
@@ -31,21 +88,23 @@ def plan(
     engines: Sequence[EngineInfo],
     history: History,
     *,
-    server: ServerFacts,
+    offers: Sequence[Offer],
     absent: bool = False,
 ) -> Plan:
     """Never raises: what is wrong is in the plan, beside its field. `sizes`: the media that are there;
-    `absent`: no server has answered since the start, and none is being started."""
+    `offers`: the servers that have answered, or one; `absent`: none has answered since the start, and none
+    is being started."""
     kinds = MEDIA.get(mode, {})
     media = {name: STAND_INS[kind] for name, (kind, required) in kinds.items() if required}
     media.update(sizes)
     seed = values.get("seed", -1)
     try:
         params = make_params(mode, {**values, "seed": 0 if seed in (-1, None) else seed}, media)
-        compiled = compile_for(params, server, "plan")
+        found = outlook(mode, params, offers, "plan")
     except StudioError as error:
         sentence = f"{error.message} {error.hint}".strip()
         return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=sentence)
+    compiled = found.compiled
     picture = sizes.get("image", Media("none"))
     crop = crop_text(*crop_fraction(picture.width, picture.height, compiled.width, compiled.height))
     if getattr(params, "fit", "crop") == "pad" and not crop.startswith("Fits"):
@@ -59,30 +118,40 @@ def plan(
         steps=compiled.steps,
         parts=len(compiled.graphs),
         crop_text=crop if "image" in sizes else "",
-        estimate_text=_estimate(mode, compiled, engines[0], history),
-        obstacle=_obstacle(mode, compiled, engines, absent),
-        warnings=(*compiled.warnings, *dict.fromkeys(info.note for info in engines if info.note)),
+        estimate_text=_estimate(mode, compiled, found.able or engines[:1], history),
+        obstacle=silent_words(engines[0]) if absent or _all_lost(engines) else found.obstacle,
+        warnings=found.warnings,
         route=compiled.route,
     )
 
 
-def _obstacle(mode: str, compiled: Compiled, engines: Sequence[EngineInfo], absent: bool) -> str:
-    if absent or all(info.state == "lost" for info in engines):
-        return silent_words(engines[0])
-    known = next((info for info in engines if info.models), None)
-    if known is None:
-        return ""
-    seen = {name for names in known.models.values() for name in names}
-    missing = [name for name in compiled.models if name not in seen]
-    return f"{TITLES[mode]} needs {missing_text(missing)}." if missing else ""
+def _all_lost(engines: Sequence[EngineInfo]) -> bool:
+    return all(info.state == "lost" for info in engines)
 
 
-def _estimate(mode: str, compiled: Compiled, info: EngineInfo, history: History) -> str:
-    if info.state != "ok":
+def _missing(compiled: Compiled, info: EngineInfo) -> list[str]:
+    """The job's files that the server does not list; none when it does not say what it has."""
+    seen = {name for names in info.models.values() for name in names}
+    return [name for name in compiled.models if name not in seen] if info.models else []
+
+
+def _estimate(mode: str, compiled: Compiled, infos: Sequence[EngineInfo], history: History) -> str:
+    """The longest of the servers that answer: nobody knows yet which one takes the job."""
+    there = [info for info in infos if info.state == "ok"]
+    if not there:
         return ""
     work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
-    seconds = stage_seconds(work, history(engine_name(info), mode))
-    where = "in the demo" if info.kind == "demo" else "on this GPU" if info.gpu else "here"
-    if not seconds:
-        return f"No estimate yet: this will be the first video {where}"
-    return f"About {duration_text(sum(seconds.values()))} {where}"
+    known = [
+        (sum(seconds.values()), info)
+        for info in there
+        if (seconds := stage_seconds(work, history(engine_name(info), mode)))
+    ]
+    if not known:
+        return f"No estimate yet: this will be the first video {_where(there[0])}"
+    longest, info = max(known, key=lambda pair: pair[0])
+    where = _where(info) if len(there) == 1 else "on the slowest server"
+    return f"About {duration_text(longest)} {where}"
+
+
+def _where(info: EngineInfo) -> str:
+    return "in the demo" if info.kind == "demo" else "on this GPU" if info.gpu else "here"

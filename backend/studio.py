@@ -42,7 +42,7 @@ from backend.store import Store
 from backend.throttle import Bucket
 from backend.uploads import Facts
 from backend.views import STILLS, JobView, ModelState, Plan, QueueState, result_name, view
-from workflows.compile import Compiled, ServerFacts
+from workflows.compile import Compiled
 from workflows.node_contract import facts, recorded
 from workflows.params import MEDIA, RANDOM_SEEDS
 
@@ -174,7 +174,7 @@ class Studio:
             sizes,
             self.engines(),
             self.store.done_on,
-            server=self._facts(),
+            offers=self._offers(),
             absent=self._nobody_there(),
         )
 
@@ -212,7 +212,8 @@ class Studio:
             cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
             stored = {**values, "prompt": params.prompt, **cleaned}
             job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
-            compiled = compile_for(job_params(job), self._facts(), job_id)
+            found = forecast.outlook(mode, job_params(job), self._offers(), job_id)
+            compiled = found.compiled
             job = replace(
                 job,
                 width=compiled.width,
@@ -221,7 +222,7 @@ class Studio:
                 fps=compiled.fps,
                 steps=compiled.steps,
                 evaluations=compiled.evaluations,
-                warnings=(*compiled.warnings, *(text for text in notes.values() if text)),
+                warnings=(*found.warnings, *(text for text in notes.values() if text)),
             )
             self.runner.submit(job, self.settings.max_queued, self.settings.max_queued_per_owner)
         except OSError as error:
@@ -256,10 +257,11 @@ class Studio:
         never = all(info.state == "starting" and info.error for info in self.engines())
         return waited and never and not self.servers.plan.start
 
-    def _facts(self) -> ServerFacts:
-        """What the first server that has answered offers; while none has, what is recorded of ComfyUI."""
-        known = (engine.known_contract() for engine in self.runner.engines)
-        return facts(next((contract for contract in known if contract is not None), recorded()))
+    def _offers(self) -> list[forecast.Offer]:
+        """What the servers offer that have answered; while none has, what is recorded of ComfyUI."""
+        known = [(engine.info(), engine.known_contract()) for engine in self.runner.engines]
+        offers = [forecast.Offer(info, facts(contract)) for info, contract in known if contract is not None]
+        return offers or [forecast.Offer(known[0][0], facts(recorded()))]
 
     def _compile(self, job: Job, engine: Engine) -> Compiled:
         """The runner's compiler: for this server, checked against it."""
