@@ -50,6 +50,9 @@ MIGRATIONS: tuple[str, ...] = (
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""
 
+BUSY_SECONDS = 10.0
+"""How long a call waits for another program that holds the database: a backup, a database browser."""
+
 _JSON = frozenset({"params", "inputs", "warnings", "error", "timings"})
 _COLUMNS = tuple(field.name for field in fields(Job))
 
@@ -61,6 +64,13 @@ class StoreError(StudioError):
     default_hint = "Move the data folder aside to start with an empty one; the videos in it stay."
 
 
+class StoreBusy(StoreError):
+    """Another program holds the database, for longer than a call waits."""
+
+    code = "store_busy"
+    default_hint = "Try again. If it stays so, close what has studio.db open, such as a database browser."
+
+
 class Store:
     """All jobs of one data folder."""
 
@@ -69,7 +79,9 @@ class Store:
         self._lock = threading.RLock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
+            self._db = sqlite3.connect(
+                path, check_same_thread=False, isolation_level=None, timeout=BUSY_SECONDS
+            )
             self._db.row_factory = sqlite3.Row
             with self._guard():
                 self._db.execute("PRAGMA journal_mode = WAL")
@@ -104,6 +116,8 @@ class Store:
                 text = str(error)
                 if "disk is full" in text or "disk I/O error" in text:
                     raise DiskFull("The disk is full: the job could not be saved.", detail=text) from error
+                if "locked" in text or "busy" in text:
+                    raise StoreBusy("The job database is held by another program.", detail=text) from error
                 raise StoreError(f"The job database cannot be used: {text}.") from error
             except sqlite3.DatabaseError as error:
                 raise StoreError(f"The job database is damaged: {error}.") from error
