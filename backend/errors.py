@@ -136,6 +136,19 @@ class TooLargeToSend(BadInput):
     code = "too_large_to_send"
 
 
+class PromptGone(EngineLost):
+    """The engine answers, and knows nothing of the job any more: it was restarted."""
+
+    code = "prompt_gone"
+
+
+class LostTooOften(EngineError):
+    """The job was interrupted again and again; it is not begun any more."""
+
+    code = "lost_too_often"
+    default_hint = "Your picture, prompt and settings are still here. Try again."
+
+
 class GraphRejected(EngineError):
     """ComfyUI did not accept the graph."""
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines.base import Engine, Prompt, engine_name
-from backend.errors import EngineError, EngineLost, JobCancelled, StudioError, from_os_error
+from backend.errors import JobCancelled, LostTooOften, PromptGone, StudioError, from_os_error
 from backend.estimate import Work, stage_seconds
-from backend.events import Event, Output, Preview, Stage, Started
+from backend.events import Accepted, Event, Output, Preview, Stage, Started
 from backend.jobs import QUEUED, RUNNING, Job
 from backend.media.probe import Decoder
-from backend.parts import Parts
+from backend.parts import Parts, write_text
 from backend.progress import Snapshot, Tracker
 from backend.store import Store
 from backend.views import result_name
@@ -28,6 +28,8 @@ log = logging.getLogger("wan.runner")
 
 RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
 AGAIN = "The studio or ComfyUI was restarted, so this video was started again."
+
+MAX_POSTS = 3  # a part that the app's death took from its engine is begun again at most twice
 
 Compiler = Callable[[Job, Engine], Compiled]
 """Turns a job into graphs for this engine. Raises StudioError."""
@@ -77,20 +79,8 @@ class Execution:
         work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
         with live.lock:
             live.tracker.expected = stage_seconds(work, self.store.done_on(name, job.mode))
-        folder = self.jobs_dir / job.id
-        sources = {str(media["name"]): folder / str(media["file"]) for media in job.inputs.values()}
-        driving = {str(job.inputs["video"]["name"])} if "video" in job.inputs else set()
-
-        def check() -> None:
-            if live.cancelled:
-                raise JobCancelled("Cancelled.")
-
-        parts = Parts(self.decoder, folder, sources, compiled, check=check, quiet=frozenset(driving))
-        earlier = job.prompt_id
-        if earlier and len(compiled.graphs) > 1:
-            # Which part it was is not known: the parts before it are made again, so it must not go on.
-            engine.cancel(earlier)
-            earlier, job = "", replace(job, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN))))
+        parts = self._parts(job, live, compiled)
+        job, first = self._take_up(engine, job, parts)
         again = tuple(warning for warning in job.warnings if warning == AGAIN)
         job = replace(
             job,
@@ -104,45 +94,89 @@ class Execution:
             demo=info.kind == "demo",
             warnings=tuple(dict.fromkeys((*compiled.warnings, *_notes(job), *again))),
         )
-        if compiled.derived[0]:
-            job = self._running(job)
-        _write(folder / WORKFLOW, _pretty(compiled.graphs))
-        for index, graph in enumerate(compiled.graphs):
-            if compiled.derived[index]:
-                self._tell_preparing(live, compiled, index)
-            files = parts.files(index, graph)
-            prompt = Prompt(
-                str(uuid.uuid4()), graph, compiled.labels[index], compiled.sampling_steps, files, index
-            )
-            job, outputs = self._run_graph(engine, job, live, prompt, earlier if index == 0 else "")
-            parts.fetch(engine, outputs, index)
+        job = self._running(job)
+        write_text(self.jobs_dir / job.id / WORKFLOW, _pretty(compiled.graphs))
+        for index in range(first, len(compiled.graphs)):
+            job = self._run_part(engine, job, live, parts, index)
         return self._collect(job, live, parts, compiled.still)
 
+    def _parts(self, job: Job, live: LiveJob, compiled: Compiled) -> Parts:
+        folder = self.jobs_dir / job.id
+        sources = {str(media["name"]): folder / str(media["file"]) for media in job.inputs.values()}
+        driving = {str(job.inputs["video"]["name"])} if "video" in job.inputs else set()
+
+        def check() -> None:
+            if live.cancelled:
+                raise JobCancelled("Cancelled.")
+
+        return Parts(self.decoder, folder, sources, compiled, job.id, check=check, quiet=frozenset(driving))
+
+    def _take_up(self, engine: Engine, job: Job, parts: Parts) -> tuple[Job, int]:
+        """The parts that an earlier run finished stay finished, if this engine would draw the same ones."""
+        finished = parts.take_up(job.part)
+        if finished == job.part:
+            return job, finished
+        if job.prompt_id:  # it draws a part of a plan that is no longer followed
+            engine.cancel(job.prompt_id)
+        fresh = replace(job, part=0, attempts=0, prompt_id="", remote="", server="")
+        return replace(fresh, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN)))), 0
+
+    def _run_part(self, engine: Engine, job: Job, live: LiveJob, parts: Parts, index: int) -> Job:
+        """One graph, from its media to its file in the job's folder; then the job is that much further."""
+        compiled = parts.compiled
+        graph = compiled.graphs[index]
+        if compiled.derived[index]:
+            self._tell_preparing(live, compiled, index)
+        prompt = Prompt(
+            str(uuid.uuid4()), graph, compiled.labels[index], compiled.sampling_steps,
+            parts.files(index, graph), index,
+        )  # fmt: skip
+        job, outputs = self._run_graph(engine, job, live, prompt)
+        parts.fetch(engine, outputs, index)
+        job = replace(job, part=index + 1, attempts=0, losses=0, prompt_id="", remote="", server="")
+        try:
+            self.save(job)
+        except StudioError as error:  # its file is there; the next change, or the end, is written later
+            log.warning("job %s: part %d is not noted: %s", job.id, index + 1, error.message)
+        return job
+
     def _run_graph(
-        self, engine: Engine, job: Job, live: LiveJob, prompt: Prompt, earlier: str
+        self, engine: Engine, job: Job, live: LiveJob, prompt: Prompt
     ) -> tuple[Job, tuple[Output, ...]]:
         """Follows the prompt that an earlier run of the app left, if it is still there; else posts."""
-        if earlier:
-            left = replace(prompt, id=earlier)
+        if job.prompt_id:
+            left = replace(prompt, id=job.prompt_id, remote=job.remote)
             job = self._begin(job, live, engine, left)
             try:
-                return job, engine.resume(left, live.feed)
-            except EngineLost:
-                job = replace(job, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN))))
-        job = self._begin(job, live, engine, prompt)
-        return job, engine.run(prompt, live.feed)
+                return job, engine.resume(left, self._listener(job, live))
+            except PromptGone:
+                job = _begun(replace(job, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN)))))
+        job = self._begin(replace(job, remote=""), live, engine, prompt)
+        return job, engine.run(prompt, self._listener(job, live))
+
+    def _listener(self, job: Job, live: LiveJob) -> Callable[[Event], None]:
+        """Tells the watchers; what the engine calls the prompt is on disk before anything else happens."""
+
+        def hear(event: Event) -> None:
+            if isinstance(event, Accepted):
+                self._running(replace(job, remote=event.remote))
+            else:
+                live.feed(event)
+
+        return hear
 
     def _begin(self, job: Job, live: LiveJob, engine: Engine, prompt: Prompt) -> Job:
         """The prompt's id is on disk before the engine has it."""
         live.prompt_id, live.engine = prompt.id, engine
         if live.cancelled:
             raise JobCancelled("Cancelled.")
-        job = self._running(replace(job, prompt_id=prompt.id))
-        return job
+        return self._running(replace(job, prompt_id=prompt.id, server=engine.info().address))
 
     def _running(self, job: Job) -> Job:
         if job.status == QUEUED:
-            job = job.moved(RUNNING, started=self.clock(), attempts=job.attempts + 1)
+            job = job.moved(RUNNING, started=self.clock())
+            if not job.prompt_id:
+                job = _begun(job)
         self.save(job)
         return job
 
@@ -180,29 +214,17 @@ class Execution:
         return replace(job, size=result.stat().st_size, timings=timings)
 
 
+def _begun(job: Job) -> Job:
+    """One more beginning of the part at hand. Raises LostTooOften."""
+    if job.attempts >= MAX_POSTS:
+        raise LostTooOften(f"This was begun {MAX_POSTS} times and was interrupted each time.")
+    return replace(job, attempts=job.attempts + 1)
+
+
 def _notes(job: Job) -> tuple[str, ...]:
     """What was said of the creator's files when they were given; it holds for every engine."""
     return tuple(str(item["note"]) for item in job.inputs.values() if item.get("note"))
 
 
-def stop_elsewhere(engines: tuple[Engine, ...], engine: Engine, prompt_id: str) -> None:
-    """Stops a prompt that an earlier run left on another server than the one that takes the job now."""
-    for other in engines:
-        if other is not engine and prompt_id and other.info().state == "ok":
-            try:
-                other.cancel(prompt_id)
-            except EngineError as error:
-                log.info("prompt %s: could not be stopped: %s", prompt_id, error.message)
-
-
 def _pretty(graphs: tuple[dict[str, Any], ...]) -> str:
     return json.dumps(graphs[0] if len(graphs) == 1 else list(graphs), indent=1, ensure_ascii=False)
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise from_os_error(error) from error

@@ -77,6 +77,8 @@ class Tracker:
             self.ahead, self.others = event.ahead, event.others
         elif isinstance(event, Started):
             self.status = "running"
+            if self.stage == "wait":
+                self.text = ""
             if self.started_at is None:
                 self.started_at = now
                 self._last = now
@@ -103,10 +105,10 @@ class Tracker:
             self.stage, self.text, self.best = "done", "", 100.0
         self.version += 1
 
-    def requeue(self, now: float) -> None:
-        """The job waits again; what was reached is not taken back from the bar."""
+    def requeue(self, now: float, why: str = "") -> None:
+        """The job waits again; what was reached is not taken back from the bar. `why`: shown meanwhile."""
         self._account(now)
-        self.status, self.stage, self.text, self.step = "queued", "wait", "", 0
+        self.status, self.stage, self.text, self.step = "queued", "wait", why, 0
         self.started_at = self.ended_at = None
         self._drawn = 0.0
         self._paces.clear()

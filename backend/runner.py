@@ -3,30 +3,39 @@
 Every change of a job's status goes through here and is on disk before anybody can see it; an end that
 cannot be written (a full disk) is kept in memory and written when it can be. What the page polls (LiveJob)
 is kept in memory.
+
+A job that is interrupted goes on. Its prompt id is on disk before the engine has it, so after a restart the
+lane looks whether the engine still works on it or has finished it; only what is gone is posted again, under a
+new id. Two engines lost in a row end a job; a full disk ends none: it waits until there is room.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.engines.base import Engine
 from backend.errors import (
+    DiskFull,
     EngineLost,
     EngineUnreachable,
     InternalError,
     JobCancelled,
+    PromptGone,
     QueueFull,
     StudioError,
 )
 from backend.events import Queued, Stage
-from backend.execute import AGAIN, Compiler, Execution, LiveJob, stop_elsewhere
+from backend.execute import AGAIN, Compiler, Execution, LiveJob
 from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job
+from backend.line import Line, Waiting
 from backend.logs import about, prompts
 from backend.media.probe import Decoder
 from backend.parts import WORK
@@ -34,10 +43,28 @@ from backend.store import Store
 
 log = logging.getLogger("wan.runner")
 
-MAX_ATTEMPTS = 2  # a job that a lost app or engine interrupted is run at most this often
+MAX_LOSSES = 2  # engines lost in a row while they worked on a job; then it fails
 REMEMBERED = 500  # ended jobs whose last state, and last preview if they failed, stays in memory
 IDLE_SECONDS = 1.0
 REFRESH_SECONDS = 5.0
+ROOM_SECONDS = 15.0  # after a full disk, until a job is tried again
+BOUND_SECONDS = 60.0  # how long a job is kept for the server that may still have its prompt
+CLOSE_SECONDS = 5.0
+PAUSED = "paused"  # the name of the machine's setting
+FULL = "The disk is full. This goes on when there is room."
+
+Recover = Callable[[Engine, StudioError], StudioError]
+"""Told that an engine was lost; restarts it if it is ours, and says why it was lost."""
+
+
+@dataclass
+class _Lane:
+    """What the runner knows of an engine's lane. `held`: models of its last job; `idle`: it waits."""
+
+    engine: Engine
+    held: frozenset[str] = frozenset()
+    idle: bool = False
+    address: str = ""
 
 
 class Runner:
@@ -52,45 +79,50 @@ class Runner:
         decoder: Decoder,
         *,
         clock: Callable[[], float] = time.time,
+        models_of: Callable[[Job], frozenset[str]] = lambda job: frozenset(),
+        recover: Recover = lambda engine, error: error,
     ) -> None:
+        """`models_of`: the model files that a job needs, for lanes that have them loaded; never raises."""
         self.store = store
         self.engines = engines
         self.clock = clock
+        self._models_of, self._recover = models_of, recover
         self._execution = Execution(store, decoder, jobs_dir, compile_job, clock, self._save_running)
         self._changed = threading.Condition()
-        self._queue: OrderedDict[str, Job] = OrderedDict()
+        self._line = Line()
+        self._lanes = [_Lane(engine, address=engine.info().address) for engine in engines]
         self._reserved: list[str] = []  # owners of jobs that are being written
         self._running: dict[str, Job] = {}
         self._live: OrderedDict[str, LiveJob] = OrderedDict()
         self._unsaved: dict[str, Job] = {}
+        self._strays: list[tuple[str, str]] = []  # (server, prompt) of jobs that another server has now
+        self._paused = store.setting(PAUSED) == "1"
+        self._room_at = 0.0  # monotonic; no job is taken before
         self._closing = False
         self._threads: list[threading.Thread] = []
 
     # -- the outside: submit, cancel, look ------------------------------------------------
 
     def start(self) -> None:
-        """Takes up what an earlier process left, then starts the lanes.
-
-        A job that was running keeps its prompt id: its lane looks whether the engine still has it.
-        """
+        """Takes up what an earlier process left, then starts the lanes."""
         for job in self.store.unfinished():
+            interrupted = job.status == RUNNING or bool(job.prompt_id)
             if job.status == RUNNING:
-                if job.attempts >= MAX_ATTEMPTS:
-                    error = EngineLost("The studio was stopped twice while it worked on this video.")
-                    self._end(job, FAILED, error)
-                    continue
                 job = job.moved(QUEUED, started=None)
-                self.store.save(job)
-            self._enqueue(job)
-        for number, engine in enumerate(self.engines):
-            thread = threading.Thread(target=self._lane, args=(engine,), name=f"lane-{number}", daemon=True)
+                try:
+                    self.store.save(job)
+                except StudioError as error:
+                    log.error("job %s: could not be saved: %s", job.id, error.message)
+            self._enqueue(job, first=interrupted)
+        for number, lane in enumerate(self._lanes):
+            thread = threading.Thread(target=self._work, args=(lane,), name=f"lane-{number}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
     def submit(self, job: Job, max_queued: int, max_of_owner: int) -> None:
-        """Queues a job that is new: in the database first, then in line. Raises QueueFull."""
+        """Queues a job that is new: in the database first, then in line. Raises QueueFull, DiskFull."""
         with self._changed:
-            owners = [*(waiting.owner for waiting in self._queue.values()), *self._reserved]
+            owners = [*self._line.owners(), *self._reserved]
             if len(owners) >= max_queued:
                 raise QueueFull(f"The queue is full: {max_queued} videos are waiting.")
             if owners.count(job.owner) >= max_of_owner:
@@ -103,17 +135,23 @@ class Runner:
             with self._changed:
                 self._reserved.remove(job.owner)
 
-    def _enqueue(self, job: Job) -> None:
+    def _enqueue(self, job: Job, first: bool = False) -> None:
+        models = self._models_of(job)
         with self._changed:
-            self._queue[job.id] = job
+            bound = job.server if job.prompt_id and self._drives(job.server) else ""
+            until = time.monotonic() + BOUND_SECONDS
+            self._line.add(Waiting(job, models, first, bound, until))
             self._remember(LiveJob(job.id))
             self._place_all()
             self._changed.notify_all()
 
+    def _drives(self, address: str) -> bool:
+        return any(lane.address == address for lane in self._lanes)
+
     def cancel(self, job_id: str) -> None:
         """Stops a job wherever it is; nothing happens to one that has ended."""
         with self._changed:
-            job = self._queue.pop(job_id, None)
+            job = self._line.remove(job_id)
             live = self._live.get(job_id)
             if live is not None:
                 live.cancelled = True
@@ -134,6 +172,18 @@ class Runner:
         for engine in self.engines:
             engine.cancel(prompt_id)
 
+    def pause(self, paused: bool) -> None:
+        """While paused no job is begun; those that run go on. Kept across restarts. Raises DiskFull."""
+        self.store.set_setting(PAUSED, "1" if paused else "")
+        with self._changed:
+            self._paused = paused
+            self._changed.notify_all()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the machine's owner has paused the queue (memory)."""
+        return self._paused
+
     def live(self, job_id: str) -> LiveJob | None:
         """The in-memory state of a job, while it is remembered."""
         return self._live.get(job_id)
@@ -148,15 +198,19 @@ class Runner:
             self._live.pop(job_id, None)
             self._unsaved.pop(job_id, None)
 
+    def line(self) -> tuple[list[Job], list[Job]]:
+        """(running, waiting in the order in which they are served), of everybody."""
+        with self._changed:
+            return list(self._running.values()), self._line.order(self._busy())
+
     def counts(self) -> tuple[int, int]:
         """(running, waiting)."""
-        return len(self._running), len(self._queue)
+        return len(self._running), len(self._line)
 
     def current(self, owner: str) -> Job | None:
         """The owner's running job, else the first one in line."""
-        with self._changed:
-            mine = [job for job in (*self._running.values(), *self._queue.values()) if job.owner == owner]
-        return mine[0] if mine else None
+        running, waiting = self.line()
+        return next((job for job in (*running, *waiting) if job.owner == owner), None)
 
     def close(self) -> None:
         """Stops the lanes. What runs is left to its engine; the next start looks for it there."""
@@ -165,77 +219,85 @@ class Runner:
             self._changed.notify_all()
         for engine in self.engines:
             engine.close()
+        until = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(timeout=max(0.0, until - time.monotonic()))
 
     # -- a lane ---------------------------------------------------------------------------
 
-    def _lane(self, engine: Engine) -> None:
+    def _work(self, lane: _Lane) -> None:
         while not self._closing:
             try:
-                self._round(engine)
+                self._round(lane)
             except Exception:  # a lane that dies takes its engine with it until the next start
-                log.exception("lane of %s: unexpected error", engine.info().address)
+                log.exception("lane of %s: unexpected error", lane.address)
                 time.sleep(IDLE_SECONDS)
 
-    def _round(self, engine: Engine) -> None:
+    def _round(self, lane: _Lane) -> None:
         """Looks how the engine is; then takes jobs until it is time to look again."""
-        state = engine.refresh().state
+        info = lane.engine.refresh()
+        lane.address = info.address
+        if info.state == "ok":
+            self._stop_strays(lane)
+        else:
+            lane.held = frozenset()
         self._save_ends()
-        until = time.monotonic() + (REFRESH_SECONDS if state == "ok" else IDLE_SECONDS / 2)
+        until = time.monotonic() + (REFRESH_SECONDS if info.state == "ok" else IDLE_SECONDS / 2)
         while (left := until - time.monotonic()) > 0:
             with self._changed:
                 if self._closing:
                     return
-                job = self._take() if engine.info().state == "ok" else None
+                job = self._take(lane)
                 if job is None:
+                    lane.idle = lane.engine.info().state == "ok"
                     self._changed.wait(min(IDLE_SECONDS, left))
+                    lane.idle = False
                     continue
             with about(job.id, prompts(job.params)):
-                self._run(engine, job)
+                self._run(lane, job)
             return
 
-    def _take(self) -> Job | None:
-        """The next job in line; it counts as running from now on. Called with the lock held."""
-        if not self._queue:
+    def _take(self, lane: _Lane) -> Job | None:
+        """The next job for this lane; it counts as running from now on. Called with the lock held."""
+        now = time.monotonic()
+        if self._paused or now < self._room_at or lane.engine.info().state != "ok":
             return None
-        job_id, job = self._queue.popitem(last=False)
-        self._running[job_id] = job
-        live = self._live[job_id]
+        idle = [other.held for other in self._lanes if other is not lane and other.idle]
+        entry = self._line.take(self._busy(), lane=lane.address, held=lane.held, idle=idle, now=now)
+        if entry is None:
+            return None
+        lane.held = entry.models
+        self._running[entry.job.id] = entry.job
+        live = self._live[entry.job.id]
         with live.lock:
-            live.tracker.feed(Queued(), time.monotonic())
+            live.tracker.feed(Queued(), now)
         self._place_all()
-        return job
+        return entry.job
+
+    def _busy(self) -> Counter[str]:
+        return Counter(job.owner for job in self._running.values())
 
     def _place_all(self) -> None:
         """Tells every waiting job its place. Called with the lock held."""
         now = time.monotonic()
-        for place, job_id in enumerate(self._queue):
-            live = self._live.get(job_id)
+        for place, job in enumerate(self._line.order(self._busy())):
+            live = self._live.get(job.id)
             if live is not None:
                 with live.lock:
                     live.tracker.feed(Queued(ahead=place + len(self._running)), now)
 
-    def _run(self, engine: Engine, job: Job) -> None:
+    def _run(self, lane: _Lane, job: Job) -> None:
         live = self._live[job.id]
         again: Job | None = None
+        why = ""
         try:
-            stop_elsewhere(self.engines, engine, job.prompt_id)
-            self._end(self._execution.run(engine, job, live), DONE)
+            job = self._leave_behind(lane, job)
+            self._end(self._execution.run(lane.engine, job, live), DONE)
         except JobCancelled:
             self._end(self._running[job.id], CANCELLED)
         except StudioError as error:
-            current = self._running[job.id]
-            lost = isinstance(error, (EngineLost, EngineUnreachable))
-            if live.cancelled:
-                self._end(current, CANCELLED)
-            elif lost and self._closing:
-                log.info("job %s: left to its engine", job.id)
-            elif lost and current.status == RUNNING and current.attempts < MAX_ATTEMPTS:
-                log.warning("job %s: %s %s; it is started again", job.id, error.message, error.detail)
-                again = current
-            else:
-                self._end(current, FAILED, error)
+            again = self._interrupted(lane, self._running[job.id], live, error)
+            why = FULL if isinstance(error, DiskFull) else ""
         except Exception as error:
             log.exception("job %s: unexpected error", job.id)
             problem = InternalError("Something went wrong in Wan Studio itself.", detail=repr(error))
@@ -244,22 +306,74 @@ class Runner:
             with self._changed:
                 self._running.pop(job.id, None)
                 if again is not None:
-                    self._back_in_line(again, live)
+                    self._back_in_line(again, live, why)
+                self._line.prune(frozenset(self._busy()))
                 self._place_all()
                 self._changed.notify_all()
 
-    def _back_in_line(self, job: Job, live: LiveJob) -> None:
-        """The first in line again, after its engine was lost. Called with the lock held."""
-        warnings = tuple(dict.fromkeys((*job.warnings, AGAIN)))
-        job = job.moved(QUEUED, started=None, warnings=warnings)
+    def _leave_behind(self, lane: _Lane, job: Job) -> Job:
+        """A prompt of this job on another server of ours must not go on: it is stopped there, or as soon as
+        that server answers again."""
+        if not job.prompt_id or job.server == lane.address or not self._drives(job.server):
+            return job
+        with self._changed:
+            self._strays.append((job.server, job.prompt_id))
+        other = next(one for one in self._lanes if one.address == job.server)
+        if other.engine.info().state == "ok":
+            threading.Thread(target=self._stop_strays, args=(other,), daemon=True).start()
+        return replace(job, prompt_id="", remote="", server="")
+
+    def _stop_strays(self, lane: _Lane) -> None:
+        with self._changed:
+            mine = [stray for stray in self._strays if stray[0] == lane.address]
+            self._strays = [stray for stray in self._strays if stray not in mine]
+        for _, prompt_id in mine:
+            lane.engine.cancel(prompt_id)
+
+    def _interrupted(self, lane: _Lane, job: Job, live: LiveJob, error: StudioError) -> Job | None:
+        """Ends the job, or returns it as it goes back in line."""
+        lost = isinstance(error, (EngineLost, EngineUnreachable))
+        if live.cancelled:
+            self._end(job, CANCELLED)
+            return None
+        if lost and self._closing:
+            log.info("job %s: left to its engine", job.id)
+            with contextlib.suppress(StudioError):  # it is RUNNING on disk then, which the next start knows
+                self.store.save(self._waits(job))
+            return None
+        if isinstance(error, DiskFull):
+            log.warning("job %s: the disk is full, it waits: %s", job.id, error.detail)
+            self._room_at = time.monotonic() + ROOM_SECONDS
+            return self._waits(replace(job, attempts=max(0, job.attempts - 1)))
+        if not lost:
+            self._end(job, FAILED, error)
+            return None
+        lane.held = frozenset()
+        reason = self._recover(lane.engine, error)
+        if reason is not error or isinstance(error, PromptGone):  # the engine began anew
+            job = replace(job, prompt_id="", remote="", server="")
+        job = replace(job, losses=job.losses + 1, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN))))
+        if job.losses >= MAX_LOSSES:
+            self._end(job, FAILED, reason)
+            return None
+        log.warning("job %s: %s %s; it is started again", job.id, reason.message, reason.detail)
+        return self._waits(job)
+
+    @staticmethod
+    def _waits(job: Job) -> Job:
+        return job if job.status == QUEUED else job.moved(QUEUED, started=None)
+
+    def _back_in_line(self, job: Job, live: LiveJob, why: str) -> None:
+        """The first in line again; `why`: what the page says meanwhile. Called with the lock held."""
         try:
             self.store.save(job)
         except StudioError as problem:
             log.error("job %s: could not be saved: %s", job.id, problem.message)
         with live.lock:
-            live.tracker.requeue(time.monotonic())
-        self._queue[job.id] = job
-        self._queue.move_to_end(job.id, last=False)
+            live.tracker.requeue(time.monotonic(), why)
+        bound = job.server if job.prompt_id else ""
+        until = time.monotonic() + BOUND_SECONDS
+        self._line.add(Waiting(job, self._models_of(job), True, bound, until))
 
     # -- endings --------------------------------------------------------------------------
 
@@ -273,7 +387,6 @@ class Runner:
         if error is not None:
             log.warning("job %s: %s: %s %s", job.id, error.code, error.message, error.detail)
         job = job.moved(status, finished=self.clock(), error=data)
-        shutil.rmtree(self._execution.jobs_dir / job.id / WORK, ignore_errors=True)
         try:
             self.store.save(job)
         except StudioError as problem:
@@ -286,7 +399,14 @@ class Runner:
                 live.tracker.end(status, time.monotonic(), data)
                 if status != FAILED:
                     live.preview = None
+        if job.id not in self._unsaved:
+            self._clear_bench(job)
         log.info("job %s: %s", job.id, status)
+
+    def _clear_bench(self, job: Job) -> None:
+        """Finished parts go with a job's end; a failed one keeps them, so that trying again goes on there."""
+        if job.status != FAILED or not job.part:
+            shutil.rmtree(self._execution.jobs_dir / job.id / WORK, ignore_errors=True)
 
     def _save_ends(self) -> None:
         """Writes the ends that could not be written before."""
@@ -296,6 +416,7 @@ class Runner:
             except StudioError:
                 return
             self._unsaved.pop(job_id, None)
+            self._clear_bench(job)
 
     def _remember(self, live: LiveJob) -> None:
         self._live[live.id] = live

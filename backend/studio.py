@@ -27,6 +27,7 @@ from backend.errors import (
     EngineUnreachable,
     NotAllowed,
     NotFound,
+    StudioError,
     TooMany,
     from_os_error,
 )
@@ -34,6 +35,7 @@ from backend.execute import POSTER, RESULT, STILL, WORKFLOW
 from backend.inputs import InputFile
 from backend.jobs import DONE, TERMINAL, Job
 from backend.media.probe import Decoder, PictureFacts
+from backend.parts import adopt
 from backend.progress import Snapshot, Tracker
 from backend.runner import Runner
 from backend.servers import Servers
@@ -41,7 +43,7 @@ from backend.settings import Settings
 from backend.store import Store
 from backend.throttle import Bucket
 from backend.uploads import Facts
-from backend.views import STILLS, JobView, ModelState, Plan, QueueState, result_name, view
+from backend.views import STILLS, JobView, ModelState, Place, Plan, QueueState, result_name, view
 from workflows.compile import Compiled
 from workflows.node_contract import facts, recorded
 from workflows.params import MEDIA, RANDOM_SEEDS
@@ -82,7 +84,10 @@ class Studio:
         told = surroundings.tell_adopted(settings, plan.kind, plan.start, plan.urls)
         if told:
             log.info("%s", told)
-        self.runner = Runner(self.store, settings.jobs_dir, self.servers.engines, self._compile, self.decoder)
+        self.runner = Runner(
+            self.store, settings.jobs_dir, self.servers.engines, self._compile, self.decoder,
+            models_of=self._models_of, recover=getattr(self.servers, "recover", _unchanged),
+        )  # fmt: skip
         self.house = upkeep.keeper(settings, self.store, self.engines, self.runner.forget)
 
     def start(self) -> None:
@@ -181,12 +186,18 @@ class Studio:
     # -- jobs -----------------------------------------------------------------------------
 
     def submit(
-        self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | None]
+        self,
+        owner: str,
+        mode: str,
+        values: Mapping[str, Any],
+        files: Mapping[str, Path | None],
+        earlier: JobView | None = None,
     ) -> JobView:
         """Checks everything, copies the inputs and queues the job; it is on disk when this returns.
 
-        files: media parameter -> uploaded file. Raises BadInput (with the field), BadMedia, QueueFull,
-        DiskFull.
+        files: media parameter -> uploaded file. earlier: a failed job that this is another try at; the parts
+        that it had finished are not made again, if they fit. Raises BadInput (with the field), BadMedia,
+        QueueFull, DiskFull.
         """
         if not access.is_token(owner):
             raise BadInput(
@@ -223,6 +234,7 @@ class Studio:
                 steps=compiled.steps,
                 evaluations=compiled.evaluations,
                 warnings=(*found.warnings, *(text for text in notes.values() if text)),
+                part=self._parts_of(earlier, folder),
             )
             self.runner.submit(job, self.settings.max_queued, self.settings.max_queued_per_owner)
         except OSError as error:
@@ -242,6 +254,13 @@ class Studio:
         wait = self._newcomers.take()
         if wait:
             raise TooMany("Very many new visitors are making videos right now.")
+
+    def _parts_of(self, earlier: JobView | None, folder: Path) -> int:
+        """How many finished parts a failed job leaves to this one; whether they fit is seen when it runs."""
+        failed = self._open(earlier.id, earlier.key) if earlier is not None else None
+        if failed is None or not failed.part or not adopt(self.settings.jobs_dir / failed.id, folder):
+            return 0
+        return failed.part
 
     def _check_server(self) -> None:
         """Refuses what no server would take up. Raises EngineUnreachable."""
@@ -269,6 +288,13 @@ class Studio:
         compiled = compile_for(job_params(job), facts(contract), job.id)
         preflight(job.mode, compiled, contract, engine.info())
         return compiled
+
+    def _models_of(self, job: Job) -> frozenset[str]:
+        """The model files that a job loads; nothing for one that cannot be compiled here and now."""
+        try:
+            return frozenset(compile_for(job_params(job), self._offers()[0].facts, job.id).models)
+        except StudioError:
+            return frozenset()
 
     def _open(self, job_id: str, key: str) -> Job:
         if not access.same(key, access.job_key(self._secret, str(job_id))):
@@ -386,6 +412,30 @@ class Studio:
             path = folder / STILL  # a picture is its own poster
         return (path, job) if path.is_file() else None
 
+    # -- the queue ------------------------------------------------------------------------
+
+    def line(self, owner: str) -> tuple[Place, ...]:
+        """All that runs and waits, in the order in which it is served; the owner's own as jobs (memory)."""
+        mine = access.owner_id(owner) if access.is_token(owner) else ""
+        running, waiting = self.runner.line()
+        numbered = [*((0, job) for job in running), *enumerate(waiting, 1)]
+        return tuple(
+            Place(position, job.mode, job.owner == mine, self._view(job) if job.owner == mine else None)
+            for position, job in numbered
+        )
+
+    def paused(self) -> bool:
+        """Whether the machine's owner has paused the queue (memory)."""
+        return self.runner.paused
+
+    def pin(self, id: str, key: str, pinned: bool) -> JobView:
+        """Keeps an ended job from being removed by age or disk share, or lets it go. Raises NotFound."""
+        job = self._open(id, key)
+        if job.status not in TERMINAL:
+            raise BadInput("This video is still being made.", "Keep it when it is done.")
+        self.store.save(replace(job, pinned=bool(pinned)))
+        return self.job(id, key)
+
     # -- the machine ----------------------------------------------------------------------
 
     def engines(self) -> list[EngineInfo]:
@@ -421,3 +471,7 @@ class Studio:
             "models_disk": health.models_disk(self.settings, self.engines()),
             "notes": surroundings.in_system(self.settings, self.engines(), self.models(), self._ended()),
         }
+
+
+def _unchanged(engine: Engine, error: StudioError) -> StudioError:
+    return error

@@ -40,6 +40,7 @@ class JobView:
     warnings: tuple[str, ...]
     error: dict[str, str] | None
     bytes: int
+    pinned: bool = False
 
     @property
     def result(self) -> str:
@@ -95,6 +96,16 @@ class ModelState:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A place in the queue. position: 0 runs, 1 is next; `job`: only of one's own."""
+
+    position: int
+    mode: str
+    mine: bool
+    job: JobView | None
+
+
+@dataclass(frozen=True)
 class QueueState:
     running: int
     waiting: int
@@ -124,6 +135,7 @@ def view(job: Job, key: str) -> JobView:
         warnings=tuple(job.warnings),
         error=job.error,
         bytes=job.size,
+        pinned=job.pinned,
     )
 
 

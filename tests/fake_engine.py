@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+from PIL import Image
 
 from backend.engines.base import EngineInfo, Prompt
-from backend.errors import EngineLost, JobCancelled
+from backend.errors import JobCancelled, PromptGone
 from backend.events import Event, Output, Preview, Progress, Stage, Started
 from workflows.node_contract import Contract, recorded
 
@@ -29,7 +31,8 @@ def write_video(path: Path, width: int, height: int, frames: int, fps: int = 16)
 
 
 class FakeEngine:
-    """Runs every prompt through the stages at once; `hold` keeps it in the drawing until it is set."""
+    """Runs every prompt through the stages at once; `hold` keeps it in the drawing until it is set,
+    `script` is called before with the prompt and may raise."""
 
     def __init__(self, address: str = "http://fake") -> None:
         self.address = address
@@ -72,6 +75,8 @@ class FakeEngine:
         on_event(Stage("draw", "Drawing"))
         on_event(Progress(1, prompt.sampling_steps))
         on_event(Preview(b"\xff\xd8preview"))
+        if self.script is not None:
+            self.script(prompt, on_event)
         self.drawing.set()
         while not self.hold.wait(0.01):
             if prompt.id in self.cancelled or self.closed:
@@ -83,12 +88,12 @@ class FakeEngine:
             raise self.error
         on_event(Progress(prompt.sampling_steps, prompt.sampling_steps))
         on_event(Stage("save", "Saving"))
-        return self.outputs
+        return (*self.outputs, *_tail(prompt.graph))
 
     def resume(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
         self.resumed.append(prompt.id)
         if prompt.id not in self.known:
-            raise EngineLost("ComfyUI was restarted and no longer knows of this job.")
+            raise PromptGone("ComfyUI was restarted and no longer knows of this job.")
         return self.run(prompt, on_event)
 
     def cancel(self, prompt_id: str) -> None:
@@ -98,9 +103,29 @@ class FakeEngine:
         if self.fetch_error is not None:
             raise self.fetch_error
         graph = self.prompts[-1].graph
-        node = next(n["inputs"] for n in graph.values() if "length" in n["inputs"])
-        width, height, frames = self.size or (node["width"], node["height"], node["length"])
-        write_video(destination, width, height, frames)
+        node = next(n["inputs"] for n in graph.values() if "length" in n["inputs"] and "width" in n["inputs"])
+        width, height, frames = self.size or (node["width"], node["height"], _frames(graph))
+        if "-tail" in output.filename:
+            Image.new("RGB", (width, height), (90, 90, 90)).save(destination, format="PNG")
+        else:
+            write_video(destination, width, height, frames)
 
     def close(self) -> None:
         self.closed = True
+
+
+def _frames(graph: Mapping[str, Any]) -> int:
+    """How many pictures the graph's video has: what is cut out last, else what is drawn."""
+    video = next((n["inputs"]["images"][0] for n in graph.values() if n["class_type"] == "CreateVideo"), "")
+    made = graph.get(video, {"inputs": {}})["inputs"]
+    drawn = next(n["inputs"]["length"] for n in graph.values() if "length" in n["inputs"])
+    return int(made.get("length", drawn))
+
+
+def _tail(graph: Mapping[str, Any]) -> tuple[Output, ...]:
+    """The pictures that the graph hands on to the next one."""
+    for node in graph.values():
+        if node["class_type"] == "SaveImage" and node["inputs"]["filename_prefix"].endswith("-tail"):
+            count = graph[node["inputs"]["images"][0]]["inputs"]["length"]
+            return tuple(Output(f"a-tail_{number:05}_.png", "wan-studio") for number in range(count))
+    return ()

@@ -186,7 +186,14 @@ class FakeStudio:
             "About 1 min 5 s on this GPU", self.obstacle, problems, self.warnings, self.route,
         )  # fmt: skip
 
-    def submit(self, owner: str, mode: str, values: dict[str, Any], files: dict[str, Path]) -> JobView:
+    def submit(
+        self,
+        owner: str,
+        mode: str,
+        values: dict[str, Any],
+        files: dict[str, Path],
+        earlier: JobView | None = None,
+    ) -> JobView:
         facts = {"image": self.inspect_picture(files["image"])} if files.get("image") else {}
         if not facts:
             raise BadInput("Choose a picture first.", field="image")

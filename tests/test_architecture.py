@@ -14,6 +14,7 @@ BASE = {
     "backend.exit_words",
 }  # fmt: skip
 ROOMS = {  # rooms beside each other: none of them may know another
+    "backend.line",
     "backend.media",
     "backend.models",
     "backend.custom_nodes",

@@ -234,7 +234,8 @@ class Planner:
         """
         given = dict(change) if mode else {**job.params, **change}
         try:
-            return self.studio.submit(owner, mode or job.mode, given, self.inputs(job))
+            earlier = job if job.status == "failed" else None
+            return self.studio.submit(owner, mode or job.mode, given, self.inputs(job), earlier)
         except StudioError as error:
             gr.Warning(sentence(error))
         except Exception:

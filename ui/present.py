@@ -203,7 +203,9 @@ def when(created: float, now: float) -> str:
 
 
 def waiting(snapshot: Snapshot) -> str:
-    """`Waiting, 2nd in line`; jobs of other clients on the same server are said."""
+    """`Waiting, 2nd in line`; jobs of other clients on the same server are said. A reason goes before."""
+    if snapshot.text:
+        return snapshot.text
     if snapshot.others:
         jobs = "1 job of others" if snapshot.others == 1 else f"{snapshot.others} jobs of others"
         return f"Waiting, {jobs} ahead" if not snapshot.ahead else f"Waiting, {snapshot.ahead} + {jobs} ahead"

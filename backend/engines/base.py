@@ -90,7 +90,7 @@ class Engine(Protocol):
     def resume(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
         """Follows a prompt that was posted by an earlier run of the app, as `run` does; nothing is sent.
 
-        Raises EngineLost when the server does not know it, else as run.
+        Raises PromptGone when the server does not know it, else as run.
         """
         ...
 

@@ -202,7 +202,7 @@ class ComfyEngine:
     def resume(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
         """Follows a prompt that the server has already, as `run` does; nothing is sent.
 
-        Raises EngineUnreachable when the server does not answer, EngineLost when it does not know it.
+        Raises EngineUnreachable when the server does not answer, PromptGone when it does not know it.
         """
         with self._lane:
             place = wire.place(self.http.get("/queue"), prompt.id)

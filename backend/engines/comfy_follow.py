@@ -29,7 +29,15 @@ from typing import NoReturn
 from backend.engines import wire
 from backend.engines.comfy_http import Http, is_refused, is_silent
 from backend.engines.comfy_socket import Socket, SocketLost
-from backend.errors import EngineError, EngineHung, EngineLost, EngineUnreachable, JobCancelled, NoOutput
+from backend.errors import (
+    EngineError,
+    EngineHung,
+    EngineLost,
+    EngineUnreachable,
+    JobCancelled,
+    NoOutput,
+    PromptGone,
+)
 from backend.events import Cancelled, Connection, Event, Failed, Finished, Output, Queued
 
 log = logging.getLogger("wan.comfy")
@@ -299,7 +307,7 @@ class Follow:
         if self._absent < 2:
             return
         if self.was_lost:
-            raise EngineLost("ComfyUI was restarted and no longer knows of this job.")
+            raise PromptGone("ComfyUI was restarted and no longer knows of this job.")
         raise JobCancelled("The job was taken out of ComfyUI's queue.")
 
     def _insist(self) -> None:
