@@ -79,7 +79,7 @@ RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
     && /opt/ComfyUI/.venv/bin/pip freeze | grep -i '^torch' >/opt/torch.txt
 
 # ComfyUI, without its history. COMFYUI_VERSION is a tag of it (v...), a branch or a commit.
-ARG COMFYUI_REPO=https://github.com/comfyanonymous/ComfyUI
+ARG COMFYUI_REPO=https://github.com/Comfy-Org/ComfyUI
 ARG COMFYUI_VERSION=0.33.0
 WORKDIR /opt/ComfyUI
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \

@@ -33,10 +33,10 @@ def at_start(settings: Settings, environ: Mapping[str, str] = os.environ) -> lis
         )
     if _in_container(environ) and _same_disk(data, Path("/")):
         where = "/workspace" if environ.get("RUNPOD_POD_ID") else "/data" if environ.get("SPACE_ID") else ""
-        mount = f"mounted at {where}" if where else "mounted, and WAN_DATA_DIR set to it"
+        mount = f"a volume at {where}" if where else "a volume and set WAN_DATA_DIR to a folder on it"
         said.append(
             f"No volume is used: jobs and videos in {data} are gone when this container is removed."
-            f" A volume {mount} would keep them."
+            f" Mount {mount} to keep them."
         )
     if not settings.models_dir.is_dir() and settings.comfyui_dir is not None:
         own = settings.comfyui_dir / "models"

@@ -93,9 +93,9 @@ def test_what_is_made_without_a_volume_is_told_to_go(
 ) -> None:
     monkeypatch.setattr(surroundings, "_same_disk", lambda folder, other: True)
     (said,) = surroundings.at_start(settings, {"RUNPOD_POD_ID": "abc"})
-    assert "mounted at /workspace" in said and str(settings.data_dir) in said
+    assert "Mount a volume at /workspace" in said and str(settings.data_dir) in said
     (said,) = surroundings.at_start(settings, {"SPACE_ID": "a/b"})
-    assert "mounted at /data" in said
+    assert "Mount a volume at /data" in said
     monkeypatch.setattr(surroundings, "_same_disk", lambda folder, other: False)
     assert surroundings.at_start(settings, {"RUNPOD_POD_ID": "abc"}) == []
 

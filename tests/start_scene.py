@@ -1,0 +1,204 @@
+"""A scene of start.sh, in a network of its own: ports 7860 and 8188 are free there whatever else runs.
+
+`python -m tests.start_scene SCENE FOLDER` plays it and prints what was seen as JSON on its last line.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+URL = "http://127.0.0.1:7860"
+CLONE_NEWNET = 0x40000000
+SECONDS = 120.0
+
+SLEEPY = """
+import os, sys, time
+from pathlib import Path
+here = Path(__file__).parent
+print("pretending to import torch", flush=True)
+while not (here / "go").exists():
+    time.sleep(0.1)
+port = sys.argv[sys.argv.index("--port") + 1]
+(here / "arguments").write_text("\\n".join(sys.argv))
+os.execv(sys.executable, [sys.executable, "-m", "backend.engines.demo", "--port", port,
+                          "--dir", str(here / "demo"), "--step-seconds", "0"])
+"""
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("not listening", flush=True)
+while True:
+    time.sleep(1)
+"""
+
+
+def own_network() -> None:
+    """Raises OSError where that is not allowed."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+class Started:
+    """start.sh as a process, with a mark in its environment by which all that it leaves is found."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        self.mark = f"scene-{os.getpid()}-{time.monotonic_ns()}"
+        self.log = folder / "start.log"
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("WAN_", "COMFYUI_", "GRADIO_", "RUNPOD_"))
+        }
+        self.began = time.monotonic()
+        with self.log.open("w") as out:
+            self.process = subprocess.Popen(
+                [str(ROOT / "start.sh")],
+                cwd="/",
+                env={
+                    **kept, "PYTHON": sys.executable, "WAN_DATA_DIR": str(folder / "data"),
+                    "GRADIO_TEMP_DIR": str(folder / "uploads"), "HOME": str(folder), "SCENE": self.mark,
+                    "PYTHONPATH": str(ROOT), **env,
+                },
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def health(self) -> dict[str, Any] | None:
+        try:
+            with urllib.request.urlopen(f"{URL}/healthz", timeout=5) as answer:
+                return json.load(answer)
+        except OSError:
+            return None
+
+    def wait(self, what: Callable[[], Any]) -> Any:
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            seen = what()
+            if seen:
+                return seen
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise RuntimeError(f"it did not come to that: {self.log.read_text()}")
+
+    def stop(self) -> dict[str, Any]:
+        """SIGTERM to the one process, as an engine of containers sends it."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(30)
+        finally:
+            self.process.kill()
+        seconds = time.monotonic() - began
+        return {"status": status, "stop_seconds": seconds, "left": self.left()}
+
+    def left(self) -> list[str]:
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                if self.mark.encode() in (place / "environ").read_bytes():
+                    found.append((place / "cmdline").read_text().replace("\0", " "))
+            except OSError:
+                continue
+        return found
+
+
+def client() -> Any:
+    from gradio_client import Client
+
+    return Client(URL, verbose=False, headers={"X-Wan-Owner": "scene-owner-0123456789"})
+
+
+def submit(studio: Any, folder: Path) -> dict[str, Any]:
+    from gradio_client import handle_file
+
+    picture = folder / "picture.png"
+    Image.new("RGB", (640, 480), "navy").save(picture)
+    _, job = studio.predict(
+        image=handle_file(str(picture)), prompt="it moves", seconds=1, speed="fast", resolution="draft",
+        wait=False, api_name="/image_to_video",
+    )  # fmt: skip
+    return job
+
+
+def job_of(studio: Any, job: dict[str, Any]) -> dict[str, Any]:
+    return studio.predict(id=job["id"], key=job["key"], api_name="/job")
+
+
+def starting(folder: Path) -> dict[str, Any]:
+    """ComfyUI takes its time: the page is there, takes a job, and the job is made when ComfyUI is up."""
+    comfyui = folder / "ComfyUI"
+    comfyui.mkdir()
+    (comfyui / "main.py").write_text(SLEEPY)
+    app = Started(folder, COMFYUI_DIR=str(comfyui), COMFYUI_PYTHON=sys.executable)
+    first = app.wait(app.health)
+    up = time.monotonic() - app.began
+    studio = client()
+    job = submit(studio, folder)
+    waiting = app.health()
+    time.sleep(1)
+    still = job_of(studio, job)["status"]
+    (comfyui / "go").touch()
+    done = app.wait(lambda: (j := job_of(studio, job))["status"] in ("done", "failed") and j)
+    return {
+        "first": first, "up_seconds": up, "waiting": waiting, "still": still, "done": done["status"],
+        "last": app.health(), "arguments": (comfyui / "arguments").read_text().split("\n"),
+        "log": app.log.read_text(), **app.stop(),
+    }  # fmt: skip
+
+
+def stubborn(folder: Path) -> dict[str, Any]:
+    """A ComfyUI that minds no SIGTERM."""
+    comfyui = folder / "ComfyUI"
+    comfyui.mkdir()
+    (comfyui / "main.py").write_text(STUBBORN)
+    app = Started(folder, COMFYUI_DIR=str(comfyui), COMFYUI_PYTHON=sys.executable)
+    app.wait(app.health)
+    app.wait(lambda: any("main.py" in line for line in app.left()))
+    return {**app.stop(), "log": app.log.read_text()}
+
+
+def interrupted(folder: Path) -> dict[str, Any]:
+    """Stopped in the middle of a job: the next start makes it."""
+    slow = Started(folder, WAN_ENGINE="demo", WAN_DEMO_STEP_SECONDS="3")
+    slow.wait(lambda: (slow.health() or {}).get("status") == "ok")
+    studio = client()
+    job = submit(studio, folder)
+    slow.wait(lambda: job_of(studio, job)["status"] == "running")
+    time.sleep(1)
+    ended = slow.stop()
+    again = Started(folder, WAN_ENGINE="demo", WAN_DEMO_STEP_SECONDS="0")
+    again.wait(again.health)
+    studio = client()
+    done = again.wait(lambda: (j := job_of(studio, job))["status"] in ("done", "failed") and j)
+    videos = [str(path) for path in (folder / "data").rglob("*.mp4")]
+    return {
+        "first": ended,
+        "done": done["status"],
+        "videos": len(videos),
+        **again.stop(),
+        "log": again.log.read_text(),
+    }
+
+
+if __name__ == "__main__":
+    own_network()
+    seen = {"starting": starting, "stubborn": stubborn, "interrupted": interrupted}[sys.argv[1]](
+        Path(sys.argv[2])
+    )
+    print(json.dumps(seen))

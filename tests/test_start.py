@@ -1,0 +1,116 @@
+"""start.sh and its shell functions: what it installs and serves, and that it ends all that it started."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def scene(name: str, folder: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.start_scene", name, str(folder)],
+        cwd=ROOT, capture_output=True, text=True, timeout=400,
+    )  # fmt: skip
+    if "unshare" in done.stderr or "'ip'" in done.stderr:
+        pytest.skip("no network namespace can be made here")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def ended_well(seen: dict[str, Any]) -> None:
+    assert seen["status"] == 0
+    assert seen["stop_seconds"] < 10, "the promise of SIGTERM"
+    assert seen["left"] == []
+
+
+def test_the_page_is_there_while_comfyui_starts_and_jobs_wait_for_it(tmp_path: Path) -> None:
+    seen = scene("starting", tmp_path)
+    assert seen["first"]["status"] == "starting" and seen["first"]["engine"] == "comfyui"
+    assert seen["waiting"]["queue"] == {"waiting": 1, "running": 0} or seen["still"] in ("queued", "running")
+    assert seen["still"] != "failed" and seen["done"] == "done" and seen["last"]["status"] == "ok"
+    assert "--extra-model-paths-config" in seen["arguments"]
+    assert "Traceback" not in seen["log"]
+    ended_well(seen)
+
+
+def test_a_comfyui_that_minds_no_signal_is_ended_too(tmp_path: Path) -> None:
+    ended_well(scene("stubborn", tmp_path))
+
+
+def test_a_job_that_was_running_is_made_after_the_next_start(tmp_path: Path) -> None:
+    seen = scene("interrupted", tmp_path)
+    ended_well(seen["first"])
+    assert seen["done"] == "done" and seen["videos"] == 1
+    ended_well(seen)
+
+
+def shell(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", f"set -euo pipefail; . scripts/environment.sh; {script}"],
+        cwd=folder, capture_output=True, text=True, timeout=120, env={**os.environ, **env},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose requirements are one package that every Python has."""
+    folder = tmp_path / "project"
+    (folder / "scripts").mkdir(parents=True)
+    for name in ("environment.sh", "installed.py"):
+        (folder / "scripts" / name).write_bytes((ROOT / "scripts" / name).read_bytes())
+    return folder
+
+
+def test_packages_that_are_there_are_used_without_an_environment(project: Path) -> None:
+    from importlib.metadata import version
+
+    (project / "requirements.txt").write_text(f"# ours\npytest=={version('pytest')}  # why\n")
+    done = shell(project, 'prepare_python requirements.txt; echo "$studio_python"', PYTHON=sys.executable)
+    assert done.stdout.strip() == sys.executable and done.stderr == ""
+    assert not (project / ".venv").exists()
+
+
+def test_other_versions_and_missing_extras_are_not_taken_for_ours(project: Path) -> None:
+    for line in ("pytest==0.1", "no-such-package==1", "pytest", "pytest[dev]==0"):
+        (project / "requirements.txt").write_text(line + "\n")
+        done = subprocess.run([sys.executable, "scripts/installed.py", "requirements.txt"], cwd=project)
+        assert done.returncode == 1, line
+
+
+def test_an_environment_is_made_once_and_anew_for_another_python(project: Path) -> None:
+    (project / "requirements.txt").write_text("# nothing\n")
+    say = 'prepare_environment requirements.txt; echo "$venv"'
+    first = shell(project, say, PYTHON=sys.executable)
+    assert "Setting up Wan Studio in .venv" in first.stdout, first.stderr
+    assert shell(project, say, PYTHON=sys.executable).stdout == ".venv\n"
+    stamp = project / ".venv" / "installed-requirements"
+    stamp.write_text(stamp.read_text().replace("3.", "2."))  # as if made by another Python
+    assert "Setting up" in shell(project, say, PYTHON=sys.executable).stdout
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to(project: Path) -> None:
+    project.chmod(0o555)
+    assert shell(project, 'venv_folder; echo "$venv"', HOME="/h").stdout == "/h/.cache/wan-studio/venv\n"
+
+
+def test_a_python_that_is_too_old_is_told(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in ("python3", "python"):
+        old = tmp_path / "bin" / name
+        old.write_text("#!/bin/sh\nexit 1\n")
+        old.chmod(0o755)
+    for name in ("bash", "cat", "cksum"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "")
+    (project / "requirements.txt").write_text("nothing-that-is==1\n")
+    done = shell(project, "prepare_python requirements.txt", PATH=f"{tmp_path}/bin", PYTHON="")
+    assert done.returncode != 0 and "needs Python 3.10 to 3.13" in done.stderr
