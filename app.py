@@ -94,7 +94,9 @@ def serve() -> int:
     gc.disable()
     from backend.studio import Studio
 
-    studio = Studio(settings)  # starts the engine's process, which comes up while Gradio is imported
+    studio = Studio(
+        settings, exclusive=True
+    )  # starts the engine's process, which comes up while Gradio is imported
     try:
         _gradio_environment()
         from ui import layout

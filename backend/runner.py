@@ -99,6 +99,7 @@ class Runner:
         self._paused = store.setting(PAUSED) == "1"
         self._room_at = 0.0  # monotonic; no job is taken before
         self._closing = False
+        self._evicted = False
         self._threads: list[threading.Thread] = []
 
     # -- the outside: submit, cancel, look ------------------------------------------------
@@ -178,6 +179,10 @@ class Runner:
         with self._changed:
             self._paused = paused
             self._changed.notify_all()
+
+    def evict(self) -> None:
+        """Another machine has the data folder now: no job is begun here any more."""
+        self._evicted = True
 
     @property
     def paused(self) -> bool:
@@ -260,7 +265,7 @@ class Runner:
     def _take(self, lane: _Lane) -> Job | None:
         """The next job for this lane; it counts as running from now on. Called with the lock held."""
         now = time.monotonic()
-        if self._paused or now < self._room_at or lane.engine.info().state != "ok":
+        if self._paused or self._evicted or now < self._room_at or lane.engine.info().state != "ok":
             return None
         idle = [other.held for other in self._lanes if other is not lane and other.idle]
         entry = self._line.take(self._busy(), lane=lane.address, held=lane.held, idle=idle, now=now)

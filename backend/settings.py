@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shlex
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -121,14 +122,14 @@ class Settings:
     log_level: str
     log_format: str
     log_prompts: bool
+    machine: str  # a name that stays when this machine starts again: the pod's id, else the host's name
+    runpod: RunPodSettings
+    worker: WorkerSettings
 
     @property
     def open_to_all(self) -> bool:
         """Whether anybody who knows the address can use the page: public, and no login."""
         return bool(self.public) and not self.auth
-
-    runpod: RunPodSettings
-    worker: WorkerSettings
 
     @property
     def jobs_dir(self) -> Path:
@@ -208,6 +209,7 @@ class Settings:
             keep_disk_percent=_number(text("WAN_KEEP_DISK_PERCENT"), "WAN_KEEP_DISK_PERCENT", 1, 100),
             log_level=_choice(text("WAN_LOG_LEVEL").lower(), "WAN_LOG_LEVEL", ("debug", "info", "warning")),
             log_format=_choice(text("WAN_LOG_FORMAT").lower(), "WAN_LOG_FORMAT", ("text", "json")),
+            machine=environ.get("RUNPOD_POD_ID", "").strip() or socket.gethostname(),
             log_prompts=_choice(text("WAN_LOG_PROMPTS"), "WAN_LOG_PROMPTS", ("0", "1")) == "1",
             runpod=_runpod(text),
             worker=WorkerSettings(

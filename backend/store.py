@@ -53,6 +53,13 @@ MIGRATIONS: tuple[str, ...] = (
 BUSY_SECONDS = 10.0
 """How long a call waits for another program that holds the database: a backup, a database browser."""
 
+LOCAL = frozenset(
+    {"apfs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"}
+)
+"""File systems whose shared memory is this machine's own; on any other (a network volume) SQLite's WAL may
+lose what was written (https://www.sqlite.org/wal.html, "All processes using a database must be on the same
+host computer")."""
+
 _JSON = frozenset({"params", "inputs", "warnings", "error", "timings"})
 _COLUMNS = tuple(field.name for field in fields(Job))
 
@@ -84,7 +91,8 @@ class Store:
             )
             self._db.row_factory = sqlite3.Row
             with self._guard():
-                self._db.execute("PRAGMA journal_mode = WAL")
+                mode = "WAL" if is_local(path.parent) else "DELETE"
+                self._db.execute(f"PRAGMA journal_mode = {mode}")
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._migrate()
         except OSError as error:
@@ -220,6 +228,27 @@ class Store:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def is_local(folder: Path, mounts: str = "") -> bool:
+    """Whether a folder lies on a file system of this machine. `mounts`: /proc/self/mountinfo, or its text.
+
+    What cannot be found out counts as local on a system without that file, else as a network volume.
+    """
+    try:
+        text = mounts or Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    best, kind = "", ""
+    for line in text.splitlines():
+        left, _, right = line.partition(" - ")
+        words = left.split()
+        if len(words) < 5 or not right:
+            continue
+        point = words[4].replace("\\040", " ")
+        if folder.resolve().is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, right.split()[0]
+    return kind in LOCAL
 
 
 def _row(job: Job) -> tuple[Any, ...]:

@@ -34,6 +34,7 @@ from backend.errors import (
 from backend.execute import POSTER, RESULT, STILL, WORKFLOW
 from backend.inputs import InputFile
 from backend.jobs import DONE, TERMINAL, Job
+from backend.lock import DataLock
 from backend.media.probe import Decoder, PictureFacts
 from backend.parts import adopt
 from backend.progress import Snapshot, Tracker
@@ -62,7 +63,9 @@ MEDIA_NAMES = (RESULT, STILL, POSTER, WORKFLOW, INPUT)
 class Studio:
     """One data folder, its queue and its engines."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, exclusive: bool = False) -> None:
+        """exclusive: hold the data folder against every other studio, as the app does. Raises BadSettings
+        when another one has it, or when a setting cannot be used; StoreError, DiskFull."""
         self.settings = settings
         self._born = time.monotonic()
         self._closing = threading.Event()
@@ -73,6 +76,9 @@ class Studio:
                 f"The data folder {settings.data_dir} cannot be written: {error.strerror or error}.",
                 "Set WAN_DATA_DIR to a folder that can be.",
             ) from error
+        self._data_lock = DataLock(settings.data_dir, settings.machine, lost=self._evicted)
+        if exclusive:
+            self._data_lock.acquire()
         self._secret = secret_file.load(settings.data_dir / "secret", secrets.token_bytes(32))
         self.store = Store(settings.database)
         first_user = settings.auth[0][0] if settings.auth else ""
@@ -90,6 +96,9 @@ class Studio:
         )  # fmt: skip
         self.house = upkeep.keeper(settings, self.store, self.engines, self.runner.forget)
 
+    def _evicted(self) -> None:
+        self.runner.evict()
+
     def start(self) -> None:
         """Takes up unfinished jobs and starts the lanes; returns at once."""
         self.runner.start()
@@ -105,6 +114,7 @@ class Studio:
         self.servers.close()
         self.decoder.close()
         self.store.close()
+        self._data_lock.release()
 
     # -- owners and secrets ---------------------------------------------------------------
 
@@ -427,6 +437,20 @@ class Studio:
     def paused(self) -> bool:
         """Whether the machine's owner has paused the queue (memory)."""
         return self.runner.paused
+
+    def pause(self, owner: str, user: str = "") -> None:
+        """No job is begun until `resume`; those that run go on. Raises NotAllowed, DiskFull."""
+        self._only_the_owner(owner, user)
+        self.runner.pause(True)
+
+    def resume(self, owner: str, user: str = "") -> None:
+        """Jobs are begun again. Raises NotAllowed, DiskFull."""
+        self._only_the_owner(owner, user)
+        self.runner.pause(False)
+
+    def _only_the_owner(self, owner: str, user: str) -> None:
+        if not self.is_admin(owner, user):
+            raise NotAllowed("Only the machine's owner can do this.")
 
     def pin(self, id: str, key: str, pinned: bool) -> JobView:
         """Keeps an ended job from being removed by age or disk share, or lets it go. Raises NotFound."""

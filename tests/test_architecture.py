@@ -15,6 +15,7 @@ BASE = {
 }  # fmt: skip
 ROOMS = {  # rooms beside each other: none of them may know another
     "backend.line",
+    "backend.lock",
     "backend.media",
     "backend.models",
     "backend.custom_nodes",

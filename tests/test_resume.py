@@ -13,7 +13,7 @@ import pytest
 
 from backend import runner as runner_module
 from backend.engines.base import Prompt
-from backend.errors import BadInput, DiskFull, EngineLost, OutOfMemory, PromptGone
+from backend.errors import BadInput, DiskFull, EngineLost, NotAllowed, OutOfMemory, PromptGone
 from backend.events import Accepted, Event
 from backend.jobs import RUNNING, Job
 from backend.media.facts import SoundFacts
@@ -243,14 +243,17 @@ def test_begun_three_times_is_enough(make: Make, engine: FakeEngine, picture: Pa
 
 def test_a_pause_holds_the_queue_across_a_restart(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
-    studio.runner.pause(True)
+    with pytest.raises(NotAllowed):
+        studio.pause(OWNER)
+    assert studio.claim_admin(OWNER, studio.admins.token)
+    studio.pause(OWNER)
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     again = make(other := FakeEngine())
     assert again.paused()
     threading.Event().wait(0.3)
     assert not engine.prompts and not other.prompts
     assert [(place.position, place.mine) for place in again.line(OWNER)] == [(1, True)]
-    again.runner.pause(False)
+    again.resume(OWNER)
     assert ended(again, job).status == "done"
 
 
@@ -302,3 +305,13 @@ def test_prompt_gone_while_followed_counts_as_a_loss(make: Make, engine: FakeEng
     studio = make()
     done = ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}))
     assert done.status == "done" and len(engine.prompts) == 2 and not engine.resumed
+
+
+def test_nothing_is_begun_once_another_machine_has_the_folder(
+    make: Make, engine: FakeEngine, picture: Path
+) -> None:
+    studio = make()
+    studio.runner.evict()
+    studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    threading.Event().wait(0.3)
+    assert not engine.prompts and studio.queue().waiting == 1

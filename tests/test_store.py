@@ -176,3 +176,33 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="cannot be written"):
         Store(tmp_path / "file" / "studio.db")
+
+
+MOUNTS = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+40 22 0:52 / /workspace rw,relatime - fuse.juicefs JuiceFS:pod rw
+41 22 0:53 / /mnt/my\\040disk rw,relatime - nfs4 host:/x rw
+42 40 0:54 / /workspace/scratch rw - tmpfs tmpfs rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "local"),
+    [
+        ("/home/me/data", True),
+        ("/workspace/wan-studio", False),
+        ("/workspace/scratch/data", True),
+        ("/workspaces/data", True),
+        ("/mnt/my disk/data", False),
+    ],
+)
+def test_what_counts_as_local(folder: str, local: bool) -> None:
+    assert store_module.is_local(Path(folder), MOUNTS) is local
+
+
+def test_no_write_ahead_log_on_a_network_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "is_local", lambda _: False)
+    store = Store(tmp_path / "a.db")
+    store.add(job(1))
+    assert store._db.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.db"]
+    store.close()
