@@ -345,6 +345,16 @@ def test_a_very_different_shape_is_pointed_out() -> None:
     result = on("native", image=portrait, method="mix")
     assert any("picture loses" in text and "top and bottom" in text for text in result.warnings)
     assert on("native", image=portrait, method="mix", fit="pad").warnings == ()
+    assert all("show the same part of the person" in text for text in result.warnings)
+
+
+def test_a_helper_much_longer_than_the_driving_video_is_pointed_out() -> None:
+    """A shorter one is refused; a longer one may have been made of a longer take."""
+    long = Media("wan-studio/mask.mp4", 1280, 720, 960, 16.0, 60.0)
+    (warning,) = on("native", method="mix", mask=long).warnings
+    assert warning.startswith("The mask lasts 60 s, the driving video 15 s: check that they belong together")
+    assert on("native", method="move", mask=long).warnings == ()
+    assert on("native", method="mix", mask=MASK).warnings == ()
 
 
 # the official template

@@ -89,6 +89,15 @@ def test_sounds_refused(options: dict[str, Any], field: str, words: str) -> None
     assert words in refused("sound_to_video", field, **options).message
 
 
+def test_what_an_encoder_adds_to_the_longest_is_cut_off() -> None:
+    """MP3 and AAC fill their last packet: ten minutes come as 600.03 s, five of video with a frame more."""
+    whole = least("sound_to_video", audio=Media("a", seconds=600.03))
+    assert (whole.seconds, whole.frames) == (600.0, 9600)
+    assert least("sound_to_video", audio=Media("a", seconds=900.0), start=299.9).seconds == 600.0
+    driving = least("animate", video=Media("v", 640, 480, seconds=300.04))
+    assert (driving.driving_seconds, driving.frames) == (300.0, 4800)
+
+
 def test_ten_minutes_of_three_hours() -> None:
     params = least("sound_to_video", audio=Media("a", seconds=10_800), start=3000, duration=600)
     assert params.frames == 9600
@@ -118,6 +127,11 @@ def test_animate_defaults() -> None:
     ({"pose_video": Media("p", 640, 480, seconds=5.0), "start": 6.0, "seconds": 2.0}, "pose_video", "8 s"),
     ({"face_video": Media("f", 512, 512, seconds=1.0)}, "face_video", "face video"),
     ({"method": "mix", "mask": Media("m", 640, 640, seconds=9.0)}, "mask", "640 x 640"),
+    ({"method": "mix", "mask": Media("m", 480, 640, seconds=9.0)}, "mask", "do not lie on each other"),
+    ({"method": "mix", "pose_video": Media("p", 640, 640, seconds=9.0)}, "pose_video", "do not lie"),
+    ({"start": -1}, "start", "between"), ({"seconds": -1}, "seconds", "between"),
+    ({"seconds": float("nan")}, "seconds", "finite"),
+    ({"video": Media("v", 640, 480, seconds=300.6)}, "video", "5 min"),
 ])  # fmt: skip
 def test_driving_videos_refused(options: dict[str, Any], field: str, words: str) -> None:
     error = refused("animate", field, **options)

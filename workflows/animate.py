@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workflows.animate_nodes import AnimateNodes
+from workflows.animate_params import LENGTH_SLACK
 from workflows.catalog import Catalog
 from workflows.fields import InvalidParam
 from workflows.graph import Image, Int
@@ -129,6 +130,13 @@ def _warnings(run: _Run) -> list[str]:
         warnings.append("The person must stand in the middle of the first picture of the driving video.")
     if params.negative_prompt and run.cfg <= 1:
         warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
+    for field, media in params.helpers.items():
+        if media.seconds > params.video.seconds + LENGTH_SLACK > LENGTH_SLACK:
+            word = field.replace("_", " ")
+            warnings.append(
+                f"The {word} lasts {media.seconds:.4g} s, the driving video {params.video.seconds:.4g} s:"
+                " check that they belong together, since they are used moment by moment."
+            )
     guide = params.pose_video or params.video
     for words, media in (("driving video", guide), ("picture", params.image)):
         if media is params.image and params.fit == "pad":
@@ -138,6 +146,7 @@ def _warnings(run: _Run) -> list[str]:
             where = "left and right" if sides > ends else "top and bottom"
             warnings.append(
                 f"The {words} loses {max(sides, ends):.0%} at {where}: its shape is not that of the video."
+                " It works best when picture and driving video show the same part of the person."
             )
     return warnings
 

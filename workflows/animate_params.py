@@ -19,10 +19,12 @@ from workflows.sizes import fit_size
 _LONGEST = f"{DRIVING_SECONDS_MAX / 60:g}"
 _LONGEST_FILE = 1e6
 """Seconds; a bound for start and length, so that they are finite."""
-_SHORTER = 0.25
+LENGTH_SLACK = 0.25
 """Seconds by which a pose, face or mask video may be shorter than the driving video."""
 _SHAPE_SLACK = 0.05
 """Share by which the mask's ratio of width to height may differ from the driving video's."""
+_LYING = ("mask", "pose_video")
+"""Videos that lie on the driving video where the person is replaced in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,8 @@ class Animate:
     @property
     def driving_seconds(self) -> float:
         """Length of the chosen part. Raises InvalidParam when it does not lie in the driving video."""
-        return chosen_seconds("video", "the driving video", self.video, self.start, self.seconds, "seconds")
+        where = ("video", "the driving video", self.video, self.start, self.seconds, "seconds")
+        return chosen_seconds(*where, DRIVING_SECONDS_MAX)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -103,26 +106,33 @@ class Animate:
                 "Choose a part of it by start and length.",
             )
 
+    @property
+    def helpers(self) -> dict[str, Media]:
+        """The pose, face and mask videos that are given and used, by their fields."""
+        fields = ("pose_video", "face_video") + (("mask",) if self.method == "mix" else ())
+        return {field: media for field in fields if (media := getattr(self, field)) is not None}
+
     def _check_helpers(self) -> None:
         end = self.start + self.driving_seconds
-        fields = ("pose_video", "face_video") + (("mask",) if self.method == "mix" else ())
-        for field in fields:
-            media: Media | None = getattr(self, field)
-            if media is not None and 0 < media.seconds < end - _SHORTER:
-                word = field.replace("_", " ")
+        for field, media in self.helpers.items():
+            word = field.replace("_", " ")
+            if 0 < media.seconds < end - LENGTH_SLACK:
                 raise InvalidParam(
                     field,
                     f"The {word} ends at {media.seconds:.4g} s; the driving video is used until {end:.4g} s.",
                     f"Choose a {word} as long as the driving video, or use a shorter part.",
                 )
-        if self.method != "mix" or self.mask is None or not (self.mask.width and self.mask.height):
-            return
-        if self.video.width and self.video.height:
-            ratio = self.mask.width / self.mask.height * self.video.height / self.video.width
-            if not 1 - _SHAPE_SLACK <= ratio <= 1 + _SHAPE_SLACK:
+            if self.method == "mix" and field in _LYING and not _same_shape(media, self.video):
                 raise InvalidParam(
-                    "mask",
-                    f"The mask is {self.mask.width} x {self.mask.height}, the driving video"
+                    field,
+                    f"The {word} is {media.width} x {media.height}, the driving video"
                     f" {self.video.width} x {self.video.height}: they do not lie on each other.",
-                    "Choose a mask of the driving video's shape.",
+                    f"Choose a {word} of the driving video's shape.",
                 )
+
+
+def _same_shape(one: Media, other: Media) -> bool:
+    """Whether one fits on the other; yes when a size is not known."""
+    if not (one.width and one.height and other.width and other.height):
+        return True
+    return abs(one.width / one.height * other.height / other.width - 1) <= _SHAPE_SLACK

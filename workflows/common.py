@@ -135,13 +135,21 @@ def _check_media(field: str, label: str, word: str, media: Any) -> None:
 
 
 def chosen_seconds(
-    field: str, label: str, media: Media, start: float, seconds: float, seconds_field: str
+    field: str, label: str, media: Media, start: float, seconds: float, seconds_field: str, longest: float
 ) -> float:
     """The length of the part from `start` on, `seconds` long (0: to the end), in seconds.
 
     A part that ends up to 0.1 s behind the file's end is cut there: compressed files know their length no
-    better. Raises InvalidParam for the start or length that does not lie in the file.
+    better; so is one that is up to half a second longer than `longest`. Raises InvalidParam for the start or
+    length that does not lie in the file.
     """
+    part = _chosen_seconds(field, label, media, start, seconds, seconds_field)
+    return min(part, longest) if part <= longest + _LONGEST_SLACK else part
+
+
+def _chosen_seconds(
+    field: str, label: str, media: Media, start: float, seconds: float, seconds_field: str
+) -> float:
     if not media.seconds:
         if not seconds:
             raise InvalidParam(field, f"The length of {label} is not known.", "Choose another file.")
@@ -163,3 +171,5 @@ def chosen_seconds(
 
 
 _LENGTH_SLACK = 0.1
+_LONGEST_SLACK = 0.5
+"""Ten minutes are 10 min 0.03 s where an encoder has left them."""

@@ -62,7 +62,8 @@ class SoundToVideo:
     @property
     def seconds(self) -> float:
         """Length of the chosen part of the sound. Raises InvalidParam when it does not lie in the file."""
-        return chosen_seconds("audio", "the sound", self.audio, self.start, self.duration, "duration")
+        where = ("audio", "the sound", self.audio, self.start, self.duration, "duration")
+        return chosen_seconds(*where, SOUND_SECONDS_MAX)
 
     @property
     def size(self) -> tuple[int, int]:
