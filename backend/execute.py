@@ -117,7 +117,7 @@ class Execution:
         if finished == job.part:
             return job, finished
         if job.prompt_id:  # it draws a part of a plan that is no longer followed
-            engine.cancel(job.prompt_id)
+            engine.cancel(job.prompt_id, job.remote)
         fresh = replace(job, part=0, attempts=0, prompt_id="", remote="", server="")
         return replace(fresh, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN)))), 0
 

@@ -95,7 +95,9 @@ class Runner:
         self._running: dict[str, Job] = {}
         self._live: OrderedDict[str, LiveJob] = OrderedDict()
         self._unsaved: dict[str, Job] = {}
-        self._strays: list[tuple[str, str]] = []  # (server, prompt) of jobs that another server has now
+        self._strays: list[
+            Job
+        ] = []  # as they were when another server took them: their prompts must not go on
         self._paused = store.setting(PAUSED) == "1"
         self._room_at = 0.0  # monotonic; no job is taken before
         self._closing = False
@@ -162,16 +164,16 @@ class Runner:
         if job is not None:
             self._end(job, CANCELLED)
             if job.prompt_id:  # left on an engine by an earlier run of the app
-                threading.Thread(target=self._cancel_everywhere, args=(job.prompt_id,), daemon=True).start()
+                threading.Thread(target=self._cancel_everywhere, args=(job,), daemon=True).start()
         elif running is not None and live is not None:
             with live.lock:
                 live.tracker.feed(Stage(live.tracker.stage, "Cancelling"), time.monotonic())
             if live.engine is not None and live.prompt_id:
                 threading.Thread(target=live.engine.cancel, args=(live.prompt_id,), daemon=True).start()
 
-    def _cancel_everywhere(self, prompt_id: str) -> None:
+    def _cancel_everywhere(self, job: Job) -> None:
         for engine in self.engines:
-            engine.cancel(prompt_id)
+            engine.cancel(job.prompt_id, job.remote)
 
     def pause(self, paused: bool) -> None:
         """While paused no job is begun; those that run go on. Kept across restarts. Raises DiskFull."""
@@ -322,7 +324,7 @@ class Runner:
         if not job.prompt_id or job.server == lane.address or not self._drives(job.server):
             return job
         with self._changed:
-            self._strays.append((job.server, job.prompt_id))
+            self._strays.append(job)
         other = next(one for one in self._lanes if one.address == job.server)
         if other.engine.info().state == "ok":
             threading.Thread(target=self._stop_strays, args=(other,), daemon=True).start()
@@ -330,10 +332,10 @@ class Runner:
 
     def _stop_strays(self, lane: _Lane) -> None:
         with self._changed:
-            mine = [stray for stray in self._strays if stray[0] == lane.address]
-            self._strays = [stray for stray in self._strays if stray not in mine]
-        for _, prompt_id in mine:
-            lane.engine.cancel(prompt_id)
+            mine = [job for job in self._strays if job.server == lane.address]
+            self._strays = [job for job in self._strays if job.server != lane.address]
+        for job in mine:
+            lane.engine.cancel(job.prompt_id, job.remote)
 
     def _interrupted(self, lane: _Lane, job: Job, live: LiveJob, error: StudioError) -> Job | None:
         """Ends the job, or returns it as it goes back in line."""

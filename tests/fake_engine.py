@@ -96,7 +96,7 @@ class FakeEngine:
             raise PromptGone("ComfyUI was restarted and no longer knows of this job.")
         return self.run(prompt, on_event)
 
-    def cancel(self, prompt_id: str) -> None:
+    def cancel(self, prompt_id: str, remote: str = "") -> None:
         self.cancelled.add(prompt_id)
 
     def fetch(self, output: Output, destination: Path) -> None:

@@ -102,3 +102,29 @@ def test_cancelled_ones_are_out_and_owners_are_forgotten() -> None:
     assert made.remove("1") is None and "1" not in made and len(made) == 1
     made.prune(frozenset())
     assert set(made._since) == {"b"}
+
+
+def test_twenty_owners_two_hundred_jobs_four_lanes() -> None:
+    """Four owners with 40 jobs each, eight with 4, eight with 1, which come last: in turns of equal length
+    (a lane's worth of work), nobody with one job waits longer than every owner has had one turn."""
+    sizes = [40] * 4 + [4] * 8 + [1] * 8
+    made = Line()
+    for owner, count in enumerate(sizes):
+        for number in range(count):
+            made.add(Waiting(job(f"{owner}-{number}", str(owner))))
+    running: list[str] = []
+    began: dict[str, int] = {}
+    turn = 0
+    while len(made) or running:
+        running = []
+        for _ in range(4):
+            entry = made.take({owner: running.count(owner) for owner in running}, lane="s")
+            if entry is not None:
+                running.append(entry.job.owner)
+                began[entry.job.id] = turn
+        turn += 1
+    assert len(began) == sum(sizes) == 200
+    single = [began[f"{owner}-0"] for owner in range(12, 20)]
+    many = [began[f"{owner}-39"] for owner in range(4)]
+    assert max(single) <= len(sizes) // 4
+    assert min(many) >= 200 // 4 - 4

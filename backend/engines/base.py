@@ -94,8 +94,8 @@ class Engine(Protocol):
         """
         ...
 
-    def cancel(self, prompt_id: str) -> None:
-        """Stops that prompt only; harmless when it is not there."""
+    def cancel(self, prompt_id: str, remote: str = "") -> None:
+        """Stops that prompt only; harmless when it is not there. `remote`: the engine's own id of it."""
         ...
 
     def fetch(self, output: Output, destination: Path) -> None:

@@ -215,7 +215,7 @@ class ComfyEngine:
             finally:
                 self._leave(prompt, follow)
 
-    def cancel(self, prompt_id: str) -> None:
+    def cancel(self, prompt_id: str, remote: str = "") -> None:
         """Stops that prompt only, also one that is still being sent; `run` goes on until it has stopped."""
         with self._cancelled_lock:
             self._cancelled[prompt_id] = None

@@ -1,0 +1,40 @@
+"""The demo engine, noting each prompt that it has drawn to the end in a file that outlives it.
+
+python -m tests.recording_engine NOTES --port 8188 --dir FOLDER
+
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from backend.engines.demo import __main__ as demo
+from backend.engines.demo import server
+from backend.engines.demo.executor import Executor
+
+NOTES = Path()
+
+
+class Noting(Executor):
+    """Writes one line per success: when, and the file names that tell the job."""
+
+    def _message(self, prompt: Any, event: str, data: dict[str, Any], *, to_all: bool = False) -> None:
+        if event == "execution_success":
+            names = [
+                node["inputs"]["filename_prefix"]
+                for node in prompt.item.graph.values()
+                if "filename_prefix" in node["inputs"]
+            ]
+            with NOTES.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"at": time.time(), "prompt": prompt.item.id, "names": names}) + "\n")
+        super()._message(prompt, event, data, to_all=to_all)
+
+
+if __name__ == "__main__":
+    NOTES = Path(sys.argv[1])
+    server.Executor = Noting  # type: ignore[misc]
+    demo.main(sys.argv[2:])

@@ -1,0 +1,257 @@
+"""A storm: a stream of jobs into the real app while app and servers are killed; an account of every job.
+
+The app is app.py as a process, the servers are demo engines that nobody but the storm starts again. A job
+that the app confirmed must end done or failed with a reason, once; what a killed app never confirmed must
+end, too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from backend.servers import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+TERMINAL = ("done", "failed", "cancelled")
+UP_SECONDS = 180.0
+STEP_SECONDS = 0.2
+
+
+@dataclass
+class Account:
+    """What became of the jobs. twice: drawn to the end more than once although the first one could be had."""
+
+    sent: int = 0
+    done: int = 0
+    failed: int = 0
+    lost: list[str] = field(default_factory=list)
+    without_reason: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)
+
+
+class Server:
+    """A recording demo engine on a port that stays."""
+
+    def __init__(self, folder: Path, step_seconds: float) -> None:
+        self.folder, self.step_seconds = folder, step_seconds
+        folder.mkdir(parents=True)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.notes = folder / "notes"
+        self.notes.touch()
+        self.killed_at: list[float] = []
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen(
+            [
+                sys.executable, "-m", "tests.recording_engine", str(self.notes), "--port", str(self.port),
+                "--dir", str(self.folder / "comfy"), "--step-seconds", str(self.step_seconds),
+            ],
+            cwd=ROOT, stdout=log, stderr=log,
+        )  # fmt: skip
+        log.close()
+        wait_for(f"{self.url}/system_stats", self.process)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.killed_at.append(time.time())
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class App:
+    """app.py on a port and a data folder that stay."""
+
+    def __init__(self, folder: Path, urls: list[str], **env: str) -> None:
+        self.folder, self.port = folder, free_port()
+        folder.mkdir(parents=True)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data = folder / "data"
+        self.env = {
+            **{
+                name: value for name, value in os.environ.items() if not name.startswith(("WAN_", "COMFYUI_"))
+            },
+            "WAN_ENGINE": "comfyui",
+            "COMFYUI_URL": ",".join(urls),
+            "WAN_DATA_DIR": str(self.data),
+            "GRADIO_TEMP_DIR": str(folder / "uploads"),
+            "GRADIO_SERVER_PORT": str(self.port),
+            "GRADIO_MCP_SERVER": "false",
+            "WAN_MAX_QUEUED": "1000",
+            "WAN_MAX_QUEUED_PER_OWNER": "1000",
+            **env,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=self.env, stdout=log, stderr=log
+        )
+        log.close()
+        wait_for(f"{self.url}/healthz", self.process)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """job id -> its row, read beside the running app."""
+        with sqlite3.connect(f"file:{self.data / 'studio.db'}?mode=ro", uri=True, timeout=30) as db:
+            db.row_factory = sqlite3.Row
+            return {row["id"]: dict(row) for row in db.execute("SELECT * FROM job")}
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + UP_SECONDS
+    while time.monotonic() < until:
+        assert process.poll() is None, f"ended with {process.returncode} before it answered at {url}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                answer.read()
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"nothing answers at {url}")
+
+
+class Storm:
+    """`run` sends jobs and kills; `account` says what became of them."""
+
+    def __init__(self, folder: Path, *, servers: int = 2, seed: int = 1, **env: str) -> None:
+        self.random = random.Random(seed)
+        self.servers = [Server(folder / f"server-{n}", STEP_SECONDS) for n in range(servers)]
+        self.app = App(folder / "app", [server.url for server in self.servers], **env)
+        self.picture = folder / "picture.png"
+        Image.effect_noise((96, 96), 60).convert("RGB").save(self.picture)
+        self.confirmed: list[str] = []
+        self.kills: Counter[str] = Counter()
+        self._up = threading.Event()
+
+    def start(self) -> None:
+        for server in self.servers:
+            server.start()
+        self.app.start()
+        self._up.set()
+
+    def close(self) -> None:
+        self.app.stop()
+        for server in self.servers:
+            if server.process is not None and server.process.poll() is None:
+                server.kill()
+        shutil.rmtree(self.app.data, ignore_errors=True)
+
+    def run(self, jobs: int, app_kills: int, server_kills: int) -> None:
+        """Sends `jobs` jobs; the kills fall at random moments while they are sent and drawn."""
+        sender = threading.Thread(target=self._send, args=(jobs,), daemon=True)
+        sender.start()
+        faults = ["app"] * app_kills + ["server"] * server_kills
+        self.random.shuffle(faults)
+        for fault in faults:
+            time.sleep(self.random.uniform(0.5, 4.0))
+            self._strike(fault)
+        sender.join(UP_SECONDS)
+        assert not sender.is_alive(), "jobs cannot be sent"
+
+    def _strike(self, fault: str) -> None:
+        self.kills[fault] += 1
+        if fault == "server":
+            server = self.random.choice(self.servers)
+            server.kill()
+            time.sleep(self.random.uniform(0.0, 1.0))
+            server.start()
+            return
+        self._up.clear()
+        self.app.kill()
+        self.app.start()
+        self._up.set()
+
+    def _send(self, jobs: int) -> None:
+        client: Client | None = None
+        number = 0
+        while len(self.confirmed) < jobs:
+            self._up.wait()
+            try:
+                client = client or Client(self.app.url, verbose=False)
+                number += 1
+                _, job = client.predict(
+                    image=handle_file(str(self.picture)), prompt=f"Wave {number}", seconds=0.5, width=64,
+                    height=64, seed=number, wait=False, api_name="/fast_video",
+                )  # fmt: skip
+            except Exception:  # whatever a killed app does to a client
+                client = None
+                time.sleep(0.1)
+            else:
+                self.confirmed.append(job["id"])
+                time.sleep(self.random.uniform(0.0, 0.6))
+
+    def wait(self, seconds: float) -> None:
+        """Until every job has ended, confirmed or not."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            rows = self.app.rows()
+            if all(row["status"] in TERMINAL for row in rows.values()) and set(self.confirmed) <= set(rows):
+                return
+            time.sleep(0.3)
+
+    def account(self) -> Account:
+        rows = self.app.rows()
+        found = Account(sent=len(self.confirmed), kills=Counter(self.kills))
+        for job_id in self.confirmed:
+            row = rows.get(job_id)
+            if row is None or row["status"] not in TERMINAL:
+                found.lost.append(job_id)
+            elif row["status"] == "done":
+                found.done += 1
+                if not (self.app.data / "jobs" / job_id / "result.mp4").is_file():
+                    found.lost.append(job_id)
+            else:
+                found.failed += 1
+                reason = json.loads(row["error"] or "{}").get("code", "")
+                found.reasons[reason] += 1
+                if not reason:
+                    found.without_reason.append(job_id)
+        found.lost += [job_id for job_id, row in rows.items() if row["status"] not in TERMINAL]
+        found.twice = self._drawn_twice()
+        return found
+
+    def _drawn_twice(self) -> list[str]:
+        """Jobs with two successes; a server killed within a second after the first may not have given it."""
+        drawn: Counter[str] = Counter()
+        for server in self.servers:
+            for line in server.notes.read_text().splitlines():
+                note = json.loads(line)
+                if any(0 <= killed - note["at"] < 1.0 for killed in server.killed_at):
+                    continue
+                drawn[note["names"][0].rpartition("-")[2]] += 1
+        return [job_id for job_id, count in drawn.items() if count > 1]
