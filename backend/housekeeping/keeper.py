@@ -13,7 +13,7 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +33,7 @@ ORPHAN_SECONDS = 3600.0
 FAILED_DAYS = 1.0  # what a failed job wrote in ComfyUI may be all that there is of it
 STRANGER_DAYS = 7.0  # outputs of jobs that we do not know: of another studio on the same ComfyUI, or deleted
 INPUT_DAYS = 7.0
+LOOK_BACK_DAYS = (365, 90, 30, 14, 7, 3, 1, 0)
 CLOCK = "clock"
 
 
@@ -227,8 +228,18 @@ class Keeper:
                 disk.percent,
                 ours / 1e9,
             )
-        for job in rules.too_much(self.records.ended_before(math.inf), sizes, need, self._wall()):
+        for job in self._oldest(sizes, need):
             self._remove_again(job, f"the disk is fuller than {self.limits.percent:g} %")
+
+    def _oldest(self, sizes: Mapping[str, int], need: int) -> Sequence[Job]:
+        """Jobs with `need` bytes, oldest first. Reads no more of a large database than it has to."""
+        now = self._wall()
+        found: Sequence[Job] = []
+        for days in LOOK_BACK_DAYS if need else ():
+            found = rules.too_much(self.records.ended_before(now - days * DAY), sizes, need, now)
+            if sum(sizes[job.id] for job in found) >= need:
+                break
+        return found
 
     def orphans(self) -> None:
         """Folders without a record: of a submit that was killed. One with a finished video stays as long as

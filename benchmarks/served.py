@@ -1,0 +1,86 @@
+"""The real app as a process of its own, for benchmarks: `python app.py`, demo engine, a free port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.servers import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class App:
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the app itself has used, its children left out."""
+        words = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / TICKS
+
+    def memory(self) -> int:
+        """Bytes in memory, of the app itself."""
+        for line in Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        return 0
+
+
+@contextlib.contextmanager
+def app(**settings: str) -> Iterator[App]:
+    """Starts it, waits for its engine, and stops it afterwards. `settings`: environment variables."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        environ = {
+            **os.environ,
+            "WAN_ENGINE": "demo",
+            "WAN_DATA_DIR": f"{folder}/data",
+            "GRADIO_TEMP_DIR": f"{folder}/page",
+            "GRADIO_SERVER_PORT": str(port),
+            **settings,
+        }
+        log = Path(folder, "log").open("wb")  # noqa: SIM115
+        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environ, stdout=log, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            until_ok(url)
+            yield App(url, process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            log.close()
+
+
+def until_ok(url: str, seconds: float = 180.0) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
+                if b'"ok"' in answer.read():
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        time.sleep(0.2)
+    raise RuntimeError(f"{url} did not come up")
+
+
+def load() -> str:
+    """What else the machine was doing: a figure from a busy one is an upper bound."""
+    return f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
