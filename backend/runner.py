@@ -39,7 +39,7 @@ from backend.line import Line, Waiting
 from backend.logs import about, prompts
 from backend.media.probe import Decoder
 from backend.parts import WORK
-from backend.store import Store
+from backend.store import Store, StoreBusy
 
 log = logging.getLogger("wan.runner")
 
@@ -348,8 +348,8 @@ class Runner:
             with contextlib.suppress(StudioError):  # it is RUNNING on disk then, which the next start knows
                 self.store.save(self._waits(job))
             return None
-        if isinstance(error, DiskFull):
-            log.warning("job %s: the disk is full, it waits: %s", job.id, error.detail)
+        if isinstance(error, DiskFull | StoreBusy):
+            log.warning("job %s: it waits: %s %s", job.id, error.message, error.detail)
             self._room_at = time.monotonic() + ROOM_SECONDS
             return self._waits(replace(job, attempts=max(0, job.attempts - 1)))
         if not lost:
