@@ -7,8 +7,10 @@ those marked "memory" never touch disk, database or network.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import shutil
+import tempfile
 import threading
 import time
 import uuid
@@ -71,6 +73,8 @@ class Studio:
         self._closing = threading.Event()
         try:
             settings.jobs_dir.mkdir(parents=True, exist_ok=True)
+            if not os.access(settings.data_dir, os.W_OK):  # the attempt has the reason
+                tempfile.TemporaryFile(dir=settings.data_dir).close()
         except OSError as error:
             raise BadSettings(
                 f"The data folder {settings.data_dir} cannot be written: {error.strerror or error}.",

@@ -21,7 +21,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 URL = "http://127.0.0.1:7860"
-CLONE_NEWNET = 0x40000000
+CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x20000
 SECONDS = 120.0
 
 SLEEPY = """
@@ -46,10 +46,11 @@ while True:
 
 
 def own_network() -> None:
-    """Raises OSError where that is not allowed."""
+    """And mounts of its own. Raises OSError where that is not allowed."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNET):
+    if libc.unshare(CLONE_NEWNET | CLONE_NEWNS):
         raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
@@ -196,9 +197,32 @@ def interrupted(folder: Path) -> dict[str, Any]:
     }
 
 
+def refused(folder: Path) -> dict[str, Any]:
+    """Where it cannot run: a second one on the same data, a taken port, a volume that is read-only."""
+    first = Started(folder, WAN_ENGINE="demo")
+    first.wait(first.health)
+    seen: dict[str, Any] = {}
+
+    def ends(name: str, **env: str) -> None:
+        place = folder / name
+        place.mkdir()
+        app = Started(place, WAN_ENGINE="demo", **env)
+        status = app.process.wait(SECONDS)
+        seen[name] = {"status": status, "log": app.log.read_text(), "left": app.left()}
+
+    data = str(folder / "data")
+    ends("second", WAN_DATA_DIR=data, GRADIO_SERVER_PORT="7861")
+    ends("port")
+    seen["first"] = first.stop()
+    subprocess.run(["mount", "--bind", data, data], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", data], check=True)
+    ends("read_only", WAN_DATA_DIR=data)
+    return seen
+
+
 if __name__ == "__main__":
     own_network()
-    seen = {"starting": starting, "stubborn": stubborn, "interrupted": interrupted}[sys.argv[1]](
-        Path(sys.argv[2])
-    )
+    seen = {"starting": starting, "stubborn": stubborn, "interrupted": interrupted, "refused": refused}[
+        sys.argv[1]
+    ](Path(sys.argv[2]))
     print(json.dumps(seen))

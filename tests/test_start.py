@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,19 @@ def test_a_job_that_was_running_is_made_after_the_next_start(tmp_path: Path) -> 
     ended_well(seen["first"])
     assert seen["done"] == "done" and seen["videos"] == 1
     ended_well(seen)
+
+
+def test_where_it_cannot_run_it_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    seen = scene("refused", tmp_path)
+    ended_well(seen.pop("first"))
+    says = {
+        "second": f"Another Wan Studio ({socket.gethostname()}, process",
+        "port": "Port 7860 is taken. Stop what uses it",
+        "read_only": f"The data folder {tmp_path / 'data'} cannot be written: Read-only file system.",
+    }
+    for name, words in says.items():
+        assert seen[name]["status"] == 1 and seen[name]["left"] == [], name
+        assert words in seen[name]["log"] and "Traceback" not in seen[name]["log"], seen[name]["log"]
 
 
 def shell(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
