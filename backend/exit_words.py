@@ -38,7 +38,25 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         " COMFYUI_PYTHON to the Python that has them.",
     ),
     (
-        r"address already in use",
+        r"main\.py: error: (.+)",
+        "ComfyUI cannot use its options ({0}). Correct COMFYUI_ARGS.",
+    ),
+    (
+        r"ImportError: (.+)",
+        "ComfyUI's Python cannot load one of its packages ({0}). Install ComfyUI's requirements.txt again, or"
+        " set COMFYUI_PYTHON to another Python.",
+    ),
+    (
+        r"Database is locked",
+        "Another ComfyUI uses the same database. Stop it, or put --database-url into COMFYUI_ARGS.",
+    ),
+    (
+        r"SyntaxError: ",
+        "ComfyUI's Python is too old for it, or its files are damaged. It needs Python 3.10 or newer: set"
+        " COMFYUI_PYTHON to one.",
+    ),
+    (
+        r"address already in use|Port \d+ is already in use",
         "The port of ComfyUI is taken by another program. Stop that, or set COMFYUI_URL if it is a ComfyUI.",
     ),
     (

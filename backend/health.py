@@ -17,9 +17,13 @@ from workflows.catalog import ModelFile, load_catalog
 
 
 def status(engines: Sequence[EngineInfo]) -> str:
-    """starting: none has answered yet; degraded: one that had answered does not any more; else ok."""
+    """starting: none answers, and one comes up; degraded: one that had answered does not any more; else ok.
+
+    A server of ours that died is coming up again: beside others that work it counts as one that is missed.
+    """
     states = {info.state for info in engines}
-    if "lost" in states:
+    again = any(info.state == "starting" and info.restarts for info in engines)
+    if "lost" in states or ("ok" in states and again):
         return "degraded"
     return "ok" if "ok" in states else "starting"
 
@@ -69,18 +73,22 @@ def models_disk(settings: Settings, engines: Sequence[EngineInfo]) -> dict[str, 
 
 
 def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:
-    """Each server in words and figures."""
+    """Each server in words and figures; memory in bytes, `restarts` since the studio was started."""
     return [
         {
             "address": info.address,
             "state": info.state,
             "version": info.version,
             "gpu": info.gpu,
+            "vram_total": info.vram_total,
+            "vram_free": info.vram_free,
+            "running": info.running,
+            "pending": info.pending,
             "error": info.error,
             "note": info.note,
             "workers": dict(info.workers),
-            "running": info.running,
-            "pending": info.pending,
+            "restarts": info.restarts,
+            "ours": info.ours,
         }
         for info in engines
     ]

@@ -11,7 +11,7 @@ from typing import Any
 from backend.custom_nodes.install import NodesNotInstalled, install, look
 from backend.custom_nodes.pins import REPOSITORIES
 from backend.settings import Settings, read_env_file
-from backend.supervisor import comfyui_python
+from backend.supervisor.launch import comfyui_python
 
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -1,32 +1,47 @@
-"""Which servers this studio drives: found, given, or started here."""
+"""Which servers this studio drives: found, given, or started here, one ComfyUI for each GPU.
+
+A ComfyUI that runs already on port 8188 is taken as it is and never touched. On the other GPUs more are
+started beside it only where that is safe: the machine's owner named the folder (COMFYUI_DIR) or it is a
+machine image's own, and it can be seen which GPU the running one uses. RunPod's own start script brings up
+one ComfyUI, on the first GPU; nothing is started from its folder before that has happened, since it may
+still be upgrading the folder.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import socket
-import tempfile
+import shutil
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
 
 from backend.engines import runpod
-from backend.engines.base import Engine
+from backend.engines.base import Engine, EngineInfo
 from backend.engines.comfy import ComfyEngine
-from backend.errors import BadSettings, StudioError
+from backend.engines.comfy_follow import Timing
+from backend.errors import BadSettings, EngineHung, EngineLost, StudioError
 from backend.models import paths
 from backend.settings import COMFYUI_PORT, RUNPOD_COMFYUI, Settings
-from backend.supervisor import Process, comfyui_command, comfyui_python, demo_command
+from backend.supervisor import gpus, launch, postmortem, proc
+from backend.supervisor.launch import free_port as free_port
+from backend.supervisor.process import TAKEN_OVER_SECONDS, Death, Process, end
 
 log = logging.getLogger("wan.servers")
 
 LOCAL = f"http://127.0.0.1:{COMFYUI_PORT}"
 PROJECT = Path(__file__).resolve().parent.parent
+IMAGES = (RUNPOD_COMFYUI, Path("/opt/ComfyUI"))
+"""The folders of machine images: such a machine is there for this."""
+LOOK_SECONDS = 5.0  # between two questions to a server, by whomever
+ANSWER_SECONDS = 10.0  # a server of ours that does not answer within this time, after a lost job, is ended
+START_SECONDS = 600.0  # the first start from a network volume takes minutes
+DYING_SECONDS = 2.0  # a server may have gone from the network a moment before its process ends
 
 
 @dataclass(frozen=True)
@@ -78,64 +93,252 @@ def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
     return Plan("demo", (), start=True)
 
 
+class Server:
+    """One server as the studio drives it. `process` is None for one that is not ours."""
+
+    def __init__(
+        self, url: str, settings: Settings, kind: str = "comfyui", folder: Path | None = None
+    ) -> None:
+        self.process: Process | None = None
+        self.trouble = ""  # why ours died last before it was up; empty once it is
+        self._python = ""
+        hung = settings.hung_seconds
+        self.engine = ComfyEngine(
+            url,
+            input_dir=folder,
+            timing=Timing(hung=hung, read=min(20.0, max(1.0, hung / 4))),
+            kind=kind,
+            amend=self._amend,
+        )
+
+    def keep(self, process: Process, python: str = "") -> None:
+        self.process, self._python = process, python
+
+    def died(self, death: Death) -> None:
+        """Called by the supervisor after each death."""
+        process = self.process
+        if process is not None and not death.was_up:
+            self.trouble = postmortem.why_not_up(death, process.trouble, self._python)
+            log.error("%s: %s", process.name, self.trouble)
+
+    def _amend(self, info: EngineInfo) -> EngineInfo:
+        """Adds what we know of a process of ours: while it comes up it is starting and not lost."""
+        process = self.process
+        if process is None:
+            return info
+        info = replace(info, ours=True, restarts=process.restarts)
+        if info.state == "ok":
+            process.heard()
+            self.trouble = ""
+            return info
+        if process.over:
+            return replace(info, state="lost", error=self.trouble or "ComfyUI ended.")
+        if not process.is_up:
+            return replace(info, state="starting", error=self.trouble)
+        return info
+
+
 class Servers:
     """The engines of a studio and the processes behind those that we started."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        restart: bool = True,
+        on_death: Callable[[StudioError], None] = lambda error: None,
+    ) -> None:
+        """`restart`: False where the whole container is to end with ComfyUI. `on_death`: told why a server of
+        ours ended, on a thread of its own, before it is started again."""
         self.settings = settings
-        self.plan = choose(settings)
-        self.processes: list[Process] = []
+        self._restart, self._on_death = restart, on_death
         self._closing = threading.Event()
-        self._demo_folder: tempfile.TemporaryDirectory[str] | None = None
+        self._options: frozenset[str] | None = None
+        self._options_lock = threading.Lock()
+        self._run_folder = launch.run_folder(settings.data_dir)
+        self._left = {orphan.mark.key: orphan for orphan in proc.orphans(settings.data_dir)}
+        ours = {f"http://127.0.0.1:{orphan.mark.port}" for orphan in self._left.values()}
+        self.plan = choose(settings, lambda url: url not in ours and answers(url))
+        self.servers: list[Server] = []
+        self._remote: tuple[Engine, ...] = ()
         if self.plan.kind == "demo":
-            self.engines: tuple[Engine, ...] = (self._demo(),)
+            self._demo()
         elif self.plan.kind == "runpod":
-            self.engines = runpod.engines(settings.runpod)
+            self._remote = runpod.engines(settings.runpod)
+        elif self.plan.start:
+            self._comfyui()
         else:
-            self.engines = tuple(ComfyEngine(self._address(url)) for url in self.plan.urls)
-            if self.plan.start:
-                self._comfyui()
+            self.servers += [Server(url, settings) for url in self.plan.urls]
+            if not settings.comfyui_urls:
+                self._beside_a_running_one()
+        self._end_left()
+        self.plan = replace(self.plan, urls=tuple(server.engine.http.address for server in self.servers))
+        for server in self.servers:
+            threading.Thread(target=self._watch, args=(server,), name="server-watch", daemon=True).start()
 
-    def _address(self, url: str) -> str:
-        """Where a ComfyUI that we start is reached: the address it listens on, loopback for all of them."""
-        listen = self.settings.comfyui_listen
-        if not self.plan.start or listen in ("127.0.0.1", "localhost", "0.0.0.0", "::", ""):  # noqa: S104
-            return url
-        return f"http://{f'[{listen}]' if ':' in listen else listen}:{COMFYUI_PORT}"
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        return (*(server.engine for server in self.servers), *self._remote)
 
-    def _demo(self) -> Engine:
-        port = free_port()
-        # A folder of its own below the system's temporary one: results are copied out of it.
-        self._demo_folder = tempfile.TemporaryDirectory(prefix="wan-demo-", ignore_cleanup_errors=True)
-        folder = Path(self._demo_folder.name)
-        command = demo_command(port, self.settings.demo_step_seconds, folder)
-        process = Process("demo engine", command, cwd=PROJECT)
-        self.processes.append(process)
-        process.start()
-        return ComfyEngine(f"http://127.0.0.1:{port}", input_dir=folder / "input", kind="demo")
+    @property
+    def processes(self) -> list[Process]:
+        return [server.process for server in self.servers if server.process is not None]
+
+    # -- what is started --------------------------------------------------------------------
+
+    def _demo(self) -> None:
+        name = launch.key("demo", self.settings.demo_step_seconds)
+        left = self._left.pop(name, None)
+        self._end_left()
+        # Not in the data folder: results are copied out of it.
+        folder = Path(left.mark.folder) if left is not None else self._run_folder / "demo"
+        if left is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        port = left.mark.port if left is not None else launch.free_port()
+        server = Server(f"http://127.0.0.1:{port}", self.settings, "demo", folder / "input")
+        command = launch.demo_command(port, self.settings.demo_step_seconds, folder)
+        mark = self._mark(name, port, "demo", folder)
+        self._keep(server, "demo engine", command, mark, left, cwd=PROJECT).start()
+        self.servers.append(server)
 
     def _comfyui(self) -> None:
-        folder = self.settings.comfyui_dir
-        if folder is None:
-            return
-        extra = [*self.settings.comfyui_args, *self._model_paths()]
-        command = comfyui_command(
-            folder,
-            comfyui_python(folder, self.settings.comfyui_python),
-            self.settings.comfyui_listen,
-            COMFYUI_PORT,
-            extra,
+        """One for each GPU; from RunPod's folder only when its own start script has had its time."""
+        waits = self.settings.comfyui_dir == RUNPOD_COMFYUI and not any(
+            orphan.mark.port == COMFYUI_PORT for orphan in self._left.values()
         )
-        process = Process("ComfyUI", command, cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"})
-        self.processes.append(process)
-        if folder == RUNPOD_COMFYUI:
-            threading.Thread(target=self._start_if_nobody_does, args=(process,), daemon=True).start()
-        else:
+        made = self._one_per_gpu(self._gpus(), first=COMFYUI_PORT if waits else 0)
+        for process in made:
+            if not waits or process.taken_over is not None:
+                process.start()
+        if waits:
+            threading.Thread(target=self._start_if_nobody_does, args=(made,), daemon=True).start()
+
+    def _beside_a_running_one(self) -> None:
+        folder = self.settings.comfyui_dir
+        if folder is None or not (self.settings.comfyui_dir_given or folder in IMAGES):
+            return
+        found = self._gpus()
+        if len(found) < 2:
+            return
+        used = gpus.used_by(*_command_line(LOCAL), found)
+        if used is None:
+            log.warning(
+                "the ComfyUI on port %d uses a GPU that cannot be told: none is started beside it",
+                COMFYUI_PORT,
+            )
+            return
+        for process in self._one_per_gpu([gpu for gpu in found if gpu != used], beside=True):
             process.start()
+
+    def _gpus(self) -> tuple[str, ...]:
+        return gpus.visible(os.environ, self.settings.comfyui_args)
+
+    def _one_per_gpu(self, found: Sequence[str], *, first: int = 0, beside: bool = False) -> list[Process]:
+        """`first`: the port of the first whatever is there now. `beside`: another runs from the folder."""
+        same = (self.settings.comfyui_dir, self._python(), self.settings.comfyui_args)
+        names = [launch.key(gpu, *same, self.settings.comfyui_listen) for gpu in found]
+        left = [self._left.pop(name, None) for name in names]
+        self._end_left()
+        taken = {orphan.mark.port for orphan in left if orphan is not None} | {first}
+        made = []
+        for number, (gpu, name, orphan) in enumerate(zip(found, names, left, strict=True)):
+            if orphan is not None:
+                port = orphan.mark.port
+            elif first and not number:
+                port = first
+            else:
+                port = next(
+                    port
+                    for port in range(COMFYUI_PORT, 65_536)
+                    if port not in taken and launch.port_is_free(port, self.settings.comfyui_listen)
+                )
+            taken.add(port)
+            made.append(self._one(gpu, port, name, orphan, alone=not number and not beside))
+        return made
+
+    def _end_left(self) -> None:
+        """Servers of an earlier run that the settings of this one have no use for."""
+        for orphan in self._left.values():
+            end(orphan)
+        self._left.clear()
+
+    def _one(self, gpu: str, port: int, name: str, left: proc.Orphan | None, *, alone: bool) -> Process:
+        folder = self.settings.comfyui_dir
+        assert folder is not None  # noqa: S101 - only called for one
+        args, python = self.settings.comfyui_args, self._python()
+
+        def command() -> list[str]:
+            extra = [*args, *self._model_paths()]
+            if not alone:
+                own = self._run_folder / str(port)
+                own.mkdir(mode=0o700, exist_ok=True)
+                extra += launch.own_folders(own, self._known_options(), args)
+            return launch.comfyui_command(python, self.settings.comfyui_listen, port, extra)
+
+        moved = any(launch.has_option(args, o) for o in ("--input-directory", "--base-directory"))
+        server = Server(self._address(port), self.settings, folder=None if moved else folder / "input")
+        mark = self._mark(name, port, f"comfyui-{port}")
+        more = {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
+        process = self._keep(
+            server, f"ComfyUI {port}", command, mark, left, cwd=folder, python=python, **more
+        )
+        self.servers.append(server)
+        return process
+
+    def _keep(
+        self,
+        server: Server,
+        name: str,
+        command: Sequence[str] | Callable[[], Sequence[str]],
+        mark: proc.Mark,
+        left: proc.Orphan | None,
+        *,
+        cwd: Path,
+        python: str = "",
+        **more: str,
+    ) -> Process:
+        def on_death(death: Death) -> None:
+            server.died(death)
+            self._on_death(postmortem.error(death) if death.was_up else EngineLost(server.trouble))
+
+        environment = {name: value for name, value in os.environ.items() if name != "WAN_AUTH"}
+        process = Process(
+            name,
+            command,
+            Path(mark.log),
+            cwd=cwd,
+            env={**environment, "PYTHONUNBUFFERED": "1", **more, **mark.environment()},
+            taken_over=left,
+            restart=self._restart,
+            on_death=on_death,
+        )
+        server.keep(process, python)
+        return process
+
+    def _mark(self, name: str, port: int, log_name: str, folder: Path | None = None) -> proc.Mark:
+        output = self._run_folder / f"{log_name}.log"
+        return proc.Mark(str(self.settings.data_dir), name, port, str(output), str(folder or ""))
+
+    def _python(self) -> str:
+        folder = self.settings.comfyui_dir or Path()
+        return launch.comfyui_python(folder, self.settings.comfyui_python)
+
+    def _known_options(self) -> frozenset[str]:
+        with self._options_lock:
+            if self._options is None:
+                self._options = launch.options(self._python(), self.settings.comfyui_dir or Path())
+            return self._options
+
+    def _address(self, port: int) -> str:
+        """Where a ComfyUI that we start is reached: the address it listens on, loopback for all of them."""
+        listen = self.settings.comfyui_listen.partition(",")[0].strip()
+        if listen in ("127.0.0.1", "localhost", "0.0.0.0", "::", ""):  # noqa: S104
+            return f"http://127.0.0.1:{port}"
+        return f"http://{f'[{listen}]' if ':' in listen else listen}:{port}"
 
     def _model_paths(self) -> list[str]:
         """The option that shows ComfyUI the model store; none when the file cannot be written."""
-        if "--extra-model-paths-config" in self.settings.comfyui_args:
+        if launch.has_option(self.settings.comfyui_args, "--extra-model-paths-config"):
             return []
         target = self.settings.data_dir / "extra_model_paths.yaml"
         try:
@@ -145,29 +348,96 @@ class Servers:
             return []
         return ["--extra-model-paths-config", str(target)]
 
-    def _start_if_nobody_does(self, process: Process) -> None:
+    def _start_if_nobody_does(self, made: list[Process]) -> None:
         """RunPod's image starts this ComfyUI by itself, some minutes after the container: a second one
-        would fight over the port, so we wait and adopt."""
+        would fight over the port, so we wait and take what comes; then the other GPUs' are started."""
         until = time.monotonic() + self.settings.comfyui_wait_seconds
         while time.monotonic() < until and not self._closing.wait(2.0):
             if answers(LOCAL):
                 log.info("ComfyUI is up; it was started by the machine's own start script")
-                return
+                self.servers[0].process = None
+                made = made[1:]
+                break
         if not self._closing.is_set():
-            process.start()
+            for process in made:
+                process.start()
+
+    # -- while they run ---------------------------------------------------------------------
+
+    def _watch(self, server: Server) -> None:
+        """Asks a server now and then, also while its lane is busy; ends one of ours that hangs."""
+        hung = self.settings.hung_seconds
+        while not self._closing.wait(min(LOOK_SECONDS, hung / 4)):
+            if time.monotonic() - server.engine.asked >= LOOK_SECONDS:
+                server.engine.refresh()
+            process = server.process
+            if process is None or process.pid is None or server.engine.busy:
+                continue  # of a job it is the lane that knows whether events still come
+            if process.untried:
+                limit = min(TAKEN_OVER_SECONDS, hung)
+            else:
+                limit = hung if process.is_up else max(START_SECONDS, hung)
+            if process.silent() > limit and not answers(server.engine.http.address, 5.0):
+                process.kill(f"no answer for {process.silent():.0f} s")
+
+    def recover(self, engine: Engine, error: StudioError) -> StudioError:
+        """What a job that lost its server really ended with; a server of ours that hangs is ended.
+
+        For EngineLost, EngineHung and EngineUnreachable of a job on this engine, on the lane's thread. A
+        server that is not ours is left alone, and its error is given back as it is.
+        """
+        server = next((server for server in self.servers if server.engine is engine), None)
+        process = server.process if server is not None else None
+        if server is None or process is None or self._closing.is_set():
+            return error
+        if isinstance(error, EngineHung):
+            process.kill("the job in it stands still")
+            return _hung(error.detail)
+        began = server.engine.began
+        death = process.death_since(began)
+        if death is None and not answers(server.engine.http.address):
+            death = process.death_since(began, DYING_SECONDS)
+        if death is not None:
+            return _hung(error.detail) if death.by_us else postmortem.error(death.after(began))
+        if isinstance(error, EngineLost) and not answers(server.engine.http.address, ANSWER_SECONDS):
+            process.kill("it stopped answering")
+            return _hung(error.detail)
+        return error
 
     def close(self) -> None:
         """Stops what we started, and nothing else."""
         self._closing.set()
         for process in self.processes:
+            process.ask_to_stop()
+        for process in self.processes:
             process.stop()
-        if self._demo_folder is not None:
+        logs = self.plan.kind == "comfyui"
+        for entry in self._run_folder.iterdir() if self._run_folder.is_dir() else ():
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif not logs:
+                entry.unlink(missing_ok=True)
+        if not logs:
             with contextlib.suppress(OSError):
-                self._demo_folder.cleanup()
+                self._run_folder.rmdir()
 
 
-def free_port() -> int:
-    """A TCP port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _hung(detail: str) -> EngineHung:
+    return EngineHung(
+        "ComfyUI stood still while it worked on this video, and was restarted.",
+        f"{postmortem.KEPT} If it happens again, try a smaller size or a shorter video.",
+        detail=detail,
+    )
+
+
+def _command_line(url: str) -> tuple[list[str], dict[str, str] | None]:
+    """With what arguments and environment the ComfyUI on this machine runs; None: not to be seen."""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            argv = session.get(f"{url}/system_stats", timeout=5).json()["system"]["argv"]
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return [], None
+    pid = proc.listener(COMFYUI_PORT)
+    environment = proc.environment(pid) if pid is not None else None
+    return [str(word) for word in argv] if isinstance(argv, list) else [], environment

@@ -34,6 +34,8 @@ class EngineInfo:
     input_dir: str = ""  # its folders, when they are on this machine
     output_dir: str = ""
     note: str = ""  # worth knowing of a server that works: a sentence
+    ours: bool = False  # started by this studio
+    restarts: int = 0  # of a server of ours, since the studio was started
     workers: Mapping[str, int] = field(default_factory=dict)  # of a Serverless endpoint: state -> how many
 
 

@@ -22,7 +22,7 @@ from backend.engines.base import EngineInfo, Prompt
 from backend.engines.comfy_files import Inputs, download
 from backend.engines.comfy_folders import beside, input_folder, output_folder
 from backend.engines.comfy_follow import Follow, Timing, stop
-from backend.engines.comfy_http import POST_SECONDS, Http, is_refused
+from backend.engines.comfy_http import POST_SECONDS, Http, is_refused, is_silent
 from backend.engines.comfy_info import described, models_seen
 from backend.engines.rejection import rejected
 from backend.errors import (
@@ -60,16 +60,21 @@ class ComfyEngine:
         input_dir: Path | None = None,
         timing: Timing | None = None,
         kind: str = "comfyui",
+        amend: Callable[[EngineInfo], EngineInfo] = lambda info: info,
     ) -> None:
         """`url`: host:port or http(s)://[user:password@]host[:port][/path]. `client_id`: the lane's, fixed;
         by default a new one. `input_dir`: the server's input folder when it is on this machine; without
-        it, it is guessed for a server on loopback. `kind`: what it counts as until it answers."""
+        it, it is guessed for a server on loopback. `kind`: what it counts as until it answers.
+        `amend`: adds to each snapshot what others know of the server."""
         self.timing = timing or Timing()
         self.http = Http(url, read=self.timing.read)
         self.client_id = client_id or f"wan-{uuid.uuid4().hex}"
         self._given_input_dir = input_dir
         self._inputs = Inputs(self.http, input_dir)
-        self._info = EngineInfo(kind, self.http.address)
+        self._amend = amend
+        self._info = amend(EngineInfo(kind, self.http.address))
+        self.asked = 0.0  # when the server was last asked for its state (monotonic)
+        self.began = 0.0  # when the last job was begun (monotonic)
         self._info_lock = threading.Lock()
         self._lane = threading.Lock()
         self._facts_lock = threading.Lock()
@@ -81,6 +86,11 @@ class ComfyEngine:
         self._closed = threading.Event()
         self._generation = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job is being run or followed."""
+        return self._lane.locked()
+
     # -- what the server is -----------------------------------------------------------------
 
     def info(self) -> EngineInfo:
@@ -90,12 +100,15 @@ class ComfyEngine:
     def refresh(self) -> EngineInfo:
         """Asks the server for its state; never raises."""
         before = self._info
+        self.asked = time.monotonic()
         try:
             stats = self.http.get("/system_stats")
             queue = self.http.get("/queue")
             if not isinstance(stats, dict) or not isinstance(stats.get("system"), dict):
                 raise EngineError("Something answers at the address, but not as ComfyUI does.")
         except EngineError as error:
+            if is_silent(error) and before.state == "ok" and self.busy:
+                return before  # busy with our job; whether it hangs is found there
             state = "starting" if before.state == "starting" else "lost"
             return self._set(replace(before, state=state, error=error.message))
         if before.state != "ok":
@@ -168,6 +181,7 @@ class ComfyEngine:
         return input_folder(argv), output_folder(argv)
 
     def _set(self, info: EngineInfo) -> EngineInfo:
+        info = self._amend(info)
         with self._info_lock:
             self._info = info
         return info
@@ -187,6 +201,7 @@ class ComfyEngine:
         or the exception. Raises JobCancelled, EngineLost, and what base.Engine says.
         """
         with self._lane:
+            self.began = time.monotonic()
             client_id = self.client_id if not self._generation else f"{self.client_id}-{self._generation}"
             self._stop_if_cancelled(prompt.id)
             self._inputs.ensure(prompt.files, lambda: self._stop_if_cancelled(prompt.id))
@@ -205,6 +220,7 @@ class ComfyEngine:
         Raises EngineUnreachable when the server does not answer, PromptGone when it does not know it.
         """
         with self._lane:
+            self.began = time.monotonic()
             place = wire.place(self.http.get("/queue"), prompt.id)
             client_id = place.client_id if place is not None and place.client_id else self.client_id
             follow = self._follow(prompt, client_id, on_event)

@@ -19,7 +19,7 @@ from backend.engines.demo.executor import Options
 from backend.engines.demo.folders import Folders
 from backend.engines.demo.server import DemoServer
 
-PARENT_LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.5
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -46,6 +46,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--faults", action="store_true", help="accept POST /demo/faults, for tests")
     parser.add_argument("--parent-pid", type=int, help="end when this process is gone")
+    parser.add_argument(
+        "--until-idle", type=float, metavar="SECONDS", help="end when nobody has asked for anything so long"
+    )
     return parser.parse_args(arguments)
 
 
@@ -79,16 +82,20 @@ async def serve(arguments: argparse.Namespace, base: Path) -> None:
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     print(f"Demo engine on http://{host}:{port} (no GPU; results are marked DEMO)", flush=True)
     threading.Thread(target=_warm_up, daemon=True).start()
-    await _until_the_end(end, arguments.parent_pid)
+    await _until_the_end(end, arguments.parent_pid, server, arguments.until_idle)
     delivery.cancel()
 
 
-async def _until_the_end(end: asyncio.Event, parent: int | None) -> None:
+async def _until_the_end(
+    end: asyncio.Event, parent: int | None, server: DemoServer, idle: float | None
+) -> None:
     was_parent = parent is not None and os.getppid() == parent
     while not end.is_set():
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(end.wait(), PARENT_LOOK_SECONDS if parent else None)
+            await asyncio.wait_for(end.wait(), LOOK_SECONDS if parent or idle else None)
         if parent and not alive(parent, was_parent):
+            return
+        if idle and server.idle_seconds() > idle:
             return
 
 

@@ -54,6 +54,10 @@ class Hub:
         self._transports[client] = transport
         self._flags[client] = {}
 
+    def connected(self) -> int:
+        """How many clients there are."""
+        return len(self._sockets)
+
     def remove(self, client: str) -> None:
         """Forgets the client, even when a newer socket took its id: ComfyUI does the same."""
         self._sockets.pop(client, None)

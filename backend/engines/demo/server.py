@@ -9,6 +9,7 @@ import platform
 import re
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -59,6 +60,13 @@ class DemoServer:
         self._allow_faults = allow_faults
         self._media = MediaRoutes(folders)
         self._number = 0
+        self._asked = time.monotonic()
+
+    def idle_seconds(self) -> float:
+        """Since when nobody has asked for anything, nothing runs or waits and nobody is connected."""
+        if self.work.counts() or self.hub.connected():
+            self._asked = time.monotonic()
+        return time.monotonic() - self._asked
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_UPLOAD, middlewares=[self._guard])
@@ -103,6 +111,7 @@ class DemoServer:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuses pages of other sites, as ComfyUI does, and fails where a test asked for it."""
+        self._asked = time.monotonic()
         host = request.url.host or ""
         origin = request.headers.get("Origin")
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
