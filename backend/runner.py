@@ -116,7 +116,9 @@ class Runner:
                     self.store.save(job)
                 except StudioError as error:
                     log.error("job %s: could not be saved: %s", job.id, error.message)
-            self._enqueue(job, first=interrupted)
+            self._enqueue(job, first=interrupted, tell=False)
+        with self._changed:
+            self._place_all()
         for number, lane in enumerate(self._lanes):
             thread = threading.Thread(target=self._work, args=(lane,), name=f"lane-{number}", daemon=True)
             self._threads.append(thread)
@@ -138,14 +140,16 @@ class Runner:
             with self._changed:
                 self._reserved.remove(job.owner)
 
-    def _enqueue(self, job: Job, first: bool = False) -> None:
+    def _enqueue(self, job: Job, first: bool = False, tell: bool = True) -> None:
+        """`tell`: every waiting job its place, which is done once for many."""
         models = self._models_of(job)
         with self._changed:
             bound = job.server if job.prompt_id and self._drives(job.server) else ""
             until = time.monotonic() + BOUND_SECONDS
             self._line.add(Waiting(job, models, first, bound, until))
             self._remember(LiveJob(job.id))
-            self._place_all()
+            if tell:
+                self._place_all()
             self._changed.notify_all()
 
     def _drives(self, address: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from backend.engines.base import EngineInfo, Prompt
-from backend.errors import JobCancelled, PromptGone
+from backend.errors import JobCancelled, PromptGone, from_os_error
 from backend.events import Event, Output, Preview, Progress, Stage, Started
 from workflows.node_contract import Contract, recorded
 
@@ -105,10 +105,14 @@ class FakeEngine:
         graph = self.prompts[-1].graph
         node = next(n["inputs"] for n in graph.values() if "length" in n["inputs"] and "width" in n["inputs"])
         width, height, frames = self.size or (node["width"], node["height"], _frames(graph))
-        if "-tail" in output.filename:
-            Image.new("RGB", (width, height), (90, 90, 90)).save(destination, format="PNG")
-        else:
-            write_video(destination, width, height, frames)
+        try:
+            if "-tail" in output.filename:
+                Image.new("RGB", (width, height), (90, 90, 90)).save(destination, format="PNG")
+            else:
+                write_video(destination, width, height, frames)
+        except OSError as error:
+            destination.unlink(missing_ok=True)
+            raise from_os_error(error) from error
 
     def close(self) -> None:
         self.closed = True
