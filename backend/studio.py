@@ -57,7 +57,7 @@ ADDRESS_SECONDS = 24 * 3600  # how long a signed media address is good
 INPUT = "input"
 CLEANED = ("negative_prompt",)  # texts that are stored as the params have them, without control characters
 SILENT_SECONDS = 10.0  # a server that we did not start and that has not answered for so long is not there
-NEWCOMERS, NEWCOMERS_SECONDS = 20, 6.0
+NEWCOMERS, NEWCOMERS_SECONDS = 60, 3.0
 """On an open page: how many visitors can start their first video at once, and how fast that refills."""
 MEDIA_NAMES = (RESULT, STILL, POSTER, WORKFLOW, INPUT)
 

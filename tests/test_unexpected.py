@@ -36,6 +36,15 @@ def test_a_refusal_stays_what_it_is() -> None:
     assert caught.value.message == "The queue is full." and not caught.value.print_exception
 
 
+def test_a_refusal_of_gradio_repeats_no_markup() -> None:
+    def refuse(text: str) -> None:
+        raise gr.Error(f"Value {text} is not in the list.")
+
+    with pytest.raises(gr.Error) as caught:
+        call(refuse, "<img src=x onerror=alert(1)>")
+    assert "<" not in caught.value.message and caught.value.message.endswith(".")
+
+
 def test_a_mistake_is_logged_without_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
     def fall(text: str) -> None:
         raise KeyError(f"no {text} here")

@@ -14,6 +14,7 @@ from ui.picture import refusal
 log = logging.getLogger("wan.page")
 
 UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it happens again, the log says more."
+NOT_OFFERED = "This request has a value that the page does not offer."
 WORD = 16
 """Shorter texts of a request, without a space, are our own words: a mode, a resolution."""
 DEEPEST = 4
@@ -34,6 +35,8 @@ def guard_events(blocks: gr.Blocks) -> None:
                 if error.print_exception:  # Gradio's own refusal
                     log.info("event %s: %s", getattr(block_fn, "api_name", None), error.message)
                     error.print_exception = False
+                    if "<" in error.message:  # it repeats what was sent
+                        error.message = NOT_OFFERED
                 raise
             except Exception:
                 log.exception("event %s: unexpected error", getattr(block_fn, "api_name", None) or block_fn)

@@ -1,0 +1,152 @@
+"""app.py as a real process, and a visitor who writes requests by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from backend.access import new_token
+from backend.servers import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+META = {"_type": "gradio.FileData"}
+SECONDS = 30
+
+
+class Visitor:
+    """One browser or program: a client with a token of its own, and raw events of the page."""
+
+    def __init__(self, site: Site, headers: dict[str, str] | None = None) -> None:
+        self.site, self.token = site, new_token()
+        self.http = httpx.Client(base_url=site.url, timeout=SECONDS, headers=headers, trust_env=False)
+
+    def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        return self.http.post(path, json={} if body is None else body, **more)
+
+    def upload(self, name: str, data: bytes, kind: str = "application/octet-stream") -> Path:
+        answer = self.http.post("/gradio_api/upload", files={"files": (name, data, kind)})
+        assert answer.status_code == 200, answer.text
+        return Path(answer.json()[0])
+
+    def call(self, api_name: str, *data: Any, owner: bool = True) -> tuple[str, Any]:
+        """(event, data) of an endpoint: ("complete", [...]) or ("error", what was said)."""
+        headers = {"X-Wan-Owner": self.token} if owner else {}
+        begun = self.post(f"/gradio_api/call/{api_name}", {"data": list(data)}, headers=headers)
+        if begun.status_code != 200:
+            return "error", begun.text
+        seen: tuple[str, Any] = ("error", "nothing")
+        with self.http.stream("GET", f"/gradio_api/call/{api_name}/{begun.json()['event_id']}") as lines:
+            event = ""
+            for line in lines.iter_lines():
+                if line.startswith("event: "):
+                    event = line[7:]
+                elif line.startswith("data: ") and event in ("complete", "error"):
+                    seen = (event, json.loads(line[6:]))
+        return seen
+
+    def event(self, fn: int, data: list[Any], event_data: Any = None) -> Any:
+        """A private event of the page by its number, as a raw client sends it: its output, or the refusal."""
+        session = uuid.uuid4().hex
+        body = {"fn_index": fn, "data": data, "event_data": event_data, "session_hash": session}
+        if not self.site.queued(fn):
+            answer = self.post("/gradio_api/run/predict", body)
+            return answer.json().get("data") or answer.json()
+        begun = self.post("/gradio_api/queue/join", body)
+        if begun.status_code != 200:
+            return {"error": begun.text}
+        with self.http.stream("GET", f"/gradio_api/queue/data?session_hash={session}") as lines:
+            for line in lines.iter_lines():
+                if line.startswith("data: "):
+                    message = json.loads(line[6:])
+                    if message["msg"] == "process_completed":
+                        output = message["output"]
+                        return output.get("data") if message["success"] else output
+        return None
+
+    def poll(self, request: Any) -> Any:
+        """The card's server function, with anything as its argument."""
+        body = {
+            "component_id": self.site.component("ws-card"), "fn_name": "poll", "session_hash": "x",
+            "data": request,
+        }  # fmt: skip
+        return self.post("/gradio_api/component_server", body).json()
+
+
+class Site:
+    """app.py with the demo engine. `attacker` and `victim` share nothing but the site."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        self.folder, self.port = folder, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data, self.uploads = folder / "data", folder / "uploads"
+        self.env = {
+            **os.environ, "WAN_ENGINE": "demo", "WAN_DATA_DIR": str(self.data), "WAN_DEMO_STEP_SECONDS": "0",
+            "GRADIO_TEMP_DIR": str(self.uploads), "GRADIO_SERVER_PORT": str(self.port),
+            "GRADIO_SERVER_NAME": "127.0.0.1", "WAN_MAX_UPLOAD_MB": "3", "WAN_LOG_LEVEL": "debug",
+            "PYTHONUNBUFFERED": "1", **env,
+        }  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        self._out = (folder / "log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=self.env, stdout=self._out, stderr=self._out
+        )
+        end = time.monotonic() + 120
+        while not self._ready():
+            assert self.process.poll() is None and time.monotonic() < end, self.log()
+            time.sleep(0.1)
+        self.login = ""
+        self._config: dict[str, Any] = {}
+
+    def _ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=5, trust_env=False).json()["status"] == "ok"
+        except (httpx.HTTPError, ValueError):
+            return False
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def close(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._out.close()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        if not self._config:
+            self._config = httpx.get(f"{self.url}/config", timeout=SECONDS, trust_env=False).json()
+        return self._config
+
+    def component(self, elem_id: str) -> int:
+        return next(c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
+
+    def fn(self, elem_id: str, event: str) -> int:
+        """The number of the event that this component's trigger starts first."""
+        target = [self.component(elem_id), event]
+        return next(d["id"] for d in self.config["dependencies"] if target in [list(t) for t in d["targets"]])
+
+    def queued(self, fn: int) -> bool:
+        return bool(next(d for d in self.config["dependencies"] if d["id"] == fn)["queue"])
+
+    def values(self, fn: int) -> list[Any]:
+        """What the page would send to this event: its components' own values."""
+        dependency = next(d for d in self.config["dependencies"] if d["id"] == fn)
+        known = {c["id"]: c["props"].get("value") for c in self.config["components"]}
+        return [known[number] for number in dependency["inputs"]]
+
+    def place(self, fn: int, elem_id: str) -> int:
+        """Where in this event's values the component's is."""
+        dependency = next(d for d in self.config["dependencies"] if d["id"] == fn)
+        return dependency["inputs"].index(self.component(elem_id))
