@@ -73,7 +73,7 @@ def test_six_chunks_in_two_prompts_are_those_of_one(
         ("strong relighting, with words", {"relight": 1.5, "prompt": "A dancer", "negative_prompt": "mud"}),
         ("own steps, guidance, shift", {"steps": 3, "cfg": 2.0, "shift": 5.0}),
         ("30 a second", {"fps": 30.0, "steps": 1}),
-        ("padded, draft size", {"width": 0, "height": 0, "resolution": "draft", "fit": "pad", "steps": 1}),
+        ("wide, padded", {"width": 96, "height": 64, "fit": "pad", "steps": 1}),
     ],
 )
 def test_options(

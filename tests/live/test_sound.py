@@ -37,7 +37,6 @@ def test_lengths(seconds: float, bench: Bench, picture: StoredMedia, tmp_path: P
         ("quality with a prompt and its opposite", {"prompt": "A singer", "negative_prompt": "mud"}, 48, 20),
         ("own steps, guidance, shift", {"steps": 3, "cfg": 2.5, "shift": 5.0, "speed": "fast"}, 48, 3),
         ("tall", {"width": 64, "height": 96, "speed": "fast"}, 48, 4),
-        ("draft size", {"width": 0, "height": 0, "resolution": "draft", "speed": "fast", "steps": 1}, 48, 1),
     ],
 )
 def test_options(
