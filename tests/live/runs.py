@@ -105,7 +105,8 @@ class Bench:
         folder = self.folder / uuid.uuid4().hex
         folder.mkdir()
         files = {s.name: s.path if isinstance(s, StoredMedia) else s for s in sources}
-        parts = Parts(self.decoder, folder, files, compiled)
+        parts = Parts(self.decoder, folder, files, compiled, "live")
+        parts.take_up(0)
         events: list[Event] = []
         began = time.monotonic()
         for index, (graph, labels) in enumerate(zip(compiled.graphs, compiled.labels, strict=True)):
