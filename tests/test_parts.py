@@ -53,7 +53,8 @@ def test_a_levelled_sound_has_no_step_at_a_seam(decoder: Decoder, tmp_path: Path
     )
     job = sound_to_video.build(params, load_catalog(), ServerFacts(frozenset()), "job", 2)
     assert len(job.graphs) == 2
-    parts = Parts(decoder, tmp_path, {"talk": path}, job)
+    parts = Parts(decoder, tmp_path, {"talk": path}, job, "job")
+    parts.take_up(0)
     gains = []
     for index, graph in enumerate(job.graphs):
         heard = job.derived[index][0]
