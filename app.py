@@ -43,12 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     from backend.commands import add_compile, run_compile
     from backend.model_commands import add_models, run_models
     from backend.nodes_command import add_nodes, run_nodes
+    from backend.worker_command import add_worker
 
     add_compile(commands)
     add_models(commands)
     add_nodes(commands)
     add_bench(commands)
-    arguments = parser.parse_args(argv)
+    add_worker(commands)
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command != "worker":  # the worker's are the RunPod SDK's
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         if arguments.command == "compile":
             return run_compile(arguments)
@@ -60,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             from backend.bench_command import run_bench
 
             return run_bench(arguments, HERE)
+        if arguments.command == "worker":
+            return work(rest)
         return serve()
     except StudioError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
@@ -72,15 +78,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def serve() -> int:
-    """Starts the studio and the page; returns after SIGINT or SIGTERM, with everything stopped."""
+def work(options: Sequence[str]) -> int:
+    """The worker of a RunPod Serverless endpoint; `options` are its SDK's."""
+    from backend.worker_command import run_worker
+
+    return run_worker(_settings(), options)
+
+
+def _settings() -> Settings:
+    """The settings of the environment and `.env`; the log is set up by them."""
     for name, value in read_env_file(HERE / ".env").items():
         os.environ.setdefault(name, value)
     settings = Settings.from_env(os.environ, HERE)
+    secrets = [*(word for _, word in settings.auth), settings.runpod.api_key]
+    logs.start(settings.log_level, settings.log_format, settings.log_prompts, secrets)
+    return settings
+
+
+def serve() -> int:
+    """Starts the studio and the page; returns after SIGINT or SIGTERM, with everything stopped."""
+    settings = _settings()
     host, port = _address(os.environ)
-    logs.start(
-        settings.log_level, settings.log_format, settings.log_prompts, [word for _, word in settings.auth]
-    )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -135,7 +153,8 @@ def serve() -> int:
             why = "No ComfyUI was found: the" if settings.engine == "auto" else "The"
             print(f"{why} built-in demo engine runs, results are marked DEMO.", flush=True)
         else:
-            print(f"Engine: ComfyUI at {engine.address}", flush=True)
+            name = "RunPod Serverless" if engine.kind == "runpod" else "ComfyUI"
+            print(f"Engine: {name} at {engine.address}", flush=True)
         for line in greeting.lines(
             greeting.address(os.environ, host, port, share_url),
             users=[user for user, _ in settings.auth],

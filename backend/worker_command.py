@@ -1,0 +1,147 @@
+"""`python app.py worker`: ComfyUI and the RunPod SDK's loop around the handler."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend.errors import BadSettings, EngineUnreachable
+from backend.media.probe import Decoder
+from backend.servers import Servers, choose
+from backend.settings import Settings
+from backend.worker import Worker
+from backend.worker_claims import Claims
+from backend.worker_order import Limits
+from backend.worker_result import Ways, bucket_upload
+
+log = logging.getLogger("wan.worker")
+
+DEATHS = 3
+"""A ComfyUI that ended so often does not come back: the worker ends, and RunPod starts another."""
+WATCH_SECONDS = 2.0
+REPORTS_SECONDS = 10.0
+
+
+def add_worker(commands: Any) -> None:
+    """The `worker` command."""
+    commands.add_parser(
+        "worker",
+        help="be a worker of a RunPod Serverless endpoint",
+        description="Takes the jobs of a RunPod Serverless endpoint. Options of the SDK are passed on:"
+        " --rp_serve_api --rp_api_host HOST --rp_api_port PORT serves /runsync here, for trying out.",
+    )
+
+
+def worker_settings(settings: Settings) -> Settings:
+    """The settings of a worker: RunPod sets RUNPOD_ENDPOINT_ID inside its workers, and one that sent its
+    jobs to that endpoint would call, and pay for, itself.
+
+    Raises BadSettings when there is no ComfyUI; the demo engine runs only when it is asked for.
+    """
+    engine = "auto" if settings.engine == "runpod" else settings.engine
+    mine = replace(settings, engine=engine, runpod=replace(settings.runpod, endpoint_id="", api_key=""))
+    if engine != "demo" and choose(mine).kind == "demo":
+        raise BadSettings(
+            "The worker has no ComfyUI: none on port 8188, and no folder that it can start.",
+            "Use the gpu image, or set COMFYUI_DIR; WAN_ENGINE=demo tries the worker out without WAN.",
+        )
+    return mine
+
+
+def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Serves until the SDK ends. Raises BadSettings, EngineUnreachable."""
+    try:
+        import runpod.serverless as sdk
+    except ImportError as error:
+        raise BadSettings(
+            "The RunPod SDK is not installed.", "Run: .venv/bin/pip install -r requirements-worker.txt"
+        ) from error
+    settings = worker_settings(settings)
+    with contextlib.ExitStack() as stack:
+        servers = Servers(settings)
+        stack.callback(servers.close)
+        decoder = stack.enter_context(Decoder(max_file_mb=settings.max_upload_mb))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wan-worker-")))
+        wait_until_up(servers, settings.worker.start_seconds)
+        watch = threading.Thread(target=_watch, args=(servers,), name="comfyui-watch", daemon=True)
+        watch.start()
+        volume = writable(settings.worker.volume)
+        limits = Limits(settings.max_upload_mb * 1_000_000, settings.worker.volume)
+        ways = Ways(round(settings.worker.result_mb * 1e6), volume, bucket_upload(environ))
+        claims = Claims((volume or folder) / "wan-studio" / "claims")
+        worker = Worker(
+            servers.engines, decoder, claims, folder, limits, ways,
+            minutes=settings.worker.minutes,
+            report=_reporter(sdk, environ),
+            settle=_settle,
+        )  # fmt: skip
+        log.info(
+            "worker: %s; results %s", servers.engines[0].info().address,
+            "go into the bucket" if ways.upload else f"up to {ways.file_bytes / 1e6:.1f} MB in the answer,"
+            f" larger ones {'onto the volume' if volume else 'are refused'}",
+        )  # fmt: skip
+        lanes = len(servers.engines)
+        quiet = () if any("rp_log_level" in option for option in options) else ("--rp_log_level", "INFO")
+        sys.argv = [sys.argv[0], *options, *quiet]  # the SDK reads its options there
+
+        async def handler(job: dict[str, Any]) -> dict[str, Any]:
+            return await worker.handle(job)
+
+        sdk.start({"handler": handler, "concurrency_modifier": lambda _: lanes})
+    return 0
+
+
+def wait_until_up(servers: Servers, seconds: float) -> None:
+    """Takes no job before ComfyUI can work on it. Raises EngineUnreachable."""
+    until = time.monotonic() + seconds
+    while not any(engine.refresh().state == "ok" for engine in servers.engines):
+        dead = [process for process in servers.processes if process.restarts >= DEATHS]
+        if time.monotonic() > until or dead:
+            lines = [line for process in servers.processes for line in process.tail(5)]
+            raise EngineUnreachable(
+                "ComfyUI ended again and again while it started."
+                if dead
+                else f"ComfyUI did not start within {seconds:g} s.",
+                f"Its last words: {' | '.join(lines) or 'none'}",
+            )
+        time.sleep(0.25)
+
+
+def writable(volume: Path) -> Path | None:
+    """The network volume, when there is one that can be written to."""
+    return volume if volume.is_dir() and os.access(volume, os.W_OK | os.X_OK) else None
+
+
+def _watch(servers: Servers) -> None:
+    """Ends the process when ComfyUI is gone for good."""
+    while True:
+        time.sleep(WATCH_SECONDS)
+        if any(process.restarts >= DEATHS for process in servers.processes):
+            log.critical("ComfyUI ended %d times; the worker ends, so that RunPod starts another", DEATHS)
+            servers.close()
+            os._exit(1)
+
+
+def _reporter(sdk: Any, environ: Mapping[str, str]) -> Any:
+    """The SDK's progress_update; nothing where nobody would take it."""
+    if not environ.get("RUNPOD_WEBHOOK_POST_OUTPUT"):
+        return lambda job, shown: None
+    return lambda job, shown: sdk.progress_update(dict(job), dict(shown))
+
+
+def _settle() -> None:
+    """Waits for the SDK's reports that are on their way (a thread each): one that came after the result
+    would say that the job still runs."""
+    until = time.monotonic() + REPORTS_SECONDS
+    for thread in threading.enumerate():
+        if "_thread_target" in thread.name:
+            thread.join(max(0.0, until - time.monotonic()))

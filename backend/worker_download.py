@@ -1,0 +1,179 @@
+"""Fetching what a job names by an address: https and public hosts only, bounded in size and time.
+
+A stranger's address must not make the worker ask its own network. The host is resolved here, every one of
+its addresses must be public, the connection goes to the address that was looked at (a second look-up could
+answer otherwise), and each redirect is held to the same.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import certifi
+import urllib3
+
+from backend.errors import BadInput, JobCancelled, from_os_error
+
+CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 10.0, 20.0, 180.0
+REDIRECTS = 4
+CHUNK = 1 << 17
+
+_EMBEDDED_V4 = ipaddress.ip_network("64:ff9b::/96")  # NAT64: an IPv4 address in the last four bytes
+
+
+def is_public(text: str) -> bool:
+    """Whether an address is one of the open internet, also where it hides another one inside."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in _EMBEDDED_V4:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if address.teredo is not None:
+            return False
+        if inner is not None:
+            return is_public(str(inner))
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """All addresses of a host. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(item[4][0]) for item in found))
+
+
+def download(
+    url: str,
+    target: Path,
+    limit: int,
+    field: str,
+    stop: Callable[[], None],
+    *,
+    schemes: Sequence[str] = ("https",),
+    public: Callable[[str], bool] = is_public,
+    seconds: float = WHOLE_SECONDS,
+) -> None:
+    """Writes what is at `url` to `target`, at most `limit` bytes. `stop` is called often and may raise.
+
+    Raises BadInput with the field, DiskFull, and what `stop` raises.
+    """
+    until = time.monotonic() + seconds
+    try:
+        for _ in range(REDIRECTS + 1):
+            parts, addresses = _checked(url, schemes, public, field)
+            response = _open(parts, addresses[0])
+            try:
+                if response.status in (301, 302, 303, 307, 308):
+                    url = urljoin(url, response.headers.get("Location", ""))
+                    continue
+                if response.status != 200:
+                    raise BadInput(
+                        f"The address of {field} answers with HTTP {response.status}.",
+                        "Check that it can be opened without a login.",
+                        field=field,
+                    )
+                _write(response, target, limit, field, stop, until)
+                return
+            finally:
+                response.close()
+        raise BadInput(
+            f"The address of {field} leads on and on.", "Give the file's own address.", field=field
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise BadInput(
+            f"The address of {field} could not be fetched.",
+            "Check the address, or send the file in the request.",
+            field=field,
+            detail=f"{type(error).__name__}: {error}",
+        ) from error
+
+
+def _checked(
+    url: str, schemes: Sequence[str], public: Callable[[str], bool], field: str
+) -> tuple[SplitResult, list[str]]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in schemes or not parts.hostname or parts.username is not None:
+        raise BadInput(
+            f"The address of {field} is not an https address.", "Example: https://host/file.png", field=field
+        )
+    try:
+        addresses = resolve(parts.hostname, port)
+    except (OSError, UnicodeError) as error:
+        raise BadInput(
+            f"The host of {field} is not known: {parts.hostname}.", "Check the address.", field=field
+        ) from error
+    if not addresses or not all(public(address) for address in addresses):
+        raise BadInput(
+            f"The address of {field} is not on the public internet.",
+            "Send the file in the request, or put it on the volume.",
+            field=field,
+            detail=f"{parts.hostname}: {', '.join(addresses)}",
+        )
+    return parts, addresses
+
+
+def _open(parts: SplitResult, address: str) -> urllib3.BaseHTTPResponse:
+    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host = parts.netloc
+    if parts.scheme == "https":
+        pool: urllib3.HTTPConnectionPool = urllib3.HTTPSConnectionPool(
+            address, parts.port or 443, timeout=timeout, retries=False, cert_reqs="CERT_REQUIRED",
+            ca_certs=certifi.where(), server_hostname=parts.hostname, assert_hostname=parts.hostname,
+        )  # fmt: skip
+    else:
+        pool = urllib3.HTTPConnectionPool(address, parts.port or 80, timeout=timeout, retries=False)
+    headers = {"Host": host, "User-Agent": "wan-studio", "Accept-Encoding": "identity"}
+    return pool.request(
+        "GET", path, headers=headers, redirect=False, preload_content=False, assert_same_host=False
+    )
+
+
+def _write(
+    response: urllib3.BaseHTTPResponse,
+    target: Path,
+    limit: int,
+    field: str,
+    stop: Callable[[], None],
+    until: float,
+) -> None:
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(field, limit)
+    count = 0
+    try:
+        with target.open("wb") as file:
+            for data in response.stream(CHUNK):
+                stop()
+                count += len(data)
+                if count > limit:
+                    raise _too_large(field, limit)
+                if time.monotonic() > until:
+                    raise BadInput(f"The address of {field} is too slow.", "Use another host.", field=field)
+                file.write(data)
+    except OSError as error:
+        raise from_os_error(error) from error
+    except JobCancelled:
+        target.unlink(missing_ok=True)
+        raise
+    if count == 0:
+        raise BadInput(f"There is nothing at the address of {field}.", "Check the address.", field=field)
+
+
+def _too_large(field: str, limit: int) -> BadInput:
+    return BadInput(
+        f"The file at the address of {field} is larger than {limit / 1e6:.0f} MB.",
+        "Use a smaller one, or raise WAN_MAX_UPLOAD_MB on the worker.",
+        field=field,
+    )
