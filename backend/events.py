@@ -67,6 +67,13 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """What the engine that compiled the job itself has to say of it, in sentences for its creator."""
+
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Connection:
     """The connection to the engine was lost or is back; the job itself is not affected."""
 
@@ -95,5 +102,16 @@ STAGES = ("wait", "load", "read", "draw", "finish", "save")
 """In the order in which the job card shows them."""
 
 Event = Union[  # noqa: UP007 - Python 3.10 evaluates this at run time
-    Queued, Accepted, Started, Stage, Progress, Preview, Output, Connection, Finished, Failed, Cancelled
+    Queued,
+    Accepted,
+    Started,
+    Stage,
+    Progress,
+    Preview,
+    Output,
+    Warned,
+    Connection,
+    Finished,
+    Failed,
+    Cancelled,
 ]

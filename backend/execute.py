@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backend.engines.base import Engine, Prompt, engine_name
+from backend import sending
+from backend.dispatch import job_params
+from backend.engines.base import Engine, Prompt, Request, engine_name, takes_whole
 from backend.errors import JobCancelled, LostTooOften, PromptGone, StudioError, from_os_error
 from backend.estimate import Work, stage_seconds
-from backend.events import Accepted, Event, Output, Preview, Stage, Started
+from backend.events import Accepted, Event, Output, Preview, Stage, Started, Warned
 from backend.jobs import QUEUED, RUNNING, Job
 from backend.media.probe import Decoder
 from backend.parts import Parts, write_text
@@ -46,6 +48,7 @@ class LiveJob:
     prompt_id: str = ""
     engine: Engine | None = None
     cancelled: bool = False
+    warned: tuple[str, ...] | None = None  # by an engine that compiles by itself
 
     def snapshot(self) -> Snapshot:
         with self.lock:
@@ -104,12 +107,9 @@ class Execution:
         folder = self.jobs_dir / job.id
         sources = {str(media["name"]): folder / str(media["file"]) for media in job.inputs.values()}
         driving = {str(job.inputs["video"]["name"])} if "video" in job.inputs else set()
-
-        def check() -> None:
-            if live.cancelled:
-                raise JobCancelled("Cancelled.")
-
-        return Parts(self.decoder, folder, sources, compiled, job.id, check=check, quiet=frozenset(driving))
+        return Parts(
+            self.decoder, folder, sources, compiled, job.id, check=self._stop(live), quiet=frozenset(driving)
+        )
 
     def _take_up(self, engine: Engine, job: Job, parts: Parts) -> tuple[Job, int]:
         """The parts that an earlier run finished stay finished, if this engine would draw the same ones."""
@@ -130,6 +130,7 @@ class Execution:
         prompt = Prompt(
             str(uuid.uuid4()), graph, compiled.labels[index], compiled.sampling_steps,
             parts.files(index, graph), index,
+            request=self._request(job, live) if takes_whole(engine.info()) else None,
         )  # fmt: skip
         job, outputs = self._run_graph(engine, job, live, prompt)
         parts.fetch(engine, outputs, index)
@@ -139,6 +140,20 @@ class Execution:
         except StudioError as error:  # its file is there; the next change, or the end, is written later
             log.warning("job %s: part %d is not noted: %s", job.id, index + 1, error.message)
         return job
+
+    def _request(self, job: Job, live: LiveJob) -> Request:
+        """The job as an engine takes it that takes it whole."""
+        live.feed(Stage("wait", "Getting the files ready"))
+        folder = self.jobs_dir / job.id
+        return sending.request(self.decoder, folder, job, job_params(job), self._stop(live))
+
+    @staticmethod
+    def _stop(live: LiveJob) -> Callable[[], None]:
+        def check() -> None:
+            if live.cancelled:
+                raise JobCancelled("Cancelled.")
+
+        return check
 
     def _run_graph(
         self, engine: Engine, job: Job, live: LiveJob, prompt: Prompt
@@ -160,6 +175,8 @@ class Execution:
         def hear(event: Event) -> None:
             if isinstance(event, Accepted):
                 self._running(replace(job, remote=event.remote))
+            elif isinstance(event, Warned):
+                live.warned = event.sentences
             else:
                 live.feed(event)
 
@@ -211,6 +228,9 @@ class Execution:
             log.warning("job %s: no poster: %s", job.id, error.message)
         with live.lock:
             timings = live.tracker.timings(time.monotonic())
+        if live.warned is not None:
+            again = tuple(warning for warning in job.warnings if warning == AGAIN)
+            job = replace(job, warnings=tuple(dict.fromkeys((*live.warned, *_notes(job), *again))))
         return replace(job, size=result.stat().st_size, timings=timings)
 
 

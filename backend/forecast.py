@@ -7,11 +7,12 @@ least, and where some cannot do it at all, that is said.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from backend import sending
 from backend.dispatch import compile_for, make_params, missing_text
-from backend.engines.base import EngineInfo, engine_name, silent_words
+from backend.engines.base import EngineInfo, engine_name, silent_words, takes_whole
 from backend.errors import BadInput, StudioError
 from backend.estimate import Work, stage_seconds
 from backend.jobs import Job
@@ -57,7 +58,10 @@ def outlook(mode: str, params: Params, offers: Sequence[Offer], job_id: str) -> 
     fault: BadInput | None = None
     for offer in offers:
         try:
-            made.append((offer.info, compile_for(params, offer.facts, job_id)))
+            compiled = compile_for(params, offer.facts, job_id)
+            if takes_whole(offer.info):
+                compiled = replace(compiled, warnings=sending.warnings(compiled))
+            made.append((offer.info, compiled))
         except BadInput as error:
             fault = fault or error
             refused.append((offer.info, error.message))
@@ -120,7 +124,7 @@ def plan(
         crop_text=crop if "image" in sizes else "",
         estimate_text=_estimate(mode, compiled, found.able or engines[:1], history),
         obstacle=silent_words(engines[0]) if absent or _all_lost(engines) else found.obstacle,
-        warnings=found.warnings,
+        warnings=(*found.warnings, *dict.fromkeys(info.note for info in engines if info.note)),
         route=compiled.route,
     )
 

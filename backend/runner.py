@@ -176,7 +176,7 @@ class Runner:
                 threading.Thread(target=live.engine.cancel, args=(live.prompt_id,), daemon=True).start()
 
     def _cancel_everywhere(self, job: Job) -> None:
-        for engine in self.engines:
+        for engine in {engine.info().address: engine for engine in self.engines}.values():
             engine.cancel(job.prompt_id, job.remote)
 
     def pause(self, paused: bool) -> None:

@@ -17,6 +17,7 @@ from backend.engines.base import Request
 from backend.errors import TooLargeToSend
 from backend.jobs import Job
 from backend.media.probe import Decoder
+from backend.parts import WORK
 from workflows.compile import Compiled
 from workflows.labels import Derived
 from workflows.params import MEDIA, MODES, Animate, Params, SoundToVideo
@@ -29,7 +30,12 @@ CRF_FIRST, CRF_LAST = 14, 33
 """x264's scale: every 6 more halve the file. At 33 a pose is still found."""
 SPARE = 0.3
 """Seconds behind the chosen part that are sent too: files know their length no better."""
-SENT = "sent"
+SENT = Path(WORK) / "sent"
+"""Below the job's folder; it goes when the job has ended."""
+UNSURE = (
+    "The RunPod worker finds pose and face itself where its ComfyUI can; where it cannot, expect poor"
+    " results: then add a pose video."
+)
 
 _PICTURE_BYTES = 0.5  # a pixel, as JPEG
 _SOUND_BYTES = KBPS[-1] * 125  # a second
@@ -46,7 +52,13 @@ def as_one(compiled: Compiled) -> Compiled:
         kept=(compiled.frames,),
         parts=("",),
         sound=chosen_sound(compiled),
+        warnings=warnings(compiled),
     )
+
+
+def warnings(compiled: Compiled) -> tuple[str, ...]:
+    """Those of a job whose worker is not known: what it can find, it will say."""
+    return tuple(UNSURE if text.startswith("Expect poor results") else text for text in compiled.warnings)
 
 
 def chosen_sound(compiled: Compiled) -> Derived | None:
@@ -95,7 +107,7 @@ class _Squeeze:
         self.decoder, self.folder, self.params = decoder, folder, params
         self.files, self.values, self.on_progress = files, values, on_progress
         self.originals = dict(files)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
     def work(self) -> None:
         """Raises TooLargeToSend."""

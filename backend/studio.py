@@ -19,10 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend import access, forecast, health, inputs, secret_file, surroundings, upkeep, uploads
+from backend import access, forecast, health, inputs, secret_file, sending, surroundings, upkeep, uploads
 from backend.admin import Admins
 from backend.dispatch import compile_for, job_params, make_params, preflight
-from backend.engines.base import Engine, EngineInfo, silent_words
+from backend.engines.base import Engine, EngineInfo, silent_words, takes_whole
 from backend.errors import (
     BadInput,
     BadSettings,
@@ -237,6 +237,9 @@ class Studio:
             cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
             stored = {**values, "prompt": params.prompt, **cleaned}
             job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
+            if any(takes_whole(info) for info in self.engines()):
+                kept = {name: folder / str(item["original"]) for name, item in inputs.items()}
+                sending.check(params, {name: path.stat().st_size for name, path in kept.items()})
             found = forecast.outlook(mode, job_params(job), self._offers(), job_id)
             compiled = found.compiled
             job = replace(
@@ -301,7 +304,7 @@ class Studio:
         contract = engine.contract()
         compiled = compile_for(job_params(job), facts(contract), job.id)
         preflight(job.mode, compiled, contract, engine.info())
-        return compiled
+        return sending.as_one(compiled) if takes_whole(engine.info()) else compiled
 
     def _models_of(self, job: Job) -> frozenset[str]:
         """The model files that a job loads; nothing for one that cannot be compiled here and now."""

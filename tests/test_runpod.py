@@ -18,11 +18,11 @@ from backend.engines.runpod_http import Retry, RunPodHttp
 from backend.errors import (
     EndpointRefused,
     EngineError,
-    EngineLost,
     EngineUnreachable,
     JobCancelled,
     NoOutput,
     OutOfMemory,
+    PromptGone,
     StudioError,
     TooLargeToSend,
     TooLate,
@@ -325,9 +325,9 @@ def test_a_body_that_is_too_large_is_not_sent(fake: FakeRunPod, engine: RunPodEn
         ({"code": "out_of_memory", "message": "The GPU ran out.", "hint": "h"}, OutOfMemory, "ran out"),
         ({"code": "from_tomorrow", "message": "New.", "hint": ""}, EngineError, "New."),
         ({"error_type": "<class 'KeyError'>", "error_traceback": "Traceback"}, EngineError, "failed while"),
-        ("worker exited with exit code 137", EngineLost, "worker stopped"),
-        ("job timed out after 1 retries", EngineLost, "worker stopped"),
-        ("", EngineLost, "worker stopped"),
+        ("worker exited with exit code 137", PromptGone, "worker stopped"),
+        ("job timed out after 1 retries", PromptGone, "worker stopped"),
+        ("", PromptGone, "worker stopped"),
         ("Missing 'workflow' parameter", EngineError, "worker refused"),
     ],
 )
@@ -363,7 +363,7 @@ def test_a_job_that_has_expired(fake: FakeRunPod, engine: RunPodEngine, tmp_path
     running = start(engine, prompt(tmp_path))
     job = fake.only()
     job.expired = True
-    with pytest.raises(EngineLost, match="no longer knows"):
+    with pytest.raises(PromptGone, match="no longer knows"):
         running.result()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from backend.engines.base import EngineInfo, engine_name
 from backend.errors import BadSettings
-from backend.forecast import plan
+from backend.forecast import Offer, plan
 from backend.servers import Plan, Servers, choose
 from backend.settings import Settings
 from backend.views import QueueState
@@ -61,8 +61,8 @@ REFUSED = EngineInfo("runpod", ENDPOINT.address, error="RunPod does not accept t
 
 def planned(info: EngineInfo, absent: bool = False) -> tuple[str, tuple[str, ...]]:
     made = plan(
-        "text_to_video", {"prompt": "a boat"}, {}, [info, info], lambda *_: [], server=facts(recorded()),
-        absent=absent,
+        "text_to_video", {"prompt": "a boat"}, {}, [info, info], lambda *_: [], absent=absent,
+        offers=[Offer(info, facts(recorded()))],
     )  # fmt: skip
     return made.obstacle, made.warnings
 

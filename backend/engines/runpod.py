@@ -31,14 +31,14 @@ from backend.engines.base import EngineInfo, Prompt
 from backend.engines.runpod_http import Expired, RunPodHttp, pause
 from backend.errors import (
     EngineError,
-    EngineLost,
     EngineUnreachable,
     InternalError,
     JobCancelled,
     NoOutput,
+    PromptGone,
     from_os_error,
 )
-from backend.events import Accepted, Connection, Event, Output
+from backend.events import Accepted, Connection, Event, Output, Warned
 from backend.settings import RunPodSettings
 from workflows.node_contract import Contract, recorded
 
@@ -285,7 +285,7 @@ class RunPodEngine:
             except Expired as error:
                 if stopping:
                     raise JobCancelled("Cancelled.") from error
-                raise EngineLost(
+                raise PromptGone(
                     "RunPod no longer knows of this video: its result was kept for 30 minutes, or it waited"
                     " longer than it may live.",
                     "Try again. WAN_RUNPOD_TTL_HOURS says how long a video may wait.",
@@ -293,7 +293,7 @@ class RunPodEngine:
                 ) from error
             except EngineUnreachable as error:
                 if now - heard > timing.lost:
-                    raise EngineLost(
+                    raise PromptGone(
                         "RunPod did not answer for so long that the video is gone there.",
                         "Try again when the connection is back.",
                         detail=error.detail,
@@ -310,7 +310,7 @@ class RunPodEngine:
                 if other := read.duplicate_of(status):
                     log.info("prompt %s: RunPod's job %s has it already", prompt.id, other)
                     if other == remote:
-                        raise EngineLost("The RunPod worker lost this video.", "Try again.")
+                        raise PromptGone("The RunPod worker lost this video.", "Try again.")
                     remote = other
                     self._remember(prompt.id, remote)
                     on_event(Accepted(remote))
@@ -340,6 +340,9 @@ class RunPodEngine:
         if error is not None:
             log.info("prompt %s: %s: %s", prompt.id, remote, status.get("status"))
             raise error
+        told = status["output"].get("warnings")
+        if isinstance(told, list):
+            on_event(Warned(tuple(str(text)[:500] for text in told[:20])))
         outputs = tuple(self._taken(item) for item in read.files(status.get("output")))
         for output in outputs:
             on_event(output)

@@ -16,10 +16,10 @@ from typing import Any
 
 from backend.errors import (
     EngineError,
-    EngineLost,
     InternalError,
     JobCancelled,
     NoOutput,
+    PromptGone,
     StudioError,
     TooLate,
     by_code,
@@ -165,7 +165,7 @@ def failure(error: object) -> StudioError:
         )
     text = str(error or "")
     if not text or _DEATHS.search(text):
-        return EngineLost(
+        return PromptGone(
             "The RunPod worker stopped while it made the video.",
             "Try again. If it stops again, the endpoint's log in the RunPod console says why.",
             detail=text[:2000],
