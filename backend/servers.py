@@ -35,6 +35,8 @@ from backend.supervisor.process import TAKEN_OVER_SECONDS, Death, Process, end
 log = logging.getLogger("wan.servers")
 
 LOCAL = f"http://127.0.0.1:{COMFYUI_PORT}"
+SECRETS = ("WAN_AUTH", "RUNPOD_API_KEY", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY")
+"""Variables that are no server's business, nor that of its custom nodes."""
 PROJECT = Path(__file__).resolve().parent.parent
 IMAGES = (RUNPOD_COMFYUI, Path("/opt/ComfyUI"))
 """The folders of machine images: such a machine is there for this."""
@@ -301,7 +303,7 @@ class Servers:
             server.died(death)
             self._on_death(postmortem.error(death) if death.was_up else EngineLost(server.trouble))
 
-        environment = {name: value for name, value in os.environ.items() if name != "WAN_AUTH"}
+        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
         process = Process(
             name,
             command,

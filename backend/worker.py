@@ -57,6 +57,9 @@ Report = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
 """(job, what to show): tells RunPod how far a job is."""
 
 
+Recover = Callable[[Engine, StudioError], StudioError]
+
+
 @dataclass
 class Work:
     """One job in hand."""
@@ -90,11 +93,13 @@ class Worker:
         minutes: float,
         report: Report = lambda job, shown: None,
         settle: Callable[[], None] = lambda: None,
+        recover: Recover = lambda engine, error: error,
     ) -> None:
-        """`folder`: for jobs while they are worked on. `settle` waits until no report is on its way."""
+        """`folder`: for jobs while they are worked on. `settle` waits until no report is on its way;
+        `recover` says why an engine was lost."""
         self.decoder, self.claims, self.folder = decoder, claims, folder
         self.limits, self.ways, self.minutes = limits, ways, minutes
-        self._report, self._settle = report, settle
+        self._report, self._settle, self._recover = report, settle, recover
         self._engines: queue.Queue[Engine] = queue.Queue()
         for engine in engines:
             self._engines.put(engine)
@@ -190,6 +195,8 @@ class Worker:
                     files, about = self._graph(work, engine, order, folder)
                 else:
                     files, about = self._mode(work, engine, order, folder)
+            except (EngineLost, EngineUnreachable) as error:
+                raise self._recover(engine, error) from error
             finally:
                 self._engines.put(engine)
             work.check()

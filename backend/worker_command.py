@@ -25,10 +25,9 @@ from backend.worker_result import Ways, bucket_upload
 
 log = logging.getLogger("wan.worker")
 
-DEATHS = 3
-"""A ComfyUI that ended so often does not come back: the worker ends, and RunPod starts another."""
 WATCH_SECONDS = 2.0
 REPORTS_SECONDS = 10.0
+LAST_SECONDS = 15.0
 
 
 def add_worker(commands: Any) -> None:
@@ -67,13 +66,14 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
         ) from error
     settings = worker_settings(settings)
     with contextlib.ExitStack() as stack:
-        servers = Servers(settings)
+        servers = Servers(settings, restart=False)
         stack.callback(servers.close)
         decoder = stack.enter_context(Decoder(max_file_mb=settings.max_upload_mb))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wan-worker-")))
         wait_until_up(servers, settings.worker.start_seconds)
-        watch = threading.Thread(target=_watch, args=(servers,), name="comfyui-watch", daemon=True)
-        watch.start()
+        closing = threading.Event()
+        stack.callback(closing.set)
+        threading.Thread(target=_watch, args=(servers, closing), name="comfyui-watch", daemon=True).start()
         volume = writable(settings.worker.volume)
         limits = Limits(settings.max_upload_mb * 1_000_000, settings.worker.volume)
         ways = Ways(round(settings.worker.result_mb * 1e6), volume, bucket_upload(environ))
@@ -83,6 +83,7 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
             minutes=settings.worker.minutes,
             report=_reporter(sdk, environ),
             settle=_settle,
+            recover=servers.recover,
         )  # fmt: skip
         log.info(
             "worker: %s; results %s", servers.engines[0].info().address,
@@ -104,16 +105,20 @@ def wait_until_up(servers: Servers, seconds: float) -> None:
     """Takes no job before ComfyUI can work on it. Raises EngineUnreachable."""
     until = time.monotonic() + seconds
     while not any(engine.refresh().state == "ok" for engine in servers.engines):
-        dead = [process for process in servers.processes if process.restarts >= DEATHS]
-        if time.monotonic() > until or dead:
-            lines = [line for process in servers.processes for line in process.tail(5)]
+        if gone(servers):
+            words = next((server.trouble for server in servers.servers if server.trouble), "ComfyUI ended.")
+            raise EngineUnreachable(words, "The log has ComfyUI's last words.")
+        if time.monotonic() > until:
             raise EngineUnreachable(
-                "ComfyUI ended again and again while it started."
-                if dead
-                else f"ComfyUI did not start within {seconds:g} s.",
-                f"Its last words: {' | '.join(lines) or 'none'}",
+                f"ComfyUI did not start within {seconds:g} s.",
+                "WAN_WORKER_START_SECONDS allows more; the log has what ComfyUI said.",
             )
         time.sleep(0.25)
+
+
+def gone(servers: Servers) -> bool:
+    """Whether a ComfyUI of ours has ended; a worker's is not started again."""
+    return any(process.over for process in servers.processes)
 
 
 def writable(volume: Path) -> Path | None:
@@ -121,14 +126,15 @@ def writable(volume: Path) -> Path | None:
     return volume if volume.is_dir() and os.access(volume, os.W_OK | os.X_OK) else None
 
 
-def _watch(servers: Servers) -> None:
-    """Ends the process when ComfyUI is gone for good."""
-    while True:
-        time.sleep(WATCH_SECONDS)
-        if any(process.restarts >= DEATHS for process in servers.processes):
-            log.critical("ComfyUI ended %d times; the worker ends, so that RunPod starts another", DEATHS)
-            servers.close()
-            os._exit(1)
+def _watch(servers: Servers, closing: threading.Event) -> None:
+    """Ends the process when ComfyUI is gone: RunPod then starts another worker. A job in hand has a moment to
+    say that it failed."""
+    while not closing.wait(WATCH_SECONDS):
+        if gone(servers):
+            log.critical("ComfyUI ended; the worker ends too, so that RunPod starts another one")
+            if not closing.wait(LAST_SECONDS):
+                servers.close()
+                os._exit(1)
 
 
 def _reporter(sdk: Any, environ: Mapping[str, str]) -> Any:
