@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
+from ui import calm
 from ui.theme import theme
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ class _Assets(StaticFiles):
         return response
 
 
-def routes() -> list[Mount]:
-    """`/page/...`: ui/assets, for app_kwargs["routes"]."""
-    return [Mount(f"/{ADDRESS}", _Assets(directory=ASSETS), name="page")]
+def routes() -> list[BaseRoute]:
+    """`/page/...`: ui/assets, and what is mended of Gradio's own; for app_kwargs["routes"]."""
+    return [Mount(f"/{ADDRESS}", _Assets(directory=ASSETS), name="page"), *calm.routes()]
 
 
 def head() -> str:

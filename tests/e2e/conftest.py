@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as BrowserError
 
 from backend.servers import free_port
+from tests.e2e.chromium import Chromium
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 60_000  # ms; the machine may be busy
+LIMIT = 150.0  # seconds for a whole test; then Chromium is killed
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,7 +67,12 @@ class Site:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(20)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(20)
+                pytest.fail("the app did not stop within 20 s")
 
     def log(self) -> str:
         return (self.folder / "app.log").read_text(errors="replace")
@@ -80,13 +87,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("WAN_CHROMIUM") or shutil.which("chromium")
-    assert path, "no Chromium: ./tests/run.sh installs it, or set WAN_CHROMIUM"
+def chromium() -> Iterator[Chromium]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        chromium = Chromium(playwright)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    """The session's browser for one test, which may not take longer than LIMIT."""
+    browser = chromium.browser()
+    with chromium.watch(LIMIT):
         yield browser
-        browser.close()
+        for context in browser.contexts:
+            with contextlib.suppress(BrowserError):
+                context.close()
+    if chromium.fault:
+        pytest.fail(chromium.fault)
 
 
 @pytest.fixture
@@ -113,8 +131,9 @@ def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    with contextlib.suppress(BrowserError):  # a killed browser: `browser` says why
+        for context in contexts:
+            context.close()
     assert not faults, faults
 
 

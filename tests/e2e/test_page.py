@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import PATIENCE, Site
 
@@ -25,6 +25,11 @@ def choose(page: Page, path: Path, tab: str = "image_to_video") -> None:
 def short(page: Page, tab: str = "image_to_video") -> None:
     """The shortest length on offer, so that a test is quick."""
     page.locator(f"#{tab}-seconds label").first.click()
+
+
+def quality(page: Page) -> None:
+    """20 steps, so that there is time to look while they are made."""
+    page.locator("#image_to_video-speed label", has_text="Quality").click()
 
 
 def generate(
@@ -46,6 +51,7 @@ def percent(page: Page) -> int:
 
 def test_a_picture_becomes_a_video_that_plays(visit: Visit, photo: Path, site: Site) -> None:
     page = visit()
+    quality(page)
     generate(page, photo)
     card(page, "running")
     seen = [percent(page)]
@@ -67,6 +73,7 @@ def test_a_picture_becomes_a_video_that_plays(visit: Visit, photo: Path, site: S
     assert page.title() == "Wan Studio"
 
     video = page.locator("#ws-card video")
+    assert video.evaluate("v => v.paused"), "nothing moves by itself where less motion is asked for"
     facts = video.evaluate(
         "async v => { v.muted = true; await v.play(); await new Promise(r => setTimeout(r, 300));"
         " return [v.videoWidth, v.videoHeight, v.duration, v.currentTime, v.error]; }"
@@ -102,7 +109,7 @@ def test_another_browser_sees_nothing_of_it(visit: Visit, photo: Path) -> None:
 def test_cancel_and_start_again(visit: Visit, photo: Path) -> None:
     page = visit()
     choose(page, photo)
-    page.locator("#image_to_video-speed label", has_text="Quality").click()
+    quality(page)
     page.locator("#image_to_video-generate").click()
     card(page, "running")
     page.locator('#ws-card [data-act="cancel"]').click()
@@ -230,3 +237,36 @@ def test_keyboard_and_screen_reader(visit: Visit, photo: Path) -> None:
     )
     assert not unnamed
     card(page, "done")
+
+
+COUNT_FRAMES = """(() => {
+  const ask = window.requestAnimationFrame.bind(window);
+  window.framesAsked = 0;
+  window.requestAnimationFrame = (callback) => { window.framesAsked += 1; return ask(callback); };
+})();"""
+
+
+def test_a_page_that_does_nothing_rests(browser: Browser, site: Site) -> None:
+    """An idle tab that asks for every frame takes a tenth of a core from whoever left it open."""
+    page = browser.new_page()
+    page.add_init_script(COUNT_FRAMES)
+    page.goto(site.url)
+    page.locator("#image_to_video-generate").wait_for()
+    for tab in ("Sound-to-Video", "Library", "Image-to-Video"):
+        page.get_by_role("tab", name=tab).click()
+    page.wait_for_timeout(2000)
+    page.evaluate("framesAsked = 0")
+    page.wait_for_timeout(2000)
+    assert page.evaluate("framesAsked") < 20, "of some 120 frames"
+
+
+def test_a_clip_rests_when_it_is_not_seen(visit: Visit, photo: Path) -> None:
+    page = visit()
+    generate(page, photo)
+    card(page, "done")
+    video = page.locator("#ws-card video")
+    page.locator('#ws-card [data-p="play"]').click()
+    page.wait_for_function("!document.querySelector('#ws-card video').paused")
+    page.get_by_role("tab", name="Library").click()
+    page.wait_for_function("document.querySelector('#ws-card video').paused")
+    assert video.count() == 1

@@ -88,6 +88,7 @@
   });
 
   // -- playing the part --------------------------------------------------------------------------------
+  const following = new WeakMap(); // media -> its timer
   const follow = (media) => {
     const player = screen(media);
     if (!media.isConnected || !player) return;
@@ -96,13 +97,16 @@
       player.pause();
       player.currentTime = from;
     }
+    if (!player.paused && !media.getClientRects().length) player.pause(); // another tab lies over it
     media.toggleAttribute("data-paused", player.paused);
     $('[data-m="play"]', media)?.setAttribute("aria-label", player.paused ? "Play the part" : "Pause");
     const track = $(".track", media);
-    track?.style.setProperty("--at", player.currentTime / seconds);
+    track?.style.setProperty("--at", (player.currentTime / seconds).toFixed(4));
     const words = player.paused ? (track ? `${clock(from)} to ${clock(to)}` : clock(seconds)) : clock(player.currentTime);
-    $('[data-m="at"]', media).textContent = words;
-    if (!player.paused) requestAnimationFrame(() => follow(media));
+    const place = $('[data-m="at"]', media);
+    if (place.textContent !== words) place.textContent = words;
+    clearTimeout(following.get(media));
+    if (!player.paused) following.set(media, setTimeout(follow, 40, media));
   };
   const toggle = (media) => {
     const player = screen(media);

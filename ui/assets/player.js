@@ -7,23 +7,31 @@
   const of = (node) => node.closest?.("[data-player]");
   let looping = true, muted = false;
 
+  const say = (node, name, value) => node && node.getAttribute(name) !== value && node.setAttribute(name, value);
   const draw = (player) => {
-    const video = $("video", player), range = $('input[type="range"]', player);
+    const video = $("video", player), range = $('input[type="range"]', player), now = $(".now", player);
     const length = video.duration || 0;
     const share = length ? video.currentTime / length : 0;
     if (!range.matches(":active")) range.value = Math.round(share * 1000);
-    range.style.setProperty("--p", share);
-    range.setAttribute("aria-valuetext", `${video.currentTime.toFixed(1)} s of ${length.toFixed(1)} s`);
-    $(".now", player).textContent = clock(video.currentTime);
+    range.style.setProperty("--p", share.toFixed(4));
+    say(range, "aria-valuetext", `${video.currentTime.toFixed(1)} s of ${length.toFixed(1)} s`);
+    const time = clock(video.currentTime);
+    if (now.textContent !== time) now.textContent = time;
     player.toggleAttribute("data-paused", video.paused);
     player.toggleAttribute("data-muted", video.muted);
-    $('[data-p="mute"]', player)?.setAttribute("aria-label", video.muted ? "Sound on" : "Mute");
-    $('[data-p="play"]', player).setAttribute("aria-label", video.paused ? "Play" : "Pause");
+    say($('[data-p="mute"]', player), "aria-label", video.muted ? "Sound on" : "Mute");
+    say($('[data-p="play"]', player), "aria-label", video.paused ? "Play" : "Pause");
   };
+  // While a clip plays, the bar moves as often as WAN's pictures do; one timer, however often it was started.
+  const PACE = 1000 / 16;
+  let running = 0;
   const run = (player) => {
-    if (!player.isConnected || !$("video", player)) return;
+    clearTimeout(running);
+    const video = player.isConnected && $("video", player);
+    if (!video) return;
+    if (!video.paused && !video.getClientRects().length) video.pause(); // the Library or System lies over it
     draw(player);
-    if (!$("video", player).paused) requestAnimationFrame(() => run(player));
+    if (!video.paused) running = setTimeout(run, document.hidden ? 1000 : PACE, player);
   };
   for (const kind of ["play", "pause", "seeked", "timeupdate", "volumechange", "loadedmetadata", "emptied"])
     document.addEventListener(kind, (event) => of(event.target) && (kind === "play" ? run : draw)(of(event.target)), true);

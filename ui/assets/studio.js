@@ -106,7 +106,7 @@
       if (!button || !events.includes(button.dataset.act)) return;
       if (button.dataset.confirm && !button.classList.contains("sure")) return confirmFirst(button);
       trigger(button.dataset.act, { id: button.dataset.id, key: button.dataset.key });
-      if (button.dataset.act !== "more" && button.dataset.act !== "delete") scrollTo({ top: 0 });
+      if (button.dataset.act === "show" || button.dataset.act === "reuse") scrollTo({ top: 0 });
     });
   };
   const confirmFirst = (button) => {
@@ -155,10 +155,11 @@
     }
     label();
   };
-  new MutationObserver(() => (dressing ||= requestAnimationFrame(dressAll))).observe(document.body, {
-    childList: true,
-    subtree: true,
-  });
+  // New elements only: a clock whose text changes is nothing to dress.
+  const grew = ({ addedNodes }) => [...addedNodes].some((node) => node.nodeType === 1);
+  new MutationObserver((changes) => {
+    if (!dressing && changes.some(grew)) dressing = requestAnimationFrame(dressAll);
+  }).observe(document.body, { childList: true, subtree: true });
   document.addEventListener("change", (event) => event.target.closest?.(".ws-seg") && setTimeout(dressAll, 0));
   document.addEventListener("keydown", (event) => {
     const input = event.target.closest?.('.ws-seg input[type="radio"]');
@@ -216,9 +217,10 @@
       input.dispatchEvent(new Event("input", { bubbles: true }));
       input.dispatchEvent(new Event("blur", { bubbles: true }));
     }
-    const copied = at("[data-copy]");
+    const copied = at("[data-copy], [data-link]");
     if (copied) {
-      await copy(copied.dataset.copy);
+      const { copy: text, link } = copied.dataset;
+      await copy(link ? new URL(link, location.origin + location.pathname).href : text);
       const span = $("span", copied);
       const before = span.textContent;
       if (before !== "Copied") setTimeout(() => (span.textContent = before), 1600);

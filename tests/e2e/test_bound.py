@@ -1,0 +1,29 @@
+"""A page that hangs costs its own test, with a clear word, and no other."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Error
+
+from tests.e2e.chromium import Chromium, _family
+
+
+@pytest.mark.parametrize(
+    ("script", "word"),
+    [("for (;;) {}", "runs without end"), ("new Promise(() => {})", "the test waits")],
+)
+def test_a_page_that_hangs_is_ended(chromium: Chromium, script: str, word: str) -> None:
+    page = chromium.browser().new_page()
+    mark = chromium.mark
+    with chromium.watch(2), pytest.raises(Error):
+        page.evaluate(script)
+    assert "not finished after 2 s" in chromium.fault and word in chromium.fault
+    end = time.monotonic() + 20
+    while _family(mark) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not _family(mark), "no process is left"
+    page = chromium.browser().new_page()
+    assert page.evaluate("6 * 7") == 42 and not chromium.fault
+    page.close()
