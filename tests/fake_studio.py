@@ -25,10 +25,10 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from backend.engines.base import EngineInfo
-from backend.errors import BadInput, BadMedia, NotFound, OutOfMemory
+from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.progress import Snapshot
-from backend.views import ModelState
+from backend.views import ModelState, Place
 from workflows.catalog import load_catalog
 from workflows.params import MEDIA
 
@@ -83,6 +83,7 @@ class JobView:
     warnings: tuple[str, ...] = ()
     error: dict[str, str] | None = None
     bytes: int = 0
+    pinned: bool = False
 
     @property
     def result(self) -> str:
@@ -108,6 +109,7 @@ class FakeStudio:
         self.length, self.engine, self.hold = seconds, engine, hold
         self.state, self.fail, self.obstacle = "ok", "", ""
         self.warnings: tuple[str, ...] = ()
+        self.warning, self.is_paused = "", False
         self.route = ""
         self.problems: dict[str, str] = {}
         self.missing = {
@@ -367,6 +369,39 @@ class FakeStudio:
                 pytorch="2.8.0",
             )
         ]  # fmt: skip
+
+    def line(self, owner: str) -> tuple[Place, ...]:
+        views = [run.view for run in self.runs.values()]
+        running = [Place(0, v.mode, True, v) for v in views if v.status == "running"]  # type: ignore[arg-type]
+        waits = [v for v in views if v.status == "queued"]
+        return (*running, *(Place(n, v.mode, True, v) for n, v in enumerate(waits, 1)))  # type: ignore[arg-type]
+
+    def paused(self) -> bool:
+        return self.is_paused
+
+    def pause(self, owner: str, user: str = "") -> None:
+        if not self.is_admin(owner, user):
+            raise NotAllowed("Only the machine's owner can do this.")
+        self.is_paused = True
+
+    def resume(self, owner: str, user: str = "") -> None:
+        if not self.is_admin(owner, user):
+            raise NotAllowed("Only the machine's owner can do this.")
+        self.is_paused = False
+
+    def is_admin(self, owner: str, user: str = "") -> bool:
+        return user == "root"
+
+    def public_warning(self) -> str:
+        return self.warning
+
+    def claim_admin(self, owner: str, token: str) -> bool:
+        return False
+
+    def pin(self, id: str, key: str, pinned: bool) -> JobView:
+        run = self._run(id, key)
+        run.view = replace(run.view, pinned=pinned)
+        return run.view
 
     def queue(self) -> Any:
         states = [run.view.status for run in self.runs.values()]

@@ -106,14 +106,64 @@ def test_a_finished_job_leaves_another_clip_on_the_stage(studio: FakeStudio, pic
     old, new = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
     studio.finish(old)
     studio.finish(new)
-    shown = make(studio).finished(OWNER, event(id=new.id, key=new.key, shown=old.id))
+    shown = make(studio).finished(OWNER, event(id=new.id, key=new.key, shown=old.id, shownkey=old.key))
     assert f'data-shown="{old.id}"' in shown and "data-autoplay" not in shown
 
 
-def test_the_next_job_joins_the_strip(studio: FakeStudio, picture: Path) -> None:
+def test_the_next_job_stands_in_line_with_its_place(studio: FakeStudio, picture: Path) -> None:
     first, second = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
     shown = make(studio).html(OWNER, studio.job(first.id, first.key))
-    assert f'data-bar="{second.id}"' in shown and f'data-id="{first.id}"' in shown
+    assert f'data-place="{second.id}">2nd<' in shown and f'data-id="{first.id}"' in shown
+    assert f'aria-label="Cancel: {second.title}"' in shown
+    said = poll(make(studio), {"id": first.id, "key": first.key, "more": [[second.id, second.key]]})
+    assert said["more"] == {second.id: ["queued", "2nd", 0.0, ""]}
+
+
+def test_what_is_on_the_stage_is_followed_before_what_runs(studio: FakeStudio, picture: Path) -> None:
+    first, second = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
+    shown = make(studio).html(OWNER, studio.job(second.id, second.key))
+    head = shown.split(">", 1)[0]
+    assert f'data-id="{second.id}"' in head and 'data-busy="1"' in head
+    assert f'data-bar="{first.id}"' in shown, "the one that runs joins the strip"
+
+
+def test_a_job_of_the_line_is_cancelled_and_the_stage_stays(studio: FakeStudio, picture: Path) -> None:
+    first, second = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
+    given = event(id=second.id, key=second.key, shown=first.id, shownkey=first.key)
+    shown = make(studio).cancel(OWNER, given)
+    assert f'data-shown="{first.id}"' in shown and 'class="line"' not in shown
+    assert studio.job(second.id, second.key).status == "cancelled"
+
+
+@pytest.mark.parametrize("asked", [None, "text", {"a": 1}, [1], [["x"]], [["x", "y"]], [[{}, []]]])
+def test_a_poll_takes_any_list_of_others(studio: FakeStudio, asked: Any) -> None:
+    found = poll(make(studio), {"more": asked})["more"]
+    assert all(entry[0] == "gone" for entry in found.values())
+
+
+def test_a_paused_queue_is_said_to_who_waits(studio: FakeStudio, picture: Path) -> None:
+    first, second = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
+    studio.is_paused = True
+    answer = poll(make(studio), {"id": second.id, "key": second.key})
+    assert answer["paused"] and answer["job"]["words"] == "Paused by the machine's owner"
+    assert answer["job"]["gone"] == "2nd in line" and "paused" in answer["queue"][0]
+    running = poll(make(studio), {"id": first.id, "key": first.key})
+    assert running["job"]["words"].startswith("Drawing"), "what runs goes on"
+    assert "Paused by the machine" in make(studio).html(OWNER, first)
+
+
+def test_a_private_link_shows_its_job_to_anybody(studio: FakeStudio, picture: Path) -> None:
+    job = studio.add("image_to_video", VALUES, picture)
+    studio.finish(job)
+    shown = make(studio).on_load("another-visitor-with-a-token", job.id, job.key)
+    assert f'data-shown="{job.id}"' in shown and f'data-link="?job={job.id}&amp;key={job.key}"' in shown
+
+
+def test_a_link_that_opens_nothing_is_said_calmly(studio: FakeStudio, picture: Path) -> None:
+    job = studio.add("image_to_video", VALUES, picture)
+    shown = make(studio).on_load("", job.id, "wrong")
+    assert 'data-state="empty"' in shown and "This clip is not here any more." in shown
+    assert job.id not in shown
 
 
 def test_cancel_shows_what_became_of_it(studio: FakeStudio, picture: Path) -> None:

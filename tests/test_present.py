@@ -12,7 +12,7 @@ import pytest
 from backend.engines.base import EngineInfo
 from backend.progress import Snapshot
 from backend.views import JobView, ModelState, QueueState
-from ui import failure, library, media_view, media_words, needs, present, system
+from ui import failure, library, machine_view, media_view, media_words, needs, present, system
 from ui.card_view import CardState, card
 from ui.header import header
 from ui.icons import SHAPES
@@ -250,7 +250,7 @@ def test_nothing_an_engine_says_becomes_markup() -> None:
         "comfyui", HOSTILE, "lost", version=HOSTILE, gpu=HOSTILE, error=HOSTILE, python=HOSTILE
     )
     model = ModelState(HOSTILE, HOSTILE, HOSTILE, 1, ("image_to_video",), False, "missing")
-    shown = header([engine], QueueState(0, 0)) + system.machine([engine], QueueState(0, 0), {}, {})
+    shown = header([engine], QueueState(0, 0)) + machine_view.machine([engine], QueueState(0, 0), {}, {})
     shown += system.models([model], False, HOSTILE)
     assert "<script" not in shown and "<img src=x" not in shown
 

@@ -12,7 +12,7 @@ from backend.forecast import Offer, plan
 from backend.servers import Plan, Servers, choose
 from backend.settings import Settings
 from backend.views import QueueState
-from ui import present, system
+from ui import machine_view, present
 from workflows.node_contract import facts, recorded
 
 GIVEN = {"RUNPOD_ENDPOINT_ID": "abc", "RUNPOD_API_KEY": "key"}
@@ -74,10 +74,10 @@ def test_an_endpoint_without_workers_is_said_before_generate() -> None:
 
 
 def test_system_shows_the_endpoint_once_with_workers_and_jobs() -> None:
-    shown = system.machine([ENDPOINT, ENDPOINT], QueueState(0, 0), {}, {})
+    shown = machine_view.machine([ENDPOINT, ENDPOINT], QueueState(0, 0), {}, {})
     assert shown.count("api.runpod.ai/v2/abc</dd>") == 1
     assert "2 idle" in shown and "3 waiting" in shown
     assert present.badge([ENDPOINT]).detail == "2 workers"
-    assert "no workers" in system.machine([EMPTY], QueueState(0, 0), {}, {})
-    assert "API key" in system.machine([REFUSED], QueueState(0, 0), {}, {})
+    assert "no workers" in machine_view.machine([EMPTY], QueueState(0, 0), {}, {})
+    assert "API key" in machine_view.machine([REFUSED], QueueState(0, 0), {}, {})
     assert engine_name(ENDPOINT) == "RunPod Serverless"

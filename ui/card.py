@@ -14,7 +14,7 @@ import gradio as gr
 
 from backend.errors import NotFound, StudioError
 from ui import present
-from ui.card_view import ACTIVE, RECENT, CardState, Starter, card
+from ui.card_view import RECENT, CardState, Starter, card
 from ui.form import file_names
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ log = logging.getLogger(__name__)
 
 EVENTS = (
     "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "starter", "library",
-    "finished", "engine",
+    "finished", "engine", "redraw", "system",
 )  # fmt: skip
-"""What the card's script may trigger. `finished`: the followed job ended; `engine`: its state changed."""
+"""What the card's script may trigger. `finished`: a job that the page follows ended; `engine`: its state
+changed; `redraw`: another job of the page goes on; `system`: System is open and wants to be fresh."""
 
 JS = (
     f"const events = {list(EVENTS)!r};\n"
@@ -35,6 +36,7 @@ JS = (
     "  ? window.wanStudio.card({element, trigger, server, watch, upload, events}) : setTimeout(start, 15);\n"
     "start();"
 )
+MOST_FOLLOWED = 16  # jobs of a page that a poll may ask for beside the one on the stage
 LOOK_BACK = 40  # jobs read to find the recent clips among failed and cancelled ones
 
 
@@ -64,11 +66,12 @@ class Card:
             server_functions=[poll],
         )
 
-    def state(self, owner: str, shown: JobView | None, autoplay: bool = False) -> CardState:
+    def state(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> CardState:
         """All that the card needs to show `shown` to this owner."""
-        jobs = self.studio.jobs(owner, limit=LOOK_BACK) if self.studio.is_owner(owner) else []
-        active = self.studio.active(owner) if self.studio.is_owner(owner) else None
-        under_way = [j for j in reversed(jobs) if j.status in ACTIVE and (not shown or j.id != shown.id)]
+        known = self.studio.is_owner(owner)
+        jobs = self.studio.jobs(owner, limit=LOOK_BACK) if known else []
+        active = self.studio.active(owner) if known else None
+        under_way = [j for j in reversed(jobs) if j.status == "running" and (not shown or j.id != shown.id)]
         done = [job for job in jobs if job.status == "done"]
         snapshot, preview = None, ""
         if shown is not None and shown.status != "done":
@@ -78,6 +81,9 @@ class Card:
             shown=shown,
             active=active,
             recent=[*under_way, *done][:RECENT],
+            line=self.studio.line(owner) if known else (),
+            paused=self.studio.paused(),
+            note=note,
             snapshot=snapshot,
             preview=preview,
             starters=self.starters,
@@ -90,12 +96,18 @@ class Card:
         """Whether the job has a picture of its own to show until there is a preview."""
         return "image" in file_names(job.mode) and bool(self.studio.input_path(job.id, job.key, "image"))
 
-    def html(self, owner: str, shown: JobView | None, autoplay: bool = False) -> str:
-        return card(self.state(owner, shown, autoplay))
+    def html(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> str:
+        return card(self.state(owner, shown, autoplay, note))
 
-    def on_load(self, owner: str) -> str:
-        """The active job, else the last one that ended with something to see, else the empty stage."""
-        return self.html(owner, self.latest(owner))
+    def on_load(self, owner: str, job_id: str = "", key: str = "") -> str:
+        """The job of a private link; else the active one, the last that ended with something to see, or the
+        empty stage. A link that opens nothing is said above it."""
+        if not job_id and not key:
+            return self.html(owner, self.latest(owner))
+        try:
+            return self.html(owner, self.studio.job(job_id, key))
+        except NotFound as error:
+            return self.html(owner, self.latest(owner), note=f"{error.message} {error.hint}".strip())
 
     def latest(self, owner: str) -> JobView | None:
         if not self.studio.is_owner(owner):
@@ -117,30 +129,46 @@ class Card:
         return self.html(owner, job or self.latest(owner), autoplay=bool(job))
 
     def cancel(self, owner: str, event: gr.EventData) -> str:
-        """Cancels, and shows what became of it."""
+        """Cancels, and shows what became of it if it was on the stage."""
+        job: JobView | None
         try:
-            job: JobView | None = self.studio.cancel(event_text(event, "id"), event_text(event, "key"))
+            job = self.studio.cancel(event_text(event, "id"), event_text(event, "key"))
         except StudioError as error:
             gr.Warning(f"{error.message} {error.hint}".strip())
             job = self.find(event)
-        return self.html(owner, job or self.latest(owner))
+        return self.html(owner, self._on_stage(event) or job or self.latest(owner))
 
     def finished(self, owner: str, event: gr.EventData) -> str:
-        """The followed job ended: it takes the stage if it was on it, else only the strip changes."""
-        shown, ended = event_text(event, "shown"), event_text(event, "id")
+        """A followed job ended: it takes the stage if it was on it, else only what is below it changes."""
+        other = self._on_stage(event)
+        if other is not None:
+            return self.html(owner, other)
         try:
-            job = self.studio.job(ended, event_text(event, "key"))
+            job = self.studio.job(event_text(event, "id"), event_text(event, "key"))
         except NotFound:
             return self.on_load(owner)
-        if shown and shown != ended:
-            other = next((j for j in self.studio.jobs(owner, limit=LOOK_BACK) if j.id == shown), None)
-            return self.html(owner, other or job)
         return self.html(owner, job, autoplay=True)
 
+    def redraw(self, owner: str, event: gr.EventData) -> str:
+        """The same job on the stage, everything else as of now."""
+        return self.html(owner, self._on_stage(event) or self.latest(owner))
+
+    def _on_stage(self, event: gr.EventData) -> JobView | None:
+        """The job that keeps the stage while the event is about another one."""
+        shown = event_text(event, "shown")
+        if not shown or shown == event_text(event, "id"):
+            return None
+        try:
+            return self.studio.job(shown, event_text(event, "shownkey"))
+        except NotFound:
+            return None
+
     async def poll(self, request: Any = None) -> dict[str, Any]:
-        """The engine, the queue and one job; the preview only when it is newer than `seen`. Memory only."""
+        """The engine, the queue, one job and how far others of the page are; the preview only when it is
+        newer than `seen`. Memory only."""
         asked = request if isinstance(request, dict) else {}
-        answer: dict[str, Any] = {}
+        paused = self.studio.paused()
+        answer: dict[str, Any] = {"paused": paused, "more": self._more(asked.get("more"))}
         job_id, key = str(asked.get("id") or ""), str(asked.get("key") or "")
         percent = None
         if job_id:
@@ -149,17 +177,32 @@ class Card:
             except NotFound:
                 answer["gone"] = True
             else:
-                job = answer["job"] = present.progress(snapshot)
+                job = answer["job"] = present.progress(snapshot, paused)
                 if snapshot.status == "running":
                     percent = snapshot.percent
                 if snapshot.preview_version and snapshot.preview_version != asked.get("seen"):
                     job["image"] = data_url(self.studio.preview(job_id, key))
         badge = present.badge(self.studio.engines())
-        long, short = present.queue(self.studio.queue(), percent)
+        long, short = present.queue(self.studio.queue(), percent, paused)
         answer["models"] = self._models_seen()
         answer["badge"] = [badge.state, badge.name, badge.detail, badge.demo, badge.tip]
         answer["queue"] = [long, short, percent]
         return answer
+
+    def _more(self, asked: object) -> dict[str, list[Any]]:
+        """id -> [status, place in line, percent, time left] of the other jobs that the page shows."""
+        found: dict[str, list[Any]] = {}
+        for one in asked[:MOST_FOLLOWED] if isinstance(asked, list) else ():
+            if not isinstance(one, list) or len(one) != 2:
+                continue
+            job_id, key = str(one[0]), str(one[1])
+            try:
+                said = present.progress(self.studio.progress(job_id, key))
+            except NotFound:
+                found[job_id] = ["gone", "", 0, ""]
+            else:
+                found[job_id] = [said["status"], said["place"], said["percent"], said["left"]]
+        return found
 
     def _models_seen(self) -> int:
         """A number that changes when an engine sees other model files than before."""

@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from backend.progress import Snapshot
 from ui import failure, present
 from ui.form import file_names
 from ui.icons import icon
+from ui.line_view import line_list
 from ui.player_view import fit, player, still, tags
 
 if TYPE_CHECKING:
-    from backend.views import JobView
+    from backend.views import JobView, Place
 
 RECENT = 6
 EMPTY_WORDS = {
@@ -41,17 +43,26 @@ class Starter:
 
 @dataclass(frozen=True)
 class CardState:
-    """All that the card shows. `shown`: the job on the stage; `active`: the one that the page follows."""
+    """All that the card shows. `shown`: the job on the stage, one's own or by a private link; `active`: the
+    owner's own that runs or comes next; `line`: the queue; `note`: a sentence above the stage."""
 
     shown: JobView | None = None
     active: JobView | None = None
     recent: Sequence[JobView] = ()
+    line: Sequence[Place] = ()
+    paused: bool = False
+    note: str = ""
     snapshot: Snapshot | None = None  # of `shown`, when it is on its way
     preview: str = ""  # data URL of the last preview of `shown`
     starters: Sequence[Starter] = ()
     autoplay: bool = False
     pictured: bool = True  # `shown` was made from a picture
     media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
+
+    @property
+    def followed(self) -> JobView | None:
+        """The job that the page asks for: the one on the stage while it is on its way, else `active`."""
+        return self.shown if self.shown is not None and self.shown.status in ACTIVE else self.active
 
     def url(self, job: JobView, name: str, download: bool = False) -> str:
         """Escaped, and relative: the page may live under a path of a proxy."""
@@ -76,13 +87,27 @@ def button(
     )
 
 
+def link_button(job: JobView, kind: str = "") -> str:
+    """Copies the private link of a job: whoever has it sees the job, and may cancel it."""
+    query = escape("?" + urlencode({"job": job.id, "key": job.key}))
+    what = "Whoever has the link sees this, and can cancel it while it is being made"
+    return (
+        f'<button type="button" class="btn {kind}" data-link="{query}" title="{what}">{icon("link")}'
+        "<span>Copy link</span></button>"
+    )
+
+
 def card(state: CardState) -> str:
     """The whole card. Its data attributes tell the script what to follow."""
     job = state.shown
     status = job.status if job else "empty"
     data: dict[str, object] = {"state": status, "shown": job.id if job else ""}
+    if job:
+        data["shownkey"] = job.key
+    if state.followed:
+        data |= {"id": state.followed.id, "key": state.followed.key, "mode": state.followed.mode}
     if state.active:
-        data |= {"id": state.active.id, "key": state.active.key, "mode": state.active.mode}
+        data["busy"] = 1
     if job is None:
         inside = _empty(state)
     elif status in ACTIVE:
@@ -91,8 +116,14 @@ def card(state: CardState) -> str:
         inside = _done(state, job)
     else:
         inside = _stopped(state, job)
+    note = (
+        f'<p class="notice said">{icon("warn", 16)}<span>{escape(state.note)}</span></p>'
+        if state.note
+        else ""
+    )
+    line = line_list(state.line, job.id if job else "", state.paused)
     return (
-        f'<section class="card" aria-label="Result" {attributes(data)}>{inside}{recent(state)}'
+        f'<section class="card" aria-label="Result" {attributes(data)}>{note}{inside}{line}{recent(state)}'
         '<p class="sr" role="status" aria-live="polite" data-live="stage"></p></section>'
     )
 
@@ -131,7 +162,7 @@ def _empty(state: CardState) -> str:
 
 
 def _under_way(state: CardState, job: JobView) -> str:
-    words = present.progress(state.snapshot or Snapshot())
+    words = present.progress(state.snapshot or Snapshot(), state.paused)
     picture, tag = _picture(state, job)
     kind = fit(job) if state.preview else f"{fit(job)} soft"
     bell = "Tell me when it is done"
@@ -145,7 +176,8 @@ def _under_way(state: CardState, job: JobView) -> str:
         f'<p class="notice" data-live="notice" hidden>{icon("warn", 16)}<span></span></p>'
         f'<div class="foot">{facts(job)}<span class="foot-buttons">'
         f'<button type="button" class="btn quiet" data-notify hidden title="{bell}" aria-label="{bell}">'
-        f"{icon('bell')}</button>{button('cancel', 'Cancel', job, 'close', 'quiet')}</span></div>"
+        f"{icon('bell')}</button>{link_button(job, 'quiet')}"
+        f"{button('cancel', 'Cancel', job, 'close', 'quiet')}</span></div>"
         f"{warnings(job)}"
     )
 
@@ -191,6 +223,7 @@ def _done(state: CardState, job: JobView) -> str:
         f'<a class="btn" href="{state.url(job, "workflow.json", True)}" download'
         f' title="The graph of this {present.thing(job)}, to open in ComfyUI">'
         f"{icon('graph')}<span>Workflow</span></a>",
+        link_button(job),
     ]
     return (
         f"{still(job, state.url) if present.is_still(job) else player(job, state.url, state.autoplay)}"
@@ -272,6 +305,7 @@ def _thumb(state: CardState, job: JobView) -> str:
     data = attributes({"act": "show", "id": job.id, "key": job.key})
     name = escape(present.title(job))
     if job.status in ACTIVE:
+        data += " data-waits"
         word = "Making" if job.status == "running" else "Waiting"
         inside = (
             f'<img src="{thumb_picture(job, state.url)}" alt="">'

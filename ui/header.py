@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from backend.views import QueueState
 
 
-def header(engines: Sequence[EngineInfo], state: QueueState | None) -> str:
+def header(engines: Sequence[EngineInfo], state: QueueState | None, warning: str = "") -> str:
+    """warning: what to know of a page that strangers can use, in a line below."""
+    below = (
+        f'<p class="public" role="note">{icon("warn", 16)}<span>{escape(warning)}</span></p>'
+        if warning
+        else ""
+    )
     badge = present.badge(engines)
     long, short = present.queue(state, None)
     return (
@@ -30,5 +36,5 @@ def header(engines: Sequence[EngineInfo], state: QueueState | None) -> str:
         f'<span class="long">{escape(long)}</span><span class="short">{escape(short)}</span></span>'
         '<button type="button" class="theme" data-theme-toggle aria-label="Dark or light"'
         ' title="Dark or light">'
-        f"{icon('sun')}{icon('moon')}</button></div></header>"
+        f"{icon('sun')}{icon('moon')}</button></div></header>{below}"
     )

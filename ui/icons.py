@@ -25,6 +25,8 @@ SHAPES: dict[str, str] = {
     "gem": '<path d="M6 3.5h8l3.5 4.3L10 17 2.5 7.8zM2.5 7.8h15M7.4 7.8 10 17l2.6-9.2L10 3.5z"/>',
     "graph": '<rect x="2.5" y="3" width="5.5" height="5" rx="1.4"/>'
     '<rect x="12" y="12" width="5.5" height="5" rx="1.4"/><path d="M8 5.5h2.2a2 2 0 0 1 2 2v4.5"/>',
+    "link": '<path d="M8.2 11.8a3.4 3.4 0 0 0 4.8 0l3-3a3.4 3.4 0 0 0-4.8-4.8l-1.1 1.1'
+    'M11.8 8.2a3.4 3.4 0 0 0-4.8 0l-3 3a3.4 3.4 0 0 0 4.8 4.8l1.1-1.1"/>',
     "loop": '<path d="M3.5 9V7.6A2.6 2.6 0 0 1 6.1 5H16M13.4 2.4 16 5l-2.6 2.6'
     'M16.5 11v1.4a2.6 2.6 0 0 1-2.6 2.6H4M6.6 17.6 4 15l2.6-2.6"/>',
     "missing": '<circle cx="10" cy="10" r="7" stroke-dasharray="2.6 2.9"/>',
@@ -33,6 +35,7 @@ SHAPES: dict[str, str] = {
     "pause": '<path d="M6 4h2.6v12H6zM11.4 4H14v12h-2.6z" fill="currentColor" stroke="none"/>',
     "picture": '<path d="M11 3.5H5.5A2.5 2.5 0 0 0 3 6v8.5A2.5 2.5 0 0 0 5.5 17H14a2.5 2.5 0 0 0 2.5-2.5V9'
     'M3.6 15.7l6.6-6 6 6.2M15 2.4v5M12.5 4.9h5"/><circle cx="7.3" cy="7.6" r="1.5"/>',
+    "pin": '<path d="M7 3h6M8 3v5.2L5.2 11.5v1h9.6v-1L12 8.2V3M10 12.5V17.5"/>',
     "play": '<path d="M5.5 4.2v11.6c0 .8.8 1.2 1.4.8l9-5.8c.6-.4.6-1.2 0-1.6l-9-5.8c-.6-.4-1.4 0-1.4.8z"'
     ' fill="currentColor" stroke="none"/>',
     "queue": '<path d="M2.5 4.5h15M2.5 10h6M2.5 15.5h6M12 8.6v6.6l5-3.3z"/>',

@@ -48,9 +48,11 @@ TAKE_LINK = """(owner) => {
   const token = here.searchParams.get("admin") || "";
   here.searchParams.delete("admin");
   if (token) history.replaceState(history.state, "", here);
-  return [owner, token];
+  const job = ["job", "key"].map((name) => here.searchParams.get(name) || "").join(" ").slice(0, 400);
+  return [owner, token, job.trim()];
 }"""
-"""Takes the token of an admin link out of the address bar before anybody reads or copies it."""
+"""What the address asks for. The token of an admin link leaves the address bar before anybody reads or copies
+it; a private link stays while its job is on the stage."""
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -77,8 +79,9 @@ class _Page:
         ) as self.blocks:
             self.owner = gr.BrowserState("", storage_key=STORAGE_KEY, secret=studio.secret("browser"))
             self.link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-admin")
+            self.wanted = gr.Textbox("", visible="hidden", container=False, elem_id="ws-wanted")
             gr.HTML(
-                header(studio.engines(), studio.queue()),
+                header(studio.engines(), studio.queue(), studio.public_warning()),
                 elem_id="ws-header",
                 apply_default_css=False,
                 js_on_load=None,
@@ -120,11 +123,12 @@ class _Page:
             "inputs": self.library.inputs(self.owner),
             "outputs": self.library.outputs(),
         }
-        came = [self.owner, self.link]
+        came = [self.owner, self.link, self.wanted]
         self.blocks.load(self.on_load, came, [self.owner, card, self.link], js=TAKE_LINK, **DIRECT)
         self.link.change(self.said_of_link, self.link, None, **QUIET)
         card.cancel(self.card.cancel, self.owner, card, **QUIET)
         card.finished(self.card.finished, self.owner, card, **QUIET).then(**shelf, **DIRECT)
+        card.redraw(self.card.redraw, self.owner, card, **DIRECT)
         card.show(self.card.show, self.owner, card, **QUIET)
         for name in ("again", "quality", "retry"):
             getattr(card, name)(getattr(self, name), self.owner, card, **QUIET)
@@ -143,6 +147,8 @@ class _Page:
         tiles.delete(self.library.delete, None, None, **QUIET).then(**shelf, **QUIET).then(
             self.card.on_load, self.owner, card, **QUIET
         )
+        for name in ("pin", "unpin"):
+            getattr(tiles, name)(getattr(self.library, name), None, None, **QUIET).then(**shelf, **QUIET)
         tiles.more(self.library.more, self.library.limit, self.library.limit, **QUIET).then(**shelf, **QUIET)
         self.shelf.select(**shelf, **DIRECT)
         gr.on(
@@ -151,8 +157,12 @@ class _Page:
             trigger_mode="always_last",
             **QUIET,
         )
-        self.facts.select(self.system.fill, None, self.system.outputs(), **DIRECT)
-        card.engine(self.system.fill, None, self.system.outputs(), **DIRECT)
+        self.facts.select(self.system.fill, self.owner, self.system.outputs(), **DIRECT)
+        card.engine(self.system.fill, self.owner, self.system.outputs(), **DIRECT)
+        card.system(self.system.machine, self.owner, self.system.left, **DIRECT)
+        for name in ("pause", "resume"):
+            action = getattr(self.system.left, name)
+            action(getattr(self.system, name), self.owner, self.system.left, **QUIET)
 
     def _wire_form(self, to: Form, shown: Callable[..., Any]) -> None:
         """shown: the event after which the form is seen first."""
@@ -174,16 +184,18 @@ class _Page:
             submit, [self.owner, *widgets], [self.result, *to.outputs()], scroll_to_output=False, **QUIET
         )
 
-    def on_load(self, owner: Any, link: Any = "") -> tuple[str, str, str]:
-        """The visitor's token, made on the first visit, the card as they left it, what became of the link.
+    def on_load(self, owner: Any, link: Any = "", wanted: Any = "") -> tuple[str, str, str]:
+        """The visitor's token, made on the first visit, the card as they left it or with the job of a private
+        link, and what became of an admin link.
 
-        link: the token of an admin link, "" for everybody else.
+        link: the token of an admin link, "" for everybody else. wanted: "id key" of a private link, or "".
         """
         token = owner if self.studio.is_owner(owner) else self.studio.new_owner()
         said = ""
         if isinstance(link, str) and link:
             said = "yes" if self.studio.claim_admin(token, link) else "no"
-        return token, self.card.on_load(token), said
+        job_id, _, key = (wanted if isinstance(wanted, str) else "").strip().partition(" ")
+        return token, self.card.on_load(token, job_id, key), said
 
     def said_of_link(self, said: str) -> None:
         """Tells who opened an admin link what it did."""

@@ -13,16 +13,17 @@ from ui.icons import icon
 if TYPE_CHECKING:
     from backend.views import JobView
 
+PINNED = "Pinned: never removed by itself"
 Media = Callable[["JobView", str, bool], str]
 
 
 def heading(clips: int, size: int, keep_days: int) -> str:
-    """`48 clips, 1.2 GB. Kept for 30 days.`"""
+    """`48 clips, 1.2 GB. Kept for 30 days. Pinned clips stay.`"""
     if not clips:
         words = f"Nothing here yet. Clips are kept for {keep_days} days."
     else:
         count = "1 clip" if clips == 1 else f"{clips} clips"
-        words = f"{count}, {present.file_size(size)}. Kept for {keep_days} days."
+        words = f"{count}, {present.file_size(size)}. Kept for {keep_days} days. Pinned clips stay."
     return f'<div class="page-head"><h1>Library</h1><p>{words}</p></div>'
 
 
@@ -58,14 +59,15 @@ def _tile(job: JobView, media: Media, now: float) -> str:
         inside += f'<span class="len">{length_tag(job)}</span>'
     if job.demo:
         inside += f'<span class="tag demo" title="{escape(present.DEMO_SENTENCE)}">DEMO</span>'
-    data = attributes({"act": "show", "id": job.id, "key": job.key})
+    data = attributes({"act": "show", "id": job.id, "key": job.key}) + (" data-waits" if under_way else "")
+    pinned = f'<span class="pinned" title="{PINNED}">{icon("pin", 14)}Pinned</span>' if job.pinned else ""
     facts = [present.when(job.created, now), *_kind(job), present.speed(job), present.resolution(job)]
     live = f' data-words="{escape(job.id)}"' if under_way else ""
     shown = "Waiting" if job.status == "queued" else "Starting" if under_way else name
     return (
         f'<li class="tile" data-state="{job.status}"><button type="button" class="open" {data}'
         f' aria-label="Open: {name}">{inside}</button>{"" if under_way else _actions(job, url)}'
-        f'<p class="name" title="{name}"{live}>{shown}</p><p class="facts">'
+        f'<p class="name" title="{name}"{live}>{shown}</p><p class="facts">{pinned}'
         + "".join(f"<span>{escape(f)}</span>" for f in facts)
         + "</p></li>"
     )
@@ -78,10 +80,13 @@ def _kind(job: JobView) -> list[str]:
 
 def _actions(job: JobView, url: Callable[[str, bool], str]) -> str:
     data = {"id": job.id, "key": job.key}
+    why = f"{PINNED}. Click to unpin" if job.pinned else "Keep: never removed by itself"
     return (
         '<div class="actions">'
         f'<a href="{url(job.result, True)}" download aria-label="Download" title="Download">'
         f"{icon('download')}</a>"
+        f'<button type="button" {attributes({"act": "unpin" if job.pinned else "pin", **data})}'
+        f' aria-label="Keep" aria-pressed="{str(job.pinned).lower()}" title="{why}">{icon("pin")}</button>'
         f'<button type="button" {attributes({"act": "reuse", **data})} aria-label="Reuse settings"'
         f' title="Reuse settings">{icon("again")}</button>'
         f'<button type="button" {attributes({"act": "delete", **data})} aria-label="Delete" title="Delete"'

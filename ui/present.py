@@ -48,6 +48,7 @@ MODEL_STATES = {
 }
 LONG_MODES = ("sound_to_video", "animate")
 """Modes whose clips are as long as what they follow."""
+PAUSED = "Paused by the machine's owner"
 DEMO_SENTENCE = "Demo: videos are made from your picture without WAN. Connect ComfyUI to make real ones."
 
 
@@ -202,6 +203,13 @@ def when(created: float, now: float) -> str:
     return f"{then.tm_mday} {time.strftime('%b', then)}"
 
 
+def line_counts(waits: int, mine: int) -> str:
+    """`7 wait, 2 of them yours`; nothing more to say when all are one's own."""
+    if mine == waits:
+        return "1 waits" if waits == 1 else f"{waits} wait"
+    return f"{waits} wait, {mine} of them yours"
+
+
 def waiting(snapshot: Snapshot) -> str:
     """`Waiting, 2nd in line`; jobs of other clients on the same server are said. A reason goes before."""
     if snapshot.text:
@@ -227,19 +235,21 @@ def status(snapshot: Snapshot) -> str:
     return STAGE_WORDS.get(snapshot.stage, "Starting")
 
 
-def progress(snapshot: Snapshot) -> dict[str, Any]:
-    """The poll's answer without the preview: words and figures, ready to be shown."""
+def progress(snapshot: Snapshot, paused: bool = False) -> dict[str, Any]:
+    """The poll's answer without the preview: words and figures, ready to be shown. paused: the queue is."""
     running = snapshot.status == "running"
+    held = paused and snapshot.status == "queued"
     left = duration(snapshot.remaining) + " left" if snapshot.remaining is not None and running else ""
+    gone = f"{duration(snapshot.elapsed)} so far" if running and snapshot.elapsed >= 0.5 else ""
     percent = round(snapshot.percent, 1)
-    words = status(snapshot)
+    words = PAUSED if held else status(snapshot)
     return {
         "version": snapshot.version,
         "status": snapshot.status,
         "stage": snapshot.stage,
         "words": words,
         "left": left,
-        "gone": f"{duration(snapshot.elapsed)} so far" if running and snapshot.elapsed >= 0.5 else "",
+        "gone": f"{ordinal(snapshot.ahead + 1)} in line" if held and snapshot.ahead else gone,
         "percent": percent,
         "spoken": f"{words}, {percent:.0f} %" + (f", {left}" if left else ""),
         "segments": [
@@ -250,6 +260,7 @@ def progress(snapshot: Snapshot) -> dict[str, Any]:
         "steps": snapshot.steps,
         "preview": snapshot.preview_version,
         "connected": snapshot.connected,
+        "place": ordinal(snapshot.ahead + 1) if snapshot.status == "queued" else "",
     }
 
 
@@ -308,11 +319,11 @@ def engine_note(engines: Sequence[EngineInfo]) -> str:
     return ""
 
 
-def queue(state: QueueState | None, percent: float | None) -> tuple[str, str]:
+def queue(state: QueueState | None, percent: float | None, paused: bool = False) -> tuple[str, str]:
     """The queue in the header: long words for a desk, short ones for a phone."""
     running, waits = (state.running, state.waiting) if state else (0, 0)
     if not running and not waits:
-        return "Queue empty", "0"
+        return ("Queue paused" if paused else "Queue empty"), "0"
     parts = []
     if percent is not None:
         parts.append(f"{percent:.0f} %")
@@ -320,4 +331,6 @@ def queue(state: QueueState | None, percent: float | None) -> tuple[str, str]:
         parts.append(f"{running} running")
     if waits:
         parts.append(f"{waits} waiting")
+    if paused:
+        parts.append("paused")
     return ", ".join(parts), str(running + waits)

@@ -1,10 +1,10 @@
-"""System as HTML: the engine, memory and disk, and which model files it has. Pure but for its arguments."""
+"""System's right column as HTML: which model files the engine has. Pure but for its arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ui import present
 from ui.icons import icon
@@ -12,8 +12,7 @@ from ui.needs import FINE
 from workflows.catalog import load_catalog
 
 if TYPE_CHECKING:
-    from backend.engines.base import EngineInfo
-    from backend.views import ModelState, QueueState
+    from backend.views import ModelState
 
 GROUPS = (
     ("Image-to-Video and Fast", ("image_to_video", "fast_video")),
@@ -24,122 +23,6 @@ GROUPS = (
 """Heading -> the modes whose files stand under it; a file of several stands under the first that needs it."""
 MARKS = {"ready": "check", "missing": "missing", "unknown": "missing"}
 """state -> icon; any other state is a fault."""
-
-
-def machine(
-    engines: Sequence[EngineInfo],
-    queue: QueueState,
-    health: Mapping[str, Any],
-    disks: Mapping[str, tuple[int, int]],
-) -> str:
-    """The left column. disks: name -> (bytes used, bytes in all)."""
-    words, _ = present.queue(queue, None)
-    studio = {"Queue": "Empty" if words == "Queue empty" else words}
-    if health.get("database") not in (None, "", "ok", True):
-        studio["Database"] = str(health["database"])
-    bars = "".join(
-        _bar(name, present.file_size(used), present.file_size(total), used / total)
-        for name, (used, total) in disks.items()
-        if total
-    )
-    engines = list({(e.kind, e.address): e for e in engines}.values())  # all lanes of an endpoint are one
-    parts = [f'<p class="note">{escape(words)}</p>' for words in health.get("notes", ())]
-    parts += [_engine(engine) for engine in engines[:-1]]
-    parts += [_engine(engine, bars, studio) for engine in engines[-1:]]
-    return (
-        f'<div class="machine">{"".join(parts)}'
-        f'<button type="button" class="btn quiet" data-copy="{escape(report(engines, health))}">'
-        f"{icon('copy')}<span>Copy report</span></button></div>"
-    )
-
-
-def _engine(engine: EngineInfo, more_bars: str = "", more_facts: Mapping[str, str] = {}) -> str:
-    badge = present.badge([engine])
-    address = engine.address.split("//")[-1]
-    local = address.split(":")[0] in ("127.0.0.1", "localhost")
-    here = "on this machine" if local else f"at {address}"
-    note = ""
-    if engine.kind == "demo":
-        line = "Runs on this machine, without WAN." if engine.state == "ok" else "Starting."
-        note = f'<p class="note">{escape(present.DEMO_SENTENCE)}</p>'
-    elif engine.kind == "runpod":
-        line = {
-            "ok": "RunPod takes jobs for this endpoint.",
-            "starting": "RunPod has not answered yet.",
-        }.get(engine.state, "RunPod does not answer.")
-        said = engine.note if engine.state == "ok" else engine.error
-        note = f'<p class="note">{escape(said)}</p>' if said else ""
-    else:
-        line = {
-            "ok": f"ComfyUI is running {here}.",
-            "starting": f"ComfyUI {here} is starting. Jobs wait for it.",
-        }.get(engine.state, f"ComfyUI {here} does not answer.")
-        if engine.error and engine.state != "ok":
-            note = f'<p class="note">{escape(engine.error)}</p>'
-    bars = ""
-    if engine.vram_total and engine.kind != "demo":  # the demo draws in ordinary memory
-        bars += _used("GPU memory", engine.vram_total, engine.vram_free)
-    if engine.ram_total:
-        bars += _used("Memory", engine.ram_total, engine.ram_free)
-    name = {"demo": "Demo", "runpod": "RunPod"}.get(engine.kind, "ComfyUI")
-    facts = {
-        "Engine": f"{name} {engine.version}".strip(),
-        "Address": address,
-        **_endpoint(engine),
-        "Python": engine.python.split(" ")[0],
-        "PyTorch": "" if engine.kind == "demo" else engine.pytorch,
-        **more_facts,
-    }
-    return (
-        f'<div class="page-head"><h1>{escape(badge.name)}</h1>'
-        f'<p class="state" data-state="{badge.state}"><i class="dot"></i><span>{escape(line)}</span></p>'
-        f"</div>{note}"
-        f'<div class="bars">{bars}{more_bars}</div>{_facts(facts, mono=("Address",))}'
-    )
-
-
-def _endpoint(engine: EngineInfo) -> dict[str, str]:
-    """Workers and jobs of a Serverless endpoint."""
-    if engine.kind != "runpod" or engine.state != "ok":
-        return {}
-    workers = ", ".join(f"{count} {state}" for state, count in engine.workers.items() if count)
-    return {
-        "Workers": workers or "none",
-        "Jobs at RunPod": f"{engine.running} running, {engine.pending} waiting",
-    }
-
-
-def _used(name: str, total: int, free: int) -> str:
-    used = max(0, total - free)
-    return _bar(name, present.memory(used), present.memory(total), used / total)
-
-
-def _bar(name: str, used: str, total: str, share: float) -> str:
-    return (
-        f'<div class="bar-row"><span>{name}</span><span><strong>{used}</strong> of {total}</span>'
-        f'<i style="--d:{max(0.0, min(1.0, share)):.3f}"></i></div>'
-    )
-
-
-def _facts(facts: Mapping[str, str], mono: tuple[str, ...] = ()) -> str:
-    rows = "".join(
-        f"<dt>{name}</dt><dd{' class=mono' if name in mono else ''}>{escape(text)}</dd>"
-        for name, text in facts.items()
-        if text
-    )
-    return f"<dl>{rows}</dl>"
-
-
-def report(engines: Sequence[EngineInfo], health: Mapping[str, Any]) -> str:
-    """What Copy report puts on the clipboard."""
-    lines = [f"Wan Studio: {health.get('status', '')}, database {health.get('database', '')}"]
-    lines += [
-        f"{e.kind} {e.version} at {e.address}: {e.state}, {e.gpu or 'no GPU'},"
-        f" {present.memory(e.vram_free)} of {present.memory(e.vram_total)} GPU memory free,"
-        f" Python {e.python}, PyTorch {e.pytorch} {e.error}".rstrip()
-        for e in engines
-    ]
-    return "\n".join(lines)
 
 
 def models(

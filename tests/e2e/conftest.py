@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from playwright.sync_api import Error as BrowserError
 
 from backend.servers import free_port
@@ -74,6 +74,12 @@ class Site:
                 self.process.wait(20)
                 pytest.fail("the app did not stop within 20 s")
 
+    def kill(self) -> None:
+        """As a power cut would: nothing is written any more."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(20)
+
     def log(self) -> str:
         return (self.folder / "app.log").read_text(errors="replace")
 
@@ -107,26 +113,41 @@ def browser(chromium: Chromium) -> Iterator[Browser]:
         pytest.fail(chromium.fault)
 
 
+NETWORK = "net::ERR_"
+"""What Chromium itself writes to the console when a test takes the network or the app away."""
+
+
 @pytest.fixture
-def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
-    """A new visitor on the page: a context of its own, so its own token. Fails on any foreign request,
-    any error in the console."""
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """A new visitor on the page: a context of its own, so its own token, or another tab of one that is there.
+    Fails on any foreign request, any error in the console."""
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
-    def open_page(width: int = 1440, height: int = 900, theme: str = "light", path: str = "/") -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if theme == "dark" else "light",
-            reduced_motion="reduce",
-        )
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE)
+    def open_page(
+        width: int = 1440,
+        height: int = 900,
+        theme: str = "light",
+        path: str = "/",
+        on: Site | None = None,
+        beside: Page | None = None,
+    ) -> Page:
+        on = on or request.getfixturevalue("site")
+        context = beside.context if beside is not None else None
+        if context is None:
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if theme == "dark" else "light",
+                reduced_motion="reduce",
+            )
+            contexts.append(context)
+            context.set_default_timeout(PATIENCE)
         page = context.new_page()
-        own = (site.url, "data:", "blob:", "about:")
+        own = (on.url, "data:", "blob:", "about:")
         page.on("request", lambda r: None if r.url.startswith(own) else faults.append(f"request {r.url}"))
         page.on("pageerror", lambda error: faults.append(f"script {error}"))
-        page.goto(site.url + path)
+        page.on("console", lambda said: faults.extend(_errors(said)))
+        page.goto(on.url + path)
         page.locator("#image_to_video-generate").wait_for()
         return page
 
@@ -135,6 +156,12 @@ def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         for context in contexts:
             context.close()
     assert not faults, faults
+
+
+def _errors(said: ConsoleMessage) -> list[str]:
+    if said.type != "error" or NETWORK in said.text:
+        return []
+    return [f"console {said.text} {said.location}"]
 
 
 @pytest.fixture(scope="session")

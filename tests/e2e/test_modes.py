@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.e2e.actions import card
 from tests.e2e.conftest import PATIENCE
 from tests.fake_studio import FakeStudio
 
@@ -70,10 +71,6 @@ def upload(page: Page, field: str, path: Path) -> Locator:
     box = page.locator(f".ws-media:has(#{field})")
     box.locator(".media").wait_for()
     return box.locator(".block.ws-line")
-
-
-def card(page: Page, state: str) -> None:
-    page.locator(f'#ws-card .card[data-state="{state}"]').wait_for()
 
 
 def number(page: Page, field: str) -> Locator:

@@ -4,12 +4,13 @@
   const studio = window.wanStudio;
   const { $, $$ } = studio;
   const LOST = "Connection lost, trying again";
-  const SECONDS = { running: 1, queued: 3, idle: 5, hidden: 6, retry: 0.5, most: 8 };
+  const SECONDS = { running: 1, queued: 3, idle: 5, hidden: 6, retry: 0.5, most: 8, again: 5, system: 5 };
 
   studio.card = ({ element, trigger, server, watch, upload, events }) => {
     const card = () => $(".card", element);
     const follow = { id: "", key: "", seen: 0, best: 0, said: "", status: "", ended: "", endedAt: 0 };
-    let timer = 0, failures = 0, asking = false, engine = null, models = null, loaded = false;
+    const asked_for = new Map(); // what the server was asked to draw anew -> when
+    let timer = 0, failures = 0, asking = false, engine = null, models = null, loaded = false, looked = 0;
 
     const live = (name) => $(`[data-live="${name}"]`, element);
     const set = (place, text) => place && place.textContent !== text && (place.textContent = text);
@@ -24,14 +25,31 @@
         Object.assign(follow, { id, key: data.key || "", seen: 0, best: 0, said: "", status: "" });
         if (!id) titleFor(null);
       }
+      address(data.shown);
       follow.seen = 0; // what was drawn anew wants the preview again
       document.documentElement.dataset.card = data.state || "empty";
-      studio.busy(Boolean(follow.id));
+      studio.busy(Boolean(data.busy));
       studio.refreshFrame();
       studio.dressPlayer?.(element);
       const bell = $("[data-notify]", element);
       if (bell) bell.hidden = !(window.isSecureContext && window.Notification?.permission === "default");
       soon(0);
+    };
+
+    // A private link stays in the address while its job is on the stage.
+    const address = (shown) => {
+      const here = new URL(location.href), asked = here.searchParams;
+      if (!loaded || !asked.has("job") || asked.get("job") === shown) return;
+      for (const name of ["job", "key"]) asked.delete(name);
+      history.replaceState(history.state, "", here);
+    };
+    const about = (id, key) => ({ id, key, shown: card()?.dataset.shown || "", shownkey: card()?.dataset.shownkey || "" });
+    // Asks once, and again after a while: the event may have got lost with the connection.
+    const ask = (what, name, data) => {
+      const now = Date.now();
+      if (now - (asked_for.get(what) || 0) < SECONDS.again * 1000) return;
+      asked_for.set(what, now);
+      trigger(name, data);
     };
 
     // -- the poll -----------------------------------------------------------------------------------
@@ -42,7 +60,7 @@
     const tick = async () => {
       if (asking) return;
       asking = true;
-      const asked = { id: follow.id, key: follow.key, seen: follow.seen };
+      const asked = { id: follow.id, key: follow.key, seen: follow.seen, more: others() };
       let answer;
       try {
         answer = await server.poll(asked);
@@ -64,10 +82,36 @@
       } else if (follow.ended && card()?.dataset.id === follow.ended && Date.now() - follow.endedAt > 5000) {
         // The event that should have replaced the card got lost with the connection.
         follow.endedAt = Date.now();
-        trigger("finished", { id: follow.ended, key: card().dataset.key, shown: card().dataset.shown });
+        trigger("finished", about(follow.ended, card().dataset.key));
       }
+      aside(answer, asked.more);
       const pace = document.hidden ? SECONDS.hidden : SECONDS[follow.id ? follow.status || "running" : "idle"];
       soon(pace || SECONDS.running);
+    };
+
+    // Jobs that the page shows besides the followed one: in line, in the strip, in the Library.
+    const others = () => {
+      const found = new Map();
+      for (const { dataset } of $$("[data-waits]")) if (dataset.id !== follow.id) found.set(dataset.id, dataset.key);
+      return [...found].slice(0, 16);
+    };
+    const aside = ({ more, paused }, asked) => {
+      for (const [id, key] of asked) {
+        const [status, place, percent, left] = more[id] || [];
+        if (status !== "queued" && status !== "running") {
+          ask(`end ${id}`, "finished", about(id, key));
+          continue;
+        }
+        for (const text of $$(`[data-place="${id}"]`)) set(text, place || "Now");
+        for (const text of $$(`[data-left="${id}"]`)) set(text, left || (status === "queued" ? "Waiting" : "Making"));
+        for (const bar of $$(`[data-bar="${id}"]`)) bar.style.setProperty("--d", percent / 100);
+        if (status === "running" && $(`.line [data-place="${id}"]`, element)) ask(`run ${id}`, "redraw", about(id, key));
+      }
+      if ($(".line", element) && paused !== Boolean($(".line .paused", element))) ask("paused", "redraw", about());
+      if ($("#tab-system-button.selected") && Date.now() - looked > SECONDS.system * 1000) {
+        looked = Date.now();
+        trigger("system", {});
+      }
     };
 
     // Said in the card while a job is on the stage, and always in the header.
@@ -152,7 +196,7 @@
     const end = (status) => {
       if (follow.ended === follow.id) return;
       Object.assign(follow, { ended: follow.id, endedAt: Date.now(), status: "" });
-      trigger("finished", { id: follow.id, key: follow.key, shown: card()?.dataset.shown || "" });
+      trigger("finished", about(follow.id, follow.key));
       const finished = follow.id;
       follow.id = "";
       titleFor(null);
@@ -190,7 +234,7 @@
       const button = event.target.closest("[data-act]");
       if (!button || !events.includes(button.dataset.act)) return;
       const { act, id, key, change, n } = button.dataset;
-      const data = { id, key, change, mode: studio.mode(), shown: card()?.dataset.shown };
+      const data = { ...about(id, key), change, mode: studio.mode() };
       if (act === "starter") data.n = Number(n);
       if (act === "cancel") button.disabled = true;
       if (act === "frame") {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from backend.studio import Studio
     from backend.views import JobView
 
-EVENTS = ("show", "reuse", "delete", "more")
+EVENTS = ("show", "reuse", "delete", "pin", "unpin", "more")
 JS = (
     f"const events = {list(EVENTS)!r};\n"
     "const start = () => window.wanStudio\n"
@@ -96,5 +96,18 @@ class Library:
         """Deletes one clip; the page has asked before."""
         try:
             self.studio.delete(event_text(event, "id"), event_text(event, "key"))
+        except StudioError as error:
+            gr.Warning(f"{error.message} {error.hint}".strip())
+
+    def pin(self, event: gr.EventData) -> None:
+        """Keeps a clip from being removed by age or for room."""
+        self._pin(event, True)
+
+    def unpin(self, event: gr.EventData) -> None:
+        self._pin(event, False)
+
+    def _pin(self, event: gr.EventData, pinned: bool) -> None:
+        try:
+            self.studio.pin(event_text(event, "id"), event_text(event, "key"), pinned)
         except StudioError as error:
             gr.Warning(f"{error.message} {error.hint}".strip())

@@ -1,18 +1,29 @@
-"""System: what the engine says of itself, and the model files it has."""
+"""System: the servers, the queue and its pause, and the model files."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from ui.system import machine, models
+from backend.errors import StudioError
+from ui.machine_view import machine
+from ui.system import models
 
 if TYPE_CHECKING:
     from backend.studio import Studio
+
+EVENTS = ("pause", "resume")
+JS = (
+    f"const events = {list(EVENTS)!r};\n"
+    "const start = () => window.wanStudio\n"
+    "  ? window.wanStudio.grid({element, trigger, watch, events}) : setTimeout(start, 15);\n"
+    "start();"
+)
 
 
 @dataclass
@@ -25,20 +36,20 @@ class System:
 
     def build(self) -> None:
         with gr.Row(elem_classes=["ws-system"]):
-            self.left = gr.HTML("", apply_default_css=False, elem_classes=["ws-machine"])
+            self.left = gr.HTML("", apply_default_css=False, elem_classes=["ws-machine"], js_on_load=JS)
             self.right = gr.HTML("", apply_default_css=False, elem_classes=["ws-models"])
 
     def outputs(self) -> list[Any]:
         return [self.left, self.right]
 
-    def fill(self) -> list[str]:
+    def fill(self, owner: str, request: gr.Request) -> list[str]:
         """Both columns, as of now."""
         engines = self.studio.engines()
         demo = bool(engines) and all(engine.kind == "demo" for engine in engines)
         health = self.studio.health()
         taken = health.get("models_disk")  # mode -> bytes, once the inventory says
         return [
-            machine(engines, self.studio.queue(), health, self.disks()),
+            self._machine(owner, request, health),
             models(
                 self.studio.models(),
                 demo,
@@ -46,6 +57,30 @@ class System:
                 taken if isinstance(taken, dict) else {},
             ),
         ]
+
+    def machine(self, owner: str, request: gr.Request) -> str:
+        """The left column, as of now."""
+        return self._machine(owner, request, self.studio.health())
+
+    def _machine(self, owner: str, request: gr.Request, health: dict[str, Any]) -> str:
+        admin = self.studio.is_admin(owner, request.username or "")
+        return machine(
+            self.studio.engines(), self.studio.queue(), health, self.disks(), self.studio.paused(), admin
+        )
+
+    def pause(self, owner: str, request: gr.Request) -> str:
+        """No job is begun from now on; those that run go on."""
+        return self._change(self.studio.pause, owner, request)
+
+    def resume(self, owner: str, request: gr.Request) -> str:
+        return self._change(self.studio.resume, owner, request)
+
+    def _change(self, change: Callable[[str, str], Any], owner: str, request: gr.Request) -> str:
+        try:
+            change(owner, request.username or "")
+        except StudioError as error:
+            gr.Warning(f"{error.message} {error.hint}".strip())
+        return self.machine(owner, request)
 
     def disks(self) -> dict[str, tuple[int, int]]:
         """The disks that models and library lie on, as far as this machine sees them."""

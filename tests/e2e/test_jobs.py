@@ -1,0 +1,207 @@
+"""Nothing is lost, and what is mine is mine: links, restarts, the line, the pause, pins, in a real browser.
+
+The demo engine is a process of its own here, as a ComfyUI is: it goes on while the app is away.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.servers import free_port
+from tests.e2e.actions import card, choose, generate, percent, quality, short
+from tests.e2e.conftest import PATIENCE, ROOT, Site
+
+expect.set_options(timeout=PATIENCE)
+Visit = Callable[..., Page]
+LIVE = "document.querySelector('#ws-card [role=progressbar]')?.getAttribute('aria-valuenow') > 0"
+"""The progress of a job that is being made is on the page."""
+
+
+@dataclass
+class House:
+    """The app and the engine that it drives."""
+
+    site: Site
+    engine: str
+
+    def history(self) -> int:
+        """How many prompts the engine has finished."""
+        with urllib.request.urlopen(f"{self.engine}/history", timeout=10) as answer:
+            return len(json.load(answer))
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder, port = tmp_path_factory.mktemp("house"), free_port()
+    engine = subprocess.Popen(
+        [sys.executable, "-m", "backend.engines.demo", "--port", str(port), "--dir", str(folder / "engine"),
+         "--step-seconds", "0.7"],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    site = Site(folder, WAN_ENGINE="comfyui", COMFYUI_URL=address)
+    try:
+        site.start()
+        yield House(site, address)
+        site.stop()
+    finally:
+        engine.kill()
+        engine.wait(20)
+
+
+def started(page: Page, photo: Path, prompt: str = "A long one") -> None:
+    """A job of 20 steps is on its way."""
+    quality(page)
+    generate(page, photo, prompt)
+    card(page, "running")
+
+
+def private_link(page: Page) -> str:
+    link = page.locator("#ws-card [data-link]").get_attribute("data-link")
+    assert link and re.fullmatch(r"\?job=[0-9a-f]+&key=[\w-]+", link)
+    return f"/{link}"
+
+
+def test_a_private_link_opens_the_job_in_another_browser(visit: Visit, house: House, photo: Path) -> None:
+    mine = visit(on=house.site)
+    started(mine, photo, "For a friend")
+    mine.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    mine.locator("#ws-card [data-link]").click()
+    expect(mine.locator("#ws-card [data-link]")).to_contain_text("Copied")
+    copied = mine.evaluate("navigator.clipboard.readText()")
+    assert copied == house.site.url + private_link(mine)
+
+    other = visit(on=house.site, path=private_link(mine))
+    card(other, "running")
+    other.wait_for_function(LIVE)
+    assert "A long one" not in other.content(), "the prompt of the other visitor's form stays there"
+    expect(other.locator("#ws-card [data-act=cancel]")).to_be_visible()
+    other.wait_for_function("document.querySelector('[data-live=preview]').src.startsWith('data:image')")
+    assert "job=" in other.url, "a reload opens it again"
+    card(other, "done")
+    assert other.locator("#ws-card video").evaluate("v => v.currentSrc").startswith(house.site.url)
+    other.get_by_role("tab", name="Library").click()
+    expect(other.locator("#ws-library")).to_contain_text("What you make appears here")
+    assert other.get_by_role("button", name=re.compile("^Delete")).count() == 0
+
+
+def test_a_wrong_link_is_said_and_shows_nothing(visit: Visit, house: House) -> None:
+    page = visit(on=house.site, path="/?job=0123456789abcdef0123456789abcdef&key=wrong")
+    expect(page.locator("#ws-card .said")).to_contain_text(
+        "There is no such video, or the link is not complete"
+    )
+    card(page, "empty")
+
+
+def test_the_app_dies_and_the_job_goes_on(
+    visit: Visit, house: House, photo: Path, record_property: Callable[[str, object], None]
+) -> None:
+    page = visit(on=house.site)
+    before = house.history()
+    started(page, photo)
+    page.wait_for_function(LIVE)
+    seen = percent(page)
+    house.site.kill()
+    expect(page.locator('[data-live="badge"] small')).to_contain_text("no connection")
+    house.site.start()
+    begun = time.monotonic()
+    page.wait_for_function(
+        f"{LIVE} && document.querySelector('[data-live=notice]')?.hidden"
+        " || document.querySelector('#ws-card .card').dataset.state === 'done'"
+    )
+    record_property("seconds from the app's return to progress", round(time.monotonic() - begun, 2))
+    if page.locator("#ws-card [role=progressbar]").count():
+        assert percent(page) >= seen, "the bar never goes back"
+    card(page, "done")
+    assert house.history() == before + 1, "made once"
+
+
+def test_two_tabs_cancel_the_same_job(visit: Visit, house: House, photo: Path) -> None:
+    page = visit(on=house.site)
+    started(page, photo)
+    twin = visit(on=house.site, beside=page)
+    card(twin, "running")
+    for tab in (page, twin):
+        tab.locator("#ws-card .foot [data-act=cancel]").evaluate("button => button.click()")
+    for tab in (page, twin):
+        card(tab, "cancelled")
+        expect(tab.locator("#ws-card")).to_contain_text("Your picture, prompt and settings are still here")
+
+
+def test_the_line_is_seen_and_left(visit: Visit, house: House, photo: Path) -> None:
+    page = visit(on=house.site)
+    started(page, photo, "The first")
+    for number, name in enumerate(("The second", "The third"), 1):
+        page.locator("#image_to_video-prompt textarea").fill(name)
+        page.locator("#image_to_video-generate").click()
+        expect(page.locator("#ws-card .line li")).to_have_count(number)
+    rows = page.locator("#ws-card .line li")
+    expect(rows.first.locator(".place")).to_have_text("2nd")
+    expect(rows.last).to_contain_text("The third")
+    page.get_by_role("button", name="Cancel: The second").click()
+    expect(rows).to_have_count(1)
+    expect(rows.first.locator(".place")).to_have_text("2nd")
+    card(page, "running")
+    rows.first.locator(".what").click()
+    card(page, "queued")
+    expect(page.locator('[data-live="words"]')).to_have_text("Waiting, 2nd in line")
+    page.locator("#ws-card .thumb").first.click()
+    card(page, "running")
+    page.locator("#ws-card .foot [data-act=cancel]").click()
+    card(page, "cancelled")
+    expect(rows).to_have_count(0)  # its turn has come
+    page.locator("#ws-card .thumb").first.click()
+    card(page, "running")
+    page.locator("#ws-card .foot [data-act=cancel]").click()
+    card(page, "cancelled")
+
+
+def test_the_owner_of_the_machine_pauses_the_queue(visit: Visit, house: House, photo: Path) -> None:
+    token = (house.site.folder / "data" / "admin").read_text().strip()
+    admin = visit(on=house.site, path=f"/?admin={token}")
+    expect(admin.get_by_text("This browser belongs to the machine's owner now.").first).to_be_visible()
+    assert "admin" not in admin.url
+    admin.get_by_role("tab", name="System").click()
+    admin.get_by_role("button", name="Pause queue").click()
+    expect(admin.locator(".machine")).to_contain_text("Paused by you")
+
+    page = visit(on=house.site)
+    page.get_by_role("tab", name="System").click()
+    expect(page.locator(".machine")).to_contain_text("Paused by the machine's owner")
+    expect(page.get_by_role("button", name=re.compile("Pause queue|Resume queue"))).to_have_count(0)
+    page.get_by_role("tab", name="Image-to-Video").click()
+    choose(page, photo)
+    short(page)
+    page.locator("#image_to_video-generate").click()
+    card(page, "queued")
+    expect(page.locator('[data-live="words"]')).to_have_text("Paused by the machine's owner")
+
+    admin.get_by_role("button", name="Resume queue").click()
+    card(page, "done")
+    expect(admin.get_by_role("button", name="Pause queue")).to_be_visible()
+
+
+def test_a_pinned_clip_says_so_after_a_reload(visit: Visit, house: House, photo: Path) -> None:
+    page = visit(on=house.site)
+    generate(page, photo, "One to keep")
+    card(page, "done")
+    page.get_by_role("tab", name="Library").click()
+    keep = page.get_by_role("button", name="Keep", exact=True)
+    keep.click()
+    expect(keep).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    page.get_by_role("tab", name="Library").click()
+    expect(page.locator(".tile .pinned")).to_have_text("Pinned")
+    keep.click()
+    expect(page.locator(".tile .pinned")).to_have_count(0)
