@@ -96,7 +96,7 @@ class Studio:
             log.info("%s", told)
         self.runner = Runner(
             self.store, settings.jobs_dir, self.servers.engines, self._compile, self.decoder,
-            models_of=self._models_of, recover=getattr(self.servers, "recover", _unchanged),
+            models_of=self._models_of, recover=self.servers.recover,
         )  # fmt: skip
         self.house = upkeep.keeper(settings, self.store, self.engines, self.runner.forget)
 
@@ -502,7 +502,3 @@ class Studio:
             "models_disk": health.models_disk(self.settings, self.engines()),
             "notes": surroundings.in_system(self.settings, self.engines(), self.models(), self._ended()),
         }
-
-
-def _unchanged(engine: Engine, error: StudioError) -> StudioError:
-    return error

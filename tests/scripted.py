@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from backend.errors import StudioError
 from backend.jobs import TERMINAL
 from backend.servers import Plan as ServerPlan
 from backend.studio import Studio
@@ -22,6 +23,9 @@ class Servers:
     def __init__(self, *engines: FakeEngine) -> None:
         self.engines = engines
         self.plan = ServerPlan("comfyui", ("http://fake",), start=False)
+
+    def recover(self, engine: FakeEngine, error: StudioError) -> StudioError:
+        return error
 
     def close(self) -> None:
         pass
