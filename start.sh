@@ -4,5 +4,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . scripts/environment.sh
+give_identity
 prepare_python requirements.txt
 exec "$studio_python" app.py "$@" # exec: SIGTERM reaches it directly

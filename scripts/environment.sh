@@ -14,6 +14,19 @@ find_python() {
   return 1
 }
 
+# give_identity: a name and a home for a user that has none, as `docker run --user 1000` makes one. PyTorch asks
+# for the name when it is imported, and caches go into the home.
+give_identity() {
+  if ! id -un >/dev/null 2>&1; then
+    export USER="${USER:-wan}" LOGNAME="${LOGNAME:-wan}"
+  fi
+  if [ -z "${HOME:-}" ] || [ ! -w "$HOME" ]; then
+    HOME=${TMPDIR:-/tmp}/home-$(id -u)
+    mkdir -m 700 "$HOME" 2>/dev/null || [ -O "$HOME" ] || HOME=$(mktemp -d)
+    export HOME
+  fi
+}
+
 # prepare_python FILE: sets studio_python to an interpreter that has what FILE lists. That is .venv when it is
 # filled, else a Python that has all of it already (a container image, a Space), else .venv after filling it.
 prepare_python() {

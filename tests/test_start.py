@@ -111,6 +111,20 @@ def test_an_environment_is_made_once_and_anew_for_another_python(project: Path) 
     assert "Setting up" in shell(project, say, PYTHON=sys.executable).stdout
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="takes root to become somebody without a name")
+def test_a_user_without_a_name_gets_one_and_a_home(project: Path, tmp_path: Path) -> None:
+    functions = (project / "scripts" / "environment.sh").read_text()
+    script = functions + '\ngive_identity; echo "$USER $LOGNAME $HOME"; [ -w "$HOME" ]; rmdir "$HOME"'
+    done = subprocess.run(
+        ["env", "-i", f"PATH={os.environ['PATH']}", "HOME=/", "bash", "-euc", script],
+        user=54_321, group=54_321, extra_groups=[], cwd="/", capture_output=True, text=True,
+    )  # fmt: skip
+    user, login, home = done.stdout.split()
+    assert done.returncode == 0 and (user, login) == ("wan", "wan") and home not in ("/", "")
+    mine = shell(project, 'give_identity; echo "${USER:-none} $HOME"', HOME=str(tmp_path), USER="me")
+    assert mine.stdout.split() == ["me", str(tmp_path)], "who has both keeps them"
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_to(project: Path) -> None:
     project.chmod(0o555)
