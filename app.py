@@ -17,12 +17,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from backend import connections, greeting, logs
 from backend.accounts import Accounts
 from backend.errors import BadSettings, StudioError
-from backend.settings import Settings, read_env_file
+from backend.settings import Settings, reach, read_env_file
 
 HERE = Path(__file__).resolve().parent
 PORT = 7860
@@ -145,6 +146,10 @@ def serve() -> int:
             raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
         connections.bound(page.server.config)
         logs.adopt("uvicorn", "uvicorn.error", "uvicorn.access")
+        page.share = False  # else Gradio sends share links a page whose scripts lie on another host
+        share_asked = os.environ.get("GRADIO_SHARE", "").lower() == "true"
+        if share_asked and not share_url:
+            studio.settings = replace(settings, public=reach({**os.environ, "GRADIO_SHARE": ""}))
         studio.start()
         gc.freeze()
         gc.enable()
@@ -159,7 +164,7 @@ def serve() -> int:
             greeting.address(os.environ, host, port, share_url),
             users=[user for user, _ in settings.auth],
             admin_token=studio.admins.token,
-            share_asked=os.environ.get("GRADIO_SHARE", "").lower() == "true",
+            share_asked=share_asked,
             shared=bool(share_url),
             warning=studio.public_warning(),
         ):

@@ -180,7 +180,7 @@ class Settings:
                     f"COMFYUI_ARGS has {taken}, which Wan Studio sets itself.",
                     "Use COMFYUI_LISTEN for the address; the ports are 8188 and up.",
                 )
-        auth, public = _accounts(text("WAN_AUTH")), _public(environ)
+        auth, public = _accounts(text("WAN_AUTH")), reach(environ)
         per_owner = "WAN_MAX_QUEUED_PER_OWNER"
         if public and not auth and not environ.get(per_owner, "").strip():
             environ = {**environ, per_owner: str(OPEN_QUEUED_PER_OWNER)}
@@ -273,7 +273,7 @@ def _accounts(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((user.strip(), password) for user, _, password in pairs)
 
 
-def _public(environ: Mapping[str, str]) -> str:
+def reach(environ: Mapping[str, str]) -> str:
     """How strangers reach the page, in words; "" when only this machine does."""
     if environ.get("GRADIO_SHARE", "").lower() == "true":
         return "a share link"

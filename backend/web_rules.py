@@ -135,6 +135,8 @@ def security_headers(path: str, on_spaces: bool) -> dict[str, str]:
         "cross-origin-resource-policy": "same-origin",
         "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     }
+    if not on_spaces:
+        headers["x-robots-tag"] = "noindex"  # a machine of somebody's own is in no search engine
     if path in ("/", "/config"):
         headers["cache-control"] = "private, no-cache"
     if path.startswith(FILE):

@@ -123,6 +123,7 @@ def test_a_program_of_this_machine_is_told_from_a_tunnel() -> None:
 def test_headers_let_nothing_in_from_other_hosts() -> None:
     page = security_headers("/", on_spaces=False)
     assert page["x-content-type-options"] == "nosniff" and page["referrer-policy"] == "no-referrer"
+    assert page["x-robots-tag"] == "noindex" and "x-robots-tag" not in security_headers("/", on_spaces=True)
     assert "frame-ancestors 'self'" in page["content-security-policy"]
     assert "http" not in page["content-security-policy"]
     space = security_headers("/", on_spaces=True)["content-security-policy"]

@@ -17,6 +17,7 @@ from ui.card_view import Starter
 from ui.fields import Form
 from ui.head import ADDRESS, ASSETS, launch_options, routes, starters
 from ui.header import header
+from ui.inbox import Inbox
 from ui.picture import checked_upload
 from ui.plan import Planner, sentence, wire
 from ui.tabs import animate, fast, image_to_video, sound_to_video, text
@@ -72,6 +73,7 @@ class _Page:
             Starter(s["title"], f"{ADDRESS}/starters/{s.get('small') or s['file']}") for s in self.starters
         ]
         self.card = Card(studio, shown)
+        self.inbox = Inbox(studio, self.planner)
         self.library, self.system = Library(studio), System(studio)
         limit = studio.settings.max_upload_mb
         with gr.Blocks(
@@ -91,12 +93,16 @@ class _Page:
                     selected="image_to_video", overflow_behavior="wrap", elem_id="ws-tabs"
                 ) as self.tabs:
                     with gr.Tab("Image-to-Video", id="image_to_video", elem_id="tab-image") as image_tab:
+                        self.inbox.box("image_to_video")
                         image_form = image_to_video.build(limit, negative)
                     with gr.Tab("Sound-to-Video", id="sound_to_video", elem_id="tab-sound") as sound_tab:
+                        self.inbox.box("sound_to_video")
                         sound_form = sound_to_video.build(limit, negative)
                     with gr.Tab("Animate", id="animate", elem_id="tab-animate") as animate_tab:
+                        self.inbox.box("animate")
                         animate_form = animate.build(limit, negative)
                     with gr.Tab("Fast 4-step", id="fast_video", elem_id="tab-fast") as fast_tab:
+                        self.inbox.box("fast_video")
                         fast_form = fast.build(limit)
                     with gr.Tab("Text", id="text", elem_id="tab-text") as text_tab:
                         self.text = text.build(negative)
@@ -112,6 +118,8 @@ class _Page:
             ]  # fmt: skip
             self.forms: dict[str, Form] = {to.mode: to for to, _ in opened}
             for to, tab in opened:
+                if to.mode in self.inbox.boxes:
+                    self.inbox.wire(to, self.owner, **QUIET)
                 self._wire_form(to, self.blocks.load if to is image_form else tab.select)
             self._wire()
             register(studio)
@@ -124,7 +132,8 @@ class _Page:
             "outputs": self.library.outputs(),
         }
         came = [self.owner, self.link, self.wanted]
-        self.blocks.load(self.on_load, came, [self.owner, card, self.link], js=TAKE_LINK, **DIRECT)
+        first = [self.owner, card, self.link, *self.inbox.outputs()]
+        self.blocks.load(self.on_load, came, first, js=TAKE_LINK, **DIRECT)
         self.link.change(self.said_of_link, self.link, None, **QUIET)
         card.cancel(self.card.cancel, self.owner, card, **QUIET)
         card.finished(self.card.finished, self.owner, card, **QUIET).then(**shelf, **DIRECT)
@@ -184,9 +193,9 @@ class _Page:
             submit, [self.owner, *widgets], [self.result, *to.outputs()], scroll_to_output=False, **QUIET
         )
 
-    def on_load(self, owner: Any, link: Any = "", wanted: Any = "") -> tuple[str, str, str]:
+    def on_load(self, owner: Any, link: Any, wanted: Any, request: gr.Request) -> list[Any]:
         """The visitor's token, made on the first visit, the card as they left it or with the job of a private
-        link, and what became of an admin link.
+        link, what became of an admin link, and for the machine's owner the input folder.
 
         link: the token of an admin link, "" for everybody else. wanted: "id key" of a private link, or "".
         """
@@ -195,7 +204,8 @@ class _Page:
         if isinstance(link, str) and link:
             said = "yes" if self.studio.claim_admin(token, link) else "no"
         job_id, _, key = (wanted if isinstance(wanted, str) else "").strip().partition(" ")
-        return token, self.card.on_load(token, job_id, key), said
+        card = self.card.on_load(token, job_id, key)
+        return [token, card, said, *self.inbox.shown(token, request.username or "")]
 
     def said_of_link(self, said: str) -> None:
         """Tells who opened an admin link what it did."""
