@@ -496,8 +496,5 @@ class Studio:
             "database": self.store.check(),
             "disk": health.disk(self.settings.data_dir),
             "models_disk": health.models_disk(self.settings, self.engines()),
-            "notes": [
-                *filter(None, [self.public_warning()]),
-                *surroundings.in_system(self.settings, self.engines(), self.models(), self._ended()),
-            ],
+            "notes": surroundings.in_system(self.settings, self.engines(), self.models(), self._ended()),
         }

@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
+from backend.inputs import InputFile
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.progress import Snapshot
 from backend.views import ModelState, Place
@@ -132,14 +133,6 @@ class FakeStudio:
     @staticmethod
     def is_owner(text: object) -> bool:
         return isinstance(text, str) and len(text) >= 16
-
-    @staticmethod
-    def is_admin(owner: str, user: str = "") -> bool:
-        return False
-
-    @staticmethod
-    def claim_admin(owner: str, token: str) -> bool:
-        return False
 
     def inspect(self, mode: str, field: str, path: Path) -> PictureFacts | SoundFacts | VideoFacts:
         """Sounds and videos are believed: their names say how long they are, song-190.wav lasts 190 s."""
@@ -402,6 +395,9 @@ class FakeStudio:
 
     def public_warning(self) -> str:
         return self.warning
+
+    def input_files(self, owner: str, user: str = "") -> tuple[InputFile, ...]:
+        return ()
 
     def claim_admin(self, owner: str, token: str) -> bool:
         return False

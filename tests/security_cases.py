@@ -569,9 +569,9 @@ def _(site: Site) -> str:
     visitor, seen = Visitor(site), set()
     fn = next(d["id"] for d in site.config["dependencies"] if d.get("api_name") == "on_load")
     for token in (new_token(), "", None, 5, ["x"], "x" * 10_000):
-        answer = visitor.event(fn, [visitor.token, token])
+        answer = visitor.event(fn, [visitor.token, token, ""])
         seen.add("refused" if answer[2] in ("no", "") else str(answer))
-    good = visitor.event(fn, [visitor.token, (site.data / "admin").read_text()])
+    good = visitor.event(fn, [visitor.token, (site.data / "admin").read_text(), ""])
     assert good[2] == "yes", "the right one works"
     return once(seen)
 
