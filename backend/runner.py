@@ -24,6 +24,7 @@ from pathlib import Path
 from backend.engines.base import Engine
 from backend.errors import (
     DiskFull,
+    EngineHung,
     EngineLost,
     EngineUnreachable,
     InternalError,
@@ -345,6 +346,8 @@ class Runner:
         """Ends the job, or returns it as it goes back in line."""
         lost = isinstance(error, (EngineLost, EngineUnreachable))
         if live.cancelled:
+            if isinstance(error, EngineHung):
+                self._recover(lane.engine, error)
             self._end(job, CANCELLED)
             return None
         if lost and self._closing:

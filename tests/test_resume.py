@@ -13,7 +13,7 @@ import pytest
 
 from backend import runner as runner_module
 from backend.engines.base import Prompt
-from backend.errors import BadInput, DiskFull, EngineLost, NotAllowed, OutOfMemory, PromptGone
+from backend.errors import BadInput, DiskFull, EngineHung, EngineLost, NotAllowed, OutOfMemory, PromptGone
 from backend.events import Accepted, Event
 from backend.jobs import RUNNING, Job
 from backend.media.facts import SoundFacts
@@ -144,6 +144,28 @@ def test_the_second_loss_in_a_row_ends_it_with_the_reason(
     assert told == ["away", "away"]
     engine.error = None
     assert ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})).status == "done"
+
+
+def test_a_cancelled_job_that_hangs_is_cancelled_and_its_server_set_free(
+    make: Make, engine: FakeEngine, picture: Path
+) -> None:
+    studio = make()
+    told: list[str] = []
+
+    def recover(_: object, error: EngineLost) -> EngineLost:
+        told.append(error.code)
+        return error
+
+    def script(prompt: Prompt, _: Callable[[Event], None]) -> None:
+        until(lambda: prompt.id in engine.cancelled)
+        raise EngineHung("It stands still.")
+
+    studio.runner._recover = recover  # type: ignore[assignment]
+    engine.script = script
+    job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    until(lambda: engine.prompts)
+    studio.cancel(job.id, job.key)
+    assert ended(studio, job).status == "cancelled" and told == ["engine_hung"]
 
 
 def test_losses_are_counted_in_a_row_a_finished_part_clears_them(
