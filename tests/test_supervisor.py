@@ -149,6 +149,19 @@ def test_one_that_is_not_to_be_started_again_tells_its_death(make: Make) -> None
     assert process.restarts == 0
 
 
+@pytest.mark.parametrize(("count", "says"), [(3, ""), (None, "memory ran out")])
+def test_killed_by_hand_is_not_killed_by_the_kernel_as_long_as_it_counts(
+    make: Make, monkeypatch: pytest.MonkeyPatch, count: int | None, says: str
+) -> None:
+    monkeypatch.setattr(proc, "oom_kills", lambda: count)
+    process = make(FOREVER)
+    until(lambda: process.tail.lines())
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    until(lambda: process.deaths)
+    assert says in process.ended and bool(process.ended) == bool(says)
+
+
 def test_a_death_is_found_by_its_time(make: Make) -> None:
     process = make(FOREVER)
     until(lambda: process.tail.lines())

@@ -42,7 +42,7 @@ class Death:
     status: int | None
     printed: tuple[tuple[float, str], ...]  # the last lines, each with its time (monotonic)
     was_up: bool  # it had answered
-    oom: bool  # meanwhile the kernel ended something of ours for lack of memory
+    oom: bool | None  # just then the kernel ended something here for lack of memory; None: it does not say
     by_us: bool = False
 
     @property
@@ -222,14 +222,16 @@ class Process:
             status=child.status if child is not None else None,
             printed=tuple(self.tail.printed()),
             was_up=self._up,
-            oom=counted is not None and last is not None and last > counted,
+            oom=last > counted if counted is not None and last is not None else None,
             by_us=self._killed,
         )
 
     def _tell(self, death: Death) -> None:
         for line in death.lines[-20:]:
             log.log(logging.WARNING if is_loud(line) else logging.DEBUG, "%s: %s", self.name, line)
-        self.ended = "" if death.by_us else why(death.lines[-60:], death.status)
+        # Killed by hand is not killed by the kernel, as long as the kernel counts.
+        status = None if death.oom is False else death.status
+        self.ended = "" if death.by_us else why(death.lines[-60:], status)
         log.warning("%s ended (exit status %s) %s", self.name, death.status, self.ended)
         with self._died:
             self.deaths = [*self.deaths[-9:], death]
