@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -21,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backend.ends import Ends
 from backend.engines.base import Engine
 from backend.errors import (
     DiskFull,
@@ -39,7 +39,6 @@ from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job
 from backend.line import Line, Waiting
 from backend.logs import about, prompts
 from backend.media.probe import Decoder
-from backend.parts import WORK
 from backend.store import Store, StoreBusy
 
 log = logging.getLogger("wan.runner")
@@ -89,13 +88,13 @@ class Runner:
         self.clock = clock
         self._models_of, self._recover = models_of, recover
         self._execution = Execution(store, decoder, jobs_dir, compile_job, clock, self._save_running)
+        self._ends = Ends(store, jobs_dir, clock)
         self._changed = threading.Condition()
         self._line = Line()
         self._lanes = [_Lane(engine, address=engine.info().address) for engine in engines]
         self._reserved: list[str] = []  # owners of jobs that are being written
         self._running: dict[str, Job] = {}
         self._live: OrderedDict[str, LiveJob] = OrderedDict()
-        self._unsaved: dict[str, Job] = {}
         self._strays: list[
             Job
         ] = []  # as they were when another server took them: their prompts must not go on
@@ -202,13 +201,13 @@ class Runner:
 
     def unsaved(self, job_id: str) -> Job | None:
         """A job whose end could not be written yet."""
-        return self._unsaved.get(job_id)
+        return self._ends.unsaved(job_id)
 
     def forget(self, job_id: str) -> None:
         """Drops what is remembered of an ended job."""
         with self._changed:
             self._live.pop(job_id, None)
-            self._unsaved.pop(job_id, None)
+        self._ends.forget(job_id)
 
     def line(self) -> tuple[list[Job], list[Job]]:
         """(running, waiting in the order in which they are served), of everybody."""
@@ -253,7 +252,7 @@ class Runner:
             self._stop_strays(lane)
         else:
             lane.held = frozenset()
-        self._save_ends()
+        self._ends.write_late()
         until = time.monotonic() + (REFRESH_SECONDS if info.state == "ok" else IDLE_SECONDS / 2)
         while (left := until - time.monotonic()) > 0:
             with self._changed:
@@ -397,40 +396,9 @@ class Runner:
             self._running[job.id] = job
 
     def _end(self, job: Job, status: str, error: StudioError | None = None) -> None:
-        data = error.to_dict() if error is not None else None
-        if error is not None:
-            log.warning("job %s: %s: %s %s", job.id, error.code, error.message, error.detail)
-        job = job.moved(status, finished=self.clock(), error=data)
-        try:
-            self.store.save(job)
-        except StudioError as problem:
-            log.error("job %s: its end (%s) could not be saved yet: %s", job.id, status, problem.message)
-            self._unsaved[job.id] = job
         with self._changed:
             live = self._live.get(job.id)
-        if live is not None:
-            with live.lock:
-                live.tracker.end(status, time.monotonic(), data)
-                if status != FAILED:
-                    live.preview = None
-        if job.id not in self._unsaved:
-            self._clear_bench(job)
-        log.info("job %s: %s", job.id, status)
-
-    def _clear_bench(self, job: Job) -> None:
-        """Finished parts go with a job's end; a failed one keeps them, so that trying again goes on there."""
-        if job.status != FAILED or not job.part:
-            shutil.rmtree(self._execution.jobs_dir / job.id / WORK, ignore_errors=True)
-
-    def _save_ends(self) -> None:
-        """Writes the ends that could not be written before."""
-        for job_id, job in list(self._unsaved.items()):
-            try:
-                self.store.save(job)
-            except StudioError:
-                return
-            self._unsaved.pop(job_id, None)
-            self._clear_bench(job)
+        self._ends.write(job, status, live, error)
 
     def _remember(self, live: LiveJob) -> None:
         self._live[live.id] = live

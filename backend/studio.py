@@ -9,57 +9,38 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shutil
 import tempfile
 import threading
-import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend import access, forecast, health, inputs, secret_file, sending, surroundings, upkeep, uploads
+from backend import access, health, inputs, intake, secret_file, surroundings, upkeep, uploads
 from backend.admin import Admins
-from backend.dispatch import compile_for, job_params, make_params, preflight
-from backend.engines.base import Engine, EngineInfo, silent_words, takes_whole
+from backend.engines.base import EngineInfo
 from backend.errors import (
     BadInput,
     BadSettings,
-    EngineUnreachable,
     NotAllowed,
     NotFound,
-    StudioError,
-    TooMany,
-    from_os_error,
 )
-from backend.execute import POSTER, RESULT, STILL, WORKFLOW
+from backend.files import Files
 from backend.inputs import InputFile
-from backend.jobs import DONE, TERMINAL, Job
+from backend.intake import Intake, Offers
+from backend.jobs import TERMINAL, Job
 from backend.lock import DataLock
 from backend.media.probe import Decoder, PictureFacts
-from backend.parts import adopt
 from backend.progress import Snapshot, Tracker
 from backend.runner import Runner
 from backend.servers import Servers
 from backend.settings import Settings
 from backend.store import Store
-from backend.throttle import Bucket
 from backend.uploads import Facts
-from backend.views import STILLS, JobView, ModelState, Place, Plan, QueueState, result_name, view
-from workflows.compile import Compiled
-from workflows.node_contract import facts, recorded
-from workflows.params import MEDIA, RANDOM_SEEDS
+from backend.views import JobView, ModelState, Place, Plan, QueueState, view
+from workflows.params import MEDIA
 
 log = logging.getLogger("wan.studio")
-
-ADDRESS_SECONDS = 24 * 3600  # how long a signed media address is good
-INPUT = "input"
-CLEANED = ("negative_prompt",)  # texts that are stored as the params have them, without control characters
-SILENT_SECONDS = 10.0  # a server that we did not start and that has not answered for so long is not there
-NEWCOMERS, NEWCOMERS_SECONDS = 60, 3.0
-"""On an open page: how many visitors can start their first video at once, and how fast that refills."""
-MEDIA_NAMES = (RESULT, STILL, POSTER, WORKFLOW, INPUT)
 
 
 class Studio:
@@ -69,7 +50,6 @@ class Studio:
         """exclusive: hold the data folder against every other studio, as the app does. Raises BadSettings
         when another one has it, or when a setting cannot be used; StoreError, DiskFull."""
         self.settings = settings
-        self._born = time.monotonic()
         self._closing = threading.Event()
         try:
             settings.jobs_dir.mkdir(parents=True, exist_ok=True)
@@ -87,17 +67,19 @@ class Studio:
         self.store = Store(settings.database)
         first_user = settings.auth[0][0] if settings.auth else ""
         self.admins = Admins(settings.data_dir, first_user, self.store.setting, self.store.set_setting)
-        self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
         self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
         self.servers = Servers(settings)
         plan = self.servers.plan
         told = surroundings.tell_adopted(settings, plan.kind, plan.start, plan.urls)
         if told:
             log.info("%s", told)
+        offers = Offers(self.servers.engines)
         self.runner = Runner(
-            self.store, settings.jobs_dir, self.servers.engines, self._compile, self.decoder,
-            models_of=self._models_of, recover=self.servers.recover,
+            self.store, settings.jobs_dir, self.servers.engines, intake.compiled, self.decoder,
+            models_of=offers.models_of, recover=self.servers.recover,
         )  # fmt: skip
+        self.intake = Intake(settings, self.store, self.decoder, self.runner, offers, self.servers.plan.start)
+        self.files = Files(settings.jobs_dir, self._secret, self.store)
         self.house = upkeep.keeper(settings, self.store, self.engines, self.runner.forget)
 
     def _evicted(self) -> None:
@@ -182,16 +164,7 @@ class Studio:
 
     def plan(self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts]) -> Plan:
         """What Generate would make of this, and what stands in its way. Never raises."""
-        sizes = {name: uploads.as_media(facts, name) for name, facts in media.items()}
-        return forecast.plan(
-            mode,
-            values,
-            sizes,
-            self.engines(),
-            self.store.done_on,
-            offers=self._offers(),
-            absent=self._nobody_there(),
-        )
+        return self.intake.plan(mode, values, media)
 
     # -- jobs -----------------------------------------------------------------------------
 
@@ -209,105 +182,8 @@ class Studio:
         that it had finished are not made again, if they fit. Raises BadInput (with the field), BadMedia,
         QueueFull, DiskFull.
         """
-        if not access.is_token(owner):
-            raise BadInput(
-                "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
-            )
-        owner_id = access.owner_id(owner)
-        self._check_newcomer(owner_id)
-        self._check_server()
-        given = {name: path for name, path in files.items() if path is not None}
-        values = {name: value for name, value in values.items() if name not in given}
-        if values.get("seed", -1) in (-1, None):
-            values["seed"] = secrets.randbelow(RANDOM_SEEDS)
-        seen = {name: self.inspect(mode, name, given[name]) for name in MEDIA.get(mode, {}) if name in given}
-        sizes = {name: uploads.as_media(facts, name) for name, facts in seen.items()}
-        notes = {name: uploads.note(facts) for name, facts in seen.items()}
-        params = make_params(mode, values, sizes)
-        job_id = uuid.uuid4().hex
-        folder = self.settings.jobs_dir / job_id
-        try:
-            inputs = uploads.keep(
-                self.decoder, params, {name: given[name] for name in sizes}, sizes, folder, notes
-            )
-            cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
-            stored = {**values, "prompt": params.prompt, **cleaned}
-            job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
-            if any(takes_whole(info) for info in self.engines()):
-                kept = {name: folder / str(item["original"]) for name, item in inputs.items()}
-                sending.check(params, {name: path.stat().st_size for name, path in kept.items()})
-            found = forecast.outlook(mode, job_params(job), self._offers(), job_id)
-            compiled = found.compiled
-            job = replace(
-                job,
-                width=compiled.width,
-                height=compiled.height,
-                frames=compiled.frames,
-                fps=compiled.fps,
-                steps=compiled.steps,
-                evaluations=compiled.evaluations,
-                warnings=(*found.warnings, *(text for text in notes.values() if text)),
-                part=self._parts_of(earlier, folder),
-            )
-            self.runner.submit(job, self.settings.max_queued, self.settings.max_queued_per_owner)
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise from_os_error(error, "The picture could not be stored.") from error
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        said = f": {params.prompt!r}" if self.settings.log_prompts else ""
-        log.info("job %s: queued, %s%s", job_id, mode, said)
-        return self._view(job)
-
-    def _check_newcomer(self, owner_id: str) -> None:
-        """On an open page, made-up tokens would get around the limit per owner. Raises TooMany."""
-        if not self.settings.open_to_all or self.store.of_owner(owner_id, 1):
-            return
-        wait = self._newcomers.take()
-        if wait:
-            raise TooMany("Very many new visitors are making videos right now.")
-
-    def _parts_of(self, earlier: JobView | None, folder: Path) -> int:
-        """How many finished parts a failed job leaves to this one; whether they fit is seen when it runs."""
         failed = self._open(earlier.id, earlier.key) if earlier is not None else None
-        if failed is None or not failed.part or not adopt(self.settings.jobs_dir / failed.id, folder):
-            return 0
-        return failed.part
-
-    def _check_server(self) -> None:
-        """Refuses what no server would take up. Raises EngineUnreachable."""
-        if self._nobody_there():
-            info = self.engines()[0]
-            if info.kind == "runpod":
-                raise EngineUnreachable(silent_words(info), "Generate works as soon as RunPod answers.")
-            raise EngineUnreachable(f"ComfyUI does not answer at {info.address}.", detail=info.error)
-
-    def _nobody_there(self) -> bool:
-        """No server has ever answered, and none is being started by us."""
-        waited = time.monotonic() - self._born > SILENT_SECONDS
-        never = all(info.state == "starting" and info.error for info in self.engines())
-        return waited and never and not self.servers.plan.start
-
-    def _offers(self) -> list[forecast.Offer]:
-        """What the servers offer that have answered; while none has, what is recorded of ComfyUI."""
-        known = [(engine.info(), engine.known_contract()) for engine in self.runner.engines]
-        offers = [forecast.Offer(info, facts(contract)) for info, contract in known if contract is not None]
-        return offers or [forecast.Offer(known[0][0], facts(recorded()))]
-
-    def _compile(self, job: Job, engine: Engine) -> Compiled:
-        """The runner's compiler: for this server, checked against it."""
-        contract = engine.contract()
-        compiled = compile_for(job_params(job), facts(contract), job.id)
-        preflight(job.mode, compiled, contract, engine.info())
-        return sending.as_one(compiled) if takes_whole(engine.info()) else compiled
-
-    def _models_of(self, job: Job) -> frozenset[str]:
-        """The model files that a job loads; nothing for one that cannot be compiled here and now."""
-        try:
-            return frozenset(compile_for(job_params(job), self._offers()[0].facts, job.id).models)
-        except StudioError:
-            return frozenset()
+        return self._view(self.intake.submit(owner, mode, values, files, failed))
 
     def _open(self, job_id: str, key: str) -> Job:
         if not access.same(key, access.job_key(self._secret, str(job_id))):
@@ -380,50 +256,23 @@ class Studio:
         live = self.runner.live(id)
         return live.preview if live is not None else None
 
+    # -- files ----------------------------------------------------------------------------
+
     def result_path(self, id: str, key: str) -> Path:
         """The finished video or picture. Raises NotFound."""
-        job = self._open(id, key)
-        path = self.settings.jobs_dir / job.id / result_name(job.mode)
-        if job.status != DONE or not path.is_file():
-            raise NotFound("This video is not finished, or its file is gone.")
-        return path
+        return self.files.result(self._open(id, key))
 
     def input_path(self, id: str, key: str, name: str) -> Path | None:
         """The picture that a job was made from, not padded; None without one. Raises NotFound."""
-        job = self._open(id, key)
-        if name not in job.inputs:
-            return None
-        path = (
-            self.settings.jobs_dir / job.id / str(job.inputs[name].get("original", job.inputs[name]["file"]))
-        )
-        return path if path.is_file() else None
-
-    # -- files by signed address ----------------------------------------------------------
+        return self.files.input(self._open(id, key), name)
 
     def media_url(self, job: JobView, name: str, download: bool = False) -> str:
         """A signed path to a file of a job, good for a day or a little more."""
-        # Rounded, so that a page that is drawn again keeps the address and the browser its cache.
-        expires = (int(time.time()) // 3600 + 1) * 3600 + ADDRESS_SECONDS
-        return access.media_address(self._secret, job.id, name, expires, download)
+        return self.files.address(job.id, name, download)
 
     def media_file(self, job_id: str, name: str, expires: str, signature: str) -> tuple[Path, Job] | None:
         """The file behind a signed address, or None: forged, over its time, or gone."""
-        if name not in MEDIA_NAMES:
-            return None
-        if not access.may_open(self._secret, job_id, name, expires, signature, time.time()):
-            return None
-        job = self.store.get(job_id)
-        if job is None:
-            return None
-        folder = self.settings.jobs_dir / job.id
-        path = folder / name
-        if name == INPUT:
-            if "image" not in job.inputs:
-                return None
-            path = folder / str(job.inputs["image"]["file"])
-        if name == POSTER and job.mode in STILLS:
-            path = folder / STILL  # a picture is its own poster
-        return (path, job) if path.is_file() else None
+        return self.files.behind(job_id, name, expires, signature)
 
     # -- the queue ------------------------------------------------------------------------
 
@@ -443,17 +292,13 @@ class Studio:
 
     def pause(self, owner: str, user: str = "") -> None:
         """No job is begun until `resume`; those that run go on. Raises NotAllowed, DiskFull."""
-        self._only_the_owner(owner, user)
+        self._only_admin(owner, user)
         self.runner.pause(True)
 
     def resume(self, owner: str, user: str = "") -> None:
         """Jobs are begun again. Raises NotAllowed, DiskFull."""
-        self._only_the_owner(owner, user)
+        self._only_admin(owner, user)
         self.runner.pause(False)
-
-    def _only_the_owner(self, owner: str, user: str) -> None:
-        if not self.is_admin(owner, user):
-            raise NotAllowed("Only the machine's owner can do this.")
 
     def pin(self, id: str, key: str, pinned: bool) -> JobView:
         """Keeps an ended job from being removed by age or disk share, or lets it go. Raises NotFound."""

@@ -16,9 +16,10 @@ from starlette.routing import Route
 
 from backend.accounts import Accounts
 from backend.execute import POSTER, RESULT, STILL, WORKFLOW
+from backend.files import INPUT
 from backend.guard import STRICT, Guard, Rates, Rules
 from backend.jobs import Job
-from backend.studio import INPUT, Studio
+from backend.studio import Studio
 
 TYPES = {
     RESULT: "video/mp4",

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from PIL import Image
 
-from backend import studio as studio_module
+from backend import intake as intake_module
 from backend.errors import (
     BadInput,
     BadMedia,
@@ -384,7 +384,7 @@ def test_a_server_that_never_answers_is_said_before(
     engine.state, engine.fault = "starting", "Connection refused"
     studio = make()
     assert studio.plan("image_to_video", VALUES, {}).obstacle == "", "it may be starting"
-    monkeypatch.setattr(studio_module, "SILENT_SECONDS", -1.0)
+    monkeypatch.setattr(intake_module, "SILENT_SECONDS", -1.0)
     assert "does not answer" in studio.plan("image_to_video", VALUES, {}).obstacle
     with pytest.raises(EngineUnreachable):
         studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})

@@ -1,0 +1,68 @@
+"""How a job ends: on disk before anybody is told, and kept in memory while the disk takes nothing."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from backend.errors import StudioError
+from backend.execute import LiveJob
+from backend.jobs import FAILED, Job
+from backend.parts import WORK
+from backend.store import Store
+
+log = logging.getLogger("wan.runner")
+
+
+class Ends:
+    """Writes the ends of jobs. Methods may be called from any thread."""
+
+    def __init__(self, store: Store, jobs_dir: Path, clock: Callable[[], float]) -> None:
+        self._store, self._jobs_dir, self._clock = store, jobs_dir, clock
+        self._unsaved: dict[str, Job] = {}
+
+    def write(self, job: Job, status: str, live: LiveJob | None, error: StudioError | None = None) -> None:
+        """Ends the job as `status`; its watchers are told."""
+        data = error.to_dict() if error is not None else None
+        if error is not None:
+            log.warning("job %s: %s: %s %s", job.id, error.code, error.message, error.detail)
+        job = job.moved(status, finished=self._clock(), error=data)
+        try:
+            self._store.save(job)
+        except StudioError as problem:
+            log.error("job %s: its end (%s) could not be saved yet: %s", job.id, status, problem.message)
+            self._unsaved[job.id] = job
+        if live is not None:
+            with live.lock:
+                live.tracker.end(status, time.monotonic(), data)
+                if status != FAILED:
+                    live.preview = None
+        if job.id not in self._unsaved:
+            self._clear_bench(job)
+        log.info("job %s: %s", job.id, status)
+
+    def write_late(self) -> None:
+        """Writes the ends that could not be written before."""
+        for job_id, job in list(self._unsaved.items()):
+            try:
+                self._store.save(job)
+            except StudioError:
+                return
+            self._unsaved.pop(job_id, None)
+            self._clear_bench(job)
+
+    def unsaved(self, job_id: str) -> Job | None:
+        """A job whose end could not be written yet."""
+        return self._unsaved.get(job_id)
+
+    def forget(self, job_id: str) -> None:
+        """The job is deleted."""
+        self._unsaved.pop(job_id, None)
+
+    def _clear_bench(self, job: Job) -> None:
+        """Finished parts go with a job's end; a failed one keeps them, so that trying again goes on there."""
+        if job.status != FAILED or not job.part:
+            shutil.rmtree(self._jobs_dir / job.id / WORK, ignore_errors=True)
