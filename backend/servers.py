@@ -9,7 +9,6 @@ still be upgrading the folder.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shutil
@@ -157,8 +156,9 @@ class Servers:
         self._closing = threading.Event()
         self._options: frozenset[str] | None = None
         self._options_lock = threading.Lock()
-        self._run_folder = launch.run_folder(settings.data_dir)
-        self._left = {orphan.mark.key: orphan for orphan in proc.orphans(settings.data_dir)}
+        self._place = launch.Place(settings.data_dir)
+        left = proc.orphans(settings.data_dir) if self._place.first else []
+        self._left = {orphan.mark.key: orphan for orphan in left}
         ours = {f"http://127.0.0.1:{orphan.mark.port}" for orphan in self._left.values()}
         self.plan = choose(settings, lambda url: url not in ours and answers(url))
         self.servers: list[Server] = []
@@ -193,7 +193,7 @@ class Servers:
         left = self._left.pop(name, None)
         self._end_left()
         # Not in the data folder: results are copied out of it.
-        folder = Path(left.mark.folder) if left is not None else self._run_folder / "demo"
+        folder = Path(left.mark.folder) if left is not None else self._place.folder / "demo"
         if left is None:
             shutil.rmtree(folder, ignore_errors=True)
         port = left.mark.port if left is not None else launch.free_port()
@@ -272,7 +272,7 @@ class Servers:
         def command() -> list[str]:
             extra = [*args, *self._model_paths()]
             if not alone:
-                own = self._run_folder / str(port)
+                own = self._place.folder / str(port)
                 own.mkdir(mode=0o700, exist_ok=True)
                 extra += launch.own_folders(own, self._known_options(), args)
             return launch.comfyui_command(python, self.settings.comfyui_listen, port, extra)
@@ -318,8 +318,8 @@ class Servers:
         return process
 
     def _mark(self, name: str, port: int, log_name: str, folder: Path | None = None) -> proc.Mark:
-        output = self._run_folder / f"{log_name}.log"
-        return proc.Mark(str(self.settings.data_dir), name, port, str(output), str(folder or ""))
+        output = self._place.folder / f"{log_name}.log"
+        return proc.Mark(self._place.name, name, port, str(output), str(folder or ""))
 
     def _python(self) -> str:
         folder = self.settings.comfyui_dir or Path()
@@ -370,6 +370,7 @@ class Servers:
         """Asks a server now and then, also while its lane is busy; ends one of ours that hangs."""
         hung = self.settings.hung_seconds
         while not self._closing.wait(min(LOOK_SECONDS, hung / 4)):
+            self._place.touch()
             if time.monotonic() - server.engine.asked >= LOOK_SECONDS:
                 server.engine.refresh()
             process = server.process
@@ -413,15 +414,7 @@ class Servers:
             process.ask_to_stop()
         for process in self.processes:
             process.stop()
-        logs = self.plan.kind == "comfyui"
-        for entry in self._run_folder.iterdir() if self._run_folder.is_dir() else ():
-            if entry.is_dir():
-                shutil.rmtree(entry, ignore_errors=True)
-            elif not logs:
-                entry.unlink(missing_ok=True)
-        if not logs:
-            with contextlib.suppress(OSError):
-                self._run_folder.rmdir()
+        self._place.leave(keep_logs=self.plan.kind == "comfyui")
 
 
 def _hung(detail: str) -> EngineHung:

@@ -327,6 +327,29 @@ def test_after_a_kill_the_next_start_takes_over_with_the_job(
     assert not any(alive(pid) for pid in pids)
 
 
+def test_a_second_studio_on_the_same_folder_takes_nothing_from_the_first(
+    build: Build, base: int, tmp_path: Path
+) -> None:
+    first = build("0")
+    all_up(first)
+    second = build("0")
+    all_up(second)
+    assert second.plan.urls != first.plan.urls or second.processes == []
+    before = first.processes[0].pid
+    second.close()
+    assert first.processes[0].pid == before and first.engines[0].refresh().state == "ok"
+    assert (first._place.folder / f"comfyui-{base}.log").exists()
+
+
+def test_what_a_killed_second_studio_left_is_cleared_away(build: Build, base: int, tmp_path: Path) -> None:
+    place = launch.Place(tmp_path / "data")
+    pids = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")
+    place.leave(keep_logs=False)
+    one = build("0", COMFYUI_ARGS="--step-seconds 0.2")
+    assert not any(alive(pid) for pid in pids)
+    all_up(one)
+
+
 def test_one_that_no_longer_answers_is_not_waited_for(
     build: Build, base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,7 +380,7 @@ def test_the_demo_engine_is_taken_over_too(build: Build, base: int, tmp_path: Pa
     assert Run(engine_of(one.servers[0]), prompt(one.servers[0].engine, picture)).result(60)
     one.close()
     assert not alive(pid)
-    assert not launch.run_folder(tmp_path / "data").joinpath("demo").exists()
+    assert not launch.run_folder(str(tmp_path / "data")).joinpath("demo").exists()
 
 
 def test_the_demo_engine_ends_when_nobody_comes_back(tmp_path: Path) -> None:

@@ -339,14 +339,14 @@ def test_the_interpreter_of_a_comfyui_folder(tmp_path: Path) -> None:
 
 def test_the_run_folder_is_ours_alone(tmp_path: Path) -> None:
     environ = {"TMPDIR": str(tmp_path)}
-    folder = launch.run_folder(tmp_path / "data", environ)
-    assert folder == launch.run_folder(tmp_path / "data", environ)
+    folder = launch.run_folder("data", environ)
+    assert folder == launch.run_folder("data", environ)
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert folder != launch.run_folder(tmp_path / "other", environ)
+    assert folder != launch.run_folder("other", environ)
     folder.rmdir()
     folder.symlink_to(tmp_path)
     with pytest.raises(BadSettings):
-        launch.run_folder(tmp_path / "data", environ)
+        launch.run_folder("data", environ)
 
 
 def test_a_port_that_is_taken() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import logging
 import os
 import re
+import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backend.errors import BadSettings
+from backend.supervisor import proc
 
 log = logging.getLogger("wan.supervisor")
 
@@ -88,12 +93,50 @@ def key(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def run_folder(data: Path, environ: Mapping[str, str] = os.environ) -> Path:
-    """A folder of our own in the system's temporary one, the same at each start with this data folder.
+class Place:
+    """Where this studio's servers print and keep what they need while they run, and whose they are.
 
-    For what servers print and keep while they run: none of it is worth room on a volume. Raises BadSettings.
+    The folder is in the system's temporary one (none of it is worth room on a volume) and the same at each
+    start with this data folder. While one studio is here, the servers marked with its name are not orphans:
+    another on the same data folder, such as a benchmark, has a name and a folder of its own.
     """
-    name = f"wan-studio-{os.getuid()}-{hashlib.sha256(str(data).encode()).hexdigest()[:12]}"
+
+    def __init__(self, data: Path) -> None:
+        """Raises BadSettings."""
+        for name in (str(data), f"{data}{proc.BESIDE}{os.getpid()}-{secrets.token_hex(4)}"):
+            self.name, self.folder = name, run_folder(name)
+            self.first = name == str(data)
+            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError:
+                os.close(self._lock)
+        raise BadSettings(f"The folder {self.folder} cannot be locked.", "Set TMPDIR to another one.")
+
+    def touch(self) -> None:
+        """Keeps those away that clear the temporary folder of old files."""
+        with contextlib.suppress(OSError):
+            os.utime(self._lock)
+
+    def leave(self, keep_logs: bool) -> None:
+        """Removes what is in it, and lets go of it."""
+        for entry in self.folder.iterdir() if self.folder.is_dir() else ():
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif not (keep_logs and self.first) and entry.name != "lock":
+                entry.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if not (keep_logs and self.first):
+                (self.folder / "lock").unlink()
+                self.folder.rmdir()
+        with contextlib.suppress(OSError):
+            os.close(self._lock)
+
+
+def run_folder(name: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """A folder of our own in the system's temporary one for this name. Raises BadSettings."""
+    name = f"wan-studio-{os.getuid()}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
     folder = Path(environ.get("TMPDIR") or tempfile.gettempdir()) / name
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+BESIDE = "#"  # between the data folder and the process of a studio that is there beside another
 MARK = "_STUDIO_SERVER"
 """The variable in the environment of a process of ours that says what it is. It is there as soon as the
 process is and goes with it, so that, unlike a file, it is never missing and never stale."""
@@ -19,7 +20,7 @@ process is and goes with it, so that, unlike a file, it is never missing and nev
 class Mark:
     """What a server process of ours was started for."""
 
-    data: str  # the data folder of its studio
+    data: str  # the data folder of its studio, and after BESIDE that studio's process
     key: str  # equal when it would be started the same way again, but for the port
     port: int
     log: str  # the file that it prints to
@@ -46,16 +47,26 @@ class Orphan:
 
 
 def orphans(data: Path, proc: Path = PROC) -> list[Orphan]:
-    """Those of this data folder. Their own children are left out: each is a session's leader."""
+    """Those of this data folder, for who holds it alone; those of studios that are there beside it are none.
+
+    Their own children are left out: each is a session's leader.
+    """
     found = []
     for pid in _pids(proc):
         mark = Mark.of(environment(pid, proc) or {})
         stat = _stat(pid, proc)
-        if mark is not None and mark.data == str(data) and stat is not None:
+        if mark is not None and stat is not None and _is_left(mark.data, str(data), proc):
             state, session, started = stat
             if state != "Z" and session == pid and pid != os.getpid():
                 found.append(Orphan(pid, mark, max(0.0, _uptime(proc) - started)))
     return found
+
+
+def _is_left(marked: str, data: str, proc: Path) -> bool:
+    if marked == data:
+        return True
+    owner = marked.removeprefix(data + BESIDE).partition("-")[0]
+    return marked.startswith(data + BESIDE) and owner.isdecimal() and _stat(int(owner), proc) is None
 
 
 def environment(pid: int, proc: Path = PROC) -> dict[str, str] | None:
