@@ -249,7 +249,7 @@ def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(module, "FILE_MAX", 100)
     tail = Tail("it", tmp_path / "log")
     output = tail.fresh()
-    os.write(output, b"one\n 10%\r 20%\rtwo\n 30%")
+    os.write(output, b"\x1b[1m\x1b[31mone\x1b[0m\n 10%\r 20%\rtwo\n 30%")
     tail.read()
     assert tail.lines() == ["one", "two"]
     os.write(output, b"\r 40%\n" + b"x" * 2000 + b"\n")
@@ -274,6 +274,9 @@ def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path, monkeypatch: py
         ("torch.OutOfMemoryError: Allocation on device", True),
         ("WARNING: You are using a python version older than 3.10", True),
         ("[ComfyUI-Manager] ERROR: no network", True),
+        ("[ERROR] Failed to initialize database.", True),
+        ("[node] [WARNING] slow", True),
+        ("[INFO] got prompt", False),
         ("Traceback (most recent call last):", True),
         ("terminate called after throwing an instance of 'std::bad_alloc'", True),
         ("got prompt", False),

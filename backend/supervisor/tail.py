@@ -22,8 +22,9 @@ LINE_MAX = 500  # characters of a line
 FILE_MAX = 16 << 20  # bytes
 READ = 1 << 16  # bytes
 
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LOUD = re.compile(
-    r"\s*(?:\[[^\]]*\]\s*)*!*\s*"
+    r"\s*(?:\[(?!\s*(?:error|warning|critical)\s*\])[^\]]*\]\s*)*[\[!\s]*"
     r"(?:(?:error|warning|critical|fatal|traceback|killed|failed to|terminate called)\b|"
     r"(?:[\w.]+\.)?\w*(?:Error|Exception|Warning)\b)",
     re.IGNORECASE,
@@ -107,6 +108,6 @@ class Tail:
 
 
 def _lines(data: bytes) -> list[str]:
-    text = data.decode("utf-8", "replace")
+    text = _COLOURS.sub("", data.decode("utf-8", "replace"))
     found = (line.rstrip().rpartition("\r")[2].rstrip()[:LINE_MAX] for line in text.split("\n"))
     return [line for line in found if line]
