@@ -140,13 +140,17 @@ class Studio:
 
     def input_files(self, owner: str, user: str = "") -> tuple[InputFile, ...]:
         """The files of WAN_INPUT_DIR. Raises NotAllowed for anybody but the machine's owner."""
-        self._only_the_owner(owner, user)
+        self._only_admin(owner, user)
         return inputs.listing(self.settings.input_dir)
 
     def input_file(self, owner: str, name: str, user: str = "") -> Path:
         """One of them by its name, to be given to `submit`. Raises NotAllowed, NotFound."""
-        self._only_the_owner(owner, user)
+        self._only_admin(owner, user)
         return inputs.chosen(self.settings.input_dir, name)
+
+    def _only_admin(self, owner: str, user: str) -> None:
+        if not self.is_admin(owner, user):
+            raise NotAllowed("Only the machine's owner can do this.")
 
     # -- before Generate ------------------------------------------------------------------
 
