@@ -115,6 +115,12 @@ class Tracker:
         self.spent.clear()
         self.version += 1
 
+    def wait_because(self, why: str) -> None:
+        """What a waiting job waits for, besides its turn; "" when only for that."""
+        if self.status == "queued" and self.text != why:
+            self.text = why
+            self.version += 1
+
     def _enter(self, stage: str) -> None:
         # ComfyUI loads the second expert between two samplings, and a job of several parts saves one before
         # it draws the next: the words follow, the bar does not go back or run ahead.

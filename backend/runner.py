@@ -253,6 +253,7 @@ class Runner:
         else:
             lane.held = frozenset()
         self._ends.write_late()
+        self._say_why_they_wait()
         until = time.monotonic() + (REFRESH_SECONDS if info.state == "ok" else IDLE_SECONDS / 2)
         while (left := until - time.monotonic()) > 0:
             with self._changed:
@@ -267,6 +268,23 @@ class Runner:
             with about(job.id, prompts(job.params)):
                 self._run(lane, job)
             return
+
+    def _say_why_they_wait(self) -> None:
+        """Waiting jobs are told when it is not only for their turn."""
+        infos = [lane.engine.info() for lane in self._lanes]
+        why = ""
+        if time.monotonic() < self._room_at:
+            why = FULL
+        elif not any(info.state == "ok" for info in infos):
+            name = "RunPod" if infos[0].kind == "runpod" else "ComfyUI"
+            starts = any(info.state == "starting" for info in infos)
+            why = f"Waiting for {name} to start" if starts else f"Waiting for {name}, which does not answer"
+        with self._changed:
+            for job in self._line.order(self._busy()):
+                live = self._live.get(job.id)
+                if live is not None:
+                    with live.lock:
+                        live.tracker.wait_because(why)
 
     def _take(self, lane: _Lane) -> Job | None:
         """The next job for this lane; it counts as running from now on. Called with the lock held."""

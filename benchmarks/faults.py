@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,10 +18,12 @@ def storm(jobs: int, app_kills: int, server_kills: int, servers: int, seed: int)
         weather = Storm(Path(folder), servers=servers, seed=seed)
         weather.start()
         try:
+            sys.stderr = (Path(folder) / "noise").open("w")  # the client prints what a killed app does to it
             weather.run(jobs, app_kills, server_kills)
             weather.wait(900)
             return weather.account()
         finally:
+            sys.stderr = sys.__stderr__
             weather.close()
 
 

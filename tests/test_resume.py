@@ -337,3 +337,19 @@ def test_nothing_is_begun_once_another_machine_has_the_folder(
     studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     threading.Event().wait(0.3)
     assert not engine.prompts and studio.queue().waiting == 1
+
+
+def test_a_job_that_waits_for_its_server_says_so(make: Make, engine: FakeEngine, picture: Path) -> None:
+    engine.state = "starting"
+    studio = make()
+    job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    until(lambda: studio.progress(job.id, job.key).text == "Waiting for ComfyUI to start")
+    engine.state = "lost"
+    until(lambda: studio.progress(job.id, job.key).text == "Waiting for ComfyUI, which does not answer")
+    engine.hold.clear()
+    engine.state = "ok"
+    engine.drawing.wait(10)
+    second = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    assert studio.progress(second.id, second.key).text == ""
+    engine.hold.set()
+    assert ended(studio, job).status == ended(studio, second).status == "done"
