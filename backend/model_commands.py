@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,15 @@ from backend.models.inventory import (
 )
 from backend.models.migrate import migrate
 from backend.models.needs import TITLES, Overview, fetchable, overview, states, wanted
-from backend.models.progress import size
+from backend.models.progress import LINE_SECONDS, Say, size
 from backend.settings import COMFYUI_PORT, Settings, read_env_file
 from workflows.catalog import CORE_MODES, load_catalog
 
 PROJECT = Path(__file__).resolve().parent.parent
 ASK_SECONDS = 3.0
 """How long a ComfyUI may take to answer `models check`."""
+DRAW_SECONDS = 0.2
+"""Between two drawings of a progress bar on a terminal."""
 STATE_WORDS = {
     READY: "ready",
     MISSING: "missing",
@@ -99,7 +102,8 @@ def check(settings: Settings, mode: str, read_all: bool = False) -> int:
     found = states(settings, seen)
     if read_all:
         chosen = {f.file.role for f in found.files if not mode or mode in f.file.modes}
-        each = [hashed(f, _aside) if f.file.role in chosen else f for f in found.files]
+        with _progress() as (say, every):
+            each = [hashed(f, say, every) if f.file.role in chosen else f for f in found.files]
         found = overview(each, catalog, found.store)
     needs = [need for need in found.modes if not mode or need.mode == mode]
     shown = [state for state in found.files if not mode or mode in state.file.modes]
@@ -256,3 +260,20 @@ def _say(text: str) -> None:
 
 def _aside(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[tuple[Say, float]]:
+    """Where progress is said and how often (seconds): on a terminal in one line that is drawn again."""
+    if not sys.stderr.isatty():
+        yield _aside, LINE_SECONDS
+        return
+    clear = "\r\x1b[K"
+
+    def draw(text: str) -> None:
+        print(f"{clear}{text}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield draw, DRAW_SECONDS
+    finally:
+        draw("")

@@ -164,6 +164,23 @@ def test_hashes_on_request(run, store: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert bad.status == 1 and "sha256 differs" in bad.out
 
 
+def test_the_bar_of_a_hash_is_drawn_in_one_line_of_a_terminal(
+    run, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = model_bytes("x", 20_000_000)
+    catalog = Catalog((model("vae", content, "animate"),), "")
+    monkeypatch.setattr(model_commands, "load_catalog", lambda: catalog)
+    monkeypatch.setattr("backend.models.needs.load_catalog", lambda: catalog)
+    monkeypatch.setattr(model_commands, "DRAW_SECONDS", 0.0)
+    (store / "vae").mkdir(parents=True)
+    (store / "vae" / "vae.safetensors").write_bytes(content)
+    assert "[" not in run("check", "--hash").error, "no bar in a log"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    said = run("check", "--hash").error
+    assert "\r\x1b[K  vae.safetensors  [####" in said and said.count("\n") <= 1
+    assert "\r\x1b[K" in said and "sha256 is right" in run("check", "--hash").out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("check", "hologram"), ("download", "hologram"), (), ("dance",), ("migrate",), ("check", "--x")],

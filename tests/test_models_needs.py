@@ -175,7 +175,7 @@ def test_progress_has_percent_rate_and_time_left() -> None:
     assert lines == [], "not more often than every 5 s"
     now[0] = 10.0
     progress.add(250_000_000)
-    assert lines == ["  x  40 %  400 MB of 1.0 GB  30 MB/s  20 s left"]
+    assert lines == ["  x  [########            ]  40 %  400 MB of 1.0 GB  30 MB/s  20 s left"]
     progress.add(600_000_000)
     assert len(lines) == 1
     assert progress.finish() == "900 MB in 10 s, 90 MB/s", "what was there before is not counted"

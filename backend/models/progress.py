@@ -1,4 +1,4 @@
-"""Progress of long work on files, in plain lines: percent, rate, time left."""
+"""Progress of long work on files, in plain lines: a bar, percent, rate, time left."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 LINE_SECONDS = 5.0
 """At most one line in this time; the last one always comes."""
+BAR = 20
+"""Signs of a full bar."""
 
 Say = Callable[[str], None]
 
@@ -15,12 +17,20 @@ class Progress:
     """Counts bytes of one piece of work and says how far it is."""
 
     def __init__(
-        self, what: str, total: int, say: Say, *, done: int = 0, clock: Callable[[], float] = time.monotonic
+        self,
+        what: str,
+        total: int,
+        say: Say,
+        *,
+        done: int = 0,
+        every: float = LINE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.what = what
         self.total = max(total, 1)
         self.done = done
         self._say = say
+        self._every = every
         self._clock = clock
         self._from = done
         self._began = self._spoke = clock()
@@ -29,17 +39,19 @@ class Progress:
         """`count` bytes more; fewer after a start from the beginning."""
         self.done += count
         now = self._clock()
-        if now - self._spoke >= LINE_SECONDS and self.done < self.total:
+        if now - self._spoke >= self._every and self.done < self.total:
             self._spoke = now
             self._say(self.line(now))
 
     def line(self, now: float) -> str:
-        """ "wan_2.1_vae.safetensors  42 %  107 of 254 MB  31 MB/s  5 s left" """
+        """ "wan_2.1_vae.safetensors  [########            ]  42 %  107 MB of 254 MB  31 MB/s  5 s left" """
         seconds = now - self._began
         rate = (self.done - self._from) / seconds if seconds > 0 else 0.0
         left = f"  {duration((self.total - self.done) / rate)} left" if rate > 0 else ""
         percent = min(99, int(100 * self.done / self.total))
-        return f"  {self.what}  {percent} %  {size(self.done)} of {size(self.total)}  {size(rate)}/s{left}"
+        bar = "#" * (percent * BAR // 100)
+        figures = f"{percent} %  {size(self.done)} of {size(self.total)}  {size(rate)}/s{left}"
+        return f"  {self.what}  [{bar:<{BAR}}]  {figures}"
 
     def finish(self) -> str:
         """The closing figures: "254 MB in 8 s, 31 MB/s"."""

@@ -115,3 +115,14 @@ def test_the_whole_studio_with_two_prompts(address: str, picture: StoredMedia, b
         "16", "20.625", f"{heard:.3f}", "-", f"{job.elapsed:.0f}",
     )  # fmt: skip
     assert heard == pytest.approx(330 / 16, abs=0.1) and len(pictures_of(path)) == 330
+
+
+def test_the_second_version_of_the_model(bench: Bench, picture: StoredMedia, tmp_path: Path) -> None:
+    """It comes first wherever the server lists it."""
+    better = load_catalog().file("animate_v2").name
+    if better not in bench.server.options[("UNETLoader", "unet_name")]:
+        pytest.skip(f"{better} is not on this server")
+    params, sources = job(tmp_path, picture, "move", 20)
+    compiled = bench.compile(params)
+    assert compiled.models[0] == better
+    bench.video("animate, second version of the model", compiled, *sources)
