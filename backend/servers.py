@@ -29,7 +29,7 @@ from backend.models import paths
 from backend.settings import COMFYUI_PORT, RUNPOD_COMFYUI, Settings
 from backend.supervisor import gpus, launch, postmortem, proc
 from backend.supervisor.launch import free_port as free_port
-from backend.supervisor.process import TAKEN_OVER_SECONDS, Death, Process, end
+from backend.supervisor.process import STOP_SECONDS, TAKEN_OVER_SECONDS, Death, Process, end
 
 log = logging.getLogger("wan.servers")
 
@@ -412,15 +412,16 @@ class Servers:
         self._closing.set()
         for process in self.processes:
             process.ask_to_stop()
+        until = time.monotonic() + STOP_SECONDS  # for all of them together
         for process in self.processes:
-            process.stop()
+            process.stop(until - time.monotonic())
         self._place.leave(keep_logs=self.plan.kind == "comfyui")
 
 
 def _hung(detail: str) -> EngineHung:
     return EngineHung(
         "ComfyUI stood still while it worked on this video, and was restarted.",
-        f"{postmortem.KEPT} If it happens again, try a smaller size or a shorter video.",
+        "If it happens again, try a smaller size or a shorter video.",
         detail=detail,
     )
 

@@ -351,6 +351,17 @@ def test_something_else_at_the_address(server: FakeComfy, odd: Any) -> None:
         engine.facts()
 
 
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [("0.3.40", "too old"), ("0.3.64", ""), ("0.33.0", ""), ("0.38.2", ""), ("0.39.0", "newer"), ("v1", "")],
+)
+def test_versions_that_wan_studio_was_not_made_for(version: str, says: str) -> None:
+    from backend.engines.comfy_info import version_note
+
+    note = version_note(version)
+    assert says in note and bool(note) == bool(says)
+
+
 def test_facts(server: FakeComfy) -> None:
     facts = engine_of(server).facts()
     assert "SaveVideo" in facts.nodes

@@ -125,7 +125,7 @@ def death(status: int | None, *lines: str, oom: bool | None = False, **more: boo
 def test_what_a_job_in_it_ended_with(ended: Death, kind: type[EngineLost], says: str) -> None:
     error = postmortem.error(ended)
     assert type(error) is kind and says in error.message
-    assert "still here" in error.hint
+    assert error.hint
 
 
 def test_why_one_does_not_come_up() -> None:

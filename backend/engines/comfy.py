@@ -123,7 +123,8 @@ class ComfyEngine:
             input_dir=str(one) if one else "",
             output_dir=str(two) if two else "",
         )
-        self._learn()
+        if not self.busy:
+            self._learn()
         return self._set(info)
 
     def facts(self) -> ServerFacts:

@@ -19,6 +19,9 @@ MODEL_FOLDERS = (
     "checkpoints",
 )
 
+OLDEST, NEWEST = (0, 3, 64), (0, 38)
+"""The versions whose protocol was read; graphs were run on 0.3.64 and 0.33.0."""
+
 
 def models_seen(http: Http) -> dict[str, tuple[str, ...]]:
     """folder -> file names, for the folders that WAN uses. Raises EngineUnreachable, EngineError."""
@@ -51,7 +54,31 @@ def described(stats: Mapping[str, Any], queue: object, address: str) -> EngineIn
         pending=_count(jobs.get("queue_pending")),
         python=str(system.get("python_version") or "").split(" ")[0],
         pytorch=str(system.get("pytorch_version") or ""),
+        note=version_note(str(system.get("comfyui_version") or "")),
     )
+
+
+def version_note(version: str) -> str:
+    """What to know of a ComfyUI that is older or newer than those that Wan Studio was made for, else ""."""
+    try:
+        read = tuple(int(part) for part in version.split("."))
+    except ValueError:
+        return ""
+    if read < OLDEST:
+        return (
+            f"ComfyUI {version} is too old for Wan Studio: update it to {_dotted(OLDEST)} or newer."
+            " Videos are refused or fail with it."
+        )
+    if read[:2] > NEWEST:
+        return (
+            f"ComfyUI {version} is newer than what Wan Studio was made for ({_dotted(OLDEST)} to"
+            f" {_dotted(NEWEST)}). If it refuses a video, use one of those."
+        )
+    return ""
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def gpu_name(name: str) -> str:

@@ -9,7 +9,6 @@ from backend.errors import EngineLost, OutOfMemory, StudioError
 from backend.exit_words import why
 from backend.supervisor.process import Death
 
-KEPT = "Your picture, prompt and settings are still here."
 _RAM = re.compile(
     r"std::bad_alloc|\bMemoryError\b|DefaultCPUAllocator|can(?:no|')t allocate memory|"
     r"^\s*Killed\s*$|oom-kill|Unable to allocate",
@@ -59,10 +58,10 @@ def error(death: Death) -> StudioError:
     if any(_GPU.search(line) for line in death.lines[-_LAST:]):
         return EngineLost(
             f"ComfyUI ended after an error of the GPU ({ending}).",
-            f"{KEPT} If it happens again, restart the machine.",
+            "If it happens again, restart the machine.",
             detail=detail,
         )
-    return EngineLost(f"ComfyUI ended while it worked on this ({ending}).", detail=detail)
+    return EngineLost(f"ComfyUI ended while it worked on this ({ending}).", "Try again.", detail=detail)
 
 
 def _memory(death: Death) -> OutOfMemory | None:
@@ -72,14 +71,14 @@ def _memory(death: Death) -> OutOfMemory | None:
     if (death.oom and killed) or any(_RAM.search(line) for line in lines):
         return OutOfMemory(
             "The machine ran out of memory (RAM), and ComfyUI was ended.",
-            f"{KEPT} Try a smaller size or a shorter video, close what else uses memory, or take a machine"
+            "Try a smaller size or a shorter video, close what else uses memory, or take a machine"
             " with more RAM.",
             detail=detail,
         )
     if any(_GPU_MEMORY.search(line) for line in lines):
         return OutOfMemory(
             "The GPU ran out of memory, and ComfyUI ended.",
-            f"{KEPT} Try a smaller size or a shorter video.",
+            "Try a smaller size or a shorter video.",
             detail=detail,
         )
     return None

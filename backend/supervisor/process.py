@@ -251,12 +251,12 @@ class Process:
         if child is not None and not child.gone:
             child.signal(signal.SIGTERM)
 
-    def stop(self) -> None:
-        """SIGTERM, and SIGKILL after five seconds."""
+    def stop(self, grace: float | None = None) -> None:
+        """SIGTERM, and SIGKILL after `grace` seconds (five)."""
         self.ask_to_stop()
         if not self._started:
             return
-        self._thread.join(STOP_SECONDS)
+        self._thread.join(STOP_SECONDS if grace is None else max(0.0, grace))
         child = self._child
         if child is None:
             return
