@@ -323,7 +323,10 @@ class Runner:
             job = self._leave_behind(lane, job)
             self._end(self._execution.run(lane.engine, job, live), DONE)
         except JobCancelled:
-            self._end(self._running[job.id], CANCELLED)
+            left = self._running[job.id]
+            self._end(left, CANCELLED)
+            if left.prompt_id:  # of an earlier run, perhaps, and not followed again yet
+                lane.engine.cancel(left.prompt_id, left.remote)
         except StudioError as error:
             again = self._interrupted(lane, self._running[job.id], live, error)
             why = FULL if isinstance(error, DiskFull) else ""
