@@ -100,9 +100,15 @@ class Worker:
         self.decoder, self.claims, self.folder = decoder, claims, folder
         self.limits, self.ways, self.minutes = limits, ways, minutes
         self._report, self._settle, self._recover = report, settle, recover
+        self._in_hand = 0  # changed by the event loop's thread alone
         self._engines: queue.Queue[Engine] = queue.Queue()
         for engine in engines:
             self._engines.put(engine)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is in hand."""
+        return self._in_hand > 0
 
     async def handle(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """What the SDK calls. Raises nothing but CancelledError."""
@@ -117,6 +123,7 @@ class Worker:
 
         threading.Thread(target=run, name=f"job-{job_id}", daemon=True).start()
         until = time.monotonic() + self.minutes * 60
+        self._in_hand += 1
         try:
             while not (await asyncio.wait({done}, timeout=REPORT_SECONDS))[0]:
                 self._tell(job, work)
@@ -130,6 +137,8 @@ class Worker:
             await asyncio.to_thread(self._stop, work)
             await asyncio.wait({done}, timeout=STOP_SECONDS)
             raise
+        finally:
+            self._in_hand -= 1
 
     def _stop(self, work: Work) -> None:
         work.live.cancelled = True

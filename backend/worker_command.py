@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -28,6 +30,7 @@ log = logging.getLogger("wan.worker")
 WATCH_SECONDS = 2.0
 REPORTS_SECONDS = 10.0
 LAST_SECONDS = 15.0
+LEAVE_SECONDS = 3.0
 
 
 def add_worker(commands: Any) -> None:
@@ -90,6 +93,8 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
             "go into the bucket" if ways.upload else f"up to {ways.file_bytes / 1e6:.1f} MB in the answer,"
             f" larger ones {'onto the volume' if volume else 'are refused'}",
         )  # fmt: skip
+        stop = _Stop(worker, servers)
+        signal.signal(signal.SIGTERM, stop.at_once)
         lanes = len(servers.engines)
         quiet = () if any("rp_log_level" in option for option in options) else ("--rp_log_level", "INFO")
         sys.argv = [sys.argv[0], *options, *quiet]  # the SDK reads its options there
@@ -97,8 +102,45 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
         async def handler(job: dict[str, Any]) -> dict[str, Any]:
             return await worker.handle(job)
 
-        sdk.start({"handler": handler, "concurrency_modifier": lambda _: lanes})
+        def concurrency(_: int) -> int:
+            stop.behind_the_sdk()
+            return lanes
+
+        sdk.start({"handler": handler, "concurrency_modifier": concurrency})
     return 0
+
+
+class _Stop:
+    """SIGTERM. The SDK's own handler lets the job in hand end, and then waits for its last question for
+    jobs, a minute or more: without a job the process ends before."""
+
+    def __init__(self, worker: Worker, servers: Servers) -> None:
+        self._worker, self._servers = worker, servers
+        self._theirs: Any = None
+
+    def at_once(self, *_: object) -> None:
+        """Until the SDK has its loop, and after its local server has ended."""
+        raise SystemExit(0)
+
+    def behind_the_sdk(self) -> None:
+        """Puts us behind the SDK's handler; called in its loop, on the main thread."""
+        now = signal.getsignal(signal.SIGTERM)
+        if now not in (self._both, self.at_once):
+            self._theirs = now
+            signal.signal(signal.SIGTERM, self._both)
+
+    def _both(self, number: int, frame: Any) -> None:
+        self._theirs(number, frame)
+        threading.Thread(target=self._leave, name="leaving", daemon=True).start()
+
+    def _leave(self) -> None:
+        while self._worker.busy:
+            time.sleep(0.2)
+        time.sleep(LEAVE_SECONDS)  # for the SDK to send the last result
+        self._servers.close()
+        for child in multiprocessing.active_children():  # the SDK's, which tells RunPod that we are alive
+            child.kill()
+        os._exit(0)
 
 
 def wait_until_up(servers: Servers, seconds: float) -> None:

@@ -57,10 +57,12 @@ class FakeRunPod:
     def __init__(self) -> None:
         self.jobs: dict[str, FakeJob] = {}
         self.faults: dict[str, list[Any]] = {}
+        self.asked: set[str] = set()  # what workers have asked
         self.calls: list[tuple[str, str]] = []  # operation, job or ""
         self.workers: dict[str, int] = {"idle": 1, "ready": 1, "running": 0, "throttled": 0}
         self.on_run: Callable[[FakeJob], None] | None = None
         self.retry_after = ""
+        self.poll_seconds = 2.0  # a worker's question for jobs is held so long
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.closing = False
@@ -250,11 +252,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _worker(self, operation: str, rest: list[str], data: bytes) -> None:
         fake = self.server_fake
+        fake.asked.add(operation)
         if operation == "job-take":
-            job = fake.take(rest[0], 2.0)
+            job = fake.take(rest[0], fake.poll_seconds)
             return self._send(200, {"id": job.id, "input": job.input}) if job else self._send(204, None)
         if operation == "job-stop":
-            found = fake.stops(2.0)
+            found = fake.stops(fake.poll_seconds)
             return self._send(200, {"jobsToStop": found}) if found else self._send(204, None)
         if operation == "ping":
             return self._send(200, {})

@@ -139,26 +139,28 @@ def test_a_worker_without_comfyui_ends_with_its_reason(tmp_path: Path) -> None:
 # -- the production loop, and the studio on the other side -------------------------------------------
 
 
+def in_production(fake: FakeRunPod) -> dict[str, str]:
+    """The variables by which the SDK knows that it is on RunPod."""
+    base = f"{fake.url}/{ENDPOINT}"
+    return {
+        "RUNPOD_POD_ID": "worker1",
+        "RUNPOD_AI_API_KEY": KEY,
+        "RUNPOD_WEBHOOK_GET_JOB": f"{base}/job-take/$ID?gpu=none",
+        "RUNPOD_WEBHOOK_POST_OUTPUT": f"{base}/job-done/$RUNPOD_POD_ID/$ID?gpu=none",
+        "RUNPOD_WEBHOOK_PING": f"{base}/ping/$RUNPOD_POD_ID",
+        "RUNPOD_ENDPOINT_BASE_URL": fake.url,
+        "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",  # disk and network of this machine are not the matter
+        "RUNPOD_SKIP_GPU_CHECK": "true",
+    }
+
+
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeRunPod]:
     """A fake RunPod with one real worker."""
     here = tmp_path_factory.mktemp("endpoint")
-    with fake_runpod() as fake:
-        base = f"{fake.url}/{ENDPOINT}"
-        more = {
-            "RUNPOD_POD_ID": "worker1",
-            "RUNPOD_AI_API_KEY": KEY,
-            "RUNPOD_WEBHOOK_GET_JOB": f"{base}/job-take/$ID?gpu=none",
-            "RUNPOD_WEBHOOK_POST_OUTPUT": f"{base}/job-done/$RUNPOD_POD_ID/$ID?gpu=none",
-            "RUNPOD_WEBHOOK_PING": f"{base}/ping/$RUNPOD_POD_ID",
-            "RUNPOD_ENDPOINT_BASE_URL": fake.url,
-            "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",  # disk and network of this machine are not the matter
-            "RUNPOD_SKIP_GPU_CHECK": "true",
-        }
-        with worker(here, **more) as process:
-            fake.log = here / "worker.log"  # type: ignore[attr-defined]
-            fake.process = process  # type: ignore[attr-defined]
-            yield fake
+    with fake_runpod() as fake, worker(here, **in_production(fake)):
+        fake.log = here / "worker.log"  # type: ignore[attr-defined]
+        yield fake
 
 
 @pytest.fixture
@@ -304,12 +306,21 @@ def test_a_wrong_key_is_said_before_anything_is_queued(
     assert fake.count("run") == 0
 
 
-def test_the_worker_stops_with_all_that_is_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["local", "production"])
+def test_the_worker_stops_with_all_that_is_its_own(tmp_path: Path, where: str) -> None:
     number = port()
     options = ("--rp_serve_api", "--rp_api_host", "127.0.0.1", "--rp_api_port", str(number))
-    with worker(tmp_path, *options) as process:
+    with contextlib.ExitStack() as stack:
+        if where == "local":
+            process = stack.enter_context(worker(tmp_path, *options))
+        else:
+            fake = stack.enter_context(fake_runpod())
+            fake.poll_seconds = 60.0
+            process = stack.enter_context(worker(tmp_path, **in_production(fake)))
 
         def up() -> bool:
+            if where == "production":
+                return "job-take" in fake.asked
             with contextlib.suppress(requests.RequestException):
                 return requests.get(f"http://127.0.0.1:{number}/docs", timeout=2).ok
             return False
@@ -321,7 +332,7 @@ def test_the_worker_stops_with_all_that_is_its_own(tmp_path: Path) -> None:
         process.wait(10)
         gone = time.monotonic() + 5
         while alive := [pid for pid in children if Path(f"/proc/{pid}").exists()]:
-            assert time.monotonic() < gone, alive
+            assert time.monotonic() < gone, [Path(f"/proc/{pid}/cmdline").read_text() for pid in alive]
             time.sleep(0.05)
 
 
