@@ -297,7 +297,7 @@ def test_what_does_not_fit_is_refused_before_it_is_queued(
 def test_a_wrong_key_is_said_before_anything_is_queued(
     fake: FakeRunPod, tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.studio.SILENT_SECONDS", 0.0)
+    monkeypatch.setattr("backend.intake.SILENT_SECONDS", -1.0)
     with studio_of(fake, tmp_path, RUNPOD_API_KEY="rpa_WRONG") as studio:
         until(lambda: studio.engines()[0].error)
         with pytest.raises(EngineUnreachable, match="API key"):
