@@ -53,6 +53,20 @@ async def poller(
         await asyncio.sleep(max(0.0, pause - (time.perf_counter() - began)))
 
 
+async def arrive(served: App, body: dict[str, Any], count: int) -> str:
+    """Each poller's first question, one after the other: Gradio sets up a session for it."""
+    cpu, memory = served.cpu_seconds(), served.memory()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+        for number in range(count):
+            ask = {**body, "session_hash": f"watcher{number}"}
+            async with session.post(f"{served.url}/gradio_api/component_server", json=ask) as answer:
+                await answer.read()
+    cost, more = served.cpu_seconds() - cpu, served.memory() - memory
+    return (
+        f"{count} new sessions: {1000 * cost / count:.1f} ms of a core and {more / count / 1e6:.2f} MB each"
+    )
+
+
 async def watch(served: App, body: dict[str, Any], count: int, seconds: float, pause: float) -> str:
     seen = Seen()
     connector = aiohttp.TCPConnector(limit=0)
@@ -101,6 +115,7 @@ def main() -> None:
         )
         body = {"component_id": card(client), "fn_name": "poll", "data": {"id": job["id"], "key": job["key"]}}
         time.sleep(3)
+        print(" ", asyncio.run(arrive(served, body, max(arguments.counts))), flush=True)
         for run in range(arguments.runs):
             print(f"run {run + 1}, {load()}")
             for count in arguments.counts:
