@@ -57,6 +57,11 @@ def head() -> str:
     return f"{title}{fonts}<style>{style}</style><script>{script}</script>"
 
 
+SESSIONS = 2000
+"""Sessions that Gradio remembers, the least recently used forgotten first: 0.55 MB each, and anybody can begin
+one with a made-up name. An open page polls, so it stays among the recent ones."""
+
+
 def launch_options(studio: Studio) -> dict[str, Any]:
     """What the page needs of Blocks.launch(); app.py adds address, port and app_kwargs (see routes())."""
     return {
@@ -69,5 +74,6 @@ def launch_options(studio: Studio) -> dict[str, Any]:
         "ssr_mode": False,
         "pwa": False,
         "max_file_size": studio.settings.max_upload_mb * 1_000_000,
+        "state_session_capacity": SESSIONS,
         "show_error": False,  # an unexpected exception is the log's, never a visitor's
     }
