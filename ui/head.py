@@ -58,8 +58,8 @@ def head() -> str:
 
 
 SESSIONS = 2000
-"""Sessions that Gradio remembers, the least recently used forgotten first: 0.55 MB each, and anybody can begin
-one with a made-up name. An open page polls, so it stays among the recent ones."""
+"""Sessions that Gradio remembers, the least recently used forgotten first: 0.55 MB each, and anybody can
+begin one with a made-up name. An open page polls, so it stays among the recent ones."""
 
 
 def launch_options(studio: Studio) -> dict[str, Any]:
