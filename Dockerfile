@@ -1,6 +1,7 @@
 # Wan Studio in a container. Two targets:
 #   studio  the page alone: for the demo, a ComfyUI elsewhere, or RunPod Serverless. Small, no PyTorch.
 #   gpu     (the default) ComfyUI in /opt/ComfyUI, PyTorch for CUDA, custom nodes for Animate, page and worker.
+# On a RunPod Serverless endpoint the gpu image is the worker by itself.
 # No model weights are inside: they come from a volume (WAN_MODELS_DIR).
 #
 #   docker build -t wan-studio .
@@ -27,6 +28,13 @@ RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
     python3 -m venv /opt/build && python3 -m venv --without-pip /opt/studio \
     && /opt/build/bin/pip --python /opt/studio/bin/python install --disable-pip-version-check -q \
        -r /tmp/requirements.txt
+
+# ---- and RunPod's SDK, for the worker of an endpoint
+FROM packages AS worker-packages
+COPY requirements-worker.txt /tmp/requirements-worker.txt
+RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
+    /opt/build/bin/pip --python /opt/studio/bin/python install --disable-pip-version-check -q \
+       -r /tmp/requirements-worker.txt
 
 # ---- the code, as both targets have it: compiled, for whoever runs it
 FROM packages AS code
@@ -106,7 +114,7 @@ RUN mkdir -p input output temp user models custom_nodes/comfyui_controlnet_aux/c
     && chmod 1777 input output temp user && chmod -R a+rwX models custom_nodes/comfyui_controlnet_aux/ckpts
 
 # The page, as in the studio target. COMFYUI_DIR is said, because a volume may hold an old ComfyUI.
-COPY --from=packages /opt/studio /opt/studio
+COPY --from=worker-packages /opt/studio /opt/studio
 ENV PATH=/opt/studio/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     COMFYUI_DIR=/opt/ComfyUI \
