@@ -163,6 +163,43 @@ def starting(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def pod(folder: Path) -> dict[str, Any]:
+    """A pod: a volume at /workspace with RunPod's ComfyUI, which RunPod's script starts some time later."""
+    volume = Path("/workspace")
+    made = not volume.exists()
+    volume.mkdir(exist_ok=True)
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(volume)], check=True)
+        comfyui = volume / "runpod-slim" / "ComfyUI"
+        (comfyui / "models").mkdir(parents=True)
+        (comfyui / "main.py").write_text("raise SystemExit('a second one was started')")
+        (volume / "models" / "vae").mkdir(parents=True)
+        app = Started(folder, RUNPOD_POD_ID="abc123", WAN_DATA_DIR="", COMFYUI_WAIT_SECONDS="300")
+        first = app.wait(app.health)
+        studio = client()
+        job = submit(studio, folder)
+        command = [sys.executable, "-m", "backend.engines.demo", "--port", "8188", "--step-seconds", "0"]
+        theirs = subprocess.Popen(
+            [*command, "--dir", str(folder / "demo")], cwd=ROOT, stdout=subprocess.DEVNULL
+        )
+        try:
+            done = app.wait(lambda: (j := job_of(studio, job))["status"] in ("done", "failed") and j)
+            seen = {
+                "first": first, "done": done["status"],
+                "paths": (comfyui / "extra_model_paths.yaml").read_text(),
+                "videos": [str(path) for path in volume.rglob("*.mp4")], **app.stop(),
+                "theirs_runs": theirs.poll() is None, "log": app.log.read_text(),
+            }  # fmt: skip
+        finally:
+            theirs.kill()
+            theirs.wait()
+        return seen
+    finally:
+        subprocess.run(["umount", str(volume)], check=False)
+        if made:
+            volume.rmdir()
+
+
 def stubborn(folder: Path) -> dict[str, Any]:
     """A ComfyUI that minds no SIGTERM."""
     comfyui = folder / "ComfyUI"
@@ -222,7 +259,11 @@ def refused(folder: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     own_network()
-    seen = {"starting": starting, "stubborn": stubborn, "interrupted": interrupted, "refused": refused}[
-        sys.argv[1]
-    ](Path(sys.argv[2]))
+    seen = {
+        "starting": starting,
+        "pod": pod,
+        "stubborn": stubborn,
+        "interrupted": interrupted,
+        "refused": refused,
+    }[sys.argv[1]](Path(sys.argv[2]))
     print(json.dumps(seen))

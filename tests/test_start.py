@@ -43,6 +43,16 @@ def test_the_page_is_there_while_comfyui_starts_and_jobs_wait_for_it(tmp_path: P
     ended_well(seen)
 
 
+def test_on_a_pod_its_own_comfyui_is_waited_for_and_adopted(tmp_path: Path) -> None:
+    seen = scene("pod", tmp_path)
+    assert seen["first"]["status"] == "starting" and seen["done"] == "done"
+    assert "base_path: /workspace/models" in seen["paths"], "for when it is restarted"
+    assert len(seen["videos"]) == 1 and seen["videos"][0].startswith("/workspace/wan-studio/jobs/")
+    assert "https://abc123-7860.proxy.runpod.net/" in seen["log"] and "WAN_AUTH" in seen["log"]
+    assert "a second one" not in seen["log"] and seen["theirs_runs"]
+    ended_well(seen)
+
+
 def test_a_comfyui_that_minds_no_signal_is_ended_too(tmp_path: Path) -> None:
     ended_well(scene("stubborn", tmp_path))
 
