@@ -37,7 +37,9 @@ os.execv(sys.executable, [sys.executable, "-m", "backend.engines.demo", "--port"
                           "--dir", str(here / "demo"), "--step-seconds", "0"])
 """
 STUBBORN = """
-import signal, time
+import signal, sys, time
+if "--help" in sys.argv:
+    sys.exit()
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("not listening", flush=True)
 while True:
@@ -201,13 +203,13 @@ def pod(folder: Path) -> dict[str, Any]:
 
 
 def stubborn(folder: Path) -> dict[str, Any]:
-    """A ComfyUI that minds no SIGTERM."""
+    """Three ComfyUIs that mind no SIGTERM."""
     comfyui = folder / "ComfyUI"
     comfyui.mkdir()
     (comfyui / "main.py").write_text(STUBBORN)
-    app = Started(folder, COMFYUI_DIR=str(comfyui), COMFYUI_PYTHON=sys.executable)
+    app = Started(folder, COMFYUI_DIR=str(comfyui), COMFYUI_PYTHON=sys.executable, RUNPOD_GPU_COUNT="3")
     app.wait(app.health)
-    app.wait(lambda: any("main.py" in line for line in app.left()))
+    app.wait(lambda: sum("main.py" in line for line in app.left()) == 3)
     return {**app.stop(), "log": app.log.read_text()}
 
 

@@ -53,7 +53,7 @@ def test_on_a_pod_its_own_comfyui_is_waited_for_and_adopted(tmp_path: Path) -> N
     ended_well(seen)
 
 
-def test_a_comfyui_that_minds_no_signal_is_ended_too(tmp_path: Path) -> None:
+def test_comfyuis_that_mind_no_signal_are_ended_together(tmp_path: Path) -> None:
     ended_well(scene("stubborn", tmp_path))
 
 
