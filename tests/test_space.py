@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,14 @@ def python_for_all() -> tuple[str, str]:
     pytest.skip("no Python here that another user may start")
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that another user may walk into; pytest closes its own whenever it starts."""
+    with tempfile.TemporaryDirectory(prefix="wan-space-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 def front_matter() -> dict[str, str]:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text.startswith("---\n"), "a Space reads it at the very top"
@@ -58,22 +67,19 @@ def test_the_front_matter_is_what_runs_here() -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="takes root to become another user")
-def test_a_space_starts_with_the_demo_by_itself(tmp_path: Path) -> None:
+def test_a_space_starts_with_the_demo_by_itself(open_folder: Path) -> None:
     """User 1000, code that may not be written to, no ffmpeg on the path, PORT, a home folder of its own."""
     python, packages = python_for_all()
-    code, home = tmp_path / "app", tmp_path / "home"
+    code, home = open_folder / "app", open_folder / "home"
     code.mkdir()
     shutil.copy(ROOT / "app.py", code)
     for top in ("backend", "ui", "workflows"):
         shutil.copytree(ROOT / top, code / top, ignore=shutil.ignore_patterns("__pycache__"))
     home.mkdir()
     os.chown(home, USER, USER)
-    for place in (tmp_path, *tmp_path.parents):
-        if place.stat().st_uid == 0 and place != Path(place.anchor):
-            place.chmod(place.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
     before = sorted(path.relative_to(code) for path in code.rglob("*"))
     port = free_port()
-    log = (tmp_path / "log").open("w+")
+    log = (open_folder / "log").open("w+")
     environment = {
         "PATH": "/nowhere", "HOME": str(home), "PORT": str(port),
         "GRADIO_SERVER_NAME": "0.0.0.0", "SPACE_ID": "somebody/wan-studio", "SYSTEM": "spaces",
@@ -92,7 +98,7 @@ def test_a_space_starts_with_the_demo_by_itself(tmp_path: Path) -> None:
                     health = json.load(answer)
             except OSError:
                 time.sleep(0.2)
-        said = (tmp_path / "log").read_text()
+        said = (open_folder / "log").read_text()
         assert health is not None, said
         assert health["engine"] == "demo"
         data = home / ".local/share/wan-studio"
@@ -100,7 +106,7 @@ def test_a_space_starts_with_the_demo_by_itself(tmp_path: Path) -> None:
         assert f"{code / 'data'} cannot be written to: jobs and videos are kept in {data} instead." in said
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-        said = (tmp_path / "log").read_text()
+        said = (open_folder / "log").read_text()
         assert "Traceback" not in said, said
     finally:
         if process.poll() is None:
