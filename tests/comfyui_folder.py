@@ -1,4 +1,7 @@
-"""A ComfyUI folder whose main.py is the demo engine behind ComfyUI's own options."""
+"""A ComfyUI folder whose main.py is the demo engine behind ComfyUI's own options.
+
+With a file `record` in it, what was drawn is noted in notes-<port>, as by recording_engine.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,12 @@ def last_words():
 
 threading.Thread(target=last_words, daemon=True).start()
 sys.path.insert(0, ROOT)
+from backend.engines.demo import server
 from backend.engines.demo.__main__ import main
+if (here / "record").exists():
+    from tests import recording_engine
+    recording_engine.NOTES = here / f"notes-{known.port}"
+    server.Executor = recording_engine.Noting
 main(["--port", str(known.port), "--dir", str(here), "--step-seconds", known.step_seconds, "--faults",
       "--host", known.listen])
 """

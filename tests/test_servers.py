@@ -50,6 +50,8 @@ def base(monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.fixture
 def build(base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
     comfyui_folder.make(tmp_path / "ComfyUI")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     made: list[Servers] = []
 
     def one(gpus: str | None = "0,1", restart: bool = True, **env: str) -> Servers:
