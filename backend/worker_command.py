@@ -61,18 +61,13 @@ def worker_settings(settings: Settings) -> Settings:
 
 def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     """Serves until the SDK ends. Raises BadSettings, EngineUnreachable."""
-    try:
-        import runpod.serverless as sdk
-    except ImportError as error:
-        raise BadSettings(
-            "The RunPod SDK is not installed.", "Run: .venv/bin/pip install -r requirements-worker.txt"
-        ) from error
     settings = worker_settings(settings)
     with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wan-worker-")))
+        sdk = _sdk(folder)
         servers = Servers(settings, restart=False)
         stack.callback(servers.close)
         decoder = stack.enter_context(Decoder(max_file_mb=settings.max_upload_mb))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wan-worker-")))
         wait_until_up(servers, settings.worker.start_seconds)
         closing = threading.Event()
         stack.callback(closing.set)
@@ -108,6 +103,27 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
 
         sdk.start({"handler": handler, "concurrency_modifier": concurrency})
     return 0
+
+
+def _sdk(folder: Path) -> Any:
+    """RunPod's SDK. Where it is imported, it keeps the inputs of jobs in hand in a file, and counts those as
+    in hand for ever that a killed worker left: so that is a folder of this process alone.
+
+    Raises BadSettings.
+    """
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        import runpod.serverless as sdk
+        from runpod.serverless.modules import worker_state
+    except ImportError as error:
+        raise BadSettings(
+            "The RunPod SDK is not installed.", "Run: .venv/bin/pip install -r requirements-worker.txt"
+        ) from error
+    finally:
+        os.chdir(before)
+    log.debug("the SDK keeps its state in %s", worker_state.JobsProgress._STATE_DIR)
+    return sdk
 
 
 class _Stop:

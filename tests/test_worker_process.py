@@ -230,6 +230,7 @@ def test_from_the_page_to_the_worker_and_back(fake: FakeRunPod, tmp_path: Path, 
         assert fake.count("run") == 1
         reports = fake.only().history
         assert any(report["stage"] == "draw" for report in reports)
+        assert not list(ROOT.glob(".runpod*")), "the SDK's record of inputs lies elsewhere, and goes"
         left = sorted(path.name for path in (studio.settings.jobs_dir / job.id).iterdir())
         assert "work" not in left and "sent" not in left
 
