@@ -21,15 +21,14 @@ from pathlib import Path
 import requests
 
 from backend.engines import runpod
-from backend.engines.base import Engine, EngineInfo
-from backend.engines.comfy import ComfyEngine
-from backend.engines.comfy_follow import Timing
-from backend.errors import BadSettings, EngineHung, EngineLost, StudioError
+from backend.engines.base import Engine
+from backend.errors import BadSettings, EngineLost, StudioError
 from backend.models import paths
+from backend.server import Server, answers
 from backend.settings import COMFYUI_PORT, RUNPOD_COMFYUI, Settings
 from backend.supervisor import gpus, launch, postmortem, proc
 from backend.supervisor.launch import free_port as free_port
-from backend.supervisor.process import STOP_SECONDS, TAKEN_OVER_SECONDS, Death, Process, end
+from backend.supervisor.process import STOP_SECONDS, Death, Process, end
 
 log = logging.getLogger("wan.servers")
 
@@ -40,9 +39,6 @@ PROJECT = Path(__file__).resolve().parent.parent
 IMAGES = (RUNPOD_COMFYUI, Path("/opt/ComfyUI"))
 """The folders of machine images: such a machine is there for this."""
 LOOK_SECONDS = 5.0  # between two questions to a server, by whomever
-ANSWER_SECONDS = 10.0  # a server of ours that does not answer within this time, after a lost job, is ended
-START_SECONDS = 600.0  # the first start from a network volume takes minutes
-DYING_SECONDS = 2.0  # a server may have gone from the network a moment before its process ends
 
 
 @dataclass(frozen=True)
@@ -52,16 +48,6 @@ class Plan:
     kind: str
     urls: tuple[str, ...]
     start: bool
-
-
-def answers(url: str, seconds: float = 1.0) -> bool:
-    """Whether a ComfyUI answers at this address."""
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.get(f"{url}/system_stats", timeout=seconds).ok
-    except requests.RequestException:
-        return False
 
 
 def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
@@ -94,51 +80,6 @@ def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
     return Plan("demo", (), start=True)
 
 
-class Server:
-    """One server as the studio drives it. `process` is None for one that is not ours."""
-
-    def __init__(
-        self, url: str, settings: Settings, kind: str = "comfyui", folder: Path | None = None
-    ) -> None:
-        self.process: Process | None = None
-        self.trouble = ""  # why ours died last before it was up; empty once it is
-        self._python = ""
-        hung = settings.hung_seconds
-        self.engine = ComfyEngine(
-            url,
-            input_dir=folder,
-            timing=Timing(hung=hung, read=min(20.0, max(1.0, hung / 4))),
-            kind=kind,
-            amend=self._amend,
-        )
-
-    def keep(self, process: Process, python: str = "") -> None:
-        self.process, self._python = process, python
-
-    def died(self, death: Death) -> None:
-        """Called by the supervisor after each death."""
-        process = self.process
-        if process is not None and not death.was_up:
-            self.trouble = postmortem.why_not_up(death, process.trouble, self._python)
-            log.error("%s: %s", process.name, self.trouble)
-
-    def _amend(self, info: EngineInfo) -> EngineInfo:
-        """Adds what we know of a process of ours: while it comes up it is starting and not lost."""
-        process = self.process
-        if process is None:
-            return info
-        info = replace(info, ours=True, restarts=process.restarts)
-        if info.state == "ok":
-            process.heard()
-            self.trouble = ""
-            return info
-        if process.over:
-            return replace(info, state="lost", error=self.trouble or "ComfyUI ended.")
-        if not process.is_up:
-            return replace(info, state="starting", error=self.trouble)
-        return info
-
-
 class Servers:
     """The engines of a studio and the processes behind those that we started."""
 
@@ -158,7 +99,12 @@ class Servers:
         self._options_lock = threading.Lock()
         self._place = launch.Place(settings.data_dir)
         left = proc.orphans(settings.data_dir) if self._place.first else []
-        self._left = {orphan.mark.key: orphan for orphan in left}
+        self._left: dict[str, proc.Orphan] = {}
+        for orphan in left:
+            if orphan.mark.key in self._left:
+                end(orphan)
+            else:
+                self._left[orphan.mark.key] = orphan
         ours = {f"http://127.0.0.1:{orphan.mark.port}" for orphan in self._left.values()}
         self.plan = choose(settings, lambda url: url not in ours and answers(url))
         self.servers: list[Server] = []
@@ -373,15 +319,7 @@ class Servers:
             self._place.touch()
             if time.monotonic() - server.engine.asked >= LOOK_SECONDS:
                 server.engine.refresh()
-            process = server.process
-            if process is None or process.pid is None or server.engine.busy:
-                continue  # of a job it is the lane that knows whether events still come
-            if process.untried:
-                limit = min(TAKEN_OVER_SECONDS, hung)
-            else:
-                limit = hung if process.is_up else max(START_SECONDS, hung)
-            if process.silent() > limit and not answers(server.engine.http.address, 5.0):
-                process.kill(f"no answer for {process.silent():.0f} s")
+            server.look()
 
     def recover(self, engine: Engine, error: StudioError) -> StudioError:
         """What a job that lost its server really ended with; a server of ours that hangs is ended.
@@ -390,22 +328,7 @@ class Servers:
         server that is not ours is left alone, and its error is given back as it is.
         """
         server = next((server for server in self.servers if server.engine is engine), None)
-        process = server.process if server is not None else None
-        if server is None or process is None or self._closing.is_set():
-            return error
-        if isinstance(error, EngineHung):
-            process.kill("the job in it stands still")
-            return _hung(error.detail)
-        began = server.engine.began
-        death = process.death_since(began)
-        if death is None and not answers(server.engine.http.address):
-            death = process.death_since(began, DYING_SECONDS)
-        if death is not None:
-            return _hung(error.detail) if death.by_us else postmortem.error(death.after(began))
-        if isinstance(error, EngineLost) and not answers(server.engine.http.address, ANSWER_SECONDS):
-            process.kill("it stopped answering")
-            return _hung(error.detail)
-        return error
+        return error if server is None or self._closing.is_set() else server.recover(error)
 
     def close(self) -> None:
         """Stops what we started, and nothing else."""
@@ -416,14 +339,6 @@ class Servers:
         for process in self.processes:
             process.stop(until - time.monotonic())
         self._place.leave(keep_logs=self.plan.kind == "comfyui")
-
-
-def _hung(detail: str) -> EngineHung:
-    return EngineHung(
-        "ComfyUI stood still while it worked on this video, and was restarted.",
-        "If it happens again, try a smaller size or a shorter video.",
-        detail=detail,
-    )
 
 
 def _command_line(url: str) -> tuple[list[str], dict[str, str] | None]:

@@ -38,6 +38,7 @@ ROOMS = {  # rooms beside each other: none of them may know another
 DISPATCH = {"backend.dispatch"}
 COMPOSITION = {
     "backend.nodes_command", "backend.surroundings",
+    "backend.server",
     "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
     "backend.model_commands", "backend.admin",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",

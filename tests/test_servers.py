@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from backend import health, servers
+from backend import server as server_module
 from backend.engines.comfy import ComfyEngine
 from backend.errors import EngineHung, EngineLost, EngineUnreachable, OutOfMemory, StudioError
 from backend.events import Progress
@@ -356,7 +357,7 @@ def test_one_that_no_longer_answers_is_not_waited_for(
     build: Build, base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "YOUNG_SECONDS", 0.0)
-    monkeypatch.setattr(servers, "TAKEN_OVER_SECONDS", 0.5)
+    monkeypatch.setattr(server_module, "TAKEN_OVER_SECONDS", 0.5)
     (pid,) = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")
     os.kill(pid, signal.SIGSTOP)
     one = build("0", WAN_HUNG_SECONDS="8")
