@@ -118,6 +118,7 @@ def _(site: Site) -> str:
             ("ws-card", "show"), ("ws-card", "cancel"), ("ws-card", "again"), ("ws-card", "quality"),
             ("ws-card", "retry"), ("ws-card", "reuse"), ("ws-card", "picture"), ("ws-library", "reuse"),
             ("ws-library", "show"), ("ws-library", "delete"),
+            ("ws-library", "pin"),
         ):  # fmt: skip
             fn = site.fn(elem, name)
             answer = json.dumps(attacker.event(fn, [attacker.token] if site.values(fn) else [], data))
@@ -318,7 +319,7 @@ def png(width: int, height: int, rows: int = 0) -> bytes:
 
 
 @case(
-    "a file of 5 MB where 3 MB may be added, with its length said, in pieces, and with a false length",
+    "a file of 5 MB where 3 MB may be added, with its length said, in pieces; one of 3.5 MB",
     "413 with a sentence",
 )
 def _(site: Site) -> str:
@@ -498,7 +499,7 @@ def _(site: Site) -> str:
 
 
 @case(
-    "2,000 events at once from one visitor behind the proxy, another one asking meanwhile",
+    "800 events at once from one visitor behind the proxy, another one asking meanwhile",
     "some 429, the other one served",
 )
 def _(site: Site) -> str:
@@ -567,13 +568,23 @@ def drop(visitor: Visitor) -> None:
 @case("a wrong admin token, an empty one, one that is no text", "refused")
 def _(site: Site) -> str:
     visitor, seen = Visitor(site), set()
-    fn = next(d["id"] for d in site.config["dependencies"] if d.get("api_name") == "on_load")
+    fn = site.named("on_load")
     for token in (new_token(), "", None, 5, ["x"], "x" * 10_000):
         answer = visitor.event(fn, [visitor.token, token, ""])
         seen.add("refused" if answer[2] in ("no", "") else str(answer))
     good = visitor.event(fn, [visitor.token, (site.data / "admin").read_text(), ""])
     assert good[2] == "yes", "the right one works"
     return once(seen)
+
+
+@case("pausing the queue, and picking from the input folder, by number, as a stranger", "nothing")
+def _(site: Site) -> str:
+    stranger = Visitor(site)
+    for token in (stranger.token, "", None, ["x"]):
+        stranger.event(site.named("pause"), [token])
+    fn = site.fn("image_to_video-inbox", "input")
+    picked = json.dumps(stranger.event(fn, [stranger.token, "boat.png", None, None]))
+    return "nothing" if not stranger.poll({})["paused"] and "boat.png" not in picked else picked
 
 
 @case("the files of secrets, and what the log has of prompts", "mode 600, no prompt in the log")
@@ -635,6 +646,28 @@ def _(site: Site) -> str:
         if tools.status_code == 200 and "text_to_video" in tools.text
         else f"{video}, {tools.text[:300]}"
     )
+
+
+@case("pausing the queue as the second user, then as the first", "refused, then paused", locked=True)
+def _(site: Site) -> str:
+    ann = Visitor(site).log_in("ann", "right-password")
+    bob = Visitor(site).log_in("bob", "other-password")
+    bob.event(site.named("pause"), [ann.token])
+    first = bob.poll({})["paused"]
+    ann.event(site.named("pause"), [ann.token])
+    second = ann.poll({})["paused"]
+    ann.event(site.named("resume"), [ann.token])
+    return "refused, then paused" if (first, second) == (False, True) else f"{first} {second}"
+
+
+@case("logging out another visitor by a link or picture on another page", "403", locked=True)
+def _(site: Site) -> str:
+    ann = Visitor(site).log_in("ann", "right-password")
+    seen = set()
+    for mode in ("navigate", "no-cors"):
+        headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode}
+        seen.add(str(ann.http.get("/logout", headers=headers).status_code))
+    return once(seen) if "badge" in ann.poll({}) else "logged out"
 
 
 @case(

@@ -28,6 +28,11 @@ class Visitor:
         self.site, self.token = site, new_token()
         self.http = httpx.Client(base_url=site.url, timeout=SECONDS, headers=headers, trust_env=False)
 
+    def log_in(self, user: str, password: str) -> Visitor:
+        answer = self.http.post("/login", data={"username": user, "password": password})
+        assert answer.status_code == 200, answer.text
+        return self
+
     def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
         return self.http.post(path, json={} if body is None else body, **more)
 
@@ -81,7 +86,7 @@ class Visitor:
 
 
 class Site:
-    """app.py with the demo engine. `attacker` and `victim` share nothing but the site."""
+    """app.py with the demo engine; `login`: user:password of its owner, where one is asked for."""
 
     def __init__(self, folder: Path, **env: str) -> None:
         self.folder, self.port = folder, free_port()
@@ -102,7 +107,7 @@ class Site:
         while not self._ready():
             assert self.process.poll() is None and time.monotonic() < end, self.log()
             time.sleep(0.1)
-        self.login = ""
+        self.login = self.env.get("WAN_AUTH", "").split(",")[0]
         self._config: dict[str, Any] = {}
 
     def _ready(self) -> bool:
@@ -126,7 +131,11 @@ class Site:
     @property
     def config(self) -> dict[str, Any]:
         if not self._config:
-            self._config = httpx.get(f"{self.url}/config", timeout=SECONDS, trust_env=False).json()
+            with httpx.Client(base_url=self.url, timeout=SECONDS, trust_env=False) as http:
+                if self.login:
+                    user, _, password = self.login.partition(":")
+                    http.post("/login", data={"username": user, "password": password})
+                self._config = http.get("/config").json()
         return self._config
 
     def component(self, elem_id: str) -> int:
@@ -136,6 +145,10 @@ class Site:
         """The number of the event that this component's trigger starts first."""
         target = [self.component(elem_id), event]
         return next(d["id"] for d in self.config["dependencies"] if target in [list(t) for t in d["targets"]])
+
+    def named(self, handler: str) -> int:
+        """The number of the private event that this handler answers."""
+        return next(d["id"] for d in self.config["dependencies"] if d.get("api_name") == handler)
 
     def queued(self, fn: int) -> bool:
         return bool(next(d for d in self.config["dependencies"] if d["id"] == fn)["queue"])
