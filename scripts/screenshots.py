@@ -1,12 +1,15 @@
 """Pictures of the real page on the demo engine: empty, running, done, failed; each width; light and dark.
 
-.venv/bin/python -m scripts.screenshots FOLDER      all of them into FOLDER
-.venv/bin/python -m scripts.screenshots --readme    the two of the README into docs/images
+.venv/bin/python -m scripts.screenshots FOLDER          all of them into FOLDER
+.venv/bin/python -m scripts.screenshots FOLDER --tabs   each tab, with the models there and missing, over a
+                                                        studio that plays a ComfyUI with a GPU
+.venv/bin/python -m scripts.screenshots --readme        the two of the README into docs/images
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -14,11 +17,14 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from backend.servers import free_port
+from tests.fake_studio import FakeStudio
+from workflows.catalog import load_catalog
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = {"1440": (1440, 900), "1024": (1024, 768), "375": (375, 812)}
@@ -120,6 +126,65 @@ def everything(browser: Browser, url: str, engine_port: int, folder: Path) -> No
             page.context.close()
 
 
+TABS = ("Image-to-Video", "Sound-to-Video", "Animate", "Fast 4-step", "Text", "Library", "System")
+LACKING = {"there": (), "missing": ("wan2.2_", "wan_2.1_vae")}
+"""What the pictures are called -> beginnings of the model files' names that are not there."""
+
+PUBLIC = (
+    "Anybody with the address can use this page (a share link). "
+    "Set WAN_AUTH=name:password and start again to ask for a login."
+)
+
+
+@contextlib.contextmanager
+def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeStudio]]:
+    """The page over a studio that plays a ComfyUI on an RTX 4090, with three clips, one under way, one in
+    line; its address."""
+    from ui import layout
+
+    studio = FakeStudio(seconds=1e-9)
+    names = [file.name for file in load_catalog().files]
+    studio.missing = {name for name in names if lacking and name.startswith(lacking)}
+    if lacking:
+        studio.obstacle = "Files are missing."
+        studio.warning = PUBLIC
+    pictures = sorted((ROOT / "ui" / "assets" / "starters").glob("*.jpg"))
+    prompts = ("Slowly the fog lifts", "She turns and smiles", "Waves roll in at dusk", "The lantern sways")
+    for number, prompt in enumerate(prompts):
+        job = studio.add(
+            "image_to_video", {"prompt": prompt, "speed": "fast", "seed": 271828 + number}, pictures[number]
+        )
+        studio.finish(job)
+        if number == 1:
+            studio.pin(job.id, job.key, True)
+    page = layout.build(studio)  # type: ignore[arg-type]
+    _, url, _ = page.launch(
+        server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True,
+        app_kwargs={"routes": [*studio.routes(), *layout.routes()]},
+        **layout.launch_options(studio),  # type: ignore[arg-type]
+    )  # fmt: skip
+    try:
+        yield url, studio
+    finally:
+        page.close(verbose=False)
+
+
+def tabs(browser: Browser, folder: Path) -> None:
+    for state, lacking in LACKING.items():
+        with played(folder, lacking) as (url, _):
+            for size in ("1440", "375"):
+                for theme in ("light", "dark"):
+                    page = visitor(browser, url, size, theme)
+                    for tab in TABS:
+                        page.get_by_role("tab", name=tab).click()
+                        page.wait_for_timeout(900)
+                        page.screenshot(
+                            path=folder / f"{tab.split()[0].lower()}-{state}-{size}-{theme}.png",
+                            full_page=size == "375",
+                        )
+                    page.context.close()
+
+
 def readme(browser: Browser, url: str) -> None:
     folder = ROOT / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,15 +204,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--readme", action="store_true")
+    parser.add_argument("--tabs", action="store_true")
     arguments = parser.parse_args()
     if not arguments.folder and not arguments.readme:
         parser.error("name a folder, or --readme")
+    path = os.environ.get("WAN_CHROMIUM") or shutil.which("chromium")
+    if arguments.tabs:
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+            tabs(browser, arguments.folder)
+            browser.close()
+        return
     engine_port = free_port()
     with tempfile.TemporaryDirectory() as name:
         engine, app, url = serve(Path(name), engine_port)
         try:
             with sync_playwright() as playwright:
-                path = os.environ.get("WAN_CHROMIUM") or shutil.which("chromium")
                 browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
                 if arguments.readme:
                     readme(browser, url)

@@ -14,13 +14,7 @@ if TYPE_CHECKING:
     from backend.views import QueueState
 
 
-def header(engines: Sequence[EngineInfo], state: QueueState | None, warning: str = "") -> str:
-    """warning: what to know of a page that strangers can use, in a line below."""
-    below = (
-        f'<p class="public" role="note">{icon("warn", 16)}<span>{escape(warning)}</span></p>'
-        if warning
-        else ""
-    )
+def header(engines: Sequence[EngineInfo], state: QueueState | None) -> str:
     badge = present.badge(engines)
     long, short = present.queue(state, None)
     return (
@@ -36,5 +30,10 @@ def header(engines: Sequence[EngineInfo], state: QueueState | None, warning: str
         f'<span class="long">{escape(long)}</span><span class="short">{escape(short)}</span></span>'
         '<button type="button" class="theme" data-theme-toggle aria-label="Dark or light"'
         ' title="Dark or light">'
-        f"{icon('sun')}{icon('moon')}</button></div></header>{below}"
+        f"{icon('sun')}{icon('moon')}</button></div></header>"
     )
+
+
+def public_line(warning: str) -> str:
+    """What to know of a page that strangers can use."""
+    return f'<p class="public" role="note">{icon("warn", 16)}<span>{escape(warning)}</span></p>'

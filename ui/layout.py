@@ -16,7 +16,7 @@ from ui.card import Card, event_text
 from ui.card_view import Starter
 from ui.fields import Form
 from ui.head import ADDRESS, ASSETS, launch_options, routes, starters
-from ui.header import header
+from ui.header import header, public_line
 from ui.inbox import Inbox
 from ui.picture import checked_upload
 from ui.plan import Planner, sentence, wire
@@ -83,12 +83,15 @@ class _Page:
             self.link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-admin")
             self.wanted = gr.Textbox("", visible="hidden", container=False, elem_id="ws-wanted")
             gr.HTML(
-                header(studio.engines(), studio.queue(), studio.public_warning()),
+                header(studio.engines(), studio.queue()),
                 elem_id="ws-header",
                 apply_default_css=False,
                 js_on_load=None,
             )
+            warning = studio.public_warning()
             with gr.Column(elem_id="ws-page"):
+                if warning:
+                    gr.HTML(public_line(warning), elem_id="ws-public", apply_default_css=False)
                 with gr.Tabs(
                     selected="image_to_video", overflow_behavior="wrap", elem_id="ws-tabs"
                 ) as self.tabs:
