@@ -20,7 +20,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from backend.servers import free_port
 from tests.fake_studio import FakeStudio
@@ -111,6 +111,13 @@ def everything(browser: Browser, url: str, engine_port: int, folder: Path) -> No
             shot("empty")
             running(page, 1)
             shot("running")
+            for number in (1, 2):
+                page.locator("#image_to_video-generate").click()
+                page.locator("#ws-card .line li").nth(number - 1).wait_for()
+            shot("line")
+            for left in (1, 0):
+                page.locator("#ws-card .line [data-act=cancel]").first.click()
+                expect(page.locator("#ws-card .line li")).to_have_count(left)
             state(page, "done")
             shot("done")
             page.locator("button", has_text="Advanced").first.click()

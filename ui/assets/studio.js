@@ -226,7 +226,12 @@
       if (before !== "Copied") setTimeout(() => (span.textContent = before), 1600);
       span.textContent = "Copied";
     }
-    if (at("#ws-tabs [role=tab]")) setTimeout(studio.refreshFrame, 50);
+    const chosen = at("#ws-tabs [role=tab]");
+    if (chosen) {
+      const row = chosen.closest(".tab-wrapper"); // on a phone the row scrolls: the chosen one is seen whole
+      row?.scrollTo({ left: chosen.offsetLeft - (row.clientWidth - chosen.offsetWidth) / 2, behavior: still() ? "auto" : "smooth" });
+      setTimeout(studio.refreshFrame, 50);
+    }
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
