@@ -38,8 +38,8 @@ def at_start(settings: Settings, environ: Mapping[str, str] = os.environ) -> lis
             f"No volume is used: jobs and videos in {data} are gone when this container is removed."
             f" Mount {mount} to keep them."
         )
-    if not settings.models_dir.is_dir() and settings.comfyui_dir is not None:
-        own = settings.comfyui_dir / "models"
+    own = settings.comfyui_dir / "models" if settings.comfyui_dir is not None else None
+    if own is not None and not settings.models_dir.is_dir() and not any(own.glob("*/*.safetensors")):
         said.append(
             f"There is no model store at {settings.models_dir}: only ComfyUI's own {own} is looked at."
             " Mount the volume with the models, or set WAN_MODELS_DIR."

@@ -104,6 +104,9 @@ def test_a_volume_with_models_that_is_not_there(settings: Settings, tmp_path: Pa
     gone = replace(settings, models_dir=tmp_path / "gone")
     (said,) = surroundings.at_start(gone, {})
     assert str(tmp_path / "gone") in said and "WAN_MODELS_DIR" in said
+    assert gone.comfyui_dir is not None
+    sparse(gone.comfyui_dir / "models" / "vae" / "wan_2.1_vae.safetensors", 1000)
+    assert surroundings.at_start(gone, {}) == [], "models inside ComfyUI's folder are fine"
     assert surroundings.at_start(replace(gone, comfyui_dir=None), {}) == []
 
 
