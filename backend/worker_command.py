@@ -23,7 +23,7 @@ from backend.settings import Settings
 from backend.worker import Worker
 from backend.worker_claims import Claims
 from backend.worker_order import Limits
-from backend.worker_result import Ways, bucket_upload
+from backend.worker_result import Ways, bucket_upload, clear_old
 
 log = logging.getLogger("wan.worker")
 
@@ -75,6 +75,13 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
         volume = writable(settings.worker.volume)
         limits = Limits(settings.max_upload_mb * 1_000_000, settings.worker.volume)
         ways = Ways(round(settings.worker.result_mb * 1e6), volume, bucket_upload(environ))
+        if volume is None:
+            log.warning(
+                "there is no network volume at %s: what other workers do is not known, and a video whose"
+                " request was sent twice may be made twice",
+                settings.worker.volume,
+            )
+        clear_old(volume, time.time())
         claims = Claims((volume or folder) / "wan-studio" / "claims")
         worker = Worker(
             servers.engines, decoder, claims, folder, limits, ways,

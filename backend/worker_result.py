@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 import mimetypes
 import shutil
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.errors import EngineError, from_os_error
+from backend.errors import BadInput, EngineError, NoOutput, from_os_error
 from workflows.compile import Compiled
 
 log = logging.getLogger("wan.worker")
@@ -22,6 +23,7 @@ BITS = 0.2
 """A pixel of each frame, of H.264 as ComfyUI's SaveVideo writes it: more than most videos take."""
 SOUND_BYTES = 32_000  # a second
 RESULTS = "wan-studio/results"
+KEPT_SECONDS = 7 * 86_400.0
 
 Upload = Callable[[str, Path, str], str]
 """(file name, file, job id) -> a signed address. Raises anything."""
@@ -122,6 +124,33 @@ def _stored(name: str, path: Path, job_id: str, ways: Ways) -> Path:
     except OSError as error:
         raise from_os_error(error, "The result could not be put onto the volume.") from error
     return folder / name
+
+
+def piece(asked: object, ways: Ways) -> dict[str, Any]:
+    """A piece of a result on the volume, for a page that has no other way to it: {data, size}.
+
+    Raises BadInput, NoOutput.
+    """
+    said = asked if isinstance(asked, Mapping) else {}
+    offset, count = said.get("offset", 0), said.get("bytes", ways.file_bytes)
+    if not isinstance(said.get("path"), str) or not all(type(n) is int and n >= 0 for n in (offset, count)):
+        raise BadInput("A piece is read by path, offset and bytes.", field="read")
+    root = (ways.volume / RESULTS).resolve() if ways.volume is not None else None
+    path = Path(said["path"]).resolve()
+    if root is None or not path.is_relative_to(root) or not path.is_file():
+        raise NoOutput("The result is not on the endpoint's volume any more.", "Make it again.")
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(min(count, ways.file_bytes))
+    return {"data": base64.b64encode(data).decode(), "size": path.stat().st_size}
+
+
+def clear_old(volume: Path | None, now: float) -> None:
+    """Results on the volume that nobody has fetched within a week go."""
+    for folder in (volume / RESULTS).glob("*") if volume is not None else ():
+        with contextlib.suppress(OSError):
+            if folder.stat().st_mtime < now - KEPT_SECONDS:
+                shutil.rmtree(folder)
 
 
 def bucket_upload(environ: Mapping[str, str]) -> Upload | None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from backend.engines.base import Prompt, Request
-from backend.engines.runpod import Endpoint, Policy, RunPodEngine, Timing
-from backend.engines.runpod_http import Retry, RunPodHttp
+from backend.engines.runpod import Endpoint, RunPodEngine
+from backend.engines.runpod_http import Policy, Retry, RunPodHttp, Timing
 from backend.errors import (
     EndpointRefused,
     EngineError,
@@ -179,16 +179,48 @@ def test_a_result_on_the_volume_is_copied_when_the_volume_is_here(
     worker, here = Path("/no-such-runpod-volume"), tmp_path / "workspace"
     (here / "out").mkdir(parents=True)
     (here / "out" / "a.mp4").write_bytes(VIDEO)
-    monkeypatch.setattr("backend.engines.runpod.VOLUMES", (worker, here))
+    monkeypatch.setattr("backend.engines.runpod_results.VOLUMES", (worker, here))
     fake.on_run = lambda job: fake.finish(job, done(f"{worker}/out/a.mp4".encode(), "volume_path"))
     (output,) = start(engine, prompt(tmp_path)).result()
     engine.fetch(output, tmp_path / "got.mp4")
     assert (tmp_path / "got.mp4").read_bytes() == VIDEO
     assert (here / "out" / "a.mp4").exists()
-    for path in (f"{worker}/out/b.mp4", f"{worker}/../etc/passwd", "/etc/passwd"):
-        fake.on_run = lambda job, path=path: fake.finish(job, done(path.encode(), "volume_path"))
-        with pytest.raises(NoOutput, match=r"endpoint's volume"):
-            start(engine, prompt(tmp_path)).result()
+    assert fake.count("run") == 1
+
+
+@pytest.mark.parametrize("path", ["/no-such-runpod-volume/a.mp4", "/etc/passwd", "/workspace/../etc/passwd"])
+def test_a_result_on_a_volume_that_is_not_here_is_read_by_a_worker(
+    fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("backend.engines.runpod_results.PIECE", 8)
+    asked: list[dict[str, Any]] = []
+
+    def work(job: FakeJob) -> None:
+        if "read" not in job.input:
+            fake.finish(job, done(path.encode(), "volume_path"))
+            return
+        given = job.input["read"]
+        asked.append(given)
+        data = VIDEO[given["offset"] : given["offset"] + given["bytes"]]
+        fake.finish(job, {"data": base64.b64encode(data).decode(), "size": len(VIDEO)})
+
+    fake.on_run = work
+    fake.faults["status"] = ["cut"]
+    (output,) = start(engine, prompt(tmp_path)).result()
+    engine.fetch(output, tmp_path / "got.mp4")
+    assert (tmp_path / "got.mp4").read_bytes() == VIDEO
+    assert [item["offset"] for item in asked] == [0, 8, 16]
+    assert all(item["path"] == path for item in asked)
+
+
+@pytest.mark.parametrize("answer", [{"data": "", "size": 5}, {"data": "&", "size": 5}, {"size": 5}, None])
+def test_a_result_on_the_volume_that_cannot_be_read(
+    fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path, answer: Any
+) -> None:
+    fake.on_run = lambda job: fake.finish(job, answer)
+    with pytest.raises(NoOutput):
+        engine.fetch(Output("a.mp4", "/no-such-volume/a.mp4", "volume_remote"), tmp_path / "got.mp4")
+    assert not list(tmp_path.iterdir())
 
 
 # -- faults on the way ------------------------------------------------------------------------

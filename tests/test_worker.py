@@ -269,6 +269,18 @@ def test_what_is_too_large_for_the_answer_goes_onto_the_volume(
     assert item["type"] == "volume_path"
     assert Path(item["data"]).is_relative_to(volume)
     assert decoder.video_facts(item["data"]).frames == 9
+    whole, data = Path(item["data"]).read_bytes(), b""
+    while len(data) < len(whole):
+        asked = {"path": item["data"], "offset": len(data), "bytes": 1_000_000}
+        answer = bench.handle({"read": asked})
+        assert answer["size"] == len(whole)
+        data += base64.b64decode(answer["data"])
+    assert data == whole
+    for path in ("/etc/passwd", str(volume / "models.safetensors"), f"{item['data']}/../../../../x", ""):
+        (volume / "models.safetensors").write_bytes(b"not a result")
+        said = error(bench.handle({"read": {"path": path, "offset": 0, "bytes": 10}}))
+        assert said["code"] == "no_output"
+    assert error(bench.handle({"read": {"offset": -1}}))["code"] == "bad_input"
 
 
 @pytest.mark.parametrize("kind", ["mode", "workflow"])

@@ -284,6 +284,24 @@ def test_a_queued_job_of_an_earlier_run_is_cancelled_at_runpod(
         fake.wait(lambda: fake.only().status == "CANCELLED")
 
 
+def test_a_result_that_is_too_large_for_an_answer(tmp_path: Path, photo: Path) -> None:
+    """It goes onto the endpoint's volume, and a worker reads it to the page, which does not have that."""
+    with contextlib.ExitStack() as stack:
+        fake = stack.enter_context(fake_runpod())
+        stack.enter_context(worker(tmp_path, **in_production(fake), WAN_WORKER_RESULT_MB="0.1"))
+        studio = stack.enter_context(studio_of(fake, tmp_path))
+        values = {**SMALL, "width": 256, "height": 256, "seconds": 5.0}
+        job = studio.submit(OWNER, "image_to_video", values, {"image": photo})
+        done = ended(studio, job, 90)
+        assert done.status == "done", (done.error, (tmp_path / "worker.log").read_text()[-3000:])
+        found = studio.decoder.video_facts(studio.result_path(job.id, job.key))
+        assert (found.width, found.frames) == (256, 81)
+        (stored,) = (tmp_path / "volume" / "wan-studio" / "results").rglob("result.mp4")
+        assert stored.stat().st_size == done.bytes
+    reads = [made.input["read"]["offset"] for made in fake.jobs.values() if "read" in made.input]
+    assert len(reads) > 1 and reads == sorted(reads)
+
+
 def test_what_does_not_fit_is_refused_before_it_is_queued(
     fake: FakeRunPod, tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,33 +10,25 @@ followed. So a video is paid for once, also when Wan Studio was stopped before i
 from __future__ import annotations
 
 import base64
-import binascii
-import contextlib
 import logging
-import shutil
-import tempfile
 import threading
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
-
-import requests
 
 from backend.engines import runpod_read as read
 from backend.engines.base import EngineInfo, Prompt
-from backend.engines.runpod_http import Expired, RunPodHttp, pause
+from backend.engines.runpod_http import Expired, Policy, RunPodHttp, Timing, pause
+from backend.engines.runpod_results import Results
 from backend.errors import (
     EngineError,
     EngineUnreachable,
     InternalError,
     JobCancelled,
-    NoOutput,
     PromptGone,
-    from_os_error,
 )
 from backend.events import Accepted, Connection, Event, Output, Warned
 from backend.settings import RunPodSettings
@@ -44,42 +36,11 @@ from workflows.node_contract import Contract, recorded
 
 log = logging.getLogger("wan.runpod")
 
-CHUNK = 1 << 18
-RESULT_LIMIT = 2_000_000_000
-"""Bytes of a result that is fetched from a bucket."""
-VOLUMES = (Path("/runpod-volume"), Path("/workspace"))
-"""Where a network volume is on a worker and on a pod: the same content."""
 REMEMBERED = 256
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Seconds. Tests make them short."""
-
-    first: float = 0.5  # between two questions for a job's status, at the beginning and after each change
-    longest: float = 5.0
-    growth: float = 1.4
-    health: float = 5.0  # between two questions for the endpoint's health
-    lost: float = 1500.0  # without an answer about a job; RunPod keeps a result for 1800
-    stop: float = 30.0  # for a cancelled job to be reported as such
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What RunPod is told of every job. minutes: of work; ttl_hours: with the time in the queue."""
-
-    minutes: float = 60.0
-    ttl_hours: float = 24.0
-
-    def to_json(self) -> dict[str, int]:
-        """In milliseconds, within RunPod's bounds."""
-        work = max(5_001, round(self.minutes * 60_000))
-        life = max(10_000, round(self.ttl_hours * 3_600_000), work)
-        return {"executionTimeout": work, "ttl": min(life, 7 * 24 * 3_600_000)}
-
-
 class Endpoint:
-    """What all lanes of an endpoint share: connection, health, results that wait to be fetched."""
+    """What all lanes of an endpoint share: connection, health, results."""
 
     def __init__(self, http: RunPodHttp, policy: Policy | None = None, timing: Timing | None = None) -> None:
         self.http = http
@@ -88,8 +49,8 @@ class Endpoint:
         self.closed = threading.Event()
         self._info = EngineInfo("runpod", http.address)
         self._asked = 0.0
-        self._health_lock, self._lock = threading.Lock(), threading.Lock()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._health_lock = threading.Lock()
+        self.results = Results(http, self.policy, self.timing, self.closed)
 
     def info(self) -> EngineInfo:
         return self._info
@@ -120,13 +81,6 @@ class Endpoint:
                 workers=workers,
             )
             return self._info
-
-    def place(self) -> Path:
-        """A folder of our own for results that came with the status."""
-        with self._lock:
-            if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="wan-runpod-", ignore_cleanup_errors=True)
-            return Path(self._folder.name)
 
     def close(self) -> None:
         self.closed.set()
@@ -199,23 +153,7 @@ class RunPodEngine:
 
     def fetch(self, output: Output, destination: Path) -> None:
         """Brings a result into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
-        part = destination.with_name(destination.name + ".part")
-        try:
-            if output.kind == "s3_url":
-                self._download(output.subfolder, part)
-            else:
-                source = Path(output.subfolder)
-                if output.kind == "volume_path":
-                    shutil.copyfile(source, part)
-                else:
-                    shutil.move(source, part)
-            part.replace(destination)
-        except FileNotFoundError as error:
-            raise NoOutput("The result is not there any more.", "Try again.", detail=str(error)) from error
-        except OSError as error:
-            raise from_os_error(error, "The video could not be saved.") from error
-        finally:
-            part.unlink(missing_ok=True)
+        self.endpoint.results.fetch(output, destination)
 
     def close(self) -> None:
         """Lets go; jobs at RunPod go on, and `run` raises EngineUnreachable: the next start follows them."""
@@ -343,57 +281,10 @@ class RunPodEngine:
         told = status["output"].get("warnings")
         if isinstance(told, list):
             on_event(Warned(tuple(str(text)[:500] for text in told[:20])))
-        outputs = tuple(self._taken(item) for item in read.files(status.get("output")))
+        outputs = tuple(self.endpoint.results.take(item) for item in read.files(status.get("output")))
         for output in outputs:
             on_event(output)
         return outputs
-
-    def _taken(self, item: Mapping[str, Any]) -> Output:
-        """A result of the status as something that `fetch` finds: where it is goes into `subfolder`."""
-        name = PurePosixPath(str(item["filename"])).name or "result"
-        kind, data = str(item["type"]), str(item["data"])
-        if kind == "s3_url":
-            if not data.startswith(("https://", "http://")):
-                raise NoOutput("The worker gave an address that cannot be opened.", detail=data[:200])
-            return Output(name, data, kind)
-        if kind == "volume_path":
-            return Output(name, str(_on_volume(data)), kind)
-        target = self.endpoint.place() / f"{uuid.uuid4().hex}{PurePosixPath(name).suffix}"
-        try:
-            target.write_bytes(base64.b64decode(data, validate=True))
-        except (binascii.Error, ValueError) as error:
-            raise NoOutput("The result came damaged from RunPod.", "Try again.", detail=str(error)) from error
-        except OSError as error:
-            raise from_os_error(error, "The video could not be saved.") from error
-        return Output(name, str(target), "base64")
-
-    def _download(self, url: str, part: Path) -> None:
-        try:
-            with self.endpoint.http.get(url) as response:
-                if response.status_code != 200:
-                    raise NoOutput(
-                        "The bucket does not give out the video.",
-                        "Look whether it is in the bucket; its keys need the right to read.",
-                        detail=f"{url.partition('?')[0]}: HTTP {response.status_code}",
-                    )
-                count = 0
-                with part.open("wb") as file:
-                    for data in response.iter_content(CHUNK):
-                        count += len(data)
-                        if count > RESULT_LIMIT:
-                            raise NoOutput("The video in the bucket is too large to fetch.")
-                        file.write(data)
-                announced = response.headers.get("Content-Length", "")
-                if not count or (announced.isdigit() and count != int(announced)):
-                    raise EngineUnreachable(
-                        "The video came incomplete from the bucket.", "Try again.", detail=f"{count} bytes"
-                    )
-        except requests.RequestException as error:
-            raise EngineUnreachable(
-                "The bucket that has the video does not answer.",
-                "Try again.",
-                detail=f"{url.partition('?')[0]}: {type(error).__name__}",
-            ) from error
 
 
 def _encoded(path: Path) -> str:
@@ -401,22 +292,6 @@ def _encoded(path: Path) -> str:
         return base64.b64encode(path.read_bytes()).decode()
     except OSError as error:
         raise InternalError("The file of this job is no longer on the disk.", detail=str(error)) from error
-
-
-def _on_volume(path: str) -> Path:
-    """The worker's file on this machine: its volume is mounted here, perhaps at another place."""
-    given = PurePosixPath(path)
-    for root in VOLUMES:
-        with contextlib.suppress(ValueError):
-            inner = given.relative_to(PurePosixPath(root))
-            for here in VOLUMES:
-                found = (here / inner).resolve()
-                if found.is_relative_to(here.resolve()) and found.is_file():
-                    return found
-    raise NoOutput(
-        f"The video is too large to come back through RunPod; it is on the endpoint's volume, at {path}.",
-        "Fetch it from there, or give the endpoint a bucket (BUCKET_ENDPOINT_URL and its keys).",
-    )
 
 
 def engines(settings: RunPodSettings) -> tuple[RunPodEngine, ...]:

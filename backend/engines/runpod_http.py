@@ -43,6 +43,32 @@ class Retry:
     longest: float = 15.0
 
 
+@dataclass(frozen=True)
+class Timing:
+    """Seconds. Tests make them short."""
+
+    first: float = 0.5  # between two questions for a job's status, at the beginning and after each change
+    longest: float = 5.0
+    growth: float = 1.4
+    health: float = 5.0  # between two questions for the endpoint's health
+    lost: float = 1500.0  # without an answer about a job; RunPod keeps a result for 1800
+    stop: float = 30.0  # for a cancelled job to be reported as such
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What RunPod is told of every job. minutes: of work; ttl_hours: with the time in the queue."""
+
+    minutes: float = 60.0
+    ttl_hours: float = 24.0
+
+    def to_json(self) -> dict[str, int]:
+        """In milliseconds, within RunPod's bounds."""
+        work = max(5_001, round(self.minutes * 60_000))
+        life = max(10_000, round(self.ttl_hours * 3_600_000), work)
+        return {"executionTimeout": work, "ttl": min(life, 7 * 24 * 3_600_000)}
+
+
 class RunPodHttp:
     """One endpoint. Any thread may use it; no call blocks for longer than its timeouts and retries."""
 
