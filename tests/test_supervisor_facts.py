@@ -132,6 +132,8 @@ def test_why_one_does_not_come_up() -> None:
     assert "no NVIDIA GPU" in postmortem.why_not_up(death(1, "No CUDA GPUs are available"), None, "")
     assert "RAM" in postmortem.why_not_up(death(-9, oom=True), None, "")
     assert "its last words" in postmortem.why_not_up(death(3, "Alas"), None, "").lower()
+    raised = death(1, "Traceback", "ValueError: no such folder", "Warning: something is deprecated")
+    assert "no such folder" in postmortem.why_not_up(raised, None, "")
     assert "long time" in postmortem.why_not_up(death(-9, by_us=True), None, "")
     gone = postmortem.why_not_up(death(None), FileNotFoundError(2, "No such file"), "/x/python")
     assert "/x/python" in gone and "COMFYUI_PYTHON" in gone

@@ -24,6 +24,7 @@ _GPU = re.compile(
     r"device-side assert|GPU has fallen off the bus",
     re.IGNORECASE,
 )
+_RAISED = re.compile(r"(?:[\w.]+\.)?\w*(?:Error|Exception)\b")  # how Python's last line of a traceback begins
 _LAST = 40  # lines
 
 
@@ -43,7 +44,8 @@ def why_not_up(death: Death, trouble: OSError | None, python: str) -> str:
     memory = _memory(death)
     if memory is not None:
         return f"{memory.message} {memory.hint}"
-    last = next((line for line in reversed(death.lines) if line.strip()), "")
+    lines = [line for line in reversed(death.lines) if line.strip()]
+    last = next((line for line in lines if _RAISED.match(line)), lines[0] if lines else "")
     said = f" Its last words: {last[:200]}" if last else ""
     return f"ComfyUI ended while it was starting ({_ending(death.status)}).{said}"
 
