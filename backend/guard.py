@@ -171,9 +171,10 @@ class _Visit:
     def _who(self) -> tuple[str, str]:
         """(kind, key): by token where one is shown, else by address."""
         owner = self.headers.get(OWNER_HEADER, "")
+        direct = web_rules.is_direct(self.client, self.headers)
         if access.is_token(owner):
             key = access.owner_id(owner)
-            if key not in self.guard._by_kind["visitor"]:
+            if not direct and key not in self.guard._by_kind["visitor"]:
                 wait = self._newcomer()
                 if wait:
                     raise Refused(429, "Very many new visitors are coming in right now.", wait)
@@ -185,7 +186,7 @@ class _Visit:
         if self.method == "GET" and self.path == "/" and not self._newcomer():
             token = access.new_token()
             self.cookie = f"{token}.{access.sign(self.rules.secret, 'visitor', token)}"
-        return ("direct" if web_rules.is_direct(self.client, self.headers) else "address"), self.client
+        return ("direct" if direct else "address"), self.client
 
     def _newcomer(self) -> float:
         """Counts a new token: 0.0, or how long to wait for it."""

@@ -235,6 +235,23 @@ def test_new_tokens_run_dry_by_address_and_in_all(tmp_path: Path) -> None:
     run(test)
 
 
+def test_programs_of_this_machine_may_bring_any_number_of_tokens(tmp_path: Path) -> None:
+    async def test() -> None:
+        site = Site(tmp_path, Rates(newcomers=(1, 60.0)))
+        transport = httpx.ASGITransport(site.guard, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860") as http:
+            for _ in range(5):
+                answer = await http.post(JOIN, json={}, headers={"x-wan-owner": new_token()})
+                assert answer.status_code == 200
+            tunnel = {"x-wan-owner": new_token(), "host": HOST}
+            assert (await http.post(JOIN, json={}, headers=tunnel)).status_code == 200
+            assert (
+                await http.post(JOIN, json={}, headers={**tunnel, "x-wan-owner": new_token()})
+            ).status_code == 429
+
+    run(test)
+
+
 def test_a_ceiling_over_all(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(tmp_path, Rates(everybody=(3, 1.0)))
