@@ -153,9 +153,11 @@ def _estimate(mode: str, compiled: Compiled, infos: Sequence[EngineInfo], histor
     if not known:
         return f"No estimate yet: this will be the first video {_where(there[0])}"
     longest, info = max(known, key=lambda pair: pair[0])
-    where = _where(info) if len(there) == 1 else "on the slowest server"
+    where = _where(info) if len({one.address for one in there}) == 1 else "on the slowest server"
     return f"About {duration_text(longest)} {where}"
 
 
 def _where(info: EngineInfo) -> str:
+    if info.kind == "runpod":
+        return "on RunPod, once a worker has it"
     return "in the demo" if info.kind == "demo" else "on this GPU" if info.gpu else "here"

@@ -62,6 +62,7 @@ def worker_settings(settings: Settings) -> Settings:
 def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     """Serves until the SDK ends. Raises BadSettings, EngineUnreachable."""
     settings = worker_settings(settings)
+    signal.signal(signal.SIGTERM, _leave)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wan-worker-")))
         sdk = _sdk(folder)
@@ -96,7 +97,6 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
             f" larger ones {'onto the volume' if volume else 'are refused'}",
         )  # fmt: skip
         stop = _Stop(worker, servers)
-        signal.signal(signal.SIGTERM, stop.at_once)
         lanes = len(servers.engines)
         quiet = () if any("rp_log_level" in option for option in options) else ("--rp_log_level", "INFO")
         sys.argv = [sys.argv[0], *options, *quiet]  # the SDK reads its options there
@@ -133,6 +133,11 @@ def _sdk(folder: Path) -> Any:
     return sdk
 
 
+def _leave(*_: object) -> None:
+    """SIGTERM until the SDK has its loop, and after its local server has ended."""
+    raise SystemExit(0)
+
+
 class _Stop:
     """SIGTERM. The SDK's own handler lets the job in hand end, and then waits for its last question for
     jobs, a minute or more: without a job the process ends before."""
@@ -141,14 +146,10 @@ class _Stop:
         self._worker, self._servers = worker, servers
         self._theirs: Any = None
 
-    def at_once(self, *_: object) -> None:
-        """Until the SDK has its loop, and after its local server has ended."""
-        raise SystemExit(0)
-
     def behind_the_sdk(self) -> None:
         """Puts us behind the SDK's handler; called in its loop, on the main thread."""
         now = signal.getsignal(signal.SIGTERM)
-        if now not in (self._both, self.at_once):
+        if now not in (self._both, _leave):
             self._theirs = now
             signal.signal(signal.SIGTERM, self._both)
 

@@ -9,6 +9,7 @@ import pytest
 from backend.engines.base import EngineInfo, engine_name
 from backend.errors import BadSettings
 from backend.forecast import Offer, plan
+from backend.jobs import Job
 from backend.servers import Plan, Servers, choose
 from backend.settings import Settings
 from backend.views import QueueState
@@ -71,6 +72,20 @@ def test_an_endpoint_without_workers_is_said_before_generate() -> None:
     assert planned(ENDPOINT) == ("", ())
     assert planned(EMPTY) == ("", (EMPTY.note,))
     assert planned(REFUSED, absent=True)[0] == REFUSED.error
+
+
+def test_the_estimate_names_runpod() -> None:
+    finished = Job("j", "o", "text_to_video", {}, {}, 0.0, width=832, height=480, frames=81, evaluations=40,
+                   timings=dict.fromkeys(("load", "read", "draw", "finish", "save"), 10.0))  # fmt: skip
+    for history, words in (
+        ([], "No estimate yet: this will be the first video on RunPod"),
+        ([finished], "About"),
+    ):
+        made = plan(
+            "text_to_video", {"prompt": "a boat"}, {}, [ENDPOINT, ENDPOINT], lambda *_: history,  # noqa: B023
+            offers=[Offer(ENDPOINT, facts(recorded())), Offer(ENDPOINT, facts(recorded()))],
+        )  # fmt: skip
+        assert made.estimate_text.startswith(words) and "on RunPod" in made.estimate_text
 
 
 def test_system_shows_the_endpoint_once_with_workers_and_jobs() -> None:

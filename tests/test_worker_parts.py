@@ -20,7 +20,7 @@ from backend.worker_claims import STALE_SECONDS, Claims
 from backend.worker_command import wait_until_up, worker_settings, writable
 from backend.worker_download import download, is_public
 from backend.worker_order import Limits, labels_of, read_order
-from backend.worker_result import bucket_upload
+from backend.worker_result import Ways, bucket_upload, deliver
 
 PROMPT = "6a1f8c1e-0000-4000-8000-000000000002"
 
@@ -341,6 +341,54 @@ def test_a_comfyui_that_ends_while_it_starts(tmp_path: Path) -> None:
         assert servers.processes and servers.processes[0].over
     finally:
         servers.close()
+
+
+class Bucket(http.server.BaseHTTPRequestHandler):
+    """As much of S3 as one small PUT needs; it refuses the key "refused"."""
+
+    kept: dict[str, tuple[bytes, str]] = {}  # noqa: RUF012
+
+    def do_PUT(self) -> None:
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        refused = "Credential=refused" in self.headers["Authorization"]
+        if not refused:
+            self.kept[self.path] = (data, self.headers["Content-Type"])
+        body = b"<Error><Code>AccessDenied</Code></Error>" if refused else b""
+        self.send_response(403 if refused else 200)
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("key", ["good", "refused"])
+def test_the_sdks_own_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    pytest.importorskip("runpod")
+    video = tmp_path / "result.mp4"
+    video.write_bytes(b"a small video")
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bucket) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        given = {
+            "BUCKET_ENDPOINT_URL": f"http://127.0.0.1:{server.server_address[1]}",
+            "BUCKET_ACCESS_KEY_ID": key,
+            "BUCKET_SECRET_ACCESS_KEY": "secret",
+            "BUCKET_NAME": "videos",
+        }
+        for name, value in given.items():  # the SDK reads the environment itself
+            monkeypatch.setenv(name, value)
+        ways = Ways(10_000_000, None, bucket_upload(given))
+        (item,) = deliver([("result.mp4", video)], "job-u1", ways)
+        server.shutdown()
+    if key == "refused":
+        assert item["type"] == "base64", "it goes back in the answer then"
+        return
+    assert item["type"] == "s3_url"
+    assert "/videos/job-u1/result.mp4?" in item["data"] and "Signature" in item["data"]
+    assert Bucket.kept["/videos/job-u1/result.mp4"] == (b"a small video", "video/mp4")
 
 
 def test_the_bucket_needs_all_of_its_variables(tmp_path: Path) -> None:

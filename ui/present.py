@@ -292,10 +292,13 @@ def badge(engines: Sequence[EngineInfo]) -> Badge:
         tip = DEMO_SENTENCE if best.state == "ok" else "The demo engine is starting."
         return Badge(best.state, "Demo engine", demo=True, tip=tip)
     name = gpu_name(best.gpu) or {"runpod": "RunPod"}.get(best.kind, "ComfyUI")
+    product = "RunPod" if best.kind == "runpod" else "ComfyUI"
     if best.state == "starting":
-        return Badge("starting", name, "starting", tip=best.error or "ComfyUI is starting. Jobs wait for it.")
+        return Badge(
+            "starting", name, "starting", tip=best.error or f"{product} is starting. Jobs wait for it."
+        )
     if best.state != "ok":
-        return Badge("lost", name, "lost", tip=best.error or f"ComfyUI at {best.address} does not answer.")
+        return Badge("lost", name, "lost", tip=best.error or f"{product} at {best.address} does not answer.")
     if best.kind == "runpod":
         return Badge("ok", "RunPod", workers(best), tip=best.note or f"RunPod Serverless at {best.address}")
     ready = sum(engine.state == "ok" for engine in engines)
