@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import math
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -50,6 +52,9 @@ def run_bench(arguments: argparse.Namespace, here: Path, show: Callable[[str], N
     if not 0 <= arguments.repeat <= 100:
         print("--repeat takes a number from 0 to 100.", file=sys.stderr)
         return 2
+    if logging.getLogger().level > logging.DEBUG:
+        logging.getLogger("wan").setLevel(logging.ERROR)  # the sentence is in the table
+    signal.signal(signal.SIGTERM, _stop)  # so that what runs is cancelled and what was made is removed
     environ = {**read_env_file(here / ".env"), **os.environ}
     with tempfile.TemporaryDirectory(prefix="wan-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -64,6 +69,10 @@ def run_bench(arguments: argparse.Namespace, here: Path, show: Callable[[str], N
                 work.clean_up()
         finally:
             studio.close()
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 class _Bench:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
+import subprocess
+import sys
 import threading
+import time
 import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -317,6 +321,45 @@ def test_a_kill_in_the_middle_of_a_removal_is_made_good(
             house.keeper.remove(job)
     house.make().all()  # the next start
     assert house.there() == {other.id} and not output.exists()
+
+
+REMOVER = """
+import sys
+from pathlib import Path
+from backend.housekeeping.keeper import Keeper, Limits
+from backend.store import Store
+data = Path(sys.argv[1])
+store = Store(data / "studio.db")
+keeper = Keeper(store, data, Limits(30, 80))
+print("go", flush=True)
+keeper.all()
+"""
+
+
+def test_killed_at_any_moment_records_and_folders_agree_after_the_next_pass(house: House) -> None:
+    """kill -9 of a process that removes thirty old jobs, again and again, until it gets through."""
+    moments = random.Random(4)
+    house.clock.wall = time.time()
+    for _ in range(30):
+        house.job(31)
+    kept = {house.job(1).id for _ in range(5)}
+    kills = 0
+    for _ in range(40):
+        child = subprocess.Popen(
+            [sys.executable, "-c", REMOVER, str(house.data)], stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout is not None and child.stdout.readline() == "go\n"
+        time.sleep(moments.uniform(0.0, 0.03))
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        kills += 1
+        rows = {job.id for job in house.store.ended_before(float("inf"))}
+        assert kept <= rows
+        if rows == kept:
+            break
+    house.make().all()
+    assert house.there() == kept and kills > 1
 
 
 def test_a_database_that_cannot_write_leaves_the_rest_to_the_next_pass(
