@@ -36,7 +36,8 @@ prepare_python() {
     studio_python=$venv/bin/python
     return 0
   fi
-  if found=$(find_python) && "$found" scripts/installed.py "$file"; then
+  found=$(find_python) || return 1
+  if "$found" scripts/installed.py "$file"; then
     studio_python=$found
     return 0
   fi
