@@ -159,5 +159,5 @@ def _estimate(mode: str, compiled: Compiled, infos: Sequence[EngineInfo], histor
 
 def _where(info: EngineInfo) -> str:
     if info.kind == "runpod":
-        return "on RunPod, once a worker has it"
+        return "on RunPod"
     return "in the demo" if info.kind == "demo" else "on this GPU" if info.gpu else "here"

@@ -13,7 +13,7 @@ from backend.jobs import Job
 from backend.servers import Plan, Servers, choose
 from backend.settings import Settings
 from backend.views import QueueState
-from ui import machine_view, present
+from ui import machine_view, present, system
 from workflows.node_contract import facts, recorded
 
 GIVEN = {"RUNPOD_ENDPOINT_ID": "abc", "RUNPOD_API_KEY": "key"}
@@ -95,4 +95,6 @@ def test_system_shows_the_endpoint_once_with_workers_and_jobs() -> None:
     assert present.badge([ENDPOINT]).detail == "2 workers"
     assert "no workers" in machine_view.machine([EMPTY], QueueState(0, 0), {}, {})
     assert "API key" in machine_view.machine([REFUSED], QueueState(0, 0), {}, {})
+    shown = system.models([], False, "/models", endpoint=True)
+    assert "on the endpoint&#x27;s volume" in shown and "/models" not in shown
     assert engine_name(ENDPOINT) == "RunPod Serverless"

@@ -25,18 +25,25 @@ MARKS = {"ready": "check", "missing": "missing", "unknown": "missing"}
 """state -> icon; any other state is a fault."""
 
 
+ENDPOINT_WORDS = (
+    "The files lie on the endpoint's volume, in models. A video that lacks one ends at once and names it."
+)
+
+
 def models(
     states: Sequence[ModelState],
     demo: bool,
     folder: str,
     disk: Mapping[str, int] = {},
+    endpoint: bool = False,
 ) -> str:
-    """The right column: the files by group. disk: mode -> bytes that its files take, shared ones too."""
+    """The right column: the files by group. disk: mode -> bytes that its files take, shared ones too;
+    endpoint: they are wanted by workers of RunPod, whose volume nobody can look at from here."""
     groups = _groups(states)
-    words = _summary(states, [title for title, _ in groups], demo)
+    words = ENDPOINT_WORDS if endpoint else _summary(states, [title for title, _ in groups], demo)
     where = (
         f'<p class="note">Files go into the subfolders of <code>{escape(folder)}</code>.</p>'
-        if folder
+        if folder and not endpoint
         else ""
     )
     body = "".join(_group(title, files, states, demo, disk) for title, files in groups)

@@ -55,6 +55,7 @@ class System:
                 demo,
                 str(self.studio.settings.models_dir),
                 taken if isinstance(taken, dict) else {},
+                endpoint=any(engine.kind == "runpod" for engine in engines),
             ),
         ]
 
