@@ -41,4 +41,6 @@ def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
 
 
 def ended(studio: Studio, job: JobView, seconds: float = 20.0) -> JobView:
+    """The job when it has ended, on disk and then for those who watch it."""
+    until(lambda: studio.progress(job.id, job.key).status in TERMINAL, seconds)
     return until(lambda: (now := studio.job(job.id, job.key)).status in TERMINAL and now, seconds)
