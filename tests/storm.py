@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TERMINAL = ("done", "failed", "cancelled")
 UP_SECONDS = 180.0
 STEP_SECONDS = 0.2
+FETCH_SECONDS = 3.0  # within this time an app that serves has a result, also one that it was not there for
 
 
 @dataclass
@@ -103,6 +104,7 @@ class App:
             **env,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.up: list[tuple[float, float]] = []  # from when to when it served
 
     def start(self) -> None:
         log = (self.folder / "log").open("ab")
@@ -110,12 +112,23 @@ class App:
             [sys.executable, "app.py"], cwd=ROOT, env=self.env, stdout=log, stderr=log
         )
         log.close()
+        self.serve()
+
+    def serve(self) -> None:
+        """Waits until it serves, and notes when."""
+        assert self.process is not None
         wait_for(f"{self.url}/healthz", self.process)
+        self.up.append((time.time(), float("inf")))
 
     def kill(self) -> None:
         assert self.process is not None
+        self.up[-1] = (self.up[-1][0], time.time())
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def served(self, since: float, until: float) -> float:
+        """For how many seconds of that time it served."""
+        return sum(max(0.0, min(until, end) - max(since, begin)) for begin, end in self.up)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -246,12 +259,14 @@ class Storm:
         return found
 
     def _drawn_twice(self) -> list[str]:
-        """Jobs with two successes; a server killed within a second after the first may not have given it."""
+        """Jobs with two successes; results that a server took along before the app had them do not count."""
         drawn: Counter[str] = Counter()
         for server in self.servers:
             for line in server.notes.read_text().splitlines():
                 note = json.loads(line)
-                if any(0 <= killed - note["at"] < 1.0 for killed in server.killed_at):
+                at = note["at"]
+                kills = [killed for killed in server.killed_at if killed >= at]
+                if kills and self.app.served(at, kills[0]) < FETCH_SECONDS:
                     continue
                 drawn[note["names"][0].rpartition("-")[2]] += 1
         return [job_id for job_id, count in drawn.items() if count > 1]

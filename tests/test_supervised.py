@@ -13,7 +13,7 @@ from typing import Any
 from backend.servers import free_port
 from backend.supervisor import proc
 from tests import comfyui_folder
-from tests.storm import STEP_SECONDS, UP_SECONDS, App, Storm, wait_for
+from tests.storm import STEP_SECONDS, UP_SECONDS, App, Storm
 from tests.test_supervisor import until
 
 APP = (
@@ -39,7 +39,7 @@ class SupervisedApp(App):
             cwd=comfyui_folder.ROOT, env=self.env, stdout=log, stderr=log,
         )  # fmt: skip
         log.close()
-        wait_for(f"{self.url}/healthz", self.process)
+        self.serve()
 
 
 class SupervisedServer:
