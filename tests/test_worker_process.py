@@ -25,6 +25,7 @@ from backend.media.probe import Decoder
 from backend.settings import Settings
 from backend.studio import Studio
 from backend.views import JobView
+from tests import media_files
 from tests.fake_runpod import ENDPOINT, FINAL, KEY, FakeRunPod, fake_runpod
 from tests.scripted import OWNER, ended, until
 from tests.test_worker import SMALL, error, graph_of, png, video
@@ -233,6 +234,28 @@ def test_from_the_page_to_the_worker_and_back(fake: FakeRunPod, tmp_path: Path, 
         assert not list(ROOT.glob(".runpod*")), "the SDK's record of inputs lies elsewhere, and goes"
         left = sorted(path.name for path in (studio.settings.jobs_dir / job.id).iterdir())
         assert "work" not in left and "sent" not in left
+
+
+def test_a_sound_comes_back_as_the_creators_own(
+    fake: FakeRunPod, tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes as AAC because it is too large, and the video has the sound of the file itself."""
+    sound = tmp_path / "sound.wav"
+    media_files.write_sound(sound, media_files.tone(12.0, channels=2))
+    monkeypatch.setattr(sending, "ROOM", 500_000)
+    values = {"prompt": "a singer", "width": 64, "height": 64, "speed": "fast", "seed": 1}
+    values |= {"start": 1.0, "duration": 2.0}
+    with studio_of(fake, tmp_path) as studio:
+        job = studio.submit(OWNER, "sound_to_video", values, {"audio": sound, "image": photo})
+        done = ended(studio, job, 60)
+        assert done.status == "done", (done.error, fake.log.read_text()[-3000:])  # type: ignore[attr-defined]
+        path = studio.result_path(job.id, job.key)
+        found = studio.decoder.video_facts(path)
+        assert (found.frames, found.has_audio) == (32, True)
+        heard = studio.decoder.sound(path)
+        assert abs(heard.seconds - 2.0) < 1 / 16 and heard.channels == 2 and heard.peak > 0.4
+    sent = base64.b64decode(fake.only().input["media"]["audio"]["data"])
+    assert sent[4:8] == b"ftyp" and len(sent) < 500_000
 
 
 def test_cancelled_on_the_page_is_stopped_on_the_worker(
