@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from backend.jobs import Job
 from backend.line import PASSES, Line, Waiting
 
@@ -128,3 +130,17 @@ def test_twenty_owners_two_hundred_jobs_four_lanes() -> None:
     many = [began[f"{owner}-39"] for owner in range(4)]
     assert max(single) <= len(sizes) // 4
     assert min(many) >= 200 // 4 - 4
+
+
+def test_a_job_is_not_left_to_an_idle_server_when_another_may_have_its_prompt() -> None:
+    made = Line()
+    made.add(Waiting(job("1", "a"), A, True, "s", bound_until=60.0))
+    assert made.take({}, lane="t", held=A, idle=[], now=0.0) is None
+    taken = made.take({}, lane="s", held=frozenset(), idle=[A], now=0.0)
+    assert taken is not None and taken.job.id == "1"
+
+
+def test_only_what_an_engine_may_have_is_taken_while_paused() -> None:
+    made = line(("1", "a"), ("2", "b"))
+    made.add(Waiting(replace(job("3", "c"), prompt_id="p"), first=True))
+    assert drain(made, begun=True) == "3" and len(made) == 2
