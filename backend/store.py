@@ -137,10 +137,16 @@ class Store:
             self._db.execute(f"INSERT INTO job ({', '.join(_COLUMNS)}) VALUES ({marks})", _row(job))  # noqa: S608
 
     def save(self, job: Job) -> None:
-        """Writes all columns of a known job."""
-        sets = ", ".join(f"{name} = ?" for name in _COLUMNS)
+        """Writes all columns of a known job, but its pin: that is the creator's, and may be set meanwhile."""
+        sets = ", ".join(f"{name} = ?" for name in _COLUMNS if name != "pinned")
+        values = [value for name, value in zip(_COLUMNS, _row(job), strict=True) if name != "pinned"]
         with self._guard():
-            self._db.execute(f"UPDATE job SET {sets} WHERE id = ?", (*_row(job), job.id))  # noqa: S608
+            self._db.execute(f"UPDATE job SET {sets} WHERE id = ?", (*values, job.id))  # noqa: S608
+
+    def pin(self, job_id: str, pinned: bool) -> None:
+        """Keeps a job from being removed by age or disk share, or lets it go."""
+        with self._guard():
+            self._db.execute("UPDATE job SET pinned = ? WHERE id = ?", (pinned, job_id))
 
     def get(self, job_id: str) -> Job | None:
         with self._guard():
@@ -253,10 +259,15 @@ def is_local(folder: Path, mounts: str = "") -> bool:
 
 def _row(job: Job) -> tuple[Any, ...]:
     return tuple(
-        json.dumps(value, ensure_ascii=False) if name in _JSON and value is not None else value
+        _utf8(json.dumps(value, ensure_ascii=False) if name in _JSON and value is not None else value)
         for name in _COLUMNS
         for value in (getattr(job, name),)
     )
+
+
+def _utf8(value: Any) -> Any:
+    """What a server says may hold half a surrogate pair, which SQLite refuses."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _job(row: sqlite3.Row) -> Job:

@@ -309,8 +309,8 @@ class Studio:
         job = self._open(id, key)
         if job.status not in TERMINAL:
             raise BadInput("This video is still being made.", "Keep it when it is done.")
-        self.store.save(replace(job, pinned=bool(pinned)))
-        return self.job(id, key)
+        self.store.pin(job.id, bool(pinned))
+        return self._view(replace(job, pinned=bool(pinned)))
 
     # -- the machine ----------------------------------------------------------------------
 
