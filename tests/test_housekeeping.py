@@ -131,7 +131,7 @@ def test_a_job_that_is_pinned_at_the_last_moment_stays(house: House) -> None:
 
     def then_pinned(moment: float) -> list[Job]:
         found = listed(moment)
-        house.store.save(replace(jobs[0], pinned=True))
+        house.store.pin(jobs[0].id, True)
         return found
 
     house.store.ended_before = then_pinned  # type: ignore[method-assign]
@@ -452,6 +452,20 @@ def test_half_written_files_go_from_ended_jobs_only(house: House) -> None:
     house.keeper.all()
     assert [part.exists() for part in parts] == [False, True]
     assert (house.jobs / done.id / "result.mp4").exists()
+
+
+def test_finished_parts_go_with_a_jobs_end_and_stay_for_another_try(house: House) -> None:
+    jobs = [
+        house.job(), house.job(status=CANCELLED, part=1), house.job(status=FAILED),
+        house.job(status=FAILED, part=2), house.job(status=RUNNING, part=1),
+    ]  # fmt: skip
+    parts = [house.jobs / job.id / "work" / "part-0" for job in jobs]
+    for part in parts:
+        part.parent.mkdir()
+        part.write_bytes(b"v")
+    house.keeper.all()
+    assert [part.parent.exists() for part in parts] == [False, False, False, True, True]
+    assert parts[3].exists() and parts[4].exists()
 
 
 # -- links --------------------------------------------------------------------------------

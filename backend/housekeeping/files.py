@@ -23,6 +23,8 @@ RESULTS = ("result.mp4", "result.png")
 GONE = ".deleted"
 """Ending of a job's folder from the moment on that it is to be removed: a kill in between is made good."""
 WORKFLOW = "workflow.json"
+BENCH = "work"
+"""The subfolder of a job's folder that has its finished parts."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from backend.errors import StudioError
 from backend.housekeeping import copies, files, rules
 from backend.housekeeping.clock import BORN, Trust
 from backend.housekeeping.rules import DAY, Disk
-from backend.jobs import CANCELLED, DONE, TERMINAL, Job
+from backend.jobs import CANCELLED, DONE, FAILED, TERMINAL, Job
 
 log = logging.getLogger("wan.house")
 
@@ -264,13 +264,19 @@ class Keeper:
                 self._finish(job_id, None, files.bury(folder.path))
 
     def half_written(self) -> None:
-        """Files of ended jobs that were being written when something was killed."""
+        """Files of ended jobs that were being written when something was killed, and finished parts that
+        were to go with the job's end; a failed one keeps those for another try."""
         found = files.folders(self.jobs_dir)
         for job_id, folder in found.items():
-            job = self.records.get(job_id) if folder.parts else None
+            bench = folder.path / files.BENCH
+            job = self.records.get(job_id) if folder.parts or bench.is_dir() else None
             if job is not None and job.status in TERMINAL:
                 for path in folder.parts:
                     files.unlink(path)
+                if (job.status != FAILED or not job.part) and not folder.path.is_symlink():
+                    with contextlib.suppress(OSError):
+                        files.empty(bench)
+                        bench.rmdir()
 
     # -- ComfyUI's folders ----------------------------------------------------------------
 
