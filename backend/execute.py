@@ -97,11 +97,16 @@ class Execution:
             demo=info.kind == "demo",
             warnings=tuple(dict.fromkeys((*compiled.warnings, *_notes(job), *again))),
         )
+        whole = not first and not job.prompt_id
         job = self._running(job)
         write_text(self.jobs_dir / job.id / WORKFLOW, _pretty(compiled.graphs))
+        if first:
+            with live.lock:
+                live.tracker.reached(_steps_in(compiled, first), compiled.sampling_steps)
         for index in range(first, len(compiled.graphs)):
             job = self._run_part(engine, job, live, parts, index)
-        return self._collect(job, live, parts, compiled.still)
+        job = self._collect(job, live, parts, compiled.still)
+        return job if whole else replace(job, timings={})  # seconds of a piece would mislead estimates
 
     def _parts(self, job: Job, live: LiveJob, compiled: Compiled) -> Parts:
         folder = self.jobs_dir / job.id
@@ -134,7 +139,8 @@ class Execution:
         )  # fmt: skip
         job, outputs = self._run_graph(engine, job, live, prompt)
         parts.fetch(engine, outputs, index)
-        job = replace(job, part=index + 1, attempts=0, losses=0, prompt_id="", remote="", server="")
+        # The next part is begun with this, for the first time.
+        job = replace(job, part=index + 1, attempts=1, losses=0, prompt_id="", remote="", server="")
         try:
             self.save(job)
         except StudioError as error:  # its file is there; the next change, or the end, is written later
@@ -239,6 +245,12 @@ def _begun(job: Job) -> Job:
     if job.attempts >= MAX_POSTS:
         raise LostTooOften(f"This was begun {MAX_POSTS} times and was interrupted each time.")
     return replace(job, attempts=job.attempts + 1)
+
+
+def _steps_in(compiled: Compiled, parts: int) -> int:
+    """Sampling steps of the whole job that are behind it when so many parts are finished."""
+    labels = (label for part in compiled.labels[:parts] for label in part.values() if label.steps)
+    return max((label.first_step + label.steps for label in labels), default=0)
 
 
 def _notes(job: Job) -> tuple[str, ...]:

@@ -88,7 +88,8 @@ class Tracker:
         elif isinstance(event, Progress):
             if event.step > self.step:
                 drawn = self.spent.get("draw", 0.0)
-                self._paces.append((drawn - self._drawn) / (event.step - self.step))
+                if self.step or event.step == 1:  # what was drawn before we looked says nothing of the pace
+                    self._paces.append((drawn - self._drawn) / (event.step - self.step))
                 self.step, self._drawn = event.step, drawn
             self.steps = event.steps
         elif isinstance(event, Preview):
@@ -110,9 +111,18 @@ class Tracker:
         self._account(now)
         self.status, self.stage, self.text, self.step = "queued", "wait", why, 0
         self.started_at = self.ended_at = None
+        self.connected = True  # whoever follows it next tells only of a connection that is lost
         self._drawn = 0.0
         self._paces.clear()
         self.spent.clear()
+        self.version += 1
+
+    def reached(self, step: int, steps: int) -> None:
+        """Sampling steps whose pictures are there from an earlier run: the bar starts behind them."""
+        weights = self.weights()
+        behind = weights["load"] + weights["read"] + weights["draw"] * min(1.0, step / max(1, steps))
+        share = WAIT_SHARE + (1.0 - WAIT_SHARE) * behind / sum(weights.values())
+        self.best = max(self.best, min(99.0, 100.0 * share))
         self.version += 1
 
     def wait_because(self, why: str) -> None:
@@ -172,7 +182,7 @@ class Tracker:
             return None
         weights, shares = self.weights(), self.done_shares(now)
         left = {stage: weights[stage] * (1.0 - shares[stage]) for stage in WORK}
-        if self.step and self.steps:
+        if self.step and self.steps and self._paces:
             # The pace of this very job beats any guess. Its median: the second expert is loaded between two
             # steps, which says nothing of the others. A step under way counts down, then stands still.
             per_step = max(1e-3, median(self._paces))

@@ -141,3 +141,30 @@ def test_previews_and_versions_are_counted() -> None:
     tracker.feed(Preview(b"x"), 1.0)
     snapshot = tracker.snapshot(1.0)
     assert snapshot.preview_version == 1 and snapshot.version > version
+
+
+def test_a_lost_connection_is_not_said_of_the_next_try() -> None:
+    tracker = Tracker()
+    for event in (Started(), Stage("draw", "Drawing"), Connection(False)):
+        tracker.feed(event, 1.0)
+    assert not tracker.snapshot(1.0).connected
+    tracker.requeue(2.0)
+    assert tracker.snapshot(2.0).connected
+
+
+def test_steps_that_were_drawn_before_we_looked_are_no_pace() -> None:
+    tracker = Tracker(expected={"load": 1.0, "read": 1.0, "draw": 400.0, "finish": 1.0, "save": 1.0})
+    for at, event in ((0.0, Started()), (0.1, Stage("draw", "Drawing")), (0.2, Progress(10, 20))):
+        tracker.feed(event, at)
+    assert (tracker.remaining(0.2) or 0.0) > 100.0
+    tracker.feed(Progress(11, 20), 30.2)
+    assert (tracker.remaining(30.2) or 0.0) > 200.0
+
+
+def test_the_bar_starts_behind_what_is_there() -> None:
+    tracker = Tracker()
+    tracker.reached(10, 20)
+    first = tracker.snapshot(0.0).percent
+    assert 50 < first < 70
+    tracker.feed(Started(), 1.0)
+    assert tracker.snapshot(1.0).percent == first
