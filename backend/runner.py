@@ -23,6 +23,7 @@ from pathlib import Path
 from backend.ends import Ends
 from backend.engines.base import Engine
 from backend.errors import (
+    BadSettings,
     DiskFull,
     EngineHung,
     EngineLost,
@@ -52,6 +53,8 @@ BOUND_SECONDS = 60.0  # how long a job is kept for the server that may still hav
 CLOSE_SECONDS = 5.0
 PAUSED = "paused"  # the name of the machine's setting
 FULL = "The disk is full. This goes on when there is room."
+HELD = "Another program holds the job database. This goes on when it lets go."
+TAKEN = "Another machine has taken over the data folder."
 
 Recover = Callable[[Engine, StudioError], StudioError]
 """Told that an engine was lost; restarts it if it is ours, and says why it was lost."""
@@ -100,6 +103,7 @@ class Runner:
         ] = []  # as they were when another server took them: their prompts must not go on
         self._paused = store.setting(PAUSED) == "1"
         self._room_at = 0.0  # monotonic; no job is taken before
+        self._room_why = ""
         self._closing = False
         self._evicted = False
         self._threads: list[threading.Thread] = []
@@ -125,7 +129,13 @@ class Runner:
             thread.start()
 
     def submit(self, job: Job, max_queued: int, max_of_owner: int) -> None:
-        """Queues a job that is new: in the database first, then in line. Raises QueueFull, DiskFull."""
+        """Queues a job that is new: in the database first, then in line. Raises QueueFull, DiskFull, and
+        BadSettings when another machine has the data folder."""
+        if self._evicted:
+            hint = (
+                "Use the page of that one, or set WAN_DATA_DIR to a folder of this one's own and start again."
+            )
+            raise BadSettings(TAKEN, hint)
         with self._changed:
             owners = [*self._line.owners(), *self._reserved]
             if len(owners) >= max_queued:
@@ -142,7 +152,7 @@ class Runner:
 
     def _enqueue(self, job: Job, first: bool = False, tell: bool = True) -> None:
         """`tell`: every waiting job its place, which is done once for many."""
-        models = self._models_of(job)
+        models = self._models(job)
         with self._changed:
             bound = job.server if job.prompt_id and self._drives(job.server) else ""
             until = time.monotonic() + BOUND_SECONDS
@@ -151,6 +161,13 @@ class Runner:
             if tell:
                 self._place_all()
             self._changed.notify_all()
+
+    def _models(self, job: Job) -> frozenset[str]:
+        try:
+            return self._models_of(job)
+        except Exception:  # of a job that another version wrote, perhaps: its lane says what is wrong with it
+            log.exception("job %s: its models cannot be told", job.id)
+            return frozenset()
 
     def _drives(self, address: str) -> bool:
         return any(lane.address == address for lane in self._lanes)
@@ -167,7 +184,8 @@ class Runner:
                 self._place_all()
         if job is not None:
             self._end(job, CANCELLED)
-            if job.prompt_id:  # left on an engine by an earlier run of the app
+            if job.prompt_id:  # left on an engine by an earlier run of the app, or one that was lost
+                self._abandon(job)
                 threading.Thread(target=self._cancel_everywhere, args=(job,), daemon=True).start()
         elif running is not None and live is not None:
             with live.lock:
@@ -180,7 +198,7 @@ class Runner:
             engine.cancel(job.prompt_id, job.remote)
 
     def pause(self, paused: bool) -> None:
-        """While paused no job is begun; those that run go on. Kept across restarts. Raises DiskFull."""
+        """While paused no job is begun; what an engine has goes on. Kept across restarts. Raises DiskFull."""
         self.store.set_setting(PAUSED, "1" if paused else "")
         with self._changed:
             self._paused = paused
@@ -273,8 +291,10 @@ class Runner:
         """Waiting jobs are told when it is not only for their turn."""
         infos = [lane.engine.info() for lane in self._lanes]
         why = ""
-        if time.monotonic() < self._room_at:
-            why = FULL
+        if self._evicted:
+            why = TAKEN
+        elif time.monotonic() < self._room_at:
+            why = self._room_why
         elif not any(info.state == "ok" for info in infos):
             name = "RunPod" if infos[0].kind == "runpod" else "ComfyUI"
             starts = any(info.state == "starting" for info in infos)
@@ -289,10 +309,12 @@ class Runner:
     def _take(self, lane: _Lane) -> Job | None:
         """The next job for this lane; it counts as running from now on. Called with the lock held."""
         now = time.monotonic()
-        if self._paused or self._evicted or now < self._room_at or lane.engine.info().state != "ok":
+        if self._evicted or now < self._room_at or lane.engine.info().state != "ok":
             return None
         idle = [other.held for other in self._lanes if other is not lane and other.idle]
-        entry = self._line.take(self._busy(), lane=lane.address, held=lane.held, idle=idle, now=now)
+        entry = self._line.take(
+            self._busy(), lane=lane.address, held=lane.held, idle=idle, now=now, begun=self._paused
+        )
         if entry is None:
             return None
         lane.held = entry.models
@@ -318,27 +340,26 @@ class Runner:
     def _run(self, lane: _Lane, job: Job) -> None:
         live = self._live[job.id]
         again: Job | None = None
-        why = ""
         try:
             job = self._leave_behind(lane, job)
             self._end(self._execution.run(lane.engine, job, live), DONE)
-        except JobCancelled:
+        except JobCancelled as stop:
             left = self._running[job.id]
-            self._end(left, CANCELLED)
+            self._end(left, CANCELLED, None if live.cancelled else stop)
             if left.prompt_id:  # of an earlier run, perhaps, and not followed again yet
+                self._abandon(left)
                 lane.engine.cancel(left.prompt_id, left.remote)
         except StudioError as error:
             again = self._interrupted(lane, self._running[job.id], live, error)
-            why = FULL if isinstance(error, DiskFull) else ""
         except Exception as error:
             log.exception("job %s: unexpected error", job.id)
             problem = InternalError("Something went wrong in Wan Studio itself.", detail=repr(error))
-            self._end(self._running[job.id], FAILED, problem)
+            again = self._interrupted(lane, self._running[job.id], live, problem)
         finally:
+            if again is not None:
+                self._back_in_line(again, live)
             with self._changed:
                 self._running.pop(job.id, None)
-                if again is not None:
-                    self._back_in_line(again, live, why)
                 self._line.prune(frozenset(self._busy()))
                 self._place_all()
                 self._changed.notify_all()
@@ -348,12 +369,19 @@ class Runner:
         that server answers again."""
         if not job.prompt_id or job.server == lane.address or not self._drives(job.server):
             return job
-        with self._changed:
-            self._strays.append(job)
+        self._abandon(job)
         other = next(one for one in self._lanes if one.address == job.server)
         if other.engine.info().state == "ok":
             threading.Thread(target=self._stop_strays, args=(other,), daemon=True).start()
-        return replace(job, prompt_id="", remote="", server="")
+        return replace(
+            job, prompt_id="", remote="", server="", warnings=tuple(dict.fromkeys((*job.warnings, AGAIN)))
+        )
+
+    def _abandon(self, job: Job) -> None:
+        """Its prompt must not go on: it is stopped when its server is looked at next and answers."""
+        with self._changed:
+            if job.prompt_id and self._drives(job.server):
+                self._strays.append(job)
 
     def _stop_strays(self, lane: _Lane) -> None:
         with self._changed:
@@ -367,10 +395,11 @@ class Runner:
         lost = isinstance(error, (EngineLost, EngineUnreachable))
         if live.cancelled:
             if isinstance(error, EngineHung):
-                self._recover(lane.engine, error)
+                self._reason(lane, error)
             self._end(job, CANCELLED)
+            self._abandon(job)
             return None
-        if lost and self._closing:
+        if self._closing and (lost or isinstance(error, InternalError)):  # its parts are closed, too
             log.info("job %s: left to its engine", job.id)
             with contextlib.suppress(StudioError):  # it is RUNNING on disk then, which the next start knows
                 self.store.save(self._waits(job))
@@ -378,36 +407,55 @@ class Runner:
         if isinstance(error, DiskFull | StoreBusy):
             log.warning("job %s: it waits: %s %s", job.id, error.message, error.detail)
             self._room_at = time.monotonic() + ROOM_SECONDS
+            self._room_why = FULL if isinstance(error, DiskFull) else HELD
             return self._waits(replace(job, attempts=max(0, job.attempts - 1)))
         if not lost:
             self._end(job, FAILED, error)
             return None
         lane.held = frozenset()
-        reason = self._recover(lane.engine, error)
+        reason = self._reason(lane, error)
         if reason is not error or isinstance(error, PromptGone):  # the engine began anew
+            again = (AGAIN,) if job.prompt_id else ()
             job = replace(job, prompt_id="", remote="", server="")
-        job = replace(job, losses=job.losses + 1, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN))))
+            job = replace(job, warnings=tuple(dict.fromkeys((*job.warnings, *again))))
+        job = replace(job, losses=job.losses + 1)
         if job.losses >= MAX_LOSSES:
             self._end(job, FAILED, reason)
+            self._abandon(job)
             return None
         log.warning("job %s: %s %s; it is started again", job.id, reason.message, reason.detail)
         return self._waits(job)
+
+    def _reason(self, lane: _Lane, error: StudioError) -> StudioError:
+        """What the keeper of the servers says of a loss; a mistake there costs no job."""
+        try:
+            return self._recover(lane.engine, error)
+        except Exception:
+            log.exception("lane of %s: unexpected error", lane.address)
+            return error
 
     @staticmethod
     def _waits(job: Job) -> Job:
         return job if job.status == QUEUED else job.moved(QUEUED, started=None)
 
-    def _back_in_line(self, job: Job, live: LiveJob, why: str) -> None:
-        """The first in line again; `why`: what the page says meanwhile. Called with the lock held."""
+    def _back_in_line(self, job: Job, live: LiveJob) -> None:
+        """The first in line again, unless it was cancelled meanwhile."""
         try:
             self.store.save(job)
         except StudioError as problem:
             log.error("job %s: could not be saved: %s", job.id, problem.message)
-        with live.lock:
-            live.tracker.requeue(time.monotonic(), why)
-        bound = job.server if job.prompt_id else ""
-        until = time.monotonic() + BOUND_SECONDS
-        self._line.add(Waiting(job, self._models_of(job), True, bound, until))
+        entry = Waiting(job, self._models(job), True, job.server if job.prompt_id else "")
+        with self._changed:
+            entry.bound_until = time.monotonic() + BOUND_SECONDS
+            self._running.pop(job.id, None)
+            if not live.cancelled:
+                with live.lock:
+                    why = self._room_why if time.monotonic() < self._room_at else ""
+                    live.tracker.requeue(time.monotonic(), why)
+                self._line.add(entry)
+                return
+        self._end(job, CANCELLED)
+        self._abandon(job)
 
     # -- endings --------------------------------------------------------------------------
 

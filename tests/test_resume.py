@@ -332,9 +332,11 @@ def test_prompt_gone_while_followed_counts_as_a_loss(make: Make, engine: FakeEng
 def test_nothing_is_begun_once_another_machine_has_the_folder(
     make: Make, engine: FakeEngine, picture: Path
 ) -> None:
+    engine.state = "starting"
     studio = make()
-    studio.runner.evict()
     studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    studio.runner.evict()
+    engine.state = "ok"
     threading.Event().wait(0.3)
     assert not engine.prompts and studio.queue().waiting == 1
 

@@ -261,7 +261,8 @@ def _stopped(state: CardState, job: JobView) -> str:
         )
     else:
         what = f"Cancelled after {present.duration(job.elapsed)}" if job.elapsed else "Cancelled"
-        why = failure.kept(job.mode)
+        said = str((job.error or {}).get("message") or "")  # when it was not the creator who stopped it
+        why = f"{said} {failure.kept(job.mode)}".strip()
         buttons = [
             button("retry", "Start again", job, "again", "ink", {"seed": job.seed}),
             button("reuse", "Reuse settings", job),
