@@ -15,7 +15,14 @@ from typing import Any
 from backend import sending
 from backend.dispatch import job_params
 from backend.engines.base import Engine, Prompt, Request, engine_name, takes_whole
-from backend.errors import JobCancelled, LostTooOften, PromptGone, StudioError, from_os_error
+from backend.errors import (
+    EngineUnreachable,
+    JobCancelled,
+    LostTooOften,
+    PromptGone,
+    StudioError,
+    from_os_error,
+)
 from backend.estimate import Work, stage_seconds
 from backend.events import Accepted, Event, Output, Preview, Stage, Started, Warned
 from backend.jobs import QUEUED, RUNNING, Job
@@ -31,6 +38,7 @@ log = logging.getLogger("wan.runner")
 RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
 AGAIN = "The studio or ComfyUI was restarted, so this video was started again."
 
+FETCH_PAUSES = (0.5, 2.0, 6.0)  # seconds between tries to fetch a result
 MAX_POSTS = 3  # a part that the app's death took from its engine is begun again at most twice
 
 Compiler = Callable[[Job, Engine], Compiled]
@@ -138,7 +146,7 @@ class Execution:
             request=self._request(job, live) if takes_whole(engine.info()) else None,
         )  # fmt: skip
         job, outputs = self._run_graph(engine, job, live, prompt)
-        parts.fetch(engine, outputs, index)
+        self._fetch(engine, live, parts, outputs, index)
         # The next part is begun with this, for the first time.
         job = replace(job, part=index + 1, attempts=1, losses=0, prompt_id="", remote="", server="")
         try:
@@ -146,6 +154,19 @@ class Execution:
         except StudioError as error:  # its file is there; the next change, or the end, is written later
             log.warning("job %s: part %d is not noted: %s", job.id, index + 1, error.message)
         return job
+
+    def _fetch(
+        self, engine: Engine, live: LiveJob, parts: Parts, outputs: tuple[Output, ...], index: int
+    ) -> None:
+        """Fetches the result; a network that is away for a moment does not make the engine a lost one."""
+        for pause in FETCH_PAUSES:
+            try:
+                return parts.fetch(engine, outputs, index)
+            except EngineUnreachable as error:
+                log.info("result: %s %s; tried again", error.message, error.detail)
+                time.sleep(pause)
+                self._stop(live)()
+        parts.fetch(engine, outputs, index)
 
     def _request(self, job: Job, live: LiveJob) -> Request:
         """The job as an engine takes it that takes it whole."""

@@ -60,8 +60,10 @@ class DataLock:
             raise from_os_error(error, f"The data folder {self.path.parent} cannot be written.") from error
         try:
             self._lock_here(file)
-            self._wait_for_others()
+            waited = self._wait_for_others()
             self._write()
+            if waited:
+                self._look_who_came_last()
         except BaseException:
             file.close()
             raise
@@ -81,11 +83,20 @@ class DataLock:
                 HINT,
             ) from error
 
-    def _wait_for_others(self) -> None:
-        """Another machine's beat must have stopped."""
+    def _look_who_came_last(self) -> None:
+        """Two machines may have waited for the same one: the folder is that one's that wrote last."""
+        time.sleep(self.beat / 2)  # longer than a look of the other one takes, before it writes
+        held = self._read()
+        if held and held.get("token") != self._token:
+            raise BadSettings(
+                f"The machine {held.get('machine')} uses the data folder {self.path.parent}.", HINT
+            )
+
+    def _wait_for_others(self) -> bool:
+        """Another machine's beat must have stopped. Whether there was one to wait for."""
         held = self._read()
         if not held or held.get("machine") == self.machine:
-            return
+            return False
         seen = self._touched()
         log.info("the data folder was last used by %s; looking whether it still is", held.get("machine"))
         until = time.monotonic() + STALE_BEATS * self.beat
@@ -95,6 +106,7 @@ class DataLock:
                 raise BadSettings(
                     f"The machine {held.get('machine')} uses the data folder {self.path.parent}.", HINT
                 )
+        return True
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -102,3 +102,35 @@ def test_the_beat_goes_on(tmp_path: Path) -> None:
     os.utime(tmp_path / "lock", (1, 1))
     until(lambda: (tmp_path / "lock").stat().st_mtime > 1)
     mine.release()
+
+
+def test_of_two_machines_that_follow_a_third_at_once_one_has_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DataLock, "_lock_here", lambda self, file: None)  # as between two machines
+    other_machine(tmp_path, "pod-0").set()
+    together, refused = threading.Barrier(2), []
+    both = [lock(tmp_path, f"pod-{number}") for number in (1, 2)]
+    write = DataLock._write
+
+    def at_once(self: DataLock) -> None:
+        together.wait(10)
+        write(self)
+        together.wait(10)
+
+    monkeypatch.setattr(DataLock, "_write", at_once)
+
+    def take(one: DataLock) -> None:
+        try:
+            one.acquire()
+        except BadSettings as error:
+            refused.append(error.message)
+
+    threads = [threading.Thread(target=take, args=(one,)) for one in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(refused) == 1 and "uses the data folder" in refused[0]
+    for one in both:
+        one.release()

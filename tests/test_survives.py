@@ -10,10 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from backend import execute as execute_module
 from backend import runner as runner_module
 from backend.engines.base import Prompt
-from backend.errors import BadSettings, EngineError, EngineLost, InternalError, JobCancelled
-from backend.events import Event, Stage
+from backend.errors import (
+    BadSettings,
+    EngineError,
+    EngineLost,
+    EngineUnreachable,
+    InternalError,
+    JobCancelled,
+)
+from backend.events import Event, Output, Stage
 from backend.execute import AGAIN
 from backend.jobs import DONE, RUNNING
 from backend.store import StoreBusy
@@ -302,3 +310,20 @@ def test_the_bar_starts_at_the_parts_that_are_there(make: Make, engine: FakeEngi
     ready.set()
     assert ended(again, job, 60).status == "done"
     assert seen[0] > 55
+
+
+def test_a_result_that_cannot_be_fetched_for_a_moment_is_no_lost_engine(
+    make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute_module, "FETCH_PAUSES", (0.05, 0.05, 0.05))
+    real, left = engine.fetch, [EngineUnreachable("The bucket does not answer.") for _ in range(3)]
+
+    def fetch(output: Output, destination: Path) -> None:
+        if left:
+            raise left.pop()
+        real(output, destination)
+
+    monkeypatch.setattr(engine, "fetch", fetch)
+    studio = make()
+    done = ended(studio, small(studio, picture))
+    assert done.status == "done" and not done.warnings and len(engine.prompts) == 1
