@@ -16,12 +16,12 @@ import logging
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.ends import Ends
-from backend.engines.base import Engine
+from backend.engines.base import Engine, EngineInfo
 from backend.errors import (
     BadSettings,
     DiskFull,
@@ -296,9 +296,7 @@ class Runner:
         elif time.monotonic() < self._room_at:
             why = self._room_why
         elif not any(info.state == "ok" for info in infos):
-            name = "RunPod" if infos[0].kind == "runpod" else "ComfyUI"
-            starts = any(info.state == "starting" for info in infos)
-            why = f"Waiting for {name} to start" if starts else f"Waiting for {name}, which does not answer"
+            why = silence(infos)
         with self._changed:
             for job in self._line.order(self._busy()):
                 live = self._live.get(job.id)
@@ -476,3 +474,13 @@ class Runner:
             if oldest is None:
                 return
             del self._live[oldest]
+
+
+def silence(infos: Sequence[EngineInfo]) -> str:
+    """What a job waits for while no engine works; with the reason, where one is known in words."""
+    name = "RunPod" if infos[0].kind == "runpod" else "ComfyUI"
+    told = (info.error for info in infos if info.kind == "runpod" or (info.ours and info.state == "starting"))
+    if why := next(filter(None, told), ""):
+        return f"Waiting for {name}. {why}"
+    starts = any(info.state == "starting" for info in infos)
+    return f"Waiting for {name} to start" if starts else f"Waiting for {name}, which does not answer"

@@ -12,7 +12,7 @@ import pytest
 
 from backend import execute as execute_module
 from backend import runner as runner_module
-from backend.engines.base import Prompt
+from backend.engines.base import EngineInfo, Prompt
 from backend.errors import (
     BadSettings,
     EngineError,
@@ -327,3 +327,13 @@ def test_a_result_that_cannot_be_fetched_for_a_moment_is_no_lost_engine(
     studio = make()
     done = ended(studio, small(studio, picture))
     assert done.status == "done" and not done.warnings and len(engine.prompts) == 1
+
+
+def test_a_job_says_why_its_server_does_not_come() -> None:
+    refused = EngineInfo("runpod", "r", state="starting", error="RunPod does not accept the API key.")
+    assert runner_module.silence([refused]) == "Waiting for RunPod. RunPod does not accept the API key."
+    broken = EngineInfo("comfyui", "c", state="starting", error="torch is missing.", ours=True)
+    assert runner_module.silence([broken]) == "Waiting for ComfyUI. torch is missing."
+    assert runner_module.silence([replace(broken, error="")]) == "Waiting for ComfyUI to start"
+    away = EngineInfo("comfyui", "c", state="lost", error="GET /queue: refused")
+    assert runner_module.silence([away]) == "Waiting for ComfyUI, which does not answer"
