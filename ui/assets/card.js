@@ -4,7 +4,7 @@
   const studio = window.wanStudio;
   const { $, $$ } = studio;
   const LOST = "Connection lost, trying again";
-  const SECONDS = { running: 1, queued: 3, idle: 5, hidden: 6, retry: 0.5, most: 8, again: 5, system: 5 };
+  const SECONDS = { running: 1, queued: 3, idle: 5, hidden: 6, retry: 0.5, waits: 3, most: 8, again: 5, system: 5 };
 
   studio.card = ({ element, trigger, server, watch, upload, events }) => {
     const card = () => $(".card", element);
@@ -71,7 +71,8 @@
       if (!answer) {
         failures += 1;
         if (failures > 1) lost();
-        return soon(Math.min(SECONDS.most, SECONDS.retry * 2 ** (failures - 1)));
+        const most = follow.id && !document.hidden ? SECONDS.waits : SECONDS.most; // somebody waits for this job
+        return soon(Math.min(most, SECONDS.retry * 2 ** (failures - 1)));
       }
       if (failures) notice("");
       failures = 0;
