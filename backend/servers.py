@@ -316,10 +316,13 @@ class Servers:
         """Asks a server now and then, also while its lane is busy; ends one of ours that hangs."""
         hung = self.settings.hung_seconds
         while not self._closing.wait(min(LOOK_SECONDS, hung / 4)):
-            self._place.touch()
-            if time.monotonic() - server.engine.asked >= LOOK_SECONDS:
-                server.engine.refresh()
-            server.look()
+            try:
+                self._place.touch()
+                if time.monotonic() - server.engine.asked >= LOOK_SECONDS:
+                    server.engine.refresh()
+                server.look()
+            except Exception:  # an odd answer must not end the watch
+                log.exception("watching %s: unexpected error", server.engine.http.address)
 
     def recover(self, engine: Engine, error: StudioError) -> StudioError:
         """What a job that lost its server really ended with; a server of ours that hangs is ended.
