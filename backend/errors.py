@@ -17,11 +17,10 @@ class StudioError(Exception):
     default_hint: ClassVar[str] = ""
 
     def __init__(self, message: str, hint: str = "", *, field: str = "", detail: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        self.message, self.detail = _writable(message), _writable(detail)
+        super().__init__(self.message)
         self.hint = hint or self.default_hint
         self.field = field
-        self.detail = detail
 
     def to_dict(self) -> dict[str, str]:
         """What is stored with a failed job and sent to API clients; `detail` stays in the log."""
@@ -195,6 +194,11 @@ class JobCancelled(StudioError):
     """Not a failure: the creator, or the machine's owner, stopped the job."""
 
     code = "cancelled"
+
+
+def _writable(text: str) -> str:
+    """A server's words may hold half a surrogate pair, which no log, page or database takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def from_os_error(error: OSError, message: str = "A file could not be written.") -> StudioError:
