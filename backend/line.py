@@ -93,12 +93,14 @@ class Line:
         idle: Sequence[frozenset[str]] = (),
         now: float = 0.0,
         begun: bool = False,
+        refused: frozenset[str] = frozenset(),
     ) -> Waiting | None:
         """The job that this lane takes now, out of the line; None when there is none for it.
 
         lane: the server's address; held: the models that it has loaded; idle: what each other lane that
         waits for work has loaded: a job is left to one of them that needs no loading for it, unless it is
         this lane's server that may have its prompt. begun: only jobs whose prompt some engine may have.
+        refused: ids of jobs that this server cannot make.
         """
         able = [e for e in self._order(running) if not e.bound or e.bound == lane or now >= e.bound_until]
         able = [
@@ -106,7 +108,7 @@ class Line:
             for e in able
             if e.bound == lane or self._fits(e, held) or not any(self._fits(e, other) for other in idle)
         ]
-        able = [e for e in able if e.job.prompt_id or not begun]
+        able = [e for e in able if (e.job.prompt_id or not begun) and e.job.id not in refused]
         if not able:
             return None
         chosen = able[0]

@@ -30,6 +30,8 @@ from backend.errors import (
     EngineUnreachable,
     InternalError,
     JobCancelled,
+    MissingModel,
+    MissingNode,
     PromptGone,
     QueueFull,
     StudioError,
@@ -95,6 +97,7 @@ class Runner:
         self._changed = threading.Condition()
         self._line = Line()
         self._lanes = [_Lane(engine, address=engine.info().address) for engine in engines]
+        self._refused: dict[str, set[str]] = {}  # job -> servers that lack something for it
         self._reserved: list[str] = []  # owners of jobs that are being written
         self._running: dict[str, Job] = {}
         self._live: OrderedDict[str, LiveJob] = OrderedDict()
@@ -310,9 +313,11 @@ class Runner:
         if self._evicted or now < self._room_at or lane.engine.info().state != "ok":
             return None
         idle = [other.held for other in self._lanes if other is not lane and other.idle]
+        refused = frozenset(job_id for job_id, lanes in self._refused.items() if lane.address in lanes)
         entry = self._line.take(
-            self._busy(), lane=lane.address, held=lane.held, idle=idle, now=now, begun=self._paused
-        )
+            self._busy(), lane=lane.address, held=lane.held, idle=idle, now=now,
+            begun=self._paused, refused=refused,
+        )  # fmt: skip
         if entry is None:
             return None
         lane.held = entry.models
@@ -407,6 +412,10 @@ class Runner:
             self._room_at = time.monotonic() + ROOM_SECONDS
             self._room_why = FULL if isinstance(error, DiskFull) else HELD
             return self._waits(replace(job, attempts=max(0, job.attempts - 1)))
+        if isinstance(error, MissingModel | MissingNode) and self._another_can_try(lane, job):
+            log.info("job %s: left to another server: %s", job.id, error.message)
+            again = replace(job, attempts=max(0, job.attempts - 1), prompt_id="", remote="", server="")
+            return self._waits(again)
         if not lost:
             self._end(job, FAILED, error)
             return None
@@ -423,6 +432,15 @@ class Runner:
             return None
         log.warning("job %s: %s %s; it is started again", job.id, reason.message, reason.detail)
         return self._waits(job)
+
+    def _another_can_try(self, lane: _Lane, job: Job) -> bool:
+        """What one server lacks another may have; each is asked once."""
+        with self._changed:
+            refused = self._refused.setdefault(job.id, set())
+            refused.add(lane.address)
+        return any(
+            other.address not in refused and other.engine.info().state == "ok" for other in self._lanes
+        )
 
     def _reason(self, lane: _Lane, error: StudioError) -> StudioError:
         """What the keeper of the servers says of a loss; a mistake there costs no job."""
@@ -465,6 +483,7 @@ class Runner:
     def _end(self, job: Job, status: str, error: StudioError | None = None) -> None:
         with self._changed:
             live = self._live.get(job.id)
+            self._refused.pop(job.id, None)
         self._ends.write(job, status, live, error)
 
     def _remember(self, live: LiveJob) -> None:

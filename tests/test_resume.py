@@ -13,7 +13,16 @@ import pytest
 
 from backend import runner as runner_module
 from backend.engines.base import Prompt
-from backend.errors import BadInput, DiskFull, EngineHung, EngineLost, NotAllowed, OutOfMemory, PromptGone
+from backend.errors import (
+    BadInput,
+    DiskFull,
+    EngineHung,
+    EngineLost,
+    MissingModel,
+    NotAllowed,
+    OutOfMemory,
+    PromptGone,
+)
 from backend.events import Accepted, Event
 from backend.jobs import RUNNING, Job
 from backend.media.facts import SoundFacts
@@ -355,3 +364,19 @@ def test_a_job_that_waits_for_its_server_says_so(make: Make, engine: FakeEngine,
     assert studio.progress(second.id, second.key).text == ""
     engine.hold.set()
     assert ended(studio, job).status == ended(studio, second).status == "done"
+
+
+def test_what_one_server_lacks_another_makes(make: Make, picture: Path) -> None:
+    one, two = FakeEngine("http://one"), FakeEngine("http://two")
+    one.error = MissingModel("Image-to-Video needs a file.")
+    two.hold.clear()
+    studio = make(one, two)
+    busy = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    jobs = [studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}) for _ in range(2)]
+    until(lambda: two.drawing.is_set() and len(one.prompts) >= 2)
+    two.hold.set()
+    assert {ended(studio, job).status for job in (busy, *jobs)} == {"done"}
+    assert len({prompt.id for prompt in one.prompts}) == len(one.prompts) <= 3, "each is refused once"
+    two.error = MissingModel("Image-to-Video needs a file.")
+    failed = ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}))
+    assert failed.error is not None and failed.error["code"] == "missing_model"

@@ -45,7 +45,7 @@ def run(
     """Compiles for this server, checks against it, runs; the job id is new each time."""
     contract = engine.contract()
     compiled = compile(params, load_catalog(), facts(contract), uuid.uuid4().hex)
-    preflight(compiled, contract, engine.info())
+    preflight(params.MODE, compiled, contract, engine.info())
     events: list[Event] = []
     outputs = engine.run(prompt_of(compiled, *pictures), events.append)
     return compiled, events, outputs
