@@ -43,6 +43,7 @@ from backend.line import Line, Waiting
 from backend.logs import about, prompts
 from backend.media.probe import Decoder
 from backend.store import Store, StoreBusy
+from backend.strays import Strays
 
 log = logging.getLogger("wan.runner")
 
@@ -101,9 +102,7 @@ class Runner:
         self._reserved: list[str] = []  # owners of jobs that are being written
         self._running: dict[str, Job] = {}
         self._live: OrderedDict[str, LiveJob] = OrderedDict()
-        self._strays: list[
-            Job
-        ] = []  # as they were when another server took them: their prompts must not go on
+        self._strays = Strays(engines)
         self._paused = store.setting(PAUSED) == "1"
         self._room_at = 0.0  # monotonic; no job is taken before
         self._room_why = ""
@@ -157,7 +156,7 @@ class Runner:
         """`tell`: every waiting job its place, which is done once for many."""
         models = self._models(job)
         with self._changed:
-            bound = job.server if job.prompt_id and self._drives(job.server) else ""
+            bound = job.server if job.prompt_id and self._strays.drives(job.server) else ""
             until = time.monotonic() + BOUND_SECONDS
             self._line.add(Waiting(job, models, first, bound, until))
             self._remember(LiveJob(job.id))
@@ -172,9 +171,6 @@ class Runner:
             log.exception("job %s: its models cannot be told", job.id)
             return frozenset()
 
-    def _drives(self, address: str) -> bool:
-        return any(lane.address == address for lane in self._lanes)
-
     def cancel(self, job_id: str) -> None:
         """Stops a job wherever it is; nothing happens to one that has ended."""
         with self._changed:
@@ -188,17 +184,12 @@ class Runner:
         if job is not None:
             self._end(job, CANCELLED)
             if job.prompt_id:  # left on an engine by an earlier run of the app, or one that was lost
-                self._abandon(job)
-                threading.Thread(target=self._cancel_everywhere, args=(job,), daemon=True).start()
+                self._strays.stop_anywhere(job)
         elif running is not None and live is not None:
             with live.lock:
                 live.tracker.feed(Stage(live.tracker.stage, "Cancelling"), time.monotonic())
             if live.engine is not None and live.prompt_id:
                 threading.Thread(target=live.engine.cancel, args=(live.prompt_id,), daemon=True).start()
-
-    def _cancel_everywhere(self, job: Job) -> None:
-        for engine in {engine.info().address: engine for engine in self.engines}.values():
-            engine.cancel(job.prompt_id, job.remote)
 
     def pause(self, paused: bool) -> None:
         """While paused no job is begun; what an engine has goes on. Kept across restarts. Raises DiskFull."""
@@ -270,7 +261,7 @@ class Runner:
         info = lane.engine.refresh()
         lane.address = info.address
         if info.state == "ok":
-            self._stop_strays(lane)
+            self._strays.stop_at(lane.engine)
         else:
             lane.held = frozenset()
         self._ends.write_late()
@@ -350,7 +341,7 @@ class Runner:
             left = self._running[job.id]
             self._end(left, CANCELLED, None if live.cancelled else stop)
             if left.prompt_id:  # of an earlier run, perhaps, and not followed again yet
-                self._abandon(left)
+                self._strays.add(left)
                 lane.engine.cancel(left.prompt_id, left.remote)
         except StudioError as error:
             again = self._interrupted(lane, self._running[job.id], live, error)
@@ -362,7 +353,8 @@ class Runner:
             if again is not None:
                 self._back_in_line(again, live)
             with self._changed:
-                self._running.pop(job.id, None)
+                if again is None:  # else another lane may have it by now
+                    self._running.pop(job.id, None)
                 self._line.prune(frozenset(self._busy()))
                 self._place_all()
                 self._changed.notify_all()
@@ -370,28 +362,12 @@ class Runner:
     def _leave_behind(self, lane: _Lane, job: Job) -> Job:
         """A prompt of this job on another server of ours must not go on: it is stopped there, or as soon as
         that server answers again."""
-        if not job.prompt_id or job.server == lane.address or not self._drives(job.server):
+        if not job.prompt_id or job.server == lane.address or not self._strays.drives(job.server):
             return job
-        self._abandon(job)
-        other = next(one for one in self._lanes if one.address == job.server)
-        if other.engine.info().state == "ok":
-            threading.Thread(target=self._stop_strays, args=(other,), daemon=True).start()
+        self._strays.stop_soon(job)
         return replace(
             job, prompt_id="", remote="", server="", warnings=tuple(dict.fromkeys((*job.warnings, AGAIN)))
         )
-
-    def _abandon(self, job: Job) -> None:
-        """Its prompt must not go on: it is stopped when its server is looked at next and answers."""
-        with self._changed:
-            if job.prompt_id and self._drives(job.server):
-                self._strays.append(job)
-
-    def _stop_strays(self, lane: _Lane) -> None:
-        with self._changed:
-            mine = [job for job in self._strays if job.server == lane.address]
-            self._strays = [job for job in self._strays if job.server != lane.address]
-        for job in mine:
-            lane.engine.cancel(job.prompt_id, job.remote)
 
     def _interrupted(self, lane: _Lane, job: Job, live: LiveJob, error: StudioError) -> Job | None:
         """Ends the job, or returns it as it goes back in line."""
@@ -400,7 +376,7 @@ class Runner:
             if isinstance(error, EngineHung):
                 self._reason(lane, error)
             self._end(job, CANCELLED)
-            self._abandon(job)
+            self._strays.add(job)
             return None
         if self._closing and (lost or isinstance(error, InternalError)):  # its parts are closed, too
             log.info("job %s: left to its engine", job.id)
@@ -414,8 +390,8 @@ class Runner:
             return self._waits(replace(job, attempts=max(0, job.attempts - 1)))
         if isinstance(error, MissingModel | MissingNode) and self._another_can_try(lane, job):
             log.info("job %s: left to another server: %s", job.id, error.message)
-            again = replace(job, attempts=max(0, job.attempts - 1), prompt_id="", remote="", server="")
-            return self._waits(again)
+            job = replace(job, attempts=max(0, job.attempts - 1), prompt_id="", remote="", server="")
+            return self._waits(job)
         if not lost:
             self._end(job, FAILED, error)
             return None
@@ -428,7 +404,7 @@ class Runner:
         job = replace(job, losses=job.losses + 1)
         if job.losses >= MAX_LOSSES:
             self._end(job, FAILED, reason)
-            self._abandon(job)
+            self._strays.add(job)
             return None
         log.warning("job %s: %s %s; it is started again", job.id, reason.message, reason.detail)
         return self._waits(job)
@@ -471,7 +447,7 @@ class Runner:
                 self._line.add(entry)
                 return
         self._end(job, CANCELLED)
-        self._abandon(job)
+        self._strays.add(job)
 
     # -- endings --------------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ COMPOSITION = {
     "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
     "backend.model_commands", "backend.admin",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",
-    "backend.intake", "backend.files", "backend.ends",
+    "backend.intake", "backend.files", "backend.ends", "backend.strays",
     "backend.upkeep", "backend.bench", "backend.bench_command",
     "backend.sending", "backend.worker_command", "backend.worker_order", "backend.worker_download",
     "backend.worker_result", "backend.worker_claims",

@@ -20,10 +20,11 @@ from backend.errors import (
     EngineUnreachable,
     InternalError,
     JobCancelled,
+    PromptGone,
 )
 from backend.events import Event, Output, Stage
-from backend.execute import AGAIN
-from backend.jobs import DONE, RUNNING
+from backend.execute import AGAIN, LiveJob
+from backend.jobs import DONE, RUNNING, Job
 from backend.store import StoreBusy
 from backend.studio import Studio
 from backend.views import JobView
@@ -337,3 +338,34 @@ def test_a_job_says_why_its_server_does_not_come() -> None:
     assert runner_module.silence([replace(broken, error="")]) == "Waiting for ComfyUI to start"
     away = EngineInfo("comfyui", "c", state="lost", error="GET /queue: refused")
     assert runner_module.silence([away]) == "Waiting for ComfyUI, which does not answer"
+
+
+def test_another_lane_may_take_a_lost_job_at_once(
+    make: Make, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = FakeEngine("http://one"), FakeEngine("http://two")
+    two.state = "lost"
+    studio = make(one, two)
+    back = studio.runner._back_in_line
+
+    def slowly(job: Job, live: LiveJob) -> None:
+        """The lane that lost the job is not done with it when the other one has it."""
+        back(job, live)
+        two.state = "ok"
+        until(lambda: two.drawing.is_set())
+
+    monkeypatch.setattr(studio.runner, "_back_in_line", slowly)
+
+    def lose(prompt: Prompt, _: object) -> None:
+        one.state = "lost"
+        raise PromptGone("ComfyUI was restarted and no longer knows of this job.")
+
+    one.script = lose
+    two.hold.clear()
+    job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
+    until(lambda: two.drawing.is_set())
+    time.sleep(0.2)
+    assert studio.queue().running == 1
+    two.error = EngineError("It goes wrong there, too.")
+    two.hold.set()
+    assert ended(studio, job).status == "failed"
