@@ -106,12 +106,12 @@ def test_a_part_of_another_plan_is_not_used(make: Make, engine: FakeEngine, tone
     engine.script = stop_at(1, EngineLost("away"))
     studio = make()
     seen: list[int] = []
-    work = studio.settings.jobs_dir
+    jobs = studio.settings.jobs_dir
 
     def spoil(prompt: Prompt, _: Callable[[Event], None]) -> None:
         seen.append(prompt.index)
         if len(seen) == 2:
-            next(work.glob("*/work/plan")).write_text("another")
+            next(jobs.glob("*/work/plan")).write_text("another")
             raise EngineLost("away")
 
     engine.script = spoil
