@@ -6,6 +6,7 @@ least, and where some cannot do it at all, that is said.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +27,7 @@ STAND_INS = {
     "video": Media("video", 832, 480, 80, 16.0, 5.0),
 }
 """What is planned with while nothing is chosen: the frame to be made is shown before the picture is there."""
+LENGTH_SLACK = 0.5  # seconds; 5 s are 81 frames, which is 5.06 s
 History = Callable[[str, str], Iterable[Job]]
 """(engine name, mode) -> the jobs that it has finished"""
 DIFFERENT = "The servers prepare a driving video in different ways; this is for the one that can do least."
@@ -94,10 +96,11 @@ def plan(
     *,
     offers: Sequence[Offer],
     absent: bool = False,
+    longest: float = math.inf,
 ) -> Plan:
     """Never raises: what is wrong is in the plan, beside its field. `sizes`: the media that are there;
     `offers`: the servers that have answered, or one; `absent`: none has answered since the start, and none
-    is being started."""
+    is being started; `longest`: seconds that a video may have here."""
     kinds = MEDIA.get(mode, {})
     media = {name: STAND_INS[kind] for name, (kind, required) in kinds.items() if required}
     media.update(sizes)
@@ -105,6 +108,7 @@ def plan(
     try:
         params = make_params(mode, {**values, "seed": 0 if seed in (-1, None) else seed}, media)
         found = outlook(mode, params, offers, "plan")
+        check_length(mode, found.compiled, longest)
     except StudioError as error:
         sentence = f"{error.message} {error.hint}".strip()
         return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=sentence)
@@ -126,6 +130,18 @@ def plan(
         obstacle=silent_words(engines[0]) if absent or _all_lost(engines) else found.obstacle,
         warnings=(*found.warnings, *dict.fromkeys(info.note for info in engines if info.note)),
         route=compiled.route,
+    )
+
+
+def check_length(mode: str, compiled: Compiled, longest: float) -> None:
+    """Refuses a video longer than the machine's owner allows (seconds). Raises BadInput with the field."""
+    seconds = compiled.frames / compiled.fps if compiled.fps and not compiled.still else 0.0
+    if seconds <= longest + LENGTH_SLACK:
+        return
+    raise BadInput(
+        f"This would be a video of {duration_text(seconds)}; {duration_text(longest)} are possible here.",
+        "Choose a shorter part." if MEDIA.get(mode, {}).keys() & {"audio", "video"} else "Choose less.",
+        field="duration" if mode == "sound_to_video" else "seconds",
     )
 
 

@@ -98,6 +98,7 @@ class Intake:
             self._store.done_on,
             offers=self._offers.all(),
             absent=self._nobody_there(),
+            longest=self._settings.max_seconds,
         )
 
     def submit(
@@ -147,6 +148,7 @@ class Intake:
                 sending.check(params, {name: path.stat().st_size for name, path in kept.items()})
             found = forecast.outlook(mode, job_params(job), self._offers.all(), job_id)
             compiled = found.compiled
+            forecast.check_length(mode, compiled, self._settings.max_seconds)
             job = replace(
                 job,
                 width=compiled.width,

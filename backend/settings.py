@@ -41,6 +41,7 @@ DEFAULTS: dict[str, str] = {
     "WAN_MAX_UPLOAD_MB": "100",
     "WAN_MAX_QUEUED": "100",
     "WAN_MAX_QUEUED_PER_OWNER": "5",
+    "WAN_MAX_SECONDS": "600",
     "WAN_KEEP_DAYS": "30",
     "WAN_KEEP_DISK_PERCENT": "80",
     "WAN_LOG_LEVEL": "info",
@@ -117,6 +118,7 @@ class Settings:
     max_upload_mb: int
     max_queued: int
     max_queued_per_owner: int
+    max_seconds: float  # of a video
     keep_days: int
     keep_disk_percent: float
     log_level: str
@@ -205,6 +207,7 @@ class Settings:
             max_upload_mb=int(_number(text("WAN_MAX_UPLOAD_MB"), "WAN_MAX_UPLOAD_MB", 1, 100_000)),
             max_queued=int(_number(text("WAN_MAX_QUEUED"), "WAN_MAX_QUEUED", 1, 100_000)),
             max_queued_per_owner=int(_number(text(per_owner), per_owner, 1, 100_000)),
+            max_seconds=_number(text("WAN_MAX_SECONDS"), "WAN_MAX_SECONDS", 1, 600),
             keep_days=int(_number(text("WAN_KEEP_DAYS"), "WAN_KEEP_DAYS", 1, 36_500)),
             keep_disk_percent=_number(text("WAN_KEEP_DISK_PERCENT"), "WAN_KEEP_DISK_PERCENT", 1, 100),
             log_level=_choice(text("WAN_LOG_LEVEL").lower(), "WAN_LOG_LEVEL", ("debug", "info", "warning")),
