@@ -28,6 +28,9 @@ STAND_INS = {
 }
 """What is planned with while nothing is chosen: the frame to be made is shown before the picture is there."""
 LENGTH_SLACK = 0.5  # seconds; 5 s are 81 frames, which is 5.06 s
+GIB = 1 << 30
+VRAM_RECOMMENDED = 22 * GIB
+"""The WAN 2.2 guide recommends 24 GB or more for the 14B models; a card sold as 24 GB tells some less."""
 History = Callable[[str, str], Iterable[Job]]
 """(engine name, mode) -> the jobs that it has finished"""
 DIFFERENT = "The servers prepare a driving video in different ways; this is for the one that can do least."
@@ -128,7 +131,11 @@ def plan(
         crop_text=crop if "image" in sizes else "",
         estimate_text=_estimate(mode, compiled, found.able or engines[:1], history),
         obstacle=silent_words(engines[0]) if absent or _all_lost(engines) else found.obstacle,
-        warnings=(*found.warnings, *dict.fromkeys(info.note for info in engines if info.note)),
+        warnings=(
+            *found.warnings,
+            *_small(found.able or engines),
+            *dict.fromkeys(info.note for info in engines if info.note),
+        ),
         route=compiled.route,
     )
 
@@ -147,6 +154,18 @@ def check_length(mode: str, compiled: Compiled, longest: float) -> None:
 
 def _all_lost(engines: Sequence[EngineInfo]) -> bool:
     return all(info.state == "lost" for info in engines)
+
+
+def _small(infos: Sequence[EngineInfo]) -> tuple[str, ...]:
+    """A word on the smallest GPU among those that may take the job; how much a video needs is not known."""
+    sizes = [i.vram_total for i in infos if i.kind == "comfyui" and i.gpu not in ("", "CPU") and i.vram_total]
+    if not sizes or min(sizes) >= VRAM_RECOMMENDED:
+        return ()
+    has = round(min(sizes) / GIB)
+    return (
+        f"This GPU has {has} GB; 24 GB or more are recommended for these models. If it runs out of memory,"
+        " take draft or 480p and a shorter video.",
+    )
 
 
 def _missing(compiled: Compiled, info: EngineInfo) -> list[str]:

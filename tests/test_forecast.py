@@ -106,3 +106,21 @@ def test_the_time_is_that_of_the_slowest() -> None:
 
     assert planned(servers, history, steps=10).estimate_text == "About 10 min on the slowest server"
     assert planned(servers[:1], history, steps=10).estimate_text == "About 1 min on this GPU"
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "gpu", "kind", "told"),
+    [
+        (16, "NVIDIA RTX A4000", "comfyui", True),
+        (23.6, "NVIDIA GeForce RTX 4090", "comfyui", False),
+        (80, "NVIDIA A100", "comfyui", False),
+        (0, "NVIDIA A100", "comfyui", False),
+        (16, "CPU", "comfyui", False),
+        (16, "Demo", "demo", False),
+    ],
+)
+def test_a_small_gpu_is_pointed_out(gigabytes: float, gpu: str, kind: str, told: bool) -> None:
+    info = EngineInfo(kind, "http://gpu:8188", state="ok", gpu=gpu, vram_total=int(gigabytes * forecast.GIB))
+    found = planned([Offer(info, route_server("native"))])
+    assert any("This GPU has 16 GB; 24 GB or more" in text for text in found.warnings) is told
+    assert not found.obstacle
