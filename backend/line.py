@@ -8,8 +8,9 @@ disk sent back comes before all: it has had its turn.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from backend.jobs import Job
 
@@ -90,25 +91,31 @@ class Line:
         *,
         lane: str,
         held: frozenset[str] = frozenset(),
-        idle: Sequence[frozenset[str]] = (),
+        idle: Sequence[tuple[str, frozenset[str]]] = (),
         now: float = 0.0,
         begun: bool = False,
-        refused: frozenset[str] = frozenset(),
+        refused: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> Waiting | None:
         """The job that this lane takes now, out of the line; None when there is none for it.
 
-        lane: the server's address; held: the models that it has loaded; idle: what each other lane that
-        waits for work has loaded: a job is left to one of them that needs no loading for it, unless it is
-        this lane's server that may have its prompt. begun: only jobs whose prompt some engine may have.
-        refused: ids of jobs that this server cannot make.
+        lane: the server's address; held: the models that it has loaded; idle: (address, loaded models) of
+        each other lane that waits for work: a job is left to one of them that needs no loading for it, unless
+        it is this lane's server that may have its prompt. begun: only jobs whose prompt some engine may have.
+        refused: job id -> addresses of servers that cannot make it.
         """
-        able = [e for e in self._order(running) if not e.bound or e.bound == lane or now >= e.bound_until]
         able = [
             e
-            for e in able
-            if e.bound == lane or self._fits(e, held) or not any(self._fits(e, other) for other in idle)
+            for e in self._order(running)
+            if (not e.bound or e.bound == lane or now >= e.bound_until)
+            and (e.job.prompt_id or not begun)
+            and lane not in refused.get(e.job.id, ())
         ]
-        able = [e for e in able if (e.job.prompt_id or not begun) and e.job.id not in refused]
+
+        def better_elsewhere(entry: Waiting) -> bool:
+            no = refused.get(entry.job.id, ())
+            return any(self._fits(entry, loaded) and address not in no for address, loaded in idle)
+
+        able = [e for e in able if e.bound == lane or self._fits(e, held) or not better_elsewhere(e)]
         if not able:
             return None
         chosen = able[0]

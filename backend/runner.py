@@ -303,11 +303,10 @@ class Runner:
         now = time.monotonic()
         if self._evicted or now < self._room_at or lane.engine.info().state != "ok":
             return None
-        idle = [other.held for other in self._lanes if other is not lane and other.idle]
-        refused = frozenset(job_id for job_id, lanes in self._refused.items() if lane.address in lanes)
+        idle = [(other.address, other.held) for other in self._lanes if other is not lane and other.idle]
         entry = self._line.take(
             self._busy(), lane=lane.address, held=lane.held, idle=idle, now=now,
-            begun=self._paused, refused=refused,
+            begun=self._paused, refused=self._refused,
         )  # fmt: skip
         if entry is None:
             return None
@@ -390,6 +389,7 @@ class Runner:
             return self._waits(replace(job, attempts=max(0, job.attempts - 1)))
         if isinstance(error, MissingModel | MissingNode) and self._another_can_try(lane, job):
             log.info("job %s: left to another server: %s", job.id, error.message)
+            lane.held = frozenset()
             job = replace(job, attempts=max(0, job.attempts - 1), prompt_id="", remote="", server="")
             return self._waits(job)
         if not lost:

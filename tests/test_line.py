@@ -85,8 +85,8 @@ def test_a_lane_prefers_what_it_has_loaded_but_starves_nobody() -> None:
 
 def test_a_job_is_left_to_the_idle_lane_that_holds_its_models() -> None:
     made = line(("b", "o"), models={"b": B})
-    assert made.take({}, lane="s", held=A, idle=[B]) is None
-    assert made.take({}, lane="s", held=A, idle=[C]).job.id == "b"  # type: ignore[union-attr]
+    assert made.take({}, lane="s", held=A, idle=[("t", B)]) is None
+    assert made.take({}, lane="s", held=A, idle=[("t", C)]).job.id == "b"  # type: ignore[union-attr]
 
 
 def test_a_job_waits_for_the_server_that_has_its_prompt() -> None:
@@ -136,7 +136,7 @@ def test_a_job_is_not_left_to_an_idle_server_when_another_may_have_its_prompt() 
     made = Line()
     made.add(Waiting(job("1", "a"), A, True, "s", bound_until=60.0))
     assert made.take({}, lane="t", held=A, idle=[], now=0.0) is None
-    taken = made.take({}, lane="s", held=frozenset(), idle=[A], now=0.0)
+    taken = made.take({}, lane="s", held=frozenset(), idle=[("t", A)], now=0.0)
     assert taken is not None and taken.job.id == "1"
 
 
@@ -144,3 +144,10 @@ def test_only_what_an_engine_may_have_is_taken_while_paused() -> None:
     made = line(("1", "a"), ("2", "b"))
     made.add(Waiting(replace(job("3", "c"), prompt_id="p"), first=True))
     assert drain(made, begun=True) == "3" and len(made) == 2
+
+
+def test_a_job_is_not_left_to_a_server_that_cannot_make_it() -> None:
+    made = line(("b", "o"), models={"b": B})
+    assert made.take({}, lane="s", held=A, idle=[("t", B)], refused={"b": {"s", "t"}}) is None
+    assert made.take({}, lane="t", held=B, refused={"b": {"t"}}) is None
+    assert made.take({}, lane="s", held=A, idle=[("t", B)], refused={"b": {"t"}}).job.id == "b"  # type: ignore[union-attr]
