@@ -138,6 +138,12 @@ def test_progress_is_ready_to_be_shown() -> None:
     assert said["segments"] == [["draw", 0.5, 1.0]], "a share never leaves 0 to 1"
 
 
+def test_the_next_in_line_is_looked_at_more_often() -> None:
+    assert present.progress(Snapshot(status="queued"))["next"] is True
+    assert present.progress(Snapshot(status="queued", ahead=1))["next"] is False
+    assert present.progress(Snapshot(status="running"))["next"] is False
+
+
 def test_progress_without_an_estimate_promises_nothing() -> None:
     said = present.progress(Snapshot(status="running", stage="load", remaining=None))
     assert said["left"] == "" and "left" not in said["spoken"]

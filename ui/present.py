@@ -258,6 +258,7 @@ def progress(snapshot: Snapshot, paused: bool = False) -> dict[str, Any]:
         ],
         "step": snapshot.step,
         "steps": snapshot.steps,
+        "next": snapshot.status == "queued" and not snapshot.ahead,
         "preview": snapshot.preview_version,
         "connected": snapshot.connected,
         "place": ordinal(snapshot.ahead + 1) if snapshot.status == "queued" else "",

@@ -4,7 +4,7 @@
   const studio = window.wanStudio;
   const { $, $$ } = studio;
   const LOST = "Connection lost, trying again";
-  const SECONDS = { running: 1, queued: 3, idle: 5, hidden: 6, retry: 0.5, waits: 3, most: 8, again: 5, system: 5 };
+  const SECONDS = { running: 1, next: 0.5, queued: 3, idle: 5, hidden: 6, retry: 0.5, waits: 3, most: 8, again: 5, system: 5 };
 
   studio.card = ({ element, trigger, server, watch, upload, events }) => {
     const card = () => $(".card", element);
@@ -86,7 +86,8 @@
         trigger("finished", about(follow.ended, card().dataset.key));
       }
       aside(answer, asked.more);
-      const pace = document.hidden ? SECONDS.hidden : SECONDS[follow.id ? follow.status || "running" : "idle"];
+      const waits = follow.status === "queued" && answer.job?.next ? "next" : follow.status || "running";
+      const pace = document.hidden ? SECONDS.hidden : SECONDS[follow.id ? waits : "idle"];
       soon(pace || SECONDS.running);
     };
 
