@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -34,10 +35,19 @@ from tests.test_supervisor import alive, until
 Build = Callable[..., Servers]
 
 
+def free_row(count: int) -> int:
+    """The first of so many free ports beside each other, below those that the system gives out by itself:
+    other tests take theirs from there at the same time."""
+    while True:
+        first = random.randrange(20_000, 32_000, 10)
+        if all(launch.port_is_free(first + n, "127.0.0.1") for n in range(count)):
+            return first
+
+
 @pytest.fixture
 def base(monkeypatch: pytest.MonkeyPatch) -> int:
     """A port from which on servers are started, far from a real ComfyUI's; two servers are quickly up."""
-    port = launch.free_port()
+    port = free_row(4)
     monkeypatch.setattr(servers, "COMFYUI_PORT", port)
     monkeypatch.setattr(servers, "LOCAL", f"http://127.0.0.1:{port}")
     monkeypatch.setattr(servers, "LOOK_SECONDS", 0.2)
