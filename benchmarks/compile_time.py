@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from tests.compile_cases import CASES
+from tests.support.compile_cases import CASES
 from workflows.catalog import load_catalog
 from workflows.compile import compile
 from workflows.node_contract import check, facts, recorded

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.storm import Account, Storm
+from tests.support.storm import Account, Storm
 
 
 def storm(jobs: int, app_kills: int, server_kills: int, servers: int, seed: int) -> Account:

@@ -21,7 +21,7 @@ import numpy as np
 
 from backend.errors import BadMedia
 from backend.media.probe import Decoder
-from tests.media_files import repeat, tone, write_sound, write_video
+from tests.support.media_files import repeat, tone, write_sound, write_video
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 HOURS = 3

@@ -23,7 +23,7 @@ from PIL import Image
 from backend.jobs import TERMINAL
 from backend.settings import Settings
 from backend.studio import Studio
-from tests.demo_server import start_demo
+from tests.support.demo_server import start_demo
 
 OWNER = "benchmark-owner-0001"
 

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.security_cases import CASES, LOCKED_ENV, OPEN_ENV
-from tests.security_site import Site
+from tests.support.security_cases import CASES, LOCKED_ENV, OPEN_ENV
+from tests.support.security_site import Site
 
 
 def main() -> int:

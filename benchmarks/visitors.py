@@ -19,7 +19,7 @@ from PIL import Image
 
 from backend.settings import Settings
 from backend.studio import Studio
-from tests.demo_server import start_demo
+from tests.support.demo_server import start_demo
 
 OWNERS = [(f"visitor-with-forty-{n}", 40) for n in range(4)]
 OWNERS += [(f"visitor-with-four-{n:02}", 4) for n in range(8)]

@@ -23,7 +23,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from backend.servers import free_port
-from tests.fake_studio import FakeStudio
+from tests.support.fake_studio import FakeStudio
 from workflows.catalog import load_catalog
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,8 +9,8 @@ from PIL import Image
 from backend import studio as studio_module
 from backend.settings import Settings
 from backend.studio import Studio
-from tests.fake_engine import FakeEngine
-from tests.scripted import Make, Servers
+from tests.support.fake_engine import FakeEngine
+from tests.support.scripted import Make, Servers
 
 
 @pytest.fixture

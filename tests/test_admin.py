@@ -10,7 +10,7 @@ import pytest
 from backend.access import new_token
 from backend.admin import CLAIMS_MAX, Admins
 from backend.errors import NotAllowed, NotFound, TooMany
-from tests.scripted import OWNER, Make
+from tests.support.scripted import OWNER, Make
 
 
 class Machine(dict[str, str]):

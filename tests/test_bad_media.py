@@ -15,7 +15,7 @@ from PIL import Image
 
 from backend.errors import BadInput
 from backend.studio import Studio
-from tests.media_files import (
+from tests.support.media_files import (
     flat,
     numbered,
     repeat,
@@ -24,7 +24,7 @@ from tests.media_files import (
     write_sound,
     write_video,
 )
-from tests.scripted import OWNER, Make, ended
+from tests.support.scripted import OWNER, Make, ended
 
 SMALL = {"width": 64, "height": 64, "speed": "fast", "steps": 1, "seed": 5}
 Maker = Callable[[Path], object]

@@ -17,7 +17,7 @@ from backend.bench_command import media
 from backend.dispatch import compile_for, make_params
 from backend.media.probe import Decoder
 from backend.uploads import measured
-from tests.demo_server import start_demo
+from tests.support.demo_server import start_demo
 from workflows.node_contract import facts, recorded
 from workflows.params import MEDIA
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.fake_studio import FakeStudio
+from tests.support.fake_studio import FakeStudio
 from ui.card import Card, data_url, event_text
 from ui.fields import new_form
 from ui.plan import Planner, short

@@ -27,9 +27,9 @@ from backend.errors import (
     NoOutput,
 )
 from backend.events import Connection, Event, Output, Preview, Progress, Queued, Started
-from tests.fake_comfy import CLOSE, DROP, END, FORGET, GONE, FakeComfy, cut, half, play, status
+from tests.support.fake_comfy import CLOSE, DROP, END, FORGET, GONE, FakeComfy, cut, half, play, status
+from tests.support.transcripts import Transcript, named
 from tests.test_rejection import BODIES
-from tests.transcripts import Transcript, named
 from workflows.labels import Label
 
 FAST = Timing(

@@ -14,7 +14,7 @@ from backend.engines.comfy import ComfyEngine
 from backend.engines.comfy_follow import Timing
 from backend.errors import EngineError, EngineLost, JobCancelled
 from backend.events import Connection, Finished, Output, Preview, Progress, Queued, Stage, Started
-from tests.demo_server import DemoServer, start_demo
+from tests.support.demo_server import DemoServer, start_demo
 from tests.test_comfy import Run, has, in_order, until
 from workflows.catalog import load_catalog
 from workflows.compile import compile

@@ -26,9 +26,9 @@ from backend.errors import (
     NoOutput,
 )
 from backend.events import Output
-from tests.fake_comfy import FakeComfy, cut, half, play, status
+from tests.support.fake_comfy import FakeComfy, cut, half, play, status
+from tests.support.transcripts import named
 from tests.test_rejection import BODIES
-from tests.transcripts import named
 
 COLD = named("success_i2v_cold")
 NAME = "wan-studio/3fa9.png"

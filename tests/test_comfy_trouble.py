@@ -18,9 +18,9 @@ from backend.engines.comfy_follow import Timing
 from backend.engines.comfy_http import Http, is_silent
 from backend.errors import EngineHung, EngineUnreachable, JobCancelled
 from backend.events import Connection, Progress, Queued, Started
-from tests.demo_server import DemoServer, start_demo
-from tests.fake_comfy import FakeComfy, play
-from tests.tcp_proxy import TcpProxy
+from tests.support.demo_server import DemoServer, start_demo
+from tests.support.fake_comfy import FakeComfy, play
+from tests.support.tcp_proxy import TcpProxy
 from tests.test_comfy import COLD, Run, has, in_order, until
 from tests.test_comfy import prompt as recorded
 from tests.test_comfy_demo import prompt

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compile_cases import (
+from tests.support.compile_cases import (
     CASES,
     COMMON,
     GOLDEN,
@@ -19,7 +19,7 @@ from tests.compile_cases import (
     golden,
     image,
 )
-from tests.template_diff import differences, template
+from tests.support.template_diff import differences, template
 from workflows.catalog import load_catalog
 from workflows.compile import ServerFacts, compile
 from workflows.image_to_video import recipe
@@ -71,7 +71,7 @@ JOBS = golden()
 @pytest.mark.parametrize("name", JOBS)
 def test_golden_graph(name: str) -> None:
     expected = (GOLDEN / f"{name}.json").read_text(encoding="utf-8")
-    assert as_text(JOBS[name]) == expected, "run python -m tests.compile_cases and read the difference"
+    assert as_text(JOBS[name]) == expected, "run tests.support.compile_cases and read the difference"
 
 
 def test_no_golden_graph_is_left_over() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.compile_cases import (
+from tests.support.compile_cases import (
     DANCE,
     HELPERS,
     MASK,
@@ -17,7 +17,7 @@ from tests.compile_cases import (
     newer,
     route_server,
 )
-from tests.template_diff import behind, differences, seen_through, template
+from tests.support.template_diff import behind, differences, seen_through, template
 from workflows import animate
 from workflows.animate import chunk_count
 from workflows.catalog import load_catalog

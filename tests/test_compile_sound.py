@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.compile_cases import (
+from tests.support.compile_cases import (
     JOB_MODES,
     MODE_CASES,
     SONG,
@@ -18,7 +18,7 @@ from tests.compile_cases import (
     still,
     text,
 )
-from tests.template_diff import differences, template
+from tests.support.template_diff import differences, template
 from workflows import sound_to_video
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, ServerFacts

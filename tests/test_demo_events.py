@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import websocket
 
-from tests import demo_graphs as graphs
-from tests import demo_inputs
-from tests.demo_server import DemoServer, start_demo
-from tests.transcripts import named
+from tests.support import demo_graphs as graphs
+from tests.support import demo_inputs
+from tests.support.demo_server import DemoServer, start_demo
+from tests.support.transcripts import named
 
 Row = tuple[Any, ...]
 

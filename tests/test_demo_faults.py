@@ -18,9 +18,9 @@ import websocket
 
 from backend.engines.demo.__main__ import alive
 from backend.engines.demo.faults import Faults
-from tests import demo_graphs as graphs
-from tests import demo_inputs
-from tests.demo_server import ROOT, DemoServer, start_demo
+from tests.support import demo_graphs as graphs
+from tests.support import demo_inputs
+from tests.support.demo_server import ROOT, DemoServer, start_demo
 
 
 @pytest.fixture

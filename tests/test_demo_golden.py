@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests import demo_inputs
-from tests.demo_server import DemoServer, start_demo
+from tests.support import demo_inputs
+from tests.support.demo_server import DemoServer, start_demo
 from workflows.catalog import load_catalog
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))

@@ -20,8 +20,8 @@ from backend.engines.demo.scene import Rendered, loudness
 from backend.engines.demo.schedule import Schedule, is_link
 from backend.engines.demo.tag import plate
 from backend.engines.demo.values import Joined, Latent, Part, Shot, Sound, Still, crop_box, fit
-from tests import demo_graphs as graphs
-from tests import demo_inputs
+from tests.support import demo_graphs as graphs
+from tests.support import demo_inputs
 
 
 def order(graph: graphs.Graph, cached: tuple[str, ...] = ()) -> list[str]:

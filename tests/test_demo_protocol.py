@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests import demo_graphs as graphs
-from tests import demo_inputs
-from tests.demo_server import Answer, DemoServer, start_demo
+from tests.support import demo_graphs as graphs
+from tests.support import demo_inputs
+from tests.support.demo_server import Answer, DemoServer, start_demo
 
 HTTP = Path(__file__).parent / "data" / "http"
 Graph = graphs.Graph

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tests import demo_graphs as graphs
-from tests import demo_inputs
-from tests.demo_server import DemoServer, start_demo
+from tests.support import demo_graphs as graphs
+from tests.support import demo_inputs
+from tests.support.demo_server import DemoServer, start_demo
 
 
 @dataclass(frozen=True)

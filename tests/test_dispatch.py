@@ -9,7 +9,7 @@ import pytest
 from backend.dispatch import preflight
 from backend.engines.base import EngineInfo
 from backend.errors import GraphRejected, MissingModel, MissingNode
-from tests.compile_cases import animated, compiled, image, sound
+from tests.support.compile_cases import animated, compiled, image, sound
 from workflows.compile import Compiled
 from workflows.node_contract import Contract, recorded
 from workflows.params import Media

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.storm import Storm
+from tests.support.storm import Storm
 
 
 def test_nothing_is_lost_and_nothing_is_made_twice(tmp_path: Path) -> None:

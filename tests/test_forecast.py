@@ -13,7 +13,7 @@ from backend.errors import BadInput
 from backend.forecast import DIFFERENT, Offer
 from backend.jobs import Job
 from backend.views import Plan
-from tests.compile_cases import animated, route_server
+from tests.support.compile_cases import animated, route_server
 from workflows.catalog import load_catalog
 from workflows.params import Media
 

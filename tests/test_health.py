@@ -6,7 +6,7 @@ from pathlib import Path
 from backend import health
 from backend.engines.base import EngineInfo
 from backend.settings import Settings
-from tests.model_files import sparse
+from tests.support.model_files import sparse
 from workflows.catalog import load_catalog
 
 VAE = load_catalog().file("vae")

@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 
 from backend.inputs import InputFile
-from tests.scripted import OWNER, Make
+from tests.support.scripted import OWNER, Make
 from ui.inbox import Inbox, choices, target
 from ui.plan import Planner
 

@@ -14,7 +14,7 @@ import pytest
 
 from backend.errors import BadSettings
 from backend.lock import DataLock
-from tests.scripted import until
+from tests.support.scripted import until
 
 BEAT = 0.1
 

@@ -12,8 +12,8 @@ import pytest
 
 from backend import logs
 from backend.errors import EngineError
-from tests.fake_engine import FakeEngine
-from tests.scripted import OWNER, Make, ended
+from tests.support.fake_engine import FakeEngine
+from tests.support.scripted import OWNER, Make, ended
 
 JOB = "0123456789abcdef0123456789abcdef"
 PROMPT = 'A boat named "Ünder"\ndrifts to the right'

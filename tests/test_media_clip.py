@@ -22,7 +22,7 @@ from backend.errors import BadMedia
 from backend.media import budget, clip, process
 from backend.media.part import spoken
 from backend.media.probe import Decoder
-from tests.media_files import (
+from tests.support.media_files import (
     flat,
     number_of,
     numbered,

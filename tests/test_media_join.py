@@ -13,7 +13,7 @@ from PIL import Image
 
 from backend.errors import BadMedia, InternalError
 from backend.media.probe import Decoder
-from tests.media_files import (
+from tests.support.media_files import (
     coded,
     decoded,
     numbered,

@@ -15,7 +15,7 @@ from PIL import Image
 from backend.errors import BadMedia
 from backend.media import opened, sound, voice
 from backend.media.probe import Decoder
-from tests.media_files import flat, numbered, repeat, samples_of, tone, write_sound, write_video
+from tests.support.media_files import flat, numbered, repeat, samples_of, tone, write_sound, write_video
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from backend import model_commands
 from backend.models import hub as hub_module
 from backend.models import inventory as inventory_module
 from backend.models.hub import Hub
-from tests.fake_hub import FakeHub, running
-from tests.model_files import fill, model, model_bytes, sparse
+from tests.support.fake_hub import FakeHub, running
+from tests.support.model_files import fill, model, model_bytes, sparse
 from workflows.catalog import Catalog, load_catalog
 
 CATALOG = load_catalog()

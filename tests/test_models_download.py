@@ -28,8 +28,8 @@ from backend.models.errors import (
 )
 from backend.models.hub import Hub
 from backend.models.inventory import inventory
-from tests.fake_hub import FakeHub, running
-from tests.model_files import model, model_bytes, sparse
+from tests.support.fake_hub import FakeHub, running
+from tests.support.model_files import model, model_bytes, sparse
 from workflows.catalog import Catalog, ModelFile
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -384,7 +384,7 @@ SIZE = 40_000_000  # the library writes in pieces of 10 MB
 def child(store: Path, hub: FakeHub, **env: str) -> subprocess.Popen[str]:
     clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.download_child", str(store), hub.url, "big", str(SIZE)],
+        [sys.executable, "-m", "tests.support.download_child", str(store), hub.url, "big", str(SIZE)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**clean, "HF_HUB_DISABLE_TELEMETRY": "1", **env},
     )  # fmt: skip

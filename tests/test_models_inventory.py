@@ -13,7 +13,7 @@ from backend.models import inventory as inventory_module
 from backend.models import verify
 from backend.models.inventory import FileState, hashed, inventory
 from backend.models.verify import header_problem, sha256, size_matches
-from tests.model_files import as_nobody, fill, header, model, model_bytes, sparse
+from tests.support.model_files import as_nobody, fill, header, model, model_bytes, sparse
 from workflows.catalog import Catalog, load_catalog
 
 CATALOG = load_catalog()

@@ -21,7 +21,7 @@ from backend.models import move as move_module
 from backend.models.errors import MigrateRefused, NoRoom
 from backend.models.migrate import Report, migrate
 from backend.models.move import move
-from tests.model_files import as_nobody
+from tests.support.model_files import as_nobody
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -437,7 +437,7 @@ def test_move_leaves_a_name_that_appears_meanwhile(tmp_path: Path, monkeypatch: 
 
 def child(source: Path, store: Path, line: int, how: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.migrate_child", str(source), str(store), str(line), how],
+        [sys.executable, "-m", "tests.support.migrate_child", str(source), str(store), str(line), how],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 

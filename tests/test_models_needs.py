@@ -11,7 +11,7 @@ from backend.models.inventory import inventory
 from backend.models.needs import TITLES, Overview, overview, room, states, wanted
 from backend.models.progress import Progress, duration, size
 from backend.settings import Settings
-from tests.model_files import fill, sparse
+from tests.support.model_files import fill, sparse
 from workflows.catalog import load_catalog
 
 CATALOG = load_catalog()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.compile_cases import compiled, image
+from tests.support.compile_cases import compiled, image
 from workflows.labels import ServerFacts
 from workflows.node_contract import check, facts, from_object_info, missing, recorded
 

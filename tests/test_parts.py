@@ -13,8 +13,8 @@ from PIL import Image
 from backend.events import Output
 from backend.media.probe import Decoder
 from backend.parts import Parts
-from tests.compile_cases import sound
-from tests.media_files import numbered, samples_of, tone, write_sound, write_video
+from tests.support.compile_cases import sound
+from tests.support.media_files import numbered, samples_of, tone, write_sound, write_video
 from workflows import sound_to_video
 from workflows.catalog import load_catalog
 from workflows.compile import ServerFacts

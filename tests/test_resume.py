@@ -28,8 +28,8 @@ from backend.jobs import RUNNING, Job
 from backend.media.facts import SoundFacts
 from backend.studio import Studio
 from backend.views import JobView
-from tests.fake_engine import FakeEngine
-from tests.scripted import OWNER, Make, ended, until
+from tests.support.fake_engine import FakeEngine
+from tests.support.scripted import OWNER, Make, ended, until
 
 SMALL = {"width": 64, "height": 64, "seconds": 0.5}
 SOUND = {"width": 64, "height": 64, "seed": 7}

@@ -28,7 +28,7 @@ from backend.errors import (
     TooLate,
 )
 from backend.events import Accepted, Connection, Event, Output, Preview, Progress, Queued, Stage, Started
-from tests.fake_runpod import ENDPOINT, KEY, FakeJob, FakeRunPod, fake_runpod
+from tests.support.fake_runpod import ENDPOINT, KEY, FakeJob, FakeRunPod, fake_runpod
 
 FAST = Timing(first=0.01, longest=0.05, health=0.0, lost=5.0, stop=5.0)
 QUICK = Retry(tries=4, first=0.01, longest=0.05)

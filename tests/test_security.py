@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.security_cases import CASES, LOCKED_ENV, OPEN_ENV, Case
-from tests.security_site import Site
+from tests.support.security_cases import CASES, LOCKED_ENV, OPEN_ENV, Case
+from tests.support.security_site import Site
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from backend.dispatch import compile_for, make_params
 from backend.errors import JobCancelled, TooLargeToSend
 from backend.jobs import Job
 from backend.media.probe import Decoder
-from tests import media_files
+from tests.support import media_files
 from workflows.node_contract import facts, recorded
 from workflows.params import MEDIA, Media, Params
 

@@ -26,8 +26,8 @@ from backend.servers import Server, Servers
 from backend.settings import Settings
 from backend.supervisor import launch, proc
 from backend.supervisor import process as supervisor
-from tests import comfyui_folder
-from tests.demo_server import start_demo
+from tests.support import comfyui_folder
+from tests.support.demo_server import start_demo
 from tests.test_comfy import Run, has
 from tests.test_comfy_demo import prompt
 from tests.test_supervisor import alive, until

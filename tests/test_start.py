@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def scene(name: str, folder: Path) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.start_scene", name, str(folder)],
+        [sys.executable, "-m", "tests.support.start_scene", name, str(folder)],
         cwd=ROOT, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     if "unshare" in done.stderr or "'ip'" in done.stderr:

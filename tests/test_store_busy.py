@@ -17,8 +17,8 @@ from backend import runner as runner_module
 from backend import store as store_module
 from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
 from backend.store import Store, StoreBusy
-from tests.fake_engine import FakeEngine
-from tests.scripted import OWNER, Make, ended, until
+from tests.support.fake_engine import FakeEngine
+from tests.support.scripted import OWNER, Make, ended, until
 
 HOLD = """
 import sqlite3, sys, time

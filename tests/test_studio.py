@@ -29,8 +29,8 @@ from backend.errors import (
 from backend.events import Output, Queued
 from backend.jobs import RUNNING
 from backend.views import crop_text, duration_text
-from tests.fake_engine import FakeEngine
-from tests.scripted import OWNER, Make, ended, until
+from tests.support.fake_engine import FakeEngine
+from tests.support.scripted import OWNER, Make, ended, until
 from ui.present import status as words
 
 VALUES = {"prompt": "A boat drifts", "seconds": 0.5, "resolution": "draft", "seed": 5}

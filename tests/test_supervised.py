@@ -12,8 +12,8 @@ from typing import Any
 
 from backend.servers import free_port
 from backend.supervisor import proc
-from tests import comfyui_folder
-from tests.storm import STEP_SECONDS, UP_SECONDS, App, Storm
+from tests.support import comfyui_folder
+from tests.support.storm import STEP_SECONDS, UP_SECONDS, App, Storm
 from tests.test_supervisor import until
 
 APP = (

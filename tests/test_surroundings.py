@@ -17,7 +17,7 @@ from backend.models.inventory import UNSEEN, inventory
 from backend.models.paths import MARK, NAME, SECTION, tell, told, write
 from backend.settings import Settings
 from backend.views import ModelState
-from tests.model_files import sparse
+from tests.support.model_files import sparse
 from workflows.catalog import load_catalog
 
 USER = "http://127.0.0.1:8188"

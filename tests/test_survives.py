@@ -28,8 +28,8 @@ from backend.jobs import DONE, RUNNING, Job
 from backend.store import StoreBusy
 from backend.studio import Studio
 from backend.views import JobView
-from tests.fake_engine import FakeEngine
-from tests.scripted import OWNER, Make, ended, until
+from tests.support.fake_engine import FakeEngine
+from tests.support.scripted import OWNER, Make, ended, until
 from tests.test_resume import SMALL, speak, stop_at, tone
 
 __all__ = ["tone"]

@@ -13,7 +13,7 @@ from backend.housekeeping.keeper import Place
 from backend.settings import Settings
 from backend.studio import Studio
 from backend.upkeep import places
-from tests.scripted import OWNER, ended
+from tests.support.scripted import OWNER, ended
 
 VALUES = {"prompt": "A boat", "seconds": 0.5, "width": 64, "height": 64, "speed": "fast", "seed": 1}
 

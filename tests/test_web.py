@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from backend.jobs import Job
 from backend.web import download_name, routes
-from tests.scripted import OWNER, Make, ended
+from tests.support.scripted import OWNER, Make, ended
 
 VALUES = {"prompt": "A boat <b>drifts</b> to the right, slowly", "seconds": 0.5, "width": 64, "height": 64}
 

@@ -10,7 +10,7 @@ import pytest
 from backend.engines import wire
 from backend.engines.wire import Watch
 from backend.events import Cancelled, Event, Failed, Finished, Output, Preview, Progress, Stage, Started
-from tests.transcripts import FILES, JPEG, Transcript, load, named
+from tests.support.transcripts import FILES, JPEG, Transcript, load, named
 from workflows.labels import Label
 
 # file -> for each prompt in the order of posting: ending by frames, sampling steps shown, of how many,

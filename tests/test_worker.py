@@ -21,8 +21,8 @@ from backend.worker import Worker
 from backend.worker_claims import Claims
 from backend.worker_order import Limits
 from backend.worker_result import Ways
-from tests import media_files
-from tests.demo_server import DemoServer, start_demo
+from tests.support import media_files
+from tests.support.demo_server import DemoServer, start_demo
 from workflows.node_contract import facts, recorded
 
 SMALL = {"prompt": "a boat", "seconds": 0.5, "width": 64, "height": 64, "speed": "fast", "seed": 3}

@@ -25,9 +25,9 @@ from backend.media.probe import Decoder
 from backend.settings import Settings
 from backend.studio import Studio
 from backend.views import JobView
-from tests import media_files
-from tests.fake_runpod import ENDPOINT, FINAL, KEY, FakeRunPod, fake_runpod
-from tests.scripted import OWNER, ended, until
+from tests.support import media_files
+from tests.support.fake_runpod import ENDPOINT, FINAL, KEY, FakeRunPod, fake_runpod
+from tests.support.scripted import OWNER, ended, until
 from tests.test_worker import SMALL, error, graph_of, png, video
 
 pytest.importorskip("runpod", reason="the RunPod SDK (requirements-worker.txt) is not installed")

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.actions import card
 from tests.e2e.conftest import PATIENCE
-from tests.fake_studio import FakeStudio
+from tests.support.fake_studio import FakeStudio
 
 expect.set_options(timeout=PATIENCE)
 Visit = Callable[..., Page]

@@ -10,7 +10,7 @@ from typing import Any
 from backend.settings import Settings
 from backend.studio import Studio
 from backend.views import JobView
-from tests.scripted import ended
+from tests.support.scripted import ended
 
 OWNER = "owner-of-live-tests"
 

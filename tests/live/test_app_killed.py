@@ -12,7 +12,7 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from tests.storm import App
+from tests.support.storm import App
 
 STEPS = 40
 

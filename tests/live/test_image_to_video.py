@@ -17,10 +17,10 @@ from backend.engines.comfy import ComfyEngine
 from backend.errors import JobCancelled, MissingModel
 from backend.events import Event, Output, Progress, Stage, Started
 from backend.media.probe import Decoder, StoredMedia
-from tests.compile_cases import CASES
-from tests.demo_server import start_demo
 from tests.live.studio import finished
 from tests.live.table import Table
+from tests.support.compile_cases import CASES
+from tests.support.demo_server import start_demo
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, compile
 from workflows.node_contract import facts

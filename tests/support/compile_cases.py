@@ -1,6 +1,6 @@
 """One job per mode and option: the golden graphs, and what every check of compiled graphs runs over.
 
-`python -m tests.compile_cases` writes the golden graphs anew; read the difference before it is committed.
+`python -m tests.support.compile_cases` writes the golden graphs; read the difference before committing it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from workflows.params import (
     TextToVideo,
 )
 
-GOLDEN = Path(__file__).parent / "golden"
-DATA = Path(__file__).parent / "data"
+GOLDEN = Path(__file__).parent.parent / "golden"
+DATA = Path(__file__).parent.parent / "data"
 PHOTO = Media("wan-studio/photo.png", 1600, 900)
 LAST = Media("wan-studio/last.png", 1600, 900)
 COMMON = {"image": PHOTO, "seed": 42, "prompt": "A paper boat drifts across a pond."}

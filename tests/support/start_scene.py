@@ -1,6 +1,6 @@
 """A scene of start.sh, in a network of its own: ports 7860 and 8188 are free there whatever else runs.
 
-`python -m tests.start_scene SCENE FOLDER` plays it and prints what was seen as JSON on its last line.
+`python -m tests.support.start_scene SCENE FOLDER` plays it and prints what was seen as JSON on its last line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 URL = "http://127.0.0.1:7860"
 CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x20000
 SECONDS = 120.0

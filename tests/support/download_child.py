@@ -1,4 +1,7 @@
-"""A download in a process of its own, to be killed: python -m tests.download_child STORE HUB ROLE SIZE."""
+"""A download in a process of its own, to be killed.
+
+python -m tests.support.download_child STORE HUB ROLE SIZE
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from backend.errors import StudioError
 from backend.models.download import download
 from backend.models.hub import Hub
 from backend.models.inventory import inventory
-from tests.model_files import model, model_bytes
+from tests.support.model_files import model, model_bytes
 from workflows.catalog import Catalog
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from tests.transcripts import DATA, Transcript
+from tests.support.transcripts import DATA, Transcript
 
 DROP, CLOSE, FORGET, END, GONE = object(), object(), object(), object(), object()
 Answer = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]

@@ -28,7 +28,7 @@ from PIL import Image
 
 from backend.servers import free_port
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 TERMINAL = ("done", "failed", "cancelled")
 UP_SECONDS = 180.0
 STEP_SECONDS = 0.2
@@ -66,7 +66,8 @@ class Server:
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
             [
-                sys.executable, "-m", "tests.recording_engine", str(self.notes), "--port", str(self.port),
+                sys.executable, "-m", "tests.support.recording_engine", str(self.notes),
+                "--port", str(self.port),
                 "--dir", str(self.folder / "comfy"), "--step-seconds", str(self.step_seconds),
             ],
             cwd=ROOT, stdout=log, stderr=log,

@@ -16,7 +16,7 @@ import httpx
 from backend.access import new_token
 from backend.servers import free_port
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 META = {"_type": "gradio.FileData"}
 SECONDS = 30
 

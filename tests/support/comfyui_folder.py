@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 MAIN = """
 import argparse, json, os, sys, threading
@@ -50,7 +50,7 @@ sys.path.insert(0, ROOT)
 from backend.engines.demo import server
 from backend.engines.demo.__main__ import main
 if (here / "record").exists():
-    from tests import recording_engine
+    from tests.support import recording_engine
     recording_engine.NOTES = here / f"notes-{known.port}"
     server.Executor = recording_engine.Noting
 main(["--port", str(known.port), "--dir", str(here), "--step-seconds", known.step_seconds, "--faults",

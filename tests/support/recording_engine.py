@@ -1,6 +1,6 @@
 """The demo engine, noting each prompt that it has drawn to the end in a file that outlives it.
 
-python -m tests.recording_engine NOTES --port 8188 --dir FOLDER
+python -m tests.support.recording_engine NOTES --port 8188 --dir FOLDER
 
 """
 

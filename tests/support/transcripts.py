@@ -11,7 +11,7 @@ from typing import Any
 
 from workflows.labels import Label
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 FILES = sorted([*(DATA / "transcripts").glob("*.jsonl"), *(DATA / "transcripts-0.33").glob("*.jsonl")])
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 16

@@ -11,7 +11,7 @@ from backend.jobs import TERMINAL
 from backend.servers import Plan as ServerPlan
 from backend.studio import Studio
 from backend.views import JobView
-from tests.fake_engine import FakeEngine
+from tests.support.fake_engine import FakeEngine
 
 Make = Callable[..., Studio]
 OWNER = "owner-token-of-mine-0001"

@@ -1,4 +1,4 @@
-"""A migration that kills itself: python -m tests.migrate_child SOURCE STORE LINE [copy].
+"""A migration that kills itself: python -m tests.support.migrate_child SOURCE STORE LINE [copy].
 
 LINE counts the lines run in backend/models/migrate.py and move.py; at that one the process gets SIGKILL. 0:
 never, and the number of lines is printed. With `copy` no file can be linked, as across filesystems.

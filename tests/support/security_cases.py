@@ -22,7 +22,7 @@ import httpx
 from gradio_client import Client
 
 from backend.access import media_address, new_token, sign
-from tests.security_site import META, Site, Visitor
+from tests.support.security_site import META, Site, Visitor
 
 POD = "x-7860.proxy.runpod.net"
 MARKUP = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
@@ -263,7 +263,7 @@ def _(site: Site) -> str:
         inside = path.resolve().is_relative_to(site.uploads.resolve()) and path.is_file()
         kind, _ = attacker.call("fast_video", {"path": str(path), "meta": META}, "x", "balanced", "draft")
         seen.add("inside the upload folder" if inside and kind in ("complete", "error") else str(path))
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parent.parent.parent
     stray = [
         p
         for p in (root / "escaped", site.folder / "escaped", site.folder.parent / "escaped.png")
