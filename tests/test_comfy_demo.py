@@ -14,16 +14,14 @@ from backend.engines.comfy import ComfyEngine
 from backend.engines.comfy_follow import Timing
 from backend.errors import EngineError, EngineLost, JobCancelled
 from backend.events import Connection, Finished, Output, Preview, Progress, Queued, Stage, Started
+from tests.support.comfy_run import NAME, Run, has, in_order
+from tests.support.comfy_run import compiled_prompt as prompt
 from tests.support.demo_server import DemoServer, start_demo
-from tests.test_comfy import Run, has, in_order, until
-from workflows.catalog import load_catalog
-from workflows.compile import compile
-from workflows.params import ImageToVideo, Media
+from tests.support.waiting import until
 
 TIMING = Timing(
     slice=0.05, first=0.02, queue=0.1, quiet=0.3, down=0.05, interrupt=0.1, grace=0.5, patience=3.0
 )
-NAME = "wan-studio/demo-test.png"
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +43,6 @@ def picture(tmp_path: Path) -> Path:
     path = tmp_path / "input.png"
     Image.new("RGB", (96, 64), (200, 120, 40)).save(path)
     return path
-
-
-_seeds = iter(range(1, 1000))
-
-
-def prompt(engine: ComfyEngine, picture: Path, seed: int = 0) -> Prompt:
-    params = ImageToVideo(
-        image=Media(NAME, 96, 64),
-        seed=seed or next(_seeds),
-        prompt="Wind",
-        speed="fast",
-        width=96,
-        height=64,
-        seconds=1.0,
-    )
-    job = compile(params, load_catalog(), engine.facts(), f"test-{uuid.uuid4().hex[:6]}")
-    return Prompt(str(uuid.uuid4()), job.graphs[0], job.labels[0], job.sampling_steps, {NAME: picture})
 
 
 def test_a_job(demo: DemoServer, engine: ComfyEngine, picture: Path, tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ from backend.engines.comfy_follow import Timing
 from backend.engines.comfy_http import Http, is_silent
 from backend.errors import EngineHung, EngineUnreachable, JobCancelled
 from backend.events import Connection, Progress, Queued, Started
+from tests.support.comfy_run import COLD, Run, has, in_order
+from tests.support.comfy_run import compiled_prompt as prompt
+from tests.support.comfy_run import prompt as recorded
 from tests.support.demo_server import DemoServer, start_demo
 from tests.support.fake_comfy import FakeComfy, play
 from tests.support.tcp_proxy import TcpProxy
-from tests.test_comfy import COLD, Run, has, in_order, until
-from tests.test_comfy import prompt as recorded
-from tests.test_comfy_demo import prompt
+from tests.support.waiting import until
 
 TIMING = Timing(
     slice=0.05, first=0.02, queue=0.1, quiet=0.2, down=0.05, interrupt=0.1, reopen=0.6, grace=1.0,

@@ -18,8 +18,8 @@ from backend import runner as runner_module
 from backend.errors import DiskFull, StudioError
 from backend.store import Store
 from tests.support.fake_engine import FakeEngine
+from tests.support.job_views import stored_job
 from tests.support.scripted import OWNER, Make, ended, until
-from tests.test_store import job as stored_job
 
 SMALL = {"width": 64, "height": 64, "seconds": 0.5}
 MEGABYTE = 1 << 20

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-import wave
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from backend import runner as runner_module
@@ -29,37 +27,8 @@ from backend.media.facts import SoundFacts
 from backend.studio import Studio
 from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
-from tests.support.scripted import OWNER, Make, ended, until
-
-SMALL = {"width": 64, "height": 64, "seconds": 0.5}
-SOUND = {"width": 64, "height": 64, "seed": 7}
-
-
-@pytest.fixture
-def tone(tmp_path: Path) -> Path:
-    """45 s, which is two graphs."""
-    path = tmp_path / "tone.wav"
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes((9000 * np.sin(np.arange(45 * 8000) / 5)).astype("<i2").tobytes())
-    return path
-
-
-def speak(studio: Studio, tone: Path, earlier: JobView | None = None) -> JobView:
-    return studio.submit(OWNER, "sound_to_video", SOUND, {"audio": tone}, earlier)
-
-
-def stop_at(index: int, error: Exception) -> Callable[[Prompt, Callable[[Event], None]], None]:
-    """A script that fails the graph of this number, once."""
-    left = [error]
-
-    def script(prompt: Prompt, _: Callable[[Event], None]) -> None:
-        if prompt.index == index and left:
-            raise left.pop()
-
-    return script
+from tests.support.scripted import OWNER, SMALL, SOUND, Make, ended, speak, stop_at
+from tests.support.waiting import until
 
 
 def whole(studio: Studio, job: JobView) -> None:

@@ -27,10 +27,11 @@ from backend.settings import Settings
 from backend.supervisor import launch, proc
 from backend.supervisor import process as supervisor
 from tests.support import comfyui_folder
+from tests.support.comfy_run import Run, has
+from tests.support.comfy_run import compiled_prompt as prompt
 from tests.support.demo_server import start_demo
-from tests.test_comfy import Run, has
-from tests.test_comfy_demo import prompt
-from tests.test_supervisor import alive, until
+from tests.support.processes import alive
+from tests.support.waiting import until
 
 Build = Callable[..., Servers]
 

@@ -14,7 +14,7 @@ from backend.servers import free_port
 from backend.supervisor import proc
 from tests.support import comfyui_folder
 from tests.support.storm import STEP_SECONDS, UP_SECONDS, App, Storm
-from tests.test_supervisor import until
+from tests.support.waiting import until
 
 APP = (
     "import sys; from backend import servers; port = int(sys.argv[1]); servers.COMFYUI_PORT = port;"

@@ -21,6 +21,8 @@ from backend.supervisor.launch import comfyui_command, comfyui_python, demo_comm
 from backend.supervisor.proc import Mark
 from backend.supervisor.process import Death, Process, end
 from backend.supervisor.tail import Tail, is_loud
+from tests.support.processes import alive
+from tests.support.waiting import until
 
 FOREVER = "import sys, time\nprint('up', flush=True)\ntime.sleep(600)"
 DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER
@@ -30,20 +32,6 @@ PARENT = (
     "print(child.pid, flush=True)\ntime.sleep(600)"
 )
 Make = Callable[..., Process]
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "it did not come to pass"
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.fixture(autouse=True)

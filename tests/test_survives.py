@@ -29,10 +29,8 @@ from backend.store import StoreBusy
 from backend.studio import Studio
 from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
-from tests.support.scripted import OWNER, Make, ended, until
-from tests.test_resume import SMALL, speak, stop_at, tone
-
-__all__ = ["tone"]
+from tests.support.scripted import OWNER, SMALL, Make, ended, speak, stop_at
+from tests.support.waiting import until
 
 Script = Callable[[Prompt, Callable[[Event], None]], None]
 

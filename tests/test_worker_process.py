@@ -28,7 +28,7 @@ from backend.views import JobView
 from tests.support import media_files
 from tests.support.fake_runpod import ENDPOINT, FINAL, KEY, FakeRunPod, fake_runpod
 from tests.support.scripted import OWNER, ended, until
-from tests.test_worker import SMALL, error, graph_of, png, video
+from tests.support.worker_orders import SMALL, error, graph_of, png, video
 
 pytest.importorskip("runpod", reason="the RunPod SDK (requirements-worker.txt) is not installed")
 
