@@ -13,14 +13,13 @@ import pytest
 
 from backend import servers
 from backend.errors import BadSettings
-from backend.servers import LOCAL, choose
+from backend.servers import choose
 from backend.settings import Settings
 from backend.supervisor import launch, proc
-from backend.supervisor import process as supervisor
 from backend.supervisor.launch import comfyui_command, comfyui_python, demo_command
 from backend.supervisor.proc import Mark
-from backend.supervisor.process import Death, Process, end
-from backend.supervisor.tail import Tail, is_loud
+from backend.supervisor.process import Death, Process, Times, end
+from backend.supervisor.tail import LINE_MAX, Tail, is_loud
 from tests.support.processes import alive
 from tests.support.waiting import until
 
@@ -32,13 +31,8 @@ PARENT = (
     "print(child.pid, flush=True)\ntime.sleep(600)"
 )
 Make = Callable[..., Process]
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "BACKOFF_FIRST_SECONDS", 0.05)
-    monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.5)
-    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.02)
+LOCAL = "http://127.0.0.1:8188"
+QUICK = Times(backoff_first=0.05, stop=0.5, look=0.02)
 
 
 @pytest.fixture
@@ -46,7 +40,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Process] = []
 
     def build(code: str, **more: Any) -> Process:
-        process = Process("it", [sys.executable, "-c", code], tmp_path / "it.log", **more)
+        process = Process("it", [sys.executable, "-c", code], tmp_path / "it.log", times=QUICK, **more)
         made.append(process)
         process.start()
         return process
@@ -107,7 +101,7 @@ def test_the_children_go_too(make: Make, way: str) -> None:
 
 
 def test_a_command_that_cannot_be_started_is_tried_again_not_raised(tmp_path: Path) -> None:
-    process = Process("it", ["/nowhere/python"], tmp_path / "log")
+    process = Process("it", ["/nowhere/python"], tmp_path / "log", times=QUICK)
     process.start()
     until(lambda: process.restarts >= 2)
     assert isinstance(process.trouble, FileNotFoundError)
@@ -190,7 +184,7 @@ def test_what_a_killed_studio_left_is_found_and_taken_over(tmp_path: Path) -> No
         (orphan,) = proc.orphans(tmp_path)
         assert (orphan.pid, orphan.mark) == (pid, mark)
         assert proc.orphans(tmp_path / "another") == []
-        process = Process("it", ["/nowhere"], tmp_path / "log", taken_over=orphan)
+        process = Process("it", ["/nowhere"], tmp_path / "log", taken_over=orphan, times=QUICK)
         process.start()
         until(lambda: process.pid == pid)
         assert process.tail.lines() == ["up"], "what it printed before is known"
@@ -206,7 +200,8 @@ def test_one_that_was_taken_over_is_replaced_when_it_dies(tmp_path: Path) -> Non
     mark = Mark(str(tmp_path), "key", 8188, str(tmp_path / "log"))
     pid = leave(tmp_path, mark)
     (orphan,) = proc.orphans(tmp_path)
-    process = Process("it", [sys.executable, "-c", FOREVER], tmp_path / "log", taken_over=orphan)
+    command = [sys.executable, "-c", FOREVER]
+    process = Process("it", command, tmp_path / "log", taken_over=orphan, times=QUICK)
     process.start()
     until(lambda: process.pid == pid)
     os.kill(pid, signal.SIGKILL)
@@ -231,18 +226,15 @@ def test_an_environment_that_says_nothing_of_us() -> None:
 # -- what it prints -----------------------------------------------------------------------------
 
 
-def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backend.supervisor import tail as module
-
-    monkeypatch.setattr(module, "FILE_MAX", 100)
-    tail = Tail("it", tmp_path / "log")
+def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path) -> None:
+    tail = Tail("it", tmp_path / "log", file_max=100)
     output = tail.fresh()
     os.write(output, b"\x1b[1m\x1b[31mone\x1b[0m\n 10%\r 20%\rtwo\n 30%")
     tail.read()
     assert tail.lines() == ["one", "two"]
     os.write(output, b"\r 40%\n" + b"x" * 2000 + b"\n")
     tail.read()
-    assert tail.lines()[2:] == [" 40%", "x" * module.LINE_MAX]
+    assert tail.lines()[2:] == [" 40%", "x" * LINE_MAX]
     assert tail.path.stat().st_size == 0, "cut off once it was read"
     os.write(output, b"after\nno end")
     tail.read()

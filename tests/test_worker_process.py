@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 from PIL import Image
@@ -236,13 +237,11 @@ def test_from_the_page_to_the_worker_and_back(fake: FakeRunPod, tmp_path: Path, 
         assert "work" not in left and "sent" not in left
 
 
-def test_a_sound_comes_back_as_the_creators_own(
-    fake: FakeRunPod, tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sound_comes_back_as_the_creators_own(fake: FakeRunPod, tmp_path: Path, photo: Path) -> None:
     """It goes as AAC because it is too large, and the video has the sound of the file itself."""
     sound = tmp_path / "sound.wav"
-    media_files.write_sound(sound, media_files.tone(12.0, channels=2))
-    monkeypatch.setattr(sending, "ROOM", 500_000)
+    media_files.write_sound(sound, media_files.tone(45.0, channels=2))
+    assert sound.stat().st_size > sending.ROOM
     values = {"prompt": "a singer", "width": 64, "height": 64, "speed": "fast", "seed": 1}
     values |= {"start": 1.0, "duration": 2.0}
     with studio_of(fake, tmp_path) as studio:
@@ -326,25 +325,26 @@ def test_a_result_that_is_too_large_for_an_answer(tmp_path: Path, photo: Path) -
 
 
 def test_what_does_not_fit_is_refused_before_it_is_queued(
-    fake: FakeRunPod, tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+    fake: FakeRunPod, tmp_path: Path, photo: Path
 ) -> None:
-    monkeypatch.setattr(sending, "ROOM", 1000)
+    """Two and a half minutes at 720p are too much even as a small copy."""
+    generator = np.random.default_rng(1)
+    video = tmp_path / "dance.mp4"
+    frames = [generator.integers(0, 255, (240, 320, 3), np.uint8) for _ in range(150)]
+    media_files.write_video(video, frames, rate=1)
+    assert video.stat().st_size > sending.ROOM
     with studio_of(fake, tmp_path) as studio:
         with pytest.raises(TooLargeToSend, match="10 MB") as caught:
-            submit(studio, photo)
-        assert caught.value.field == "image" and caught.value.hint
+            studio.submit(OWNER, "animate", {"resolution": "720p"}, {"image": photo, "video": video})
+        assert caught.value.field == "video" and caught.value.hint
         assert studio.jobs(OWNER) == [] and list(studio.settings.jobs_dir.iterdir()) == []
 
 
-def test_a_wrong_key_is_said_before_anything_is_queued(
-    fake: FakeRunPod, tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("backend.intake.SILENT_SECONDS", -1.0)
+def test_a_wrong_key_is_said_before_anything_is_queued(fake: FakeRunPod, tmp_path: Path, photo: Path) -> None:
     with studio_of(fake, tmp_path, RUNPOD_API_KEY="rpa_WRONG") as studio:
-        until(lambda: studio.engines()[0].error)
+        until(lambda: "API key" in studio.plan("text_to_video", {"prompt": "a"}, {}).obstacle)
         with pytest.raises(EngineUnreachable, match="API key"):
             submit(studio, photo)
-        assert "API key" in studio.plan("text_to_video", {"prompt": "a"}, {}).obstacle
     assert fake.count("run") == 0
 
 
