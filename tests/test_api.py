@@ -30,6 +30,7 @@ from backend.progress import Snapshot
 from backend.settings import Settings
 from backend.studio import Studio
 from backend.views import JobView
+from tests.support.signatures import differences
 from ui import calls
 from ui.api import Endpoints, register
 from ui.calls import SessionOwners
@@ -57,7 +58,12 @@ class ScriptedStudio:
         return new_token()
 
     def submit(
-        self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | None]
+        self,
+        owner: str,
+        mode: str,
+        values: Mapping[str, Any],
+        files: Mapping[str, Path | None],
+        earlier: JobView | None = None,
     ) -> JobView:
         if self.error is not None:
             raise self.error
@@ -743,3 +749,7 @@ def trap() -> Iterator[Trap]:
     yield trap
     trap.server.shutdown()
     trap.server.server_close()
+
+
+def test_the_scripted_studio_is_like_the_real_one() -> None:
+    assert differences(Studio, ScriptedStudio, whole=False) == []

@@ -11,6 +11,7 @@ from backend.events import Event
 from backend.jobs import TERMINAL
 from backend.servers import Plan as ServerPlan
 from backend.studio import Studio
+from backend.supervisor.process import Process
 from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
 from tests.support.waiting import SECONDS, until
@@ -27,6 +28,7 @@ class Servers:
     def __init__(self, *engines: FakeEngine) -> None:
         self.engines = engines
         self.plan = ServerPlan("comfyui", ("http://fake",), start=False)
+        self.processes: list[Process] = []
 
     def recover(self, engine: FakeEngine, error: StudioError) -> StudioError:
         return error
