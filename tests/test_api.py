@@ -31,6 +31,7 @@ from backend.settings import Settings
 from backend.studio import Studio
 from backend.views import JobView
 from tests.support.signatures import differences
+from tests.support.waiting import until
 from ui import calls
 from ui.api import Endpoints, register
 from ui.calls import SessionOwners
@@ -395,20 +396,18 @@ def test_without_waiting_the_record_comes_at_once(page: Page, client: Client, pi
 def test_a_waiting_call_tells_progress_and_status(page: Page, client: Client, picture: str) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
-    _wait_for(call.outputs)
+    until(call.outputs)
     job_id = list(page.studio.jobs)[-1]
     page.studio.jobs[job_id] = replace(page.studio.jobs[job_id], status="running")
     page.studio.states[job_id] = Snapshot(
         version=2, status="running", stage="draw", step=2, steps=20, percent=31.0
     )
-    _wait_for(lambda: [answer for answer in call.outputs() if answer[1]["status"] == "running"])
+    until(lambda: [answer for answer in call.outputs() if answer[1]["status"] == "running"])
     page.studio.states[job_id] = replace(page.studio.states[job_id], version=3, step=3, percent=35.0)
-    units = _wait_for(
-        lambda: [u for u in call.status().progress_data or () if u.desc == "Drawing, step 4 of 20"]
-    )
+    units = until(lambda: [u for u in call.status().progress_data or () if u.desc == "Drawing, step 4 of 20"])
     assert (units[0].index, units[0].length) == (35, 100)
     page.studio.end(job_id, "done")
-    assert call.result(timeout=10)[1]["status"] == "done"
+    assert call.result(timeout=60)[1]["status"] == "done"
     assert [answer[1]["status"] for answer in call.outputs()] == ["queued", "running", "done"]
 
 
@@ -419,21 +418,21 @@ def test_a_waiting_call_is_kept_alive(
     monkeypatch.setattr(calls, "HEARTBEAT_SECONDS", 0.05)
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
-    _wait_for(lambda: len(call.outputs()) > 2)
+    until(lambda: len(call.outputs()) > 2)
     assert all(answer[0] is None and answer[1]["status"] == "queued" for answer in call.outputs())
     page.studio.end(list(page.studio.jobs)[-1], "done")
-    assert call.result(timeout=10)[0]
+    assert call.result(timeout=60)[0]
 
 
 def test_the_job_runs_on_when_the_caller_goes(page: Page, client: Client, picture: str) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
-    _wait_for(lambda: page.studio.submits)
+    until(lambda: page.studio.submits)
     job_id = list(page.studio.jobs)[-1]
-    _wait_for(call.outputs)
+    until(call.outputs)
     assert page.endpoints.calls.waiting == 1
     call.cancel()
-    _wait_for(lambda: page.endpoints.calls.waiting == 0)
+    until(lambda: page.endpoints.calls.waiting == 0)
     assert page.studio.jobs[job_id].status == "queued"
     page.studio.end(job_id, "done")
 
@@ -441,22 +440,22 @@ def test_the_job_runs_on_when_the_caller_goes(page: Page, client: Client, pictur
 def test_cancel_and_what_the_waiting_caller_is_told(page: Page, client: Client, picture: str) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
-    _wait_for(call.outputs)
+    until(call.outputs)
     job = list(page.studio.jobs.values())[-1]
     assert client.predict(id=job.id, key=job.key, api_name="/cancel")["status"] == "cancelled"
     with pytest.raises(AppError, match=r"^The job was cancelled\. "):
-        call.result(timeout=10)
+        call.result(timeout=60)
 
 
 def test_a_failed_job_says_what_the_page_says(page: Page, client: Client, picture: str) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
-    _wait_for(call.outputs)
+    until(call.outputs)
     job = list(page.studio.jobs.values())[-1]
     error = OutOfMemory("The GPU ran out of memory.")
     page.studio.end(job.id, "failed", error.to_dict())
     with pytest.raises(AppError) as caught:
-        call.result(timeout=10)
+        call.result(timeout=60)
     assert str(caught.value) == f"The GPU ran out of memory. {error.hint}"
     assert page.refused("result", [job.id, job.key]) == str(caught.value)
     assert page.call("job", [job.id, job.key])[1][0]["error"]["code"] == "out_of_memory"
@@ -707,16 +706,6 @@ def test_with_the_studio_itself(launched: Page, tmp_path: Path) -> None:
         demo.close()
     finally:
         studio.close()
-
-
-def _wait_for(look: Any, seconds: float = 10.0) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("did not happen in time")
 
 
 class Trap:

@@ -324,7 +324,7 @@ def test_a_process_of_its_own_honours_hf_endpoint(store: Path, hub: FakeHub) -> 
     hub.files[vae.source] = b"something else"
     done = subprocess.run(
         [sys.executable, "app.py", "models", "download", vae.name],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, env={**os.environ, "HF_ENDPOINT": hub.url},
+        cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, "HF_ENDPOINT": hub.url},
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "another wan_2.1_vae.safetensors than the one that Wan Studio knows" in done.stderr

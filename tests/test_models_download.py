@@ -29,6 +29,7 @@ from backend.models.hub import Hub
 from backend.models.inventory import inventory
 from tests.support.fake_hub import FakeHub, running, small_pieces
 from tests.support.model_files import model, model_bytes, sparse
+from tests.support.waiting import until
 from workflows.catalog import Catalog, ModelFile
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -411,11 +412,10 @@ def test_killed_and_run_again_it_goes_on(store: Path, hub: FakeHub, big: bytes, 
     serve_big(hub, big)
     hub.faults.delay = 0.005
     process = child(store, hub)
-    while length_of_parts(store) < 10_000_000:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
+    until(lambda: process.poll() is not None or length_of_parts(store) >= 10_000_000)
+    assert process.poll() is None, process.communicate()
     process.send_signal(how)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode != 0 and not (store / "vae" / "big.safetensors").exists()
     have = length_of_parts(store)
     assert have >= 10_000_000

@@ -28,7 +28,7 @@ from backend.studio import Studio
 from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, SOUND, Make, ended, speak, stop_at
-from tests.support.waiting import until
+from tests.support.waiting import let_pass, until
 
 
 def whole(studio: Studio, job: JobView) -> None:
@@ -60,7 +60,7 @@ def test_after_a_restart_of_the_app_finished_parts_stay(make: Make, engine: Fake
     engine.script = script
     studio = make()
     job = speak(studio, tone)
-    assert held.wait(30)
+    assert held.wait(60)
     left = studio.store.get(job.id)
     assert left is not None and (left.part, left.status, left.server) == (1, RUNNING, "http://fake")
     assert left.prompt_id == engine.prompts[1].id
@@ -182,7 +182,7 @@ def test_the_engines_own_id_is_kept_and_given_back(make: Make, engine: FakeEngin
     engine.script = lambda prompt, tell: tell(Accepted("remote-7"))
     studio = make()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     stored = studio.store.get(job.id)
     assert stored is not None and stored.remote == "remote-7"
     other = FakeEngine()
@@ -250,7 +250,7 @@ def test_a_pause_holds_the_queue_across_a_restart(make: Make, engine: FakeEngine
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     again = make(other := FakeEngine())
     assert again.paused()
-    threading.Event().wait(0.3)
+    let_pass(0.3)
     assert not engine.prompts and not other.prompts
     assert [(place.position, place.mine) for place in again.line(OWNER)] == [(1, True)]
     again.resume(OWNER)
@@ -261,7 +261,7 @@ def test_the_line_shows_ones_own_jobs_only(make: Make, engine: FakeEngine, pictu
     engine.hold.clear()
     studio = make()
     mine = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     studio.submit("somebody-else-0001", "image_to_video", SMALL, {"image": picture})
     places = studio.line(OWNER)
@@ -276,7 +276,7 @@ def test_a_pin_is_kept(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     engine.hold.clear()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     with pytest.raises(BadInput, match="still being made"):
         studio.pin(job.id, job.key, True)
     engine.hold.set()
@@ -290,7 +290,7 @@ def test_closing_puts_what_runs_back_in_line(make: Make, engine: FakeEngine, pic
     engine.error = EngineLost("closed")
     studio = make()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     studio.runner.close()
     left: Job | None = studio.store.get(job.id)
     assert left is not None and left.status == "queued" and left.prompt_id == engine.prompts[0].id
@@ -315,7 +315,7 @@ def test_nothing_is_begun_once_another_machine_has_the_folder(
     studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     studio.runner.evict()
     engine.state = "ok"
-    threading.Event().wait(0.3)
+    let_pass(0.3)
     assert not engine.prompts and studio.queue().waiting == 1
 
 
@@ -328,7 +328,7 @@ def test_a_job_that_waits_for_its_server_says_so(make: Make, engine: FakeEngine,
     until(lambda: studio.progress(job.id, job.key).text == "Waiting for ComfyUI, which does not answer")
     engine.hold.clear()
     engine.state = "ok"
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     second = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert studio.progress(second.id, second.key).text == ""
     engine.hold.set()

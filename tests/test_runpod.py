@@ -83,7 +83,7 @@ class Running:
             self._outcome = error
 
     def result(self) -> tuple[Output, ...]:
-        self._thread.join(30)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "it did not end"
         if isinstance(self._outcome, BaseException):
             raise self._outcome

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +30,7 @@ from tests.support.comfy_run import compiled_prompt as prompt
 from tests.support.demo_server import start_demo
 from tests.support.ports import free_row
 from tests.support.processes import alive
-from tests.support.waiting import until
+from tests.support.waiting import let_pass, until
 
 Build = Callable[..., Servers]
 QUICK = Limits(
@@ -315,7 +314,7 @@ def test_after_a_kill_the_next_start_takes_over_with_the_job(
     pids = killed_studio(tmp_path, base, **slow)
     lost = ComfyEngine(f"http://127.0.0.1:{base + 1}", client_id="lane")
     run = Run(lost, prompt(lost, picture))
-    run.until(has(Progress), 30)
+    run.until(has(Progress))
     lost.close()
     both = build(COMFYUI_ARGS="--step-seconds 1")
     all_up(both)
@@ -395,7 +394,7 @@ def lost_job(server: Server, picture: Path, act: Callable[[], None]) -> StudioEr
     engine = engine_of(server)
     engine.refresh()
     run = Run(engine, prompt(engine, picture))
-    run.until(has(Progress), 30)
+    run.until(has(Progress))
     act()
     with pytest.raises((EngineLost, EngineUnreachable)) as caught:
         run.result(60)
@@ -521,7 +520,7 @@ def test_why_it_does_not_come_up_is_said_in_a_sentence(build: Build, words: str,
     info = one.engines[0].refresh()
     assert info.state == "lost" and says in info.error and "Traceback" not in info.error
     assert says in deaths[0].message
-    time.sleep(0.3)
+    let_pass(0.3)
     assert one.processes[0].restarts == 0, "it is not started again where the container is to end"
 
 

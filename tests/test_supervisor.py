@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_stop_leaves_nothing_behind(make: Make, code: str) -> None:
     assert pid is not None
     process.stop()
     assert not alive(pid)
-    time.sleep(0.2)
+    until(lambda: "supervisor-it" not in {thread.name for thread in threading.enumerate()})
     assert process.pid is None and not process.deaths, "it is not started again"
 
 

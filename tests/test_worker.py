@@ -135,7 +135,8 @@ def test_a_prompt_is_worked_on_once(bench: Bench) -> None:
 
     async def both() -> list[dict[str, Any]]:
         first = asyncio.create_task(bench.worker.handle({"id": "first-u1", "input": given}))
-        await asyncio.sleep(0.3)
+        while not bench.reports and not first.done():
+            await asyncio.sleep(0.01)
         second = await bench.worker.handle({"id": "second-u1", "input": given})
         return [await first, second]
 

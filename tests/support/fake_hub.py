@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._listing(path.removeprefix("/api/models/"))
         faults = hub.faults
         if faults.hang:
-            hub.stopping.wait(30)
+            hub.stopping.wait(60)
             self.close_connection = True
             return None
         if faults.status:
