@@ -52,4 +52,6 @@ def test_only_our_own_open_sockets_fail(tmp_path: Path) -> None:
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith(("ERROR ", "FAILED "))]
     assert len(lines) == 1 and "test_after_open" in lines[0], done.stdout
+    assert "2 sockets of libraries or tests were left open" in done.stdout
+    assert "ResourceWarning" not in done.stdout
     assert f"{ours}:3 opens a socket and does not close it" in done.stdout

@@ -56,6 +56,17 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     return result
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any) -> Iterator[None]:
+    """A library's open sockets are counted, not listed."""
+    warned = terminalreporter.stats.get("warnings", [])
+    others = [one for one in warned if "unclosed <socket" not in one.message]
+    if len(others) < len(warned):
+        terminalreporter.stats["warnings"] = others
+        terminalreporter.write_line(f"{len(warned) - len(others)} sockets of libraries or tests were left open")
+    return (yield)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if _leaks:
         print("\n".join(_leaks), file=sys.stderr)
