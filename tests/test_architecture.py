@@ -45,7 +45,7 @@ COMPOSITION = {
     "backend.intake", "backend.files", "backend.ends", "backend.strays",
     "backend.upkeep", "backend.bench", "backend.bench_command",
     "backend.sending", "backend.worker_command", "backend.worker_order", "backend.worker_download",
-    "backend.worker_result", "backend.worker_claims",
+    "backend.worker_result", "backend.worker_claims", "backend.worker_records",
 }  # fmt: skip
 
 
