@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from backend import logs, uploads, worker_result
+from backend import asker, logs, uploads, worker_result
 from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, Prompt, engine_name
 from backend.engines.runpod_read import DUPLICATE, progress_of
@@ -181,7 +181,8 @@ class Worker:
 
     def _worded(self, work: Work, given: object, folder: Path, began: float) -> dict[str, Any]:
         try:
-            answer = self._work(work, given, folder)
+            with asker.job(work.job_id, work.check):
+                answer = self._work(work, given, folder)
             log.info("job %s: done in %.1f s", work.job_id, time.monotonic() - began)
             return answer
         except StudioError as error:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from backend import asker
 from backend.engines.comfy import ComfyEngine
 from backend.engines.comfy_follow import Timing
 from backend.engines.runpod_read import said_by_worker
-from backend.media.probe import Decoder
+from backend.media.probe import Decoder, PictureFacts, StoredMedia
 from backend.worker import Worker
 from backend.worker_claims import BEAT_SECONDS, STALE_SECONDS, Claims
 from backend.worker_order import Limits
@@ -95,6 +96,26 @@ def test_a_job_by_its_settings(bench: Bench, decoder: Decoder, tmp_path: Path) -
     assert (found.width, found.height, found.frames) == (64, 64, 9)
     assert (answer["width"], answer["frames"], answer["seed"]) == (64, 9, 3)
     assert list(bench.folder.iterdir()) == [], "nothing of a job stays"
+
+
+def test_files_are_looked_at_for_the_job(demo: DemoServer, tmp_path: Path) -> None:
+    """A job that somebody pays for is never told to try again because others look at files."""
+    seen: list[asker.Asker] = []
+
+    class Noting(Decoder):
+        def picture(self, *args: Any, **more: Any) -> PictureFacts:
+            seen.append(asker.current())
+            return super().picture(*args, **more)
+
+        def normalise(self, *args: Any, **more: Any) -> StoredMedia:
+            seen.append(asker.current())
+            return super().normalise(*args, **more)
+
+    with Noting() as decoder:
+        bench = Bench(ComfyEngine(demo.url), decoder, tmp_path)
+        media = {"image": base64.b64encode(png()).decode()}
+        assert "images" in bench.handle({"mode": "image_to_video", "params": SMALL, "media": media})
+    assert [(who.owner, who.is_job) for who in seen] == [("job-u1", True)] * 2
 
 
 def test_a_long_job_is_made_in_parts_and_joined(bench: Bench, decoder: Decoder, tmp_path: Path) -> None:
