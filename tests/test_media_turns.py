@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import random
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ from backend import asker
 from backend.errors import BadMedia, DiskFull, InternalError, JobCancelled, MediaBusy, ShuttingDown
 from backend.media import check, child
 from backend.media.probe import Decoder
+from backend.media.turns import NoTurn, Turns
 from tests.support import slow_child
 
 
@@ -418,3 +420,52 @@ def test_a_disk_that_fails_is_asked_again(tmp_path: Path) -> None:
     missing.__context__ = FileNotFoundError(errno.ENOENT, "No such file")
     assert child.may_pass(error) and child.may_pass(MemoryError())
     assert not child.may_pass(missing) and not child.may_pass(OSError("image file is truncated"))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_place_comes_back(seed: int) -> None:
+    """Threads that look, leave and fail in any order: never more at work than there are places, never two of
+    one key, and in the end all places are free."""
+    turns, stop, lock = Turns(3, 4), threading.Event(), threading.Lock()
+    at_work: list[object] = []
+    rounds: list[int] = []
+
+    def work(number: int) -> int:
+        chance = random.Random(seed * 100 + number)
+        refused = 0
+
+        def check() -> None:
+            if chance.random() < 0.1:
+                raise JobCancelled("Cancelled.")
+
+        while not stop.is_set():
+            who = asker.Asker(f"v{number % 5}", chance.random() < 0.3, check)
+            key, patience = chance.choice([None, "x", "y"]), chance.choice([0.0, 0.001, 60.0])
+            try:
+                with turns.turn(who, patience, key, lambda: chance.random() < 0.05) as mine:
+                    if mine:
+                        with lock:
+                            assert len(at_work) < 3 and (key is None or key not in at_work)
+                            at_work.append(key)
+                        with lock:
+                            at_work.remove(key)
+                    if chance.random() < 0.1:
+                        raise KeyError("a decoder's mistake")
+            except (NoTurn, JobCancelled, KeyError):
+                refused += 1
+            rounds.append(number)
+        return refused
+
+    with ThreadPoolExecutor(12) as threads:
+        running = [threads.submit(work, number) for number in range(12)]
+        until(lambda: len(rounds) > 3000 or any(future.done() for future in running))
+        stop.set()
+        assert sum(future.result(60) for future in running)
+    assert turns.waiting() == 0
+    with contextlib.ExitStack() as stack:  # three at once, and no fourth
+        assert all(stack.enter_context(turns.turn(asker.NOBODY, 0.0)) for _ in range(3))
+        with pytest.raises(NoTurn):
+            stack.enter_context(turns.turn(asker.NOBODY, 0.0))
+    turns.close()
+    with turns.turn(asker.NOBODY) as mine:
+        assert mine, "who needs not wait is not refused"
