@@ -40,6 +40,13 @@ class InternalError(StudioError):
     default_hint = "Try again. If it happens again, the log says more."
 
 
+class ShuttingDown(InternalError):
+    """The app ends; what is asked of it now is not done any more."""
+
+    code = "shutting_down"
+    default_hint = "Try again when Wan Studio is back."
+
+
 class BadInput(StudioError):
     """A value that cannot be used; `field` names the parameter."""
 
@@ -50,6 +57,12 @@ class BadMedia(BadInput):
     """A file that cannot be used: not what it says, damaged, too large."""
 
     code = "bad_media"
+
+
+class MediaBusy(BadMedia):
+    """A file that could not be looked at yet. Nothing is wrong with it."""
+
+    code = "media_busy"
 
 
 class NotFound(StudioError):

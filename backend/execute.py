@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backend import sending
+from backend import asker, sending
 from backend.dispatch import job_params
 from backend.engines.base import Engine, Prompt, Request, engine_name, takes_whole
 from backend.errors import (
@@ -20,6 +20,7 @@ from backend.errors import (
     JobCancelled,
     LostTooOften,
     PromptGone,
+    ShuttingDown,
     StudioError,
     from_os_error,
 )
@@ -84,6 +85,10 @@ class Execution:
 
     def run(self, engine: Engine, job: Job, live: LiveJob) -> Job:
         """The job with the facts of its result; its end is the caller's to write. Raises StudioError."""
+        with asker.job(job.owner, self._stop(live)):
+            return self._run(engine, job, live)
+
+    def _run(self, engine: Engine, job: Job, live: LiveJob) -> Job:
         info = engine.info()
         compiled = self.compile_job(job, engine)
         name = engine_name(info)
@@ -251,6 +256,8 @@ class Execution:
         try:
             if not still:
                 self.decoder.poster(result, folder / POSTER)
+        except (JobCancelled, ShuttingDown):
+            raise
         except StudioError as error:  # a clip without a poster is still a clip
             log.warning("job %s: no poster: %s", job.id, error.message)
         with live.lock:

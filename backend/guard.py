@@ -152,6 +152,7 @@ class _Visit:
         if self.path.startswith(web_rules.FILE):
             self._check_file(self.path[len(web_rules.FILE) :])
         kind, key = self._who()
+        self.scope.setdefault("state", {})["visitor"] = f"{kind}:{key}"
         if web_rules.is_work(self.method, self.path):
             self._count(kind, key)
         if self.path.startswith(web_rules.MCP):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend import access, forecast, sending, uploads
+from backend import access, asker, forecast, sending, uploads
 from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo, silent_words, takes_whole
 from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
@@ -120,6 +120,17 @@ class Intake:
                 "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
             )
         owner_id = access.owner_id(owner)
+        with asker.visitor(owner_id):
+            return self._submit(owner_id, mode, values, files, earlier)
+
+    def _submit(
+        self,
+        owner_id: str,
+        mode: str,
+        values: Mapping[str, Any],
+        files: Mapping[str, Path | None],
+        earlier: Job | None,
+    ) -> Job:
         self._check_newcomer(owner_id)
         self._check_server()
         given = {name: path for name, path in files.items() if path is not None}

@@ -235,11 +235,15 @@ class Runner:
         running, waiting = self.line()
         return next((job for job in (*running, *waiting) if job.owner == owner), None)
 
-    def close(self) -> None:
-        """Stops the lanes. What runs is left to its engine; the next start looks for it there."""
+    def stop(self) -> None:
+        """Begins nothing more. What runs is left to its engine; the next start looks for it there."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stops the lanes, too."""
+        self.stop()
         for engine in self.engines:
             engine.close()
         until = time.monotonic() + CLOSE_SECONDS

@@ -96,6 +96,8 @@ class Studio:
     def close(self) -> None:
         """Stops lanes, decoders and the servers that we started."""
         self._closing.set()
+        self.runner.stop()
+        self.decoder.end_waits()
         self.runner.close()
         self.servers.close()
         self.decoder.close()
