@@ -102,14 +102,14 @@ def max_upload_bytes(blocks: gr.Blocks | None) -> int:
     return int(limit) if isinstance(limit, (int, float)) and limit > 0 else DEFAULT_MAX_BYTES
 
 
-class _NoStub(ComponentMeta):
+class NoStub(ComponentMeta):
     """Gradio writes a .pyi file beside every component class; one that adds no event needs none."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> type:
         return ABCMeta.__new__(mcs, name, bases, attrs)
 
 
-class PictureInput(gr.Image, metaclass=_NoStub):
+class PictureInput(gr.Image, metaclass=NoStub):
     """gr.Image in the browser; for our code a checked pathlib.Path, or None when it is empty."""
 
     is_template = True  # the browser shows its parent
@@ -123,7 +123,7 @@ class PictureInput(gr.Image, metaclass=_NoStub):
         return checked_upload({"path": payload.path, "url": payload.url}, max_bytes=max_upload_bytes(blocks))
 
 
-class FileInput(gr.File, metaclass=_NoStub):
+class FileInput(gr.File, metaclass=NoStub):
     """gr.File for one sound or video; for our code a checked pathlib.Path, or None when it is empty."""
 
     is_template = True
