@@ -93,8 +93,9 @@ class Execution:
         compiled = self.compile_job(job, engine)
         name = engine_name(info)
         work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
-        with live.lock:
-            live.tracker.expected = stage_seconds(work, self.store.done_on(name, job.mode))
+        expected = stage_seconds(work, self.store.done_on(name, job.mode))
+        with live.lock:  # the page's poll takes it: never held while the database is asked
+            live.tracker.expected = expected
         parts = self._parts(job, live, compiled)
         job, first = self._take_up(engine, job, parts)
         again = tuple(warning for warning in job.warnings if warning == AGAIN)

@@ -17,13 +17,15 @@ import re
 import shutil
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from backend import access, web_rules
 from backend.accounts import Accounts
 from backend.bodies import Body, Gone, Message, Receive, TooLarge, TooSlow, drain, replay
+from backend.errors import TooMany
+from backend.threads import Threads
 from backend.throttle import Bucket, Buckets, Slots
 
 Scope = MutableMapping[str, Any]
@@ -64,7 +66,8 @@ STRICT = Rates(newcomers=(60, 2.0), all_newcomers=(120, 1.0), uploads=(4, 16), s
 
 @dataclass(frozen=True)
 class Rules:
-    """secret: signs the visitors' cookies. signed_in: headers -> whether a login let them in."""
+    """secret: signs the visitors' cookies. signed_in: headers -> whether a login let them in. reads: where
+    the upload folder is looked at, never on the event loop."""
 
     max_upload_bytes: int
     upload_folder: Path
@@ -73,6 +76,7 @@ class Rules:
     on_spaces: bool = False
     accounts: Accounts | None = None
     signed_in: Callable[[dict[str, str]], bool] = lambda headers: False
+    reads: Threads = field(default_factory=Threads)
 
 
 class Refused(Exception):
@@ -126,7 +130,7 @@ class _Visit:
         self.path = path[len(root) :] if root.startswith("/") and path.startswith(root + "/") else path
         self.client = str((scope.get("client") or ("",))[0])
         self.started, self.status = False, 0
-        self.cookie = ""
+        self.cookie = self.visitor = ""
         self.body: Body | None = None
 
     async def run(self) -> None:
@@ -149,10 +153,11 @@ class _Visit:
                 "your own has to pass on the Host header.",
             )
         self.scope["headers"] = [pair for pair in self.scope["headers"] if pair[0].lower() != b"origin"]
-        if self.path.startswith(web_rules.FILE):
-            self._check_file(self.path[len(web_rules.FILE) :])
         kind, key = self._who()
-        self.scope.setdefault("state", {})["visitor"] = f"{kind}:{key}"
+        self.visitor = f"{kind}:{key}"
+        self.scope.setdefault("state", {})["visitor"] = self.visitor
+        if self.path.startswith(web_rules.FILE):
+            await self._check_file(self.path[len(web_rules.FILE) :])
         if web_rules.is_work(self.method, self.path):
             self._count(kind, key)
         if self.path.startswith(web_rules.MCP):
@@ -241,15 +246,16 @@ class _Visit:
 
     # -- bodies and files -----------------------------------------------------------------------------
 
-    def _check_file(self, name: str) -> None:
+    async def _check_file(self, name: str) -> None:
         """Gradio serves its cache and fetches web addresses; here only what is in the upload folder."""
-        try:
-            path = Path(name).resolve()
-            inside = path.is_relative_to(self.rules.upload_folder.resolve())
-        except (OSError, RuntimeError, ValueError):
-            inside = False
-        if not inside:
+        if not await self._read(is_inside, name, self.rules.upload_folder):
             raise Refused(404, "This file is not here.")
+
+    async def _read(self, call: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return await self.rules.reads.run(self.visitor, call, *args, join=True)
+        except TooMany as error:
+            raise Refused(429, error.message, 5) from None
 
     async def _body(self) -> Receive:
         """The app's receive. Small bodies are read here and now; large ones are watched."""
@@ -261,7 +267,7 @@ class _Visit:
                 await drain(self.server_receive, 2 * limit)
             raise self._too_large()
         if self.path == web_rules.UPLOAD:
-            self._check_room(int(length or 0))
+            await self._check_room(int(length or 0))
         self.body = Body(self.server_receive, limit)
         if streamed:
             return self.body.receive
@@ -283,12 +289,9 @@ class _Visit:
             return self._too_large()
         return Refused(408, "This request came in too slowly. Try again on a better connection.")
 
-    def _check_room(self, length: int) -> None:
-        try:
-            free = shutil.disk_usage(self.rules.upload_folder).free
-        except OSError:
-            return
-        if free < length + RESERVE_BYTES:
+    async def _check_room(self, length: int) -> None:
+        free = await self._read(free_bytes, self.rules.upload_folder)
+        if free is not None and free < length + RESERVE_BYTES:
             raise Refused(507, "The disk of this machine is almost full, so files cannot be added.")
 
     async def _upload(self, kind: str, key: str, receive: Receive) -> None:
@@ -370,6 +373,22 @@ class _Visit:
         )
         body = b"" if self.method == "HEAD" else data
         await self.server_send({"type": "http.response.body", "body": body})
+
+
+def is_inside(name: str, folder: Path) -> bool:
+    """Whether this path, all links resolved, lies in the folder."""
+    try:
+        return Path(name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def free_bytes(folder: Path) -> int | None:
+    """What the disk of this folder still takes; None where it does not say."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
 
 
 def _cookie(header: str) -> str:

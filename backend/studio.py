@@ -1,7 +1,8 @@
 """The facade that the page and the API call: submit, watch, cancel, library, health.
 
 The one place, besides app, where the rooms are put together. All methods may be called from any thread;
-those marked "memory" never touch disk, database or network.
+those marked "memory" never touch disk, database or network. A coroutine calls only these by itself, and all
+others by `reads` or, when they change something, by `writes`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from backend.runner import Runner
 from backend.servers import Servers
 from backend.settings import Settings
 from backend.store import Store
+from backend.threads import Threads
 from backend.uploads import Facts
 from backend.views import JobView, ModelState, Place, Plan, QueueState, view
 from workflows.params import MEDIA
@@ -51,6 +53,7 @@ class Studio:
         when another one has it, or when a setting cannot be used; StoreError, DiskFull."""
         self.settings = settings
         self._closing = threading.Event()
+        self.reads, self.writes = Threads("read"), Threads("write")
         try:
             settings.jobs_dir.mkdir(parents=True, exist_ok=True)
             if not os.access(settings.data_dir, os.W_OK):  # the attempt has the reason
@@ -98,6 +101,8 @@ class Studio:
         self._closing.set()
         self.runner.stop()
         self.decoder.end_waits()
+        self.reads.close()
+        self.writes.close()
         self.runner.close()
         self.servers.close()
         self.decoder.close()
@@ -243,13 +248,19 @@ class Studio:
             )
         self.house.remove(job)
 
-    def progress(self, id: str, key: str) -> Snapshot:
-        """How far a job is (memory; a job of an earlier run of the app costs one database read)."""
+    def live_progress(self, id: str, key: str) -> Snapshot | None:
+        """How far a job is (memory); None for one of an earlier run of the app, which `progress` looks up.
+        Raises NotFound for a wrong key."""
         if not access.same(key, access.job_key(self._secret, str(id))):
             raise NotFound("There is no such video, or the link is not complete.")
         live = self.runner.live(id)
+        return live.snapshot() if live is not None else None
+
+    def progress(self, id: str, key: str) -> Snapshot:
+        """As live_progress; a job that is not in memory costs one database read."""
+        live = self.live_progress(id, key)
         if live is not None:
-            return live.snapshot()
+            return live
         job = self._open(id, key)
         tracker = Tracker()
         tracker.end(job.status, 0.0, job.error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import AsyncIterator, Callable
@@ -9,17 +10,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request, cookie_parser
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from backend.accounts import Accounts
+from backend.errors import StudioError
 from backend.execute import POSTER, RESULT, STILL, WORKFLOW
 from backend.files import INPUT
 from backend.guard import STRICT, Guard, Rates, Rules
 from backend.jobs import Job
 from backend.studio import Studio
+from backend.threads import visitor_of
+
+log = logging.getLogger("wan.web")
 
 TYPES = {
     RESULT: "video/mp4",
@@ -57,6 +61,7 @@ def door(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
             on_spaces=bool(os.environ.get("SPACE_ID")),
             accounts=Accounts.of(settings),
             signed_in=signed_in,
+            reads=studio.reads,
         )
         app.middleware_stack = Guard(app.middleware_stack, rules)
         yield
@@ -81,9 +86,13 @@ def routes(studio: Studio) -> list[Any]:
     async def media(request: Request) -> Response:
         job_id, name = request.path_params["job_id"], request.path_params["name"]
         query = request.query_params
-        found = await run_in_threadpool(
-            studio.media_file, job_id, name, query.get("exp", ""), query.get("sig", "")
-        )
+        asked = (job_id, name, query.get("exp", ""), query.get("sig", ""))
+        try:
+            found = await studio.reads.run(visitor_of(request), studio.media_file, *asked, join=True)
+        except StudioError as error:
+            log.warning("media: %s: %s %s", error.code, error.message, error.detail)
+            words = f"{error.message} {error.hint}".strip()
+            return PlainTextResponse(words, 503, {"Cache-Control": "no-store", "Retry-After": "5"})
         if found is None:
             return PlainTextResponse("This file is not here, or the address is no longer good.", 404)
         path, job = found

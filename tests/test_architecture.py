@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 BASE = {
     "backend.settings", "backend.errors", "backend.events", "backend.jobs", "backend.logs",
-    "backend.exit_words", "backend.asker",
+    "backend.exit_words", "backend.asker", "backend.threads",
 }  # fmt: skip
 ROOMS = {  # rooms beside each other: none of them may know another
     "backend.line",

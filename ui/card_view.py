@@ -14,7 +14,7 @@ from ui import failure, present
 from ui.form import file_names
 from ui.icons import icon
 from ui.line_view import line_list
-from ui.player_view import fit, player, still, tags
+from ui.player_view import fit, player, shape, still, tags
 
 if TYPE_CHECKING:
     from backend.views import JobView, Place
@@ -167,7 +167,7 @@ def _under_way(state: CardState, job: JobView) -> str:
     kind = fit(job) if state.preview else f"{fit(job)} soft"
     bell = "Tell me when it is done"
     return (
-        f'<div class="stage">{"" if tag else CORNERS}'
+        f'<div class="stage"{shape(job)}>{"" if tag else CORNERS}'
         f'<img class="{kind}" data-live="preview" src="{picture}" alt="Preview">{tags(job, tag)}</div>'
         f'<div class="head"><h2 class="status" data-live="words">{escape(words["words"])}</h2>'
         f'<p class="times"><span data-live="gone">{escape(words["gone"])}</span>'
@@ -270,7 +270,8 @@ def _stopped(state: CardState, job: JobView) -> str:
     alert = ' role="alert"' if failed else ""
     mark = f'<span class="mark">{icon("alert", 21)}</span>' if failed else ""
     return (
-        f'<div class="stage"><img class="{fit(job)} grey" src="{picture}" alt="">{tags(job, tag)}</div>'
+        f'<div class="stage"{shape(job)}><img class="{fit(job)} grey" src="{picture}" alt="">'
+        f"{tags(job, tag)}</div>"
         f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'
         f'<div{alert}><h2 class="status">{escape(what)}</h2><p class="why">{escape(why)}</p></div>'
         f'<div class="steps">{"".join(buttons)}</div></div></div>'

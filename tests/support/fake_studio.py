@@ -29,6 +29,7 @@ from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
 from backend.inputs import InputFile
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.progress import Snapshot
+from backend.threads import Threads
 from backend.views import ModelState, Place
 from workflows.catalog import load_catalog
 from workflows.params import MEDIA
@@ -123,6 +124,7 @@ class FakeStudio:
         self.runs: dict[str, _Run] = {}
         self.numbers = itertools.count(1)
         self.lock = threading.RLock()
+        self.reads, self.writes = Threads(), Threads()
 
     def secret(self, name: str) -> str:
         return f"secret-{name}"
@@ -317,6 +319,9 @@ class FakeStudio:
     def delete(self, id: str, key: str) -> None:
         self._run(id, key)
         del self.runs[id]
+
+    def live_progress(self, id: str, key: str) -> Snapshot | None:
+        return self.progress(id, key)
 
     def progress(self, id: str, key: str) -> Snapshot:
         self._advance()
