@@ -33,8 +33,9 @@ MAX_EVENTS = 160
 LOGIN_WORDS = "Wan Studio. After ten wrong tries there is a wait."
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0 fine, 1 the work could not be done (the reason on stderr), 2 wrong use."""
+def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
+    """`here`: where the `models` command finds `.env`. Exit status: 0 fine, 1 the work could not be done (the
+    reason on stderr), 2 wrong use."""
     parser = argparse.ArgumentParser(
         prog="python app.py", description="Make videos with WAN 2.2 in a browser."
     )
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "compile":
             return run_compile(arguments)
         if arguments.command == "models":
-            return run_models(arguments)
+            return run_models(arguments, here)
         if arguments.command == "nodes":
             return run_nodes(arguments)
         if arguments.command == "bench":

@@ -28,7 +28,7 @@ from backend.models.inventory import (
 from backend.models.migrate import migrate
 from backend.models.needs import TITLES, Overview, fetchable, overview, states, wanted
 from backend.models.progress import LINE_SECONDS, Say, size
-from backend.settings import COMFYUI_PORT, Settings, read_env_file
+from backend.settings import Settings, read_env_file
 from workflows.catalog import CORE_MODES, load_catalog
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -75,11 +75,12 @@ def add_models(commands: Any) -> None:
     tell.add_argument("--out", default="", metavar="FILE", help="where (default: in WAN_DATA_DIR)")
 
 
-def run_models(arguments: argparse.Namespace) -> int:
-    """Does it. Returns 0, 1 (the reason on stderr), or 2 for wrong use. Raises StudioError."""
-    for name, value in read_env_file(PROJECT / ".env").items():
+def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
+    """Does it. `here`: the folder of `.env` and of relative paths. Returns 0, 1 (the reason on stderr), or 2
+    for wrong use. Raises StudioError."""
+    for name, value in read_env_file(here / ".env").items():
         os.environ.setdefault(name, value)
-    settings = Settings.from_env(os.environ, PROJECT)
+    settings = Settings.from_env(os.environ, here)
     try:
         if arguments.action == "check":
             return check(settings, arguments.mode, arguments.hash)
@@ -93,7 +94,7 @@ def run_models(arguments: argparse.Namespace) -> int:
         return 2
 
 
-def check(settings: Settings, mode: str, read_all: bool = False) -> int:
+def check(settings: Settings, mode: str, read_all: bool = False, draw_seconds: float = DRAW_SECONDS) -> int:
     """Prints the table. 0: what MODE (or every core mode) needs is ready."""
     catalog = load_catalog()
     if mode and mode not in catalog.modes():
@@ -102,7 +103,7 @@ def check(settings: Settings, mode: str, read_all: bool = False) -> int:
     found = states(settings, seen)
     if read_all:
         chosen = {f.file.role for f in found.files if not mode or mode in f.file.modes}
-        with _progress() as (say, every):
+        with _progress(draw_seconds) as (say, every):
             each = [hashed(f, say, every) if f.file.role in chosen else f for f in found.files]
         found = overview(each, catalog, found.store)
     needs = [need for need in found.modes if not mode or need.mode == mode]
@@ -153,7 +154,7 @@ def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, 
     """What the first ComfyUI lists (None: it was not asked or did not answer), and a sentence about it."""
     if settings.engine == "demo":
         return None, "WAN_ENGINE is demo, which needs no models: only the disk was looked at."
-    address = (*settings.comfyui_urls, f"http://127.0.0.1:{COMFYUI_PORT}")[0]
+    address = (*settings.comfyui_urls, f"http://127.0.0.1:{settings.comfyui_port}")[0]
     http = Http(address, connect=ASK_SECONDS, read=ASK_SECONDS)
     try:
         system = http.get("/system_stats")["system"]
@@ -263,7 +264,7 @@ def _aside(text: str) -> None:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[tuple[Say, float]]:
+def _progress(draw_seconds: float) -> Iterator[tuple[Say, float]]:
     """Where progress is said and how often (seconds): on a terminal in one line that is drawn again."""
     if not sys.stderr.isatty():
         yield _aside, LINE_SECONDS
@@ -274,6 +275,6 @@ def _progress() -> Iterator[tuple[Say, float]]:
         print(f"{clear}{text}", end="", file=sys.stderr, flush=True)
 
     try:
-        yield draw, DRAW_SECONDS
+        yield draw, draw_seconds
     finally:
         draw("")

@@ -69,15 +69,22 @@ def chosen_sound(compiled: Compiled) -> Derived | None:
     return found[-1] if found else None
 
 
-def check(params: Params, sizes: Mapping[str, int]) -> None:
+def check(params: Params, sizes: Mapping[str, int], room: int = ROOM) -> None:
     """Refuses what cannot be made to fit, by estimate. sizes: parameter -> bytes. Raises TooLargeToSend."""
     least = {field: min(size, _least(params, field)) for field, size in sizes.items()}
-    if sum(least.values()) <= ROOM:
+    if sum(least.values()) <= room:
         return
     raise _too_large(max(least, key=lambda field: least[field]))
 
 
-def request(decoder: Decoder, folder: Path, job: Job, params: Params, stop: Callable[[], None]) -> Request:
+def request(
+    decoder: Decoder,
+    folder: Path,
+    job: Job,
+    params: Params,
+    stop: Callable[[], None],
+    room: int = ROOM,
+) -> Request:
     """The job's values and files. `stop` is called while files are made smaller; what it raises ends that.
 
     Raises TooLargeToSend, BadMedia, DiskFull.
@@ -87,8 +94,8 @@ def request(decoder: Decoder, folder: Path, job: Job, params: Params, stop: Call
     known = {field.name for field in fields(MODES[job.mode])}
     if "width" in known:  # a smaller copy of a picture would give another size
         values["width"], values["height"] = params.size
-    if _total(files) > ROOM:
-        _Squeeze(decoder, folder / SENT, params, files, values, lambda share: stop()).work()
+    if _total(files) > room:
+        _Squeeze(decoder, folder / SENT, params, files, values, lambda share: stop(), room).work()
     return Request(job.mode, values, files)
 
 
@@ -103,7 +110,9 @@ class _Squeeze:
         files: dict[str, Path],
         values: dict[str, Any],
         on_progress: Callable[[float], None],
+        room: int,
     ) -> None:
+        self.room = room
         self.decoder, self.folder, self.params = decoder, folder, params
         self.files, self.values, self.on_progress = files, values, on_progress
         self.originals = dict(files)
@@ -120,9 +129,9 @@ class _Squeeze:
             self._videos(self.params, videos)
         elif isinstance(self.params, SoundToVideo):
             for kbps in KBPS:
-                if _total(self.files) > ROOM:
+                if _total(self.files) > self.room:
                     self._sound(self.params, kbps)
-        if _total(self.files) > ROOM:
+        if _total(self.files) > self.room:
             raise _too_large(max(self.files, key=lambda name: _size(self.files[name])))
 
     def _take(self, name: str, make: Callable[[Path, Path], object]) -> None:
@@ -157,7 +166,7 @@ class _Squeeze:
                 self.files[name] = target
             if crf == CRF_FIRST:  # all further copies are made from these small ones
                 sources, start = dict(self.files), 0.0
-            excess = _total(self.files) - ROOM
+            excess = _total(self.files) - self.room
             if excess <= 0 or crf == CRF_LAST:
                 return
             moving = sum(_size(self.files[name]) for name in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
@@ -14,13 +14,25 @@ from backend.engines.comfy_follow import Timing
 from backend.errors import EngineHung, EngineLost, StudioError
 from backend.settings import Settings
 from backend.supervisor import postmortem
-from backend.supervisor.process import TAKEN_OVER_SECONDS, Death, Process
+from backend.supervisor.process import TIMES, Death, Process, Times
 
 log = logging.getLogger("wan.servers")
 
-ANSWER_SECONDS = 10.0  # a server of ours that does not answer within this time, after a lost job, is ended
-START_SECONDS = 600.0  # the first start from a network volume takes minutes
-DYING_SECONDS = 2.0  # a server may have gone from the network a moment before its process ends
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a server of this machine is waited for, in seconds."""
+
+    look: float = 5.0  # between two questions to a server, by whomever
+    search: float = 2.0  # between two looks for a ComfyUI that another program is to start
+    answer: float = 10.0  # one of ours that does not answer within this time, after a lost job, is ended
+    start: float = 600.0  # the first start from a network volume takes minutes
+    dying: float = 2.0  # a server may have gone from the network a moment before its process ends
+    taken_over: float = 20.0  # one that an earlier run left answers within this time, or it hangs
+    process: Times = TIMES
+
+
+LIMITS = Limits()
 
 
 def answers(url: str, seconds: float = 1.0) -> bool:
@@ -37,11 +49,17 @@ class Server:
     """One server as the studio drives it. `process` is None for one that is not ours."""
 
     def __init__(
-        self, url: str, settings: Settings, kind: str = "comfyui", folder: Path | None = None
+        self,
+        url: str,
+        settings: Settings,
+        kind: str = "comfyui",
+        folder: Path | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
         self.process: Process | None = None
         self.trouble = ""  # why ours died last before it was up; empty once it is
         self._python = ""
+        self._limits = limits
         self._hung_seconds = hung = settings.hung_seconds
         self.engine = ComfyEngine(
             url,
@@ -83,9 +101,9 @@ class Server:
         if process is None or process.pid is None or self.engine.busy:
             return
         if process.untried:
-            limit = min(TAKEN_OVER_SECONDS, self._hung_seconds)
+            limit = min(self._limits.taken_over, self._hung_seconds)
         else:
-            limit = self._hung_seconds if process.is_up else max(START_SECONDS, self._hung_seconds)
+            limit = self._hung_seconds if process.is_up else max(self._limits.start, self._hung_seconds)
         if process.silent() > limit and not answers(self.engine.http.address, 5.0):
             process.kill(f"no answer for {process.silent():.0f} s")
 
@@ -100,10 +118,10 @@ class Server:
         began, address = self.engine.began, self.engine.http.address
         death = process.death_since(began)
         if death is None and not answers(address):
-            death = process.death_since(began, DYING_SECONDS)
+            death = process.death_since(began, self._limits.dying)
         if death is not None:
             return _hung(error.detail) if death.by_us else postmortem.error(death.after(began))
-        if isinstance(error, EngineLost) and not answers(address, ANSWER_SECONDS):
+        if isinstance(error, EngineLost) and not answers(address, self._limits.answer):
             process.kill("it stopped answering")
             return _hung(error.detail)
         return error

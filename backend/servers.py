@@ -1,6 +1,6 @@
 """Which servers this studio drives: found, given, or started here, one ComfyUI for each GPU.
 
-A ComfyUI that runs already on port 8188 is taken as it is and never touched. On the other GPUs more are
+A ComfyUI that runs already on COMFYUI_PORT is taken as it is and never touched. On the other GPUs more are
 started beside it only where that is safe: the machine's owner named the folder (COMFYUI_DIR) or it is a
 machine image's own, and it can be seen which GPU the running one uses. RunPod's own start script brings up
 one ComfyUI, on the first GPU; nothing is started from its folder before that has happened, since it may
@@ -24,21 +24,19 @@ from backend.engines import runpod
 from backend.engines.base import Engine
 from backend.errors import BadSettings, EngineLost, StudioError
 from backend.models import paths
-from backend.server import Server, answers
-from backend.settings import COMFYUI_PORT, RUNPOD_COMFYUI, Settings
+from backend.server import LIMITS, Limits, Server, answers
+from backend.settings import RUNPOD_COMFYUI, Settings
 from backend.supervisor import gpus, launch, postmortem, proc
 from backend.supervisor.launch import free_port as free_port
-from backend.supervisor.process import STOP_SECONDS, Death, Process, end
+from backend.supervisor.process import Death, Process, end
 
 log = logging.getLogger("wan.servers")
 
-LOCAL = f"http://127.0.0.1:{COMFYUI_PORT}"
 SECRETS = ("WAN_AUTH", "RUNPOD_API_KEY", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY")
 """Variables that are no server's business, nor that of its custom nodes."""
 PROJECT = Path(__file__).resolve().parent.parent
-IMAGES = (RUNPOD_COMFYUI, Path("/opt/ComfyUI"))
-"""The folders of machine images: such a machine is there for this."""
-LOOK_SECONDS = 5.0  # between two questions to a server, by whomever
+IMAGES = (Path("/opt/ComfyUI"),)
+"""The folders of machine images besides RunPod's: such a machine is there for this."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,18 @@ class Plan:
     start: bool
 
 
+def local_url(settings: Settings) -> str:
+    """Where a ComfyUI of this machine is looked for."""
+    return f"http://127.0.0.1:{settings.comfyui_port}"
+
+
 def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
-    """WAN_ENGINE=auto: given addresses, a server on 8188, a ComfyUI folder, a RunPod endpoint, else the demo.
+    """WAN_ENGINE=auto: given addresses, a server on COMFYUI_PORT, a ComfyUI folder, a RunPod endpoint, or the
+    demo, whichever is there first.
 
     Raises BadSettings when WAN_ENGINE=comfyui and none of the first three is there, or runpod without one.
     """
+    local = local_url(settings)
     if settings.engine == "demo":
         return Plan("demo", (), start=True)
     if settings.engine == "runpod":
@@ -66,13 +71,14 @@ def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
         return Plan("runpod", (), start=False)
     if settings.comfyui_urls:
         return Plan("comfyui", settings.comfyui_urls, start=False)
-    if probe(LOCAL):
-        return Plan("comfyui", (LOCAL,), start=False)
+    if probe(local):
+        return Plan("comfyui", (local,), start=False)
     if settings.comfyui_dir is not None:
-        return Plan("comfyui", (LOCAL,), start=True)
+        return Plan("comfyui", (local,), start=True)
     if settings.engine == "comfyui":
         raise BadSettings(
-            "WAN_ENGINE is comfyui, but there is no ComfyUI: no COMFYUI_URL, none on port 8188, no folder.",
+            "WAN_ENGINE is comfyui, but there is no ComfyUI: no COMFYUI_URL, none on port"
+            f" {settings.comfyui_port}, no folder.",
             "Set COMFYUI_URL to a running one, or COMFYUI_DIR to its folder.",
         )
     if settings.runpod.given:
@@ -89,11 +95,15 @@ class Servers:
         *,
         restart: bool = True,
         on_death: Callable[[StudioError], None] = lambda error: None,
+        limits: Limits = LIMITS,
+        runpod_folder: Path = RUNPOD_COMFYUI,
     ) -> None:
         """`restart`: False where the whole container is to end with ComfyUI. `on_death`: told why a server of
-        ours ended, on a thread of its own, before it is started again."""
+        ours ended, on a thread of its own, before it is started again. `runpod_folder`: the ComfyUI that
+        RunPod's own start script brings up."""
         self.settings = settings
         self._restart, self._on_death = restart, on_death
+        self._limits, self._runpod_folder = limits, runpod_folder
         self._closing = threading.Event()
         self._options: frozenset[str] | None = None
         self._options_lock = threading.Lock()
@@ -102,7 +112,7 @@ class Servers:
         self._left: dict[str, proc.Orphan] = {}
         for orphan in left:
             if orphan.mark.key in self._left:
-                end(orphan)
+                end(orphan, limits.process)
             else:
                 self._left[orphan.mark.key] = orphan
         ours = {f"http://127.0.0.1:{orphan.mark.port}" for orphan in self._left.values()}
@@ -116,7 +126,7 @@ class Servers:
         elif self.plan.start:
             self._comfyui()
         else:
-            self.servers += [Server(url, settings) for url in self.plan.urls]
+            self.servers += [Server(url, settings, limits=limits) for url in self.plan.urls]
             if not settings.comfyui_urls:
                 self._beside_a_running_one()
         self._end_left()
@@ -143,7 +153,8 @@ class Servers:
         if left is None:
             shutil.rmtree(folder, ignore_errors=True)
         port = left.mark.port if left is not None else launch.free_port()
-        server = Server(f"http://127.0.0.1:{port}", self.settings, "demo", folder / "input")
+        url = f"http://127.0.0.1:{port}"
+        server = Server(url, self.settings, "demo", folder / "input", self._limits)
         command = launch.demo_command(port, self.settings.demo_step_seconds, folder)
         mark = self._mark(name, port, "demo", folder)
         self._keep(server, "demo engine", command, mark, left, cwd=PROJECT).start()
@@ -151,10 +162,11 @@ class Servers:
 
     def _comfyui(self) -> None:
         """One for each GPU; from RunPod's folder only when its own start script has had its time."""
-        waits = self.settings.comfyui_dir == RUNPOD_COMFYUI and not any(
-            orphan.mark.port == COMFYUI_PORT for orphan in self._left.values()
+        first = self.settings.comfyui_port
+        waits = self.settings.comfyui_dir == self._runpod_folder and not any(
+            orphan.mark.port == first for orphan in self._left.values()
         )
-        made = self._one_per_gpu(self._gpus(), first=COMFYUI_PORT if waits else 0)
+        made = self._one_per_gpu(self._gpus(), first=first if waits else 0)
         for process in made:
             if not waits or process.taken_over is not None:
                 process.start()
@@ -163,16 +175,18 @@ class Servers:
 
     def _beside_a_running_one(self) -> None:
         folder = self.settings.comfyui_dir
-        if folder is None or not (self.settings.comfyui_dir_given or folder in IMAGES):
+        if folder is None or not (
+            self.settings.comfyui_dir_given or folder in (self._runpod_folder, *IMAGES)
+        ):
             return
         found = self._gpus()
         if len(found) < 2:
             return
-        used = gpus.used_by(*_command_line(LOCAL), found)
+        used = gpus.used_by(*_command_line(self.settings.comfyui_port), found)
         if used is None:
             log.warning(
                 "the ComfyUI on port %d uses a GPU that cannot be told: none is started beside it",
-                COMFYUI_PORT,
+                self.settings.comfyui_port,
             )
             return
         for process in self._one_per_gpu([gpu for gpu in found if gpu != used], beside=True):
@@ -197,7 +211,7 @@ class Servers:
             else:
                 port = next(
                     port
-                    for port in range(COMFYUI_PORT, 65_536)
+                    for port in range(self.settings.comfyui_port, 65_536)
                     if port not in taken and launch.port_is_free(port, self.settings.comfyui_listen)
                 )
             taken.add(port)
@@ -207,7 +221,7 @@ class Servers:
     def _end_left(self) -> None:
         """Servers of an earlier run that the settings of this one have no use for."""
         for orphan in self._left.values():
-            end(orphan)
+            end(orphan, self._limits.process)
         self._left.clear()
 
     def _one(self, gpu: str, port: int, name: str, left: proc.Orphan | None, *, alone: bool) -> Process:
@@ -224,7 +238,8 @@ class Servers:
             return launch.comfyui_command(python, self.settings.comfyui_listen, port, extra)
 
         moved = any(launch.has_option(args, o) for o in ("--input-directory", "--base-directory"))
-        server = Server(self._address(port), self.settings, folder=None if moved else folder / "input")
+        inputs = None if moved else folder / "input"
+        server = Server(self._address(port), self.settings, folder=inputs, limits=self._limits)
         mark = self._mark(name, port, f"comfyui-{port}")
         more = {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
         process = self._keep(
@@ -259,6 +274,7 @@ class Servers:
             taken_over=left,
             restart=self._restart,
             on_death=on_death,
+            times=self._limits.process,
         )
         server.keep(process, python)
         return process
@@ -300,8 +316,8 @@ class Servers:
         """RunPod's image starts this ComfyUI by itself, some minutes after the container: a second one
         would fight over the port, so we wait and take what comes; then the other GPUs' are started."""
         until = time.monotonic() + self.settings.comfyui_wait_seconds
-        while time.monotonic() < until and not self._closing.wait(2.0):
-            if answers(LOCAL):
+        while time.monotonic() < until and not self._closing.wait(self._limits.search):
+            if answers(local_url(self.settings)):
                 log.info("ComfyUI is up; it was started by the machine's own start script")
                 self.servers[0].process = None
                 made = made[1:]
@@ -314,11 +330,11 @@ class Servers:
 
     def _watch(self, server: Server) -> None:
         """Asks a server now and then, also while its lane is busy; ends one of ours that hangs."""
-        hung = self.settings.hung_seconds
-        while not self._closing.wait(min(LOOK_SECONDS, hung / 4)):
+        hung, look = self.settings.hung_seconds, self._limits.look
+        while not self._closing.wait(min(look, hung / 4)):
             try:
                 self._place.touch()
-                if time.monotonic() - server.engine.asked >= LOOK_SECONDS:
+                if time.monotonic() - server.engine.asked >= look:
                     server.engine.refresh()
                 server.look()
             except Exception:  # an odd answer must not end the watch
@@ -338,20 +354,20 @@ class Servers:
         self._closing.set()
         for process in self.processes:
             process.ask_to_stop()
-        until = time.monotonic() + STOP_SECONDS  # for all of them together
+        until = time.monotonic() + self._limits.process.stop  # for all of them together
         for process in self.processes:
             process.stop(until - time.monotonic())
         self._place.leave(keep_logs=self.plan.kind == "comfyui")
 
 
-def _command_line(url: str) -> tuple[list[str], dict[str, str] | None]:
-    """With what arguments and environment the ComfyUI on this machine runs; None: not to be seen."""
+def _command_line(port: int) -> tuple[list[str], dict[str, str] | None]:
+    """With what arguments and environment the ComfyUI on this port runs; None: not to be seen."""
     try:
         with requests.Session() as session:
             session.trust_env = False
-            argv = session.get(f"{url}/system_stats", timeout=5).json()["system"]["argv"]
+            argv = session.get(f"http://127.0.0.1:{port}/system_stats", timeout=5).json()["system"]["argv"]
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return [], None
-    pid = proc.listener(COMFYUI_PORT)
+    pid = proc.listener(port)
     environment = proc.environment(pid) if pid is not None else None
     return [str(word) for word in argv] if isinstance(argv, list) else [], environment

@@ -18,7 +18,6 @@ from dotenv import dotenv_values
 from backend.errors import BadSettings
 
 ENGINES = ("auto", "comfyui", "runpod", "demo")
-COMFYUI_PORT = 8188
 RUNPOD_COMFYUI = Path("/workspace/runpod-slim/ComfyUI")
 COMFYUI_DIRS = (RUNPOD_COMFYUI, Path("/opt/ComfyUI"), Path("~/ComfyUI"))
 RUNPOD_URL = "https://api.runpod.ai/v2"
@@ -31,6 +30,7 @@ DEFAULTS: dict[str, str] = {
     "COMFYUI_PYTHON": "",
     "COMFYUI_ARGS": "",
     "COMFYUI_LISTEN": "127.0.0.1",
+    "COMFYUI_PORT": "8188",
     "COMFYUI_WAIT_SECONDS": "300",
     "WAN_HUNG_SECONDS": "600",
     "WAN_MODELS_DIR": "",
@@ -106,6 +106,7 @@ class Settings:
     comfyui_python: str
     comfyui_args: tuple[str, ...]
     comfyui_listen: str
+    comfyui_port: int  # where one is looked for, and from which on our own are started
     comfyui_wait_seconds: float
     hung_seconds: float
     models_dir: Path
@@ -180,7 +181,7 @@ class Settings:
             if any(arg == taken or arg.startswith(taken + "=") for arg in args):
                 raise BadSettings(
                     f"COMFYUI_ARGS has {taken}, which Wan Studio sets itself.",
-                    "Use COMFYUI_LISTEN for the address; the ports are 8188 and up.",
+                    "Use COMFYUI_LISTEN for the address and COMFYUI_PORT for the first port.",
                 )
         auth, public = _accounts(text("WAN_AUTH")), reach(environ)
         per_owner = "WAN_MAX_QUEUED_PER_OWNER"
@@ -195,6 +196,7 @@ class Settings:
             comfyui_python=text("COMFYUI_PYTHON"),
             comfyui_args=args,
             comfyui_listen=text("COMFYUI_LISTEN"),
+            comfyui_port=int(_number(text("COMFYUI_PORT"), "COMFYUI_PORT", 1, 65_535)),
             comfyui_wait_seconds=_number(text("COMFYUI_WAIT_SECONDS"), "COMFYUI_WAIT_SECONDS", 0, 86_400),
             hung_seconds=_number(text("WAN_HUNG_SECONDS"), "WAN_HUNG_SECONDS", 1, 86_400),
             models_dir=folder("WAN_MODELS_DIR", _first_dir(MODEL_DIRS) or here / "models"),

@@ -22,8 +22,11 @@ ENOUGH_MEMORY = 48_000_000_000
 """Bytes of RAM below which ComfyUI's cache of loaded models can push the machine into swapping."""
 
 
-def at_start(settings: Settings, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """What is printed before the page is served. Looks at folders, nothing else."""
+def at_start(
+    settings: Settings, environ: Mapping[str, str] = os.environ, docker_mark: Path = DOCKER_MARK
+) -> list[str]:
+    """What is printed before the page is served. Looks at folders, nothing else. `docker_mark`: a file that
+    is there in a container."""
     said = []
     data, refused = settings.data_dir, settings.data_dir_refused
     if refused is not None:
@@ -31,7 +34,7 @@ def at_start(settings: Settings, environ: Mapping[str, str] = os.environ) -> lis
             f"{refused} cannot be written to: jobs and videos are kept in {data} instead."
             " Set WAN_DATA_DIR to choose another folder."
         )
-    if _in_container(environ) and _same_disk(data, Path("/")):
+    if _in_container(environ, docker_mark) and _same_disk(data, Path("/")):
         where = "/workspace" if environ.get("RUNPOD_POD_ID") else "/data" if environ.get("SPACE_ID") else ""
         mount = f"a volume at {where}" if where else "a volume and set WAN_DATA_DIR to a folder on it"
         said.append(
@@ -111,8 +114,8 @@ def tell_adopted(settings: Settings, kind: str, starts: bool, urls: Sequence[str
     )
 
 
-def _in_container(environ: Mapping[str, str]) -> bool:
-    return DOCKER_MARK.exists() or any(environ.get(n) for n in ("RUNPOD_POD_ID", "SPACE_ID"))
+def _in_container(environ: Mapping[str, str], docker_mark: Path) -> bool:
+    return docker_mark.exists() or any(environ.get(n) for n in ("RUNPOD_POD_ID", "SPACE_ID"))
 
 
 def _same_disk(folder: Path, other: Path) -> bool:

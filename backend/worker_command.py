@@ -53,7 +53,8 @@ def worker_settings(settings: Settings) -> Settings:
     mine = replace(settings, engine=engine, runpod=replace(settings.runpod, endpoint_id="", api_key=""))
     if engine != "demo" and choose(mine).kind == "demo":
         raise BadSettings(
-            "The worker has no ComfyUI: none on port 8188, and no folder that it can start.",
+            f"The worker has no ComfyUI: none on port {settings.comfyui_port}, and no folder that it can"
+            " start.",
             "Use the gpu image, or set COMFYUI_DIR; WAN_ENGINE=demo tries the worker out without WAN.",
         )
     return mine

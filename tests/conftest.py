@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -38,4 +40,16 @@ def make(tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) ->
 def picture(tmp_path: Path) -> Path:
     path = tmp_path / "boat.png"
     Image.effect_noise((640, 360), 40).convert("RGB").save(path)
+    return path
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> Path:
+    """45 s, which is two graphs."""
+    path = tmp_path / "tone.wav"
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes((9000 * np.sin(np.arange(45 * 8000) / 5)).astype("<i2").tobytes())
     return path

@@ -31,6 +31,8 @@ from backend.settings import Settings
 from backend.studio import Studio
 from backend.threads import Threads
 from backend.views import JobView
+from tests.support.signatures import differences
+from tests.support.waiting import until
 from ui.api import Endpoints, register
 from ui.calls import Calls, Pace, SessionOwners
 from ui.unexpected import UNEXPECTED
@@ -59,7 +61,12 @@ class ScriptedStudio:
         return new_token()
 
     def submit(
-        self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | None]
+        self,
+        owner: str,
+        mode: str,
+        values: Mapping[str, Any],
+        files: Mapping[str, Path | None],
+        earlier: JobView | None = None,
     ) -> JobView:
         if self.error is not None:
             raise self.error
@@ -393,17 +400,15 @@ def test_without_waiting_the_record_comes_at_once(page: Page, client: Client, pi
 def test_a_waiting_call_tells_progress_and_status(page: Page, client: Client, picture: str) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
-    _wait_for(call.outputs)
+    until(call.outputs)
     job_id = list(page.studio.jobs)[-1]
     page.studio.jobs[job_id] = replace(page.studio.jobs[job_id], status="running")
     page.studio.states[job_id] = Snapshot(
         version=2, status="running", stage="draw", step=2, steps=20, percent=31.0
     )
-    _wait_for(lambda: [answer for answer in call.outputs() if answer[1]["status"] == "running"])
+    until(lambda: [answer for answer in call.outputs() if answer[1]["status"] == "running"])
     page.studio.states[job_id] = replace(page.studio.states[job_id], version=3, step=3, percent=35.0)
-    units = _wait_for(
-        lambda: [u for u in call.status().progress_data or () if u.desc == "Drawing, step 4 of 20"]
-    )
+    units = until(lambda: [u for u in call.status().progress_data or () if u.desc == "Drawing, step 4 of 20"])
     assert (units[0].index, units[0].length) == (35, 100)
     page.studio.end(job_id, "done")
     assert call.result(timeout=60)[1]["status"] == "done"
@@ -422,7 +427,7 @@ def lively(page: Page) -> Iterator[None]:
 def test_a_waiting_call_is_kept_alive(page: Page, client: Client, picture: str, lively: None) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
-    _wait_for(lambda: len(call.outputs()) > 2)
+    until(lambda: len(call.outputs()) > 2)
     assert all(answer[0] is None and answer[1]["status"] == "queued" for answer in call.outputs())
     page.studio.end(list(page.studio.jobs)[-1], "done")
     assert call.result(timeout=60)[0]
@@ -437,12 +442,12 @@ def test_a_waiting_call_is_told_of_its_job_at_least_every_ten_seconds() -> None:
 def test_the_job_runs_on_when_the_caller_goes(page: Page, client: Client, picture: str) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
-    _wait_for(lambda: page.studio.submits)
+    until(lambda: page.studio.submits)
     job_id = list(page.studio.jobs)[-1]
-    _wait_for(call.outputs)
+    until(call.outputs)
     assert page.endpoints.calls.waiting == 1
     call.cancel()
-    _wait_for(lambda: page.endpoints.calls.waiting == 0)
+    until(lambda: page.endpoints.calls.waiting == 0)
     assert page.studio.jobs[job_id].status == "queued"
     page.studio.end(job_id, "done")
 
@@ -450,7 +455,7 @@ def test_the_job_runs_on_when_the_caller_goes(page: Page, client: Client, pictur
 def test_cancel_and_what_the_waiting_caller_is_told(page: Page, client: Client, picture: str) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
-    _wait_for(call.outputs)
+    until(call.outputs)
     job = list(page.studio.jobs.values())[-1]
     assert client.predict(id=job.id, key=job.key, api_name="/cancel")["status"] == "cancelled"
     with pytest.raises(AppError, match=r"^The job was cancelled\. "):
@@ -460,7 +465,7 @@ def test_cancel_and_what_the_waiting_caller_is_told(page: Page, client: Client, 
 def test_a_failed_job_says_what_the_page_says(page: Page, client: Client, picture: str) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
-    _wait_for(call.outputs)
+    until(call.outputs)
     job = list(page.studio.jobs.values())[-1]
     error = OutOfMemory("The GPU ran out of memory.")
     page.studio.end(job.id, "failed", error.to_dict())
@@ -718,16 +723,6 @@ def test_with_the_studio_itself(launched: Page, tmp_path: Path) -> None:
         studio.close()
 
 
-def _wait_for(look: Any, seconds: float = 10.0) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("did not happen in time")
-
-
 class Trap:
     """A web server on loopback that nobody should ask."""
 
@@ -758,3 +753,7 @@ def trap() -> Iterator[Trap]:
     yield trap
     trap.server.shutdown()
     trap.server.server_close()
+
+
+def test_the_scripted_studio_is_like_the_real_one() -> None:
+    assert differences(Studio, ScriptedStudio, whole=False) == []

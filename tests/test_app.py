@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +14,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.servers import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import served as up
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def app(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "app.py", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        [sys.executable, "app.py", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120,
         env={**os.environ, **env},
     )  # fmt: skip
 
@@ -102,14 +102,7 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        end = time.monotonic() + 90
-        while True:
-            try:
-                with urllib.request.urlopen(f"{url}/healthz", timeout=5):
-                    break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < end, process.stderr
-                time.sleep(0.1)
+        up(f"{url}/healthz", process, lambda: process.stderr)
         yield process, url
     finally:
         process.kill()
@@ -139,7 +132,7 @@ def test_it_serves_and_leaves_nothing_behind(served: tuple[subprocess.Popen[str]
     taken = app(GRADIO_SERVER_PORT=url.rsplit(":", 1)[1], WAN_ENGINE="demo")
     assert taken.returncode == 1 and "is taken" in taken.stderr and "Traceback" not in taken.stderr
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=15)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "results are marked DEMO" in out and url in out
     assert not [pid for pid in mine if Path(f"/proc/{pid}").exists()]

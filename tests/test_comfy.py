@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +24,18 @@ from backend.errors import (
     MissingModel,
     NoOutput,
 )
-from backend.events import Connection, Event, Output, Preview, Progress, Queued, Started
+from backend.events import Connection, Output, Preview, Progress, Queued, Started
+from tests.support.comfy_run import COLD, Run, has, in_order, prompt
 from tests.support.fake_comfy import CLOSE, DROP, END, FORGET, GONE, FakeComfy, cut, half, play, status
+from tests.support.recorded_answers import BODIES
 from tests.support.transcripts import Transcript, named
-from tests.test_rejection import BODIES
+from tests.support.waiting import until
 from workflows.labels import Label
 
 FAST = Timing(
     slice=0.02, first=0.01, queue=0.03, quiet=0.1, down=0.02, interrupt=0.03, reopen=0.15,
     grace=0.2, patience=1.0, connect=1.0,
 )  # fmt: skip
-COLD = named("success_i2v_cold")
 REAL = Output("i2v4_00010_.mp4", "rig", "output")
 NEW = named("transcripts-0.33/success_i2v_two_expert_4step")
 
@@ -54,49 +53,6 @@ def engine(server: FakeComfy) -> Iterator[ComfyEngine]:
     one.close()
 
 
-def prompt(transcript: Transcript = COLD, files: dict[str, Path] | None = None, **more: Any) -> Prompt:
-    labels = transcript.labels(transcript.posted()[0])
-    graph: dict[str, Any] = {"5": {"class_type": "LoadImage", "inputs": {"image": "wan-studio/a.png"}}}
-    steps = sum(label.steps for label in labels.values())
-    return Prompt(**{"id": str(uuid.uuid4()), "graph": graph, "labels": labels, "sampling_steps": steps,
-                     "files": files or {}, **more})  # fmt: skip
-
-
-class Run:
-    """A run in a thread of its own, with what it told."""
-
-    def __init__(self, engine: ComfyEngine, job: Prompt, method: str = "run") -> None:
-        self.job = job
-        self.events: list[Event] = []
-        self._changed = threading.Condition()
-        self._pool = ThreadPoolExecutor(1)
-        self._future: Future[tuple[Output, ...]] = self._pool.submit(getattr(engine, method), job, self._on)
-        self._pool.shutdown(wait=False)
-
-    def _on(self, event: Event) -> None:
-        with self._changed:
-            self.events.append(event)
-            self._changed.notify_all()
-
-    def until(self, test: Callable[[list[Event]], bool], seconds: float = 10.0) -> None:
-        with self._changed:
-            assert self._changed.wait_for(lambda: test(self.events) or self._future.done(), seconds)
-            assert test(self.events), (self.events, self._future.exception())
-
-    def result(self, seconds: float = 10.0) -> tuple[Output, ...]:
-        return self._future.result(seconds)
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-
-def until(test: Callable[[], bool], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not test():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 def split(transcript: Transcript, text: str) -> tuple[list[Any], list[Any]]:
     """The frames up to and with the first that contains the text, and the rest."""
     frames = list(transcript.frames())
@@ -104,24 +60,11 @@ def split(transcript: Transcript, text: str) -> tuple[list[Any], list[Any]]:
     return frames[: index + 1], frames[index + 1 :]
 
 
-def has(kind: type[Any], **fields: Any) -> Callable[[list[Event]], bool]:
-    return lambda events: any(
-        isinstance(event, kind) and all(getattr(event, key) == value for key, value in fields.items())
-        for event in events
-    )
-
-
 def reconnected(server: FakeComfy, run: Run) -> None:
     """Waits until the socket is back and the server was asked what happened meanwhile."""
     run.until(has(Connection, connected=True))
     asked = server.count("GET", "/queue")
     until(lambda: server.count("GET", "/queue") > asked)
-
-
-def in_order(run: Run) -> None:
-    steps = [event.step for event in run.of(Progress)]
-    assert steps == sorted(set(steps))
-    assert len(run.of(Started)) <= 1
 
 
 # -- a job --------------------------------------------------------------------------------------

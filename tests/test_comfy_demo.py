@@ -14,16 +14,14 @@ from backend.engines.comfy import ComfyEngine
 from backend.engines.comfy_follow import Timing
 from backend.errors import EngineError, EngineLost, JobCancelled
 from backend.events import Connection, Finished, Output, Preview, Progress, Queued, Stage, Started
+from tests.support.comfy_run import NAME, Run, has, in_order
+from tests.support.comfy_run import compiled_prompt as prompt
 from tests.support.demo_server import DemoServer, start_demo
-from tests.test_comfy import Run, has, in_order, until
-from workflows.catalog import load_catalog
-from workflows.compile import compile
-from workflows.params import ImageToVideo, Media
+from tests.support.waiting import until
 
 TIMING = Timing(
     slice=0.05, first=0.02, queue=0.1, quiet=0.3, down=0.05, interrupt=0.1, grace=0.5, patience=3.0
 )
-NAME = "wan-studio/demo-test.png"
 
 
 @pytest.fixture(scope="module")
@@ -47,28 +45,11 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-_seeds = iter(range(1, 1000))
-
-
-def prompt(engine: ComfyEngine, picture: Path, seed: int = 0) -> Prompt:
-    params = ImageToVideo(
-        image=Media(NAME, 96, 64),
-        seed=seed or next(_seeds),
-        prompt="Wind",
-        speed="fast",
-        width=96,
-        height=64,
-        seconds=1.0,
-    )
-    job = compile(params, load_catalog(), engine.facts(), f"test-{uuid.uuid4().hex[:6]}")
-    return Prompt(str(uuid.uuid4()), job.graphs[0], job.labels[0], job.sampling_steps, {NAME: picture})
-
-
 def test_a_job(demo: DemoServer, engine: ComfyEngine, picture: Path, tmp_path: Path) -> None:
     info = engine.refresh()
     assert (info.kind, info.state) == ("demo", "ok")
     run = Run(engine, prompt(engine, picture))
-    (output,) = run.result(30)
+    (output,) = run.result(60)
     in_order(run)
     assert [event.step for event in run.of(Progress)] == [1, 2, 3, 4]
     assert run.of(Preview), "the demo engine draws previews when it is asked to per prompt"
@@ -83,23 +64,23 @@ def test_a_job(demo: DemoServer, engine: ComfyEngine, picture: Path, tmp_path: P
 def test_an_input_is_linked_when_the_folder_is_on_this_machine(demo: DemoServer, picture: Path) -> None:
     (demo.folder / "input" / NAME).unlink(missing_ok=True)
     engine = ComfyEngine(demo.url, timing=TIMING, input_dir=demo.folder / "input")
-    Run(engine, prompt(engine, picture)).result(30)
+    Run(engine, prompt(engine, picture)).result(60)
     assert (demo.folder / "input" / NAME).samefile(picture)
 
 
 def test_an_input_is_uploaded_when_the_folder_is_not_known(demo: DemoServer, picture: Path) -> None:
     engine = ComfyEngine(demo.url, timing=TIMING)  # not refreshed: nothing known of its folder
     (demo.folder / "input" / NAME).unlink(missing_ok=True)
-    Run(engine, prompt(engine, picture)).result(30)
+    Run(engine, prompt(engine, picture)).result(60)
     copy = demo.folder / "input" / NAME
     assert copy.read_bytes() == picture.read_bytes()
     assert not copy.samefile(picture)
 
 
 def test_on_a_new_seed_what_is_known_is_not_made_again(engine: ComfyEngine, picture: Path) -> None:
-    Run(engine, prompt(engine, picture)).result(30)
+    Run(engine, prompt(engine, picture)).result(60)
     again = Run(engine, prompt(engine, picture))
-    again.result(30)
+    again.result(60)
     (started,) = again.of(Started)
     assert len(started.cached) > 5
     assert next(event.stage for event in again.of(Stage)) == "draw"
@@ -107,9 +88,9 @@ def test_on_a_new_seed_what_is_known_is_not_made_again(engine: ComfyEngine, pict
 
 def test_the_same_again_gives_the_same_file(engine: ComfyEngine, picture: Path) -> None:
     job = prompt(engine, picture, seed=5000)
-    first = Run(engine, job).result(30)
+    first = Run(engine, job).result(60)
     second = Run(engine, Prompt(str(uuid.uuid4()), job.graph, job.labels, job.sampling_steps, job.files))
-    assert second.result(30) == first
+    assert second.result(60) == first
 
 
 def test_cancel_while_it_draws(demo: DemoServer, engine: ComfyEngine, picture: Path) -> None:
@@ -117,15 +98,15 @@ def test_cancel_while_it_draws(demo: DemoServer, engine: ComfyEngine, picture: P
     run.until(has(Progress))
     engine.cancel(run.job.id)
     with pytest.raises(JobCancelled):
-        run.result(30)
+        run.result(60)
     assert demo.call("GET", "/queue").json()["queue_running"] == []
-    assert Run(engine, prompt(engine, picture)).result(30)
+    assert Run(engine, prompt(engine, picture)).result(60)
 
 
 def test_a_dropped_socket_is_made_again(demo: DemoServer, engine: ComfyEngine, picture: Path) -> None:
     demo.faults(drop_socket_at_step=2)
     run = Run(engine, prompt(engine, picture))
-    assert run.result(30)
+    assert run.result(60)
     assert run.of(Connection)[:2] == [Connection(False), Connection(True)]
     in_order(run)
 
@@ -133,7 +114,7 @@ def test_a_dropped_socket_is_made_again(demo: DemoServer, engine: ComfyEngine, p
 def test_an_error_at_a_node(demo: DemoServer, engine: ComfyEngine, picture: Path) -> None:
     demo.faults(error_at={"class": "KSamplerAdvanced", "kind": "oom", "step": 1})
     with pytest.raises(EngineError) as caught:
-        Run(engine, prompt(engine, picture)).result(30)
+        Run(engine, prompt(engine, picture)).result(60)
     assert caught.value.code == "out_of_memory"
 
 
@@ -147,17 +128,17 @@ def test_two_lanes_on_one_server_do_not_hit_each_other(
     second.until(has(Queued, others=1))
     other.cancel(second.job.id)
     with pytest.raises(JobCancelled):
-        second.result(30)
-    assert first.result(30), "the first went on"
+        second.result(60)
+    assert first.result(60), "the first went on"
 
     first = Run(engine, prompt(engine, picture))
     first.until(has(Started))
     second = Run(other, prompt(other, picture))
     second.until(has(Queued))
     engine.cancel(first.job.id)
-    assert second.result(30), "the second took its turn"
+    assert second.result(60), "the second took its turn"
     with pytest.raises(JobCancelled):
-        first.result(30)
+        first.result(60)
     assert not [event for event in first.events if isinstance(event, Output)]
     in_order(second)
 
@@ -169,11 +150,11 @@ def test_a_server_that_dies(picture: Path) -> None:
         demo.faults(die_at_step=2)
         run = Run(engine, prompt(engine, picture))
         with pytest.raises(EngineLost):
-            run.result(30)
+            run.result(60)
         assert run.of(Connection) == [Connection(False)]
         assert engine.refresh().state == "lost"
         port = int(demo.url.rpartition(":")[2])
         with start_demo(port=port) as again:
             assert again.url == demo.url
             until(lambda: engine.refresh().state == "ok")
-            assert Run(engine, prompt(engine, picture)).result(30)
+            assert Run(engine, prompt(engine, picture)).result(60)

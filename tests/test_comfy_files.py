@@ -27,8 +27,8 @@ from backend.errors import (
 )
 from backend.events import Output
 from tests.support.fake_comfy import FakeComfy, cut, half, play, status
+from tests.support.recorded_answers import BODIES
 from tests.support.transcripts import named
-from tests.test_rejection import BODIES
 
 COLD = named("success_i2v_cold")
 NAME = "wan-studio/3fa9.png"

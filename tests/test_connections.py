@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from backend import connections
-from backend.servers import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 SECONDS = 0.5
 
@@ -29,17 +29,16 @@ def port() -> Iterator[int]:
     server = uvicorn.Server(uvicorn.Config(app, port=number, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    until(lambda: server.started)
     connections.bound(server.config, SECONDS)
     yield number
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)
 
 
 def closed(connection: socket.socket) -> bool:
     """Whether the server closes this within its time and some patience."""
-    connection.settimeout(SECONDS + 20)
+    connection.settimeout(60)
     try:
         return connection.recv(1000) == b""
     except ConnectionError:

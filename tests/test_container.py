@@ -109,7 +109,7 @@ class Health(http.server.BaseHTTPRequestHandler):
 def healthcheck(port: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-S", "scripts/healthcheck.py"],
-        cwd=ROOT, capture_output=True, text=True, timeout=30,
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
         env={**os.environ, "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": str(port),
              "http_proxy": "http://127.0.0.1:1"},
     )  # fmt: skip
@@ -138,6 +138,6 @@ def test_the_image_installs_custom_nodes_with_the_standard_library_alone(tmp_pat
         (tmp_path / "backend" / "custom_nodes" / path.name).write_bytes(path.read_bytes())
     done = subprocess.run(
         [sys.executable, "-S", "-m", "backend.custom_nodes.install", str(tmp_path)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=30,
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 1 and "is no ComfyUI" in done.stderr and "Traceback" not in done.stderr

@@ -190,7 +190,7 @@ def test_a_folder_that_may_not_be_written(
 def command(comfyui: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "app.py", "nodes", "install", "--comfyui", str(comfyui), *more],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        cwd=ROOT, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 

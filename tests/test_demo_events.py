@@ -70,7 +70,7 @@ class Client:
         self.demo = demo
         self.id = uuid.uuid4().hex
         address = demo.url.replace("http", "ws") + "/ws?clientId=" + self.id
-        self.socket = websocket.create_connection(address, timeout=30)
+        self.socket = websocket.create_connection(address, timeout=60)
         if flags:
             data = {"supports_preview_metadata": True}
             self.socket.send(json.dumps({"type": "feature_flags", "data": data}))
@@ -376,7 +376,7 @@ def test_coming_back_with_the_same_client_id(slow: DemoServer) -> None:
     address = slow.url.replace("http", "ws") + "/ws?clientId=" + first.id
     second = Client.__new__(Client)
     second.demo, second.id, second.rows = slow, first.id, []
-    second.socket = websocket.create_connection(address, timeout=30)
+    second.socket = websocket.create_connection(address, timeout=60)
     assert second.hear() == ("status", 1, True)
     assert second.hear()[0:1] + second.rows[1][2:] == ("executing", None, False)
     second.until(ended)
@@ -388,8 +388,9 @@ def test_an_older_socket_that_closes_takes_the_newer_one_with_it(demo: DemoServe
     """A trap of the real server, kept so that clients are tested against it."""
     old = Client(demo)
     old.hear()
-    new = websocket.create_connection(demo.url.replace("http", "ws") + "/ws?clientId=" + old.id, timeout=0.5)
+    new = websocket.create_connection(demo.url.replace("http", "ws") + "/ws?clientId=" + old.id, timeout=60)
     assert json.loads(new.recv())["type"] == "status"
+    new.settimeout(0.5)
     old.close()
     demo.wait(demo.submit(graphs.text_to_video(seed=90), client_id=old.id))
     with pytest.raises(websocket.WebSocketTimeoutException):

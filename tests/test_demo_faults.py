@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from backend.engines.demo.faults import Faults
 from tests.support import demo_graphs as graphs
 from tests.support import demo_inputs
 from tests.support.demo_server import ROOT, DemoServer, start_demo
+from tests.support.waiting import until as soon
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def demo(tmp_path: Path) -> Iterator[DemoServer]:
 def connect(demo: DemoServer) -> tuple[str, websocket.WebSocket]:
     id = uuid.uuid4().hex
     address = demo.url.replace("http", "ws") + "/ws?clientId=" + id
-    return id, websocket.create_connection(address, timeout=30)
+    return id, websocket.create_connection(address, timeout=60)
 
 
 def until(socket: websocket.WebSocket, what: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -82,8 +82,7 @@ def test_a_hang_lasts_until_it_is_let_go(demo: DemoServer) -> None:
     id, socket = connect(demo)
     prompt = demo.submit(graphs.text_to_video(), client_id=id)
     until(socket, lambda m: m["type"] == "progress" and m["data"]["value"] == 1)
-    while demo.call("GET", "/demo/faults").json():
-        time.sleep(0.01)
+    soon(lambda: not demo.call("GET", "/demo/faults").json())
     demo.call("POST", "/interrupt", {"prompt_id": prompt})
     assert demo.call("GET", f"/history/{prompt}").json() == {}
     assert demo.call("GET", "/queue").json()["queue_running"][0][1] == prompt
@@ -98,7 +97,7 @@ def test_death(demo: DemoServer) -> None:
     demo.submit(graphs.text_to_video(), client_id=id)
     with pytest.raises((ConnectionError, websocket.WebSocketException)):
         until(socket, lambda message: message["type"] == "execution_success")
-    assert demo.process.wait(timeout=10) != 0
+    assert demo.process.wait(timeout=60) != 0
     socket.close()
 
 
@@ -109,11 +108,10 @@ def test_failing_requests(demo: DemoServer) -> None:
 
 
 def test_a_slow_step(demo: DemoServer) -> None:
-    demo.faults(slow_step=0.2)
-    begin = time.monotonic()
-    demo.wait(demo.submit(graphs.text_to_video()))
-    assert time.monotonic() - begin > 0.2
-    assert demo.call("GET", "/demo/faults").json() == {}
+    demo.faults(slow_step=3600)
+    prompt = demo.submit(graphs.text_to_video())
+    soon(lambda: demo.call("GET", "/demo/faults").json() == {})
+    assert demo.call("GET", "/queue").json()["queue_running"][0][1] == prompt, "it is in that step"
 
 
 def test_an_unknown_fault_is_refused(demo: DemoServer) -> None:
@@ -171,7 +169,7 @@ def test_a_signal_ends_it_at_once_and_its_own_folder_goes(tmp_path: Path) -> Non
     process = launch(temp=tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=60) == 0
     assert list(tmp_path.iterdir()) == []
     assert process.stdout is not None
     process.stdout.close()
@@ -184,7 +182,7 @@ def test_a_signal_does_not_wait_for_a_running_job(tmp_path: Path) -> None:
         demo.submit(graphs.text_to_video(), client_id=id)
         until(socket, lambda m: m["type"] == "executing" and m["data"]["node"] == "12")
         demo.process.send_signal(signal.SIGTERM)
-        assert demo.process.wait(timeout=10) == 0
+        assert demo.process.wait(timeout=60) == 0
         socket.close()
     assert (tmp_path / "input").is_dir(), "a folder that was given is kept"
 
@@ -194,7 +192,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     process = launch("--parent-pid", str(parent.pid), temp=tmp_path)
     parent.kill()
     parent.wait()
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=60) == 0
     assert process.stdout is not None
     process.stdout.close()
 
@@ -207,10 +205,12 @@ def test_alive() -> None:
 def test_a_port_that_is_taken(demo: DemoServer, tmp_path: Path) -> None:
     port = demo.url.rsplit(":", 1)[1]
     command = [*COMMAND[:3], "--port", port, "--dir", str(tmp_path / "other")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and port in done.stderr and "Traceback" not in done.stderr
 
 
 def test_wrong_use() -> None:
-    done = subprocess.run([*COMMAND[:3], "--port", "x"], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [*COMMAND[:3], "--port", "x"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 2

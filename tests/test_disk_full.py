@@ -18,8 +18,8 @@ from backend import runner as runner_module
 from backend.errors import DiskFull, StudioError
 from backend.store import Store
 from tests.support.fake_engine import FakeEngine
+from tests.support.job_views import stored_job
 from tests.support.scripted import OWNER, Make, ended, until
-from tests.test_store import job as stored_job
 
 SMALL = {"width": 64, "height": 64, "seconds": 0.5}
 MEGABYTE = 1 << 20
@@ -56,7 +56,7 @@ def test_a_new_job_is_refused_with_a_sentence_and_none_is_lost(
     engine.hold.clear()
     studio = make()
     running = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     waiting = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     ballast = fill(disk)
     before = sorted(path.name for path in studio.settings.jobs_dir.iterdir())
@@ -76,7 +76,7 @@ def test_a_result_waits_until_there_is_room(
     engine.hold.clear()
     studio = make()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     engine.known.add(engine.prompts[0].id)
     ballast = fill(disk)
     engine.hold.set()

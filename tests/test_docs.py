@@ -34,7 +34,7 @@ def test_every_setting_that_the_code_reads_is_listed() -> None:
         for path in (ROOT / top).rglob("*.py")
     ) + (ROOT / "app.py").read_text(encoding="utf-8")
     read = set(re.findall(r"[\"'](WAN_[A-Z_]+|COMFYUI_[A-Z_]+)[\"']", source))
-    constants = {"COMFYUI_PORT", "COMFYUI_DIRS"}
+    constants = {"COMFYUI_DIRS"}
     assert read - constants <= DEFAULTS.keys(), read - DEFAULTS.keys()
 
 

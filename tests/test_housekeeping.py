@@ -568,5 +568,5 @@ def test_two_deletions_of_one_job_at_once(house: House) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert not errors and house.there() == set()

@@ -68,7 +68,7 @@ def test_who_lost_it_is_told_and_leaves_the_file_alone(tmp_path: Path) -> None:
     mine = lock(tmp_path, "pod-1", lost=told.set)
     mine.acquire()
     other_machine(tmp_path, "pod-2").set()
-    assert told.wait(10)
+    assert told.wait(60)
     mine.release()
     assert json.loads((tmp_path / "lock").read_text())["machine"] == "pod-2"
 
@@ -114,9 +114,9 @@ def test_of_two_machines_that_follow_a_third_at_once_one_has_the_folder(
     write = DataLock._write
 
     def at_once(self: DataLock) -> None:
-        together.wait(10)
+        together.wait(60)
         write(self)
-        together.wait(10)
+        together.wait(60)
 
     monkeypatch.setattr(DataLock, "_write", at_once)
 
@@ -130,7 +130,7 @@ def test_of_two_machines_that_follow_a_third_at_once_one_has_the_folder(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(refused) == 1 and "uses the data folder" in refused[0]
     for one in both:
         one.release()

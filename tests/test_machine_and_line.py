@@ -9,7 +9,7 @@ import pytest
 
 from backend.engines.base import EngineInfo
 from backend.views import Place, QueueState
-from tests.test_present import job, media
+from tests.support.job_views import job, media
 from ui import library, line_view, machine_view
 from ui.header import public_line
 

@@ -478,16 +478,16 @@ def test_pictures_do_not_wait_for_a_long_cut(tmp_path: Path, long_video: Path) -
 
     def told(share: float) -> None:
         started.set()
-        assert looked.wait(30)
+        assert looked.wait(60)
         raise KeyError("enough")
 
     with Decoder(workers=1) as decoder, ThreadPoolExecutor(1) as pool:
         work = pool.submit(decoder.cut_video, long_video, tmp_path / "c.mp4", fps=16, on_progress=told)
-        assert started.wait(30)
+        assert started.wait(60)
         assert decoder.picture(tmp_path / "p.png").width == 64
         looked.set()
         with pytest.raises(KeyError):
-            work.result(30)
+            work.result(60)
 
 
 def test_close_ends_a_long_cut(tmp_path: Path, long_video: Path) -> None:
@@ -497,10 +497,10 @@ def test_close_ends_a_long_cut(tmp_path: Path, long_video: Path) -> None:
         work = pool.submit(
             decoder.cut_video, long_video, tmp_path / "c.mp4", fps=16, on_progress=lambda s: started.set()
         )
-        assert started.wait(30)
+        assert started.wait(60)
         decoder.close()
         with pytest.raises(Exception, match="shutting down"):
-            work.result(30)
+            work.result(60)
     assert decoder.pids() == ()
 
 

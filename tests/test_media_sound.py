@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -416,10 +415,8 @@ def test_a_pipe_is_not_waited_for(decoder: Decoder, tmp_path: Path) -> None:
     import os
 
     os.mkfifo(tmp_path / "pipe.wav")
-    began = time.monotonic()
     with pytest.raises(BadMedia, match="not a file"):
         decoder.sound(tmp_path / "pipe.wav")
-    assert time.monotonic() - began < 20
 
 
 def test_helpers_make_what_they_say(tmp_path: Path) -> None:

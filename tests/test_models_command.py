@@ -19,6 +19,7 @@ from backend import model_commands
 from backend.models import hub as hub_module
 from backend.models import inventory as inventory_module
 from backend.models.hub import Hub
+from backend.settings import Settings
 from tests.support.fake_hub import FakeHub, running
 from tests.support.model_files import fill, model, model_bytes, sparse
 from workflows.catalog import Catalog, load_catalog
@@ -32,7 +33,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in list(os.environ):
         if name.startswith(("WAN_", "COMFYUI_", "HF_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(model_commands, "PROJECT", tmp_path)
     monkeypatch.setenv("WAN_ENGINE", "demo")
     monkeypatch.setenv("WAN_MODELS_DIR", str(tmp_path / "store"))
     monkeypatch.setenv("WAN_DATA_DIR", str(tmp_path / "data"))
@@ -46,10 +46,10 @@ class Said:
 
 
 @pytest.fixture
-def run(store: Path, capsys: pytest.CaptureFixture[str]):
+def run(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     def call(*arguments: str) -> Said:
         try:
-            status = app.main(["models", *arguments])
+            status = app.main(["models", *arguments], tmp_path)
         except SystemExit as end:
             status = int(end.code or 0)
         caught = capsys.readouterr()
@@ -165,18 +165,19 @@ def test_hashes_on_request(run, store: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_bar_of_a_hash_is_drawn_in_one_line_of_a_terminal(
-    run, store: Path, monkeypatch: pytest.MonkeyPatch
+    run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = model_bytes("x", 20_000_000)
     catalog = Catalog((model("vae", content, "animate"),), "")
     monkeypatch.setattr(model_commands, "load_catalog", lambda: catalog)
     monkeypatch.setattr("backend.models.needs.load_catalog", lambda: catalog)
-    monkeypatch.setattr(model_commands, "DRAW_SECONDS", 0.0)
     (store / "vae").mkdir(parents=True)
     (store / "vae" / "vae.safetensors").write_bytes(content)
     assert "[" not in run("check", "--hash").error, "no bar in a log"
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    said = run("check", "--hash").error
+    settings = Settings.from_env(os.environ, tmp_path)
+    assert model_commands.check(settings, "", read_all=True, draw_seconds=0.0) == 0
+    said = capsys.readouterr().err
     assert "\r\x1b[K  vae.safetensors  [####" in said and said.count("\n") <= 1
     assert "\r\x1b[K" in said and "sha256 is right" in run("check", "--hash").out
 
@@ -323,7 +324,7 @@ def test_a_process_of_its_own_honours_hf_endpoint(store: Path, hub: FakeHub) -> 
     hub.files[vae.source] = b"something else"
     done = subprocess.run(
         [sys.executable, "app.py", "models", "download", vae.name],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, env={**os.environ, "HF_ENDPOINT": hub.url},
+        cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, "HF_ENDPOINT": hub.url},
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "another wan_2.1_vae.safetensors than the one that Wan Studio knows" in done.stderr

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
 
 from backend.errors import StudioError
 from backend.models import download as download_module
@@ -28,8 +27,9 @@ from backend.models.errors import (
 )
 from backend.models.hub import Hub
 from backend.models.inventory import inventory
-from tests.support.fake_hub import FakeHub, running
+from tests.support.fake_hub import FakeHub, running, small_pieces
 from tests.support.model_files import model, model_bytes, sparse
+from tests.support.waiting import until
 from workflows.catalog import Catalog, ModelFile
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,13 +38,14 @@ FILE = model("one", CONTENT, "animate")
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Small pieces, no pauses, nothing of this machine's own settings."""
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 65536)
     monkeypatch.setattr("huggingface_hub.file_download.time", types.SimpleNamespace(sleep=lambda _: None))
     for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with small_pieces():
+        yield
 
 
 @pytest.fixture
@@ -70,12 +71,14 @@ class Log:
         return any(text in line for line in self.lines)
 
 
-def fetch(store: Path, hub: FakeHub | str, *files: ModelFile, log: Log | None = None) -> list[StudioError]:
+def fetch(
+    store: Path, hub: FakeHub | Hub | str, *files: ModelFile, log: Log | None = None
+) -> list[StudioError]:
     log = log or Log()
     catalog = Catalog(files or (FILE,), "")
-    url = hub if isinstance(hub, str) else hub.url
+    server = hub if isinstance(hub, Hub) else Hub(hub if isinstance(hub, str) else hub.url)
     found = inventory(store, catalog=catalog)
-    return download(catalog.files, found, store, Hub(url), log.lines.append, log.waits.append)
+    return download(catalog.files, found, store, server, log.lines.append, log.waits.append)
 
 
 def names(store: Path) -> list[str]:
@@ -243,11 +246,10 @@ def test_no_connection(store: Path) -> None:
     assert "Check the network" in failure.value.hint
 
 
-def test_no_answer(store: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.1)
+def test_no_answer(store: Path, hub: FakeHub) -> None:
     hub.faults.hang = True
     with pytest.raises(ModelDownloadFailed, match="does not answer in time"):
-        fetch(store, hub)
+        fetch(store, Hub(hub.url, ask_seconds=0.1))
 
 
 def test_no_hub(store: Path, hub: FakeHub) -> None:
@@ -256,10 +258,12 @@ def test_no_hub(store: Path, hub: FakeHub) -> None:
         fetch(store, hub)
 
 
-def test_offline(store: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    (error,) = fetch(store, hub)
-    assert "HF_HUB_OFFLINE is set" in error.message
+def test_offline(store: Path, hub: FakeHub) -> None:
+    """The library reads this variable when it is imported."""
+    process = child(store, hub, HF_HUB_OFFLINE="1")
+    _, error = process.communicate()
+    assert process.returncode == 1 and "HF_HUB_OFFLINE is set" in error
+    assert not hub.requests
 
 
 def test_the_token_goes_to_the_hub_and_not_to_its_storage(
@@ -408,11 +412,10 @@ def test_killed_and_run_again_it_goes_on(store: Path, hub: FakeHub, big: bytes, 
     serve_big(hub, big)
     hub.faults.delay = 0.005
     process = child(store, hub)
-    while length_of_parts(store) < 10_000_000:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
+    until(lambda: process.poll() is not None or length_of_parts(store) >= 10_000_000)
+    assert process.poll() is None, process.communicate()
     process.send_signal(how)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode != 0 and not (store / "vae" / "big.safetensors").exists()
     have = length_of_parts(store)
     assert have >= 10_000_000

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from backend.models import inventory as inventory_module
 from backend.models import verify
 from backend.models.inventory import FileState, hashed, inventory
 from backend.models.verify import header_problem, sha256, size_matches
@@ -276,20 +275,18 @@ def test_a_hash_decides(tmp_path: Path) -> None:
     assert hashed(missing, print) == missing
 
 
-def test_sha256_tells_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify, "CHUNK", 1000)
+def test_sha256_tells_its_progress(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"x" * 2500)
     heard: list[int] = []
-    assert sha256(path, heard.append) == hashlib.sha256(b"x" * 2500).hexdigest()
+    assert sha256(path, heard.append, chunk=1000) == hashlib.sha256(b"x" * 2500).hexdigest()
     assert heard == [1000, 1000, 500]
 
 
-def test_a_large_store_is_not_searched_to_its_end(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inventory_module, "WALK_FILES", 3)
+def test_a_large_store_is_not_searched_to_its_end(store: Path) -> None:
     for number in range(10):
         sparse(store / "a" / f"{number}.safetensors", 500)
-    assert one(store).state == "missing"
+    assert one(store, walk_files=3).state == "missing"
 
 
 def test_states_are_frozen(store: Path) -> None:

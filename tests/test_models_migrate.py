@@ -438,7 +438,7 @@ def test_move_leaves_a_name_that_appears_meanwhile(tmp_path: Path, monkeypatch: 
 def child(source: Path, store: Path, line: int, how: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tests.support.migrate_child", str(source), str(store), str(line), how],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.least_params import PHOTO, least
 from workflows.params import (
     AREAS,
     CHOICES,
@@ -22,26 +23,9 @@ from workflows.params import (
     frames_for,
 )
 
-PHOTO = Media("photo.png", 1600, 900)
-
 
 def image(**options: Any) -> ImageToVideo:
     return ImageToVideo(**{"image": PHOTO, "seed": 1, **options})
-
-
-REQUIRED: dict[str, dict[str, Any]] = {
-    "image_to_video": {"image": PHOTO},
-    "fast_video": {"image": PHOTO},
-    "sound_to_video": {"audio": Media("song.wav", seconds=12.0)},
-    "animate": {"image": PHOTO, "video": Media("dance.mp4", 640, 480, seconds=9.0)},
-    "text_to_video": {"prompt": "A boat"},
-    "text_to_image": {"prompt": "A boat"},
-}
-
-
-def least(mode: str, **options: Any) -> Any:
-    """The params of a mode with what must be given, and `options`."""
-    return MODES[mode](**{"seed": 1, **REQUIRED[mode], **options})
 
 
 def refused(field: str, **options: Any) -> InvalidParam:

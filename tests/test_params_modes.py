@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_params import REQUIRED, least
+from tests.support.least_params import REQUIRED, least
 from workflows.cli_values import params_from_text, params_from_values
 from workflows.params import CHOICES, MEDIA, MODES, InvalidParam, Media, SoundToVideo
 

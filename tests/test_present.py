@@ -11,7 +11,8 @@ import pytest
 
 from backend.engines.base import EngineInfo
 from backend.progress import Snapshot
-from backend.views import JobView, ModelState, QueueState
+from backend.views import ModelState, QueueState
+from tests.support.job_views import job, media
 from ui import failure, library, machine_view, media_view, media_words, needs, present, system
 from ui.card_view import CardState, card
 from ui.header import header
@@ -21,21 +22,6 @@ from workflows.catalog import load_catalog
 GPU = "cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync"
 VRAM = (24 << 30) - 5
 HOSTILE = '"><script>alert(1)</script>${alert(2)}{{x}}<img src=x onerror=alert(3)>'
-
-
-def job(**changes: object) -> JobView:
-    base = JobView(
-        id="id1", key="key1", mode="image_to_video", status="done",
-        params={"speed": "fast", "resolution": "480p", "prompt": "A boat"}, title="A boat", seed=271828,
-        width=832, height=480, frames=81, fps=16.0, seconds=81 / 16, steps=4, engine="ComfyUI", demo=False,
-        elapsed=65.0, created=1_700_000_000.0, finished=1_700_000_065.0, warnings=(), error=None,
-        bytes=3_100_000,
-    )  # fmt: skip
-    return replace(base, **changes)  # type: ignore[arg-type]
-
-
-def media(view: JobView, name: str, download: bool) -> str:
-    return f"/media/{view.id}/{name}?exp=1&sig=s" + ("&download=1" if download else "")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +8,8 @@ import pytest
 from backend.engines.failure import failed
 from backend.engines.rejection import rejected
 from backend.errors import StudioError
+from tests.support.recorded_answers import BODIES
 
-BODIES = json.loads((Path(__file__).parent / "data" / "http" / "validation.json").read_text())
 REFUSED = {name: case for name, case in BODIES.items() if case["status"] != 200}
 NOT_ACCEPTED = "ComfyUI did not accept the workflow: it expects other settings."
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-import wave
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from backend import runner as runner_module
@@ -29,37 +27,8 @@ from backend.media.facts import SoundFacts
 from backend.studio import Studio
 from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
-from tests.support.scripted import OWNER, Make, ended, until
-
-SMALL = {"width": 64, "height": 64, "seconds": 0.5}
-SOUND = {"width": 64, "height": 64, "seed": 7}
-
-
-@pytest.fixture
-def tone(tmp_path: Path) -> Path:
-    """45 s, which is two graphs."""
-    path = tmp_path / "tone.wav"
-    with wave.open(str(path), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(8000)
-        sound.writeframes((9000 * np.sin(np.arange(45 * 8000) / 5)).astype("<i2").tobytes())
-    return path
-
-
-def speak(studio: Studio, tone: Path, earlier: JobView | None = None) -> JobView:
-    return studio.submit(OWNER, "sound_to_video", SOUND, {"audio": tone}, earlier)
-
-
-def stop_at(index: int, error: Exception) -> Callable[[Prompt, Callable[[Event], None]], None]:
-    """A script that fails the graph of this number, once."""
-    left = [error]
-
-    def script(prompt: Prompt, _: Callable[[Event], None]) -> None:
-        if prompt.index == index and left:
-            raise left.pop()
-
-    return script
+from tests.support.scripted import OWNER, SMALL, SOUND, Make, ended, speak, stop_at
+from tests.support.waiting import let_pass, until
 
 
 def whole(studio: Studio, job: JobView) -> None:
@@ -91,7 +60,7 @@ def test_after_a_restart_of_the_app_finished_parts_stay(make: Make, engine: Fake
     engine.script = script
     studio = make()
     job = speak(studio, tone)
-    assert held.wait(30)
+    assert held.wait(60)
     left = studio.store.get(job.id)
     assert left is not None and (left.part, left.status, left.server) == (1, RUNNING, "http://fake")
     assert left.prompt_id == engine.prompts[1].id
@@ -213,7 +182,7 @@ def test_the_engines_own_id_is_kept_and_given_back(make: Make, engine: FakeEngin
     engine.script = lambda prompt, tell: tell(Accepted("remote-7"))
     studio = make()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     stored = studio.store.get(job.id)
     assert stored is not None and stored.remote == "remote-7"
     other = FakeEngine()
@@ -281,7 +250,7 @@ def test_a_pause_holds_the_queue_across_a_restart(make: Make, engine: FakeEngine
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     again = make(other := FakeEngine())
     assert again.paused()
-    threading.Event().wait(0.3)
+    let_pass(0.3)
     assert not engine.prompts and not other.prompts
     assert [(place.position, place.mine) for place in again.line(OWNER)] == [(1, True)]
     again.resume(OWNER)
@@ -292,7 +261,7 @@ def test_the_line_shows_ones_own_jobs_only(make: Make, engine: FakeEngine, pictu
     engine.hold.clear()
     studio = make()
     mine = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     studio.submit("somebody-else-0001", "image_to_video", SMALL, {"image": picture})
     places = studio.line(OWNER)
@@ -307,7 +276,7 @@ def test_a_pin_is_kept(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     engine.hold.clear()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     with pytest.raises(BadInput, match="still being made"):
         studio.pin(job.id, job.key, True)
     engine.hold.set()
@@ -321,7 +290,7 @@ def test_closing_puts_what_runs_back_in_line(make: Make, engine: FakeEngine, pic
     engine.error = EngineLost("closed")
     studio = make()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     studio.runner.close()
     left: Job | None = studio.store.get(job.id)
     assert left is not None and left.status == "queued" and left.prompt_id == engine.prompts[0].id
@@ -346,7 +315,7 @@ def test_nothing_is_begun_once_another_machine_has_the_folder(
     studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     studio.runner.evict()
     engine.state = "ok"
-    threading.Event().wait(0.3)
+    let_pass(0.3)
     assert not engine.prompts and studio.queue().waiting == 1
 
 
@@ -359,7 +328,7 @@ def test_a_job_that_waits_for_its_server_says_so(make: Make, engine: FakeEngine,
     until(lambda: studio.progress(job.id, job.key).text == "Waiting for ComfyUI, which does not answer")
     engine.hold.clear()
     engine.state = "ok"
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     second = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert studio.progress(second.id, second.key).text == ""
     engine.hold.set()

@@ -41,8 +41,11 @@ def fake() -> Iterator[FakeRunPod]:
         yield server
 
 
-def engine_of(url: str, endpoint: str = ENDPOINT, key: str = KEY, timing: Timing = FAST) -> RunPodEngine:
-    return RunPodEngine(Endpoint(RunPodHttp(url, endpoint, key, retry=QUICK), Policy(30, 2), timing))
+def engine_of(
+    url: str, endpoint: str = ENDPOINT, key: str = KEY, timing: Timing = FAST, **more: Any
+) -> RunPodEngine:
+    http = RunPodHttp(url, endpoint, key, retry=QUICK)
+    return RunPodEngine(Endpoint(http, Policy(30, 2), timing, **more))
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ class Running:
             self._outcome = error
 
     def result(self) -> tuple[Output, ...]:
-        self._thread.join(30)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "it did not end"
         if isinstance(self._outcome, BaseException):
             raise self._outcome
@@ -173,13 +176,11 @@ def test_a_result_in_a_bucket_is_fetched_without_our_key(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["got.mp4", "picture"]
 
 
-def test_a_result_on_the_volume_is_copied_when_the_volume_is_here(
-    fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_on_the_volume_is_copied_when_the_volume_is_here(fake: FakeRunPod, tmp_path: Path) -> None:
     worker, here = Path("/no-such-runpod-volume"), tmp_path / "workspace"
     (here / "out").mkdir(parents=True)
     (here / "out" / "a.mp4").write_bytes(VIDEO)
-    monkeypatch.setattr("backend.engines.runpod_results.VOLUMES", (worker, here))
+    engine = engine_of(fake.url, volumes=(worker, here))
     fake.on_run = lambda job: fake.finish(job, done(f"{worker}/out/a.mp4".encode(), "volume_path"))
     (output,) = start(engine, prompt(tmp_path)).result()
     engine.fetch(output, tmp_path / "got.mp4")
@@ -190,9 +191,9 @@ def test_a_result_on_the_volume_is_copied_when_the_volume_is_here(
 
 @pytest.mark.parametrize("path", ["/no-such-runpod-volume/a.mp4", "/etc/passwd", "/workspace/../etc/passwd"])
 def test_a_result_on_a_volume_that_is_not_here_is_read_by_a_worker(
-    fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+    fake: FakeRunPod, tmp_path: Path, path: str
 ) -> None:
-    monkeypatch.setattr("backend.engines.runpod_results.PIECE", 8)
+    engine = engine_of(fake.url, piece=8)
     asked: list[dict[str, Any]] = []
 
     def work(job: FakeJob) -> None:

@@ -67,35 +67,27 @@ def test_small_files_go_as_they_are(decoder: Decoder, tmp_path: Path) -> None:
     assert (there.size, there.frames) == (params.size, params.frames)
 
 
-def test_pictures_become_jpeg_when_they_are_too_much(
-    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pictures_become_jpeg_when_they_are_too_much(decoder: Decoder, tmp_path: Path) -> None:
     files = {name: noise(tmp_path / f"{name}.png", (1280, 720)) for name in ("image", "end_image")}
     job, params = kept(decoder, tmp_path / "job", "image_to_video", {}, files)
-    monkeypatch.setattr(sending, "ROOM", 2_500_000)
-    request = sending.request(decoder, tmp_path / "job", job, params, lambda: None)
+    request = sending.request(decoder, tmp_path / "job", job, params, lambda: None, 2_500_000)
     assert all(path.read_bytes()[:2] == b"\xff\xd8" for path in request.media.values())
     assert sum(path.stat().st_size for path in request.media.values()) <= 2_500_000
     assert received(decoder, request).size == params.size
 
 
-def test_a_long_sound_goes_as_its_chosen_part_in_aac(
-    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_sound_goes_as_its_chosen_part_in_aac(decoder: Decoder, tmp_path: Path) -> None:
     sound = tmp_path / "a.wav"
     media_files.write_sound(sound, media_files.tone(40.0, channels=2))
     values = {"start": 3.0, "duration": 30.5}
     job, params = kept(decoder, tmp_path / "job", "sound_to_video", values, {"audio": sound})
-    monkeypatch.setattr(sending, "ROOM", 900_000)
-    request = sending.request(decoder, tmp_path / "job", job, params, lambda: None)
+    request = sending.request(decoder, tmp_path / "job", job, params, lambda: None, 900_000)
     assert request.media["audio"].stat().st_size <= 900_000
     assert request.params["start"] == 0.0
     assert received(decoder, request).frames == params.frames
 
 
-def test_driving_videos_go_in_the_size_and_rate_of_their_use(
-    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_driving_videos_go_in_the_size_and_rate_of_their_use(decoder: Decoder, tmp_path: Path) -> None:
     generator = np.random.default_rng(1)
     pictures = [generator.integers(0, 255, (96, 128, 3), np.uint8) for _ in range(60)]
     video, pose = tmp_path / "a.mp4", tmp_path / "b.mp4"
@@ -105,39 +97,32 @@ def test_driving_videos_go_in_the_size_and_rate_of_their_use(
     values = {"start": 0.5, "seconds": 1.2, "width": 96, "height": 64}
     job, params = kept(decoder, tmp_path / "job", "animate", values, files)
     whole = sum(path.stat().st_size for path in files.values())
-    monkeypatch.setattr(sending, "ROOM", whole // 4)
-    request = sending.request(decoder, tmp_path / "job", job, params, lambda: None)
+    request = sending.request(decoder, tmp_path / "job", job, params, lambda: None, whole // 4)
     assert sum(path.stat().st_size for path in request.media.values()) <= whole // 4
     there = received(decoder, request)
     assert (there.size, there.frames) == (params.size, params.frames)
     assert (request.params["start"], request.params["seconds"]) == (0.0, 1.2)
 
 
-def test_what_cannot_be_made_to_fit_is_refused_with_its_name(
-    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_made_to_fit_is_refused_with_its_name(decoder: Decoder, tmp_path: Path) -> None:
     sound = tmp_path / "a.wav"
     media_files.write_sound(sound, media_files.tone(10.0))
     job, params = kept(decoder, tmp_path / "job", "sound_to_video", {}, {"audio": sound})
-    monkeypatch.setattr(sending, "ROOM", 10_000)
     with pytest.raises(TooLargeToSend, match="sound does not fit") as caught:
-        sending.request(decoder, tmp_path / "job", job, params, lambda: None)
+        sending.request(decoder, tmp_path / "job", job, params, lambda: None, 10_000)
     assert caught.value.field == "audio"
 
 
-def test_cancelling_ends_the_squeezing(
-    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cancelling_ends_the_squeezing(decoder: Decoder, tmp_path: Path) -> None:
     sound = tmp_path / "a.wav"
     media_files.write_sound(sound, media_files.tone(60.0))
     job, params = kept(decoder, tmp_path / "job", "sound_to_video", {}, {"audio": sound})
-    monkeypatch.setattr(sending, "ROOM", 10_000)
 
     def stop() -> None:
         raise JobCancelled("Cancelled.")
 
     with pytest.raises(JobCancelled):
-        sending.request(decoder, tmp_path / "job", job, params, stop)
+        sending.request(decoder, tmp_path / "job", job, params, stop, 10_000)
 
 
 def test_what_is_refused_before_it_is_queued() -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,44 +16,34 @@ import pytest
 from PIL import Image
 
 from backend import health, servers
-from backend import server as server_module
 from backend.engines.comfy import ComfyEngine
 from backend.errors import EngineHung, EngineLost, EngineUnreachable, OutOfMemory, StudioError
 from backend.events import Progress
+from backend.server import Limits
 from backend.servers import Server, Servers
-from backend.settings import Settings
+from backend.settings import RUNPOD_COMFYUI, Settings
 from backend.supervisor import launch, proc
-from backend.supervisor import process as supervisor
+from backend.supervisor.process import Times
 from tests.support import comfyui_folder
+from tests.support.comfy_run import Run, has
+from tests.support.comfy_run import compiled_prompt as prompt
 from tests.support.demo_server import start_demo
-from tests.test_comfy import Run, has
-from tests.test_comfy_demo import prompt
-from tests.test_supervisor import alive, until
+from tests.support.ports import free_row
+from tests.support.processes import alive
+from tests.support.waiting import let_pass, until
 
 Build = Callable[..., Servers]
-
-
-def free_row(count: int) -> int:
-    """The first of so many free ports beside each other, below those that the system gives out by itself:
-    other tests take theirs from there at the same time."""
-    while True:
-        first = random.randrange(20_000, 32_000, 10)
-        if all(launch.port_is_free(first + n, "127.0.0.1") for n in range(count)):
-            return first
+QUICK = Limits(
+    look=0.2,
+    search=0.2,
+    process=Times(backoff_first=0.05, look=0.05, count=0.1),
+)
 
 
 @pytest.fixture
-def base(monkeypatch: pytest.MonkeyPatch) -> int:
-    """A port from which on servers are started, far from a real ComfyUI's; two servers are quickly up."""
-    port = free_row(4)
-    monkeypatch.setattr(servers, "COMFYUI_PORT", port)
-    monkeypatch.setattr(servers, "LOCAL", f"http://127.0.0.1:{port}")
-    monkeypatch.setattr(servers, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(supervisor, "BACKOFF_FIRST_SECONDS", 0.05)
-    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(supervisor, "STOP_SECONDS", 2.0)
-    monkeypatch.setattr(supervisor, "COUNT_SECONDS", 0.1)
-    return port
+def base() -> int:
+    """A port from which on servers are started, far from a real ComfyUI's."""
+    return free_row(4)
 
 
 @pytest.fixture
@@ -65,13 +53,22 @@ def build(base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     made: list[Servers] = []
 
-    def one(gpus: str | None = "0,1", restart: bool = True, **env: str) -> Servers:
+    def one(
+        gpus: str | None = "0,1",
+        restart: bool = True,
+        limits: Limits = QUICK,
+        runpod_folder: Path = RUNPOD_COMFYUI,
+        found_only: bool = False,
+        **env: str,
+    ) -> Servers:
         if gpus is None:
             monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         else:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
         more: dict[str, Any] = {} if restart else {"restart": False, "on_death": deaths.append}
-        all_of_them = Servers(settings(tmp_path, **env), **more)
+        given = settings(tmp_path, COMFYUI_PORT=str(base), **env)
+        given = replace(given, comfyui_dir_given=not found_only)
+        all_of_them = Servers(given, limits=limits, runpod_folder=runpod_folder, **more)
         made.append(all_of_them)
         return all_of_them
 
@@ -243,26 +240,19 @@ def test_nothing_is_started_beside_one_whose_gpu_cannot_be_told(
 
 
 def test_nothing_is_started_beside_one_when_the_folder_was_only_found(
-    build: Build, base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: Build, base: int, tmp_path: Path
 ) -> None:
-    from backend import settings as settings_module
-
-    monkeypatch.setattr(settings_module, "COMFYUI_DIRS", (tmp_path / "ComfyUI",))
     running = foreign(tmp_path, base)
     try:
-        one = build(COMFYUI_DIR="")
-        assert one.settings.comfyui_dir == tmp_path / "ComfyUI"
+        one = build(found_only=True)
         assert len(one.engines) == 1 and one.processes == []
     finally:
         running.kill()
         running.wait()
 
 
-def test_runpods_own_start_script_goes_first(
-    build: Build, base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(servers, "RUNPOD_COMFYUI", tmp_path / "ComfyUI")
-    both = build(COMFYUI_WAIT_SECONDS="600")
+def test_runpods_own_start_script_goes_first(build: Build, base: int, tmp_path: Path) -> None:
+    both = build(COMFYUI_WAIT_SECONDS="600", runpod_folder=tmp_path / "ComfyUI")
     assert [process.pid for process in both.processes] == [None, None], "it may still be upgrading the folder"
     running = foreign(tmp_path, base)
     try:
@@ -276,11 +266,8 @@ def test_runpods_own_start_script_goes_first(
         running.wait()
 
 
-def test_after_the_wait_we_start_what_runpod_did_not(
-    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(servers, "RUNPOD_COMFYUI", tmp_path / "ComfyUI")
-    both = build(COMFYUI_WAIT_SECONDS="0")
+def test_after_the_wait_we_start_what_runpod_did_not(build: Build, tmp_path: Path) -> None:
+    both = build(COMFYUI_WAIT_SECONDS="0", runpod_folder=tmp_path / "ComfyUI")
     all_up(both)
     assert [engine.info().ours for engine in both.engines] == [True, True]
 
@@ -292,8 +279,7 @@ import os, sys, time
 from pathlib import Path
 from backend import servers
 from backend.settings import Settings
-servers.COMFYUI_PORT = int(sys.argv[1]); servers.LOCAL = f"http://127.0.0.1:{sys.argv[1]}"
-all_of_them = servers.Servers(Settings.from_env(os.environ, Path(sys.argv[2])))
+all_of_them = servers.Servers(Settings.from_env(os.environ, Path(sys.argv[1])))
 while not all(engine.refresh().state == "ok" for engine in all_of_them.engines):
     time.sleep(0.05)
 print(*(process.pid for process in all_of_them.processes), flush=True)
@@ -305,11 +291,11 @@ def killed_studio(tmp_path: Path, base: int, **env: str) -> list[int]:
     """The servers that a studio started before it was killed."""
     given = {
         "WAN_DATA_DIR": str(tmp_path / "data"), "COMFYUI_DIR": str(tmp_path / "ComfyUI"),
-        "WAN_MODELS_DIR": str(tmp_path / "models"), **env,
+        "WAN_MODELS_DIR": str(tmp_path / "models"), "COMFYUI_PORT": str(base), **env,
     }  # fmt: skip
     (tmp_path / "data").mkdir(exist_ok=True)
     studio = subprocess.Popen(
-        [sys.executable, "-c", STUDIO, str(base), str(tmp_path)], cwd=comfyui_folder.ROOT,
+        [sys.executable, "-c", STUDIO, str(tmp_path)], cwd=comfyui_folder.ROOT,
         env={**os.environ, **given}, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert studio.stdout is not None
@@ -328,7 +314,7 @@ def test_after_a_kill_the_next_start_takes_over_with_the_job(
     pids = killed_studio(tmp_path, base, **slow)
     lost = ComfyEngine(f"http://127.0.0.1:{base + 1}", client_id="lane")
     run = Run(lost, prompt(lost, picture))
-    run.until(has(Progress), 30)
+    run.until(has(Progress))
     lost.close()
     both = build(COMFYUI_ARGS="--step-seconds 1")
     all_up(both)
@@ -363,14 +349,11 @@ def test_what_a_killed_second_studio_left_is_cleared_away(build: Build, base: in
     all_up(one)
 
 
-def test_one_that_no_longer_answers_is_not_waited_for(
-    build: Build, base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "YOUNG_SECONDS", 0.0)
-    monkeypatch.setattr(server_module, "TAKEN_OVER_SECONDS", 0.5)
+def test_one_that_no_longer_answers_is_not_waited_for(build: Build, base: int, tmp_path: Path) -> None:
+    limits = replace(QUICK, taken_over=0.5, process=replace(QUICK.process, young=0.0))
     (pid,) = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")
     os.kill(pid, signal.SIGSTOP)
-    one = build("0", WAN_HUNG_SECONDS="8")
+    one = build("0", limits=limits, WAN_HUNG_SECONDS="8")
     until(lambda: not alive(pid), 60)
     all_up(one)
     assert one.engines[0].info().restarts == 1
@@ -411,7 +394,7 @@ def lost_job(server: Server, picture: Path, act: Callable[[], None]) -> StudioEr
     engine = engine_of(server)
     engine.refresh()
     run = Run(engine, prompt(engine, picture))
-    run.until(has(Progress), 30)
+    run.until(has(Progress))
     act()
     with pytest.raises((EngineLost, EngineUnreachable)) as caught:
         run.result(60)
@@ -537,7 +520,7 @@ def test_why_it_does_not_come_up_is_said_in_a_sentence(build: Build, words: str,
     info = one.engines[0].refresh()
     assert info.state == "lost" and says in info.error and "Traceback" not in info.error
     assert says in deaths[0].message
-    time.sleep(0.3)
+    let_pass(0.3)
     assert one.processes[0].restarts == 0, "it is not started again where the container is to end"
 
 

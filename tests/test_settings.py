@@ -45,6 +45,8 @@ def test_values_are_read(tmp_path: Path) -> None:
         ("WAN_MAX_UPLOAD_MB", "-3"),
         ("COMFYUI_ARGS", "'open"),
         ("COMFYUI_DIR", "nowhere"),
+        ("COMFYUI_PORT", "0"),
+        ("COMFYUI_PORT", "http"),
         ("WAN_LOG_LEVEL", "loud"),
         ("WAN_LOG_FORMAT", "xml"),
         ("WAN_LOG_PROMPTS", "maybe"),

@@ -10,15 +10,14 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from backend.servers import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import served
 
 ROOT = Path(__file__).resolve().parent.parent
 USER = 1000
@@ -90,22 +89,15 @@ def test_a_space_starts_with_the_demo_by_itself(open_folder: Path) -> None:
         stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     try:
-        health = None
-        until = time.monotonic() + 90
-        while health is None and time.monotonic() < until and process.poll() is None:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
-                    health = json.load(answer)
-            except OSError:
-                time.sleep(0.2)
+        url = f"http://127.0.0.1:{port}/healthz"
+        health = json.loads(served(url, process, (open_folder / "log").read_text))
         said = (open_folder / "log").read_text()
-        assert health is not None, said
         assert health["engine"] == "demo"
         data = home / ".local/share/wan-studio"
         assert (data / "studio.db").is_file()
         assert f"{code / 'data'} cannot be written to: jobs and videos are kept in {data} instead." in said
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         said = (open_folder / "log").read_text()
         assert "Traceback" not in said, said
     finally:

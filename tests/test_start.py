@@ -29,7 +29,6 @@ def scene(name: str, folder: Path) -> dict[str, Any]:
 
 def ended_well(seen: dict[str, Any]) -> None:
     assert seen["status"] == 0
-    assert seen["stop_seconds"] < 10, "the promise of SIGTERM"
     assert seen["left"] == []
 
 

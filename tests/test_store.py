@@ -9,17 +9,9 @@ import pytest
 
 from backend import store as store_module
 from backend.errors import DiskFull
-from backend.jobs import DONE, RUNNING, Job
+from backend.jobs import DONE, RUNNING
 from backend.store import MIGRATIONS, Store, StoreError
-
-
-def job(number: int = 1, **changes: object) -> Job:
-    values: dict = {
-        "id": f"job{number}", "owner": "me", "mode": "image_to_video",
-        "params": {"prompt": "Ünïcödé ✓ <b>", "seed": 7}, "inputs": {"image": {"name": "a.png", "width": 3}},
-        "created": float(number), "seed": 7, "warnings": ("one",),
-    }  # fmt: skip
-    return Job(**{**values, **changes})
+from tests.support.job_views import stored_job as job
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
 from backend.store import Store, StoreBusy
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
+from tests.support.waiting import let_pass
 
 HOLD = """
 import sqlite3, sys, time
@@ -64,7 +65,7 @@ def test_a_lock_that_is_shorter_than_our_patience_is_waited_for(
     store = Store(tmp_path / "studio.db")
     with held(tmp_path / "studio.db", 1.0) as holder:
         store.add(job(1))
-        assert holder.wait(10) == 0, "it was held when the call began, and is free now"
+        assert holder.wait(60) == 0, "it was held when the call began, and is free now"
     assert store.get(job(1).id) == job(1)
     store.close()
 
@@ -120,7 +121,7 @@ def test_an_end_that_cannot_be_written_is_written_when_the_lock_is_gone(
     engine.hold.clear()
     studio = make()
     first = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    assert engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     with held(studio.settings.database, 60):
         engine.hold.set()
         until(lambda: studio.progress(first.id, first.key).status == "done")
@@ -144,11 +145,11 @@ def test_a_start_that_cannot_be_written_loses_no_job(
     jobs = [
         studio.submit(OWNER, "image_to_video", {**SMALL, "seed": n}, {"image": picture}) for n in range(2)
     ]
-    assert engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     with held(studio.settings.database, 60):
         engine.hold.set()
         until(lambda: studio.progress(jobs[0].id, jobs[0].key).status == "done")
-        time.sleep(1.0)  # the second one is taken up, and its start cannot be written
+        let_pass(1.0)  # the second one is taken up, and its start cannot be written
     last = ended(studio, jobs[1], 60)
     assert last.status == "done" and len(engine.prompts) == 2, "it waited for the database and was made once"
     third = studio.submit(OWNER, "image_to_video", {**SMALL, "seed": 9}, {"image": picture})
@@ -216,7 +217,7 @@ def test_a_clock_that_jumps_in_the_middle_of_a_job(
     engine.hold.clear()
     studio = make()
     first = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    assert engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     real = time.time
     for part in (studio.runner, studio.runner._execution):
         part.clock = lambda: real() + jump  # type: ignore[assignment]

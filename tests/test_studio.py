@@ -85,7 +85,7 @@ def test_cancel_while_waiting_and_while_running(make: Make, engine: FakeEngine, 
     engine.hold.clear()
     studio = make()
     first = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     second = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert studio.progress(second.id, second.key).ahead == 1
     assert studio.cancel(second.id, second.key).status == "cancelled"
@@ -229,7 +229,7 @@ def test_delete_really_deletes(make: Make, engine: FakeEngine, picture: Path) ->
         studio.job(job.id, job.key)
     engine.hold.clear()
     running = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     with pytest.raises(BadInput, match="still being made"):
         studio.delete(running.id, running.key)
     ended(studio, running)
@@ -240,7 +240,7 @@ def test_results_and_waiting_jobs_survive_a_restart(make: Make, engine: FakeEngi
     done = ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}))
     engine.hold.clear()
     running = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     waiting = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     left = studio.store.get(running.id)
     assert left is not None and left.status == RUNNING
@@ -261,7 +261,7 @@ def test_what_the_engine_still_has_is_followed_not_run_again(
     engine.hold.clear()
     studio = make()
     running = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     prompt_id = engine.prompts[0].id
     other = FakeEngine()
     other.known.add(prompt_id)
@@ -280,7 +280,7 @@ def test_a_job_whose_engine_is_lost_runs_again_once(make: Make, engine: FakeEngi
     engine.prompts.clear()
     engine.hold.clear()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     until(lambda: engine.prompts)
     engine.hold.set()
     until(lambda: len(engine.prompts) == 2)
@@ -296,7 +296,7 @@ def test_a_full_disk_at_the_end_loses_nothing(
     engine.hold.clear()
     studio = make()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     save = studio.store.save
 
     def full(_: object) -> None:
@@ -336,7 +336,7 @@ def test_waiting_behind_other_clients_is_seen_and_costs_no_time(
 
     def queued_first(prompt: Any, on_event: Any) -> Any:
         on_event(Queued(others=2))
-        go.wait(10)
+        go.wait(60)
         return run(prompt, on_event)
 
     engine.run = queued_first  # type: ignore[method-assign]
@@ -433,7 +433,7 @@ def test_two_lanes_work_side_by_side(make: Make, picture: Path) -> None:
         each.hold.clear()
     studio = make(one, two)
     jobs = [studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}) for _ in range(2)]
-    assert one.drawing.wait(10) and two.drawing.wait(10)
+    assert one.drawing.wait(60) and two.drawing.wait(60)
     assert studio.queue().running == 2
     for each in (one, two):
         each.hold.set()
@@ -515,7 +515,7 @@ def test_cancelling_from_many_tabs_at_once(make: Make, engine: FakeEngine, pictu
     engine.hold.clear()
     studio = make()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     threads = [threading.Thread(target=studio.cancel, args=(job.id, job.key)) for _ in range(8)]
     for thread in threads:
         thread.start()

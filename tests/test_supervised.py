@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from backend.servers import free_port
 from backend.supervisor import proc
 from tests.support import comfyui_folder
+from tests.support.ports import free_row
 from tests.support.storm import STEP_SECONDS, UP_SECONDS, App, Storm
-from tests.test_supervisor import until
-
-APP = (
-    "import sys; from backend import servers; port = int(sys.argv[1]); servers.COMFYUI_PORT = port;"
-    'servers.LOCAL = f"http://127.0.0.1:{port}"; import app; sys.exit(app.main([]))'
-)
+from tests.support.waiting import until
 
 
 class SupervisedApp(App):
@@ -28,18 +21,9 @@ class SupervisedApp(App):
         super().__init__(
             folder / "app", [], COMFYUI_DIR=str(comfyui), CUDA_VISIBLE_DEVICES="0,1",
             TMPDIR=str(folder / "tmp"),
-            COMFYUI_ARGS=f"--step-seconds {STEP_SECONDS}", WAN_MODELS_DIR=str(folder / "models"),
+            COMFYUI_PORT=str(port), COMFYUI_ARGS=f"--step-seconds {STEP_SECONDS}",
+            WAN_MODELS_DIR=str(folder / "models"),
         )  # fmt: skip
-        self.first_port = port
-
-    def start(self) -> None:
-        log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", APP, str(self.first_port)],
-            cwd=comfyui_folder.ROOT, env=self.env, stdout=log, stderr=log,
-        )  # fmt: skip
-        log.close()
-        self.serve()
 
 
 class SupervisedServer:
@@ -72,7 +56,7 @@ class SupervisedStorm(Storm):
         super().__init__(folder, servers=0, seed=seed)
         comfyui = comfyui_folder.make(folder / "ComfyUI")
         (comfyui / "record").touch()
-        port = free_port()
+        port = free_row(2)
         self.app: Any = SupervisedApp(folder / "supervised", comfyui, port)
         self.servers: Any = [SupervisedServer(self.app, comfyui / f"notes-{p}", p) for p in (port, port + 1)]
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,14 +14,15 @@ import pytest
 
 from backend import servers
 from backend.errors import BadSettings
-from backend.servers import LOCAL, choose
+from backend.servers import choose
 from backend.settings import Settings
 from backend.supervisor import launch, proc
-from backend.supervisor import process as supervisor
 from backend.supervisor.launch import comfyui_command, comfyui_python, demo_command
 from backend.supervisor.proc import Mark
-from backend.supervisor.process import Death, Process, end
-from backend.supervisor.tail import Tail, is_loud
+from backend.supervisor.process import Death, Process, Times, end
+from backend.supervisor.tail import LINE_MAX, Tail, is_loud
+from tests.support.processes import alive
+from tests.support.waiting import until
 
 FOREVER = "import sys, time\nprint('up', flush=True)\ntime.sleep(600)"
 DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER
@@ -30,27 +32,8 @@ PARENT = (
     "print(child.pid, flush=True)\ntime.sleep(600)"
 )
 Make = Callable[..., Process]
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "it did not come to pass"
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "BACKOFF_FIRST_SECONDS", 0.05)
-    monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.5)
-    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.02)
+LOCAL = "http://127.0.0.1:8188"
+QUICK = Times(backoff_first=0.05, stop=0.5, look=0.02)
 
 
 @pytest.fixture
@@ -58,7 +41,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Process] = []
 
     def build(code: str, **more: Any) -> Process:
-        process = Process("it", [sys.executable, "-c", code], tmp_path / "it.log", **more)
+        process = Process("it", [sys.executable, "-c", code], tmp_path / "it.log", times=QUICK, **more)
         made.append(process)
         process.start()
         return process
@@ -90,7 +73,7 @@ def test_stop_leaves_nothing_behind(make: Make, code: str) -> None:
     assert pid is not None
     process.stop()
     assert not alive(pid)
-    time.sleep(0.2)
+    until(lambda: "supervisor-it" not in {thread.name for thread in threading.enumerate()})
     assert process.pid is None and not process.deaths, "it is not started again"
 
 
@@ -119,7 +102,7 @@ def test_the_children_go_too(make: Make, way: str) -> None:
 
 
 def test_a_command_that_cannot_be_started_is_tried_again_not_raised(tmp_path: Path) -> None:
-    process = Process("it", ["/nowhere/python"], tmp_path / "log")
+    process = Process("it", ["/nowhere/python"], tmp_path / "log", times=QUICK)
     process.start()
     until(lambda: process.restarts >= 2)
     assert isinstance(process.trouble, FileNotFoundError)
@@ -202,7 +185,7 @@ def test_what_a_killed_studio_left_is_found_and_taken_over(tmp_path: Path) -> No
         (orphan,) = proc.orphans(tmp_path)
         assert (orphan.pid, orphan.mark) == (pid, mark)
         assert proc.orphans(tmp_path / "another") == []
-        process = Process("it", ["/nowhere"], tmp_path / "log", taken_over=orphan)
+        process = Process("it", ["/nowhere"], tmp_path / "log", taken_over=orphan, times=QUICK)
         process.start()
         until(lambda: process.pid == pid)
         assert process.tail.lines() == ["up"], "what it printed before is known"
@@ -218,7 +201,8 @@ def test_one_that_was_taken_over_is_replaced_when_it_dies(tmp_path: Path) -> Non
     mark = Mark(str(tmp_path), "key", 8188, str(tmp_path / "log"))
     pid = leave(tmp_path, mark)
     (orphan,) = proc.orphans(tmp_path)
-    process = Process("it", [sys.executable, "-c", FOREVER], tmp_path / "log", taken_over=orphan)
+    command = [sys.executable, "-c", FOREVER]
+    process = Process("it", command, tmp_path / "log", taken_over=orphan, times=QUICK)
     process.start()
     until(lambda: process.pid == pid)
     os.kill(pid, signal.SIGKILL)
@@ -243,18 +227,15 @@ def test_an_environment_that_says_nothing_of_us() -> None:
 # -- what it prints -----------------------------------------------------------------------------
 
 
-def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backend.supervisor import tail as module
-
-    monkeypatch.setattr(module, "FILE_MAX", 100)
-    tail = Tail("it", tmp_path / "log")
+def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path) -> None:
+    tail = Tail("it", tmp_path / "log", file_max=100)
     output = tail.fresh()
     os.write(output, b"\x1b[1m\x1b[31mone\x1b[0m\n 10%\r 20%\rtwo\n 30%")
     tail.read()
     assert tail.lines() == ["one", "two"]
     os.write(output, b"\r 40%\n" + b"x" * 2000 + b"\n")
     tail.read()
-    assert tail.lines()[2:] == [" 40%", "x" * module.LINE_MAX]
+    assert tail.lines()[2:] == [" 40%", "x" * LINE_MAX]
     assert tail.path.stat().st_size == 0, "cut off once it was read"
     os.write(output, b"after\nno end")
     tail.read()

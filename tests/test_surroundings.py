@@ -23,9 +23,9 @@ from workflows.catalog import load_catalog
 USER = "http://127.0.0.1:8188"
 
 
-@pytest.fixture(autouse=True)
-def no_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(surroundings, "DOCKER_MARK", tmp_path / "none")
+def at_start(settings: Settings, environ: dict[str, str]) -> list[str]:
+    """As on a machine that is no container, unless the environment says so."""
+    return surroundings.at_start(settings, environ, docker_mark=Path("/nowhere"))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_folder_of_code_that_cannot_be_written_to_is_not_asked_for_more(
     settings = Settings.from_env({"HOME": str(home)}, closed)
     assert settings.data_dir == home / ".local/share/wan-studio"
     assert settings.data_dir_refused == closed / "data"
-    (said,) = surroundings.at_start(replace(settings, comfyui_dir=None), {})
+    (said,) = at_start(replace(settings, comfyui_dir=None), {})
     assert str(closed / "data") in said and str(settings.data_dir) in said and "WAN_DATA_DIR" in said
     without_home = Settings.from_env({}, closed)
     assert without_home.data_dir.name == f"wan-studio-{os.getuid()}"
@@ -92,22 +92,22 @@ def test_what_is_made_without_a_volume_is_told_to_go(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(surroundings, "_same_disk", lambda folder, other: True)
-    (said,) = surroundings.at_start(settings, {"RUNPOD_POD_ID": "abc"})
+    (said,) = at_start(settings, {"RUNPOD_POD_ID": "abc"})
     assert "Mount a volume at /workspace" in said and str(settings.data_dir) in said
-    (said,) = surroundings.at_start(settings, {"SPACE_ID": "a/b"})
+    (said,) = at_start(settings, {"SPACE_ID": "a/b"})
     assert "Mount a volume at /data" in said
     monkeypatch.setattr(surroundings, "_same_disk", lambda folder, other: False)
-    assert surroundings.at_start(settings, {"RUNPOD_POD_ID": "abc"}) == []
+    assert at_start(settings, {"RUNPOD_POD_ID": "abc"}) == []
 
 
 def test_a_volume_with_models_that_is_not_there(settings: Settings, tmp_path: Path) -> None:
     gone = replace(settings, models_dir=tmp_path / "gone")
-    (said,) = surroundings.at_start(gone, {})
+    (said,) = at_start(gone, {})
     assert str(tmp_path / "gone") in said and "WAN_MODELS_DIR" in said
     assert gone.comfyui_dir is not None
     sparse(gone.comfyui_dir / "models" / "vae" / "wan_2.1_vae.safetensors", 1000)
-    assert surroundings.at_start(gone, {}) == [], "models inside ComfyUI's folder are fine"
-    assert surroundings.at_start(replace(gone, comfyui_dir=None), {}) == []
+    assert at_start(gone, {}) == [], "models inside ComfyUI's folder are fine"
+    assert at_start(replace(gone, comfyui_dir=None), {}) == []
 
 
 # -- memory

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +28,8 @@ from backend.store import StoreBusy
 from backend.studio import Studio
 from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
-from tests.support.scripted import OWNER, Make, ended, until
-from tests.test_resume import SMALL, speak, stop_at, tone
-
-__all__ = ["tone"]
+from tests.support.scripted import OWNER, SMALL, Make, ended, speak, stop_at
+from tests.support.waiting import let_pass, until
 
 Script = Callable[[Prompt, Callable[[Event], None]], None]
 
@@ -99,7 +96,7 @@ def test_a_job_cancelled_while_its_server_is_away_is_stopped_there(make: Make, p
         raise JobCancelled("Cancelled.")
 
     ready = threading.Event()
-    engine.script = lambda prompt, tell: ready.wait(10) and script(prompt, tell)
+    engine.script = lambda prompt, tell: ready.wait(60) and script(prompt, tell)
     studio = make(engine)
     job = small(studio, picture)
     ready.set()
@@ -163,7 +160,7 @@ def test_a_database_that_is_held_is_not_called_a_full_disk(
     job = small(studio, picture)
     other = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     texts = until(lambda: (words := studio.progress(other.id, other.key).text) and [words])
-    time.sleep(0.2)
+    let_pass(0.2)
     texts += [studio.progress(each.id, each.key).text for each in (job, other)]
     assert all("disk" not in text for text in texts) and any("database" in text for text in texts)
     engine.fetch_error = None
@@ -215,7 +212,7 @@ def test_a_later_part_is_begun_three_times_as_well(make: Make, tone: Path) -> No
         studio = make(engine)
         job = job or speak(studio, tone)
         until(lambda engine=engine: [prompt.index for prompt in engine.prompts][-1:] == [1], 30)
-        assert engine.drawing.wait(10)
+        assert engine.drawing.wait(60)
     assert job is not None
     failed = ended(make(engines[3]), job)
     assert failed.error is not None and failed.error["code"] == "lost_too_often"
@@ -252,7 +249,7 @@ def test_a_pause_does_not_stop_what_its_engine_works_on(
     engine.hold.clear()
     studio = make()
     job = small(studio, picture)
-    assert engine.drawing.wait(10)
+    assert engine.drawing.wait(60)
     studio.runner.pause(True)
     behind = small(studio, picture)
     other = FakeEngine()
@@ -306,7 +303,7 @@ def test_the_bar_starts_at_the_parts_that_are_there(make: Make, engine: FakeEngi
         seen.append(again.progress(job.id, job.key).percent)
 
     ready = threading.Event()
-    other.script = lambda prompt, tell: ready.wait(10) and look(prompt, tell)
+    other.script = lambda prompt, tell: ready.wait(60) and look(prompt, tell)
     again = make(other)
     ready.set()
     assert ended(again, job, 60).status == "done"
@@ -364,7 +361,7 @@ def test_another_lane_may_take_a_lost_job_at_once(
     two.hold.clear()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     until(lambda: two.drawing.is_set())
-    time.sleep(0.2)
+    let_pass(0.2)
     assert studio.queue().running == 1
     two.error = EngineError("It goes wrong there, too.")
     two.hold.set()

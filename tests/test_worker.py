@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from backend import asker
 from backend.engines.comfy import ComfyEngine
 from backend.engines.comfy_follow import Timing
-from backend.engines.runpod_read import said_by_worker
 from backend.media.probe import Decoder, PictureFacts, StoredMedia
 from backend.worker import Worker
 from backend.worker_claims import BEAT_SECONDS, STALE_SECONDS, Claims
@@ -24,9 +22,9 @@ from backend.worker_order import Limits
 from backend.worker_result import Ways
 from tests.support import media_files
 from tests.support.demo_server import DemoServer, start_demo
+from tests.support.worker_orders import SMALL, error, graph_of, png, video
 from workflows.node_contract import facts, recorded
 
-SMALL = {"prompt": "a boat", "seconds": 0.5, "width": 64, "height": 64, "speed": "fast", "seed": 3}
 PROMPT = "6a1f8c1e-0000-4000-8000-000000000001"
 
 
@@ -65,28 +63,6 @@ class Bench:
 @pytest.fixture
 def bench(demo: DemoServer, decoder: Decoder, tmp_path: Path) -> Bench:
     return Bench(ComfyEngine(demo.url), decoder, tmp_path)
-
-
-def video(answer: dict[str, Any], here: Path) -> Path:
-    (item,) = answer["images"]
-    assert item["type"] == "base64" and item["filename"].endswith(".mp4")
-    path = here / "answer.mp4"
-    path.write_bytes(base64.b64decode(item["data"]))
-    return path
-
-
-def error(answer: dict[str, Any]) -> Mapping[str, Any]:
-    assert "images" not in answer
-    assert isinstance(answer["error"], str), "a dict there becomes an error of the SDK"
-    return said_by_worker(answer["error"])
-
-
-def png(size: tuple[int, int] = (96, 64), colour: str = "red") -> bytes:
-    import io
-
-    data = io.BytesIO()
-    Image.new("RGB", size, colour).save(data, "PNG")
-    return data.getvalue()
 
 
 def test_a_job_by_its_settings(bench: Bench, decoder: Decoder, tmp_path: Path) -> None:
@@ -128,16 +104,6 @@ def test_a_long_job_is_made_in_parts_and_joined(bench: Bench, decoder: Decoder, 
     assert (found.frames, found.has_audio) == (656, True)
     shown = [report["percent"] for report in bench.reports]
     assert shown == sorted(shown)
-
-
-def graph_of(image: str = "input_image.png") -> dict[str, Any]:
-    """A graph as the page makes it, with its picture under a name of somebody's own."""
-    from backend.dispatch import compile_for, make_params
-    from workflows.params import Media
-
-    params = make_params("image_to_video", SMALL, {"image": Media("PICTURE", 96, 64)})
-    text = json.dumps(compile_for(params, facts(recorded()), "job").graphs[0])
-    return json.loads(text.replace("PICTURE", image))
 
 
 def test_a_graph_with_its_pictures(bench: Bench, decoder: Decoder, tmp_path: Path) -> None:
@@ -192,7 +158,8 @@ def test_a_prompt_is_worked_on_once(bench: Bench) -> None:
 
     async def both() -> list[dict[str, Any]]:
         first = asyncio.create_task(bench.worker.handle({"id": "first-u1", "input": given}))
-        await asyncio.sleep(0.3)
+        while not bench.reports and not first.done():
+            await asyncio.sleep(0.01)
         second = await bench.worker.handle({"id": "second-u1", "input": given})
         return [await first, second]
 

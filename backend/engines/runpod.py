@@ -22,7 +22,7 @@ from typing import Any
 from backend.engines import runpod_read as read
 from backend.engines.base import EngineInfo, Prompt
 from backend.engines.runpod_http import Expired, Policy, RunPodHttp, Timing, pause
-from backend.engines.runpod_results import Results
+from backend.engines.runpod_results import PIECE, VOLUMES, Results
 from backend.errors import (
     EngineError,
     EngineUnreachable,
@@ -42,7 +42,16 @@ REMEMBERED = 256
 class Endpoint:
     """What all lanes of an endpoint share: connection, health, results."""
 
-    def __init__(self, http: RunPodHttp, policy: Policy | None = None, timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        http: RunPodHttp,
+        policy: Policy | None = None,
+        timing: Timing | None = None,
+        volumes: tuple[Path, ...] = VOLUMES,
+        piece: int = PIECE,
+    ) -> None:
+        """`volumes`: where a network volume may be on a worker and here. `piece`: bytes of a result that a
+        worker reads in one answer."""
         self.http = http
         self.policy = policy or Policy()
         self.timing = timing or Timing()
@@ -50,7 +59,7 @@ class Endpoint:
         self._info = EngineInfo("runpod", http.address)
         self._asked = 0.0
         self._health_lock = threading.Lock()
-        self.results = Results(http, self.policy, self.timing, self.closed)
+        self.results = Results(http, self.policy, self.timing, self.closed, volumes, piece)
 
     def info(self) -> EngineInfo:
         return self._info

@@ -34,7 +34,16 @@ ASK_MINUTES = 5.0
 class Results:
     """Those of one endpoint. Any thread may use it."""
 
-    def __init__(self, http: RunPodHttp, policy: Policy, timing: Timing, closed: threading.Event) -> None:
+    def __init__(
+        self,
+        http: RunPodHttp,
+        policy: Policy,
+        timing: Timing,
+        closed: threading.Event,
+        volumes: tuple[Path, ...] = VOLUMES,
+        piece: int = PIECE,
+    ) -> None:
+        self._volumes, self._piece = volumes, piece
         self._http, self._policy, self._timing, self._closed = http, policy, timing, closed
         self._lock = threading.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -48,7 +57,7 @@ class Results:
                 raise NoOutput("The worker gave an address that cannot be opened.", detail=data[:200])
             return Output(name, data, kind)
         if kind == "volume_path":
-            here = _on_volume(data)
+            here = _on_volume(data, self._volumes)
             return Output(name, data, "volume_remote") if here is None else Output(name, str(here), kind)
         target = self._place() / f"{uuid.uuid4().hex}{PurePosixPath(name).suffix}"
         try:
@@ -93,7 +102,7 @@ class Results:
         with part.open("wb") as file:
             size = -1
             while size < 0 or file.tell() < size:
-                asked = {"path": path, "offset": file.tell(), "bytes": PIECE}
+                asked = {"path": path, "offset": file.tell(), "bytes": self._piece}
                 output = self._ask({"read": asked})
                 try:
                     data = base64.b64decode(str(output["data"]), validate=True)
@@ -165,13 +174,13 @@ class Results:
             ) from error
 
 
-def _on_volume(path: str) -> Path | None:
+def _on_volume(path: str, volumes: tuple[Path, ...]) -> Path | None:
     """The worker's file on this machine: its volume is mounted here, perhaps at another place; else None."""
     given = PurePosixPath(path)
-    for root in VOLUMES:
+    for root in volumes:
         with contextlib.suppress(ValueError):
             inner = given.relative_to(PurePosixPath(root))
-            for here in VOLUMES:
+            for here in volumes:
                 found = (here / inner).resolve()
                 if found.is_relative_to(here.resolve()) and found.is_file():
                     return found

@@ -39,9 +39,12 @@ class Offer:
 
 
 class Hub:
-    """One server. endpoint None: HF_ENDPOINT, else huggingface.co."""
+    """One server. endpoint None: HF_ENDPOINT, else huggingface.co. ask_seconds: of waiting for an offer."""
 
-    def __init__(self, endpoint: str | None = None) -> None:
+    def __init__(
+        self, endpoint: str | None = None, ask_seconds: float = constants.HF_HUB_ETAG_TIMEOUT
+    ) -> None:
+        self.ask_seconds = ask_seconds
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
         disable_progress_bars()  # we have lines of our own
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
@@ -53,7 +56,7 @@ class Hub:
         try:
             facts = get_hf_file_metadata(
                 url,
-                timeout=constants.HF_HUB_ETAG_TIMEOUT,
+                timeout=self.ask_seconds,
                 headers=build_hf_headers(),
                 endpoint=self.endpoint,
             )

@@ -54,13 +54,15 @@ def inventory(
     comfyui_models: Path | None = None,
     server_models: Mapping[str, Sequence[str]] | None = None,
     catalog: Catalog | None = None,
+    walk_files: int = WALK_FILES,
 ) -> tuple[FileState, ...]:
     """The state of every file of the catalogue, in its order. Cheap: names, sizes and headers only.
 
     comfyui_models: the `models` folder of the ComfyUI of this machine, None when there is none.
     server_models: folder -> names as the running server lists them, None when no server was asked.
+    walk_files: how many names are looked through at most for a file that lies in another folder.
     """
-    look = _Look(store, comfyui_models)
+    look = _Look(store, comfyui_models, walk_files)
     found = [look.state(file) for file in (catalog or load_catalog()).files]
     found = [look.elsewhere(state) if state.state == MISSING else state for state in found]
     if server_models is None:
@@ -95,8 +97,9 @@ def simply_missing(state: FileState) -> bool:
 class _Look:
     """One look at the disk: every folder is listed once."""
 
-    def __init__(self, store: Path, comfyui_models: Path | None) -> None:
+    def __init__(self, store: Path, comfyui_models: Path | None, walk_files: int) -> None:
         self.store = store
+        self.walk_files = walk_files
         self.built_in = comfyui_models
         self._names: dict[Path, frozenset[str] | OSError] = {}
         self._all: dict[str, list[Path]] | None = None
@@ -189,7 +192,7 @@ class _Look:
                     for name in names:
                         self._all.setdefault(name, []).append(Path(folder) / name)
                     count += len(names)
-                    if count > WALK_FILES:
+                    if count > self.walk_files:
                         return self._all
         return self._all
 

@@ -17,6 +17,7 @@ from backend.models.errors import FULL, MigrateRefused, NoRoom, store_error
 from backend.models.move import CHANGED, CONFLICT, SAME, is_temporary, move, remove_abandoned
 from backend.models.needs import room
 from backend.models.progress import Progress, Say, size
+from backend.models.verify import CHUNK
 
 
 @dataclass
@@ -40,13 +41,13 @@ class _Found:
     notes: tuple[str, ...]
 
 
-def migrate(source: Path, store: Path, say: Say, *, dry_run: bool = False) -> Report:
+def migrate(source: Path, store: Path, say: Say, *, dry_run: bool = False, chunk: int = CHUNK) -> Report:
     """Moves everything below `source` to the same place below `store`.
 
-    With dry_run nothing is changed, only said. Raises MigrateRefused for folders that cannot be merged;
-    NoRoom before the start when what must be copied to another filesystem does not fit, or when the disk
-    becomes full (what was moved stays moved, the rest stays where it was); ModelStoreError when the store
-    cannot be made.
+    With dry_run nothing is changed, only said. chunk: bytes that are copied at once.
+    Raises MigrateRefused for folders that cannot be merged; NoRoom before the start when what must be copied
+    to another filesystem does not fit, or when the disk becomes full (what was moved stays moved, the rest
+    stays where it was); ModelStoreError when the store cannot be made.
     """
     source, store = _places(source, store)
     found = _look(source)
@@ -61,7 +62,7 @@ def migrate(source: Path, store: Path, say: Say, *, dry_run: bool = False) -> Re
         if dry_run:
             _foretell(source / name, store / name, name, report, say)
         else:
-            _move_file(source / name, store / name, name, report, say)
+            _move_file(source / name, store / name, name, report, say, chunk)
     for name in _in_order(source, found.links):
         _move_link(source, store, name, report, say, dry_run)
     return report
@@ -145,12 +146,12 @@ def _device(folder: Path, otherwise: int = -1) -> int:
     return otherwise
 
 
-def _move_file(source: Path, target: Path, name: str, report: Report, say: Say) -> None:
+def _move_file(source: Path, target: Path, name: str, report: Report, say: Say, chunk: int) -> None:
     try:
         count = source.stat().st_size
         remove_abandoned(target.parent)
         progress = Progress(f"copying {name}", count, say)
-        outcome = move(source, target, progress.add)
+        outcome = move(source, target, progress.add, chunk)
     except OSError as error:
         if error.errno in FULL:
             raise NoRoom(

@@ -30,7 +30,7 @@ MOVED, SAME, CONFLICT, CHANGED = "moved", "same", "conflict", "changed"
 Heard = Callable[[int], None]
 
 
-def move(source: Path, target: Path, on_bytes: Heard = lambda count: None) -> str:
+def move(source: Path, target: Path, on_bytes: Heard = lambda count: None, chunk: int = CHUNK) -> str:
     """Moves a regular file to a name that must be free. Returns
 
     moved; same: the target already had this content, the source is removed; conflict: the target is something
@@ -49,7 +49,7 @@ def move(source: Path, target: Path, on_bytes: Heard = lambda count: None) -> st
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-    return _copy(source, target, on_bytes)
+    return _copy(source, target, on_bytes, chunk)
 
 
 def is_temporary(name: str) -> bool:
@@ -99,13 +99,13 @@ def _meets(source: Path, target: Path, on_bytes: Heard) -> str:
     return SAME
 
 
-def _copy(source: Path, target: Path, on_bytes: Heard) -> str:
+def _copy(source: Path, target: Path, on_bytes: Heard, chunk: int) -> str:
     temporary = target.with_name(f".{target.name}.{mark()}{ENDING}")
     try:
         before = source.stat()
         digest = hashlib.sha256()
         with source.open("rb") as old, temporary.open("xb") as new:
-            while piece := old.read(CHUNK):
+            while piece := old.read(chunk):
                 new.write(piece)
                 digest.update(piece)
                 on_bytes(len(piece))

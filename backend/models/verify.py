@@ -88,11 +88,11 @@ def _data_end(header: dict[str, Any]) -> int:
     return end
 
 
-def sha256(path: Path, on_bytes: Callable[[int], None] = lambda count: None) -> str:
+def sha256(path: Path, on_bytes: Callable[[int], None] = lambda count: None, chunk: int = CHUNK) -> str:
     """The file's sha256 in hex; on_bytes hears of every piece that was read. Raises OSError."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(CHUNK):
+        while piece := file.read(chunk):
             digest.update(piece)
             on_bytes(len(piece))
     return digest.hexdigest()

@@ -24,14 +24,21 @@ from backend.supervisor.tail import Tail, is_loud
 
 log = logging.getLogger("wan.supervisor")
 
-BACKOFF_FIRST_SECONDS = 1.0
-BACKOFF_LAST_SECONDS = 30.0
-STABLE_SECONDS = 60.0  # a process that lived this long starts over with the shortest wait
-STOP_SECONDS = 5.0
-LOOK_SECONDS = 0.25  # between two looks at its output
-COUNT_SECONDS = 2.0  # between two looks at the kernel's counter
-YOUNG_SECONDS = 120.0  # one that was left that long ago may still be coming up
-TAKEN_OVER_SECONDS = 20.0  # an older one answers within this time, or it hangs
+
+@dataclass(frozen=True)
+class Times:
+    """How long a process is given, in seconds."""
+
+    backoff_first: float = 1.0  # before it is started again; each further wait is twice as long
+    backoff_last: float = 30.0
+    stable: float = 60.0  # a process that lived this long starts over with the shortest wait
+    stop: float = 5.0  # from SIGTERM to SIGKILL
+    look: float = 0.25  # between two looks at its output
+    count: float = 2.0  # between two looks at the kernel's counter
+    young: float = 120.0  # one that was left that long ago may still be coming up
+
+
+TIMES = Times()
 
 
 @dataclass(frozen=True)
@@ -68,11 +75,13 @@ class Process:
         taken_over: proc.Orphan | None = None,
         restart: bool = True,
         on_death: Callable[[Death], None] = lambda death: None,
+        times: Times = TIMES,
     ) -> None:
         """`command`: or what makes it, called before each start. `output`: the file that it prints to.
         `taken_over`: one that runs already. `restart`: whether it is started again when it dies."""
         self.name = name
         self.command = command
+        self.times = times
         self.cwd, self.env = cwd, dict(env) if env is not None else None
         self.tail = Tail(name, Path(taken_over.mark.log) if taken_over is not None else output)
         self.restarts = 0
@@ -147,7 +156,7 @@ class Process:
     # -- the thread -------------------------------------------------------------------------
 
     def _run(self) -> None:
-        wait = BACKOFF_FIRST_SECONDS
+        wait = self.times.backoff_first
         while not self._stopping.is_set():
             began = time.monotonic()
             self.trouble = None
@@ -164,12 +173,12 @@ class Process:
             self._tell(death)
             if not self._restart:
                 return
-            if time.monotonic() - began > STABLE_SECONDS:
-                wait = BACKOFF_FIRST_SECONDS
+            if time.monotonic() - began > self.times.stable:
+                wait = self.times.backoff_first
             self.restarts += 1
             log.warning("%s is started again in %.0f s", self.name, wait)
             self._stopping.wait(wait)
-            wait = min(BACKOFF_LAST_SECONDS, wait * 2)
+            wait = min(self.times.backoff_last, wait * 2)
 
     def _begin(self) -> None:
         """Takes over or starts it. Raises OSError."""
@@ -178,7 +187,7 @@ class Process:
         self._up, self._killed, self.untried = False, False, False
         if taken is not None:
             self.tail.skip()
-            self._heard, self.untried = now, taken.age >= YOUNG_SECONDS
+            self._heard, self.untried = now, taken.age >= self.times.young
             self._child = Child(taken.pid)
             log.info("%s is taken over from an earlier run, process %d", self.name, taken.pid)
             return
@@ -209,9 +218,9 @@ class Process:
         child = self._child
         counted = kills = proc.oom_kills()
         looked = time.monotonic()
-        while child is not None and not child.wait(LOOK_SECONDS):
+        while child is not None and not child.wait(self.times.look):
             self.tail.read()
-            if time.monotonic() - looked > COUNT_SECONDS:
+            if time.monotonic() - looked > self.times.count:
                 looked, counted, kills = time.monotonic(), kills, proc.oom_kills()
         self.tail.finish()
         if child is not None:
@@ -252,26 +261,26 @@ class Process:
             child.signal(signal.SIGTERM)
 
     def stop(self, grace: float | None = None) -> None:
-        """SIGTERM, and SIGKILL after `grace` seconds (five)."""
+        """SIGTERM, and SIGKILL after `grace` seconds (`times.stop`)."""
         self.ask_to_stop()
         if not self._started:
             return
-        self._thread.join(STOP_SECONDS if grace is None else max(0.0, grace))
+        self._thread.join(self.times.stop if grace is None else max(0.0, grace))
         child = self._child
         if child is None:
             return
         if self._thread.is_alive():
             log.warning("%s did not stop by itself", self.name)
             child.signal(signal.SIGKILL)
-            self._thread.join(STOP_SECONDS)
+            self._thread.join(self.times.stop)
         self.tail.close()
 
 
-def end(orphan: proc.Orphan) -> None:
+def end(orphan: proc.Orphan, times: Times = TIMES) -> None:
     """Ends a server of an earlier run that is not wanted any more."""
     log.info("process %d of an earlier run is ended", orphan.pid)
     child = Child(orphan.pid)
     child.signal(signal.SIGTERM)
-    if not child.wait(STOP_SECONDS):
+    if not child.wait(times.stop):
         child.signal(signal.SIGKILL)
-        child.wait(STOP_SECONDS)
+        child.wait(times.stop)

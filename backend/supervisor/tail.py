@@ -39,8 +39,8 @@ def is_loud(line: str) -> bool:
 class Tail:
     """Follows one file. `read` is called by one thread; the rest by any."""
 
-    def __init__(self, name: str, path: Path) -> None:
-        self.name, self.path = name, path
+    def __init__(self, name: str, path: Path, file_max: int = FILE_MAX) -> None:
+        self.name, self.path, self._file_max = name, path, file_max
         self._lines: deque[tuple[float, str]] = deque(maxlen=LINES)
         self._file: BinaryIO | None = None
         self._rest = b""
@@ -76,7 +76,7 @@ class Tail:
                 self._rest = self._rest.rpartition(b"\r")[2][-READ:]  # of a progress bar, how it stands last
                 for line in _lines(b"\n".join(whole)):
                     self._take(line)
-            if self._file.tell() > FILE_MAX:
+            if self._file.tell() > self._file_max:
                 os.truncate(self.path, 0)
                 self._file.seek(0)
         except OSError as error:

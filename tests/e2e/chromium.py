@@ -23,7 +23,7 @@ from pathlib import Path
 import websocket
 from playwright.sync_api import Browser, Playwright
 
-from backend.servers import free_port
+from tests.support.ports import free_port
 
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -66,7 +66,7 @@ class Chromium:
             yield
         finally:
             done.set()
-            thread.join(30)
+            thread.join(60)
 
     def close(self) -> None:
         with self.watch(20):

@@ -6,8 +6,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,9 +16,11 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from playwright.sync_api import Error as BrowserError
 
-from backend.servers import free_port
 from tests.e2e.chromium import Chromium
 from tests.support.fake_studio import FakeStudio
+from tests.support.ports import free_port
+from tests.support.waiting import served as answer_of
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60_000  # ms; the machine may be busy
@@ -56,32 +56,24 @@ class Site:
             [sys.executable, "app.py"], cwd=ROOT, env=self.env, stdout=log, stderr=log
         )
         log.close()
-        end = time.monotonic() + 120
-        while True:
-            try:
-                with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
-                    if b'"ok"' in answer.read():
-                        return
-            except OSError:
-                pass
-            assert self.process.poll() is None and time.monotonic() < end, self.log()
-            time.sleep(0.1)
+        process = self.process
+        until(lambda: b'"ok"' in answer_of(f"{self.url}/healthz", process, self.log), 180, self.log)
 
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait(20)
-                pytest.fail("the app did not stop within 20 s")
+                self.process.wait(60)
+                pytest.fail("the app did not stop within 60 s")
 
     def kill(self) -> None:
         """As a power cut would: nothing is written any more."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(60)
 
     def log(self) -> str:
         return (self.folder / "app.log").read_text(errors="replace")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from playwright.sync_api import Error
 
 from tests.e2e.chromium import Chromium, _family
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -20,10 +19,7 @@ def test_a_page_that_hangs_is_ended(chromium: Chromium, script: str, word: str) 
     with chromium.watch(2), pytest.raises(Error):
         page.evaluate(script)
     assert "not finished after 2 s" in chromium.fault and word in chromium.fault
-    end = time.monotonic() + 20
-    while _family(mark) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not _family(mark), "no process is left"
+    until(lambda: not _family(mark))  # no process is left
     page = chromium.browser().new_page()
     assert page.evaluate("6 * 7") == 42 and not chromium.fault
     page.close()

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.servers import free_port
 from tests.e2e.actions import card, choose, generate, percent, quality, short
 from tests.e2e.conftest import PATIENCE, ROOT, Site
+from tests.support.ports import free_port
 
 expect.set_options(timeout=PATIENCE)
 Visit = Callable[..., Page]
@@ -57,7 +57,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         site.stop()
     finally:
         engine.kill()
-        engine.wait(20)
+        engine.wait(60)
 
 
 def started(page: Page, photo: Path, prompt: str = "A long one") -> None:

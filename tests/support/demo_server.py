@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -20,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support.waiting import SECONDS, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -37,7 +38,7 @@ class DemoServer:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers or {}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -50,16 +51,11 @@ class DemoServer:
         assert answer.status == 200, answer.body
         return str(answer.json()["prompt_id"])
 
-    def wait(self, prompt_id: str, seconds: float = 60.0) -> dict[str, Any]:
+    def wait(self, prompt_id: str, seconds: float = SECONDS) -> dict[str, Any]:
         """The history entry of a prompt once it has ended."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = self.call("GET", f"/history/{prompt_id}").json()
-            if found:
-                entry: dict[str, Any] = found[prompt_id]
-                return entry
-            time.sleep(0.02)
-        raise AssertionError(f"{prompt_id} did not end within {seconds} s")
+        found = until(lambda: self.call("GET", f"/history/{prompt_id}").json(), seconds, prompt_id)
+        entry: dict[str, Any] = found[prompt_id]
+        return entry
 
     def faults(self, **orders: Any) -> None:
         """Orders faults (the server must have been started with faults=True)."""
@@ -106,7 +102,7 @@ def start_demo(
 def _end(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
-        process.wait(timeout=10)
+        process.wait(timeout=60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -91,7 +91,7 @@ class FakeComfy:
     def __enter__(self) -> FakeComfy:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -105,7 +105,7 @@ class FakeComfy:
         """The process is gone: nobody listens, all connections break."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(10)
+            self._thread.join(60)
 
     def answer(self, method: str, path: str, *answers: Answer) -> None:
         """The next answers for this path; after them the usual ones."""

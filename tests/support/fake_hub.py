@@ -17,7 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import patch
 from urllib.parse import unquote
+
+from huggingface_hub import constants
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -108,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._listing(path.removeprefix("/api/models/"))
         faults = hub.faults
         if faults.hang:
-            hub.stopping.wait(30)
+            hub.stopping.wait(60)
             self.close_connection = True
             return None
         if faults.status:
@@ -211,3 +214,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
+
+
+@contextmanager
+def small_pieces(size: int = 65_536) -> Iterator[None]:
+    """Downloads write after so many bytes. The library has no argument for it, and 10 MB otherwise."""
+    with patch.object(constants, "DOWNLOAD_CHUNK_SIZE", size):
+        yield

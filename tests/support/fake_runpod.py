@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.support.waiting import SECONDS
+
 KEY = "rpa_TESTKEY"
 ENDPOINT = "abc123"
 LIMIT = 10_000_000
@@ -96,7 +98,7 @@ class FakeRunPod:
         """The one job there is, once there is one."""
         return self.wait(lambda: next(iter(self.jobs.values()), None))
 
-    def wait(self, condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    def wait(self, condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
         end = time.monotonic() + seconds
         with self.changed:
             while not (found := condition()):

@@ -27,10 +27,11 @@ from starlette.routing import Route
 from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
 from backend.inputs import InputFile
+from backend.jobs import Job
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.progress import Snapshot
 from backend.threads import Threads
-from backend.views import ModelState, Place
+from backend.views import JobView, ModelState, Place, Plan, QueueState
 from workflows.catalog import load_catalog
 from workflows.params import MEDIA
 
@@ -44,55 +45,6 @@ STAGE_SECONDS = (
 )
 CROPPED = "Top and bottom are cropped by 11 %"
 LOAD_TEXT = "Loading the high-noise expert"
-
-
-@dataclass(frozen=True)
-class Plan:
-    width: int
-    height: int
-    frames: int
-    fps: float
-    seconds: float
-    steps: int
-    crop_text: str
-    estimate_text: str
-    obstacle: str
-    problems: dict[str, str]
-    warnings: tuple[str, ...] = ()
-    route: str = ""
-
-
-@dataclass(frozen=True)
-class JobView:
-    id: str
-    key: str
-    mode: str
-    status: str
-    params: dict[str, Any]
-    title: str
-    seed: int
-    width: int
-    height: int
-    frames: int
-    fps: float
-    seconds: float
-    steps: int
-    engine: str = "ComfyUI"
-    demo: bool = False
-    elapsed: float | None = None
-    created: float = 0.0
-    finished: float | None = None
-    warnings: tuple[str, ...] = ()
-    error: dict[str, str] | None = None
-    bytes: int = 0
-    pinned: bool = False
-
-    @property
-    def result(self) -> str:
-        return "result.png" if self.mode == "text_to_image" else "result.mp4"
-
-    def record(self) -> dict[str, Any]:
-        return {"id": self.id, "key": self.key, "status": self.status}
 
 
 @dataclass
@@ -126,8 +78,14 @@ class FakeStudio:
         self.lock = threading.RLock()
         self.reads, self.writes = Threads(), Threads()
 
-    def secret(self, name: str) -> str:
-        return f"secret-{name}"
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def secret(self, purpose: str) -> str:
+        return f"secret-{purpose}"
 
     def new_owner(self) -> str:
         return "owner-token-of-a-fake-studio-0001"
@@ -160,8 +118,8 @@ class FakeStudio:
         except Exception:
             raise BadInput("This file is not a picture.", "Use a JPEG, PNG or WebP.", field=field) from None
 
-    def plan(self, mode: str, values: dict[str, Any], pictures: dict[str, Any]) -> Plan:
-        facts = pictures.get("image")
+    def plan(self, mode: str, values: dict[str, Any], media: dict[str, Any]) -> Plan:
+        facts = media.get("image")
         ratio = facts.width / facts.height if facts else 16 / 9
         area = {"draft": 640 * 368, "480p": 832 * 480, "720p": 1280 * 720}[values.get("resolution") or "480p"]
         if facts:
@@ -176,7 +134,7 @@ class FakeStudio:
         width, height = int(values.get("width") or width), int(values.get("height") or height)
         seconds = float(values.get("seconds") or values.get("duration") or 5)
         frames = int(seconds * 4) * 4 + 1
-        whole = pictures.get("audio") or pictures.get("video")
+        whole = media.get("audio") or media.get("video")
         if whole is not None:
             part = values.get("duration") or values.get("seconds")
             seconds = float(part or whole.seconds - values.get("start", 0))
@@ -187,8 +145,9 @@ class FakeStudio:
         fast = mode == "fast_video" or values.get("speed") == "fast"
         return Plan(
             width, height, 1 if still else frames, 0.0 if still else 16.0, seconds, 4 if fast else 20,
-            "Fits, nothing is cropped" if abs(ratio - 16 / 9) < 0.05 else CROPPED,
-            "About 1 min 5 s on this GPU", self.obstacle, problems, self.warnings, self.route,
+            crop_text="Fits, nothing is cropped" if abs(ratio - 16 / 9) < 0.05 else CROPPED,
+            estimate_text="About 1 min 5 s on this GPU", obstacle=self.obstacle, problems=problems,
+            warnings=self.warnings, route=self.route,
         )  # fmt: skip
 
     def submit(
@@ -218,7 +177,8 @@ class FakeStudio:
             id=f"00000000-0000-4000-8000-{number:012d}", key=f"key{number}", mode=mode, status="queued",
             params=dict(values), title=prompt[:80], seed=int(values.get("seed", 1)), width=plan.width,
             height=plan.height, frames=plan.frames, fps=16.0, seconds=plan.seconds, steps=plan.steps,
-            demo=self.engine == "demo", created=time.time(),
+            engine="ComfyUI", demo=self.engine == "demo", elapsed=None, created=time.time(), finished=None,
+            warnings=(), error=None, bytes=0,
         )  # fmt: skip
         kept = self.folder / f"{number}{image.suffix}"
         kept.write_bytes(image.read_bytes())
@@ -358,9 +318,15 @@ class FakeStudio:
         Image.fromarray(rough.astype("uint8")).save(buffer, "JPEG", quality=85)
         return buffer.getvalue(), "image/jpeg"
 
-    def input_path(self, id: str, key: str, name: str = "image") -> Path | None:
+    def input_path(self, id: str, key: str, name: str) -> Path | None:
         run = self._run(id, key)
         return run.image if name == "image" else None
+
+    def result_path(self, id: str, key: str) -> Path:
+        return self.folder / f"{self._run(id, key).view.id}.mp4"
+
+    def media_file(self, job_id: str, name: str, expires: str, signature: str) -> tuple[Path, Job] | None:
+        return None  # `routes` serves them
 
     def media_url(self, job: JobView, name: str, download: bool = False) -> str:
         return f"/media/{job.id}/{name}?exp=9999999999&sig=fake" + ("&download=1" if download else "")
@@ -378,9 +344,9 @@ class FakeStudio:
 
     def line(self, owner: str) -> tuple[Place, ...]:
         views = [run.view for run in self.runs.values()]
-        running = [Place(0, v.mode, True, v) for v in views if v.status == "running"]  # type: ignore[arg-type]
+        running = [Place(0, v.mode, True, v) for v in views if v.status == "running"]
         waits = [v for v in views if v.status == "queued"]
-        return (*running, *(Place(n, v.mode, True, v) for n, v in enumerate(waits, 1)))  # type: ignore[arg-type]
+        return (*running, *(Place(n, v.mode, True, v) for n, v in enumerate(waits, 1)))
 
     def paused(self) -> bool:
         return self.is_paused
@@ -404,6 +370,9 @@ class FakeStudio:
     def input_files(self, owner: str, user: str = "") -> tuple[InputFile, ...]:
         return ()
 
+    def input_file(self, owner: str, name: str, user: str = "") -> Path:
+        raise NotFound("There is no such file.")
+
     def claim_admin(self, owner: str, token: str) -> bool:
         return False
 
@@ -412,9 +381,12 @@ class FakeStudio:
         run.view = replace(run.view, pinned=pinned)
         return run.view
 
-    def queue(self) -> Any:
+    def queue(self) -> QueueState:
         states = [run.view.status for run in self.runs.values()]
-        return SimpleNamespace(running=states.count("running"), waiting=states.count("queued"))
+        return QueueState(running=states.count("running"), waiting=states.count("queued"))
+
+    def status(self) -> str:
+        return "ok" if self.state == "ok" else "degraded"
 
     def health(self) -> dict[str, Any]:
         disk = {"total": 40_000_000_000, "free": 38_800_000_000, "data_bytes": 1_200_000_000}

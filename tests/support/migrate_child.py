@@ -16,6 +16,7 @@ from typing import Any
 
 from backend.models import move as move_module
 from backend.models.migrate import migrate
+from backend.models.verify import CHUNK
 
 
 def main(source: str, store: str, line: int, across: bool) -> int:
@@ -42,9 +43,8 @@ def main(source: str, store: str, line: int, across: bool) -> int:
             real(old, new, **options)
 
         os.link = link
-        move_module.CHUNK = 400  # type: ignore[misc]
     sys.settrace(called)
-    report = migrate(Path(source), Path(store), lambda text: None)
+    report = migrate(Path(source), Path(store), lambda text: None, chunk=400 if across else CHUNK)
     sys.settrace(None)
     if not line:
         print(count)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
+from backend.engines.base import Prompt
 from backend.errors import StudioError
+from backend.events import Event
 from backend.jobs import TERMINAL
 from backend.servers import Plan as ServerPlan
 from backend.studio import Studio
+from backend.supervisor.process import Process
 from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
+from tests.support.waiting import SECONDS, until
 
 Make = Callable[..., Studio]
 OWNER = "owner-token-of-mine-0001"
+SMALL = {"width": 64, "height": 64, "seconds": 0.5}
+SOUND = {"width": 64, "height": 64, "seed": 7}
 
 
 class Servers:
@@ -23,6 +28,7 @@ class Servers:
     def __init__(self, *engines: FakeEngine) -> None:
         self.engines = engines
         self.plan = ServerPlan("comfyui", ("http://fake",), start=False)
+        self.processes: list[Process] = []
 
     def recover(self, engine: FakeEngine, error: StudioError) -> StudioError:
         return error
@@ -31,16 +37,22 @@ class Servers:
         pass
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it did not come to pass")
-
-
-def ended(studio: Studio, job: JobView, seconds: float = 20.0) -> JobView:
+def ended(studio: Studio, job: JobView, seconds: float = SECONDS) -> JobView:
     """The job when it has ended, on disk and then for those who watch it."""
     until(lambda: studio.progress(job.id, job.key).status in TERMINAL, seconds)
     return until(lambda: (now := studio.job(job.id, job.key)).status in TERMINAL and now, seconds)
+
+
+def speak(studio: Studio, tone: Path, earlier: JobView | None = None) -> JobView:
+    return studio.submit(OWNER, "sound_to_video", SOUND, {"audio": tone}, earlier)
+
+
+def stop_at(index: int, error: Exception) -> Callable[[Prompt, Callable[[Event], None]], None]:
+    """A script that fails the graph of this number, once."""
+    left = [error]
+
+    def script(prompt: Prompt, _: Callable[[Event], None]) -> None:
+        if prompt.index == index and left:
+            raise left.pop()
+
+    return script

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ from typing import Any
 import httpx
 
 from backend.access import new_token
-from backend.servers import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 META = {"_type": "gradio.FileData"}
-SECONDS = 30
+SECONDS = 60
 
 
 class Visitor:
@@ -103,16 +103,14 @@ class Site:
         self.process = subprocess.Popen(
             [sys.executable, "app.py"], cwd=ROOT, env=self.env, stdout=self._out, stderr=self._out
         )
-        end = time.monotonic() + 120
-        while not self._ready():
-            assert self.process.poll() is None and time.monotonic() < end, self.log()
-            time.sleep(0.1)
+        until(lambda: self._ready() or self.process.poll() is not None, 180, self.log)
+        assert self.process.poll() is None, self.log()
         self.login = self.env.get("WAN_AUTH", "").split(",")[0]
         self._config: dict[str, Any] = {}
 
     def _ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/healthz", timeout=5, trust_env=False).json()["status"] == "ok"
+            return httpx.get(f"{self.url}/healthz", timeout=10, trust_env=False).json()["status"] == "ok"
         except (httpx.HTTPError, ValueError):
             return False
 
@@ -122,7 +120,7 @@ class Site:
     def close(self) -> None:
         self.process.terminate()
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -19,6 +19,8 @@ from typing import Any
 
 from PIL import Image
 
+from tests.support.waiting import until
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 URL = "http://127.0.0.1:7860"
 CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x20000
@@ -67,7 +69,6 @@ class Started:
             for k, v in os.environ.items()
             if not k.startswith(("WAN_", "COMFYUI_", "GRADIO_", "RUNPOD_"))
         }
-        self.began = time.monotonic()
         with self.log.open("w") as out:
             self.process = subprocess.Popen(
                 [str(ROOT / "start.sh")],
@@ -89,26 +90,19 @@ class Started:
             return None
 
     def wait(self, what: Callable[[], Any]) -> Any:
-        until = time.monotonic() + SECONDS
-        while time.monotonic() < until:
-            seen = what()
-            if seen:
-                return seen
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.1)
-        raise RuntimeError(f"it did not come to that: {self.log.read_text()}")
+        found = until(lambda: what() or self.process.poll() is not None, SECONDS, self.log.read_text)
+        if found is True and self.process.poll() is not None:
+            raise RuntimeError(f"it ended before it came to that: {self.log.read_text()}")
+        return found
 
     def stop(self) -> dict[str, Any]:
         """SIGTERM to the one process, as an engine of containers sends it."""
-        began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(30)
+            status = self.process.wait(60)
         finally:
             self.process.kill()
-        seconds = time.monotonic() - began
-        return {"status": status, "stop_seconds": seconds, "left": self.left()}
+        return {"status": status, "left": self.left()}
 
     def left(self) -> list[str]:
         found = []
@@ -150,7 +144,6 @@ def starting(folder: Path) -> dict[str, Any]:
     (comfyui / "main.py").write_text(SLEEPY)
     app = Started(folder, COMFYUI_DIR=str(comfyui), COMFYUI_PYTHON=sys.executable)
     first = app.wait(app.health)
-    up = time.monotonic() - app.began
     studio = client()
     job = submit(studio, folder)
     waiting = app.health()
@@ -159,7 +152,7 @@ def starting(folder: Path) -> dict[str, Any]:
     (comfyui / "go").touch()
     done = app.wait(lambda: (j := job_of(studio, job))["status"] in ("done", "failed") and j)
     return {
-        "first": first, "up_seconds": up, "waiting": waiting, "still": still, "done": done["status"],
+        "first": first, "waiting": waiting, "still": still, "done": done["status"],
         "last": app.health(), "arguments": (comfyui / "arguments").read_text().split("\n"),
         "log": app.log.read_text(), **app.stop(),
     }  # fmt: skip

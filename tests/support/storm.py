@@ -7,6 +7,7 @@ end, too.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -17,7 +18,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,8 @@ from typing import Any
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from backend.servers import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import served, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TERMINAL = ("done", "failed", "cancelled")
@@ -134,7 +135,7 @@ class App:
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """job id -> its row, read beside the running app."""
@@ -147,16 +148,7 @@ class App:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + UP_SECONDS
-    while time.monotonic() < until:
-        assert process.poll() is None, f"ended with {process.returncode} before it answered at {url}"
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                answer.read()
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError(f"nothing answers at {url}")
+    served(url, process, lambda: f"process {process.pid} and {url}", UP_SECONDS)
 
 
 class Storm:
@@ -231,12 +223,15 @@ class Storm:
 
     def wait(self, seconds: float) -> None:
         """Until every job has ended, confirmed or not."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+
+        def ended() -> bool:
             rows = self.app.rows()
-            if all(row["status"] in TERMINAL for row in rows.values()) and set(self.confirmed) <= set(rows):
-                return
-            time.sleep(0.3)
+            return all(row["status"] in TERMINAL for row in rows.values()) and set(self.confirmed) <= set(
+                rows
+            )
+
+        with contextlib.suppress(AssertionError):  # the account says which have not
+            until(ended, seconds)
 
     def account(self) -> Account:
         rows = self.app.rows()

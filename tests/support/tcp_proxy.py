@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from urllib.parse import urlsplit
 
 
@@ -20,6 +19,7 @@ class TcpProxy:
         self._target = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.trickle = trickle
         self.cuts = 0
+        self.trickled = 0  # bytes that went through one by one
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -47,11 +47,13 @@ class TcpProxy:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
-    def cut_every(self, seconds: float) -> None:
-        """From now on, until the proxy is closed."""
+    def cut_every(self, seconds: float, times: int) -> None:
+        """So often from now on, or until the proxy is closed."""
 
         def run() -> None:
-            while not self._end.wait(seconds):
+            for _ in range(times):
+                if self._end.wait(seconds):
+                    return
                 self.cut()
 
         threading.Thread(target=run, daemon=True).start()
@@ -63,7 +65,7 @@ class TcpProxy:
             except OSError:
                 return
             try:
-                far = socket.create_connection(self._target, 5)
+                far = socket.create_connection(self._target, 60)
             except OSError:
                 near.close()
                 continue
@@ -78,7 +80,9 @@ class TcpProxy:
                 if slow and self.trickle:
                     for byte in data:
                         sink.sendall(bytes([byte]))
-                        time.sleep(self.trickle)
+                        self.trickled += 1
+                        if self._end.wait(self.trickle):
+                            return
                 else:
                     sink.sendall(data)
         for one in (source, sink):

@@ -1,0 +1,86 @@
+"""A prompt for ComfyEngine, recorded or compiled, and its run in a thread with the events it reports."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from backend.engines.base import Prompt
+from backend.engines.comfy import ComfyEngine
+from backend.events import Event, Output, Progress, Started
+from tests.support.transcripts import Transcript, named
+from tests.support.waiting import SECONDS
+from workflows.catalog import load_catalog
+from workflows.compile import compile
+from workflows.params import ImageToVideo, Media
+
+COLD = named("success_i2v_cold")
+NAME = "wan-studio/demo-test.png"
+_seeds = iter(range(1, 1000))
+
+
+def prompt(transcript: Transcript = COLD, files: dict[str, Path] | None = None, **more: Any) -> Prompt:
+    labels = transcript.labels(transcript.posted()[0])
+    graph: dict[str, Any] = {"5": {"class_type": "LoadImage", "inputs": {"image": "wan-studio/a.png"}}}
+    steps = sum(label.steps for label in labels.values())
+    return Prompt(**{"id": str(uuid.uuid4()), "graph": graph, "labels": labels, "sampling_steps": steps,
+                     "files": files or {}, **more})  # fmt: skip
+
+
+class Run:
+    """A run in a thread of its own, with what it told."""
+
+    def __init__(self, engine: ComfyEngine, job: Prompt, method: str = "run") -> None:
+        self.job = job
+        self.events: list[Event] = []
+        self._changed = threading.Condition()
+        self._pool = ThreadPoolExecutor(1)
+        self._future: Future[tuple[Output, ...]] = self._pool.submit(getattr(engine, method), job, self._on)
+        self._pool.shutdown(wait=False)
+
+    def _on(self, event: Event) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def until(self, test: Callable[[list[Event]], bool], seconds: float = SECONDS) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: test(self.events) or self._future.done(), seconds)
+            assert test(self.events), (self.events, self._future.exception())
+
+    def result(self, seconds: float = SECONDS) -> tuple[Output, ...]:
+        return self._future.result(seconds)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def has(kind: type[Any], **fields: Any) -> Callable[[list[Event]], bool]:
+    return lambda events: any(
+        isinstance(event, kind) and all(getattr(event, key) == value for key, value in fields.items())
+        for event in events
+    )
+
+
+def in_order(run: Run) -> None:
+    steps = [event.step for event in run.of(Progress)]
+    assert steps == sorted(set(steps))
+    assert len(run.of(Started)) <= 1
+
+
+def compiled_prompt(engine: ComfyEngine, picture: Path, seed: int = 0) -> Prompt:
+    params = ImageToVideo(
+        image=Media(NAME, 96, 64),
+        seed=seed or next(_seeds),
+        prompt="Wind",
+        speed="fast",
+        width=96,
+        height=64,
+        seconds=1.0,
+    )
+    job = compile(params, load_catalog(), engine.facts(), f"test-{uuid.uuid4().hex[:6]}")
+    return Prompt(str(uuid.uuid4()), job.graphs[0], job.labels[0], job.sampling_steps, {NAME: picture})
