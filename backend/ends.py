@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from backend.errors import StudioError
 from backend.execute import LiveJob
+from backend.housekeeping import files
 from backend.jobs import FAILED, Job
 from backend.parts import WORK
 from backend.store import Store
@@ -65,4 +65,4 @@ class Ends:
     def _clear_bench(self, job: Job) -> None:
         """Finished parts go with a job's end; a failed one keeps them, so that trying again goes on there."""
         if job.status != FAILED or not job.part:
-            shutil.rmtree(self._jobs_dir / job.id / WORK, ignore_errors=True)
+            files.remove_below(self._jobs_dir / job.id, WORK)

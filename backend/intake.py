@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import shutil
 import time
 import uuid
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from backend import access, forecast, sending, uploads
 from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo, silent_words, takes_whole
 from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
+from backend.housekeeping import files as files_of_jobs
 from backend.jobs import Job
 from backend.media.probe import Decoder
 from backend.parts import adopt
@@ -162,10 +162,10 @@ class Intake:
             )
             self._runner.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
         except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            files_of_jobs.remove(folder)
             raise from_os_error(error, "The picture could not be stored.") from error
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            files_of_jobs.remove(folder)
             raise
         said = f": {params.prompt!r}" if self._settings.log_prompts else ""
         log.info("job %s: queued, %s%s", job_id, mode, said)

@@ -42,6 +42,9 @@ from workflows.params import MEDIA
 
 log = logging.getLogger("wan.studio")
 
+UPLOADS = "uploads"
+"""The purpose of the secret that marks this studio's upload folder."""
+
 
 class Studio:
     """One data folder, its queue and its engines."""
@@ -80,7 +83,9 @@ class Studio:
         )  # fmt: skip
         self.intake = Intake(settings, self.store, self.decoder, self.runner, offers, self.servers.plan.start)
         self.files = Files(settings.jobs_dir, self._secret, self.store)
-        self.house = upkeep.keeper(settings, self.store, self.engines, self.runner.forget)
+        self.house = upkeep.keeper(
+            settings, self.store, self.engines, self.runner.forget, self.secret(UPLOADS)
+        )
 
     def _evicted(self) -> None:
         self.runner.evict()

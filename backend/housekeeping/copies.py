@@ -6,6 +6,7 @@ in the subfolder `wan-studio`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -53,18 +54,15 @@ def named_inputs(folder: Path | None, names: set[str]) -> list[Path]:
     ]
 
 
-def cached(cache: Path | None, name: str, same: set[tuple[int, int]]) -> list[Path]:
-    """The page's copies of a job's files: hard links to them, and files whose name starts with `name`."""
-    found: list[Path] = []
+def remove_cached(cache: Path | None, name: str, same: set[tuple[int, int]]) -> None:
+    """Removes the page's copies of a job's files: hard links to them, and files with names that start with
+    `name`."""
     if cache is None:
-        return found
-    for folder, _, names in os.walk(cache):
-        for each in names:
-            path = Path(folder) / each
-            try:
-                info = path.lstat()
-            except OSError:
-                continue
-            if (info.st_dev, info.st_ino) in same or each.startswith(name):
-                found.append(path)
-    return found
+        return
+    with contextlib.suppress(OSError), files.opened(cache) as top:
+        for _, _, names, folder in os.fwalk(".", dir_fd=top):
+            for each in names:
+                with contextlib.suppress(OSError):
+                    info = os.stat(each, dir_fd=folder, follow_symlinks=False)
+                    if (info.st_dev, info.st_ino) in same or each.startswith(name):
+                        os.unlink(each, dir_fd=folder)

@@ -150,8 +150,7 @@ class Keeper:
         name = f"wan-{job.mode.replace('_', '-')}-{job_id[:8]}" if job is not None else ""
         same = files.identities(folder)
         if name or same:
-            for path in copies.cached(self._cache(), name or job_id, same):
-                files.unlink(path)
+            copies.remove_cached(self._cache(), name or job_id, same)
         try:
             if grave is not None:
                 files.empty(grave)
@@ -272,11 +271,9 @@ class Keeper:
             job = self.records.get(job_id) if folder.parts or bench.is_dir() else None
             if job is not None and job.status in TERMINAL:
                 for path in folder.parts:
-                    files.unlink(path)
-                if (job.status != FAILED or not job.part) and not folder.path.is_symlink():
-                    with contextlib.suppress(OSError):
-                        files.empty(bench)
-                        bench.rmdir()
+                    files.unlink(path, folder.path)
+                if job.status != FAILED or not job.part:
+                    files.remove_below(folder.path, files.BENCH)
 
     # -- ComfyUI's folders ----------------------------------------------------------------
 
