@@ -32,7 +32,7 @@ def keeper(
     return Keeper(
         store,
         settings.data_dir,
-        Limits(settings.keep_days, settings.keep_disk_percent),
+        Limits(settings.keep_days, settings.keep_disk_percent, settings.owner_disk_mb * 1_000_000),
         places=lambda: places(engines(), settings.comfyui_dir),
         cache=lambda: _page_cache(whose),
         forget=forget,

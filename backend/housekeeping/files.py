@@ -29,8 +29,6 @@ GONE = ".deleted"
 WORKFLOW = "workflow.json"
 BENCH = "work"
 """The subfolder of a job's folder that has its finished parts."""
-INPUTS = "inputs"
-"""The subfolder of a job's folder that has the files it is made from."""
 NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """What opening with NO_LINKS answers where there is no folder: nothing, a file or a link."""
 NO_LINKS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -39,13 +37,14 @@ NO_LINKS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 @dataclass(frozen=True)
 class Folder:
     """A job's folder as found: bytes on the disk, latest change (unix seconds), whether it has a result,
-    and files that were being written."""
+    files that were being written, and whether there is anything beside the graph."""
 
     path: Path
     bytes: int = 0
     changed: float = 0.0
     result: bool = False
     parts: tuple[Path, ...] = field(default=())
+    more: bool = False
 
 
 def folders(jobs_dir: Path) -> dict[str, Folder]:
@@ -53,7 +52,7 @@ def folders(jobs_dir: Path) -> dict[str, Folder]:
     found = {}
     for entry in _entries(jobs_dir):
         if JOB.fullmatch(entry.name):
-            found[entry.name] = _measured(Path(entry.path))
+            found[entry.name] = measured(Path(entry.path))
     return found
 
 
@@ -130,6 +129,14 @@ def remove(folder: Path) -> bool:
         log.warning("%s could not be removed: %s", folder, error.strerror or error)
         return False
     return True
+
+
+def clear(folder: Path) -> None:
+    """Removes all but the graph from a job's folder. Never raises: what stays is named in the log."""
+    try:
+        empty(folder, keep={WORKFLOW})
+    except OSError as error:
+        log.warning("%s could not be cleared: %s", folder, error.strerror or error)
 
 
 def remove_below(folder: Path, name: str) -> None:
@@ -250,16 +257,18 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield Path(entry.path), entry.stat(follow_symlinks=False)
 
 
-def _measured(folder: Path) -> Folder:
-    size, changed, parts, result = 0, 0.0, [], False
+def measured(folder: Path) -> Folder:
+    """What is in a job's folder; nothing is an empty one."""
+    size, changed, parts, result, more = 0, 0.0, [], False, False
     for path, info in _walk(folder):
         size += info.st_blocks * 512
         changed = max(changed, info.st_mtime)
+        more = more or path not in (folder, folder / WORKFLOW)
         if stat.S_ISREG(info.st_mode):
             if path.suffix == ".part":
                 parts.append(path)
             result = result or (path.parent == folder and path.name in RESULTS)
-    return Folder(folder, size, changed, result, tuple(parts))
+    return Folder(folder, size, changed, result, tuple(parts), more)
 
 
 def _texts(value: object) -> Iterator[str]:
