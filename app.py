@@ -23,11 +23,11 @@ from pathlib import Path
 from backend import connections, greeting, logs
 from backend.accounts import Accounts
 from backend.errors import BadSettings, StudioError
+from backend.housekeeping import upload_folder
 from backend.settings import Settings, reach, read_env_file
 
 HERE = Path(__file__).resolve().parent
 PORT = 7860
-UPLOAD_SECONDS = 24 * 3600
 MAX_EVENTS = 160
 """Gradio events that may run at once: API calls that wait for their video count, the page's polls do not."""
 LOGIN_WORDS = "Wan Studio. After ten wrong tries there is a wait."
@@ -112,13 +112,13 @@ def serve() -> int:
 
     # Collecting garbage while hundreds of modules are imported finds none and takes an eighth of the start.
     gc.disable()
-    from backend.studio import Studio
+    from backend.studio import UPLOADS, Studio
 
     studio = Studio(
         settings, exclusive=True
     )  # starts the engine's process, which comes up while Gradio is imported
     try:
-        _gradio_environment()
+        _gradio_environment(studio.secret(UPLOADS))
         from ui import layout
 
         page = layout.build(studio)
@@ -202,36 +202,18 @@ def _address(environ: Mapping[str, str]) -> tuple[str, int]:
     return host, int(text)
 
 
-def _gradio_environment() -> None:
-    """What Gradio reads when it is imported."""
+def _gradio_environment(whose: str) -> None:
+    """What Gradio reads when it is imported. `whose`: marks the upload folder as this studio's."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if importlib.util.find_spec("spaces") is None:
         # On a Space Gradio would reload changed code by this package, and fail without it with a traceback.
         os.environ.pop("SYSTEM", None)
     # Uploads never lie in the data folder: what is there is kept, what is here expires.
-    name = f"wan-studio-uploads-{os.getuid()}"
-    folder = Path(os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / name)))
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mine = folder.stat().st_uid == os.getuid()
-    except OSError as error:
-        raise BadSettings(f"The upload folder {folder} cannot be used: {error.strerror}.") from error
-    if not mine:
-        raise BadSettings(
-            f"The upload folder {folder} belongs to somebody else.", "Set GRADIO_TEMP_DIR to one of your own."
-        )
-    sweep(folder, time.time() - UPLOAD_SECONDS)
-
-
-def sweep(folder: Path, before: float) -> None:
-    """Removes uploads that an earlier run left: files last changed before this time, folders then empty."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        with contextlib.suppress(OSError):
-            if path.is_dir():
-                path.rmdir()  # only when empty
-            elif path.lstat().st_mtime < before:
-                path.unlink()
+    given = os.environ.get("GRADIO_TEMP_DIR") or f"{tempfile.gettempdir()}/wan-studio-uploads-{os.getuid()}"
+    folder = upload_folder.claim(Path(given).expanduser().absolute(), whose)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    upload_folder.sweep(folder, whose, time.time() - upload_folder.KEEP_SECONDS)
 
 
 if __name__ == "__main__":

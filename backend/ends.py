@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from backend.errors import StudioError
 from backend.execute import LiveJob
-from backend.jobs import FAILED, Job
+from backend.housekeeping import files
+from backend.jobs import CANCELLED, FAILED, Job
 from backend.parts import WORK
 from backend.store import Store
 
@@ -35,13 +35,13 @@ class Ends:
         except StudioError as problem:
             log.error("job %s: its end (%s) could not be saved yet: %s", job.id, status, problem.message)
             self._unsaved[job.id] = job
+        if job.id not in self._unsaved:
+            self._clear(job)
         if live is not None:
             with live.lock:
                 live.tracker.end(status, time.monotonic(), data)
                 if status != FAILED:
                     live.preview = None
-        if job.id not in self._unsaved:
-            self._clear_bench(job)
         log.info("job %s: %s", job.id, status)
 
     def write_late(self) -> None:
@@ -52,7 +52,7 @@ class Ends:
             except StudioError:
                 return
             self._unsaved.pop(job_id, None)
-            self._clear_bench(job)
+            self._clear(job)
 
     def unsaved(self, job_id: str) -> Job | None:
         """A job whose end could not be written yet."""
@@ -62,7 +62,11 @@ class Ends:
         """The job is deleted."""
         self._unsaved.pop(job_id, None)
 
-    def _clear_bench(self, job: Job) -> None:
-        """Finished parts go with a job's end; a failed one keeps them, so that trying again goes on there."""
-        if job.status != FAILED or not job.part:
-            shutil.rmtree(self._jobs_dir / job.id / WORK, ignore_errors=True)
+    def _clear(self, job: Job) -> None:
+        """Finished parts go with a job's end, and so do the files that a cancelled one was to be made from. A
+        failed one keeps both for a while, so that trying again goes on there."""
+        folder = self._jobs_dir / job.id
+        if job.status == CANCELLED:
+            files.clear(folder)
+        elif job.status != FAILED or not job.part:
+            files.remove_below(folder, WORK)

@@ -71,6 +71,13 @@ class NotFound(StudioError):
     code = "not_found"
 
 
+class InputsGone(NotFound):
+    """The files that a job was made from are not kept any more."""
+
+    code = "inputs_gone"
+    default_hint = "Add the files again and generate a new one."
+
+
 class NotAllowed(StudioError):
     """Only the machine's owner may do this."""
 
@@ -93,6 +100,13 @@ class QueueFull(StudioError):
 class DiskFull(StudioError):
     code = "disk_full"
     default_hint = "Delete clips in the Library or give the machine more disk space."
+
+
+class OverQuota(StudioError):
+    """One visitor's videos, or those of all new visitors together, take as much of the disk as they may."""
+
+    code = "over_quota"
+    default_hint = "Delete some of yours in the Library, or wait until those in the queue are done."
 
 
 class BadSettings(StudioError):

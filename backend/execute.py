@@ -17,6 +17,7 @@ from backend.dispatch import job_params
 from backend.engines.base import Engine, Prompt, Request, engine_name, takes_whole
 from backend.errors import (
     EngineUnreachable,
+    InputsGone,
     JobCancelled,
     LostTooOften,
     PromptGone,
@@ -125,6 +126,8 @@ class Execution:
     def _parts(self, job: Job, live: LiveJob, compiled: Compiled) -> Parts:
         folder = self.jobs_dir / job.id
         sources = {str(media["name"]): folder / str(media["file"]) for media in job.inputs.values()}
+        if not all(path.is_file() for path in sources.values()):
+            raise InputsGone("The files that this was to be made from are not there any more.")
         driving = {str(job.inputs["video"]["name"])} if "video" in job.inputs else set()
         return Parts(
             self.decoder, folder, sources, compiled, job.id, check=self._stop(live), quiet=frozenset(driving)

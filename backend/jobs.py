@@ -22,6 +22,17 @@ class IllegalTransition(ValueError):
 
 
 @dataclass(frozen=True)
+class JobSummary:
+    """What decisions over many jobs need of each."""
+
+    id: str
+    owner: str
+    status: str
+    finished: float | None
+    pinned: bool
+
+
+@dataclass(frozen=True)
 class Job:
     """One row of the job table.
 

@@ -44,6 +44,7 @@ DEFAULTS: dict[str, str] = {
     "WAN_MAX_SECONDS": "600",
     "WAN_KEEP_DAYS": "30",
     "WAN_KEEP_DISK_PERCENT": "80",
+    "WAN_OWNER_DISK_MB": "0",
     "WAN_LOG_LEVEL": "info",
     "WAN_LOG_FORMAT": "text",
     "WAN_LOG_PROMPTS": "0",
@@ -122,6 +123,7 @@ class Settings:
     max_seconds: float  # of a video
     keep_days: int
     keep_disk_percent: float
+    owner_disk_mb: int  # what one visitor's videos may take; 0: an equal share
     log_level: str
     log_format: str
     log_prompts: bool
@@ -212,6 +214,7 @@ class Settings:
             max_seconds=_number(text("WAN_MAX_SECONDS"), "WAN_MAX_SECONDS", 1, 600),
             keep_days=int(_number(text("WAN_KEEP_DAYS"), "WAN_KEEP_DAYS", 1, 36_500)),
             keep_disk_percent=_number(text("WAN_KEEP_DISK_PERCENT"), "WAN_KEEP_DISK_PERCENT", 1, 100),
+            owner_disk_mb=int(_number(text("WAN_OWNER_DISK_MB"), "WAN_OWNER_DISK_MB", 0, 1_000_000_000)),
             log_level=_choice(text("WAN_LOG_LEVEL").lower(), "WAN_LOG_LEVEL", ("debug", "info", "warning")),
             log_format=_choice(text("WAN_LOG_FORMAT").lower(), "WAN_LOG_FORMAT", ("text", "json")),
             machine=environ.get("RUNPOD_POD_ID", "").strip() or socket.gethostname(),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import DiskFull, StudioError, from_os_error
-from backend.jobs import QUEUED, RUNNING, Job
+from backend.jobs import QUEUED, RUNNING, Job, JobSummary
 
 log = logging.getLogger("wan.store")
 
@@ -187,6 +187,12 @@ class Store:
                 (moment, QUEUED, RUNNING),
             ).fetchall()
         return [_job(row) for row in rows]
+
+    def summaries(self) -> list[JobSummary]:
+        """Every job, without what is costly to read."""
+        with self._guard():
+            rows = self._db.execute("SELECT id, owner, status, finished, pinned FROM job").fetchall()
+        return [JobSummary(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
     def done_on(self, engine: str, mode: str, limit: int = 20) -> Sequence[Job]:
         """The last finished jobs of a mode on an engine, for estimates."""

@@ -44,6 +44,9 @@ from workflows.params import MEDIA
 
 log = logging.getLogger("wan.studio")
 
+UPLOADS = "uploads"
+"""The purpose of the secret that marks this studio's upload folder."""
+
 
 class Studio:
     """One data folder, its queue and its engines."""
@@ -81,9 +84,13 @@ class Studio:
             self.store, settings.jobs_dir, self.servers.engines, intake.compiled, self.decoder,
             models_of=offers.models_of, recover=self.servers.recover,
         )  # fmt: skip
-        self.intake = Intake(settings, self.store, self.decoder, self.runner, offers, self.servers.plan.start)
         self.files = Files(settings.jobs_dir, self._secret, self.store)
-        self.house = upkeep.keeper(settings, self.store, self.engines, self.runner.forget)
+        self.house = upkeep.keeper(
+            settings, self.store, self.engines, self.runner.forget, self.secret(UPLOADS)
+        )
+        self.intake = Intake(
+            settings, self.store, self.decoder, self.runner, offers, self.house, self.servers.plan.start
+        )
 
     def _evicted(self) -> None:
         self.runner.evict()
@@ -191,7 +198,7 @@ class Studio:
 
         files: media parameter -> uploaded file. earlier: a failed job that this is another try at; the parts
         that it had finished are not made again, if they fit. Raises BadInput (with the field), BadMedia,
-        QueueFull, DiskFull.
+        OverQuota, QueueFull, DiskFull.
         """
         failed = self._open(earlier.id, earlier.key) if earlier is not None else None
         return self._view(self.intake.submit(owner, mode, values, files, failed))
@@ -280,7 +287,7 @@ class Studio:
         return self.files.result(self._open(id, key))
 
     def input_path(self, id: str, key: str, name: str) -> Path | None:
-        """The picture that a job was made from, not padded; None without one. Raises NotFound."""
+        """A file that a job was made from, not padded; None without one. Raises NotFound, InputsGone."""
         return self.files.input(self._open(id, key), name)
 
     def media_url(self, job: JobView, name: str, download: bool = False) -> str:

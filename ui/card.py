@@ -100,11 +100,24 @@ class Card:
             autoplay=autoplay,
             media=self.studio.media_url,
             pictured=shown is not None and self._pictured(shown),
+            gone=shown is not None and shown.status in ("failed", "cancelled") and self._gone(shown),
         )
 
     def _pictured(self, job: JobView) -> bool:
         """Whether the job has a picture of its own to show until there is a preview."""
-        return "image" in file_names(job.mode) and bool(self.studio.input_path(job.id, job.key, "image"))
+        try:
+            return "image" in file_names(job.mode) and bool(self.studio.input_path(job.id, job.key, "image"))
+        except NotFound:
+            return False
+
+    def _gone(self, job: JobView) -> bool:
+        """Whether files that the job was made from are not kept any more."""
+        try:
+            for name in file_names(job.mode):
+                self.studio.input_path(job.id, job.key, name)
+        except NotFound:
+            return True
+        return False
 
     def html(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> str:
         return card(self.state(owner, shown, autoplay, note))

@@ -57,6 +57,7 @@ class CardState:
     starters: Sequence[Starter] = ()
     autoplay: bool = False
     pictured: bool = True  # `shown` was made from a picture
+    gone: bool = False  # `shown` has ended without a result, and the files it was made from are not kept
     media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
 
     @property
@@ -242,8 +243,8 @@ def _stopped(state: CardState, job: JobView) -> str:
         if snapshot and snapshot.steps:
             tag += f", step {max(1, snapshot.step)} of {snapshot.steps}"
     if failed:
-        what, why = failure.failure(job)
-        remedies = failure.remedies(job)
+        what, why = failure.failure(job, state.gone)
+        remedies = [] if state.gone else failure.remedies(job)
         buttons = [
             button(
                 "retry",
@@ -255,6 +256,8 @@ def _stopped(state: CardState, job: JobView) -> str:
             )
             for i, r in enumerate(remedies)
         ]
+        if state.gone:
+            buttons.append(button("reuse", "Reuse settings", job, "again", "ink"))
         buttons.append(
             f'<button type="button" class="btn quiet" data-copy="{escape(failure.details(job))}">'
             f"{icon('copy')}<span>Copy details</span></button>"
@@ -262,11 +265,14 @@ def _stopped(state: CardState, job: JobView) -> str:
     else:
         what = f"Cancelled after {present.duration(job.elapsed)}" if job.elapsed else "Cancelled"
         said = str((job.error or {}).get("message") or "")  # when it was not the creator who stopped it
-        why = f"{said} {failure.kept(job.mode)}".strip()
-        buttons = [
-            button("retry", "Start again", job, "again", "ink", {"seed": job.seed}),
-            button("reuse", "Reuse settings", job),
-        ]
+        why = f"{said} {failure.kept(job.mode, state.gone)}".strip()
+        if state.gone:
+            buttons = [button("reuse", "Reuse settings", job, "again", "ink")]
+        else:
+            buttons = [
+                button("retry", "Start again", job, "again", "ink", {"seed": job.seed}),
+                button("reuse", "Reuse settings", job),
+            ]
     alert = ' role="alert"' if failed else ""
     mark = f'<span class="mark">{icon("alert", 21)}</span>' if failed else ""
     return (

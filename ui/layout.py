@@ -38,6 +38,7 @@ TAB_OF = {"text_to_video": "text", "text_to_image": "text"}
 """mode -> the tab that it shares; every other mode has one of its own name."""
 FILE_NAMES = {"image": "picture", "end_image": "last-picture", "audio": "sound"}
 """What a job's file is called when it goes back into its field, where not as the field."""
+SETTINGS_ONLY = "Its settings are back in the form. Add the files again."
 CACHE_SECONDS = (3600, 24 * 3600)
 """Uploads and the copies of results for the API: gone after a day; jobs keep theirs."""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 16}
@@ -272,7 +273,11 @@ class _Page:
             return {self.tabs: gr.skip()}
         filled: dict[str, Any] = values.from_params(job.mode, job.params, self.planner.default_negative)
         filled["seed"] = job.seed
-        kept = self.planner.inputs(job)
+        try:
+            kept = self.planner.inputs(job)
+        except StudioError as error:  # the settings are still of use
+            gr.Warning(f"{error.message} {SETTINGS_ONLY}")
+            kept = {}
         for name in values.file_names(job.mode):
             path, title = kept.get(name), FILE_NAMES.get(name, name.replace("_", "-"))
             filled[name] = self.planner.for_page(path, title, job.mode, name) if path else None
