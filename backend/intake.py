@@ -17,6 +17,7 @@ from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo, silent_words, takes_whole
 from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
 from backend.jobs import Job
+from backend.limits import Limits
 from backend.media.probe import Decoder
 from backend.parts import adopt
 from backend.runner import Runner
@@ -32,7 +33,6 @@ from workflows.params import MEDIA, RANDOM_SEEDS
 log = logging.getLogger("wan.studio")
 
 CLEANED = ("negative_prompt",)  # texts that are stored as the params have them, without control characters
-SILENT_SECONDS = 10.0  # a server that we did not start and that has not answered for so long is not there
 NEWCOMERS, NEWCOMERS_SECONDS = 60, 3.0
 """On an open page: how many visitors can start their first video at once, and how fast that refills."""
 
@@ -80,8 +80,10 @@ class Intake:
         runner: Runner,
         offers: Offers,
         starts: bool,
+        limits: Limits | None = None,
     ) -> None:
         """`starts`: the studio starts its servers itself, so one that is not there yet will come."""
+        self.limits = limits or Limits()
         self._settings, self._store, self._decoder = settings, store, decoder
         self._runner, self._offers, self._starts = runner, offers, starts
         self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
@@ -195,6 +197,6 @@ class Intake:
 
     def _nobody_there(self) -> bool:
         """No server has ever answered, and none is being started by us."""
-        waited = time.monotonic() - self._born > SILENT_SECONDS
+        waited = time.monotonic() - self._born > self.limits.silent
         never = all(info.state == "starting" and info.error for info in self._offers.infos())
         return waited and never and not self._starts

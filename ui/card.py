@@ -182,7 +182,7 @@ class Card:
                     percent = snapshot.percent
                 if snapshot.preview_version and snapshot.preview_version != asked.get("seen"):
                     job["image"] = data_url(self.studio.preview(job_id, key))
-        badge = present.badge(self.studio.engines())
+        badge = present.badge(self.studio.engines(), self.studio.trouble())
         long, short = present.queue(self.studio.queue(), percent, paused)
         answer["models"] = self._models_seen()
         answer["badge"] = [badge.state, badge.name, badge.detail, badge.demo, badge.tip]

@@ -255,8 +255,9 @@ class ComfyEngine:
             finally:
                 self._leave(prompt, follow)
 
-    def cancel(self, prompt_id: str, remote: str = "") -> None:
-        """Stops that prompt only, also one that is still being sent; `run` goes on until it has stopped."""
+    def cancel(self, prompt_id: str, remote: str = "") -> bool:
+        """Stops that prompt only, also one that is still being sent; `run` goes on until it has stopped.
+        False when the server could not be told."""
         with self._cancelled_lock:
             self._cancelled[prompt_id] = None
             while len(self._cancelled) > REMEMBERED:
@@ -266,6 +267,8 @@ class ComfyEngine:
             stop(self.http, prompt_id)
         except EngineError as error:
             log.info("prompt %s: cancelling: %s", prompt_id, error.detail or error.message)
+            return False
+        return True
 
     def fetch(self, output: Output, destination: Path) -> None:
         """Streams an output into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""

@@ -411,6 +411,9 @@ class FakeStudio:
         states = [run.view.status for run in self.runs.values()]
         return SimpleNamespace(running=states.count("running"), waiting=states.count("queued"))
 
+    def trouble(self) -> str:
+        return ""
+
     def health(self) -> dict[str, Any]:
         disk = {"total": 40_000_000_000, "free": 38_800_000_000, "data_bytes": 1_200_000_000}
         return {"status": "ok", "engine": self.engine, "disk": disk, "database": "ok"}
