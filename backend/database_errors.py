@@ -38,7 +38,7 @@ BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
 def code_of(error: Exception) -> str:
     """The symbolic code, extended where SQLite gives one: SQLITE_IOERR_WRITE; "" when it is unknown."""
     name = getattr(error, "sqlite_errorname", None)
-    if isinstance(name, str) and name != "SQLITE_ERROR":
+    if isinstance(name, str) and name not in ("", "SQLITE_ERROR"):
         return name
     text = str(error).lower()
     return next((code for words, code in TEXTS if words in text), "")

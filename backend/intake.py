@@ -115,13 +115,14 @@ class Intake:
 
         files: media parameter -> uploaded file. earlier: a failed job that this is another try at; the parts
         that it had finished are not made again, if they fit. Raises BadInput (with the field), BadMedia,
-        QueueFull, DiskFull.
+        QueueFull, DiskFull, StoreGone.
         """
         if not access.is_token(owner):
             raise BadInput(
                 "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
             )
         owner_id = access.owner_id(owner)
+        self._store.require()  # else the copies of the inputs would make a new folder where it was
         self._check_newcomer(owner_id)
         self._check_server()
         given = {name: path for name, path in files.items() if path is not None}

@@ -118,7 +118,7 @@ class Interruptions:
             with contextlib.suppress(StudioError):  # it is RUNNING on disk then, which the next start knows
                 self._store.save(_waits(job))
             return None
-        if not lost and self._obstacles.delays(error):
+        if not lost and self._obstacles.delays(job.id, error):
             log.warning("job %s: it waits: %s %s", job.id, error.message, error.detail)
             return _waits(replace(job, attempts=max(0, job.attempts - 1)))
         if isinstance(error, MissingModel | MissingNode):

@@ -25,7 +25,7 @@ class Obstacles:
         self.lost = ""  # why the database is not where it was, in a sentence
         self._until = 0.0  # monotonic; no job is taken before
         self._why = ""
-        self._failing_since: float | None = None
+        self._failing: dict[str, float] = {}  # job -> since when its disk fails
 
     def look(self) -> None:
         """Whether the database is still where it was."""
@@ -37,7 +37,7 @@ class Obstacles:
             return TAKEN
         return self.lost or (self._why if time.monotonic() < self._until else "")
 
-    def delays(self, error: StudioError) -> bool:
+    def delays(self, job_id: str, error: StudioError) -> bool:
         """Whether a job with this error waits and is tried again, instead of failing.
 
         It waits for as long as it takes for room, for another program, and for a data folder that is gone;
@@ -50,8 +50,7 @@ class Obstacles:
         if isinstance(error, DiskFull | StoreBusy):
             self._why = FULL if isinstance(error, DiskFull) else HELD
         elif isinstance(error, StoreDiskError | StoreReadOnly):
-            self._failing_since = now if self._failing_since is None else self._failing_since
-            if now - self._failing_since >= self._limits.broken:
+            if now - self._failing.setdefault(job_id, now) >= self._limits.broken:
                 return False
             self._why = f"{error.message} {FAILING}"
         else:
@@ -59,9 +58,9 @@ class Obstacles:
         self._until = now + self._limits.room
         return True
 
-    def written(self) -> None:
-        """The database has taken a change."""
-        self._failing_since = None
+    def forget(self, job_id: str) -> None:
+        """The job has ended."""
+        self._failing.pop(job_id, None)
 
 
 def silence(infos: Sequence[EngineInfo]) -> str:

@@ -441,7 +441,6 @@ class Runner:
 
     def _save_running(self, job: Job) -> None:
         self.store.save(job)
-        self._obstacles.written()
         with self._changed:
             self._running[job.id] = job
 
@@ -449,6 +448,7 @@ class Runner:
         with self._changed:
             live = self._live.get(job.id)
             self._refusals.forget(job.id)
+        self._obstacles.forget(job.id)
         self._ends.write(job, status, live, error)
 
     def _remember(self, live: LiveJob) -> None:

@@ -169,7 +169,7 @@ class Store:
             return f"The job database in {folder} was replaced by another file while Wan Studio was running."
         return ""
 
-    def _require(self) -> None:
+    def require(self) -> None:
         """What is written into a file that was deleted is on no disk. Raises StoreGone."""
         lost = self.lost()
         if lost:
@@ -177,7 +177,7 @@ class Store:
 
     def add(self, job: Job) -> None:
         """Inserts a new job."""
-        self._require()
+        self.require()
         marks = ", ".join("?" * len(COLUMNS))
         with self._guard():
             self._db.execute(f"INSERT INTO job ({', '.join(COLUMNS)}) VALUES ({marks})", row_of(job))  # noqa: S608
@@ -199,7 +199,7 @@ class Store:
 
         From then on it can end as cancelled only, in this process or after a restart.
         """
-        self._require()
+        self.require()
         sql = (
             "UPDATE job SET cancel_requested = coalesce(cancel_requested, ?)"
             " WHERE id = ? AND status IN (?, ?)"

@@ -367,7 +367,8 @@ class Studio:
 
     def _ended(self) -> list[str]:
         """Why servers that we started ended, while one of them is not back."""
-        return [p.ended for p in self.servers.processes] if self.status() != "ok" else []
+        up = health.status(self.engines()) == "ok"
+        return [] if up else [process.ended for process in self.servers.processes]
 
     def health(self) -> dict[str, Any]:
         """For System: each server, the queue, the database, the disk."""

@@ -23,12 +23,15 @@ def engine() -> FakeEngine:
 def make(tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     made: list[Studio] = []
 
-    def build(*engines: FakeEngine, limits: Limits | None = None, **settings: str) -> Studio:
+    def build(
+        *engines: FakeEngine, limits: Limits | None = None, start: bool = True, **settings: str
+    ) -> Studio:
         monkeypatch.setattr(studio_module, "Servers", lambda _: Servers(*(engines or (engine,))))
         values = {"WAN_DATA_DIR": str(tmp_path / "data"), **settings}
         studio = Studio(Settings.from_env(values, tmp_path), limits=limits)
-        studio.start()
         made.append(studio)
+        if start:
+            studio.start()
         return studio
 
     yield build

@@ -23,6 +23,7 @@ class Servers:
     def __init__(self, *engines: FakeEngine) -> None:
         self.engines = engines
         self.plan = ServerPlan("comfyui", ("http://fake",), start=False)
+        self.processes: list[Any] = []
 
     def recover(self, engine: FakeEngine, error: StudioError) -> StudioError:
         return error
