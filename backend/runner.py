@@ -32,12 +32,11 @@ from backend.limits import Limits
 from backend.line import Line, Waiting
 from backend.logs import about, prompts
 from backend.media.probe import Decoder
-from backend.obstacles import FULL, TAKEN, Obstacles, silence
+from backend.obstacles import TAKEN, Obstacles
+from backend.reasons import Reasons
 from backend.refusals import Refusals
 from backend.store import Store
 from backend.strays import Strays
-
-__all__ = ["FULL", "Runner", "silence"]
 
 log = logging.getLogger("wan.runner")
 
@@ -87,9 +86,12 @@ class Runner:
         self._running: dict[str, Job] = {}
         self._live: OrderedDict[str, LiveJob] = OrderedDict()
         self._strays = Strays(engines, store)
+        self._reasons = Reasons(
+            self._line, self._refusals, self._obstacles, lambda: [engine.info() for engine in engines]
+        )
         self._interruptions = Interruptions(
             store, self._strays, self._obstacles, self._refusals, self._changed,
-            end=self._end, reason=self._reason, states=self._states, is_closing=lambda: self._closing,
+            end=self._end, reason=self._reason, states=self._reasons.states, is_closing=lambda: self._closing,
         )  # fmt: skip
         self._paused = store.setting(PAUSED) == "1"
         self._closing = False
@@ -317,14 +319,11 @@ class Runner:
 
     def _say_why_they_wait(self) -> None:
         """Waiting jobs are told when it is not only for their turn; those that no server can make end."""
-        infos = [lane.engine.info() for lane in self._lanes]
-        why = self._obstacles.why()
-        if not why and not any(info.state == "ok" for info in infos):
-            why = silence(infos)
+        why = self._reasons.of_all()
         hopeless: list[tuple[Job, StudioError]] = []
         with self._changed:
             for job in self._line.order(self._busy()):
-                words, error = self._own_reason(job.id)
+                words, error = self._reasons.of(job.id)
                 if error is not None and not why:
                     self._line.remove(job.id)
                     hopeless.append((job, error))
@@ -333,19 +332,6 @@ class Runner:
                         live.tracker.wait_because(why or words)
         for job, error in hopeless:
             self._end(job, FAILED, error)
-
-    def _own_reason(self, job_id: str) -> tuple[str, StudioError | None]:
-        """What this job waits for besides its turn, or what it ends with. Called with the lock held."""
-        now, states = time.monotonic(), self._states()
-        bound = self._line.bound(job_id, now)
-        if bound and states.get(bound) != "ok":
-            return f"Waiting for the server at {bound}, which may still have this video", None
-        outlook = self._refusals.outlook(job_id, states, now)
-        return outlook.words, outlook.error
-
-    def _states(self) -> dict[str, str]:
-        """The state of each server by its address; lanes of one server share it."""
-        return {info.address: info.state for info in (lane.engine.info() for lane in self._lanes)}
 
     def _take(self, lane: Lane) -> Job | None:
         """The next job for this lane; it counts as running from now on. Called with the lock held."""
@@ -430,7 +416,7 @@ class Runner:
             self._running.pop(job.id, None)
             if not live.cancelled:
                 self._line.add(entry)
-                why = self._obstacles.why() or self._own_reason(job.id)[0]
+                why = self._obstacles.why() or self._reasons.of(job.id)[0]
                 with live.lock:
                     live.tracker.requeue(time.monotonic(), why)
                 return

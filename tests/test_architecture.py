@@ -43,7 +43,7 @@ COMPOSITION = {
     "backend.model_commands", "backend.admin",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",
     "backend.intake", "backend.files", "backend.ends", "backend.strays",
-    "backend.refusals", "backend.obstacles", "backend.interruptions",
+    "backend.refusals", "backend.reasons", "backend.obstacles", "backend.interruptions",
     "backend.upkeep", "backend.bench", "backend.bench_command",
     "backend.sending", "backend.worker_command", "backend.worker_order", "backend.worker_download",
     "backend.worker_result", "backend.worker_claims",

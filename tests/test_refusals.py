@@ -62,10 +62,13 @@ def taken_by_the_second(make: Make, picture: Path, **limits: float) -> tuple[Stu
     one, two = pair()
     refusing(one)
     two.hold.clear()
+    two.state = "starting"
     studio = make(one, two, limits=Limits(**{"bound": 0.0, "refusal": 600.0, **limits}))
-    busy = submit(studio, picture)  # whoever takes this one, the other is asked for the next
+    job = submit(studio, picture)
+    until(lambda: one.prompts and "http://two" in text(studio, job), BOUND)
+    two.state = "ok"
     until(lambda: two.drawing.is_set(), BOUND)
-    return studio, one, two, busy
+    return studio, one, two, job
 
 
 def lose(engine: FakeEngine) -> None:
@@ -90,7 +93,7 @@ def test_the_one_that_took_it_is_lost_and_the_first_still_refuses(make: Make, pi
 
 
 def test_nobody_waits_for_ever_for_a_server_that_does_not_come_back(make: Make, picture: Path) -> None:
-    studio, _, two, job = taken_by_the_second(make, picture, absent=0.5)
+    studio, _, two, job = taken_by_the_second(make, picture, absent=5.0)
     lose(two)
     failed = ended(studio, job, BOUND)
     assert failed.error is not None and failed.error["code"] == "missing_model"
@@ -127,7 +130,7 @@ def test_a_refusal_does_not_last(make: Make, picture: Path) -> None:
 def test_a_server_with_other_models_is_asked_again(make: Make, picture: Path) -> None:
     studio, one, two, _ = taken_by_the_second(make, picture)
     second = submit(studio, picture)
-    until(lambda: len(one.prompts) >= 1 and "http://two" in text(studio, second), BOUND)
+    until(lambda: len(one.prompts) >= 2 and "http://two" in text(studio, second), BOUND)
     one.error, one.models = None, {"vae": ("fresh.safetensors",)}
     assert ended(studio, second, BOUND).status == "done" and len(two.prompts) == 1
     two.hold.set()
