@@ -109,6 +109,60 @@ class OverQuota(StudioError):
     default_hint = "Delete some of yours in the Library, or wait until those in the queue are done."
 
 
+class StoreError(StudioError):
+    """The database cannot be used."""
+
+    code = "store"
+    default_hint = "Try again. If it happens again, the log says more."
+
+
+class StoreBusy(StoreError):
+    """Another program holds the database, for longer than a call waits."""
+
+    code = "store_busy"
+    default_hint = "Try again. If it stays so, close what has studio.db open, such as a database browser."
+
+
+class StoreDamaged(StoreError):
+    """The database is not one, or not a whole one."""
+
+    code = "store_damaged"
+    default_hint = (
+        "Put a backup of studio.db in its place, or move the data folder aside to start with an empty one;"
+        " the videos in it stay."
+    )
+
+
+class StoreDiskError(StoreError):
+    """The disk of the database fails; it is not full."""
+
+    code = "store_disk"
+    default_hint = "Check the disk or network volume of the data folder (WAN_DATA_DIR), then try again."
+
+
+class StoreReadOnly(StoreError):
+    """The database, or the disk that it lies on, takes no changes."""
+
+    code = "store_read_only"
+    default_hint = "Make the data folder (WAN_DATA_DIR) writable: a failing disk may have become read-only."
+
+
+class StoreGone(StoreError):
+    """The database is not where it was: deleted, moved, replaced, or its disk was unmounted."""
+
+    code = "store_gone"
+    default_hint = (
+        "Bring the data folder (WAN_DATA_DIR) back, or start Wan Studio again to use what is there."
+    )
+
+
+class StoreClosed(StoreError):
+    """The studio has closed its database."""
+
+    code = "store_closed"
+    default_hint = "Try again when it has been started again."
+
+
 class BadSettings(StudioError):
     """A setting (environment or .env) that cannot be used."""
 

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from backend.errors import (
 from backend.estimate import Work, stage_seconds
 from backend.events import Accepted, Event, Output, Preview, Stage, Started, Warned
 from backend.jobs import QUEUED, RUNNING, Job
+from backend.limits import Limits
 from backend.media.probe import Decoder
 from backend.parts import Parts, write_text
 from backend.progress import Snapshot, Tracker
@@ -40,7 +41,6 @@ log = logging.getLogger("wan.runner")
 RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
 AGAIN = "The studio or ComfyUI was restarted, so this video was started again."
 
-FETCH_PAUSES = (0.5, 2.0, 6.0)  # seconds between tries to fetch a result
 MAX_POSTS = 3  # a part that the app's death took from its engine is begun again at most twice
 
 Compiler = Callable[[Job, Engine], Compiled]
@@ -75,7 +75,8 @@ class LiveJob:
 
 @dataclass
 class Execution:
-    """`save` writes the running job wherever it is kept; every change goes through it first."""
+    """`save` writes the running job wherever it is kept; every change goes through it first. `pauses`:
+    seconds between tries to fetch a result."""
 
     store: Store
     decoder: Decoder
@@ -83,15 +84,19 @@ class Execution:
     compile_job: Compiler
     clock: Callable[[], float]
     save: Callable[[Job], None]
+    pauses: Sequence[float] = Limits().fetch
 
-    def run(self, engine: Engine, job: Job, live: LiveJob) -> Job:
-        """The job with the facts of its result; its end is the caller's to write. Raises StudioError."""
+    def run(self, engine: Engine, job: Job, live: LiveJob, compiled: Compiled | None = None) -> Job:
+        """The job with the facts of its result; its end is the caller's to write. Raises StudioError.
+
+        `compiled`: what `compile_job` made of it for this engine, if that was done before.
+        """
         with asker.job(job.owner, self._stop(live)):
-            return self._run(engine, job, live)
+            return self._run(engine, job, live, compiled)
 
-    def _run(self, engine: Engine, job: Job, live: LiveJob) -> Job:
+    def _run(self, engine: Engine, job: Job, live: LiveJob, compiled: Compiled | None) -> Job:
         info = engine.info()
-        compiled = self.compile_job(job, engine)
+        compiled = compiled or self.compile_job(job, engine)
         name = engine_name(info)
         work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
         expected = stage_seconds(work, self.store.done_on(name, job.mode))
@@ -168,7 +173,7 @@ class Execution:
         self, engine: Engine, live: LiveJob, parts: Parts, outputs: tuple[Output, ...], index: int
     ) -> None:
         """Fetches the result; a network that is away for a moment does not make the engine a lost one."""
-        for pause in FETCH_PAUSES:
+        for pause in self.pauses:
             try:
                 return parts.fetch(engine, outputs, index)
             except EngineUnreachable as error:

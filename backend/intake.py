@@ -18,6 +18,7 @@ from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, fr
 from backend.housekeeping import files as files_of_jobs
 from backend.housekeeping.keeper import Keeper
 from backend.jobs import Job
+from backend.limits import Limits
 from backend.media.probe import Decoder
 from backend.parts import adopt
 from backend.runner import Runner
@@ -35,7 +36,6 @@ log = logging.getLogger("wan.studio")
 
 CLEANED = ("negative_prompt",)  # texts that are stored as the params have them, without control characters
 JOB_BYTES = 100_000  # of a job's folder, beside what it is made from and the result
-SILENT_SECONDS = 10.0  # a server that we did not start and that has not answered for so long is not there
 NEWCOMERS, NEWCOMERS_SECONDS = 60, 3.0
 """On an open page: how many visitors can start their first video at once, and how fast that refills."""
 
@@ -84,9 +84,11 @@ class Intake:
         offers: Offers,
         housekeeping: Keeper,
         starts: bool,
+        limits: Limits | None = None,
     ) -> None:
         """`starts`: the studio starts its servers itself, so one that is not there yet will come."""
         self._housekeeping = housekeeping
+        self.limits = limits or Limits()
         self._settings, self._store, self._decoder = settings, store, decoder
         self._runner, self._offers, self._starts = runner, offers, starts
         self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
@@ -118,7 +120,7 @@ class Intake:
 
         files: media parameter -> uploaded file. earlier: a failed job that this is another try at; the parts
         that it had finished are not made again, if they fit. Raises BadInput (with the field), BadMedia,
-        OverQuota, QueueFull, DiskFull.
+        OverQuota, QueueFull, DiskFull, StoreGone.
         """
         if not access.is_token(owner):
             raise BadInput(
@@ -136,6 +138,7 @@ class Intake:
         files: Mapping[str, Path | None],
         earlier: Job | None,
     ) -> Job:
+        self._store.require()  # else the copies of the inputs would make a new folder where it was
         self._check_newcomer(owner_id)
         self._check_server()
         given = {name: path for name, path in files.items() if path is not None}
@@ -217,6 +220,6 @@ class Intake:
 
     def _nobody_there(self) -> bool:
         """No server has ever answered, and none is being started by us."""
-        waited = time.monotonic() - self._born > SILENT_SECONDS
+        waited = time.monotonic() - self._born > self.limits.silent
         never = all(info.state == "starting" and info.error for info in self._offers.infos())
         return waited and never and not self._starts

@@ -30,6 +30,7 @@ from backend.files import Files
 from backend.inputs import InputFile
 from backend.intake import Intake, Offers
 from backend.jobs import TERMINAL, Job
+from backend.limits import Limits
 from backend.lock import DataLock
 from backend.media.probe import Decoder, PictureFacts
 from backend.progress import Snapshot, Tracker
@@ -51,12 +52,13 @@ UPLOADS = "uploads"
 class Studio:
     """One data folder, its queue and its engines."""
 
-    def __init__(self, settings: Settings, exclusive: bool = False) -> None:
+    def __init__(self, settings: Settings, exclusive: bool = False, *, limits: Limits | None = None) -> None:
         """exclusive: hold the data folder against every other studio, as the app does. Raises BadSettings
         when another one has it, or when a setting cannot be used; StoreError, DiskFull."""
-        self.settings = settings
+        self.settings, self.limits = settings, limits or Limits()
         self._closing = threading.Event()
         self.reads, self.writes = Threads("read"), Threads("write")
+        self._taken = False  # by another machine
         try:
             settings.jobs_dir.mkdir(parents=True, exist_ok=True)
             if not os.access(settings.data_dir, os.W_OK):  # the attempt has the reason
@@ -66,11 +68,13 @@ class Studio:
                 f"The data folder {settings.data_dir} cannot be written: {error.strerror or error}.",
                 "Set WAN_DATA_DIR to a folder that can be.",
             ) from error
-        self._data_lock = DataLock(settings.data_dir, settings.machine, lost=self._evicted)
+        self._data_lock = DataLock(
+            settings.data_dir, settings.machine, lost=self._evicted, each=self._look_at_store
+        )
         if exclusive:
             self._data_lock.acquire()
         self._secret = secret_file.load(settings.data_dir / "secret", secrets.token_bytes(32))
-        self.store = Store(settings.database)
+        self.store = Store(settings.database, busy=self.limits.busy)
         first_user = settings.auth[0][0] if settings.auth else ""
         self.admins = Admins(settings.data_dir, first_user, self.store.setting, self.store.set_setting)
         self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
@@ -82,29 +86,47 @@ class Studio:
         offers = Offers(self.servers.engines)
         self.runner = Runner(
             self.store, settings.jobs_dir, self.servers.engines, intake.compiled, self.decoder,
-            models_of=offers.models_of, recover=self.servers.recover,
+            models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
         )  # fmt: skip
         self.files = Files(settings.jobs_dir, self._secret, self.store)
         self.house = upkeep.keeper(
             settings, self.store, self.engines, self.runner.forget, self.secret(UPLOADS)
         )
         self.intake = Intake(
-            settings, self.store, self.decoder, self.runner, offers, self.house, self.servers.plan.start
+            settings, self.store, self.decoder, self.runner, offers, self.house, self.servers.plan.start,
+            self.limits,
+        )  # fmt: skip
+        self._housekeeping = threading.Thread(
+            target=self.house.run, args=(self._closing,), name="housekeeping", daemon=True
         )
+        self._started = False
+
+        if self._taken:
+            self.runner.evict()
 
     def _evicted(self) -> None:
-        self.runner.evict()
+        """Called by the data folder's lock, which is held before there is a runner."""
+        self._taken = True
+        if (runner := getattr(self, "runner", None)) is not None:
+            runner.evict()
+
+    def _look_at_store(self) -> None:
+        if (runner := getattr(self, "runner", None)) is not None:
+            runner.look_at_store()
 
     def start(self) -> None:
         """Takes up unfinished jobs and starts the lanes; returns at once."""
         self.runner.start()
         self.decoder.prewarm()
-        threading.Thread(
-            target=self.house.run, args=(self._closing,), name="housekeeping", daemon=True
-        ).start()
+        self._started = True
+        self._housekeeping.start()
 
     def close(self) -> None:
-        """Stops lanes, decoders and the servers that we started."""
+        """Stops lanes, decoders, housekeeping and the servers that we started; then closes the database.
+
+        What does not stop in time may still write: then the database stays open and the data folder stays
+        locked until the process ends.
+        """
         self._closing.set()
         self.runner.stop()
         self.decoder.end_waits()
@@ -113,6 +135,11 @@ class Studio:
         self.runner.close()
         self.servers.close()
         self.decoder.close()
+        if self._started:
+            self._housekeeping.join(self.limits.close)
+        if not self.runner.join() or self._housekeeping.is_alive():
+            log.warning("a job or housekeeping has not stopped: the database stays open until the end")
+            return
         self.store.close()
         self._data_lock.release()
 
@@ -239,7 +266,10 @@ class Studio:
         return self._view(job) if job is not None else None
 
     def cancel(self, id: str, key: str) -> JobView:
-        """Stops a job; one that has ended stays as it is."""
+        """Stops a job; one that has ended stays as it is. It cannot become a video once this has returned.
+
+        Raises DiskFull or StoreError when that cannot be written: then nothing has happened.
+        """
         job = self._open(id, key)
         if job.status not in TERMINAL:
             self.runner.cancel(job.id)
@@ -348,22 +378,31 @@ class Studio:
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""
-        return health.status(self.engines())
+        return health.status(self.engines(), self.trouble())
+
+    def trouble(self) -> str:
+        """Why no video can be begun although engines work, in a sentence; "" while one can (memory)."""
+        return self.runner.trouble
 
     def _ended(self) -> list[str]:
         """Why servers that we started ended, while one of them is not back."""
-        return [p.ended for p in self.servers.processes] if self.status() != "ok" else []
+        up = health.status(self.engines()) == "ok"
+        return [] if up else [process.ended for process in self.servers.processes]
 
     def health(self) -> dict[str, Any]:
         """For System: each server, the queue, the database, the disk."""
         queue = self.queue()
         return {
             "status": self.status(),
+            "trouble": self.trouble(),
             "engine": self.engines()[0].kind,
             "queue": {"waiting": queue.waiting, "running": queue.running},
             "servers": health.servers(self.engines()),
             "database": self.store.check(),
             "disk": health.disk(self.settings.data_dir),
             "models_disk": health.models_disk(self.settings, self.engines()),
-            "notes": surroundings.in_system(self.settings, self.engines(), self.models(), self._ended()),
+            "notes": [
+                *filter(None, [self.trouble()]),
+                *surroundings.in_system(self.settings, self.engines(), self.models(), self._ended()),
+            ],
         }

@@ -32,6 +32,8 @@ TYPES = {
     WORKFLOW: "application/json",
     INPUT: "image/png",
 }
+PUBLIC_TROUBLE = "The data folder is not as it was: no video is begun. The log and System say more."
+"""On /healthz, which anybody may ask: without the folder's path."""
 HEADERS = {
     "Cache-Control": "private, max-age=86400",
     "X-Content-Type-Options": "nosniff",
@@ -73,12 +75,13 @@ def routes(studio: Studio) -> list[Any]:
     """`GET /healthz` and `GET /media/<job id>/<name>?exp=&sig=`, the latter with Range and HEAD."""
 
     async def healthz(_: Request) -> Response:
-        queue, infos = studio.queue(), studio.engines()
+        queue, infos, trouble = studio.queue(), studio.engines(), studio.trouble()
         return JSONResponse(
             {
                 "status": studio.status(),
                 "engine": infos[0].kind,
                 "queue": {"waiting": queue.waiting, "running": queue.running},
+                **({"trouble": PUBLIC_TROUBLE} if trouble else {}),
             },
             headers={"Cache-Control": "no-store"},
         )

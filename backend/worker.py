@@ -154,8 +154,9 @@ class Worker:
 
     def _stop(self, work: Work) -> None:
         work.live.cancelled = True
-        if work.live.engine is not None and work.live.prompt_id:
-            work.live.engine.cancel(work.live.prompt_id)
+        engine, prompt_id = work.live.engine, work.live.prompt_id
+        if engine is not None and prompt_id:
+            engine.cancel(prompt_id)
 
     def _tell(self, job: Mapping[str, Any], work: Work) -> None:
         """Reports what has changed."""

@@ -206,7 +206,7 @@ class Card:
                 job["image"] = data_url(self.studio.preview(job_id, key))
         elif (job_id, key) in found:
             answer["gone"] = True
-        badge = present.badge(self.studio.engines())
+        badge = present.badge(self.studio.engines(), self.studio.trouble())
         long, short = present.queue(self.studio.queue(), percent, paused)
         answer["models"] = self._models_seen()
         answer["badge"] = [badge.state, badge.name, badge.detail, badge.demo, badge.tip]

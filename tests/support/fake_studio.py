@@ -388,6 +388,9 @@ class FakeStudio:
     def status(self) -> str:
         return "ok" if self.state == "ok" else "degraded"
 
+    def trouble(self) -> str:
+        return ""
+
     def health(self) -> dict[str, Any]:
         disk = {"total": 40_000_000_000, "free": 38_800_000_000, "data_bytes": 1_200_000_000}
         return {"status": "ok", "engine": self.engine, "disk": disk, "database": "ok"}
