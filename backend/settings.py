@@ -47,6 +47,8 @@ DEFAULTS: dict[str, str] = {
     "WAN_LOG_LEVEL": "info",
     "WAN_LOG_FORMAT": "text",
     "WAN_LOG_PROMPTS": "0",
+    "WAN_LOG_CONSOLE": "1",
+    "WAN_LOG_MB": "10",
     "RUNPOD_ENDPOINT_ID": "",
     "RUNPOD_API_KEY": "",
     "RUNPOD_ENDPOINT_BASE_URL": RUNPOD_URL,
@@ -124,6 +126,8 @@ class Settings:
     log_level: str
     log_format: str
     log_prompts: bool
+    log_console: bool  # whether the log goes to stderr too
+    log_mb: float  # the size at which the log file is rotated; 0: there is none
     machine: str  # a name that stays when this machine starts again: the pod's id, else the host's name
     runpod: RunPodSettings
     worker: WorkerSettings
@@ -140,6 +144,10 @@ class Settings:
     @property
     def database(self) -> Path:
         return self.data_dir / "studio.db"
+
+    @property
+    def log_file(self) -> Path:
+        return self.data_dir / "logs" / "studio.log"
 
     @staticmethod
     def from_env(environ: Mapping[str, str], here: Path | None = None) -> Settings:
@@ -214,6 +222,8 @@ class Settings:
             log_format=_choice(text("WAN_LOG_FORMAT").lower(), "WAN_LOG_FORMAT", ("text", "json")),
             machine=environ.get("RUNPOD_POD_ID", "").strip() or socket.gethostname(),
             log_prompts=_choice(text("WAN_LOG_PROMPTS"), "WAN_LOG_PROMPTS", ("0", "1")) == "1",
+            log_console=_choice(text("WAN_LOG_CONSOLE"), "WAN_LOG_CONSOLE", ("0", "1")) == "1",
+            log_mb=_number(text("WAN_LOG_MB"), "WAN_LOG_MB", 0, 10_000),
             runpod=_runpod(text),
             worker=WorkerSettings(
                 minutes=_number(text("WAN_WORKER_MINUTES"), "WAN_WORKER_MINUTES", 0.1, 10_080),

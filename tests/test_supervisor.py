@@ -20,7 +20,7 @@ from backend.supervisor import process as supervisor
 from backend.supervisor.launch import comfyui_command, comfyui_python, demo_command
 from backend.supervisor.proc import Mark
 from backend.supervisor.process import Death, Process, end
-from backend.supervisor.tail import Tail, is_loud
+from backend.supervisor.tail import LINE_MAX, Tail, is_loud
 
 FOREVER = "import sys, time\nprint('up', flush=True)\ntime.sleep(600)"
 DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER
@@ -243,18 +243,42 @@ def test_an_environment_that_says_nothing_of_us() -> None:
 # -- what it prints -----------------------------------------------------------------------------
 
 
-def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backend.supervisor import tail as module
+def test_a_process_that_prints_faster_than_it_is_read_fills_no_disk(tmp_path: Path) -> None:
+    tail = Tail("it", tmp_path / "log", file_max=500_000)
+    output = tail.fresh()
+    os.write(output, b"first\n")
+    tail.read()
+    for _ in range(3):
+        os.write(output, b"spam\n" * 1_000_000 + b"last words\n")
+        tail.read()
+        assert tail.path.stat().st_size == 0 and tail.lines()[-1] == "last words"
+    os.close(output)
 
-    monkeypatch.setattr(module, "FILE_MAX", 100)
-    tail = Tail("it", tmp_path / "log")
+    class Spam(Tail):  # each line that is read makes the process print two more
+        def _take(self, line: str) -> None:
+            super()._take(line)
+            os.write(output, b"%s\n%s\n" % (line.encode(), line.encode()))
+
+    tail.close()
+    tail = Spam("it", tmp_path / "log", file_max=50_000)
+    output = tail.fresh()
+    os.write(output, b"a line of the spam\n" * 10)
+    for _ in range(5):
+        tail.read()
+        assert tail.path.stat().st_size < 500_000
+    os.close(output)
+    tail.close()
+
+
+def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path) -> None:
+    tail = Tail("it", tmp_path / "log", file_max=100)
     output = tail.fresh()
     os.write(output, b"\x1b[1m\x1b[31mone\x1b[0m\n 10%\r 20%\rtwo\n 30%")
     tail.read()
     assert tail.lines() == ["one", "two"]
     os.write(output, b"\r 40%\n" + b"x" * 2000 + b"\n")
     tail.read()
-    assert tail.lines()[2:] == [" 40%", "x" * module.LINE_MAX]
+    assert tail.lines()[2:] == [" 40%", "x" * LINE_MAX]
     assert tail.path.stat().st_size == 0, "cut off once it was read"
     os.write(output, b"after\nno end")
     tail.read()
