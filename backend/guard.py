@@ -23,7 +23,8 @@ from typing import Any
 
 from backend import access, web_rules
 from backend.accounts import Accounts
-from backend.bodies import Body, Gone, Message, Receive, TooLarge, TooSlow, drain, replay
+from backend.bodies import GRACE_SECONDS, Body, Gone, Message, Receive, TooLarge, TooSlow, drain, replay
+from backend.log_lines import short
 from backend.throttle import Bucket, Buckets, Slots
 
 Scope = MutableMapping[str, Any]
@@ -32,14 +33,14 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger("wan.guard")
 
+METHOD_SHOWN, PATH_SHOWN = 20, 200
+"""Characters of a request's method and path in the log."""
+
 OWNER_HEADER = "x-wan-owner"
 COOKIE = "wan-visitor"
 COOKIE_SECONDS = 365 * 24 * 3600
 PEOPLE = {"visitor": 1, "address": 4, "direct": 1000}
 """How many visitors may be behind one key of a kind."""
-UPLOAD_WAIT_SECONDS = 20.0
-RESERVE_BYTES = 500_000_000
-"""Uploads stop before the disk of the upload folder is fuller than this."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,11 @@ STRICT = Rates(newcomers=(60, 2.0), all_newcomers=(120, 1.0), uploads=(4, 16), s
 
 @dataclass(frozen=True)
 class Rules:
-    """secret: signs the visitors' cookies. signed_in: headers -> whether a login let them in."""
+    """secret: signs the visitors' cookies. signed_in: headers -> whether a login let them in.
+
+    upload_wait_seconds: how long an upload waits for others to end. reserve_bytes: uploads stop before less
+    than this is free on the disk of the upload folder. grace_seconds: how long a body may send nothing.
+    """
 
     max_upload_bytes: int
     upload_folder: Path
@@ -73,6 +78,9 @@ class Rules:
     on_spaces: bool = False
     accounts: Accounts | None = None
     signed_in: Callable[[dict[str, str]], bool] = lambda headers: False
+    upload_wait_seconds: float = 20.0
+    reserve_bytes: int = 500_000_000
+    grace_seconds: float = GRACE_SECONDS
 
 
 class Refused(Exception):
@@ -133,7 +141,14 @@ class _Visit:
         try:
             await self._admit()
         except Refused as refused:
-            log.info("refused %s %r: %d %s", self.method, self.path, refused.status, refused.sentence)
+            log.info(
+                "refused %s %s: %d %s",
+                short(self.method, METHOD_SHOWN),
+                short(repr(self.path), PATH_SHOWN),
+                refused.status,
+                refused.sentence,
+                extra={"kind": f"refused {refused.status} {refused.sentence}"},
+            )
             if not self.started:
                 await self._refuse(refused)
         except Gone:
@@ -261,7 +276,7 @@ class _Visit:
             raise self._too_large()
         if self.path == web_rules.UPLOAD:
             self._check_room(int(length or 0))
-        self.body = Body(self.server_receive, limit)
+        self.body = Body(self.server_receive, limit, self.rules.grace_seconds)
         if streamed:
             return self.body.receive
         if self.method in ("GET", "HEAD") and not length and "transfer-encoding" not in self.headers:
@@ -287,14 +302,14 @@ class _Visit:
             free = shutil.disk_usage(self.rules.upload_folder).free
         except OSError:
             return
-        if free < length + RESERVE_BYTES:
+        if free < length + self.rules.reserve_bytes:
             raise Refused(507, "The disk of this machine is almost full, so files cannot be added.")
 
     async def _upload(self, kind: str, key: str, receive: Receive) -> None:
-        until = time.monotonic() + UPLOAD_WAIT_SECONDS
+        until = time.monotonic() + self.rules.upload_wait_seconds
         slots = self.guard._uploads
         while not slots.take(f"{kind}:{key}", PEOPLE[kind]):
-            if time.monotonic() > until:
+            if time.monotonic() >= until:
                 raise Refused(429, "Other files are still being added.", 5)
             await asyncio.sleep(0.1)
         try:
