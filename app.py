@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TextIO
 from backend import connections, greeting, logs
 from backend.accounts import Accounts
 from backend.errors import BadSettings, StudioError
-from backend.settings import Settings, reach, read_env_file
+from backend.settings import Settings, load_environment, reach
 
 if TYPE_CHECKING:
     from backend.studio import Studio
@@ -92,12 +92,13 @@ def work(options: Sequence[str]) -> int:
 
 def _settings(log_file: bool = True) -> Settings:
     """The settings of the environment and `.env`; the log is set up by them. log_file: there will be one."""
-    for name, value in read_env_file(HERE / ".env").items():
-        os.environ.setdefault(name, value)
+    warnings = load_environment(HERE)
     settings = Settings.from_env(os.environ, HERE)
     secrets = [*(word for _, word in settings.auth), settings.runpod.api_key]
     console = settings.log_console or not (log_file and settings.log_mb)
     logs.start(settings.log_level, settings.log_format, settings.log_prompts, secrets, console)
+    for warning in warnings:
+        logging.getLogger("wan.settings").warning(warning)
     return settings
 
 

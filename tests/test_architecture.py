@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 BASE = {
     "backend.settings", "backend.errors", "backend.events", "backend.jobs", "backend.logs",
-    "backend.log_lines", "backend.log_limits",
+    "backend.env_file", "backend.env_names", "backend.log_lines", "backend.log_limits",
     "backend.exit_words",
 }  # fmt: skip
 ROOMS = {  # rooms beside each other: none of them may know another

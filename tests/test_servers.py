@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def build(base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     made: list[Servers] = []
 
-    def one(gpus: str | None = "0,1", restart: bool = True, **env: str) -> Servers:
+    def one(gpus: str | None = "0,1", restart: bool = True, **env: Any) -> Servers:
         if gpus is None:
             monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         else:
@@ -84,13 +84,13 @@ def build(base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 deaths: list[StudioError] = []
 
 
-def settings(folder: Path, **env: str) -> Settings:
+def settings(folder: Path, comfyui_dirs: Sequence[Path] | None = None, **env: str) -> Settings:
     given = {
         "COMFYUI_DIR": str(folder / "ComfyUI"), "WAN_DATA_DIR": str(folder / "data"),
         "WAN_MODELS_DIR": str(folder / "models"), **env,
     }  # fmt: skip
     (folder / "data").mkdir(exist_ok=True)
-    return Settings.from_env(given, folder)
+    return Settings.from_env(given, folder, comfyui_dirs)
 
 
 def all_up(all_of_them: Servers) -> None:
@@ -243,14 +243,11 @@ def test_nothing_is_started_beside_one_whose_gpu_cannot_be_told(
 
 
 def test_nothing_is_started_beside_one_when_the_folder_was_only_found(
-    build: Build, base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: Build, base: int, tmp_path: Path
 ) -> None:
-    from backend import settings as settings_module
-
-    monkeypatch.setattr(settings_module, "COMFYUI_DIRS", (tmp_path / "ComfyUI",))
     running = foreign(tmp_path, base)
     try:
-        one = build(COMFYUI_DIR="")
+        one = build(COMFYUI_DIR="", comfyui_dirs=[tmp_path / "ComfyUI"])
         assert one.settings.comfyui_dir == tmp_path / "ComfyUI"
         assert len(one.engines) == 1 and one.processes == []
     finally:
