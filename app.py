@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from backend import connections, greeting, logs
+from backend import greeting, logs
 from backend.accounts import Accounts
 from backend.errors import BadSettings, StudioError
 from backend.settings import Settings, load_environment, reach
@@ -139,12 +139,14 @@ def _serve(
     from ui import layout
 
     page = layout.build(studio)
+    from backend import connections
     from backend.web import door, routes
 
     options = layout.launch_options(studio)
     accounts = Accounts.of(settings)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # quiet=True still prints about MCP
+        # quiet=True still prints about MCP
+        with contextlib.redirect_stdout(io.StringIO()), connections.bounded_servers():
             _, _, share_url = page.launch(
                 server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
@@ -162,7 +164,6 @@ def _serve(
             )
     except OSError as error:
         raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
-    connections.bound(page.server.config)
     page.share = False  # else Gradio sends share links a page whose scripts lie on another host
     share_asked = os.environ.get("GRADIO_SHARE", "").lower() == "true"
     if share_asked and not share_url:
