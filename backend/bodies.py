@@ -44,6 +44,7 @@ class Body:
         self._grace, self._left = grace_seconds, grace_seconds  # seconds that it may still be waited for
         self._bytes, self._whole = 0, False
         self.problem: TooLarge | TooSlow | None = None
+        self.broken_off = False  # the client left before all of it had come
 
     async def receive(self) -> Message:
         """For the app, in place of the server's own. Raises TooLarge, TooSlow."""
@@ -64,6 +65,8 @@ class Body:
             if self._bytes > self._limit:
                 self.problem = TooLarge()
                 raise self.problem
+        else:
+            self.broken_off = True
         return message
 
     async def whole(self) -> bytes:

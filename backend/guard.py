@@ -337,6 +337,8 @@ class _Visit:
         if self.body is not None and self.body.problem is not None:
             raise self._problem()
         if problem is not None:
+            if self.body is not None and self.body.broken_off:
+                raise Gone from problem
             raise problem
 
     async def _send(self, message: Message) -> None:
