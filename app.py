@@ -19,12 +19,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
-from backend import connections, greeting, logs
+from backend import greeting, logs
 from backend.accounts import Accounts
 from backend.errors import BadSettings, StudioError
 from backend.housekeeping import upload_folder
-from backend.settings import Settings, reach, read_env_file
+from backend.settings import Settings, load_environment, reach
+
+if TYPE_CHECKING:
+    from backend.studio import Studio
 
 HERE = Path(__file__).resolve().parent
 PORT = 7860
@@ -84,16 +88,18 @@ def work(options: Sequence[str]) -> int:
     """The worker of a RunPod Serverless endpoint; `options` are its SDK's."""
     from backend.worker_command import run_worker
 
-    return run_worker(_settings(), options)
+    return run_worker(_settings(log_file=False), options)
 
 
-def _settings() -> Settings:
-    """The settings of the environment and `.env`; the log is set up by them."""
-    for name, value in read_env_file(HERE / ".env").items():
-        os.environ.setdefault(name, value)
+def _settings(log_file: bool = True) -> Settings:
+    """The settings of the environment and `.env`; the log is set up by them. log_file: there will be one."""
+    warnings = load_environment(HERE)
     settings = Settings.from_env(os.environ, HERE)
     secrets = [*(word for _, word in settings.auth), settings.runpod.api_key]
-    logs.start(settings.log_level, settings.log_format, settings.log_prompts, secrets)
+    console = settings.log_console or not (log_file and settings.log_mb)
+    logs.start(settings.log_level, settings.log_format, settings.log_prompts, secrets, console)
+    for warning in warnings:
+        logging.getLogger("wan.settings").warning(warning)
     return settings
 
 
@@ -112,69 +118,81 @@ def serve() -> int:
 
     # Collecting garbage while hundreds of modules are imported finds none and takes an eighth of the start.
     gc.disable()
-    from backend.studio import UPLOADS, Studio
+    from backend.studio import Studio
 
     studio = Studio(
         settings, exclusive=True
     )  # starts the engine's process, which comes up while Gradio is imported
+    if settings.log_mb:  # only now is the data folder ours alone
+        logs.to_file(settings.log_file, round(settings.log_mb * 1e6))
     try:
-        _gradio_environment(studio.secret(UPLOADS))
-        from ui import layout
-
-        page = layout.build(studio)
-        from backend.web import door, routes
-
-        options = layout.launch_options(studio)
-        accounts = Accounts.of(settings)
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):  # quiet=True still prints about MCP
-                _, _, share_url = page.launch(
-                    server_name=f"[{host}]" if ":" in host else host,
-                    server_port=port,
-                    prevent_thread_lock=True,
-                    quiet=True,
-                    max_threads=MAX_EVENTS,
-                    mcp_server=os.environ.get("GRADIO_MCP_SERVER", "true").lower() != "false",
-                    auth=accounts.check if accounts is not None else None,
-                    auth_message=LOGIN_WORDS,
-                    app_kwargs={
-                        "routes": [*routes(studio), *layout.routes()],
-                        "lifespan": door(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
-                    },
-                    **options,
-                )
-        except OSError as error:
-            raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
-        connections.bound(page.server.config)
-        logs.adopt("uvicorn", "uvicorn.error", "uvicorn.access")
-        page.share = False  # else Gradio sends share links a page whose scripts lie on another host
-        share_asked = os.environ.get("GRADIO_SHARE", "").lower() == "true"
-        if share_asked and not share_url:
-            studio.settings = replace(settings, public=reach({**os.environ, "GRADIO_SHARE": ""}))
-        studio.start()
-        gc.freeze()
-        gc.enable()
-        engine = studio.engines()[0]
-        if studio.servers.plan.kind == "demo":
-            why = "No ComfyUI was found: the" if settings.engine == "auto" else "The"
-            print(f"{why} built-in demo engine runs, results are marked DEMO.", flush=True)
-        else:
-            name = "RunPod Serverless" if engine.kind == "runpod" else "ComfyUI"
-            print(f"Engine: {name} at {engine.address}", flush=True)
-        for line in greeting.lines(
-            greeting.address(os.environ, host, port, share_url),
-            users=[user for user, _ in settings.auth],
-            admin_token=studio.admins.token,
-            share_asked=share_asked,
-            shared=bool(share_url),
-            warning=studio.public_warning(),
-        ):
-            print(line, flush=True)
-        stop.wait()
-        page.close(verbose=False)
-        return 0
+        with logs.prints_logged() as out:
+            return _serve(studio, settings, host, port, stop, out)
     finally:
         studio.close()
+
+
+def _serve(
+    studio: Studio, settings: Settings, host: str, port: int, stop: threading.Event, out: TextIO
+) -> int:
+    """Serves the page until `stop`. out: where the start's own sentences are printed."""
+    from backend.studio import UPLOADS
+
+    _gradio_environment(studio.secret(UPLOADS))
+    from ui import layout
+
+    page = layout.build(studio)
+    from backend import connections
+    from backend.web import door, routes
+
+    options = layout.launch_options(studio)
+    accounts = Accounts.of(settings)
+    try:
+        # quiet=True still prints about MCP
+        with contextlib.redirect_stdout(io.StringIO()), connections.bounded_servers():
+            _, _, share_url = page.launch(
+                server_name=f"[{host}]" if ":" in host else host,
+                server_port=port,
+                prevent_thread_lock=True,
+                quiet=True,
+                max_threads=MAX_EVENTS,
+                mcp_server=os.environ.get("GRADIO_MCP_SERVER", "true").lower() != "false",
+                auth=accounts.check if accounts is not None else None,
+                auth_message=LOGIN_WORDS,
+                app_kwargs={
+                    "routes": [*routes(studio), *layout.routes()],
+                    "lifespan": door(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
+                },
+                **options,
+            )
+    except OSError as error:
+        raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
+    page.share = False  # else Gradio sends share links a page whose scripts lie on another host
+    share_asked = os.environ.get("GRADIO_SHARE", "").lower() == "true"
+    if share_asked and not share_url:
+        studio.settings = replace(settings, public=reach({**os.environ, "GRADIO_SHARE": ""}))
+    studio.start()
+    gc.freeze()
+    gc.enable()
+    engine = studio.engines()[0]
+    if studio.servers.plan.kind == "demo":
+        why = "No ComfyUI was found: the" if settings.engine == "auto" else "The"
+        print(f"{why} built-in demo engine runs, results are marked DEMO.", file=out, flush=True)
+    else:
+        name = "RunPod Serverless" if engine.kind == "runpod" else "ComfyUI"
+        print(f"Engine: {name} at {engine.address}", file=out, flush=True)
+    for line in greeting.lines(
+        greeting.address(os.environ, host, port, share_url),
+        users=[user for user, _ in settings.auth],
+        admin_token=studio.admins.token,
+        share_asked=share_asked,
+        shared=bool(share_url),
+        warning=studio.public_warning(),
+    ):
+        print(line, file=out, flush=True)
+    stop.wait()
+    page.close(verbose=False)
+    return 0
 
 
 def _address(environ: Mapping[str, str]) -> tuple[str, int]:

@@ -23,8 +23,9 @@ from typing import Any
 
 from backend import access, web_rules
 from backend.accounts import Accounts
-from backend.bodies import Body, Gone, Message, Receive, TooLarge, TooSlow, drain, replay
+from backend.bodies import GRACE_SECONDS, Body, Gone, Message, Receive, TooLarge, TooSlow, drain, replay
 from backend.errors import TooMany
+from backend.log_lines import short
 from backend.threads import Threads
 from backend.throttle import Bucket, Buckets, Slots
 
@@ -34,14 +35,14 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger("wan.guard")
 
+METHOD_SHOWN, PATH_SHOWN = 20, 200
+"""Characters of a request's method and path in the log."""
+
 OWNER_HEADER = "x-wan-owner"
 COOKIE = "wan-visitor"
 COOKIE_SECONDS = 365 * 24 * 3600
 PEOPLE = {"visitor": 1, "address": 4, "direct": 1000}
 """How many visitors may be behind one key of a kind."""
-UPLOAD_WAIT_SECONDS = 20.0
-RESERVE_BYTES = 500_000_000
-"""Uploads stop before the disk of the upload folder is fuller than this."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,11 @@ STRICT = Rates(newcomers=(60, 2.0), all_newcomers=(120, 1.0), uploads=(4, 16), s
 @dataclass(frozen=True)
 class Rules:
     """secret: signs the visitors' cookies. signed_in: headers -> whether a login let them in. reads: where
-    the upload folder is looked at, never on the event loop."""
+    the upload folder is looked at, never on the event loop.
+
+    upload_wait_seconds: how long an upload waits for others to end. reserve_bytes: uploads stop before less
+    than this is free on the disk of the upload folder. grace_seconds: how long a body may send nothing.
+    """
 
     max_upload_bytes: int
     upload_folder: Path
@@ -77,6 +82,9 @@ class Rules:
     accounts: Accounts | None = None
     signed_in: Callable[[dict[str, str]], bool] = lambda headers: False
     reads: Threads = field(default_factory=Threads)
+    upload_wait_seconds: float = 20.0
+    reserve_bytes: int = 500_000_000
+    grace_seconds: float = GRACE_SECONDS
 
 
 class Refused(Exception):
@@ -137,7 +145,14 @@ class _Visit:
         try:
             await self._admit()
         except Refused as refused:
-            log.info("refused %s %r: %d %s", self.method, self.path, refused.status, refused.sentence)
+            log.info(
+                "refused %s %s: %d %s",
+                short(self.method, METHOD_SHOWN),
+                short(repr(self.path), PATH_SHOWN),
+                refused.status,
+                refused.sentence,
+                extra={"kind": f"refused {refused.status} {refused.sentence}"},
+            )
             if not self.started:
                 await self._refuse(refused)
         except Gone:
@@ -268,7 +283,7 @@ class _Visit:
             raise self._too_large()
         if self.path == web_rules.UPLOAD:
             await self._check_room(int(length or 0))
-        self.body = Body(self.server_receive, limit)
+        self.body = Body(self.server_receive, limit, self.rules.grace_seconds)
         if streamed:
             return self.body.receive
         if self.method in ("GET", "HEAD") and not length and "transfer-encoding" not in self.headers:
@@ -291,14 +306,14 @@ class _Visit:
 
     async def _check_room(self, length: int) -> None:
         free = await self._read(free_bytes, self.rules.upload_folder)
-        if free is not None and free < length + RESERVE_BYTES:
+        if free is not None and free < length + self.rules.reserve_bytes:
             raise Refused(507, "The disk of this machine is almost full, so files cannot be added.")
 
     async def _upload(self, kind: str, key: str, receive: Receive) -> None:
-        until = time.monotonic() + UPLOAD_WAIT_SECONDS
+        until = time.monotonic() + self.rules.upload_wait_seconds
         slots = self.guard._uploads
         while not slots.take(f"{kind}:{key}", PEOPLE[kind]):
-            if time.monotonic() > until:
+            if time.monotonic() >= until:
                 raise Refused(429, "Other files are still being added.", 5)
             await asyncio.sleep(0.1)
         try:
@@ -326,6 +341,8 @@ class _Visit:
         if self.body is not None and self.body.problem is not None:
             raise self._problem()
         if problem is not None:
+            if self.body is not None and self.body.broken_off:
+                raise Gone from problem
             raise problem
 
     async def _send(self, message: Message) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shlex
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
+from backend import env_names
+from backend.env_file import QUOTES, read_env_file, repeated
 from backend.errors import BadSettings
 
 ENGINES = ("auto", "comfyui", "runpod", "demo")
@@ -48,6 +47,8 @@ DEFAULTS: dict[str, str] = {
     "WAN_LOG_LEVEL": "info",
     "WAN_LOG_FORMAT": "text",
     "WAN_LOG_PROMPTS": "0",
+    "WAN_LOG_CONSOLE": "1",
+    "WAN_LOG_MB": "10",
     "RUNPOD_ENDPOINT_ID": "",
     "RUNPOD_API_KEY": "",
     "RUNPOD_ENDPOINT_BASE_URL": RUNPOD_URL,
@@ -127,6 +128,8 @@ class Settings:
     log_level: str
     log_format: str
     log_prompts: bool
+    log_console: bool  # whether the log goes to stderr too
+    log_mb: float  # the size at which the log file is rotated; 0: there is none
     machine: str  # a name that stays when this machine starts again: the pod's id, else the host's name
     runpod: RunPodSettings
     worker: WorkerSettings
@@ -144,13 +147,22 @@ class Settings:
     def database(self) -> Path:
         return self.data_dir / "studio.db"
 
+    @property
+    def log_file(self) -> Path:
+        return self.data_dir / "logs" / "studio.log"
+
     @staticmethod
-    def from_env(environ: Mapping[str, str], here: Path | None = None) -> Settings:
+    def from_env(
+        environ: Mapping[str, str], here: Path | None = None, comfyui_dirs: Sequence[Path] | None = None
+    ) -> Settings:
         """Reads and checks. `here`: what relative folders are relative to (default: the working folder).
+        `comfyui_dirs`: where ComfyUI is looked for without COMFYUI_DIR (default: COMFYUI_DIRS).
 
         Raises BadSettings, naming the variable.
         """
         here = (here or Path.cwd()).resolve()
+        env_names.check_environment(environ, DEFAULTS)
+        comfyui_dirs = COMFYUI_DIRS if comfyui_dirs is None else comfyui_dirs
 
         def text(name: str) -> str:
             return environ.get(name, "").strip() or DEFAULTS[name]
@@ -168,7 +180,7 @@ class Settings:
         urls = tuple(_url(part) for part in text("COMFYUI_URL").split(",") if part.strip())
         given_dir = text("COMFYUI_DIR")
         comfyui_dir = (
-            (here / Path(given_dir).expanduser()) if given_dir else _first_dir(COMFYUI_DIRS, "main.py")
+            (here / Path(given_dir).expanduser()) if given_dir else _first_dir(comfyui_dirs, "main.py")
         )
         if given_dir and comfyui_dir and not (comfyui_dir / "main.py").is_file():
             raise BadSettings(
@@ -185,7 +197,7 @@ class Settings:
                     f"COMFYUI_ARGS has {taken}, which Wan Studio sets itself.",
                     "Use COMFYUI_LISTEN for the address and COMFYUI_PORT for the first port.",
                 )
-        auth, public = _accounts(text("WAN_AUTH")), reach(environ)
+        auth, public = _accounts(environ.get("WAN_AUTH", "")), reach(environ)
         per_owner = "WAN_MAX_QUEUED_PER_OWNER"
         if public and not auth and not environ.get(per_owner, "").strip():
             environ = {**environ, per_owner: str(OPEN_QUEUED_PER_OWNER)}
@@ -219,6 +231,8 @@ class Settings:
             log_format=_choice(text("WAN_LOG_FORMAT").lower(), "WAN_LOG_FORMAT", ("text", "json")),
             machine=environ.get("RUNPOD_POD_ID", "").strip() or socket.gethostname(),
             log_prompts=_choice(text("WAN_LOG_PROMPTS"), "WAN_LOG_PROMPTS", ("0", "1")) == "1",
+            log_console=_choice(text("WAN_LOG_CONSOLE"), "WAN_LOG_CONSOLE", ("0", "1")) == "1",
+            log_mb=_number(text("WAN_LOG_MB"), "WAN_LOG_MB", 0, 10_000),
             runpod=_runpod(text),
             worker=WorkerSettings(
                 minutes=_number(text("WAN_WORKER_MINUTES"), "WAN_WORKER_MINUTES", 0.1, 10_080),
@@ -251,29 +265,51 @@ def _runpod(text: Callable[[str], str]) -> RunPodSettings:
     )
 
 
-def read_env_file(path: Path) -> dict[str, str]:
-    """The NAME=value lines of a `.env` file; a missing file is an empty one.
+def load_environment(here: Path, environ: MutableMapping[str, str] = os.environ) -> list[str]:
+    """Adds what `.env` in this folder says and the environment does not; an empty variable says nothing.
 
-    Raises BadSettings when it is there and cannot be read.
+    Returns warnings: names that look like settings and are none. Raises BadSettings.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path.name} cannot be read: {error}.") from error
-    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    return {name: value for name, value in values.items() if value is not None}
+    file = here / ".env"
+    env_names.check_environment(environ, DEFAULTS)
+    values = read_env_file(file)
+    warnings = [
+        f"{file} sets {env_names.shown(name)} more than once; the last line counts."
+        for name in repeated(file)
+    ]
+    for where, names in ((str(file), values), ("The environment", sorted(environ))):
+        warnings += [
+            f"{where} sets {env_names.shown(name)}, which is not a setting. Did you mean {nearest}?"
+            for name, nearest in env_names.unknown(names, DEFAULTS)
+        ]
+    for name, value in values.items():
+        if not environ.get(name, "").strip():
+            environ[name] = value
+    return warnings
 
 
 def _accounts(text: str) -> tuple[tuple[str, str], ...]:
-    """ "ann:secret,bob:other" as pairs. Raises BadSettings, which never repeats a password."""
+    """ "ann:secret,bob:other" as pairs; none for "". Raises BadSettings, which never repeats a password."""
+    example = "Example: WAN_AUTH=ann:a-long-password,bob:another. A password has no comma."
     pairs = [part.strip().partition(":") for part in text.split(",") if part.strip()]
+    if text and not pairs:
+        raise BadSettings(
+            "WAN_AUTH names no user.",
+            "Write WAN_AUTH=user:password, or leave it out for a page without a login.",
+        )
     for number, (user, colon, password) in enumerate(pairs, 1):
         if not user.strip() or not colon or not password:
+            raise BadSettings(f"Entry {number} of WAN_AUTH is not user:password.", example)
+        if user[0] in QUOTES or user[0] == "=":
             raise BadSettings(
-                f"Entry {number} of WAN_AUTH is not user:password.",
-                "Example: WAN_AUTH=ann:a-long-password,bob:another. A password has no comma.",
+                f"Entry {number} of WAN_AUTH begins with {'a quote' if user[0] in QUOTES else '='}.",
+                "Put straight quotes around the whole value, and only in .env or a shell; elsewhere none.",
+            )
+        if not (user + password).isprintable():
+            raise BadSettings(
+                f"Entry {number} of WAN_AUTH has a character that cannot be seen, such as a tab or a "
+                "non-breaking space.",
+                "Type it anew.",
             )
     users = [user.strip() for user, _, _ in pairs]
     if len(set(users)) < len(users):
@@ -351,7 +387,7 @@ def _writable(folder: Path) -> bool:
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
-def _first_dir(candidates: tuple[Path, ...], holding: str = "") -> Path | None:
+def _first_dir(candidates: Sequence[Path], holding: str = "") -> Path | None:
     for candidate in candidates:
         try:
             candidate = candidate.expanduser()

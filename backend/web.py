@@ -14,6 +14,7 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from backend import logs
 from backend.accounts import Accounts
 from backend.errors import StudioError
 from backend.execute import POSTER, RESULT, STILL, WORKFLOW
@@ -50,6 +51,8 @@ def door(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
+        logs.adopt("uvicorn", "uvicorn.error", "uvicorn.access")  # before the first request
+
         def signed_in(headers: dict[str, str]) -> bool:
             names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
             cookies = cookie_parser(headers.get("cookie", ""))

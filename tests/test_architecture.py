@@ -13,6 +13,7 @@ BASE = {
     "backend.settings", "backend.errors", "backend.events", "backend.jobs", "backend.logs",
     "backend.exit_words", "backend.asker", "backend.threads", "backend.limits", "backend.database_errors",
     "backend.job_rows",
+    "backend.env_file", "backend.env_names", "backend.log_lines", "backend.log_limits",
 }  # fmt: skip
 ROOMS = {  # rooms beside each other: none of them may know another
     "backend.line",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import StudioError
+from ui import broken_uploads
 from ui import form as values
 from ui.api import register
 from ui.card import Card, event_text
@@ -59,6 +60,7 @@ it; a private link stays while its job is on the stage."""
 
 def build(studio: Studio) -> gr.Blocks:
     """The page of this studio. Launch it with launch_options()."""
+    broken_uploads.clean_up()
     return _Page(studio).blocks
 
 
