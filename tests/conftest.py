@@ -15,6 +15,8 @@ from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import Make, Servers
 
+pytest_plugins = ["tests.support.tiers"]
+
 
 @pytest.fixture
 def engine() -> FakeEngine:

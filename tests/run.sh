@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything a fresh machine needs for the tests (Chromium included), then scripts/check with your arguments.
+# Everything a fresh machine needs for the tests (Chromium included), then scripts/check with your arguments: none (all that
+# CI runs), fast, full, deep, or pytest's own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/environment.sh

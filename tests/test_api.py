@@ -38,6 +38,8 @@ from ui.calls import Calls, Pace, SessionOwners
 from ui.unexpected import UNEXPECTED
 from workflows.params import MEDIA, Media
 
+pytestmark = pytest.mark.full
+
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8"
     "cfc00000030101c9e3c1be0000000049454e44ae426082"

@@ -17,6 +17,8 @@ from PIL import Image
 from tests.support.ports import free_port
 from tests.support.waiting import served as up
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -26,6 +26,8 @@ from tests.support.media_files import (
 )
 from tests.support.scripted import OWNER, Make, ended
 
+pytestmark = pytest.mark.full
+
 SMALL = {"width": 64, "height": 64, "speed": "fast", "steps": 1, "seed": 5}
 Maker = Callable[[Path], object]
 

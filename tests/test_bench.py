@@ -21,6 +21,8 @@ from tests.support.waiting import until
 from workflows.node_contract import facts, recorded
 from workflows.params import MEDIA
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = {
     "1a": (512, 512, 17, 4, 15), "1b": (512, 512, 17, 4, 60), "2b": (512, 512, 17, 20, 300),

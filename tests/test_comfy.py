@@ -32,6 +32,8 @@ from tests.support.transcripts import Transcript, named
 from tests.support.waiting import until
 from workflows.labels import Label
 
+pytestmark = pytest.mark.full
+
 FAST = Timing(
     slice=0.02, first=0.01, queue=0.03, quiet=0.1, down=0.02, interrupt=0.03, reopen=0.15,
     grace=0.2, patience=1.0, connect=1.0,

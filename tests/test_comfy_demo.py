@@ -19,6 +19,8 @@ from tests.support.comfy_run import compiled_prompt as prompt
 from tests.support.demo_server import DemoServer, start_demo
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.full
+
 TIMING = Timing(
     slice=0.05, first=0.02, queue=0.1, quiet=0.3, down=0.05, interrupt=0.1, grace=0.5, patience=3.0
 )

@@ -30,6 +30,8 @@ from tests.support.fake_comfy import FakeComfy, cut, half, play, status
 from tests.support.recorded_answers import BODIES
 from tests.support.transcripts import named
 
+pytestmark = pytest.mark.full
+
 COLD = named("success_i2v_cold")
 NAME = "wan-studio/3fa9.png"
 CONTENT = bytes(range(256)) * 4000

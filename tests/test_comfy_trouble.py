@@ -26,6 +26,8 @@ from tests.support.fake_comfy import FakeComfy, play
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import let_pass, until
 
+pytestmark = pytest.mark.full
+
 TIMING = Timing(
     slice=0.05, first=0.02, queue=0.1, quiet=0.2, down=0.05, interrupt=0.1, reopen=0.6, grace=1.0,
     patience=0.6, hung=1.0, connect=0.5, read=0.3,

@@ -58,8 +58,9 @@ def test_a_length_that_floats_cannot_hold_costs_no_chunk() -> None:
     assert chunk_count(0.1 + 0.2 + 4.575) == 1  # 4.875000000000001
 
 
-def test_every_length_is_covered_to_the_frame_and_no_graph_is_empty() -> None:
-    for tenths in range(2, 6001, 7):
+@pytest.mark.parametrize("step", [311, pytest.param(7, marks=pytest.mark.deep)])
+def test_every_length_is_covered_to_the_frame_and_no_graph_is_empty(step: int) -> None:
+    for tenths in range(2, 6001, step):
         result = long(tenths / 10)
         assert sum(result.kept) == result.frames == round(1.6 * tenths)
         assert all(kept >= 1 for kept in result.kept) and len(result.kept) == len(result.graphs)

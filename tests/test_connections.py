@@ -21,6 +21,8 @@ from backend import connections
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.full
+
 SECONDS = 0.5
 
 

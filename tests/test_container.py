@@ -33,6 +33,7 @@ def kept(name: str) -> bool:
     return inside
 
 
+@pytest.mark.full
 def test_what_runs_goes_in_and_nothing_else() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split("\n")
     if not any(tracked):
@@ -115,6 +116,7 @@ def healthcheck(port: int) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.full
 def test_the_health_check_wants_the_page_not_comfyui(monkeypatch: pytest.MonkeyPatch) -> None:
     with http.server.HTTPServer(("127.0.0.1", 0), Health) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -129,6 +131,7 @@ def test_the_health_check_wants_the_page_not_comfyui(monkeypatch: pytest.MonkeyP
     assert healthcheck(port).returncode == 1, "nobody there"
 
 
+@pytest.mark.full
 def test_the_image_installs_custom_nodes_with_the_standard_library_alone(tmp_path: Path) -> None:
     for name in ("__init__.py", "errors.py"):
         (tmp_path / "backend").mkdir(exist_ok=True)

@@ -118,6 +118,7 @@ def test_onnxruntime_is_one_for_the_cuda_of_pytorch() -> None:
     assert constraints({"onnxruntime-gpu": "1.30.0", "torch": "2.10.0"})[0] == "onnxruntime-gpu==1.30.0"
 
 
+@pytest.mark.full
 def test_packs_are_put_there_at_their_commit(
     packs: tuple[Pack, ...],
     comfyui: Path,
@@ -145,6 +146,7 @@ def test_packs_are_put_there_at_their_commit(
     assert install(comfyui, "/no/python", quiet, packs=packs, base="file:///nowhere") == []
 
 
+@pytest.mark.full
 def test_what_somebody_put_there_is_left(
     packs: tuple[Pack, ...], comfyui: Path, python: MakePython, tmp_path: Path
 ) -> None:
@@ -156,6 +158,7 @@ def test_what_somebody_put_there_is_left(
     assert [path.name for path in theirs.iterdir()] == ["own.py"]
 
 
+@pytest.mark.full
 def test_when_packages_cannot_be_had_no_pack_is_there(
     packs: tuple[Pack, ...], comfyui: Path, python: MakePython, tmp_path: Path
 ) -> None:
@@ -164,6 +167,7 @@ def test_when_packages_cannot_be_had_no_pack_is_there(
     assert list((comfyui / "custom_nodes").iterdir()) == []
 
 
+@pytest.mark.full
 def test_a_commit_that_is_not_offered(
     packs: tuple[Pack, ...], comfyui: Path, python: MakePython, tmp_path: Path
 ) -> None:
@@ -173,6 +177,7 @@ def test_a_commit_that_is_not_offered(
     assert list((comfyui / "custom_nodes").iterdir()) == [], "not even the one that could be"
 
 
+@pytest.mark.full
 def test_places_that_are_none(tmp_path: Path, packs: tuple[Pack, ...]) -> None:
     with pytest.raises(NodesNotInstalled, match=r"no main\.py"):
         look(tmp_path, packs)
@@ -194,6 +199,7 @@ def command(comfyui: Path, *more: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.full
 def test_the_command_asks_before_it_changes_a_comfyui(comfyui: Path, tmp_path: Path) -> None:
     done = command(comfyui)
     assert done.returncode == 2 and "--yes" in done.stderr

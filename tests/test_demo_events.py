@@ -18,6 +18,8 @@ from tests.support import demo_inputs
 from tests.support.demo_server import DemoServer, start_demo
 from tests.support.transcripts import named
 
+pytestmark = pytest.mark.full
+
 Row = tuple[Any, ...]
 
 

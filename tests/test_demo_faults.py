@@ -22,6 +22,8 @@ from tests.support import demo_inputs
 from tests.support.demo_server import ROOT, DemoServer, start_demo
 from tests.support.waiting import until as soon
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[DemoServer]:

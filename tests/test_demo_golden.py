@@ -13,6 +13,8 @@ from tests.support import demo_inputs
 from tests.support.demo_server import DemoServer, start_demo
 from workflows.catalog import load_catalog
 
+pytestmark = pytest.mark.full
+
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 PICTURE_MODES = ("image_to_video", "fast_video")
 

@@ -16,6 +16,8 @@ from tests.support import demo_graphs as graphs
 from tests.support import demo_inputs
 from tests.support.demo_server import Answer, DemoServer, start_demo
 
+pytestmark = pytest.mark.full
+
 HTTP = Path(__file__).parent / "data" / "http"
 Graph = graphs.Graph
 

@@ -17,6 +17,8 @@ from tests.support import demo_graphs as graphs
 from tests.support import demo_inputs
 from tests.support.demo_server import DemoServer, start_demo
 
+pytestmark = pytest.mark.full
+
 
 @dataclass(frozen=True)
 class Facts:

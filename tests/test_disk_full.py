@@ -22,6 +22,8 @@ from tests.support.fake_engine import FakeEngine
 from tests.support.job_views import stored_job
 from tests.support.scripted import OWNER, Make, ended, until
 
+pytestmark = pytest.mark.full
+
 SMALL = {"width": 64, "height": 64, "seconds": 0.5}
 MEGABYTE = 1 << 20
 

@@ -336,6 +336,7 @@ keeper.all()
 """
 
 
+@pytest.mark.full
 def test_killed_at_any_moment_records_and_folders_agree_after_the_next_pass(house: House) -> None:
     """kill -9 of a process that removes thirty old jobs, again and again, until it gets through."""
     moments = random.Random(4)

@@ -12,6 +12,8 @@ from tests.support.scripted import OWNER, Make
 from ui.inbox import Inbox, choices, target
 from ui.plan import Planner
 
+pytestmark = pytest.mark.full
+
 FILES = (
     InputFile("a.png", 2_000_000, "picture"),
     InputFile("b/c.wav", 5_000, "sound"),

@@ -73,6 +73,7 @@ def test_who_lost_it_is_told_and_leaves_the_file_alone(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "lock").read_text())["machine"] == "pod-2"
 
 
+@pytest.mark.full
 def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from backend.lock import DataLock;"

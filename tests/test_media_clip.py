@@ -34,6 +34,8 @@ from tests.support.media_files import (
     write_video,
 )
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:

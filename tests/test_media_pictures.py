@@ -16,6 +16,8 @@ from backend.errors import BadMedia
 from backend.media.facts import MAX_STORED_SIDE
 from backend.media.probe import Decoder
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:

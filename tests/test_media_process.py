@@ -19,6 +19,8 @@ from backend.media import child, facts, probe
 from backend.media.probe import Decoder
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:

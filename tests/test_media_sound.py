@@ -16,6 +16,8 @@ from backend.media import opened, sound, voice
 from backend.media.probe import Decoder
 from tests.support.media_files import flat, numbered, repeat, samples_of, tone, write_sound, write_video
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:

@@ -12,6 +12,8 @@ from PIL import Image
 from backend.errors import BadMedia
 from backend.media.probe import Decoder
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:

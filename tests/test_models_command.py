@@ -227,6 +227,7 @@ def comfy(monkeypatch: pytest.MonkeyPatch, store: Path) -> Iterator[dict[str, ob
     server.server_close()
 
 
+@pytest.mark.full
 def test_what_comfyui_does_not_see(run, store: Path, comfy: dict[str, object]) -> None:
     fill(store)
     comfy["/system_stats"] = {"system": {"comfyui_version": "0.3.64"}}
@@ -242,6 +243,7 @@ def test_what_comfyui_does_not_see(run, store: Path, comfy: dict[str, object]) -
     assert "`python app.py models paths` writes the file that tells ComfyUI" in blind.out
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
@@ -285,6 +287,7 @@ def there(store: Path) -> set[str]:
     return {path.name for path in store.rglob("*") if path.is_file()}
 
 
+@pytest.mark.full
 def test_download_for_all_core_modes(run, store: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     small_catalog(monkeypatch, hub)
     said = run("download")
@@ -296,6 +299,7 @@ def test_download_for_all_core_modes(run, store: Path, hub: FakeHub, monkeypatch
     assert "three.safetensors" in there(store)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["two.safetensors", "two"])
 def test_download_of_one_file(
     run, store: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch, name: str
@@ -305,6 +309,7 @@ def test_download_of_one_file(
     assert there(store) == {"two.safetensors"}
 
 
+@pytest.mark.full
 def test_a_download_that_fails_says_why(
     run, store: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +324,7 @@ def test_a_download_that_fails_says_why(
     )
 
 
+@pytest.mark.full
 def test_a_process_of_its_own_honours_hf_endpoint(store: Path, hub: FakeHub) -> None:
     vae = CATALOG.file("vae")
     hub.files[vae.source] = b"something else"
@@ -333,6 +339,7 @@ def test_a_process_of_its_own_honours_hf_endpoint(store: Path, hub: FakeHub) -> 
     ]
 
 
+@pytest.mark.full
 def test_stopped_by_hand(run, store: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     small_catalog(monkeypatch, hub)
 

@@ -32,6 +32,8 @@ from tests.support.model_files import model, model_bytes, sparse
 from tests.support.waiting import until
 from workflows.catalog import Catalog, ModelFile
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parent.parent
 CONTENT = model_bytes("one", 1_000_000)
 FILE = model("one", CONTENT, "animate")

@@ -196,6 +196,7 @@ def test_a_file_in_the_wrong_folder_is_told(store: Path, vae: Path) -> None:
     assert one(store).elsewhere is None, "a damaged one is no help"
 
 
+@pytest.mark.full
 def test_no_right_to_read(open_folder: Path) -> None:
     path = sparse(open_folder / "vae" / VAE.name, VAE.bytes)
     path.chmod(0)

@@ -246,6 +246,7 @@ def test_folders_that_lie_in_one_another(source: Path) -> None:
         migrate(source / "loose.txt", source.parent / "s", print)
 
 
+@pytest.mark.full
 def test_hard_links_are_one_content_with_two_names(source: Path, store: Path, filesystem: str) -> None:
     subprocess.run(["cp", "-l", source / "loose.txt", source / "second.txt"], check=True)
     report, _ = run(source, store)
@@ -368,6 +369,7 @@ def everything_of(folder: Path, user: int) -> None:
         os.chown(path, user, user)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.getuid() != 0, reason="makes files of another user")
 @pytest.mark.parametrize("copied", [False, True])
 def test_without_the_right_to_do_it_all_stays(open_folder: Path, copied: bool) -> None:
@@ -452,6 +454,7 @@ def prepare(folder: Path) -> tuple[Path, Path]:
     return source, store
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["link", "copy"])
 def test_killed_anywhere_and_run_again(tmp_path: Path, how: str) -> None:
     """At seeded points, by line: after each kill every content is whole somewhere, under its own name."""

@@ -256,6 +256,7 @@ def test_recorded_defaults_lie_on_their_own_grid() -> None:
                     assert (extra["default"] - extra["min"]) % extra["step"] == 0, (class_type, name)
 
 
+@pytest.mark.full
 def test_recording_the_record_again_changes_nothing(tmp_path: Path) -> None:
     for source in (
         ROOT / "workflows" / "node_contract.json",
@@ -274,6 +275,7 @@ def test_recording_the_record_again_changes_nothing(tmp_path: Path) -> None:
         assert "safetensors" not in out.read_text() and ".png" not in out.read_text()
 
 
+@pytest.mark.full
 def test_recording_names_a_node_that_is_not_there(tmp_path: Path) -> None:
     source = tmp_path / "info.json"
     source.write_text(json.dumps({k: v for k, v in NEWER_INFO.items() if k != "SaveVideo"}))

@@ -20,6 +20,8 @@ from workflows.catalog import load_catalog
 from workflows.compile import ServerFacts
 from workflows.params import Media
 
+pytestmark = pytest.mark.full
+
 RATE = 16_000
 
 

@@ -31,6 +31,8 @@ from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, SOUND, Make, ended, speak, stop_at
 from tests.support.waiting import let_pass, until
 
+pytestmark = pytest.mark.full
+
 
 def whole(studio: Studio, job: JobView) -> None:
     facts = studio.decoder.video_facts(studio.result_path(job.id, job.key))

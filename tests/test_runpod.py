@@ -30,6 +30,8 @@ from backend.errors import (
 from backend.events import Accepted, Connection, Event, Output, Preview, Progress, Queued, Stage, Started
 from tests.support.fake_runpod import ENDPOINT, KEY, FakeJob, FakeRunPod, fake_runpod
 
+pytestmark = pytest.mark.full
+
 FAST = Timing(first=0.01, longest=0.05, health=0.0, lost=5.0, stop=5.0)
 QUICK = Retry(tries=4, first=0.01, longest=0.05)
 VIDEO = b"\x00\x00\x00\x18ftypmp42 a video"

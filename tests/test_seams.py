@@ -45,7 +45,7 @@ def replaced(tree: ast.Module) -> list[int]:
             for target in node.targets:
                 if isinstance(target, ast.Attribute) and _name(target.value) in modules:
                     found += [node.lineno] * _constant(target.attr)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "import" in node.value:
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _code(node.value):
             try:
                 inner = ast.parse(node.value)
             except (SyntaxError, ValueError):
@@ -56,6 +56,11 @@ def replaced(tree: ast.Module) -> list[int]:
 
 def _ours(name: str) -> bool:
     return name.split(".")[0] in OURS
+
+
+def _code(text: str) -> bool:
+    """Whether a text may be a program that sets something of ours."""
+    return "import " in text and "=" in text and any(name in text for name in OURS)
 
 
 def _constant(name: str) -> bool:

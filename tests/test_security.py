@@ -10,6 +10,8 @@ import pytest
 from tests.support.security_cases import CASES, LOCKED_ENV, OPEN_ENV, Case
 from tests.support.security_site import Site
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[bool, Site]]:

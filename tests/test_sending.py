@@ -20,6 +20,8 @@ from tests.support import media_files
 from workflows.node_contract import facts, recorded
 from workflows.params import MEDIA, Media, Params
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:

@@ -32,6 +32,8 @@ from tests.support.ports import free_row
 from tests.support.processes import alive
 from tests.support.waiting import let_pass, until
 
+pytestmark = pytest.mark.full
+
 Build = Callable[..., Servers]
 QUICK = Limits(
     look=0.2,

@@ -19,6 +19,8 @@ import yaml
 from tests.support.ports import free_port
 from tests.support.waiting import served
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parent.parent
 USER = 1000
 

@@ -20,6 +20,8 @@ from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
 from tests.support.waiting import let_pass
 
+pytestmark = pytest.mark.full
+
 HOLD = """
 import sqlite3, sys, time
 db = sqlite3.connect(sys.argv[1], isolation_level=None)

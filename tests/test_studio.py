@@ -33,6 +33,8 @@ from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
 from ui.present import status as words
 
+pytestmark = pytest.mark.full
+
 VALUES = {"prompt": "A boat drifts", "seconds": 0.5, "resolution": "draft", "seed": 5}
 SMALL = {**VALUES, "width": 64, "height": 64}
 

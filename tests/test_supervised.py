@@ -8,11 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from backend.supervisor import proc
 from tests.support import comfyui_folder
 from tests.support.ports import free_row
 from tests.support.storm import STEP_SECONDS, UP_SECONDS, App, Storm
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.full
 
 
 class SupervisedApp(App):
@@ -61,17 +65,24 @@ class SupervisedStorm(Storm):
         self.servers: Any = [SupervisedServer(self.app, comfyui / f"notes-{p}", p) for p in (port, port + 1)]
 
 
-def test_kills_of_the_app_and_of_its_servers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("jobs", "app_kills", "server_kills"),
+    [(3, 1, 1), pytest.param(8, 2, 3, marks=pytest.mark.deep)],
+    ids=["breeze", "storm"],
+)
+def test_kills_of_the_app_and_of_its_servers(
+    tmp_path: Path, jobs: int, app_kills: int, server_kills: int
+) -> None:
     storm = SupervisedStorm(tmp_path, seed=11)
     storm.start()
     try:
-        storm.run(jobs=8, app_kills=2, server_kills=3)
+        storm.run(jobs=jobs, app_kills=app_kills, server_kills=server_kills)
         storm.wait(240)
         account = storm.account()
         log = storm.app.log()
         assert not account.lost, (account, log[-4000:])
         assert not account.twice and not account.without_reason, account
-        assert account.done + account.failed == 8
+        assert account.done + account.failed == jobs
         assert "is taken over from an earlier run" in log and "Traceback" not in log, log[-4000:]
         until(lambda: all(server.pid() for server in storm.servers), UP_SECONDS)
     finally:

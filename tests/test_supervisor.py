@@ -24,6 +24,8 @@ from backend.supervisor.tail import LINE_MAX, Tail, is_loud
 from tests.support.processes import alive
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.full
+
 FOREVER = "import sys, time\nprint('up', flush=True)\ntime.sleep(600)"
 DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER
 PARENT = (

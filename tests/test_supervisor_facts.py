@@ -49,6 +49,7 @@ def test_which_gpus(
     assert gpus.visible(environ, args, lambda: told) == found
 
 
+@pytest.mark.full
 def test_a_machine_without_nvidia_smi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus.smi() == ""

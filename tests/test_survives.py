@@ -31,6 +31,8 @@ from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, Make, ended, speak, stop_at
 from tests.support.waiting import let_pass, until
 
+pytestmark = pytest.mark.full
+
 Script = Callable[[Prompt, Callable[[Event], None]], None]
 
 

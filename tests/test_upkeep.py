@@ -30,6 +30,7 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     studio.close()
 
 
+@pytest.mark.full
 def test_outputs_are_removed_and_delete_leaves_nothing(studio: Studio, picture: Path, tmp_path: Path) -> None:
     jobs = [studio.submit(OWNER, "image_to_video", VALUES, {"image": picture}) for _ in range(2)]
     for job in jobs:

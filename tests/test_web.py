@@ -13,6 +13,8 @@ from backend.jobs import Job
 from backend.web import download_name, routes
 from tests.support.scripted import OWNER, Make, ended
 
+pytestmark = pytest.mark.full
+
 VALUES = {"prompt": "A boat <b>drifts</b> to the right, slowly", "seconds": 0.5, "width": 64, "height": 64}
 
 

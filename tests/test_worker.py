@@ -25,6 +25,8 @@ from tests.support.demo_server import DemoServer, start_demo
 from tests.support.worker_orders import SMALL, error, graph_of, png, video
 from workflows.node_contract import facts, recorded
 
+pytestmark = pytest.mark.full
+
 PROMPT = "6a1f8c1e-0000-4000-8000-000000000001"
 
 

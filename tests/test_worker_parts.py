@@ -186,6 +186,7 @@ def site() -> Iterator[str]:
 OPEN = {"schemes": ("http",), "public": lambda address: True}
 
 
+@pytest.mark.full
 def test_what_is_at_an_address(tmp_path: Path, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
@@ -201,6 +202,7 @@ def test_what_is_at_an_address(tmp_path: Path, site: str, monkeypatch: pytest.Mo
     assert Site.hosts[-1].startswith("pictures.test:")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("path", "words"),
     [
@@ -221,6 +223,7 @@ def test_an_address_that_leads_nowhere_good(tmp_path: Path, site: str, path: str
         )  # fmt: skip
 
 
+@pytest.mark.full
 def test_a_slow_address_and_a_cancelled_job(tmp_path: Path, site: str) -> None:
     with pytest.raises(BadInput, match="too slow"):
         download(site + "/a", tmp_path / "a", 1000, "image", lambda: None, **OPEN, seconds=-1)
@@ -263,6 +266,7 @@ def test_a_comfyui_that_does_not_come_up(tmp_path: Path) -> None:
     servers.close()
 
 
+@pytest.mark.full
 def test_a_comfyui_that_ends_while_it_starts(tmp_path: Path) -> None:
     comfyui = tmp_path / "ComfyUI"
     comfyui.mkdir()
@@ -298,6 +302,7 @@ class Bucket(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("key", ["good", "refused"])
 def test_the_sdks_own_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     pytest.importorskip("runpod")

@@ -32,6 +32,8 @@ from tests.support.processes import alive
 from tests.support.scripted import OWNER, ended, until
 from tests.support.worker_orders import SMALL, error, graph_of, png, video
 
+pytestmark = pytest.mark.full
+
 pytest.importorskip("runpod", reason="the RunPod SDK (requirements-worker.txt) is not installed")
 
 ROOT = Path(__file__).resolve().parent.parent

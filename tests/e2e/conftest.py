@@ -27,12 +27,6 @@ PATIENCE = 60_000  # ms; the machine may be busy
 LIMIT = 150.0  # seconds for a whole test; then Chromium is killed
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in Path(item.fspath).parents:
-            item.add_marker(pytest.mark.e2e)
-
-
 class Site:
     """app.py on a port of its own; restart() keeps port and data."""
 

@@ -180,8 +180,17 @@ def test_system_says_what_it_is(visit: Visit) -> None:
     expect(page.locator("body")).to_contain_text("wan2.2_i2v_high_noise_14B_fp8_scaled")
 
 
-@pytest.mark.parametrize("width", [375, 1024, 1440])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (375, "dark"),
+        (1440, "light"),
+        *(
+            pytest.param(*case, marks=pytest.mark.deep)
+            for case in ((375, "light"), (1024, "light"), (1024, "dark"), (1440, "dark"))
+        ),
+    ],
+)
 def test_nothing_runs_over_the_edge(visit: Visit, width: int, theme: str) -> None:
     page = visit(width=width, height=812, theme=theme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
