@@ -49,7 +49,7 @@ class Studio:
     def __init__(self, settings: Settings, exclusive: bool = False) -> None:
         """exclusive: hold the data folder against every other studio, as the app does. Raises BadSettings
         when another one has it, or when a setting cannot be used; StoreError, DiskFull."""
-        self.settings = settings
+        self.settings = settings  # asked anew by all that depends on how the page is reached
         self._closing = threading.Event()
         try:
             settings.jobs_dir.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,9 @@ class Studio:
             self.store, settings.jobs_dir, self.servers.engines, intake.compiled, self.decoder,
             models_of=offers.models_of, recover=self.servers.recover,
         )  # fmt: skip
-        self.intake = Intake(settings, self.store, self.decoder, self.runner, offers, self.servers.plan.start)
+        self.intake = Intake(
+            lambda: self.settings, self.store, self.decoder, self.runner, offers, self.servers.plan.start
+        )
         self.files = Files(settings.jobs_dir, self._secret, self.store)
         self.house = upkeep.keeper(settings, self.store, self.engines, self.runner.forget)
 
@@ -128,6 +130,10 @@ class Studio:
         done = self.admins.claim(owner, token)
         log.info("admin link: %s", "opened" if done else "opened with a wrong token")
         return done
+
+    def reached(self, public: str) -> None:
+        """The page is served, and strangers reach it in this way ("" for not at all)."""
+        self.settings = replace(self.settings, public=public)
 
     def public_warning(self) -> str:
         """What to know of a page that strangers can use; "" when they cannot."""
