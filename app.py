@@ -17,7 +17,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -25,7 +24,7 @@ from backend import greeting, logs
 from backend.accounts import Accounts
 from backend.errors import BadSettings, StudioError
 from backend.housekeeping import upload_folder
-from backend.settings import Settings, load_environment, reach
+from backend.settings import Settings, load_environment, reach, share_asked
 
 if TYPE_CHECKING:
     from backend.studio import Studio
@@ -168,9 +167,8 @@ def _serve(
     except OSError as error:
         raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
     page.share = False  # else Gradio sends share links a page whose scripts lie on another host
-    share_asked = os.environ.get("GRADIO_SHARE", "").lower() == "true"
-    if share_asked and not share_url:
-        studio.settings = replace(settings, public=reach({**os.environ, "GRADIO_SHARE": ""}))
+    studio.reached(reach(os.environ, shared=bool(share_url)))
+    layout.say_who_reaches(page, studio)
     studio.start()
     gc.freeze()
     gc.enable()
@@ -185,7 +183,7 @@ def _serve(
         greeting.address(os.environ, host, port, share_url),
         users=[user for user, _ in settings.auth],
         admin_token=studio.admins.token,
-        share_asked=share_asked,
+        share_asked=share_asked(os.environ),
         shared=bool(share_url),
         warning=studio.public_warning(),
     ):

@@ -95,23 +95,45 @@ class Refused(Exception):
         self.status, self.sentence, self.wait = status, sentence, wait
 
 
-class Guard:
-    """Wraps the ASGI app. One event loop; the counters may be shared by threads."""
+class _Counters:
+    """What has been asked for lately, and what goes on now. May be shared by threads."""
 
-    def __init__(self, app: App, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
-        rates = rules.rates
-        self.app, self.rules = app, rules
-        self._by_kind = {
+    def __init__(self, rates: Rates, clock: Callable[[], float]) -> None:
+        self.rates = rates
+        self.by_kind = {
             "visitor": Buckets(*rates.visitor, clock),
             "address": Buckets(*rates.address, clock),
             "direct": Buckets(*rates.direct, clock),
         }
-        self._everybody = Bucket(*rates.everybody, clock)
-        self._newcomers = Buckets(*rates.newcomers, clock)
-        self._all_newcomers = Bucket(*rates.all_newcomers, clock)
-        self._logins = Buckets(*rates.logins, clock)
-        self._all_logins = Bucket(*rates.all_logins, clock)
-        self._uploads, self._streams = Slots(*rates.uploads), Slots(*rates.streams)
+        self.everybody = Bucket(*rates.everybody, clock)
+        self.newcomers = Buckets(*rates.newcomers, clock)
+        self.all_newcomers = Bucket(*rates.all_newcomers, clock)
+        self.logins = Buckets(*rates.logins, clock)
+        self.all_logins = Bucket(*rates.all_logins, clock)
+        self.uploads, self.streams = Slots(*rates.uploads), Slots(*rates.streams)
+
+
+class Guard:
+    """Wraps the ASGI app. One event loop."""
+
+    def __init__(
+        self,
+        app: App,
+        rules: Rules,
+        clock: Callable[[], float] = time.monotonic,
+        rates: Callable[[], Rates] | None = None,
+    ) -> None:
+        """rates: asked at each request, where they may change while the page is served; else rules.rates."""
+        self.app, self.rules = app, rules
+        self._rates, self._clock = rates or (lambda: rules.rates), clock
+        self._counters = _Counters(self._rates(), clock)
+
+    def counters(self) -> _Counters:
+        """Those of the rates of now; new rates count from zero."""
+        rates = self._rates()
+        if rates != self._counters.rates:
+            self._counters = _Counters(rates, self._clock)
+        return self._counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # the page has none
@@ -128,6 +150,7 @@ class _Visit:
 
     def __init__(self, guard: Guard, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard, self.rules, self.scope = guard, guard.rules, scope
+        self.counters = guard.counters()
         self.server_receive, self.server_send = receive, send
         self.headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
@@ -195,7 +218,7 @@ class _Visit:
         direct = web_rules.is_direct(self.client, self.headers)
         if access.is_token(owner):
             key = access.owner_id(owner)
-            if not direct and key not in self.guard._by_kind["visitor"]:
+            if not direct and key not in self.counters.by_kind["visitor"]:
                 wait = self._newcomer()
                 if wait:
                     raise Refused(429, "Very many new visitors are coming in right now.", wait)
@@ -211,13 +234,13 @@ class _Visit:
 
     def _newcomer(self) -> float:
         """Counts a new token: 0.0, or how long to wait for it."""
-        return self.guard._newcomers.take(self.client) or self.guard._all_newcomers.take()
+        return self.counters.newcomers.take(self.client) or self.counters.all_newcomers.take()
 
     def _count(self, kind: str, key: str) -> None:
-        wait = self.guard._by_kind[kind].take(key)
+        wait = self.counters.by_kind[kind].take(key)
         if wait:
             raise Refused(429, "Too many requests at once.", wait)
-        wait = self.guard._everybody.take()
+        wait = self.counters.everybody.take()
         if wait:
             raise Refused(503, "Very many people are using this page right now.", wait)
 
@@ -225,17 +248,17 @@ class _Visit:
 
     def _try_login(self) -> None:
         """Takes one try; given back when it succeeds, so that tries at the same time are counted too."""
-        wait = self.guard._logins.take(self.client)
+        wait = self.counters.logins.take(self.client)
         if not wait:
-            wait = self.guard._all_logins.take()
+            wait = self.counters.all_logins.take()
             if wait:
-                self.guard._logins.of(self.client).give_back()
+                self.counters.logins.of(self.client).give_back()
         if wait:
             raise Refused(429, "Too many failed logins.", wait)
 
     def _login_succeeded(self) -> None:
-        self.guard._logins.of(self.client).give_back()
-        self.guard._all_logins.give_back()
+        self.counters.logins.of(self.client).give_back()
+        self.counters.all_logins.give_back()
 
     async def _login(self, receive: Receive) -> None:
         self._try_login()
@@ -311,7 +334,7 @@ class _Visit:
 
     async def _upload(self, kind: str, key: str, receive: Receive) -> None:
         until = time.monotonic() + self.rules.upload_wait_seconds
-        slots = self.guard._uploads
+        slots = self.counters.uploads
         while not slots.take(f"{kind}:{key}", PEOPLE[kind]):
             if time.monotonic() >= until:
                 raise Refused(429, "Other files are still being added.", 5)
@@ -322,7 +345,7 @@ class _Visit:
             slots.free(f"{kind}:{key}")
 
     async def _stream(self, kind: str, key: str, receive: Receive) -> None:
-        slots = self.guard._streams
+        slots = self.counters.streams
         if not slots.take(f"{kind}:{key}", PEOPLE[kind]):
             raise Refused(429, "Too many open connections at once. Close some tabs of Wan Studio.", 5)
         try:

@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class Intake:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Callable[[], Settings],
         store: Store,
         decoder: Decoder,
         runner: Runner,
@@ -86,13 +86,18 @@ class Intake:
         starts: bool,
         limits: Limits | None = None,
     ) -> None:
-        """`starts`: the studio starts its servers itself, so one that is not there yet will come."""
+        """`settings`: asked anew each time, because how the page is reached may change. `starts`: the studio
+        starts its servers itself, so one that is not there yet will come."""
         self._housekeeping = housekeeping
         self.limits = limits or Limits()
-        self._settings, self._store, self._decoder = settings, store, decoder
+        self._settings_now, self._store, self._decoder = settings, store, decoder
         self._runner, self._offers, self._starts = runner, offers, starts
         self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
         self._born = time.monotonic()
+
+    @property
+    def _settings(self) -> Settings:
+        return self._settings_now()
 
     def plan(self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts]) -> Plan:
         """What Generate would make of this, and what stands in its way. Never raises."""

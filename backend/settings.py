@@ -98,7 +98,9 @@ class Settings:
     """What the environment says. Paths are absolute; lists are tuples.
 
     auth: (user, password) pairs, the machine's owner first. public: how people other than this machine's
-    can reach the page, in words ("a share link"); "" when they cannot.
+    can reach the page, in words ("a share link"); "" when they cannot. What depends on it is a property, so
+    that `replace(settings, public=...)` is consistent: whether there is a share link is known only when the
+    page is served.
     """
 
     engine: str
@@ -120,7 +122,7 @@ class Settings:
     demo_step_seconds: float
     max_upload_mb: int
     max_queued: int
-    max_queued_per_owner: int
+    queued_per_owner: int | None  # WAN_MAX_QUEUED_PER_OWNER where it is set
     max_seconds: float  # of a video
     keep_days: int
     keep_disk_percent: float
@@ -138,6 +140,12 @@ class Settings:
     def open_to_all(self) -> bool:
         """Whether anybody who knows the address can use the page: public, and no login."""
         return bool(self.public) and not self.auth
+
+    @property
+    def max_queued_per_owner(self) -> int:
+        if self.queued_per_owner is not None:
+            return self.queued_per_owner
+        return OPEN_QUEUED_PER_OWNER if self.open_to_all else int(DEFAULTS["WAN_MAX_QUEUED_PER_OWNER"])
 
     @property
     def jobs_dir(self) -> Path:
@@ -199,8 +207,6 @@ class Settings:
                 )
         auth, public = _accounts(environ.get("WAN_AUTH", "")), reach(environ)
         per_owner = "WAN_MAX_QUEUED_PER_OWNER"
-        if public and not auth and not environ.get(per_owner, "").strip():
-            environ = {**environ, per_owner: str(OPEN_QUEUED_PER_OWNER)}
         data_default, data_refused = _data_dir(here, environ)
         return Settings(
             engine=engine,
@@ -222,7 +228,9 @@ class Settings:
             demo_step_seconds=_number(text("WAN_DEMO_STEP_SECONDS"), "WAN_DEMO_STEP_SECONDS", 0, 60),
             max_upload_mb=int(_number(text("WAN_MAX_UPLOAD_MB"), "WAN_MAX_UPLOAD_MB", 1, 100_000)),
             max_queued=int(_number(text("WAN_MAX_QUEUED"), "WAN_MAX_QUEUED", 1, 100_000)),
-            max_queued_per_owner=int(_number(text(per_owner), per_owner, 1, 100_000)),
+            queued_per_owner=int(_number(text(per_owner), per_owner, 1, 100_000))
+            if environ.get(per_owner, "").strip()
+            else None,
             max_seconds=_number(text("WAN_MAX_SECONDS"), "WAN_MAX_SECONDS", 1, 600),
             keep_days=int(_number(text("WAN_KEEP_DAYS"), "WAN_KEEP_DAYS", 1, 36_500)),
             keep_disk_percent=_number(text("WAN_KEEP_DISK_PERCENT"), "WAN_KEEP_DISK_PERCENT", 1, 100),
@@ -317,9 +325,17 @@ def _accounts(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((user.strip(), password) for user, _, password in pairs)
 
 
-def reach(environ: Mapping[str, str]) -> str:
-    """How strangers reach the page, in words; "" when only this machine does."""
-    if environ.get("GRADIO_SHARE", "").lower() == "true":
+def share_asked(environ: Mapping[str, str]) -> bool:
+    """Whether Gradio is asked for a share link."""
+    return environ.get("GRADIO_SHARE", "").lower() == "true"
+
+
+def reach(environ: Mapping[str, str], shared: bool | None = None) -> str:
+    """How strangers reach the page, in words; "" when only this machine does.
+
+    shared: whether there is a share link; None while that is not known, when one that is asked for counts.
+    """
+    if share_asked(environ) if shared is None else shared:
         return "a share link"
     host = environ.get("GRADIO_SERVER_NAME", "").strip()
     if host in LOOPBACK or host.startswith("127."):

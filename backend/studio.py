@@ -55,7 +55,8 @@ class Studio:
     def __init__(self, settings: Settings, exclusive: bool = False, *, limits: Limits | None = None) -> None:
         """exclusive: hold the data folder against every other studio, as the app does. Raises BadSettings
         when another one has it, or when a setting cannot be used; StoreError, DiskFull."""
-        self.settings, self.limits = settings, limits or Limits()
+        self.settings = settings  # asked anew by all that depends on how the page is reached
+        self.limits = limits or Limits()
         self._closing = threading.Event()
         self.reads, self.writes = Threads("read"), Threads("write")
         self._taken = False  # by another machine
@@ -93,8 +94,8 @@ class Studio:
             settings, self.store, self.engines, self.runner.forget, self.secret(UPLOADS)
         )
         self.intake = Intake(
-            settings, self.store, self.decoder, self.runner, offers, self.house, self.servers.plan.start,
-            self.limits,
+            lambda: self.settings, self.store, self.decoder, self.runner, offers, self.house,
+            self.servers.plan.start, self.limits,
         )  # fmt: skip
         self._housekeeping = threading.Thread(
             target=self.house.run, args=(self._closing,), name="housekeeping", daemon=True
@@ -169,6 +170,10 @@ class Studio:
         done = self.admins.claim(owner, token)
         log.info("admin link: %s", "opened" if done else "opened with a wrong token")
         return done
+
+    def reached(self, public: str) -> None:
+        """The page is served, and strangers reach it in this way ("" for not at all)."""
+        self.settings = replace(self.settings, public=public)
 
     def public_warning(self) -> str:
         """What to know of a page that strangers can use; "" when they cannot."""

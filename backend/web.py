@@ -62,13 +62,17 @@ def door(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
             max_upload_bytes=settings.max_upload_mb * 1_000_000,
             upload_folder=upload_folder,
             secret=studio.secret("visitor").encode(),
-            rates=STRICT if settings.open_to_all else Rates(),
             on_spaces=bool(os.environ.get("SPACE_ID")),
             accounts=Accounts.of(settings),
             signed_in=signed_in,
             reads=studio.reads,
         )
-        app.middleware_stack = Guard(app.middleware_stack, rules)
+        usual = Rates()
+
+        def rates() -> Rates:
+            return STRICT if studio.settings.open_to_all else usual
+
+        app.middleware_stack = Guard(app.middleware_stack, rules, rates=rates)
         yield
 
     return lifespan

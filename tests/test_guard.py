@@ -340,3 +340,33 @@ def test_an_open_page_is_stricter() -> None:
     assert STRICT.newcomers[0] < usual.newcomers[0] and STRICT.all_newcomers[0] < usual.all_newcomers[0]
     assert STRICT.uploads < usual.uploads and STRICT.streams < usual.streams
     assert STRICT.all_newcomers[0] >= 40, "forty strangers can come in at once"
+
+
+def test_rates_that_change_while_the_page_is_served_count_from_the_next_request(tmp_path: Path) -> None:
+    async def test() -> None:
+        now = [Rates(address=(1, 9.0))]
+        site = Site(tmp_path, changing=lambda: now[0])
+        async with site.client() as http:
+            assert [(await http.post(JOIN, json={})).status_code for _ in range(3)] == [200, 429, 429]
+            now[0] = Rates(address=(3, 9.0))
+            assert [(await http.post(JOIN, json={})).status_code for _ in range(4)] == [200, 200, 200, 429]
+            now[0] = Rates(address=(3, 9.0))
+            assert (await http.post(JOIN, json={})).status_code == 429, "the same rates go on counting"
+
+    run(test)
+
+
+def test_a_slot_is_given_back_where_it_was_taken(tmp_path: Path) -> None:
+    async def test() -> None:
+        now = [Rates(streams=(1, 1))]
+        site = Site(tmp_path, changing=lambda: now[0])
+        async with site.client() as http:
+            waiting = asyncio.create_task(http.get(DATA))
+            while not site.streaming:
+                await asyncio.sleep(0.01)
+            now[0] = Rates(streams=(2, 2))
+            site.hold.set()
+            assert (await waiting).status_code == 200
+            assert (await http.get(DATA)).status_code == 200
+
+    run(test)

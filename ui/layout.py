@@ -34,6 +34,7 @@ __all__ = ["build", "launch_options", "routes"]
 
 log = logging.getLogger(__name__)
 
+PUBLIC = "ws-public"
 STORAGE_KEY = "wan-studio-owner"
 TAB_OF = {"text_to_video": "text", "text_to_image": "text"}
 """mode -> the tab that it shares; every other mode has one of its own name."""
@@ -62,6 +63,16 @@ def build(studio: Studio) -> gr.Blocks:
     """The page of this studio. Launch it with launch_options()."""
     broken_uploads.clean_up()
     return _Page(studio).blocks
+
+
+def say_who_reaches(page: gr.Blocks, studio: Studio) -> None:
+    """Brings the page's warning up to date with what is known since it is served: a share link, or none."""
+    warning = studio.public_warning()
+    line = next(block for block in page.blocks.values() if getattr(block, "elem_id", None) == PUBLIC)
+    text = public_line(warning) if warning else ""
+    if line.value != text:
+        line.value, line.visible = text, bool(text)
+        page.config = page.get_config_file()
 
 
 class _Page:
@@ -93,8 +104,12 @@ class _Page:
             )
             warning = studio.public_warning()
             with gr.Column(elem_id="ws-page"):
-                if warning:
-                    gr.HTML(public_line(warning), elem_id="ws-public", apply_default_css=False)
+                gr.HTML(
+                    public_line(warning) if warning else "",
+                    visible=bool(warning),
+                    elem_id=PUBLIC,
+                    apply_default_css=False,
+                )
                 with gr.Tabs(
                     selected="image_to_video", overflow_behavior="wrap", elem_id="ws-tabs"
                 ) as self.tabs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,14 @@ class Clock:
 class Site:
     """A guarded app that answers how many bytes it got, and its client."""
 
-    def __init__(self, folder: Path, rates: Rates | None = None, **rules: Any) -> None:
-        self.clock, self.hold = Clock(), asyncio.Event()
+    def __init__(
+        self,
+        folder: Path,
+        rates: Rates | None = None,
+        changing: Callable[[], Rates] | None = None,
+        **rules: Any,
+    ) -> None:
+        self.clock, self.hold, self.streaming = Clock(), asyncio.Event(), False
         self.seen: list[tuple[str, dict[str, str]]] = []
 
         async def echo(request: Request) -> Response:
@@ -42,6 +49,7 @@ class Site:
             return JSONResponse({"success": right}, 200 if right else 400)
 
         async def stream(request: Request) -> Response:
+            self.streaming = True
             await self.hold.wait()
             return PlainTextResponse("data")
 
@@ -60,6 +68,7 @@ class Site:
             app,
             Rules(rules.pop("max_upload_bytes", 1_000_000), folder, b"secret", rates or Rates(), **rules),
             self.clock,
+            changing,
         )
 
     def client(self, address: str = "10.0.0.7", **headers: str) -> httpx.AsyncClient:
