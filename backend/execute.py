@@ -64,6 +64,13 @@ class LiveJob:
         with self.lock:
             return self.tracker.snapshot(time.monotonic())
 
+    def stop(self) -> None:
+        """Tells the engine that the job is cancelled; returns before the engine knows."""
+        self.feed(Stage(self.tracker.stage, "Cancelling"))
+        engine, prompt_id = self.engine, self.prompt_id
+        if engine is not None and prompt_id:
+            threading.Thread(target=engine.cancel, args=(prompt_id,), daemon=True).start()
+
     def feed(self, event: Event) -> None:
         with self.lock:
             if isinstance(event, Preview):

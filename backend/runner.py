@@ -24,7 +24,7 @@ from pathlib import Path
 from backend.ends import Ends
 from backend.engines.base import Engine
 from backend.errors import BadSettings, InternalError, JobCancelled, QueueFull, StudioError
-from backend.events import Queued, Stage
+from backend.events import Queued
 from backend.execute import Compiler, Execution, LiveJob
 from backend.interruptions import Interruptions, Lane, Refused, compiled_for
 from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job
@@ -183,7 +183,7 @@ class Runner:
         if self._ends.unsaved(job_id) is not None:
             return
         with self._records:
-            if not self.store.request_cancel(job_id, self.clock()):
+            if not self._request_cancel(job_id):
                 return
             with self._changed:
                 job = self._line.remove(job_id)
@@ -197,15 +197,14 @@ class Runner:
                     self._cancel_left(left)
                 return
         if live is not None:
-            self._tell_engine(live)
+            live.stop()
 
-    @staticmethod
-    def _tell_engine(live: LiveJob) -> None:
-        with live.lock:
-            live.tracker.feed(Stage(live.tracker.stage, "Cancelling"), time.monotonic())
-        engine, prompt_id = live.engine, live.prompt_id
-        if engine is not None and prompt_id:
-            threading.Thread(target=engine.cancel, args=(prompt_id,), daemon=True).start()
+    def _request_cancel(self, job_id: str) -> bool:
+        try:
+            return self.store.request_cancel(job_id, self.clock())
+        except StudioError as error:
+            log.warning("job %s: its cancel could not be saved: %s %s", job_id, error.message, error.detail)
+            raise type(error)(f"This is not cancelled. {error.message}", error.hint) from error
 
     def pause(self, paused: bool) -> None:
         """While paused no job is begun; what an engine has goes on. Kept across restarts. Raises DiskFull."""
@@ -330,11 +329,13 @@ class Runner:
                 words, error = self._reasons.of(job.id)
                 if error is not None and not why:
                     self._line.remove(job.id)
+                    self._place_all()
                     hopeless.append((job, error))
                 elif (live := self._live.get(job.id)) is not None:
                     with live.lock:
                         live.tracker.wait_because(why or words)
         for job, error in hopeless:
+            self._strays.add(job)
             self._end(job, FAILED, error)
 
     def _take(self, lane: Lane) -> Job | None:

@@ -100,6 +100,7 @@ class Store:
         self._lock = threading.RLock()
         self._unreadable: dict[str, str] = {}  # job id -> what is wrong with its row
         self._local = (local or is_local)(path.parent)
+        self._file: os.stat_result | None = None  # as it was opened
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._guard():
@@ -139,8 +140,7 @@ class Store:
                     if self._db.in_transaction:
                         self._db.rollback()
                 problem = translated(error, self._is_full)
-                lost = self.lost() if type(problem) is not DiskFull and hasattr(self, "_file") else ""
-                if lost:
+                if not isinstance(problem, DiskFull) and (lost := self.lost()):
                     problem = StoreGone(lost, detail=problem.detail)
                 raise problem from error
 
@@ -157,7 +157,9 @@ class Store:
 
     def lost(self) -> str:
         """Why the database is not where it was opened, in a sentence; "" while it is there."""
-        folder = self.path.parent
+        folder, opened = self.path.parent, self._file
+        if opened is None:
+            return ""
         try:
             found = self.path.stat()
         except FileNotFoundError:
@@ -165,7 +167,7 @@ class Store:
         except OSError as error:
             return f"The data folder {folder} cannot be reached: {error.strerror or error}."
         # Network file systems may give a file another number each time.
-        if self._local and (found.st_dev, found.st_ino) != (self._file.st_dev, self._file.st_ino):
+        if self._local and (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino):
             return f"The job database in {folder} was replaced by another file while Wan Studio was running."
         return ""
 

@@ -176,8 +176,9 @@ def test_a_cancel_that_cannot_be_written_is_no_cancel(
     job = submit(studio, picture) if waits else first
     with held(studio.settings.database, 600):
         for stop in (studio.cancel, studio.delete):
-            with pytest.raises(StoreBusy):
+            with pytest.raises(StoreBusy, match="not cancelled") as refused:
                 stop(job.id, job.key)
+            assert refused.value.hint
         assert studio.job(job.id, job.key).status == (QUEUED if waits else RUNNING)
     engine.hold.set()
     assert ended(studio, job, BOUND).status == "done" and not engine.cancelled
