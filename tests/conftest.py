@@ -15,7 +15,7 @@ from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import Make, Servers
 
-pytest_plugins = ["tests.support.tiers"]
+pytest_plugins = ["tests.support.tiers", "tests.support.sockets"]
 
 
 @pytest.fixture

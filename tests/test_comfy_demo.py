@@ -96,9 +96,11 @@ def test_the_same_again_gives_the_same_file(engine: ComfyEngine, picture: Path) 
 
 
 def test_cancel_while_it_draws(demo: DemoServer, engine: ComfyEngine, picture: Path) -> None:
+    demo.faults(hang_at_step=2)
     run = Run(engine, prompt(engine, picture))
     run.until(has(Progress))
     engine.cancel(run.job.id)
+    demo.faults()
     with pytest.raises(JobCancelled):
         run.result(60)
     assert demo.call("GET", "/queue").json()["queue_running"] == []
@@ -124,6 +126,7 @@ def test_two_lanes_on_one_server_do_not_hit_each_other(
     demo: DemoServer, engine: ComfyEngine, picture: Path
 ) -> None:
     other = ComfyEngine(demo.url, timing=TIMING)
+    demo.faults(hang_at_step=2)
     first = Run(engine, prompt(engine, picture))
     first.until(has(Started))
     second = Run(other, prompt(other, picture))
@@ -131,13 +134,16 @@ def test_two_lanes_on_one_server_do_not_hit_each_other(
     other.cancel(second.job.id)
     with pytest.raises(JobCancelled):
         second.result(60)
+    demo.faults()
     assert first.result(60), "the first went on"
 
+    demo.faults(hang_at_step=2)
     first = Run(engine, prompt(engine, picture))
     first.until(has(Started))
     second = Run(other, prompt(other, picture))
     second.until(has(Queued))
     engine.cancel(first.job.id)
+    demo.faults()
     assert second.result(60), "the second took its turn"
     with pytest.raises(JobCancelled):
         first.result(60)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from PIL import Image
 
 from backend import health, servers
@@ -392,9 +393,10 @@ def test_the_demo_engine_ends_when_nobody_comes_back(tmp_path: Path) -> None:
 
 
 def lost_job(server: Server, picture: Path, act: Callable[[], None]) -> StudioError:
-    """The error of a job during which this happens."""
+    """The error of a job during which this happens. Its second step takes until then."""
     engine = engine_of(server)
     engine.refresh()
+    requests.post(f"{engine.http.address}/demo/faults", json={"hang_at_step": 2}, timeout=60)
     run = Run(engine, prompt(engine, picture))
     run.until(has(Progress))
     act()
@@ -410,7 +412,7 @@ def kill(server: Server) -> None:
 
 
 def test_a_killed_server_is_named_with_its_status(build: Build, picture: Path) -> None:
-    one = build("0", COMFYUI_ARGS="--step-seconds 0.5")
+    one = build("0")
     all_up(one)
     error = lost_job(one.servers[0], picture, lambda: kill(one.servers[0]))
     found = one.recover(one.engines[0], error)
@@ -429,7 +431,7 @@ def test_a_killed_server_is_named_with_its_status(build: Build, picture: Path) -
 def test_out_of_memory_by_its_last_words(
     build: Build, tmp_path: Path, picture: Path, words: str, says: str
 ) -> None:
-    one = build("0", COMFYUI_ARGS="--step-seconds 0.5")
+    one = build("0")
     all_up(one)
     server = one.servers[0]
 
@@ -446,7 +448,7 @@ def test_out_of_memory_by_the_kernels_count(
 ) -> None:
     count = [3]
     monkeypatch.setattr(proc, "oom_kills", lambda: count[0])
-    one = build("0", COMFYUI_ARGS="--step-seconds 0.5")
+    one = build("0")
     all_up(one)
 
     def act() -> None:
@@ -460,7 +462,7 @@ def test_out_of_memory_by_the_kernels_count(
 def test_what_an_earlier_job_said_is_not_held_against_this_one(
     build: Build, tmp_path: Path, picture: Path
 ) -> None:
-    one = build("0", COMFYUI_ARGS="--step-seconds 0.5")
+    one = build("0")
     all_up(one)
     say(tmp_path, one.servers[0], "torch.OutOfMemoryError: CUDA out of memory.")
     found = one.recover(one.engines[0], lost_job(one.servers[0], picture, lambda: kill(one.servers[0])))
@@ -468,7 +470,7 @@ def test_what_an_earlier_job_said_is_not_held_against_this_one(
 
 
 def test_a_hanging_server_of_ours_is_restarted_and_the_other_goes_on(build: Build, picture: Path) -> None:
-    both = build(COMFYUI_ARGS="--step-seconds 0.5", WAN_HUNG_SECONDS="2")
+    both = build(WAN_HUNG_SECONDS="2")
     all_up(both)
     first, second = both.servers
     assert first.process is not None and second.process is not None

@@ -11,7 +11,7 @@ from typing import Any
 
 from backend.engines.base import Prompt
 from backend.engines.comfy import ComfyEngine
-from backend.events import Event, Output, Progress, Started
+from backend.events import Event, Output, Preview, Progress, Started
 from tests.support.transcripts import Transcript, named
 from tests.support.waiting import SECONDS
 from workflows.catalog import load_catalog
@@ -49,8 +49,9 @@ class Run:
 
     def until(self, test: Callable[[list[Event]], bool], seconds: float = SECONDS) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: test(self.events) or self._future.done(), seconds)
-            assert test(self.events), (self.events, self._future.exception())
+            self._changed.wait_for(lambda: test(self.events) or self._future.done(), seconds)
+            told = [event for event in self.events if not isinstance(event, Preview)]
+            assert test(self.events), (told, self._future.exception() if self._future.done() else "runs")
 
     def result(self, seconds: float = SECONDS) -> tuple[Output, ...]:
         return self._future.result(seconds)

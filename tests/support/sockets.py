@@ -1,0 +1,62 @@
+"""Sockets that our own code opens and never closes are failures; a library's are not.
+
+Used as a plugin by tests/conftest.py. Such a socket is told when it is collected, which may be in a later
+test: the line that opened it is named.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+OURS = tuple(str(ROOT / name) for name in ("backend/", "ui/", "workflows/", "app.py"))
+PLAIN = ("socket.py", "ssl.py", "selectors.py")
+"""Modules of the standard library that open a socket on behalf of their caller."""
+
+_opened: dict[int, str] = {}
+_leaks: list[str] = []
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "socket.__new__":
+        return
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and Path(frame.f_code.co_filename).name in PLAIN:
+        frame = frame.f_back
+    key = id(arguments[0])
+    if frame is not None and frame.f_code.co_filename.startswith(OURS):
+        _opened[key] = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    else:
+        _opened.pop(key, None)  # of an earlier socket at the same place in memory
+
+
+sys.addaudithook(_hear)
+
+
+def pytest_warning_recorded(warning_message: warnings.WarningMessage) -> None:
+    source = getattr(warning_message, "source", None)
+    if warning_message.category is ResourceWarning and id(source) in _opened:
+        _leaks.append(f"{_opened.pop(id(source))} opens a socket and does not close it")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """What was collected up to the end of the test before."""
+    result = yield
+    if _leaks:
+        found, _leaks[:] = list(_leaks), []
+        pytest.fail("; ".join(found), pytrace=False)
+    return result
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _leaks:
+        print("\n".join(_leaks), file=sys.stderr)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
