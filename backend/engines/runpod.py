@@ -94,6 +94,7 @@ class Endpoint:
     def close(self) -> None:
         self.closed.set()
         self.http.close()
+        self.results.close()
 
 
 class RunPodEngine:
