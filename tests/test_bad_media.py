@@ -25,6 +25,7 @@ from tests.support.media_files import (
     write_video,
 )
 from tests.support.scripted import OWNER, Make, ended
+from tests.support.tiers import deep
 
 pytestmark = pytest.mark.full
 
@@ -202,7 +203,9 @@ GOOD_VIDEOS: dict[str, Maker] = {
 }
 
 
-@pytest.mark.parametrize("which", GOOD_VIDEOS)
+@pytest.mark.parametrize(
+    "which", [name if name in ("rotated", "HEVC, 10 bits") else deep(name) for name in GOOD_VIDEOS]
+)
 def test_odd_videos_drive(which: str, make: Make, picture: Path, tmp_path: Path) -> None:
     path = tmp_path / "dance.mp4"
     GOOD_VIDEOS[which](path)

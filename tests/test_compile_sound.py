@@ -19,6 +19,7 @@ from tests.support.compile_cases import (
     text,
 )
 from tests.support.template_diff import differences, template
+from tests.support.tiers import deep
 from workflows import sound_to_video
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, ServerFacts
@@ -58,7 +59,7 @@ def test_a_length_that_floats_cannot_hold_costs_no_chunk() -> None:
     assert chunk_count(0.1 + 0.2 + 4.575) == 1  # 4.875000000000001
 
 
-@pytest.mark.parametrize("step", [311, pytest.param(7, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("step", [311, deep(7)])
 def test_every_length_is_covered_to_the_frame_and_no_graph_is_empty(step: int) -> None:
     for tenths in range(2, 6001, step):
         result = long(tenths / 10)

@@ -33,6 +33,7 @@ from tests.support.media_files import (
     write_sound,
     write_video,
 )
+from tests.support.tiers import deep
 
 pytestmark = pytest.mark.full
 
@@ -47,15 +48,15 @@ def decoder() -> Iterator[Decoder]:
     ("name", "codec", "pix_fmt", "said"),
     [
         ("a.mp4", "libx264", "yuv420p", "h264"),
-        ("a.mov", "libx264", "yuv420p", "h264"),
-        ("a.mkv", "libx264", "yuv444p", "h264"),
+        deep("a.mov", "libx264", "yuv420p", "h264"),
+        deep("a.mkv", "libx264", "yuv444p", "h264"),
         ("a.mp4", "libx265", "yuv420p", "hevc"),
-        ("a.mov", "libx265", "yuv420p10le", "hevc"),
+        deep("a.mov", "libx265", "yuv420p10le", "hevc"),
         ("a.webm", "libvpx-vp9", "yuv420p", "vp9"),
         ("a.mp4", "libsvtav1", "yuv420p", "av1"),
         ("a.webm", "libsvtav1", "yuv420p10le", "av1"),
         ("a.mkv", "ffv1", "yuv420p", "ffv1"),
-        ("a.mov", "mpeg4", "yuv420p", "mpeg4"),
+        deep("a.mov", "mpeg4", "yuv420p", "mpeg4"),
         ("a.mov", "prores_ks", "yuv422p10le", "prores"),
     ],
 )

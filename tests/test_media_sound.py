@@ -15,6 +15,7 @@ from backend.errors import BadMedia
 from backend.media import opened, sound, voice
 from backend.media.probe import Decoder
 from tests.support.media_files import flat, numbered, repeat, samples_of, tone, write_sound, write_video
+from tests.support.tiers import deep
 
 pytestmark = pytest.mark.full
 
@@ -28,21 +29,21 @@ def decoder() -> Iterator[Decoder]:
 @pytest.mark.parametrize(
     ("name", "codec", "form", "rate", "channels", "tolerance"),
     [
-        ("telephone.wav", "pcm_u8", None, 8_000, 1, 0),
+        deep("telephone.wav", "pcm_u8", None, 8_000, 1, 0),
         ("plain.wav", "pcm_s16le", None, 44_100, 2, 0),
-        ("studio.wav", "pcm_s24le", None, 96_000, 2, 0),
-        ("measured.wav", "pcm_f32le", None, 192_000, 2, 0),
-        ("double.wav", "pcm_f64le", None, 48_000, 1, 0),
+        deep("studio.wav", "pcm_s24le", None, 96_000, 2, 0),
+        deep("measured.wav", "pcm_f32le", None, 192_000, 2, 0),
+        deep("double.wav", "pcm_f64le", None, 48_000, 1, 0),
         ("song.mp3", "libmp3lame", None, 44_100, 2, 0.08),
-        ("old.mp3", "libmp3lame", None, 16_000, 1, 0.15),
+        deep("old.mp3", "libmp3lame", None, 16_000, 1, 0.15),
         ("song.m4a", "aac", "ipod", 44_100, 2, 0.05),
-        ("bare.aac", "aac", "adts", 48_000, 1, 0.05),
-        ("lossless.m4a", "alac", "ipod", 44_100, 2, 0.0),
+        deep("bare.aac", "aac", "adts", 48_000, 1, 0.05),
+        deep("lossless.m4a", "alac", "ipod", 44_100, 2, 0.0),
         ("song.flac", "flac", None, 44_100, 2, 0),
         ("song.ogg", "libopus", None, 48_000, 2, 0.05),
-        ("vorbis.ogg", "vorbis", None, 44_100, 2, 0.05),
-        ("talk.webm", "libopus", None, 48_000, 1, 0.05),
-        ("talk.mka", "aac", "matroska", 32_000, 1, 0.1),
+        deep("vorbis.ogg", "vorbis", None, 44_100, 2, 0.05),
+        deep("talk.webm", "libopus", None, 48_000, 1, 0.05),
+        deep("talk.mka", "aac", "matroska", 32_000, 1, 0.1),
     ],
 )
 def test_kinds(

@@ -14,6 +14,7 @@ from backend.supervisor import proc
 from tests.support import comfyui_folder
 from tests.support.ports import free_row
 from tests.support.storm import STEP_SECONDS, UP_SECONDS, App, Storm
+from tests.support.tiers import deep
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.full
@@ -67,7 +68,7 @@ class SupervisedStorm(Storm):
 
 @pytest.mark.parametrize(
     ("jobs", "app_kills", "server_kills"),
-    [(3, 1, 1), pytest.param(8, 2, 3, marks=pytest.mark.deep)],
+    [(3, 1, 1), deep(8, 2, 3)],
     ids=["breeze", "storm"],
 )
 def test_kills_of_the_app_and_of_its_servers(

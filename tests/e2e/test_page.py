@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.actions import card, choose, generate, percent, quality, short
 from tests.e2e.conftest import PATIENCE, Site
+from tests.support.tiers import deep
 
 expect.set_options(timeout=PATIENCE)
 Visit = Callable[..., Page]
@@ -185,10 +186,7 @@ def test_system_says_what_it_is(visit: Visit) -> None:
     [
         (375, "dark"),
         (1440, "light"),
-        *(
-            pytest.param(*case, marks=pytest.mark.deep)
-            for case in ((375, "light"), (1024, "light"), (1024, "dark"), (1440, "dark"))
-        ),
+        *(deep(*case) for case in ((375, "light"), (1024, "light"), (1024, "dark"), (1440, "dark"))),
     ],
 )
 def test_nothing_runs_over_the_edge(visit: Visit, width: int, theme: str) -> None:

@@ -81,3 +81,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     if tier(item) == "fast" and (found := _watch.end()):
         pytest.fail(f"a fast test starts {', '.join(found)}: mark it full", pytrace=False)
     return result
+
+
+def deep(*values: Any) -> Any:
+    """A case of a `parametrize` that is for the whole matrix alone."""
+    return pytest.param(*values, marks=pytest.mark.deep)
