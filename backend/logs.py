@@ -18,8 +18,9 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from logging.handlers import RotatingFileHandler
+from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TextIO
 
 from backend.log_limits import PRINTS, Sampler
@@ -105,6 +106,26 @@ class Console(logging.StreamHandler):
         return
 
 
+class InBackground(QueueHandler):
+    """Another handler's records, written by a thread of their own: whoever logs, such as the event loop, never
+    waits for the disk. The sampler bounds how many wait."""
+
+    def __init__(self, target: logging.Handler) -> None:
+        super().__init__(SimpleQueue())
+        self._writer = QueueListener(self.queue, target)
+        self._target = target
+        self._writer.start()
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record  # as it is: the target formats it, in this process
+
+    def close(self) -> None:
+        """Writes what waits, then closes the target."""
+        self._writer.stop()
+        self._target.close()
+        super().close()
+
+
 class Log(logging.Handler):
     """Writes what the sampler admits to its outputs, and how many records it did not."""
 
@@ -134,7 +155,7 @@ class Log(logging.Handler):
             for record in self._early or ():
                 file.handle(record)
             self._early = None
-            self._outputs.append(file)
+            self._outputs.append(InBackground(file))
 
     def close(self) -> None:
         """Writes the counts that are still open, and closes the outputs."""

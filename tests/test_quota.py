@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -122,7 +124,12 @@ def test_room_and_shares_fit_together() -> None:
         here = room(Disk(total, free), ours, percent)
         assert bytes_over(Disk(total, free), ours, percent) == max(0, int(ours - here))
         owners = chance.randrange(1, 50)
-        assert owners * fair_share(here, owners) < here or here == 0, "a newcomer finds some"
+        others = chance.randrange(0, int(here) + 1)
+        share = fair_share(here, owners, others)
+        assert share < here or here == 0, "a newcomer finds some"
+        assert share >= 0.9 * here / owners and share >= (here - others) / 2
+        if others >= here * (owners - 1) / owners:
+            assert owners * share <= here, "there is an equal part for everybody"
 
 
 # -- one visitor cannot cost another anything -----------------------------------------------------
@@ -264,6 +271,40 @@ def test_two_submits_at_once_do_not_count_on_the_same_old_clip(make_folder: Make
     folder.keeper.quota.refresh()
     with pytest.raises(OverQuota):
         quota.reserve(two, "ann", 200 * BLOCK)
+
+
+def test_submits_and_passes_at_once_agree_with_what_is_on_the_disk(make_folder: Make) -> None:
+    folder = make_folder(100_000 * BLOCK)
+    over = threading.Event()
+
+    def submit(owner: str) -> None:
+        chance = random.Random(owner)
+        for _ in range(12):
+            job = folder.submit(owner, chance.randrange(1, 9) * BLOCK)
+            assert job is not None
+            if chance.random() < 0.7:
+                folder.end(job, chance.choice((DONE, FAILED, CANCELLED)), BLOCK)
+
+    def measure() -> None:
+        while not over.is_set():
+            folder.keeper.quota.refresh()
+            folder.keeper.tidy()
+
+    with ThreadPoolExecutor(6) as pool:
+        passes = [pool.submit(measure) for _ in range(2)]
+        try:
+            for done in [pool.submit(submit, f"visitor-{number}") for number in range(4)]:
+                done.result(120)
+        finally:
+            over.set()
+        for done in passes:
+            done.result(60)
+    folder.keeper.quota.ended()
+    seen = folder.keeper.quota.refresh()
+    folder.restart()
+    fresh = folder.keeper.quota.refresh()
+    assert seen.written == fresh.written and seen.clips == fresh.clips and seen.open == fresh.open
+    assert all(seen.used[owner] >= fresh.used[owner] for owner in fresh.used), "those that wait reserve more"
 
 
 def test_an_owner_over_their_share_shrinks_with_each_new_job(make_folder: Make) -> None:

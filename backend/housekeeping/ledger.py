@@ -29,6 +29,7 @@ class Ledger:
         self.used: Counter[str] = Counter()
         self.clips: Counter[str] = Counter()
         self.open: set[str] = set()
+        self.touched: set[str] = set()  # jobs that were put or popped since somebody cleared this
         self.total = 0
         self.written = 0
 
@@ -39,12 +40,14 @@ class Ledger:
         """Adds an entry, or replaces the one that the job has."""
         self.pop(job_id)
         self._entries[job_id] = entry
+        self.touched.add(job_id)
         self._count(entry, 1)
         if entry.open:
             self.open.add(job_id)
 
     def pop(self, job_id: str) -> Entry | None:
         entry = self._entries.pop(job_id, None)
+        self.touched.add(job_id)
         if entry is not None:
             self._count(entry, -1)
             self.open.discard(job_id)

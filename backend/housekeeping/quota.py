@@ -140,30 +140,41 @@ class Quota:
     # -- what is there --------------------------------------------------------------------
 
     def refresh(self) -> Ledger:
-        """Measures every job's folder."""
+        """Measures every job's folder; submits go on meanwhile, once there is a ledger."""
         with self._lock:
-            before, ledger = self._ledger or Ledger(), Ledger()
+            before = self._ledger or Ledger()
+            before.touched.clear()
+        found = files.folders(self._jobs_dir)
+        rows = {row.id: row for row in self._jobs.summaries()}
+        with self._lock:
             leaving = {clip for clips in self._reserved.values() for clip in clips}
-            rows = {row.id: row for row in self._jobs.summaries()}
-            found = files.folders(self._jobs_dir)
-            for job_id in found.keys() | self._reserved.keys():
-                written = found[job_id].bytes if job_id in found else 0
-                row, known = rows.get(job_id), before.get(job_id)
-                if job_id in self._reserved and known is not None:
-                    entry = replace(known, written=written, bytes=max(written, known.bytes))
-                elif row is None:
-                    entry = Entry(NOBODY, written, written)
-                elif row.status not in TERMINAL:
-                    expected = known.bytes if known is not None and known.open else 0
-                    entry = Entry(row.owner, max(written, expected), written, open=True)
+            ledger = Ledger()
+            for job_id in found.keys() | self._reserved.keys() | before.touched:
+                known = before.get(job_id)
+                if job_id in before.touched:
+                    entry = known
                 else:
-                    counts = 0 if job_id in leaving else written
-                    entry = Entry(row.owner, counts, written, done=row.status == DONE)
-                    if known is not None and known.open:
-                        self._ended.append(job_id)
-                ledger.put(job_id, entry)
+                    entry = self._entry(job_id, found.get(job_id), rows.get(job_id), known)
+                if entry is not None:
+                    ledger.put(job_id, replace(entry, bytes=0) if job_id in leaving else entry)
             self._ledger = ledger
             return ledger
+
+    def _entry(
+        self, job_id: str, folder: files.Folder | None, row: JobSummary | None, known: Entry | None
+    ) -> Entry:
+        """What a job counts, by what its folder and its record are now and what was known of it."""
+        written = folder.bytes if folder is not None else 0
+        if known is not None and job_id in self._reserved:
+            return replace(known, written=written, bytes=max(written, known.bytes))
+        if row is None:
+            return Entry(NOBODY, written, written)
+        if row.status not in TERMINAL:
+            expected = known.bytes if known is not None and known.open else 0
+            return Entry(row.owner, max(written, expected), written, open=True)
+        if known is not None and known.open:
+            self._ended.append(job_id)
+        return Entry(row.owner, written, written, done=row.status == DONE)
 
     def ended(self) -> list[str]:
         """Ids of jobs that have ended since this was asked last."""
@@ -236,9 +247,10 @@ class _Checks:
         self.need, self.used = need, ledger.used[owner]
         self.everybody = (ledger.total, room)
         known = owner in owners
-        share = rules.fair_share(room, len(owners) if known else len(owners) + 1)
+        party = self.used if known else ledger.newcomers()
+        share = rules.fair_share(room, len(owners) + (not known), ledger.total - party)
         self.limit = limits.owner_bytes or share
-        self.newcomers = (0, math.inf) if known else (ledger.newcomers(), share)
+        self.newcomers = (0, math.inf) if known else (party, share)
         self.own = rules.to_give_up(need, (self.used, self.limit), ())
         self.to_give_up = rules.to_give_up(need, (self.used, self.limit), (self.everybody, self.newcomers))
 

@@ -127,9 +127,10 @@ def too_much(
 # -- what an owner may add ------------------------------------------------------------------------
 
 
-def fair_share(room: float, owners: int) -> float:
-    """The part of the room for clips that each of so many owners may fill."""
-    return (1 - SPARE_SHARE) * room / max(1, owners)
+def fair_share(room: float, owners: int, others: int) -> float:
+    """How much of the room for clips one of so many owners may fill: an equal part, or half of what the
+    others leave, if that is more. `others`: bytes that they take."""
+    return max((1 - SPARE_SHARE) * room / max(1, owners), (room - others) / 2)
 
 
 def to_give_up(need: int, own: tuple[int, float], shared: Iterable[tuple[int, float]]) -> int:
