@@ -17,17 +17,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
-from backend import connections, greeting, logs
+from backend import greeting, logs
 from backend.accounts import Accounts
 from backend.errors import BadSettings, StudioError
-from backend.settings import Settings, reach, read_env_file
+from backend.housekeeping import upload_folder
+from backend.settings import Settings, load_environment, reach, share_asked
+
+if TYPE_CHECKING:
+    from backend.studio import Studio
 
 HERE = Path(__file__).resolve().parent
 PORT = 7860
-UPLOAD_SECONDS = 24 * 3600
 MAX_EVENTS = 160
 """Gradio events that may run at once: API calls that wait for their video count, the page's polls do not."""
 LOGIN_WORDS = "Wan Studio. After ten wrong tries there is a wait."
@@ -84,16 +87,18 @@ def work(options: Sequence[str]) -> int:
     """The worker of a RunPod Serverless endpoint; `options` are its SDK's."""
     from backend.worker_command import run_worker
 
-    return run_worker(_settings(), options)
+    return run_worker(_settings(log_file=False), options)
 
 
-def _settings() -> Settings:
-    """The settings of the environment and `.env`; the log is set up by them."""
-    for name, value in read_env_file(HERE / ".env").items():
-        os.environ.setdefault(name, value)
+def _settings(log_file: bool = True) -> Settings:
+    """The settings of the environment and `.env`; the log is set up by them. log_file: there will be one."""
+    warnings = load_environment(HERE)
     settings = Settings.from_env(os.environ, HERE)
     secrets = [*(word for _, word in settings.auth), settings.runpod.api_key]
-    logs.start(settings.log_level, settings.log_format, settings.log_prompts, secrets)
+    console = settings.log_console or not (log_file and settings.log_mb)
+    logs.start(settings.log_level, settings.log_format, settings.log_prompts, secrets, console)
+    for warning in warnings:
+        logging.getLogger("wan.settings").warning(warning)
     return settings
 
 
@@ -117,64 +122,75 @@ def serve() -> int:
     studio = Studio(
         settings, exclusive=True
     )  # starts the engine's process, which comes up while Gradio is imported
+    if settings.log_mb:  # only now is the data folder ours alone
+        logs.to_file(settings.log_file, round(settings.log_mb * 1e6))
     try:
-        _gradio_environment()
-        from ui import layout
-
-        page = layout.build(studio)
-        from backend.web import door, routes
-
-        options = layout.launch_options(studio)
-        accounts = Accounts.of(settings)
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):  # quiet=True still prints about MCP
-                _, _, share_url = page.launch(
-                    server_name=f"[{host}]" if ":" in host else host,
-                    server_port=port,
-                    prevent_thread_lock=True,
-                    quiet=True,
-                    max_threads=MAX_EVENTS,
-                    mcp_server=os.environ.get("GRADIO_MCP_SERVER", "true").lower() != "false",
-                    auth=accounts.check if accounts is not None else None,
-                    auth_message=LOGIN_WORDS,
-                    app_kwargs={
-                        "routes": [*routes(studio), *layout.routes()],
-                        "lifespan": door(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
-                    },
-                    **options,
-                )
-        except OSError as error:
-            raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
-        connections.bound(page.server.config)
-        logs.adopt("uvicorn", "uvicorn.error", "uvicorn.access")
-        page.share = False  # else Gradio sends share links a page whose scripts lie on another host
-        share_asked = os.environ.get("GRADIO_SHARE", "").lower() == "true"
-        if share_asked and not share_url:
-            studio.settings = replace(settings, public=reach({**os.environ, "GRADIO_SHARE": ""}))
-        studio.start()
-        gc.freeze()
-        gc.enable()
-        engine = studio.engines()[0]
-        if studio.servers.plan.kind == "demo":
-            why = "No ComfyUI was found: the" if settings.engine == "auto" else "The"
-            print(f"{why} built-in demo engine runs, results are marked DEMO.", flush=True)
-        else:
-            name = "RunPod Serverless" if engine.kind == "runpod" else "ComfyUI"
-            print(f"Engine: {name} at {engine.address}", flush=True)
-        for line in greeting.lines(
-            greeting.address(os.environ, host, port, share_url),
-            users=[user for user, _ in settings.auth],
-            admin_token=studio.admins.token,
-            share_asked=share_asked,
-            shared=bool(share_url),
-            warning=studio.public_warning(),
-        ):
-            print(line, flush=True)
-        stop.wait()
-        page.close(verbose=False)
-        return 0
+        with logs.prints_logged() as out:
+            return _serve(studio, settings, host, port, stop, out)
     finally:
         studio.close()
+
+
+def _serve(
+    studio: Studio, settings: Settings, host: str, port: int, stop: threading.Event, out: TextIO
+) -> int:
+    """Serves the page until `stop`. out: where the start's own sentences are printed."""
+    from backend.studio import UPLOADS
+
+    _gradio_environment(studio.secret(UPLOADS))
+    from ui import layout
+
+    page = layout.build(studio)
+    from backend import connections
+    from backend.web import door, routes
+
+    options = layout.launch_options(studio)
+    accounts = Accounts.of(settings)
+    try:
+        # quiet=True still prints about MCP
+        with contextlib.redirect_stdout(io.StringIO()), connections.bounded_servers():
+            _, _, share_url = page.launch(
+                server_name=f"[{host}]" if ":" in host else host,
+                server_port=port,
+                prevent_thread_lock=True,
+                quiet=True,
+                max_threads=MAX_EVENTS,
+                mcp_server=os.environ.get("GRADIO_MCP_SERVER", "true").lower() != "false",
+                auth=accounts.check if accounts is not None else None,
+                auth_message=LOGIN_WORDS,
+                app_kwargs={
+                    "routes": [*routes(studio), *layout.routes()],
+                    "lifespan": door(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
+                },
+                **options,
+            )
+    except OSError as error:
+        raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
+    page.share = False  # else Gradio sends share links a page whose scripts lie on another host
+    studio.reached(reach(os.environ, shared=bool(share_url)))
+    layout.say_who_reaches(page, studio)
+    studio.start()
+    gc.freeze()
+    gc.enable()
+    engine = studio.engines()[0]
+    if studio.servers.plan.kind == "demo":
+        why = "No ComfyUI was found: the" if settings.engine == "auto" else "The"
+        print(f"{why} built-in demo engine runs, results are marked DEMO.", file=out, flush=True)
+    else:
+        name = "RunPod Serverless" if engine.kind == "runpod" else "ComfyUI"
+        print(f"Engine: {name} at {engine.address}", file=out, flush=True)
+    for line in greeting.lines(
+        greeting.address(os.environ, host, port, share_url),
+        users=[user for user, _ in settings.auth],
+        admin_token=studio.admins.token,
+        share_asked=share_asked(os.environ),
+        shared=bool(share_url),
+        warning=studio.public_warning(),
+    ):
+        print(line, file=out, flush=True)
+    stop.wait()
+    page.close(verbose=False)
+    return 0
 
 
 def _address(environ: Mapping[str, str]) -> tuple[str, int]:
@@ -202,36 +218,18 @@ def _address(environ: Mapping[str, str]) -> tuple[str, int]:
     return host, int(text)
 
 
-def _gradio_environment() -> None:
-    """What Gradio reads when it is imported."""
+def _gradio_environment(whose: str) -> None:
+    """What Gradio reads when it is imported. `whose`: marks the upload folder as this studio's."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if importlib.util.find_spec("spaces") is None:
         # On a Space Gradio would reload changed code by this package, and fail without it with a traceback.
         os.environ.pop("SYSTEM", None)
     # Uploads never lie in the data folder: what is there is kept, what is here expires.
-    name = f"wan-studio-uploads-{os.getuid()}"
-    folder = Path(os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / name)))
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mine = folder.stat().st_uid == os.getuid()
-    except OSError as error:
-        raise BadSettings(f"The upload folder {folder} cannot be used: {error.strerror}.") from error
-    if not mine:
-        raise BadSettings(
-            f"The upload folder {folder} belongs to somebody else.", "Set GRADIO_TEMP_DIR to one of your own."
-        )
-    sweep(folder, time.time() - UPLOAD_SECONDS)
-
-
-def sweep(folder: Path, before: float) -> None:
-    """Removes uploads that an earlier run left: files last changed before this time, folders then empty."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        with contextlib.suppress(OSError):
-            if path.is_dir():
-                path.rmdir()  # only when empty
-            elif path.lstat().st_mtime < before:
-                path.unlink()
+    given = os.environ.get("GRADIO_TEMP_DIR") or f"{tempfile.gettempdir()}/wan-studio-uploads-{os.getuid()}"
+    folder = upload_folder.claim(Path(given).expanduser().absolute(), whose)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    upload_folder.sweep(folder, whose, time.time() - upload_folder.KEEP_SECONDS)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from backend.bench import Measured, Row
 from backend.engines.base import engine_name
 from backend.errors import EngineUnreachable, StudioError, from_os_error
 from backend.jobs import DONE, TERMINAL
-from backend.settings import Settings, read_env_file
+from backend.settings import Settings, load_environment
 from backend.studio import Studio
 from backend.views import JobView
 
@@ -55,7 +55,9 @@ def run_bench(arguments: argparse.Namespace, here: Path, show: Callable[[str], N
     if logging.getLogger().level > logging.DEBUG:
         logging.getLogger("wan").setLevel(logging.ERROR)  # the sentence is in the table
     signal.signal(signal.SIGTERM, _stop)  # so that what runs is cancelled and what was made is removed
-    environ = {**read_env_file(here / ".env"), **os.environ}
+    environ = dict(os.environ)
+    for warning in load_environment(here, environ):
+        print(warning, file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="wan-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         settings = replace(Settings.from_env(environ, here), data_dir=folder / "data")

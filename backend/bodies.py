@@ -12,7 +12,8 @@ Receive = Callable[[], Awaitable[Message]]
 
 GRACE_SECONDS = 20.0
 BYTES_PER_SECOND = 8_000
-"""A body has this long, and a second more for every 8 kB that came: slower than any line that can upload."""
+"""A body may be waited for so long; every 8 kB that come give a second of that back, and never more than all
+of it. So one that stops is ended after GRACE_SECONDS, however much of it came before."""
 DRAIN_SECONDS = 10.0
 NO_LIMIT = float("inf")
 
@@ -22,7 +23,7 @@ class TooLarge(Exception):
 
 
 class TooSlow(Exception):
-    """Fewer bytes than BYTES_PER_SECOND."""
+    """Fewer bytes than BYTES_PER_SECOND, or none for too long."""
 
 
 class Gone(Exception):
@@ -32,27 +33,40 @@ class Gone(Exception):
 class Body:
     """The body of one request. `problem` holds what was raised, however the app took it."""
 
-    def __init__(self, receive: Receive, limit: float) -> None:
-        self._receive, self._limit = receive, limit
-        self._began, self._bytes, self._whole = time.monotonic(), 0, False
+    def __init__(
+        self,
+        receive: Receive,
+        limit: float,
+        grace_seconds: float = GRACE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._receive, self._limit, self._clock = receive, limit, clock
+        self._grace, self._left = grace_seconds, grace_seconds  # seconds that it may still be waited for
+        self._bytes, self._whole = 0, False
         self.problem: TooLarge | TooSlow | None = None
+        self.broken_off = False  # the client left before all of it had come
 
     async def receive(self) -> Message:
         """For the app, in place of the server's own. Raises TooLarge, TooSlow."""
         if self._whole:  # what comes now is only the client's leaving, which may take an hour
             return await self._receive()
-        left = self._began + GRACE_SECONDS + self._bytes / BYTES_PER_SECOND - time.monotonic()
+        asked = self._clock()
         try:
-            message = await asyncio.wait_for(self._receive(), max(0.0, left))
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._left))
         except (TimeoutError, asyncio.TimeoutError):
             self.problem = TooSlow()
             raise self.problem from None
         if message["type"] == "http.request":
-            self._bytes += len(message.get("body", b""))
+            came = len(message.get("body", b""))
+            self._bytes += came
+            self._left += came / BYTES_PER_SECOND - (self._clock() - asked)
+            self._left = min(self._grace, self._left)
             self._whole = not message.get("more_body", False)
             if self._bytes > self._limit:
                 self.problem = TooLarge()
                 raise self.problem
+        else:
+            self.broken_off = True
         return message
 
     async def whole(self) -> bytes:

@@ -88,6 +88,7 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
     files = {file.name: file for file in load_catalog().files}
     missing = sorted({str(p.value) for p in problems if p.kind == "not_in_list"} & set(files))
     nodes = sorted({p.class_type for p in problems if p.kind == "unknown_node"})
+    unreadable = sorted({p.class_type for p in problems if p.kind == "unreadable_node"})
     where = f"The ComfyUI at {info.address}"
     if missing:
         return MissingModel(
@@ -106,6 +107,13 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
         return MissingNode(
             f"{TITLES[mode]} needs parts that {where[0].lower()}{where[1:]} does not have: {names}.",
             "Update ComfyUI, or add the custom nodes that bring them.",
+            detail=detail,
+        )
+    if unreadable:
+        return MissingNode(
+            f"{TITLES[mode]} needs {', '.join(unreadable)}. {where} describes it in a way that Wan Studio"
+            " cannot read.",
+            "Update ComfyUI and its custom nodes; one of them may replace this node by a faulty one.",
             detail=detail,
         )
     return GraphRejected("This ComfyUI would not take the workflow.", detail=detail)

@@ -40,6 +40,13 @@ class InternalError(StudioError):
     default_hint = "Try again. If it happens again, the log says more."
 
 
+class ShuttingDown(InternalError):
+    """The app ends; what is asked of it now is not done any more."""
+
+    code = "shutting_down"
+    default_hint = "Try again when Wan Studio is back."
+
+
 class BadInput(StudioError):
     """A value that cannot be used; `field` names the parameter."""
 
@@ -52,10 +59,23 @@ class BadMedia(BadInput):
     code = "bad_media"
 
 
+class MediaBusy(BadMedia):
+    """A file that could not be looked at yet. Nothing is wrong with it."""
+
+    code = "media_busy"
+
+
 class NotFound(StudioError):
     """No such job for this key. Also the answer for someone else's job."""
 
     code = "not_found"
+
+
+class InputsGone(NotFound):
+    """The files that a job was made from are not kept any more."""
+
+    code = "inputs_gone"
+    default_hint = "Add the files again and generate a new one."
 
 
 class NotAllowed(StudioError):
@@ -80,6 +100,67 @@ class QueueFull(StudioError):
 class DiskFull(StudioError):
     code = "disk_full"
     default_hint = "Delete clips in the Library or give the machine more disk space."
+
+
+class OverQuota(StudioError):
+    """One visitor's videos, or those of all new visitors together, take as much of the disk as they may."""
+
+    code = "over_quota"
+    default_hint = "Delete some of yours in the Library, or wait until those in the queue are done."
+
+
+class StoreError(StudioError):
+    """The database cannot be used."""
+
+    code = "store"
+    default_hint = "Try again. If it happens again, the log says more."
+
+
+class StoreBusy(StoreError):
+    """Another program holds the database, for longer than a call waits."""
+
+    code = "store_busy"
+    default_hint = "Try again. If it stays so, close what has studio.db open, such as a database browser."
+
+
+class StoreDamaged(StoreError):
+    """The database is not one, or not a whole one."""
+
+    code = "store_damaged"
+    default_hint = (
+        "Put a backup of studio.db in its place, or move the data folder aside to start with an empty one;"
+        " the videos in it stay."
+    )
+
+
+class StoreDiskError(StoreError):
+    """The disk of the database fails; it is not full."""
+
+    code = "store_disk"
+    default_hint = "Check the disk or network volume of the data folder (WAN_DATA_DIR), then try again."
+
+
+class StoreReadOnly(StoreError):
+    """The database, or the disk that it lies on, takes no changes."""
+
+    code = "store_read_only"
+    default_hint = "Make the data folder (WAN_DATA_DIR) writable: a failing disk may have become read-only."
+
+
+class StoreGone(StoreError):
+    """The database is not where it was: deleted, moved, replaced, or its disk was unmounted."""
+
+    code = "store_gone"
+    default_hint = (
+        "Bring the data folder (WAN_DATA_DIR) back, or start Wan Studio again to use what is there."
+    )
+
+
+class StoreClosed(StoreError):
+    """The studio has closed its database."""
+
+    code = "store_closed"
+    default_hint = "Try again when it has been started again."
 
 
 class BadSettings(StudioError):

@@ -7,25 +7,28 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backend import sending
+from backend import asker, sending
 from backend.dispatch import job_params
 from backend.engines.base import Engine, Prompt, Request, engine_name, takes_whole
 from backend.errors import (
     EngineUnreachable,
+    InputsGone,
     JobCancelled,
     LostTooOften,
     PromptGone,
+    ShuttingDown,
     StudioError,
     from_os_error,
 )
 from backend.estimate import Work, stage_seconds
 from backend.events import Accepted, Event, Output, Preview, Stage, Started, Warned
 from backend.jobs import QUEUED, RUNNING, Job
+from backend.limits import Limits
 from backend.media.probe import Decoder
 from backend.parts import Parts, write_text
 from backend.progress import Snapshot, Tracker
@@ -38,7 +41,6 @@ log = logging.getLogger("wan.runner")
 RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
 AGAIN = "The studio or ComfyUI was restarted, so this video was started again."
 
-FETCH_PAUSES = (0.5, 2.0, 6.0)  # seconds between tries to fetch a result
 MAX_POSTS = 3  # a part that the app's death took from its engine is begun again at most twice
 
 Compiler = Callable[[Job, Engine], Compiled]
@@ -62,6 +64,13 @@ class LiveJob:
         with self.lock:
             return self.tracker.snapshot(time.monotonic())
 
+    def stop(self) -> None:
+        """Tells the engine that the job is cancelled; returns before the engine knows."""
+        self.feed(Stage(self.tracker.stage, "Cancelling"))
+        engine, prompt_id = self.engine, self.prompt_id
+        if engine is not None and prompt_id:
+            threading.Thread(target=engine.cancel, args=(prompt_id,), daemon=True).start()
+
     def feed(self, event: Event) -> None:
         with self.lock:
             if isinstance(event, Preview):
@@ -73,7 +82,8 @@ class LiveJob:
 
 @dataclass
 class Execution:
-    """`save` writes the running job wherever it is kept; every change goes through it first."""
+    """`save` writes the running job wherever it is kept; every change goes through it first. `pauses`:
+    seconds between tries to fetch a result."""
 
     store: Store
     decoder: Decoder
@@ -81,15 +91,24 @@ class Execution:
     compile_job: Compiler
     clock: Callable[[], float]
     save: Callable[[Job], None]
+    pauses: Sequence[float] = Limits().fetch
 
-    def run(self, engine: Engine, job: Job, live: LiveJob) -> Job:
-        """The job with the facts of its result; its end is the caller's to write. Raises StudioError."""
+    def run(self, engine: Engine, job: Job, live: LiveJob, compiled: Compiled | None = None) -> Job:
+        """The job with the facts of its result; its end is the caller's to write. Raises StudioError.
+
+        `compiled`: what `compile_job` made of it for this engine, if that was done before.
+        """
+        with asker.job(job.owner, self._stop(live)):
+            return self._run(engine, job, live, compiled)
+
+    def _run(self, engine: Engine, job: Job, live: LiveJob, compiled: Compiled | None) -> Job:
         info = engine.info()
-        compiled = self.compile_job(job, engine)
+        compiled = compiled or self.compile_job(job, engine)
         name = engine_name(info)
         work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
-        with live.lock:
-            live.tracker.expected = stage_seconds(work, self.store.done_on(name, job.mode))
+        expected = stage_seconds(work, self.store.done_on(name, job.mode))
+        with live.lock:  # the page's poll takes it: never held while the database is asked
+            live.tracker.expected = expected
         parts = self._parts(job, live, compiled)
         job, first = self._take_up(engine, job, parts)
         again = tuple(warning for warning in job.warnings if warning == AGAIN)
@@ -119,6 +138,8 @@ class Execution:
     def _parts(self, job: Job, live: LiveJob, compiled: Compiled) -> Parts:
         folder = self.jobs_dir / job.id
         sources = {str(media["name"]): folder / str(media["file"]) for media in job.inputs.values()}
+        if not all(path.is_file() for path in sources.values()):
+            raise InputsGone("The files that this was to be made from are not there any more.")
         driving = {str(job.inputs["video"]["name"])} if "video" in job.inputs else set()
         return Parts(
             self.decoder, folder, sources, compiled, job.id, check=self._stop(live), quiet=frozenset(driving)
@@ -159,7 +180,7 @@ class Execution:
         self, engine: Engine, live: LiveJob, parts: Parts, outputs: tuple[Output, ...], index: int
     ) -> None:
         """Fetches the result; a network that is away for a moment does not make the engine a lost one."""
-        for pause in FETCH_PAUSES:
+        for pause in self.pauses:
             try:
                 return parts.fetch(engine, outputs, index)
             except EngineUnreachable as error:
@@ -251,6 +272,8 @@ class Execution:
         try:
             if not still:
                 self.decoder.poster(result, folder / POSTER)
+        except (JobCancelled, ShuttingDown):
+            raise
         except StudioError as error:  # a clip without a poster is still a clip
             log.warning("job %s: no poster: %s", job.id, error.message)
         with live.lock:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from backend import access
-from backend.errors import NotFound
+from backend.errors import InputsGone, NotFound
 from backend.execute import POSTER, RESULT, STILL, WORKFLOW
 from backend.jobs import DONE, Job
 from backend.store import Store
@@ -31,11 +31,13 @@ class Files:
         return path
 
     def input(self, job: Job, name: str) -> Path | None:
-        """A file that a job was made from, a picture not padded; None without one."""
+        """A file that a job was made from, a picture not padded; None without one. Raises InputsGone."""
         if name not in job.inputs:
             return None
         path = self._jobs_dir / job.id / str(job.inputs[name].get("original", job.inputs[name]["file"]))
-        return path if path.is_file() else None
+        if not path.is_file():
+            raise InputsGone("The files that this was made from are not kept any more.")
+        return path
 
     def address(self, job_id: str, name: str, download: bool = False) -> str:
         """A signed path to a file of a job, good for a day or a little more."""

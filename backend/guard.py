@@ -17,13 +17,16 @@ import re
 import shutil
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from backend import access, web_rules
 from backend.accounts import Accounts
-from backend.bodies import Body, Gone, Message, Receive, TooLarge, TooSlow, drain, replay
+from backend.bodies import GRACE_SECONDS, Body, Gone, Message, Receive, TooLarge, TooSlow, drain, replay
+from backend.errors import TooMany
+from backend.log_lines import short
+from backend.threads import Threads
 from backend.throttle import Bucket, Buckets, Slots
 
 Scope = MutableMapping[str, Any]
@@ -32,14 +35,14 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger("wan.guard")
 
+METHOD_SHOWN, PATH_SHOWN = 20, 200
+"""Characters of a request's method and path in the log."""
+
 OWNER_HEADER = "x-wan-owner"
 COOKIE = "wan-visitor"
 COOKIE_SECONDS = 365 * 24 * 3600
 PEOPLE = {"visitor": 1, "address": 4, "direct": 1000}
 """How many visitors may be behind one key of a kind."""
-UPLOAD_WAIT_SECONDS = 20.0
-RESERVE_BYTES = 500_000_000
-"""Uploads stop before the disk of the upload folder is fuller than this."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,12 @@ STRICT = Rates(newcomers=(60, 2.0), all_newcomers=(120, 1.0), uploads=(4, 16), s
 
 @dataclass(frozen=True)
 class Rules:
-    """secret: signs the visitors' cookies. signed_in: headers -> whether a login let them in."""
+    """secret: signs the visitors' cookies. signed_in: headers -> whether a login let them in. reads: where
+    the upload folder is looked at, never on the event loop.
+
+    upload_wait_seconds: how long an upload waits for others to end. reserve_bytes: uploads stop before less
+    than this is free on the disk of the upload folder. grace_seconds: how long a body may send nothing.
+    """
 
     max_upload_bytes: int
     upload_folder: Path
@@ -73,6 +81,10 @@ class Rules:
     on_spaces: bool = False
     accounts: Accounts | None = None
     signed_in: Callable[[dict[str, str]], bool] = lambda headers: False
+    reads: Threads = field(default_factory=Threads)
+    upload_wait_seconds: float = 20.0
+    reserve_bytes: int = 500_000_000
+    grace_seconds: float = GRACE_SECONDS
 
 
 class Refused(Exception):
@@ -83,23 +95,45 @@ class Refused(Exception):
         self.status, self.sentence, self.wait = status, sentence, wait
 
 
-class Guard:
-    """Wraps the ASGI app. One event loop; the counters may be shared by threads."""
+class _Counters:
+    """What has been asked for lately, and what goes on now. May be shared by threads."""
 
-    def __init__(self, app: App, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
-        rates = rules.rates
-        self.app, self.rules = app, rules
-        self._by_kind = {
+    def __init__(self, rates: Rates, clock: Callable[[], float]) -> None:
+        self.rates = rates
+        self.by_kind = {
             "visitor": Buckets(*rates.visitor, clock),
             "address": Buckets(*rates.address, clock),
             "direct": Buckets(*rates.direct, clock),
         }
-        self._everybody = Bucket(*rates.everybody, clock)
-        self._newcomers = Buckets(*rates.newcomers, clock)
-        self._all_newcomers = Bucket(*rates.all_newcomers, clock)
-        self._logins = Buckets(*rates.logins, clock)
-        self._all_logins = Bucket(*rates.all_logins, clock)
-        self._uploads, self._streams = Slots(*rates.uploads), Slots(*rates.streams)
+        self.everybody = Bucket(*rates.everybody, clock)
+        self.newcomers = Buckets(*rates.newcomers, clock)
+        self.all_newcomers = Bucket(*rates.all_newcomers, clock)
+        self.logins = Buckets(*rates.logins, clock)
+        self.all_logins = Bucket(*rates.all_logins, clock)
+        self.uploads, self.streams = Slots(*rates.uploads), Slots(*rates.streams)
+
+
+class Guard:
+    """Wraps the ASGI app. One event loop."""
+
+    def __init__(
+        self,
+        app: App,
+        rules: Rules,
+        clock: Callable[[], float] = time.monotonic,
+        rates: Callable[[], Rates] | None = None,
+    ) -> None:
+        """rates: asked at each request, where they may change while the page is served; else rules.rates."""
+        self.app, self.rules = app, rules
+        self._rates, self._clock = rates or (lambda: rules.rates), clock
+        self._counters = _Counters(self._rates(), clock)
+
+    def counters(self) -> _Counters:
+        """Those of the rates of now; new rates count from zero."""
+        rates = self._rates()
+        if rates != self._counters.rates:
+            self._counters = _Counters(rates, self._clock)
+        return self._counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # the page has none
@@ -116,6 +150,7 @@ class _Visit:
 
     def __init__(self, guard: Guard, scope: Scope, receive: Receive, send: Send) -> None:
         self.guard, self.rules, self.scope = guard, guard.rules, scope
+        self.counters = guard.counters()
         self.server_receive, self.server_send = receive, send
         self.headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
@@ -126,14 +161,21 @@ class _Visit:
         self.path = path[len(root) :] if root.startswith("/") and path.startswith(root + "/") else path
         self.client = str((scope.get("client") or ("",))[0])
         self.started, self.status = False, 0
-        self.cookie = ""
+        self.cookie = self.visitor = ""
         self.body: Body | None = None
 
     async def run(self) -> None:
         try:
             await self._admit()
         except Refused as refused:
-            log.info("refused %s %r: %d %s", self.method, self.path, refused.status, refused.sentence)
+            log.info(
+                "refused %s %s: %d %s",
+                short(self.method, METHOD_SHOWN),
+                short(repr(self.path), PATH_SHOWN),
+                refused.status,
+                refused.sentence,
+                extra={"kind": f"refused {refused.status} {refused.sentence}"},
+            )
             if not self.started:
                 await self._refuse(refused)
         except Gone:
@@ -149,9 +191,11 @@ class _Visit:
                 "your own has to pass on the Host header.",
             )
         self.scope["headers"] = [pair for pair in self.scope["headers"] if pair[0].lower() != b"origin"]
-        if self.path.startswith(web_rules.FILE):
-            self._check_file(self.path[len(web_rules.FILE) :])
         kind, key = self._who()
+        self.visitor = f"{kind}:{key}"
+        self.scope.setdefault("state", {})["visitor"] = self.visitor
+        if self.path.startswith(web_rules.FILE):
+            await self._check_file(self.path[len(web_rules.FILE) :])
         if web_rules.is_work(self.method, self.path):
             self._count(kind, key)
         if self.path.startswith(web_rules.MCP):
@@ -174,7 +218,7 @@ class _Visit:
         direct = web_rules.is_direct(self.client, self.headers)
         if access.is_token(owner):
             key = access.owner_id(owner)
-            if not direct and key not in self.guard._by_kind["visitor"]:
+            if not direct and key not in self.counters.by_kind["visitor"]:
                 wait = self._newcomer()
                 if wait:
                     raise Refused(429, "Very many new visitors are coming in right now.", wait)
@@ -190,13 +234,13 @@ class _Visit:
 
     def _newcomer(self) -> float:
         """Counts a new token: 0.0, or how long to wait for it."""
-        return self.guard._newcomers.take(self.client) or self.guard._all_newcomers.take()
+        return self.counters.newcomers.take(self.client) or self.counters.all_newcomers.take()
 
     def _count(self, kind: str, key: str) -> None:
-        wait = self.guard._by_kind[kind].take(key)
+        wait = self.counters.by_kind[kind].take(key)
         if wait:
             raise Refused(429, "Too many requests at once.", wait)
-        wait = self.guard._everybody.take()
+        wait = self.counters.everybody.take()
         if wait:
             raise Refused(503, "Very many people are using this page right now.", wait)
 
@@ -204,17 +248,17 @@ class _Visit:
 
     def _try_login(self) -> None:
         """Takes one try; given back when it succeeds, so that tries at the same time are counted too."""
-        wait = self.guard._logins.take(self.client)
+        wait = self.counters.logins.take(self.client)
         if not wait:
-            wait = self.guard._all_logins.take()
+            wait = self.counters.all_logins.take()
             if wait:
-                self.guard._logins.of(self.client).give_back()
+                self.counters.logins.of(self.client).give_back()
         if wait:
             raise Refused(429, "Too many failed logins.", wait)
 
     def _login_succeeded(self) -> None:
-        self.guard._logins.of(self.client).give_back()
-        self.guard._all_logins.give_back()
+        self.counters.logins.of(self.client).give_back()
+        self.counters.all_logins.give_back()
 
     async def _login(self, receive: Receive) -> None:
         self._try_login()
@@ -240,15 +284,16 @@ class _Visit:
 
     # -- bodies and files -----------------------------------------------------------------------------
 
-    def _check_file(self, name: str) -> None:
+    async def _check_file(self, name: str) -> None:
         """Gradio serves its cache and fetches web addresses; here only what is in the upload folder."""
-        try:
-            path = Path(name).resolve()
-            inside = path.is_relative_to(self.rules.upload_folder.resolve())
-        except (OSError, RuntimeError, ValueError):
-            inside = False
-        if not inside:
+        if not await self._read(is_inside, name, self.rules.upload_folder):
             raise Refused(404, "This file is not here.")
+
+    async def _read(self, call: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return await self.rules.reads.run(self.visitor, call, *args, join=True)
+        except TooMany as error:
+            raise Refused(429, error.message, 5) from None
 
     async def _body(self) -> Receive:
         """The app's receive. Small bodies are read here and now; large ones are watched."""
@@ -260,8 +305,8 @@ class _Visit:
                 await drain(self.server_receive, 2 * limit)
             raise self._too_large()
         if self.path == web_rules.UPLOAD:
-            self._check_room(int(length or 0))
-        self.body = Body(self.server_receive, limit)
+            await self._check_room(int(length or 0))
+        self.body = Body(self.server_receive, limit, self.rules.grace_seconds)
         if streamed:
             return self.body.receive
         if self.method in ("GET", "HEAD") and not length and "transfer-encoding" not in self.headers:
@@ -282,19 +327,16 @@ class _Visit:
             return self._too_large()
         return Refused(408, "This request came in too slowly. Try again on a better connection.")
 
-    def _check_room(self, length: int) -> None:
-        try:
-            free = shutil.disk_usage(self.rules.upload_folder).free
-        except OSError:
-            return
-        if free < length + RESERVE_BYTES:
+    async def _check_room(self, length: int) -> None:
+        free = await self._read(free_bytes, self.rules.upload_folder)
+        if free is not None and free < length + self.rules.reserve_bytes:
             raise Refused(507, "The disk of this machine is almost full, so files cannot be added.")
 
     async def _upload(self, kind: str, key: str, receive: Receive) -> None:
-        until = time.monotonic() + UPLOAD_WAIT_SECONDS
-        slots = self.guard._uploads
+        until = time.monotonic() + self.rules.upload_wait_seconds
+        slots = self.counters.uploads
         while not slots.take(f"{kind}:{key}", PEOPLE[kind]):
-            if time.monotonic() > until:
+            if time.monotonic() >= until:
                 raise Refused(429, "Other files are still being added.", 5)
             await asyncio.sleep(0.1)
         try:
@@ -303,7 +345,7 @@ class _Visit:
             slots.free(f"{kind}:{key}")
 
     async def _stream(self, kind: str, key: str, receive: Receive) -> None:
-        slots = self.guard._streams
+        slots = self.counters.streams
         if not slots.take(f"{kind}:{key}", PEOPLE[kind]):
             raise Refused(429, "Too many open connections at once. Close some tabs of Wan Studio.", 5)
         try:
@@ -322,6 +364,8 @@ class _Visit:
         if self.body is not None and self.body.problem is not None:
             raise self._problem()
         if problem is not None:
+            if self.body is not None and self.body.broken_off:
+                raise Gone from problem
             raise problem
 
     async def _send(self, message: Message) -> None:
@@ -369,6 +413,22 @@ class _Visit:
         )
         body = b"" if self.method == "HEAD" else data
         await self.server_send({"type": "http.response.body", "body": body})
+
+
+def is_inside(name: str, folder: Path) -> bool:
+    """Whether this path, all links resolved, lies in the folder."""
+    try:
+        return Path(name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def free_bytes(folder: Path) -> int | None:
+    """What the disk of this folder still takes; None where it does not say."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
 
 
 def _cookie(header: str) -> str:

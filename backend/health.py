@@ -16,14 +16,15 @@ from backend.views import ModelState
 from workflows.catalog import ModelFile, load_catalog
 
 
-def status(engines: Sequence[EngineInfo]) -> str:
-    """starting: none answers, and one comes up; degraded: one that had answered does not any more; else ok.
+def status(engines: Sequence[EngineInfo], trouble: str = "") -> str:
+    """starting: none answers, and one comes up; degraded: one that had answered does not any more, or there
+    is `trouble`, which keeps jobs from being begun; else ok.
 
     A server of ours that died is coming up again: beside others that work it counts as one that is missed.
     """
     states = {info.state for info in engines}
     again = any(info.state == "starting" and info.restarts for info in engines)
-    if "lost" in states or ("ok" in states and again):
+    if trouble or "lost" in states or ("ok" in states and again):
         return "degraded"
     return "ok" if "ok" in states else "starting"
 
@@ -95,6 +96,9 @@ def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:
 
 
 def disk(folder: Path) -> dict[str, int]:
-    """Bytes free and in all, where the data folder lies."""
-    usage = shutil.disk_usage(folder)
+    """Bytes free and in all, where the data folder lies; 0 for a folder that is not there."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return {"free": 0, "total": 0}
     return {"free": usage.free, "total": usage.total}

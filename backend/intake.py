@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import secrets
-import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend import access, forecast, sending, uploads
+from backend import access, asker, forecast, sending, uploads
 from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, EngineInfo, silent_words, takes_whole
 from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
+from backend.housekeeping import files as files_of_jobs
+from backend.housekeeping.keeper import Keeper
 from backend.jobs import Job
+from backend.limits import Limits
 from backend.media.probe import Decoder
 from backend.parts import adopt
 from backend.runner import Runner
@@ -25,6 +27,7 @@ from backend.store import Store
 from backend.throttle import Bucket
 from backend.uploads import Facts
 from backend.views import Plan
+from backend.worker_result import expected_bytes
 from workflows.compile import Compiled
 from workflows.node_contract import facts, recorded
 from workflows.params import MEDIA, RANDOM_SEEDS
@@ -32,7 +35,7 @@ from workflows.params import MEDIA, RANDOM_SEEDS
 log = logging.getLogger("wan.studio")
 
 CLEANED = ("negative_prompt",)  # texts that are stored as the params have them, without control characters
-SILENT_SECONDS = 10.0  # a server that we did not start and that has not answered for so long is not there
+JOB_BYTES = 100_000  # of a job's folder, beside what it is made from and the result
 NEWCOMERS, NEWCOMERS_SECONDS = 60, 3.0
 """On an open page: how many visitors can start their first video at once, and how fast that refills."""
 
@@ -74,18 +77,27 @@ class Intake:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Callable[[], Settings],
         store: Store,
         decoder: Decoder,
         runner: Runner,
         offers: Offers,
+        housekeeping: Keeper,
         starts: bool,
+        limits: Limits | None = None,
     ) -> None:
-        """`starts`: the studio starts its servers itself, so one that is not there yet will come."""
-        self._settings, self._store, self._decoder = settings, store, decoder
+        """`settings`: asked anew each time, because how the page is reached may change. `starts`: the studio
+        starts its servers itself, so one that is not there yet will come."""
+        self._housekeeping = housekeeping
+        self.limits = limits or Limits()
+        self._settings_now, self._store, self._decoder = settings, store, decoder
         self._runner, self._offers, self._starts = runner, offers, starts
         self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
         self._born = time.monotonic()
+
+    @property
+    def _settings(self) -> Settings:
+        return self._settings_now()
 
     def plan(self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts]) -> Plan:
         """What Generate would make of this, and what stands in its way. Never raises."""
@@ -113,13 +125,25 @@ class Intake:
 
         files: media parameter -> uploaded file. earlier: a failed job that this is another try at; the parts
         that it had finished are not made again, if they fit. Raises BadInput (with the field), BadMedia,
-        QueueFull, DiskFull.
+        OverQuota, QueueFull, DiskFull, StoreGone.
         """
         if not access.is_token(owner):
             raise BadInput(
                 "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
             )
         owner_id = access.owner_id(owner)
+        with asker.visitor(owner_id):
+            return self._submit(owner_id, mode, values, files, earlier)
+
+    def _submit(
+        self,
+        owner_id: str,
+        mode: str,
+        values: Mapping[str, Any],
+        files: Mapping[str, Path | None],
+        earlier: Job | None,
+    ) -> Job:
+        self._store.require()  # else the copies of the inputs would make a new folder where it was
         self._check_newcomer(owner_id)
         self._check_server()
         given = {name: path for name, path in files.items() if path is not None}
@@ -136,7 +160,10 @@ class Intake:
         params = make_params(mode, values, sizes)
         job_id = uuid.uuid4().hex
         folder = self._settings.jobs_dir / job_id
+        room = uploads.kept_bytes(params, given, seen)
+        need, largest = JOB_BYTES + sum(room.values()), max(room, key=lambda name: room[name], default="")
         try:
+            self._housekeeping.quota.reserve(job_id, owner_id, need, largest)
             inputs = uploads.keep(
                 self._decoder, params, {name: given[name] for name in sizes}, sizes, folder, notes
             )
@@ -149,6 +176,8 @@ class Intake:
             found = forecast.outlook(mode, job_params(job), self._offers.all(), job_id)
             compiled = found.compiled
             forecast.check_length(mode, compiled, self._settings.max_seconds)
+            need += expected_bytes(compiled)
+            self._housekeeping.quota.reserve(job_id, owner_id, need, largest)
             job = replace(
                 job,
                 width=compiled.width,
@@ -161,12 +190,13 @@ class Intake:
                 part=self._parts_of(earlier, folder),
             )
             self._runner.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise from_os_error(error, "The picture could not be stored.") from error
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+        except BaseException as error:
+            files_of_jobs.remove(folder)
+            self._housekeeping.quota.release(job_id)
+            if isinstance(error, OSError):
+                raise from_os_error(error, "The picture could not be stored.") from error
             raise
+        self._housekeeping.submitted(job_id)
         said = f": {params.prompt!r}" if self._settings.log_prompts else ""
         log.info("job %s: queued, %s%s", job_id, mode, said)
         return job
@@ -195,6 +225,6 @@ class Intake:
 
     def _nobody_there(self) -> bool:
         """No server has ever answered, and none is being started by us."""
-        waited = time.monotonic() - self._born > SILENT_SECONDS
+        waited = time.monotonic() - self._born > self.limits.silent
         never = all(info.state == "starting" and info.error for info in self._offers.infos())
         return waited and never and not self._starts

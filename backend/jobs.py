@@ -22,6 +22,17 @@ class IllegalTransition(ValueError):
 
 
 @dataclass(frozen=True)
+class JobSummary:
+    """What decisions over many jobs need of each."""
+
+    id: str
+    owner: str
+    status: str
+    finished: float | None
+    pinned: bool
+
+
+@dataclass(frozen=True)
 class Job:
     """One row of the job table.
 
@@ -59,6 +70,7 @@ class Job:
     server: str = ""  # address of the engine that has `prompt_id`
     remote: str = ""  # that engine's own id of the prompt, where it gives one
     timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
+    cancel_requested: float | None = None  # when somebody asked for its end
 
     @property
     def seconds(self) -> float:

@@ -62,6 +62,11 @@ class Line:
         entry = self._waiting.pop(job_id, None)
         return entry.job if entry is not None else None
 
+    def bound(self, job_id: str, now: float) -> str:
+        """The server that a job is kept for; "" when any may take it."""
+        entry = self._waiting.get(job_id)
+        return entry.bound if entry is not None and now < entry.bound_until else ""
+
     def order(self, running: Mapping[str, int]) -> list[Job]:
         """All waiting jobs in the order in which they are served as things stand. running: owner -> jobs."""
         return [entry.job for entry in self._order(running)]

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from backend.errors import BadSettings, from_os_error
+from backend.errors import BadSettings, StudioError, from_os_error
 
 log = logging.getLogger("wan.lock")
 
@@ -41,12 +41,15 @@ class DataLock:
         *,
         beat: float = BEAT_SECONDS,
         lost: Callable[[], None] = lambda: None,
+        each: Callable[[], None] = lambda: None,
     ) -> None:
-        """`machine`: a name that stays the same when this machine starts again, such as the pod's id."""
+        """`machine`: a name that stays the same when this machine starts again, such as the pod's id. `each`:
+        called with each beat."""
         self.path = folder / "lock"
-        self.machine, self.beat, self.lost = machine, beat, lost
+        self.machine, self.beat, self.lost, self._each = machine, beat, lost, each
         self._token = secrets.token_hex(8)
         self._file: Any = None
+        self._folder: tuple[int, int] | None = None
         self._stop = threading.Event()
 
     def acquire(self) -> None:
@@ -68,6 +71,7 @@ class DataLock:
             file.close()
             raise
         self._file = file  # open, or the system's lock is gone
+        self._folder = _identity(self.path.parent)
         threading.Thread(target=self._keep, name="data-lock", daemon=True).start()
 
     def _lock_here(self, file: Any) -> None:
@@ -133,13 +137,46 @@ class DataLock:
 
     def _keep(self) -> None:
         while not self._stop.wait(self.beat):
-            held = self._read()
-            if held and held.get("token") != self._token:
-                log.error("the data folder was taken over by %s", held.get("machine"))
+            try:
+                self._each()
+                mine = self._is_mine()
+            except Exception:  # the beat must go on, or another machine takes the folder
+                log.exception("data folder: unexpected error")
+                continue
+            if not mine:
                 self.lost()
                 return
             with contextlib.suppress(OSError):  # a full disk, a volume that is away for a moment
                 os.utime(self.path)
+
+    def _is_mine(self) -> bool:
+        """Whether nobody else has the folder. A lock file that was deleted is written again, since without
+        it another studio would be let in."""
+        held = self._read()
+        if held and held.get("token") != self._token:
+            log.error("the data folder was taken over by %s", held.get("machine"))
+            return False
+        if self._stop.is_set() or self.path.exists() or self._folder != _identity(self.path.parent):
+            return True
+        log.warning("the lock file %s was deleted; it is written again", self.path)
+        try:
+            file = self.path.open("a+", encoding="utf-8")
+        except OSError:
+            return True  # tried again with the next beat
+        try:
+            self._lock_here(file)
+            self._write()
+        except BadSettings as error:
+            file.close()
+            log.error("%s", error.message)
+            return False
+        except StudioError:  # a full disk
+            file.close()
+            self.path.unlink(missing_ok=True)
+            return True
+        self._file, old = file, self._file
+        old.close()
+        return True
 
     def release(self) -> None:
         """Gives the folder up."""
@@ -151,3 +188,11 @@ class DataLock:
                 os.truncate(self.path, 0)
         self._file.close()
         self._file = None
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -28,7 +28,7 @@ from backend.models.inventory import (
 from backend.models.migrate import migrate
 from backend.models.needs import TITLES, Overview, fetchable, overview, states, wanted
 from backend.models.progress import LINE_SECONDS, Say, size
-from backend.settings import Settings, read_env_file
+from backend.settings import Settings, load_environment
 from workflows.catalog import CORE_MODES, load_catalog
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -78,8 +78,8 @@ def add_models(commands: Any) -> None:
 def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
     """Does it. `here`: the folder of `.env` and of relative paths. Returns 0, 1 (the reason on stderr), or 2
     for wrong use. Raises StudioError."""
-    for name, value in read_env_file(here / ".env").items():
-        os.environ.setdefault(name, value)
+    for warning in load_environment(here):
+        print(warning, file=sys.stderr)
     settings = Settings.from_env(os.environ, here)
     try:
         if arguments.action == "check":

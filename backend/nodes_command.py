@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.custom_nodes.install import NodesNotInstalled, install, look
 from backend.custom_nodes.pins import REPOSITORIES
-from backend.settings import Settings, read_env_file
+from backend.settings import Settings, load_environment
 from backend.supervisor.launch import comfyui_python
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -40,8 +40,8 @@ def add_nodes(commands: Any) -> None:
 
 def run_nodes(arguments: argparse.Namespace) -> int:
     """Does it. Returns 0, or 2 when nobody can be asked. Raises StudioError."""
-    for name, value in read_env_file(PROJECT / ".env").items():
-        os.environ.setdefault(name, value)
+    for warning in load_environment(PROJECT):
+        print(warning, file=sys.stderr)
     settings = Settings.from_env(os.environ, PROJECT)
     chosen = Path(arguments.comfyui).expanduser().resolve() if arguments.comfyui else settings.comfyui_dir
     if chosen is None:

@@ -19,6 +19,7 @@ from typing import Any
 from backend.engines.base import Engine
 from backend.errors import BadMedia, NoOutput, from_os_error
 from backend.events import Output
+from backend.housekeeping.files import remove_below
 from backend.media.probe import Decoder
 from workflows.compile import Compiled
 from workflows.labels import Derived
@@ -64,7 +65,7 @@ class Parts:
             self.videos = videos
             self._tail = sorted(self.work.glob(f"tail-{finished - 1}-*.png"))
             return finished
-        shutil.rmtree(self.work, ignore_errors=True)
+        remove_below(self.folder, WORK)
         try:
             self.work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -166,7 +167,7 @@ def adopt(earlier: Path, folder: Path) -> bool:
             return False
         shutil.copytree(source, target, copy_function=link_or_copy)
     except OSError:
-        shutil.rmtree(target, ignore_errors=True)
+        remove_below(folder, WORK)
         return False
     return True
 

@@ -7,70 +7,46 @@ is kept in memory.
 A job that is interrupted goes on. Its prompt id is on disk before the engine has it, so after a restart the
 lane looks whether the engine still works on it or has finished it; only what is gone is posted again, under a
 new id. Two engines lost in a row end a job; a full disk ends none: it waits until there is room.
+
+A request to cancel is on disk before it is answered. From then on the job can end as cancelled only: a
+restart ends it without taking it up, and its prompt is stopped as soon as its server answers.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
 
 from backend.ends import Ends
-from backend.engines.base import Engine, EngineInfo
-from backend.errors import (
-    BadSettings,
-    DiskFull,
-    EngineHung,
-    EngineLost,
-    EngineUnreachable,
-    InternalError,
-    JobCancelled,
-    MissingModel,
-    MissingNode,
-    PromptGone,
-    QueueFull,
-    StudioError,
-)
-from backend.events import Queued, Stage
-from backend.execute import AGAIN, Compiler, Execution, LiveJob
+from backend.engines.base import Engine
+from backend.errors import BadSettings, InternalError, JobCancelled, QueueFull, StudioError
+from backend.events import Queued
+from backend.execute import Compiler, Execution, LiveJob
+from backend.interruptions import Interruptions, Lane, Refused, compiled_for
 from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job
+from backend.limits import Limits
 from backend.line import Line, Waiting
 from backend.logs import about, prompts
 from backend.media.probe import Decoder
-from backend.store import Store, StoreBusy
+from backend.obstacles import TAKEN, Obstacles
+from backend.reasons import Reasons
+from backend.refusals import Refusals
+from backend.store import Store
 from backend.strays import Strays
 
 log = logging.getLogger("wan.runner")
 
-MAX_LOSSES = 2  # engines lost in a row while they worked on a job; then it fails
 REMEMBERED = 500  # ended jobs whose last state, and last preview if they failed, stays in memory
 IDLE_SECONDS = 1.0
 REFRESH_SECONDS = 5.0
-ROOM_SECONDS = 15.0  # after a full disk, until a job is tried again
-BOUND_SECONDS = 60.0  # how long a job is kept for the server that may still have its prompt
-CLOSE_SECONDS = 5.0
 PAUSED = "paused"  # the name of the machine's setting
-FULL = "The disk is full. This goes on when there is room."
-HELD = "Another program holds the job database. This goes on when it lets go."
-TAKEN = "Another machine has taken over the data folder."
 
 Recover = Callable[[Engine, StudioError], StudioError]
 """Told that an engine was lost; restarts it if it is ours, and says why it was lost."""
-
-
-@dataclass
-class _Lane:
-    """What the runner knows of an engine's lane. `held`: models of its last job; `idle`: it waits."""
-
-    engine: Engine
-    held: frozenset[str] = frozenset()
-    idle: bool = False
-    address: str = ""
 
 
 class Runner:
@@ -87,42 +63,52 @@ class Runner:
         clock: Callable[[], float] = time.time,
         models_of: Callable[[Job], frozenset[str]] = lambda job: frozenset(),
         recover: Recover = lambda engine, error: error,
+        limits: Limits | None = None,
     ) -> None:
         """`models_of`: the model files that a job needs, for lanes that have them loaded; never raises."""
         self.store = store
         self.engines = engines
         self.clock = clock
         self._models_of, self._recover = models_of, recover
-        self._execution = Execution(store, decoder, jobs_dir, compile_job, clock, self._save_running)
+        self.limits = limits or Limits()
+        self._execution = Execution(
+            store, decoder, jobs_dir, compile_job, clock, self._save_running, self.limits.fetch
+        )
         self._ends = Ends(store, jobs_dir, clock)
         self._changed = threading.Condition()
         self._line = Line()
-        self._lanes = [_Lane(engine, address=engine.info().address) for engine in engines]
-        self._refused: dict[str, set[str]] = {}  # job -> servers that lack something for it
+        self._lanes = [Lane(engine, address=engine.info().address) for engine in engines]
+        self._refusals = Refusals(self.limits)
+        self._obstacles = Obstacles(store, self.limits)
+        self._records = threading.Lock()  # while it is written which jobs wait, or are to be cancelled
+        self._loaded = False  # what an earlier run left is in line
         self._reserved: list[str] = []  # owners of jobs that are being written
         self._running: dict[str, Job] = {}
         self._live: OrderedDict[str, LiveJob] = OrderedDict()
-        self._strays = Strays(engines)
+        self._strays = Strays(engines, store)
+        self._reasons = Reasons(
+            self._line, self._refusals, self._obstacles, lambda: [engine.info() for engine in engines]
+        )
+        self._interruptions = Interruptions(
+            store, self._strays, self._obstacles, self._refusals, self._changed,
+            end=self._end, reason=self._reason, states=self._reasons.states, is_closing=lambda: self._closing,
+        )  # fmt: skip
         self._paused = store.setting(PAUSED) == "1"
-        self._room_at = 0.0  # monotonic; no job is taken before
-        self._room_why = ""
         self._closing = False
-        self._evicted = False
         self._threads: list[threading.Thread] = []
 
     # -- the outside: submit, cancel, look ------------------------------------------------
 
     def start(self) -> None:
         """Takes up what an earlier process left, then starts the lanes."""
-        for job in self.store.unfinished():
-            interrupted = job.status == RUNNING or bool(job.prompt_id)
-            if job.status == RUNNING:
-                job = job.moved(QUEUED, started=None)
-                try:
-                    self.store.save(job)
-                except StudioError as error:
-                    log.error("job %s: could not be saved: %s", job.id, error.message)
-            self._enqueue(job, first=interrupted, tell=False)
+        self._strays.load()
+        with self._records:
+            for job in self.store.unfinished():
+                if job.cancel_requested is not None:
+                    self._cancel_left(job)
+                elif job.id not in self._line:
+                    self._take_up(job)
+            self._loaded = True
         with self._changed:
             self._place_all()
         for number, lane in enumerate(self._lanes):
@@ -130,10 +116,26 @@ class Runner:
             self._threads.append(thread)
             thread.start()
 
+    def _take_up(self, job: Job) -> None:
+        interrupted = job.status == RUNNING or bool(job.prompt_id)
+        if job.status == RUNNING:
+            job = job.moved(QUEUED, started=None)
+            try:
+                self.store.save(job)
+            except StudioError as error:
+                log.error("job %s: could not be saved: %s", job.id, error.message)
+        self._enqueue(job, first=interrupted, tell=False)
+
+    def _cancel_left(self, job: Job) -> None:
+        """Ends a job that no lane has. Its prompt may be on an engine, from an earlier run of the app."""
+        if job.prompt_id:
+            self._strays.stop_anywhere(job)
+        self._end(job, CANCELLED)
+
     def submit(self, job: Job, max_queued: int, max_of_owner: int) -> None:
         """Queues a job that is new: in the database first, then in line. Raises QueueFull, DiskFull, and
         BadSettings when another machine has the data folder."""
-        if self._evicted:
+        if self._obstacles.evicted:
             hint = (
                 "Use the page of that one, or set WAN_DATA_DIR to a folder of this one's own and start again."
             )
@@ -146,8 +148,9 @@ class Runner:
                 raise QueueFull(f"{max_of_owner} of your videos are waiting already, and that is the limit.")
             self._reserved.append(job.owner)
         try:
-            self.store.add(job)
-            self._enqueue(job)
+            with self._records:
+                self.store.add(job)
+                self._enqueue(job)
         finally:
             with self._changed:
                 self._reserved.remove(job.owner)
@@ -157,7 +160,7 @@ class Runner:
         models = self._models(job)
         with self._changed:
             bound = job.server if job.prompt_id and self._strays.drives(job.server) else ""
-            until = time.monotonic() + BOUND_SECONDS
+            until = time.monotonic() + self.limits.bound
             self._line.add(Waiting(job, models, first, bound, until))
             self._remember(LiveJob(job.id))
             if tell:
@@ -172,24 +175,36 @@ class Runner:
             return frozenset()
 
     def cancel(self, job_id: str) -> None:
-        """Stops a job wherever it is; nothing happens to one that has ended."""
-        with self._changed:
-            job = self._line.remove(job_id)
-            live = self._live.get(job_id)
-            if live is not None:
-                live.cancelled = True
-            running = self._running.get(job_id)
-            if job is not None:
+        """Stops a job wherever it is; nothing happens to one that has ended.
+
+        The request is on disk when this returns. Raises DiskFull or StoreError when it cannot be written:
+        then nothing has happened.
+        """
+        if self._ends.unsaved(job_id) is not None:
+            return
+        with self._records:
+            if not self._request_cancel(job_id):
+                return
+            with self._changed:
+                job = self._line.remove(job_id)
+                live, running = self._live.get(job_id), self._running.get(job_id)
+                if live is not None:
+                    live.cancelled = True
                 self._place_all()
-        if job is not None:
-            self._end(job, CANCELLED)
-            if job.prompt_id:  # left on an engine by an earlier run of the app, or one that was lost
-                self._strays.stop_anywhere(job)
-        elif running is not None and live is not None:
-            with live.lock:
-                live.tracker.feed(Stage(live.tracker.stage, "Cancelling"), time.monotonic())
-            if live.engine is not None and live.prompt_id:
-                threading.Thread(target=live.engine.cancel, args=(live.prompt_id,), daemon=True).start()
+            if running is None:
+                left = job or self.store.get(job_id)
+                if left is not None and left.status not in TERMINAL:
+                    self._cancel_left(left)
+                return
+        if live is not None:
+            live.stop()
+
+    def _request_cancel(self, job_id: str) -> bool:
+        try:
+            return self.store.request_cancel(job_id, self.clock())
+        except StudioError as error:
+            log.warning("job %s: its cancel could not be saved: %s %s", job_id, error.message, error.detail)
+            raise type(error)(f"This is not cancelled. {error.message}", error.hint) from error
 
     def pause(self, paused: bool) -> None:
         """While paused no job is begun; what an engine has goes on. Kept across restarts. Raises DiskFull."""
@@ -200,7 +215,16 @@ class Runner:
 
     def evict(self) -> None:
         """Another machine has the data folder now: no job is begun here any more."""
-        self._evicted = True
+        self._obstacles.evicted = True
+
+    def look_at_store(self) -> None:
+        """Whether the data folder is still there; while it is not, no job is begun."""
+        self._obstacles.look()
+
+    @property
+    def trouble(self) -> str:
+        """Why no job can be begun although the engines work, in a sentence; "" while one can (memory)."""
+        return TAKEN if self._obstacles.evicted else self._obstacles.lost
 
     @property
     def paused(self) -> bool:
@@ -235,20 +259,29 @@ class Runner:
         running, waiting = self.line()
         return next((job for job in (*running, *waiting) if job.owner == owner), None)
 
-    def close(self) -> None:
-        """Stops the lanes. What runs is left to its engine; the next start looks for it there."""
+    def stop(self) -> None:
+        """Begins nothing more. What runs is left to its engine; the next start looks for it there."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stops the lanes, too."""
+        self.stop()
         for engine in self.engines:
             engine.close()
-        until = time.monotonic() + CLOSE_SECONDS
+        self.join()
+
+    def join(self) -> bool:
+        """Waits for the lanes to end; whether all have."""
+        until = time.monotonic() + self.limits.close
         for thread in self._threads:
             thread.join(timeout=max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     # -- a lane ---------------------------------------------------------------------------
 
-    def _work(self, lane: _Lane) -> None:
+    def _work(self, lane: Lane) -> None:
         while not self._closing:
             try:
                 self._round(lane)
@@ -256,7 +289,7 @@ class Runner:
                 log.exception("lane of %s: unexpected error", lane.address)
                 time.sleep(IDLE_SECONDS)
 
-    def _round(self, lane: _Lane) -> None:
+    def _round(self, lane: Lane) -> None:
         """Looks how the engine is; then takes jobs until it is time to look again."""
         info = lane.engine.refresh()
         lane.address = info.address
@@ -264,6 +297,12 @@ class Runner:
             self._strays.stop_at(lane.engine)
         else:
             lane.held = frozenset()
+        facts = (info.models, lane.engine.known_contract())
+        if facts[0] != lane.facts[0] or facts[1] is not lane.facts[1]:
+            with self._changed:
+                self._refusals.facts_changed(lane.address)
+        lane.facts = facts
+        self.look_at_store()
         self._ends.write_late()
         self._say_why_they_wait()
         until = time.monotonic() + (REFRESH_SECONDS if info.state == "ok" else IDLE_SECONDS / 2)
@@ -282,31 +321,32 @@ class Runner:
             return
 
     def _say_why_they_wait(self) -> None:
-        """Waiting jobs are told when it is not only for their turn."""
-        infos = [lane.engine.info() for lane in self._lanes]
-        why = ""
-        if self._evicted:
-            why = TAKEN
-        elif time.monotonic() < self._room_at:
-            why = self._room_why
-        elif not any(info.state == "ok" for info in infos):
-            why = silence(infos)
+        """Waiting jobs are told when it is not only for their turn; those that no server can make end."""
+        why = self._reasons.of_all()
+        hopeless: list[tuple[Job, StudioError]] = []
         with self._changed:
             for job in self._line.order(self._busy()):
-                live = self._live.get(job.id)
-                if live is not None:
+                words, error = self._reasons.of(job.id)
+                if error is not None and not why:
+                    self._line.remove(job.id)
+                    self._place_all()
+                    hopeless.append((job, error))
+                elif (live := self._live.get(job.id)) is not None:
                     with live.lock:
-                        live.tracker.wait_because(why)
+                        live.tracker.wait_because(why or words)
+        for job, error in hopeless:
+            self._strays.add(job)
+            self._end(job, FAILED, error)
 
-    def _take(self, lane: _Lane) -> Job | None:
+    def _take(self, lane: Lane) -> Job | None:
         """The next job for this lane; it counts as running from now on. Called with the lock held."""
         now = time.monotonic()
-        if self._evicted or now < self._room_at or lane.engine.info().state != "ok":
+        if self._obstacles.why() or lane.engine.info().state != "ok":
             return None
         idle = [(other.address, other.held) for other in self._lanes if other is not lane and other.idle]
         entry = self._line.take(
             self._busy(), lane=lane.address, held=lane.held, idle=idle, now=now,
-            begun=self._paused, refused=self._refused,
+            begun=self._paused, refused=self._refusals.holding(now),
         )  # fmt: skip
         if entry is None:
             return None
@@ -330,24 +370,27 @@ class Runner:
                 with live.lock:
                     live.tracker.feed(Queued(ahead=place + len(self._running)), now)
 
-    def _run(self, lane: _Lane, job: Job) -> None:
+    def _run(self, lane: Lane, job: Job) -> None:
         live = self._live[job.id]
         again: Job | None = None
         try:
-            job = self._leave_behind(lane, job)
-            self._end(self._execution.run(lane.engine, job, live), DONE)
+            compiled = compiled_for(self._execution, job, lane.engine)
+            job = self._interruptions.leave_behind(lane, job)
+            self._end(self._execution.run(lane.engine, job, live, compiled), DONE)
         except JobCancelled as stop:
             left = self._running[job.id]
+            self._strays.add(left)  # of an earlier run, perhaps, and not followed again yet
             self._end(left, CANCELLED, None if live.cancelled else stop)
-            if left.prompt_id:  # of an earlier run, perhaps, and not followed again yet
-                self._strays.add(left)
+            if left.prompt_id:
                 lane.engine.cancel(left.prompt_id, left.remote)
+        except Refused as refusal:
+            again = self._interruptions.refused(lane, self._running[job.id], live, refusal.error)
         except StudioError as error:
-            again = self._interrupted(lane, self._running[job.id], live, error)
+            again = self._interruptions.after(lane, self._running[job.id], live, error)
         except Exception as error:
             log.exception("job %s: unexpected error", job.id)
             problem = InternalError("Something went wrong in Wan Studio itself.", detail=repr(error))
-            again = self._interrupted(lane, self._running[job.id], live, problem)
+            again = self._interruptions.after(lane, self._running[job.id], live, problem)
         finally:
             if again is not None:
                 self._back_in_line(again, live)
@@ -358,77 +401,13 @@ class Runner:
                 self._place_all()
                 self._changed.notify_all()
 
-    def _leave_behind(self, lane: _Lane, job: Job) -> Job:
-        """A prompt of this job on another server of ours must not go on: it is stopped there, or as soon as
-        that server answers again."""
-        if not job.prompt_id or job.server == lane.address or not self._strays.drives(job.server):
-            return job
-        self._strays.stop_soon(job)
-        return replace(
-            job, prompt_id="", remote="", server="", warnings=tuple(dict.fromkeys((*job.warnings, AGAIN)))
-        )
-
-    def _interrupted(self, lane: _Lane, job: Job, live: LiveJob, error: StudioError) -> Job | None:
-        """Ends the job, or returns it as it goes back in line."""
-        lost = isinstance(error, (EngineLost, EngineUnreachable))
-        if live.cancelled:
-            if isinstance(error, EngineHung):
-                self._reason(lane, error)
-            self._end(job, CANCELLED)
-            self._strays.add(job)
-            return None
-        if self._closing and (lost or isinstance(error, InternalError)):  # its parts are closed, too
-            log.info("job %s: left to its engine", job.id)
-            with contextlib.suppress(StudioError):  # it is RUNNING on disk then, which the next start knows
-                self.store.save(self._waits(job))
-            return None
-        if isinstance(error, DiskFull | StoreBusy):
-            log.warning("job %s: it waits: %s %s", job.id, error.message, error.detail)
-            self._room_at = time.monotonic() + ROOM_SECONDS
-            self._room_why = FULL if isinstance(error, DiskFull) else HELD
-            return self._waits(replace(job, attempts=max(0, job.attempts - 1)))
-        if isinstance(error, MissingModel | MissingNode) and self._another_can_try(lane, job):
-            log.info("job %s: left to another server: %s", job.id, error.message)
-            lane.held = frozenset()
-            job = replace(job, attempts=max(0, job.attempts - 1), prompt_id="", remote="", server="")
-            return self._waits(job)
-        if not lost:
-            self._end(job, FAILED, error)
-            return None
-        lane.held = frozenset()
-        reason = self._reason(lane, error)
-        if reason is not error or isinstance(error, PromptGone):  # the engine began anew
-            again = (AGAIN,) if job.prompt_id else ()
-            job = replace(job, prompt_id="", remote="", server="")
-            job = replace(job, warnings=tuple(dict.fromkeys((*job.warnings, *again))))
-        job = replace(job, losses=job.losses + 1)
-        if job.losses >= MAX_LOSSES:
-            self._end(job, FAILED, reason)
-            self._strays.add(job)
-            return None
-        log.warning("job %s: %s %s; it is started again", job.id, reason.message, reason.detail)
-        return self._waits(job)
-
-    def _another_can_try(self, lane: _Lane, job: Job) -> bool:
-        """What one server lacks another may have; each is asked once."""
-        with self._changed:
-            refused = self._refused.setdefault(job.id, set())
-            refused.add(lane.address)
-        return any(
-            other.address not in refused and other.engine.info().state == "ok" for other in self._lanes
-        )
-
-    def _reason(self, lane: _Lane, error: StudioError) -> StudioError:
+    def _reason(self, lane: Lane, error: StudioError) -> StudioError:
         """What the keeper of the servers says of a loss; a mistake there costs no job."""
         try:
             return self._recover(lane.engine, error)
         except Exception:
             log.exception("lane of %s: unexpected error", lane.address)
             return error
-
-    @staticmethod
-    def _waits(job: Job) -> Job:
-        return job if job.status == QUEUED else job.moved(QUEUED, started=None)
 
     def _back_in_line(self, job: Job, live: LiveJob) -> None:
         """The first in line again, unless it was cancelled meanwhile."""
@@ -438,16 +417,16 @@ class Runner:
             log.error("job %s: could not be saved: %s", job.id, problem.message)
         entry = Waiting(job, self._models(job), True, job.server if job.prompt_id else "")
         with self._changed:
-            entry.bound_until = time.monotonic() + BOUND_SECONDS
+            entry.bound_until = time.monotonic() + self.limits.bound
             self._running.pop(job.id, None)
             if not live.cancelled:
-                with live.lock:
-                    why = self._room_why if time.monotonic() < self._room_at else ""
-                    live.tracker.requeue(time.monotonic(), why)
                 self._line.add(entry)
+                why = self._obstacles.why() or self._reasons.of(job.id)[0]
+                with live.lock:
+                    live.tracker.requeue(time.monotonic(), why)
                 return
-        self._end(job, CANCELLED)
         self._strays.add(job)
+        self._end(job, CANCELLED)
 
     # -- endings --------------------------------------------------------------------------
 
@@ -459,7 +438,8 @@ class Runner:
     def _end(self, job: Job, status: str, error: StudioError | None = None) -> None:
         with self._changed:
             live = self._live.get(job.id)
-            self._refused.pop(job.id, None)
+            self._refusals.forget(job.id)
+        self._obstacles.forget(job.id)
         self._ends.write(job, status, live, error)
 
     def _remember(self, live: LiveJob) -> None:
@@ -469,13 +449,3 @@ class Runner:
             if oldest is None:
                 return
             del self._live[oldest]
-
-
-def silence(infos: Sequence[EngineInfo]) -> str:
-    """What a job waits for while no engine works; with the reason, where one is known in words."""
-    name = "RunPod" if infos[0].kind == "runpod" else "ComfyUI"
-    told = (info.error for info in infos if info.kind == "runpod" or (info.ours and info.state == "starting"))
-    if why := next(filter(None, told), ""):
-        return f"Waiting for {name}. {why}"
-    starts = any(info.state == "starting" for info in infos)
-    return f"Waiting for {name} to start" if starts else f"Waiting for {name}, which does not answer"

@@ -140,7 +140,8 @@ class Servers:
 
     @property
     def processes(self) -> list[Process]:
-        return [server.process for server in self.servers if server.process is not None]
+        found = [server.process for server in self.servers]  # read once: another thread may clear it
+        return [process for process in found if process is not None]
 
     # -- what is started --------------------------------------------------------------------
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shlex
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
+from backend import env_names
+from backend.env_file import QUOTES, read_env_file, repeated
 from backend.errors import BadSettings
 
 ENGINES = ("auto", "comfyui", "runpod", "demo")
@@ -44,9 +43,12 @@ DEFAULTS: dict[str, str] = {
     "WAN_MAX_SECONDS": "600",
     "WAN_KEEP_DAYS": "30",
     "WAN_KEEP_DISK_PERCENT": "80",
+    "WAN_OWNER_DISK_MB": "0",
     "WAN_LOG_LEVEL": "info",
     "WAN_LOG_FORMAT": "text",
     "WAN_LOG_PROMPTS": "0",
+    "WAN_LOG_CONSOLE": "1",
+    "WAN_LOG_MB": "10",
     "RUNPOD_ENDPOINT_ID": "",
     "RUNPOD_API_KEY": "",
     "RUNPOD_ENDPOINT_BASE_URL": RUNPOD_URL,
@@ -96,7 +98,9 @@ class Settings:
     """What the environment says. Paths are absolute; lists are tuples.
 
     auth: (user, password) pairs, the machine's owner first. public: how people other than this machine's
-    can reach the page, in words ("a share link"); "" when they cannot.
+    can reach the page, in words ("a share link"); "" when they cannot. What depends on it is a property, so
+    that `replace(settings, public=...)` is consistent: whether there is a share link is known only when the
+    page is served.
     """
 
     engine: str
@@ -118,13 +122,16 @@ class Settings:
     demo_step_seconds: float
     max_upload_mb: int
     max_queued: int
-    max_queued_per_owner: int
+    queued_per_owner: int | None  # WAN_MAX_QUEUED_PER_OWNER where it is set
     max_seconds: float  # of a video
     keep_days: int
     keep_disk_percent: float
+    owner_disk_mb: int  # what one visitor's videos may take; 0: an equal share
     log_level: str
     log_format: str
     log_prompts: bool
+    log_console: bool  # whether the log goes to stderr too
+    log_mb: float  # the size at which the log file is rotated; 0: there is none
     machine: str  # a name that stays when this machine starts again: the pod's id, else the host's name
     runpod: RunPodSettings
     worker: WorkerSettings
@@ -135,6 +142,12 @@ class Settings:
         return bool(self.public) and not self.auth
 
     @property
+    def max_queued_per_owner(self) -> int:
+        if self.queued_per_owner is not None:
+            return self.queued_per_owner
+        return OPEN_QUEUED_PER_OWNER if self.open_to_all else int(DEFAULTS["WAN_MAX_QUEUED_PER_OWNER"])
+
+    @property
     def jobs_dir(self) -> Path:
         return self.data_dir / "jobs"
 
@@ -142,13 +155,22 @@ class Settings:
     def database(self) -> Path:
         return self.data_dir / "studio.db"
 
+    @property
+    def log_file(self) -> Path:
+        return self.data_dir / "logs" / "studio.log"
+
     @staticmethod
-    def from_env(environ: Mapping[str, str], here: Path | None = None) -> Settings:
+    def from_env(
+        environ: Mapping[str, str], here: Path | None = None, comfyui_dirs: Sequence[Path] | None = None
+    ) -> Settings:
         """Reads and checks. `here`: what relative folders are relative to (default: the working folder).
+        `comfyui_dirs`: where ComfyUI is looked for without COMFYUI_DIR (default: COMFYUI_DIRS).
 
         Raises BadSettings, naming the variable.
         """
         here = (here or Path.cwd()).resolve()
+        env_names.check_environment(environ, DEFAULTS)
+        comfyui_dirs = COMFYUI_DIRS if comfyui_dirs is None else comfyui_dirs
 
         def text(name: str) -> str:
             return environ.get(name, "").strip() or DEFAULTS[name]
@@ -166,7 +188,7 @@ class Settings:
         urls = tuple(_url(part) for part in text("COMFYUI_URL").split(",") if part.strip())
         given_dir = text("COMFYUI_DIR")
         comfyui_dir = (
-            (here / Path(given_dir).expanduser()) if given_dir else _first_dir(COMFYUI_DIRS, "main.py")
+            (here / Path(given_dir).expanduser()) if given_dir else _first_dir(comfyui_dirs, "main.py")
         )
         if given_dir and comfyui_dir and not (comfyui_dir / "main.py").is_file():
             raise BadSettings(
@@ -183,10 +205,8 @@ class Settings:
                     f"COMFYUI_ARGS has {taken}, which Wan Studio sets itself.",
                     "Use COMFYUI_LISTEN for the address and COMFYUI_PORT for the first port.",
                 )
-        auth, public = _accounts(text("WAN_AUTH")), reach(environ)
+        auth, public = _accounts(environ.get("WAN_AUTH", "")), reach(environ)
         per_owner = "WAN_MAX_QUEUED_PER_OWNER"
-        if public and not auth and not environ.get(per_owner, "").strip():
-            environ = {**environ, per_owner: str(OPEN_QUEUED_PER_OWNER)}
         data_default, data_refused = _data_dir(here, environ)
         return Settings(
             engine=engine,
@@ -208,14 +228,19 @@ class Settings:
             demo_step_seconds=_number(text("WAN_DEMO_STEP_SECONDS"), "WAN_DEMO_STEP_SECONDS", 0, 60),
             max_upload_mb=int(_number(text("WAN_MAX_UPLOAD_MB"), "WAN_MAX_UPLOAD_MB", 1, 100_000)),
             max_queued=int(_number(text("WAN_MAX_QUEUED"), "WAN_MAX_QUEUED", 1, 100_000)),
-            max_queued_per_owner=int(_number(text(per_owner), per_owner, 1, 100_000)),
+            queued_per_owner=int(_number(text(per_owner), per_owner, 1, 100_000))
+            if environ.get(per_owner, "").strip()
+            else None,
             max_seconds=_number(text("WAN_MAX_SECONDS"), "WAN_MAX_SECONDS", 1, 600),
             keep_days=int(_number(text("WAN_KEEP_DAYS"), "WAN_KEEP_DAYS", 1, 36_500)),
             keep_disk_percent=_number(text("WAN_KEEP_DISK_PERCENT"), "WAN_KEEP_DISK_PERCENT", 1, 100),
+            owner_disk_mb=int(_number(text("WAN_OWNER_DISK_MB"), "WAN_OWNER_DISK_MB", 0, 1_000_000_000)),
             log_level=_choice(text("WAN_LOG_LEVEL").lower(), "WAN_LOG_LEVEL", ("debug", "info", "warning")),
             log_format=_choice(text("WAN_LOG_FORMAT").lower(), "WAN_LOG_FORMAT", ("text", "json")),
             machine=environ.get("RUNPOD_POD_ID", "").strip() or socket.gethostname(),
             log_prompts=_choice(text("WAN_LOG_PROMPTS"), "WAN_LOG_PROMPTS", ("0", "1")) == "1",
+            log_console=_choice(text("WAN_LOG_CONSOLE"), "WAN_LOG_CONSOLE", ("0", "1")) == "1",
+            log_mb=_number(text("WAN_LOG_MB"), "WAN_LOG_MB", 0, 10_000),
             runpod=_runpod(text),
             worker=WorkerSettings(
                 minutes=_number(text("WAN_WORKER_MINUTES"), "WAN_WORKER_MINUTES", 0.1, 10_080),
@@ -248,29 +273,51 @@ def _runpod(text: Callable[[str], str]) -> RunPodSettings:
     )
 
 
-def read_env_file(path: Path) -> dict[str, str]:
-    """The NAME=value lines of a `.env` file; a missing file is an empty one.
+def load_environment(here: Path, environ: MutableMapping[str, str] = os.environ) -> list[str]:
+    """Adds what `.env` in this folder says and the environment does not; an empty variable says nothing.
 
-    Raises BadSettings when it is there and cannot be read.
+    Returns warnings: names that look like settings and are none. Raises BadSettings.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path.name} cannot be read: {error}.") from error
-    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    return {name: value for name, value in values.items() if value is not None}
+    file = here / ".env"
+    env_names.check_environment(environ, DEFAULTS)
+    values = read_env_file(file)
+    warnings = [
+        f"{file} sets {env_names.shown(name)} more than once; the last line counts."
+        for name in repeated(file)
+    ]
+    for where, names in ((str(file), values), ("The environment", sorted(environ))):
+        warnings += [
+            f"{where} sets {env_names.shown(name)}, which is not a setting. Did you mean {nearest}?"
+            for name, nearest in env_names.unknown(names, DEFAULTS)
+        ]
+    for name, value in values.items():
+        if not environ.get(name, "").strip():
+            environ[name] = value
+    return warnings
 
 
 def _accounts(text: str) -> tuple[tuple[str, str], ...]:
-    """ "ann:secret,bob:other" as pairs. Raises BadSettings, which never repeats a password."""
+    """ "ann:secret,bob:other" as pairs; none for "". Raises BadSettings, which never repeats a password."""
+    example = "Example: WAN_AUTH=ann:a-long-password,bob:another. A password has no comma."
     pairs = [part.strip().partition(":") for part in text.split(",") if part.strip()]
+    if text and not pairs:
+        raise BadSettings(
+            "WAN_AUTH names no user.",
+            "Write WAN_AUTH=user:password, or leave it out for a page without a login.",
+        )
     for number, (user, colon, password) in enumerate(pairs, 1):
         if not user.strip() or not colon or not password:
+            raise BadSettings(f"Entry {number} of WAN_AUTH is not user:password.", example)
+        if user[0] in QUOTES or user[0] == "=":
             raise BadSettings(
-                f"Entry {number} of WAN_AUTH is not user:password.",
-                "Example: WAN_AUTH=ann:a-long-password,bob:another. A password has no comma.",
+                f"Entry {number} of WAN_AUTH begins with {'a quote' if user[0] in QUOTES else '='}.",
+                "Put straight quotes around the whole value, and only in .env or a shell; elsewhere none.",
+            )
+        if not (user + password).isprintable():
+            raise BadSettings(
+                f"Entry {number} of WAN_AUTH has a character that cannot be seen, such as a tab or a "
+                "non-breaking space.",
+                "Type it anew.",
             )
     users = [user.strip() for user, _, _ in pairs]
     if len(set(users)) < len(users):
@@ -278,9 +325,17 @@ def _accounts(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((user.strip(), password) for user, _, password in pairs)
 
 
-def reach(environ: Mapping[str, str]) -> str:
-    """How strangers reach the page, in words; "" when only this machine does."""
-    if environ.get("GRADIO_SHARE", "").lower() == "true":
+def share_asked(environ: Mapping[str, str]) -> bool:
+    """Whether Gradio is asked for a share link."""
+    return environ.get("GRADIO_SHARE", "").lower() == "true"
+
+
+def reach(environ: Mapping[str, str], shared: bool | None = None) -> str:
+    """How strangers reach the page, in words; "" when only this machine does.
+
+    shared: whether there is a share link; None while that is not known, when one that is asked for counts.
+    """
+    if share_asked(environ) if shared is None else shared:
         return "a share link"
     host = environ.get("GRADIO_SERVER_NAME", "").strip()
     if host in LOOPBACK or host.startswith("127."):
@@ -348,7 +403,7 @@ def _writable(folder: Path) -> bool:
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
-def _first_dir(candidates: tuple[Path, ...], holding: str = "") -> Path | None:
+def _first_dir(candidates: Sequence[Path], holding: str = "") -> Path | None:
     for candidate in candidates:
         try:
             candidate = candidate.expanduser()

@@ -1,7 +1,8 @@
 """The facade that the page and the API call: submit, watch, cancel, library, health.
 
 The one place, besides app, where the rooms are put together. All methods may be called from any thread;
-those marked "memory" never touch disk, database or network.
+those marked "memory" never touch disk, database or network. A coroutine calls only these by itself, and all
+others by `reads` or, when they change something, by `writes`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from backend.files import Files
 from backend.inputs import InputFile
 from backend.intake import Intake, Offers
 from backend.jobs import TERMINAL, Job
+from backend.limits import Limits
 from backend.lock import DataLock
 from backend.media.probe import Decoder, PictureFacts
 from backend.progress import Snapshot, Tracker
@@ -36,21 +38,28 @@ from backend.runner import Runner
 from backend.servers import Servers
 from backend.settings import Settings
 from backend.store import Store
+from backend.threads import Threads
 from backend.uploads import Facts
 from backend.views import JobView, ModelState, Place, Plan, QueueState, view
 from workflows.params import MEDIA
 
 log = logging.getLogger("wan.studio")
 
+UPLOADS = "uploads"
+"""The purpose of the secret that marks this studio's upload folder."""
+
 
 class Studio:
     """One data folder, its queue and its engines."""
 
-    def __init__(self, settings: Settings, exclusive: bool = False) -> None:
+    def __init__(self, settings: Settings, exclusive: bool = False, *, limits: Limits | None = None) -> None:
         """exclusive: hold the data folder against every other studio, as the app does. Raises BadSettings
         when another one has it, or when a setting cannot be used; StoreError, DiskFull."""
-        self.settings = settings
+        self.settings = settings  # asked anew by all that depends on how the page is reached
+        self.limits = limits or Limits()
         self._closing = threading.Event()
+        self.reads, self.writes = Threads("read"), Threads("write")
+        self._taken = False  # by another machine
         try:
             settings.jobs_dir.mkdir(parents=True, exist_ok=True)
             if not os.access(settings.data_dir, os.W_OK):  # the attempt has the reason
@@ -60,11 +69,13 @@ class Studio:
                 f"The data folder {settings.data_dir} cannot be written: {error.strerror or error}.",
                 "Set WAN_DATA_DIR to a folder that can be.",
             ) from error
-        self._data_lock = DataLock(settings.data_dir, settings.machine, lost=self._evicted)
+        self._data_lock = DataLock(
+            settings.data_dir, settings.machine, lost=self._evicted, each=self._look_at_store
+        )
         if exclusive:
             self._data_lock.acquire()
         self._secret = secret_file.load(settings.data_dir / "secret", secrets.token_bytes(32))
-        self.store = Store(settings.database)
+        self.store = Store(settings.database, busy=self.limits.busy)
         first_user = settings.auth[0][0] if settings.auth else ""
         self.admins = Admins(settings.data_dir, first_user, self.store.setting, self.store.set_setting)
         self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
@@ -76,29 +87,60 @@ class Studio:
         offers = Offers(self.servers.engines)
         self.runner = Runner(
             self.store, settings.jobs_dir, self.servers.engines, intake.compiled, self.decoder,
-            models_of=offers.models_of, recover=self.servers.recover,
+            models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
         )  # fmt: skip
-        self.intake = Intake(settings, self.store, self.decoder, self.runner, offers, self.servers.plan.start)
         self.files = Files(settings.jobs_dir, self._secret, self.store)
-        self.house = upkeep.keeper(settings, self.store, self.engines, self.runner.forget)
+        self.house = upkeep.keeper(
+            settings, self.store, self.engines, self.runner.forget, self.secret(UPLOADS)
+        )
+        self.intake = Intake(
+            lambda: self.settings, self.store, self.decoder, self.runner, offers, self.house,
+            self.servers.plan.start, self.limits,
+        )  # fmt: skip
+        self._housekeeping = threading.Thread(
+            target=self.house.run, args=(self._closing,), name="housekeeping", daemon=True
+        )
+        self._started = False
+
+        if self._taken:
+            self.runner.evict()
 
     def _evicted(self) -> None:
-        self.runner.evict()
+        """Called by the data folder's lock, which is held before there is a runner."""
+        self._taken = True
+        if (runner := getattr(self, "runner", None)) is not None:
+            runner.evict()
+
+    def _look_at_store(self) -> None:
+        if (runner := getattr(self, "runner", None)) is not None:
+            runner.look_at_store()
 
     def start(self) -> None:
         """Takes up unfinished jobs and starts the lanes; returns at once."""
         self.runner.start()
         self.decoder.prewarm()
-        threading.Thread(
-            target=self.house.run, args=(self._closing,), name="housekeeping", daemon=True
-        ).start()
+        self._started = True
+        self._housekeeping.start()
 
     def close(self) -> None:
-        """Stops lanes, decoders and the servers that we started."""
+        """Stops lanes, decoders, housekeeping and the servers that we started; then closes the database.
+
+        What does not stop in time may still write: then the database stays open and the data folder stays
+        locked until the process ends.
+        """
         self._closing.set()
+        self.runner.stop()
+        self.decoder.end_waits()
+        self.reads.close()
+        self.writes.close()
         self.runner.close()
         self.servers.close()
         self.decoder.close()
+        if self._started:
+            self._housekeeping.join(self.limits.close)
+        if not self.runner.join() or self._housekeeping.is_alive():
+            log.warning("a job or housekeeping has not stopped: the database stays open until the end")
+            return
         self.store.close()
         self._data_lock.release()
 
@@ -128,6 +170,10 @@ class Studio:
         done = self.admins.claim(owner, token)
         log.info("admin link: %s", "opened" if done else "opened with a wrong token")
         return done
+
+    def reached(self, public: str) -> None:
+        """The page is served, and strangers reach it in this way ("" for not at all)."""
+        self.settings = replace(self.settings, public=public)
 
     def public_warning(self) -> str:
         """What to know of a page that strangers can use; "" when they cannot."""
@@ -184,7 +230,7 @@ class Studio:
 
         files: media parameter -> uploaded file. earlier: a failed job that this is another try at; the parts
         that it had finished are not made again, if they fit. Raises BadInput (with the field), BadMedia,
-        QueueFull, DiskFull.
+        OverQuota, QueueFull, DiskFull.
         """
         failed = self._open(earlier.id, earlier.key) if earlier is not None else None
         return self._view(self.intake.submit(owner, mode, values, files, failed))
@@ -225,7 +271,10 @@ class Studio:
         return self._view(job) if job is not None else None
 
     def cancel(self, id: str, key: str) -> JobView:
-        """Stops a job; one that has ended stays as it is."""
+        """Stops a job; one that has ended stays as it is. It cannot become a video once this has returned.
+
+        Raises DiskFull or StoreError when that cannot be written: then nothing has happened.
+        """
         job = self._open(id, key)
         if job.status not in TERMINAL:
             self.runner.cancel(job.id)
@@ -241,13 +290,19 @@ class Studio:
             )
         self.house.remove(job)
 
-    def progress(self, id: str, key: str) -> Snapshot:
-        """How far a job is (memory; a job of an earlier run of the app costs one database read)."""
+    def live_progress(self, id: str, key: str) -> Snapshot | None:
+        """How far a job is (memory); None for one of an earlier run of the app, which `progress` looks up.
+        Raises NotFound for a wrong key."""
         if not access.same(key, access.job_key(self._secret, str(id))):
             raise NotFound("There is no such video, or the link is not complete.")
         live = self.runner.live(id)
+        return live.snapshot() if live is not None else None
+
+    def progress(self, id: str, key: str) -> Snapshot:
+        """As live_progress; a job that is not in memory costs one database read."""
+        live = self.live_progress(id, key)
         if live is not None:
-            return live.snapshot()
+            return live
         job = self._open(id, key)
         tracker = Tracker()
         tracker.end(job.status, 0.0, job.error)
@@ -267,7 +322,7 @@ class Studio:
         return self.files.result(self._open(id, key))
 
     def input_path(self, id: str, key: str, name: str) -> Path | None:
-        """The picture that a job was made from, not padded; None without one. Raises NotFound."""
+        """A file that a job was made from, not padded; None without one. Raises NotFound, InputsGone."""
         return self.files.input(self._open(id, key), name)
 
     def media_url(self, job: JobView, name: str, download: bool = False) -> str:
@@ -328,22 +383,31 @@ class Studio:
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""
-        return health.status(self.engines())
+        return health.status(self.engines(), self.trouble())
+
+    def trouble(self) -> str:
+        """Why no video can be begun although engines work, in a sentence; "" while one can (memory)."""
+        return self.runner.trouble
 
     def _ended(self) -> list[str]:
         """Why servers that we started ended, while one of them is not back."""
-        return [p.ended for p in self.servers.processes] if self.status() != "ok" else []
+        up = health.status(self.engines()) == "ok"
+        return [] if up else [process.ended for process in self.servers.processes]
 
     def health(self) -> dict[str, Any]:
         """For System: each server, the queue, the database, the disk."""
         queue = self.queue()
         return {
             "status": self.status(),
+            "trouble": self.trouble(),
             "engine": self.engines()[0].kind,
             "queue": {"waiting": queue.waiting, "running": queue.running},
             "servers": health.servers(self.engines()),
             "database": self.store.check(),
             "disk": health.disk(self.settings.data_dir),
             "models_disk": health.models_disk(self.settings, self.engines()),
-            "notes": surroundings.in_system(self.settings, self.engines(), self.models(), self._ended()),
+            "notes": [
+                *filter(None, [self.trouble()]),
+                *surroundings.in_system(self.settings, self.engines(), self.models(), self._ended()),
+            ],
         }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend.engines.base import EngineInfo
+from backend.errors import BadSettings
 from backend.health import on_this_machine
+from backend.housekeeping import upload_folder
 from backend.housekeeping.keeper import Keeper, Limits, Place
 from backend.settings import Settings
 from backend.store import Store
@@ -18,14 +21,20 @@ def keeper(
     store: Store,
     engines: Callable[[], Sequence[EngineInfo]],
     forget: Callable[[str], None],
+    whose: str,
 ) -> Keeper:
-    """Housekeeping by the settings. `forget`: drops what the queue remembers of a job."""
+    """Housekeeping by the settings. `forget`: drops what the queue remembers of a job. `whose`: marks the
+    page's upload folder as this studio's; one that is not there yet is made."""
+    given = _given()
+    if given is not None and not os.path.lexists(given):
+        with contextlib.suppress(BadSettings):  # the app says it, before it serves the page
+            upload_folder.claim(given, whose)
     return Keeper(
         store,
         settings.data_dir,
-        Limits(settings.keep_days, settings.keep_disk_percent),
+        Limits(settings.keep_days, settings.keep_disk_percent, settings.owner_disk_mb * 1_000_000),
         places=lambda: places(engines(), settings.comfyui_dir),
-        cache=_page_cache,
+        cache=lambda: _page_cache(whose),
         forget=forget,
     )
 
@@ -51,11 +60,12 @@ def places(engines: Sequence[EngineInfo], comfyui_dir: Path | None) -> list[Plac
     return list(found)
 
 
-def _path(text: str) -> Path | None:
-    return Path(text) if text else None
+def _page_cache(whose: str) -> Path | None:
+    """Where the page keeps uploads, and copies of results for clients, if this studio made the folder."""
+    folder = _given()
+    return folder if folder is not None and upload_folder.is_ours(folder, whose) else None
 
 
-def _page_cache() -> Path | None:
-    """Where the page keeps uploads, and copies of results for clients: Gradio's GRADIO_TEMP_DIR, if set."""
+def _given() -> Path | None:
     given = os.environ.get("GRADIO_TEMP_DIR", "")
-    return Path(given) if given else None
+    return Path(given).expanduser().absolute() if given else None

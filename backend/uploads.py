@@ -17,6 +17,7 @@ from backend.media.probe import Decoder
 from workflows.params import MEDIA, Media, Params
 
 NORMALISED_MARGIN = 2.0  # pictures are kept at up to twice the video's size: enough for ComfyUI's resampling
+PICTURE_BYTES = 3  # a pixel of a picture that is kept as PNG, at most
 CHUNK = 1 << 20
 
 Facts = PictureFacts | SoundFacts | VideoFacts
@@ -95,12 +96,33 @@ def keep(
     return inputs
 
 
+def kept_bytes(params: Params, files: Mapping[str, Path], seen: Mapping[str, Facts]) -> dict[str, int]:
+    """What `keep` will write for each parameter, rather too much than too little. Raises BadMedia."""
+    found = {}
+    side = round(NORMALISED_MARGIN * max(params.size))
+    for name, facts in seen.items():
+        if isinstance(facts, PictureFacts):
+            smaller = min(1.0, side / max(facts.width, facts.height))
+            copies = 2 if getattr(params, "fit", "crop") == "pad" else 1
+            found[name] = round(copies * PICTURE_BYTES * facts.width * facts.height * smaller**2)
+        else:
+            try:
+                found[name] = files[name].stat().st_size
+            except OSError as error:
+                raise _gone(name) from error
+    return found
+
+
+def _gone(field: str) -> BadMedia:
+    return BadMedia("The file is not there any more.", "Choose it once more.", field=field)
+
+
 def _copied(source: Path, target: Path, media: Media, field: str) -> Media:
     """A copy that no later change of the upload reaches, named by its content."""
     try:
         shutil.copyfile(source, target)
     except FileNotFoundError as error:
-        raise BadMedia("The file is not there any more.", "Choose it once more.", field=field) from error
+        raise _gone(field) from error
     digest = hashlib.sha256()
     with target.open("rb") as file:
         while piece := file.read(CHUNK):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import AsyncIterator, Callable
@@ -9,17 +10,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request, cookie_parser
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from backend import logs
 from backend.accounts import Accounts
+from backend.errors import StudioError
 from backend.execute import POSTER, RESULT, STILL, WORKFLOW
 from backend.files import INPUT
 from backend.guard import STRICT, Guard, Rates, Rules
 from backend.jobs import Job
 from backend.studio import Studio
+from backend.threads import visitor_of
+
+log = logging.getLogger("wan.web")
 
 TYPES = {
     RESULT: "video/mp4",
@@ -28,6 +33,8 @@ TYPES = {
     WORKFLOW: "application/json",
     INPUT: "image/png",
 }
+PUBLIC_TROUBLE = "The data folder is not as it was: no video is begun. The log and System say more."
+"""On /healthz, which anybody may ask: without the folder's path."""
 HEADERS = {
     "Cache-Control": "private, max-age=86400",
     "X-Content-Type-Options": "nosniff",
@@ -44,6 +51,8 @@ def door(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
+        logs.adopt("uvicorn", "uvicorn.error", "uvicorn.access")  # before the first request
+
         def signed_in(headers: dict[str, str]) -> bool:
             names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
             cookies = cookie_parser(headers.get("cookie", ""))
@@ -53,12 +62,17 @@ def door(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
             max_upload_bytes=settings.max_upload_mb * 1_000_000,
             upload_folder=upload_folder,
             secret=studio.secret("visitor").encode(),
-            rates=STRICT if settings.open_to_all else Rates(),
             on_spaces=bool(os.environ.get("SPACE_ID")),
             accounts=Accounts.of(settings),
             signed_in=signed_in,
+            reads=studio.reads,
         )
-        app.middleware_stack = Guard(app.middleware_stack, rules)
+        usual = Rates()
+
+        def rates() -> Rates:
+            return STRICT if studio.settings.open_to_all else usual
+
+        app.middleware_stack = Guard(app.middleware_stack, rules, rates=rates)
         yield
 
     return lifespan
@@ -68,12 +82,13 @@ def routes(studio: Studio) -> list[Any]:
     """`GET /healthz` and `GET /media/<job id>/<name>?exp=&sig=`, the latter with Range and HEAD."""
 
     async def healthz(_: Request) -> Response:
-        queue, infos = studio.queue(), studio.engines()
+        queue, infos, trouble = studio.queue(), studio.engines(), studio.trouble()
         return JSONResponse(
             {
                 "status": studio.status(),
                 "engine": infos[0].kind,
                 "queue": {"waiting": queue.waiting, "running": queue.running},
+                **({"trouble": PUBLIC_TROUBLE} if trouble else {}),
             },
             headers={"Cache-Control": "no-store"},
         )
@@ -81,9 +96,13 @@ def routes(studio: Studio) -> list[Any]:
     async def media(request: Request) -> Response:
         job_id, name = request.path_params["job_id"], request.path_params["name"]
         query = request.query_params
-        found = await run_in_threadpool(
-            studio.media_file, job_id, name, query.get("exp", ""), query.get("sig", "")
-        )
+        asked = (job_id, name, query.get("exp", ""), query.get("sig", ""))
+        try:
+            found = await studio.reads.run(visitor_of(request), studio.media_file, *asked, join=True)
+        except StudioError as error:
+            log.warning("media: %s: %s %s", error.code, error.message, error.detail)
+            words = f"{error.message} {error.hint}".strip()
+            return PlainTextResponse(words, 503, {"Cache-Control": "no-store", "Retry-After": "5"})
         if found is None:
             return PlainTextResponse("This file is not here, or the address is no longer good.", 404)
         path, job = found

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from backend import logs, uploads, worker_result
+from backend import asker, logs, uploads, worker_result
 from backend.dispatch import compile_for, job_params, make_params, preflight
 from backend.engines.base import Engine, Prompt, engine_name
 from backend.engines.runpod_read import DUPLICATE, progress_of
@@ -69,6 +69,7 @@ class Work:
     prompt_id: str = ""
     engine: Engine | None = None
     late: bool = False
+    taken_by: str = ""  # the job that has the prompt now, after this one has lost it
     reported: dict[str, Any] = field(default_factory=dict)
     preview: bytes = b""
 
@@ -123,6 +124,7 @@ class Worker:
 
         threading.Thread(target=run, name=f"job-{job_id}", daemon=True).start()
         until = time.monotonic() + self.minutes * 60
+        beats = asyncio.create_task(self._beats(work))
         self._in_hand += 1
         try:
             while not (await asyncio.wait({done}, timeout=REPORT_SECONDS))[0]:
@@ -138,16 +140,26 @@ class Worker:
             await asyncio.wait({done}, timeout=STOP_SECONDS)
             raise
         finally:
+            beats.cancel()
             self._in_hand -= 1
+
+    async def _beats(self, work: Work) -> None:
+        """Keeps the claim on the prompt alive; a job that has lost it is stopped. A task of its own, so that
+        a volume that hangs delays nothing else."""
+        while not work.taken_by:
+            await asyncio.sleep(REPORT_SECONDS)
+            work.taken_by = await asyncio.to_thread(self.claims.beat, work.prompt_id, work.job_id)
+        log.warning("job %s: job %s has its prompt now; it is stopped", work.job_id, work.taken_by)
+        await asyncio.to_thread(self._stop, work)
 
     def _stop(self, work: Work) -> None:
         work.live.cancelled = True
-        if work.live.engine is not None and work.live.prompt_id:
-            work.live.engine.cancel(work.live.prompt_id)
+        engine, prompt_id = work.live.engine, work.live.prompt_id
+        if engine is not None and prompt_id:
+            engine.cancel(prompt_id)
 
     def _tell(self, job: Mapping[str, Any], work: Work) -> None:
         """Reports what has changed."""
-        self.claims.beat(work.prompt_id)
         now = work.live.snapshot()
         shown = progress_of(now.percent, now.stage, now.text, now.step, now.steps)
         picture = work.live.preview
@@ -170,10 +182,13 @@ class Worker:
 
     def _worded(self, work: Work, given: object, folder: Path, began: float) -> dict[str, Any]:
         try:
-            answer = self._work(work, given, folder)
+            with asker.job(work.job_id, work.check):
+                answer = self._work(work, given, folder)
             log.info("job %s: done in %.1f s", work.job_id, time.monotonic() - began)
             return answer
         except StudioError as error:
+            if isinstance(error, JobCancelled) and work.taken_by:
+                return _duplicate(work.taken_by)
             if isinstance(error, JobCancelled) and work.late:
                 error = TooLate(
                     f"The video was not done within {self.minutes:g} minutes.",
@@ -194,8 +209,7 @@ class Worker:
         other = self.claims.take(prompt_id, work.job_id) if prompt_id else ""
         if other:
             log.info("job %s: %s has this prompt already", work.job_id, other)
-            said = {"code": DUPLICATE, "message": "Another job has this prompt already.", "hint": ""}
-            return {"error": json.dumps({**said, "job": other})}
+            return _duplicate(other)
         work.prompt_id = prompt_id
         done = False
         try:
@@ -217,7 +231,7 @@ class Worker:
             return answer
         finally:
             if not done:
-                self.claims.release(prompt_id)
+                self.claims.release(prompt_id, work.job_id)
 
     def _engine(self, work: Work) -> Engine:
         """The next engine that is free and up. Raises EngineUnreachable, JobCancelled."""
@@ -316,6 +330,12 @@ def _fetched(engine: Engine, output: Output, folder: Path, number: int) -> tuple
     path = folder / f"output-{number}"
     engine.fetch(output, path)
     return Path(output.filename).name, path
+
+
+def _duplicate(other: str) -> dict[str, Any]:
+    """Tells the client which job to follow instead."""
+    said = {"code": DUPLICATE, "message": "Another job has this prompt already.", "hint": ""}
+    return {"error": json.dumps({**said, "job": other})}
 
 
 def _failure(error: StudioError) -> dict[str, Any]:

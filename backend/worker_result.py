@@ -6,13 +6,16 @@ import base64
 import contextlib
 import logging
 import mimetypes
+import os
 import shutil
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backend.errors import BadInput, EngineError, NoOutput, from_os_error
+from backend.housekeeping.files import names_in, opened, remove_at
 from workflows.compile import Compiled
 
 log = logging.getLogger("wan.worker")
@@ -146,11 +149,15 @@ def piece(asked: object, ways: Ways) -> dict[str, Any]:
 
 
 def clear_old(volume: Path | None, now: float) -> None:
-    """Results on the volume that nobody has fetched within a week go."""
-    for folder in (volume / RESULTS).glob("*") if volume is not None else ():
-        with contextlib.suppress(OSError):
-            if folder.stat().st_mtime < now - KEPT_SECONDS:
-                shutil.rmtree(folder)
+    """Results on the volume that nobody has fetched within a week go; links stay."""
+    if volume is None:
+        return
+    with contextlib.suppress(OSError), opened(volume.resolve(), *RESULTS.split("/")) as root:
+        for name in names_in(root):
+            with contextlib.suppress(OSError):
+                info = os.stat(name, dir_fd=root, follow_symlinks=False)
+                if stat.S_ISDIR(info.st_mode) and info.st_mtime < now - KEPT_SECONDS:
+                    remove_at(name, root)
 
 
 def bucket_upload(environ: Mapping[str, str]) -> Upload | None:

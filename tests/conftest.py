@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from backend import studio as studio_module
+from backend.limits import Limits
 from backend.settings import Settings
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
@@ -26,11 +27,15 @@ def engine() -> FakeEngine:
 def make(tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     made: list[Studio] = []
 
-    def build(*engines: FakeEngine, **settings: str) -> Studio:
+    def build(
+        *engines: FakeEngine, limits: Limits | None = None, start: bool = True, **settings: str
+    ) -> Studio:
         monkeypatch.setattr(studio_module, "Servers", lambda _: Servers(*(engines or (engine,))))
-        studio = Studio(Settings.from_env({"WAN_DATA_DIR": str(tmp_path / "data"), **settings}, tmp_path))
-        studio.start()
+        values = {"WAN_DATA_DIR": str(tmp_path / "data"), **settings}
+        studio = Studio(Settings.from_env(values, tmp_path), limits=limits)
         made.append(studio)
+        if start:
+            studio.start()
         return studio
 
     yield build

@@ -134,6 +134,26 @@ def test_on_an_open_page_made_up_tokens_run_dry(make: Make) -> None:
     studio.submit(OWNER, "text_to_video", values, {})
 
 
+def test_a_share_link_that_did_not_come_lifts_all_that_it_brought(make: Make) -> None:
+    studio = make(GRADIO_SHARE="true", WAN_MAX_QUEUED="1000")
+    assert studio.settings.open_to_all and studio.settings.max_queued_per_owner == 3
+    studio.reached("")
+    assert not studio.settings.open_to_all and studio.settings.max_queued_per_owner == 5
+    assert studio.public_warning() == ""
+    values = {"prompt": "x", "seconds": 0.5, "width": 64, "height": 64}
+    for _ in range(100):
+        studio.submit(new_token(), "text_to_video", values, {})
+
+
+def test_a_share_link_that_nobody_asked_for_is_public(make: Make) -> None:
+    studio = make(WAN_MAX_QUEUED="1000")
+    studio.reached("a share link")
+    assert "WAN_AUTH" in studio.public_warning() and studio.settings.max_queued_per_owner == 3
+    with pytest.raises(TooMany):
+        for _ in range(100):
+            studio.submit(new_token(), "text_to_video", {"prompt": "x", "seconds": 0.5}, {})
+
+
 def test_an_open_page_says_so(make: Make) -> None:
     assert "WAN_AUTH" in make(GRADIO_SHARE="true").public_warning()
 

@@ -29,12 +29,13 @@ from backend.errors import BadInput, NotFound, OutOfMemory, QueueFull
 from backend.progress import Snapshot
 from backend.settings import Settings
 from backend.studio import Studio
+from backend.threads import Threads
 from backend.views import JobView
 from tests.support.signatures import differences
 from tests.support.waiting import until
-from ui import calls
 from ui.api import Endpoints, register
-from ui.calls import SessionOwners
+from ui.calls import Calls, Pace, SessionOwners
+from ui.unexpected import UNEXPECTED
 from workflows.params import MEDIA, Media
 
 pytestmark = pytest.mark.full
@@ -56,6 +57,7 @@ class ScriptedStudio:
         self.states: dict[str, Snapshot] = {}
         self.finish_at_once = True
         self.error: Exception | None = None
+        self.reads, self.writes = Threads(), Threads()
 
     def new_owner(self) -> str:
         return new_token()
@@ -106,6 +108,9 @@ class ScriptedStudio:
         if job is None or job.key != key:
             raise NotFound("There is no such video, or the link is not complete.")
         return job
+
+    def live_progress(self, id: str, key: str) -> Snapshot | None:
+        return self.states.get(id)
 
     def progress(self, id: str, key: str) -> Snapshot:
         self.job(id, key)
@@ -176,7 +181,7 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         box = gr.Textbox()
         box.submit(echo, box, box, api_name="echo")
         box.change(Endpoints.cancel, box, box, api_visibility="private")  # Gradio names it /cancel
-        register(studio)  # type: ignore[arg-type]
+        register(studio, Pace(shortest=0.01))  # type: ignore[arg-type]
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, mcp_server=True, run_history=False)
     endpoints = next(fn.fn.__self__ for fn in demo.fns.values() if fn.api_name == "fast_video")
     yield Page(url, studio, folder, endpoints)
@@ -189,8 +194,7 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(launched: Page, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    monkeypatch.setattr(calls, "POLL_MIN", 0.01)
+def page(launched: Page) -> Iterator[Page]:
     launched.studio.finish_at_once, launched.studio.error = True, None
     launched.studio.submits.clear()
     yield launched
@@ -413,17 +417,28 @@ def test_a_waiting_call_tells_progress_and_status(page: Page, client: Client, pi
     assert [answer[1]["status"] for answer in call.outputs()] == ["queued", "running", "done"]
 
 
-def test_a_waiting_call_is_kept_alive(
-    page: Page, client: Client, picture: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert calls.HEARTBEAT_SECONDS + calls.POLL_MAX < 10
-    monkeypatch.setattr(calls, "HEARTBEAT_SECONDS", 0.05)
+@pytest.fixture
+def lively(page: Page) -> Iterator[None]:
+    """Waiting calls are told of their job every few milliseconds."""
+    endpoints, pace = page.endpoints.calls, page.endpoints.calls.pace
+    endpoints.pace = replace(pace, heartbeat=0.05)
+    yield
+    endpoints.pace = pace
+
+
+def test_a_waiting_call_is_kept_alive(page: Page, client: Client, picture: str, lively: None) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
     until(lambda: len(call.outputs()) > 2)
     assert all(answer[0] is None and answer[1]["status"] == "queued" for answer in call.outputs())
     page.studio.end(list(page.studio.jobs)[-1], "done")
     assert call.result(timeout=60)[0]
+
+
+def test_a_waiting_call_is_told_of_its_job_at_least_every_ten_seconds() -> None:
+    assert Pace().heartbeat + Pace().longest < 10
+    waits = [Pace().pause(waited) for waited in (0.0, 20.0, 1e6)]
+    assert waits == [Pace().shortest, 0.2, Pace().longest], "short at first, then longer, within limits"
 
 
 def test_the_job_runs_on_when_the_caller_goes(page: Page, client: Client, picture: str) -> None:
@@ -625,13 +640,13 @@ def test_errors_of_the_studio(
     assert said == f"{page.studio.error} {QueueFull.default_hint}"
     page.studio.error = RuntimeError("secret detail")
     with caplog.at_level(logging.ERROR, logger="wan.api"):
-        assert page.refused("image_to_video", [page.upload()]) == calls.UNEXPECTED
+        assert page.refused("image_to_video", [page.upload()]) == UNEXPECTED
     assert "secret detail" in caplog.text  # ours, once; Gradio prints none
     assert "Traceback" not in capfd.readouterr().err
 
 
 def test_waiting_calls_leave_places_for_the_page(page: Page) -> None:
-    made = calls.Calls(page.studio)  # type: ignore[arg-type]
+    made = Calls(page.studio)  # type: ignore[arg-type]
     blocks = type("Blocks", (), {"max_threads": 8})()
     made.waiting = 5
     assert made.may_wait(blocks)

@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 BASE = {
     "backend.settings", "backend.errors", "backend.events", "backend.jobs", "backend.logs",
-    "backend.exit_words",
+    "backend.exit_words", "backend.asker", "backend.threads", "backend.limits", "backend.database_errors",
+    "backend.job_rows",
+    "backend.env_file", "backend.env_names", "backend.log_lines", "backend.log_limits",
 }  # fmt: skip
 ROOMS = {  # rooms beside each other: none of them may know another
     "backend.line",
@@ -43,9 +45,10 @@ COMPOSITION = {
     "backend.model_commands", "backend.admin",
     "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",
     "backend.intake", "backend.files", "backend.ends", "backend.strays",
+    "backend.refusals", "backend.reasons", "backend.obstacles", "backend.interruptions",
     "backend.upkeep", "backend.bench", "backend.bench_command",
     "backend.sending", "backend.worker_command", "backend.worker_order", "backend.worker_download",
-    "backend.worker_result", "backend.worker_claims",
+    "backend.worker_result", "backend.worker_claims", "backend.worker_records",
 }  # fmt: skip
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend import runner as runner_module
 from backend.errors import DiskFull, StudioError
+from backend.limits import Limits
+from backend.obstacles import FULL
 from backend.store import Store
 from tests.support.fake_engine import FakeEngine
 from tests.support.job_views import stored_job
@@ -72,17 +73,16 @@ def test_a_new_job_is_refused_with_a_sentence_and_none_is_lost(
 
 
 def test_a_result_waits_until_there_is_room(
-    disk: Path, make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
+    disk: Path, make: Make, engine: FakeEngine, picture: Path
 ) -> None:
-    monkeypatch.setattr(runner_module, "ROOM_SECONDS", 0.2)
     engine.hold.clear()
-    studio = make()
+    studio = make(limits=Limits(room=0.2))
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert engine.drawing.wait(60)
     engine.known.add(engine.prompts[0].id)
     ballast = fill(disk)
     engine.hold.set()
-    until(lambda: studio.progress(job.id, job.key).text == runner_module.FULL)
+    until(lambda: studio.progress(job.id, job.key).text == FULL)
     ballast.unlink()
     done = ended(studio, job)
     assert done.status == "done" and studio.result_path(job.id, job.key).stat().st_size > 0

@@ -10,68 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
-from backend import bodies, guard
 from backend.access import new_token
 from backend.accounts import Accounts
-from backend.guard import STRICT, Guard, Rates, Rules
-
-HOST = "x-7860.proxy.runpod.net"
-JOIN, UPLOAD, DATA = "/gradio_api/queue/join", "/gradio_api/upload", "/gradio_api/queue/data"
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Site:
-    """A guarded app that answers how many bytes it got, and its client."""
-
-    def __init__(self, folder: Path, rates: Rates | None = None, **rules: Any) -> None:
-        self.clock, self.hold = Clock(), asyncio.Event()
-        self.seen: list[tuple[str, dict[str, str]]] = []
-
-        async def echo(request: Request) -> Response:
-            self.seen.append((request.url.path, dict(request.headers)))
-            return JSONResponse({"bytes": len(await request.body())})
-
-        async def login(request: Request) -> Response:
-            form = await request.form()
-            right = form.get("password") == "right"
-            return JSONResponse({"success": right}, 200 if right else 400)
-
-        async def stream(request: Request) -> Response:
-            await self.hold.wait()
-            return PlainTextResponse("data")
-
-        async def broken(request: Request) -> Response:
-            raise ValueError("a mistake of ours")
-
-        app = Starlette(
-            routes=[
-                Route("/login", login, methods=["POST"]),
-                Route(DATA, stream),
-                Route("/config", broken),
-                Route("/{path:path}", echo, methods=["GET", "POST"]),
-            ]
-        )
-        self.guard = Guard(
-            app,
-            Rules(rules.pop("max_upload_bytes", 1_000_000), folder, b"secret", rates or Rates(), **rules),
-            self.clock,
-        )
-
-    def client(self, address: str = "10.0.0.7", **headers: str) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(self.guard, client=(address, 1234), raise_app_exceptions=False)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.AsyncClient(transport=transport, base_url=f"https://{HOST}", headers=named)
+from backend.bodies import Body, TooSlow
+from backend.guard import STRICT, Rates
+from tests.support.guarded_site import DATA, HOST, JOIN, UPLOAD, Clock, Site
 
 
 def run(test: Callable[[], Any]) -> None:
@@ -162,20 +106,39 @@ def test_sizes(tmp_path: Path) -> None:
     run(test)
 
 
-def test_a_body_that_dawdles_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "GRACE_SECONDS", 0.2)
-
+def test_a_body_that_dawdles_is_ended(tmp_path: Path) -> None:
     async def slow() -> AsyncIterator[bytes]:
         for _ in range(100):
             yield b"x"
             await asyncio.sleep(0.05)
 
     async def test() -> None:
-        site = Site(tmp_path)
+        site = Site(tmp_path, grace_seconds=0.2)
         for path in (JOIN, UPLOAD):
             async with site.client() as http:
                 answer = await http.post(path, content=slow())
                 assert answer.status_code == 408 and "too slowly" in answer.json()["detail"], path
+
+    run(test)
+
+
+def test_a_body_is_given_time_by_what_comes_and_never_more_than_its_grace() -> None:
+    clock = Clock()
+
+    async def test() -> None:
+        waits = iter([0.0, 15.0, 15.0, 19.0, 12.0])
+        sizes = iter([10_000_000, 80_000, 80_000, 1, 1])
+
+        async def receive() -> Any:
+            clock.now += next(waits)
+            return {"type": "http.request", "body": b"x" * next(sizes), "more_body": True}
+
+        body = Body(receive, 1e9, 20.0, clock)
+        for _ in range(4):
+            await body.receive()
+        for _ in range(3):  # 10 MB came at once, and are no credit for minutes of silence
+            with pytest.raises(TooSlow):
+                await body.receive()
 
     run(test)
 
@@ -313,11 +276,9 @@ def test_mcp_asks_for_the_login_that_gradio_forgets(tmp_path: Path) -> None:
     run(test)
 
 
-def test_streams_and_uploads_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "UPLOAD_WAIT_SECONDS", 0.2)
-
+def test_streams_and_uploads_at_once(tmp_path: Path) -> None:
     async def test() -> None:
-        site = Site(tmp_path, Rates(streams=(2, 3), uploads=(0, 9)))
+        site = Site(tmp_path, Rates(streams=(2, 3), uploads=(0, 9)), upload_wait_seconds=0.2)
         async with (
             site.client(x_wan_owner=new_token()) as http,
             site.client(x_wan_owner=new_token()) as other,
@@ -337,12 +298,12 @@ def test_streams_and_uploads_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     run(test)
 
 
-def test_uploads_stop_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uploads_stop_before_the_disk_is_full(tmp_path: Path) -> None:
     async def test() -> None:
-        site = Site(tmp_path)
+        site, full = Site(tmp_path), Site(tmp_path, reserve_bytes=1 << 60)
         async with site.client() as http:
             assert (await http.post(UPLOAD, content=b"x")).status_code == 200
-            monkeypatch.setattr(guard, "RESERVE_BYTES", 1 << 60)
+        async with full.client() as http:
             answer = await http.post(UPLOAD, content=b"x")
             assert answer.status_code == 507 and "almost full" in answer.json()["detail"]
 
@@ -379,3 +340,33 @@ def test_an_open_page_is_stricter() -> None:
     assert STRICT.newcomers[0] < usual.newcomers[0] and STRICT.all_newcomers[0] < usual.all_newcomers[0]
     assert STRICT.uploads < usual.uploads and STRICT.streams < usual.streams
     assert STRICT.all_newcomers[0] >= 40, "forty strangers can come in at once"
+
+
+def test_rates_that_change_while_the_page_is_served_count_from_the_next_request(tmp_path: Path) -> None:
+    async def test() -> None:
+        now = [Rates(address=(1, 9.0))]
+        site = Site(tmp_path, changing=lambda: now[0])
+        async with site.client() as http:
+            assert [(await http.post(JOIN, json={})).status_code for _ in range(3)] == [200, 429, 429]
+            now[0] = Rates(address=(3, 9.0))
+            assert [(await http.post(JOIN, json={})).status_code for _ in range(4)] == [200, 200, 200, 429]
+            now[0] = Rates(address=(3, 9.0))
+            assert (await http.post(JOIN, json={})).status_code == 429, "the same rates go on counting"
+
+    run(test)
+
+
+def test_a_slot_is_given_back_where_it_was_taken(tmp_path: Path) -> None:
+    async def test() -> None:
+        now = [Rates(streams=(1, 1))]
+        site = Site(tmp_path, changing=lambda: now[0])
+        async with site.client() as http:
+            waiting = asyncio.create_task(http.get(DATA))
+            while not site.streaming:
+                await asyncio.sleep(0.01)
+            now[0] = Rates(streams=(2, 2))
+            site.hold.set()
+            assert (await waiting).status_code == 200
+            assert (await http.get(DATA)).status_code == 200
+
+    run(test)

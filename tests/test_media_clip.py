@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from backend.errors import BadMedia
-from backend.media import budget, clip, process
+from backend.media import clip
 from backend.media.part import spoken
 from backend.media.probe import Decoder
 from tests.support.media_files import (
@@ -450,11 +450,8 @@ def at_work(decoder: Decoder, long_video: Path, out: Path, meet: Callable[[int],
         return pool.submit(decoder.cut_video, long_video, out, fps=16, on_progress=told).result(60)
 
 
-def test_a_child_that_hangs_in_a_long_cut_is_cut_off(
-    tmp_path: Path, long_video: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(budget, "_STALL", 3.0)
-    with Decoder() as decoder:
+def test_a_child_that_hangs_in_a_long_cut_is_cut_off(tmp_path: Path, long_video: Path) -> None:
+    with Decoder(stall_seconds=3.0) as decoder:
         with pytest.raises(BadMedia, match="more memory or time") as caught:
             at_work(decoder, long_video, tmp_path / "cut.mp4", lambda pid: os.kill(pid, signal.SIGSTOP))
         assert "MP4" in caught.value.hint and decoder.pids() == ()
@@ -510,11 +507,8 @@ def test_close_ends_a_long_cut(tmp_path: Path, long_video: Path) -> None:
     assert decoder.pids() == ()
 
 
-def test_a_file_grows_no_larger_than_its_bound(
-    tmp_path: Path, long_video: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(budget, "_long", lambda wall, size: process.Budget(wall, 30, 60, 300_000, long=True))
-    with Decoder() as decoder, pytest.raises(Exception, match="could not be kept"):
+def test_a_file_grows_no_larger_than_its_bound(tmp_path: Path, long_video: Path) -> None:
+    with Decoder(file_bytes_max=300_000) as decoder, pytest.raises(Exception, match="could not be kept"):
         decoder.cut_video(long_video, tmp_path / "cut.mp4", 0, 20, fps=16)
     assert not list(tmp_path.glob(".*.part"))
 

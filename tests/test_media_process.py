@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from backend.errors import BadMedia, DiskFull, InternalError
-from backend.media import child, facts, pool, probe
+from backend.media import child, facts, probe
 from backend.media.probe import Decoder
 from tests.support.waiting import until
 
@@ -43,7 +43,7 @@ def speaking(program: str) -> Decoder:
 
 
 def test_one_warm_child_answers_many(picture: Path) -> None:
-    with Decoder() as decoder:
+    with Decoder(looks_kept=0) as decoder:
         assert decoder.pids() == ()
         decoder.picture(picture)
         first = decoder.pids()
@@ -52,9 +52,8 @@ def test_one_warm_child_answers_many(picture: Path) -> None:
         assert decoder.pids() == first and len(first) == 1
 
 
-def test_a_child_is_replaced_after_its_share_of_work(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_REQUESTS_PER_CHILD", 2)
-    with Decoder() as decoder:
+def test_a_child_is_replaced_after_its_share_of_work(picture: Path) -> None:
+    with Decoder(requests_per_child=2, looks_kept=0) as decoder:
         decoder.picture(picture)
         (first,) = decoder.pids()
         decoder.picture(picture)
@@ -72,7 +71,7 @@ def test_prewarm_starts_a_child(picture: Path) -> None:
 
 
 def test_a_child_killed_between_requests_is_replaced(picture: Path) -> None:
-    with Decoder() as decoder:
+    with Decoder(looks_kept=0) as decoder:
         decoder.picture(picture)
         (pid,) = decoder.pids()
         os.kill(pid, signal.SIGKILL)
@@ -81,7 +80,7 @@ def test_a_child_killed_between_requests_is_replaced(picture: Path) -> None:
 
 
 def test_a_child_killed_in_the_middle_of_a_request_is_replaced(picture: Path) -> None:
-    with Decoder() as decoder, ThreadPoolExecutor(1) as pool:
+    with Decoder(looks_kept=0) as decoder, ThreadPoolExecutor(1) as pool:
         decoder.picture(picture)
         (pid,) = decoder.pids()
         os.kill(pid, signal.SIGSTOP)
@@ -93,7 +92,7 @@ def test_a_child_killed_in_the_middle_of_a_request_is_replaced(picture: Path) ->
 
 
 def test_a_hang_is_cut_off_and_the_next_picture_works(picture: Path) -> None:
-    with Decoder(wall_seconds=0.4) as decoder:
+    with Decoder(wall_seconds=0.4, looks_kept=0) as decoder:
         decoder._wall = 20  # starting Python may take longer than 0.4 s
         decoder.picture(picture)
         decoder._wall = 0.4
@@ -177,7 +176,7 @@ def test_eight_threads_share_two_children(tmp_path: Path) -> None:
 
 
 def test_close_leaves_no_process_and_wakes_who_waits(picture: Path) -> None:
-    decoder = Decoder()
+    decoder = Decoder(looks_kept=0)
     decoder.picture(picture)
     (pid,) = decoder.pids()
     os.kill(pid, signal.SIGSTOP)
@@ -283,17 +282,6 @@ def test_a_full_disk_is_said_as_such() -> None:
 def test_a_folder_that_is_not_there_is_our_mistake_not_the_pictures(picture: Path, tmp_path: Path) -> None:
     with Decoder() as decoder, pytest.raises(InternalError):
         decoder.normalise(picture, tmp_path / "nowhere" / "out.png")
-
-
-def test_who_waits_too_long_for_a_place_is_told(picture: Path) -> None:
-    with Decoder(workers=1) as decoder:
-        decoder._wall = 0.02
-        assert decoder._places.acquire()
-        with pytest.raises(BadMedia, match="other pictures are being opened"):
-            decoder.picture(picture)
-        decoder._places.release()
-        decoder._wall = 20
-        decoder.picture(picture)
 
 
 def test_facts_are_plain_data() -> None:

@@ -54,7 +54,7 @@ def test_frames_are_counted_where_the_file_does_not_say(decoder: Decoder, tmp_pa
 
 
 @pytest.mark.parametrize("frames", [1, 17, 81])
-def test_first_and_last_frame(decoder: Decoder, tmp_path: Path, frames: int) -> None:
+def test_the_poster_is_the_first_frame(decoder: Decoder, tmp_path: Path, frames: int) -> None:
     clip = make(tmp_path / "clip.mp4", frames)
     poster = decoder.poster(clip, tmp_path / "poster.jpg", max_side=160)
     assert (poster.width, poster.height) == (160, 96)
@@ -62,13 +62,7 @@ def test_first_and_last_frame(decoder: Decoder, tmp_path: Path, frames: int) -> 
         assert image.format == "JPEG"
         red, _, blue = image.convert("RGB").getpixel((80, 48))
         assert blue > 150 > red
-    last = decoder.last_frame(clip, tmp_path / "last.png")
-    assert (last.width, last.height) == (320, 192) and last.name.startswith("wan-studio/")
-    with Image.open(last.path) as image:
-        assert image.format == "PNG"
-        red, _, blue = image.convert("RGB").getpixel((160, 96))
-        assert (blue > 150 > red) if frames == 1 else (red > 150 > blue)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "last.png", "poster.jpg"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "poster.jpg"]
 
 
 def test_a_poster_is_never_enlarged(decoder: Decoder, tmp_path: Path) -> None:
@@ -78,7 +72,7 @@ def test_a_poster_is_never_enlarged(decoder: Decoder, tmp_path: Path) -> None:
 
 def test_720p_fits_in_the_childs_memory(decoder: Decoder, tmp_path: Path) -> None:
     clip = make(tmp_path / "clip.mp4", 33, (1280, 720))
-    assert decoder.last_frame(clip, tmp_path / "last.png").width == 1280
+    assert decoder.poster(clip, tmp_path / "poster.jpg", max_side=1280).width == 1280
 
 
 @pytest.mark.parametrize(
@@ -96,5 +90,5 @@ def test_a_truncated_video_is_refused(decoder: Decoder, tmp_path: Path) -> None:
     path = make(tmp_path / "clip.mp4")
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(BadMedia, match=r"clip\.mp4 is"):
-        decoder.last_frame(path, tmp_path / "last.png")
+        decoder.poster(path, tmp_path / "poster.jpg")
     assert [p.name for p in tmp_path.iterdir()] == ["clip.mp4"]

@@ -15,6 +15,7 @@ import pytest
 from gradio.context import LocalContext
 from gradio.data_classes import FileData, ImageData
 
+from backend.threads import Threads
 from ui import picture
 from ui.picture import FileInput, PictureInput, cached_copy, checked_upload, guard_uploads, max_upload_bytes
 
@@ -150,7 +151,7 @@ def _guarded(component: Any, value: Any, uploads: Path) -> Any:
         component.render()
         button = gr.Button()
         button.click(seen.append, component, None)
-        guard_uploads(demo)
+        guard_uploads(demo, Threads())
 
     async def request() -> Any:
         LocalContext.blocks.set(demo)

@@ -279,6 +279,14 @@ def test_portraits_keep_their_edges_on_the_stage() -> None:
     assert 'class="fit near"' not in card(CardState(shown=job(width=480, height=832), media=media))
 
 
+@pytest.mark.parametrize("status", ["queued", "running", "done", "failed", "cancelled"])
+@pytest.mark.parametrize("mode", ["image_to_video", "text_to_image"])
+def test_the_stage_knows_the_shape_of_what_is_made(status: str, mode: str) -> None:
+    shown = job(status=status, mode=mode, width=480, height=832, error=OOM if status == "failed" else None)
+    assert 'style="--wide:480;--high:832"' in card(CardState(shown=shown, media=media))
+    assert "--wide" not in card(CardState(shown=replace(shown, width=0, height=0), media=media))
+
+
 def test_a_finished_picture_is_shown_as_one() -> None:
     still = job(mode="text_to_image", params={"model": "wan"}, frames=1, fps=0.0)
     shown = card(CardState(shown=still, recent=[still], media=media))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from backend import runner as runner_module
 from backend.engines.base import Prompt
 from backend.errors import (
     BadInput,
@@ -23,7 +22,9 @@ from backend.errors import (
 )
 from backend.events import Accepted, Event
 from backend.jobs import RUNNING, Job
+from backend.limits import Limits
 from backend.media.facts import SoundFacts
+from backend.obstacles import FULL
 from backend.studio import Studio
 from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
@@ -164,14 +165,11 @@ def test_losses_are_counted_in_a_row_a_finished_part_clears_them(
     assert done.status == "done" and seen == [0, 0, 1, 1]
 
 
-def test_a_full_disk_ends_no_job(
-    make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner_module, "ROOM_SECONDS", 0.2)
+def test_a_full_disk_ends_no_job(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.fetch_error = DiskFull("The disk is full.")
-    studio = make()
+    studio = make(limits=Limits(room=0.2))
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    until(lambda: studio.progress(job.id, job.key).text == runner_module.FULL)
+    until(lambda: studio.progress(job.id, job.key).text == FULL)
     engine.known.update(prompt.id for prompt in engine.prompts)
     until(lambda: len(engine.resumed) > 5)
     engine.fetch_error = None
@@ -210,10 +208,7 @@ def test_a_job_goes_to_the_server_that_has_its_prompt(make: Make, picture: Path)
     assert len(one.resumed) == len(two.resumed) == 1
 
 
-def test_what_another_server_still_draws_is_stopped_there(
-    make: Make, picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner_module, "BOUND_SECONDS", 0.0)
+def test_what_another_server_still_draws_is_stopped_there(make: Make, picture: Path) -> None:
     one, two = FakeEngine("http://one"), FakeEngine("http://two")
     two.state = "lost"
 
@@ -222,7 +217,7 @@ def test_what_another_server_still_draws_is_stopped_there(
         raise EngineLost("no answer")
 
     one.script = lose
-    studio = make(one, two)
+    studio = make(one, two, limits=Limits(bound=0.0))
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert ended(studio, job).status == "done"
     assert len(one.prompts) == len(two.prompts) == 1 and not two.resumed and not one.cancelled

@@ -178,6 +178,19 @@ def test_a_result_in_a_bucket_is_fetched_without_our_key(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["got.mp4", "picture"]
 
 
+def test_the_end_takes_results_along_and_fails_no_job(
+    fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path
+) -> None:
+    fake.on_run = lambda job: fake.finish(job, done())
+    (output,) = start(engine, prompt(tmp_path)).result()
+    kept = Path(output.subfolder)
+    assert kept.is_file()
+    engine.close()
+    assert not kept.parent.exists()
+    with pytest.raises(EngineUnreachable, match="stopped"):
+        engine.fetch(output, tmp_path / "got.mp4")
+
+
 def test_a_result_on_the_volume_is_copied_when_the_volume_is_here(fake: FakeRunPod, tmp_path: Path) -> None:
     worker, here = Path("/no-such-runpod-volume"), tmp_path / "workspace"
     (here / "out").mkdir(parents=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from backend import store as store_module
 from backend.errors import DiskFull
+from backend.job_rows import COLUMNS, row_of
 from backend.jobs import DONE, RUNNING
-from backend.store import MIGRATIONS, Store, StoreError
+from backend.store import MIGRATIONS, Store, StoreError, is_local
 from tests.support.job_views import stored_job as job
 
 
@@ -95,16 +95,14 @@ def test_migrations_from_blank_and_only_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
-def test_a_database_of_every_older_version_keeps_its_jobs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
-) -> None:
+def test_a_database_of_every_older_version_keeps_its_jobs(tmp_path: Path, version: int) -> None:
     path = tmp_path / "a.db"
     with sqlite3.connect(path) as db:
         for script in MIGRATIONS[:version]:
             db.executescript(script)
         db.execute(f"PRAGMA user_version = {version}")
         columns = [row[1] for row in db.execute("PRAGMA table_info(job)")]
-        values = dict(zip(store_module._COLUMNS, store_module._row(job(1, seed=7)), strict=True))
+        values = dict(zip(COLUMNS, row_of(job(1, seed=7)), strict=True))
         marks = ", ".join("?" * len(columns))
         db.execute(
             f"INSERT INTO job ({', '.join(columns)}) VALUES ({marks})", [values[name] for name in columns]
@@ -125,14 +123,11 @@ def test_what_the_owner_of_the_machine_set_is_kept(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     Store(tmp_path / "a.db").close()
     broken = (*MIGRATIONS, "CREATE TABLE half (x); SELECT nonsense FROM nowhere;")
-    monkeypatch.setattr(store_module, "MIGRATIONS", broken)
     with pytest.raises(StoreError):
-        Store(tmp_path / "a.db")
+        Store(tmp_path / "a.db", migrations=broken)
     with sqlite3.connect(tmp_path / "a.db") as db:
         assert not db.execute("SELECT name FROM sqlite_master WHERE name = 'half'").fetchall()
         assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
@@ -188,12 +183,11 @@ MOUNTS = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
     ],
 )
 def test_what_counts_as_local(folder: str, local: bool) -> None:
-    assert store_module.is_local(Path(folder), MOUNTS) is local
+    assert is_local(Path(folder), MOUNTS) is local
 
 
-def test_no_write_ahead_log_on_a_network_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "is_local", lambda _: False)
-    store = Store(tmp_path / "a.db")
+def test_no_write_ahead_log_on_a_network_volume(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.db", local=lambda _: False)
     store.add(job(1))
     assert store._db.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.db"]

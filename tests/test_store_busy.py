@@ -7,15 +7,14 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backend import runner as runner_module
-from backend import store as store_module
 from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
+from backend.limits import Limits
 from backend.store import Store, StoreBusy
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
@@ -49,9 +48,7 @@ def held(database: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
         holder.stdout.close()  # type: ignore[union-attr]
 
 
-@pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    return lambda seconds: monkeypatch.setattr(store_module, "BUSY_SECONDS", seconds)
+BRIEF = Limits(busy=0.3)
 
 
 def job(number: int, **changes: object) -> Job:
@@ -60,11 +57,8 @@ def job(number: int, **changes: object) -> Job:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def test_a_lock_that_is_shorter_than_our_patience_is_waited_for(
-    tmp_path: Path, patience: Callable[[float], None]
-) -> None:
-    patience(20.0)
-    store = Store(tmp_path / "studio.db")
+def test_a_lock_that_is_shorter_than_our_patience_is_waited_for(tmp_path: Path) -> None:
+    store = Store(tmp_path / "studio.db", busy=60.0)
     with held(tmp_path / "studio.db", 1.0) as holder:
         store.add(job(1))
         assert holder.wait(60) == 0, "it was held when the call began, and is free now"
@@ -72,11 +66,8 @@ def test_a_lock_that_is_shorter_than_our_patience_is_waited_for(
     store.close()
 
 
-def test_a_longer_lock_is_said_and_the_store_works_afterwards(
-    tmp_path: Path, patience: Callable[[float], None]
-) -> None:
-    patience(0.3)
-    store = Store(tmp_path / "studio.db")
+def test_a_longer_lock_is_said_and_the_store_works_afterwards(tmp_path: Path) -> None:
+    store = Store(tmp_path / "studio.db", busy=0.3)
     store.add(job(1))
     with held(tmp_path / "studio.db", 60):
         for call in (lambda: store.add(job(2)), lambda: store.save(job(1)), lambda: store.delete(job(1).id)):
@@ -103,11 +94,8 @@ def test_a_reader_beside_us_stops_nothing(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_submit_into_a_held_database_leaves_nothing_behind(
-    make: Make, picture: Path, patience: Callable[[float], None]
-) -> None:
-    patience(0.3)
-    studio = make()
+def test_a_submit_into_a_held_database_leaves_nothing_behind(make: Make, picture: Path) -> None:
+    studio = make(limits=BRIEF)
     with held(studio.settings.database, 60), pytest.raises(StoreBusy):
         studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert list(studio.settings.jobs_dir.iterdir()) == []
@@ -117,11 +105,10 @@ def test_a_submit_into_a_held_database_leaves_nothing_behind(
 
 
 def test_an_end_that_cannot_be_written_is_written_when_the_lock_is_gone(
-    make: Make, engine: FakeEngine, picture: Path, patience: Callable[[float], None]
+    make: Make, engine: FakeEngine, picture: Path
 ) -> None:
-    patience(0.3)
     engine.hold.clear()
-    studio = make()
+    studio = make(limits=BRIEF)
     first = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert engine.drawing.wait(60)
     with held(studio.settings.database, 60):
@@ -133,17 +120,9 @@ def test_an_end_that_cannot_be_written_is_written_when_the_lock_is_gone(
     assert ended(studio, second).status == "done"
 
 
-def test_a_start_that_cannot_be_written_loses_no_job(
-    make: Make,
-    engine: FakeEngine,
-    picture: Path,
-    patience: Callable[[float], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    patience(0.3)
-    monkeypatch.setattr(runner_module, "ROOM_SECONDS", 0.5)
+def test_a_start_that_cannot_be_written_loses_no_job(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.hold.clear()
-    studio = make()
+    studio = make(limits=Limits(busy=0.3, room=0.5))
     jobs = [
         studio.submit(OWNER, "image_to_video", {**SMALL, "seed": n}, {"image": picture}) for n in range(2)
     ]

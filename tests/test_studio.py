@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from PIL import Image
 
-from backend import intake as intake_module
 from backend.errors import (
     BadInput,
     BadMedia,
@@ -28,6 +27,7 @@ from backend.errors import (
 )
 from backend.events import Output, Queued
 from backend.jobs import RUNNING
+from backend.limits import Limits
 from backend.views import crop_text, duration_text
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
@@ -380,13 +380,10 @@ def test_half_a_surrogate_pair_is_no_traceback(make: Make, picture: Path) -> Non
     assert studio.jobs(OWNER, search="\ud800") == []
 
 
-def test_a_server_that_never_answers_is_said_before(
-    make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_never_answers_is_said_before(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.state, engine.fault = "starting", "Connection refused"
-    studio = make()
-    assert studio.plan("image_to_video", VALUES, {}).obstacle == "", "it may be starting"
-    monkeypatch.setattr(intake_module, "SILENT_SECONDS", -1.0)
+    assert make().plan("image_to_video", VALUES, {}).obstacle == "", "it may be starting"
+    studio = make(limits=Limits(silent=-1.0))
     assert "does not answer" in studio.plan("image_to_video", VALUES, {}).obstacle
     with pytest.raises(EngineUnreachable):
         studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})

@@ -229,6 +229,33 @@ def test_an_environment_that_says_nothing_of_us() -> None:
 # -- what it prints -----------------------------------------------------------------------------
 
 
+def test_a_process_that_prints_faster_than_it_is_read_fills_no_disk(tmp_path: Path) -> None:
+    tail = Tail("it", tmp_path / "log", file_max=500_000)
+    output = tail.fresh()
+    os.write(output, b"first\n")
+    tail.read()
+    for _ in range(3):
+        os.write(output, b"spam\n" * 1_000_000 + b"last words\n")
+        tail.read()
+        assert tail.path.stat().st_size == 0 and tail.lines()[-1] == "last words"
+    os.close(output)
+
+    class Spam(Tail):  # each line that is read makes the process print two more
+        def _take(self, line: str) -> None:
+            super()._take(line)
+            os.write(output, b"%s\n%s\n" % (line.encode(), line.encode()))
+
+    tail.close()
+    tail = Spam("it", tmp_path / "log", file_max=50_000)
+    output = tail.fresh()
+    os.write(output, b"a line of the spam\n" * 10)
+    for _ in range(5):
+        tail.read()
+        assert tail.path.stat().st_size < 500_000
+    os.close(output)
+    tail.close()
+
+
 def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path) -> None:
     tail = Tail("it", tmp_path / "log", file_max=100)
     output = tail.fresh()

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from backend import execute as execute_module
-from backend import runner as runner_module
 from backend.engines.base import EngineInfo, Prompt
 from backend.errors import (
     BadSettings,
@@ -24,6 +22,8 @@ from backend.errors import (
 from backend.events import Event, Output, Stage
 from backend.execute import AGAIN, LiveJob
 from backend.jobs import DONE, RUNNING, Job
+from backend.limits import Limits
+from backend.obstacles import silence
 from backend.store import StoreBusy
 from backend.studio import Studio
 from backend.views import JobView
@@ -154,11 +154,10 @@ def test_words_that_no_database_takes_end_a_job_with_their_reason(
 
 
 def test_a_database_that_is_held_is_not_called_a_full_disk(
-    make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make, engine: FakeEngine, picture: Path
 ) -> None:
-    monkeypatch.setattr(runner_module, "ROOM_SECONDS", 1.0)
     engine.fetch_error = StoreBusy("The job database is held by another program.")
-    studio = make()
+    studio = make(limits=Limits(room=1.0))
     job = small(studio, picture)
     other = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     texts = until(lambda: (words := studio.progress(other.id, other.key).text) and [words])
@@ -263,12 +262,11 @@ def test_a_pause_does_not_stop_what_its_engine_works_on(
 
 
 def test_started_again_is_said_of_what_is_started_again_alone(
-    make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make, engine: FakeEngine, picture: Path
 ) -> None:
     engine.script = once(EngineLost("away"), before=lambda prompt: engine.known.add(prompt.id))
     studio = make()
     assert not ended(studio, small(studio, picture)).warnings, "its prompt was found again"
-    monkeypatch.setattr(runner_module, "BOUND_SECONDS", 0.0)
     one, two = FakeEngine("http://one"), FakeEngine("http://two")
     two.state = "lost"
 
@@ -276,7 +274,7 @@ def test_started_again_is_said_of_what_is_started_again_alone(
         one.state, two.state = "lost", "ok"
 
     one.script = once(EngineLost("away"), before=lose)
-    pair = make(one, two)
+    pair = make(one, two, limits=Limits(bound=0.0))
     assert AGAIN in ended(pair, small(pair, picture)).warnings
 
 
@@ -315,7 +313,6 @@ def test_the_bar_starts_at_the_parts_that_are_there(make: Make, engine: FakeEngi
 def test_a_result_that_cannot_be_fetched_for_a_moment_is_no_lost_engine(
     make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute_module, "FETCH_PAUSES", (0.05, 0.05, 0.05))
     real, left = engine.fetch, [EngineUnreachable("The bucket does not answer.") for _ in range(3)]
 
     def fetch(output: Output, destination: Path) -> None:
@@ -324,19 +321,19 @@ def test_a_result_that_cannot_be_fetched_for_a_moment_is_no_lost_engine(
         real(output, destination)
 
     monkeypatch.setattr(engine, "fetch", fetch)
-    studio = make()
+    studio = make(limits=Limits(fetch=(0.05, 0.05, 0.05)))
     done = ended(studio, small(studio, picture))
     assert done.status == "done" and not done.warnings and len(engine.prompts) == 1
 
 
 def test_a_job_says_why_its_server_does_not_come() -> None:
     refused = EngineInfo("runpod", "r", state="starting", error="RunPod does not accept the API key.")
-    assert runner_module.silence([refused]) == "Waiting for RunPod. RunPod does not accept the API key."
+    assert silence([refused]) == "Waiting for RunPod. RunPod does not accept the API key."
     broken = EngineInfo("comfyui", "c", state="starting", error="torch is missing.", ours=True)
-    assert runner_module.silence([broken]) == "Waiting for ComfyUI. torch is missing."
-    assert runner_module.silence([replace(broken, error="")]) == "Waiting for ComfyUI to start"
+    assert silence([broken]) == "Waiting for ComfyUI. torch is missing."
+    assert silence([replace(broken, error="")]) == "Waiting for ComfyUI to start"
     away = EngineInfo("comfyui", "c", state="lost", error="GET /queue: refused")
-    assert runner_module.silence([away]) == "Waiting for ComfyUI, which does not answer"
+    assert silence([away]) == "Waiting for ComfyUI, which does not answer"
 
 
 def test_another_lane_may_take_a_lost_job_at_once(

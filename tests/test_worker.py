@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from backend import asker
 from backend.engines.comfy import ComfyEngine
 from backend.engines.comfy_follow import Timing
-from backend.media.probe import Decoder
+from backend.media.probe import Decoder, PictureFacts, StoredMedia
 from backend.worker import Worker
-from backend.worker_claims import Claims
+from backend.worker_claims import BEAT_SECONDS, STALE_SECONDS, Claims
 from backend.worker_order import Limits
 from backend.worker_result import Ways
 from tests.support import media_files
@@ -47,11 +49,12 @@ class Bench:
         self.reports: list[Mapping[str, Any]] = []
         self.volume = here / "volume"
         self.volume.mkdir(exist_ok=True)
-        self.claims = Claims(here / "claims")
+        self.claims = more.pop("claims", None) or Claims(here / "claims")
         self.folder = here / "work"
         ways = more.pop("ways", Ways(10_000_000, None, None))
         self.worker = Worker(
-            [engine], decoder, self.claims, self.folder, Limits(2_000_000, self.volume), ways,
+            [engine, *more.pop("engines", ())], decoder, self.claims, self.folder,
+            Limits(2_000_000, self.volume), ways,
             minutes=more.pop("minutes", 5.0), report=lambda job, shown: self.reports.append(shown), **more,
         )  # fmt: skip
 
@@ -71,6 +74,26 @@ def test_a_job_by_its_settings(bench: Bench, decoder: Decoder, tmp_path: Path) -
     assert (found.width, found.height, found.frames) == (64, 64, 9)
     assert (answer["width"], answer["frames"], answer["seed"]) == (64, 9, 3)
     assert list(bench.folder.iterdir()) == [], "nothing of a job stays"
+
+
+def test_files_are_looked_at_for_the_job(demo: DemoServer, tmp_path: Path) -> None:
+    """A job that somebody pays for is never told to try again because others look at files."""
+    seen: list[asker.Asker] = []
+
+    class Noting(Decoder):
+        def picture(self, *args: Any, **more: Any) -> PictureFacts:
+            seen.append(asker.current())
+            return super().picture(*args, **more)
+
+        def normalise(self, *args: Any, **more: Any) -> StoredMedia:
+            seen.append(asker.current())
+            return super().normalise(*args, **more)
+
+    with Noting() as decoder:
+        bench = Bench(ComfyEngine(demo.url), decoder, tmp_path)
+        media = {"image": base64.b64encode(png()).decode()}
+        assert "images" in bench.handle({"mode": "image_to_video", "params": SMALL, "media": media})
+    assert [(who.owner, who.is_job) for who in seen] == [("job-u1", True)] * 2
 
 
 def test_a_long_job_is_made_in_parts_and_joined(bench: Bench, decoder: Decoder, tmp_path: Path) -> None:
@@ -171,6 +194,63 @@ def test_runpods_stop_interrupts_comfyui_and_is_passed_on(decoder: Decoder, tmp_
         queue = slow.call("GET", "/queue").json()
         assert queue == {"queue_running": [], "queue_pending": []}
         assert bench.claims.take(PROMPT, "another-u1") == "", "the prompt is free again"
+
+
+def test_a_job_that_lost_its_prompt_is_stopped(decoder: Decoder, tmp_path: Path) -> None:
+    now = [0.0]
+    claims = Claims(tmp_path / "claims", clock=lambda: now[0])
+    record = tmp_path / "claims" / f"{PROMPT}.json"
+    taken_over = '{"job": "b-u1", "state": "running"}'
+    with start_demo(step_seconds=5.0) as slow:
+        bench = Bench(ComfyEngine(slow.url), decoder, tmp_path, claims=claims)
+        given = {"mode": "text_to_video", "params": SMALL, "prompt_id": PROMPT}
+
+        async def overtaken() -> dict[str, Any]:
+            task = asyncio.create_task(bench.worker.handle({"id": "a-u1", "input": given}))
+            while not any(report["stage"] == "draw" for report in bench.reports):
+                await asyncio.sleep(0.05)
+            record.write_text(taken_over)
+            now[0] += BEAT_SECONDS
+            return await task
+
+        said = error(asyncio.run(asyncio.wait_for(overtaken(), 60)))
+        assert said == {**said, "code": "duplicate", "job": "b-u1"}, "the client follows the other job"
+        assert slow.call("GET", "/queue").json() == {"queue_running": [], "queue_pending": []}
+    assert record.read_text() == taken_over
+
+
+def test_two_prompts_at_once_keep_their_claims(decoder: Decoder, tmp_path: Path) -> None:
+    now = [0.0]
+    worker, other = (Claims(tmp_path / "claims", clock=lambda: now[0]) for _ in range(2))
+    prompts = {"a-u1": PROMPT, "b-u1": PROMPT[:-1] + "2"}
+
+    def beats() -> list[int]:
+        return [
+            int(json.loads((tmp_path / "claims" / f"{p}.json").read_text())["beat"]) for p in prompts.values()
+        ]
+
+    with start_demo(step_seconds=5.0) as one, start_demo(step_seconds=5.0) as two:
+        bench = Bench(ComfyEngine(one.url), decoder, tmp_path, claims=worker, engines=[ComfyEngine(two.url)])
+
+        async def both() -> None:
+            given = {"mode": "text_to_video", "params": SMALL}
+            tasks = [
+                asyncio.create_task(bench.worker.handle({"id": job, "input": {**given, "prompt_id": prompt}}))
+                for job, prompt in prompts.items()
+            ]
+            while len(list((tmp_path / "claims").glob("*.json"))) < 2:
+                await asyncio.sleep(0.05)
+            for _ in range(3):
+                before = beats()
+                now[0] += STALE_SECONDS / 2
+                while not all(new > old for new, old in zip(beats(), before, strict=True)):
+                    await asyncio.sleep(0.05)
+                assert [other.take(prompt, "x") for prompt in prompts.values()] == list(prompts)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run(asyncio.wait_for(both(), 120))
 
 
 def test_a_job_that_takes_too_long_is_stopped(decoder: Decoder, tmp_path: Path) -> None:

@@ -1,10 +1,9 @@
-"""What the worker is made of: records of prompts, files of a job, addresses of strangers, its settings."""
+"""What the worker is made of: files of a job, addresses of strangers, its settings."""
 
 from __future__ import annotations
 
 import base64
 import http.server
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,77 +15,12 @@ from backend import worker_download
 from backend.errors import BadInput, BadSettings, EngineUnreachable, JobCancelled
 from backend.servers import Servers
 from backend.settings import Settings
-from backend.worker_claims import STALE_SECONDS, Claims
 from backend.worker_command import wait_until_up, worker_settings, writable
 from backend.worker_download import download, is_public
 from backend.worker_order import Limits, labels_of, read_order
 from backend.worker_result import Ways, bucket_upload, deliver
 
 PROMPT = "6a1f8c1e-0000-4000-8000-000000000002"
-
-
-# -- claims ---------------------------------------------------------------------------------------
-
-
-def test_the_first_job_has_the_prompt_on_every_worker(tmp_path: Path) -> None:
-    one, other = Claims(tmp_path / "c"), Claims(tmp_path / "c")
-    assert one.take(PROMPT, "a") == ""
-    assert other.take(PROMPT, "b") == "a"
-    assert other.take(PROMPT, "a") == "", "RunPod may give the same job to another worker"
-    one.done(PROMPT, "a")
-    assert other.take(PROMPT, "b") == "a"
-    one.release(PROMPT)
-    assert other.take(PROMPT, "b") == ""
-
-
-def test_a_worker_that_died_does_not_keep_its_prompt(tmp_path: Path) -> None:
-    now = [1_000_000.0]
-    claims = Claims(tmp_path, clock=lambda: now[0])
-    assert claims.take(PROMPT, "a") == ""
-    now[0] += STALE_SECONDS - 1
-    assert claims.take(PROMPT, "b") == "a"
-    claims.beat(PROMPT)
-    now[0] += STALE_SECONDS - 1
-    assert claims.take(PROMPT, "b") == "a", "it gave a sign of life"
-    now[0] += 2
-    assert claims.take(PROMPT, "b") == ""
-    assert claims.take(PROMPT, "a") == "b"
-
-
-def test_only_one_of_many_takes_a_prompt(tmp_path: Path) -> None:
-    taken: list[str] = []
-    start = threading.Barrier(8)
-
-    def take(name: str) -> None:
-        claims = Claims(tmp_path)
-        start.wait()
-        if not claims.take(PROMPT, name):
-            taken.append(name)
-
-    threads = [threading.Thread(target=take, args=(f"job-{n}",)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(taken) == 1
-
-
-def test_records_that_cannot_be_kept_refuse_nothing(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    claims = Claims(tmp_path / "file")
-    assert claims.take(PROMPT, "a") == ""
-    claims.beat(PROMPT)
-    claims.done(PROMPT, "a")
-    claims.release(PROMPT)
-    assert Claims(tmp_path).take("../../etc/passwd", "a") == ""
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
-
-
-def test_old_records_go(tmp_path: Path) -> None:
-    Claims(tmp_path).take(PROMPT, "a")
-    os.utime(tmp_path / f"{PROMPT}.json", (1, 1))
-    Claims(tmp_path)
-    assert list(tmp_path.iterdir()) == []
 
 
 # -- files of a job ---------------------------------------------------------------------------------

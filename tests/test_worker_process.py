@@ -20,6 +20,7 @@ from PIL import Image
 
 from backend import sending
 from backend.errors import EngineUnreachable, TooLargeToSend
+from backend.limits import Limits
 from backend.media.probe import Decoder
 from backend.settings import Settings
 from backend.studio import Studio
@@ -172,7 +173,7 @@ def fake(endpoint: FakeRunPod) -> FakeRunPod:
 
 
 @contextlib.contextmanager
-def studio_of(fake: FakeRunPod, here: Path, **more: str) -> Iterator[Studio]:
+def studio_of(fake: FakeRunPod, here: Path, limits: Limits | None = None, **more: str) -> Iterator[Studio]:
     given = {
         "WAN_ENGINE": "runpod",
         "WAN_DATA_DIR": str(here / "data"),
@@ -182,7 +183,7 @@ def studio_of(fake: FakeRunPod, here: Path, **more: str) -> Iterator[Studio]:
         "WAN_RUNPOD_CONCURRENCY": "2",
         **more,
     }
-    studio = Studio(Settings.from_env(given, here))
+    studio = Studio(Settings.from_env(given, here), limits=limits)
     studio.start()
     try:
         yield studio
@@ -337,7 +338,7 @@ def test_what_does_not_fit_is_refused_before_it_is_queued(
 
 
 def test_a_wrong_key_is_said_before_anything_is_queued(fake: FakeRunPod, tmp_path: Path, photo: Path) -> None:
-    with studio_of(fake, tmp_path, RUNPOD_API_KEY="rpa_WRONG") as studio:
+    with studio_of(fake, tmp_path, Limits(silent=-1.0), RUNPOD_API_KEY="rpa_WRONG") as studio:
         until(lambda: "API key" in studio.plan("text_to_video", {"prompt": "a"}, {}).obstacle)
         with pytest.raises(EngineUnreachable, match="API key"):
             submit(studio, photo)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import gradio as gr
 from gradio.context import Context
 
-from ui.calls import Answer, Calls, asked, text
+from backend.threads import visitor_of
+from ui.calls import Answer, Calls, Pace, asked, text
 from ui.form import CHOICE, FIELDS, FILE, SWITCH, TEXT, WHOLE, api_fields
 from ui.picture import guard_uploads
 from ui.unexpected import guard_events
@@ -17,6 +18,7 @@ from workflows.params import CHOICES
 
 if TYPE_CHECKING:
     from backend.studio import Studio
+    from backend.views import JobView
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,9 +37,9 @@ def _returns(kind: Any) -> Callable[[Function], Function]:
 class Endpoints:
     """The functions behind the endpoints; their names are the names of the MCP tools."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio, pace: Pace | None = None) -> None:
         self._studio = studio
-        self.calls = Calls(studio)
+        self.calls = Calls(studio, pace)
 
     @_returns(Answer)
     async def image_to_video(
@@ -284,34 +286,42 @@ class Endpoints:
             yield answer
 
     @_returns(dict)
-    async def job(self, id: str, key: str) -> dict[str, Any]:
+    async def job(self, id: str, key: str, request: gr.Request = None) -> dict[str, Any]:
         """Say how a job is doing: its record, with status queued, running, done, failed or cancelled.
 
         Args:
             id: The job's id, from its record.
             key: The job's key, from its record.
         """
-        return (await asked(self._studio.job, text(id), text(key))).record()
+        return (await self._job(id, key, visitor_of(request))).record()
 
     @_returns(Answer)
-    async def result(self, id: str, key: str) -> Answer:
+    async def result(self, id: str, key: str, request: gr.Request = None) -> Answer:
         """Fetch what a job made. Returns the file and the record; no file while it is not done.
 
         Args:
             id: The job's id, from its record.
             key: The job's key, from its record.
         """
-        return await self.calls.answer(await asked(self._studio.job, text(id), text(key)))
+        visitor = visitor_of(request)
+        return await self.calls.answer(visitor, await self._job(id, key, visitor))
 
     @_returns(dict)
-    async def cancel(self, id: str, key: str) -> dict[str, Any]:
+    async def cancel(self, id: str, key: str, request: gr.Request = None) -> dict[str, Any]:
         """Stop a job, waiting or running. Returns its record.
 
         Args:
             id: The job's id, from its record.
             key: The job's key, from its record.
         """
-        return (await asked(self._studio.cancel, text(id), text(key))).record()
+        call, writes = self._studio.cancel, self._studio.writes
+        return (await asked(writes, visitor_of(request), call, text(id), text(key))).record()
+
+    async def _job(self, id: str, key: str, visitor: str) -> JobView:
+        """A job as of now, from the database."""
+        call, reads = self._studio.job, self._studio.reads
+        view: JobView = await asked(reads, visitor, call, text(id), text(key), join=True)
+        return view
 
 
 _FILE: dict[str, Any] = {
@@ -325,14 +335,14 @@ _RECORD: dict[str, Any] = {"type": "object", "additionalProperties": {}, "descri
 _STRING: dict[str, Any] = {"type": "string"}
 
 
-def register(studio: Studio) -> None:
+def register(studio: Studio, pace: Pace | None = None) -> None:
     """Adds the endpoints to the Blocks that is being built, and the guard over every file it is sent."""
     blocks = Context.root_block
     if blocks is None:
         raise RuntimeError("register() belongs inside `with gr.Blocks()`")
-    guard_uploads(blocks)
+    guard_uploads(blocks, studio.reads)
     guard_events(blocks)
-    endpoints = Endpoints(studio)
+    endpoints = Endpoints(studio, pace)
     for mode in FIELDS:
         schemas = [_schema(mode, field.name, field.kind) for field in api_fields(mode)]
         _add(blocks, getattr(endpoints, mode), [*schemas, {"type": "boolean"}], [_FILE, _RECORD])

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from gradio.context import LocalContext
 
 from backend.errors import StudioError
 from backend.jobs import CANCELLED, DONE, FAILED, TERMINAL
+from backend.threads import Threads
 from ui.form import FILE, api_fields, api_values
 from ui.picture import FILE_META, cached_copy, checked_upload, max_upload_bytes, refusal
 from ui.present import status, thing
@@ -32,12 +34,27 @@ if TYPE_CHECKING:
 log = logging.getLogger("wan.api")
 
 OWNER_HEADER = "x-wan-owner"
-HEARTBEAT_SECONDS = 8.0
-"""How often a waiting call yields the job; interface.md promises 10 s."""
-POLL_MIN, POLL_MAX, POLL_SHARE = 0.05, 1.0, 0.01
-"""Seconds between looks at a job's progress: a hundredth of the time waited so far, within these."""
 SESSIONS_MAX = 10_000
 TYPES = {".mp4": "video/mp4", ".png": "image/png"}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a waiting call follows its job, in seconds.
+
+    heartbeat: how often it yields the job; with `longest` it stays below the 10 s that are promised. Between
+    looks at the progress lies a `share` of the time waited so far, from `shortest` to `longest`.
+    """
+
+    heartbeat: float = 8.0
+    shortest: float = 0.05
+    longest: float = 1.0
+    share: float = 0.01
+
+    def pause(self, waited: float) -> float:
+        """Seconds until the next look, after this many seconds of waiting."""
+        return min(self.longest, max(self.shortest, waited * self.share))
+
 
 Answer = tuple[dict[str, Any] | None, dict[str, Any]]
 """(file or None, job record)"""
@@ -71,10 +88,12 @@ def sentence(error: StudioError | InvalidParam) -> str:
     return " ".join(part for part in (error.message, error.hint) if part)
 
 
-async def asked(call: Callable[..., Any], *args: Any) -> Any:
-    """A blocking call of the studio, off the event loop; its errors become gr.Error."""
+async def asked(
+    threads: Threads, visitor: str, call: Callable[..., Any], *args: Any, join: bool = False
+) -> Any:
+    """A blocking call, off the event loop; its errors become gr.Error. join: as Threads.run has it."""
     try:
-        return await asyncio.to_thread(call, *args)
+        return await threads.run(visitor, call, *args, join=join)
     except (StudioError, InvalidParam) as error:
         raise refusal(sentence(error)) from None
     except gr.Error:
@@ -91,8 +110,8 @@ def text(value: object) -> str:
 class Calls:
     """Makes and watches the jobs of calls; knows how many of them wait."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, studio: Studio, pace: Pace | None = None) -> None:
+        self._studio, self.pace = studio, pace or Pace()
         self._owners = SessionOwners(studio.new_owner)
         self.waiting = 0
 
@@ -108,53 +127,59 @@ class Calls:
         session = request.session_hash if request is not None else None
         owner = self._owners.owner(headers.get(OWNER_HEADER), session)
         blocks = LocalContext.blocks.get(None)
-        files = {}
-        for field in api_fields(mode):
-            if field.kind == FILE and given[field.name] is not None:
-                kind = MEDIA[mode][field.name][0]
-                files[field.name] = checked_upload(given[field.name], kind, max_upload_bytes(blocks))
-        view = await asked(self._studio.submit, owner, mode, api_values(mode, given), files)
+        limit = max_upload_bytes(blocks)
+
+        def submit() -> JobView:
+            files = {
+                field.name: checked_upload(given[field.name], MEDIA[mode][field.name][0], limit)
+                for field in api_fields(mode)
+                if field.kind == FILE and given[field.name] is not None
+            }
+            return self._studio.submit(owner, mode, api_values(mode, given), files)
+
+        view = await asked(self._studio.writes, owner, submit)
         yield None, view.record()
         if not wait or not self.may_wait(blocks):
             return
         self.waiting += 1
         try:
-            async for news in self._watched(view):
+            async for news in self._watched(owner, view):
                 view = news
                 if view.status not in TERMINAL:
                     yield None, view.record()
         finally:
             self.waiting -= 1
-        yield await self.answer(view)
+        yield await self.answer(owner, view)
 
     def may_wait(self, blocks: Any) -> bool:
         """A quarter of Gradio's places for running events stays free for the page's own clicks."""
         places = getattr(blocks, "max_threads", None) or 40
         return self.waiting < places * 3 // 4
 
-    async def _watched(self, view: JobView) -> AsyncIterator[JobView]:
-        """The job whenever its status changed or HEARTBEAT_SECONDS went by, until it has ended."""
+    async def _watched(self, owner: str, view: JobView) -> AsyncIterator[JobView]:
+        """The job whenever its status changed or a heartbeat is due, until it has ended."""
         progress = gr.Progress()
         began = told = time.monotonic()
         version, last = -1, view.status
         while last not in TERMINAL:
-            waited = time.monotonic() - began
-            await asyncio.sleep(min(POLL_MAX, max(POLL_MIN, waited * POLL_SHARE)))
-            try:
-                state = self._studio.progress(view.id, view.key)  # memory
-            except StudioError as error:  # deleted meanwhile
-                raise refusal(sentence(error)) from None
+            await asyncio.sleep(self.pace.pause(time.monotonic() - began))
+            state = self._studio.live_progress(view.id, view.key)  # memory
+            if state is None:  # many jobs ended meanwhile, or this one was deleted
+                state = await self._ask(owner, self._studio.progress, view)
             if state.version != version:
                 version = state.version
                 progress((min(100, int(state.percent)), 100), desc=status(state))
-            due = time.monotonic() - told >= HEARTBEAT_SECONDS
+            due = time.monotonic() - told >= self.pace.heartbeat
             if state.status != last or due:
-                view = await asked(self._studio.job, view.id, view.key)
+                view = await self._ask(owner, self._studio.job, view)
                 if view.status != last or due:  # the store may be a moment behind the memory
                     last, told = view.status, time.monotonic()
                     yield view
 
-    async def answer(self, view: JobView) -> Answer:
+    async def _ask(self, owner: str, call: Callable[..., Any], view: JobView) -> Any:
+        return await asked(self._studio.reads, owner, call, view.id, view.key, join=True)
+
+    async def answer(self, owner: str, view: JobView) -> Answer:
         """(file, record) of a job. Raises gr.Error when it failed or was cancelled."""
         if view.status == FAILED:
             raise refusal(sentence(StudioError.from_dict(view.error or {})))
@@ -164,7 +189,7 @@ class Calls:
             return None, view.record()
         suffix = Path(view.result).suffix
         name = f"wan-{view.mode.replace('_', '-')}-{view.id[:8]}{suffix}"
-        source = await asked(self._studio.result_path, view.id, view.key)
-        path = await asked(cached_copy, source, name)
+        source = await self._ask(owner, self._studio.result_path, view)
+        path = await asked(self._studio.writes, owner, cached_copy, source, name)
         file = {"path": str(path), "orig_name": name, "mime_type": TYPES[suffix], "meta": FILE_META}
         return file, view.record()

@@ -1,23 +1,27 @@
 """The job card: a gr.HTML that polls by a server function, and what its buttons do.
 
-The page asks `poll` with {id, key, seen}; the answer comes from memory. Everything else is a short event.
+The page asks `poll` with {id, key, seen}; the answer comes from memory, and what is not there is looked up
+in a thread. Everything else is a short event.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from backend.errors import NotFound, StudioError
+from backend.threads import visitor_of
 from ui import present
 from ui.card_view import RECENT, CardState, Starter, card
 from ui.form import file_names
 
 if TYPE_CHECKING:
+    from backend.progress import Snapshot
     from backend.studio import Studio
     from backend.views import JobView
 
@@ -37,7 +41,12 @@ JS = (
     "start();"
 )
 MOST_FOLLOWED = 16  # jobs of a page that a poll may ask for beside the one on the stage
+PATIENCE = 2.0  # seconds that a poll waits for jobs that have to be looked up; the next poll asks again
 LOOK_BACK = 40  # jobs read to find the recent clips among failed and cancelled ones
+
+
+Pair = tuple[str, str]
+"""A job's id and key."""
 
 
 def event_text(event: gr.EventData, name: str) -> str:
@@ -49,14 +58,15 @@ def event_text(event: gr.EventData, name: str) -> str:
 class Card:
     """Builds the card's HTML for an owner and answers its poll."""
 
-    def __init__(self, studio: Studio, starters: Sequence[Starter] = ()) -> None:
-        self.studio, self.starters = studio, tuple(starters)
+    def __init__(self, studio: Studio, starters: Sequence[Starter] = (), patience: float = PATIENCE) -> None:
+        self.studio, self.starters, self.patience = studio, tuple(starters), patience
 
     def component(self) -> gr.HTML:
         """The component; its events are in EVENTS."""
 
-        async def poll(request: Any = None) -> dict[str, Any]:  # Gradio marks the function: no bound method
-            return await self.poll(request)
+        # Gradio marks the function: no bound method
+        async def poll(asked: Any = None, request: gr.Request = None) -> dict[str, Any]:
+            return await self.poll(asked, visitor_of(request))
 
         return gr.HTML(
             card(CardState(starters=self.starters)),
@@ -90,11 +100,24 @@ class Card:
             autoplay=autoplay,
             media=self.studio.media_url,
             pictured=shown is not None and self._pictured(shown),
+            gone=shown is not None and shown.status in ("failed", "cancelled") and self._gone(shown),
         )
 
     def _pictured(self, job: JobView) -> bool:
         """Whether the job has a picture of its own to show until there is a preview."""
-        return "image" in file_names(job.mode) and bool(self.studio.input_path(job.id, job.key, "image"))
+        try:
+            return "image" in file_names(job.mode) and bool(self.studio.input_path(job.id, job.key, "image"))
+        except NotFound:
+            return False
+
+    def _gone(self, job: JobView) -> bool:
+        """Whether files that the job was made from are not kept any more."""
+        try:
+            for name in file_names(job.mode):
+                self.studio.input_path(job.id, job.key, name)
+        except NotFound:
+            return True
+        return False
 
     def html(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> str:
         return card(self.state(owner, shown, autoplay, note))
@@ -163,52 +186,92 @@ class Card:
         except NotFound:
             return None
 
-    async def poll(self, request: Any = None) -> dict[str, Any]:
+    async def poll(self, request: Any = None, visitor: str = "") -> dict[str, Any]:
         """The engine, the queue, one job and how far others of the page are; the preview only when it is
-        newer than `seen`. Memory only."""
+        newer than `seen`. Memory only, but for jobs of an earlier run of the app: those are looked up in a
+        thread, and left out of the answer while the database does not answer."""
         asked = request if isinstance(request, dict) else {}
-        paused = self.studio.paused()
-        answer: dict[str, Any] = {"paused": paused, "more": self._more(asked.get("more"))}
         job_id, key = str(asked.get("id") or ""), str(asked.get("key") or "")
+        others = _pairs(asked.get("more"))
+        found = await self._progress([*([(job_id, key)] if job_id else []), *others], visitor)
+        paused = self.studio.paused()
+        answer: dict[str, Any] = {"paused": paused, "more": _more(others, found)}
         percent = None
-        if job_id:
-            try:
-                snapshot = self.studio.progress(job_id, key)
-            except NotFound:
-                answer["gone"] = True
-            else:
-                job = answer["job"] = present.progress(snapshot, paused)
-                if snapshot.status == "running":
-                    percent = snapshot.percent
-                if snapshot.preview_version and snapshot.preview_version != asked.get("seen"):
-                    job["image"] = data_url(self.studio.preview(job_id, key))
-        badge = present.badge(self.studio.engines())
+        snapshot = found.get((job_id, key))
+        if snapshot is not None:
+            job = answer["job"] = present.progress(snapshot, paused)
+            if snapshot.status == "running":
+                percent = snapshot.percent
+            if snapshot.preview_version and snapshot.preview_version != asked.get("seen"):
+                job["image"] = data_url(self.studio.preview(job_id, key))
+        elif (job_id, key) in found:
+            answer["gone"] = True
+        badge = present.badge(self.studio.engines(), self.studio.trouble())
         long, short = present.queue(self.studio.queue(), percent, paused)
         answer["models"] = self._models_seen()
         answer["badge"] = [badge.state, badge.name, badge.detail, badge.demo, badge.tip]
         answer["queue"] = [long, short, percent]
         return answer
 
-    def _more(self, asked: object) -> dict[str, list[Any]]:
-        """id -> [status, place in line, percent, time left] of the other jobs that the page shows."""
-        found: dict[str, list[Any]] = {}
-        for one in asked[:MOST_FOLLOWED] if isinstance(asked, list) else ():
-            if not isinstance(one, list) or len(one) != 2:
-                continue
-            job_id, key = str(one[0]), str(one[1])
+    async def _progress(self, jobs: Sequence[Pair], visitor: str) -> dict[Pair, Snapshot | None]:
+        """How far these jobs are, None for one that is gone. One that could not be looked up in time is
+        left out."""
+        found: dict[Pair, Snapshot | None] = {}
+        absent: list[Pair] = []
+        for pair in dict.fromkeys(jobs):
             try:
-                said = present.progress(self.studio.progress(job_id, key))
+                snapshot = self.studio.live_progress(*pair)
             except NotFound:
-                found[job_id] = ["gone", "", 0, ""]
+                found[pair] = None
             else:
-                found[job_id] = [said["status"], said["place"], said["percent"], said["left"]]
+                if snapshot is None:
+                    absent.append(pair)
+                else:
+                    found[pair] = snapshot
+        if absent:
+            tasks = [asyncio.ensure_future(self._look_up(pair, visitor, found)) for pair in absent]
+            done, late = await asyncio.wait(tasks, timeout=self.patience)
+            for task in late:
+                task.cancel()
+            for task in done:
+                task.result()
         return found
+
+    async def _look_up(self, pair: Pair, visitor: str, found: dict[Pair, Snapshot | None]) -> None:
+        """Adds a job that is not in memory to `found`, unless the database does not answer."""
+        try:
+            found[pair] = await self.studio.reads.run(visitor, self.studio.progress, *pair, join=True)
+        except NotFound:
+            found[pair] = None
+        except StudioError as error:
+            log.warning("poll: %s: %s %s", error.code, error.message, error.detail)
 
     def _models_seen(self) -> int:
         """A number that changes when an engine sees other model files than before."""
         return (
             hash(tuple((e.address, frozenset(e.models.items())) for e in self.studio.engines())) & 0xFFFFFFFF
         )
+
+
+def _pairs(asked: object) -> list[Pair]:
+    """(id, key) of the jobs that a page asks for beside the followed one; nonsense is left out."""
+    given = asked[:MOST_FOLLOWED] if isinstance(asked, list) else []
+    return [(str(one[0]), str(one[1])) for one in given if isinstance(one, list) and len(one) == 2]
+
+
+def _more(others: Sequence[Pair], found: Mapping[Pair, Snapshot | None]) -> dict[str, list[Any]]:
+    """id -> [status, place in line, percent, time left]; nothing of a job that could not be looked up."""
+    told: dict[str, list[Any]] = {}
+    for pair in others:
+        if pair not in found:
+            continue
+        snapshot = found[pair]
+        if snapshot is None:
+            told[pair[0]] = ["gone", "", 0, ""]
+        else:
+            said = present.progress(snapshot)
+            told[pair[0]] = [said["status"], said["place"], said["percent"], said["left"]]
+    return told
 
 
 def data_url(preview: tuple[bytes, str] | None) -> str:

@@ -14,7 +14,7 @@ from ui import failure, present
 from ui.form import file_names
 from ui.icons import icon
 from ui.line_view import line_list
-from ui.player_view import fit, player, still, tags
+from ui.player_view import fit, player, shape, still, tags
 
 if TYPE_CHECKING:
     from backend.views import JobView, Place
@@ -57,6 +57,7 @@ class CardState:
     starters: Sequence[Starter] = ()
     autoplay: bool = False
     pictured: bool = True  # `shown` was made from a picture
+    gone: bool = False  # `shown` has ended without a result, and the files it was made from are not kept
     media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
 
     @property
@@ -167,7 +168,7 @@ def _under_way(state: CardState, job: JobView) -> str:
     kind = fit(job) if state.preview else f"{fit(job)} soft"
     bell = "Tell me when it is done"
     return (
-        f'<div class="stage">{"" if tag else CORNERS}'
+        f'<div class="stage"{shape(job)}>{"" if tag else CORNERS}'
         f'<img class="{kind}" data-live="preview" src="{picture}" alt="Preview">{tags(job, tag)}</div>'
         f'<div class="head"><h2 class="status" data-live="words">{escape(words["words"])}</h2>'
         f'<p class="times"><span data-live="gone">{escape(words["gone"])}</span>'
@@ -242,8 +243,8 @@ def _stopped(state: CardState, job: JobView) -> str:
         if snapshot and snapshot.steps:
             tag += f", step {max(1, snapshot.step)} of {snapshot.steps}"
     if failed:
-        what, why = failure.failure(job)
-        remedies = failure.remedies(job)
+        what, why = failure.failure(job, state.gone)
+        remedies = [] if state.gone else failure.remedies(job)
         buttons = [
             button(
                 "retry",
@@ -255,6 +256,8 @@ def _stopped(state: CardState, job: JobView) -> str:
             )
             for i, r in enumerate(remedies)
         ]
+        if state.gone:
+            buttons.append(button("reuse", "Reuse settings", job, "again", "ink"))
         buttons.append(
             f'<button type="button" class="btn quiet" data-copy="{escape(failure.details(job))}">'
             f"{icon('copy')}<span>Copy details</span></button>"
@@ -262,15 +265,19 @@ def _stopped(state: CardState, job: JobView) -> str:
     else:
         what = f"Cancelled after {present.duration(job.elapsed)}" if job.elapsed else "Cancelled"
         said = str((job.error or {}).get("message") or "")  # when it was not the creator who stopped it
-        why = f"{said} {failure.kept(job.mode)}".strip()
-        buttons = [
-            button("retry", "Start again", job, "again", "ink", {"seed": job.seed}),
-            button("reuse", "Reuse settings", job),
-        ]
+        why = f"{said} {failure.kept(job.mode, state.gone)}".strip()
+        if state.gone:
+            buttons = [button("reuse", "Reuse settings", job, "again", "ink")]
+        else:
+            buttons = [
+                button("retry", "Start again", job, "again", "ink", {"seed": job.seed}),
+                button("reuse", "Reuse settings", job),
+            ]
     alert = ' role="alert"' if failed else ""
     mark = f'<span class="mark">{icon("alert", 21)}</span>' if failed else ""
     return (
-        f'<div class="stage"><img class="{fit(job)} grey" src="{picture}" alt="">{tags(job, tag)}</div>'
+        f'<div class="stage"{shape(job)}><img class="{fit(job)} grey" src="{picture}" alt="">'
+        f"{tags(job, tag)}</div>"
         f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'
         f'<div{alert}><h2 class="status">{escape(what)}</h2><p class="why">{escape(why)}</p></div>'
         f'<div class="steps">{"".join(buttons)}</div></div></div>'

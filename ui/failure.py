@@ -20,9 +20,17 @@ GIVEN_WORDS = {
 }
 
 
-def kept(mode: str) -> str:
-    """What is not lost when a job of this mode ends without a result."""
-    return f"{GIVEN_WORDS.get(mode, 'Your picture, prompt and settings')} are still here."
+GONE = (
+    "The files that it was made from are kept for a day and are gone now. Use its settings again, add the"
+    " files and generate a new one."
+)
+NO_COPY = "in the form that you sent. A cancelled job keeps no copy of its files."
+
+
+def kept(mode: str, gone: bool = False) -> str:
+    """What is not lost when a job of this mode ends without a result. gone: a cancelled one's files are."""
+    words = f"{GIVEN_WORDS.get(mode, 'Your picture, prompt and settings')} are still here"
+    return f"{words}, {NO_COPY}" if gone else f"{words}."
 
 
 @dataclass(frozen=True)
@@ -61,12 +69,16 @@ def remedies(job: JobView) -> list[Remedy]:
     return found or [again]
 
 
-def failure(job: JobView) -> tuple[str, str]:
-    """What happened, and why with what is kept, for a failed job."""
+def failure(job: JobView, gone: bool = False) -> tuple[str, str]:
+    """What happened, and why with what is kept, for a failed job. gone: the files it was made from are, and
+    with them what the hint says to do."""
     error = job.error or {}
     message = str(error.get("message") or f"The {thing(job)} was not made").strip()
     hint = str(error.get("hint") or "").strip()
     head, _, rest = message.partition(". ")
+    if gone:
+        said = [part for part in rest.split(". ") if part and "still here" not in part]
+        return head.rstrip("."), " ".join([*(f"{part.rstrip('.')}." for part in said), GONE])
     why = " ".join(part for part in (rest, hint) if part)
     if "still here" not in why:
         why = f"{why} {kept(job.mode)}".strip()

@@ -12,6 +12,7 @@ import gradio as gr
 
 from ui import form, media_view
 from ui.field_view import advanced_row, hint_line
+from ui.free_inputs import Amount, Choice
 from ui.icons import icon
 from ui.picture import FileInput, PictureInput
 
@@ -159,7 +160,7 @@ def segmented(
         choices: list[Any] = form.lengths()
     else:
         choices = [((words or {}).get(value, word), value) for word, value in form.options(to.mode, name)]
-    to.widgets[name] = gr.Radio(
+    to.widgets[name] = Choice(
         choices=choices,
         value=to.start[name],
         label=label,
@@ -185,7 +186,7 @@ def number(to: Form, name: str, label: str, info: str = "", step: float = 1) -> 
 
 
 def slider(to: Form, name: str, label: str, info: str, most: float, step: float) -> None:
-    to.widgets[name] = gr.Slider(
+    to.widgets[name] = Amount(
         0,
         most,
         value=to.start[name],

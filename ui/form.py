@@ -176,8 +176,9 @@ def options(mode: str, name: str) -> list[tuple[str, str]]:
 
 
 def length_text(seconds: float) -> str:
-    """5.0 -> "5 s", 2.5 -> "2.5 s"."""
-    return f"{seconds:g} s"
+    """5.0 -> "5 s", 2.5 -> "2.5 s"; every digit that it takes to mean the same number again."""
+    short = f"{seconds:g}"
+    return f"{short if float(short) == seconds else repr(float(seconds))} s"
 
 
 def lengths(seconds: Any = None) -> list[str]:
@@ -269,7 +270,7 @@ def _plain(value: Any) -> str:
 def _number(field: Field, value: Any) -> Any:
     """ "5 s" -> 5.0 and 20.0 -> 20 where the parameter asks for it; anything else unchanged."""
     if field.kind == SECONDS and isinstance(value, str):
-        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?) s", value)
+        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,20})?) s", value)
         return float(found[1]) if found else value
     if field.kind == WHOLE and isinstance(value, float) and value.is_integer():
         return int(value)

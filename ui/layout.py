@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import StudioError
+from ui import broken_uploads
 from ui import form as values
 from ui.api import register
 from ui.card import Card, event_text
@@ -33,11 +34,13 @@ __all__ = ["build", "launch_options", "routes"]
 
 log = logging.getLogger(__name__)
 
+PUBLIC = "ws-public"
 STORAGE_KEY = "wan-studio-owner"
 TAB_OF = {"text_to_video": "text", "text_to_image": "text"}
 """mode -> the tab that it shares; every other mode has one of its own name."""
 FILE_NAMES = {"image": "picture", "end_image": "last-picture", "audio": "sound"}
 """What a job's file is called when it goes back into its field, where not as the field."""
+SETTINGS_ONLY = "Its settings are back in the form. Add the files again."
 CACHE_SECONDS = (3600, 24 * 3600)
 """Uploads and the copies of results for the API: gone after a day; jobs keep theirs."""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 16}
@@ -58,7 +61,18 @@ it; a private link stays while its job is on the stage."""
 
 def build(studio: Studio) -> gr.Blocks:
     """The page of this studio. Launch it with launch_options()."""
+    broken_uploads.clean_up()
     return _Page(studio).blocks
+
+
+def say_who_reaches(page: gr.Blocks, studio: Studio) -> None:
+    """Brings the page's warning up to date with what is known since it is served: a share link, or none."""
+    warning = studio.public_warning()
+    line = next(block for block in page.blocks.values() if getattr(block, "elem_id", None) == PUBLIC)
+    text = public_line(warning) if warning else ""
+    if line.value != text:
+        line.value, line.visible = text, bool(text)
+        page.config = page.get_config_file()
 
 
 class _Page:
@@ -90,8 +104,12 @@ class _Page:
             )
             warning = studio.public_warning()
             with gr.Column(elem_id="ws-page"):
-                if warning:
-                    gr.HTML(public_line(warning), elem_id="ws-public", apply_default_css=False)
+                gr.HTML(
+                    public_line(warning) if warning else "",
+                    visible=bool(warning),
+                    elem_id=PUBLIC,
+                    apply_default_css=False,
+                )
                 with gr.Tabs(
                     selected="image_to_video", overflow_behavior="wrap", elem_id="ws-tabs"
                 ) as self.tabs:
@@ -272,7 +290,11 @@ class _Page:
             return {self.tabs: gr.skip()}
         filled: dict[str, Any] = values.from_params(job.mode, job.params, self.planner.default_negative)
         filled["seed"] = job.seed
-        kept = self.planner.inputs(job)
+        try:
+            kept = self.planner.inputs(job)
+        except StudioError as error:  # the settings are still of use
+            gr.Warning(f"{error.message} {SETTINGS_ONLY}")
+            kept = {}
         for name in values.file_names(job.mode):
             path, title = kept.get(name), FILE_NAMES.get(name, name.replace("_", "-"))
             filled[name] = self.planner.for_page(path, title, job.mode, name) if path else None

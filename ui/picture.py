@@ -25,6 +25,7 @@ from gradio.context import LocalContext
 from gradio.data_classes import FileData, ImageData
 from gradio.utils import get_upload_folder
 
+from backend.threads import Threads, visitor_of
 from ui.present import file_size
 
 FILE_META = {"_type": "gradio.FileData"}
@@ -101,14 +102,14 @@ def max_upload_bytes(blocks: gr.Blocks | None) -> int:
     return int(limit) if isinstance(limit, (int, float)) and limit > 0 else DEFAULT_MAX_BYTES
 
 
-class _NoStub(ComponentMeta):
+class NoStub(ComponentMeta):
     """Gradio writes a .pyi file beside every component class; one that adds no event needs none."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> type:
         return ABCMeta.__new__(mcs, name, bases, attrs)
 
 
-class PictureInput(gr.Image, metaclass=_NoStub):
+class PictureInput(gr.Image, metaclass=NoStub):
     """gr.Image in the browser; for our code a checked pathlib.Path, or None when it is empty."""
 
     is_template = True  # the browser shows its parent
@@ -122,7 +123,7 @@ class PictureInput(gr.Image, metaclass=_NoStub):
         return checked_upload({"path": payload.path, "url": payload.url}, max_bytes=max_upload_bytes(blocks))
 
 
-class FileInput(gr.File, metaclass=_NoStub):
+class FileInput(gr.File, metaclass=NoStub):
     """gr.File for one sound or video; for our code a checked pathlib.Path, or None when it is empty."""
 
     is_template = True
@@ -137,8 +138,8 @@ class FileInput(gr.File, metaclass=_NoStub):
         return checked_upload(given, self.what, max_upload_bytes(blocks))
 
 
-def guard_uploads(blocks: gr.Blocks) -> None:
-    """Checks every file that a request names, before Gradio touches it.
+def guard_uploads(blocks: gr.Blocks, reads: Threads) -> None:
+    """Checks every file that a request names, before Gradio touches it; in `reads`, not on the event loop.
 
     For all events of `blocks`: a file must lie in the upload folder, and no address is fetched. A refusal
     is one of our sentences instead of a traceback in the log. An API call may leave out parameters at the
@@ -152,13 +153,24 @@ def guard_uploads(blocks: gr.Blocks) -> None:
         missing = wanted[len(inputs) :]
         if missing and all(isinstance(block, Api) for block in wanted):
             inputs = [*inputs, *(block.value for block in missing)]
-        checked = [
-            _checked_files(value, limit, block.what if isinstance(block, (PictureInput, FileInput)) else "")
-            for value, block in zip(inputs, wanted, strict=False)
-        ]
-        return await inner(block_fn, checked, *rest, **more)
+        kinds = [block.what if isinstance(block, (PictureInput, FileInput)) else "" for block in wanted]
+        pairs = list(zip(inputs, kinds, strict=False))
+
+        def check() -> list[Any]:
+            return [_checked_files(value, limit, what) for value, what in pairs]
+
+        if any(_may_hold_files(value, what) for value, what in pairs):
+            inputs = await reads.run(visitor_of(LocalContext.request.get(None)), check)
+        else:
+            inputs = [value for value, _ in pairs]
+        return await inner(block_fn, inputs, *rest, **more)
 
     blocks.preprocess_data = preprocess_data
+
+
+def _may_hold_files(value: Any, what: str) -> bool:
+    """Whether _checked_files would look at the disk for this value."""
+    return isinstance(value, (list, dict)) or (bool(what) and value is not None)
 
 
 def _checked_files(value: Any, limit: int, what: str = "") -> Any:

@@ -244,7 +244,7 @@ class Planner:
         return None
 
     def inputs(self, job: JobView) -> dict[str, Path]:
-        """The files that the job was made from."""
+        """The files that the job was made from. Raises InputsGone when they are not kept any more."""
         found = {name: self.studio.input_path(job.id, job.key, name) for name in form.file_names(job.mode)}
         return {name: path for name, path in found.items() if path is not None}
 

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 
 def fit(job: JobView) -> str:
-    """How a job's picture lies on the 16:9 stage: WAN's 832 × 480 fills it, others keep their edges."""
+    """The classes of a job's picture on the stage; near: about 16:9, so that the stage takes its shape."""
     near = job.height > 0 and abs(job.width / job.height * 9 / 16 - 1) < 0.03
     return "fit near" if near else "fit"
+
+
+def shape(job: JobView) -> str:
+    """The stage's style: the job's width and height, of which the style sheet makes the frame that its
+    picture, preview, video and poster share. All of it is seen, at the same size from start to end."""
+    return f' style="--wide:{job.width};--high:{job.height}"' if job.width > 0 and job.height > 0 else ""
 
 
 def tags(job: JobView, word: str = "") -> str:
@@ -34,7 +40,8 @@ def player(job: JobView, url: Url, autoplay: bool = False) -> str:
     play = f"{icon('play', 24)}{icon('pause', 24)}"
     video, poster = url(job, "result.mp4"), url(job, "poster.jpg")
     return (
-        f'<div class="stage player" data-player data-paused><video class="{fit(job)}" src="{video}"'
+        f'<div class="stage player"{shape(job)} data-player data-paused>'
+        f'<video class="{fit(job)}" src="{video}"'
         f' poster="{poster}" loop playsinline preload="metadata" tabindex="-1"'
         f' aria-label="{escape(present.title(job))}"{" data-autoplay" if autoplay else ""}></video>'
         f"{tags(job)}"
@@ -61,6 +68,6 @@ def _volume(job: JobView) -> str:
 def still(job: JobView, url: Url) -> str:
     """A finished picture on the stage."""
     return (
-        f'<div class="stage"><img class="{fit(job)}" src="{url(job, job.result)}"'
+        f'<div class="stage"{shape(job)}><img class="{fit(job)}" src="{url(job, job.result)}"'
         f' alt="{escape(present.title(job))}">{tags(job)}</div>'
     )

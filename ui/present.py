@@ -284,8 +284,11 @@ def gpu_name(name: str) -> str:
     return short.strip()
 
 
-def badge(engines: Sequence[EngineInfo]) -> Badge:
-    """One badge for all lanes: the first engine that works, and how many more there are."""
+def badge(engines: Sequence[EngineInfo], trouble: str = "") -> Badge:
+    """One badge for all lanes: the first engine that works, and how many more there are. `trouble`: why no
+    video can be begun although they work."""
+    if trouble:
+        return Badge("lost", "No videos", "data folder", tip=trouble)
     if not engines:
         return Badge("starting", "No engine", "starting", tip="No engine is set up yet.")
     best = next((engine for engine in engines if engine.state == "ok"), engines[0])

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from backend import asker
 from backend.logs import about
 from ui.picture import refusal
 
@@ -21,14 +22,15 @@ DEEPEST = 4
 
 
 def guard_events(blocks: gr.Blocks) -> None:
-    """For all events of `blocks`: whatever is no gr.Error is logged, without what the visitor wrote.
+    """For all events of `blocks`: it is known for whom they work, and whatever is no gr.Error is logged,
+    without what the visitor wrote.
 
     Gradio by itself prints such a traceback past the log, and the page shows nothing.
     """
     inner = blocks.process_api
 
     async def process_api(block_fn: Any, inputs: Any, *rest: Any, **more: Any) -> dict[str, Any]:
-        with about("", _written(inputs)):
+        with about("", _written(inputs)), asker.visitor(owner_of(more.get("request"))):
             try:
                 return await inner(block_fn, inputs, *rest, **more)
             except gr.Error as error:
@@ -43,6 +45,19 @@ def guard_events(blocks: gr.Blocks) -> None:
                 raise refusal(UNEXPECTED) from None
 
     blocks.process_api = process_api
+
+
+def owner_of(request: Any) -> str:
+    """Who sent the request: by login, else as the guard knows them. `request`: Gradio's, or Starlette's."""
+    if isinstance(request, list):
+        request = request[0] if request else None
+    if user := getattr(request, "username", None):
+        return f"user:{user}"
+    found = str(getattr(getattr(request, "state", None), "visitor", "") or "")
+    if found and not found.startswith("direct:"):
+        return found
+    session = getattr(request, "session_hash", None)  # programs of this machine have one address
+    return f"{found}:{session}" if session else found
 
 
 def _written(value: Any, depth: int = 0) -> Iterator[str]:

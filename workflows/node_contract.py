@@ -35,12 +35,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Problem:
-    """Where a graph breaks the contract; `input` is "" when the node as a whole does."""
+    """Where a graph breaks the contract; `input` is "" when the node as a whole does.
+
+    `kind`: unknown_node, unreadable_node (the server has it, but its description cannot be read),
+    missing_input, unknown_input, wrong_type, not_in_list, out_of_range or bad_link.
+    """
 
     node: str
     class_type: str
     input: str
-    kind: str  # unknown_node missing_input unknown_input wrong_type not_in_list out_of_range bad_link
+    kind: str
     message: str
     value: Any = None
 
@@ -111,6 +115,10 @@ def _check_node(
 ) -> Iterator[Problem]:
     class_type = _class_of(graph, node)
     known = contract.nodes.get(class_type)
+    if known is None and class_type in contract.skipped:
+        text = f"The server's description of {class_type} cannot be read: {contract.skipped[class_type]}."
+        yield Problem(node, class_type, "", "unreadable_node", text)
+        return
     if known is None:
         yield Problem(node, class_type, "", "unknown_node", f"There is no node class {class_type!r}.")
         return

@@ -96,8 +96,9 @@ class Engine(Protocol):
         """
         ...
 
-    def cancel(self, prompt_id: str, remote: str = "") -> None:
-        """Stops that prompt only; harmless when it is not there. `remote`: the engine's own id of it."""
+    def cancel(self, prompt_id: str, remote: str = "") -> bool:
+        """Stops that prompt only; harmless when it is not there. `remote`: the engine's own id of it.
+        False when the server could not be told."""
         ...
 
     def fetch(self, output: Output, destination: Path) -> None:

@@ -47,6 +47,7 @@ FACTS_SECONDS = 60.0
 LEARN_SECONDS = 300.0  # some megabytes where there are many custom nodes
 MODELS_SECONDS = 30.0
 REMEMBERED = 256  # cancelled prompt ids
+ODD = "Something answers at the address, but not as ComfyUI does."
 
 
 class ComfyEngine:
@@ -78,7 +79,8 @@ class ComfyEngine:
         self._info_lock = threading.Lock()
         self._lane = threading.Lock()
         self._facts_lock = threading.Lock()
-        self._contract: tuple[float, Contract] | None = None
+        self._contract: tuple[float, Contract] | None = None  # any thread may clear it: read it once
+        self._told_skipped: set[str] = set()
         self._models_read = 0.0
         self._cancelled: OrderedDict[str, None] = OrderedDict()
         self._cancelled_lock = threading.Lock()
@@ -100,26 +102,37 @@ class ComfyEngine:
     def refresh(self) -> EngineInfo:
         """Asks the server for its state; never raises."""
         before = self._info
+        try:
+            return self._ask(before)
+        except Exception as error:  # an answer that nobody thought of
+            if before.error != ODD:
+                log.exception("%s: unexpected answer", self.http.address)
+            log.debug("%s: %r", self.http.address, error)
+            return self._set(replace(before, state=_not_ok(before), error=ODD))
+
+    def _ask(self, before: EngineInfo) -> EngineInfo:
         self.asked = time.monotonic()
         try:
             stats = self.http.get("/system_stats")
             queue = self.http.get("/queue")
             if not isinstance(stats, dict) or not isinstance(stats.get("system"), dict):
-                raise EngineError("Something answers at the address, but not as ComfyUI does.")
+                raise EngineError(ODD)
         except EngineError as error:
             if is_silent(error) and before.state == "ok" and self.busy:
                 return before  # busy with our job; whether it hangs is found there
-            state = "starting" if before.state == "starting" else "lost"
-            return self._set(replace(before, state=state, error=error.message))
+            return self._set(replace(before, state=_not_ok(before), error=error.message))
         if before.state != "ok":
             self._forget()
             if self._given_input_dir is None:
                 self._inputs.suggest(self._folders(stats)[0])
         one, two = self._folders(stats)
         info = described(stats, queue, self.http.address)
+        models = self._models(before)
+        if models != before.models:
+            self._contract = None  # it lists the same files
         info = replace(
             info,
-            models=self._models(before),
+            models=models,
             input_dir=str(one) if one else "",
             output_dir=str(two) if two else "",
         )
@@ -135,27 +148,37 @@ class ComfyEngine:
         """What the server's nodes take, at most a minute old. Raises EngineUnreachable, EngineError."""
         with self._facts_lock:
             now = time.monotonic()
-            if self._contract is not None and now - self._contract[0] < FACTS_SECONDS:
-                return self._contract[1]
+            known = self._contract
+            if known is not None and now - known[0] < FACTS_SECONDS:
+                return known[1]
             info = self.http.get("/object_info")
-            try:
-                contract = node_contract.from_object_info(info)
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if not isinstance(info, dict):
                 raise EngineError(
                     "ComfyUI describes its nodes in a way that Wan Studio does not know.",
                     "Use ComfyUI 0.3.64 or newer.",
-                    detail=f"/object_info: {error!r}",
-                ) from error
+                    detail=f"/object_info: {type(info).__name__}",
+                )
+            contract = node_contract.from_object_info(info)
+            self._tell_skipped(contract)
             self._contract = (now, contract)
             return contract
 
+    def _tell_skipped(self, contract: Contract) -> None:
+        """Logs each node that cannot be read once."""
+        for name in contract.skipped.keys() - self._told_skipped:
+            self._told_skipped.add(name)
+            words = f"node {name} is not usable: {contract.skipped[name]}"
+            log.warning("%s: %s", self.http.address, words.encode("utf-8", "replace").decode())
+
     def known_contract(self) -> Contract | None:
         """The contract as last read, None before the server has answered; never blocks."""
-        return self._contract[1] if self._contract is not None else None
+        known = self._contract
+        return known[1] if known is not None else None
 
     def _learn(self) -> None:
         """Reads the contract now and then, so that plans know this server; a failure is the next job's."""
-        if self._contract is not None and time.monotonic() - self._contract[0] < LEARN_SECONDS:
+        known = self._contract
+        if known is not None and time.monotonic() - known[0] < LEARN_SECONDS:
             return
         try:
             self.contract()
@@ -232,8 +255,9 @@ class ComfyEngine:
             finally:
                 self._leave(prompt, follow)
 
-    def cancel(self, prompt_id: str, remote: str = "") -> None:
-        """Stops that prompt only, also one that is still being sent; `run` goes on until it has stopped."""
+    def cancel(self, prompt_id: str, remote: str = "") -> bool:
+        """Stops that prompt only, also one that is still being sent; `run` goes on until it has stopped.
+        False when the server could not be told."""
         with self._cancelled_lock:
             self._cancelled[prompt_id] = None
             while len(self._cancelled) > REMEMBERED:
@@ -243,6 +267,8 @@ class ComfyEngine:
             stop(self.http, prompt_id)
         except EngineError as error:
             log.info("prompt %s: cancelling: %s", prompt_id, error.detail or error.message)
+            return False
+        return True
 
     def fetch(self, output: Output, destination: Path) -> None:
         """Streams an output into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
@@ -352,3 +378,8 @@ class ComfyEngine:
             with self._cancelled_lock:
                 self._cancelled.pop(prompt_id, None)
             raise JobCancelled("Cancelled.")
+
+
+def _not_ok(before: EngineInfo) -> str:
+    """The state of a server that does not answer as it should: one that never did is still starting."""
+    return "starting" if before.state == "starting" else "lost"

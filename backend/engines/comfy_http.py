@@ -85,7 +85,7 @@ class Http:
         response = self._whole("POST", path, data=data, timeout=timeout, content="application/json")
         try:
             return response.status_code, response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             return response.status_code, response.text[:2000]
 
     def upload(self, path: str, form: Any, content: str) -> tuple[int, Any]:
@@ -94,7 +94,7 @@ class Http:
         response = self._send("POST", path, data=form, timeout=timeout, content=content)
         try:
             return response.status_code, response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             return response.status_code, response.text[:2000]
 
     def stream(self, path: str, params: Mapping[str, str]) -> requests.Response:
@@ -167,7 +167,7 @@ class Http:
     def _json(self, response: requests.Response, path: str) -> Any:
         try:
             return response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # nested without end
             raise EngineUnreachable(
                 f"Something answers at {self.address}, but not as ComfyUI does.",
                 "Check that the address is that of a ComfyUI.",

@@ -94,6 +94,7 @@ class Endpoint:
     def close(self) -> None:
         self.closed.set()
         self.http.close()
+        self.results.close()
 
 
 class RunPodEngine:
@@ -145,8 +146,9 @@ class RunPodEngine:
         finally:
             self._forget(prompt.id)
 
-    def cancel(self, prompt_id: str, remote: str = "") -> None:
-        """Stops that job only. `remote`: RunPod's id of a job that nobody follows at the moment."""
+    def cancel(self, prompt_id: str, remote: str = "") -> bool:
+        """Stops that job only. `remote`: RunPod's id of a job that nobody follows at the moment. False when
+        RunPod could not be told."""
         with self._lock:
             known = self._remote.get(prompt_id, remote)
             self._cancelled[prompt_id] = None
@@ -154,11 +156,13 @@ class RunPodEngine:
                 self._cancelled.popitem(last=False)
         self._wake.set()
         if not known:
-            return
+            return True
         try:
             self.endpoint.http.cancel(known, lambda s: pause(self.endpoint.closed, s))
         except (EngineError, Expired) as error:
             log.info("prompt %s: cancelling: %s", prompt_id, error.detail or error.message)
+            return isinstance(error, Expired)
+        return True
 
     def fetch(self, output: Output, destination: Path) -> None:
         """Brings a result into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""

@@ -84,6 +84,7 @@ class Results:
                     shutil.move(source, part)
             part.replace(destination)
         except FileNotFoundError as error:
+            self._check()  # RunPod still has it for the next start
             raise NoOutput("The result is not there any more.", "Try again.", detail=str(error)) from error
         except OSError as error:
             raise from_os_error(error, "The video could not be saved.") from error
@@ -93,9 +94,17 @@ class Results:
     def _place(self) -> Path:
         """A folder of our own for results that came with the status."""
         with self._lock:
+            self._check()
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="wan-runpod-", ignore_cleanup_errors=True)
             return Path(self._folder.name)
+
+    def close(self) -> None:
+        """Removes that folder."""
+        with self._lock:
+            folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.cleanup()
 
     def _read_in_pieces(self, path: str, part: Path) -> None:
         """A result on the endpoint's volume that is too large for one answer: a worker reads it to us."""

@@ -6,9 +6,12 @@ in the subfolder `wan-studio`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from backend.housekeeping import files
@@ -19,6 +22,14 @@ TAIL = re.compile(r"([0-9a-f]{32})-\d+-tail\.[a-z]+")
 """Frames that one part of a long job was given from the part before."""
 CONTENT = re.compile(r"[0-9a-f]{32,64}(?:-[a-z]+)?(?:\.[a-z0-9]+)?")
 PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A ComfyUI's folders when they are on this machine."""
+
+    input: Path | None = None
+    output: Path | None = None
 
 
 def of_jobs(
@@ -53,18 +64,38 @@ def named_inputs(folder: Path | None, names: set[str]) -> list[Path]:
     ]
 
 
-def cached(cache: Path | None, name: str, same: set[tuple[int, int]]) -> list[Path]:
-    """The page's copies of a job's files: hard links to them, and files whose name starts with `name`."""
-    found: list[Path] = []
+def remove_cached(cache: Path | None, name: str, same: set[tuple[int, int]]) -> None:
+    """Removes the page's copies of a job's files: hard links to them, and files with names that start with
+    `name`."""
     if cache is None:
-        return found
-    for folder, _, names in os.walk(cache):
-        for each in names:
-            path = Path(folder) / each
-            try:
-                info = path.lstat()
-            except OSError:
-                continue
-            if (info.st_dev, info.st_ino) in same or each.startswith(name):
-                found.append(path)
-    return found
+        return
+    with contextlib.suppress(OSError), files.opened(cache) as top:
+        for _, _, names, folder in os.fwalk(".", dir_fd=top):
+            for each in names:
+                with contextlib.suppress(OSError):
+                    info = os.stat(each, dir_fd=folder, follow_symlinks=False)
+                    if (info.st_dev, info.st_ino) in same or each.startswith(name):
+                        os.unlink(each, dir_fd=folder)
+
+
+def passing(places: Iterable[Place], cache: Path | None, beside: Path) -> int:
+    """Bytes that our copies in ComfyUI's folders and the page's files take on the disk of `beside`; a second
+    name of a job's file takes none."""
+    try:
+        disk = beside.stat().st_dev
+    except OSError:
+        return 0
+    folders = {folder for place in places for folder in (place.input, place.output)}
+    found = [info for folder in folders for _, info in files.regular(folder)]
+    with contextlib.suppress(OSError):
+        if cache is not None:
+            with files.opened(cache) as top:
+                for _, _, names, folder in os.fwalk(".", dir_fd=top):
+                    for name in names:
+                        with contextlib.suppress(OSError):
+                            found.append(os.stat(name, dir_fd=folder, follow_symlinks=False))
+    return sum(
+        info.st_blocks * 512
+        for info in found
+        if info.st_dev == disk and info.st_nlink == 1 and stat.S_ISREG(info.st_mode)
+    )

@@ -1,15 +1,19 @@
-"""Files of jobs: measured and removed. Links are removed as links; nothing behind one is ever touched."""
+"""Files of jobs: measured and removed. Links are removed as links; nothing behind one is ever touched.
+
+What is removed is named relative to the descriptor of its folder, and every folder on the way is opened
+without following links: a folder that is swapped for a link in the meantime leads nowhere.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
 import re
-import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,18 +29,22 @@ GONE = ".deleted"
 WORKFLOW = "workflow.json"
 BENCH = "work"
 """The subfolder of a job's folder that has its finished parts."""
+NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What opening with NO_LINKS answers where there is no folder: nothing, a file or a link."""
+NO_LINKS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
 class Folder:
     """A job's folder as found: bytes on the disk, latest change (unix seconds), whether it has a result,
-    and files that were being written."""
+    files that were being written, and whether there is anything beside the graph."""
 
     path: Path
     bytes: int = 0
     changed: float = 0.0
     result: bool = False
     parts: tuple[Path, ...] = field(default=())
+    more: bool = False
 
 
 def folders(jobs_dir: Path) -> dict[str, Folder]:
@@ -44,7 +52,7 @@ def folders(jobs_dir: Path) -> dict[str, Folder]:
     found = {}
     for entry in _entries(jobs_dir):
         if JOB.fullmatch(entry.name):
-            found[entry.name] = _measured(Path(entry.path))
+            found[entry.name] = measured(Path(entry.path))
     return found
 
 
@@ -72,16 +80,111 @@ def bury(folder: Path) -> Path | None:
     return grave
 
 
-def empty(folder: Path) -> None:
-    """Removes what is in a folder. Raises OSError for what stays."""
-    if folder.is_symlink() or not folder.is_dir():
-        folder.unlink(missing_ok=True)
+@contextlib.contextmanager
+def opened(folder: Path, *below: str) -> Iterator[int]:
+    """A descriptor of `folder`, or of the folder that the names in `below` lead to.
+
+    Raises OSError, also when `folder` or one of the folders below it is a link.
+    """
+    descriptor = os.open(folder, NO_LINKS)
+    try:
+        for name in below:
+            inner = os.open(name, NO_LINKS, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def names_in(descriptor: int) -> list[str]:
+    """The names in an open folder. Raises OSError."""
+    with os.scandir(descriptor) as found:
+        return [entry.name for entry in found]
+
+
+def empty(folder: Path, keep: Collection[str] = ()) -> None:
+    """Removes what is in a folder; a link or a file in the folder's place is removed itself.
+
+    `keep`: names of files directly in the folder that stay. Raises OSError for what cannot be removed.
+    """
+    try:
+        with opened(folder) as descriptor:
+            _empty(descriptor, keep)
+    except FileNotFoundError:
         return
-    for entry in _entries(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
+    except OSError as error:
+        if error.errno not in NO_FOLDER:
+            raise
+        folder.unlink(missing_ok=True)
+
+
+def remove(folder: Path) -> bool:
+    """Removes a folder with all that is in it. Logs and returns False when something stays."""
+    try:
+        empty(folder)
+        with contextlib.suppress(FileNotFoundError):
+            folder.rmdir()
+    except OSError as error:
+        log.warning("%s could not be removed: %s", folder, error.strerror or error)
+        return False
+    return True
+
+
+def clear(folder: Path) -> None:
+    """Removes all but the graph from a job's folder. Never raises: what stays is named in the log."""
+    try:
+        empty(folder, keep={WORKFLOW})
+    except OSError as error:
+        log.warning("%s could not be cleared: %s", folder, error.strerror or error)
+
+
+def remove_below(folder: Path, name: str) -> None:
+    """Removes a subfolder, or whatever has its name, from a folder that is no link. Never raises: what stays
+    is named in the log."""
+    try:
+        with opened(folder) as top:
+            remove_at(name, top)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.warning("%s could not be removed: %s", folder / name, error.strerror or error)
+
+
+def remove_at(name: str, folder: int) -> None:
+    """Removes a file, a link, or a folder with all that is in it, by its name in an open folder.
+
+    Raises OSError for what cannot be removed.
+    """
+    try:
+        descriptor = os.open(name, NO_LINKS, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in NO_FOLDER:
+            raise
+    else:
+        try:
+            _empty(descriptor)
+        finally:
+            os.close(descriptor)
+    _remove(name, folder)
+
+
+def _empty(descriptor: int, keep: Collection[str] = ()) -> None:
+    for path, folders, names, here in os.fwalk(".", topdown=False, dir_fd=descriptor):
+        for name in (*folders, *names):
+            if path != "." or name not in keep:
+                _remove(name, here)
+
+
+def _remove(name: str, folder: int) -> None:
+    """Removes a file, a link or an empty folder by its name in an open folder."""
+    try:
+        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            os.rmdir(name, dir_fd=folder)
         else:
-            Path(entry.path).unlink(missing_ok=True)
+            os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
 
 
 def identities(folder: Path) -> set[tuple[int, int]]:
@@ -113,10 +216,16 @@ def regular(folder: Path | None) -> list[tuple[Path, os.stat_result]]:
     return found
 
 
-def unlink(path: Path) -> bool:
-    """Removes one file; whether it was there. One that cannot be removed is named in the log."""
+def unlink(path: Path, within: Path | None = None) -> bool:
+    """Removes one file; whether it was there. One that cannot be removed is named in the log.
+
+    `within`: the folder above it from which on no link is followed; its own folder when not given.
+    """
+    root = within or path.parent
+    *below, name = path.relative_to(root).parts
     try:
-        path.unlink()
+        with opened(root, *below) as folder:
+            os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -148,16 +257,18 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield Path(entry.path), entry.stat(follow_symlinks=False)
 
 
-def _measured(folder: Path) -> Folder:
-    size, changed, parts, result = 0, 0.0, [], False
+def measured(folder: Path) -> Folder:
+    """What is in a job's folder; nothing is an empty one."""
+    size, changed, parts, result, more = 0, 0.0, [], False, False
     for path, info in _walk(folder):
         size += info.st_blocks * 512
         changed = max(changed, info.st_mtime)
+        more = more or path not in (folder, folder / WORKFLOW)
         if stat.S_ISREG(info.st_mode):
             if path.suffix == ".part":
                 parts.append(path)
             result = result or (path.parent == folder and path.name in RESULTS)
-    return Folder(folder, size, changed, result, tuple(parts))
+    return Folder(folder, size, changed, result, tuple(parts), more)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -13,14 +13,15 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from backend.errors import StudioError
 from backend.housekeeping import copies, files, rules
-from backend.housekeeping.clock import BORN, Trust
+from backend.housekeeping.clock import BORN, Trust, dated
+from backend.housekeeping.copies import Place
+from backend.housekeeping.quota import Jobs, Limits, Quota
 from backend.housekeeping.rules import DAY, Disk
 from backend.jobs import CANCELLED, DONE, FAILED, TERMINAL, Job
 
@@ -33,35 +34,16 @@ ORPHAN_SECONDS = 3600.0
 FAILED_DAYS = 1.0  # what a failed job wrote in ComfyUI may be all that there is of it
 STRANGER_DAYS = 7.0  # outputs of jobs that we do not know: of another studio on the same ComfyUI, or deleted
 INPUT_DAYS = 7.0
-LOOK_BACK_DAYS = (365, 90, 30, 14, 7, 3, 1, 0)
 CLOCK = "clock"
 
 
-class Records(Protocol):
+class Records(Jobs, Protocol):
     """What is needed of the job database."""
 
-    def get(self, job_id: str) -> Job | None: ...
     def delete(self, job_id: str) -> None: ...
     def ended_before(self, moment: float) -> list[Job]: ...
-    def unfinished(self) -> list[Job]: ...
     def setting(self, name: str) -> str: ...
     def set_setting(self, name: str, value: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class Limits:
-    """`days`: how long an ended job is kept; `percent`: how full the disk may be before the oldest go."""
-
-    days: float
-    percent: float
-
-
-@dataclass(frozen=True)
-class Place:
-    """A ComfyUI's folders when they are on this machine."""
-
-    input: Path | None = None
-    output: Path | None = None
 
 
 class Keeper:
@@ -85,7 +67,7 @@ class Keeper:
         self.jobs_dir = data_dir / "jobs"
         self._cache, self._places, self._forget = cache, places, forget
         self._wall, self._steady = wall, steady
-        self._disk = disk or _disk_of
+        self.quota = Quota(records, data_dir, limits, wall=wall, disk=disk or _disk_of, passing=self._passing)
         self._lock = threading.RLock()
         self._trust: Trust | None = None
         self._looked = 0.0
@@ -97,7 +79,7 @@ class Keeper:
         while not closing.is_set():
             self._quietly(self.tidy)
             since = self._steady() - last
-            if since >= PASS_SECONDS or (since >= FULL_SECONDS and self._too_full()):
+            if since >= PASS_SECONDS or (since >= FULL_SECONDS and self.quota.too_full()):
                 self.all()
                 last = self._steady()
             closing.wait(TICK_SECONDS)
@@ -105,7 +87,8 @@ class Keeper:
     def all(self) -> None:
         """One whole pass. Never raises: each step is for itself."""
         for step in (
-            self.finish_removals, self.by_age, self.by_room, self.orphans, self.half_written, self.leftovers
+            self.finish_removals, self.by_age, self.inputs_of_ended, self.by_room, self.orphans,
+            self.half_written, self.leftovers,
         ):  # fmt: skip
             self._quietly(step)
 
@@ -126,6 +109,7 @@ class Keeper:
             grave = files.bury(self.jobs_dir / job.id)
             self._finish(job.id, job, grave)
             self._forget(job.id)
+            self.quota.forget(job.id)
 
     def finish_removals(self) -> None:
         """Goes on with removals that were cut short."""
@@ -143,15 +127,11 @@ class Keeper:
                 files.unlink(path)
         folder = grave or self.jobs_dir / job_id
         names = files.names_of(folder, job.inputs.values() if job is not None else ())
-        names -= self._in_use()
-        for place in places:
-            for path in copies.named_inputs(place.input, names):
-                files.unlink(path)
+        self._remove_inputs(names)
         name = f"wan-{job.mode.replace('_', '-')}-{job_id[:8]}" if job is not None else ""
         same = files.identities(folder)
         if name or same:
-            for path in copies.cached(self._cache(), name or job_id, same):
-                files.unlink(path)
+            copies.remove_cached(self._cache(), name or job_id, same)
         try:
             if grave is not None:
                 files.empty(grave)
@@ -198,48 +178,61 @@ class Keeper:
         for job in rules.too_old(
             self.records.ended_before(now - self.limits.days * DAY), now, self.limits.days
         ):
-            self._remove_again(job, f"older than {self.limits.days:g} days")
+            self._remove_again(job.id, f"older than {self.limits.days:g} days")
 
-    def _remove_again(self, job: Job, why: str) -> None:
+    def _remove_again(self, job_id: str, why: str) -> None:
         """Removes a job unless it was pinned since the list was made."""
         with self._lock:
-            now = self.records.get(job.id)
+            now = self.records.get(job_id)
             if now is not None and not now.pinned:
-                log.info("job %s: removed, %s", job.id, why)
+                log.info("job %s: removed, %s", job_id, why)
                 self.remove(now)
 
-    def _too_full(self) -> bool:
-        try:
-            return self._disk(self.data_dir).percent > self.limits.percent
-        except OSError:
-            return False
-
     def by_room(self) -> None:
-        """The oldest clips, while the disk is too full and clips are what fills it."""
-        if not self._too_full():
-            return
-        found = files.folders(self.jobs_dir)
-        sizes = {job_id: folder.bytes for job_id, folder in found.items()}
-        disk, ours = self._disk(self.data_dir), sum(sizes.values())
-        need = rules.bytes_over(disk, ours, self.limits.percent)
-        if not need:
-            log.info(
-                "The disk is %.0f %% full, and clips are only %.1f GB of it: none is removed.",
-                disk.percent,
-                ours / 1e9,
-            )
-        for job in self._oldest(sizes, need):
-            self._remove_again(job, f"the disk is fuller than {self.limits.percent:g} %")
+        """Clips over their owner's limit; while the disk is too full, the oldest of whoever has most."""
+        for job, why in self.quota.excess():
+            self._remove_again(job.id, why)
 
-    def _oldest(self, sizes: Mapping[str, int], need: int) -> Sequence[Job]:
-        """Jobs with `need` bytes, oldest first. Reads no more of a large database than it has to."""
-        now = self._wall()
-        found: Sequence[Job] = []
-        for days in LOOK_BACK_DAYS if need else ():
-            found = rules.too_much(self.records.ended_before(now - days * DAY), sizes, need, now)
-            if sum(sizes[job.id] for job in found) >= need:
-                break
-        return found
+    def submitted(self, job_id: str) -> None:
+        """A job is stored: the clips of its owner go that have to make room for it. Never raises."""
+
+        def make_room() -> None:
+            for clip in self.quota.commit(job_id):
+                self._remove_again(clip, "a new video of its owner takes its room")
+
+        self._quietly(make_room)
+
+    def inputs_of_ended(self) -> None:
+        """What cancelled jobs were to be made from, and failed ones a day later."""
+        jobs = {job.id: job for job in self.records.summaries()}
+        believed = self._trust is not None and self._trust.believed
+        before = self._wall() - FAILED_DAYS * DAY
+        for job_id, folder in files.folders(self.jobs_dir).items():
+            job = jobs.get(job_id)
+            if job is None or not folder.more:
+                continue
+            old = believed and dated(job.finished, self._wall()) and (job.finished or 0.0) < before
+            if job.status == CANCELLED or (job.status == FAILED and old and not job.pinned):
+                log.info("job %s: what it was made from is removed", job_id)
+                files.clear(folder.path)
+                self._clear_inputs(job_id)
+
+    def _clear_inputs(self, job_id: str) -> None:
+        """ComfyUI's copies of what this job was made from, as far as no other job needs them."""
+        with self._lock:
+            job = self.records.get(job_id)
+            names = files.names_of(self.jobs_dir / job_id, job.inputs.values() if job is not None else ())
+            self._remove_inputs(names)
+
+    def _remove_inputs(self, names: set[str]) -> None:
+        names = names - self._in_use()
+        for place in self._places():
+            for path in copies.named_inputs(place.input, names):
+                files.unlink(path)
+
+    def _passing(self) -> int:
+        """Bytes on the disk of the data folder that are no clips and go by themselves."""
+        return copies.passing(self._places(), self._cache(), self.data_dir)
 
     def orphans(self) -> None:
         """Folders without a record: of a submit that was killed. One with a finished video stays as long as
@@ -262,6 +255,7 @@ class Keeper:
             log.info("job %s: a folder without a record, removed", job_id)
             with self._lock:
                 self._finish(job_id, None, files.bury(folder.path))
+            self.quota.forget(job_id)
 
     def half_written(self) -> None:
         """Files of ended jobs that were being written when something was killed, and finished parts that
@@ -272,17 +266,20 @@ class Keeper:
             job = self.records.get(job_id) if folder.parts or bench.is_dir() else None
             if job is not None and job.status in TERMINAL:
                 for path in folder.parts:
-                    files.unlink(path)
-                if (job.status != FAILED or not job.part) and not folder.path.is_symlink():
-                    with contextlib.suppress(OSError):
-                        files.empty(bench)
-                        bench.rmdir()
+                    files.unlink(path, folder.path)
+                if job.status != FAILED or not job.part:
+                    files.remove_below(folder.path, files.BENCH)
 
     # -- ComfyUI's folders ----------------------------------------------------------------
 
     def tidy(self) -> None:
-        """Outputs and tails in ComfyUI's folders of jobs that have ended: their results are here."""
+        """Outputs and tails in ComfyUI's folders of jobs that have ended: their results are here. And what
+        cancelled ones were made from."""
         self._copies(strangers=False)
+        for job_id in self.quota.ended():
+            job = self.records.get(job_id)
+            if job is not None and job.status == CANCELLED:
+                self._clear_inputs(job_id)
 
     def leftovers(self) -> None:
         """Outputs of jobs that nobody knows any more, and inputs that nobody has used for a while."""

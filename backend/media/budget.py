@@ -14,7 +14,8 @@ from backend.media.process import Budget
 FILE_BYTES_MAX = 4_000_000_000
 """Of one written file. The child cannot raise it."""
 _SMALL_FILE = 64_000_000
-_STALL = 60.0
+STALL_SECONDS = 60.0
+"""Without a word from the child that does long work."""
 _CORES = 2
 
 LOOK = Budget(wall=180.0, stall=180.0, cpu=240.0, file_bytes=_SMALL_FILE)
@@ -22,7 +23,9 @@ LOOK = Budget(wall=180.0, stall=180.0, cpu=240.0, file_bytes=_SMALL_FILE)
 
 
 def _long(wall: float, file_bytes: float) -> Budget:
-    return Budget(wall, _STALL, _CORES * wall, int(min(FILE_BYTES_MAX, _SMALL_FILE + file_bytes)), long=True)
+    return Budget(
+        wall, STALL_SECONDS, _CORES * wall, int(min(FILE_BYTES_MAX, _SMALL_FILE + file_bytes)), long=True
+    )
 
 
 def cut_sound(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from backend.errors import BadMedia
+from backend.errors import BadMedia, MediaBusy
 from backend.media.facts import MAX_NAME, MAX_PIXELS, MAX_PIXELS_JPEG, MAX_RATIO, MIN_SIDE
 from backend.media.sniff import Kind
 
@@ -184,9 +184,17 @@ def too_heavy(name: str, field: str = "", detail: str = "", kind: str = "picture
     )
 
 
-def busy(name: str, field: str = "", kind: str = "picture") -> BadMedia:
-    return BadMedia(
+def busy(name: str, field: str = "", kind: str = "picture") -> MediaBusy:
+    return MediaBusy(
         f"{shown(name)} could not be looked at yet: other {kind}s are being opened.",
         "Try again in a moment.",
+        field=field,
+    )
+
+
+def waiting(name: str, field: str = "", kind: str = "picture") -> MediaBusy:
+    return MediaBusy(
+        f"{shown(name)} could not be looked at yet: too many of your files are waiting to be opened.",
+        f"Wait until they are, then try this {kind} again.",
         field=field,
     )

@@ -115,10 +115,6 @@ def _moving(
         return {"seconds": squeeze.sound(path, request["out"], name, field, *bounds, progress)}
     if op == "poster":
         return _size(*video.first_frame(path, request["out"], name, request["max_side"]))
-    if op == "last_frame":
-        return _size(*video.last_frame(path, request["out"], name))
-    if op == "frame":
-        return _size(*video.frame(path, request["out"], name, request["index"]))
     if op == "cut_video":
         wide, high = request["size"]
         part = (request["start"], request["seconds"], request["fps"], (wide, high))
@@ -128,7 +124,7 @@ def _moving(
         fps = request["fps"]
         return _clip(*join.frames_to_video(request["paths"], request["out"], name, fps, progress), fps)
     if op == "join":
-        laid = (request["sound"], request["sound_start"], request["sound_seconds"], request["frames"])
+        laid = (request["sound"], request["frames"])
         return _clip(*join.join(request["paths"], request["out"], name, *laid, progress))
     raise InternalError(f"No such operation: {op}")
 
@@ -159,6 +155,14 @@ def as_error(error: BaseException, name: str, field: str, kind: str = "picture")
     return check.damaged(name, field, detail)
 
 
+def may_pass(error: BaseException) -> bool:
+    """Whether the fault may be the machine's and not the file's: then another try is worth it."""
+    origin = error.__context__ if isinstance(error, StudioError) else error
+    if isinstance(origin, OSError):  # Pillow raises some without a number, for damaged files
+        return origin.errno not in (None, errno.ENOENT, errno.ENOTDIR)
+    return isinstance(origin, MemoryError)
+
+
 def main() -> None:
     """Serve stdin until its end."""
     settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
@@ -182,6 +186,8 @@ def main() -> None:
             kind = "disk_full" if isinstance(fault, DiskFull) else "bad_media"
             kind = kind if isinstance(fault, (DiskFull, BadMedia)) else "internal_error"
             reply["error"] = {**fault.to_dict(), "code": kind, "detail": fault.detail}
+            if may_pass(error):
+                reply["error"]["passing"] = "yes"
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
 

@@ -56,8 +56,6 @@ def join(
     out: str,
     name: str,
     sound: str,
-    sound_start: float,
-    sound_seconds: float,
     frames: int,
     progress: Callable[[float], None] = lambda share: None,
 ) -> tuple[int, int, int, float]:
@@ -91,8 +89,8 @@ def join(
                 track = sound_track(container)
                 if track is None:
                     raise check.no_sound(name)
-                seconds = min(sound_seconds or SOUND_PART_MAX, pictures.seconds)
-                voice = Sound(Voice(container, track), target, sound_start, seconds)
+                seconds = min(SOUND_PART_MAX, pictures.seconds)
+                voice = Sound(Voice(container, track), target, 0.0, seconds)
                 for _, packet in heapq.merge(
                     pictures.packets(progress), voice.packets(), key=lambda pair: pair[0]
                 ):

@@ -41,7 +41,7 @@ class Decoder(Pool):
 
         Raises BadMedia.
         """
-        return PictureFacts(**self._ask("picture", path, name=name, field=field, max_mb=self._max_mb))
+        return PictureFacts(**self._look("picture", path, name=name, field=field, max_mb=self._max_mb))
 
     def sound(self, path: AnyPath, *, name: str = "", field: str = "audio") -> SoundFacts:
         """Facts about a sound file or the sound of a video, all of which is decoded. Raises BadMedia."""
@@ -51,7 +51,7 @@ class Decoder(Pool):
             "max_mb": self._max_mb,
             "budget": budget.LOOK,
         }
-        return SoundFacts(**self._ask("sound", path, kind="sound", **request))
+        return SoundFacts(**self._look("sound", path, kind="sound", **request))
 
     def video(self, path: AnyPath, *, name: str = "", field: str = "video") -> VideoFacts:
         """Facts about a video that somebody gave us: MP4, MOV, WebM or MKV. Raises BadMedia."""
@@ -61,18 +61,18 @@ class Decoder(Pool):
             "max_mb": self._max_mb,
             "budget": budget.LOOK,
         }
-        return VideoFacts(**self._ask("video", path, kind="video", **request))
+        return VideoFacts(**self._look("video", path, kind="video", **request))
 
     def video_facts(self, video: AnyPath) -> VideoFacts:
         """Facts about a result, of any length, from its header where that says them. Raises BadMedia."""
-        return VideoFacts(**self._ask("result", video, kind="video"))
+        return VideoFacts(**self._look("result", video, kind="video"))
 
     def waveform(
         self, path: AnyPath, points: int = 600, *, name: str = "", field: str = "audio"
     ) -> list[float]:
         """The peaks (0..1) of `points` equal pieces of the sound, at most 4000. Raises BadMedia."""
         request: dict[str, Any] = {"name": name, "field": field, "points": points, "budget": budget.LOOK}
-        peaks = self._ask("waveform", path, kind="sound", **request)["peaks"]
+        peaks = self._look("waveform", path, kind="sound", **request)["peaks"]
         return peaks
 
     def normalise(
@@ -96,18 +96,6 @@ class Decoder(Pool):
     def poster(self, video: AnyPath, dst: AnyPath, max_side: int = 640) -> StoredMedia:
         """Write the video's first frame to the file `dst` as JPEG. Raises BadMedia, DiskFull."""
         return self._store("poster", video, dst, ".jpg", kind="video", max_side=max_side)
-
-    def last_frame(self, video: AnyPath, dst: AnyPath) -> StoredMedia:
-        """Write the video's last frame to the file `dst` as PNG, full size. Raises BadMedia, DiskFull."""
-        return self._store("last_frame", video, dst, ".png", kind="video")
-
-    def frame(self, video: AnyPath, index: int, dst: AnyPath) -> StoredMedia:
-        """Write frame `index` (from 0) of one of our own results to the file `dst` as PNG, full size.
-
-        Raises BadMedia when there is no such frame, DiskFull.
-        """
-        request: dict[str, Any] = {"index": index, "budget": budget.LOOK}
-        return self._store("frame", video, dst, ".png", kind="video", **request)
 
     def cut_sound(
         self,
@@ -214,22 +202,20 @@ class Decoder(Pool):
         dst: AnyPath,
         sound: AnyPath | None = None,
         *,
-        sound_start: float = 0.0,
-        sound_seconds: float = 0.0,
         frames: int = 0,
         on_progress: Progress | None = None,
     ) -> StoredMedia:
         """Write H.264 segments of one size and encoder one behind the other to the MP4 `dst`, without
-        encoding them again, and `sound_seconds` (0: to the end) of `sound` from `sound_start` on as AAC,
-        cut to the pictures' length. `frames` 0: all of them. One segment works too.
+        encoding them again, and `sound` as AAC, cut to the pictures' length. `frames` 0: all of them. One
+        segment works too.
 
         Raises BadMedia when the segments do not fit together, DiskFull.
         """
         paths = _all(videos)
         voice = str(Path(sound).absolute()) if sound else ""
         return self._store(
-            "join", paths[0], dst, ".mp4", kind="video", paths=paths, sound=voice, sound_start=sound_start,
-            sound_seconds=sound_seconds, frames=frames, budget=budget.join(videos), progress=on_progress,
+            "join", paths[0], dst, ".mp4", kind="video", paths=paths, sound=voice, frames=frames,
+            budget=budget.join(videos), progress=on_progress,
         )  # fmt: skip
 
     def _store(self, op: str, src: AnyPath, dst: AnyPath, suffix: str, **request: Any) -> StoredMedia:

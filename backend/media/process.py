@@ -30,8 +30,6 @@ ANSWERS: dict[str, dict[str, type]] = {
     "picture": {**_SIZE, "format": str, "frames": int, "note": str, "bytes": int},
     "normalise": _SIZE,
     "poster": _SIZE,
-    "last_frame": _SIZE,
-    "frame": _SIZE,
     "video": {
         **_CLIP,
         "seconds": float,

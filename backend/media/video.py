@@ -1,4 +1,4 @@
-"""Our own results inside the child process: facts, and single frames as pictures."""
+"""Our own results inside the child process: facts, and the first frame as a picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from backend.errors import BadMedia
 from backend.media import check
 from backend.media.encode import turn
 from backend.media.facts import VideoFacts
@@ -16,10 +15,6 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
-
-_TAIL_SECONDS = 2
-_FAR = 32
-"""A frame behind this one is looked for from the key frame before it."""
 
 
 def facts(path: str, name: str) -> VideoFacts:
@@ -58,43 +53,6 @@ def first_frame(path: str, out: str, name: str, max_side: int) -> tuple[int, int
     image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     image.save(out, format="JPEG", quality=85, optimize=True)
     return image.size
-
-
-def last_frame(path: str, out: str, name: str) -> tuple[int, int]:
-    """Write the last frame to `out` as PNG in full size. Returns width, height."""
-    with opened(path, name) as container:
-        stream = _track(container, name)
-        if stream.duration and stream.time_base:
-            start = stream.duration - int(_TAIL_SECONDS / stream.time_base)
-            if start > 0:
-                container.seek(start, stream=stream)
-        last: VideoFrame | None = None
-        for frame in container.decode(stream):
-            last = frame
-        if last is None:
-            raise check.not_a_video(name)
-        image = _picture(last)
-    image.save(out, format="PNG", compress_level=1)
-    return image.size
-
-
-def frame(path: str, out: str, name: str, index: int) -> tuple[int, int]:
-    """Write frame `index` to `out` as PNG in full size. Returns width, height. Raises BadMedia."""
-    with opened(path, name) as container:
-        stream = _track(container, name)
-        start, base, rate = stream.start_time or 0, stream.time_base, stream.average_rate
-        if base and rate and index > _FAR:
-            container.seek(start + int((index - 1) / rate / base), stream=stream)
-        number = -1
-        for frame in container.decode(stream):
-            number += 1
-            if frame.pts is not None and base and rate:
-                number = round((frame.pts - start) * base * rate)
-            if number >= index >= 0:
-                image = _picture(frame)
-                image.save(out, format="PNG", compress_level=1)
-                return image.size
-    raise BadMedia(f"{check.shown(name)} has no frame {index}.", "Choose an earlier one.")
 
 
 def _track(container: InputContainer, name: str) -> VideoStream:

@@ -13,12 +13,13 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from backend.models.owner import at_work, mark
+from backend.models.owner import FORM, at_work, mark
 
 ENDING = ".part"
 BUSY_SECONDS = 120.0
@@ -44,11 +45,16 @@ def claim(final: Path, tag: str) -> Path:
 
 
 def parts(final: Path, tag: str = "") -> list[Path]:
-    """All parts of a file, or those of one content."""
-    start = f".{final.name}.{_key(tag) if tag else ''}"
-    with contextlib.suppress(OSError):
-        here = list(final.parent.iterdir())
-        return [path for path in here if path.name.startswith(start) and path.name.endswith(ENDING)]
+    """All parts of a file, or those of one content. A link, or a file that is not named as we name ours, is
+    somebody else's."""
+    key = _key(tag) if tag else "[0-9a-f]{12}"
+    ours = re.compile(rf"\.{re.escape(final.name)}\.{key}\.{FORM}{re.escape(ENDING)}")
+    with contextlib.suppress(OSError), os.scandir(final.parent) as here:
+        return [
+            Path(entry.path)
+            for entry in here
+            if ours.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        ]
     return []
 
 

@@ -122,7 +122,7 @@ class Place:
     def leave(self, keep_logs: bool) -> None:
         """Removes what is in it, and lets go of it."""
         for entry in self.folder.iterdir() if self.folder.is_dir() else ():
-            if entry.is_dir():
+            if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry, ignore_errors=True)
             elif not (keep_logs and self.first) and entry.name != "lock":
                 entry.unlink(missing_ok=True)

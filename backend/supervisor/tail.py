@@ -76,9 +76,11 @@ class Tail:
                 self._rest = self._rest.rpartition(b"\r")[2][-READ:]  # of a progress bar, how it stands last
                 for line in _lines(b"\n".join(whole)):
                     self._take(line)
+                if self._runs_away(self._file):
+                    self._skip_to_end(self._file)
+                    break
             if self._file.tell() > self._file_max:
-                os.truncate(self.path, 0)
-                self._file.seek(0)
+                self._cut_off(self._file)
         except OSError as error:
             log.debug("%s: its output cannot be read: %s", self.name, error)
 
@@ -101,6 +103,25 @@ class Tail:
         if self._file is not None:
             self._file.close()
         self._file, self._rest = None, b""
+
+    def _runs_away(self, file: BinaryIO) -> bool:
+        """Whether the process prints faster than it is read here, so that the file would never be read up."""
+        size, read = os.fstat(file.fileno()).st_size, file.tell()
+        return size - read > self._file_max or size > read > 2 * self._file_max
+
+    def _skip_to_end(self, file: BinaryIO) -> None:
+        """Takes in the last lines alone, and empties the file."""
+        size, read = os.fstat(file.fileno()).st_size, file.tell()
+        file.seek(max(read, size - READ))
+        log.info("%s: %d bytes of its output were skipped", self.name, file.tell() - read)
+        for line in _lines(file.read(READ)):
+            self._take(line)
+        self._rest = b""
+        self._cut_off(file)
+
+    def _cut_off(self, file: BinaryIO) -> None:
+        os.truncate(self.path, 0)
+        file.seek(0)
 
     def _take(self, line: str) -> None:
         self._lines.append((time.monotonic(), line))

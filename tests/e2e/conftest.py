@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,8 +17,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from playwright.sync_api import Error as BrowserError
 
 from tests.e2e.chromium import Chromium
+from tests.support.fake_studio import FakeStudio
 from tests.support.ports import free_port
-from tests.support.waiting import served, until
+from tests.support.waiting import served as answer_of
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60_000  # ms; the machine may be busy
@@ -47,7 +51,7 @@ class Site:
         )
         log.close()
         process = self.process
-        until(lambda: b'"ok"' in served(f"{self.url}/healthz", process, self.log), 180, self.log)
+        until(lambda: b'"ok"' in answer_of(f"{self.url}/healthz", process, self.log), 180, self.log)
 
     def stop(self) -> None:
         if self.process is not None:
@@ -155,3 +159,29 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     noise = Image.effect_noise((960, 540), 30).convert("RGB")
     Image.blend(noise, Image.radial_gradient("L").resize(noise.size).convert("RGB"), 0.6).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """The page over a studio whose jobs stop in the middle of the drawing."""
+    from ui import layout
+
+    folder = tmp_path_factory.mktemp("stage")
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
+    studio = FakeStudio(seconds=1e-9, hold=0.62)
+    page: Any = layout.build(studio)  # type: ignore[arg-type]
+    _, url, _ = page.launch(
+        server_name="127.0.0.1",
+        server_port=free_port(),
+        prevent_thread_lock=True,
+        quiet=True,
+        app_kwargs={"routes": [*studio.routes(), *layout.routes()]},
+        **layout.launch_options(studio),  # type: ignore[arg-type]
+    )
+    yield SimpleNamespace(url=url.rstrip("/"), studio=studio, folder=folder)
+    page.close(verbose=False)
+    if before is None:
+        del os.environ["GRADIO_TEMP_DIR"]
+    else:
+        os.environ["GRADIO_TEMP_DIR"] = before

@@ -30,6 +30,7 @@ from backend.inputs import InputFile
 from backend.jobs import Job
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.progress import Snapshot
+from backend.threads import Threads
 from backend.views import JobView, ModelState, Place, Plan, QueueState
 from workflows.catalog import load_catalog
 from workflows.params import MEDIA
@@ -75,6 +76,7 @@ class FakeStudio:
         self.runs: dict[str, _Run] = {}
         self.numbers = itertools.count(1)
         self.lock = threading.RLock()
+        self.reads, self.writes = Threads(), Threads()
 
     def start(self) -> None:
         pass
@@ -278,6 +280,9 @@ class FakeStudio:
         self._run(id, key)
         del self.runs[id]
 
+    def live_progress(self, id: str, key: str) -> Snapshot | None:
+        return self.progress(id, key)
+
     def progress(self, id: str, key: str) -> Snapshot:
         self._advance()
         run = self._run(id, key)
@@ -382,6 +387,9 @@ class FakeStudio:
 
     def status(self) -> str:
         return "ok" if self.state == "ok" else "degraded"
+
+    def trouble(self) -> str:
+        return ""
 
     def health(self) -> dict[str, Any]:
         disk = {"total": 40_000_000_000, "free": 38_800_000_000, "data_bytes": 1_200_000_000}

@@ -1,4 +1,4 @@
-"""The demo engine, noting each prompt that it has drawn to the end in a file that outlives it.
+"""The demo engine, noting each prompt that it begins, and has drawn to the end, in a file that outlives it.
 
 python -m tests.support.recording_engine NOTES --port 8188 --dir FOLDER
 
@@ -20,17 +20,18 @@ NOTES = Path()
 
 
 class Noting(Executor):
-    """Writes one line per success: when, and the file names that tell the job."""
+    """Writes one line per start and success: when, and the file names that tell the job."""
 
     def _message(self, prompt: Any, event: str, data: dict[str, Any], *, to_all: bool = False) -> None:
-        if event == "execution_success":
+        if event in ("execution_start", "execution_success"):
             names = [
                 node["inputs"]["filename_prefix"]
                 for node in prompt.item.graph.values()
                 if "filename_prefix" in node["inputs"]
             ]
             with NOTES.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"at": time.time(), "prompt": prompt.item.id, "names": names}) + "\n")
+                note = {"event": event, "at": time.time(), "prompt": prompt.item.id, "names": names}
+                file.write(json.dumps(note) + "\n")
         super()._message(prompt, event, data, to_all=to_all)
 
 

@@ -2,7 +2,7 @@
 
 The app is app.py as a process, the servers are demo engines that nobody but the storm starts again. A job
 that the app confirmed must end done or failed with a reason, once; what a killed app never confirmed must
-end, too.
+end, too. Cancels are sent just before the kills: one that was answered must end its job as cancelled.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,16 +34,21 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TERMINAL = ("done", "failed", "cancelled")
 UP_SECONDS = 180.0
 STEP_SECONDS = 0.2
+OPEN_SECONDS = 10.0  # how long a cancel waits for a job that it can be about
 FETCH_SECONDS = 3.0  # within this time an app that serves has a result, also one that it was not there for
 
 
 @dataclass
 class Account:
-    """What became of the jobs. twice: drawn to the end more than once although the first one could be had."""
+    """What became of the jobs. twice: drawn to the end more than once although the first one could be had;
+    after_cancel: made, or begun again, after a cancel was answered."""
 
     sent: int = 0
     done: int = 0
     failed: int = 0
+    cancelled: int = 0
+    cancels: int = 0  # that were answered while their job had not ended
+    after_cancel: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     without_reason: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
@@ -155,12 +161,14 @@ class Storm:
     """`run` sends jobs and kills; `account` says what became of them."""
 
     def __init__(self, folder: Path, *, servers: int = 2, seed: int = 1, **env: str) -> None:
-        self.random = random.Random(seed)
+        self.random, self._sender_random = random.Random(seed), random.Random(-seed)  # of one thread each
         self.servers = [Server(folder / f"server-{n}", STEP_SECONDS) for n in range(servers)]
         self.app = App(folder / "app", [server.url for server in self.servers], **env)
         self.picture = folder / "picture.png"
         Image.effect_noise((96, 96), 60).convert("RGB").save(self.picture)
-        self.confirmed: list[str] = []
+        self.confirmed: dict[str, str] = {}  # id -> key
+        self.asked: set[str] = set()  # to be cancelled
+        self.answered: dict[str, float] = {}  # id -> when its cancel was answered
         self.kills: Counter[str] = Counter()
         self._up = threading.Event()
 
@@ -177,17 +185,48 @@ class Storm:
                 server.kill()
         shutil.rmtree(self.app.data, ignore_errors=True)
 
-    def run(self, jobs: int, app_kills: int, server_kills: int) -> None:
-        """Sends `jobs` jobs; the kills fall at random moments while they are sent and drawn."""
+    def run(self, jobs: int, app_kills: int, server_kills: int, cancels: float = 0.5) -> None:
+        """Sends `jobs` jobs; the kills fall at random moments while they are sent and drawn. `cancels`: the
+        share of kills that come right after a cancel, or while one is on its way."""
         sender = threading.Thread(target=self._send, args=(jobs,), daemon=True)
         sender.start()
         faults = ["app"] * app_kills + ["server"] * server_kills
         self.random.shuffle(faults)
         for fault in faults:
             time.sleep(self.random.uniform(0.5, 4.0))
+            if self.random.random() < cancels:
+                self._cancel()
             self._strike(fault)
         sender.join(UP_SECONDS)
         assert not sender.is_alive(), "jobs cannot be sent"
+
+    def _cancel(self) -> None:
+        """Asks for the end of a random job; returns when it was answered, sometimes before."""
+        client = Client(self.app.url, verbose=False)
+        until = time.monotonic() + OPEN_SECONDS
+        while not (open_jobs := self._open_jobs()):
+            if time.monotonic() > until:
+                return
+            time.sleep(0.05)
+        job_id = self.random.choice(open_jobs)
+        self.asked.add(job_id)
+
+        def ask() -> None:
+            try:
+                answer = client.predict(job_id, self.confirmed[job_id], api_name="/cancel")
+            except Exception:  # the app was killed first: nothing is promised
+                return
+            if answer["status"] not in ("done", "failed"):
+                self.answered[job_id] = time.time()
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(self.random.choice((UP_SECONDS, UP_SECONDS, UP_SECONDS, 0.02)))
+
+    def _open_jobs(self) -> list[str]:
+        rows = self.app.rows()
+        known = [job_id for job_id in list(self.confirmed) if job_id not in self.asked]
+        return [job_id for job_id in known if rows[job_id]["status"] not in TERMINAL]
 
     def _strike(self, fault: str) -> None:
         self.kills[fault] += 1
@@ -218,8 +257,8 @@ class Storm:
                 client = None
                 time.sleep(0.1)
             else:
-                self.confirmed.append(job["id"])
-                time.sleep(self.random.uniform(0.0, 0.6))
+                self.confirmed[job["id"]] = job["key"]
+                time.sleep(self._sender_random.uniform(0.0, 0.6))
 
     def wait(self, seconds: float) -> None:
         """Until every job has ended, confirmed or not."""
@@ -235,7 +274,13 @@ class Storm:
 
     def account(self) -> Account:
         rows = self.app.rows()
-        found = Account(sent=len(self.confirmed), kills=Counter(self.kills))
+        found = Account(sent=len(self.confirmed), kills=Counter(self.kills), cancels=len(self.answered))
+        begun_again = self._begun_after_cancel()
+        found.after_cancel = [
+            job_id
+            for job_id in self.answered
+            if rows.get(job_id, {}).get("status") == "done" or job_id in begun_again
+        ]
         for job_id in self.confirmed:
             row = rows.get(job_id)
             if row is None or row["status"] not in TERMINAL:
@@ -244,6 +289,8 @@ class Storm:
                 found.done += 1
                 if not (self.app.data / "jobs" / job_id / "result.mp4").is_file():
                     found.lost.append(job_id)
+            elif row["status"] == "cancelled" and job_id in self.asked:
+                found.cancelled += 1
             else:
                 found.failed += 1
                 reason = json.loads(row["error"] or "{}").get("code", "")
@@ -254,15 +301,28 @@ class Storm:
         found.twice = self._drawn_twice()
         return found
 
-    def _drawn_twice(self) -> list[str]:
-        """Jobs with two successes; results that a server took along before the app had them do not count."""
-        drawn: Counter[str] = Counter()
+    def _notes(self, event: str) -> Iterator[tuple[Server, float, str]]:
+        """(server, when, job) of what the servers noted."""
         for server in self.servers:
             for line in server.notes.read_text().splitlines():
                 note = json.loads(line)
-                at = note["at"]
-                kills = [killed for killed in server.killed_at if killed >= at]
-                if kills and self.app.served(at, kills[0]) < FETCH_SECONDS:
-                    continue
-                drawn[note["names"][0].rpartition("-")[2]] += 1
+                if note["event"] == event:
+                    yield server, note["at"], note["names"][0].rpartition("-")[2]
+
+    def _begun_after_cancel(self) -> set[str]:
+        """Jobs that a server began after their cancel was answered and the app had been started again."""
+        again = {
+            job_id: next((begin for begin, _ in self.app.up if begin > at), float("inf"))
+            for job_id, at in self.answered.items()
+        }
+        return {job_id for _, at, job_id in self._notes("execution_start") if at > again.get(job_id, at)}
+
+    def _drawn_twice(self) -> list[str]:
+        """Jobs with two successes; results that a server took along before the app had them do not count."""
+        drawn: Counter[str] = Counter()
+        for server, at, job_id in self._notes("execution_success"):
+            kills = [killed for killed in server.killed_at if killed >= at]
+            if kills and self.app.served(at, kills[0]) < FETCH_SECONDS:
+                continue
+            drawn[job_id] += 1
         return [job_id for job_id, count in drawn.items() if count > 1]

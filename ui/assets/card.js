@@ -79,7 +79,7 @@
       header(answer);
       if (asked.id && asked.id === follow.id) {
         if (answer.gone) end("gone");
-        else show(answer.job);
+        else if (answer.job) show(answer.job); // else it could not be looked up in time: the next poll asks again
       } else if (follow.ended && card()?.dataset.id === follow.ended && Date.now() - follow.endedAt > 5000) {
         // The event that should have replaced the card got lost with the connection.
         follow.endedAt = Date.now();
@@ -99,7 +99,8 @@
     };
     const aside = ({ more, paused }, asked) => {
       for (const [id, key] of asked) {
-        const [status, place, percent, left] = more[id] || [];
+        if (!more[id]) continue; // not looked up in time
+        const [status, place, percent, left] = more[id];
         if (status !== "queued" && status !== "running") {
           ask(`end ${id}`, "finished", about(id, key));
           continue;

@@ -24,6 +24,7 @@ from ui.fields import (
     slider,
     whole_again,
 )
+from workflows.limits import RELIGHT_MAX
 
 MODE = "animate"
 PLACEHOLDER = "A woman in a red coat dances on a roof at dusk"
@@ -32,7 +33,6 @@ METHODS = {
     "mix": "Mix: The character takes the person's place in the video.",
 }
 """value -> name and a short sentence; the script sets the sentence apart."""
-RELIGHT_MOST = 1.5
 
 
 def build(limit_mb: int, default_negative: str) -> Form:
@@ -50,7 +50,7 @@ def build(limit_mb: int, default_negative: str) -> Form:
     segmented(form, "speed", "Speed")
     slider(
         form, "relight", "Relight", "How strongly the character takes on the video's light.",
-        RELIGHT_MOST, 0.05,
+        RELIGHT_MAX, 0.05,
     )  # fmt: skip
     with advanced(form):
         heading("Your own pose, face and mask videos")

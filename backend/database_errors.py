@@ -1,0 +1,68 @@
+"""What an error of SQLite means: told by its code, or by its text where Python gives no code (3.10)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from backend.errors import (
+    DiskFull,
+    InternalError,
+    StoreBusy,
+    StoreClosed,
+    StoreDamaged,
+    StoreDiskError,
+    StoreError,
+    StoreGone,
+    StoreReadOnly,
+    StudioError,
+)
+
+TEXTS = (
+    ("closed database", "CLOSED"),
+    ("disk is full", "SQLITE_FULL"),
+    ("disk i/o error", "SQLITE_IOERR"),
+    ("database is locked", "SQLITE_BUSY"),
+    ("table is locked", "SQLITE_LOCKED"),
+    ("locking protocol", "SQLITE_PROTOCOL"),
+    ("readonly database", "SQLITE_READONLY"),
+    ("disk image is malformed", "SQLITE_CORRUPT"),
+    ("not a database", "SQLITE_NOTADB"),
+    ("unable to open database", "SQLITE_CANTOPEN"),
+    ("constraint failed", "SQLITE_CONSTRAINT"),
+)
+"""A part of the message in lower case -> the code (sqlite3.c, sqlite3ErrStr). CLOSED is Python's own."""
+BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
+
+
+def code_of(error: Exception) -> str:
+    """The symbolic code, extended where SQLite gives one: SQLITE_IOERR_WRITE; "" when it is unknown."""
+    name = getattr(error, "sqlite_errorname", None)
+    if isinstance(name, str) and name not in ("", "SQLITE_ERROR"):
+        return name
+    text = str(error).lower()
+    return next((code for words, code in TEXTS if words in text), "")
+
+
+def translated(error: Exception, is_full: Callable[[], bool]) -> StudioError:
+    """The error as the studio tells it. `is_full`: whether the disk has no room for the database: SQLite
+    calls a used-up quota an I/O error."""
+    code, text = code_of(error), f"{type(error).__name__}: {error}"
+    detail = f"{code}: {text}" if code else text
+    if code.startswith("SQLITE_FULL") or (code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and is_full()):
+        return DiskFull("The disk is full: the job could not be saved.", detail=detail)
+    if code.startswith("SQLITE_IOERR"):
+        return StoreDiskError("The disk fails: the job database cannot be read or written.", detail=detail)
+    if code.startswith(BUSY):
+        return StoreBusy("The job database is held by another program.", detail=detail)
+    if code == "SQLITE_READONLY_DBMOVED":
+        return StoreGone("The job database was moved or deleted while Wan Studio was running.", detail=detail)
+    if code.startswith("SQLITE_READONLY"):
+        return StoreReadOnly("The job database cannot be written: it is read-only.", detail=detail)
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return StoreDamaged(f"The job database is damaged: {error}.", detail=detail)
+    if code == "CLOSED":
+        return StoreClosed("Wan Studio is being stopped.", detail=detail)
+    if code.startswith("SQLITE_CONSTRAINT") or isinstance(error, (sqlite3.IntegrityError, OverflowError)):
+        return InternalError("The job could not be saved as it is.", detail=detail)
+    return StoreError(f"The job database cannot be used: {error}.", detail=detail)

@@ -1,0 +1,127 @@
+"""The file `.env`: NAME=value lines, read strictly.
+
+A line that is not understood could be the login's. So it ends the start, by file, line and a sentence; no
+sentence repeats what the line says, which may be a password.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+from backend.env_names import misspelt
+from backend.errors import BadSettings
+
+QUOTES = "\"'`´“”„‟‘’‚‛«»＂＇"
+LOGIN = "WAN_AUTH"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One setting of the file. `raw`: what stands after the first "=", quotes and comment included."""
+
+    number: int
+    name: str
+    value: str
+    raw: str
+
+    @property
+    def quoted(self) -> bool:
+        return self.raw[:1] in ("'", '"')
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The NAME=value lines of a `.env` file; a missing file is an empty one.
+
+    Raises BadSettings when it cannot be read, has a line that cannot be understood, a name that is nearly
+    that of a security setting, or a login that would not be what was written.
+    """
+    found: dict[str, str] = {}
+    for line in env_lines(path):
+        meant = misspelt(line.name, anywhere=True)
+        if meant:
+            raise _bad(
+                path,
+                line.number,
+                f"the name looks like a misspelling of {meant}.",
+                f"Write {meant}=value, in capitals, with nothing before or between.",
+            )
+        if line.name == LOGIN:
+            _check_login(path, line, again=LOGIN in found)
+        found[line.name] = line.value
+    return found
+
+
+def repeated(path: Path) -> list[str]:
+    """Names that the file sets more than once; the last one counts."""
+    names = [line.name for line in env_lines(path)]
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def env_lines(path: Path) -> Iterator[Line]:
+    """The file's lines that set something. Raises BadSettings."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BadSettings(f"{path} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        number = error.object.count(b"\n", 0, error.start) + 1
+        raise _bad(path, number, "this is not UTF-8 text.", "Save the file as UTF-8.") from error
+    for binding in parse_stream(io.StringIO(text)):
+        written = binding.original.string
+        number = binding.original.line + len(
+            re.findall(r"\r\n|\r|\n", written[: len(written) - len(written.lstrip())])
+        )
+        if binding.error:
+            raise _bad(
+                path,
+                number,
+                "this is not NAME=value.",
+                "Quotes stand at both ends of a value or at none; a line that begins with # is left out.",
+            )
+        if binding.key is None:
+            continue
+        if binding.value is None:
+            raise _bad(path, number, "there is no = after the name.", "Write NAME=value.")
+        if not binding.key.isprintable() or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", binding.value):
+            raise _bad(
+                path,
+                number,
+                "there is a line break or a control character in it.",
+                "Close the quote in the line in which it begins, and type the line anew.",
+            )
+        yield Line(number, binding.key, binding.value, written.partition("=")[2].strip())
+
+
+def _check_login(path: Path, line: Line, again: bool) -> None:
+    """Raises BadSettings for a WAN_AUTH that is not read as it is written."""
+    if again:
+        raise _bad(path, line.number, f"{LOGIN} is set a second time.", "Keep one of the two lines.")
+    if line.quoted and not line.value.strip(" ,"):
+        raise _bad(
+            path,
+            line.number,
+            f"{LOGIN} has quotes and nothing in them.",
+            f"Write {LOGIN}=user:password, or remove the line for a page without a login.",
+        )
+    if line.quoted and line.value != line.value.strip():
+        raise _bad(path, line.number, f"{LOGIN} begins or ends with a space.", "Remove the space.")
+    if not line.quoted and re.search(r"\s#", line.raw) and line.value:
+        raise _bad(
+            path,
+            line.number,
+            f"{LOGIN} has a # after a space, and what follows would be lost.",
+            "Put the value into single quotes if it belongs to the password; else move the comment to a line "
+            "of its own.",
+        )
+
+
+def _bad(path: Path, number: int, what: str, hint: str) -> BadSettings:
+    return BadSettings(f"{path}, line {number}: {what}", hint)

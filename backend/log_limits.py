@@ -1,0 +1,90 @@
+"""How many lines of one kind the log takes. Those above the limit are counted, and one line says how many.
+
+A kind is what the record names as its kind (`extra={"kind": ...}`), else the line of code that logs it. What
+a stranger can bring about without a login, and what libraries say, is limited most.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+SECONDS = 60.0
+SAMPLED = 5
+"""Lines of one kind within SECONDS that anybody could bring about."""
+PRINTED = 100
+"""Lines that libraries print, of all kinds together: a traceback takes dozens."""
+USUAL = 60
+DETAILED = 3_000
+"""Lines at level debug, which somebody asked for."""
+PRINTS = "wan.prints"
+OPEN = ("wan.guard", "wan.page", "wan.api", "ui")
+"""Loggers of what answers requests."""
+
+
+def limit(record: logging.LogRecord) -> int:
+    """How many lines of this record's kind may be written within SECONDS."""
+    if record.name == PRINTS:
+        return PRINTED
+    root = record.name.partition(".")[0]
+    if hasattr(record, "kind") or record.name in OPEN or root in OPEN or root not in ("wan", "backend"):
+        return SAMPLED
+    return DETAILED if record.levelno <= logging.DEBUG else USUAL
+
+
+@dataclass
+class _Window:
+    began: float
+    seen: int = 0
+
+
+@dataclass
+class LeftOut:
+    """How many records of one kind were not written. `template`: the message without its arguments."""
+
+    logger: str
+    level: int
+    template: str
+    count: int = 0
+
+
+class Sampler:
+    """Counts records by kind. Thread-safe."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, seconds: float = SECONDS) -> None:
+        self.seconds, self._clock = seconds, clock
+        self._windows: dict[object, _Window] = {}
+        self._left_out: dict[object, LeftOut] = {}
+        self._lock = threading.Lock()
+
+    def admit(self, record: logging.LogRecord) -> bool:
+        """Whether to write this record; one that is not written is counted."""
+        kind = getattr(record, "kind", None) or (record.name, record.pathname, record.lineno)
+        if record.name == PRINTS:
+            kind = PRINTS
+        with self._lock:
+            now = self._clock()
+            window = self._windows.get(kind)
+            if window is None or now - window.began >= self.seconds:
+                window = self._windows[kind] = _Window(now)
+            window.seen += 1
+            if window.seen <= limit(record):
+                return True
+            if kind not in self._left_out:
+                self._left_out[kind] = LeftOut(record.name, record.levelno, str(record.msg))
+            self._left_out[kind].count += 1
+            return False
+
+    def take_left_out(self, everything: bool = False) -> list[LeftOut]:
+        """The counts of windows that are over, or of all; each is returned once."""
+        with self._lock:
+            now = self._clock()
+            over = [
+                kind
+                for kind in self._left_out
+                if everything or now - self._windows[kind].began >= self.seconds
+            ]
+            return [self._left_out.pop(kind) for kind in over]

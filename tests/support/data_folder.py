@@ -1,0 +1,145 @@
+"""A data folder on a disk of its own size: real files, a real database, made-up disk figures and clocks."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backend.errors import StudioError
+from backend.housekeeping import files
+from backend.housekeeping.copies import Place
+from backend.housekeeping.keeper import Keeper
+from backend.housekeeping.quota import Limits
+from backend.housekeeping.rules import DAY, Disk
+from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, Job
+from backend.store import Store
+
+BLOCK = 4096
+"""What a file system gives to a small file: sizes here are multiples of it."""
+
+
+@dataclass
+class DataFolder:
+    """`total`: bytes of the disk; `others`: what models and the like take of it, all but jobs and uploads."""
+
+    base: Path
+    total: int
+    others: int = 0
+    percent: float = 80.0
+    owner_bytes: int = 0
+    wall: float = 1_790_000_000.0
+    steady: float = 1000.0
+    failures: list[StudioError] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.data, self.cache = self.base / "data", self.base / "cache"
+        self.comfy = Place(self.base / "comfy" / "input", self.base / "comfy" / "output")
+        self.jobs = self.data / "jobs"
+        for folder in (self.jobs, self.cache, self.base / "comfy/input/wan-studio"):
+            folder.mkdir(parents=True)
+        (self.base / "comfy/output/wan-studio").mkdir(parents=True)
+        self.store = Store(self.data / "studio.db")
+        self.restart()
+
+    def restart(self) -> None:
+        """What a new start of the studio knows: what is on the disk."""
+        self.keeper = Keeper(
+            self.store, self.data, Limits(30, self.percent, self.owner_bytes),
+            places=lambda: [self.comfy], cache=lambda: self.cache,
+            wall=lambda: self.wall, steady=lambda: self.steady, disk=lambda _: self.disk(),
+        )  # fmt: skip
+
+    def disk(self) -> Disk:
+        taken = sum(
+            path.lstat().st_blocks * 512
+            for folder in (self.jobs, self.cache)
+            for path in (folder, *folder.rglob("*"))
+        )
+        return Disk(self.total, max(0, self.total - self.others - taken))
+
+    def pass_by(self, seconds: float) -> None:
+        self.wall += seconds
+        self.steady += seconds
+
+    def submit(self, owner: str, size: int, result: int = BLOCK) -> Job | None:
+        """A job whose input takes `size` bytes, as the studio submits it; None when it is refused."""
+        job_id = uuid.uuid4().hex
+        try:
+            self.keeper.quota.reserve(job_id, owner, size + 4 * BLOCK, "audio")
+            self._write(job_id, "inputs/audio", size)
+            self.keeper.quota.reserve(job_id, owner, size + result + 4 * BLOCK, "audio")
+        except StudioError as error:
+            self.failures.append(error)
+            files.remove(self.jobs / job_id)
+            self.keeper.quota.release(job_id)
+            return None
+        inputs = {"audio": {"name": f"wan-studio/{uuid.uuid4().hex}", "file": "inputs/audio"}}
+        job = Job(job_id, owner, "sound_to_video", {"prompt": "x"}, inputs, created=self.wall)
+        self.store.add(job)
+        self.keeper.submitted(job_id)
+        return job
+
+    def end(self, job: Job, status: str = DONE, result: int = 0, **changes: Any) -> Job:
+        """The job ended; a cancelled one's files go with that."""
+        started = job.moved("running") if job.status == QUEUED and status == DONE else job
+        ended = started.moved(status, finished=self.wall, size=result, **changes)
+        if status == DONE:
+            self._write(job.id, "result.mp4", result)
+        self.store.save(ended)
+        if status == CANCELLED:
+            files.clear(self.jobs / job.id)
+        return ended
+
+    def clip(self, owner: str, size: int, days_ago: float = 1.0, **changes: Any) -> Job:
+        """A finished clip of this size, made some days ago."""
+        job = Job(
+            uuid.uuid4().hex, owner, "text_to_video", {"prompt": "x"}, {}, created=self.wall - days_ago * DAY,
+            status=DONE, finished=self.wall - days_ago * DAY, size=size,
+        )  # fmt: skip
+        self.store.add(job)
+        self._write(job.id, "result.mp4", size)
+        if changes.get("pinned"):
+            self.store.pin(job.id, True)
+        return job
+
+    def failed(self, owner: str, size: int, days_ago: float, **changes: Any) -> Job:
+        """A failed job with what it was made from, and a part that it had finished."""
+        inputs = {"audio": {"name": f"wan-studio/{uuid.uuid4().hex}", "file": "inputs/audio"}}
+        job = Job(
+            uuid.uuid4().hex, owner, "sound_to_video", {"prompt": "x"}, inputs,
+            created=self.wall - days_ago * DAY, status=FAILED, finished=self.wall - days_ago * DAY, part=1,
+        )  # fmt: skip
+        self.store.add(job)
+        if changes.get("pinned"):
+            self.store.pin(job.id, True)
+        self._write(job.id, "inputs/audio", size)
+        self._write(job.id, "work/part-0", BLOCK)
+        self._write(job.id, "workflow.json", BLOCK)
+        return job
+
+    def clips(self) -> dict[str, set[str]]:
+        """Owner -> ids of finished clips that are there."""
+        found: dict[str, set[str]] = {}
+        for row in self.store.summaries():
+            if row.status == DONE and (self.jobs / row.id / "result.mp4").exists():
+                found.setdefault(row.owner, set()).add(row.id)
+        return found
+
+    def used(self, owner: str) -> int:
+        """Bytes on the disk of an owner's jobs."""
+        mine = [row.id for row in self.store.summaries() if row.owner == owner]
+        return sum(files.measured(self.jobs / job_id).bytes for job_id in mine)
+
+    def _write(self, job_id: str, name: str, size: int) -> None:
+        path = self.jobs / job_id / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            if size:
+                os.posix_fallocate(file.fileno(), 0, size)  # blocks that count, without writing them
+
+
+Make = Callable[..., DataFolder]

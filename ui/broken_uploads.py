@@ -1,0 +1,59 @@
+"""An upload that is broken off leaves nothing behind: no partial file, no open descriptor.
+
+Gradio writes an upload to a temporary file, and removes it only when the upload is malformed. It stays, open,
+when the client goes away, when a limit of ours ends the body, and for a file in a field that nobody reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from pathlib import Path
+from typing import Any
+
+from gradio import route_utils, routes
+
+_parsers: contextvars.ContextVar[list[Any]] = contextvars.ContextVar("parsers")
+
+
+class _Parser(route_utils.GradioMultiPartParser):
+    """Is known to the upload that it works for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _parsers.get([]).append(self)
+
+
+def clean_up() -> None:
+    """Makes Gradio remove what its uploads leave. Once is enough; more does nothing."""
+    inner = route_utils.upload_fn
+    if routes.upload_fn is not inner:
+        return
+
+    async def upload_fn(*args: Any, **kwargs: Any) -> tuple[list[Any], list[Any], list[Any]]:
+        parsers: list[Any] = []
+        _parsers.set(parsers)
+        try:
+            done, to_copy, places = await inner(*args, **kwargs)
+        except BaseException:
+            for parser in parsers:
+                _close(parser, set())
+                if parser.upload_progress is not None:  # whoever watches the progress is not kept waiting
+                    parser.upload_progress.set_done(parser.upload_id)
+            raise
+        for parser in parsers:
+            _close(parser, {str(name) for name in to_copy})
+        return done, to_copy, places
+
+    route_utils.GradioMultiPartParser = _Parser
+    routes.upload_fn = upload_fn
+
+
+def _close(parser: Any, wanted: set[str]) -> None:
+    """Closes the parser's files, and removes those that were not moved to their place."""
+    for file in parser._files_to_close_on_error:
+        with contextlib.suppress(OSError, ValueError):  # what a full disk did not take; a write under way
+            file.close()
+        if str(file.name) not in wanted:
+            with contextlib.suppress(OSError):
+                Path(file.name).unlink(missing_ok=True)
