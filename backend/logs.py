@@ -107,21 +107,29 @@ class Console(logging.StreamHandler):
 
 
 class InBackground(QueueHandler):
-    """Another handler's records, written by a thread of their own: whoever logs, such as the event loop, never
+    """Another handler's records, written by a thread of their own, so that no caller, such as the event loop,
     waits for the disk. The sampler bounds how many wait."""
 
     def __init__(self, target: logging.Handler) -> None:
         super().__init__(SimpleQueue())
         self._writer = QueueListener(self.queue, target)
-        self._target = target
-        self._writer.start()
+        self._target, self._writes = target, False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._writes:  # at first, and after uvicorn's set-up, which closes every handler there is
+            self._writes = True
+            self._writer.start()
+        super().emit(record)
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         return record  # as it is: the target formats it, in this process
 
     def close(self) -> None:
-        """Writes what waits, then closes the target."""
-        self._writer.stop()
+        """Writes what waits, then closes the target; a later record opens it again."""
+        with self.lock or contextlib.nullcontext():
+            if self._writes:
+                self._writes = False
+                self._writer.stop()
         self._target.close()
         super().close()
 

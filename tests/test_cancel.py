@@ -17,9 +17,8 @@ from backend.limits import Limits
 from backend.studio import Studio
 from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
-from tests.support.scripted import OWNER, Make, ended, until
-from tests.test_resume import SMALL
-from tests.test_store_busy import BRIEF, held
+from tests.support.held_database import BRIEF, held
+from tests.support.scripted import OWNER, SMALL, Make, ended, until
 
 BOUND = 60.0
 

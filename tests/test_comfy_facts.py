@@ -16,6 +16,8 @@ from backend.intake import Offers
 from tests.support.fake_comfy import HTTP, Answer, FakeComfy, status
 from workflows.node_contract import Contract
 
+pytestmark = pytest.mark.full
+
 SAVE = json.loads((HTTP / "object_info_one.json").read_text())["/object_info/SaveVideo"]["body"]
 STATS = json.loads((HTTP / "system_stats.json").read_text())["body"]
 

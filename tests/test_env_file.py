@@ -217,6 +217,7 @@ def test_an_empty_variable_does_not_take_the_login_of_the_file_away(tmp_path: Pa
     assert loaded(tmp_path, f"WAN_AUTH={LOGIN}", WAN_AUTH="bob:other").auth == (("bob", "other"),)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "command", [[], ["models", "check"], ["nodes", "install"], ["bench", "--rows", "1a"], ["worker"]]
 )

@@ -237,6 +237,7 @@ def test_one_visitors_stuck_reads_hold_up_nobody_else(
     url = site.studio.media_url(jobs[0], "result.mp4")
     for who in (ann, bob):
         assert who.http.get("/").status_code == 200  # each has a cookie of their own
+    known = submitted(site, bob, picture)
     held = Held(monkeypatch)
     with ThreadPoolExecutor(50) as pool:
         stuck = [pool.submit(ann.poll, {"id": job.id, "key": job.key}) for job in jobs]
@@ -246,7 +247,6 @@ def test_one_visitors_stuck_reads_hold_up_nobody_else(
             until(lambda: len(held.asked) >= 4, 60)  # as many as one visitor may have at once
             assert bob.http.get("/healthz").json()["queue"] == {"waiting": 0, "running": 0}
             assert bob.poll({})["badge"][0] == "ok"
-            known = submitted(site, bob, picture)
             assert bob.poll({"id": known.id, "key": known.key})["job"]["status"] in STATES
             assert bob.http.get("/page/fonts/schibsted-grotesk-variable.woff2").status_code == 200
             read = pool.submit(bob.http.get, site.studio.media_url(mine, "poster.jpg"))

@@ -194,6 +194,12 @@ def test_what_libraries_print_is_a_line_of_the_log(capsys: pytest.CaptureFixture
     assert len(seen.err) < 100 * 1_000
 
 
+def written() -> None:
+    """Everything that was logged is in the file: closing the log writes what waits."""
+    for handler in logging.getLogger().handlers:
+        handler.close()
+
+
 def test_the_file_is_rotated_and_has_what_was_said_before_it_was_known(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,6 +209,7 @@ def test_the_file_is_rotated_and_has_what_was_said_before_it_was_known(
     logs.to_file(tmp_path / "logs" / "studio.log", 10_000)
     for number in range(2_000):
         log.debug("line %d %s", number, "x" * 100)
+    written()
     files = sorted((tmp_path / "logs").iterdir())
     assert [file.name for file in files] == ["studio.log", *(f"studio.log.{n}" for n in (1, 2, 3))]
     assert all(file.stat().st_size <= 10_000 and file.stat().st_mode & 0o077 == 0 for file in files)
@@ -215,6 +222,7 @@ def test_the_beginning_is_in_the_file(tmp_path: Path) -> None:
     logging.getLogger("wan.test").info("at the very start, with secret-word")
     logs.to_file(tmp_path / "studio.log", 10_000)
     logging.getLogger("wan.test").info("later")
+    written()
     lines = [json.loads(line)["message"] for line in (tmp_path / "studio.log").read_text().splitlines()]
     assert lines == ["at the very start, with [secret]", "later"]
 

@@ -24,6 +24,8 @@ from backend.media.probe import Decoder
 from backend.media.turns import NoTurn, Turns
 from tests.support import slow_child
 
+pytestmark = pytest.mark.full
+
 
 def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds

@@ -15,6 +15,8 @@ from backend.access import new_token
 from backend.guard import STRICT
 from tests.support.security_site import Site
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:

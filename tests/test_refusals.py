@@ -16,11 +16,8 @@ from backend.refusals import Refusals
 from backend.studio import Studio
 from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
-from tests.support.scripted import OWNER, Make, ended, until
-from tests.test_resume import SMALL, speak, tone
+from tests.support.scripted import OWNER, SMALL, Make, ended, speak, until
 from workflows.node_contract import Contract, recorded
-
-__all__ = ["tone"]
 
 LACKS = "Image-to-Video needs a file. The ComfyUI at http://one does not have it."
 BOUND = 60.0

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,38 +14,13 @@ from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
 from backend.limits import Limits
 from backend.store import Store, StoreBusy
 from tests.support.fake_engine import FakeEngine
+from tests.support.held_database import BRIEF, held
 from tests.support.scripted import OWNER, Make, ended, until
 from tests.support.waiting import let_pass
 
 pytestmark = pytest.mark.full
 
-HOLD = """
-import sqlite3, sys, time
-db = sqlite3.connect(sys.argv[1], isolation_level=None)
-db.execute("BEGIN EXCLUSIVE")
-print("held", flush=True)
-time.sleep(float(sys.argv[2]))
-db.execute("COMMIT")
-"""
 SMALL = {"prompt": "A boat", "seconds": 0.5, "width": 64, "height": 64, "seed": 5}
-
-
-@contextlib.contextmanager
-def held(database: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    """Another process has the write lock, for so long or until the end of the block."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(database), str(seconds)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        yield holder
-    finally:
-        holder.kill()
-        holder.wait()
-        holder.stdout.close()  # type: ignore[union-attr]
-
-
-BRIEF = Limits(busy=0.3)
 
 
 def job(number: int, **changes: object) -> Job:

@@ -31,9 +31,8 @@ from backend.lock import DataLock
 from backend.store import Store
 from backend.web import routes
 from tests.support.fake_engine import FakeEngine
-from tests.support.scripted import OWNER, Make, ended, until
-from tests.test_resume import SMALL
-from tests.test_store import job as stored
+from tests.support.job_views import stored_job as stored
+from tests.support.scripted import OWNER, SMALL, Make, ended, until
 
 BOUND = 60.0
 

@@ -16,6 +16,8 @@ import pytest
 
 from tests.support.security_site import Site
 
+pytestmark = pytest.mark.full
+
 PATIENCE = 60.0
 LOG_ROOM = 100_000
 """Bytes of log that a flood of one kind may leave: a few lines, tracebacks among them."""

@@ -23,6 +23,8 @@ from backend.servers import free_port
 from backend.worker_result import RESULTS, clear_old
 from tests.support.scripted import until
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parent.parent
 MINE, THEIRS = "the secret of one studio", "the secret of another"
 UPLOAD = "a" * 64

@@ -18,6 +18,8 @@ import pytest
 from backend import worker_records
 from backend.worker_claims import BEAT_SECONDS, KEPT_SECONDS, STALE_SECONDS, Claims
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).resolve().parent.parent
 PROMPT = "6a1f8c1e-0000-4000-8000-000000000002"
 OTHER = "6a1f8c1e-0000-4000-8000-000000000003"

@@ -6,6 +6,7 @@ when the client goes away, when a limit of ours ends the body, and for a file in
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import contextvars
 from pathlib import Path
@@ -36,17 +37,27 @@ def clean_up() -> None:
         try:
             done, to_copy, places = await inner(*args, **kwargs)
         except BaseException:
+            _close_all(parsers, set())
             for parser in parsers:
-                _close(parser, set())
                 if parser.upload_progress is not None:  # whoever watches the progress is not kept waiting
                     parser.upload_progress.set_done(parser.upload_id)
             raise
-        for parser in parsers:
-            _close(parser, {str(name) for name in to_copy})
+        _close_all(parsers, {str(name) for name in to_copy})
         return done, to_copy, places
 
     route_utils.GradioMultiPartParser = _Parser
     routes.upload_fn = upload_fn
+
+
+def _close_all(parsers: list[Any], wanted: set[str]) -> None:
+    """Does it in a thread: the event loop, which may be cancelling this task, removes no files."""
+
+    def close() -> None:
+        for parser in parsers:
+            _close(parser, wanted)
+
+    if parsers:
+        asyncio.get_running_loop().run_in_executor(None, close)
 
 
 def _close(parser: Any, wanted: set[str]) -> None:

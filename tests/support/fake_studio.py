@@ -81,6 +81,9 @@ class FakeStudio:
     def start(self) -> None:
         pass
 
+    def reached(self, public: str) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -1,0 +1,37 @@
+"""Another program that holds the job database."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from backend.limits import Limits
+
+BRIEF = Limits(busy=0.3)
+"""A studio that waits for the database for a moment only."""
+HOLD = """
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+db.execute("COMMIT")
+"""
+
+
+@contextlib.contextmanager
+def held(database: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
+    """Another process has the write lock, for so long or until the end of the block."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(database), str(seconds)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        yield holder
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()  # type: ignore[union-attr]
