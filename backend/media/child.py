@@ -163,8 +163,8 @@ def may_pass(error: BaseException) -> bool:
     return isinstance(origin, MemoryError)
 
 
-def main() -> None:
-    """Serve stdin until its end."""
+def main(say_seconds: float = _SAY_SECONDS) -> None:
+    """Serve stdin until its end. say_seconds: between two reports of progress."""
     settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     bound(int(settings.get("memory_mb", 2000)))
     cpu_seconds = int(settings.get("cpu_seconds", 15))
@@ -177,7 +177,7 @@ def main() -> None:
         bound_file(int(request.get("file_bytes", FILE_BYTES)))
         reply: dict[str, Any] = {"id": request["id"]}
         try:
-            reply["ok"] = answer(request, _teller(replies, request["id"]))
+            reply["ok"] = answer(request, _teller(replies, request["id"], say_seconds))
         except BaseException as error:
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
@@ -192,14 +192,14 @@ def main() -> None:
         replies.flush()
 
 
-def _teller(replies: TextIO, number: int) -> Callable[[float], None]:
-    """Says how far the work is, at most twice a second; also the sign that it does not hang."""
+def _teller(replies: TextIO, number: int, say_seconds: float) -> Callable[[float], None]:
+    """Says how far the work is, now and then; also the sign that it does not hang."""
     said = time.monotonic()
 
     def tell(share: float) -> None:
         nonlocal said
         now = time.monotonic()
-        if now - said >= _SAY_SECONDS:
+        if now - said >= say_seconds:
             said = now
             replies.write(json.dumps({"id": number, "progress": round(share, 4)}) + "\n")
             replies.flush()

@@ -63,7 +63,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> Iterator[None]:
     others = [one for one in warned if "unclosed <socket" not in one.message]
     if len(others) < len(warned):
         terminalreporter.stats["warnings"] = others
-        terminalreporter.write_line(f"{len(warned) - len(others)} sockets of libraries or tests were left open")
+        count = len(warned) - len(others)
+        terminalreporter.write_line(f"{count} sockets of libraries or tests were left open")
     return (yield)
 
 
