@@ -20,11 +20,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from backend import greeting, logs
-from backend.accounts import Accounts
+from backend import logs
 from backend.errors import BadSettings, StudioError
-from backend.housekeeping import upload_folder
+from backend.security.accounts import Accounts
 from backend.settings import Settings, load_environment, reach, share_asked
+from backend.storage import upload_folder
+from backend.system import banner
 
 if TYPE_CHECKING:
     from backend.studio import Studio
@@ -44,11 +45,11 @@ def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
     )
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", help="serve the page (what happens without a command)")
-    from backend.bench import add_bench
-    from backend.commands import add_compile, run_compile
-    from backend.model_commands import add_models, run_models
-    from backend.nodes_command import add_nodes, run_nodes
-    from backend.worker_command import add_worker
+    from backend.cli.bench_table import add_bench
+    from backend.cli.compile import add_compile, run_compile
+    from backend.cli.models import add_models, run_models
+    from backend.cli.nodes import add_nodes, run_nodes
+    from backend.worker.main import add_worker
 
     add_compile(commands)
     add_models(commands)
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
         if arguments.command == "nodes":
             return run_nodes(arguments)
         if arguments.command == "bench":
-            from backend.bench_command import run_bench
+            from backend.cli.bench import run_bench
 
             return run_bench(arguments, HERE)
         if arguments.command == "worker":
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
 
 def work(options: Sequence[str]) -> int:
     """The worker of a RunPod Serverless endpoint; `options` are its SDK's."""
-    from backend.worker_command import run_worker
+    from backend.worker.main import run_worker
 
     return run_worker(_settings(log_file=False), options)
 
@@ -110,9 +111,9 @@ def serve() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
-    from backend import surroundings
+    from backend.system import diagnostics
 
-    for words in surroundings.at_start(settings):
+    for words in diagnostics.at_start(settings):
         print(words, file=sys.stderr, flush=True)
 
     # Collecting garbage while hundreds of modules are imported finds none and takes an eighth of the start.
@@ -138,11 +139,11 @@ def _serve(
     from backend.studio import UPLOADS
 
     _gradio_environment(studio.secret(UPLOADS))
-    from ui import layout
+    from ui import page as layout
 
     page = layout.build(studio)
-    from backend import connections
-    from backend.web import door, routes
+    from backend.web import connections
+    from backend.web.routes import door, routes
 
     options = layout.launch_options(studio)
     accounts = Accounts.of(settings)
@@ -179,8 +180,8 @@ def _serve(
     else:
         name = "RunPod Serverless" if engine.kind == "runpod" else "ComfyUI"
         print(f"Engine: {name} at {engine.address}", file=out, flush=True)
-    for line in greeting.lines(
-        greeting.address(os.environ, host, port, share_url),
+    for line in banner.lines(
+        banner.address(os.environ, host, port, share_url),
         users=[user for user, _ in settings.auth],
         admin_token=studio.admins.token,
         share_asked=share_asked(os.environ),

@@ -17,8 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend import access, health, inputs, intake, secret_file, surroundings, upkeep, uploads
-from backend.admin import Admins
 from backend.engines.base import EngineInfo
 from backend.errors import (
     BadInput,
@@ -26,22 +24,28 @@ from backend.errors import (
     NotAllowed,
     NotFound,
 )
-from backend.files import Files
-from backend.inputs import InputFile
-from backend.intake import Intake, Offers
-from backend.jobs import TERMINAL, Job
-from backend.limits import Limits
-from backend.lock import DataLock
-from backend.media.probe import Decoder, PictureFacts
-from backend.progress import Snapshot, Tracker
-from backend.runner import Runner
-from backend.servers import Servers
+from backend.jobs import input_files as uploads
+from backend.jobs import submission
+from backend.jobs.downloads import Files
+from backend.jobs.input_files import Facts
+from backend.jobs.job import TERMINAL, Job
+from backend.jobs.limits import Limits
+from backend.jobs.progress import Snapshot, Tracker
+from backend.jobs.scheduler import Runner
+from backend.jobs.store import Store
+from backend.jobs.submission import Intake, Offers
+from backend.jobs.views import JobView, ModelState, Place, Plan, QueueState, view
+from backend.media.decoder import Decoder, PictureFacts
+from backend.security import secret_file, tokens
+from backend.security.admin import Admins
+from backend.servers.fleet import Servers
 from backend.settings import Settings
-from backend.store import Store
+from backend.storage import input_folder, places
+from backend.storage.data_lock import DataLock
+from backend.storage.input_folder import InputFile
+from backend.system import diagnostics, health
 from backend.threads import Threads
-from backend.uploads import Facts
-from backend.views import JobView, ModelState, Place, Plan, QueueState, view
-from workflows.params import MEDIA
+from workflows.modes.registry import MEDIA
 
 log = logging.getLogger("wan.studio")
 
@@ -81,16 +85,16 @@ class Studio:
         self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
         self.servers = Servers(settings)
         plan = self.servers.plan
-        told = surroundings.tell_adopted(settings, plan.kind, plan.start, plan.urls)
+        told = diagnostics.tell_adopted(settings, plan.kind, plan.start, plan.urls)
         if told:
             log.info("%s", told)
         offers = Offers(self.servers.engines)
         self.runner = Runner(
-            self.store, settings.jobs_dir, self.servers.engines, intake.compiled, self.decoder,
+            self.store, settings.jobs_dir, self.servers.engines, submission.compiled, self.decoder,
             models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
         )  # fmt: skip
         self.files = Files(settings.jobs_dir, self._secret, self.store)
-        self.house = upkeep.keeper(
+        self.house = places.keeper(
             settings, self.store, self.engines, self.runner.forget, self.secret(UPLOADS)
         )
         self.intake = Intake(
@@ -148,16 +152,16 @@ class Studio:
 
     def new_owner(self) -> str:
         """A new visitor's token (192 bit)."""
-        return access.new_token()
+        return tokens.new_token()
 
     @staticmethod
     def is_owner(text: object) -> bool:
         """Whether this can be an owner's token."""
-        return access.is_token(text)
+        return tokens.is_token(text)
 
     def secret(self, purpose: str) -> str:
         """A text for one purpose that stays the same across restarts."""
-        return access.sign(self._secret, "purpose", purpose)
+        return tokens.sign(self._secret, "purpose", purpose)
 
     # -- the machine's owner --------------------------------------------------------------
 
@@ -187,12 +191,12 @@ class Studio:
     def input_files(self, owner: str, user: str = "") -> tuple[InputFile, ...]:
         """The files of WAN_INPUT_DIR. Raises NotAllowed for anybody but the machine's owner."""
         self._only_admin(owner, user)
-        return inputs.listing(self.settings.input_dir)
+        return input_folder.listing(self.settings.input_dir)
 
     def input_file(self, owner: str, name: str, user: str = "") -> Path:
         """One of them by its name, to be given to `submit`. Raises NotAllowed, NotFound."""
         self._only_admin(owner, user)
-        return inputs.chosen(self.settings.input_dir, name)
+        return input_folder.chosen(self.settings.input_dir, name)
 
     def _only_admin(self, owner: str, user: str) -> None:
         if not self.is_admin(owner, user):
@@ -236,7 +240,7 @@ class Studio:
         return self._view(self.intake.submit(owner, mode, values, files, failed))
 
     def _open(self, job_id: str, key: str) -> Job:
-        if not access.same(key, access.job_key(self._secret, str(job_id))):
+        if not tokens.same(key, tokens.job_key(self._secret, str(job_id))):
             raise NotFound("There is no such video, or the link is not complete.")
         job = self.runner.unsaved(str(job_id)) or self.store.get(str(job_id))
         if job is None:
@@ -244,7 +248,7 @@ class Studio:
         return job
 
     def _view(self, job: Job) -> JobView:
-        return view(job, access.job_key(self._secret, job.id))
+        return view(job, tokens.job_key(self._secret, job.id))
 
     def job(self, id: str, key: str) -> JobView:
         """One job. Raises NotFound for a wrong id or key."""
@@ -252,22 +256,22 @@ class Studio:
 
     def jobs(self, owner: str, limit: int = 60, mode: str = "", search: str = "") -> list[JobView]:
         """An owner's jobs, newest first."""
-        if not access.is_token(owner):
+        if not tokens.is_token(owner):
             return []
         found = self.store.of_owner(
-            access.owner_id(owner), limit, mode, search.strip().encode("utf-8", "replace").decode()
+            tokens.owner_id(owner), limit, mode, search.strip().encode("utf-8", "replace").decode()
         )
         return [self._view(self.runner.unsaved(job.id) or job) for job in found]
 
     def totals(self, owner: str) -> tuple[int, int]:
         """(clips, bytes) of an owner's finished jobs."""
-        return self.store.totals(access.owner_id(owner)) if access.is_token(owner) else (0, 0)
+        return self.store.totals(tokens.owner_id(owner)) if tokens.is_token(owner) else (0, 0)
 
     def active(self, owner: str) -> JobView | None:
         """The owner's running job, else the first of theirs in line (memory)."""
-        if not access.is_token(owner):
+        if not tokens.is_token(owner):
             return None
-        job = self.runner.current(access.owner_id(owner))
+        job = self.runner.current(tokens.owner_id(owner))
         return self._view(job) if job is not None else None
 
     def cancel(self, id: str, key: str) -> JobView:
@@ -293,7 +297,7 @@ class Studio:
     def live_progress(self, id: str, key: str) -> Snapshot | None:
         """How far a job is (memory); None for one of an earlier run of the app, which `progress` looks up.
         Raises NotFound for a wrong key."""
-        if not access.same(key, access.job_key(self._secret, str(id))):
+        if not tokens.same(key, tokens.job_key(self._secret, str(id))):
             raise NotFound("There is no such video, or the link is not complete.")
         live = self.runner.live(id)
         return live.snapshot() if live is not None else None
@@ -310,7 +314,7 @@ class Studio:
 
     def preview(self, id: str, key: str) -> tuple[bytes, str] | None:
         """The last preview: bytes and MIME type (memory)."""
-        if not access.same(key, access.job_key(self._secret, str(id))):
+        if not tokens.same(key, tokens.job_key(self._secret, str(id))):
             return None
         live = self.runner.live(id)
         return live.preview if live is not None else None
@@ -337,7 +341,7 @@ class Studio:
 
     def line(self, owner: str) -> tuple[Place, ...]:
         """All that runs and waits, in the order in which it is served; the owner's own as jobs (memory)."""
-        mine = access.owner_id(owner) if access.is_token(owner) else ""
+        mine = tokens.owner_id(owner) if tokens.is_token(owner) else ""
         running, waiting = self.runner.line()
         numbered = [*((0, job) for job in running), *enumerate(waiting, 1)]
         return tuple(
@@ -408,6 +412,6 @@ class Studio:
             "models_disk": health.models_disk(self.settings, self.engines()),
             "notes": [
                 *filter(None, [self.trouble()]),
-                *surroundings.in_system(self.settings, self.engines(), self.models(), self._ended()),
+                *diagnostics.in_system(self.settings, self.engines(), self.models(), self._ended()),
             ],
         }

@@ -8,7 +8,7 @@ import time
 from tests.support.compile_cases import CASES
 from workflows.catalog import load_catalog
 from workflows.compile import compile
-from workflows.node_contract import check, facts, recorded
+from workflows.graph.node_contract import check, facts, recorded
 
 
 def main() -> None:

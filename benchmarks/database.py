@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from backend.jobs import DONE, RUNNING, Job
-from backend.store import Store
+from backend.jobs.job import DONE, RUNNING, Job
+from backend.jobs.store import Store
 from benchmarks.served import load
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from backend import asker
+from backend import requester
 from backend.errors import MediaBusy
-from backend.media.probe import Decoder
+from backend.media.decoder import Decoder
 from tests.support.media_files import numbered, write_video
 
 SIZE = (4000, 3000)
@@ -77,7 +77,7 @@ def main() -> None:
         decoder.picture(folder / "first.jpg")
         alone = time.perf_counter() - alone
         for path in greedy:
-            waits.start("greedy", asker.visitor("greedy"), lambda path=path: decoder.picture(path))
+            waits.start("greedy", requester.visitor("greedy"), lambda path=path: decoder.picture(path))
         time.sleep(0.3)
 
         def end() -> None:
@@ -85,9 +85,9 @@ def main() -> None:
             decoder.video_facts(folder / "joined.mp4")
             decoder.poster(folder / "joined.mp4", folder / "poster.jpg")
 
-        waits.start("other", asker.visitor("other"), lambda: decoder.picture(theirs))
-        waits.start("again", asker.visitor("third"), lambda: decoder.picture(folder / "first.jpg"))
-        waits.start("job", asker.job("job"), end)
+        waits.start("other", requester.visitor("other"), lambda: decoder.picture(theirs))
+        waits.start("again", requester.visitor("third"), lambda: decoder.picture(folder / "first.jpg"))
+        waits.start("job", requester.job("job"), end)
         waits.finish()
     print(f"one look alone, with the start of a child: {alone:.2f} s")
     for label, words in [

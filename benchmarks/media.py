@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.errors import BadMedia
-from backend.media.probe import Decoder
+from backend.media.decoder import Decoder
 from tests.support.media_files import repeat, tone, write_sound, write_video
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")

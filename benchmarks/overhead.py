@@ -20,7 +20,7 @@ import requests
 import websocket
 from PIL import Image
 
-from backend.jobs import TERMINAL
+from backend.jobs.job import TERMINAL
 from backend.settings import Settings
 from backend.studio import Studio
 from tests.support.demo_server import start_demo

@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from backend.housekeeping.rules import FRESH_SECONDS
-from backend.jobs import CANCELLED, DONE, FAILED, Job
+from backend.jobs.job import CANCELLED, DONE, FAILED, Job
+from backend.storage.policy import FRESH_SECONDS
 from tests.support.data_folder import DataFolder
 
 MB = 1_000_000

@@ -23,7 +23,7 @@ import requests
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from backend.servers import free_port
+from backend.servers.fleet import free_port
 from benchmarks.media import five_minutes, three_hours
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,7 +2,7 @@
 """Reduces a server's /object_info to the nodes that Wan Studio uses.
 
     curl -s http://127.0.0.1:8188/object_info > object_info.json
-    python scripts/record_contract.py object_info.json    # rewrites workflows/node_contract.json
+    python scripts/record_contract.py object_info.json    # rewrites workflows/graph/node_contract.json
     python scripts/record_contract.py newer.json --out tests/data/object_info_0_33.json
     python scripts/record_contract.py newer.json --routes --out tests/data/object_info_0_33_routes.json
 
@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from workflows.object_info import FILE_INPUTS  # noqa: E402
+from workflows.graph.object_info import FILE_INPUTS  # noqa: E402
 
 NODES = {
     "every mode": """UNETLoader LoraLoaderModelOnly ModelSamplingSD3 EasyCache CLIPLoader CLIPTextEncode
@@ -47,7 +47,7 @@ UPLOADS = ("image_upload", "audio_upload", "video_upload")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=Path, help="an object_info.json")
-    parser.add_argument("--out", type=Path, default=ROOT / "workflows" / "node_contract.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "workflows" / "graph" / "node_contract.json")
     parser.add_argument("--only", nargs="*", help="these node classes instead of all that we use")
     parser.add_argument("--routes", action="store_true", help="the nodes that only some servers have")
     args = parser.parse_args()

@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from workflows.node_contract import from_object_info, recorded  # noqa: E402
-from workflows.object_info import VALUE_TYPES  # noqa: E402
+from workflows.graph.node_contract import from_object_info, recorded  # noqa: E402
+from workflows.graph.object_info import VALUE_TYPES  # noqa: E402
 
 BYPASSED = 4
 OUTSIDE_IN, OUTSIDE_OUT = -10, -20

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from backend.servers import free_port
+from backend.servers.fleet import free_port
 from tests.support.fake_studio import FakeStudio
 from workflows.catalog import load_catalog
 
@@ -147,7 +147,7 @@ PUBLIC = (
 def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeStudio]]:
     """The page over a studio that plays a ComfyUI on an RTX 4090, with three clips, one under way, one in
     line; its address."""
-    from ui import layout
+    from ui import page as layout
 
     studio = FakeStudio(seconds=1e-9)
     names = [file.name for file in load_catalog().files]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from backend import studio as studio_module
-from backend.limits import Limits
+from backend.jobs.limits import Limits
 from backend.settings import Settings
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine

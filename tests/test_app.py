@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.waiting import served as up
 
 pytestmark = pytest.mark.full
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def app(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -1,55 +1,69 @@
-"""Who may import whom: the house's rule, read from the imports themselves."""
+"""The import rules: which package may import which, checked against the imports themselves."""
 
 from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-BASE = {
-    "backend.settings", "backend.errors", "backend.events", "backend.jobs", "backend.logs",
-    "backend.exit_words", "backend.asker", "backend.threads", "backend.limits", "backend.database_errors",
-    "backend.job_rows",
-    "backend.env_file", "backend.env_names", "backend.log_lines", "backend.log_limits",
-}  # fmt: skip
-ROOMS = {  # rooms beside each other: none of them may know another
-    "backend.line",
-    "backend.lock",
-    "backend.media",
-    "backend.models",
-    "backend.custom_nodes",
-    "backend.store",
-    "backend.engines",
-    "backend.supervisor",
-    "backend.access",
-    "backend.throttle",
-    "backend.accounts",
-    "backend.greeting",
-    "backend.bodies",
-    "backend.connections",
-    "backend.web_rules",
-    "backend.secret_file",
-    "backend.inputs",
-    "backend.housekeeping",
-    "backend.progress",
-    "backend.estimate",
+from tests.support.paths import ROOT
+
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("app",),
+    ("ui", "backend.cli", "backend.web"),
+    ("backend.studio",),
+    ("backend.storage", "backend.worker"),
+    ("backend.jobs", "backend.servers", "backend.system"),
+    ("backend.engines", "backend.models", "backend.security"),
+    ("backend.media", "backend.custom_nodes", "backend.settings"),
+    ("workflows", "backend.errors", "backend.events", "backend.logs", "backend.formatting"),
+)
+"""Top to bottom. A package imports packages of lower layers only; those of one layer do not know each other."""
+
+LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "workflows": (
+        ("workflows.compile",),
+        ("workflows.modes",),
+        ("workflows.stages",),
+        ("workflows.spec",),
+        ("workflows.compiled",),
+        ("workflows.graph",),
+        ("workflows.params", "workflows.catalog"),
+    ),
+    "backend.engines": (
+        ("backend.engines.comfy", "backend.engines.runpod", "backend.engines.demo"),
+        ("backend.engines.kinds",),
+        ("backend.engines.base",),
+    ),
 }
-DISPATCH = {"backend.dispatch"}
-COMPOSITION = {
-    "backend.nodes_command", "backend.surroundings",
-    "backend.server",
-    "backend.studio", "backend.servers", "backend.views", "backend.runner", "backend.commands",
-    "backend.model_commands", "backend.admin",
-    "backend.forecast", "backend.health", "backend.parts", "backend.uploads", "backend.execute",
-    "backend.intake", "backend.files", "backend.ends", "backend.strays",
-    "backend.refusals", "backend.reasons", "backend.obstacles", "backend.interruptions",
-    "backend.upkeep", "backend.bench", "backend.bench_command",
-    "backend.sending", "backend.worker_command", "backend.worker_order", "backend.worker_download",
-    "backend.worker_result", "backend.worker_claims", "backend.worker_records",
+"""The same rule inside the two packages that have layers of their own."""
+
+ONLY: dict[str, frozenset[str]] = {
+    "ui": frozenset(
+        {
+            "backend.studio", "backend.errors", "workflows",
+            "backend.logs", "backend.models.state", "backend.jobs.job", "backend.jobs.views", "backend.jobs.progress", "backend.media.facts", "backend.engines.base",
+            "backend.engines.kinds", "backend.formatting", "backend.storage.input_folder",
+        }
+    ),
+    "workflows": frozenset({"workflows"}),
 }  # fmt: skip
+"""What these import of this project, and nothing else: ui knows the facade and frozen data."""
+
+NEVER: tuple[tuple[str, str], ...] = (
+    ("backend.studio", "backend.worker"),
+    ("backend.web", "backend.jobs.store"),
+)
+"""(importer, imported) that no layer forbids and that must not be."""
+
+GRADIO = ("ui", "app")
+"""The only ones that import gradio: importing it takes seconds and 145 MB."""
+
+WORLD = frozenset({"os", "time", "random", "secrets", "socket", "subprocess", "datetime", "uuid", "requests"})
+"""Modules that a pure package does not use."""
 
 
 def modules() -> list[Path]:
@@ -63,68 +77,113 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
-def imports(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def room(module: str) -> str:
-    return next((one for one in ROOMS if module == one or module.startswith(one + ".")), "")
-
-
-def known(name: str) -> bool:
+def is_module(name: str) -> bool:
     path = ROOT / Path(*name.split("."))
     return path.with_suffix(".py").exists() or path.is_dir()
 
 
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """(dotted name, line) of each import; `from a import b` is a.b where that is a module, else a."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield (inner if is_module(inner) else node.module), node.lineno
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def layer(name: str, layers: tuple[tuple[str, ...], ...]) -> tuple[int, str] | None:
+    """(index of the layer, package) that a module is in."""
+    return next(
+        ((index, package) for index, row in enumerate(layers) for package in row if within(name, package)),
+        None,
+    )
+
+
+def ours(path: Path) -> list[tuple[str, int]]:
+    return [
+        (name, line)
+        for name, line in imports(path)
+        if name.split(".")[0] in {"app", "ui", "backend", "workflows"}
+    ]
+
+
+def violations(path: Path, layers: tuple[tuple[str, ...], ...]) -> list[str]:
+    me, found = name_of(path), []
+    mine = layer(me, layers)
+    for name, line in ours(path):
+        theirs = layer(name, layers)
+        if mine is None or theirs is None or theirs[1] == mine[1]:
+            continue
+        if theirs[0] <= mine[0]:
+            found.append(f"{path.relative_to(ROOT)}:{line}: {mine[1]} imports {name}")
+    return found
+
+
 @pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_imports_keep_to_the_house(path: Path) -> None:
-    me = name_of(path)
-    ours = {n for n in imports(path) if n.split(".")[0] in {"workflows", "backend", "ui", "app"} and known(n)}
-    tops = {n.split(".")[0] for n in imports(path)}
-    if not me.startswith("ui.") and me != "app":
-        assert "gradio" not in tops, "only ui and app may import gradio"
-    if me.startswith("workflows."):
-        assert tops <= set(sys.stdlib_module_names) | {"workflows", "yaml"}, "workflows is pure"
-        return
-    if me == "app":
-        return
-    if me.startswith("ui."):
-        inner = {n for n in ours if n.startswith("backend.")}
-        allowed = {
-            "backend.studio", "backend.views", "backend.inputs", "backend.progress", "backend.media.facts",
-            "backend.engines.base", "backend.engines", "backend.media", *BASE,
-        }  # fmt: skip
-        assert inner <= allowed, f"ui knows only the facade and its data: {inner - allowed}"
-        return
-    assert not any(n.split(".")[0] in {"ui", "app"} for n in ours), "backend knows no page"
-    if me in BASE:
-        bad = {n for n in ours if n.startswith("backend.") and n not in BASE}
-        assert not bad, f"the base knows only itself and workflows: {bad}"
-    elif room(me):
-        bad = {n for n in ours if n.startswith("backend.") and n not in BASE and room(n) != room(me)}
-        bad -= {"backend"}
-        assert not bad, f"{room(me)} knows another room: {bad}"
-    elif me in {"backend.web", "backend.guard", "backend.worker"}:
-        assert not {n for n in ours if n.startswith("backend.store")}, "web asks the studio"
-    else:
-        assert me in COMPOSITION | DISPATCH, f"{me} is in no room of the house"
+def test_every_module_is_in_a_layer_and_imports_downward(path: Path) -> None:
+    assert layer(name_of(path), LAYERS) is not None, f"{name_of(path)} is in no layer"
+    assert violations(path, LAYERS) == []
+
+
+@pytest.mark.parametrize("package", LEVELS)
+def test_packages_with_layers_of_their_own(package: str) -> None:
+    inside = [path for path in modules() if within(name_of(path), package)]
+    assert [path for path in inside if layer(name_of(path), LEVELS[package]) is None] == []
+    assert [text for path in inside for text in violations(path, LEVELS[package])] == []
+
+
+@pytest.mark.parametrize("package", ONLY)
+def test_what_a_package_may_know(package: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in modules()
+        if within(name_of(path), package)
+        for name, line in ours(path)
+        if not within(name, package) and not any(within(name, allowed) for allowed in ONLY[package])
+    ]
+    assert found == []
+
+
+def test_imports_that_must_not_be() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in modules()
+        for name, line in ours(path)
+        for importer, imported in NEVER
+        if within(name_of(path), importer) and within(name, imported)
+    ]
+    assert found == []
+
+
+def test_only_the_page_imports_gradio() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in modules()
+        for name, line in imports(path)
+        if name.split(".")[0] == "gradio" and not any(within(name_of(path), one) for one in GRADIO)
+    ]
+    assert found == []
+
+
+def test_workflows_are_pure() -> None:
+    allowed = (set(sys.stdlib_module_names) - WORLD) | {"workflows", "yaml"}
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in modules()
+        if within(name_of(path), "workflows")
+        for name, line in imports(path)
+        if name.split(".")[0] not in allowed
+    ]
+    assert found == []
 
 
 def test_package_inits_are_empty() -> None:
     for top in ("workflows", "backend", "ui"):
         for path in (ROOT / top).rglob("__init__.py"):
             assert path.read_text(encoding="utf-8") == "", f"{path} is not empty"
-
-
-def test_workflows_never_looks_at_the_world() -> None:
-    banned = {"os", "time", "random", "secrets", "socket", "subprocess", "datetime", "uuid", "requests"}
-    for path in (ROOT / "workflows").glob("*.py"):
-        used = {n.split(".")[0] for n in imports(path)} & banned
-        assert not used, f"{path.name} uses {used}"

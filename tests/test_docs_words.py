@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from backend.settings import DEFAULTS
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 TROUBLE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 NOT_OURS = {"no kernel image is available", "Value not in list", "starting"}

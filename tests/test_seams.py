@@ -69,14 +69,14 @@ def _name(node: ast.AST) -> str:
     [
         ("from backend import runner as r\nmonkeypatch.setattr(r, 'ROOM_SECONDS', 1)", [2]),
         ("from backend.media import pool\nmonkeypatch.setattr(\n    pool, '_STALL', 1\n)", [2]),
-        ("import backend.store\nbackend.store.BUSY = 2", []),
+        ("import backend.jobs.store\nbackend.store.BUSY = 2", []),
         ("from backend import store\nstore.BUSY = 2", [2]),
-        ("monkeypatch.setattr('backend.intake.SILENT_SECONDS', -1.0)", [1]),
-        ("from unittest.mock import patch\npatch('ui.calls.POLL', 1)", [2]),
+        ("monkeypatch.setattr('backend.jobs.submission.SILENT_SECONDS', -1.0)", [1]),
+        ("from unittest.mock import patch\npatch('ui.api.calls.POLL', 1)", [2]),
         ("CODE = 'from backend import servers; servers.PORT = 1'", [1]),
         ("from backend import store\nmonkeypatch.setattr(store, 'Store', 1)", []),
         ("from huggingface_hub import constants\nmonkeypatch.setattr(constants, 'SIZE', 1)", []),
-        ("import backend.store as s\nmonkeypatch.setattr(s, 'fsync', lambda: 1)", []),
+        ("import backend.jobs.store as s\nmonkeypatch.setattr(s, 'fsync', lambda: 1)", []),
     ],
 )
 def test_what_counts(code: str, lines: list[int]) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
+
 pytestmark = pytest.mark.full
-ROOT = Path(__file__).resolve().parent.parent
 
 TESTS = """
 import gc, socket

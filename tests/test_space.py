@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.waiting import served
 
 pytestmark = pytest.mark.full
 
-ROOT = Path(__file__).resolve().parent.parent
 USER = 1000
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.full
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.full
 
 
 def scene(name: str, folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
-from ui import calm
+from ui.gradio_fixes import loading_clock
 from ui.theme import theme
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class _Assets(StaticFiles):
 
 def routes() -> list[BaseRoute]:
     """`/page/...`: ui/assets, and what is mended of Gradio's own; for app_kwargs["routes"]."""
-    return [Mount(f"/{ADDRESS}", _Assets(directory=ASSETS), name="page"), *calm.routes()]
+    return [Mount(f"/{ADDRESS}", _Assets(directory=ASSETS), name="page"), *loading_clock.routes()]
 
 
 def head() -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workflows import animate, fast_video, image_to_video, sound_to_video, text_to_video
 from workflows.catalog import Catalog
-from workflows.labels import Compiled, Derived, Label, ServerFacts
-from workflows.params import Params
+from workflows.compiled import Compiled, Derived, Label, ServerFacts
+from workflows.modes import fast_video, image_to_video, sound_to_video, text
+from workflows.modes.animate import build as animate
+from workflows.modes.registry import Params
 
 __all__ = ["Compiled", "Derived", "Label", "ServerFacts", "compile"]
 
@@ -20,8 +21,8 @@ _BUILDERS: Mapping[str, Callable[[Any, Catalog, ServerFacts, str], Compiled]] = 
     "fast_video": fast_video.build,
     "sound_to_video": sound_to_video.build,
     "animate": animate.build,
-    "text_to_video": text_to_video.build_video,
-    "text_to_image": text_to_video.build_image,
+    "text_to_video": text.build_video,
+    "text_to_image": text.build_image,
 }
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backend.events import Event, Output
-from workflows.labels import Label
-from workflows.node_contract import Contract
+from workflows.compiled import Label
+from workflows.graph.node_contract import Contract
 
 
 @dataclass(frozen=True)

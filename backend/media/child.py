@@ -65,17 +65,17 @@ def _limit(which: int, value: int, at_most: int = 0) -> None:
 
 def answer(request: dict[str, Any], progress: Callable[[float], None]) -> dict[str, Any]:
     """The answer to one request, without its id. Raises StudioError, or whatever a decoder raises."""
-    from backend.media import normalise
+    from backend.media import pictures
 
     op, path, name = request["op"], request.get("path", ""), request.get("name", "")
     field, max_mb = request.get("field", ""), request.get("max_mb", 0)
     if op == "ping":
         return {}
     if op == "picture":
-        return asdict(normalise.look(path, name, field, max_mb))
+        return asdict(pictures.look(path, name, field, max_mb))
     if op == "normalise":
         pad = request["pad_to"]
-        size = normalise.rewrite(
+        size = pictures.rewrite(
             path, request["out"], name, field, max_mb, (pad[0], pad[1]) if pad else None, request["max_side"]
         )
     else:
@@ -93,7 +93,7 @@ def _moving(
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
     """The answers about sounds and videos; PyAV takes its memory and time only when they are asked."""
-    from backend.media import clip, join, sound, squeeze, video
+    from backend.media import clip, compress, join, sound, video
 
     if op == "sound":
         return asdict(sound.facts(path, name, field, max_mb))
@@ -108,11 +108,11 @@ def _moving(
         return {"seconds": sound.cut(path, request["out"], name, field, *part, progress)}
     if op == "squeeze_picture":
         return _size(
-            *squeeze.picture(path, request["out"], name, field, request["max_side"], request["quality"])
+            *compress.picture(path, request["out"], name, field, request["max_side"], request["quality"])
         )
     if op == "squeeze_sound":
         bounds = (request["start"], request["seconds"], request["kbps"])
-        return {"seconds": squeeze.sound(path, request["out"], name, field, *bounds, progress)}
+        return {"seconds": compress.sound(path, request["out"], name, field, *bounds, progress)}
     if op == "poster":
         return _size(*video.first_frame(path, request["out"], name, request["max_side"]))
     if op == "cut_video":

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backend.errors import BadMedia
-from backend.media import check, part
+from backend.media import check, timing
+from backend.media.container import THREADS, Reader, opened, picture_track
 from backend.media.encode import Writer, turn
 from backend.media.facts import VIDEO_FILE_MAX, VIDEO_MAX_FRAMES, VIDEO_PART_MAX, VideoFacts
-from backend.media.opened import THREADS, Reader, opened, picture_track
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -41,30 +41,30 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
         track = _track(container, name, field)
         context = track.codec_context
         if context.width and context.height:
-            part.frame(context.width, context.height, name, field)
+            timing.frame(context.width, context.height, name, field)
         claimed = _claimed_seconds(container, track)
         if claimed > VIDEO_FILE_MAX:
-            part.length(claimed, "video", name, field)
+            timing.length(claimed, "video", name, field)
         times, reader = _times(container, track, name, field)
         if len(times) == 1:
-            raise part.one_frame(name, field)
+            raise timing.one_frame(name, field)
         container.seek(0)
         frame = next(_decoding(container, track).frames(), None)
         if frame is None:
             raise check.damaged(name, field, "no frame could be decoded")
         width, height = _upright_size(frame, track)
-        part.frame(width, height, name, field)
+        timing.frame(width, height, name, field)
         steps = np.diff(np.asarray(times))
         usual = float(median(steps))
         seconds = times[-1] - times[0] + usual
-        part.length(seconds, "video", name, field)
+        timing.length(seconds, "video", name, field)
         fps = len(times) / seconds
         if track.average_rate and abs(fps / float(track.average_rate) - 1) < 0.005:
             fps = float(track.average_rate)
         uneven = int(np.count_nonzero(np.abs(steps - usual) > _UNEVEN * usual))
         notes = []
         if reader.cut or (track.frames and len(times) < track.frames - 1):
-            notes.append(f"cut short: {part.spoken(seconds)} of {part.spoken(claimed)} are there")
+            notes.append(f"cut short: {timing.spoken(seconds)} of {timing.spoken(claimed)} are there")
         if frame.color_trc in _HDR_CURVES:
             notes.append("HDR: its colours become flatter")
         note = ", ".join(notes)
@@ -127,7 +127,7 @@ def cut(
                 progress(min(1.0, made / max(1, expected)))
         if not made:
             raise BadMedia(
-                f"{check.shown(name)} has no picture at {part.spoken(begin)}.",
+                f"{check.shown(name)} has no picture at {timing.spoken(begin)}.",
                 "Choose an earlier start.",
                 field=field,
             )
@@ -207,7 +207,7 @@ class _Picker:
 def _track(container: InputContainer, name: str, field: str) -> VideoStream:
     track = picture_track(container)
     if track is None:
-        raise (check.no_pictures if container.streams.audio else part.no_frame)(name, field)
+        raise (check.no_pictures if container.streams.audio else timing.no_frame)(name, field)
     if track.codec_context is None:
         raise check.not_a_video(name, field)
     return track
@@ -238,7 +238,7 @@ def _times(
             if len(times) > VIDEO_MAX_FRAMES:
                 raise check.too_heavy(name, field, f"more than {VIDEO_MAX_FRAMES} frames", "video")
     if not times:
-        raise check.damaged(name, field, "no packet") if reader.cut else part.no_frame(name, field)
+        raise check.damaged(name, field, "no packet") if reader.cut else timing.no_frame(name, field)
     times.sort()
     return times, reader
 

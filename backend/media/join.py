@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from backend.media import check
+from backend.media.container import Reader, opened, picture_track, sound_track
 from backend.media.facts import SOUND_PART_MAX
-from backend.media.normalise import regular_file
-from backend.media.opened import Reader, opened, picture_track, sound_track
-from backend.media.voice import Voice, written_rate
+from backend.media.pictures import regular_file
+from backend.media.resample import Voice, written_rate
 
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _AAC_SAMPLES = 1024

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from backend import asker
+from backend import requester
 from backend.errors import ShuttingDown, StudioError
 from backend.media import check
 from backend.media.budget import FILE_BYTES_MAX, STALL_SECONDS
@@ -183,7 +183,7 @@ class Pool:
         self, budget: Budget, request: dict[str, Any], asked: Question | None = None
     ) -> Iterator[bool]:
         """A place for the request: True; False when an equal one has been answered meanwhile."""
-        who = asker.current()
+        who = requester.current()
         turns, patience = (self._long, _LONG_WAIT) if budget.long else (self._short, self._patience)
         patience = math.inf if who.is_job else patience
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backend.errors import BadMedia
-from backend.media import check, part
+from backend.media import check, timing
+from backend.media.container import opened, picture_track, sound_track
 from backend.media.facts import SILENT_BELOW, SOUND_FILE_MAX, SOUND_PART_MAX, WAVE_POINTS_MAX, SoundFacts
-from backend.media.opened import opened, picture_track, sound_track
-from backend.media.voice import MAX_RATE, Block, Voice, written_rate
+from backend.media.resample import MAX_RATE, Block, Voice, written_rate
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -42,13 +42,13 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> SoundFacts:
         track = _track(container, name, field)
         claimed = _claimed_seconds(container, track, Path(path).stat().st_size)
         if claimed > SOUND_FILE_MAX:
-            part.length(claimed, "sound", name, field)
+            timing.length(claimed, "sound", name, field)
         voice = Voice(container, track)
         peak = 0.0
         for block in voice.blocks(limit=SOUND_FILE_MAX + 1):
             peak = max(peak, _peak(block))
         voice.check(name, field)
-        part.length(voice.seconds, "sound", name, field)
+        timing.length(voice.seconds, "sound", name, field)
         silent = peak < SILENT_BELOW
         notes = []
         if silent:
@@ -56,7 +56,7 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> SoundFacts:
         elif peak < 0.05:
             notes.append("very quiet: normalise the level")
         if voice.form in ("mp4", "wav", "flac") and voice.seconds < claimed - max(0.5, 0.02 * claimed):
-            notes.append(f"cut short: {part.spoken(voice.seconds)} of {part.spoken(claimed)} are there")
+            notes.append(f"cut short: {timing.spoken(voice.seconds)} of {timing.spoken(claimed)} are there")
         elif voice.reader.broken > 1:
             notes.append("parts of it are damaged")
         if picture_track(container) is not None:
@@ -124,7 +124,7 @@ def cut(
         if first is None:
             voice.check(name, field)
             raise BadMedia(
-                f"{check.shown(name)} has no sound at {part.spoken(start)}.",
+                f"{check.shown(name)} has no sound at {timing.spoken(start)}.",
                 "Choose an earlier start.",
                 field=field,
             )

@@ -10,7 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
-from backend.asker import Asker
+from backend.requester import Asker
 
 CHECK_SECONDS = 0.5
 """How often a waiting job is asked whether it goes on."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from backend.media import check
+from backend.media.container import opened, picture_track
 from backend.media.encode import turn
 from backend.media.facts import VideoFacts
-from backend.media.opened import opened, picture_track
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -20,7 +20,7 @@ from backend.models.inventory import (
 from backend.models.progress import size
 from backend.settings import Settings
 from workflows.catalog import CORE_MODES, Catalog, ModelFile, load_catalog
-from workflows.limits import TITLES
+from workflows.params.limits import TITLES
 
 TO_FETCH = (MISSING, WRONG_SIZE, DAMAGED)
 """States that a download can mend."""

@@ -18,11 +18,11 @@ from playwright.sync_api import Error as BrowserError
 
 from tests.e2e.chromium import Chromium
 from tests.support.fake_studio import FakeStudio
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.waiting import served as answer_of
 from tests.support.waiting import until
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60_000  # ms; the machine may be busy
 LIMIT = 150.0  # seconds for a whole test; then Chromium is killed
 
@@ -164,7 +164,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The page over a studio whose jobs stop in the middle of the drawing."""
-    from ui import layout
+    from ui import page as layout
 
     folder = tmp_path_factory.mktemp("stage")
     before = os.environ.get("GRADIO_TEMP_DIR")

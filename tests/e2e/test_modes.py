@@ -246,7 +246,7 @@ def test_no_tab_runs_over_the_edge(visit: Visit, song: Path, dance: Path, width:
 def lacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, FakeStudio]]:
     """The page over a ComfyUI that has no Text-to-Video models, in this process."""
     from tests.support.ports import free_port
-    from ui import layout
+    from ui import page as layout
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     studio = FakeStudio()

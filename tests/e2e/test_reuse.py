@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.actions import card
 from tests.e2e.conftest import PATIENCE
-from workflows.limits import PROMPT_MAX, SEED_MAX
+from workflows.params.limits import PROMPT_MAX, SEED_MAX
 
 expect.set_options(timeout=PATIENCE)
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.engines.comfy import ComfyEngine
-from backend.media.probe import Decoder, StoredMedia
+from backend.engines.comfy.engine import ComfyEngine
+from backend.media.decoder import Decoder, StoredMedia
 from tests.live.runs import Bench
 from tests.live.table import Table
 from workflows.compile import ServerFacts
-from workflows.node_contract import facts
+from workflows.graph.node_contract import facts
 
 OUTPUT = Path(__file__).parents[1] / "output"
 ADDRESS = os.environ.get("WAN_LIVE_COMFYUI", "")

@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 
 from backend.engines.base import Prompt
-from backend.engines.comfy import ComfyEngine
+from backend.engines.comfy.engine import ComfyEngine
 from backend.events import Event, Progress
-from backend.media.probe import Decoder, StoredMedia
-from backend.parts import Parts
+from backend.jobs.segments import Parts
+from backend.media.decoder import Decoder, StoredMedia
 from tests.live.table import Table
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
-from workflows.node_contract import check
-from workflows.params import Media, Params
+from workflows.graph.node_contract import check
+from workflows.modes.registry import Media, Params
 
 SIZE = {"width": 64, "height": 64}
 RATE, FPS = 16000, 16

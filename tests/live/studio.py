@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from backend.jobs.views import JobView
 from backend.settings import Settings
 from backend.studio import Studio
-from backend.views import JobView
 from tests.support.scripted import ended
 
 OWNER = "owner-of-live-tests"

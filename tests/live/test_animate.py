@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.media.probe import StoredMedia
+from backend.media.decoder import StoredMedia
 from tests.live.runs import SIZE, Bench, film, pictures_of, seed, shift, sound_seconds
-from workflows import animate
 from workflows.catalog import load_catalog
-from workflows.params import Animate, Media
+from workflows.modes.animate import build as animate
+from workflows.modes.registry import Animate, Media
 
 LONG = {1: 20, 3: 200, 6: 400}
 """chunks -> frames"""

@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
-from backend.dispatch import preflight
 from backend.engines.base import Prompt
-from backend.engines.comfy import ComfyEngine
+from backend.engines.comfy.engine import ComfyEngine
 from backend.errors import JobCancelled, MissingModel
 from backend.events import Event, Output, Progress, Stage, Started
-from backend.media.probe import Decoder, StoredMedia
+from backend.jobs.preflight import preflight
+from backend.media.decoder import Decoder, StoredMedia
 from tests.live.studio import finished
 from tests.live.table import Table
 from tests.support.compile_cases import CASES
 from tests.support.demo_server import start_demo
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, compile
-from workflows.node_contract import facts
-from workflows.params import Media, Params
+from workflows.graph.node_contract import facts
+from workflows.modes.registry import Media, Params
 
 SIZE, SECONDS, FRAMES = 64, 0.5, 9
 

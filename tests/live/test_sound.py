@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from backend.media.probe import Decoder, StoredMedia
+from backend.media.decoder import Decoder, StoredMedia
 from tests.live.runs import SIZE, Bench, film, pictures_of, seed, sound_seconds, tone
-from workflows import sound_to_video
 from workflows.catalog import load_catalog
-from workflows.params import Media, SoundToVideo
+from workflows.modes import sound_to_video
+from workflows.modes.registry import Media, SoundToVideo
 
 
 def portrait(picture: StoredMedia) -> Media:

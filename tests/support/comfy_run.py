@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines.base import Prompt
-from backend.engines.comfy import ComfyEngine
+from backend.engines.comfy.engine import ComfyEngine
 from backend.events import Event, Output, Preview, Progress, Started
 from tests.support.transcripts import Transcript, named
 from tests.support.waiting import SECONDS
 from workflows.catalog import load_catalog
 from workflows.compile import compile
-from workflows.params import ImageToVideo, Media
+from workflows.modes.registry import ImageToVideo, Media
 
 COLD = named("success_i2v_cold")
 NAME = "wan-studio/demo-test.png"

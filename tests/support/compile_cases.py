@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 
+from tests.support.paths import DATA, GOLDEN
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
-from workflows.node_contract import Contract, facts, from_object_info, recorded
-from workflows.params import (
+from workflows.graph.node_contract import Contract, facts, from_object_info, recorded
+from workflows.modes.registry import (
     Animate,
     FastVideo,
     ImageToVideo,
@@ -23,8 +23,6 @@ from workflows.params import (
     TextToVideo,
 )
 
-GOLDEN = Path(__file__).parent.parent / "golden"
-DATA = Path(__file__).parent.parent / "data"
 PHOTO = Media("wan-studio/photo.png", 1600, 900)
 LAST = Media("wan-studio/last.png", 1600, 900)
 COMMON = {"image": PHOTO, "seed": 42, "prompt": "A paper boat drifts across a pond."}

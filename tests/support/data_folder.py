@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import StudioError
-from backend.housekeeping import files
-from backend.housekeeping.copies import Place
-from backend.housekeeping.keeper import Keeper
-from backend.housekeeping.quota import Limits
-from backend.housekeeping.rules import DAY, Disk
-from backend.jobs import CANCELLED, DONE, FAILED, QUEUED, Job
-from backend.store import Store
+from backend.jobs import folders
+from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, Job
+from backend.jobs.store import Store
+from backend.storage.cleaner import Keeper
+from backend.storage.engine_copies import Place
+from backend.storage.policy import DAY, Disk
+from backend.storage.quota import Limits
 
 BLOCK = 4096
 """What a file system gives to a small file: sizes here are multiples of it."""
@@ -74,7 +74,7 @@ class DataFolder:
             self.keeper.quota.reserve(job_id, owner, size + result + 4 * BLOCK, "audio")
         except StudioError as error:
             self.failures.append(error)
-            files.remove(self.jobs / job_id)
+            folders.remove(self.jobs / job_id)
             self.keeper.quota.release(job_id)
             return None
         inputs = {"audio": {"name": f"wan-studio/{uuid.uuid4().hex}", "file": "inputs/audio"}}
@@ -91,7 +91,7 @@ class DataFolder:
             self._write(job.id, "result.mp4", result)
         self.store.save(ended)
         if status == CANCELLED:
-            files.clear(self.jobs / job.id)
+            folders.clear(self.jobs / job.id)
         return ended
 
     def clip(self, owner: str, size: int, days_ago: float = 1.0, **changes: Any) -> Job:
@@ -132,7 +132,7 @@ class DataFolder:
     def used(self, owner: str) -> int:
         """Bytes on the disk of an owner's jobs."""
         mine = [row.id for row in self.store.summaries() if row.owner == owner]
-        return sum(files.measured(self.jobs / job_id).bytes for job_id in mine)
+        return sum(folders.measured(self.jobs / job_id).bytes for job_id in mine)
 
     def _write(self, job_id: str, name: str, size: int) -> None:
         path = self.jobs / job_id / name

@@ -14,7 +14,7 @@ from PIL import Image
 from backend.engines.base import EngineInfo, Prompt
 from backend.errors import JobCancelled, PromptGone, from_os_error
 from backend.events import Event, Output, Preview, Progress, Stage, Started
-from workflows.node_contract import Contract, recorded
+from workflows.graph.node_contract import Contract, recorded
 
 
 def write_video(path: Path, width: int, height: int, frames: int, fps: int = 16) -> None:

@@ -26,14 +26,14 @@ from starlette.routing import Route
 
 from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
-from backend.inputs import InputFile
-from backend.jobs import Job
+from backend.jobs.job import Job
+from backend.jobs.progress import Snapshot
+from backend.jobs.views import JobView, ModelState, Place, Plan, QueueState
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
-from backend.progress import Snapshot
+from backend.storage.input_folder import InputFile
 from backend.threads import Threads
-from backend.views import JobView, ModelState, Place, Plan, QueueState
 from workflows.catalog import load_catalog
-from workflows.params import MEDIA
+from workflows.modes.registry import MEDIA
 
 STAGE_SECONDS = (
     ("wait", 0.09),

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from backend.guard import Guard, Rates, Rules
+from backend.web.middleware import Guard, Rates, Rules
 
 HOST = "x-7860.proxy.runpod.net"
 JOIN, UPLOAD, DATA = "/gradio_api/queue/join", "/gradio_api/upload", "/gradio_api/queue/data"

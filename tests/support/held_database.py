@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.limits import Limits
+from backend.jobs.limits import Limits
 
 BRIEF = Limits(busy=0.3)
 """A studio that waits for the database for a moment only."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from backend.jobs import Job
-from backend.views import JobView
+from backend.jobs.job import Job
+from backend.jobs.views import JobView
 
 
 def job(**changes: object) -> JobView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.params import MODES, Media
+from workflows.modes.registry import MODES, Media
 
 PHOTO = Media("photo.png", 1600, 900)
 REQUIRED: dict[str, dict[str, Any]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from ui.form import CHOICE, FIELDS, FILE, NUMBER, SECONDS, SWITCH, TEXT, Field
-from workflows.limits import (
+from ui.forms.schema import CHOICE, FIELDS, FILE, NUMBER, SECONDS, SWITCH, TEXT, Field
+from workflows.params.limits import (
     CHOICES,
     DRIVING_FPS_MAX,
     DRIVING_FPS_MIN,
@@ -19,7 +19,7 @@ from workflows.limits import (
     SEED_MAX,
     STEPS_MAX,
 )
-from workflows.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
+from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
 
 FILE_SECONDS = 6.0
 """Length of the sound or driving video that these values go with."""

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.paths import ROOT
+
 LIBRARIES = f"{os.sep}site-packages{os.sep}"
 EVENTS = ("open", "os.", "shutil.", "sqlite3.", "tempfile.", "glob.", "subprocess.Popen", "pathlib.")
 """Audit events that reach the disk; https://docs.python.org/3/library/audit_events.html."""

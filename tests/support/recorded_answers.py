@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-BODIES = json.loads((Path(__file__).parent.parent / "data" / "http" / "validation.json").read_text())
+from tests.support.paths import DATA
+
+BODIES = json.loads((DATA / "http" / "validation.json").read_text())

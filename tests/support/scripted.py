@@ -8,11 +8,11 @@ from pathlib import Path
 from backend.engines.base import Prompt
 from backend.errors import StudioError
 from backend.events import Event
-from backend.jobs import TERMINAL
-from backend.servers import Plan as ServerPlan
+from backend.jobs.job import TERMINAL
+from backend.jobs.views import JobView
+from backend.servers.fleet import Plan as ServerPlan
+from backend.servers.process import Process
 from backend.studio import Studio
-from backend.supervisor.process import Process
-from backend.views import JobView
 from tests.support.fake_engine import FakeEngine
 from tests.support.waiting import SECONDS, until
 

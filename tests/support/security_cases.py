@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from gradio_client import Client
 
-from backend.access import media_address, new_token, sign
+from backend.security.tokens import media_address, new_token, sign
 from tests.support.security_site import META, Site, Visitor
 
 POD = "x-7860.proxy.runpod.net"

@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 
-from backend.access import new_token
+from backend.security.tokens import new_token
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 META = {"_type": "gradio.FileData"}
 SECONDS = 60
 

@@ -7,13 +7,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from backend import connections
-from backend.accounts import Accounts
-from backend.servers import free_port
+from backend.security.accounts import Accounts
+from backend.servers.fleet import free_port
 from backend.studio import Studio
-from backend.web import door, routes
+from backend.web import connections
+from backend.web.routes import door, routes
 from tests.support.security_site import Site
-from ui import layout
+from ui import page as layout
 
 
 class ServedSite(Site):

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.support.paths import ROOT
+
 OURS = tuple(str(ROOT / name) for name in ("backend/", "ui/", "workflows/", "app.py"))
 PLAIN = ("socket.py", "ssl.py", "selectors.py")
 """Modules of the standard library that open a socket on behalf of their caller."""

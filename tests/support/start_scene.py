@@ -19,9 +19,9 @@ from typing import Any
 
 from PIL import Image
 
+from tests.support.paths import ROOT
 from tests.support.waiting import until
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 URL = "http://127.0.0.1:7860"
 CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x20000
 SECONDS = 120.0

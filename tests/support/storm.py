@@ -27,10 +27,10 @@ from typing import Any
 from gradio_client import Client, handle_file
 from PIL import Image
 
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.waiting import served, until
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 TERMINAL = ("done", "failed", "cancelled")
 UP_SECONDS = 180.0
 STEP_SECONDS = 0.2

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-DATA = Path(__file__).parent.parent / "data"
+from tests.support.paths import DATA
+
 Graph = dict[str, dict[str, Any]]
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workflows.labels import Label
+from tests.support.paths import DATA
+from workflows.compiled import Label
 
-DATA = Path(__file__).parent.parent / "data"
 FILES = sorted([*(DATA / "transcripts").glob("*.jsonl"), *(DATA / "transcripts-0.33").glob("*.jsonl")])
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 16

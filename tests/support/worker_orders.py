@@ -11,10 +11,10 @@ from typing import Any
 
 from PIL import Image
 
-from backend.dispatch import compile_for, make_params
-from backend.engines.runpod_read import said_by_worker
-from workflows.node_contract import facts, recorded
-from workflows.params import Media
+from backend.engines.runpod.responses import said_by_worker
+from backend.jobs.preflight import compile_for, make_params
+from workflows.graph.node_contract import facts, recorded
+from workflows.modes.registry import Media
 
 SMALL = {"prompt": "a boat", "seconds": 0.5, "width": 64, "height": 64, "speed": "fast", "seed": 3}
 

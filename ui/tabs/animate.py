@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from ui.fields import (
+from ui.forms.widgets import (
     Form,
     advanced,
     generate,
@@ -24,7 +24,7 @@ from ui.fields import (
     slider,
     whole_again,
 )
-from workflows.limits import RELIGHT_MAX
+from workflows.params.limits import RELIGHT_MAX
 
 MODE = "animate"
 PLACEHOLDER = "A woman in a red coat dances on a roof at dusk"

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from ui.fields import Form, advanced, generate, needs, new_form, picture, prompt, seed, segmented, sides
+from ui.forms.widgets import (
+    Form,
+    advanced,
+    generate,
+    needs,
+    new_form,
+    picture,
+    prompt,
+    seed,
+    segmented,
+    sides,
+)
 from ui.tabs.image_to_video import PLACEHOLDER
 
 MODE = "fast_video"

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import StudioError
-from ui.card import event_text
-from ui.card_view import ACTIVE
-from ui.library import grid, heading
+from ui.job_card import event_text
+from ui.views.card import ACTIVE
+from ui.views.library import grid, heading
 
 if TYPE_CHECKING:
+    from backend.jobs.views import JobView
     from backend.studio import Studio
-    from backend.views import JobView
 
 EVENTS = ("show", "reuse", "delete", "pin", "unpin", "more")
 JS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from ui.fields import (
+from ui.forms.widgets import (
     Form,
     advanced,
     generate,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import StudioError
-from ui.machine_view import machine
-from ui.system import models
+from ui.views.machine_panel import machine
+from ui.views.model_table import models
 
 if TYPE_CHECKING:
     from backend.studio import Studio

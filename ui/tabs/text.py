@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui.fields import (
+from ui.forms.widgets import (
     Form,
     advanced,
     generate,

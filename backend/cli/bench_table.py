@@ -1,0 +1,198 @@
+"""The benchmark table of the WAN 2.2 guide that this product follows, and our times beside it. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backend.jobs.views import duration_text
+
+GUIDE_MACHINE = "A100 80GB"
+DEMO_WORDS = (
+    "DEMO: these are the times of the built-in demo engine, which has no model. They say nothing about"
+    " WAN 2.2 and stand beside the guide's figures only to show the table."
+)
+
+
+def add_bench(commands: Any) -> None:
+    """The `bench` command's arguments."""
+    parser = commands.add_parser(
+        "bench",
+        help="time the guide's benchmark rows on this machine's engine",
+        description="Times the benchmark rows of the WAN 2.2 guide on the engine that the page would use, and"
+        " prints them beside the guide's figures. On the demo engine every row is marked DEMO.",
+    )
+    parser.add_argument(
+        "--rows", default="", metavar="LIST", help="such as 1,3b: a with, b without LoRA (default: all)"
+    )
+    parser.add_argument(
+        "--repeat", type=int, default=3, metavar="N",
+        help="runs after the first one, which loads the models (default 3; 0: only the first)",
+    )  # fmt: skip
+    parser.add_argument("--out", metavar="FILE", help="write the figures here as JSON, after every row")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell of the guide's table. `frames`: what the guide asks for; `guide`: its seconds."""
+
+    number: int
+    title: str
+    mode: str
+    width: int
+    height: int
+    frames: int
+    steps: int
+    lora: bool
+    guide: float
+    values: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return f"{self.number}{'a' if self.lora else 'b'}"
+
+
+def _rows() -> tuple[Row, ...]:
+    """Source: the guide's table "Performance Benchmarks". Its 16 frames are 17 in Image-to-Video and Animate:
+    WAN makes 4 n + 1."""
+    table: tuple[tuple[str, str, int, int, int, int, float, float, dict[str, Any]], ...] = (
+        ("I2V high noise", "image_to_video", 512, 512, 16, 4, 15, 60, {"experts": "high", "seconds": 1.0}),
+        ("I2V high noise", "image_to_video", 512, 512, 16, 20, 0, 300, {"experts": "high", "seconds": 1.0}),
+        ("I2V low noise", "image_to_video", 832, 480, 33, 4, 30, 120, {"experts": "low", "seconds": 2.0}),
+        ("I2V low noise", "image_to_video", 832, 480, 33, 20, 0, 600, {"experts": "low", "seconds": 2.0}),
+        ("S2V", "sound_to_video", 512, 512, 16, 20, 0, 360, {}),
+        ("Animate", "animate", 512, 512, 16, 20, 0, 360, {}),
+    )
+    rows = []
+    for number, (title, mode, width, height, frames, steps, fast, full, values) in enumerate(table, 1):
+        for lora, guide in ((True, fast), (False, full)):
+            if guide:
+                given = {
+                    **values, "prompt": "The boat drifts slowly to the right", "width": width,
+                    "height": height, "steps": steps, "speed": "fast" if lora else "quality",
+                }  # fmt: skip
+                rows.append(Row(number, title, mode, width, height, frames, steps, lora, guide, given))
+    return tuple(rows)
+
+
+ROWS = _rows()
+
+
+def chosen(text: str) -> tuple[Row, ...]:
+    """The rows of "1,3b,5": a number is a row of the table, a and b are with and without LoRA; "" is all.
+
+    Raises ValueError for what is none of them.
+    """
+    wanted = [part.strip().lower() for part in text.split(",") if part.strip()]
+    for part in wanted:
+        if not any(part in (row.name, str(row.number)) for row in ROWS):
+            raise ValueError(part)
+    return tuple(row for row in ROWS if not wanted or {row.name, str(row.number)} & set(wanted))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a row took. `runs`: seconds from Generate to the finished file, in order; `stages`: seconds of the
+    last run; `frames`: what was made; `error`: why it could not be."""
+
+    row: Row
+    runs: tuple[float, ...] = ()
+    frames: int = 0
+    stages: Mapping[str, float] | None = None
+    error: str = ""
+
+    @property
+    def first(self) -> float | None:
+        """The first run: the models were loaded in it, unless the server had them."""
+        return self.runs[0] if self.runs else None
+
+    @property
+    def later(self) -> tuple[float, ...]:
+        return self.runs[1:]
+
+    @property
+    def median(self) -> float | None:
+        """Of the runs after the first."""
+        return statistics.median(self.later) if self.later else None
+
+
+def record(
+    found: Sequence[Measured], engine: Mapping[str, Any], demo: bool, when: str, whole: bool
+) -> dict[str, Any]:
+    """The JSON of a benchmark. A demo's has no ratio to the guide's figures."""
+    rows = []
+    for one in found:
+        best = one.median if one.median is not None else one.first
+        rows.append(
+            {
+                "row": one.row.name,
+                "workflow": one.row.title,
+                "width": one.row.width,
+                "height": one.row.height,
+                "guide_frames": one.row.frames,
+                "frames": one.frames,
+                "steps": one.row.steps,
+                "lora": one.row.lora,
+                "guide_seconds": one.row.guide,
+                "runs": [round(run, 3) for run in one.runs],
+                "first": _rounded(one.first),
+                "median": _rounded(one.median),
+                "fastest": _rounded(min(one.later, default=None)),
+                "slowest": _rounded(max(one.later, default=None)),
+                "of_guide": None if demo or best is None else round(best / one.row.guide, 3),
+                "stages": dict(one.stages or {}),
+                "error": one.error,
+            }
+        )
+    return {
+        "demo": demo,
+        "note": DEMO_WORDS if demo else f"guide_seconds are the guide's, on an {GUIDE_MACHINE}",
+        "engine": dict(engine),
+        "measured": when,
+        "complete": whole,
+        "rows": rows,
+    }
+
+
+HEAD = ("row", "workflow", "size", "frames", "steps", "LoRA", "first", "median", "spread", "guide")
+WIDTHS = (4, 15, 8, 6, 5, 7, 10, 10, 17, 8)
+
+
+def heading() -> str:
+    return _line(HEAD)
+
+
+def line(one: Measured, demo: bool) -> str:
+    """A row of the printed table; of a demo it ends with DEMO."""
+    row = one.row
+    spread = f"{min(one.later):.1f} to {max(one.later):.1f} s" if len(one.later) > 1 else "-"
+    cells = (
+        row.name,
+        row.title,
+        f"{row.width}x{row.height}",
+        str(one.frames or row.frames),
+        str(row.steps),
+        "with" if row.lora else "without",
+        _seconds(one.first),
+        _seconds(one.median),
+        spread,
+        f"~{duration_text(row.guide)}",
+    )
+    text = _line(cells)
+    if one.error:
+        return f"{_line((*cells[:6], '', '', '', cells[9]))}\n      not made: {one.error}"
+    return f"{text}  DEMO" if demo else text
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -1,0 +1,99 @@
+"""The commands of app.py that need no page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend.errors import BadInput, StudioError, from_os_error
+from backend.jobs.input_files import measured
+from backend.jobs.preflight import compile_for
+from backend.media.decoder import Decoder
+from workflows.graph.node_contract import facts, recorded
+from workflows.modes.parsing import params_from_text
+from workflows.modes.registry import CHOICES, MEDIA, RANDOM_SEEDS, InvalidParam, Media
+
+DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_SECONDS = 832, 480, 5.0
+"""What a media file is taken for when it does not exist and nothing is said of it."""
+
+
+def add_compile(commands: Any) -> None:
+    """The `compile` command's arguments."""
+    parser = commands.add_parser(
+        "compile",
+        help="print the ComfyUI graph of a job; needs no server and no GPU",
+        description="Prints the ComfyUI API-format graph of a job. Media are file names: measured if the file"
+        " exists, else media_width=, media_height= and media_seconds= say what they are (832, 480, 5).",
+    )
+    parser.add_argument("mode", choices=sorted(CHOICES), metavar="MODE", help=", ".join(sorted(CHOICES)))
+    parser.add_argument(
+        "values", nargs="*", metavar="key=value", help="image=photo.png prompt='...' seconds=5 ..."
+    )
+    parser.add_argument("--out", metavar="FILE", help="write the graph here instead of printing it")
+
+
+def run_compile(arguments: argparse.Namespace) -> int:
+    """Compiles and prints. Returns 0, or 2 for wrong use with the sentence on stderr."""
+    try:
+        graphs = compile_command(arguments.mode, arguments.values)
+    except BadInput as error:
+        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        return 2
+    text = json.dumps(graphs[0] if len(graphs) == 1 else graphs, indent=1, ensure_ascii=False)
+    if arguments.out:
+        try:
+            Path(arguments.out).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise from_os_error(error, f"{arguments.out} cannot be written: {error.strerror}.") from error
+    else:
+        print(text)
+    return 0
+
+
+def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
+    """The graphs of `key=value` texts. Raises BadInput."""
+    given: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise BadInput(f"{pair!r} is not key=value.", "Example: seconds=5")
+        given[name] = value
+    said = {
+        name: given.pop(name) for name in ("media_width", "media_height", "media_seconds") if name in given
+    }
+    try:
+        width = int(said.get("media_width", DEFAULT_WIDTH))
+        height = int(said.get("media_height", DEFAULT_HEIGHT))
+        seconds = float(said.get("media_seconds", DEFAULT_SECONDS))
+    except ValueError as error:
+        raise BadInput("media_width, media_height and media_seconds take numbers.") from error
+    seed = given.get("seed", "-1")
+    if seed.strip() == "-1":
+        given["seed"] = str(secrets.randbelow(RANDOM_SEEDS))
+    media: dict[str, Media] = {}
+    for name, (kind, _) in MEDIA[mode].items():
+        if given.get(name):
+            media[name] = _measured(given[name], name, kind, Media("", width, height, 1, 16.0, seconds))
+    try:
+        params = params_from_text(mode, given, media)
+    except InvalidParam as error:
+        raise BadInput(error.message, error.hint, field=error.field) from error
+    return list(compile_for(params, facts(recorded()), "command").graphs)
+
+
+def _measured(file: str, field: str, kind: str, said: Media) -> Media:
+    """What the file is, or what was said of it when it is not there."""
+    path = Path(file)
+    if not path.exists():
+        frames = round(said.seconds * said.fps) if kind == "video" else 1
+        return replace(said, name=path.name, frames=frames)
+    with Decoder() as decoder:
+        try:
+            return measured(decoder, kind, path, field, path.name)
+        except StudioError as error:
+            raise BadInput(error.message, error.hint, field=field) from error

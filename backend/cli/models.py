@@ -1,0 +1,280 @@
+"""`python app.py models ...`: check, download, migrate, paths."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from backend.engines.comfy.http import Http
+from backend.engines.comfy.info import models_seen
+from backend.errors import BadInput, StudioError
+from backend.models import paths as model_paths
+from backend.models.inventory import (
+    DAMAGED,
+    MISSING,
+    READY,
+    UNREADABLE,
+    UNSEEN,
+    WRONG_SIZE,
+    FileState,
+    hashed,
+    simply_missing,
+)
+from backend.models.migrate import migrate
+from backend.models.needs import TITLES, Overview, fetchable, overview, states, wanted
+from backend.models.progress import LINE_SECONDS, Say, size
+from backend.settings import Settings, load_environment
+from workflows.catalog import CORE_MODES, load_catalog
+
+PROJECT = Path(__file__).resolve().parents[2]
+ASK_SECONDS = 3.0
+"""How long a ComfyUI may take to answer `models check`."""
+DRAW_SECONDS = 0.2
+"""Between two drawings of a progress bar on a terminal."""
+STATE_WORDS = {
+    READY: "ready",
+    MISSING: "missing",
+    UNSEEN: "not seen",
+    WRONG_SIZE: "wrong size",
+    DAMAGED: "damaged",
+    UNREADABLE: "no access",
+}
+
+
+def add_models(commands: Any) -> None:
+    """The `models` command's arguments."""
+    parser = commands.add_parser("models", help="the model files: check, download, migrate, paths")
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    modes = ", ".join(TITLES)
+    check = actions.add_parser(
+        "check",
+        help="list the model files and what is missing",
+        description="Lists the model files, what is missing, and how to get it. Exit status 1 when a file"
+        " is missing or bad that MODE, or without MODE Image-to-Video, Sound-to-Video or Animate, needs.",
+    )
+    check.add_argument("mode", nargs="?", default="", metavar="MODE", help=modes)
+    check.add_argument("--hash", action="store_true", help="read the files whole and compare their sha256")
+    fetch = actions.add_parser(
+        "download",
+        help="fetch what is missing from Hugging Face; can be stopped and run again",
+        description="Fetches what is missing: for Image-to-Video, Sound-to-Video and Animate, for one mode,"
+        " or one file. Stopped at any point, it goes on where it was when it is run again.",
+    )
+    fetch.add_argument("what", nargs="?", default="", metavar="MODE or file", help=modes)
+    old = actions.add_parser("migrate", help="move an old models folder into the model store")
+    old.add_argument("--from", dest="source", required=True, metavar="DIR", help="the old models folder")
+    old.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    tell = actions.add_parser(
+        "paths", help="write the extra_model_paths.yaml that tells ComfyUI of the store"
+    )
+    tell.add_argument("--out", default="", metavar="FILE", help="where (default: in WAN_DATA_DIR)")
+
+
+def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
+    """Does it. `here`: the folder of `.env` and of relative paths. Returns 0, 1 (the reason on stderr), or 2
+    for wrong use. Raises StudioError."""
+    for warning in load_environment(here):
+        print(warning, file=sys.stderr)
+    settings = Settings.from_env(os.environ, here)
+    try:
+        if arguments.action == "check":
+            return check(settings, arguments.mode, arguments.hash)
+        if arguments.action == "download":
+            return download(settings, arguments.what)
+        if arguments.action == "migrate":
+            return move_in(settings, Path(arguments.source).expanduser(), arguments.dry_run)
+        return write_paths(settings, arguments.out)
+    except BadInput as error:
+        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        return 2
+
+
+def check(settings: Settings, mode: str, read_all: bool = False, draw_seconds: float = DRAW_SECONDS) -> int:
+    """Prints the table. 0: what MODE (or every core mode) needs is ready."""
+    catalog = load_catalog()
+    if mode and mode not in catalog.modes():
+        raise BadInput(f"There is no mode {mode!r}.", f"It is one of {', '.join(catalog.modes())}.")
+    seen, server = ask_server(settings)
+    found = states(settings, seen)
+    if read_all:
+        chosen = {f.file.role for f in found.files if not mode or mode in f.file.modes}
+        with _progress(draw_seconds) as (say, every):
+            each = [hashed(f, say, every) if f.file.role in chosen else f for f in found.files]
+        found = overview(each, catalog, found.store)
+    needs = [need for need in found.modes if not mode or need.mode == mode]
+    shown = [state for state in found.files if not mode or mode in state.file.modes]
+    print(f"Model store: {found.store} ({size(found.free)} free of {size(found.total)})")
+    if settings.comfyui_dir:
+        print(f"ComfyUI's own models, where it looks first: {settings.comfyui_dir / 'models'}")
+    print(server)
+    print()
+    print(table(shown, mode))
+    for words in _remarks(shown):
+        print(f"\n{words}")
+    print()
+    for need in needs:
+        command = f" `{need.command}`" if need.command else ""
+        print(f"{size(need.disk):>8} on disk  {need.sentence}{command}")
+    print(f"{size(found.used):>8} on disk  All together, shared files counted once.")
+    good = found.mode(mode).ready if mode else found.complete
+    if not good:
+        print(_reason(found, mode), file=sys.stderr)
+    return 0 if good else 1
+
+
+def table(found: Sequence[FileState], mode: str = "") -> str:
+    """State, size, folder, file and title, one file a line."""
+    rows = [("STATE", "SIZE", "FOLDER", "FILE", "MODEL")]
+    for state in found:
+        spare = state.file.optional if not mode else mode not in state.file.needed_by
+        option = state.file.option(mode) if mode else ""
+        remark = f" (for {option})" if option else " (optional)" if spare else ""
+        count = state.size if state.path is not None else state.file.bytes
+        rows.append(
+            (
+                STATE_WORDS[state.state],
+                size(count),
+                state.file.folder,
+                state.file.name,
+                state.file.title + remark,
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        f"{a:{widths[0]}}  {b:>{widths[1]}}  {c:{widths[2]}}  {d:{widths[3]}}  {e}" for a, b, c, d, e in rows
+    )
+
+
+def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, str]:
+    """What the first ComfyUI lists (None: it was not asked or did not answer), and a sentence about it."""
+    if settings.engine == "demo":
+        return None, "WAN_ENGINE is demo, which needs no models: only the disk was looked at."
+    address = (*settings.comfyui_urls, f"http://127.0.0.1:{settings.comfyui_port}")[0]
+    http = Http(address, connect=ASK_SECONDS, read=ASK_SECONDS)
+    try:
+        system = http.get("/system_stats")["system"]
+        if system.get("wan_studio_demo"):
+            return None, f"The demo engine answers at {http.address}: only the disk was looked at."
+        seen = models_seen(http)
+    except (StudioError, KeyError, TypeError, AttributeError):
+        return None, f"No ComfyUI answers at {http.address}: only the disk was looked at."
+    finally:
+        http.close()
+    return seen, f"ComfyUI {system.get('comfyui_version') or ''} at {http.address} was asked what it sees."
+
+
+def download(settings: Settings, what: str) -> int:
+    """Fetches. 0: everything asked for is there now."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
+    from backend.models.download import download as fetch
+    from backend.models.hub import Hub
+
+    catalog = load_catalog()
+    found = states(settings, None, catalog)
+    files = wanted(what, found.files, catalog)
+    if files is None:
+        known = ", ".join(catalog.modes())
+        raise BadInput(
+            f"There is no mode and no model file {what!r}.",
+            f"Modes: {known}. `python app.py models check` lists the files.",
+        )
+    try:
+        refused = fetch(files, found.files, settings.models_dir, Hub(), _say)
+    except KeyboardInterrupt:
+        print("Stopped. Run the same command again: it goes on where it stopped.", file=sys.stderr)
+        return 1
+    for error in refused:
+        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+    if not refused:
+        _say("Everything that was asked for is there.")
+    return 1 if refused else 0
+
+
+def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
+    """Migrates. 0: nothing that should have moved stayed."""
+    try:
+        report = migrate(source, settings.models_dir, _say, dry_run=dry_run)
+    except KeyboardInterrupt:
+        print("Stopped. Nothing is lost; run the same command again to go on.", file=sys.stderr)
+        return 1
+    for note in report.notes:
+        _say(note)
+    would = "would be " if dry_run else ""
+    _say(
+        f"{report.moved} {would}moved, {size(report.bytes)}; {report.same} already in {settings.models_dir};"
+        f" {len(report.problems)} left."
+    )
+    for problem in report.problems:
+        print(problem, file=sys.stderr)
+    if report.moved and not dry_run:
+        _say("`python app.py models paths` writes the file that tells ComfyUI of the store.")
+    return 1 if report.problems else 0
+
+
+def write_paths(settings: Settings, out: str) -> int:
+    """Writes extra_model_paths.yaml and says how to use it."""
+    target = Path(out).expanduser() if out else settings.data_dir / "extra_model_paths.yaml"
+    written = model_paths.write(settings.models_dir, Path.cwd() / target)
+    said = {
+        "new": "Written:",
+        "unchanged": "Nothing changed:",
+        "updated": "Updated:",
+        "replaced": "Replaced, because Wan Studio had not written it:",
+    }
+    _say(f"{said[written.state]} {written.path}, for the model store {settings.models_dir}")
+    if written.backup:
+        _say(f"What was there is kept as {written.backup}; ComfyUI does not read it any more.")
+    _say(f"Start ComfyUI with: --extra-model-paths-config {written.path}")
+    return 0
+
+
+def _remarks(found: Sequence[FileState]) -> list[str]:
+    """Words about single files, but for those that are simply missing: one command fetches them all."""
+    names: dict[str, list[str]] = {}
+    for state in found:
+        words = " ".join(part for part in ("" if simply_missing(state) else state.words, state.note) if part)
+        if words:
+            names.setdefault(words, []).append(state.file.name)
+    return [f"{', '.join(files)}: {words}" for words, files in names.items()]
+
+
+def _reason(found: Overview, mode: str) -> str:
+    """Why the check fails, in one line."""
+    if mode:
+        return found.mode(mode).sentence
+    lacking = [need for need in found.modes if not need.ready and need.mode in CORE_MODES]
+    files = {state.file.role: state for need in lacking for state in need.lacks}
+    fetch = sum(s.file.bytes for s in files.values() if fetchable(s))
+    more = f" `python app.py models download` fetches {size(fetch)}." if fetch else ""
+    names = ", ".join(need.title for need in lacking)
+    return f"Not complete: {names}; {len(files)} of their files are not ready.{more}"
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _aside(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _progress(draw_seconds: float) -> Iterator[tuple[Say, float]]:
+    """Where progress is said and how often (seconds): on a terminal in one line that is drawn again."""
+    if not sys.stderr.isatty():
+        yield _aside, LINE_SECONDS
+        return
+    clear = "\r\x1b[K"
+
+    def draw(text: str) -> None:
+        print(f"{clear}{text}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield draw, draw_seconds
+    finally:
+        draw("")

@@ -1,0 +1,385 @@
+"""A ComfyUI as an Engine: moves bytes and questions, nothing else.
+
+One lane, one client id, one prompt at a time. The websocket is opened for each prompt and closed in good
+order after it: an idle socket that nobody reads would fill up and hold up ComfyUI's sender for every other
+client, and a fresh one has no frames of an earlier job. comfy_follow.py says how a lost one is made good.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend.engines.base import EngineInfo, Prompt
+from backend.engines.comfy import wire
+from backend.engines.comfy.folders import beside, input_folder, output_folder
+from backend.engines.comfy.follow import Follow, Timing, stop
+from backend.engines.comfy.http import POST_SECONDS, Http, is_refused, is_silent
+from backend.engines.comfy.info import described, models_seen
+from backend.engines.comfy.transfer import Inputs, download
+from backend.engines.comfy.validation_errors import rejected
+from backend.errors import (
+    BadEngineInput,
+    EngineError,
+    EngineLost,
+    EngineUnreachable,
+    InternalError,
+    JobCancelled,
+    MissingModel,
+    MissingNode,
+    StudioError,
+)
+from backend.events import Event, Output
+from workflows.compile import ServerFacts
+from workflows.graph import node_contract
+from workflows.graph.node_contract import Contract
+
+log = logging.getLogger("wan.comfy")
+
+FACTS_SECONDS = 60.0
+LEARN_SECONDS = 300.0  # some megabytes where there are many custom nodes
+MODELS_SECONDS = 30.0
+REMEMBERED = 256  # cancelled prompt ids
+ODD = "Something answers at the address, but not as ComfyUI does."
+
+
+class ComfyEngine:
+    """Drives one ComfyUI (0.3.64 or newer), or the demo engine, which speaks the same."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        client_id: str = "",
+        input_dir: Path | None = None,
+        timing: Timing | None = None,
+        kind: str = "comfyui",
+        amend: Callable[[EngineInfo], EngineInfo] = lambda info: info,
+    ) -> None:
+        """`url`: host:port or http(s)://[user:password@]host[:port][/path]. `client_id`: the lane's, fixed;
+        by default a new one. `input_dir`: the server's input folder when it is on this machine; without
+        it, it is guessed for a server on loopback. `kind`: what it counts as until it answers.
+        `amend`: adds to each snapshot what others know of the server."""
+        self.timing = timing or Timing()
+        self.http = Http(url, read=self.timing.read)
+        self.client_id = client_id or f"wan-{uuid.uuid4().hex}"
+        self._given_input_dir = input_dir
+        self._inputs = Inputs(self.http, input_dir)
+        self._amend = amend
+        self._info = amend(EngineInfo(kind, self.http.address))
+        self.asked = 0.0  # when the server was last asked for its state (monotonic)
+        self.began = 0.0  # when the last job was begun (monotonic)
+        self._info_lock = threading.Lock()
+        self._lane = threading.Lock()
+        self._facts_lock = threading.Lock()
+        self._contract: tuple[float, Contract] | None = None  # any thread may clear it: read it once
+        self._told_skipped: set[str] = set()
+        self._models_read = 0.0
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
+        self._cancelled_lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = threading.Event()
+        self._generation = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is being run or followed."""
+        return self._lane.locked()
+
+    # -- what the server is -----------------------------------------------------------------
+
+    def info(self) -> EngineInfo:
+        """The last known snapshot; never blocks."""
+        return self._info
+
+    def refresh(self) -> EngineInfo:
+        """Asks the server for its state; never raises."""
+        before = self._info
+        try:
+            return self._ask(before)
+        except Exception as error:  # an answer that nobody thought of
+            if before.error != ODD:
+                log.exception("%s: unexpected answer", self.http.address)
+            log.debug("%s: %r", self.http.address, error)
+            return self._set(replace(before, state=_not_ok(before), error=ODD))
+
+    def _ask(self, before: EngineInfo) -> EngineInfo:
+        self.asked = time.monotonic()
+        try:
+            stats = self.http.get("/system_stats")
+            queue = self.http.get("/queue")
+            if not isinstance(stats, dict) or not isinstance(stats.get("system"), dict):
+                raise EngineError(ODD)
+        except EngineError as error:
+            if is_silent(error) and before.state == "ok" and self.busy:
+                return before  # busy with our job; whether it hangs is found there
+            return self._set(replace(before, state=_not_ok(before), error=error.message))
+        if before.state != "ok":
+            self._forget()
+            if self._given_input_dir is None:
+                self._inputs.suggest(self._folders(stats)[0])
+        one, two = self._folders(stats)
+        info = described(stats, queue, self.http.address)
+        models = self._models(before)
+        if models != before.models:
+            self._contract = None  # it lists the same files
+        info = replace(
+            info,
+            models=models,
+            input_dir=str(one) if one else "",
+            output_dir=str(two) if two else "",
+        )
+        if not self.busy:
+            self._learn()
+        return self._set(info)
+
+    def facts(self) -> ServerFacts:
+        """Nodes and options of the server. Raises EngineUnreachable, EngineError."""
+        return node_contract.facts(self.contract())
+
+    def contract(self) -> Contract:
+        """What the server's nodes take, at most a minute old. Raises EngineUnreachable, EngineError."""
+        with self._facts_lock:
+            now = time.monotonic()
+            known = self._contract
+            if known is not None and now - known[0] < FACTS_SECONDS:
+                return known[1]
+            info = self.http.get("/object_info")
+            if not isinstance(info, dict):
+                raise EngineError(
+                    "ComfyUI describes its nodes in a way that Wan Studio does not know.",
+                    "Use ComfyUI 0.3.64 or newer.",
+                    detail=f"/object_info: {type(info).__name__}",
+                )
+            contract = node_contract.from_object_info(info)
+            self._tell_skipped(contract)
+            self._contract = (now, contract)
+            return contract
+
+    def _tell_skipped(self, contract: Contract) -> None:
+        """Logs each node that cannot be read once."""
+        for name in contract.skipped.keys() - self._told_skipped:
+            self._told_skipped.add(name)
+            words = f"node {name} is not usable: {contract.skipped[name]}"
+            log.warning("%s: %s", self.http.address, words.encode("utf-8", "replace").decode())
+
+    def known_contract(self) -> Contract | None:
+        """The contract as last read, None before the server has answered; never blocks."""
+        known = self._contract
+        return known[1] if known is not None else None
+
+    def _learn(self) -> None:
+        """Reads the contract now and then, so that plans know this server; a failure is the next job's."""
+        known = self._contract
+        if known is not None and time.monotonic() - known[0] < LEARN_SECONDS:
+            return
+        try:
+            self.contract()
+        except EngineError as error:
+            log.info("nodes of %s: %s", self.http.address, error.detail or error.message)
+
+    def _models(self, before: EngineInfo) -> Mapping[str, tuple[str, ...]]:
+        now = time.monotonic()
+        if self._models_read and now - self._models_read < MODELS_SECONDS:
+            return before.models
+        try:
+            found = models_seen(self.http)
+        except EngineError as error:
+            log.info("models of %s: %s", self.http.address, error.detail)
+            return before.models
+        self._models_read = now
+        return found
+
+    def _folders(self, stats: Mapping[str, Any]) -> tuple[Path | None, Path | None]:
+        """The server's input and output folders, where they are on this machine."""
+        if self._given_input_dir is not None:
+            return self._given_input_dir, beside(self._given_input_dir)
+        argv = stats["system"].get("argv") if self.http.loopback else None
+        return input_folder(argv), output_folder(argv)
+
+    def _set(self, info: EngineInfo) -> EngineInfo:
+        info = self._amend(info)
+        with self._info_lock:
+            self._info = info
+        return info
+
+    def _forget(self) -> None:
+        """After a loss: the server may be another one now."""
+        self._inputs.forget()
+        self._models_read = 0.0
+        self._contract = None
+
+    # -- a prompt ---------------------------------------------------------------------------
+
+    def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
+        """Sends inputs and graph, follows the prompt to its end and returns the files it wrote.
+
+        on_event runs on the calling thread; it is told what happens, but not the end: that is the result
+        or the exception. Raises JobCancelled, EngineLost, and what base.Engine says.
+        """
+        with self._lane:
+            self.began = time.monotonic()
+            client_id = self.client_id if not self._generation else f"{self.client_id}-{self._generation}"
+            self._stop_if_cancelled(prompt.id)
+            self._inputs.ensure(prompt.files, lambda: self._stop_if_cancelled(prompt.id))
+            follow = self._follow(prompt, client_id, on_event)
+            try:
+                follow.connect()
+                self._stop_if_cancelled(prompt.id)
+                follow.was_lost = not self._submit(prompt, client_id) or follow.was_lost
+                return follow.until_end()
+            finally:
+                self._leave(prompt, follow)
+
+    def resume(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
+        """Follows a prompt that the server has already, as `run` does; nothing is sent.
+
+        Raises EngineUnreachable when the server does not answer, PromptGone when it does not know it.
+        """
+        with self._lane:
+            self.began = time.monotonic()
+            place = wire.place(self.http.get("/queue"), prompt.id)
+            client_id = place.client_id if place is not None and place.client_id else self.client_id
+            follow = self._follow(prompt, client_id, on_event)
+            try:
+                follow.connect()
+                follow.was_lost = True
+                return follow.until_end(accepted_now=False)
+            finally:
+                self._leave(prompt, follow)
+
+    def cancel(self, prompt_id: str, remote: str = "") -> bool:
+        """Stops that prompt only, also one that is still being sent; `run` goes on until it has stopped.
+        False when the server could not be told."""
+        with self._cancelled_lock:
+            self._cancelled[prompt_id] = None
+            while len(self._cancelled) > REMEMBERED:
+                self._cancelled.popitem(last=False)
+        self._wake.set()
+        try:
+            stop(self.http, prompt_id)
+        except EngineError as error:
+            log.info("prompt %s: cancelling: %s", prompt_id, error.detail or error.message)
+            return False
+        return True
+
+    def fetch(self, output: Output, destination: Path) -> None:
+        """Streams an output into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
+        download(self.http, output, destination)
+
+    def close(self) -> None:
+        """Lets go of the server; a job that runs there goes on, and `run` raises EngineLost."""
+        self._closed.set()
+        self._wake.set()
+
+    def _follow(self, prompt: Prompt, client_id: str, on_event: Callable[[Event], None]) -> Follow:
+        watch = wire.Watch(prompt.id, prompt.labels, prompt.sampling_steps, prompt.index)
+        return Follow(
+            self.http,
+            watch,
+            client_id,
+            self.client_id,
+            on_event,
+            cancelled=lambda: self._is_cancelled(prompt.id),
+            closed=self._closed.is_set,
+            wake=self._wake,
+            timing=self.timing,
+        )
+
+    def _leave(self, prompt: Prompt, follow: Follow) -> None:
+        if not follow.disconnect():
+            self._generation += 1  # the server may still hold the old socket: see comfy_follow.py
+        if follow.was_lost:
+            self._forget()
+        with self._cancelled_lock:
+            self._cancelled.pop(prompt.id, None)
+
+    def _submit(self, prompt: Prompt, client_id: str) -> bool:
+        """POSTs the prompt; whether the server confirmed it. Raises what the server has against it."""
+        try:
+            return self._post(prompt, client_id)
+        except BadEngineInput:
+            # Somebody emptied the input folder since we looked.
+            self._inputs.forget()
+            self._inputs.ensure(prompt.files, lambda: self._stop_if_cancelled(prompt.id))
+            return self._post(prompt, client_id)
+        except (MissingModel, MissingNode):
+            self._contract, self._models_read = None, 0.0
+            raise
+
+    def _post(self, prompt: Prompt, client_id: str) -> bool:
+        body = {
+            "prompt": prompt.graph,
+            "prompt_id": prompt.id,
+            "client_id": client_id,
+            "extra_data": {"preview_method": "auto"},
+        }
+        answered = self._post_once_or_twice(prompt.id, body)
+        if answered is None:
+            return False
+        status, answer = answered
+        if status != 200 or not isinstance(answer, dict) or "prompt_id" not in answer:
+            raise self._refusal(prompt, answer, status)
+        if answer.get("node_errors"):
+            stop(self.http, prompt.id)  # accepted in part: what would come is not what was asked for
+            raise self._refusal(prompt, answer, status)
+        if answer["prompt_id"] != prompt.id:
+            stop(self.http, str(answer["prompt_id"]))
+            raise EngineError("This ComfyUI is too old for Wan Studio.", "Update ComfyUI to 0.3.64 or newer.")
+        log.info("prompt %s: accepted by %s", prompt.id, self.http.address)
+        return True
+
+    def _post_once_or_twice(self, prompt_id: str, body: Mapping[str, Any]) -> tuple[int, Any] | None:
+        """Status and answer; None when it is not known whether it arrived, or it did without an answer.
+
+        Posted again only when the server surely does not have it.
+        """
+        for last in (False, True):
+            try:
+                return self.http.post("/prompt", body, read=POST_SECONDS)
+            except EngineUnreachable as error:
+                if is_refused(error):
+                    raise
+                log.info("prompt %s: no answer to the POST: %s", prompt_id, error.detail)
+                if last or self._may_be_known(prompt_id):
+                    return None
+            except (TypeError, ValueError) as error:
+                raise InternalError("The workflow could not be sent.", detail=repr(error)) from error
+        return None
+
+    def _refusal(self, prompt: Prompt, answer: object, status: int) -> StudioError:
+        error = rejected(answer, status)
+        log.warning("prompt %s: refused (%d): %s %s", prompt.id, status, error.message, error.detail)
+        return error
+
+    def _may_be_known(self, prompt_id: str) -> bool:
+        try:
+            if wire.place(self.http.get("/queue"), prompt_id) is not None:
+                return True
+            history = self.http.get(f"/history/{prompt_id}")
+        except EngineError:
+            return True
+        return wire.entry_of(history, prompt_id) is not None
+
+    def _is_cancelled(self, prompt_id: str) -> bool:
+        return prompt_id in self._cancelled
+
+    def _stop_if_cancelled(self, prompt_id: str) -> None:
+        if self._closed.is_set():
+            raise EngineLost("Wan Studio was stopped before ComfyUI worked on this.")
+        if self._is_cancelled(prompt_id):
+            with self._cancelled_lock:
+                self._cancelled.pop(prompt_id, None)
+            raise JobCancelled("Cancelled.")
+
+
+def _not_ok(before: EngineInfo) -> str:
+    """The state of a server that does not answer as it should: one that never did is still starting."""
+    return "starting" if before.state == "starting" else "lost"

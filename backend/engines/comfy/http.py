@@ -1,0 +1,200 @@
+"""HTTP to one ComfyUI: every way in which an answer can fail to come is EngineUnreachable or EngineError."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import requests
+
+from backend.engines.comfy.deadline import Adapter, within
+from backend.errors import EngineError, EngineUnreachable
+
+log = logging.getLogger("wan.comfy")
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 20.0
+POST_SECONDS = 60.0  # validation waits while ComfyUI loads a model
+WHOLE = 6  # times the limit from byte to byte: by then an answer must be whole
+AWAY = frozenset({408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530})
+"""With these a proxy says that ComfyUI did not answer (Cloudflare has 52x; RunPod's proxy gives 524)."""
+
+
+class Http:
+    """One server's address and one session. Any thread may use it; nothing is read from the environment."""
+
+    def __init__(self, url: str, *, connect: float = CONNECT_SECONDS, read: float = READ_SECONDS) -> None:
+        url = url.strip() if "://" in url else f"http://{url.strip()}"
+        parts = urlsplit(url)
+        self.host = parts.hostname or ""
+        netloc = parts.netloc.rpartition("@")[2]
+        self.address = f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
+        self.headers = {"User-Agent": "wan-studio"}
+        if parts.username:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+            self.headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        self._timeout = (connect, read)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.update(self.headers)
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = Adapter(pool_maxsize=8)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        self._closed = threading.Event()
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the address is this machine's own (it may still be a container's or a tunnel's)."""
+        return self.host == "localhost" or self.host == "::1" or self.host.startswith("127.")
+
+    def socket_url(self, client_id: str) -> str:
+        """The address of the websocket for this client id."""
+        return f"ws{self.address.removeprefix('http')}/ws?clientId={quote(client_id)}"
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """The decoded JSON of a GET. Raises EngineUnreachable; EngineError when it is not what was asked."""
+        response = self._twice("GET", path, params=params)
+        if response.status_code != 200:
+            raise EngineError(
+                "ComfyUI gave an answer that Wan Studio does not know.",
+                "Check that the address is that of a ComfyUI.",
+                detail=f"GET {path}: HTTP {response.status_code}",
+            )
+        return self._json(response, path)
+
+    def head(self, path: str, params: Mapping[str, str]) -> tuple[int, int]:
+        """Status and Content-Length (-1 when not said) of a HEAD. Raises EngineUnreachable."""
+        response = self._twice("HEAD", path, params=params, headers={"Accept-Encoding": "identity"})
+        length = response.headers.get("Content-Length", "")
+        return response.status_code, int(length) if length.isdigit() else -1
+
+    def post(self, path: str, body: Mapping[str, Any], *, read: float = 0.0) -> tuple[int, Any]:
+        """Status and body (decoded JSON, else text) of a POST of JSON. Raises EngineUnreachable.
+
+        Never sent twice: whoever asks must find out whether the first one arrived.
+        """
+        data = json.dumps(body, allow_nan=False).encode()
+        timeout = (self._timeout[0], read or self._timeout[1])
+        response = self._whole("POST", path, data=data, timeout=timeout, content="application/json")
+        try:
+            return response.status_code, response.json()
+        except (ValueError, RecursionError):
+            return response.status_code, response.text[:2000]
+
+    def upload(self, path: str, form: Any, content: str) -> tuple[int, Any]:
+        """POSTs a readable form (with a length) as a stream. Raises EngineUnreachable."""
+        timeout = (self._timeout[0], POST_SECONDS)
+        response = self._send("POST", path, data=form, timeout=timeout, content=content)
+        try:
+            return response.status_code, response.json()
+        except (ValueError, RecursionError):
+            return response.status_code, response.text[:2000]
+
+    def stream(self, path: str, params: Mapping[str, str]) -> requests.Response:
+        """A response whose body is not read yet; close it. Raises EngineUnreachable."""
+        return self._send("GET", path, params=params, stream=True, headers={"Accept-Encoding": "identity"})
+
+    def close(self) -> None:
+        self._closed.set()
+        self._session.close()
+
+    def _twice(self, method: str, path: str, **more: Any) -> requests.Response:
+        """A kept-alive connection may have died unnoticed: what has no effect is asked once more."""
+        try:
+            return self._whole(method, path, **more)
+        except EngineUnreachable as error:
+            if is_refused(error) or isinstance(error.__cause__, requests.Timeout) or not error.__cause__:
+                raise
+            return self._whole(method, path, **more)
+
+    def _whole(self, method: str, path: str, **more: Any) -> requests.Response:
+        """An answer that is there to its last byte; one that only trickles in counts as none."""
+        seconds = WHOLE * (more["timeout"][1] if "timeout" in more else self._timeout[1])
+        with within(seconds) as limit:
+            try:
+                response = self._send(method, path, **more)
+            except EngineUnreachable:
+                if not limit.over:
+                    raise
+            if not limit.over:  # cut in its headers it may look like an empty answer
+                return response
+        late = requests.ReadTimeout(f"no whole answer within {seconds:g} s")
+        raise EngineUnreachable(
+            f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: {late}"
+        ) from late
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: tuple[float, float] | None = None,
+        content: str = "",
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> requests.Response:
+        headers = {**(headers or {}), **({"Content-Type": content} if content else {})}
+        try:
+            response = self._session.request(
+                method, self.address + path, timeout=timeout or self._timeout, headers=headers, **more
+            )
+        except (requests.RequestException, OSError) as error:
+            raise EngineUnreachable(
+                f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: {_short(error)}"
+            ) from error
+        status = response.status_code
+        if status in AWAY:
+            response.close()
+            raise EngineUnreachable(
+                f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: HTTP {status}"
+            )
+        if status == 401:
+            response.close()
+            raise EngineUnreachable(
+                f"The ComfyUI at {self.address} asks for a password.",
+                "Put it into the address: http://user:password@host:port.",
+                detail=f"{method} {path}: HTTP {status}",
+            )
+        return response
+
+    def _json(self, response: requests.Response, path: str) -> Any:
+        try:
+            return response.json()
+        except (ValueError, RecursionError) as error:  # nested without end
+            raise EngineUnreachable(
+                f"Something answers at {self.address}, but not as ComfyUI does.",
+                "Check that the address is that of a ComfyUI.",
+                detail=f"{path}: no JSON: {response.text[:200]!r}",
+            ) from error
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether nobody listens at the address, as opposed to slow or broken answers."""
+    seen: set[int] = set()
+    queue: list[BaseException] = [error]
+    while queue:
+        item = queue.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, ConnectionRefusedError):
+            return True
+        related = [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
+        queue.extend(other for other in related if isinstance(other, BaseException))
+    return False
+
+
+def is_silent(error: BaseException) -> bool:
+    """Whether the server took the question and gave no answer, as opposed to a refusal or a broken one."""
+    return isinstance(error.__cause__, requests.ReadTimeout)
+
+
+def _short(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:500]

@@ -1,0 +1,99 @@
+"""What a ComfyUI says of itself -> EngineInfo."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from backend.engines.base import EngineInfo
+from backend.engines.comfy.http import Http
+
+MODEL_FOLDERS = (
+    "diffusion_models",
+    "loras",
+    "vae",
+    "text_encoders",
+    "clip_vision",
+    "audio_encoders",
+    "upscale_models",
+    "checkpoints",
+)
+
+OLDEST, NEWEST = (0, 3, 64), (0, 38)
+"""The versions whose protocol was read; graphs were run on 0.3.64 and 0.33.0."""
+
+
+def models_seen(http: Http) -> dict[str, tuple[str, ...]]:
+    """folder -> file names, for the folders that WAN uses. Raises EngineUnreachable, EngineError."""
+    known = http.get("/models")
+    found: dict[str, tuple[str, ...]] = {}
+    for folder in MODEL_FOLDERS:
+        if isinstance(known, list) and folder in known:
+            names = http.get(f"/models/{folder}")
+            found[folder] = tuple(str(name) for name in names) if isinstance(names, list) else ()
+    return found
+
+
+def described(stats: Mapping[str, Any], queue: object, address: str) -> EngineInfo:
+    """The snapshot of a server that answers."""
+    system = stats["system"]
+    devices = stats.get("devices")
+    device = devices[0] if isinstance(devices, list) and devices and isinstance(devices[0], dict) else {}
+    jobs = queue if isinstance(queue, dict) else {}
+    return EngineInfo(
+        kind="demo" if system.get("wan_studio_demo") else "comfyui",
+        address=address,
+        state="ok",
+        version=str(system.get("comfyui_version") or ""),
+        gpu=gpu_name(str(device.get("name") or "")),
+        vram_total=_size(device.get("vram_total")),
+        vram_free=_size(device.get("vram_free")),
+        ram_total=_size(system.get("ram_total")),
+        ram_free=_size(system.get("ram_free")),
+        running=_count(jobs.get("queue_running")),
+        pending=_count(jobs.get("queue_pending")),
+        python=str(system.get("python_version") or "").split(" ")[0],
+        pytorch=str(system.get("pytorch_version") or ""),
+        note=version_note(str(system.get("comfyui_version") or "")),
+    )
+
+
+def version_note(version: str) -> str:
+    """What to know of a ComfyUI that is older or newer than those that Wan Studio was made for, else ""."""
+    try:
+        read = tuple(int(part) for part in version.split("."))
+    except ValueError:
+        return ""
+    if read < OLDEST:
+        return (
+            f"ComfyUI {version} is too old for Wan Studio: update it to {_dotted(OLDEST)} or newer."
+            " Videos are refused or fail with it."
+        )
+    if read[:2] > NEWEST:
+        return (
+            f"ComfyUI {version} is newer than what Wan Studio was made for ({_dotted(OLDEST)} to"
+            f" {_dotted(NEWEST)}). If it refuses a video, use one of those."
+        )
+    return ""
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def gpu_name(name: str) -> str:
+    """`cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync` -> `NVIDIA GeForce RTX 4090`; `cpu` -> `CPU`."""
+    name = name.partition(" : ")[0].strip()
+    head, _, tail = name.partition(" ")
+    if ":" in head and tail:
+        name = tail
+    return "CPU" if name == "cpu" else name
+
+
+def _size(value: object) -> int:
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0
+
+
+def _count(items: object) -> int:
+    return len(items) if isinstance(items, list) else 0

@@ -1,0 +1,267 @@
+"""Bytes to and from one ComfyUI: inputs are sent or hard-linked once, outputs are streamed to disk.
+
+An input's name is made of its content, so a file of that name and size on the server is the right one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import requests
+
+from backend.engines.comfy.deadline import connection_of, within
+from backend.engines.comfy.http import Http
+from backend.errors import (
+    BadEngineInput,
+    BadMedia,
+    EngineError,
+    EngineUnreachable,
+    NoOutput,
+    from_os_error,
+)
+from backend.events import Output
+
+log = logging.getLogger("wan.comfy")
+
+CHUNK = 1 << 18  # bytes
+CHUNK_SECONDS = 120.0  # for so many bytes of a result
+FETCH_ATTEMPTS = 3
+
+
+class Inputs:
+    """What one server's input folder has of ours. `stop` is called often and may raise."""
+
+    def __init__(self, http: Http, folder: Path | None = None) -> None:
+        """`folder`: the server's input folder when it is on this machine."""
+        self._http = http
+        self._folder = folder
+        self._there: set[str] = set()
+        self._lock = threading.Lock()
+
+    def suggest(self, folder: Path | None) -> None:
+        """A folder that may be the server's. Linking there is given up if the server does not see it."""
+        with self._lock:
+            self._folder = folder
+
+    def forget(self) -> None:
+        """The server may have lost our files: look again before the next job."""
+        with self._lock:
+            self._there.clear()
+
+    def ensure(self, files: Mapping[str, Path], stop: Callable[[], None]) -> None:
+        """Brings the files to the server under these names. Raises BadMedia, EngineError."""
+        for name, path in files.items():
+            stop()
+            with self._lock:
+                if name in self._there and not self._vanished(name):
+                    continue
+            try:
+                size = path.stat().st_size
+            except OSError as error:
+                raise BadMedia(
+                    "The file of this job is no longer on the disk.", "Drop it once more.", detail=str(error)
+                ) from error
+            if self._seen(name) != size and not self._link(name, path, size):
+                self._upload(name, path, size, stop)
+            with self._lock:
+                self._there.add(name)
+
+    def _vanished(self, name: str) -> bool:
+        """Whether a file that was there has been removed, as far as can be told from here. Lock held."""
+        return self._folder is not None and not (self._folder / PurePosixPath(name)).exists()
+
+    def _seen(self, name: str) -> int:
+        """The size of the file on the server; -1 when it is not there."""
+        status, length = self._http.head("/view", _view(_input(name)))
+        return length if status == 200 else -1
+
+    def _link(self, name: str, path: Path, size: int) -> bool:
+        """Puts the file into the server's folder without copying, and asks the server whether it is seen."""
+        with self._lock:
+            folder = self._folder
+        if folder is None:
+            return False
+        target = folder / PurePosixPath(name)
+        if not target.resolve().is_relative_to(folder.resolve()):
+            raise EngineError("A file name is not usable.", detail=f"{name!r} leaves the input folder")
+        fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _link_or_copy(path.resolve(), fresh)
+            fresh.replace(target)
+        except OSError as error:
+            log.info("inputs are uploaded: %s is not writable here (%s)", folder, error.strerror)
+            self.suggest(None)
+            return False
+        finally:
+            fresh.unlink(missing_ok=True)  # replacing a link by a link to the same file leaves both
+        if self._seen(name) == size:
+            return True
+        log.info(
+            "inputs are uploaded: %s is not the folder that ComfyUI at %s reads", folder, self._http.address
+        )
+        target.unlink(missing_ok=True)
+        self.suggest(None)
+        return False
+
+    def _upload(self, name: str, path: Path, size: int, stop: Callable[[], None]) -> None:
+        where = _input(name)
+        with path.open("rb") as file:
+            fields = {"type": "input", "subfolder": where.subfolder, "overwrite": "true"}
+            form = Form(fields, where.filename, file, size, stop)
+            status, answer = self._http.upload("/upload/image", form, form.content_type)
+        if status == 413:
+            raise BadEngineInput(
+                f"The file is too large for this ComfyUI ({size / 1e6:.0f} MB).",
+                "Use a smaller one, or start ComfyUI with a larger --max-upload-size (100 MB by default).",
+                detail=f"upload of {size} bytes: HTTP 413",
+            )
+        got = answer if isinstance(answer, dict) else {}
+        if status != 200 or (got.get("name"), got.get("subfolder")) != (where.filename, where.subfolder):
+            raise EngineError(
+                "ComfyUI did not take the file that was sent to it.",
+                "Check the free space on the machine that runs ComfyUI, then try again.",
+                detail=f"upload of {name}: HTTP {status}: {str(answer)[:300]}",
+            )
+        log.info("sent %s (%d bytes) to %s", name, size, self._http.address)
+
+
+class Form:
+    """A multipart form with one file, read from disk as it is sent (requests takes it as a stream)."""
+
+    def __init__(
+        self, fields: Mapping[str, str], filename: str, file: BinaryIO, size: int, stop: Callable[[], None]
+    ) -> None:
+        boundary = secrets.token_hex(16)
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ]
+        quoted = json.dumps(filename)
+        parts.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename={quoted}\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        )
+        self._head = "".join(parts).encode()
+        self._tail = f"\r\n--{boundary}--\r\n".encode()
+        self._file, self._stop = file, stop
+        self._size = len(self._head) + size + len(self._tail)
+        self._chunks = self._generate(size)
+        self._rest = b""
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, at most `size`; empty at the end."""
+        data = self._rest or next(self._chunks, b"")
+        if size < 0:
+            data += b"".join(self._chunks)
+            size = len(data)
+        self._rest = data[size:]
+        return data[:size]
+
+    def _generate(self, left: int) -> Iterator[bytes]:
+        yield self._head
+        while left > 0:
+            self._stop()
+            data = self._file.read(min(CHUNK, left))
+            if not data:
+                raise BadMedia("The file changed while it was sent.", "Try again.")
+            left -= len(data)
+            yield data
+        yield self._tail
+
+
+def download(http: Http, output: Output, destination: Path) -> None:
+    """Streams an output into a new file, which appears under its name only when it is whole.
+
+    Raises NoOutput, EngineUnreachable, DiskFull; nothing is left behind then.
+    """
+    part = destination.with_name(destination.name + ".part")
+    try:
+        for attempt in range(1, FETCH_ATTEMPTS + 1):
+            try:
+                _fetch_once(http, output, part)
+                break
+            except _Truncated as error:
+                log.warning("output of %s came short, attempt %d: %s", http.address, attempt, error)
+                if attempt == FETCH_ATTEMPTS:
+                    raise NoOutput(
+                        "The video could not be fetched from ComfyUI: it came incomplete.",
+                        "Check the connection to ComfyUI, then try again.",
+                        detail=f"{output}: {error}",
+                    ) from error
+            except EngineUnreachable:
+                if attempt == FETCH_ATTEMPTS:
+                    raise
+        part.replace(destination)
+    except OSError as error:
+        raise from_os_error(error, "The video could not be saved.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Truncated(Exception):
+    """Fewer bytes than announced."""
+
+
+def _fetch_once(http: Http, output: Output, part: Path) -> None:
+    with http.stream("/view", _view(output)) as response:
+        if response.status_code != 200:
+            raise NoOutput(
+                "ComfyUI says that the video is ready, but does not give it out.",
+                "Look whether it is in ComfyUI's output folder.",
+                detail=f"{output}: HTTP {response.status_code}",
+            )
+        announced = response.headers.get("Content-Length", "")
+        count = 0
+        with part.open("wb") as file:
+            chunks = response.iter_content(CHUNK)
+            while True:
+                try:
+                    with within(CHUNK_SECONDS, connection_of(response)):
+                        data = next(chunks, b"")
+                except requests.RequestException as error:
+                    raise _Truncated(
+                        f"{count} of {announced or '?'} bytes: {type(error).__name__}"
+                    ) from error
+                if not data:
+                    break
+                file.write(data)
+                count += len(data)
+            file.flush()
+            os.fsync(file.fileno())
+    if announced.isdigit() and count != int(announced):
+        raise _Truncated(f"{count} of {announced} bytes")
+    if count == 0:
+        raise NoOutput("ComfyUI wrote an empty file.", "Try again.", detail=str(output))
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        with source.open("rb") as reader, target.open("xb") as writer:
+            while data := reader.read(CHUNK):
+                writer.write(data)
+
+
+def _input(name: str) -> Output:
+    subfolder, _, filename = name.rpartition("/")
+    return Output(filename, subfolder, "input")
+
+
+def _view(output: Output) -> dict[str, str]:
+    return {"filename": output.filename, "subfolder": output.subfolder, "type": output.kind}

@@ -1,0 +1,314 @@
+"""A RunPod Serverless endpoint as engines: one lane for each video that may be there at once.
+
+A job goes there whole (Prompt.request), is followed by asking for its status, and its result is taken at
+once, since RunPod keeps it for 30 minutes. What a lost answer costs: POST run may have queued the job
+although we do not know its id. The same body goes out again with the same `prompt_id`; our worker keeps a
+record by that id on the volume, and answers the second job at once with the first one's id, which is then
+followed. So a video is paid for once, also when Wan Studio was stopped before it had the id.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend.engines.base import EngineInfo, Prompt
+from backend.engines.runpod import responses as read
+from backend.engines.runpod.http import Expired, Policy, RunPodHttp, Timing, pause
+from backend.engines.runpod.results import PIECE, VOLUMES, Results
+from backend.errors import (
+    EngineError,
+    EngineUnreachable,
+    InternalError,
+    JobCancelled,
+    PromptGone,
+)
+from backend.events import Accepted, Connection, Event, Output, Warned
+from backend.settings import RunPodSettings
+from workflows.graph.node_contract import Contract, recorded
+
+log = logging.getLogger("wan.runpod")
+
+REMEMBERED = 256
+
+
+class Endpoint:
+    """What all lanes of an endpoint share: connection, health, results."""
+
+    def __init__(
+        self,
+        http: RunPodHttp,
+        policy: Policy | None = None,
+        timing: Timing | None = None,
+        volumes: tuple[Path, ...] = VOLUMES,
+        piece: int = PIECE,
+    ) -> None:
+        """`volumes`: where a network volume may be on a worker and here. `piece`: bytes of a result that a
+        worker reads in one answer."""
+        self.http = http
+        self.policy = policy or Policy()
+        self.timing = timing or Timing()
+        self.closed = threading.Event()
+        self._info = EngineInfo("runpod", http.address)
+        self._asked = 0.0
+        self._health_lock = threading.Lock()
+        self.results = Results(http, self.policy, self.timing, self.closed, volumes, piece)
+
+    def info(self) -> EngineInfo:
+        return self._info
+
+    def refresh(self) -> EngineInfo:
+        """Asks for the health, now and then; never raises."""
+        with self._health_lock:
+            now = time.monotonic()
+            if self._asked and now - self._asked < self.timing.health:
+                return self._info
+            self._asked = now
+            before = self._info
+            try:
+                health = self.http.health()
+            except EngineError as error:
+                state = "starting" if before.state == "starting" else "lost"
+                words = f"{error.message} {error.hint}".strip()
+                self._info = replace(before, state=state, error=words, note="")
+                return self._info
+            workers, jobs = read.counts(health, "workers"), read.counts(health, "jobs")
+            self._info = EngineInfo(
+                "runpod",
+                self.http.address,
+                state="ok",
+                running=jobs.get("inProgress", 0),
+                pending=jobs.get("inQueue", 0),
+                note=read.note(workers),
+                workers=workers,
+            )
+            return self._info
+
+    def close(self) -> None:
+        self.closed.set()
+        self.http.close()
+        self.results.close()
+
+
+class RunPodEngine:
+    """One lane."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._remote: dict[str, str] = {}  # prompt id -> RunPod's id, of the job that is followed
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
+
+    # -- what it is -------------------------------------------------------------------------
+
+    def info(self) -> EngineInfo:
+        """The last known snapshot; never blocks."""
+        return self.endpoint.info()
+
+    def refresh(self) -> EngineInfo:
+        """Asks the endpoint for its health; never raises."""
+        return self.endpoint.refresh()
+
+    def contract(self) -> Contract:
+        """What is recorded of ComfyUI: an endpoint has no /object_info, its worker checks the graph."""
+        return recorded()
+
+    def known_contract(self) -> Contract | None:
+        return recorded()
+
+    # -- a job ------------------------------------------------------------------------------
+
+    def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
+        """Queues the job at RunPod and follows it. Raises as base.Engine says; EndpointRefused, TooLate."""
+        self._wake.clear()
+        try:
+            return self._follow(prompt, self._post(prompt, on_event), on_event)
+        finally:
+            self._forget(prompt.id)
+
+    def resume(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
+        """Follows a job of an earlier run of the app by RunPod's id. When that was not told before the app
+        was stopped, the job is sent again: the worker knows its prompt id and tells who has it."""
+        if not prompt.remote:
+            return self.run(prompt, on_event)
+        self._wake.clear()
+        self._remember(prompt.id, prompt.remote)
+        try:
+            return self._follow(prompt, prompt.remote, on_event)
+        finally:
+            self._forget(prompt.id)
+
+    def cancel(self, prompt_id: str, remote: str = "") -> bool:
+        """Stops that job only. `remote`: RunPod's id of a job that nobody follows at the moment. False when
+        RunPod could not be told."""
+        with self._lock:
+            known = self._remote.get(prompt_id, remote)
+            self._cancelled[prompt_id] = None
+            while len(self._cancelled) > REMEMBERED:
+                self._cancelled.popitem(last=False)
+        self._wake.set()
+        if not known:
+            return True
+        try:
+            self.endpoint.http.cancel(known, lambda s: pause(self.endpoint.closed, s))
+        except (EngineError, Expired) as error:
+            log.info("prompt %s: cancelling: %s", prompt_id, error.detail or error.message)
+            return isinstance(error, Expired)
+        return True
+
+    def fetch(self, output: Output, destination: Path) -> None:
+        """Brings a result into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
+        self.endpoint.results.fetch(output, destination)
+
+    def close(self) -> None:
+        """Lets go; jobs at RunPod go on, and `run` raises EngineUnreachable: the next start follows them."""
+        self.endpoint.close()
+        self._wake.set()
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _post(self, prompt: Prompt, on_event: Callable[[Event], None]) -> str:
+        remote = self.endpoint.http.run(self._body(prompt), lambda: self._check(prompt), self._wait)
+        self._remember(prompt.id, remote)
+        log.info("prompt %s: RunPod calls it %s", prompt.id, remote)
+        on_event(Accepted(remote))
+        return remote
+
+    def _body(self, prompt: Prompt) -> dict[str, Any]:
+        request = prompt.request
+        if request is None:
+            raise InternalError("A graph was to be sent to RunPod.")
+        media = {name: {"data": _encoded(path)} for name, path in request.media.items()}
+        job = {"mode": request.mode, "params": dict(request.params), "media": media, "prompt_id": prompt.id}
+        return {"input": job, "policy": self.endpoint.policy.to_json()}
+
+    def _remember(self, prompt_id: str, remote: str) -> None:
+        with self._lock:
+            self._remote[prompt_id] = remote
+
+    def _forget(self, prompt_id: str) -> None:
+        with self._lock:
+            self._remote.pop(prompt_id, None)
+            self._cancelled.pop(prompt_id, None)
+
+    def _is_cancelled(self, prompt_id: str) -> bool:
+        with self._lock:
+            return prompt_id in self._cancelled
+
+    def _check(self, prompt: Prompt) -> None:
+        if self.endpoint.closed.is_set():
+            raise EngineUnreachable("Wan Studio was stopped while it sent this to RunPod.")
+        if self._is_cancelled(prompt.id):
+            raise JobCancelled("Cancelled.")
+
+    def _wait(self, seconds: float) -> None:
+        """Until the time is over or somebody cancels; woken for another job, it looks and waits on."""
+        if not self.endpoint.closed.is_set():
+            self._wake.wait(seconds)
+            self._wake.clear()
+
+    def _follow(self, prompt: Prompt, remote: str, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
+        """Asks for the status until it is an end."""
+        timing, seen = self.endpoint.timing, read.Seen()
+        heard, connected, interval = time.monotonic(), True, timing.first
+        stopping = 0.0
+        last: object = None
+        while True:
+            if self.endpoint.closed.is_set():
+                raise EngineUnreachable("Wan Studio was stopped; RunPod goes on with this video.")
+            now = time.monotonic()
+            if self._is_cancelled(prompt.id) and not stopping:
+                stopping = now
+                self.cancel(prompt.id)
+                interval = timing.first
+            if stopping and now - stopping > timing.stop:
+                raise JobCancelled("Cancelled.")
+            try:
+                status = self.endpoint.http.status(remote)
+            except Expired as error:
+                if stopping:
+                    raise JobCancelled("Cancelled.") from error
+                raise PromptGone(
+                    "RunPod no longer knows of this video: its result was kept for 30 minutes, or it waited"
+                    " longer than it may live.",
+                    "Try again. WAN_RUNPOD_TTL_HOURS says how long a video may wait.",
+                    detail=error.detail,
+                ) from error
+            except EngineUnreachable as error:
+                if now - heard > timing.lost:
+                    raise PromptGone(
+                        "RunPod did not answer for so long that the video is gone there.",
+                        "Try again when the connection is back.",
+                        detail=error.detail,
+                    ) from error
+                if connected:
+                    log.info("prompt %s: %s", prompt.id, error.detail or error.message)
+                    on_event(Connection(False))
+                connected = False
+            else:
+                heard = now
+                if not connected:
+                    on_event(Connection(True))
+                connected = True
+                if other := read.duplicate_of(status):
+                    log.info("prompt %s: RunPod's job %s has it already", prompt.id, other)
+                    if other == remote:
+                        raise PromptGone("The RunPod worker lost this video.", "Try again.")
+                    remote = other
+                    self._remember(prompt.id, remote)
+                    on_event(Accepted(remote))
+                    continue
+                if status.get("status") in read.ENDED:
+                    return self._end(prompt, remote, status, seen, on_event)
+                seen, events = read.read(status, seen, max(0, self.info().pending - 1))
+                for event in events:
+                    on_event(event)
+                if (state := (status.get("status"), seen)) != last:
+                    last, interval = state, timing.first
+            self._wait(interval)
+            interval = min(timing.longest, interval * timing.growth)
+
+    def _end(
+        self,
+        prompt: Prompt,
+        remote: str,
+        status: Mapping[str, Any],
+        seen: read.Seen,
+        on_event: Callable[[Event], None],
+    ) -> tuple[Output, ...]:
+        if self._is_cancelled(prompt.id):
+            raise JobCancelled("Cancelled.")
+        policy = self.endpoint.policy
+        error = read.ending(status, seen, policy.minutes, policy.ttl_hours)
+        if error is not None:
+            log.info("prompt %s: %s: %s", prompt.id, remote, status.get("status"))
+            raise error
+        told = status["output"].get("warnings")
+        if isinstance(told, list):
+            on_event(Warned(tuple(str(text)[:500] for text in told[:20])))
+        outputs = tuple(self.endpoint.results.take(item) for item in read.files(status.get("output")))
+        for output in outputs:
+            on_event(output)
+        return outputs
+
+
+def _encoded(path: Path) -> str:
+    try:
+        return base64.b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise InternalError("The file of this job is no longer on the disk.", detail=str(error)) from error
+
+
+def engines(settings: RunPodSettings) -> tuple[RunPodEngine, ...]:
+    """The lanes of the endpoint that the settings name."""
+    http = RunPodHttp(settings.base_url, settings.endpoint_id, settings.api_key)
+    endpoint = Endpoint(http, Policy(settings.minutes, settings.ttl_hours))
+    return tuple(RunPodEngine(endpoint) for _ in range(settings.concurrency))

@@ -1,0 +1,206 @@
+"""A job on its way to an engine that takes it whole (RunPod): its files within the 10 MB that fit through.
+
+Small files go as they are. When all of them together are too much, copies go: pictures as JPEG, the chosen
+part of a sound as AAC, the chosen part of driving videos in the size and rate at which they are used. The
+sound of the finished video is laid on here, from the creator's own file, so nothing of it is lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from backend.engines.base import Request
+from backend.errors import TooLargeToSend
+from backend.jobs.job import Job
+from backend.jobs.segments import WORK
+from backend.media.decoder import Decoder
+from workflows.compile import Compiled
+from workflows.compiled import Derived
+from workflows.modes.registry import MEDIA, MODES, Animate, Params, SoundToVideo
+
+ROOM = 7_200_000
+"""Bytes of all files together: a request is 10 MB, base64 adds a third, the settings take little."""
+QUALITY, SIDE = 92, 2048
+KBPS = (192, 96, 48)
+CRF_FIRST, CRF_LAST = 14, 33
+"""x264's scale: every 6 more halve the file. At 33 a pose is still found."""
+SPARE = 0.3
+"""Seconds behind the chosen part that are sent too: files know their length no better."""
+SENT = Path(WORK) / "sent"
+"""Below the job's folder; it goes when the job has ended."""
+UNSURE = (
+    "The RunPod worker finds pose and face itself where its ComfyUI can; where it cannot, expect poor"
+    " results: then add a pose video."
+)
+
+_PICTURE_BYTES = 0.5  # a pixel, as JPEG
+_SOUND_BYTES = KBPS[-1] * 125  # a second
+_VIDEO_BYTES = 0.03 / 8  # a pixel of each frame at CRF_LAST
+
+
+def as_one(compiled: Compiled) -> Compiled:
+    """The same job as one piece of work, whose result is the whole video without a sound."""
+    return replace(
+        compiled,
+        graphs=compiled.graphs[:1],
+        labels=compiled.labels[:1],
+        derived=((),),
+        kept=(compiled.frames,),
+        parts=("",),
+        sound=chosen_sound(compiled),
+        warnings=warnings(compiled),
+    )
+
+
+def warnings(compiled: Compiled) -> tuple[str, ...]:
+    """Those of a job whose worker is not known: what it can find, it will say."""
+    return tuple(UNSURE if text.startswith("Expect poor results") else text for text in compiled.warnings)
+
+
+def chosen_sound(compiled: Compiled) -> Derived | None:
+    """What is laid on the video: for a job of one graph, the sound that it reads without a lead-in."""
+    if compiled.sound is not None:
+        return compiled.sound
+    found = [item for item in compiled.derived[0] if item.kind == "sound" and not item.silence]
+    return found[-1] if found else None
+
+
+def check(params: Params, sizes: Mapping[str, int], room: int = ROOM) -> None:
+    """Refuses what cannot be made to fit, by estimate. sizes: parameter -> bytes. Raises TooLargeToSend."""
+    least = {field: min(size, _least(params, field)) for field, size in sizes.items()}
+    if sum(least.values()) <= room:
+        return
+    raise _too_large(max(least, key=lambda field: least[field]))
+
+
+def request(
+    decoder: Decoder,
+    folder: Path,
+    job: Job,
+    params: Params,
+    stop: Callable[[], None],
+    room: int = ROOM,
+) -> Request:
+    """The job's values and files. `stop` is called while files are made smaller; what it raises ends that.
+
+    Raises TooLargeToSend, BadMedia, DiskFull.
+    """
+    files = {name: folder / str(item.get("original", item["file"])) for name, item in job.inputs.items()}
+    values: dict[str, Any] = {**job.params, "seed": job.seed}
+    known = {field.name for field in fields(MODES[job.mode])}
+    if "width" in known:  # a smaller copy of a picture would give another size
+        values["width"], values["height"] = params.size
+    if _total(files) > room:
+        _Squeeze(decoder, folder / SENT, params, files, values, lambda share: stop(), room).work()
+    return Request(job.mode, values, files)
+
+
+class _Squeeze:
+    """Makes `files` smaller in steps until they fit, and `values` true for what they hold then."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        folder: Path,
+        params: Params,
+        files: dict[str, Path],
+        values: dict[str, Any],
+        on_progress: Callable[[float], None],
+        room: int,
+    ) -> None:
+        self.room = room
+        self.decoder, self.folder, self.params = decoder, folder, params
+        self.files, self.values, self.on_progress = files, values, on_progress
+        self.originals = dict(files)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def work(self) -> None:
+        """Raises TooLargeToSend."""
+        kinds = {name: MEDIA[self.params.MODE][name][0] for name in self.files}
+        pictures = [name for name, kind in kinds.items() if kind == "picture"]
+        videos = [name for name, kind in kinds.items() if kind == "video"]
+        for name in pictures:
+            self._take(name, self._picture)
+        if isinstance(self.params, Animate) and videos:
+            self._videos(self.params, videos)
+        elif isinstance(self.params, SoundToVideo):
+            for kbps in KBPS:
+                if _total(self.files) > self.room:
+                    self._sound(self.params, kbps)
+        if _total(self.files) > self.room:
+            raise _too_large(max(self.files, key=lambda name: _size(self.files[name])))
+
+    def _take(self, name: str, make: Callable[[Path, Path], object]) -> None:
+        target = self.folder / name
+        make(self.originals[name], target)
+        self.files[name] = min(self.files[name], target, key=_size)
+
+    def _picture(self, source: Path, target: Path) -> None:
+        self.decoder.squeeze_picture(source, target, max_side=SIDE, quality=QUALITY)
+
+    def _sound(self, params: SoundToVideo, kbps: int) -> None:
+        target = self.folder / "audio"
+        self.decoder.squeeze_sound(
+            self.originals["audio"], target, params.start, params.seconds + SPARE, kbps=kbps,
+            on_progress=self.on_progress,
+        )  # fmt: skip
+        self.files["audio"] = target
+        self.values |= {"start": 0.0, "duration": params.seconds}
+
+    def _videos(self, params: Animate, names: list[str]) -> None:
+        """All of them alike: they keep one time."""
+        self.values |= {"start": 0.0, "seconds": params.driving_seconds}
+        sources, start, crf = dict(self.originals), params.start, CRF_FIRST
+        while True:
+            for name in names:
+                target = self.folder / f"{name}-{crf}"
+                self.decoder.cut_video(
+                    sources[name], target, start, params.driving_seconds + SPARE, fps=params.fps,
+                    width=params.size[0], height=params.size[1], crf=crf, field=name,
+                    on_progress=self.on_progress,
+                )  # fmt: skip
+                self.files[name] = target
+            if crf == CRF_FIRST:  # all further copies are made from these small ones
+                sources, start = dict(self.files), 0.0
+            excess = _total(self.files) - self.room
+            if excess <= 0 or crf == CRF_LAST:
+                return
+            moving = sum(_size(self.files[name]) for name in names)
+            share = max(0.01, 1 - excess / moving)
+            crf = min(CRF_LAST, crf + 1 + math.ceil(-6 * math.log2(share)))
+
+
+def _least(params: Params, field: str) -> int:
+    """Bytes of a file when all is done to make it small."""
+    kind = MEDIA[params.MODE][field][0]
+    media = getattr(params, field)
+    if kind == "picture":
+        pixels = min(media.width * media.height, SIDE * SIDE)
+        return round(pixels * _PICTURE_BYTES)
+    if kind == "sound":
+        return round((getattr(params, "seconds", media.seconds) + SPARE) * _SOUND_BYTES)
+    width, height = params.size
+    return round(params.frames * width * height * _VIDEO_BYTES)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _total(files: Mapping[str, Path]) -> int:
+    return sum(_size(path) for path in files.values())
+
+
+def _too_large(field: str) -> TooLargeToSend:
+    words = {"audio": "sound", "image": "picture", "end_image": "end picture"}.get(
+        field, field.replace("_", " ") if field != "video" else "driving video"
+    )
+    return TooLargeToSend(
+        f"The {words} does not fit into what RunPod takes for one video, 10 MB.",
+        "Choose a shorter part or a smaller size, or make long videos on a pod.",
+        field=field,
+    )

@@ -1,0 +1,87 @@
+"""How a job ends: on disk before anybody is told, and kept in memory while the disk takes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from backend.errors import StudioError
+from backend.jobs import folders
+from backend.jobs.execution import POSTER, LiveJob
+from backend.jobs.job import CANCELLED, FAILED, Job
+from backend.jobs.segments import WORK
+from backend.jobs.store import Store
+from backend.jobs.views import result_name
+
+log = logging.getLogger("wan.runner")
+
+
+class Ends:
+    """Writes the ends of jobs. Methods may be called from any thread."""
+
+    def __init__(self, store: Store, jobs_dir: Path, clock: Callable[[], float]) -> None:
+        self._store, self._jobs_dir, self._clock = store, jobs_dir, clock
+        self._unsaved: dict[str, Job] = {}
+
+    def write(self, job: Job, status: str, live: LiveJob | None, error: StudioError | None = None) -> None:
+        """Ends the job as `status`, or as cancelled when that was asked for; its watchers are told."""
+        data = error.to_dict() if error is not None else None
+        if error is not None:
+            log.warning("job %s: %s: %s %s", job.id, error.code, error.message, error.detail)
+        job = job.moved(status, finished=self._clock(), error=data)
+        try:
+            job = self._save(job)
+        except StudioError as problem:
+            log.error("job %s: its end (%s) could not be saved yet: %s", job.id, status, problem.message)
+            self._unsaved[job.id] = job
+        status, data = job.status, job.error
+        if job.id not in self._unsaved:
+            self._clear(job)
+        if live is not None:
+            with live.lock:
+                live.tracker.end(status, time.monotonic(), data)
+                if status != FAILED:
+                    live.preview = None
+        log.info("job %s: %s", job.id, status)
+
+    def _save(self, job: Job) -> Job:
+        """Writes the end. A cancel that was asked for meanwhile counts: then there is no result."""
+        if self._store.save(job) is not False or job.status == CANCELLED:
+            return job
+        job = replace(job, status=CANCELLED, error=None, size=0)
+        self._store.save(job)
+        for name in (result_name(job.mode), POSTER):
+            with contextlib.suppress(OSError):
+                (self._jobs_dir / job.id / name).unlink(missing_ok=True)
+        return job
+
+    def write_late(self) -> None:
+        """Writes the ends that could not be written before."""
+        for job_id, job in list(self._unsaved.items()):
+            try:
+                job = self._save(job)
+            except StudioError:
+                return
+            self._unsaved.pop(job_id, None)
+            self._clear(job)
+
+    def unsaved(self, job_id: str) -> Job | None:
+        """A job whose end could not be written yet."""
+        return self._unsaved.get(job_id)
+
+    def forget(self, job_id: str) -> None:
+        """The job is deleted."""
+        self._unsaved.pop(job_id, None)
+
+    def _clear(self, job: Job) -> None:
+        """Finished parts go with a job's end, and so do the files that a cancelled one was to be made from. A
+        failed one keeps both for a while, so that trying again goes on there."""
+        folder = self._jobs_dir / job.id
+        if job.status == CANCELLED:
+            folders.clear(folder)
+        elif job.status != FAILED or not job.part:
+            folders.remove_below(folder, WORK)

@@ -1,0 +1,73 @@
+"""What keeps all waiting jobs from being begun, and how that is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from backend.engines.base import EngineInfo
+from backend.errors import DiskFull, StoreBusy, StoreDiskError, StoreGone, StoreReadOnly, StudioError
+from backend.jobs.limits import Limits
+from backend.jobs.store import Store
+
+FULL = "The disk is full. This goes on when there is room."
+HELD = "Another program holds the job database. This goes on when it lets go."
+TAKEN = "Another machine has taken over the data folder."
+FAILING = "This is tried again for some minutes, then it fails."
+
+
+class Obstacles:
+    """Methods may be called from any thread."""
+
+    def __init__(self, store: Store, limits: Limits) -> None:
+        self._store, self._limits = store, limits
+        self.evicted = False  # another machine has the data folder
+        self.lost = ""  # why the database is not where it was, in a sentence
+        self._until = 0.0  # monotonic; no job is taken before
+        self._why = ""
+        self._failing: dict[str, float] = {}  # job -> since when its disk fails
+
+    def look(self) -> None:
+        """Whether the database is still where it was."""
+        self.lost = self._store.lost()
+
+    def why(self) -> str:
+        """What keeps jobs from being begun, in a sentence; "" while nothing does."""
+        if self.evicted:
+            return TAKEN
+        return self.lost or (self._why if time.monotonic() < self._until else "")
+
+    def delays(self, job_id: str, error: StudioError) -> bool:
+        """Whether a job with this error waits and is tried again, instead of failing.
+
+        It waits for as long as it takes for room, for another program, and for a data folder that is gone;
+        for a disk that fails, or has become read-only, only so long.
+        """
+        self.look()
+        if self.lost or isinstance(error, StoreGone):
+            return True
+        now = time.monotonic()
+        if isinstance(error, DiskFull | StoreBusy):
+            self._why = FULL if isinstance(error, DiskFull) else HELD
+        elif isinstance(error, StoreDiskError | StoreReadOnly):
+            if now - self._failing.setdefault(job_id, now) >= self._limits.broken:
+                return False
+            self._why = f"{error.message} {FAILING}"
+        else:
+            return False
+        self._until = now + self._limits.room
+        return True
+
+    def forget(self, job_id: str) -> None:
+        """The job has ended."""
+        self._failing.pop(job_id, None)
+
+
+def silence(infos: Sequence[EngineInfo]) -> str:
+    """What a job waits for while no engine works; with the reason, where one is known in words."""
+    name = "RunPod" if infos[0].kind == "runpod" else "ComfyUI"
+    told = (info.error for info in infos if info.kind == "runpod" or (info.ours and info.state == "starting"))
+    if why := next(filter(None, told), ""):
+        return f"Waiting for {name}. {why}"
+    starts = any(info.state == "starting" for info in infos)
+    return f"Waiting for {name} to start" if starts else f"Waiting for {name}, which does not answer"

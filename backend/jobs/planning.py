@@ -1,0 +1,198 @@
+"""What Generate would make of the settings at hand: size, length, crop, time, and what stands in its way.
+
+With several servers nobody knows yet which one will take the job: what is told is true of the one that can do
+least, and where some cannot do it at all, that is said.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backend.engines.base import EngineInfo, engine_name, silent_words, takes_whole
+from backend.errors import BadInput, StudioError
+from backend.jobs import bundle
+from backend.jobs.estimate import Work, stage_seconds
+from backend.jobs.job import Job
+from backend.jobs.preflight import compile_for, make_params, missing_text
+from backend.jobs.views import Plan, crop_text, duration_text
+from workflows.compile import Compiled, ServerFacts
+from workflows.modes.registry import MEDIA, TITLES, Media, Params, crop_fraction
+
+STAND_INS = {
+    "picture": Media("picture"),
+    "sound": Media("sound", seconds=5.0),
+    "video": Media("video", 832, 480, 80, 16.0, 5.0),
+}
+"""What is planned with while nothing is chosen: the frame to be made is shown before the picture is there."""
+LENGTH_SLACK = 0.5  # seconds; 5 s are 81 frames, which is 5.06 s
+GIB = 1 << 30
+VRAM_RECOMMENDED = 22 * GIB
+"""The WAN 2.2 guide recommends 24 GB or more for the 14B models; a card sold as 24 GB tells some less."""
+History = Callable[[str, str], Iterable[Job]]
+"""(engine name, mode) -> the jobs that it has finished"""
+DIFFERENT = "The servers prepare a driving video in different ways; this is for the one that can do least."
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A server and what it offers; of one that has not answered yet, what is recorded of ComfyUI."""
+
+    info: EngineInfo
+    facts: ServerFacts
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a job becomes on the server that can do least of those that can do it. `able`: all of those;
+    `obstacle`: the files that stand in the way where there is none, in a sentence."""
+
+    compiled: Compiled
+    able: tuple[EngineInfo, ...]
+    warnings: tuple[str, ...]
+    obstacle: str = ""
+
+
+def outlook(mode: str, params: Params, offers: Sequence[Offer], job_id: str) -> Outlook:
+    """Compiles for every server. Raises StudioError, that of the first server, when none can do it."""
+    offers = [offer for offer in offers if offer.info.state != "lost"] or offers
+    made: list[tuple[EngineInfo, Compiled]] = []
+    refused: list[tuple[EngineInfo, str]] = []
+    fault: BadInput | None = None
+    for offer in offers:
+        try:
+            compiled = compile_for(params, offer.facts, job_id)
+            if takes_whole(offer.info):
+                compiled = replace(compiled, warnings=bundle.warnings(compiled))
+            made.append((offer.info, compiled))
+        except BadInput as error:
+            fault = fault or error
+            refused.append((offer.info, error.message))
+    if fault is not None and not made:
+        raise fault
+    plainest = max((compiled for _, compiled in made), key=lambda compiled: len(compiled.warnings))
+    able, obstacle = [], ""
+    for info, compiled in made:
+        missing = _missing(compiled, info)
+        if missing:
+            sentence = f"{TITLES[mode]} needs {missing_text(missing)}."
+            obstacle = obstacle or sentence
+            refused.append((info, sentence))
+        else:
+            able.append(info)
+    warnings = [*plainest.warnings]
+    if len({compiled.route for _, compiled in made}) > 1:
+        warnings.append(DIFFERENT)
+    if able:
+        warnings += [f"The server at {info.address} cannot do this: {reason}" for info, reason in refused]
+    return Outlook(plainest, tuple(able), tuple(warnings), "" if able else obstacle)
+
+
+def plan(
+    mode: str,
+    values: Mapping[str, Any],
+    sizes: Mapping[str, Media],
+    engines: Sequence[EngineInfo],
+    history: History,
+    *,
+    offers: Sequence[Offer],
+    absent: bool = False,
+    longest: float = math.inf,
+) -> Plan:
+    """Never raises: what is wrong is in the plan, beside its field. `sizes`: the media that are there;
+    `offers`: the servers that have answered, or one; `absent`: none has answered since the start, and none
+    is being started; `longest`: seconds that a video may have here."""
+    kinds = MEDIA.get(mode, {})
+    media = {name: STAND_INS[kind] for name, (kind, required) in kinds.items() if required}
+    media.update(sizes)
+    seed = values.get("seed", -1)
+    try:
+        params = make_params(mode, {**values, "seed": 0 if seed in (-1, None) else seed}, media)
+        found = outlook(mode, params, offers, "plan")
+        check_length(mode, found.compiled, longest)
+    except StudioError as error:
+        sentence = f"{error.message} {error.hint}".strip()
+        return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=sentence)
+    compiled = found.compiled
+    picture = sizes.get("image", Media("none"))
+    crop = crop_text(*crop_fraction(picture.width, picture.height, compiled.width, compiled.height))
+    if getattr(params, "fit", "crop") == "pad" and not crop.startswith("Fits"):
+        crop = "Padded to the frame, nothing is cropped"
+    return Plan(
+        width=compiled.width,
+        height=compiled.height,
+        frames=compiled.frames,
+        fps=compiled.fps,
+        seconds=compiled.frames / compiled.fps if compiled.fps else 0.0,
+        steps=compiled.steps,
+        parts=len(compiled.graphs),
+        crop_text=crop if "image" in sizes else "",
+        estimate_text=_estimate(mode, compiled, found.able or engines[:1], history),
+        obstacle=silent_words(engines[0]) if absent or _all_lost(engines) else found.obstacle,
+        warnings=(
+            *found.warnings,
+            *_small(found.able or engines),
+            *dict.fromkeys(info.note for info in engines if info.note),
+        ),
+        route=compiled.route,
+    )
+
+
+def check_length(mode: str, compiled: Compiled, longest: float) -> None:
+    """Refuses a video longer than the machine's owner allows (seconds). Raises BadInput with the field."""
+    seconds = compiled.frames / compiled.fps if compiled.fps and not compiled.still else 0.0
+    if seconds <= longest + LENGTH_SLACK:
+        return
+    raise BadInput(
+        f"This would be a video of {duration_text(seconds)}; {duration_text(longest)} are possible here.",
+        "Choose a shorter part." if MEDIA.get(mode, {}).keys() & {"audio", "video"} else "Choose less.",
+        field="duration" if mode == "sound_to_video" else "seconds",
+    )
+
+
+def _all_lost(engines: Sequence[EngineInfo]) -> bool:
+    return all(info.state == "lost" for info in engines)
+
+
+def _small(infos: Sequence[EngineInfo]) -> tuple[str, ...]:
+    """A word on the smallest GPU among those that may take the job; how much a video needs is not known."""
+    sizes = [i.vram_total for i in infos if i.kind == "comfyui" and i.gpu not in ("", "CPU") and i.vram_total]
+    if not sizes or min(sizes) >= VRAM_RECOMMENDED:
+        return ()
+    has = round(min(sizes) / GIB)
+    return (
+        f"This GPU has {has} GB; 24 GB or more are recommended for these models. If it runs out of memory,"
+        " take draft or 480p and a shorter video.",
+    )
+
+
+def _missing(compiled: Compiled, info: EngineInfo) -> list[str]:
+    """The job's files that the server does not list; none when it does not say what it has."""
+    seen = {name for names in info.models.values() for name in names}
+    return [name for name in compiled.models if name not in seen] if info.models else []
+
+
+def _estimate(mode: str, compiled: Compiled, infos: Sequence[EngineInfo], history: History) -> str:
+    """The longest of the servers that answer: nobody knows yet which one takes the job."""
+    there = [info for info in infos if info.state == "ok"]
+    if not there:
+        return ""
+    work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
+    known = [
+        (sum(seconds.values()), info)
+        for info in there
+        if (seconds := stage_seconds(work, history(engine_name(info), mode)))
+    ]
+    if not known:
+        return f"No estimate yet: this will be the first video {_where(there[0])}"
+    longest, info = max(known, key=lambda pair: pair[0])
+    where = _where(info) if len({one.address for one in there}) == 1 else "on the slowest server"
+    return f"About {duration_text(longest)} {where}"
+
+
+def _where(info: EngineInfo) -> str:
+    if info.kind == "runpod":
+        return "on RunPod"
+    return "in the demo" if info.kind == "demo" else "on this GPU" if info.gpu else "here"

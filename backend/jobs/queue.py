@@ -1,0 +1,148 @@
+"""Who is next: fair between owners, mindful of what a server has loaded. Pure; times come in.
+
+Fair means: the owner with the fewest running jobs comes first, among those the one who has waited longest
+since a job of theirs was taken. Nobody waits behind one owner's forty jobs. What a lost engine or a full
+disk sent back comes before all: it has had its turn.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from backend.jobs.job import Job
+
+WINDOW = 8  # jobs at the head of the line among which a lane looks for one whose models it holds
+PASSES = 3  # a job is passed over at most this often for one that needs no loading
+
+
+@dataclass
+class Waiting:
+    """A job in line. `bound`: address of the server that may still have its prompt, which takes it alone
+    until `bound_until` (monotonic seconds)."""
+
+    job: Job
+    models: frozenset[str] = frozenset()
+    first: bool = False
+    bound: str = ""
+    bound_until: float = 0.0
+    passed: int = 0
+
+
+class Line:
+    """The waiting jobs. Not thread-safe: the runner's lock guards it."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Waiting] = {}
+        self._since: dict[str, int] = {}  # owner -> the turn at which they were served, or came
+        self._turn = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, job_id: object) -> bool:
+        return job_id in self._waiting
+
+    def owners(self) -> list[str]:
+        """The owner of each waiting job."""
+        return [entry.job.owner for entry in self._waiting.values()]
+
+    def add(self, entry: Waiting) -> None:
+        """Puts a job in line, behind its owner's others unless it is `first`."""
+        owner = entry.job.owner
+        if owner not in self.owners():
+            self._turn += 1
+            self._since[owner] = self._turn
+        self._waiting[entry.job.id] = entry
+
+    def remove(self, job_id: str) -> Job | None:
+        """Takes a job out, because it is cancelled; None when it is not in line."""
+        entry = self._waiting.pop(job_id, None)
+        return entry.job if entry is not None else None
+
+    def bound(self, job_id: str, now: float) -> str:
+        """The server that a job is kept for; "" when any may take it."""
+        entry = self._waiting.get(job_id)
+        return entry.bound if entry is not None and now < entry.bound_until else ""
+
+    def order(self, running: Mapping[str, int]) -> list[Job]:
+        """All waiting jobs in the order in which they are served as things stand. running: owner -> jobs."""
+        return [entry.job for entry in self._order(running)]
+
+    def _order(self, running: Mapping[str, int]) -> list[Waiting]:
+        rows: dict[str, list[Waiting]] = {}
+        order: list[Waiting] = []
+        for entry in self._waiting.values():
+            if entry.first:
+                order.append(entry)
+            else:
+                rows.setdefault(entry.job.owner, []).append(entry)
+        heap = [(running.get(owner, 0), self._since.get(owner, 0), owner, 0) for owner in rows]
+        heapq.heapify(heap)
+        turn = self._turn
+        while heap:
+            count, _, owner, at = heapq.heappop(heap)
+            order.append(rows[owner][at])
+            turn += 1
+            if at + 1 < len(rows[owner]):
+                heapq.heappush(heap, (count + 1, turn, owner, at + 1))
+        return order
+
+    def take(
+        self,
+        running: Mapping[str, int],
+        *,
+        lane: str,
+        held: frozenset[str] = frozenset(),
+        idle: Sequence[tuple[str, frozenset[str]]] = (),
+        now: float = 0.0,
+        begun: bool = False,
+        refused: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> Waiting | None:
+        """The job that this lane takes now, out of the line; None when there is none for it.
+
+        lane: the server's address; held: the models that it has loaded; idle: (address, loaded models) of
+        each other lane that waits for work: a job is left to one of them that needs no loading for it, unless
+        it is this lane's server that may have its prompt. begun: only jobs whose prompt some engine may have.
+        refused: job id -> addresses of servers that cannot make it.
+        """
+        able = [
+            e
+            for e in self._order(running)
+            if (not e.bound or e.bound == lane or now >= e.bound_until)
+            and (e.job.prompt_id or not begun)
+            and lane not in refused.get(e.job.id, ())
+        ]
+
+        def better_elsewhere(entry: Waiting) -> bool:
+            no = refused.get(entry.job.id, ())
+            return any(self._fits(entry, loaded) and address not in no for address, loaded in idle)
+
+        able = [e for e in able if e.bound == lane or self._fits(e, held) or not better_elsewhere(e)]
+        if not able:
+            return None
+        chosen = able[0]
+        if not self._fits(chosen, held) and not chosen.first and chosen.passed < PASSES:
+            for number, entry in enumerate(able[:WINDOW]):
+                if self._fits(entry, held):
+                    chosen = entry
+                    for other in able[:number]:
+                        other.passed += 1
+                    break
+                if entry.passed >= PASSES:
+                    break
+        del self._waiting[chosen.job.id]
+        self._turn += 1
+        self._since[chosen.job.owner] = self._turn
+        return chosen
+
+    def prune(self, active: frozenset[str]) -> None:
+        """Forgets owners who neither wait nor run (`active`: owners of running jobs)."""
+        keep = active | set(self.owners())
+        self._since = {owner: turn for owner, turn in self._since.items() if owner in keep}
+
+    @staticmethod
+    def _fits(entry: Waiting, held: frozenset[str]) -> bool:
+        return bool(entry.models) and entry.models <= held

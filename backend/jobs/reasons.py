@@ -1,0 +1,42 @@
+"""Why a job waits besides for its turn, and whether it waits in vain. The runner's lock guards the queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from backend.engines.base import EngineInfo
+from backend.errors import StudioError
+from backend.jobs.obstacles import Obstacles, silence
+from backend.jobs.queue import Line
+from backend.jobs.refusals import Refusals
+
+
+class Reasons:
+    """Of all waiting jobs. `infos`: one per lane."""
+
+    def __init__(
+        self, line: Line, refusals: Refusals, obstacles: Obstacles, infos: Callable[[], Sequence[EngineInfo]]
+    ) -> None:
+        self._line, self._refusals, self._obstacles, self._infos = line, refusals, obstacles, infos
+
+    def states(self) -> dict[str, str]:
+        """The state of each server by its address; lanes of one server share it."""
+        return {info.address: info.state for info in self._infos()}
+
+    def of_all(self) -> str:
+        """What every waiting job waits for; "" when nothing holds them all up."""
+        infos = self._infos()
+        why = self._obstacles.why()
+        if not why and not any(info.state == "ok" for info in infos):
+            why = silence(infos)
+        return why
+
+    def of(self, job_id: str) -> tuple[str, StudioError | None]:
+        """What this job waits for, or what it ends with. Called with the lock held."""
+        now, states = time.monotonic(), self.states()
+        bound = self._line.bound(job_id, now)
+        if bound and states.get(bound) != "ok":
+            return f"Waiting for the server at {bound}, which may still have this video", None
+        outlook = self._refusals.outlook(job_id, states, now)
+        return outlook.words, outlook.error

@@ -1,0 +1,96 @@
+"""A job as a row of the database, and back. A row that cannot be read says what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import MISSING, fields, replace
+from typing import Any
+
+from backend.jobs.job import FAILED, LEGAL, TERMINAL, Job
+
+COLUMNS = tuple(field.name for field in fields(Job))
+_JSON = frozenset({"params", "inputs", "warnings", "error", "timings"})
+_REQUIRED: dict[str, Any] = {"owner": "", "mode": "", "params": {}, "inputs": {}, "created": 0.0}
+
+
+class UnreadableRow(ValueError):
+    """A column holds what no job can have there."""
+
+
+def _numbers(value: object) -> bool:
+    return isinstance(value, dict) and all(_figure(number) for number in value.values())
+
+
+def _figure(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "str": lambda value: isinstance(value, str),
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "float": _figure,
+    "bool": lambda value: value in (0, 1),
+    "float | None": lambda value: value is None or _figure(value),
+    "dict[str, Any]": lambda value: isinstance(value, dict),
+    "dict[str, dict[str, Any]]": lambda value: (
+        isinstance(value, dict) and all(isinstance(item, dict) for item in value.values())
+    ),
+    "tuple[str, ...]": lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    "dict[str, str] | None": lambda value: value is None or isinstance(value, dict),
+    "dict[str, float]": _numbers,
+}
+"""The type of a job's field, as written there -> whether a value can be one."""
+
+
+def row_of(job: Job) -> tuple[Any, ...]:
+    """The values of all columns."""
+    return tuple(
+        _utf8(json.dumps(value, ensure_ascii=False) if name in _JSON and value is not None else value)
+        for name in COLUMNS
+        for value in (getattr(job, name),)
+    )
+
+
+def _utf8(value: Any) -> Any:
+    """What a server says may hold half a surrogate pair, which SQLite refuses."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def job_of(row: sqlite3.Row) -> Job:
+    """The job of a row. Raises UnreadableRow."""
+    job, faults = _read(row)
+    if faults:
+        raise UnreadableRow("; ".join(faults))
+    return job
+
+
+def salvaged(row: sqlite3.Row, error: dict[str, str]) -> Job:
+    """What can be read of a row, the rest as in an empty job; one that has not ended counts as failed."""
+    job, _ = _read(row)
+    return job if job.status in TERMINAL else replace(job, status=FAILED, error=error)
+
+
+def _read(row: sqlite3.Row) -> tuple[Job, list[str]]:
+    values: dict[str, Any] = {}
+    faults = []
+    for field in fields(Job):
+        name = field.name
+        try:
+            value = row[name]
+            if name in _JSON and value is not None:
+                value = json.loads(value)
+            if not _CHECKS[str(field.type)](value) or (name == "status" and value not in LEGAL):
+                raise ValueError(f"has another type or value: {value!r:.40}")
+        except (TypeError, ValueError, RecursionError) as error:
+            faults.append(f"{name}: {error}")
+            if field.default_factory is not MISSING:
+                value = field.default_factory()
+            else:
+                value = _REQUIRED.get(name, field.default)
+                value = FAILED if name == "status" else dict(value) if isinstance(value, dict) else value
+        values[name] = value
+    values["warnings"] = tuple(values["warnings"])
+    values["demo"], values["pinned"] = bool(values["demo"]), bool(values["pinned"])
+    return Job(**values), faults

@@ -1,0 +1,381 @@
+"""The job database: SQLite, one file, numbered append-only migrations.
+
+A change is on disk when the call returns. One connection behind a lock: calls take microseconds, and
+a job costs about ten of them. Raises DiskFull when the disk is, StoreBusy, StoreDiskError, StoreReadOnly,
+StoreGone, StoreDamaged or StoreClosed for what those say, else StoreError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from backend.errors import DiskFull, StoreBusy, StoreError, StoreGone, StudioError, from_os_error
+from backend.jobs.database_errors import translated
+from backend.jobs.job import DONE, FAILED, QUEUED, RUNNING, Job, JobSummary
+from backend.jobs.rows import COLUMNS, UnreadableRow, job_of, row_of, salvaged
+
+__all__ = ["MIGRATIONS", "Store", "StoreBusy", "StoreError", "is_local"]
+
+log = logging.getLogger("wan.store")
+
+MIGRATIONS: tuple[str, ...] = (
+    # 1: jobs
+    """
+    CREATE TABLE job (
+        id TEXT PRIMARY KEY, owner TEXT NOT NULL, mode TEXT NOT NULL, status TEXT NOT NULL,
+        params TEXT NOT NULL, inputs TEXT NOT NULL, created REAL NOT NULL, started REAL, finished REAL,
+        seed INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, frames INTEGER NOT NULL,
+        fps REAL NOT NULL, steps INTEGER NOT NULL, evaluations INTEGER NOT NULL, engine TEXT NOT NULL,
+        demo INTEGER NOT NULL, prompt_id TEXT NOT NULL, warnings TEXT NOT NULL, error TEXT,
+        size INTEGER NOT NULL, attempts INTEGER NOT NULL, timings TEXT NOT NULL
+    );
+    CREATE INDEX job_of_owner ON job (owner, created DESC);
+    CREATE INDEX job_by_status ON job (status, created);
+    CREATE INDEX job_timings ON job (engine, mode, finished DESC) WHERE status = 'done';
+    """,
+    # 2: pins, parts of long jobs, where a prompt is; what the machine's owner has set
+    """
+    ALTER TABLE job ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE job ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE job ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE job ADD COLUMN server TEXT NOT NULL DEFAULT '';
+    ALTER TABLE job ADD COLUMN remote TEXT NOT NULL DEFAULT '';
+    CREATE TABLE machine (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    """,
+    # 3: a cancel that was asked for (unix seconds); prompts that must not go on once their server answers
+    """
+    ALTER TABLE job ADD COLUMN cancel_requested REAL;
+    CREATE TABLE prompt_to_stop (
+        prompt_id TEXT PRIMARY KEY, remote TEXT NOT NULL, server TEXT NOT NULL, noted REAL NOT NULL
+    ) WITHOUT ROWID;
+    """,
+)
+"""Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""
+
+LOCAL = frozenset(
+    {"apfs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"}
+)
+"""File systems whose shared memory is this machine's own; on any other (a network volume) SQLite's WAL may
+lose what was written (https://www.sqlite.org/wal.html, "All processes using a database must be on the same
+host computer")."""
+
+READABLE = " AND ".join(
+    [
+        *(f"json_valid({name})" for name in ("params", "inputs", "warnings", "timings")),
+        "(error IS NULL OR json_valid(error))",
+    ]
+)
+UNREADABLE = {
+    "code": "store_damaged",
+    "message": "The record of this video in the job database is damaged.",
+    "hint": "Its files are still there. Delete the video, or put a backup of studio.db in its place.",
+}
+SAVED = tuple(name for name in COLUMNS if name not in ("pinned", "cancel_requested"))
+"""The columns that `save` writes; the others are the creator's, and may be set meanwhile."""
+
+
+class Store:
+    """All jobs of one data folder."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy: float = 10.0,
+        migrations: Sequence[str] = MIGRATIONS,
+        local: Callable[[Path], bool] | None = None,
+    ) -> None:
+        """`busy`: seconds that a call waits for another program that holds the database, such as a backup.
+        `local`: whether a folder lies on a file system of this machine; `is_local` by default."""
+        self.path = path
+        self._lock = threading.RLock()
+        self._unreadable: dict[str, str] = {}  # job id -> what is wrong with its row
+        self._local = (local or is_local)(path.parent)
+        self._file: os.stat_result | None = None  # as it was opened
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._guard():
+                self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=busy)
+            self._db.row_factory = sqlite3.Row
+            self._db.text_factory = lambda data: data.decode("utf-8", "replace")
+            with self._guard():
+                self._db.execute(f"PRAGMA journal_mode = {'WAL' if self._local else 'DELETE'}")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._migrate(migrations)
+            self._file = path.stat()
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise from_os_error(error) from error
+            raise StoreError(
+                f"The data folder {path.parent} cannot be written: {error.strerror or error}.",
+                "Check that the folder exists and is writable, or set WAN_DATA_DIR to another.",
+            ) from error
+
+    def _migrate(self, migrations: Sequence[str]) -> None:
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(migrations):
+            raise StoreError(
+                f"The job database was written by a newer Wan Studio (version {version} of its tables).",
+                "Update Wan Studio, or set WAN_DATA_DIR to another folder.",
+            )
+        for number, script in enumerate(migrations[version:], version + 1):
+            self._db.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except (sqlite3.Error, OverflowError) as error:
+                with contextlib.suppress(sqlite3.Error, AttributeError):
+                    if self._db.in_transaction:
+                        self._db.rollback()
+                problem = translated(error, self._is_full)
+                if not isinstance(problem, DiskFull) and (lost := self.lost()):
+                    problem = StoreGone(lost, detail=problem.detail)
+                raise problem from error
+
+    def _is_full(self) -> bool:
+        """Whether a file beside the database cannot grow as large as it is: a full disk, a quota, a limit."""
+        try:
+            with tempfile.TemporaryFile(dir=self.path.parent) as probe:
+                files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+                end = max((file.stat().st_size for file in files if file.exists()), default=0)
+                os.pwrite(probe.fileno(), bytes(1 << 16), end)
+        except OSError as error:
+            return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return False
+
+    def lost(self) -> str:
+        """Why the database is not where it was opened, in a sentence; "" while it is there."""
+        folder, opened = self.path.parent, self._file
+        if opened is None:
+            return ""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return f"The data folder {folder} is gone: it was deleted or moved, or its disk was unmounted."
+        except OSError as error:
+            return f"The data folder {folder} cannot be reached: {error.strerror or error}."
+        # Network file systems may give a file another number each time.
+        if self._local and (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino):
+            return f"The job database in {folder} was replaced by another file while Wan Studio was running."
+        return ""
+
+    def require(self) -> None:
+        """What is written into a file that was deleted is on no disk. Raises StoreGone."""
+        lost = self.lost()
+        if lost:
+            raise StoreGone(lost)
+
+    def add(self, job: Job) -> None:
+        """Inserts a new job."""
+        self.require()
+        marks = ", ".join("?" * len(COLUMNS))
+        with self._guard():
+            self._db.execute(f"INSERT INTO job ({', '.join(COLUMNS)}) VALUES ({marks})", row_of(job))  # noqa: S608
+
+    def save(self, job: Job) -> bool:
+        """Writes the columns of a known job, but its pin and the request to cancel it.
+
+        Nothing is written, and the answer is False, when the job was to be cancelled and ended otherwise.
+        """
+        sets = ", ".join(f"{name} = ?" for name in SAVED)
+        row = dict(zip(COLUMNS, row_of(job), strict=True))
+        sql = f"UPDATE job SET {sets} WHERE id = ? AND (cancel_requested IS NULL OR ? NOT IN (?, ?))"  # noqa: S608
+        with self._guard():
+            done = self._db.execute(sql, (*(row[name] for name in SAVED), job.id, job.status, DONE, FAILED))
+            return done.rowcount > 0
+
+    def request_cancel(self, job_id: str, moment: float) -> bool:
+        """Notes that a job is to be cancelled (unix seconds); False for one that has ended or is not there.
+
+        From then on it can end as cancelled only, in this process or after a restart.
+        """
+        self.require()
+        sql = (
+            "UPDATE job SET cancel_requested = coalesce(cancel_requested, ?)"
+            " WHERE id = ? AND status IN (?, ?)"
+        )
+        with self._guard():
+            return self._db.execute(sql, (moment, job_id, QUEUED, RUNNING)).rowcount > 0
+
+    def pin(self, job_id: str, pinned: bool) -> None:
+        """Keeps a job from being removed by age or disk share, or lets it go."""
+        with self._guard():
+            self._db.execute("UPDATE job SET pinned = ? WHERE id = ?", (pinned, job_id))
+
+    def get(self, job_id: str) -> Job | None:
+        with self._guard():
+            row = self._db.execute("SELECT * FROM job WHERE id = ?", (job_id,)).fetchone()
+        if row is None:
+            return None
+        try:
+            return job_of(row)
+        except UnreadableRow as error:
+            self._note_unreadable(row, error)
+            return salvaged(row, {**UNREADABLE, "field": ""})
+
+    def _jobs(self, rows: Iterable[sqlite3.Row]) -> list[Job]:
+        """The jobs of those rows that can be read."""
+        found = []
+        for row in rows:
+            try:
+                found.append(job_of(row))
+            except UnreadableRow as error:
+                self._note_unreadable(row, error)
+        return found
+
+    def _note_unreadable(self, row: sqlite3.Row, error: UnreadableRow) -> None:
+        job_id = str(row["id"])
+        if job_id not in self._unreadable:
+            log.error("job %s: its record cannot be read and is left out: %s", job_id, error)
+        self._unreadable[job_id] = str(error)
+
+    def delete(self, job_id: str) -> None:
+        with self._guard():
+            self._db.execute("DELETE FROM job WHERE id = ?", (job_id,))
+        self._unreadable.pop(job_id, None)
+
+    def of_owner(self, owner: str, limit: int, mode: str = "", search: str = "") -> list[Job]:
+        """An owner's jobs, newest first; `search` is looked for in prompt and seed."""
+        sql, values = "SELECT * FROM job WHERE owner = ?", [owner]
+        if mode:
+            sql, values = sql + " AND mode = ?", [*values, mode]
+        if search:
+            sql += (
+                " AND (instr(lower(CASE WHEN json_valid(params) THEN json_extract(params, '$.prompt') END),"
+            )
+            sql += " lower(?)) OR CAST(seed AS TEXT) = ?)"
+            values = [*values, search, search]
+        with self._guard():
+            rows = self._db.execute(
+                sql + " ORDER BY created DESC, id LIMIT ?", (*values, int(limit))
+            ).fetchall()
+        return self._jobs(rows)
+
+    def unfinished(self) -> list[Job]:
+        """Running and queued jobs, oldest first."""
+        with self._guard():
+            rows = self._db.execute(
+                "SELECT * FROM job WHERE status IN (?, ?) ORDER BY created, id", (QUEUED, RUNNING)
+            ).fetchall()
+        return self._jobs(rows)
+
+    def ended_before(self, moment: float) -> list[Job]:
+        """Jobs that ended before this time (unix seconds), oldest first."""
+        with self._guard():
+            rows = self._db.execute(
+                "SELECT * FROM job WHERE finished < ? AND status NOT IN (?, ?) ORDER BY finished",
+                (moment, QUEUED, RUNNING),
+            ).fetchall()
+        return self._jobs(rows)
+
+    def summaries(self) -> list[JobSummary]:
+        """Every job, without what is costly to read."""
+        with self._guard():
+            rows = self._db.execute("SELECT id, owner, status, finished, pinned FROM job").fetchall()
+        return [JobSummary(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+    def done_on(self, engine: str, mode: str, limit: int = 20) -> Sequence[Job]:
+        """The last finished jobs of a mode on an engine, for estimates."""
+        with self._guard():
+            rows = self._db.execute(
+                "SELECT * FROM job WHERE status = 'done' AND engine = ? AND mode = ? "
+                "ORDER BY finished DESC LIMIT ?",
+                (engine, mode, int(limit)),
+            ).fetchall()
+        return self._jobs(rows)
+
+    def totals(self, owner: str) -> tuple[int, int]:
+        """Number and bytes of an owner's finished clips."""
+        with self._guard():
+            row = self._db.execute(
+                "SELECT count(*), coalesce(sum(size), 0) FROM job WHERE owner = ? AND status = 'done'",
+                (owner,),
+            ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def setting(self, name: str) -> str:
+        """What `set_setting` last wrote; empty when nothing."""
+        with self._guard():
+            row = self._db.execute("SELECT value FROM machine WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Keeps what the machine's owner has set (such as a paused queue) across restarts."""
+        with self._guard():
+            self._db.execute(
+                "INSERT INTO machine (name, value) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+    def prompts_to_stop(self, since: float) -> list[tuple[str, str, str]]:
+        """(prompt id, the engine's own id of it, server) of each prompt that must not go on. Those that were
+        noted before `since` (unix seconds) are dropped."""
+        with self._guard():
+            self._db.execute("DELETE FROM prompt_to_stop WHERE noted < ?", (since,))
+            rows = self._db.execute("SELECT prompt_id, remote, server FROM prompt_to_stop").fetchall()
+        return [(str(row[0]), str(row[1]), str(row[2])) for row in rows]
+
+    def add_prompt_to_stop(self, prompt_id: str, remote: str, server: str, moment: float) -> None:
+        """Keeps it across restarts, until `drop_prompt_to_stop`."""
+        sql = "INSERT OR REPLACE INTO prompt_to_stop (prompt_id, remote, server, noted) VALUES (?, ?, ?, ?)"
+        with self._guard():
+            self._db.execute(sql, (prompt_id, remote, server, moment))
+
+    def drop_prompt_to_stop(self, prompt_id: str) -> None:
+        """Its server was told."""
+        with self._guard():
+            self._db.execute("DELETE FROM prompt_to_stop WHERE prompt_id = ?", (prompt_id,))
+
+    def check(self) -> str:
+        """ "ok", or what is wrong with the database."""
+        if lost := self.lost():
+            return lost
+        try:
+            with self._guard():
+                rows = self._db.execute(f"SELECT id FROM job WHERE NOT ({READABLE})").fetchall()  # noqa: S608
+        except StudioError as error:
+            return error.message
+        bad = sorted({str(row[0]) for row in rows} | self._unreadable.keys())
+        if not bad:
+            return "ok"
+        shown = ", ".join(bad[:3]) + (", ..." if len(bad) > 3 else "")
+        records = "1 record is" if len(bad) == 1 else f"{len(bad)} records are"
+        return f"{records} damaged and left out: {shown}. The files are in the data folder, below jobs."
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+
+def is_local(folder: Path, mounts: str = "") -> bool:
+    """Whether a folder lies on a file system of this machine. `mounts`: /proc/self/mountinfo, or its text.
+
+    What cannot be found out counts as local on a system without that file, else as a network volume.
+    """
+    try:
+        text = mounts or Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    best, kind = "", ""
+    for line in text.splitlines():
+        left, _, right = line.partition(" - ")
+        words = left.split()
+        if len(words) < 5 or not right:
+            continue
+        point = words[4].replace("\\040", " ")
+        if folder.resolve().is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, right.split()[0]
+    return kind in LOCAL

@@ -1,0 +1,232 @@
+"""What comes in: settings and files on their way to a job in the queue, and what would become of them."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend import requester
+from backend.engines.base import Engine, EngineInfo, silent_words, takes_whole
+from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
+from backend.jobs import bundle, input_files, planning
+from backend.jobs import folders as files_of_jobs
+from backend.jobs.input_files import Facts
+from backend.jobs.job import Job
+from backend.jobs.limits import Limits
+from backend.jobs.preflight import compile_for, job_params, make_params, preflight
+from backend.jobs.scheduler import Runner
+from backend.jobs.segments import adopt
+from backend.jobs.store import Store
+from backend.jobs.views import Plan
+from backend.media.decoder import Decoder
+from backend.security import tokens
+from backend.security.rate_limit import Bucket
+from backend.settings import Settings
+from backend.storage.cleaner import Keeper
+from backend.worker.results import expected_bytes
+from workflows.compile import Compiled
+from workflows.graph.node_contract import facts, recorded
+from workflows.modes.registry import MEDIA, RANDOM_SEEDS
+
+log = logging.getLogger("wan.studio")
+
+CLEANED = ("negative_prompt",)  # texts that are stored as the params have them, without control characters
+JOB_BYTES = 100_000  # of a job's folder, beside what it is made from and the result
+NEWCOMERS, NEWCOMERS_SECONDS = 60, 3.0
+"""On an open page: how many visitors can start their first video at once, and how fast that refills."""
+
+
+class Offers:
+    """What the servers are and offer, as last heard (memory)."""
+
+    def __init__(self, engines: tuple[Engine, ...]) -> None:
+        self._engines = engines
+
+    def infos(self) -> list[EngineInfo]:
+        """One per lane."""
+        return [engine.info() for engine in self._engines]
+
+    def all(self) -> list[planning.Offer]:
+        """Those that have answered; while none has, the first, with what is recorded of ComfyUI."""
+        known = [(engine.info(), engine.known_contract()) for engine in self._engines]
+        offers = [planning.Offer(info, facts(contract)) for info, contract in known if contract is not None]
+        return offers or [planning.Offer(known[0][0], facts(recorded()))]
+
+    def models_of(self, job: Job) -> frozenset[str]:
+        """The model files that a job loads; nothing for one that cannot be compiled here and now."""
+        try:
+            return frozenset(compile_for(job_params(job), self.all()[0].facts, job.id).models)
+        except StudioError:
+            return frozenset()
+
+
+def compiled(job: Job, engine: Engine) -> Compiled:
+    """The runner's compiler: a job for this server, checked against it. Raises StudioError."""
+    contract = engine.contract()
+    made = compile_for(job_params(job), facts(contract), job.id)
+    preflight(job.mode, made, contract, engine.info())
+    return bundle.as_one(made) if takes_whole(engine.info()) else made
+
+
+class Intake:
+    """Plans and takes in jobs."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        store: Store,
+        decoder: Decoder,
+        runner: Runner,
+        offers: Offers,
+        housekeeping: Keeper,
+        starts: bool,
+        limits: Limits | None = None,
+    ) -> None:
+        """`settings`: asked anew each time, because how the page is reached may change. `starts`: the studio
+        starts its servers itself, so one that is not there yet will come."""
+        self._housekeeping = housekeeping
+        self.limits = limits or Limits()
+        self._settings_now, self._store, self._decoder = settings, store, decoder
+        self._runner, self._offers, self._starts = runner, offers, starts
+        self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
+        self._born = time.monotonic()
+
+    @property
+    def _settings(self) -> Settings:
+        return self._settings_now()
+
+    def plan(self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts]) -> Plan:
+        """What Generate would make of this, and what stands in its way. Never raises."""
+        sizes = {name: input_files.as_media(facts, name) for name, facts in media.items()}
+        return planning.plan(
+            mode,
+            values,
+            sizes,
+            self._offers.infos(),
+            self._store.done_on,
+            offers=self._offers.all(),
+            absent=self._nobody_there(),
+            longest=self._settings.max_seconds,
+        )
+
+    def submit(
+        self,
+        owner: str,
+        mode: str,
+        values: Mapping[str, Any],
+        files: Mapping[str, Path | None],
+        earlier: Job | None = None,
+    ) -> Job:
+        """Checks everything, copies the inputs and queues the job; it is on disk when this returns.
+
+        files: media parameter -> uploaded file. earlier: a failed job that this is another try at; the parts
+        that it had finished are not made again, if they fit. Raises BadInput (with the field), BadMedia,
+        OverQuota, QueueFull, DiskFull, StoreGone.
+        """
+        if not tokens.is_token(owner):
+            raise BadInput(
+                "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
+            )
+        owner_id = tokens.owner_id(owner)
+        with requester.visitor(owner_id):
+            return self._submit(owner_id, mode, values, files, earlier)
+
+    def _submit(
+        self,
+        owner_id: str,
+        mode: str,
+        values: Mapping[str, Any],
+        files: Mapping[str, Path | None],
+        earlier: Job | None,
+    ) -> Job:
+        self._store.require()  # else the copies of the inputs would make a new folder where it was
+        self._check_newcomer(owner_id)
+        self._check_server()
+        given = {name: path for name, path in files.items() if path is not None}
+        values = {name: value for name, value in values.items() if name not in given}
+        if values.get("seed", -1) in (-1, None):
+            values["seed"] = secrets.randbelow(RANDOM_SEEDS)
+        seen = {
+            name: input_files.look(self._decoder, MEDIA[mode][name][0], given[name], name)
+            for name in MEDIA.get(mode, {})
+            if name in given
+        }
+        sizes = {name: input_files.as_media(facts, name) for name, facts in seen.items()}
+        notes = {name: input_files.note(facts) for name, facts in seen.items()}
+        params = make_params(mode, values, sizes)
+        job_id = uuid.uuid4().hex
+        folder = self._settings.jobs_dir / job_id
+        room = input_files.kept_bytes(params, given, seen)
+        need, largest = JOB_BYTES + sum(room.values()), max(room, key=lambda name: room[name], default="")
+        try:
+            self._housekeeping.quota.reserve(job_id, owner_id, need, largest)
+            inputs = input_files.keep(
+                self._decoder, params, {name: given[name] for name in sizes}, sizes, folder, notes
+            )
+            cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
+            stored = {**values, "prompt": params.prompt, **cleaned}
+            job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
+            if any(takes_whole(info) for info in self._offers.infos()):
+                kept = {name: folder / str(item["original"]) for name, item in inputs.items()}
+                bundle.check(params, {name: path.stat().st_size for name, path in kept.items()})
+            found = planning.outlook(mode, job_params(job), self._offers.all(), job_id)
+            compiled = found.compiled
+            planning.check_length(mode, compiled, self._settings.max_seconds)
+            need += expected_bytes(compiled)
+            self._housekeeping.quota.reserve(job_id, owner_id, need, largest)
+            job = replace(
+                job,
+                width=compiled.width,
+                height=compiled.height,
+                frames=compiled.frames,
+                fps=compiled.fps,
+                steps=compiled.steps,
+                evaluations=compiled.evaluations,
+                warnings=(*found.warnings, *(text for text in notes.values() if text)),
+                part=self._parts_of(earlier, folder),
+            )
+            self._runner.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
+        except BaseException as error:
+            files_of_jobs.remove(folder)
+            self._housekeeping.quota.release(job_id)
+            if isinstance(error, OSError):
+                raise from_os_error(error, "The picture could not be stored.") from error
+            raise
+        self._housekeeping.submitted(job_id)
+        said = f": {params.prompt!r}" if self._settings.log_prompts else ""
+        log.info("job %s: queued, %s%s", job_id, mode, said)
+        return job
+
+    def _check_newcomer(self, owner_id: str) -> None:
+        """On an open page, made-up tokens would get around the limit per owner. Raises TooMany."""
+        if not self._settings.open_to_all or self._store.of_owner(owner_id, 1):
+            return
+        wait = self._newcomers.take()
+        if wait:
+            raise TooMany("Very many new visitors are making videos right now.")
+
+    def _parts_of(self, failed: Job | None, folder: Path) -> int:
+        """How many finished parts a failed job leaves to this one; whether they fit is seen when it runs."""
+        if failed is None or not failed.part or not adopt(self._settings.jobs_dir / failed.id, folder):
+            return 0
+        return failed.part
+
+    def _check_server(self) -> None:
+        """Refuses what no server would take up. Raises EngineUnreachable."""
+        if self._nobody_there():
+            info = self._offers.infos()[0]
+            if info.kind == "runpod":
+                raise EngineUnreachable(silent_words(info), "Generate works as soon as RunPod answers.")
+            raise EngineUnreachable(f"ComfyUI does not answer at {info.address}.", detail=info.error)
+
+    def _nobody_there(self) -> bool:
+        """No server has ever answered, and none is being started by us."""
+        waited = time.monotonic() - self._born > self.limits.silent
+        never = all(info.state == "starting" and info.error for info in self._offers.infos())
+        return waited and never and not self._starts

@@ -1,0 +1,166 @@
+"""What the studio shows of a job, a plan and a model: frozen data for the page and the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.jobs.job import Job
+
+STILLS = frozenset({"text_to_image"})
+
+
+def result_name(mode: str) -> str:
+    """What the finished file of a mode is called: a video, or a picture for Text-to-Image."""
+    return "result.png" if mode in STILLS else "result.mp4"
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job with the key that opens it. Times are unix seconds, `bytes` the size of the result."""
+
+    id: str
+    key: str
+    mode: str
+    status: str
+    params: dict[str, Any]
+    title: str
+    seed: int
+    width: int
+    height: int
+    frames: int
+    fps: float
+    seconds: float
+    steps: int
+    engine: str
+    demo: bool
+    elapsed: float | None
+    created: float
+    finished: float | None
+    warnings: tuple[str, ...]
+    error: dict[str, str] | None
+    bytes: int
+    pinned: bool = False
+
+    @property
+    def result(self) -> str:
+        """The name of the finished file."""
+        return result_name(self.mode)
+
+    def record(self) -> dict[str, Any]:
+        """The job record of the API."""
+        names = (
+            "id", "key", "mode", "status", "seed", "width", "height", "frames", "fps", "seconds", "steps",
+            "engine", "elapsed", "created",
+        )  # fmt: skip
+        record: dict[str, Any] = {name: getattr(self, name) for name in names}
+        record["warnings"] = list(self.warnings)
+        if self.error is not None:
+            record["error"] = dict(self.error)
+        return record
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What Generate would do now. `parts`: prompts that the job is cut into; `obstacle`: why it cannot;
+    `problems`: field -> sentence; `route`: where Animate gets pose and mask from, as Compiled has it."""
+
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    fps: float = 0.0
+    seconds: float = 0.0
+    steps: int = 0
+    parts: int = 1
+    crop_text: str = ""
+    estimate_text: str = ""
+    obstacle: str = ""
+    problems: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    route: str = ""
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """A file of the catalogue as this machine and its server have it. state: ready, missing, unknown, or
+    (on a server of this machine) unseen, wrong_size, damaged, unreadable; `words`: what to do."""
+
+    title: str
+    name: str
+    folder: str
+    bytes: int
+    modes: tuple[str, ...]
+    optional: bool
+    state: str
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in the queue. position: 0 runs, 1 is next; `job`: only of one's own."""
+
+    position: int
+    mode: str
+    mine: bool
+    job: JobView | None
+
+
+@dataclass(frozen=True)
+class QueueState:
+    running: int
+    waiting: int
+
+
+def view(job: Job, key: str) -> JobView:
+    """What is shown of a stored job."""
+    return JobView(
+        id=job.id,
+        key=key,
+        mode=job.mode,
+        status=job.status,
+        params=dict(job.params),
+        title=_title(str(job.params.get("prompt") or "")),
+        seed=job.seed,
+        width=job.width,
+        height=job.height,
+        frames=job.frames,
+        fps=job.fps,
+        seconds=job.seconds,
+        steps=job.steps,
+        engine=job.engine,
+        demo=job.demo,
+        elapsed=job.elapsed,
+        created=job.created,
+        finished=job.finished,
+        warnings=tuple(job.warnings),
+        error=job.error,
+        bytes=job.size,
+        pinned=job.pinned,
+    )
+
+
+def _title(prompt: str, longest: int = 80) -> str:
+    line = " ".join(prompt.split())
+    return line if len(line) <= longest else line[: longest - 3].rstrip() + "..."
+
+
+def crop_text(horizontal: float, vertical: float) -> str:
+    """ "Fits, nothing is cropped" or which edges lose how much; shares of width and height, 0 to 1."""
+    across, down = round(100 * horizontal), round(100 * vertical)
+    if down:
+        return f"Top and bottom are cropped by {down} %"
+    if across:
+        return f"Left and right are cropped by {across} %"
+    return "Fits, nothing is cropped"
+
+
+def duration_text(seconds: float) -> str:
+    """ "24 s", "1 min 5 s", "2 h 3 min"."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

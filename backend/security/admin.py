@@ -1,0 +1,66 @@
+"""The machine's owner: who opened the admin link, or the first user of WAN_AUTH.
+
+The link's token is a file of the data folder. What is kept of a browser that opened it is a proof over its
+owner id made with that token: a copy of the database opens nothing, and a new token (delete the file and
+start again) ends all earlier claims.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from backend.security import tokens
+from backend.security.secret_file import load
+
+FILE = "admin"
+SETTING = "admins"
+CLAIMS_MAX = 50
+"""Browsers that can be the machine's owner at a time; the earliest claim goes first."""
+
+
+class Admins:
+    """Claims of the machine's owner. Thread-safe. read, write: a durable text by name."""
+
+    def __init__(
+        self, folder: Path, first_user: str, read: Callable[[str], str], write: Callable[[str, str], None]
+    ) -> None:
+        """Raises StudioError when the token can be neither read nor made."""
+        self.token = load(folder / FILE, tokens.new_token().encode()).decode("ascii", "replace").strip()
+        self._first_user, self._write = first_user, write
+        self._lock = threading.Lock()
+        self._proofs = _proofs(read(SETTING))
+
+    def claim(self, owner: str, token: str) -> bool:
+        """Makes this owner the machine's, if the token is right. Raises StoreError."""
+        if not tokens.is_token(owner) or not tokens.same(token, self.token):
+            return False
+        proof = self._proof(owner)
+        with self._lock:
+            if proof not in self._proofs:
+                proofs = (*self._proofs, proof)[-CLAIMS_MAX:]
+                self._write(SETTING, json.dumps(proofs))
+                self._proofs = proofs
+        return True
+
+    def includes(self, owner: str, user: str = "") -> bool:
+        """Whether this is the machine's owner. user: whom Gradio's login let in, "" without a login."""
+        if self._first_user and tokens.same(user, self._first_user):
+            return True
+        if not tokens.is_token(owner):
+            return False
+        mine = self._proof(owner)
+        return sum(tokens.same(proof, mine) for proof in self._proofs) > 0  # looks at all: no early end
+
+    def _proof(self, owner: str) -> str:
+        return tokens.sign(self.token.encode(), "admin", tokens.owner_id(owner))
+
+
+def _proofs(text: str) -> tuple[str, ...]:
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        return ()
+    return tuple(proof for proof in found if isinstance(proof, str)) if isinstance(found, list) else ()

@@ -1,0 +1,374 @@
+"""Which servers this studio drives: found, given, or started here, one ComfyUI for each GPU.
+
+A ComfyUI that runs already on COMFYUI_PORT is taken as it is and never touched. On the other GPUs more are
+started beside it only where that is safe: the machine's owner named the folder (COMFYUI_DIR) or it is a
+machine image's own, and it can be seen which GPU the running one uses. RunPod's own start script brings up
+one ComfyUI, on the first GPU; nothing is started from its folder before that has happened, since it may
+still be upgrading the folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import requests
+
+from backend.engines.base import Engine
+from backend.engines.runpod import engine as runpod
+from backend.errors import BadSettings, EngineLost, StudioError
+from backend.models import paths
+from backend.servers import gpus, launch, postmortem, procfs
+from backend.servers.launch import free_port as free_port
+from backend.servers.process import Death, Process, end
+from backend.servers.server import LIMITS, Limits, Server, answers
+from backend.settings import RUNPOD_COMFYUI, Settings
+
+log = logging.getLogger("wan.servers")
+
+SECRETS = ("WAN_AUTH", "RUNPOD_API_KEY", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY")
+"""Variables that are no server's business, nor that of its custom nodes."""
+PROJECT = Path(__file__).resolve().parents[2]
+IMAGES = (Path("/opt/ComfyUI"),)
+"""The folders of machine images besides RunPod's: such a machine is there for this."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to drive. kind: comfyui, runpod, demo. `start`: we start the process ourselves."""
+
+    kind: str
+    urls: tuple[str, ...]
+    start: bool
+
+
+def local_url(settings: Settings) -> str:
+    """Where a ComfyUI of this machine is looked for."""
+    return f"http://127.0.0.1:{settings.comfyui_port}"
+
+
+def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
+    """WAN_ENGINE=auto: given addresses, a server on COMFYUI_PORT, a ComfyUI folder, a RunPod endpoint, or the
+    demo, whichever is there first.
+
+    Raises BadSettings when WAN_ENGINE=comfyui and none of the first three is there, or runpod without one.
+    """
+    local = local_url(settings)
+    if settings.engine == "demo":
+        return Plan("demo", (), start=True)
+    if settings.engine == "runpod":
+        if not settings.runpod.given:
+            raise BadSettings(
+                "WAN_ENGINE is runpod, but RUNPOD_ENDPOINT_ID or RUNPOD_API_KEY is missing.",
+                "Set both: the endpoint's id and a key of the same RunPod account.",
+            )
+        return Plan("runpod", (), start=False)
+    if settings.comfyui_urls:
+        return Plan("comfyui", settings.comfyui_urls, start=False)
+    if probe(local):
+        return Plan("comfyui", (local,), start=False)
+    if settings.comfyui_dir is not None:
+        return Plan("comfyui", (local,), start=True)
+    if settings.engine == "comfyui":
+        raise BadSettings(
+            "WAN_ENGINE is comfyui, but there is no ComfyUI: no COMFYUI_URL, none on port"
+            f" {settings.comfyui_port}, no folder.",
+            "Set COMFYUI_URL to a running one, or COMFYUI_DIR to its folder.",
+        )
+    if settings.runpod.given:
+        return Plan("runpod", (), start=False)
+    return Plan("demo", (), start=True)
+
+
+class Servers:
+    """The engines of a studio and the processes behind those that we started."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        restart: bool = True,
+        on_death: Callable[[StudioError], None] = lambda error: None,
+        limits: Limits = LIMITS,
+        runpod_folder: Path = RUNPOD_COMFYUI,
+    ) -> None:
+        """`restart`: False where the whole container is to end with ComfyUI. `on_death`: told why a server of
+        ours ended, on a thread of its own, before it is started again. `runpod_folder`: the ComfyUI that
+        RunPod's own start script brings up."""
+        self.settings = settings
+        self._restart, self._on_death = restart, on_death
+        self._limits, self._runpod_folder = limits, runpod_folder
+        self._closing = threading.Event()
+        self._options: frozenset[str] | None = None
+        self._options_lock = threading.Lock()
+        self._place = launch.Place(settings.data_dir)
+        left = procfs.orphans(settings.data_dir) if self._place.first else []
+        self._left: dict[str, procfs.Orphan] = {}
+        for orphan in left:
+            if orphan.mark.key in self._left:
+                end(orphan, limits.process)
+            else:
+                self._left[orphan.mark.key] = orphan
+        ours = {f"http://127.0.0.1:{orphan.mark.port}" for orphan in self._left.values()}
+        self.plan = choose(settings, lambda url: url not in ours and answers(url))
+        self.servers: list[Server] = []
+        self._remote: tuple[Engine, ...] = ()
+        if self.plan.kind == "demo":
+            self._demo()
+        elif self.plan.kind == "runpod":
+            self._remote = runpod.engines(settings.runpod)
+        elif self.plan.start:
+            self._comfyui()
+        else:
+            self.servers += [Server(url, settings, limits=limits) for url in self.plan.urls]
+            if not settings.comfyui_urls:
+                self._beside_a_running_one()
+        self._end_left()
+        self.plan = replace(self.plan, urls=tuple(server.engine.http.address for server in self.servers))
+        for server in self.servers:
+            threading.Thread(target=self._watch, args=(server,), name="server-watch", daemon=True).start()
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        return (*(server.engine for server in self.servers), *self._remote)
+
+    @property
+    def processes(self) -> list[Process]:
+        found = [server.process for server in self.servers]  # read once: another thread may clear it
+        return [process for process in found if process is not None]
+
+    # -- what is started --------------------------------------------------------------------
+
+    def _demo(self) -> None:
+        name = launch.key("demo", self.settings.demo_step_seconds)
+        left = self._left.pop(name, None)
+        self._end_left()
+        # Not in the data folder: results are copied out of it.
+        folder = Path(left.mark.folder) if left is not None else self._place.folder / "demo"
+        if left is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        port = left.mark.port if left is not None else launch.free_port()
+        url = f"http://127.0.0.1:{port}"
+        server = Server(url, self.settings, "demo", folder / "input", self._limits)
+        command = launch.demo_command(port, self.settings.demo_step_seconds, folder)
+        mark = self._mark(name, port, "demo", folder)
+        self._keep(server, "demo engine", command, mark, left, cwd=PROJECT).start()
+        self.servers.append(server)
+
+    def _comfyui(self) -> None:
+        """One for each GPU; from RunPod's folder only when its own start script has had its time."""
+        first = self.settings.comfyui_port
+        waits = self.settings.comfyui_dir == self._runpod_folder and not any(
+            orphan.mark.port == first for orphan in self._left.values()
+        )
+        made = self._one_per_gpu(self._gpus(), first=first if waits else 0)
+        for process in made:
+            if not waits or process.taken_over is not None:
+                process.start()
+        if waits:
+            threading.Thread(target=self._start_if_nobody_does, args=(made,), daemon=True).start()
+
+    def _beside_a_running_one(self) -> None:
+        folder = self.settings.comfyui_dir
+        if folder is None or not (
+            self.settings.comfyui_dir_given or folder in (self._runpod_folder, *IMAGES)
+        ):
+            return
+        found = self._gpus()
+        if len(found) < 2:
+            return
+        used = gpus.used_by(*_command_line(self.settings.comfyui_port), found)
+        if used is None:
+            log.warning(
+                "the ComfyUI on port %d uses a GPU that cannot be told: none is started beside it",
+                self.settings.comfyui_port,
+            )
+            return
+        for process in self._one_per_gpu([gpu for gpu in found if gpu != used], beside=True):
+            process.start()
+
+    def _gpus(self) -> tuple[str, ...]:
+        return gpus.visible(os.environ, self.settings.comfyui_args)
+
+    def _one_per_gpu(self, found: Sequence[str], *, first: int = 0, beside: bool = False) -> list[Process]:
+        """`first`: the port of the first whatever is there now. `beside`: another runs from the folder."""
+        same = (self.settings.comfyui_dir, self._python(), self.settings.comfyui_args)
+        names = [launch.key(gpu, *same, self.settings.comfyui_listen) for gpu in found]
+        left = [self._left.pop(name, None) for name in names]
+        self._end_left()
+        taken = {orphan.mark.port for orphan in left if orphan is not None} | {first}
+        made = []
+        for number, (gpu, name, orphan) in enumerate(zip(found, names, left, strict=True)):
+            if orphan is not None:
+                port = orphan.mark.port
+            elif first and not number:
+                port = first
+            else:
+                port = next(
+                    port
+                    for port in range(self.settings.comfyui_port, 65_536)
+                    if port not in taken and launch.port_is_free(port, self.settings.comfyui_listen)
+                )
+            taken.add(port)
+            made.append(self._one(gpu, port, name, orphan, alone=not number and not beside))
+        return made
+
+    def _end_left(self) -> None:
+        """Servers of an earlier run that the settings of this one have no use for."""
+        for orphan in self._left.values():
+            end(orphan, self._limits.process)
+        self._left.clear()
+
+    def _one(self, gpu: str, port: int, name: str, left: procfs.Orphan | None, *, alone: bool) -> Process:
+        folder = self.settings.comfyui_dir
+        assert folder is not None  # noqa: S101 - only called for one
+        args, python = self.settings.comfyui_args, self._python()
+
+        def command() -> list[str]:
+            extra = [*args, *self._model_paths()]
+            if not alone:
+                own = self._place.folder / str(port)
+                own.mkdir(mode=0o700, exist_ok=True)
+                extra += launch.own_folders(own, self._known_options(), args)
+            return launch.comfyui_command(python, self.settings.comfyui_listen, port, extra)
+
+        moved = any(launch.has_option(args, o) for o in ("--input-directory", "--base-directory"))
+        inputs = None if moved else folder / "input"
+        server = Server(self._address(port), self.settings, folder=inputs, limits=self._limits)
+        mark = self._mark(name, port, f"comfyui-{port}")
+        more = {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
+        process = self._keep(
+            server, f"ComfyUI {port}", command, mark, left, cwd=folder, python=python, **more
+        )
+        self.servers.append(server)
+        return process
+
+    def _keep(
+        self,
+        server: Server,
+        name: str,
+        command: Sequence[str] | Callable[[], Sequence[str]],
+        mark: procfs.Mark,
+        left: procfs.Orphan | None,
+        *,
+        cwd: Path,
+        python: str = "",
+        **more: str,
+    ) -> Process:
+        def on_death(death: Death) -> None:
+            server.died(death)
+            self._on_death(postmortem.error(death) if death.was_up else EngineLost(server.trouble))
+
+        environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
+        process = Process(
+            name,
+            command,
+            Path(mark.log),
+            cwd=cwd,
+            env={**environment, "PYTHONUNBUFFERED": "1", **more, **mark.environment()},
+            taken_over=left,
+            restart=self._restart,
+            on_death=on_death,
+            times=self._limits.process,
+        )
+        server.keep(process, python)
+        return process
+
+    def _mark(self, name: str, port: int, log_name: str, folder: Path | None = None) -> procfs.Mark:
+        output = self._place.folder / f"{log_name}.log"
+        return procfs.Mark(self._place.name, name, port, str(output), str(folder or ""))
+
+    def _python(self) -> str:
+        folder = self.settings.comfyui_dir or Path()
+        return launch.comfyui_python(folder, self.settings.comfyui_python)
+
+    def _known_options(self) -> frozenset[str]:
+        with self._options_lock:
+            if self._options is None:
+                self._options = launch.options(self._python(), self.settings.comfyui_dir or Path())
+            return self._options
+
+    def _address(self, port: int) -> str:
+        """Where a ComfyUI that we start is reached: the address it listens on, loopback for all of them."""
+        listen = self.settings.comfyui_listen.partition(",")[0].strip()
+        if listen in ("127.0.0.1", "localhost", "0.0.0.0", "::", ""):  # noqa: S104
+            return f"http://127.0.0.1:{port}"
+        return f"http://{f'[{listen}]' if ':' in listen else listen}:{port}"
+
+    def _model_paths(self) -> list[str]:
+        """The option that shows ComfyUI the model store; none when the file cannot be written."""
+        if launch.has_option(self.settings.comfyui_args, "--extra-model-paths-config"):
+            return []
+        target = self.settings.data_dir / "extra_model_paths.yaml"
+        try:
+            paths.write(self.settings.models_dir, target)
+        except StudioError as error:
+            log.warning("ComfyUI is started without the model store: %s", error.message)
+            return []
+        return ["--extra-model-paths-config", str(target)]
+
+    def _start_if_nobody_does(self, made: list[Process]) -> None:
+        """RunPod's image starts this ComfyUI by itself, some minutes after the container: a second one
+        would fight over the port, so we wait and take what comes; then the other GPUs' are started."""
+        until = time.monotonic() + self.settings.comfyui_wait_seconds
+        while time.monotonic() < until and not self._closing.wait(self._limits.search):
+            if answers(local_url(self.settings)):
+                log.info("ComfyUI is up; it was started by the machine's own start script")
+                self.servers[0].process = None
+                made = made[1:]
+                break
+        if not self._closing.is_set():
+            for process in made:
+                process.start()
+
+    # -- while they run ---------------------------------------------------------------------
+
+    def _watch(self, server: Server) -> None:
+        """Asks a server now and then, also while its lane is busy; ends one of ours that hangs."""
+        hung, look = self.settings.hung_seconds, self._limits.look
+        while not self._closing.wait(min(look, hung / 4)):
+            try:
+                self._place.touch()
+                if time.monotonic() - server.engine.asked >= look:
+                    server.engine.refresh()
+                server.look()
+            except Exception:  # an odd answer must not end the watch
+                log.exception("watching %s: unexpected error", server.engine.http.address)
+
+    def recover(self, engine: Engine, error: StudioError) -> StudioError:
+        """What a job that lost its server really ended with; a server of ours that hangs is ended.
+
+        For EngineLost, EngineHung and EngineUnreachable of a job on this engine, on the lane's thread. A
+        server that is not ours is left alone, and its error is given back as it is.
+        """
+        server = next((server for server in self.servers if server.engine is engine), None)
+        return error if server is None or self._closing.is_set() else server.recover(error)
+
+    def close(self) -> None:
+        """Stops what we started, and nothing else."""
+        self._closing.set()
+        for process in self.processes:
+            process.ask_to_stop()
+        until = time.monotonic() + self._limits.process.stop  # for all of them together
+        for process in self.processes:
+            process.stop(until - time.monotonic())
+        self._place.leave(keep_logs=self.plan.kind == "comfyui")
+
+
+def _command_line(port: int) -> tuple[list[str], dict[str, str] | None]:
+    """With what arguments and environment the ComfyUI on this port runs; None: not to be seen."""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            argv = session.get(f"http://127.0.0.1:{port}/system_stats", timeout=5).json()["system"]["argv"]
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return [], None
+    pid = procfs.listener(port)
+    environment = procfs.environment(pid) if pid is not None else None
+    return [str(word) for word in argv] if isinstance(argv, list) else [], environment

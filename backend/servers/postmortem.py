@@ -1,0 +1,98 @@
+"""Why a server process ended, or does not come up, in a sentence. Pure: from its end and what it printed."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from backend.errors import EngineLost, OutOfMemory, StudioError
+from backend.servers.exit_reasons import why
+from backend.servers.process import Death
+
+_RAM = re.compile(
+    r"std::bad_alloc|\bMemoryError\b|DefaultCPUAllocator|can(?:no|')t allocate memory|"
+    r"^\s*Killed\s*$|oom-kill|Unable to allocate",
+    re.IGNORECASE,
+)
+_GPU_MEMORY = re.compile(
+    r"OutOfMemoryError|(?:CUDA|HIP|NVML)\b.{0,40}out of memory|out of memory.{0,40}(?:CUDA|HIP)|"
+    r"CU(?:BLAS|DNN)_STATUS_ALLOC_FAILED|Allocation on device",
+    re.IGNORECASE,
+)
+_GPU = re.compile(
+    r"(?:CUDA|HIP) (?:driver )?error|cuDNN error|CU(?:BLAS|DNN)_STATUS_|\bXid\b|illegal memory access|"
+    r"device-side assert|GPU has fallen off the bus",
+    re.IGNORECASE,
+)
+_RAISED = re.compile(r"(?:[\w.]+\.)?\w*(?:Error|Exception)\b")  # how Python's last line of a traceback begins
+_LAST = 40  # lines
+
+
+def why_not_up(death: Death, trouble: OSError | None, python: str) -> str:
+    """Why it does not come up: the sentence for System."""
+    if trouble is not None:
+        missing = isinstance(trouble, FileNotFoundError)
+        words = f"The Python for ComfyUI, {python}, is not there." if missing else (
+            f"ComfyUI cannot be started: {trouble.strerror or trouble}."
+        )  # fmt: skip
+        return f"{words} Name another one in COMFYUI_PYTHON." if missing else words
+    if death.by_us:
+        return "ComfyUI did not answer for a long time and was ended."
+    known = why(death.lines[-_LAST:])
+    if known:
+        return known
+    memory = _memory(death)
+    if memory is not None:
+        return f"{memory.message} {memory.hint}"
+    lines = [line for line in reversed(death.lines) if line.strip()]
+    last = next((line for line in lines if _RAISED.match(line)), lines[0] if lines else "")
+    said = f" Its last words: {last[:200]}" if last else ""
+    return f"ComfyUI ended while it was starting ({_ending(death.status)}).{said}"
+
+
+def error(death: Death) -> StudioError:
+    """What the job in it ended with: OutOfMemory where status, kernel or log say so, else EngineLost."""
+    memory = _memory(death)
+    if memory is not None:
+        return memory
+    ending = _ending(death.status)
+    detail = "\n".join(death.lines[-_LAST:])
+    if any(_GPU.search(line) for line in death.lines[-_LAST:]):
+        return EngineLost(
+            f"ComfyUI ended after an error of the GPU ({ending}).",
+            "If it happens again, restart the machine.",
+            detail=detail,
+        )
+    return EngineLost(f"ComfyUI ended while it worked on this ({ending}).", "Try again.", detail=detail)
+
+
+def _memory(death: Death) -> OutOfMemory | None:
+    lines = death.lines[-_LAST:]
+    detail = "\n".join(lines)
+    killed = death.status in (-signal.SIGKILL, 128 + signal.SIGKILL, None)
+    if (death.oom and killed) or any(_RAM.search(line) for line in lines):
+        return OutOfMemory(
+            "The machine ran out of memory (RAM), and ComfyUI was ended.",
+            "Try a smaller size or a shorter video, close what else uses memory, or take a machine"
+            " with more RAM.",
+            detail=detail,
+        )
+    if any(_GPU_MEMORY.search(line) for line in lines):
+        return OutOfMemory(
+            "The GPU ran out of memory, and ComfyUI ended.",
+            "Try a smaller size or a shorter video.",
+            detail=detail,
+        )
+    return None
+
+
+def _ending(status: int | None) -> str:
+    if status is None:
+        return "exit status unknown"
+    number = -status if status < 0 else status - 128
+    if number > 0:
+        try:
+            return f"signal {signal.Signals(number).name}"
+        except ValueError:
+            pass
+    return f"exit status {status}"

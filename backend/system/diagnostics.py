@@ -1,0 +1,128 @@
+"""What this machine lacks or does differently, in sentences: printed at the start and shown in System."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from backend.engines.base import EngineInfo
+from backend.errors import StudioError
+from backend.jobs.views import ModelState
+from backend.models import paths
+from backend.models.inventory import RESTART
+from backend.settings import RUNPOD_COMFYUI, Settings
+from backend.system.health import on_this_machine
+
+log = logging.getLogger("wan.surroundings")
+
+DOCKER_MARK = Path("/.dockerenv")
+ENOUGH_MEMORY = 48_000_000_000
+"""Bytes of RAM below which ComfyUI's cache of loaded models can push the machine into swapping."""
+
+
+def at_start(
+    settings: Settings, environ: Mapping[str, str] = os.environ, docker_mark: Path = DOCKER_MARK
+) -> list[str]:
+    """What is printed before the page is served. Looks at folders, nothing else. `docker_mark`: a file that
+    is there in a container."""
+    said = []
+    data, refused = settings.data_dir, settings.data_dir_refused
+    if refused is not None:
+        said.append(
+            f"{refused} cannot be written to: jobs and videos are kept in {data} instead."
+            " Set WAN_DATA_DIR to choose another folder."
+        )
+    if _in_container(environ, docker_mark) and _same_disk(data, Path("/")):
+        where = "/workspace" if environ.get("RUNPOD_POD_ID") else "/data" if environ.get("SPACE_ID") else ""
+        mount = f"a volume at {where}" if where else "a volume and set WAN_DATA_DIR to a folder on it"
+        said.append(
+            f"No volume is used: jobs and videos in {data} are gone when this container is removed."
+            f" Mount {mount} to keep them."
+        )
+    own = settings.comfyui_dir / "models" if settings.comfyui_dir is not None else None
+    if own is not None and not settings.models_dir.is_dir() and not any(own.glob("*/*.safetensors")):
+        said.append(
+            f"There is no model store at {settings.models_dir}: only ComfyUI's own {own} is looked at."
+            " Mount the volume with the models, or set WAN_MODELS_DIR."
+        )
+    return said
+
+
+def in_system(
+    settings: Settings, engines: Sequence[EngineInfo], models: Sequence[ModelState], ended: Sequence[str] = ()
+) -> list[str]:
+    """What System shows above the rest. ended: why processes that we started ended, in sentences."""
+    said = [words for words in ended if words]
+    unseen = [model for model in models if model.state == "unseen" and model.words.endswith(RESTART)]
+    if unseen:
+        files = f"{len(unseen)} files" if len(unseen) > 1 else "1 file"
+        said.append(
+            f"Restart ComfyUI: {files} in the model store came, or became known to it, after its start."
+        )
+    for info in engines:
+        advice = memory(settings, info)
+        if advice:
+            said.append(advice)
+            break
+    return said
+
+
+def memory(settings: Settings, info: EngineInfo) -> str:
+    """What to do on a machine with little RAM, "" when there is enough or ComfyUI minds it by itself."""
+    args = settings.comfyui_args
+    if info.kind != "comfyui" or not 0 < info.ram_total < ENOUGH_MEMORY or "--cache-none" in args:
+        return ""
+    folder = settings.comfyui_dir
+    if folder is None or not on_this_machine(info.address):
+        return ""
+    try:
+        options = (folder / "comfy" / "cli_args.py").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    if '"--cache-ram"' in options or '"--cache-none"' not in options:
+        return ""  # newer ones let go of models by themselves
+    return (
+        f"This machine has {info.ram_total / 1e9:.0f} GB of memory, and WAN 2.2 wants 48 GB. If ComfyUI"
+        " becomes very slow or is killed, set COMFYUI_ARGS=--cache-none and restart it."
+    )
+
+
+def tell_adopted(settings: Settings, kind: str, starts: bool, urls: Sequence[str]) -> str:
+    """Makes a ComfyUI of this machine that we do not start look into the model store, from its next start on.
+
+    kind, starts, urls: as in servers.Plan. Returns what was done, "" when there was nothing to do.
+    """
+    folder = settings.comfyui_dir
+    waits = folder == RUNPOD_COMFYUI  # the machine's own script may start it yet
+    if kind != "comfyui" or folder is None or (starts and not waits) or not settings.models_dir.is_dir():
+        return ""
+    if not all(on_this_machine(url) for url in urls):
+        return ""
+    try:
+        written = paths.tell(folder, settings.models_dir)
+    except StudioError as error:
+        log.warning("ComfyUI was not told of the model store: %s %s", error.message, error.hint)
+        return ""
+    if written.state == "unchanged":
+        return ""
+    kept = f" What was there is kept as {written.backup.name}." if written.backup else ""
+    return (
+        f"{written.path} now names the model store {settings.models_dir}.{kept}"
+        " A ComfyUI that runs already reads it when it is restarted."
+    )
+
+
+def _in_container(environ: Mapping[str, str], docker_mark: Path) -> bool:
+    return docker_mark.exists() or any(environ.get(n) for n in ("RUNPOD_POD_ID", "SPACE_ID"))
+
+
+def _same_disk(folder: Path, other: Path) -> bool:
+    """Whether the folder, or where it would be made, lies on the other's filesystem."""
+    for place in (folder, *folder.parents):
+        try:
+            return place.stat().st_dev == other.stat().st_dev
+        except OSError:
+            continue
+    return False

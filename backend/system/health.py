@@ -1,0 +1,104 @@
+"""How the machine is: servers, models, disk. Looks at the disk, nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from backend.engines.base import EngineInfo
+from backend.jobs.views import ModelState
+from backend.models import needs
+from backend.models.needs import Overview
+from backend.settings import Settings
+from workflows.catalog import ModelFile, load_catalog
+
+
+def status(engines: Sequence[EngineInfo], trouble: str = "") -> str:
+    """starting: none answers, and one comes up; degraded: one that had answered does not any more, or there
+    is `trouble`, which keeps jobs from being begun; else ok.
+
+    A server of ours that died is coming up again: beside others that work it counts as one that is missed.
+    """
+    states = {info.state for info in engines}
+    again = any(info.state == "starting" and info.restarts for info in engines)
+    if trouble or "lost" in states or ("ok" in states and again):
+        return "degraded"
+    return "ok" if "ok" in states else "starting"
+
+
+def models(settings: Settings, engines: Sequence[EngineInfo]) -> list[ModelState]:
+    """The catalogue as this machine has it.
+
+    Disk and server together when the server is of this machine; a server elsewhere is believed alone; while
+    none has told its models, the disk alone, and unknown for what is not on it (the server may have it).
+    """
+    known = next((info for info in engines if info.models), None)
+    if known is not None and (known.kind == "demo" or not on_this_machine(known.address)):
+        return [_state(file, _told(file, known)) for file in load_catalog().files]
+    found = overview(settings, known)
+    return [
+        _state(item.file, "unknown" if known is None and item.state == "missing" else item.state, item.words)
+        for item in found.files
+    ]
+
+
+def overview(settings: Settings, known: EngineInfo | None) -> Overview:
+    """The model store of this machine with what the server sees: states, needs by mode, room on the disk."""
+    return needs.states(settings, known.models if known is not None else None)
+
+
+def on_this_machine(address: str) -> bool:
+    """Whether a server's address is loopback."""
+    return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _told(file: ModelFile, known: EngineInfo) -> str:
+    if file.folder not in known.models:
+        return "unknown"
+    return "ready" if file.name in known.models[file.folder] else "missing"
+
+
+def _state(file: ModelFile, state: str, words: str = "") -> ModelState:
+    return ModelState(file.title, file.name, file.folder, file.bytes, file.modes, file.optional, state, words)
+
+
+def models_disk(settings: Settings, engines: Sequence[EngineInfo]) -> dict[str, int]:
+    """mode -> bytes that its files take on this machine's disk, files shared with other modes included."""
+    known = next((info for info in engines if info.models and info.kind != "demo"), None)
+    if known is not None and not on_this_machine(known.address):
+        return {}
+    return {need.mode: need.disk for need in overview(settings, known).modes}
+
+
+def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:
+    """Each server in words and figures; memory in bytes, `restarts` since the studio was started."""
+    return [
+        {
+            "address": info.address,
+            "state": info.state,
+            "version": info.version,
+            "gpu": info.gpu,
+            "vram_total": info.vram_total,
+            "vram_free": info.vram_free,
+            "running": info.running,
+            "pending": info.pending,
+            "error": info.error,
+            "note": info.note,
+            "workers": dict(info.workers),
+            "restarts": info.restarts,
+            "ours": info.ours,
+        }
+        for info in engines
+    ]
+
+
+def disk(folder: Path) -> dict[str, int]:
+    """Bytes free and in all, where the data folder lies; 0 for a folder that is not there."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return {"free": 0, "total": 0}
+    return {"free": usage.free, "total": usage.total}

@@ -1,0 +1,150 @@
+"""What may come in by HTTP, as pure rules: which paths there are, from which pages, how large.
+
+Nothing here counts or waits; backend/web/middleware.py applies it to every request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+API = "/gradio_api/"
+FILE = API + "file="
+UPLOAD = API + "upload"
+MCP = API + "mcp"
+LOGIN = "/login"
+
+PAGE_PATHS = re.compile(
+    r"/(?:|config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(?:/\d+)?|login/?|logout|healthz"
+    r"|(?:assets|static|svelte|page)/.+|media/[^/]+/[^/]+)"
+)
+API_PATHS = re.compile(
+    r"(?:info/?|openapi\.json|user/?|login_check/?|token/?|app_id/?|startup-events|theme\.css|reset/?|cancel"
+    r"|queue/(?:join|data|status)|(?:run|api|call)/.+|upload|upload_progress|component_server/?"
+    r"|heartbeat/[^/]+|file=.+|mcp(?:/.*)?)"
+)
+"""What the page, gradio_client and MCP clients use. Gradio has more: a recorder, an editor, a proxy, its own
+dashboards. Whatever is not named here does not exist."""
+
+JSON_BYTES = 256_000
+LOGIN_BYTES = 16_000
+MULTIPART_BYTES = 1_000_000
+"""What a multipart upload may have around its file."""
+MCP_FILE_BYTES = 24_000_000
+"""The largest file inside an MCP request, which Gradio holds in memory as text."""
+
+PAGE_POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Gradio makes functions of texts
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "media-src": "'self' data: blob:",
+    "font-src": "'self' data:",
+    "connect-src": "'self' data: blob:",
+    "worker-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+}
+FILE_POLICY = "default-src 'none'; sandbox"
+SPACES = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
+
+
+def is_known(path: str) -> bool:
+    """Whether this path is one of the studio's. Path: decoded, without a proxy's prefix."""
+    if path.startswith(API):
+        return API_PATHS.fullmatch(path, len(API)) is not None
+    return PAGE_PATHS.fullmatch(path) is not None
+
+
+def is_work(method: str, path: str) -> bool:
+    """Whether a request costs more than sending a file: these are counted."""
+    if method not in ("GET", "HEAD"):
+        return True
+    return path.startswith((API + "queue/", API + "call/", API + "upload_progress", API + "heartbeat", MCP))
+
+
+def body_limit(path: str, max_upload_bytes: int) -> int:
+    """The most bytes that a request to this path may have in its body."""
+    if path == UPLOAD:
+        return max_upload_bytes + MULTIPART_BYTES
+    if path.startswith(MCP):
+        return min(max_upload_bytes, MCP_FILE_BYTES) * 4 // 3 + JSON_BYTES
+    return LOGIN_BYTES if path.rstrip("/") == LOGIN else JSON_BYTES
+
+
+def is_foreign(method: str, path: str, headers: Mapping[str, str]) -> bool:
+    """Whether another web page made the browser send this, and it is not just a link to ours.
+
+    Headers: lower-case names. Sec-Fetch-Site is the browser's own word and no page can change it; where it
+    is missing (plain http, old browsers) Origin has to be one of the hosts that the request was sent to.
+    X-Forwarded-Host counts as one: a page cannot add it without asking first, and is refused when it asks.
+    """
+    if path == "/healthz" and method in ("GET", "HEAD"):
+        return False
+    site = headers.get("sec-fetch-site", "")
+    if site == "same-origin":
+        return False
+    if site in ("cross-site", "same-site"):
+        leads_here = method in ("GET", "HEAD") and headers.get("sec-fetch-mode") == "navigate"
+        return not leads_here or path == "/logout"
+    origin = headers.get("origin")
+    return origin is not None and not _own(origin, headers)
+
+
+def _own(origin: str, headers: Mapping[str, str]) -> bool:
+    try:
+        parts = urlsplit(origin)
+        name, port = parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return False
+    if not name or port is None:  # "null", and whatever is no web page
+        return False
+    proxied = "x-forwarded-for" in headers or "x-forwarded-proto" in headers
+    hosts = [headers.get("host", ""), *headers.get("x-forwarded-host", "").split(",")]
+    for host in hosts:
+        try:
+            given = urlsplit("//" + host.strip())
+            known, known_port = given.hostname, given.port
+        except ValueError:
+            continue
+        if known != name:
+            continue
+        if known_port == port or (known_port is None and (port in (80, 443) or proxied)):
+            return True
+    return False
+
+
+def is_direct(client: str, headers: Mapping[str, str]) -> bool:
+    """Whether a program or browser of this very machine asks, with no proxy or tunnel between."""
+    if any(name.startswith("x-forwarded") or name == "forwarded" for name in headers):
+        return False
+    try:
+        host = urlsplit("//" + headers.get("host", "")).hostname or ""
+    except ValueError:
+        return False
+    return client in ("127.0.0.1", "::1") and host in ("127.0.0.1", "localhost", "::1")
+
+
+def security_headers(path: str, on_spaces: bool) -> dict[str, str]:
+    """What every answer carries; a route's own header of the same name stays."""
+    headers = {
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",  # addresses hold keys: a private link, the admin link
+        "cross-origin-resource-policy": "same-origin",
+        "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    }
+    if not on_spaces:
+        headers["x-robots-tag"] = "noindex"  # a machine of somebody's own is in no search engine
+    if path in ("/", "/config"):
+        headers["cache-control"] = "private, no-cache"
+    if path.startswith(FILE):
+        headers["content-security-policy"] = FILE_POLICY
+        return headers
+    policy = dict(PAGE_POLICY)
+    policy["frame-ancestors"] = f"'self' {SPACES}" if on_spaces else "'self'"
+    if on_spaces:  # Gradio asks there how the Space is
+        policy["connect-src"] += " https://huggingface.co"
+    headers["content-security-policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
+    return headers

@@ -1,0 +1,138 @@
+"""ASGI routes beside Gradio's, results by signed address, and the guard in front. No gradio here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request, cookie_parser
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from backend import logs
+from backend.errors import StudioError
+from backend.jobs.downloads import INPUT
+from backend.jobs.execution import POSTER, RESULT, STILL, WORKFLOW
+from backend.jobs.job import Job
+from backend.security.accounts import Accounts
+from backend.studio import Studio
+from backend.threads import visitor_of
+from backend.web.middleware import STRICT, Guard, Rates, Rules
+
+log = logging.getLogger("wan.web")
+
+TYPES = {
+    RESULT: "video/mp4",
+    STILL: "image/png",
+    POSTER: "image/jpeg",
+    WORKFLOW: "application/json",
+    INPUT: "image/png",
+}
+PUBLIC_TROUBLE = "The data folder is not as it was: no video is begun. The log and System say more."
+"""On /healthz, which anybody may ask: without the folder's path."""
+HEADERS = {
+    "Cache-Control": "private, max-age=86400",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+
+
+def door(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
+    """A lifespan for the app: puts the guard outside of all its middleware. For app_kwargs["lifespan"].
+
+    app_kwargs["middleware"] would come inside of Gradio's own, which answers every origin by itself.
+    """
+    settings = studio.settings
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        logs.adopt("uvicorn", "uvicorn.error", "uvicorn.access")  # before the first request
+
+        def signed_in(headers: dict[str, str]) -> bool:
+            names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+            cookies = cookie_parser(headers.get("cookie", ""))
+            return any(app.tokens.get(cookies.get(name)) is not None for name in names)
+
+        rules = Rules(
+            max_upload_bytes=settings.max_upload_mb * 1_000_000,
+            upload_folder=upload_folder,
+            secret=studio.secret("visitor").encode(),
+            on_spaces=bool(os.environ.get("SPACE_ID")),
+            accounts=Accounts.of(settings),
+            signed_in=signed_in,
+            reads=studio.reads,
+        )
+        usual = Rates()
+
+        def rates() -> Rates:
+            return STRICT if studio.settings.open_to_all else usual
+
+        app.middleware_stack = Guard(app.middleware_stack, rules, rates=rates)
+        yield
+
+    return lifespan
+
+
+def routes(studio: Studio) -> list[Any]:
+    """`GET /healthz` and `GET /media/<job id>/<name>?exp=&sig=`, the latter with Range and HEAD."""
+
+    async def healthz(_: Request) -> Response:
+        queue, infos, trouble = studio.queue(), studio.engines(), studio.trouble()
+        return JSONResponse(
+            {
+                "status": studio.status(),
+                "engine": infos[0].kind,
+                "queue": {"waiting": queue.waiting, "running": queue.running},
+                **({"trouble": PUBLIC_TROUBLE} if trouble else {}),
+            },
+            headers={"Cache-Control": "no-store"},
+        )
+
+    async def media(request: Request) -> Response:
+        job_id, name = request.path_params["job_id"], request.path_params["name"]
+        query = request.query_params
+        asked = (job_id, name, query.get("exp", ""), query.get("sig", ""))
+        try:
+            found = await studio.reads.run(visitor_of(request), studio.media_file, *asked, join=True)
+        except StudioError as error:
+            log.warning("media: %s: %s %s", error.code, error.message, error.detail)
+            words = f"{error.message} {error.hint}".strip()
+            return PlainTextResponse(words, 503, {"Cache-Control": "no-store", "Retry-After": "5"})
+        if found is None:
+            return PlainTextResponse("This file is not here, or the address is no longer good.", 404)
+        path, job = found
+        return FileResponse(
+            path,
+            media_type=TYPES.get(path.name, TYPES[name]),
+            headers=HEADERS,
+            filename=download_name(job, name) if query.get("download") else None,
+        )
+
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/media/{job_id}/{name}", media, methods=["GET", "HEAD"]),
+    ]
+
+
+def download_name(job: Job, name: str) -> str:
+    """A sensible file name: the prompt's first words and the seed, ASCII only.
+
+    ("A fisherman drifts to the right", 271828) -> "a-fisherman-drifts-to-the-271828.mp4"
+    """
+    words = re.findall(r"[a-z0-9]+", str(job.params.get("prompt") or "").lower())[:5]
+    stem = "-".join([*words, str(job.seed)]) if words else f"wan-{job.mode.replace('_', '-')}-{job.seed}"
+    if job.demo:
+        stem = f"demo-{stem}"
+    suffix = {
+        RESULT: ".mp4",
+        STILL: ".png",
+        POSTER: ".jpg",
+        WORKFLOW: "-workflow.json",
+        INPUT: "-picture.png",
+    }[name]
+    return stem[:100] + suffix

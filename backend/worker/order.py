@@ -1,0 +1,226 @@
+"""A job's input -> what is to be done: checked, with all of its files on this machine.
+
+Two forms: {"workflow": graph, "images": [{"name", "image"}]} as runpod-workers/worker-comfyui takes it, and
+{"mode", "params", "media": {parameter: file}}. A file is base64 (bare, as a data address, or {"data"}), an
+https address (bare or {"url"}), or a path on the volume ({"path"}, or bare below the volume's folder).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from backend.errors import BadInput, from_os_error
+from backend.worker.downloads import download
+from workflows.compiled import Label
+from workflows.modes.registry import MEDIA
+
+GRAPH_BYTES = 4_000_000
+MOUNTS = ("/runpod-volume", "/workspace")
+"""Where the volume is on a worker, and on a pod: a path may be written either way."""
+_DATA = re.compile(r"data:[\w.+/-]*;base64,", re.I)
+
+
+@dataclass(frozen=True)
+class Order:
+    """`graph` or `mode` is set. files: name in the graph, or parameter -> file."""
+
+    prompt_id: str
+    graph: Mapping[str, Any] | None
+    mode: str
+    params: Mapping[str, Any]
+    files: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one file, and where the volume is."""
+
+    file_bytes: int
+    volume: Path
+
+
+Download = Callable[[str, Path, int, str, Callable[[], None]], None]
+
+
+def read_order(
+    given: object, folder: Path, limits: Limits, stop: Callable[[], None], fetch: Download = download
+) -> Order:
+    """Writes the input's files into `folder`. `stop` is called often and may raise. Raises BadInput."""
+    if not isinstance(given, Mapping):
+        raise BadInput("The input is no JSON object.", _EXAMPLE)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = _Files(folder, limits, stop, fetch)
+    prompt_id = str(given.get("prompt_id") or "")
+    if "workflow" in given:
+        graph = _graph(given["workflow"])
+        graph, renamed = _with_files(graph, given, files)
+        return Order(prompt_id, graph, "", {}, renamed)
+    mode = given.get("mode")
+    if not isinstance(mode, str) or mode not in MEDIA:
+        raise BadInput(f"The input needs a mode: {', '.join(MEDIA)}; or a workflow.", _EXAMPLE, field="mode")
+    params, media = given.get("params") or {}, given.get("media") or {}
+    if not isinstance(params, Mapping) or not isinstance(media, Mapping):
+        raise BadInput("params and media are JSON objects.", _EXAMPLE, field="params")
+    unknown = sorted(set(media) - set(MEDIA[mode]))
+    if unknown:
+        raise BadInput(
+            f"{mode} takes no {unknown[0]!r}.", f"Its media: {', '.join(MEDIA[mode]) or 'none'}.",
+            field="media",
+        )  # fmt: skip
+    found = {name: files.take(name, source) for name, source in media.items() if source not in (None, "")}
+    return Order(prompt_id, None, mode, {k: v for k, v in params.items() if k not in MEDIA[mode]}, found)
+
+
+_EXAMPLE = 'Example: {"input": {"mode": "text_to_video", "params": {"prompt": "..."}}}'
+
+
+class _Files:
+    """Brings each file into one folder."""
+
+    def __init__(self, folder: Path, limits: Limits, stop: Callable[[], None], fetch: Download) -> None:
+        self._folder, self._limits, self._stop, self._fetch = folder, limits, stop, fetch
+        self._count = 0
+
+    def take(self, field: str, source: object) -> Path:
+        """Raises BadInput."""
+        self._stop()
+        self._count += 1
+        target = self._folder / f"file-{self._count}"
+        kind, text = self._kind(field, source)
+        if kind == "url":
+            self._fetch(text, target, self._limits.file_bytes, field, self._stop)
+        elif kind == "path":
+            self._from_volume(field, text, target)
+        else:
+            self._decode(field, text, target)
+        return target
+
+    def _kind(self, field: str, source: object) -> tuple[str, str]:
+        if isinstance(source, Mapping):
+            for key, kind in (("data", "data"), ("image", "data"), ("url", "url"), ("path", "path")):
+                if isinstance(source.get(key), str):
+                    return kind, str(source[key])
+        if isinstance(source, str):
+            if re.match(r"\w+://", source):
+                return "url", source
+            if source.startswith(tuple(f"{mount}/" for mount in (*MOUNTS, str(self._limits.volume)))):
+                return "path", source
+            return "data", source
+        raise BadInput(f"{field} is no file.", "Send base64, an https address or a path.", field=field)
+
+    def _decode(self, field: str, text: str, target: Path) -> None:
+        text = "".join(text[match.end() if (match := _DATA.match(text)) else 0 :].split())
+        if len(text) * 3 // 4 > self._limits.file_bytes:
+            raise self._too_large(field)
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise BadInput(f"{field} is not base64.", "Encode the file's bytes.", field=field) from error
+        if not data:
+            raise BadInput(f"{field} is empty.", field=field)
+        try:
+            target.write_bytes(data)
+        except OSError as error:
+            raise from_os_error(error) from error
+
+    def _from_volume(self, field: str, text: str, target: Path) -> None:
+        root = self._limits.volume.resolve()
+        path = PurePosixPath(text)
+        for mount in MOUNTS:
+            if path.is_relative_to(mount) and not path.is_relative_to(str(self._limits.volume)):
+                path = path.relative_to(mount)
+                break
+        found = (root / path).resolve()
+        if not found.is_relative_to(root) or not found.is_file():
+            raise BadInput(f"There is no file {text} on the volume.", "Check the path.", field=field)
+        if found.stat().st_size > self._limits.file_bytes:
+            raise self._too_large(field)
+        try:
+            shutil.copyfile(found, target)
+        except OSError as error:
+            raise from_os_error(error) from error
+
+    def _too_large(self, field: str) -> BadInput:
+        return BadInput(
+            f"{field} is larger than {self._limits.file_bytes / 1e6:.0f} MB.",
+            "Use a smaller file, or raise WAN_MAX_UPLOAD_MB on the worker.",
+            field=field,
+        )
+
+
+def _graph(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict) or not value:
+        raise BadInput("The workflow is no JSON object with nodes.", field="workflow")
+    if isinstance(value.get("nodes"), list):
+        raise BadInput(
+            "This is a workflow as ComfyUI's page saves it.",
+            "Export it in API format: Workflow, Export (API).",
+            field="workflow",
+        )
+    whole = all(isinstance(n, dict) and isinstance(n.get("class_type"), str) for n in value.values())
+    if not whole or len(json.dumps(value)) > GRAPH_BYTES:
+        raise BadInput(
+            "The workflow is not in ComfyUI's API format.",
+            'Each node is {"class_type", "inputs"}, under its id.',
+            field="workflow",
+        )
+    return {
+        str(key): {**node, "inputs": dict(node["inputs"]) if isinstance(node.get("inputs"), dict) else {}}
+        for key, node in value.items()
+    }
+
+
+def _with_files(
+    graph: dict[str, Any], given: Mapping[str, Any], files: _Files
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """The graph with its files under names made of their content: ComfyUI may hold others of their name."""
+    images, media = given.get("images") or [], given.get("media") or {}
+    if not isinstance(images, list) or not isinstance(media, Mapping):
+        raise BadInput('images is a list of {"name", "image"}, media an object.', field="images")
+    sources: dict[str, object] = {}
+    for item in images:
+        if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
+            raise BadInput('Each of images is {"name", "image"}.', field="images")
+        sources[item["name"]] = item
+    sources.update(media)
+    found: dict[str, Path] = {}
+    for name, source in sources.items():
+        path = files.take(name, source)
+        suffix = re.sub(r"[^.\w]", "", PurePosixPath(name).suffix.lower())[:8]
+        inner = f"wan-studio/{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}{suffix}"
+        found[inner] = path
+        for node in graph.values():
+            node["inputs"] = {k: inner if v == name else v for k, v in node["inputs"].items()}
+    return graph, found
+
+
+def labels_of(graph: Mapping[str, Any]) -> dict[str, Label]:
+    """What the nodes of somebody's graph do, by their class names, for the progress."""
+    labels: dict[str, Label] = {}
+    done = 0
+    for key, node in graph.items():
+        name, inputs = str(node["class_type"]), node["inputs"]
+        if "Sampler" in name and isinstance(inputs.get("steps"), int):
+            first, last = inputs.get("start_at_step", 0), inputs.get("end_at_step", inputs["steps"])
+            span = (first, last) if isinstance(first, int) and isinstance(last, int) else (0, inputs["steps"])
+            steps = max(0, min(span[1], inputs["steps"]) - span[0])
+            labels[key] = Label("draw", "Drawing", steps=steps, first_step=done)
+            done += steps
+        elif name.startswith("Save"):
+            labels[key] = Label("save", "Saving")
+        elif name.startswith("VAEDecode"):
+            labels[key] = Label("finish", "Turning the drawing into pictures")
+        elif "Encode" in name or name in ("LoadImage", "LoadAudio", "LoadVideo"):
+            labels[key] = Label("read", "Reading")
+        elif "Load" in name:
+            labels[key] = Label("load", "Loading models")
+    return labels

@@ -1,0 +1,177 @@
+"""A job's files on their way back: in the answer, into a bucket, or onto the volume."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import logging
+import mimetypes
+import os
+import shutil
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.errors import BadInput, EngineError, NoOutput, from_os_error
+from backend.jobs.folders import names_in, opened, remove_at
+from workflows.compile import Compiled
+
+log = logging.getLogger("wan.worker")
+
+BUCKET = ("BUCKET_ENDPOINT_URL", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY")
+"""The SDK's own variables; all three must be set."""
+BITS = 0.2
+"""A pixel of each frame, of H.264 as ComfyUI's SaveVideo writes it: more than most videos take."""
+SOUND_BYTES = 32_000  # a second
+RESULTS = "wan-studio/results"
+KEPT_SECONDS = 7 * 86_400.0
+
+Upload = Callable[[str, Path, str], str]
+"""(file name, file, job id) -> a signed address. Raises anything."""
+
+
+class ResultTooLarge(EngineError):
+    """The result cannot be brought back."""
+
+    code = "result_too_large"
+    default_hint = (
+        "Give the endpoint a bucket (BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID, BUCKET_SECRET_ACCESS_KEY) or"
+        " a network volume, or make a smaller or shorter video."
+    )
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How results may go back. answer_bytes: of the whole answer, base64 and all."""
+
+    answer_bytes: int
+    volume: Path | None  # None: there is none, or it cannot be written
+    upload: Upload | None  # None: no bucket
+
+    @property
+    def file_bytes(self) -> int:
+        """The largest file that fits into the answer."""
+        return max(0, self.answer_bytes - 20_000) * 3 // 4
+
+
+def expected_bytes(compiled: Compiled) -> int:
+    """What the result will take, rather too much than too little."""
+    pixels = compiled.width * compiled.height
+    if compiled.still:
+        return pixels * 3
+    seconds = compiled.frames / compiled.fps if compiled.fps else 0.0
+    return round(pixels * compiled.frames * BITS / 8 + seconds * SOUND_BYTES)
+
+
+def expected_of_graph(graph: Mapping[str, Any]) -> int:
+    """The same for somebody's graph, by the largest width, height and length that it names."""
+    best = 0
+    for node in graph.values():
+        size = [node["inputs"].get(name) for name in ("width", "height", "length")]
+        if all(isinstance(value, int) for value in size):
+            best = max(best, round(size[0] * size[1] * size[2] * BITS / 8))
+    return best
+
+
+def check(expected: int, ways: Ways) -> None:
+    """Before the work: whether the result will find a way. Raises ResultTooLarge."""
+    if expected > ways.file_bytes and ways.upload is None and ways.volume is None:
+        raise ResultTooLarge(
+            f"The result would be about {expected / 1e6:.0f} MB, and RunPod brings back"
+            f" {ways.file_bytes / 1e6:.1f} MB."
+        )
+
+
+def deliver(files: Sequence[tuple[str, Path]], job_id: str, ways: Ways) -> list[dict[str, str]]:
+    """{filename, type, data} for each file (name, path). Raises ResultTooLarge, DiskFull."""
+    items = []
+    left = ways.answer_bytes - 20_000
+    for name, path in files:
+        item = _uploaded(name, path, job_id, ways)
+        size = -(-path.stat().st_size // 3) * 4
+        if item is None and size <= left:
+            left -= size
+            data = base64.b64encode(path.read_bytes()).decode()
+            item = {"filename": name, "type": "base64", "data": data}
+        if item is None and ways.volume is not None:
+            item = {"filename": name, "type": "volume_path", "data": str(_stored(name, path, job_id, ways))}
+        if item is None:
+            raise ResultTooLarge(
+                f"The result is {path.stat().st_size / 1e6:.1f} MB, and RunPod brings back"
+                f" {ways.file_bytes / 1e6:.1f} MB."
+            )
+        items.append(item)
+    return items
+
+
+def _uploaded(name: str, path: Path, job_id: str, ways: Ways) -> dict[str, str] | None:
+    """None without a bucket, or when the bucket refuses: then the other ways are tried."""
+    if ways.upload is None:
+        return None
+    try:
+        return {"filename": name, "type": "s3_url", "data": ways.upload(name, path, job_id)}
+    except Exception as error:  # boto's errors share no base with anything of ours
+        log.error("job %s: the bucket refused %s: %s: %s", job_id, name, type(error).__name__, error)
+        return None
+
+
+def _stored(name: str, path: Path, job_id: str, ways: Ways) -> Path:
+    folder = Path(str(ways.volume)) / RESULTS / job_id
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{name}.part"
+        shutil.copyfile(path, part)
+        part.replace(folder / name)
+    except OSError as error:
+        raise from_os_error(error, "The result could not be put onto the volume.") from error
+    return folder / name
+
+
+def piece(asked: object, ways: Ways) -> dict[str, Any]:
+    """A piece of a result on the volume, for a page that has no other way to it: {data, size}.
+
+    Raises BadInput, NoOutput.
+    """
+    said = asked if isinstance(asked, Mapping) else {}
+    offset, count = said.get("offset", 0), said.get("bytes", ways.file_bytes)
+    if not isinstance(said.get("path"), str) or not all(type(n) is int and n >= 0 for n in (offset, count)):
+        raise BadInput("A piece is read by path, offset and bytes.", field="read")
+    root = (ways.volume / RESULTS).resolve() if ways.volume is not None else None
+    path = Path(said["path"]).resolve()
+    if root is None or not path.is_relative_to(root) or not path.is_file():
+        raise NoOutput("The result is not on the endpoint's volume any more.", "Make it again.")
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(min(count, ways.file_bytes))
+    return {"data": base64.b64encode(data).decode(), "size": path.stat().st_size}
+
+
+def clear_old(volume: Path | None, now: float) -> None:
+    """Results on the volume that nobody has fetched within a week go; links stay."""
+    if volume is None:
+        return
+    with contextlib.suppress(OSError), opened(volume.resolve(), *RESULTS.split("/")) as root:
+        for name in names_in(root):
+            with contextlib.suppress(OSError):
+                info = os.stat(name, dir_fd=root, follow_symlinks=False)
+                if stat.S_ISDIR(info.st_mode) and info.st_mtime < now - KEPT_SECONDS:
+                    remove_at(name, root)
+
+
+def bucket_upload(environ: Mapping[str, str]) -> Upload | None:
+    """The SDK's own upload, when its variables are set; None when they are not."""
+    if not all(environ.get(name, "").strip() for name in BUCKET):
+        return None
+
+    def upload(name: str, path: Path, job_id: str) -> str:
+        from runpod.serverless.utils import rp_upload
+
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return rp_upload.upload_file_to_bucket(
+            name, str(path), bucket_name=environ.get("BUCKET_NAME") or None, prefix=job_id,
+            extra_args={"ContentType": kind},
+        )  # fmt: skip
+
+    return upload

@@ -1,0 +1,122 @@
+"""What a ComfyUI says of itself and its nodes: odd answers, faulty nodes, other threads."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from backend.engines.comfy.engine import ComfyEngine
+from backend.jobs.submission import Offers
+from tests.support.fake_comfy import HTTP, Answer, FakeComfy, status
+from workflows.graph.node_contract import Contract
+
+pytestmark = pytest.mark.full
+
+SAVE = json.loads((HTTP / "object_info_one.json").read_text())["/object_info/SaveVideo"]["body"]
+STATS = json.loads((HTTP / "system_stats.json").read_text())["body"]
+
+
+@pytest.fixture
+def server() -> Iterator[FakeComfy]:
+    with FakeComfy() as server:
+        yield server
+
+
+def says(body: Any) -> Answer:
+    """200 with this body, NaN and Infinity as Python writes them."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.json_response(text=json.dumps(body))
+
+    return answer
+
+
+def test_a_faulty_node_is_logged_once_and_the_others_are_read(
+    server: FakeComfy, caplog: pytest.LogCaptureFixture
+) -> None:
+    faulty = {"input": {"required": {"x": ["INT", {"step": None}]}}, "output": []}
+    server.answer("GET", "/object_info", *(says({**SAVE, "Faulty": faulty}) for _ in range(2)))
+    engine = ComfyEngine(server.url)
+    with caplog.at_level(logging.WARNING, "wan.comfy"):
+        assert engine.refresh().state == "ok"
+        server.answer("GET", "/system_stats", status(502))
+        assert engine.refresh().state == "lost"
+        assert engine.refresh().state == "ok"
+    assert server.count("GET", "/object_info") == 2
+    assert "SaveVideo" in engine.contract().nodes and "Faulty" in engine.contract().skipped
+    told = [record.getMessage() for record in caplog.records if "Faulty" in record.getMessage()]
+    assert len(told) == 1 and server.url in told[0] and "step of x is null" in told[0]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [[], [None], ["INT", {"step": math.inf}], ["INT", {"step": "a"}], ["COMBO", {"options": 5}], 7],
+)
+def test_no_description_of_a_node_keeps_a_server_from_being_up(server: FakeComfy, spec: Any) -> None:
+    server.answer("GET", "/object_info", says({**SAVE, "Faulty": {"input": {"required": {"x": spec}}}}))
+    engine = ComfyEngine(server.url)
+    assert engine.refresh().state == "ok"
+    assert engine.facts().nodes == {"SaveVideo"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**STATS, "devices": [{"name": "cuda:0 X", "vram_total": math.nan, "vram_free": math.inf}]},
+        {**STATS, "devices": [None]},
+        {**STATS, "devices": {"a": 1}},
+        {**STATS, "system": {**STATS["system"], "argv": [None, 5], "comfyui_version": 3, "ram_total": "9"}},
+    ],
+)
+def test_odd_figures_of_a_server_do_not_matter(server: FakeComfy, body: Any) -> None:
+    server.answer("GET", "/system_stats", says(body))
+    assert ComfyEngine(server.url).refresh().state == "ok"
+
+
+def test_an_answer_that_nobody_thought_of_is_said_and_logged_once(
+    server: FakeComfy, caplog: pytest.LogCaptureFixture
+) -> None:
+    deep = status(200, '{"system":' + '{"a":' * 200_000 + "1" + "}" * 200_001)
+    server.answer("GET", "/system_stats", deep, deep)
+    engine = ComfyEngine(server.url)
+    assert engine.refresh().state == "starting" and engine.info().error
+    assert engine.refresh().state == "starting"
+    assert len([record for record in caplog.records if record.exc_info]) <= 1
+    assert engine.refresh().state == "ok"
+
+
+def test_files_that_come_are_seen_in_the_nodes_at_once(server: FakeComfy) -> None:
+    engine = ComfyEngine(server.url)
+    engine.refresh()
+    before = engine.known_contract()
+    engine._models_read = 1.0  # long ago
+    server.answer("GET", "/models", says(["vae"]))
+    server.answer("GET", "/models/vae", says(["fresh.safetensors"]))
+    assert engine.refresh().models == {"vae": ("fresh.safetensors",)}
+    assert engine.known_contract() is not before and server.count("GET", "/object_info") == 2
+
+
+class Cleared(ComfyEngine):
+    """Another thread clears the contract after each time that it is looked at."""
+
+    @property
+    def _contract(self) -> tuple[float, Contract] | None:
+        found, self.kept = self.kept, None
+        return found
+
+    @_contract.setter
+    def _contract(self, value: tuple[float, Contract] | None) -> None:
+        self.kept = value
+
+
+def test_a_contract_that_another_thread_clears_meanwhile(server: FakeComfy) -> None:
+    engine = Cleared(server.url)
+    for ask in (engine.known_contract, engine.contract, engine.facts, Offers((engine,)).all, engine.refresh):
+        engine.contract()
+        assert ask()

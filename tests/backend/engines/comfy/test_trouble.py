@@ -1,0 +1,163 @@
+"""A real server process that hangs, stalls or trickles, and a connection that is cut again and again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from backend.engines.comfy.engine import ComfyEngine
+from backend.engines.comfy.follow import Timing
+from backend.engines.comfy.http import Http, is_silent
+from backend.errors import EngineHung, EngineLost, EngineUnreachable, JobCancelled
+from backend.events import Connection, Progress, Queued, Started
+from tests.support.comfy_run import COLD, Run, has, in_order
+from tests.support.comfy_run import compiled_prompt as prompt
+from tests.support.comfy_run import prompt as recorded
+from tests.support.demo_server import DemoServer, start_demo
+from tests.support.fake_comfy import FakeComfy, play
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import let_pass, until
+
+pytestmark = pytest.mark.full
+
+TIMING = Timing(
+    slice=0.05, first=0.02, queue=0.1, quiet=0.2, down=0.05, interrupt=0.1, reopen=0.6, grace=1.0,
+    patience=0.6, hung=1.0, connect=0.5, read=0.3,
+)  # fmt: skip
+
+
+@pytest.fixture
+def demo() -> Iterator[DemoServer]:
+    with start_demo(step_seconds=0.1, faults=True) as server:
+        yield server
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "input.png"
+    Image.new("RGB", (96, 64), (200, 120, 40)).save(path)
+    return path
+
+
+def stopped_while_drawing(demo: DemoServer, run: Run) -> None:
+    run.until(has(Progress))
+    os.kill(demo.process.pid, signal.SIGSTOP)
+
+
+def test_a_stopped_server_is_hung(demo: DemoServer, picture: Path) -> None:
+    engine = ComfyEngine(demo.url, timing=TIMING)
+    run = Run(engine, prompt(engine, picture))
+    stopped_while_drawing(demo, run)
+    try:
+        with pytest.raises(EngineHung, match="nothing was heard") as caught:
+            run.result(60)
+        assert "Restart ComfyUI" in caught.value.hint
+    finally:
+        os.kill(demo.process.pid, signal.SIGCONT)
+
+
+def test_a_server_that_goes_on_in_time_was_not_hung(demo: DemoServer, picture: Path) -> None:
+    """Longer than the patience for broken answers, shorter than the limit for hung."""
+    engine = ComfyEngine(demo.url, timing=replace(TIMING, hung=60.0))
+    run = Run(engine, prompt(engine, picture))
+    stopped_while_drawing(demo, run)
+    let_pass(2 * TIMING.patience)
+    os.kill(demo.process.pid, signal.SIGCONT)
+    assert run.result(60)
+    in_order(run)
+
+
+def test_a_step_that_never_ends_is_hung_although_the_server_answers(demo: DemoServer, picture: Path) -> None:
+    engine = ComfyEngine(demo.url, timing=TIMING)
+    demo.faults(hang_at_step=2)
+    run = Run(engine, prompt(engine, picture))
+    with pytest.raises(EngineHung):
+        run.result(60)
+    assert demo.call("GET", "/system_stats").status == 200
+    demo.faults()
+
+
+def test_hung_is_seen_also_while_a_doubtful_socket_is_made_again(demo: DemoServer, picture: Path) -> None:
+    engine = ComfyEngine(demo.url, timing=replace(TIMING, reopen=0.2))
+    demo.faults(drop_socket_at_step=1, hang_at_step=2)
+    run = Run(engine, prompt(engine, picture))
+    with pytest.raises(EngineHung):
+        run.result(60)
+    assert len(run.of(Connection)) >= 2
+    demo.faults()
+
+
+def test_a_hanging_job_that_was_cancelled_does_not_hold_the_lane(demo: DemoServer, picture: Path) -> None:
+    engine = ComfyEngine(demo.url, timing=TIMING)
+    demo.faults(hang_at_step=2)
+    run = Run(engine, prompt(engine, picture))
+    run.until(has(Progress))
+    engine.cancel(run.job.id)
+    with pytest.raises((EngineHung, JobCancelled)):
+        run.result(60)
+    demo.faults()
+
+
+def test_a_job_that_waits_behind_a_hanging_one_is_not_hung(demo: DemoServer, picture: Path) -> None:
+    first, second = (ComfyEngine(demo.url, timing=replace(TIMING, hung=hung)) for hung in (60.0, 0.2))
+    demo.faults(hang_at_step=2)
+    ahead = Run(first, prompt(first, picture))
+    ahead.until(has(Progress))
+    waits = Run(second, prompt(second, picture))
+    waits.until(has(Queued, others=1))
+    let_pass(10 * 0.2)
+    assert not waits.of(Started) and waits._future.running()
+    demo.faults()
+    assert ahead.result(60) and waits.result(60)
+
+
+@pytest.mark.parametrize("seconds", [0.4, 2.0])
+def test_a_connection_cut_again_and_again(demo: DemoServer, picture: Path, seconds: float) -> None:
+    """The job ends well, nothing is told twice and nothing goes back."""
+    with TcpProxy(demo.url) as proxy:
+        engine = ComfyEngine(proxy.url, timing=replace(TIMING, patience=30.0, grace=30.0))
+        demo.faults(slow_step=seconds / 2, times=4)
+        job = prompt(engine, picture)
+        proxy.cut_every(seconds, times=10)
+        run = Run(engine, job)
+        assert run.result(60)
+        assert proxy.cuts >= 1
+        in_order(run)
+        assert [event.step for event in run.of(Progress)][-1] == 4
+        states = [event.connected for event in run.of(Connection)]
+        assert states == [bool(n % 2) for n in range(len(states))], "down and up in turn, never twice"
+
+
+def test_an_answer_that_trickles_in_is_none(demo: DemoServer) -> None:
+    with TcpProxy(demo.url, trickle=0.1) as proxy:
+        http = Http(proxy.url, read=0.2)
+        with pytest.raises(EngineUnreachable) as caught:
+            http.get("/object_info")
+        assert is_silent(caught.value)
+        proxy.trickle = 0.0
+        assert http.get("/system_stats")
+
+
+def test_frames_that_trickle_in_do_not_hold_the_lane() -> None:
+    """One of 10 MB, a byte at a time, would take for ever."""
+    with FakeComfy(play(COLD), COLD) as server, TcpProxy(server.url) as proxy:
+        ready = threading.Event()
+        server.script = [*play(COLD)[:3], ready, json.dumps({"type": "x" * 10_000_000})]
+        patient = replace(TIMING, hung=600.0, quiet=600.0, patience=600.0, grace=600.0, read=60.0)
+        engine = ComfyEngine(proxy.url, timing=patient)
+        run = Run(engine, recorded())
+        run.until(has(Started))
+        proxy.trickle = 0.001
+        ready.set()
+        until(lambda: proxy.trickled > 1000)
+        engine.close()
+        with pytest.raises(EngineLost, match="stopped while"):
+            run.result()

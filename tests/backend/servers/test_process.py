@@ -1,0 +1,373 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.errors import BadSettings
+from backend.servers import fleet, launch, procfs
+from backend.servers.fleet import choose
+from backend.servers.launch import comfyui_command, comfyui_python, demo_command
+from backend.servers.log_tail import LINE_MAX, Tail, is_loud
+from backend.servers.process import Death, Process, Times, end
+from backend.servers.procfs import Mark
+from backend.settings import Settings
+from tests.support.processes import alive
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.full
+
+FOREVER = "import sys, time\nprint('up', flush=True)\ntime.sleep(600)"
+DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER
+PARENT = (
+    "import subprocess, sys, time\n"
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+    "print(child.pid, flush=True)\ntime.sleep(600)"
+)
+Make = Callable[..., Process]
+LOCAL = "http://127.0.0.1:8188"
+QUICK = Times(backoff_first=0.05, stop=0.5, look=0.02)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[Process] = []
+
+    def build(code: str, **more: Any) -> Process:
+        process = Process("it", [sys.executable, "-c", code], tmp_path / "it.log", times=QUICK, **more)
+        made.append(process)
+        process.start()
+        return process
+
+    yield build
+    for process in made:
+        process.stop()
+
+
+def test_a_process_that_dies_is_started_again(make: Make) -> None:
+    process = make(FOREVER)
+    until(lambda: "up" in process.tail.lines())
+    first = process.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    until(lambda: process.pid not in (None, first))
+    assert process.restarts == 1
+    (death,) = process.deaths
+    assert death.status == -9 and not death.by_us and "up" in death.lines
+    process.stop()
+    assert process.pid is None
+
+
+@pytest.mark.parametrize("code", [FOREVER, DEAF])
+def test_stop_leaves_nothing_behind(make: Make, code: str) -> None:
+    process = make(code)
+    until(lambda: process.tail.lines())
+    pid = process.pid
+    assert pid is not None
+    process.stop()
+    assert not alive(pid)
+    until(lambda: "supervisor-it" not in {thread.name for thread in threading.enumerate()})
+    assert process.pid is None and not process.deaths, "it is not started again"
+
+
+def test_a_stopped_process_is_stopped(make: Make) -> None:
+    process = make(FOREVER)
+    until(lambda: process.tail.lines())
+    pid = process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    process.stop()
+    assert not alive(pid)
+
+
+@pytest.mark.parametrize("way", ["stop", "death"])
+def test_the_children_go_too(make: Make, way: str) -> None:
+    process = make(PARENT)
+    until(lambda: process.tail.lines())
+    child = int(process.tail.lines()[0])
+    assert alive(child)
+    if way == "stop":
+        process.stop()
+    else:
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+    until(lambda: not alive(child))
+
+
+def test_a_command_that_cannot_be_started_is_tried_again_not_raised(tmp_path: Path) -> None:
+    process = Process("it", ["/nowhere/python"], tmp_path / "log", times=QUICK)
+    process.start()
+    until(lambda: process.restarts >= 2)
+    assert isinstance(process.trouble, FileNotFoundError)
+    process.stop()
+
+
+def test_a_hanging_process_is_killed_and_started_again(make: Make) -> None:
+    process = make(FOREVER)
+    until(lambda: process.tail.lines())
+    first = process.pid
+    assert first is not None
+    process.heard()
+    assert process.is_up
+    os.kill(first, signal.SIGSTOP)
+    process.kill("it hangs")
+    until(lambda: process.pid not in (None, first))
+    assert not process.is_up, "the new one has not answered yet"
+    assert process.deaths[0].by_us and process.deaths[0].was_up
+
+
+def test_one_that_is_not_to_be_started_again_tells_its_death(make: Make) -> None:
+    told: list[Death] = []
+    process = make("raise SystemExit(7)", restart=False, on_death=told.append)
+    until(lambda: told)
+    assert told[0].status == 7 and not told[0].was_up
+    until(lambda: process.over)
+    assert process.restarts == 0
+
+
+@pytest.mark.parametrize(("count", "says"), [(3, ""), (None, "memory ran out")])
+def test_killed_by_hand_is_not_killed_by_the_kernel_as_long_as_it_counts(
+    make: Make, monkeypatch: pytest.MonkeyPatch, count: int | None, says: str
+) -> None:
+    monkeypatch.setattr(procfs, "oom_kills", lambda: count)
+    process = make(FOREVER)
+    until(lambda: process.tail.lines())
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    until(lambda: process.deaths)
+    assert says in process.ended and bool(process.ended) == bool(says)
+
+
+def test_a_death_is_found_by_its_time(make: Make) -> None:
+    process = make(FOREVER)
+    until(lambda: process.tail.lines())
+    before = time.monotonic()
+    assert process.death_since(before) is None
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    death = process.death_since(before, wait=20)
+    assert death is not None and death.status == -9
+    assert process.death_since(time.monotonic()) is None
+    assert death.after(time.monotonic()).lines == ()
+
+
+# -- one that an earlier run left ---------------------------------------------------------------
+
+
+def leave(tmp_path: Path, mark: Mark) -> int:
+    """A process as a killed studio leaves it: nobody's child, printing into its file."""
+    code = (
+        "import os, subprocess, sys\n"
+        f"out = open({mark.log!r}, 'ab')\n"
+        "p = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=out, stderr=out,\n"
+        "                     start_new_session=True)\n"
+        "print(p.pid)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, FOREVER], env={**os.environ, **mark.environment()}, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    return int(done.stdout)
+
+
+def test_what_a_killed_studio_left_is_found_and_taken_over(tmp_path: Path) -> None:
+    mark = Mark(str(tmp_path), "key", 8188, str(tmp_path / "log"), "folder")
+    pid = leave(tmp_path, mark)
+    try:
+        until(lambda: (tmp_path / "log").read_bytes())
+        (orphan,) = procfs.orphans(tmp_path)
+        assert (orphan.pid, orphan.mark) == (pid, mark)
+        assert procfs.orphans(tmp_path / "another") == []
+        process = Process("it", ["/nowhere"], tmp_path / "log", taken_over=orphan, times=QUICK)
+        process.start()
+        until(lambda: process.pid == pid)
+        assert process.tail.lines() == ["up"], "what it printed before is known"
+        process.stop()
+        assert not alive(pid)
+        assert procfs.orphans(tmp_path) == []
+    finally:
+        if alive(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_one_that_was_taken_over_is_replaced_when_it_dies(tmp_path: Path) -> None:
+    mark = Mark(str(tmp_path), "key", 8188, str(tmp_path / "log"))
+    pid = leave(tmp_path, mark)
+    (orphan,) = procfs.orphans(tmp_path)
+    command = [sys.executable, "-c", FOREVER]
+    process = Process("it", command, tmp_path / "log", taken_over=orphan, times=QUICK)
+    process.start()
+    until(lambda: process.pid == pid)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: process.pid not in (None, pid))
+    assert process.deaths[0].status is None, "whose child it is not has no exit status"
+    process.stop()
+
+
+def test_one_that_is_not_wanted_is_ended(tmp_path: Path) -> None:
+    pid = leave(tmp_path, Mark(str(tmp_path), "key", 8188, str(tmp_path / "log")))
+    (orphan,) = procfs.orphans(tmp_path)
+    end(orphan)
+    assert not alive(pid)
+
+
+def test_an_environment_that_says_nothing_of_us() -> None:
+    assert Mark.of({}) is None
+    assert Mark.of({procfs.MARK: "{"}) is None
+    assert Mark.of({procfs.MARK: '{"other": 1}'}) is None
+
+
+# -- what it prints -----------------------------------------------------------------------------
+
+
+def test_a_process_that_prints_faster_than_it_is_read_fills_no_disk(tmp_path: Path) -> None:
+    tail = Tail("it", tmp_path / "log", file_max=500_000)
+    output = tail.fresh()
+    os.write(output, b"first\n")
+    tail.read()
+    for _ in range(3):
+        os.write(output, b"spam\n" * 1_000_000 + b"last words\n")
+        tail.read()
+        assert tail.path.stat().st_size == 0 and tail.lines()[-1] == "last words"
+    os.close(output)
+
+    class Spam(Tail):  # each line that is read makes the process print two more
+        def _take(self, line: str) -> None:
+            super()._take(line)
+            os.write(output, b"%s\n%s\n" % (line.encode(), line.encode()))
+
+    tail.close()
+    tail = Spam("it", tmp_path / "log", file_max=50_000)
+    output = tail.fresh()
+    os.write(output, b"a line of the spam\n" * 10)
+    for _ in range(5):
+        tail.read()
+        assert tail.path.stat().st_size < 500_000
+    os.close(output)
+    tail.close()
+
+
+def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path) -> None:
+    tail = Tail("it", tmp_path / "log", file_max=100)
+    output = tail.fresh()
+    os.write(output, b"\x1b[1m\x1b[31mone\x1b[0m\n 10%\r 20%\rtwo\n 30%")
+    tail.read()
+    assert tail.lines() == ["one", "two"]
+    os.write(output, b"\r 40%\n" + b"x" * 2000 + b"\n")
+    tail.read()
+    assert tail.lines()[2:] == [" 40%", "x" * LINE_MAX]
+    assert tail.path.stat().st_size == 0, "cut off once it was read"
+    os.write(output, b"after\nno end")
+    tail.read()
+    assert tail.lines()[-1] == "after", "the writer goes on at the new end"
+    tail.finish()
+    assert tail.lines()[-1] == "no end"
+    os.close(output)
+    os.close(tail.fresh())
+    assert (tmp_path / "log.1").exists()
+    tail.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "loud"),
+    [
+        ("!!! Exception during processing !!! CUDA error", True),
+        ("torch.OutOfMemoryError: Allocation on device", True),
+        ("WARNING: You are using a python version older than 3.10", True),
+        ("[ComfyUI-Manager] ERROR: no network", True),
+        ("[ERROR] Failed to initialize database.", True),
+        ("[node] [WARNING] slow", True),
+        ("[INFO] got prompt", False),
+        ("Traceback (most recent call last):", True),
+        ("terminate called after throwing an instance of 'std::bad_alloc'", True),
+        ("got prompt", False),
+        ("Prompt executed in 2.00 seconds", False),
+        ("a sailor makes an error and is killed", False),
+    ],
+)
+def test_which_lines_reach_the_log(line: str, loud: bool) -> None:
+    assert is_loud(line) is loud
+
+
+# -- which engine, which command ----------------------------------------------------------------
+
+
+def test_which_engine(tmp_path: Path) -> None:
+    def plan(up: bool = False, folder: bool = False, **env: str) -> fleet.Plan:
+        comfyui = tmp_path / "ComfyUI"
+        comfyui.mkdir(exist_ok=True)
+        (comfyui / "main.py").touch()
+        extra = {"COMFYUI_DIR": str(comfyui)} if folder else {}
+        return choose(Settings.from_env({**env, **extra}, tmp_path), lambda url: up and url == LOCAL)
+
+    assert plan().kind == "demo" and plan().start
+    assert plan(up=True) == fleet.Plan("comfyui", (LOCAL,), start=False)
+    assert plan(folder=True) == fleet.Plan("comfyui", (LOCAL,), start=True)
+    assert plan(up=True, folder=True).start is False, "a running one is adopted, never doubled"
+    given = plan(up=True, folder=True, COMFYUI_URL="http://a:1,http://b:2")
+    assert given == fleet.Plan("comfyui", ("http://a:1", "http://b:2"), start=False)
+    assert plan(up=True, COMFYUI_URL="http://a:1", WAN_ENGINE="demo").kind == "demo"
+    with pytest.raises(BadSettings, match="no ComfyUI"):
+        plan(WAN_ENGINE="comfyui")
+
+
+def test_commands(tmp_path: Path) -> None:
+    command = comfyui_command("py", "127.0.0.1", 8188, ["--fast"])
+    assert command[:6] == ["py", "main.py", "--listen", "127.0.0.1", "--port", "8188"]
+    assert command[-1] == "--fast" and "--preview-method" in command
+    for own in (["--preview-method", "none"], ["--preview-method=none"]):
+        assert sum("--preview-method" in word for word in comfyui_command("py", "::1", 8188, own)) == 1
+    assert "--until-idle" in demo_command(1234, 0.1, tmp_path)
+
+
+def test_only_options_that_are_known_are_passed(tmp_path: Path) -> None:
+    known = frozenset({"--temp-directory", "--database-url"})
+    assert launch.own_folders(tmp_path, frozenset(), []) == []
+    assert launch.own_folders(tmp_path, frozenset({"--temp-directory"}), []) == [
+        "--temp-directory", str(tmp_path)
+    ]  # fmt: skip
+    assert "--database-url" not in launch.own_folders(tmp_path, known, ["--database-url=sqlite://"])
+    (tmp_path / "main.py").write_text("print('usage: --temp-directory DIR, --use-split-cross-attention')")
+    assert launch.options(sys.executable, tmp_path) == {"--temp-directory", "--use-split-cross-attention"}
+    assert launch.options("/nowhere/python", tmp_path) == frozenset()
+
+
+def test_the_interpreter_of_a_comfyui_folder(tmp_path: Path) -> None:
+    assert comfyui_python(tmp_path) == "python3"
+    for venv in (".venv", ".venv-cu126", ".venv-cu128"):
+        (tmp_path / venv / "bin").mkdir(parents=True)
+        (tmp_path / venv / "bin" / "python").touch()
+        assert comfyui_python(tmp_path) == str(tmp_path / venv / "bin" / "python")
+    assert comfyui_python(tmp_path, "/my/python") == "/my/python"
+
+
+def test_the_run_folder_is_ours_alone(tmp_path: Path) -> None:
+    environ = {"TMPDIR": str(tmp_path)}
+    folder = launch.run_folder("data", environ)
+    assert folder == launch.run_folder("data", environ)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert folder != launch.run_folder("other", environ)
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    with pytest.raises(BadSettings):
+        launch.run_folder("data", environ)
+
+
+def test_a_port_that_is_taken() -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert not launch.port_is_free(port)
+        assert not launch.port_is_free(port, "0.0.0.0")
+        assert procfs.listener(port) == os.getpid()
+    assert launch.port_is_free(port)
+    assert procfs.listener(port) is None

@@ -1,0 +1,65 @@
+"""Housekeeping of a whole studio on the demo engine, whose folders are a ComfyUI's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backend.engines.base import EngineInfo
+from backend.errors import NotFound
+from backend.settings import Settings
+from backend.storage.cleaner import Place
+from backend.storage.places import places
+from backend.studio import Studio
+from tests.support.scripted import OWNER, ended
+
+VALUES = {"prompt": "A boat", "seconds": 0.5, "width": 64, "height": 64, "speed": "fast", "seed": 1}
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "page"))
+    settings = Settings.from_env(
+        {"WAN_ENGINE": "demo", "WAN_DEMO_STEP_SECONDS": "0", "WAN_DATA_DIR": str(tmp_path / "data")}, tmp_path
+    )
+    studio = Studio(settings)
+    studio.start()
+    yield studio
+    studio.close()
+
+
+@pytest.mark.full
+def test_outputs_are_removed_and_delete_leaves_nothing(studio: Studio, picture: Path, tmp_path: Path) -> None:
+    jobs = [studio.submit(OWNER, "image_to_video", VALUES, {"image": picture}) for _ in range(2)]
+    for job in jobs:
+        assert ended(studio, job, 60).status == "done"
+    info = studio.engines()[0]
+    output, given = Path(info.output_dir, "wan-studio"), Path(info.input_dir, "wan-studio")
+    written = sorted(path.name for path in output.iterdir())
+    assert len([name for name in written if name.endswith(".mp4")]) == 2
+    studio.house.tidy()
+    assert list(output.iterdir()) == [], "the results are in the jobs' folders"
+    assert len(list(given.iterdir())) == 1, "the picture stays for a while: the next job may want it"
+
+    copy = tmp_path / "page" / "abc" / "clip.mp4"
+    copy.parent.mkdir(parents=True)
+    folder = studio.settings.jobs_dir / jobs[0].id
+    os.link(folder / "result.mp4", copy)
+    studio.delete(jobs[0].id, jobs[0].key)
+    assert not folder.exists() and not copy.exists() and list(given.iterdir()) == []
+    with pytest.raises(NotFound):
+        studio.job(jobs[0].id, jobs[0].key)
+    assert studio.result_path(jobs[1].id, jobs[1].key).is_file()
+    again = studio.submit(OWNER, "image_to_video", {**VALUES, "seed": 2}, {"image": picture})
+    assert ended(studio, again, 60).status == "done", "the server is given the picture once more"
+
+
+def test_where_servers_keep_their_files(tmp_path: Path) -> None:
+    here = EngineInfo("comfyui", "http://127.0.0.1:8188", input_dir="/c/input", output_dir="/c/output")
+    silent = EngineInfo("comfyui", "http://127.0.0.1:8188")
+    remote = EngineInfo("comfyui", "https://pod.example", input_dir="/c/input", output_dir="/c/output")
+    assert places([here, here, remote], None) == [Place(Path("/c/input"), Path("/c/output"))]
+    assert places([silent], tmp_path) == [Place(tmp_path / "input", tmp_path / "output")]
+    assert places([silent, remote, EngineInfo("demo", "http://127.0.0.1:1")], None) == []

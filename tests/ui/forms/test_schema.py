@@ -1,0 +1,146 @@
+"""Widget values and interface values: there, back, and what goes through unchanged."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ui.forms import schema
+from workflows.modes.registry import CHOICES, MEDIA, MODES
+
+NEGATIVE = "blurred, static"
+
+
+@pytest.mark.parametrize("mode", schema.FIELDS)
+def test_every_parameter_of_the_mode_is_there_with_its_default(mode: str) -> None:
+    from dataclasses import MISSING, fields
+
+    known = {field.name: field for field in fields(MODES[mode])}
+    assert {field.name for field in schema.FIELDS[mode]} == set(known)
+    assert set(schema.file_names(mode)) == set(MEDIA[mode])
+    for field in schema.FIELDS[mode]:
+        if field.name != "seed" and not MEDIA[mode].get(field.name, ("", False))[1]:
+            assert known[field.name].default is not MISSING
+            assert field.default == known[field.name].default, field.name
+
+
+@pytest.mark.parametrize("mode", schema.FIELDS)
+def test_choices_are_those_of_the_compiler(mode: str) -> None:
+    kinds = {field.name for field in schema.FIELDS[mode] if field.kind == schema.CHOICE}
+    assert kinds == set(CHOICES[mode])
+    for name, allowed in CHOICES[mode].items():
+        shown = schema.options(mode, name)
+        assert sorted(value for _, value in shown) == sorted(allowed)
+        assert all(word for word, _ in shown)
+
+
+def test_the_page_starts_fast_and_the_api_with_quality() -> None:
+    page = schema.page_defaults("image_to_video", NEGATIVE)
+    assert (page["speed"], page["seconds"], page["seed"]) == ("fast", "5 s", -1)
+    assert page["negative_prompt"] == NEGATIVE
+    assert {f.name: f.default for f in schema.api_fields("image_to_video")}["speed"] == "quality"
+    assert page["seconds"] in schema.lengths()
+
+
+@pytest.mark.parametrize("mode", schema.FIELDS)
+def test_untouched_page_is_the_defaults(mode: str) -> None:
+    values = schema.to_values(mode, schema.page_defaults(mode, NEGATIVE), NEGATIVE)
+    assert values == {f.name: f.start for f in schema.FIELDS[mode] if f.kind != schema.FILE}
+    if mode in ("image_to_video", "fast_video", "text_to_video"):
+        assert values["seconds"] == 5.0 and isinstance(values["seconds"], float)
+    assert schema.to_values(mode, {}, NEGATIVE) == values
+
+
+CHANGED: dict[str, dict[str, Any]] = {
+    "image_to_video": {
+        "seconds": 2.5, "resolution": "draft", "fit": "pad", "negative_prompt": "", "motion": "subtle",
+        "steps": 8, "cfg": 3.5, "easy_cache": True,
+    },
+    "fast_video": {"seconds": 2.5, "resolution": "draft", "fit": "pad", "variant": "anti_slow_motion"},
+    "sound_to_video": {"start": 10.0, "duration": 42.5, "level": True, "speed": "quality", "fit": "pad"},
+    "animate": {"method": "mix", "relight": 1.2, "fps": 24.0, "start": 1.5, "seconds": 3.0},
+    "text_to_video": {"aspect": "9:16", "seconds": 2.5, "speed": "quality", "shift": 5.0},
+    "text_to_image": {"model": "flux", "aspect": "1:1", "steps": 12},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", schema.FIELDS)
+def test_settings_come_back_as_they_were(mode: str) -> None:
+    given = {"prompt": "sails", "width": 640, "height": 480, "seed": 271828, **CHANGED[mode]}
+    values = {**schema.to_values(mode, {}), **given}
+    widgets = schema.from_params(mode, values, NEGATIVE)
+    assert schema.to_values(mode, widgets, NEGATIVE) == values
+    if mode == "animate":
+        assert widgets["seconds"] == 3.0, "a part of a file is a number, not one of a few lengths"
+
+
+def test_trims_are_parameters_of_their_modes() -> None:
+    for mode, (file, *numbers) in schema.TRIMS.items():
+        assert file in schema.file_names(mode) and set(numbers) <= set(schema.value_names(mode))
+
+
+def test_a_job_without_a_parameter_ran_with_the_api_default() -> None:
+    widgets = schema.from_params("image_to_video", {"prompt": "x"}, NEGATIVE)
+    assert widgets["speed"] == "quality"
+    assert widgets["negative_prompt"] == NEGATIVE
+
+
+@pytest.mark.parametrize(("typed", "meant"), [(NEGATIVE, None), ("", ""), ("mine", "mine")])
+def test_negative_prompt(typed: str, meant: str | None) -> None:
+    values = schema.to_values("image_to_video", {"negative_prompt": typed}, NEGATIVE)
+    assert values["negative_prompt"] == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "widget", "value"),
+    [
+        ("seconds", "8 s", 8.0), ("seconds", "0.5 s", 0.5), ("seconds", 3.0, 3.0), ("seconds", None, 5.0),
+        ("steps", 20.0, 20), ("steps", None, 0), ("steps", "", 0), ("seed", None, -1), ("seed", 5.0, 5),
+        ("cfg", None, 0.0), ("width", None, 0),
+        # nonsense goes through, for the compiler's sentence
+        ("seconds", "soon", "soon"), ("seconds", "-1 s", "-1 s"), ("seconds", "1e9 s", "1e9 s"),
+        ("steps", 2.5, 2.5), ("steps", "20", "20"), ("steps", True, True), ("speed", "warp", "warp"),
+        ("prompt", 5, 5), ("seed", [], []),
+    ],
+)  # fmt: skip
+def test_one_value(name: str, widget: Any, value: Any) -> None:
+    got = schema.to_values("image_to_video", {name: widget})[name]
+    assert got == value and type(got) is type(value)
+
+
+def test_numbers_that_are_none_stay_themselves() -> None:
+    for odd in (float("nan"), float("inf")):
+        assert repr(schema.to_values("image_to_video", {"steps": odd})["steps"]) == repr(odd)
+        assert repr(schema.api_values("image_to_video", {"seed": odd})["seed"]) == repr(odd)
+
+
+def test_lengths_to_choose_from() -> None:
+    assert schema.lengths() == ["2 s", "3 s", "5 s", "8 s"]
+    assert schema.lengths(4.0) == ["2 s", "3 s", "4 s", "5 s", "8 s"]
+    for odd in (5.0, None, "4 s", float("nan"), float("inf"), -1, True):
+        assert schema.lengths(odd) == schema.lengths()
+
+
+def test_summary() -> None:
+    assert schema.summary("image_to_video", {}) == "480p, balanced motion, random seed"
+    widgets = {"width": 640, "height": 480, "experts": "high", "steps": 8, "seed": 7, "motion": "subtle"}
+    assert (
+        schema.summary("image_to_video", widgets)
+        == "640 × 480, subtle motion, high-noise only, 8 steps, seed 7"
+    )
+    assert schema.summary("fast_video", {"resolution": "draft"}) == "Draft, random seed"
+    assert schema.summary("animate", {"fps": 24.0, "steps": 8}) == "480p, 24 fps, 8 steps, random seed"
+    assert schema.summary("text_to_image", {"seed": 5}) == "seed 5"
+
+
+def test_form_is_pure() -> None:
+    tree = ast.parse(Path(schema.__file__).read_text(encoding="utf-8"))
+    modules = {
+        node.module.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+    }
+    assert modules <= {"__future__", "collections", "dataclasses", "typing", "workflows"}

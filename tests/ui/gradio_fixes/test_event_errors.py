@@ -1,0 +1,65 @@
+"""A mistake of ours in an event: the log has it, the visitor gets a sentence, nobody's words are logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from backend import logs
+from ui.gradio_fixes.event_errors import UNEXPECTED, guard_events
+
+WRITTEN = "a boat that nobody should read about"
+
+
+def call(function: Any, *values: Any) -> Any:
+    with gr.Blocks() as demo:
+        inputs = [gr.Textbox() for _ in values]
+        gr.Button().click(function, inputs, gr.Textbox())
+        guard_events(demo)
+    return asyncio.run(demo.process_api(demo.fns[0], list(values)))
+
+
+def test_what_goes_well_is_left_alone() -> None:
+    assert call(lambda text: text.upper(), "boat")["data"] == ["BOAT"]
+
+
+def test_a_refusal_stays_what_it_is() -> None:
+    def refuse(text: str) -> None:
+        raise gr.Error("The queue is full.", print_exception=True)
+
+    with pytest.raises(gr.Error) as caught:
+        call(refuse, "x")
+    assert caught.value.message == "The queue is full." and not caught.value.print_exception
+
+
+def test_a_refusal_of_gradio_repeats_no_markup() -> None:
+    def refuse(text: str) -> None:
+        raise gr.Error(f"Value {text} is not in the list.")
+
+    with pytest.raises(gr.Error) as caught:
+        call(refuse, "<img src=x onerror=alert(1)>")
+    assert "<" not in caught.value.message and caught.value.message.endswith(".")
+
+
+def test_a_mistake_is_logged_without_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    def fall(text: str) -> None:
+        raise KeyError(f"no {text} here")
+
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        logs.start("info", "text")
+        with pytest.raises(gr.Error) as caught:
+            call(fall, WRITTEN)
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+        logging.captureWarnings(False)
+    assert caught.value.message == UNEXPECTED and not caught.value.print_exception
+    said = capsys.readouterr().err
+    assert "Traceback" in said and "KeyError" in said and "test_unexpected.py" in said
+    assert WRITTEN not in said

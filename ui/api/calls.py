@@ -1,0 +1,195 @@
+"""One call of a client: who it is, its job, what it is told while it waits, and the file at the end.
+
+A call inserts a job and then only watches it: the job runs on when the caller goes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from gradio.context import LocalContext
+
+from backend.errors import StudioError
+from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL
+from backend.threads import Threads
+from ui.forms.schema import FILE, api_fields, api_values
+from ui.forms.uploads import FILE_META, cached_copy, checked_upload, max_upload_bytes, refusal
+from ui.gradio_fixes.event_errors import UNEXPECTED
+from ui.views.wording import status, thing
+from workflows.modes.registry import MEDIA, InvalidParam
+
+if TYPE_CHECKING:
+    from backend.jobs.views import JobView
+    from backend.studio import Studio
+
+log = logging.getLogger("wan.api")
+
+OWNER_HEADER = "x-wan-owner"
+SESSIONS_MAX = 10_000
+TYPES = {".mp4": "video/mp4", ".png": "image/png"}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a waiting call follows its job, in seconds.
+
+    heartbeat: how often it yields the job; with `longest` it stays below the 10 s that are promised. Between
+    looks at the progress lies a `share` of the time waited so far, from `shortest` to `longest`.
+    """
+
+    heartbeat: float = 8.0
+    shortest: float = 0.05
+    longest: float = 1.0
+    share: float = 0.01
+
+    def pause(self, waited: float) -> float:
+        """Seconds until the next look, after this many seconds of waiting."""
+        return min(self.longest, max(self.shortest, waited * self.share))
+
+
+Answer = tuple[dict[str, Any] | None, dict[str, Any]]
+"""(file or None, job record)"""
+
+
+class SessionOwners:
+    """session -> owner token, the most recent SESSIONS_MAX of them. Thread-safe."""
+
+    def __init__(self, new_owner: Callable[[], str], limit: int = SESSIONS_MAX) -> None:
+        self._new_owner = new_owner
+        self._limit = limit
+        self._known: OrderedDict[str, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def owner(self, header: str | None, session: str | None) -> str:
+        """The caller's own token as it was sent (the studio judges it), else the session's."""
+        if header:
+            return header
+        if not session:
+            return self._new_owner()
+        with self._lock:
+            token = self._known.pop(session, None) or self._new_owner()
+            self._known[session] = token
+            while len(self._known) > self._limit:
+                self._known.popitem(last=False)
+            return token
+
+
+def sentence(error: StudioError | InvalidParam) -> str:
+    """What happened, then what to do: the text that the page shows."""
+    return " ".join(part for part in (error.message, error.hint) if part)
+
+
+async def asked(
+    threads: Threads, visitor: str, call: Callable[..., Any], *args: Any, join: bool = False
+) -> Any:
+    """A blocking call, off the event loop; its errors become gr.Error. join: as Threads.run has it."""
+    try:
+        return await threads.run(visitor, call, *args, join=join)
+    except (StudioError, InvalidParam) as error:
+        raise refusal(sentence(error)) from None
+    except gr.Error:
+        raise
+    except Exception:
+        log.exception("An API call failed")
+        raise refusal(UNEXPECTED) from None
+
+
+def text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+class Calls:
+    """Makes and watches the jobs of calls; knows how many of them wait."""
+
+    def __init__(self, studio: Studio, pace: Pace | None = None) -> None:
+        self._studio, self.pace = studio, pace or Pace()
+        self._owners = SessionOwners(studio.new_owner)
+        self.waiting = 0
+
+    async def make(
+        self, mode: str, given: dict[str, Any], wait: Any, request: gr.Request | None
+    ) -> AsyncIterator[Answer]:
+        """Submits; then yields (None, record) at least every 10 s and (file, record) at the end."""
+        if wait is None:
+            wait = True
+        if not isinstance(wait, bool):
+            raise refusal("wait must be true or false.")
+        headers = request.headers if request is not None else {}
+        session = request.session_hash if request is not None else None
+        owner = self._owners.owner(headers.get(OWNER_HEADER), session)
+        blocks = LocalContext.blocks.get(None)
+        limit = max_upload_bytes(blocks)
+
+        def submit() -> JobView:
+            files = {
+                field.name: checked_upload(given[field.name], MEDIA[mode][field.name][0], limit)
+                for field in api_fields(mode)
+                if field.kind == FILE and given[field.name] is not None
+            }
+            return self._studio.submit(owner, mode, api_values(mode, given), files)
+
+        view = await asked(self._studio.writes, owner, submit)
+        yield None, view.record()
+        if not wait or not self.may_wait(blocks):
+            return
+        self.waiting += 1
+        try:
+            async for news in self._watched(owner, view):
+                view = news
+                if view.status not in TERMINAL:
+                    yield None, view.record()
+        finally:
+            self.waiting -= 1
+        yield await self.answer(owner, view)
+
+    def may_wait(self, blocks: Any) -> bool:
+        """A quarter of Gradio's places for running events stays free for the page's own clicks."""
+        places = getattr(blocks, "max_threads", None) or 40
+        return self.waiting < places * 3 // 4
+
+    async def _watched(self, owner: str, view: JobView) -> AsyncIterator[JobView]:
+        """The job whenever its status changed or a heartbeat is due, until it has ended."""
+        progress = gr.Progress()
+        began = told = time.monotonic()
+        version, last = -1, view.status
+        while last not in TERMINAL:
+            await asyncio.sleep(self.pace.pause(time.monotonic() - began))
+            state = self._studio.live_progress(view.id, view.key)  # memory
+            if state is None:  # many jobs ended meanwhile, or this one was deleted
+                state = await self._ask(owner, self._studio.progress, view)
+            if state.version != version:
+                version = state.version
+                progress((min(100, int(state.percent)), 100), desc=status(state))
+            due = time.monotonic() - told >= self.pace.heartbeat
+            if state.status != last or due:
+                view = await self._ask(owner, self._studio.job, view)
+                if view.status != last or due:  # the store may be a moment behind the memory
+                    last, told = view.status, time.monotonic()
+                    yield view
+
+    async def _ask(self, owner: str, call: Callable[..., Any], view: JobView) -> Any:
+        return await asked(self._studio.reads, owner, call, view.id, view.key, join=True)
+
+    async def answer(self, owner: str, view: JobView) -> Answer:
+        """(file, record) of a job. Raises gr.Error when it failed or was cancelled."""
+        if view.status == FAILED:
+            raise refusal(sentence(StudioError.from_dict(view.error or {})))
+        if view.status == CANCELLED:
+            raise refusal(f"The job was cancelled. Start it again if you still want the {thing(view)}.")
+        if view.status != DONE:
+            return None, view.record()
+        suffix = Path(view.result).suffix
+        name = f"wan-{view.mode.replace('_', '-')}-{view.id[:8]}{suffix}"
+        source = await self._ask(owner, self._studio.result_path, view)
+        path = await asked(self._studio.writes, owner, cached_copy, source, name)
+        file = {"path": str(path), "orig_name": name, "mime_type": TYPES[suffix], "meta": FILE_META}
+        return file, view.record()

@@ -1,0 +1,216 @@
+"""Uploaded files reach our code as checked paths. Nothing here opens a picture or fetches an address.
+
+Gradio's own Image decodes the file in this process before our code sees it, and any of its components
+downloads a web address that a raw request names. Here a picture, a sound or a video is only a path inside
+the upload folder; what it holds is judged later, in a bounded child process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+from abc import ABCMeta
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import gradio as gr
+from gradio.component_meta import ComponentMeta
+from gradio.components.api_component import Api
+from gradio.context import LocalContext
+from gradio.data_classes import FileData, ImageData
+from gradio.utils import get_upload_folder
+
+from backend.threads import Threads, visitor_of
+from ui.views.wording import file_size
+
+FILE_META = {"_type": "gradio.FileData"}
+DEFAULT_MAX_BYTES = 100_000_000
+"""Used until launch(max_file_size=...) says otherwise."""
+_FILE_ROUTE = "/gradio_api/file="
+
+
+def refusal(sentence: str) -> gr.Error:
+    """An answer for the caller: no traceback goes to the log with it."""
+    return gr.Error(sentence, print_exception=False)
+
+
+def upload_folder() -> Path:
+    """Where Gradio stores uploads (GRADIO_TEMP_DIR), symbolic links resolved."""
+    return Path(get_upload_folder()).resolve()
+
+
+def checked_upload(value: Any, what: str = "picture", max_bytes: int = DEFAULT_MAX_BYTES) -> Path | None:
+    """The path of an uploaded file, from whatever a client sent; None stays None.
+
+    Takes Gradio's file dictionary (with or without "meta"), a bare path, and the address of an upload on
+    this server, which is read as its path and never fetched. The result is a regular file inside the
+    upload folder, all links resolved, of at most max_bytes bytes. Raises gr.Error with a sentence.
+    """
+    if value is None:
+        return None
+    given = value.get("path") or value.get("url") if isinstance(value, Mapping) else value
+    if isinstance(given, os.PathLike):
+        given = os.fspath(given)
+    if not isinstance(given, str) or not given:
+        raise refusal(f"This is not a {what}. Send one uploaded file.")
+    path = _inside(_own_upload(given, what), what)
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        raise refusal(f"The uploaded {what} is no longer here. Add it again.") from None
+    if not stat.S_ISREG(facts.st_mode):
+        raise refusal(f"This is not a {what}. Send one uploaded file.")
+    if facts.st_size > max_bytes:
+        have, limit = file_size(facts.st_size), file_size(max_bytes)
+        raise refusal(
+            f"The {what} has {have}; at most {limit} can be used. Save it smaller and add it again."
+        )
+    return path
+
+
+def _own_upload(given: str, what: str) -> str:
+    """A path as it is; the address of an upload on this server as its path; any other address refused."""
+    if given.lower().startswith("data:"):
+        raise refusal(f"The {what} came inside the request. Upload it first and send the upload's path.")
+    if "://" not in given and not given.startswith(_FILE_ROUTE):
+        return given
+    address = urlsplit(given)
+    if address.scheme not in ("http", "https", "") or _FILE_ROUTE not in address.path:
+        raise refusal(f"Web addresses are not fetched. Download the {what}, then upload it here.")
+    return unquote(address.path.split(_FILE_ROUTE, 1)[1])
+
+
+def _inside(given: str, what: str) -> Path:
+    try:
+        path = Path(given).resolve()
+    except (OSError, RuntimeError, ValueError):  # a null byte, a name too long, a loop of links
+        path = Path("/")
+    folder = upload_folder()
+    if path == folder or not path.is_relative_to(folder):
+        raise refusal(f"This {what} was not uploaded here. Upload it first, then send the upload's path.")
+    return path
+
+
+def max_upload_bytes(blocks: gr.Blocks | None) -> int:
+    """The limit given to launch(max_file_size=...), else DEFAULT_MAX_BYTES."""
+    limit = getattr(blocks, "max_file_size", None)
+    return int(limit) if isinstance(limit, (int, float)) and limit > 0 else DEFAULT_MAX_BYTES
+
+
+class NoStub(ComponentMeta):
+    """Gradio writes a .pyi file beside every component class; one that adds no event needs none."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> type:
+        return ABCMeta.__new__(mcs, name, bases, attrs)
+
+
+class PictureInput(gr.Image, metaclass=NoStub):
+    """gr.Image in the browser; for our code a checked pathlib.Path, or None when it is empty."""
+
+    is_template = True  # the browser shows its parent
+    what = "picture"
+
+    def preprocess(self, payload: ImageData | None) -> Path | None:
+        """Raises gr.Error when the path is not an uploaded file."""
+        if payload is None:
+            return None
+        blocks = LocalContext.blocks.get(None)
+        return checked_upload({"path": payload.path, "url": payload.url}, max_bytes=max_upload_bytes(blocks))
+
+
+class FileInput(gr.File, metaclass=NoStub):
+    """gr.File for one sound or video; for our code a checked pathlib.Path, or None when it is empty."""
+
+    is_template = True
+    what = "file"  # sound or video, for sentences
+
+    def preprocess(self, payload: FileData | None) -> Path | None:
+        """Raises gr.Error when the path is not an uploaded file."""
+        if payload is None:
+            return None
+        blocks = LocalContext.blocks.get(None)
+        given = {"path": payload.path, "url": payload.url}
+        return checked_upload(given, self.what, max_upload_bytes(blocks))
+
+
+def guard_uploads(blocks: gr.Blocks, reads: Threads) -> None:
+    """Checks every file that a request names, before Gradio touches it; in `reads`, not on the event loop.
+
+    For all events of `blocks`: a file must lie in the upload folder, and no address is fetched. A refusal
+    is one of our sentences instead of a traceback in the log. An API call may leave out parameters at the
+    end of its list: they get their defaults.
+    """
+    inner = blocks.preprocess_data
+
+    async def preprocess_data(block_fn: Any, inputs: list[Any], *rest: Any, **more: Any) -> list[Any]:
+        limit = max_upload_bytes(blocks)
+        wanted = list(block_fn.inputs)
+        missing = wanted[len(inputs) :]
+        if missing and all(isinstance(block, Api) for block in wanted):
+            inputs = [*inputs, *(block.value for block in missing)]
+        kinds = [block.what if isinstance(block, (PictureInput, FileInput)) else "" for block in wanted]
+        pairs = list(zip(inputs, kinds, strict=False))
+
+        def check() -> list[Any]:
+            return [_checked_files(value, limit, what) for value, what in pairs]
+
+        if any(_may_hold_files(value, what) for value, what in pairs):
+            inputs = await reads.run(visitor_of(LocalContext.request.get(None)), check)
+        else:
+            inputs = [value for value, _ in pairs]
+        return await inner(block_fn, inputs, *rest, **more)
+
+    blocks.preprocess_data = preprocess_data
+
+
+def _may_hold_files(value: Any, what: str) -> bool:
+    """Whether _checked_files would look at the disk for this value."""
+    return isinstance(value, (list, dict)) or (bool(what) and value is not None)
+
+
+def _checked_files(value: Any, limit: int, what: str = "") -> Any:
+    """The value with each file dictionary in it checked and reduced to what Gradio needs of it.
+
+    what: the kind of file that the component takes; "": any value, which may hold files.
+    """
+    if isinstance(value, list) and not what:
+        return [_checked_files(item, limit) for item in value]
+    if isinstance(value, dict) and not what and not ("path" in value and "meta" in value):
+        return {name: _checked_files(item, limit) for name, item in value.items()}
+    if not what and not isinstance(value, dict):
+        return value
+    path = checked_upload(value, what or "file", limit)
+    if path is None:
+        return None
+    name = value.get("orig_name") if isinstance(value, dict) else None
+    return {
+        "path": str(path),
+        "orig_name": name if isinstance(name, str) else path.name,
+        "meta": FILE_META,
+    }
+
+
+def cached_copy(source: Path, name: str) -> Path:
+    """`source` under a new random folder of Gradio's cache, as `name`, for clients to fetch.
+
+    A hard link where both lie on one disk, else a copy. Raises OSError.
+    """
+    folder = upload_folder() / secrets.token_hex(20)
+    folder.mkdir(parents=True)
+    target = folder / name
+    try:
+        os.link(source, target)
+    except OSError:
+        try:
+            shutil.copyfile(source, target)
+        except OSError:
+            with contextlib.suppress(OSError):
+                target.unlink(missing_ok=True)
+                folder.rmdir()
+            raise
+    return target

@@ -1,0 +1,73 @@
+"""Mistakes of ours in an event: the log gets the traceback, the visitor a sentence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from backend import requester
+from backend.logs import about
+from ui.forms.uploads import refusal
+
+log = logging.getLogger("wan.page")
+
+UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it happens again, the log says more."
+NOT_OFFERED = "This request has a value that the page does not offer."
+WORD = 16
+"""Shorter texts of a request, without a space, are our own words: a mode, a resolution."""
+DEEPEST = 4
+
+
+def guard_events(blocks: gr.Blocks) -> None:
+    """For all events of `blocks`: it is known for whom they work, and whatever is no gr.Error is logged,
+    without what the visitor wrote.
+
+    Gradio by itself prints such a traceback past the log, and the page shows nothing.
+    """
+    inner = blocks.process_api
+
+    async def process_api(block_fn: Any, inputs: Any, *rest: Any, **more: Any) -> dict[str, Any]:
+        with about("", _written(inputs)), requester.visitor(owner_of(more.get("request"))):
+            try:
+                return await inner(block_fn, inputs, *rest, **more)
+            except gr.Error as error:
+                if error.print_exception:  # Gradio's own refusal
+                    log.info("event %s: %s", getattr(block_fn, "api_name", None), error.message)
+                    error.print_exception = False
+                    if "<" in error.message:  # it repeats what was sent
+                        error.message = NOT_OFFERED
+                raise
+            except Exception:
+                log.exception("event %s: unexpected error", getattr(block_fn, "api_name", None) or block_fn)
+                raise refusal(UNEXPECTED) from None
+
+    blocks.process_api = process_api
+
+
+def owner_of(request: Any) -> str:
+    """Who sent the request: by login, else as the guard knows them. `request`: Gradio's, or Starlette's."""
+    if isinstance(request, list):
+        request = request[0] if request else None
+    if user := getattr(request, "username", None):
+        return f"user:{user}"
+    found = str(getattr(getattr(request, "state", None), "visitor", "") or "")
+    if found and not found.startswith("direct:"):
+        return found
+    session = getattr(request, "session_hash", None)  # programs of this machine have one address
+    return f"{found}:{session}" if session else found
+
+
+def _written(value: Any, depth: int = 0) -> Iterator[str]:
+    """The texts in a request that a visitor may have written, and their token."""
+    if isinstance(value, str):
+        if len(value) >= WORD or " " in value:
+            yield value
+    elif depth < DEEPEST and isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _written(item, depth + 1)
+    elif depth < DEEPEST and isinstance(value, dict):
+        for item in value.values():
+            yield from _written(item, depth + 1)

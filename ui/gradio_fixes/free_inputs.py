@@ -1,0 +1,31 @@
+"""Widgets that pass on what they hold; whether it can be used is judged once, by `workflows`.
+
+Gradio's own refuse a value outside of what the page first offered, with a sentence of theirs: a job from the
+API may have such a value, and so may a page that is older than this run of the app.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from ui.forms.uploads import NoStub
+
+
+class Choice(gr.Radio, metaclass=NoStub):
+    """gr.Radio whose value may be one that was added to its choices on the page."""
+
+    is_template = True  # the browser shows its parent
+
+    def preprocess(self, payload: Any) -> Any:
+        return payload
+
+
+class Amount(gr.Slider, metaclass=NoStub):
+    """gr.Slider whose number may be emptied (None) or lie outside."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        return payload

@@ -1,0 +1,281 @@
+"""The job card: a gr.HTML that polls by a server function, and what its buttons do.
+
+The page asks `poll` with {id, key, seen}; the answer comes from memory, and what is not there is looked up
+in a thread. Everything else is a short event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from backend.errors import NotFound, StudioError
+from backend.threads import visitor_of
+from ui.forms.schema import file_names
+from ui.views import wording
+from ui.views.card import RECENT, CardState, Starter, card
+
+if TYPE_CHECKING:
+    from backend.jobs.progress import Snapshot
+    from backend.jobs.views import JobView
+    from backend.studio import Studio
+
+log = logging.getLogger(__name__)
+
+EVENTS = (
+    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "starter", "library",
+    "finished", "engine", "redraw", "system",
+)  # fmt: skip
+"""What the card's script may trigger. `finished`: a job that the page follows ended; `engine`: its state
+changed; `redraw`: another job of the page goes on; `system`: System is open and wants to be fresh."""
+
+JS = (
+    f"const events = {list(EVENTS)!r};\n"
+    "const start = () => window.wanStudio\n"
+    "  ? window.wanStudio.card({element, trigger, server, watch, upload, events}) : setTimeout(start, 15);\n"
+    "start();"
+)
+MOST_FOLLOWED = 16  # jobs of a page that a poll may ask for beside the one on the stage
+PATIENCE = 2.0  # seconds that a poll waits for jobs that have to be looked up; the next poll asks again
+LOOK_BACK = 40  # jobs read to find the recent clips among failed and cancelled ones
+
+
+Pair = tuple[str, str]
+"""A job's id and key."""
+
+
+def event_text(event: gr.EventData, name: str) -> str:
+    """A text that the script sent along; anything else counts as empty."""
+    value = (getattr(event, "_data", None) or {}).get(name)
+    return value if isinstance(value, str) else ""
+
+
+class Card:
+    """Builds the card's HTML for an owner and answers its poll."""
+
+    def __init__(self, studio: Studio, starters: Sequence[Starter] = (), patience: float = PATIENCE) -> None:
+        self.studio, self.starters, self.patience = studio, tuple(starters), patience
+
+    def component(self) -> gr.HTML:
+        """The component; its events are in EVENTS."""
+
+        # Gradio marks the function: no bound method
+        async def poll(asked: Any = None, request: gr.Request = None) -> dict[str, Any]:
+            return await self.poll(asked, visitor_of(request))
+
+        return gr.HTML(
+            card(CardState(starters=self.starters)),
+            elem_id="ws-card",
+            apply_default_css=False,
+            js_on_load=JS,
+            server_functions=[poll],
+        )
+
+    def state(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> CardState:
+        """All that the card needs to show `shown` to this owner."""
+        known = self.studio.is_owner(owner)
+        jobs = self.studio.jobs(owner, limit=LOOK_BACK) if known else []
+        active = self.studio.active(owner) if known else None
+        under_way = [j for j in reversed(jobs) if j.status == "running" and (not shown or j.id != shown.id)]
+        done = [job for job in jobs if job.status == "done"]
+        snapshot, preview = None, ""
+        if shown is not None and shown.status != "done":
+            snapshot = self.studio.progress(shown.id, shown.key)
+            preview = data_url(self.studio.preview(shown.id, shown.key))
+        return CardState(
+            shown=shown,
+            active=active,
+            recent=[*under_way, *done][:RECENT],
+            line=self.studio.line(owner) if known else (),
+            paused=self.studio.paused(),
+            note=note,
+            snapshot=snapshot,
+            preview=preview,
+            starters=self.starters,
+            autoplay=autoplay,
+            media=self.studio.media_url,
+            pictured=shown is not None and self._pictured(shown),
+            gone=shown is not None and shown.status in ("failed", "cancelled") and self._gone(shown),
+        )
+
+    def _pictured(self, job: JobView) -> bool:
+        """Whether the job has a picture of its own to show until there is a preview."""
+        try:
+            return "image" in file_names(job.mode) and bool(self.studio.input_path(job.id, job.key, "image"))
+        except NotFound:
+            return False
+
+    def _gone(self, job: JobView) -> bool:
+        """Whether files that the job was made from are not kept any more."""
+        try:
+            for name in file_names(job.mode):
+                self.studio.input_path(job.id, job.key, name)
+        except NotFound:
+            return True
+        return False
+
+    def html(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> str:
+        return card(self.state(owner, shown, autoplay, note))
+
+    def on_load(self, owner: str, job_id: str = "", key: str = "") -> str:
+        """The job of a private link; else the active one, the last that ended with something to see, or the
+        empty stage. A link that opens nothing is said above it."""
+        if not job_id and not key:
+            return self.html(owner, self.latest(owner))
+        try:
+            return self.html(owner, self.studio.job(job_id, key))
+        except NotFound as error:
+            return self.html(owner, self.latest(owner), note=f"{error.message} {error.hint}".strip())
+
+    def latest(self, owner: str) -> JobView | None:
+        if not self.studio.is_owner(owner):
+            return None
+        jobs = self.studio.jobs(owner, limit=LOOK_BACK)
+        return self.studio.active(owner) or next((j for j in jobs if j.status in ("done", "failed")), None)
+
+    def find(self, event: gr.EventData) -> JobView | None:
+        """The job that a button means, or None with a note when it is gone."""
+        try:
+            return self.studio.job(event_text(event, "id"), event_text(event, "key"))
+        except NotFound:
+            gr.Info("This clip is not here any more.")
+            return None
+
+    def show(self, owner: str, event: gr.EventData) -> str:
+        """Puts a clip on the stage."""
+        job = self.find(event)
+        return self.html(owner, job or self.latest(owner), autoplay=bool(job))
+
+    def cancel(self, owner: str, event: gr.EventData) -> str:
+        """Cancels, and shows what became of it if it was on the stage."""
+        job: JobView | None
+        try:
+            job = self.studio.cancel(event_text(event, "id"), event_text(event, "key"))
+        except StudioError as error:
+            gr.Warning(f"{error.message} {error.hint}".strip())
+            job = self.find(event)
+        return self.html(owner, self._on_stage(event) or job or self.latest(owner))
+
+    def finished(self, owner: str, event: gr.EventData) -> str:
+        """A followed job ended: it takes the stage if it was on it, else only what is below it changes."""
+        other = self._on_stage(event)
+        if other is not None:
+            return self.html(owner, other)
+        try:
+            job = self.studio.job(event_text(event, "id"), event_text(event, "key"))
+        except NotFound:
+            return self.on_load(owner)
+        return self.html(owner, job, autoplay=True)
+
+    def redraw(self, owner: str, event: gr.EventData) -> str:
+        """The same job on the stage, everything else as of now."""
+        return self.html(owner, self._on_stage(event) or self.latest(owner))
+
+    def _on_stage(self, event: gr.EventData) -> JobView | None:
+        """The job that keeps the stage while the event is about another one."""
+        shown = event_text(event, "shown")
+        if not shown or shown == event_text(event, "id"):
+            return None
+        try:
+            return self.studio.job(shown, event_text(event, "shownkey"))
+        except NotFound:
+            return None
+
+    async def poll(self, request: Any = None, visitor: str = "") -> dict[str, Any]:
+        """The engine, the queue, one job and how far others of the page are; the preview only when it is
+        newer than `seen`. Memory only, but for jobs of an earlier run of the app: those are looked up in a
+        thread, and left out of the answer while the database does not answer."""
+        asked = request if isinstance(request, dict) else {}
+        job_id, key = str(asked.get("id") or ""), str(asked.get("key") or "")
+        others = _pairs(asked.get("more"))
+        found = await self._progress([*([(job_id, key)] if job_id else []), *others], visitor)
+        paused = self.studio.paused()
+        answer: dict[str, Any] = {"paused": paused, "more": _more(others, found)}
+        percent = None
+        snapshot = found.get((job_id, key))
+        if snapshot is not None:
+            job = answer["job"] = wording.progress(snapshot, paused)
+            if snapshot.status == "running":
+                percent = snapshot.percent
+            if snapshot.preview_version and snapshot.preview_version != asked.get("seen"):
+                job["image"] = data_url(self.studio.preview(job_id, key))
+        elif (job_id, key) in found:
+            answer["gone"] = True
+        badge = wording.badge(self.studio.engines(), self.studio.trouble())
+        long, short = wording.queue(self.studio.queue(), percent, paused)
+        answer["models"] = self._models_seen()
+        answer["badge"] = [badge.state, badge.name, badge.detail, badge.demo, badge.tip]
+        answer["queue"] = [long, short, percent]
+        return answer
+
+    async def _progress(self, jobs: Sequence[Pair], visitor: str) -> dict[Pair, Snapshot | None]:
+        """How far these jobs are, None for one that is gone. One that could not be looked up in time is
+        left out."""
+        found: dict[Pair, Snapshot | None] = {}
+        absent: list[Pair] = []
+        for pair in dict.fromkeys(jobs):
+            try:
+                snapshot = self.studio.live_progress(*pair)
+            except NotFound:
+                found[pair] = None
+            else:
+                if snapshot is None:
+                    absent.append(pair)
+                else:
+                    found[pair] = snapshot
+        if absent:
+            tasks = [asyncio.ensure_future(self._look_up(pair, visitor, found)) for pair in absent]
+            done, late = await asyncio.wait(tasks, timeout=self.patience)
+            for task in late:
+                task.cancel()
+            for task in done:
+                task.result()
+        return found
+
+    async def _look_up(self, pair: Pair, visitor: str, found: dict[Pair, Snapshot | None]) -> None:
+        """Adds a job that is not in memory to `found`, unless the database does not answer."""
+        try:
+            found[pair] = await self.studio.reads.run(visitor, self.studio.progress, *pair, join=True)
+        except NotFound:
+            found[pair] = None
+        except StudioError as error:
+            log.warning("poll: %s: %s %s", error.code, error.message, error.detail)
+
+    def _models_seen(self) -> int:
+        """A number that changes when an engine sees other model files than before."""
+        return (
+            hash(tuple((e.address, frozenset(e.models.items())) for e in self.studio.engines())) & 0xFFFFFFFF
+        )
+
+
+def _pairs(asked: object) -> list[Pair]:
+    """(id, key) of the jobs that a page asks for beside the followed one; nonsense is left out."""
+    given = asked[:MOST_FOLLOWED] if isinstance(asked, list) else []
+    return [(str(one[0]), str(one[1])) for one in given if isinstance(one, list) and len(one) == 2]
+
+
+def _more(others: Sequence[Pair], found: Mapping[Pair, Snapshot | None]) -> dict[str, list[Any]]:
+    """id -> [status, place in line, percent, time left]; nothing of a job that could not be looked up."""
+    told: dict[str, list[Any]] = {}
+    for pair in others:
+        if pair not in found:
+            continue
+        snapshot = found[pair]
+        if snapshot is None:
+            told[pair[0]] = ["gone", "", 0, ""]
+        else:
+            said = wording.progress(snapshot)
+            told[pair[0]] = [said["status"], said["place"], said["percent"], said["left"]]
+    return told
+
+
+def data_url(preview: tuple[bytes, str] | None) -> str:
+    """A preview as the page shows it; only pictures, whatever the engine called them."""
+    if not preview or preview[1] not in ("image/jpeg", "image/png", "image/webp"):
+        return ""
+    return f"data:{preview[1]};base64,{base64.b64encode(preview[0]).decode()}"

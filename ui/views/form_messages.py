@@ -1,0 +1,68 @@
+"""What a plan says around the fields, as HTML: summary, the line under Generate, notes, lines below files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+
+from ui.views.icons import icon
+
+PLACE = re.compile(r" (on this GPU|in the demo|here)$")
+
+
+def advanced_row(mode: str, summary: str) -> str:
+    return (
+        f'<button type="button" class="advanced" aria-expanded="false" aria-controls="{mode}-advanced">'
+        f"<strong>Advanced</strong><span>{escape(summary)}</span>{icon('chevron')}</button>"
+    )
+
+
+def hint_line(
+    mode: str,
+    estimate: str = "",
+    obstacle: str = "",
+    frame: str = "",
+    problems: str = "{}",
+    scroll: bool = False,
+    asides: Sequence[str] = (),
+    beware: str = "",
+) -> str:
+    """The line under Generate, and what the script spreads over the page: frame and problems (JSON).
+
+    beware: the note above Generate in a few words, for phones, where Generate stands apart from it.
+    """
+    if obstacle:
+        words = f'<p class="warn">{icon("warn", 18)}<span>{escape(obstacle)}</span></p>'
+    else:
+        each = ""
+        if estimate.startswith("About"):
+            each = f" {escape(PLACE.sub('', estimate))} each."
+        words = f'<p class="idle">{escape(estimate)}</p><p class="busy">Queued behind this video.{each}</p>'
+    if beware and not obstacle:
+        words = f'<p class="warn beware">{icon("warn", 18)}<span>{escape(beware)}</span></p>{words}'
+    words += "".join(f'<p class="aside">{escape(text)}</p>' for text in asides)
+    return (
+        f'<div data-mode="{mode}" data-frame="{escape(frame)}" data-problems="{escape(problems)}"'
+        f' data-scroll="{int(scroll)}" aria-live="polite">{words}</div>'
+    )
+
+
+def notes_html(warnings: Sequence[str], quiet: Sequence[str] = ()) -> str:
+    """Warnings in amber, each with its mark; what is merely worth knowing in grey."""
+    rows = "".join(
+        f'<li class="warn">{icon("warn", 18)}<span>{escape(text)}</span></li>' for text in warnings
+    )
+    rows += "".join(f"<li><span>{escape(text)}</span></li>" for text in quiet)
+    return f'<ul class="notes" aria-live="polite">{rows}</ul>' if rows else ""
+
+
+def picture_line(facts: list[str], problem: str = "") -> str:
+    """`fjord.jpg   1920 × 1080   Fits, nothing is cropped`, or what is wrong with the picture."""
+    if problem:
+        return f'<p class="problem" role="alert">{icon("alert", 16)}<span>{escape(problem)}</span></p>'
+    return (
+        '<p class="facts">' + "".join(f"<span>{escape(f)}</span>" for f in facts if f) + "</p>"
+        if facts
+        else ""
+    )

@@ -1,0 +1,344 @@
+"""What the page says: durations, sizes, stages, progress and failures in words. Pure; gives text, no HTML."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workflows.modes import sound_to_video
+from workflows.modes.animate import build
+from workflows.modes.registry import FPS
+
+if TYPE_CHECKING:
+    from backend.engines.base import EngineInfo
+    from backend.jobs.progress import Snapshot
+    from backend.jobs.views import JobView, QueueState
+
+STAGE_WORDS = {
+    "wait": "Waiting",
+    "load": "Loading models",
+    "read": "Reading the prompt",
+    "draw": "Drawing",
+    "finish": "Finishing",
+    "save": "Saving",
+}
+PART = re.compile(r"part \d+ of \d+")
+"""How the labels of a job in several chunks count them: "Drawing, part 2 of 5"."""
+EMPTY_SEGMENTS = tuple((stage, 1 / len(STAGE_WORDS), 0.0) for stage in STAGE_WORDS)
+MODE_WORDS = {
+    "image_to_video": "Image-to-Video",
+    "fast_video": "Fast 4-step",
+    "sound_to_video": "Sound-to-Video",
+    "animate": "Animate",
+    "text_to_video": "Text-to-Video",
+    "text_to_image": "Text-to-Image",
+}
+MODEL_WORDS = {"wan": "WAN", "flux": "Flux"}
+METHOD_WORDS = {"move": "Move", "mix": "Mix"}
+MODEL_STATES = {
+    "ready": "Ready",
+    "missing": "Missing",
+    "unseen": "Not seen by ComfyUI",
+    "wrong_size": "Wrong size",
+    "damaged": "Damaged",
+    "unreadable": "Not readable",
+    "unknown": "Not known yet",
+}
+LONG_MODES = ("sound_to_video", "animate")
+"""Modes whose clips are as long as what they follow."""
+PAUSED = "Paused by the machine's owner"
+DEMO_SENTENCE = "Demo: videos are made from your picture without WAN. Connect ComfyUI to make real ones."
+
+
+def is_still(job: JobView) -> bool:
+    """Whether the job makes a picture."""
+    return job.result.endswith(".png")
+
+
+def thing(job: JobView) -> str:
+    """`video` or `picture`: what the job makes."""
+    return "picture" if is_still(job) else "video"
+
+
+def model_state(state: str) -> str:
+    """A model file's state in a word or two."""
+    return MODEL_STATES.get(state, state.replace("_", " ").capitalize() or "Not known yet")
+
+
+def duration(seconds: float) -> str:
+    """`41 s`, `1 min 5 s`, `3 h 12 min`; below ten seconds of work still whole seconds, at least 1."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(round(whole / 60), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def clock(seconds: float) -> str:
+    """A clip's length as players write it: `0:05`."""
+    whole = max(0, round(seconds))
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def number(value: float, digits: int = 1) -> str:
+    """A number without a trailing `.0`."""
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}"
+
+
+def file_size(count: float) -> str:
+    """Bytes of a file or disk in decimal units, as disks and browsers count: `3.1 MB`, `254 MB`."""
+    if count < 1000:
+        return f"{int(count)} B"
+    for unit in ("kB", "MB", "GB"):
+        count /= 1000
+        if count < 999.5:
+            return f"{number(count, 1 if count < 100 else 0)} {unit}"
+    return f"{number(count / 1000)} TB"
+
+
+def memory(count: float) -> str:
+    """Bytes of memory in binary gigabytes, as GPUs are sold: `24 GB`, `17.2 GB`."""
+    return f"{number(count / (1 << 30))} GB"
+
+
+def ordinal(count: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    if count % 100 in (11, 12, 13):
+        return f"{count}th"
+    return f"{count}{({1: 'st', 2: 'nd', 3: 'rd'}).get(count % 10, 'th')}"
+
+
+def made_seconds(mode: str, frames: int, fps: float) -> float:
+    """A clip's length as chosen: from pictures and words WAN makes a frame more than seconds x fps (4n+1)."""
+    if not fps:
+        return 0.0
+    return (frames if mode in LONG_MODES else max(0, frames - 1)) / fps
+
+
+def clip_seconds(job: JobView) -> float:
+    """A clip's length in seconds, as chosen."""
+    if job.fps and job.frames > 1:
+        return made_seconds(job.mode, job.frames, job.fps)
+    return job.seconds
+
+
+def chunks(mode: str, frames: int) -> int:
+    """How many chunks the model draws for this many frames; 1 where a mode has none."""
+    if mode == "sound_to_video":
+        return sound_to_video.chunk_count(frames / FPS)
+    return build.chunk_count(frames) if mode == "animate" else 1
+
+
+def chunk_words(mode: str, frames: int) -> str:
+    """`9 chunks`, or nothing for one."""
+    count = chunks(mode, frames)
+    return f"{count} chunks" if count > 1 else ""
+
+
+def size(width: int, height: int) -> str:
+    return f"{width} × {height}"
+
+
+def frame(width: int, height: int, seconds: float, fps: float) -> str:
+    """The frame to be made: `832 × 480, 5 s at 16 fps`; a picture has its size alone."""
+    if not fps:
+        return size(width, height)
+    return f"{size(width, height)}, {length(seconds)} at {number(fps)} fps"
+
+
+def length(seconds: float) -> str:
+    """A clip's length: `5 s`, `4.9 s`, from a minute on `1 min 5 s`."""
+    return f"{number(seconds)} s" if seconds < 59.95 else duration(seconds)
+
+
+def speed(job: JobView) -> str:
+    """`Fast` or `Quality`; a picture's model, `WAN` or `Flux`."""
+    if is_still(job):
+        return MODEL_WORDS.get(str(job.params.get("model") or "wan"), "WAN")
+    fast = job.mode == "fast_video" or job.params.get("speed") == "fast"
+    return "Fast" if fast else "Quality"
+
+
+def recipe(job: JobView) -> list[str]:
+    """The facts under a clip: `832 × 480`, `5 s`, `16 fps`, `Fast, 4 steps`, `Seed 271828`."""
+    steps = f"{speed(job)}, {job.steps} steps" if job.steps else speed(job)
+    facts = [size(job.width, job.height)]
+    if not is_still(job):
+        facts += [length(clip_seconds(job)), f"{number(job.fps)} fps"]
+    if job.mode == "animate":
+        facts.append(METHOD_WORDS.get(str(job.params.get("method") or "move"), "Move"))
+    count = chunk_words(job.mode, job.frames)
+    return [*facts, *([count] if count else []), steps, f"Seed {job.seed}"]
+
+
+def resolution(job: JobView) -> str:
+    """`480p` as chosen, or the height where the size was given by hand."""
+    if job.params.get("width") or job.params.get("height"):
+        return size(job.width, job.height)
+    if "resolution" not in job.params and is_still(job):
+        return size(job.width, job.height)
+    chosen = str(job.params.get("resolution") or "480p")
+    return {"draft": "Draft"}.get(chosen, chosen)
+
+
+def title(job: JobView) -> str:
+    """One line for a tile; a clip without a prompt is named by its seed."""
+    return job.title or f"Seed {job.seed}"
+
+
+def when(created: float, now: float) -> str:
+    """`Now`, `Today 14:02`, `Yesterday`, `3 Nov`: in the time of the machine that the studio runs on."""
+    if now - created < 60:
+        return "Now"
+    then, today = time.localtime(created), time.localtime(now)
+    if then[:3] == today[:3]:
+        return time.strftime("Today %H:%M", then)
+    if time.localtime(now - 86_400)[:3] == then[:3]:
+        return "Yesterday"
+    return f"{then.tm_mday} {time.strftime('%b', then)}"
+
+
+def line_counts(waits: int, mine: int) -> str:
+    """`7 wait, 2 of them yours`; nothing more to say when all are one's own."""
+    if mine == waits:
+        return "1 waits" if waits == 1 else f"{waits} wait"
+    return f"{waits} wait, {mine} of them yours"
+
+
+def waiting(snapshot: Snapshot) -> str:
+    """`Waiting, 2nd in line`; jobs of other clients on the same server are said. A reason goes before."""
+    if snapshot.text:
+        return snapshot.text
+    if snapshot.others:
+        jobs = "1 job of others" if snapshot.others == 1 else f"{snapshot.others} jobs of others"
+        return f"Waiting, {jobs} ahead" if not snapshot.ahead else f"Waiting, {snapshot.ahead} + {jobs} ahead"
+    return f"Waiting, {ordinal(snapshot.ahead + 1)} in line" if snapshot.ahead else "Waiting to start"
+
+
+def status(snapshot: Snapshot) -> str:
+    """The card's headline while a job is on its way."""
+    if snapshot.status == "queued":
+        return waiting(snapshot)
+    if snapshot.stage == "draw" and snapshot.steps:
+        step = f"step {min(snapshot.step + 1, snapshot.steps)} of {snapshot.steps}"
+        part = PART.search(snapshot.text)
+        if snapshot.text.startswith("Preparing"):  # the next part's media are being cut
+            return snapshot.text
+        return f"Drawing, {part[0]}, {step}" if part else f"Drawing, {step}"
+    if snapshot.stage in ("load", "read", "finish", "save") and snapshot.text:
+        return snapshot.text
+    return STAGE_WORDS.get(snapshot.stage, "Starting")
+
+
+def progress(snapshot: Snapshot, paused: bool = False) -> dict[str, Any]:
+    """The poll's answer without the preview: words and figures, ready to be shown. paused: the queue is."""
+    running = snapshot.status == "running"
+    held = paused and snapshot.status == "queued"
+    left = duration(snapshot.remaining) + " left" if snapshot.remaining is not None and running else ""
+    gone = f"{duration(snapshot.elapsed)} so far" if running and snapshot.elapsed >= 0.5 else ""
+    percent = round(snapshot.percent, 1)
+    words = PAUSED if held else status(snapshot)
+    return {
+        "version": snapshot.version,
+        "status": snapshot.status,
+        "stage": snapshot.stage,
+        "words": words,
+        "left": left,
+        "gone": f"{ordinal(snapshot.ahead + 1)} in line" if held and snapshot.ahead else gone,
+        "percent": percent,
+        "spoken": f"{words}, {percent:.0f} %" + (f", {left}" if left else ""),
+        "segments": [
+            [stage, round(weight, 4), round(max(0.0, min(1.0, done)), 4)]
+            for stage, weight, done in snapshot.segments or EMPTY_SEGMENTS
+        ],
+        "step": snapshot.step,
+        "steps": snapshot.steps,
+        "next": snapshot.status == "queued" and not snapshot.ahead,
+        "preview": snapshot.preview_version,
+        "connected": snapshot.connected,
+        "place": ordinal(snapshot.ahead + 1) if snapshot.status == "queued" else "",
+    }
+
+
+@dataclass(frozen=True)
+class Badge:
+    """The engine in the header. state: ok, starting, lost; detail: its memory or state; tip: a sentence."""
+
+    state: str
+    name: str
+    detail: str = ""
+    demo: bool = False
+    tip: str = ""
+
+
+def gpu_name(name: str) -> str:
+    """A GPU's name as people say it: `NVIDIA GeForce RTX 4090` is `RTX 4090`."""
+    short = name.removeprefix("cuda:0 ").split(" : ")[0]
+    for brand in ("NVIDIA ", "GeForce ", "AMD "):
+        short = short.removeprefix(brand)
+    return short.strip()
+
+
+def badge(engines: Sequence[EngineInfo], trouble: str = "") -> Badge:
+    """One badge for all lanes: the first engine that works, and how many more there are. `trouble`: why no
+    video can be begun although they work."""
+    if trouble:
+        return Badge("lost", "No videos", "data folder", tip=trouble)
+    if not engines:
+        return Badge("starting", "No engine", "starting", tip="No engine is set up yet.")
+    best = next((engine for engine in engines if engine.state == "ok"), engines[0])
+    if best.kind == "demo":
+        tip = DEMO_SENTENCE if best.state == "ok" else "The demo engine is starting."
+        return Badge(best.state, "Demo engine", demo=True, tip=tip)
+    name = gpu_name(best.gpu) or {"runpod": "RunPod"}.get(best.kind, "ComfyUI")
+    product = "RunPod" if best.kind == "runpod" else "ComfyUI"
+    if best.state == "starting":
+        return Badge(
+            "starting", name, "starting", tip=best.error or f"{product} is starting. Jobs wait for it."
+        )
+    if best.state != "ok":
+        return Badge("lost", name, "lost", tip=best.error or f"{product} at {best.address} does not answer.")
+    if best.kind == "runpod":
+        return Badge("ok", "RunPod", workers(best), tip=best.note or f"RunPod Serverless at {best.address}")
+    ready = sum(engine.state == "ok" for engine in engines)
+    detail = memory(round(best.vram_total / (1 << 30)) << 30) if best.vram_total else ""
+    if ready > 1:
+        detail = f"{detail}, {ready} GPUs".removeprefix(", ")
+    return Badge("ok", name, detail, tip=f"ComfyUI {best.version} at {best.address}".replace("http://", ""))
+
+
+def workers(engine: EngineInfo) -> str:
+    """ "2 workers", "no workers": those of a Serverless endpoint that can work."""
+    states = ("idle", "initializing", "running", "throttled", "unhealthy")  # "ready" counts idle ones again
+    count = sum(engine.workers.get(state, 0) for state in states)
+    return f"{count} worker{'' if count == 1 else 's'}" if count else "no workers"
+
+
+def engine_note(engines: Sequence[EngineInfo]) -> str:
+    """What stands where the estimate would, while no engine can be asked."""
+    if engines and all(engine.state == "starting" for engine in engines):
+        return "The engine is starting. Videos wait for it."
+    return ""
+
+
+def queue(state: QueueState | None, percent: float | None, paused: bool = False) -> tuple[str, str]:
+    """The queue in the header: long words for a desk, short ones for a phone."""
+    running, waits = (state.running, state.waiting) if state else (0, 0)
+    if not running and not waits:
+        return ("Queue paused" if paused else "Queue empty"), "0"
+    parts = []
+    if percent is not None:
+        parts.append(f"{percent:.0f} %")
+    elif running:
+        parts.append(f"{running} running")
+    if waits:
+        parts.append(f"{waits} waiting")
+    if paused:
+        parts.append("paused")
+    return ", ".join(parts), str(running + waits)

@@ -1,0 +1,227 @@
+"""The vocabulary of Animate: the node itself, and those that find pose, face and person.
+
+The finding nodes belong to newer ComfyUIs or to custom nodes; only a route that the server offers uses them.
+"""
+
+from __future__ import annotations
+
+from workflows.compiled import Label
+from workflows.graph.builder import (
+    Boxes,
+    ClipVisionOutput,
+    Conditioning,
+    Image,
+    Int,
+    Keypoints,
+    Latent,
+    Mask,
+    Model,
+    Output,
+    Text,
+    Vae,
+    Value,
+)
+from workflows.graph.media_nodes import MediaNodes
+
+FACE_SIDE = 512
+"""Side of the face video in pixels: what WAN's face encoder takes."""
+_POSE = Label("read", "Finding the pose")
+_FACE = Label("read", "Finding the face")
+_PERSON = Label("read", "Finding the person")
+_MASK = Label("read", "Preparing the mask")
+
+
+class AnimateNodes(MediaNodes):
+    """A graph that animates."""
+
+    def wan_animate_to_video(
+        self,
+        positive: Conditioning,
+        negative: Conditioning,
+        vae: Vae,
+        width: int,
+        height: int,
+        length: int,
+        continue_motion_max_frames: int,
+        video_frame_offset: int | Int,
+        clip_vision_output: ClipVisionOutput,
+        reference_image: Image,
+        face_video: Image | None,
+        pose_video: Image,
+        background_video: Image | None,
+        character_mask: Mask | None,
+        continue_motion: Image | None,
+    ) -> tuple[Conditioning, Conditioning, Latent, Int, Int, Int]:
+        """One chunk: (positive, negative, latent, latents to trim, frames to trim, next offset)."""
+        node = self.add(
+            "WanAnimateToVideo",
+            Label("read", "Preparing the part"),
+            {
+                "positive": positive,
+                "negative": negative,
+                "vae": vae,
+                "width": width,
+                "height": height,
+                "length": length,
+                "batch_size": 1,
+                "continue_motion_max_frames": continue_motion_max_frames,
+                "video_frame_offset": video_frame_offset,
+                "clip_vision_output": clip_vision_output,
+                "reference_image": reference_image,
+                "face_video": face_video,
+                "pose_video": pose_video,
+                "background_video": background_video,
+                "character_mask": character_mask,
+                "continue_motion": continue_motion,
+            },
+        )
+        outputs = (Conditioning(node, 0), Conditioning(node, 1), Latent(node, 2))
+        return *outputs, Int(node, 3), Int(node, 4), Int(node, 5)
+
+    # masks, in every ComfyUI
+
+    def image_to_mask(self, image: Image) -> Mask:
+        """Brightness as a mask."""
+        return Mask(self.add("ImageToMask", _MASK, {"image": image, "channel": "red"}))
+
+    def threshold_mask(self, mask: Mask, value: float) -> Mask:
+        """Black and white, nothing between: video compression leaves grey."""
+        return Mask(self.add("ThresholdMask", _MASK, {"mask": mask, "value": value}))
+
+    def grow_mask(self, mask: Mask, expand: int) -> Mask:
+        """Larger by `expand` pixels on every side."""
+        inputs: dict[str, Value] = {"mask": mask, "expand": expand, "tapered_corners": True}
+        return Mask(self.add("GrowMask", _MASK, inputs))
+
+    def blockify_mask(self, masks: Mask, block_size: int) -> Mask:
+        """In squares of `block_size` pixels: hides the person's outline from the model."""
+        inputs: dict[str, Value] = {"masks": masks, "block_size": block_size}
+        return Mask(self.add("BlockifyMask", _MASK, inputs))
+
+    def black_out(self, image: Image, mask: Mask, width: int, height: int) -> Image:
+        """The frames with black where the mask is."""
+        label = Label("read", "Taking the person out")
+        black: dict[str, Value] = {"width": width, "height": height, "batch_size": 1, "color": 0}
+        inputs: dict[str, Value] = {
+            "destination": image,
+            "source": Image(self.add("EmptyImage", label, black)),
+            "x": 0,
+            "y": 0,
+            "resize_source": False,
+            "mask": mask,
+        }
+        return Image(self.add("ImageCompositeMasked", label, inputs))
+
+    # finding: ComfyUI's own nodes
+
+    def sdpose_keypoints(self, model: Model, vae: Vae, image: Image) -> Keypoints:
+        """Body, hands and face of the person in every frame."""
+        inputs: dict[str, Value] = {"model": model, "vae": vae, "image": image, "batch_size": 16}
+        return Keypoints(self.add("SDPoseKeypointExtractor", _POSE, inputs))
+
+    def sdpose_draw(self, keypoints: Keypoints) -> Image:
+        """The pose as WAN Animate was trained on it: body and hands, no face."""
+        inputs: dict[str, Value] = {
+            "keypoints": keypoints,
+            "draw_body": True,
+            "draw_hands": True,
+            "draw_face": False,
+            "draw_feet": False,
+            "stick_width": 4,
+            "face_point_size": 3,
+            "score_threshold": 0.3,
+            "draw_head": True,
+        }
+        return Image(self.add("SDPoseDrawKeypoints", _POSE, inputs))
+
+    def face_crops(self, keypoints: Keypoints, image: Image) -> Image:
+        """Square face crops; frames without a face are left out."""
+        found: dict[str, Value] = {"keypoints": keypoints, "scale": 1.5, "force_square": True}
+        inputs: dict[str, Value] = {
+            "image": image,
+            "bboxes": Boxes(self.add("SDPoseFaceBBoxes", _FACE, found)),
+            "output_width": FACE_SIDE,
+            "output_height": FACE_SIDE,
+            "padding": 0,
+            "keep_aspect": "pad",
+        }
+        return Image(self.add("CropByBBoxes", _FACE, inputs))
+
+    def sam3_mask(self, images: Image, model: Model, conditioning: Conditioning) -> Mask:
+        """The one person that the words describe, followed through all frames."""
+        track: dict[str, Value] = {
+            "images": images,
+            "model": model,
+            "conditioning": conditioning,
+            "detection_threshold": 0.5,
+            "max_objects": 1,
+            "detect_interval": 1,
+        }
+        data = Output(self.add("SAM3_VideoTrack", _PERSON, track))
+        inputs: dict[str, Value] = {"track_data": data, "object_indices": ""}
+        return Mask(self.add("SAM3_TrackToMask", _PERSON, inputs))
+
+    # finding: ComfyUI-WanAnimatePreprocess
+
+    def pose_and_face(
+        self, vitpose_model: str, yolo_model: str, images: Image, width: int, height: int
+    ) -> tuple[Image, Image, Text, Boxes]:
+        """(pose frames, face crops, points on the body, box of the body) of all frames."""
+        names: dict[str, Value] = {
+            "vitpose_model": vitpose_model,
+            "yolo_model": yolo_model,
+            "onnx_device": "CUDAExecutionProvider",
+        }
+        loaded = Output(
+            self.add_cached("OnnxDetectionModelLoader", Label("load", "Loading the pose finder"), names)
+        )
+        size: dict[str, Value] = {"width": width, "height": height}
+        found = self.add("PoseAndFaceDetection", _POSE, {"model": loaded, "images": images, **size})
+        drawing: dict[str, Value] = {
+            "pose_data": Output(found, 0),
+            **size,
+            "retarget_padding": 16,
+            "body_stick_width": -1,
+            "hand_stick_width": -1,
+            "draw_head": True,
+        }
+        pose = Image(self.add("DrawViTPose", _POSE, drawing))
+        return pose, Image(found, 1), Text(found, 2), Boxes(found, 3)
+
+    # finding: comfyui_controlnet_aux and SAM 2
+
+    def dwpose(self, image: Image, body: bool, face: bool, resolution: int) -> tuple[Image, Keypoints]:
+        """(drawing, keypoints) of the person in every frame. resolution: of the shorter side."""
+        inputs: dict[str, Value] = {
+            "image": image,
+            "detect_hand": "enable" if body else "disable",
+            "detect_body": "enable" if body else "disable",
+            "detect_face": "enable" if face else "disable",
+            "resolution": resolution,
+            "bbox_detector": "yolox_l.onnx",
+            "pose_estimator": "dw-ll_ucoco_384_bs5.torchscript.pt",
+            "scale_stick_for_xinsr_cn": "disable",
+        }
+        node = self.add("DWPreprocessor", _POSE if body else _FACE, inputs)
+        return Image(node, 0), Keypoints(node, 1)
+
+    def sam2_mask(
+        self, model: str, image: Image, coordinates_positive: Text | str, bboxes: Boxes | None
+    ) -> Mask:
+        """The person at the coordinates (JSON, pixels of the first frame), through all frames."""
+        loader: dict[str, Value] = {
+            "model": model,
+            "segmentor": "video",
+            "device": "cuda",
+            "precision": "fp16",
+        }
+        label = Label("load", "Loading the person finder")
+        inputs: dict[str, Value] = {
+            "sam2_model": Output(self.add_cached("DownloadAndLoadSAM2Model", label, loader)),
+            "image": image,
+            "keep_model_loaded": True,
+            "coordinates_positive": coordinates_positive,
+            "bboxes": bboxes,
+            "individual_objects": False,
+        }
+        return Mask(self.add("Sam2Segmentation", _PERSON, inputs))

@@ -1,0 +1,224 @@
+"""Animate: the character of a picture moves as the person in a driving video does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workflows.catalog import Catalog
+from workflows.compiled import Compiled, Derived, ServerFacts
+from workflows.graph.animate_nodes import AnimateNodes
+from workflows.graph.builder import Image, Int
+from workflows.modes.animate.params import LENGTH_SLACK
+from workflows.modes.animate.prepare import plan, prepare
+from workflows.modes.animate.routes import INSTALL, NONE, Route, route
+from workflows.modes.registry import Animate, crop_fraction
+from workflows.params.values import InvalidParam
+from workflows.stages.diffusion import load_single, read_prompts
+from workflows.stages.segments import Segment, Span, cut, hand_on, joined, result_prefix, spans, tail
+
+CHUNK_LENGTH = 77
+"""Frames of a chunk. Source: ComfyUI's template video_wan2_2_14B_animate; so for all figures here."""
+CONTINUED_FRAMES = 5
+"""Frames at the start of a chunk that repeat the end of the one before; 4k+1, else frames are doubled."""
+NEW_FRAMES = CHUNK_LENGTH - CONTINUED_FRAMES
+SEGMENT_CHUNKS = 4
+"""Most chunks in one graph: 293 frames, and as many of each video that it reads."""
+
+QUALITY_STEPS, FAST_STEPS = 20, 6
+CFG, SHIFT = 1.0, 8.0
+FAST_LORA = "lora_480p"
+MUCH_CROPPED = 0.25
+"""Share of a side whose loss is pointed out."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all chunks have in common."""
+
+    params: Animate
+    catalog: Catalog
+    job_id: str
+    route: Route
+    model: str
+    steps: int
+    cfg: float
+    shift: float
+
+
+def chunk_count(frames: int) -> int:
+    """Chunks that make `frames` frames: n chunks make 77 + 72 (n - 1)."""
+    return 1 + max(0, -(-(frames - CHUNK_LENGTH) // NEW_FRAMES))
+
+
+def build(
+    params: Animate,
+    catalog: Catalog,
+    server: ServerFacts,
+    job_id: str,
+    segment_chunks: int = SEGMENT_CHUNKS,
+) -> Compiled:
+    """The job of one Animate, prepared by the best route of the server.
+
+    Raises InvalidParam for Mix without a mask on a server that cannot find the person.
+    """
+    found = route(server, catalog)
+    if params.method == "mix" and params.mask is None and found.mask == NONE:
+        raise InvalidParam(
+            "mask",
+            "Mix needs a mask of the person, and this engine cannot make one.",
+            f"Add a mask video, white where the person is, or choose Move. {INSTALL}.",
+        )
+    fast = params.speed == "fast"
+    run = _Run(
+        params=params,
+        catalog=catalog,
+        job_id=job_id,
+        route=found,
+        model=_model(catalog, server),
+        steps=params.steps or (FAST_STEPS if fast else QUALITY_STEPS),
+        cfg=params.cfg or CFG,
+        shift=params.shift or SHIFT,
+    )
+    rows = spans(chunk_count(params.frames), segment_chunks)
+    sound = _sound(params)
+    segments = [_segment(run, span, sound if span.graphs == 1 else None) for span in rows]
+    return joined(
+        segments,
+        params.size,
+        params.fps,
+        run.steps,
+        evaluations=rows[0].of * run.steps * (2 if run.cfg > 1 else 1),
+        warnings=tuple(_warnings(run)),
+        sound=None if len(rows) == 1 else sound,
+        route=_route_name(run),
+    )
+
+
+def _model(catalog: Catalog, server: ServerFacts) -> str:
+    """The second version where the server lists it: its maker says the first works poorly in such graphs."""
+    better = catalog.file("animate_v2").name
+    listed = server.options.get(("UNETLoader", "unet_name"), ())
+    return better if better in listed else catalog.file("animate").name
+
+
+def _route_name(run: _Run) -> str:
+    source = plan(run.params, run.route)
+    if run.params.method == "move":
+        return source.pose
+    return f"{source.pose}+{'given' if source.mask == 'given' else run.route.mask}"
+
+
+def _sound(params: Animate) -> Derived | None:
+    """The driving video's sound, as it goes into the file; None when it is known to have none."""
+    if not params.video.sound:
+        return None
+    seconds = round(params.frames / params.fps, 6)
+    return cut(Derived("", "sound", params.video.name, params.start, seconds=seconds), "wav")
+
+
+def _warnings(run: _Run) -> list[str]:
+    params, source = run.params, plan(run.params, run.route)
+    warnings = []
+    if source.pose == "driving":
+        warnings.append(
+            "Expect poor results: this engine cannot find the pose, so the driving video itself is used in"
+            f" its place. Better: add a pose video. {INSTALL}."
+        )
+    elif not source.face:
+        warnings.append("There is no face video, so the expression of the face is not taken over.")
+    if source.guesses_person:
+        warnings.append("The person must stand in the middle of the first picture of the driving video.")
+    if params.negative_prompt and run.cfg <= 1:
+        warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
+    for field, media in params.helpers.items():
+        if media.seconds > params.video.seconds + LENGTH_SLACK > LENGTH_SLACK:
+            word = field.replace("_", " ")
+            warnings.append(
+                f"The {word} lasts {media.seconds:.4g} s, the driving video {params.video.seconds:.4g} s:"
+                " check that they belong together, since they are used moment by moment."
+            )
+    guide = params.pose_video or params.video
+    for words, media in (("driving video", guide), ("picture", params.image)):
+        if media is params.image and params.fit == "pad":
+            continue
+        sides, ends = crop_fraction(media.width, media.height, *params.size)
+        if max(sides, ends) > MUCH_CROPPED:
+            where = "left and right" if sides > ends else "top and bottom"
+            warnings.append(
+                f"The {words} loses {max(sides, ends):.0%} at {where}: its shape is not that of the video."
+                " It works best when picture and driving video show the same part of the person."
+            )
+    return warnings
+
+
+def _first_new(chunk: int) -> int:
+    """Number of the result's frame that a chunk begins with."""
+    return 0 if chunk == 0 else CHUNK_LENGTH + (chunk - 1) * NEW_FRAMES
+
+
+def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
+    """One graph: prepare the driving video, draw its chunks, each from the end of the one before, save."""
+    params, catalog = run.params, run.catalog
+    begin = _first_new(span.first)
+    kept = min(params.frames, _first_new(span.first + span.chunks)) - begin
+    overlap = 0 if span.is_first else CONTINUED_FRAMES
+    nodes = AnimateNodes()
+
+    loras = []
+    if params.speed == "fast":
+        loras.append((catalog.file(FAST_LORA).name, 1.0))
+    if params.relight:
+        loras.append((catalog.file("lora_relight").name, params.relight))
+    model = load_single(nodes, run.model, loras, run.shift, "Animate model")
+    negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
+    prompts = read_prompts(nodes, catalog, params.prompt, negative)
+    vae = nodes.vae_loader(catalog.file("vae").name)
+    picture = nodes.load_image(params.image.name, "Reading the picture")
+    encoder = nodes.clip_vision_loader(catalog.file("clip_vision").name)
+    seen = nodes.clip_vision_encode(encoder, picture, "Looking at the picture")
+    found, derived = prepare(nodes, catalog, params, run.route, begin - overlap, kept + overlap)
+
+    before: Image | None = None
+    if not span.is_first:
+        moment = tail(run.job_id, span, CONTINUED_FRAMES, params.fps)
+        derived.append(moment)
+        before = nodes.load_frames(moment.name, "Reading the moment before")
+    parts: list[Image] = []
+    new = 0
+    offset: int | Int = overlap
+    for chunk in range(span.chunks):
+        positive, unwanted, latent, trim_latent, trim_image, offset = nodes.wan_animate_to_video(
+            *prompts,
+            vae,
+            *params.size,
+            CHUNK_LENGTH,
+            CONTINUED_FRAMES,
+            offset,
+            seen,
+            picture,
+            found.face,
+            found.pose,
+            found.background,
+            found.mask,
+            parts[-1] if parts else before,
+        )
+        label = span.draw_label(chunk, run.steps)
+        seed = params.seed + span.first + chunk
+        drawn = nodes.ksampler(label, model, positive, unwanted, latent, seed, run.cfg, "euler")
+        frames = nodes.vae_decode(nodes.trim_video_latent(drawn, trim_latent), vae)
+        number = span.first + chunk
+        new = min(params.frames, _first_new(number + 1)) - _first_new(number)
+        parts.append(nodes.image_from_batch(frames, trim_image, new))
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = nodes.image_batch(whole, part)
+
+    audio = None
+    if sound is not None:
+        derived.append(sound)
+        audio = nodes.load_audio(sound.name, "Reading the sound")
+    prefix = result_prefix(params.MODE, run.job_id, span)
+    nodes.save_video(nodes.create_video(whole, params.fps, audio), prefix)
+    if not span.is_last:
+        hand_on(nodes, nodes.image_from_batch(parts[-1], new - CONTINUED_FRAMES, CONTINUED_FRAMES), prefix)
+    return Segment(span, nodes, kept, tuple(derived))

@@ -1,0 +1,153 @@
+"""Image-to-Video: one picture, or a first and a last one. Its settings as a recipe, its graph."""
+
+from __future__ import annotations
+
+from workflows.catalog import Catalog
+from workflows.compiled import Compiled, ServerFacts
+from workflows.graph.builder import ClipVisionOutput
+from workflows.graph.nodes import Nodes
+from workflows.modes.registry import SECONDS_TRAINED, FastVideo, ImageToVideo, TextToVideo
+from workflows.params.sizes import AREAS
+from workflows.stages.diffusion import (
+    EASY_CACHE_MIN_STEPS,
+    decode,
+    file_prefix,
+    finished,
+    has_file,
+    has_node,
+    load_experts,
+    read_prompts,
+    sample,
+)
+from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
+
+EXPERTS = {HIGH: "i2v_high", LOW: "i2v_low"}
+"""expert -> role of its file in the catalog."""
+FAST_LORAS = {HIGH: "lora_i2v_high", LOW: "lora_i2v_low"}
+
+QUALITY_STEPS, QUALITY_SHIFT, QUALITY_CFG = 20, 8.0, 3.5
+"""Source: ComfyUI's template video_wan2_2_14B_i2v."""
+QUALITY_CFG_LAST_FRAME = 4.0
+"""With a last picture. Source: ComfyUI's template video_wan2_2_14B_flf2v."""
+FAST_STEPS, FAST_SHIFT, FAST_CFG = 4, 5.0, 1.0
+"""With the 4-step LoRAs. Source: the same templates."""
+
+
+def recipe(params: ImageToVideo) -> Recipe:
+    """The run that the params ask for: their own figures, else the mode's."""
+    fast = params.speed == "fast"
+    steps = params.steps or (FAST_STEPS if fast else QUALITY_STEPS)
+    shift = params.shift or (FAST_SHIFT if fast else QUALITY_SHIFT)
+    guided = QUALITY_CFG if params.end_image is None else QUALITY_CFG_LAST_FRAME
+    cfg = params.cfg or (FAST_CFG if fast else guided)
+    loras = FAST_LORAS if fast else {HIGH: "", LOW: ""}
+    if params.experts == "both":
+        k = handover(params.motion, steps, shift)
+        spans: tuple[tuple[str, int, int], ...] = ((HIGH, 0, k), (LOW, k, steps))
+    else:
+        spans = ((params.experts, 0, steps),)
+    return Recipe(steps, shift, tuple(Phase(who, a, b, cfg, loras[who]) for who, a, b in spans))
+
+
+def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
+    """The job of one ImageToVideo."""
+    run = recipe(params)
+    warnings = general_warnings(params)
+    if params.experts == HIGH:
+        warnings.append("The high-noise expert alone lays out the motion but leaves noise in the picture.")
+    if params.experts == LOW:
+        warnings.append("The low-noise expert alone keeps the picture clean but moves little.")
+    if params.negative_prompt and not run.guided:
+        warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
+    if params.tiled_decode:
+        warnings.append("Tiled decoding can make the video flicker.")
+
+    clip_vision = params.clip_vision
+    encoder = catalog.file("clip_vision").name
+    if clip_vision and not (
+        has_node(server, "CLIPVisionLoader") and has_file(server, "CLIPVisionLoader", "clip_name", encoder)
+    ):
+        clip_vision = False
+        warnings.append("The picture encoder is not on this engine; the video is made without it.")
+
+    easy_cache = params.easy_cache
+    if easy_cache and run.steps < EASY_CACHE_MIN_STEPS:
+        easy_cache = False
+        warnings.append(f"Step reuse needs {EASY_CACHE_MIN_STEPS} steps or more; it is left off.")
+    if easy_cache and not has_node(server, "EasyCache"):
+        easy_cache = False
+        warnings.append("This engine cannot reuse steps; the video is made without it.")
+
+    negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
+    return assemble(
+        params,
+        run,
+        catalog,
+        job_id,
+        negative=negative,
+        end_image=None if params.end_image is None else params.end_image.name,
+        clip_vision=clip_vision,
+        tiled_decode=params.tiled_decode,
+        easy_cache=easy_cache,
+        warnings=tuple(warnings),
+    )
+
+
+def general_warnings(params: ImageToVideo | FastVideo | TextToVideo) -> list[str]:
+    """What every run of the two experts is warned of."""
+    warnings = []
+    if params.seconds > SECONDS_TRAINED:
+        warnings.append(
+            f"The model was trained on clips of {SECONDS_TRAINED:g} s; in a longer one the motion may "
+            "repeat itself or run back."
+        )
+    width, height = params.size
+    if width * height > AREAS["720p"]:
+        warnings.append(
+            f"{width} x {height} is larger than the 1280 x 720 that the model was trained for: it needs more "
+            "memory, and things may appear twice."
+        )
+    return warnings
+
+
+def assemble(
+    params: ImageToVideo | FastVideo,
+    run: Recipe,
+    catalog: Catalog,
+    job_id: str,
+    *,
+    negative: str,
+    warnings: tuple[str, ...],
+    end_image: str | None = None,
+    clip_vision: bool = False,
+    tiled_decode: bool = False,
+    easy_cache: bool = False,
+) -> Compiled:
+    """The graph: load the experts, read prompt and pictures, draw, decode, save."""
+    nodes = Nodes()
+    models = load_experts(nodes, catalog, EXPERTS, run, easy_cache)
+    positive, unwanted = read_prompts(nodes, catalog, params.prompt, negative)
+    vae = nodes.vae_loader(catalog.file("vae").name)
+    width, height = params.size
+    start = nodes.load_image(params.image.name, "Reading the picture")
+    encoder = nodes.clip_vision_loader(catalog.file("clip_vision").name) if clip_vision else None
+    seen: ClipVisionOutput | None = None
+    if encoder is not None:
+        seen = nodes.clip_vision_encode(encoder, start, "Looking at the picture")
+    if end_image is None:
+        conditioning = nodes.wan_image_to_video(
+            positive, unwanted, vae, width, height, params.frames, start, seen
+        )
+    else:
+        end = nodes.load_image(end_image, "Reading the last picture")
+        seen_end: ClipVisionOutput | None = None
+        if encoder is not None:
+            seen_end = nodes.clip_vision_encode(encoder, end, "Looking at the last picture")
+        conditioning = nodes.wan_first_last_frame_to_video(
+            positive, unwanted, vae, width, height, params.frames, start, end, seen, seen_end
+        )
+    samples = sample(nodes, run, models, conditioning, params.seed)
+    video = nodes.create_video(decode(nodes, samples, vae, tiled_decode), params.fps)
+    nodes.save_video(video, file_prefix(params.MODE, job_id))
+    media = (params.image.name,) if end_image is None else (params.image.name, end_image)
+    return finished(nodes, run, media, params.size, params.frames, params.fps, warnings)

@@ -1,0 +1,191 @@
+"""Sound-to-Video: chunks of five seconds, in step with the sound from the first frame on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from workflows.catalog import Catalog
+from workflows.compiled import Compiled, Derived, ServerFacts
+from workflows.graph.builder import Conditioning, Image, Latent
+from workflows.graph.media_nodes import MediaNodes
+from workflows.modes.registry import SoundToVideo
+from workflows.params.sizes import AREAS, FPS
+from workflows.stages.diffusion import load_single, read_prompts
+from workflows.stages.segments import Segment, Span, cut, hand_on, joined, result_prefix, spans, tail
+
+CHUNK_LENGTH = 77
+"""`length` of every chunk. Source: ComfyUI's template video_wan2_2_14B_s2v."""
+CHUNK_FRAMES = 80
+"""Frames of sound that a chunk of 77 uses: 20 latents of four frames each, 5.0 s."""
+LEAD_FRAMES = 2
+"""Frames of silence (125 ms) that the sound encoder hears first. With them, and with three frames dropped,
+the picture is in step with the sound from the first frame on; the template drops three without them."""
+DROPPED_FRAMES = 3
+"""Frames dropped after decoding: the doubled first latent makes 80 n + 1, of which 80 n - 2 stay."""
+CONTEXT_FRAMES = 73
+"""Frames that the model looks back at, 19 latents. Source: WAN's own motion_frames."""
+SEGMENT_CHUNKS = 8
+"""Most chunks in one graph: 641 frames in memory at once."""
+
+QUALITY_STEPS, QUALITY_CFG = 20, 6.0
+FAST_STEPS, FAST_CFG = 4, 1.0
+SHIFT = 8.0
+"""Source of these: ComfyUI's template video_wan2_2_14B_s2v."""
+FAST_LORA = "lora_t2v_high"
+"""Role of the 4-step LoRA: the template uses that of the Text-to-Video high-noise expert here."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all chunks have in common."""
+
+    params: SoundToVideo
+    catalog: Catalog
+    job_id: str
+    fast: bool
+    steps: int
+    cfg: float
+    shift: float
+
+
+def chunk_count(seconds: float) -> int:
+    """Chunks that cover a sound: n chunks make 80 n - 2 frames at 16 a second."""
+    frames = round(FPS * seconds, 6)  # 4.875 s are one chunk, whatever the last bit says
+    return max(1, math.ceil((frames + LEAD_FRAMES) / CHUNK_FRAMES))
+
+
+def build(
+    params: SoundToVideo,
+    catalog: Catalog,
+    server: ServerFacts,
+    job_id: str,
+    segment_chunks: int = SEGMENT_CHUNKS,
+) -> Compiled:
+    """The job of one SoundToVideo. `server` decides nothing: every node is in every server we support."""
+    fast = params.speed == "fast"
+    run = _Run(
+        params=params,
+        catalog=catalog,
+        job_id=job_id,
+        fast=fast,
+        steps=params.steps or (FAST_STEPS if fast else QUALITY_STEPS),
+        cfg=params.cfg or (FAST_CFG if fast else QUALITY_CFG),
+        shift=params.shift or SHIFT,
+    )
+    rows = spans(chunk_count(params.seconds), segment_chunks)
+    segments = [_segment(run, span) for span in rows]
+    chunks = rows[0].of
+    return joined(
+        segments,
+        params.size,
+        params.fps,
+        run.steps,
+        evaluations=chunks * run.steps * (2 if run.cfg > 1 else 1),
+        warnings=_warnings(run),
+        sound=None if len(rows) == 1 else _chosen_sound(params),
+    )
+
+
+def _warnings(run: _Run) -> tuple[str, ...]:
+    warnings = []
+    if run.params.negative_prompt and run.cfg <= 1:
+        warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
+    width, height = run.params.size
+    if width * height > AREAS["720p"]:
+        warnings.append(f"{width} x {height} is larger than the 1280 x 720 that the model was trained for.")
+    return tuple(warnings)
+
+
+def _first_frame(span: Span) -> int:
+    """Number of the result's frame that the graph begins with."""
+    return 0 if span.is_first else span.first * CHUNK_FRAMES - LEAD_FRAMES
+
+
+def _chosen_sound(params: SoundToVideo) -> Derived:
+    """The part of the sound that the creator chose, as it goes into the file."""
+    chosen = Derived(
+        "", "sound", params.audio.name, params.start, seconds=params.seconds, level=_levelled(params)
+    )
+    return cut(chosen, "wav")
+
+
+def _levelled(params: SoundToVideo) -> tuple[float, float] | None:
+    """All that was chosen, whatever piece of it a graph hears: one gain, so no step in loudness at a seam."""
+    return (params.start, params.seconds) if params.level else None
+
+
+def _heard_sound(params: SoundToVideo, span: Span) -> Derived:
+    """What the encoder hears in one graph: from where the graph begins, as far as its chunks reach."""
+    begin = _first_frame(span) / FPS
+    silence = LEAD_FRAMES / FPS if span.is_first else 0.0
+    seconds = min(params.seconds - begin, span.chunks * CHUNK_FRAMES / FPS - silence)
+    heard = Derived(
+        "",
+        "sound",
+        params.audio.name,
+        round(params.start + begin, 6),
+        seconds=round(seconds, 6),
+        silence=silence,
+        level=_levelled(params),
+    )
+    return cut(heard, "wav")
+
+
+def _segment(run: _Run, span: Span) -> Segment:
+    """One graph: read the sound, draw its chunks, decode them behind what came before, save."""
+    params, catalog = run.params, run.catalog
+    nodes = MediaNodes()
+    loras = [(catalog.file(FAST_LORA).name, 1.0)] if run.fast else []
+    model = load_single(nodes, catalog.file("s2v").name, loras, run.shift, "Sound-to-Video model")
+    negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
+    prompts = read_prompts(nodes, catalog, params.prompt, negative)
+    vae = nodes.vae_loader(catalog.file("vae").name)
+    heard = _heard_sound(params, span)
+    derived = [heard]
+    encoder = nodes.audio_encoder_loader(catalog.file("audio_encoder").name)
+    features = nodes.audio_encoder_encode(encoder, nodes.load_audio(heard.name, "Reading the sound"))
+    picture = None if params.image is None else nodes.load_image(params.image.name, "Reading the picture")
+    before: Image | None = None
+    if not span.is_first:
+        moment = tail(run.job_id, span, CONTEXT_FRAMES, params.fps)
+        derived.append(moment)
+        before = nodes.load_frames(moment.name, "Reading the moment before")
+
+    width, height = params.size
+
+    def draw(chunk: int, conditioning: tuple[Conditioning, Conditioning, Latent]) -> Latent:
+        seed = params.seed + span.first + chunk  # the same noise in every part would repeat its motion
+        label = span.draw_label(chunk, run.steps)
+        return nodes.ksampler(label, model, *conditioning, seed, run.cfg, "uni_pc")
+
+    first = nodes.wan_sound_image_to_video(
+        *prompts, vae, width, height, CHUNK_LENGTH, features, picture, before
+    )
+    drawn = draw(0, first)
+    for chunk in range(1, span.chunks):
+        following = nodes.wan_sound_image_to_video_extend(
+            *prompts, vae, CHUNK_LENGTH, drawn, features, picture
+        )
+        drawn = nodes.latent_concat(drawn, draw(chunk, following))
+
+    if before is None:
+        whole = nodes.latent_concat(nodes.latent_cut(drawn, 0, 1), drawn)  # a first frame without a flash
+        skipped = DROPPED_FRAMES
+    else:
+        whole = nodes.latent_concat(nodes.vae_encode(before, vae), drawn)
+        skipped = CONTEXT_FRAMES
+    end = (span.first + span.chunks) * CHUNK_FRAMES - LEAD_FRAMES
+    kept = min(end, params.frames) - _first_frame(span)
+    frames = nodes.image_from_batch(nodes.vae_decode(whole, vae), skipped, kept)
+
+    audio = None
+    if span.graphs == 1:
+        chosen = _chosen_sound(params)
+        derived.append(chosen)
+        audio = nodes.load_audio(chosen.name, "Reading the sound for the file")
+    prefix = result_prefix(params.MODE, run.job_id, span)
+    nodes.save_video(nodes.create_video(frames, params.fps, audio), prefix)
+    if not span.is_last:
+        hand_on(nodes, nodes.image_from_batch(frames, kept - CONTEXT_FRAMES, CONTEXT_FRAMES), prefix)
+    return Segment(span, nodes, kept, tuple(derived))

@@ -1,0 +1,87 @@
+"""Text-to-Video, and Text-to-Image: a WAN video of one frame, or a Flux picture."""
+
+from __future__ import annotations
+
+from workflows.catalog import Catalog
+from workflows.compiled import Compiled, Label, ServerFacts
+from workflows.graph.builder import Image
+from workflows.graph.nodes import Nodes
+from workflows.modes.image_to_video import (
+    FAST_CFG,
+    FAST_SHIFT,
+    FAST_STEPS,
+    QUALITY_CFG,
+    QUALITY_SHIFT,
+    QUALITY_STEPS,
+    general_warnings,
+)
+from workflows.modes.registry import TextToImage, TextToVideo
+from workflows.stages.diffusion import decode, file_prefix, finished, load_experts, read_prompts, sample
+from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
+
+EXPERTS = {HIGH: "t2v_high", LOW: "t2v_low"}
+"""expert -> role of its file in the catalog."""
+FAST_LORAS = {HIGH: "lora_t2v_high", LOW: "lora_t2v_low"}
+NO_LORAS = {HIGH: "", LOW: ""}
+
+FLUX_STEPS, FLUX_CFG, FLUX_GUIDANCE = 20, 1.0, 3.5
+"""Source: ComfyUI's template flux_dev_checkpoint_example."""
+
+
+def recipe(steps: int, cfg: float, shift: float, fast: bool) -> Recipe:
+    """The run of both experts; 0 means the mode's own figure."""
+    steps = steps or (FAST_STEPS if fast else QUALITY_STEPS)
+    shift = shift or (FAST_SHIFT if fast else QUALITY_SHIFT)
+    cfg = cfg or (FAST_CFG if fast else QUALITY_CFG)
+    loras = FAST_LORAS if fast else NO_LORAS
+    k = handover("balanced", steps, shift)
+    spans = ((HIGH, 0, k), (LOW, k, steps))
+    return Recipe(steps, shift, tuple(Phase(who, a, b, cfg, loras[who]) for who, a, b in spans))
+
+
+def build_video(params: TextToVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
+    """The job of one TextToVideo. `server` decides nothing: every node is in every server we support."""
+    run = recipe(params.steps, params.cfg, params.shift, params.speed == "fast")
+    warnings = general_warnings(params)
+    if params.negative_prompt and not run.guided:
+        warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
+    negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
+    nodes = Nodes()
+    images = _draw(nodes, catalog, params, run, negative)
+    nodes.save_video(nodes.create_video(images, params.fps), file_prefix(params.MODE, job_id))
+    return finished(nodes, run, (), params.size, params.frames, params.fps, tuple(warnings))
+
+
+def build_image(params: TextToImage, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
+    """The job of one TextToImage."""
+    nodes = Nodes()
+    if params.model == "flux":
+        run = Recipe(params.steps or FLUX_STEPS, 0.0, (Phase("", 0, params.steps or FLUX_STEPS, FLUX_CFG),))
+        images = _draw_flux(nodes, catalog, params, run)
+    else:
+        run = recipe(params.steps, 0.0, 0.0, fast=False)
+        images = _draw(nodes, catalog, params, run, catalog.default_negative)
+    nodes.save_image(images, file_prefix(params.MODE, job_id), "Saving")
+    return finished(nodes, run, (), params.size, params.frames, params.fps, (), still=True)
+
+
+def _draw(
+    nodes: Nodes, catalog: Catalog, params: TextToVideo | TextToImage, run: Recipe, negative: str
+) -> Image:
+    models = load_experts(nodes, catalog, EXPERTS, run, easy_cache=False)
+    prompts = read_prompts(nodes, catalog, params.prompt, negative)
+    vae = nodes.vae_loader(catalog.file("vae").name)
+    latent = nodes.empty_latent_video(*params.size, params.frames)
+    samples = sample(nodes, run, models, (*prompts, latent), params.seed)
+    return decode(nodes, samples, vae, tiled=False)
+
+
+def _draw_flux(nodes: Nodes, catalog: Catalog, params: TextToImage, run: Recipe) -> Image:
+    model, clip, vae = nodes.checkpoint_loader(catalog.file("flux").name, "Loading Flux")
+    prompt = nodes.clip_text_encode(clip, params.prompt, "Reading the prompt")
+    nothing = nodes.conditioning_zero_out(prompt)
+    latent = nodes.empty_latent_image(*params.size)
+    label = Label("draw", "Drawing", steps=run.steps)
+    positive = nodes.flux_guidance(prompt, FLUX_GUIDANCE)
+    samples = nodes.ksampler(label, model, positive, nothing, latent, params.seed, FLUX_CFG, "euler")
+    return nodes.vae_decode(samples, vae)

@@ -1,0 +1,130 @@
+"""Long jobs: a row of graphs, each drawing some chunks, each going on where the one before ended."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workflows.compiled import Compiled, Derived, Label
+from workflows.graph.builder import Image
+from workflows.graph.nodes import Nodes
+from workflows.stages.diffusion import file_prefix
+
+
+@dataclass(frozen=True)
+class Span:
+    """The chunks of one graph. Numbers count from 0 over the whole job."""
+
+    number: int  # of the graph
+    graphs: int  # in the job
+    first: int  # chunk
+    chunks: int
+    of: int  # chunks in the job
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing comes before it."""
+        return self.number == 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing comes after it."""
+        return self.number == self.graphs - 1
+
+    @property
+    def words(self) -> str:
+        """ "part 2 of 5" when a graph draws one, "parts 1 to 7 of 13"; "" when it is the whole job."""
+        if self.graphs == 1:
+            return ""
+        if self.chunks == 1:
+            return f"part {self.first + 1} of {self.of}"
+        return f"parts {self.first + 1} to {self.first + self.chunks} of {self.of}"
+
+    def draw_label(self, chunk: int, steps: int) -> Label:
+        """The label of the sampler of a chunk of this graph: which part it is, steps over the whole job."""
+        number = self.first + chunk
+        text = "Drawing" if self.of == 1 else f"Drawing, part {number + 1} of {self.of}"
+        return Label("draw", text, steps=steps, first_step=number * steps)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One graph of a job, finished."""
+
+    span: Span
+    nodes: Nodes
+    kept: int  # frames of the result that it makes
+    derived: tuple[Derived, ...]
+
+
+def spans(chunks: int, most: int) -> tuple[Span, ...]:
+    """`chunks` shared among as few graphs as `most` in each allow, as evenly as possible.
+
+    Evenly, so that the last graph never is a scrap: the sound encoder needs more than a moment of sound.
+    """
+    graphs = -(-chunks // most)
+    rows = []
+    first = 0
+    for number in range(graphs):
+        share = chunks // graphs + (1 if number < chunks % graphs else 0)
+        rows.append(Span(number, graphs, first, share, chunks))
+        first += share
+    return tuple(rows)
+
+
+def result_prefix(mode: str, job_id: str, span: Span) -> str:
+    """Where the graph's video goes: the job's id, and the graph's number when there are several."""
+    prefix = file_prefix(mode, job_id)
+    return prefix if span.graphs == 1 else f"{prefix}-{span.number + 1}"
+
+
+def hand_on(nodes: Nodes, frames: Image, prefix: str) -> None:
+    """Saves the frames that the next graph goes on from."""
+    nodes.save_image(frames, f"{prefix}-tail", "Keeping the last moment for the next part")
+
+
+def tail(job_id: str, span: Span, frames: int, fps: float) -> Derived:
+    """The last frames of the graph before, as a file for the graph of `span`."""
+    name = f"wan-studio/{job_id}-{span.number}-tail.mkv"
+    return Derived(name, "tail", frames=frames, fps=fps)
+
+
+def cut(derived: Derived, extension: str) -> Derived:
+    """The same with a name that follows from what it holds: equal cuts of equal files are one file."""
+    key = repr(replace(derived, name=""))
+    digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return replace(derived, name=f"wan-studio/{digest}-{derived.kind}.{extension}")
+
+
+def joined(
+    segments: Sequence[Segment],
+    size: tuple[int, int],
+    fps: float,
+    steps: int,
+    evaluations: int,
+    warnings: tuple[str, ...],
+    sound: Derived | None,
+    route: str = "",
+) -> Compiled:
+    """The graphs as one compiled job. evaluations: of the model, in all graphs."""
+    graphs = [segment.nodes for segment in segments]
+    return Compiled(
+        graphs=tuple(nodes.nodes for nodes in graphs),
+        labels=tuple(nodes.labels for nodes in graphs),
+        inputs=tuple(dict.fromkeys(name for nodes in graphs for name in nodes.media)),
+        sampling_steps=sum(label.steps for nodes in graphs for label in nodes.labels.values()),
+        evaluations=evaluations,
+        models=tuple(dict.fromkeys(name for nodes in graphs for name in nodes.models)),
+        width=size[0],
+        height=size[1],
+        frames=sum(segment.kept for segment in segments),
+        fps=fps,
+        steps=steps,
+        warnings=warnings,
+        derived=tuple(tuple(dict.fromkeys(segment.derived)) for segment in segments),
+        kept=tuple(segment.kept for segment in segments),
+        sound=sound,
+        parts=tuple(segment.span.words for segment in segments),
+        route=route,
+    )
