@@ -26,6 +26,7 @@ from backend.security.accounts import Accounts
 from backend.settings import Settings, load_environment, reach, share_asked
 from backend.storage import upload_folder
 from backend.system import banner
+from backend.web import address
 
 if TYPE_CHECKING:
     from backend.studio import Studio
@@ -181,7 +182,7 @@ def _serve(
         name = "RunPod Serverless" if engine.kind == "runpod" else "ComfyUI"
         print(f"Engine: {name} at {engine.address}", file=out, flush=True)
     for line in banner.lines(
-        banner.address(os.environ, host, port, share_url),
+        address.address(os.environ, host, port, share_url),
         users=[user for user, _ in settings.auth],
         admin_token=studio.admins.token,
         share_asked=share_asked(os.environ),

@@ -25,17 +25,19 @@ from backend.errors import (
     NotFound,
 )
 from backend.jobs import input_files as uploads
-from backend.jobs import submission
+from backend.jobs import preflight
 from backend.jobs.downloads import Files
 from backend.jobs.input_files import Facts
 from backend.jobs.job import TERMINAL, Job
 from backend.jobs.limits import Limits
+from backend.jobs.offers import Offers
 from backend.jobs.progress import Snapshot, Tracker
 from backend.jobs.scheduler import Runner
 from backend.jobs.store import Store
-from backend.jobs.submission import Intake, Offers
-from backend.jobs.views import JobView, ModelState, Place, Plan, QueueState, view
+from backend.jobs.submission import Intake
+from backend.jobs.views import JobView, Place, Plan, QueueState, view
 from backend.media.decoder import Decoder, PictureFacts
+from backend.models.state import ModelState
 from backend.security import secret_file, tokens
 from backend.security.admin import Admins
 from backend.servers.fleet import Servers
@@ -90,7 +92,7 @@ class Studio:
             log.info("%s", told)
         offers = Offers(self.servers.engines)
         self.runner = Runner(
-            self.store, settings.jobs_dir, self.servers.engines, submission.compiled, self.decoder,
+            self.store, settings.jobs_dir, self.servers.engines, preflight.compiled, self.decoder,
             models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
         )  # fmt: skip
         self.files = Files(settings.jobs_dir, self._secret, self.store)

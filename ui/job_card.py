@@ -17,7 +17,7 @@ import gradio as gr
 from backend.errors import NotFound, StudioError
 from backend.threads import visitor_of
 from ui.forms.schema import file_names
-from ui.views import wording
+from ui.views import engine_badge, progress
 from ui.views.card import RECENT, CardState, Starter, card
 
 if TYPE_CHECKING:
@@ -199,15 +199,15 @@ class Card:
         percent = None
         snapshot = found.get((job_id, key))
         if snapshot is not None:
-            job = answer["job"] = wording.progress(snapshot, paused)
+            job = answer["job"] = progress.progress(snapshot, paused)
             if snapshot.status == "running":
                 percent = snapshot.percent
             if snapshot.preview_version and snapshot.preview_version != asked.get("seen"):
                 job["image"] = data_url(self.studio.preview(job_id, key))
         elif (job_id, key) in found:
             answer["gone"] = True
-        badge = wording.badge(self.studio.engines(), self.studio.trouble())
-        long, short = wording.queue(self.studio.queue(), percent, paused)
+        badge = engine_badge.badge(self.studio.engines(), self.studio.trouble())
+        long, short = engine_badge.queue(self.studio.queue(), percent, paused)
         answer["models"] = self._models_seen()
         answer["badge"] = [badge.state, badge.name, badge.detail, badge.demo, badge.tip]
         answer["queue"] = [long, short, percent]
@@ -269,7 +269,7 @@ def _more(others: Sequence[Pair], found: Mapping[Pair, Snapshot | None]) -> dict
         if snapshot is None:
             told[pair[0]] = ["gone", "", 0, ""]
         else:
-            said = wording.progress(snapshot)
+            said = progress.progress(snapshot)
             told[pair[0]] = [said["status"], said["place"], said["percent"], said["left"]]
     return told
 

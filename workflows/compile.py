@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workflows.catalog import Catalog
-from workflows.compiled import Compiled, Derived, Label, ServerFacts
+from workflows.compiled import Compiled, Derived
+from workflows.graph.label import Label
+from workflows.graph.node_contract import ServerFacts
 from workflows.modes import fast_video, image_to_video, sound_to_video, text
 from workflows.modes.animate import build as animate
 from workflows.modes.registry import Params

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Label:
-    """What a node does, in a creator's words."""
-
-    stage: str  # load, read, draw, finish, save
-    text: str
-    steps: int = 0  # sampling steps that this node makes
-    first_step: int = 0  # steps made by samplers before it in the job
-
-
-@dataclass(frozen=True)
-class ServerFacts:
-    """What a server offers. Nothing known of an input's options (no entry) means: anything may be there."""
-
-    nodes: frozenset[str]
-    options: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+from workflows.graph.label import Label
 
 
 @dataclass(frozen=True)

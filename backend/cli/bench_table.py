@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.jobs.views import duration_text
+from backend.formatting import duration_text
 
 GUIDE_MACHINE = "A100 80GB"
 DEMO_WORDS = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backend.events import Event, Output
-from workflows.compiled import Label
+from workflows.graph.label import Label
 from workflows.graph.node_contract import Contract
 
 

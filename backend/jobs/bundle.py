@@ -16,7 +16,7 @@ from typing import Any
 from backend.engines.base import Request
 from backend.errors import TooLargeToSend
 from backend.jobs.job import Job
-from backend.jobs.segments import WORK
+from backend.jobs.layout import WORK
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 from workflows.compiled import Derived

@@ -6,10 +6,9 @@ import time
 from pathlib import Path
 
 from backend.errors import InputsGone, NotFound
-from backend.jobs.execution import POSTER, RESULT, STILL, WORKFLOW
 from backend.jobs.job import DONE, Job
+from backend.jobs.layout import POSTER, RESULT, STILL, STILLS, WORKFLOW, result_name
 from backend.jobs.store import Store
-from backend.jobs.views import STILLS, result_name
 from backend.security import tokens
 
 ADDRESS_SECONDS = 24 * 3600  # how long a signed media address is good

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from backend.errors import StudioError
 from backend.jobs import folders
-from backend.jobs.execution import POSTER, LiveJob
 from backend.jobs.job import CANCELLED, FAILED, Job
-from backend.jobs.segments import WORK
+from backend.jobs.layout import POSTER, WORK, result_name
+from backend.jobs.live import LiveJob
 from backend.jobs.store import Store
-from backend.jobs.views import result_name
 
 log = logging.getLogger("wan.runner")
 

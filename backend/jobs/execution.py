@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,61 +23,27 @@ from backend.errors import (
     StudioError,
     from_os_error,
 )
-from backend.events import Accepted, Event, Output, Preview, Stage, Started, Warned
+from backend.events import Accepted, Event, Output, Stage, Started, Warned
 from backend.jobs import bundle
 from backend.jobs.estimate import Work, stage_seconds
 from backend.jobs.job import QUEUED, RUNNING, Job
+from backend.jobs.layout import POSTER, WORKFLOW, result_name, write_text
 from backend.jobs.limits import Limits
-from backend.jobs.preflight import job_params
-from backend.jobs.progress import Snapshot, Tracker
-from backend.jobs.segments import Parts, write_text
+from backend.jobs.live import LiveJob
+from backend.jobs.params import job_params
+from backend.jobs.segments import Parts
 from backend.jobs.store import Store
-from backend.jobs.views import result_name
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 
 log = logging.getLogger("wan.runner")
 
-RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
 AGAIN = "The studio or ComfyUI was restarted, so this video was started again."
 
 MAX_POSTS = 3  # a part that the app's death took from its engine is begun again at most twice
 
 Compiler = Callable[[Job, Engine], Compiled]
 """Turns a job into graphs for this engine. Raises StudioError."""
-
-
-@dataclass
-class LiveJob:
-    """A job as the watchers see it. `lock` guards tracker and preview."""
-
-    id: str
-    tracker: Tracker = field(default_factory=Tracker)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    preview: tuple[bytes, str] | None = None
-    prompt_id: str = ""
-    engine: Engine | None = None
-    cancelled: bool = False
-    warned: tuple[str, ...] | None = None  # by an engine that compiles by itself
-
-    def snapshot(self) -> Snapshot:
-        with self.lock:
-            return self.tracker.snapshot(time.monotonic())
-
-    def stop(self) -> None:
-        """Tells the engine that the job is cancelled; returns before the engine knows."""
-        self.feed(Stage(self.tracker.stage, "Cancelling"))
-        engine, prompt_id = self.engine, self.prompt_id
-        if engine is not None and prompt_id:
-            threading.Thread(target=engine.cancel, args=(prompt_id,), daemon=True).start()
-
-    def feed(self, event: Event) -> None:
-        with self.lock:
-            if isinstance(event, Preview):
-                self.preview = (event.image, event.mime)
-            if self.cancelled and isinstance(event, Stage):
-                event = replace(event, text="Cancelling")
-            self.tracker.feed(event, time.monotonic())
 
 
 @dataclass

@@ -26,8 +26,9 @@ from backend.errors import (
     StudioError,
 )
 from backend.jobs.cancellations import Strays
-from backend.jobs.execution import AGAIN, Execution, LiveJob
+from backend.jobs.execution import AGAIN, Execution
 from backend.jobs.job import CANCELLED, FAILED, QUEUED, RUNNING, Job
+from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import Obstacles
 from backend.jobs.refusals import Refusals
 from backend.jobs.store import Store

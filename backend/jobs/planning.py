@@ -13,12 +13,15 @@ from typing import Any
 
 from backend.engines.base import EngineInfo, engine_name, silent_words, takes_whole
 from backend.errors import BadInput, StudioError
+from backend.formatting import crop_text, duration_text
 from backend.jobs import bundle
 from backend.jobs.estimate import Work, stage_seconds
 from backend.jobs.job import Job
-from backend.jobs.preflight import compile_for, make_params, missing_text
-from backend.jobs.views import Plan, crop_text, duration_text
-from workflows.compile import Compiled, ServerFacts
+from backend.jobs.offers import Offer
+from backend.jobs.params import make_params
+from backend.jobs.preflight import compile_for, missing_text
+from backend.jobs.views import Plan
+from workflows.compile import Compiled
 from workflows.modes.registry import MEDIA, TITLES, Media, Params, crop_fraction
 
 STAND_INS = {
@@ -34,14 +37,6 @@ VRAM_RECOMMENDED = 22 * GIB
 History = Callable[[str, str], Iterable[Job]]
 """(engine name, mode) -> the jobs that it has finished"""
 DIFFERENT = "The servers prepare a driving video in different ways; this is for the one that can do least."
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A server and what it offers; of one that has not answered yet, what is recorded of ComfyUI."""
-
-    info: EngineInfo
-    facts: ServerFacts
 
 
 @dataclass(frozen=True)

@@ -2,59 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
-
-from backend.engines.base import EngineInfo
+from backend.engines.base import Engine, EngineInfo, takes_whole
 from backend.errors import BadInput, GraphRejected, InternalError, MissingModel, MissingNode
+from backend.formatting import size_text
+from backend.jobs import bundle
 from backend.jobs.job import Job
+from backend.jobs.params import job_params
 from workflows.catalog import Catalog, load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
-from workflows.graph.node_contract import Contract, Problem, check
-from workflows.modes.parsing import params_from_values
-from workflows.modes.registry import MEDIA, MODES, TITLES, InvalidParam, Media, Params
+from workflows.graph.node_contract import Contract, Problem, check, facts
+from workflows.modes.registry import TITLES, InvalidParam, Params
 
-CHOOSE = {
-    "picture": "Choose a picture first.",
-    "sound": "Choose a sound first.",
-    "video": "Choose a video first.",
-}
 OLDEST_COMFYUI = "0.3.64"
-
-
-def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]) -> Params:
-    """The checked Params of interface values; absent values take the mode's defaults.
-
-    A whole number may come as a float (a page has no integers). Raises BadInput with the field.
-    """
-    integers = (
-        {field.name for field in fields(MODES[mode]) if field.type == "int"} if mode in MODES else set()
-    )
-    cleaned = {
-        name: int(value) if name in integers and isinstance(value, float) and value.is_integer() else value
-        for name, value in values.items()
-        if value is not None
-    }
-    try:
-        for name, (what, required) in MEDIA.get(mode, {}).items():
-            if required and name not in media:
-                raise InvalidParam(name, CHOOSE[what])
-        return params_from_values(mode, cleaned, media)
-    except InvalidParam as error:
-        hint = f"{error.hint} -1 picks one at random." if error.field == "seed" else error.hint
-        raise BadInput(error.message, hint, field=error.field) from error
-
-
-def job_params(job: Job) -> Params:
-    """The Params of a stored job."""
-    return make_params(job.mode, job.params, {name: stored_media(item) for name, item in job.inputs.items()})
-
-
-def stored_media(item: Mapping[str, Any]) -> Media:
-    """The Media of a stored input; what an older version did not store has its default."""
-    known = {field.name for field in fields(Media)}
-    return Media(**{name: value for name, value in item.items() if name in known})
 
 
 def compile_for(params: Params, facts: ServerFacts, job_id: str, catalog: Catalog | None = None) -> Compiled:
@@ -126,18 +85,17 @@ def missing_text(names: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def size_text(count: int) -> str:
-    """Decimal units as shops and disks use them: 1_226_977_424 -> "1.2 GB"."""
-    if count >= 1e9:
-        return f"{count / 1e9:.1f} GB"
-    if count >= 1e6:
-        return f"{count / 1e6:.0f} MB"
-    return f"{max(0, count) / 1e3:.0f} kB"
-
-
 def _older(version: str, than: str) -> bool:
     """Whether a dotted version comes before another; what cannot be read counts as not older."""
     try:
         return [int(part) for part in version.split(".")] < [int(part) for part in than.split(".")]
     except ValueError:
         return False
+
+
+def compiled(job: Job, engine: Engine) -> Compiled:
+    """The runner's compiler: a job for this server, checked against it. Raises StudioError."""
+    contract = engine.contract()
+    made = compile_for(job_params(job), facts(contract), job.id)
+    preflight(job.mode, made, contract, engine.info())
+    return bundle.as_one(made) if takes_whole(engine.info()) else made

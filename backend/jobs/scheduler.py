@@ -26,10 +26,11 @@ from backend.errors import BadSettings, InternalError, JobCancelled, QueueFull, 
 from backend.events import Queued
 from backend.jobs.cancellations import Strays
 from backend.jobs.endings import Ends
-from backend.jobs.execution import Compiler, Execution, LiveJob
+from backend.jobs.execution import Compiler, Execution
 from backend.jobs.interruptions import Interruptions, Lane, Refused, compiled_for
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job
 from backend.jobs.limits import Limits
+from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import TAKEN, Obstacles
 from backend.jobs.queue import Line, Waiting
 from backend.jobs.reasons import Reasons

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import wave
 from collections.abc import Callable, Mapping
@@ -20,12 +19,12 @@ from backend.engines.base import Engine
 from backend.errors import BadMedia, NoOutput, from_os_error
 from backend.events import Output
 from backend.jobs.folders import remove_below
+from backend.jobs.layout import PLAN, WORK, link_or_copy, write_text
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 from workflows.compiled import Derived
 
 TAIL = "-tail"
-WORK, PLAN = "work", "plan"
 SILENCE_RATE = 16_000  # Hz
 
 
@@ -170,24 +169,6 @@ def adopt(earlier: Path, folder: Path) -> bool:
         remove_below(folder, WORK)
         return False
     return True
-
-
-def link_or_copy(source: Path | str, target: Path | str) -> None:
-    """A second name for a file that nobody changes; a copy where the file system has no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file that is there whole or not at all. Raises DiskFull, InternalError."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise from_os_error(error) from error
 
 
 def _text(path: Path) -> str:

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from backend import requester
-from backend.engines.base import Engine, EngineInfo, silent_words, takes_whole
-from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
+from backend.engines.base import silent_words, takes_whole
+from backend.errors import BadInput, EngineUnreachable, TooMany, from_os_error
 from backend.jobs import bundle, input_files, planning
 from backend.jobs import folders as files_of_jobs
 from backend.jobs.input_files import Facts
 from backend.jobs.job import Job
 from backend.jobs.limits import Limits
-from backend.jobs.preflight import compile_for, job_params, make_params, preflight
+from backend.jobs.offers import Offers
+from backend.jobs.params import job_params, make_params
 from backend.jobs.scheduler import Runner
 from backend.jobs.segments import adopt
 from backend.jobs.store import Store
@@ -30,8 +31,6 @@ from backend.security.rate_limit import Bucket
 from backend.settings import Settings
 from backend.storage.cleaner import Keeper
 from backend.worker.results import expected_bytes
-from workflows.compile import Compiled
-from workflows.graph.node_contract import facts, recorded
 from workflows.modes.registry import MEDIA, RANDOM_SEEDS
 
 log = logging.getLogger("wan.studio")
@@ -40,38 +39,6 @@ CLEANED = ("negative_prompt",)  # texts that are stored as the params have them,
 JOB_BYTES = 100_000  # of a job's folder, beside what it is made from and the result
 NEWCOMERS, NEWCOMERS_SECONDS = 60, 3.0
 """On an open page: how many visitors can start their first video at once, and how fast that refills."""
-
-
-class Offers:
-    """What the servers are and offer, as last heard (memory)."""
-
-    def __init__(self, engines: tuple[Engine, ...]) -> None:
-        self._engines = engines
-
-    def infos(self) -> list[EngineInfo]:
-        """One per lane."""
-        return [engine.info() for engine in self._engines]
-
-    def all(self) -> list[planning.Offer]:
-        """Those that have answered; while none has, the first, with what is recorded of ComfyUI."""
-        known = [(engine.info(), engine.known_contract()) for engine in self._engines]
-        offers = [planning.Offer(info, facts(contract)) for info, contract in known if contract is not None]
-        return offers or [planning.Offer(known[0][0], facts(recorded()))]
-
-    def models_of(self, job: Job) -> frozenset[str]:
-        """The model files that a job loads; nothing for one that cannot be compiled here and now."""
-        try:
-            return frozenset(compile_for(job_params(job), self.all()[0].facts, job.id).models)
-        except StudioError:
-            return frozenset()
-
-
-def compiled(job: Job, engine: Engine) -> Compiled:
-    """The runner's compiler: a job for this server, checked against it. Raises StudioError."""
-    contract = engine.contract()
-    made = compile_for(job_params(job), facts(contract), job.id)
-    preflight(job.mode, made, contract, engine.info())
-    return bundle.as_one(made) if takes_whole(engine.info()) else made
 
 
 class Intake:

@@ -6,13 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.jobs.job import Job
-
-STILLS = frozenset({"text_to_image"})
-
-
-def result_name(mode: str) -> str:
-    """What the finished file of a mode is called: a video, or a picture for Text-to-Image."""
-    return "result.png" if mode in STILLS else "result.mp4"
+from backend.jobs.layout import result_name
 
 
 @dataclass(frozen=True)
@@ -81,21 +75,6 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class ModelState:
-    """A file of the catalogue as this machine and its server have it. state: ready, missing, unknown, or
-    (on a server of this machine) unseen, wrong_size, damaged, unreadable; `words`: what to do."""
-
-    title: str
-    name: str
-    folder: str
-    bytes: int
-    modes: tuple[str, ...]
-    optional: bool
-    state: str
-    words: str = ""
-
-
-@dataclass(frozen=True)
 class Place:
     """A place in the queue. position: 0 runs, 1 is next; `job`: only of one's own."""
 
@@ -142,25 +121,3 @@ def view(job: Job, key: str) -> JobView:
 def _title(prompt: str, longest: int = 80) -> str:
     line = " ".join(prompt.split())
     return line if len(line) <= longest else line[: longest - 3].rstrip() + "..."
-
-
-def crop_text(horizontal: float, vertical: float) -> str:
-    """ "Fits, nothing is cropped" or which edges lose how much; shares of width and height, 0 to 1."""
-    across, down = round(100 * horizontal), round(100 * vertical)
-    if down:
-        return f"Top and bottom are cropped by {down} %"
-    if across:
-        return f"Left and right are cropped by {across} %"
-    return "Fits, nothing is cropped"
-
-
-def duration_text(seconds: float) -> str:
-    """ "24 s", "1 min 5 s", "2 h 3 min"."""
-    whole = max(1, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from backend.engines.base import EngineInfo
 from backend.errors import StudioError
-from backend.jobs.views import ModelState
 from backend.models import paths
 from backend.models.inventory import RESTART
+from backend.models.state import ModelState
 from backend.settings import RUNPOD_COMFYUI, Settings
 from backend.system.health import on_this_machine
 

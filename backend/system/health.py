@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from backend.engines.base import EngineInfo
-from backend.jobs.views import ModelState
 from backend.models import needs
 from backend.models.needs import Overview
+from backend.models.state import ModelState
 from backend.settings import Settings
 from workflows.catalog import ModelFile, load_catalog
 

@@ -17,8 +17,8 @@ from starlette.routing import Route
 from backend import logs
 from backend.errors import StudioError
 from backend.jobs.downloads import INPUT
-from backend.jobs.execution import POSTER, RESULT, STILL, WORKFLOW
 from backend.jobs.job import Job
+from backend.jobs.layout import POSTER, RESULT, STILL, WORKFLOW
 from backend.security.accounts import Accounts
 from backend.studio import Studio
 from backend.threads import visitor_of

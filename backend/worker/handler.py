@@ -36,10 +36,12 @@ from backend.errors import (
 )
 from backend.events import Output
 from backend.jobs import input_files
-from backend.jobs.execution import Execution, LiveJob
+from backend.jobs.execution import Execution
 from backend.jobs.job import Job
-from backend.jobs.preflight import compile_for, job_params, make_params, preflight
-from backend.jobs.views import result_name
+from backend.jobs.layout import result_name
+from backend.jobs.live import LiveJob
+from backend.jobs.params import job_params, make_params
+from backend.jobs.preflight import compile_for, preflight
 from backend.media.decoder import Decoder
 from backend.worker import results
 from backend.worker.claims import Claims

@@ -20,7 +20,7 @@ from typing import Any
 
 from backend.errors import BadInput, from_os_error
 from backend.worker.downloads import download
-from workflows.compiled import Label
+from workflows.graph.label import Label
 from workflows.modes.registry import MEDIA
 
 GRAPH_BYTES = 4_000_000

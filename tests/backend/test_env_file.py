@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.paths import ROOT
-
 import os
 import subprocess
 import sys
@@ -13,6 +11,7 @@ import pytest
 
 from backend.errors import BadSettings
 from backend.settings import DEFAULTS, Settings, load_environment, read_env_file
+from tests.support.paths import ROOT
 
 SECRET = "s3cret-Word"
 LOGIN = f"ann:{SECRET}"

@@ -26,12 +26,12 @@ from backend.errors import (
     QueueFull,
 )
 from backend.events import Output, Queued
+from backend.formatting import crop_text, duration_text
 from backend.jobs.job import RUNNING
 from backend.jobs.limits import Limits
-from backend.jobs.views import crop_text, duration_text
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
-from ui.views.wording import status as words
+from ui.views.progress import status as words
 
 pytestmark = pytest.mark.full
 

@@ -28,8 +28,9 @@ from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
 from backend.jobs.job import Job
 from backend.jobs.progress import Snapshot
-from backend.jobs.views import JobView, ModelState, Place, Plan, QueueState
+from backend.jobs.views import JobView, Place, Plan, QueueState
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
+from backend.models.state import ModelState
 from backend.storage.input_folder import InputFile
 from backend.threads import Threads
 from workflows.catalog import load_catalog

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.paths import DATA
-from workflows.compiled import Label
+from workflows.graph.label import Label
 
 FILES = sorted([*(DATA / "transcripts").glob("*.jsonl"), *(DATA / "transcripts-0.33").glob("*.jsonl")])
 

@@ -12,7 +12,8 @@ from typing import Any
 from PIL import Image
 
 from backend.engines.runpod.responses import said_by_worker
-from backend.jobs.preflight import compile_for, make_params
+from backend.jobs.params import make_params
+from backend.jobs.preflight import compile_for
 from workflows.graph.node_contract import facts, recorded
 from workflows.modes.registry import Media
 

@@ -22,9 +22,10 @@ from backend.errors import StudioError
 from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL
 from backend.threads import Threads
 from ui.forms.schema import FILE, api_fields, api_values
-from ui.forms.uploads import FILE_META, cached_copy, checked_upload, max_upload_bytes, refusal
-from ui.gradio_fixes.event_errors import UNEXPECTED
-from ui.views.wording import status, thing
+from ui.forms.uploads import FILE_META, cached_copy, checked_upload, max_upload_bytes
+from ui.gradio_fixes.event_errors import UNEXPECTED, refusal
+from ui.views.progress import status
+from ui.views.wording import thing
 from workflows.modes.registry import MEDIA, InvalidParam
 
 if TYPE_CHECKING:

@@ -21,13 +21,14 @@ from ui.forms import schema
 from ui.forms.uploads import cached_copy
 from ui.forms.widgets import Form
 from ui.gradio_fixes.event_errors import UNEXPECTED
-from ui.views import media_preview, media_text, missing_models, wording
+from ui.views import engine_badge, media_preview, media_text, missing_models, wording
 from ui.views.form_messages import advanced_row, hint_line, notes_html, picture_line
 from ui.views.media_preview import Trim
 from workflows.modes.registry import MEDIA
 
 if TYPE_CHECKING:
-    from backend.jobs.views import JobView, ModelState, Plan
+    from backend.jobs.views import JobView, Plan
+    from backend.models.state import ModelState
     from backend.studio import Studio
 
     Facts = PictureFacts | SoundFacts | VideoFacts
@@ -126,7 +127,7 @@ class Planner:
         route = media_text.route(plan.route)
         hint = hint_line(
             to.mode,
-            plan.estimate_text or wording.engine_note(self.studio.engines()),
+            plan.estimate_text or engine_badge.engine_note(self.studio.engines()),
             notice or blocked,
             frame,
             json.dumps({name: text for name, text in said.items() if name not in to.lines}),

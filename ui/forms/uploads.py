@@ -26,17 +26,13 @@ from gradio.data_classes import FileData, ImageData
 from gradio.utils import get_upload_folder
 
 from backend.threads import Threads, visitor_of
+from ui.gradio_fixes.event_errors import refusal
 from ui.views.wording import file_size
 
 FILE_META = {"_type": "gradio.FileData"}
 DEFAULT_MAX_BYTES = 100_000_000
 """Used until launch(max_file_size=...) says otherwise."""
 _FILE_ROUTE = "/gradio_api/file="
-
-
-def refusal(sentence: str) -> gr.Error:
-    """An answer for the caller: no traceback goes to the log with it."""
-    return gr.Error(sentence, print_exception=False)
 
 
 def upload_folder() -> Path:

@@ -10,7 +10,6 @@ import gradio as gr
 
 from backend import requester
 from backend.logs import about
-from ui.forms.uploads import refusal
 
 log = logging.getLogger("wan.page")
 
@@ -71,3 +70,8 @@ def _written(value: Any, depth: int = 0) -> Iterator[str]:
     elif depth < DEEPEST and isinstance(value, dict):
         for item in value.values():
             yield from _written(item, depth + 1)
+
+
+def refusal(sentence: str) -> gr.Error:
+    """An answer for the caller: no traceback goes to the log with it."""
+    return gr.Error(sentence, print_exception=False)

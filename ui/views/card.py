@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from backend.jobs.progress import Snapshot
 from ui.forms.schema import file_names
-from ui.views import failure, wording
+from ui.views import failure, progress, wording
 from ui.views.icons import icon
 from ui.views.player import fit, player, shape, still, tags
 from ui.views.queue import line_list
@@ -163,7 +163,7 @@ def _empty(state: CardState) -> str:
 
 
 def _under_way(state: CardState, job: JobView) -> str:
-    words = wording.progress(state.snapshot or Snapshot(), state.paused)
+    words = progress.progress(state.snapshot or Snapshot(), state.paused)
     picture, tag = _picture(state, job)
     kind = fit(job) if state.preview else f"{fit(job)} soft"
     bell = "Tell me when it is done"
@@ -197,7 +197,7 @@ def segments(words: Mapping[str, Any]) -> str:
         kind = "now" if stage == words["stage"] else "past" if done >= 1 else ""
         bars.append(
             f'<div class="{kind}" data-stage="{escape(stage)}" style="--w:{weight:.4f};--d:{done:.4f}">'
-            f"<i></i><span>{wording.STAGE_WORDS.get(stage, '')}</span></div>"
+            f"<i></i><span>{progress.STAGE_WORDS.get(stage, '')}</span></div>"
         )
     return (
         '<div class="segments" role="progressbar" aria-label="Progress" aria-valuemin="0"'

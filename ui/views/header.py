@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from ui.views import wording
+from ui.views import engine_badge
 from ui.views.icons import icon, logo
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def header(engines: Sequence[EngineInfo], state: QueueState | None) -> str:
-    badge = wording.badge(engines)
-    long, short = wording.queue(state, None)
+    badge = engine_badge.badge(engines)
+    long, short = engine_badge.queue(state, None)
     return (
         f'<header class="header"><a class="brand" href="./">{logo()}<span>Wan Studio</span></a>'
         '<div class="right">'

@@ -7,7 +7,7 @@ from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from ui.views import wording
+from ui.views import engine_badge, wording
 from ui.views.icons import icon
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def machine(
 
 def queue_words(queue: QueueState, paused: bool, admin: bool) -> str:
     """`Empty`, `1 running, 2 waiting`, and who has paused it."""
-    words, _ = wording.queue(queue, None)
+    words, _ = engine_badge.queue(queue, None)
     words = "Empty" if words == "Queue empty" else words
     if not paused:
         return words
@@ -85,7 +85,7 @@ def _server(
     small: bool = False,
 ) -> str:
     """more: what health says of this server; keys that are not there are not shown."""
-    badge = wording.badge([engine])
+    badge = engine_badge.badge([engine])
     line, note = _state(engine)
     used = ""
     if engine.vram_total and engine.kind != "demo":  # the demo draws in ordinary memory

@@ -11,7 +11,7 @@ from ui.views.icons import icon
 from workflows.catalog import ModelFile, load_catalog
 
 if TYPE_CHECKING:
-    from backend.jobs.views import ModelState
+    from backend.models.state import ModelState
 
 FINE = ("ready", "unknown")
 """States in which a file is not asked for."""

@@ -12,7 +12,7 @@ from ui.views.missing_models import FINE
 from workflows.catalog import load_catalog
 
 if TYPE_CHECKING:
-    from backend.jobs.views import ModelState
+    from backend.models.state import ModelState
 
 GROUPS = (
     ("Image-to-Video and Fast", ("image_to_video", "fast_video")),

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workflows.modes import sound_to_video
 from workflows.modes.animate import build
 from workflows.modes.registry import FPS
 
 if TYPE_CHECKING:
-    from backend.engines.base import EngineInfo
-    from backend.jobs.progress import Snapshot
-    from backend.jobs.views import JobView, QueueState
+    from backend.jobs.views import JobView
 
-STAGE_WORDS = {
-    "wait": "Waiting",
-    "load": "Loading models",
-    "read": "Reading the prompt",
-    "draw": "Drawing",
-    "finish": "Finishing",
-    "save": "Saving",
-}
-PART = re.compile(r"part \d+ of \d+")
-"""How the labels of a job in several chunks count them: "Drawing, part 2 of 5"."""
-EMPTY_SEGMENTS = tuple((stage, 1 / len(STAGE_WORDS), 0.0) for stage in STAGE_WORDS)
 MODE_WORDS = {
     "image_to_video": "Image-to-Video",
     "fast_video": "Fast 4-step",
@@ -209,136 +193,3 @@ def line_counts(waits: int, mine: int) -> str:
     if mine == waits:
         return "1 waits" if waits == 1 else f"{waits} wait"
     return f"{waits} wait, {mine} of them yours"
-
-
-def waiting(snapshot: Snapshot) -> str:
-    """`Waiting, 2nd in line`; jobs of other clients on the same server are said. A reason goes before."""
-    if snapshot.text:
-        return snapshot.text
-    if snapshot.others:
-        jobs = "1 job of others" if snapshot.others == 1 else f"{snapshot.others} jobs of others"
-        return f"Waiting, {jobs} ahead" if not snapshot.ahead else f"Waiting, {snapshot.ahead} + {jobs} ahead"
-    return f"Waiting, {ordinal(snapshot.ahead + 1)} in line" if snapshot.ahead else "Waiting to start"
-
-
-def status(snapshot: Snapshot) -> str:
-    """The card's headline while a job is on its way."""
-    if snapshot.status == "queued":
-        return waiting(snapshot)
-    if snapshot.stage == "draw" and snapshot.steps:
-        step = f"step {min(snapshot.step + 1, snapshot.steps)} of {snapshot.steps}"
-        part = PART.search(snapshot.text)
-        if snapshot.text.startswith("Preparing"):  # the next part's media are being cut
-            return snapshot.text
-        return f"Drawing, {part[0]}, {step}" if part else f"Drawing, {step}"
-    if snapshot.stage in ("load", "read", "finish", "save") and snapshot.text:
-        return snapshot.text
-    return STAGE_WORDS.get(snapshot.stage, "Starting")
-
-
-def progress(snapshot: Snapshot, paused: bool = False) -> dict[str, Any]:
-    """The poll's answer without the preview: words and figures, ready to be shown. paused: the queue is."""
-    running = snapshot.status == "running"
-    held = paused and snapshot.status == "queued"
-    left = duration(snapshot.remaining) + " left" if snapshot.remaining is not None and running else ""
-    gone = f"{duration(snapshot.elapsed)} so far" if running and snapshot.elapsed >= 0.5 else ""
-    percent = round(snapshot.percent, 1)
-    words = PAUSED if held else status(snapshot)
-    return {
-        "version": snapshot.version,
-        "status": snapshot.status,
-        "stage": snapshot.stage,
-        "words": words,
-        "left": left,
-        "gone": f"{ordinal(snapshot.ahead + 1)} in line" if held and snapshot.ahead else gone,
-        "percent": percent,
-        "spoken": f"{words}, {percent:.0f} %" + (f", {left}" if left else ""),
-        "segments": [
-            [stage, round(weight, 4), round(max(0.0, min(1.0, done)), 4)]
-            for stage, weight, done in snapshot.segments or EMPTY_SEGMENTS
-        ],
-        "step": snapshot.step,
-        "steps": snapshot.steps,
-        "next": snapshot.status == "queued" and not snapshot.ahead,
-        "preview": snapshot.preview_version,
-        "connected": snapshot.connected,
-        "place": ordinal(snapshot.ahead + 1) if snapshot.status == "queued" else "",
-    }
-
-
-@dataclass(frozen=True)
-class Badge:
-    """The engine in the header. state: ok, starting, lost; detail: its memory or state; tip: a sentence."""
-
-    state: str
-    name: str
-    detail: str = ""
-    demo: bool = False
-    tip: str = ""
-
-
-def gpu_name(name: str) -> str:
-    """A GPU's name as people say it: `NVIDIA GeForce RTX 4090` is `RTX 4090`."""
-    short = name.removeprefix("cuda:0 ").split(" : ")[0]
-    for brand in ("NVIDIA ", "GeForce ", "AMD "):
-        short = short.removeprefix(brand)
-    return short.strip()
-
-
-def badge(engines: Sequence[EngineInfo], trouble: str = "") -> Badge:
-    """One badge for all lanes: the first engine that works, and how many more there are. `trouble`: why no
-    video can be begun although they work."""
-    if trouble:
-        return Badge("lost", "No videos", "data folder", tip=trouble)
-    if not engines:
-        return Badge("starting", "No engine", "starting", tip="No engine is set up yet.")
-    best = next((engine for engine in engines if engine.state == "ok"), engines[0])
-    if best.kind == "demo":
-        tip = DEMO_SENTENCE if best.state == "ok" else "The demo engine is starting."
-        return Badge(best.state, "Demo engine", demo=True, tip=tip)
-    name = gpu_name(best.gpu) or {"runpod": "RunPod"}.get(best.kind, "ComfyUI")
-    product = "RunPod" if best.kind == "runpod" else "ComfyUI"
-    if best.state == "starting":
-        return Badge(
-            "starting", name, "starting", tip=best.error or f"{product} is starting. Jobs wait for it."
-        )
-    if best.state != "ok":
-        return Badge("lost", name, "lost", tip=best.error or f"{product} at {best.address} does not answer.")
-    if best.kind == "runpod":
-        return Badge("ok", "RunPod", workers(best), tip=best.note or f"RunPod Serverless at {best.address}")
-    ready = sum(engine.state == "ok" for engine in engines)
-    detail = memory(round(best.vram_total / (1 << 30)) << 30) if best.vram_total else ""
-    if ready > 1:
-        detail = f"{detail}, {ready} GPUs".removeprefix(", ")
-    return Badge("ok", name, detail, tip=f"ComfyUI {best.version} at {best.address}".replace("http://", ""))
-
-
-def workers(engine: EngineInfo) -> str:
-    """ "2 workers", "no workers": those of a Serverless endpoint that can work."""
-    states = ("idle", "initializing", "running", "throttled", "unhealthy")  # "ready" counts idle ones again
-    count = sum(engine.workers.get(state, 0) for state in states)
-    return f"{count} worker{'' if count == 1 else 's'}" if count else "no workers"
-
-
-def engine_note(engines: Sequence[EngineInfo]) -> str:
-    """What stands where the estimate would, while no engine can be asked."""
-    if engines and all(engine.state == "starting" for engine in engines):
-        return "The engine is starting. Videos wait for it."
-    return ""
-
-
-def queue(state: QueueState | None, percent: float | None, paused: bool = False) -> tuple[str, str]:
-    """The queue in the header: long words for a desk, short ones for a phone."""
-    running, waits = (state.running, state.waiting) if state else (0, 0)
-    if not running and not waits:
-        return ("Queue paused" if paused else "Queue empty"), "0"
-    parts = []
-    if percent is not None:
-        parts.append(f"{percent:.0f} %")
-    elif running:
-        parts.append(f"{running} running")
-    if waits:
-        parts.append(f"{waits} waiting")
-    if paused:
-        parts.append("paused")
-    return ", ".join(parts), str(running + waits)

@@ -5,7 +5,6 @@ The finding nodes belong to newer ComfyUIs or to custom nodes; only a route that
 
 from __future__ import annotations
 
-from workflows.compiled import Label
 from workflows.graph.builder import (
     Boxes,
     ClipVisionOutput,
@@ -21,6 +20,7 @@ from workflows.graph.builder import (
     Vae,
     Value,
 )
+from workflows.graph.label import Label
 from workflows.graph.media_nodes import MediaNodes
 
 FACE_SIDE = 512

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
-from workflows.compiled import Label
+from workflows.graph.label import Label
 
 
 @dataclass(frozen=True)

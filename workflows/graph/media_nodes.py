@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from workflows.compiled import Label
 from workflows.graph.builder import (
     Audio,
     AudioEncoder,
@@ -15,6 +14,7 @@ from workflows.graph.builder import (
     Value,
     Video,
 )
+from workflows.graph.label import Label
 from workflows.graph.nodes import Nodes
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from workflows.catalog import Catalog, load_catalog
-from workflows.compiled import ServerFacts
 from workflows.graph.object_info import FILE_INPUTS, VALUE_TYPES, Contract, Input, Node, from_object_info
 
 __all__ = [
@@ -251,3 +250,11 @@ def _check_cycles(graph: Mapping[str, Any]) -> Iterator[Problem]:
             for value in _inputs_of(graph, node).values():
                 if isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str):
                     stack.append((value[0], False))
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What a server offers. Nothing known of an input's options (no entry) means: anything may be there."""
+
+    nodes: frozenset[str]
+    options: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)

@@ -5,7 +5,6 @@ Argument names are the node's own. Loaders are shared between their users.
 
 from __future__ import annotations
 
-from workflows.compiled import Label
 from workflows.graph.builder import (
     Audio,
     Clip,
@@ -20,6 +19,7 @@ from workflows.graph.builder import (
     Value,
     Video,
 )
+from workflows.graph.label import Label
 
 
 class Nodes(Graph):

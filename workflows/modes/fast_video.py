@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from workflows.catalog import Catalog
-from workflows.compiled import Compiled, ServerFacts
+from workflows.compiled import Compiled
+from workflows.graph.node_contract import ServerFacts
 from workflows.modes.image_to_video import (
     FAST_CFG,
     FAST_LORAS,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from workflows.catalog import Catalog
-from workflows.compiled import Compiled, ServerFacts
+from workflows.compiled import Compiled
 from workflows.graph.builder import ClipVisionOutput
+from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
 from workflows.modes.registry import SECONDS_TRAINED, FastVideo, ImageToVideo, TextToVideo
 from workflows.params.sizes import AREAS

@@ -13,7 +13,7 @@ from typing import ClassVar, Union
 from workflows.modes.animate.params import Animate
 from workflows.modes.sound_params import SoundToVideo
 from workflows.modes.text_params import TextToImage, TextToVideo
-from workflows.params.checks import Media, check_common, check_run, set_clean
+from workflows.params.checks import check_common, check_run, set_clean
 from workflows.params.limits import (
     ASPECTS,
     CHOICES,
@@ -26,6 +26,7 @@ from workflows.params.limits import (
     TITLES,
     choices,
 )
+from workflows.params.media import Media
 from workflows.params.sizes import AREAS, FPS, SIZE_MAX, SIZE_MIN, crop_fraction, fit_size, frames_for
 from workflows.params.values import InvalidParam, check_bool, check_number
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from workflows.params.checks import Media, check_common, check_run, chosen_seconds, set_clean
+from workflows.params.checks import check_common, check_run, chosen_seconds, set_clean
 from workflows.params.limits import SOUND_SECONDS_MAX, SOUND_SECONDS_MIN
+from workflows.params.media import Media
 from workflows.params.sizes import FPS, fit_size
 from workflows.params.values import InvalidParam, check_bool, check_number
 

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 
 from workflows.catalog import Catalog
-from workflows.compiled import Compiled, Derived, ServerFacts
+from workflows.compiled import Compiled, Derived
 from workflows.graph.builder import Conditioning, Image, Latent
 from workflows.graph.media_nodes import MediaNodes
+from workflows.graph.node_contract import ServerFacts
 from workflows.modes.registry import SoundToVideo
 from workflows.params.sizes import AREAS, FPS
 from workflows.stages.diffusion import load_single, read_prompts

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from workflows.catalog import Catalog
-from workflows.compiled import Compiled, Label, ServerFacts
+from workflows.compiled import Compiled
 from workflows.graph.builder import Image
+from workflows.graph.label import Label
+from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
 from workflows.modes.image_to_video import (
     FAST_CFG,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from workflows.params.limits import (
@@ -16,6 +15,7 @@ from workflows.params.limits import (
     SEED_MAX,
     STEPS_MAX,
 )
+from workflows.params.media import Media
 from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
 from workflows.params.values import (
     InvalidParam,
@@ -36,24 +36,6 @@ _LABELS = {
     "mask": "The mask video",
 }
 _WORDS = {"picture": "a picture", "sound": "a sound", "video": "a video"}
-
-
-@dataclass(frozen=True)
-class Media:
-    """A picture, video or sound that the engine will read, already measured.
-
-    `name` is what the graph gives to the loading node, relative to the engine's input folder; it may hold
-    a subfolder. width and height in pixels after rotation by EXIF, 0 when unknown. seconds: of the whole
-    file, 0 when unknown.
-    """
-
-    name: str
-    width: int = 0
-    height: int = 0
-    frames: int = 1
-    fps: float = 0.0
-    seconds: float = 0.0
-    sound: bool = True  # False: a video known to have no sound track
 
 
 def set_clean(params: object, field: str, value: Any) -> None:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 from workflows.catalog import Catalog
-from workflows.compiled import Compiled, Label, ServerFacts
+from workflows.compiled import Compiled
 from workflows.graph.builder import Conditioning, Image, Latent, Model, Vae
+from workflows.graph.label import Label
+from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe
 

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workflows.compiled import Compiled, Derived, Label
+from workflows.compiled import Compiled, Derived
 from workflows.graph.builder import Image
+from workflows.graph.label import Label
 from workflows.graph.nodes import Nodes
 from workflows.stages.diffusion import file_prefix
 

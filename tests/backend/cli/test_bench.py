@@ -14,7 +14,8 @@ from backend.cli import bench_table
 from backend.cli.bench import media
 from backend.cli.bench_table import ROWS, Measured
 from backend.jobs.input_files import measured
-from backend.jobs.preflight import compile_for, make_params
+from backend.jobs.params import make_params
+from backend.jobs.preflight import compile_for
 from backend.media.decoder import Decoder
 from tests.support.demo_server import start_demo
 from tests.support.paths import ROOT

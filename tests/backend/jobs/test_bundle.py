@@ -14,7 +14,8 @@ from PIL import Image
 from backend.errors import JobCancelled, TooLargeToSend
 from backend.jobs import bundle, input_files
 from backend.jobs.job import Job
-from backend.jobs.preflight import compile_for, make_params
+from backend.jobs.params import make_params
+from backend.jobs.preflight import compile_for
 from backend.media.decoder import Decoder
 from tests.support import media_files
 from workflows.graph.node_contract import facts, recorded

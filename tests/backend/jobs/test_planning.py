@@ -11,7 +11,8 @@ from backend.engines.base import EngineInfo, engine_name
 from backend.errors import BadInput
 from backend.jobs import planning
 from backend.jobs.job import Job
-from backend.jobs.planning import DIFFERENT, Offer
+from backend.jobs.offers import Offer
+from backend.jobs.planning import DIFFERENT
 from backend.jobs.views import Plan
 from tests.support.compile_cases import animated, route_server
 from workflows.catalog import load_catalog

@@ -20,9 +20,10 @@ from backend.errors import (
     PromptGone,
 )
 from backend.events import Event, Output, Stage
-from backend.jobs.execution import AGAIN, LiveJob
+from backend.jobs.execution import AGAIN
 from backend.jobs.job import DONE, RUNNING, Job
 from backend.jobs.limits import Limits
+from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import silence
 from backend.jobs.store import StoreBusy
 from backend.jobs.views import JobView

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.system.banner import address, lines
+from backend.system.banner import lines
+from backend.web.address import address
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from backend.engines.base import EngineInfo
-from backend.jobs.views import ModelState
 from backend.models.errors import ModelStoreError
 from backend.models.inventory import UNSEEN, inventory
 from backend.models.paths import MARK, NAME, SECTION, tell, told, write
+from backend.models.state import ModelState
 from backend.servers.exit_reasons import why
 from backend.settings import Settings
 from backend.system import diagnostics

@@ -24,7 +24,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from backend.errors import BadInput, NotFound, OutOfMemory, QueueFull
-from backend.jobs.preflight import make_params
+from backend.jobs.params import make_params
 from backend.jobs.progress import Snapshot
 from backend.jobs.views import JobView
 from backend.security.tokens import is_token, new_token

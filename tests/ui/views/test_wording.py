@@ -11,9 +11,11 @@ import pytest
 
 from backend.engines.base import EngineInfo
 from backend.jobs.progress import Snapshot
-from backend.jobs.views import ModelState, QueueState
+from backend.jobs.views import QueueState
+from backend.models.state import ModelState
 from tests.support.job_views import job, media
 from ui.views import (
+    engine_badge,
     failure,
     library,
     machine_panel,
@@ -21,6 +23,7 @@ from ui.views import (
     media_text,
     missing_models,
     model_table,
+    progress,
     wording,
 )
 from ui.views.card import CardState, card
@@ -86,14 +89,14 @@ def test_recipe_says_the_chosen_length_not_the_frames() -> None:
     ],
 )  # fmt: skip
 def test_stages_in_words(snapshot: Snapshot, words: str) -> None:
-    assert wording.status(snapshot) == words
+    assert progress.status(snapshot) == words
 
 
 def test_parts_are_counted_in_words() -> None:
     snapshot = Snapshot(status="running", stage="draw", step=22, steps=100, text="Drawing, part 2 of 5")
-    assert wording.status(snapshot) == "Drawing, part 2 of 5, step 23 of 100"
+    assert progress.status(snapshot) == "Drawing, part 2 of 5, step 23 of 100"
     between = replace(snapshot, text="Preparing parts 3 to 5 of 5")
-    assert wording.status(between) == "Preparing parts 3 to 5 of 5"
+    assert progress.status(between) == "Preparing parts 3 to 5 of 5"
 
 
 def test_recipes_fit_the_mode() -> None:
@@ -127,20 +130,20 @@ def test_progress_is_ready_to_be_shown() -> None:
         status="running", stage="draw", step=2, steps=4, percent=62.04, elapsed=41.0, remaining=24.2,
         segments=(("draw", 0.5, 1.7),), preview_version=3,
     )  # fmt: skip
-    said = wording.progress(snapshot)
+    said = progress.progress(snapshot)
     assert (said["words"], said["gone"], said["left"]) == ("Drawing, step 3 of 4", "41 s so far", "24 s left")
     assert said["spoken"] == "Drawing, step 3 of 4, 62 %, 24 s left"
     assert said["segments"] == [["draw", 0.5, 1.0]], "a share never leaves 0 to 1"
 
 
 def test_the_next_in_line_is_looked_at_more_often() -> None:
-    assert wording.progress(Snapshot(status="queued"))["next"] is True
-    assert wording.progress(Snapshot(status="queued", ahead=1))["next"] is False
-    assert wording.progress(Snapshot(status="running"))["next"] is False
+    assert progress.progress(Snapshot(status="queued"))["next"] is True
+    assert progress.progress(Snapshot(status="queued", ahead=1))["next"] is False
+    assert progress.progress(Snapshot(status="running"))["next"] is False
 
 
 def test_progress_without_an_estimate_promises_nothing() -> None:
-    said = wording.progress(Snapshot(status="running", stage="load", remaining=None))
+    said = progress.progress(Snapshot(status="running", stage="load", remaining=None))
     assert said["left"] == "" and "left" not in said["spoken"]
     assert len(said["segments"]) == 6
 
@@ -155,12 +158,12 @@ def test_progress_without_an_estimate_promises_nothing() -> None:
     ],
 )  # fmt: skip
 def test_badges(engine: EngineInfo, expected: tuple[str, str, str, bool]) -> None:
-    badge = wording.badge([engine])
+    badge = engine_badge.badge([engine])
     assert (badge.state, badge.name, badge.detail, badge.demo) == expected
 
 
 def test_the_demo_says_that_it_is_no_wan() -> None:
-    assert "without WAN" in wording.badge([EngineInfo("demo", "x", "ok")]).tip
+    assert "without WAN" in engine_badge.badge([EngineInfo("demo", "x", "ok")]).tip
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,7 @@ def test_the_demo_says_that_it_is_no_wan() -> None:
     ],
 )
 def test_queue_words(running: int, waits: int, percent: float | None, words: tuple[str, str]) -> None:
-    assert wording.queue(QueueState(running, waits), percent) == words
+    assert engine_badge.queue(QueueState(running, waits), percent) == words
 
 
 OOM = {

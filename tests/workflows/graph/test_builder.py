@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from workflows.compiled import Label
 from workflows.graph.builder import Clip, Graph, Model, Output
+from workflows.graph.label import Label
 from workflows.graph.nodes import Nodes
 
 LABEL = Label("load", "Loading")

@@ -11,8 +11,7 @@ import pytest
 
 from tests.support.compile_cases import compiled, image
 from tests.support.paths import ROOT
-from workflows.compiled import ServerFacts
-from workflows.graph.node_contract import check, facts, from_object_info, missing, recorded
+from workflows.graph.node_contract import ServerFacts, check, facts, from_object_info, missing, recorded
 
 NEWER_INFO = json.loads((ROOT / "tests" / "data" / "object_info_0_33.json").read_text())
 NEWER = from_object_info(NEWER_INFO)

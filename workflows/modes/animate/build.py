@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workflows.catalog import Catalog
-from workflows.compiled import Compiled, Derived, ServerFacts
+from workflows.compiled import Compiled, Derived
 from workflows.graph.animate_nodes import AnimateNodes
 from workflows.graph.builder import Image, Int
+from workflows.graph.node_contract import ServerFacts
 from workflows.modes.animate.params import LENGTH_SLACK
 from workflows.modes.animate.prepare import plan, prepare
 from workflows.modes.animate.routes import INSTALL, NONE, Route, route

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from workflows.params.checks import Media, check_common, check_run, chosen_seconds, set_clean
+from workflows.params.checks import check_common, check_run, chosen_seconds, set_clean
 from workflows.params.limits import (
     DRIVING_FPS_MAX,
     DRIVING_FPS_MIN,
@@ -13,6 +13,7 @@ from workflows.params.limits import (
     DRIVING_SECONDS_MIN,
     RELIGHT_MAX,
 )
+from workflows.params.media import Media
 from workflows.params.sizes import fit_size
 from workflows.params.values import InvalidParam, check_number
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workflows.catalog import Catalog
-from workflows.compiled import Derived, Label
+from workflows.compiled import Derived
 from workflows.graph.animate_nodes import FACE_SIDE, AnimateNodes
 from workflows.graph.builder import Boxes, Image, Mask, Text
+from workflows.graph.label import Label
 from workflows.modes.animate.routes import NATIVE, NONE, PREPROCESS, SAM2, SAM2_MODEL, SAM3, TEMPLATE, Route
 from workflows.modes.registry import Animate, Media
 from workflows.stages.segments import cut

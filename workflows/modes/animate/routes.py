@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from workflows.catalog import Catalog, load_catalog
-from workflows.compiled import ServerFacts
+from workflows.graph.node_contract import ServerFacts
 
 NATIVE, PREPROCESS, TEMPLATE, NONE = "native", "preprocess", "template", "none"
 """ComfyUI's own nodes; ComfyUI-WanAnimatePreprocess; comfyui_controlnet_aux as in the template; nothing."""

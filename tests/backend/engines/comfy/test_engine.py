@@ -30,7 +30,7 @@ from tests.support.fake_comfy import CLOSE, DROP, END, FORGET, GONE, FakeComfy, 
 from tests.support.recorded_answers import BODIES
 from tests.support.transcripts import Transcript, named
 from tests.support.waiting import until
-from workflows.compiled import Label
+from workflows.graph.label import Label
 
 pytestmark = pytest.mark.full
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from backend.engines.comfy.engine import ComfyEngine
-from backend.jobs.submission import Offers
+from backend.jobs.offers import Offers
 from tests.support.fake_comfy import HTTP, Answer, FakeComfy, status
 from workflows.graph.node_contract import Contract
 

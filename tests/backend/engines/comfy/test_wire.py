@@ -11,7 +11,7 @@ from backend.engines.comfy import wire
 from backend.engines.comfy.wire import Watch
 from backend.events import Cancelled, Event, Failed, Finished, Output, Preview, Progress, Stage, Started
 from tests.support.transcripts import FILES, JPEG, Transcript, load, named
-from workflows.compiled import Label
+from workflows.graph.label import Label
 
 # file -> for each prompt in the order of posting: ending by frames, sampling steps shown, of how many,
 # files, previews, ending by the history ("" where no ending, or no history, was recorded).

@@ -9,11 +9,12 @@ import pytest
 from backend.engines.base import EngineInfo, engine_name
 from backend.errors import BadSettings
 from backend.jobs.job import Job
-from backend.jobs.planning import Offer, plan
+from backend.jobs.offers import Offer
+from backend.jobs.planning import plan
 from backend.jobs.views import QueueState
 from backend.servers.fleet import Plan, Servers, choose
 from backend.settings import Settings
-from ui.views import machine_panel, model_table, wording
+from ui.views import engine_badge, machine_panel, model_table
 from workflows.graph.node_contract import facts, recorded
 
 GIVEN = {"RUNPOD_ENDPOINT_ID": "abc", "RUNPOD_API_KEY": "key"}
@@ -92,7 +93,7 @@ def test_system_shows_the_endpoint_once_with_workers_and_jobs() -> None:
     shown = machine_panel.machine([ENDPOINT, ENDPOINT], QueueState(0, 0), {}, {})
     assert shown.count("api.runpod.ai/v2/abc</dd>") == 1
     assert "2 idle" in shown and "3 waiting" in shown
-    assert wording.badge([ENDPOINT]).detail == "2 workers"
+    assert engine_badge.badge([ENDPOINT]).detail == "2 workers"
     assert "no workers" in machine_panel.machine([EMPTY], QueueState(0, 0), {}, {})
     assert "API key" in machine_panel.machine([REFUSED], QueueState(0, 0), {}, {})
     shown = model_table.models([], False, "/models", endpoint=True)

@@ -1,0 +1,45 @@
+"""What the engines are and offer, as last heard from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.engines.base import Engine, EngineInfo
+from backend.errors import StudioError
+from backend.jobs.job import Job
+from backend.jobs.params import job_params
+from backend.jobs.preflight import compile_for
+from workflows.compile import ServerFacts
+from workflows.graph.node_contract import facts, recorded
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A server and what it offers; of one that has not answered yet, what is recorded of ComfyUI."""
+
+    info: EngineInfo
+    facts: ServerFacts
+
+
+class Offers:
+    """What the servers are and offer, as last heard (memory)."""
+
+    def __init__(self, engines: tuple[Engine, ...]) -> None:
+        self._engines = engines
+
+    def infos(self) -> list[EngineInfo]:
+        """One per lane."""
+        return [engine.info() for engine in self._engines]
+
+    def all(self) -> list[Offer]:
+        """Those that have answered; while none has, the first, with what is recorded of ComfyUI."""
+        known = [(engine.info(), engine.known_contract()) for engine in self._engines]
+        offers = [Offer(info, facts(contract)) for info, contract in known if contract is not None]
+        return offers or [Offer(known[0][0], facts(recorded()))]
+
+    def models_of(self, job: Job) -> frozenset[str]:
+        """The model files that a job loads; nothing for one that cannot be compiled here and now."""
+        try:
+            return frozenset(compile_for(job_params(job), self.all()[0].facts, job.id).models)
+        except StudioError:
+            return frozenset()

@@ -1,0 +1,52 @@
+"""The values of a request as the checked parameters of a mode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from backend.errors import BadInput
+from backend.jobs.job import Job
+from workflows.modes.parsing import params_from_values
+from workflows.modes.registry import MEDIA, MODES, InvalidParam, Media, Params
+
+CHOOSE = {
+    "picture": "Choose a picture first.",
+    "sound": "Choose a sound first.",
+    "video": "Choose a video first.",
+}
+
+
+def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]) -> Params:
+    """The checked Params of interface values; absent values take the mode's defaults.
+
+    A whole number may come as a float (a page has no integers). Raises BadInput with the field.
+    """
+    integers = (
+        {field.name for field in fields(MODES[mode]) if field.type == "int"} if mode in MODES else set()
+    )
+    cleaned = {
+        name: int(value) if name in integers and isinstance(value, float) and value.is_integer() else value
+        for name, value in values.items()
+        if value is not None
+    }
+    try:
+        for name, (what, required) in MEDIA.get(mode, {}).items():
+            if required and name not in media:
+                raise InvalidParam(name, CHOOSE[what])
+        return params_from_values(mode, cleaned, media)
+    except InvalidParam as error:
+        hint = f"{error.hint} -1 picks one at random." if error.field == "seed" else error.hint
+        raise BadInput(error.message, hint, field=error.field) from error
+
+
+def job_params(job: Job) -> Params:
+    """The Params of a stored job."""
+    return make_params(job.mode, job.params, {name: stored_media(item) for name, item in job.inputs.items()})
+
+
+def stored_media(item: Mapping[str, Any]) -> Media:
+    """The Media of a stored input; what an older version did not store has its default."""
+    known = {field.name for field in fields(Media)}
+    return Media(**{name: value for name, value in item.items() if name in known})
