@@ -19,9 +19,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backend.jobs", "backend.servers", "backend.system"),
     ("backend.engines", "backend.models", "backend.security"),
     ("backend.media", "backend.custom_nodes", "backend.settings"),
-    ("workflows", "backend.errors", "backend.events", "backend.logs", "backend.formatting"),
+    ("backend.logs", "backend.env_file", "backend.events", "backend.threads", "backend.formatting"),
+    ("backend.requester", "backend.env_names", "backend.log_limits"),
+    ("workflows", "backend.errors", "backend.log_lines"),
 )
-"""Top to bottom. A package imports packages of lower layers only; those of one layer do not know each other."""
+"""Top to bottom: a package imports packages of lower layers only, and none of its own layer."""
 
 LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
     "workflows": (
@@ -44,9 +46,10 @@ LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
 ONLY: dict[str, frozenset[str]] = {
     "ui": frozenset(
         {
-            "backend.studio", "backend.errors", "workflows",
-            "backend.logs", "backend.models.state", "backend.jobs.job", "backend.jobs.views", "backend.jobs.progress", "backend.media.facts", "backend.engines.base",
-            "backend.engines.kinds", "backend.formatting", "backend.storage.input_folder",
+            "backend.studio", "backend.errors", "backend.formatting", "backend.logs", "backend.requester",
+            "backend.threads", "backend.jobs.job", "backend.jobs.views", "backend.jobs.progress",
+            "backend.models.state", "backend.media.facts", "backend.engines.base", "backend.engines.kinds",
+            "backend.storage.input_folder", "workflows",
         }
     ),
     "workflows": frozenset({"workflows"}),

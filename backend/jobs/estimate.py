@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from backend.jobs.job import Job
+from backend.worker.results import BITS, SOUND_BYTES
+from workflows.compile import Compiled
 
 LATENT_SCALE = 8 * 8 * 4  # WAN's VAE: 8x in each direction of the picture, 4x in time
 
@@ -55,3 +57,12 @@ def stage_seconds(work: Work, history: Iterable[Job]) -> dict[str, float]:
 
 def _work(job: Job) -> Work:
     return Work(job.evaluations, job.width, job.height, job.frames)
+
+
+def expected_bytes(compiled: Compiled) -> int:
+    """What the result will take, rather too much than too little."""
+    pixels = compiled.width * compiled.height
+    if compiled.still:
+        return pixels * 3
+    seconds = compiled.frames / compiled.fps if compiled.fps else 0.0
+    return round(pixels * compiled.frames * BITS / 8 + seconds * SOUND_BYTES)

@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from backend import requester
 from backend.engines.base import silent_words, takes_whole
 from backend.errors import BadInput, EngineUnreachable, TooMany, from_os_error
 from backend.jobs import bundle, input_files, planning
 from backend.jobs import folders as files_of_jobs
+from backend.jobs.estimate import expected_bytes
 from backend.jobs.input_files import Facts
 from backend.jobs.job import Job
 from backend.jobs.limits import Limits
@@ -29,8 +30,6 @@ from backend.media.decoder import Decoder
 from backend.security import tokens
 from backend.security.rate_limit import Bucket
 from backend.settings import Settings
-from backend.storage.cleaner import Keeper
-from backend.worker.results import expected_bytes
 from workflows.modes.registry import MEDIA, RANDOM_SEEDS
 
 log = logging.getLogger("wan.studio")
@@ -39,6 +38,19 @@ CLEANED = ("negative_prompt",)  # texts that are stored as the params have them,
 JOB_BYTES = 100_000  # of a job's folder, beside what it is made from and the result
 NEWCOMERS, NEWCOMERS_SECONDS = 60, 3.0
 """On an open page: how many visitors can start their first video at once, and how fast that refills."""
+
+
+class DiskSpace(Protocol):
+    """The room that each owner's jobs may take on the disk."""
+
+    def reserve(self, job_id: str, owner: str, need: int, field: str = "") -> None:
+        """Keeps `need` bytes for a job. Raises OverQuota, DiskFull, with the field that takes most."""
+
+    def release(self, job_id: str) -> None:
+        """Gives back what was kept for a job that was not submitted."""
+
+    def submitted(self, job_id: str) -> None:
+        """The job is in the queue: removes what its owner gave up for it."""
 
 
 class Intake:
@@ -51,13 +63,13 @@ class Intake:
         decoder: Decoder,
         runner: Runner,
         offers: Offers,
-        housekeeping: Keeper,
+        disk: DiskSpace,
         starts: bool,
         limits: Limits | None = None,
     ) -> None:
         """`settings`: asked anew each time, because how the page is reached may change. `starts`: the studio
         starts its servers itself, so one that is not there yet will come."""
-        self._housekeeping = housekeeping
+        self._disk = disk
         self.limits = limits or Limits()
         self._settings_now, self._store, self._decoder = settings, store, decoder
         self._runner, self._offers, self._starts = runner, offers, starts
@@ -132,7 +144,7 @@ class Intake:
         room = input_files.kept_bytes(params, given, seen)
         need, largest = JOB_BYTES + sum(room.values()), max(room, key=lambda name: room[name], default="")
         try:
-            self._housekeeping.quota.reserve(job_id, owner_id, need, largest)
+            self._disk.reserve(job_id, owner_id, need, largest)
             inputs = input_files.keep(
                 self._decoder, params, {name: given[name] for name in sizes}, sizes, folder, notes
             )
@@ -146,7 +158,7 @@ class Intake:
             compiled = found.compiled
             planning.check_length(mode, compiled, self._settings.max_seconds)
             need += expected_bytes(compiled)
-            self._housekeeping.quota.reserve(job_id, owner_id, need, largest)
+            self._disk.reserve(job_id, owner_id, need, largest)
             job = replace(
                 job,
                 width=compiled.width,
@@ -161,11 +173,11 @@ class Intake:
             self._runner.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
         except BaseException as error:
             files_of_jobs.remove(folder)
-            self._housekeeping.quota.release(job_id)
+            self._disk.release(job_id)
             if isinstance(error, OSError):
                 raise from_os_error(error, "The picture could not be stored.") from error
             raise
-        self._housekeeping.submitted(job_id)
+        self._disk.submitted(job_id)
         said = f": {params.prompt!r}" if self._settings.log_prompts else ""
         log.info("job %s: queued, %s%s", job_id, mode, said)
         return job

@@ -194,6 +194,14 @@ class Keeper:
         for job, why in self.quota.excess():
             self._remove_again(job.id, why)
 
+    def reserve(self, job_id: str, owner: str, need: int, field: str = "") -> None:
+        """Keeps `need` bytes for a job. Raises OverQuota, DiskFull, with the field that takes most."""
+        self.quota.reserve(job_id, owner, need, field)
+
+    def release(self, job_id: str) -> None:
+        """Gives back what was kept for a job that was not submitted."""
+        self.quota.release(job_id)
+
     def submitted(self, job_id: str) -> None:
         """A job is stored: the clips of its owner go that have to make room for it. Never raises."""
 

@@ -35,7 +35,7 @@ from backend.errors import (
     TooLate,
 )
 from backend.events import Output
-from backend.jobs import input_files
+from backend.jobs import estimate, input_files
 from backend.jobs.execution import Execution
 from backend.jobs.job import Job
 from backend.jobs.layout import result_name
@@ -283,7 +283,7 @@ class Worker:
             contract = engine.contract()
             compiled = compile_for(job_params(job), facts(contract), job.id)
             preflight(job.mode, compiled, contract, engine.info())
-            results.check(results.expected_bytes(compiled), self.ways)
+            results.check(estimate.expected_bytes(compiled), self.ways)
             return compiled
 
         # Nothing is written down of a job under way: a worker that dies takes its job with it.

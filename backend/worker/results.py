@@ -16,7 +16,6 @@ from typing import Any
 
 from backend.errors import BadInput, EngineError, NoOutput, from_os_error
 from backend.jobs.folders import names_in, opened, remove_at
-from workflows.compile import Compiled
 
 log = logging.getLogger("wan.worker")
 
@@ -54,15 +53,6 @@ class Ways:
     def file_bytes(self) -> int:
         """The largest file that fits into the answer."""
         return max(0, self.answer_bytes - 20_000) * 3 // 4
-
-
-def expected_bytes(compiled: Compiled) -> int:
-    """What the result will take, rather too much than too little."""
-    pixels = compiled.width * compiled.height
-    if compiled.still:
-        return pixels * 3
-    seconds = compiled.frames / compiled.fps if compiled.fps else 0.0
-    return round(pixels * compiled.frames * BITS / 8 + seconds * SOUND_BYTES)
 
 
 def expected_of_graph(graph: Mapping[str, Any]) -> int:

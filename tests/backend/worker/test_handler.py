@@ -347,9 +347,9 @@ def test_what_has_no_way_back_is_refused_before_the_work(
 
 
 def test_the_estimate_errs_on_the_large_side() -> None:
+    from backend.jobs.estimate import expected_bytes
     from backend.jobs.params import make_params
     from backend.jobs.preflight import compile_for
-    from backend.worker.results import expected_bytes
 
     params = make_params("text_to_video", {"prompt": "a", "seed": 1, "width": 832, "height": 480}, {})
     compiled = compile_for(params, facts(recorded()), "job")
