@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from statistics import median
 
 from backend.jobs.job import Job
-from backend.worker.results import BITS, SOUND_BYTES
 from workflows.compile import Compiled
 
 LATENT_SCALE = 8 * 8 * 4  # WAN's VAE: 8x in each direction of the picture, 4x in time
@@ -66,3 +65,10 @@ def expected_bytes(compiled: Compiled) -> int:
         return pixels * 3
     seconds = compiled.frames / compiled.fps if compiled.fps else 0.0
     return round(pixels * compiled.frames * BITS / 8 + seconds * SOUND_BYTES)
+
+
+BITS = 0.2
+"""A pixel of each frame, of H.264 as ComfyUI's SaveVideo writes it: more than most videos take."""
+
+
+SOUND_BYTES = 32_000  # a second

@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import BadInput, EngineError, NoOutput, from_os_error
+from backend.jobs.estimate import BITS
 from backend.jobs.folders import names_in, opened, remove_at
 
 log = logging.getLogger("wan.worker")
 
 BUCKET = ("BUCKET_ENDPOINT_URL", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY")
 """The SDK's own variables; all three must be set."""
-BITS = 0.2
-"""A pixel of each frame, of H.264 as ComfyUI's SaveVideo writes it: more than most videos take."""
-SOUND_BYTES = 32_000  # a second
 RESULTS = "wan-studio/results"
 KEPT_SECONDS = 7 * 86_400.0
 
