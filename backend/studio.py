@@ -47,7 +47,7 @@ from backend.storage.data_lock import DataLock
 from backend.storage.input_folder import InputFile
 from backend.system import diagnostics, health
 from backend.threads import Threads
-from workflows.modes.registry import MEDIA
+from workflows.modes.registry import MODES
 
 log = logging.getLogger("wan.studio")
 
@@ -208,7 +208,7 @@ class Studio:
 
     def inspect(self, mode: str, field: str, path: Path) -> Facts:
         """What an uploaded file is: PictureFacts, SoundFacts or VideoFacts. Raises BadMedia."""
-        return uploads.look(self.decoder, MEDIA[mode][field][0], path, field)
+        return uploads.look(self.decoder, MODES[mode].media[field].kind, path, field)
 
     def inspect_picture(self, path: Path, field: str = "image") -> PictureFacts:
         """Size and kind of an uploaded picture. Raises BadMedia."""

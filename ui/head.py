@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from ui.gradio_fixes import loading_clock
+from ui.tabs.registry import TABS
 from ui.theme import theme
 
 if TYPE_CHECKING:
@@ -54,7 +55,20 @@ def head() -> str:
         for name in ("schibsted-grotesk-variable.woff2",)
     )
     title = '<meta name="description" content="Make videos with WAN 2.2">'
-    return f"{title}{fonts}<style>{style}</style><script>{script}</script>"
+    table = json.dumps({tab.key: {"modes": tab.modes} for tab in TABS})
+    script = f"window.wanTabs = {table};\n{script}"
+    return f"{title}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
+
+
+def tab_style() -> str:
+    """The style rules that name tabs: the empty stage's words for each, and where no starters are offered."""
+    rules = ""
+    for tab in TABS:
+        chosen = f"& #ws-page:has(#tab-{tab.key}-button.selected)"
+        rules += f'{chosen} .stage.empty [data-tab="{tab.key}"] {{ display: block; }}\n'
+        if not tab.starters:
+            rules += f"{chosen} .starters {{ display: none; }}\n"
+    return f".gradio-container.gradio-container {{\n{rules}}}"
 
 
 SESSIONS = 2000

@@ -58,8 +58,15 @@ def event_text(event: gr.EventData, name: str) -> str:
 class Card:
     """Builds the card's HTML for an owner and answers its poll."""
 
-    def __init__(self, studio: Studio, starters: Sequence[Starter] = (), patience: float = PATIENCE) -> None:
-        self.studio, self.starters, self.patience = studio, tuple(starters), patience
+    def __init__(
+        self,
+        studio: Studio,
+        starters: Sequence[Starter] = (),
+        begin: Mapping[str, str] = {},
+        patience: float = PATIENCE,
+    ) -> None:
+        """begin: tab -> how to begin there, shown while the stage is empty."""
+        self.studio, self.starters, self.begin, self.patience = studio, tuple(starters), begin, patience
 
     def component(self) -> gr.HTML:
         """The component; its events are in EVENTS."""
@@ -69,7 +76,7 @@ class Card:
             return await self.poll(asked, visitor_of(request))
 
         return gr.HTML(
-            card(CardState(starters=self.starters)),
+            card(CardState(starters=self.starters, begin=self.begin)),
             elem_id="ws-card",
             apply_default_css=False,
             js_on_load=JS,

@@ -19,12 +19,13 @@ from ui.forms.widgets import Form
 from ui.gradio_fixes import broken_uploads
 from ui.head import ADDRESS, ASSETS, launch_options, routes, starters
 from ui.job_card import Card, event_text
-from ui.tabs import animate, fast, image_to_video, sound_to_video, text
 from ui.tabs.library import Library
+from ui.tabs.registry import TABS, tab_of
 from ui.tabs.system import System
 from ui.views.card import Starter
 from ui.views.header import header, public_line
 from workflows.catalog import load_catalog
+from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
@@ -36,10 +37,8 @@ log = logging.getLogger(__name__)
 
 PUBLIC = "ws-public"
 STORAGE_KEY = "wan-studio-owner"
-TAB_OF = {"text_to_video": "text", "text_to_image": "text"}
-"""mode -> the tab that it shares; every other mode has one of its own name."""
-FILE_NAMES = {"image": "picture", "end_image": "last-picture", "audio": "sound"}
-"""What a job's file is called when it goes back into its field, where not as the field."""
+PICTURE_MODE = "image_to_video"
+"""Where a picture goes that was sent to no certain mode."""
 SETTINGS_ONLY = "Its settings are back in the form. Add the files again."
 CACHE_SECONDS = (3600, 24 * 3600)
 """Uploads and the copies of results for the API: gone after a day; jobs keep theirs."""
@@ -86,7 +85,7 @@ class _Page:
         shown = [
             Starter(s["title"], f"{ADDRESS}/starters/{s.get('small') or s['file']}") for s in self.starters
         ]
-        self.card = Card(studio, shown)
+        self.card = Card(studio, shown, {tab.key: tab.begin for tab in TABS})
         self.inbox = Inbox(studio, self.planner)
         self.library, self.system = Library(studio), System(studio)
         limit = studio.settings.max_upload_mb
@@ -110,38 +109,28 @@ class _Page:
                     elem_id=PUBLIC,
                     apply_default_css=False,
                 )
-                with gr.Tabs(
-                    selected="image_to_video", overflow_behavior="wrap", elem_id="ws-tabs"
-                ) as self.tabs:
-                    with gr.Tab("Image-to-Video", id="image_to_video", elem_id="tab-image") as image_tab:
-                        self.inbox.box("image_to_video")
-                        image_form = image_to_video.build(limit, negative)
-                    with gr.Tab("Sound-to-Video", id="sound_to_video", elem_id="tab-sound") as sound_tab:
-                        self.inbox.box("sound_to_video")
-                        sound_form = sound_to_video.build(limit, negative)
-                    with gr.Tab("Animate", id="animate", elem_id="tab-animate") as animate_tab:
-                        self.inbox.box("animate")
-                        animate_form = animate.build(limit, negative)
-                    with gr.Tab("Fast 4-step", id="fast_video", elem_id="tab-fast") as fast_tab:
-                        self.inbox.box("fast_video")
-                        fast_form = fast.build(limit)
-                    with gr.Tab("Text", id="text", elem_id="tab-text") as text_tab:
-                        self.text = text.build(negative)
+                with gr.Tabs(selected=TABS[0].id, overflow_behavior="wrap", elem_id="ws-tabs") as self.tabs:
+                    opened: list[tuple[Form, gr.Tab]] = []
+                    self.kinds: dict[str, Any] = {}  # tab with several forms -> what chooses between them
+                    for tab in TABS:
+                        with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.key}") as shown_tab:
+                            if len(tab.modes) == 1 and MODES[tab.modes[0]].media:
+                                self.inbox.box(tab.modes[0])
+                            layout = tab.build(limit, negative)
+                        opened += [(to, shown_tab) for to in layout.forms]
+                        if layout.kind is not None:
+                            self.kinds[tab.id] = layout.kind
                     with gr.Tab("Library", id="library", elem_id="tab-library") as self.shelf:
                         self.library.build()
                     with gr.Tab("System", id="system", elem_id="tab-system") as self.facts:
                         self.system.build()
                 with gr.Column(elem_id="ws-side"):
                     self.result = self.card.component()
-            opened = [
-                (image_form, image_tab), (sound_form, sound_tab), (animate_form, animate_tab),
-                (fast_form, fast_tab), (self.text.video, text_tab), (self.text.picture, text_tab),
-            ]  # fmt: skip
             self.forms: dict[str, Form] = {to.mode: to for to, _ in opened}
-            for to, tab in opened:
+            for number, (to, where) in enumerate(opened):
                 if to.mode in self.inbox.boxes:
                     self.inbox.wire(to, self.owner, **QUIET)
-                self._wire_form(to, self.blocks.load if to is image_form else tab.select)
+                self._wire_form(to, self.blocks.load if number == 0 else where.select)
             self._wire()
             register(studio)
 
@@ -165,7 +154,7 @@ class _Page:
         card.library(lambda: gr.Tabs(selected="library"), None, self.tabs, **DIRECT).then(**shelf, **DIRECT)
         everything = [
             self.tabs,
-            self.text.kind,
+            *self.kinds.values(),
             *(w for to in self.forms.values() for w in [*to.widgets.values(), *to.outputs()]),
         ]
         card.reuse(self.reuse, None, everything, **QUIET)
@@ -173,7 +162,7 @@ class _Page:
         card.picture(self.use_picture, None, everything, **QUIET)
         card.starter(self.use_starter, None, everything, **QUIET)
         tiles.reuse(self.reuse, None, everything, **QUIET)
-        tiles.show(self.show_from_library, self.owner, [self.tabs, self.text.kind, card], **QUIET)
+        tiles.show(self.show_from_library, self.owner, [self.tabs, *self.kinds.values(), card], **QUIET)
         tiles.delete(self.library.delete, None, None, **QUIET).then(**shelf, **QUIET).then(
             self.card.on_load, self.owner, card, **QUIET
         )
@@ -244,15 +233,13 @@ class _Page:
         job = self.card.find(event)
         if job is None:
             return gr.skip()
-        if job.mode != "fast_video":
-            return self._start(owner, event, {"speed": "quality", "steps": 0, "cfg": 0.0, "shift": 0.0})
-        motion = job.params.get("variant")
-        changed = {
-            "speed": "quality",
-            "motion": motion if motion in ("balanced", "dynamic", "subtle") else "balanced",
-        }
-        kept = {name: job.params[name] for name in values.value_names("image_to_video") if name in job.params}
-        started = self.planner.again(owner, job, {**kept, **changed}, mode="image_to_video")
+        better = MODES[job.mode].in_quality if job.mode in MODES else None
+        if better is None:
+            return gr.skip()
+        mode, change = better(job.params)
+        if mode == job.mode:
+            return self._start(owner, event, change)
+        started = self.planner.again(owner, job, change, mode=mode)
         return gr.skip() if started is None else self.card.html(owner, self._stage(owner, started))
 
     def retry(self, owner: str, event: gr.EventData) -> Any:
@@ -279,9 +266,9 @@ class _Page:
         """The clip on the stage, in the tab it was made in."""
         job = self.card.find(event)
         if job is None:
-            return [gr.skip(), gr.skip(), gr.skip()]
-        kind = job.mode if job.mode in TAB_OF else gr.skip()
-        return [_tab(job.mode), kind, self.card.html(owner, job, autoplay=True)]
+            return [gr.skip()] * (2 + len(self.kinds))
+        kinds = [job.mode if tab_of(job.mode).id == tab else gr.skip() for tab in self.kinds]
+        return [_tab(job.mode), *kinds, self.card.html(owner, job, autoplay=True)]
 
     def reuse(self, event: gr.EventData) -> dict[Any, Any]:
         """The job's settings and files back into its form, seed and all."""
@@ -295,15 +282,15 @@ class _Page:
         except StudioError as error:  # the settings are still of use
             gr.Warning(f"{error.message} {SETTINGS_ONLY}")
             kept = {}
-        for name in values.file_names(job.mode):
-            path, title = kept.get(name), FILE_NAMES.get(name, name.replace("_", "-"))
-            filled[name] = self.planner.for_page(path, title, job.mode, name) if path else None
+        for name, field in MODES[job.mode].media.items():
+            path = kept.get(name)
+            filled[name] = self.planner.for_page(path, field.file_name, job.mode, name) if path else None
         return self._fill(job.mode, filled)
 
     def use_starter(self, event: gr.EventData) -> dict[Any, Any]:
         """A starter's picture, and its prompt where it says what should move."""
         number = (getattr(event, "_data", None) or {}).get("n")
-        mode = event_text(event, "mode") or "image_to_video"
+        mode = event_text(event, "mode") or PICTURE_MODE
         if not isinstance(number, int) or not 0 <= number < len(self.starters) or mode not in self.forms:
             return {self.tabs: gr.skip()}
         chosen = self.starters[number]
@@ -311,7 +298,7 @@ class _Page:
         filled: dict[str, Any] = {}
         if "image" in self.forms[mode].widgets:
             filled["image"] = self.planner.for_page(path, path.stem, mode, "image")
-        if mode not in ("sound_to_video", "animate"):
+        if MODES[mode].trim is None:
             filled["prompt"] = chosen["prompt"]
         return self._fill(mode, filled)
 
@@ -319,7 +306,7 @@ class _Page:
         """A frame of the clip, uploaded by the page, as the picture."""
         mode = event_text(event, "mode")
         if "image" not in values.file_names(mode):
-            mode = "image_to_video"
+            mode = PICTURE_MODE
         path = checked_upload(event_text(event, "path"))
         return {self.tabs: gr.skip()} if path is None else self._fill(mode, {"image": path})
 
@@ -331,20 +318,21 @@ class _Page:
         except StudioError as error:
             gr.Warning(sentence(error))
             made = None
-        path = self.planner.for_page(made, "picture", "image_to_video", "image") if made else None
-        return {self.tabs: gr.skip()} if path is None else self._fill("image_to_video", {"image": path})
+        path = self.planner.for_page(made, "picture", PICTURE_MODE, "image") if made else None
+        return {self.tabs: gr.skip()} if path is None else self._fill(PICTURE_MODE, {"image": path})
 
     def _fill(self, mode: str, filled: Mapping[str, Any]) -> dict[Any, Any]:
         to = self.forms[mode]
         updates: dict[Any, Any] = {self.tabs: _tab(mode)}
-        if mode in TAB_OF:
-            updates[self.text.kind] = mode
+        if tab_of(mode).id in self.kinds:
+            updates[self.kinds[tab_of(mode).id]] = mode
         for name, value in filled.items():
             widget = to.widgets[name]
             if name in to.lines:
                 updates[widget] = str(value) if value else None
-            elif name == "seconds" and isinstance(widget, gr.Radio):
-                updates[widget] = gr.Radio(choices=values.lengths(_seconds(value)), value=value)
+            elif (field := to.spec.field(name)).offered:
+                seconds = values.to_values(mode, {name: value})[name]
+                updates[widget] = gr.Radio(choices=values.lengths(field, seconds), value=value)
             else:
                 updates[widget] = value
         if {"prompt", "seed"} <= filled.keys():
@@ -353,8 +341,4 @@ class _Page:
 
 
 def _tab(mode: str) -> gr.Tabs:
-    return gr.Tabs(selected=TAB_OF.get(mode, mode))
-
-
-def _seconds(text: Any) -> Any:
-    return values.to_values("fast_video", {"seconds": text})["seconds"]
+    return gr.Tabs(selected=tab_of(mode).id)

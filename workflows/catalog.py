@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-
-CORE_MODES = ("image_to_video", "fast_video", "sound_to_video", "animate")
-"""The modes whose models a complete machine has; files that only others need are optional."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,9 @@ class Catalog:
 
     files: tuple[ModelFile, ...]
     default_negative: str
+    core_modes: tuple[
+        str, ...
+    ] = ()  # whose files count as missing; files that only other modes need are optional
 
     def needed(self, mode: str) -> tuple[ModelFile, ...]:
         """The files without which the mode cannot run (for all of its settings), catalog order."""
@@ -90,8 +90,11 @@ class Catalog:
 
 def parse_catalog(data: Mapping[str, Any]) -> Catalog:
     """The content of models.yaml as a Catalog. Raises KeyError for a missing entry."""
+    core_modes = tuple(data["core_modes"])
     return Catalog(
-        tuple(_file(entry) for entry in data["files"]), data["default_negative"].replace("， ", "，")
+        tuple(_file(entry, core_modes) for entry in data["files"]),
+        data["default_negative"].replace("， ", "，"),
+        core_modes,
     )
 
 
@@ -102,7 +105,7 @@ def load_catalog() -> Catalog:
     return parse_catalog(yaml.safe_load(text))
 
 
-def _file(entry: Mapping[str, Any]) -> ModelFile:
+def _file(entry: Mapping[str, Any], core_modes: Collection[str]) -> ModelFile:
     needed_by = tuple(entry.get("needed_by", ()))
     return ModelFile(
         name=entry["name"],
@@ -111,7 +114,7 @@ def _file(entry: Mapping[str, Any]) -> ModelFile:
         sha256=entry.get("sha256", ""),
         source=f"{entry['repo']}/{entry['path']}",
         modes=needed_by + tuple(entry.get("used_by", ())),
-        optional=not any(mode in CORE_MODES for mode in needed_by),
+        optional=not any(mode in core_modes for mode in needed_by),
         title=entry["title"],
         role=entry["role"],
         needed_by=needed_by,

@@ -16,7 +16,10 @@ from backend.jobs.preflight import compile_for
 from backend.media.decoder import Decoder
 from workflows.graph.node_contract import facts, recorded
 from workflows.modes.parsing import params_from_text
-from workflows.modes.registry import CHOICES, MEDIA, RANDOM_SEEDS, InvalidParam, Media
+from workflows.modes.registry import MODES
+from workflows.params.limits import RANDOM_SEEDS
+from workflows.params.media import Media
+from workflows.params.values import InvalidParam
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_SECONDS = 832, 480, 5.0
 """What a media file is taken for when it does not exist and nothing is said of it."""
@@ -30,7 +33,7 @@ def add_compile(commands: Any) -> None:
         description="Prints the ComfyUI API-format graph of a job. Media are file names: measured if the file"
         " exists, else media_width=, media_height= and media_seconds= say what they are (832, 480, 5).",
     )
-    parser.add_argument("mode", choices=sorted(CHOICES), metavar="MODE", help=", ".join(sorted(CHOICES)))
+    parser.add_argument("mode", choices=sorted(MODES), metavar="MODE", help=", ".join(sorted(MODES)))
     parser.add_argument(
         "values", nargs="*", metavar="key=value", help="image=photo.png prompt='...' seconds=5 ..."
     )
@@ -76,9 +79,9 @@ def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
     if seed.strip() == "-1":
         given["seed"] = str(secrets.randbelow(RANDOM_SEEDS))
     media: dict[str, Media] = {}
-    for name, (kind, _) in MEDIA[mode].items():
+    for name, field in MODES[mode].media.items():
         if given.get(name):
-            media[name] = _measured(given[name], name, kind, Media("", width, height, 1, 16.0, seconds))
+            media[name] = _measured(given[name], name, field.kind, Media("", width, height, 1, 16.0, seconds))
     try:
         params = params_from_text(mode, given, media)
     except InvalidParam as error:

@@ -26,10 +26,11 @@ from backend.models.inventory import (
     simply_missing,
 )
 from backend.models.migrate import migrate
-from backend.models.needs import TITLES, Overview, fetchable, overview, states, wanted
+from backend.models.needs import Overview, fetchable, overview, states, wanted
 from backend.models.progress import LINE_SECONDS, Say, size
 from backend.settings import Settings, load_environment
-from workflows.catalog import CORE_MODES, load_catalog
+from workflows.catalog import load_catalog
+from workflows.modes.registry import MODES
 
 PROJECT = Path(__file__).resolve().parents[2]
 ASK_SECONDS = 3.0
@@ -50,7 +51,7 @@ def add_models(commands: Any) -> None:
     """The `models` command's arguments."""
     parser = commands.add_parser("models", help="the model files: check, download, migrate, paths")
     actions = parser.add_subparsers(dest="action", metavar="action", required=True)
-    modes = ", ".join(TITLES)
+    modes = ", ".join(MODES)
     check = actions.add_parser(
         "check",
         help="list the model files and what is missing",
@@ -247,7 +248,7 @@ def _reason(found: Overview, mode: str) -> str:
     """Why the check fails, in one line."""
     if mode:
         return found.mode(mode).sentence
-    lacking = [need for need in found.modes if not need.ready and need.mode in CORE_MODES]
+    lacking = [need for need in found.modes if not need.ready and need.core]
     files = {state.file.role: state for need in lacking for state in need.lacks}
     fetch = sum(s.file.bytes for s in files.values() if fetchable(s))
     more = f" `python app.py models download` fetches {size(fetch)}." if fetch else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ from backend.jobs.layout import WORK
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 from workflows.compiled import Derived
-from workflows.modes.registry import MEDIA, MODES, Animate, Params, SoundToVideo
+from workflows.modes.animate.params import Animate
+from workflows.modes.registry import MODES
+from workflows.modes.sound_to_video import SoundToVideo
+from workflows.spec import ModeParams
 
 ROOM = 7_200_000
 """Bytes of all files together: a request is 10 MB, base64 adds a third, the settings take little."""
@@ -69,7 +72,7 @@ def chosen_sound(compiled: Compiled) -> Derived | None:
     return found[-1] if found else None
 
 
-def check(params: Params, sizes: Mapping[str, int], room: int = ROOM) -> None:
+def check(params: ModeParams, sizes: Mapping[str, int], room: int = ROOM) -> None:
     """Refuses what cannot be made to fit, by estimate. sizes: parameter -> bytes. Raises TooLargeToSend."""
     least = {field: min(size, _least(params, field)) for field, size in sizes.items()}
     if sum(least.values()) <= room:
@@ -81,7 +84,7 @@ def request(
     decoder: Decoder,
     folder: Path,
     job: Job,
-    params: Params,
+    params: ModeParams,
     stop: Callable[[], None],
     room: int = ROOM,
 ) -> Request:
@@ -91,8 +94,7 @@ def request(
     """
     files = {name: folder / str(item.get("original", item["file"])) for name, item in job.inputs.items()}
     values: dict[str, Any] = {**job.params, "seed": job.seed}
-    known = {field.name for field in fields(MODES[job.mode])}
-    if "width" in known:  # a smaller copy of a picture would give another size
+    if "width" in MODES[job.mode].by_name:  # a smaller copy of a picture would give another size
         values["width"], values["height"] = params.size
     if _total(files) > room:
         _Squeeze(decoder, folder / SENT, params, files, values, lambda share: stop(), room).work()
@@ -106,7 +108,7 @@ class _Squeeze:
         self,
         decoder: Decoder,
         folder: Path,
-        params: Params,
+        params: ModeParams,
         files: dict[str, Path],
         values: dict[str, Any],
         on_progress: Callable[[float], None],
@@ -120,7 +122,7 @@ class _Squeeze:
 
     def work(self) -> None:
         """Raises TooLargeToSend."""
-        kinds = {name: MEDIA[self.params.MODE][name][0] for name in self.files}
+        kinds = {name: MODES[self.params.MODE].media[name].kind for name in self.files}
         pictures = [name for name, kind in kinds.items() if kind == "picture"]
         videos = [name for name, kind in kinds.items() if kind == "video"]
         for name in pictures:
@@ -174,9 +176,9 @@ class _Squeeze:
             crf = min(CRF_LAST, crf + 1 + math.ceil(-6 * math.log2(share)))
 
 
-def _least(params: Params, field: str) -> int:
+def _least(params: ModeParams, field: str) -> int:
     """Bytes of a file when all is done to make it small."""
-    kind = MEDIA[params.MODE][field][0]
+    kind = MODES[params.MODE].media[field].kind
     media = getattr(params, field)
     if kind == "picture":
         pixels = min(media.width * media.height, SIDE * SIDE)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from backend.errors import InputsGone, NotFound
 from backend.jobs.job import DONE, Job
-from backend.jobs.layout import POSTER, RESULT, STILL, STILLS, WORKFLOW, result_name
+from backend.jobs.layout import POSTER, RESULT, STILL, WORKFLOW, result_name
 from backend.jobs.store import Store
 from backend.security import tokens
+from workflows.modes.registry import makes_still
 
 ADDRESS_SECONDS = 24 * 3600  # how long a signed media address is good
 INPUT = "input"
@@ -59,6 +60,6 @@ class Files:
             if "image" not in job.inputs:
                 return None
             path = folder / str(job.inputs["image"]["file"])
-        if name == POSTER and job.mode in STILLS:
+        if name == POSTER and makes_still(job.mode):
             path = folder / STILL  # a picture is its own poster
         return (path, job) if path.is_file() else None

@@ -14,7 +14,9 @@ from typing import Any
 from backend.errors import BadMedia
 from backend.media.decoder import Decoder
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
-from workflows.modes.registry import MEDIA, Media, Params
+from workflows.modes.registry import MODES
+from workflows.params.media import Media
+from workflows.spec import ModeParams
 
 NORMALISED_MARGIN = 2.0  # pictures are kept at up to twice the video's size: enough for ComfyUI's resampling
 PICTURE_BYTES = 3  # a pixel of a picture that is kept as PNG, at most
@@ -57,7 +59,7 @@ def measured(decoder: Decoder, kind: str, path: Path, field: str, name: str) -> 
 
 def keep(
     decoder: Decoder,
-    params: Params,
+    params: ModeParams,
     files: Mapping[str, Path],
     sizes: Mapping[str, Media],
     folder: Path,
@@ -74,7 +76,7 @@ def keep(
     inputs: dict[str, dict[str, Any]] = {}
     side = round(NORMALISED_MARGIN * max(params.size))
     for name, path in files.items():
-        if MEDIA[params.MODE][name][0] == "picture":
+        if MODES[params.MODE].media[name].kind == "picture":
             stored = decoder.normalise(path, target / name, field=name, max_side=side)
             original = stored.path
             if getattr(params, "fit", "crop") == "pad":
@@ -96,7 +98,7 @@ def keep(
     return inputs
 
 
-def kept_bytes(params: Params, files: Mapping[str, Path], seen: Mapping[str, Facts]) -> dict[str, int]:
+def kept_bytes(params: ModeParams, files: Mapping[str, Path], seen: Mapping[str, Facts]) -> dict[str, int]:
     """What `keep` will write for each parameter, rather too much than too little. Raises BadMedia."""
     found = {}
     side = round(NORMALISED_MARGIN * max(params.size))

@@ -7,16 +7,14 @@ import shutil
 from pathlib import Path
 
 from backend.errors import from_os_error
+from workflows.modes.registry import makes_still
 
-STILLS = frozenset({"text_to_image"})
+RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
 
 
 def result_name(mode: str) -> str:
-    """What the finished file of a mode is called: a video, or a picture for Text-to-Image."""
-    return "result.png" if mode in STILLS else "result.mp4"
-
-
-RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
+    """What the finished file of a mode is called: a video, or a picture."""
+    return STILL if makes_still(mode) else RESULT
 
 
 WORK, PLAN = "work", "plan"

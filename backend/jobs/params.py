@@ -9,7 +9,10 @@ from typing import Any
 from backend.errors import BadInput
 from backend.jobs.job import Job
 from workflows.modes.parsing import params_from_values
-from workflows.modes.registry import MEDIA, MODES, InvalidParam, Media, Params
+from workflows.modes.registry import MODES, media_fields
+from workflows.params.media import Media
+from workflows.params.values import InvalidParam
+from workflows.spec import ModeParams
 
 CHOOSE = {
     "picture": "Choose a picture first.",
@@ -18,30 +21,28 @@ CHOOSE = {
 }
 
 
-def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]) -> Params:
+def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]) -> ModeParams:
     """The checked Params of interface values; absent values take the mode's defaults.
 
     A whole number may come as a float (a page has no integers). Raises BadInput with the field.
     """
-    integers = (
-        {field.name for field in fields(MODES[mode]) if field.type == "int"} if mode in MODES else set()
-    )
+    integers = {field.name for field in MODES[mode].fields if field.type is int} if mode in MODES else set()
     cleaned = {
         name: int(value) if name in integers and isinstance(value, float) and value.is_integer() else value
         for name, value in values.items()
         if value is not None
     }
     try:
-        for name, (what, required) in MEDIA.get(mode, {}).items():
-            if required and name not in media:
-                raise InvalidParam(name, CHOOSE[what])
+        for name, field in media_fields(mode).items():
+            if field.required and name not in media:
+                raise InvalidParam(name, CHOOSE[field.kind])
         return params_from_values(mode, cleaned, media)
     except InvalidParam as error:
         hint = f"{error.hint} -1 picks one at random." if error.field == "seed" else error.hint
         raise BadInput(error.message, hint, field=error.field) from error
 
 
-def job_params(job: Job) -> Params:
+def job_params(job: Job) -> ModeParams:
     """The Params of a stored job."""
     return make_params(job.mode, job.params, {name: stored_media(item) for name, item in job.inputs.items()})
 

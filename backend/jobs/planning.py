@@ -22,7 +22,10 @@ from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for, missing_text
 from backend.jobs.views import Plan
 from workflows.compile import Compiled
-from workflows.modes.registry import MEDIA, TITLES, Media, Params, crop_fraction
+from workflows.modes.registry import MODES, media_fields, title
+from workflows.params.media import Media
+from workflows.params.sizes import crop_fraction
+from workflows.spec import ModeParams
 
 STAND_INS = {
     "picture": Media("picture"),
@@ -50,7 +53,7 @@ class Outlook:
     obstacle: str = ""
 
 
-def outlook(mode: str, params: Params, offers: Sequence[Offer], job_id: str) -> Outlook:
+def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str) -> Outlook:
     """Compiles for every server. Raises StudioError, that of the first server, when none can do it."""
     offers = [offer for offer in offers if offer.info.state != "lost"] or offers
     made: list[tuple[EngineInfo, Compiled]] = []
@@ -72,7 +75,7 @@ def outlook(mode: str, params: Params, offers: Sequence[Offer], job_id: str) -> 
     for info, compiled in made:
         missing = _missing(compiled, info)
         if missing:
-            sentence = f"{TITLES[mode]} needs {missing_text(missing)}."
+            sentence = f"{title(mode)} needs {missing_text(missing)}."
             obstacle = obstacle or sentence
             refused.append((info, sentence))
         else:
@@ -99,8 +102,8 @@ def plan(
     """Never raises: what is wrong is in the plan, beside its field. `sizes`: the media that are there;
     `offers`: the servers that have answered, or one; `absent`: none has answered since the start, and none
     is being started; `longest`: seconds that a video may have here."""
-    kinds = MEDIA.get(mode, {})
-    media = {name: STAND_INS[kind] for name, (kind, required) in kinds.items() if required}
+    kinds = media_fields(mode)
+    media = {name: STAND_INS[field.kind] for name, field in kinds.items() if field.required}
     media.update(sizes)
     seed = values.get("seed", -1)
     try:
@@ -142,8 +145,8 @@ def check_length(mode: str, compiled: Compiled, longest: float) -> None:
         return
     raise BadInput(
         f"This would be a video of {duration_text(seconds)}; {duration_text(longest)} are possible here.",
-        "Choose a shorter part." if MEDIA.get(mode, {}).keys() & {"audio", "video"} else "Choose less.",
-        field="duration" if mode == "sound_to_video" else "seconds",
+        "Choose a shorter part." if MODES[mode].trim else "Choose a shorter length.",
+        field=MODES[mode].length_field,
     )
 
 

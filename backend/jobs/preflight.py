@@ -1,4 +1,4 @@
-"""Between a submitted job and an engine: values -> checked Params -> graphs that this server will take."""
+"""Between a submitted job and an engine: compiled graphs, checked against what this engine takes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from backend.jobs.params import job_params
 from workflows.catalog import Catalog, load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
 from workflows.graph.node_contract import Contract, Problem, check, facts
-from workflows.modes.registry import TITLES, InvalidParam, Params
+from workflows.modes.registry import title
+from workflows.params.values import InvalidParam
+from workflows.spec import ModeParams
 
 OLDEST_COMFYUI = "0.3.64"
 
 
-def compile_for(params: Params, facts: ServerFacts, job_id: str, catalog: Catalog | None = None) -> Compiled:
+def compile_for(
+    params: ModeParams, facts: ServerFacts, job_id: str, catalog: Catalog | None = None
+) -> Compiled:
     """Compiles; a failure here is a mistake of ours or a setting that no constructor saw."""
     try:
         return compile(params, catalog or load_catalog(), facts, job_id)
@@ -51,7 +55,7 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
     where = f"The ComfyUI at {info.address}"
     if missing:
         return MissingModel(
-            f"{TITLES[mode]} needs {missing_text(missing)}. {where} does not have it.",
+            f"{title(mode)} needs {missing_text(missing)}. {where} does not have it.",
             f"Run `python app.py models download {mode}`; System lists what is seen.",
             detail=detail,
         )
@@ -59,18 +63,18 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
         names = ", ".join(nodes)
         if info.version and _older(info.version, OLDEST_COMFYUI):
             return MissingNode(
-                f"{TITLES[mode]} needs ComfyUI {OLDEST_COMFYUI} or newer; this one is {info.version}.",
+                f"{title(mode)} needs ComfyUI {OLDEST_COMFYUI} or newer; this one is {info.version}.",
                 f"Update ComfyUI at {info.address}.",
                 detail=detail,
             )
         return MissingNode(
-            f"{TITLES[mode]} needs parts that {where[0].lower()}{where[1:]} does not have: {names}.",
+            f"{title(mode)} needs parts that {where[0].lower()}{where[1:]} does not have: {names}.",
             "Update ComfyUI, or add the custom nodes that bring them.",
             detail=detail,
         )
     if unreadable:
         return MissingNode(
-            f"{TITLES[mode]} needs {', '.join(unreadable)}. {where} describes it in a way that Wan Studio"
+            f"{title(mode)} needs {', '.join(unreadable)}. {where} describes it in a way that Wan Studio"
             " cannot read.",
             "Update ComfyUI and its custom nodes; one of them may replace this node by a faulty one.",
             detail=detail,

@@ -30,7 +30,8 @@ from backend.media.decoder import Decoder
 from backend.security import tokens
 from backend.security.rate_limit import Bucket
 from backend.settings import Settings
-from workflows.modes.registry import MEDIA, RANDOM_SEEDS
+from workflows.modes.registry import MODES, media_fields
+from workflows.params.limits import RANDOM_SEEDS
 
 log = logging.getLogger("wan.studio")
 
@@ -132,8 +133,8 @@ class Intake:
         if values.get("seed", -1) in (-1, None):
             values["seed"] = secrets.randbelow(RANDOM_SEEDS)
         seen = {
-            name: input_files.look(self._decoder, MEDIA[mode][name][0], given[name], name)
-            for name in MEDIA.get(mode, {})
+            name: input_files.look(self._decoder, MODES[mode].media[name].kind, given[name], name)
+            for name in media_fields(mode)
             if name in given
         }
         sizes = {name: input_files.as_media(facts, name) for name, facts in seen.items()}

@@ -19,8 +19,8 @@ from backend.models.inventory import (
 )
 from backend.models.progress import size
 from backend.settings import Settings
-from workflows.catalog import CORE_MODES, Catalog, ModelFile, load_catalog
-from workflows.params.limits import TITLES
+from workflows.catalog import Catalog, ModelFile, load_catalog
+from workflows.modes.registry import title
 
 TO_FETCH = (MISSING, WRONG_SIZE, DAMAGED)
 """States that a download can mend."""
@@ -39,6 +39,7 @@ class ModeNeed:
 
     mode: str
     title: str
+    core: bool  # its files count as missing, as opposed to optional
     ready: bool  # every file that any of its settings needs is there
     usable: bool  # it runs, perhaps not with every setting
     lacks: tuple[FileState, ...]  # needed and not ready
@@ -66,7 +67,7 @@ class Overview:
     @property
     def complete(self) -> bool:
         """Whether every file is ready that Image-to-Video, Fast, Sound-to-Video or Animate needs."""
-        return all(need.ready for need in self.modes if need.mode in CORE_MODES)
+        return all(need.ready for need in self.modes if need.core)
 
 
 def states(
@@ -118,7 +119,7 @@ def wanted(name: str, found: Sequence[FileState], catalog: Catalog) -> tuple[Mod
     if name:
         one = next((file for file in catalog.files if name in (file.name, file.role)), None)
         return (one,) if one else None
-    files = (file for mode in CORE_MODES for file in _files(catalog.needed(mode), by_role, catalog))
+    files = (file for mode in catalog.core_modes for file in _files(catalog.needed(mode), by_role, catalog))
     return tuple(dict.fromkeys(files))
 
 
@@ -134,23 +135,24 @@ def _need(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> Mode
     settings = {state.file.option(mode) for state in lacks} if single else {""}
     usable = "" not in settings
     to_fetch = sum(state.file.bytes for state in lacks if fetchable(state))
-    title = TITLES.get(mode, mode)
+    name = title(mode)
     if not lacks:
-        sentence = f"{title} is ready."
+        sentence = f"{name} is ready."
     elif usable:
-        sentence = f"{title} works, but not with {' or '.join(sorted(settings))}: {_faults(lacks)}."
+        sentence = f"{name} works, but not with {' or '.join(sorted(settings))}: {_faults(lacks)}."
     elif all(state.state == MISSING for state in lacks):
         files_text = "1 more file" if len(lacks) == 1 else f"{len(lacks)} more files"
-        sentence = f"{title} needs {files_text}, {size(sum(s.file.bytes for s in lacks))}."
+        sentence = f"{name} needs {files_text}, {size(sum(s.file.bytes for s in lacks))}."
     else:
-        sentence = f"{title} does not work: {_faults(lacks)}."
+        sentence = f"{name} does not work: {_faults(lacks)}."
     command = ""
     if to_fetch:
         command = f"python app.py models download {mode}"
     elif any(state.state == UNSEEN for state in lacks):
         command = "python app.py models paths"
     disk = _bytes(state for state in by_role.values() if mode in state.file.modes)
-    return ModeNeed(mode, title, not lacks, usable, lacks, to_fetch, disk, sentence, command)
+    core = mode in catalog.core_modes
+    return ModeNeed(mode, name, core, not lacks, usable, lacks, to_fetch, disk, sentence, command)
 
 
 def _set(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> tuple[ModelFile, ...]:

@@ -49,7 +49,8 @@ from backend.worker.order import Limits, Order, labels_of, read_order
 from backend.worker.results import Ways
 from workflows.compile import Compiled
 from workflows.graph.node_contract import facts
-from workflows.modes.registry import MEDIA, RANDOM_SEEDS
+from workflows.modes.registry import MODES
+from workflows.params.limits import RANDOM_SEEDS
 
 log = logging.getLogger("wan.worker")
 
@@ -310,7 +311,7 @@ class Worker:
         if values.get("seed", -1) in (-1, None):
             values["seed"] = secrets.randbelow(RANDOM_SEEDS)
         seen = {
-            name: input_files.look(self.decoder, MEDIA[order.mode][name][0], path, name)
+            name: input_files.look(self.decoder, MODES[order.mode].media[name].kind, path, name)
             for name, path in order.files.items()
         }
         sizes = {name: input_files.as_media(one, name) for name, one in seen.items()}

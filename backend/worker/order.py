@@ -21,7 +21,7 @@ from typing import Any
 from backend.errors import BadInput, from_os_error
 from backend.worker.downloads import download
 from workflows.graph.label import Label
-from workflows.modes.registry import MEDIA
+from workflows.modes.registry import MODES
 
 GRAPH_BYTES = 4_000_000
 MOUNTS = ("/runpod-volume", "/workspace")
@@ -65,19 +65,21 @@ def read_order(
         graph, renamed = _with_files(graph, given, files)
         return Order(prompt_id, graph, "", {}, renamed)
     mode = given.get("mode")
-    if not isinstance(mode, str) or mode not in MEDIA:
-        raise BadInput(f"The input needs a mode: {', '.join(MEDIA)}; or a workflow.", _EXAMPLE, field="mode")
+    if not isinstance(mode, str) or mode not in MODES:
+        raise BadInput(f"The input needs a mode: {', '.join(MODES)}; or a workflow.", _EXAMPLE, field="mode")
     params, media = given.get("params") or {}, given.get("media") or {}
     if not isinstance(params, Mapping) or not isinstance(media, Mapping):
         raise BadInput("params and media are JSON objects.", _EXAMPLE, field="params")
-    unknown = sorted(set(media) - set(MEDIA[mode]))
+    unknown = sorted(set(media) - set(MODES[mode].media))
     if unknown:
         raise BadInput(
-            f"{mode} takes no {unknown[0]!r}.", f"Its media: {', '.join(MEDIA[mode]) or 'none'}.",
+            f"{mode} takes no {unknown[0]!r}.", f"Its media: {', '.join(MODES[mode].media) or 'none'}.",
             field="media",
         )  # fmt: skip
     found = {name: files.take(name, source) for name, source in media.items() if source not in (None, "")}
-    return Order(prompt_id, None, mode, {k: v for k, v in params.items() if k not in MEDIA[mode]}, found)
+    return Order(
+        prompt_id, None, mode, {k: v for k, v in params.items() if k not in MODES[mode].media}, found
+    )
 
 
 _EXAMPLE = 'Example: {"input": {"mode": "text_to_video", "params": {"prompt": "..."}}}'

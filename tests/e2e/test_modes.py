@@ -171,7 +171,7 @@ def test_a_character_follows_a_driving_video(opened: Callable[..., Page], photo:
     facts = page.locator("#ws-card .facts").first
     expect(facts).to_contain_text("Move")
     expect(facts).to_contain_text("1 s")
-    page.locator("#animate-method label", has_text="Mix").click()
+    page.locator("#animate-method label", has_text="Replace").click()
     expect(page.locator("#tab-animate .notes")).to_contain_text("mask")
 
 

@@ -24,7 +24,8 @@ from tests.live.table import Table
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
 from workflows.graph.node_contract import check
-from workflows.modes.registry import Media, Params
+from workflows.params.media import Media
+from workflows.spec import ModeParams
 
 SIZE = {"width": 64, "height": 64}
 RATE, FPS = 16000, 16
@@ -94,7 +95,7 @@ class Bench:
     server: ServerFacts
     table: Table
 
-    def compile(self, params: Params) -> Compiled:
+    def compile(self, params: ModeParams) -> Compiled:
         return compile(params, load_catalog(), self.server, uuid.uuid4().hex)
 
     def run(self, compiled: Compiled, *sources: Path | StoredMedia) -> Made:

@@ -13,7 +13,8 @@ from backend.media.decoder import StoredMedia
 from tests.live.runs import SIZE, Bench, film, pictures_of, seed, shift, sound_seconds
 from workflows.catalog import load_catalog
 from workflows.modes.animate import build as animate
-from workflows.modes.registry import Animate, Media
+from workflows.modes.animate.params import Animate
+from workflows.params.media import Media
 
 LONG = {1: 20, 3: 200, 6: 400}
 """chunks -> frames"""

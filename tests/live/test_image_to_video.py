@@ -24,12 +24,13 @@ from tests.support.demo_server import start_demo
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, compile
 from workflows.graph.node_contract import facts
-from workflows.modes.registry import Media, Params
+from workflows.params.media import Media
+from workflows.spec import ModeParams
 
 SIZE, SECONDS, FRAMES = 64, 0.5, 9
 
 
-def small(params: Params, picture: StoredMedia, last: StoredMedia) -> Params:
+def small(params: ModeParams, picture: StoredMedia, last: StoredMedia) -> ModeParams:
     """The same job at 64x64 and nine frames."""
     changes: dict[str, Any] = {"width": SIZE, "height": SIZE, "seconds": SECONDS}
     changes["seed"] = uuid.uuid4().int % 2**53  # small as they are, some cases are alike: no cache hits
@@ -40,7 +41,7 @@ def small(params: Params, picture: StoredMedia, last: StoredMedia) -> Params:
 
 
 def run(
-    engine: ComfyEngine, params: Params, *pictures: StoredMedia
+    engine: ComfyEngine, params: ModeParams, *pictures: StoredMedia
 ) -> tuple[Compiled, list[Event], tuple[Output, ...]]:
     """Compiles for this server, checks against it, runs; the job id is new each time."""
     contract = engine.contract()

@@ -13,7 +13,8 @@ from backend.media.decoder import Decoder, StoredMedia
 from tests.live.runs import SIZE, Bench, film, pictures_of, seed, sound_seconds, tone
 from workflows.catalog import load_catalog
 from workflows.modes import sound_to_video
-from workflows.modes.registry import Media, SoundToVideo
+from workflows.modes.sound_to_video import SoundToVideo
+from workflows.params.media import Media
 
 
 def portrait(picture: StoredMedia) -> Media:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.live.runs import SIZE, Bench, seed
-from workflows.modes.registry import TextToImage, TextToVideo
+from workflows.modes.text import TextToImage, TextToVideo
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from tests.support.transcripts import Transcript, named
 from tests.support.waiting import SECONDS
 from workflows.catalog import load_catalog
 from workflows.compile import compile
-from workflows.modes.registry import ImageToVideo, Media
+from workflows.modes.image_to_video import ImageToVideo
+from workflows.params.media import Media
 
 COLD = named("success_i2v_cold")
 NAME = "wan-studio/demo-test.png"

@@ -12,16 +12,13 @@ from tests.support.paths import DATA, GOLDEN
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
 from workflows.graph.node_contract import Contract, facts, from_object_info, recorded
-from workflows.modes.registry import (
-    Animate,
-    FastVideo,
-    ImageToVideo,
-    Media,
-    Params,
-    SoundToVideo,
-    TextToImage,
-    TextToVideo,
-)
+from workflows.modes.animate.params import Animate
+from workflows.modes.fast_video import FastVideo
+from workflows.modes.image_to_video import ImageToVideo
+from workflows.modes.sound_to_video import SoundToVideo
+from workflows.modes.text import TextToImage, TextToVideo
+from workflows.params.media import Media
+from workflows.spec import ModeParams
 
 PHOTO = Media("wan-studio/photo.png", 1600, 900)
 LAST = Media("wan-studio/last.png", 1600, 900)
@@ -36,7 +33,7 @@ def fast(variant: str) -> FastVideo:
     return FastVideo(**COMMON, variant=variant)
 
 
-CASES: dict[str, Params] = {
+CASES: dict[str, ModeParams] = {
     "image_to_video-quality": image(),
     "image_to_video-dynamic": image(motion="dynamic"),
     "image_to_video-subtle": image(motion="subtle"),
@@ -90,7 +87,7 @@ JOB_MODES = {"sound_to_video": sound, "animate": animated, "text_to_video": text
 HELPERS = {name: Media(f"wan-studio/{name}.mp4", 1280, 720, 240, 16.0, 15.0) for name in ("pose", "face")}
 MASK = Media("wan-studio/mask.mp4", 640, 360, 240, 16.0, 15.0)
 
-MODE_CASES: dict[str, Params] = {
+MODE_CASES: dict[str, ModeParams] = {
     "sound_to_video-quality": sound(),
     "sound_to_video-fast": sound(speed="fast"),
     "sound_to_video-no_picture": sound(image=None),
@@ -119,7 +116,7 @@ MODE_CASES: dict[str, Params] = {
     "text_to_image-flux": still(model="flux"),
 }
 
-ROUTE_CASES: dict[str, tuple[Params, str]] = {
+ROUTE_CASES: dict[str, tuple[ModeParams, str]] = {
     f"animate-{route}_{method}": (animated(method=method, speed="fast"), route)
     for route in ("native", "preprocess", "template")
     for method in ("move", "mix")
@@ -158,7 +155,7 @@ def route_server(route: str, without: frozenset[str] = frozenset()) -> ServerFac
     return ServerFacts(full.nodes - lacking, {**full.options, **options})
 
 
-def compiled(params: Params, job_id: str = "job", server: ServerFacts | None = None) -> Compiled:
+def compiled(params: ModeParams, job_id: str = "job", server: ServerFacts | None = None) -> Compiled:
     return compile(params, load_catalog(), server or facts(recorded()), job_id)
 
 

@@ -34,7 +34,7 @@ from backend.models.state import ModelState
 from backend.storage.input_folder import InputFile
 from backend.threads import Threads
 from workflows.catalog import load_catalog
-from workflows.modes.registry import MEDIA
+from workflows.modes.registry import MODES
 
 STAGE_SECONDS = (
     ("wait", 0.09),
@@ -100,7 +100,7 @@ class FakeStudio:
 
     def inspect(self, mode: str, field: str, path: Path) -> PictureFacts | SoundFacts | VideoFacts:
         """Sounds and videos are believed: their names say how long they are, song-190.wav lasts 190 s."""
-        kind = MEDIA[mode][field][0]
+        kind = MODES[mode].media[field].kind
         if kind == "picture":
             return self.inspect_picture(path, field)
         seconds = re.search(r"-([\d.]+)\.\w+$", path.name)

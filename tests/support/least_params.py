@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.modes.registry import MODES, Media
+from workflows.modes.registry import MODES
+from workflows.params.media import Media
 
 PHOTO = Media("photo.png", 1600, 900)
 REQUIRED: dict[str, dict[str, Any]] = {
@@ -19,4 +20,4 @@ REQUIRED: dict[str, dict[str, Any]] = {
 
 def least(mode: str, **options: Any) -> Any:
     """The params of a mode with what must be given, and `options`."""
-    return MODES[mode](**{"seed": 1, **REQUIRED[mode], **options})
+    return MODES[mode].params(**{"seed": 1, **REQUIRED[mode], **options})

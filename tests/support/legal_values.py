@@ -6,8 +6,8 @@ import random
 from typing import Any
 
 from ui.forms.schema import CHOICE, FIELDS, FILE, NUMBER, SECONDS, SWITCH, TEXT, Field
+from workflows.modes.registry import MODES
 from workflows.params.limits import (
-    CHOICES,
     DRIVING_FPS_MAX,
     DRIVING_FPS_MIN,
     GUIDANCE_MAX,
@@ -53,7 +53,7 @@ def legal(mode: str, draw: random.Random) -> dict[str, Any]:
 
 def _value(mode: str, field: Field, draw: random.Random) -> Any:
     if field.kind == CHOICE:
-        return draw.choice(CHOICES[mode][field.name])
+        return draw.choice(MODES[mode].field(field.name).values)
     if field.kind == SWITCH:
         return draw.random() < 0.5
     if field.kind == TEXT:

@@ -15,7 +15,7 @@ from backend.engines.runpod.responses import said_by_worker
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
 from workflows.graph.node_contract import facts, recorded
-from workflows.modes.registry import Media
+from workflows.params.media import Media
 
 SMALL = {"prompt": "a boat", "seconds": 0.5, "width": 64, "height": 64, "speed": "fast", "seed": 3}
 

@@ -16,7 +16,7 @@ from tests.support.fake_studio import FakeStudio
 from ui.forms.planner import Planner, short
 from ui.forms.widgets import new_form
 from ui.job_card import Card, data_url, event_text
-from workflows.modes.registry import MEDIA
+from workflows.modes.registry import MODES
 
 OWNER = "owner-token-of-a-fake-studio-0001"
 VALUES = {"prompt": "A boat", "speed": "fast", "seconds": 5.0, "seed": 7}
@@ -178,8 +178,8 @@ def test_event_texts_are_texts() -> None:
 def planned(studio: FakeStudio, mode: str = "image_to_video", **given: Any) -> tuple[Any, dict[str, str]]:
     """What a plan says of a form whose widgets hold `given`, by name, and the problems beside its fields."""
     to = new_form(mode)
-    sounds = [name for name, (kind, _) in MEDIA[mode].items() if kind != "picture"]
-    to.lines, to.views = dict.fromkeys(MEDIA[mode], Any), dict.fromkeys(sounds, Any)
+    sounds = [name for name, field in MODES[mode].media.items() if field.kind != "picture"]
+    to.lines, to.views = dict.fromkeys(MODES[mode].media, Any), dict.fromkeys(sounds, Any)
     to.words = dict.fromkeys(sounds, ("Drop one", "Any"))
     to.notes = Any if sounds else None
     updates = Planner(studio, "").outcome(to, {**to.start, **given})  # type: ignore[arg-type]
@@ -308,7 +308,7 @@ def test_generate_without_a_file(
     studio: FakeStudio, picture: Path, mode: str, given: dict[str, Any], field: str, words: str
 ) -> None:
     to = new_form(mode)
-    to.lines = dict.fromkeys(MEDIA[mode], Any)
+    to.lines = dict.fromkeys(MODES[mode].media, Any)
     files = {name: picture.parent / file for name, file in given.items()}
     job, updates = Planner(studio, "").submit(OWNER, to, {**to.start, **files})  # type: ignore[arg-type]
     assert job is None and words in updates[list(to.lines).index(field)]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from workflows.catalog import CORE_MODES, load_catalog
+from workflows.catalog import load_catalog
 
 CATALOG = load_catalog()
 ENTRIES = [pytest.param(file, id=file.role) for file in CATALOG.files]
@@ -32,7 +32,7 @@ def test_entry(file) -> None:
     assert file.folder in {
         "diffusion_models", "loras", "text_encoders", "vae", "audio_encoders", "clip_vision", "checkpoints",
     }  # fmt: skip
-    assert file.optional == (not set(file.needed_by) & set(CORE_MODES))
+    assert file.optional == (not set(file.needed_by) & set(load_catalog().core_modes))
 
 
 def test_hashes_are_there_where_they_are_public() -> None:

@@ -24,8 +24,10 @@ from workflows.catalog import load_catalog
 from workflows.compile import ServerFacts, compile
 from workflows.compiled import Compiled
 from workflows.graph.node_contract import check, facts, from_object_info, recorded
+from workflows.modes.fast_video import FastVideo
 from workflows.modes.image_to_video import recipe
-from workflows.modes.registry import CHOICES, FastVideo, Params
+from workflows.modes.registry import MODES
+from workflows.spec import ModeParams
 from workflows.stages.schedule import handover
 
 NEWER = from_object_info(json.loads((DATA / "object_info_0_33.json").read_text())).offline()
@@ -35,7 +37,7 @@ def nodes_of(result: Compiled, class_type: str) -> list[dict]:
     return [n["inputs"] for n in result.graphs[0].values() if n["class_type"] == class_type]
 
 
-def samplers(params: Params) -> list[tuple]:
+def samplers(params: ModeParams) -> list[tuple]:
     """Per sampler: expert file, LoRAs on it, shift, cfg, start, end, of, add noise, leave noise."""
     graph = compiled(params).graphs[0]
     rows = []
@@ -110,7 +112,7 @@ def two(k: int, steps: int, shift: float, cfg: float, high: list = NONE, low: li
         ("low", LOW_LORA, 5, 1, 4, 8, 8, OFF, OFF),
     ]),
 ])  # fmt: skip
-def test_settings(params: Params, expected: list[tuple]) -> None:
+def test_settings(params: ModeParams, expected: list[tuple]) -> None:
     assert samplers(params) == expected
 
 
@@ -118,7 +120,7 @@ def test_settings(params: Params, expected: list[tuple]) -> None:
     (image(), 40, 20), (image(speed="fast"), 4, 4), (image(cfg=1.0), 20, 20), (image(experts="high"), 40, 20),
     (fast("balanced"), 4, 4), (fast("anti_slow_motion"), 10, 8),
 ])  # fmt: skip
-def test_evaluations(params: Params, evaluations: int, steps: int) -> None:
+def test_evaluations(params: ModeParams, evaluations: int, steps: int) -> None:
     result = compiled(params)
     assert (result.evaluations, result.sampling_steps, result.steps) == (evaluations, steps, steps)
 
@@ -133,20 +135,20 @@ def test_handover(motion: str, steps: int, shift: float, k: int) -> None:
 
 
 def test_handover_always_leaves_a_step_to_both() -> None:
-    for motion, steps in itertools.product(CHOICES["image_to_video"]["motion"], range(2, 101)):
+    for motion, steps in itertools.product(MODES["image_to_video"].field("motion").values, range(2, 101)):
         assert 1 <= handover(motion, steps, 8.0) < steps
 
 
-def all_options() -> list[Params]:
-    rows: list[Params] = []
-    choice = CHOICES["image_to_video"]
+def all_options() -> list[ModeParams]:
+    rows: list[ModeParams] = []
+    choice = MODES["image_to_video"].choices
     for motion, experts, speed in itertools.product(choice["motion"], choice["experts"], choice["speed"]):
         for end, clip, tiled, easy in itertools.product((None, LAST), *[(False, True)] * 3):
             rows.append(image(
                 motion=motion, experts=experts, speed=speed, end_image=end,
                 clip_vision=clip, tiled_decode=tiled, easy_cache=easy,
             ))  # fmt: skip
-    choice = CHOICES["fast_video"]
+    choice = MODES["fast_video"].choices
     for variant, size in itertools.product(choice["variant"], choice["resolution"]):
         rows.append(FastVideo(image=PHOTO, seed=2**53 - 1, variant=variant, resolution=size, seconds=0.5))
     return rows
@@ -207,7 +209,7 @@ def touched(before: Compiled, after: Compiled) -> set[str]:
 
 def test_a_new_seed_runs_sampling_decoding_and_saving_only() -> None:
     end = {"KSamplerAdvanced", "VAEDecode", "CreateVideo", "SaveVideo"}
-    for variant in CHOICES["fast_video"]["variant"]:
+    for variant in MODES["fast_video"].field("variant").values:
         after = FastVideo(image=PHOTO, seed=43, prompt="A paper boat drifts across a pond.", variant=variant)
         assert touched(compiled(fast(variant)), compiled(after, "next")) == end
     assert touched(compiled(image()), compiled(image(seed=43), "next")) == end
@@ -299,7 +301,7 @@ def test_negative_prompt_default_emptied_and_own() -> None:
     (image(speed="fast", easy_cache=True), "10 steps"), (image(width=1920, height=1088), "1920 x 1088"),
     (FastVideo(image=PHOTO, seed=1, variant="480p", resolution="720p"), "480p"),
 ])  # fmt: skip
-def test_warnings(params: Params, word: str) -> None:
+def test_warnings(params: ModeParams, word: str) -> None:
     (warning,) = compiled(params).warnings
     assert word in warning
 
@@ -308,7 +310,7 @@ def test_warnings(params: Params, word: str) -> None:
     image(), image(resolution="720p"), image(speed="fast", negative_prompt=""), image(easy_cache=True),
     image(speed="fast"), fast("balanced"), fast("480p"), image(clip_vision=True),
 ])  # fmt: skip
-def test_no_warning_without_reason(params: Params) -> None:
+def test_no_warning_without_reason(params: ModeParams) -> None:
     assert compiled(params).warnings == ()
 
 
@@ -362,7 +364,7 @@ LAST_STEP = {("KSamplerAdvanced", "end_at_step")}  # 10000 and the number of ste
     ("flf2v", "quality", image(**SQUARE, end_image=LAST), LAST_STEP),
     ("flf2v", "fast", image(**SQUARE, end_image=LAST, speed="fast"), LAST_STEP),
 ])  # fmt: skip
-def test_official_template(name: str, kind: str, params: Params, last_step: set) -> None:
+def test_official_template(name: str, kind: str, params: ModeParams, last_step: set) -> None:
     found = differences(TEMPLATES[name][kind], compiled(params).graphs[0])
     assert set(found) - set(ALLOWED) == last_step
     assert found[("SaveVideo", "format")] == [("auto", "mp4")]

@@ -24,7 +24,8 @@ from workflows.graph.node_contract import check, facts, recorded
 from workflows.modes.animate import build as animate
 from workflows.modes.animate.build import chunk_count
 from workflows.modes.animate.routes import Route, route
-from workflows.modes.registry import InvalidParam, Media
+from workflows.params.media import Media
+from workflows.params.values import InvalidParam
 
 SEGMENTS = 4
 

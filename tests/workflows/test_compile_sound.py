@@ -25,8 +25,9 @@ from workflows.compile import Compiled, ServerFacts
 from workflows.compiled import Derived
 from workflows.graph.node_contract import check, recorded
 from workflows.modes import sound_to_video
-from workflows.modes.registry import Media, Params
 from workflows.modes.sound_to_video import chunk_count
+from workflows.params.media import Media
+from workflows.spec import ModeParams
 from workflows.stages.segments import spans
 
 
@@ -296,7 +297,7 @@ def test_models_are_those_of_the_mode() -> None:
     (sound(width=1920, height=1088), "1920 x 1088"), (text(seconds=8.0), "5 s"),
     (text(speed="fast", negative_prompt="rain"), "negative prompt"),
 ])  # fmt: skip
-def test_warnings(params: Params, word: str) -> None:
+def test_warnings(params: ModeParams, word: str) -> None:
     (warning,) = compiled(params).warnings
     assert word in warning
 

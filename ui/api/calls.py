@@ -21,12 +21,13 @@ from gradio.context import LocalContext
 from backend.errors import StudioError
 from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL
 from backend.threads import Threads
-from ui.forms.schema import FILE, api_fields, api_values
+from ui.forms.schema import api_values
 from ui.forms.uploads import FILE_META, cached_copy, checked_upload, max_upload_bytes
 from ui.gradio_fixes.event_errors import UNEXPECTED, refusal
 from ui.views.progress import status
 from ui.views.wording import thing
-from workflows.modes.registry import MEDIA, InvalidParam
+from workflows.modes.registry import MODES
+from workflows.params.values import InvalidParam
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
@@ -132,9 +133,9 @@ class Calls:
 
         def submit() -> JobView:
             files = {
-                field.name: checked_upload(given[field.name], MEDIA[mode][field.name][0], limit)
-                for field in api_fields(mode)
-                if field.kind == FILE and given[field.name] is not None
+                name: checked_upload(given[name], field.kind, limit)
+                for name, field in MODES[mode].media.items()
+                if given.get(name) is not None
             }
             return self._studio.submit(owner, mode, api_values(mode, given), files)
 

@@ -36,10 +36,10 @@
   applyTheme();
 
   // -- which tab, which mode ----------------------------------------------------------------------
-  const TABS = { image: "image_to_video", sound: "sound_to_video", animate: "animate", fast: "fast_video", text: "" };
-  const tab = () => Object.keys(TABS).find((name) => $(`#tab-${name}-button.selected`)) || "image";
+  const TABS = window.wanTabs; // {key: {modes}}, from ui/tabs by ui/head.py
+  const tab = () => Object.keys(TABS).find((name) => $(`#tab-${name}-button.selected`)) || Object.keys(TABS)[0];
   const isPicture = () => root.dataset.text === "text_to_image";
-  studio.mode = () => TABS[tab()] || (isPicture() ? "text_to_image" : "text_to_video");
+  studio.mode = () => (TABS[tab()].modes.length > 1 && isPicture() ? TABS[tab()].modes[1] : TABS[tab()].modes[0]);
   const panel = () =>
     document.getElementById(tab() !== "text" ? `tab-${tab()}` : isPicture() ? "text-picture" : "text-video");
   studio.textKind = (kind) => {

@@ -10,7 +10,7 @@ import gradio as gr
 
 from backend.errors import StudioError
 from ui.views.wording import file_size
-from workflows.modes.registry import MEDIA
+from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
     from backend.storage.input_folder import InputFile
@@ -92,7 +92,7 @@ class Inbox:
 
 def choices(mode: str, files: Sequence[InputFile]) -> list[tuple[str, str]]:
     """(words, name) of the files that a form of this mode has a field for."""
-    kinds = {kind for kind, _ in MEDIA[mode].values()}
+    kinds = {field.kind for field in MODES[mode].media.values()}
     if "sound" in kinds:
         kinds = {*kinds, "video"}  # a video's sound
     return [(f"{file.name}, {file_size(file.bytes)}", file.name) for file in files if file.kind in kinds]
@@ -100,8 +100,8 @@ def choices(mode: str, files: Sequence[InputFile]) -> list[tuple[str, str]]:
 
 def target(mode: str, kind: str, held: dict[str, Any]) -> str:
     """The first empty field for a file of this kind, else the first one; "" when there is none."""
-    fitting = [name for name, (wanted, _) in MEDIA[mode].items() if wanted == kind]
+    fitting = [name for name, field in MODES[mode].media.items() if field.kind == kind]
     if kind == "video" and not fitting:
-        fitting = [name for name, (wanted, _) in MEDIA[mode].items() if wanted == "sound"]
+        fitting = [name for name, field in MODES[mode].media.items() if field.kind == "sound"]
     empty = [name for name in fitting if held.get(name) is None]
     return next(iter([*empty, *fitting]), "")

@@ -24,7 +24,7 @@ from ui.gradio_fixes.event_errors import UNEXPECTED
 from ui.views import engine_badge, media_preview, media_text, missing_models, wording
 from ui.views.form_messages import advanced_row, hint_line, notes_html, picture_line
 from ui.views.media_preview import Trim
-from workflows.modes.registry import MEDIA
+from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView, Plan
@@ -72,7 +72,7 @@ class Planner:
 
     def look(self, mode: str, field: str, path: Path) -> Seen:
         """What an upload is, measured once. Raises BadMedia."""
-        kind = MEDIA[mode][field][0]
+        kind = MODES[mode].media[field].kind
         key = (kind, str(path))
         with self._lock:
             if key in self._seen:
@@ -104,7 +104,7 @@ class Planner:
                 except StudioError as error:
                     said.setdefault(name, sentence(error))
         values = self.values(to, given)
-        wordless = not MEDIA[to.mode] and values["prompt"] == ""
+        wordless = not MODES[to.mode].media and values["prompt"] == ""
         asked = {**values, "prompt": "..."} if wordless else values  # nobody is blamed before the first word
         plan = self.studio.plan(to.mode, asked, {name: one.facts for name, one in seen.items()})
         for name, problem in plan.problems.items():
@@ -113,7 +113,7 @@ class Planner:
         absent = [
             text
             for name, text in plan.problems.items()
-            if given.get(name) is None and not MEDIA[to.mode].get(name, ("", True))[1]
+            if given.get(name) is None and not _required(to.mode, name)
         ]  # files that only these settings need
         blocked = plan.obstacle if not plan.problems and not problems else ""
         if absent and not problems:
@@ -163,10 +163,10 @@ class Planner:
 
     def _trim(self, mode: str, values: Mapping[str, Any]) -> Trim | None:
         """The part that the number fields choose; nonsense in them counts as 0."""
-        if mode not in schema.TRIMS:
+        trim = MODES[mode].trim
+        if trim is None:
             return None
-        _, start, length = schema.TRIMS[mode]
-        return Trim(start, length, _seconds(values[start]), _seconds(values[length]))
+        return Trim(trim.start, trim.length, _seconds(values[trim.start]), _seconds(values[trim.length]))
 
     def _line(
         self,
@@ -188,7 +188,7 @@ class Planner:
                 words.append(plan.crop_text)
         else:
             words += media_text.video_facts(facts) if isinstance(facts, VideoFacts) else [facts.note]
-            if trim is not None and schema.TRIMS[to.mode][0] == name:
+            if trim is not None and _trimmed(to.mode) == name:
                 start, end = trim.part(facts.seconds)
                 words += media_text.part_facts(to.mode, end - start, facts.seconds, plan)
         problem = picture_line([], said[name]) if said.get(name) else ""
@@ -202,21 +202,21 @@ class Planner:
         seen: Mapping[str, Seen],
         trim: Trim | None,
     ) -> str:
-        kind = MEDIA[to.mode][name][0]
+        kind = MODES[to.mode].media[name].kind
         if given.get(name) is None:
             return media_preview.empty(*to.words[name], kind)
         if name not in seen:
             return media_preview.chosen(to.mode, name, kind, str(given[name]))
         facts = seen[name].facts
         seconds = 0.0 if isinstance(facts, PictureFacts) else facts.seconds
-        part = trim if trim is not None and schema.TRIMS[to.mode][0] == name else None
+        part = trim if trim is not None and _trimmed(to.mode) == name else None
         return media_preview.chosen(to.mode, name, kind, str(given[name]), seconds, seen[name].peaks, part)
 
     def submit(self, owner: str, to: Form, given: Mapping[str, Any]) -> tuple[JobView | None, list[Any]]:
         """Queues the job. On a refusal: None, and the updates that say it beside the field."""
-        for name, (kind, required) in MEDIA[to.mode].items():
-            if required and given.get(name) is None:
-                return None, self.outcome(to, given, {name: CHOOSE[kind]})
+        for name, field in to.spec.media.items():
+            if field.required and given.get(name) is None:
+                return None, self.outcome(to, given, {name: CHOOSE[field.kind]})
         files = {name: Path(given[name]) for name in to.lines if given.get(name) is not None}
         try:
             job = self.studio.submit(owner, to.mode, self.values(to, given), files)
@@ -262,7 +262,19 @@ class Planner:
     def _suffix(self, mode: str, field: str, path: Path) -> str:
         facts = self.look(mode, field, path).facts
         known = facts.format.upper() if isinstance(facts, PictureFacts) else facts.codec
-        return SUFFIXES.get(known, OTHER_SUFFIX[MEDIA[mode][field][0]])
+        return SUFFIXES.get(known, OTHER_SUFFIX[MODES[mode].media[field].kind])
+
+
+def _required(mode: str, name: str) -> bool:
+    """Whether a parameter is a file that must be given; yes for one that is no file."""
+    field = MODES[mode].media.get(name)
+    return field is None or field.required
+
+
+def _trimmed(mode: str) -> str:
+    """The file of which a part is used; "" where there is none."""
+    trim = MODES[mode].trim
+    return "" if trim is None else trim.media
 
 
 def _made(mode: str, plan: Plan) -> float:

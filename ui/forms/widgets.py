@@ -16,14 +16,13 @@ from ui.gradio_fixes.free_inputs import Amount, Choice
 from ui.views import media_preview
 from ui.views.form_messages import advanced_row, hint_line
 from ui.views.icons import icon
+from workflows.modes.registry import MODES
+from workflows.spec import ModeSpec
 
 HTML_JS = (
     "const go = () => window.wanStudio"
     " ? window.wanStudio.{0}({{element, trigger, watch}}) : setTimeout(go, 15); go();"
 )
-
-
-OWN = "0: the mode's own"
 
 
 @dataclass
@@ -42,6 +41,11 @@ class Form:
     notes: Any = None  # what to know before Generate, in amber
     start: dict[str, Any] = field(default_factory=dict)  # what the widgets start with
 
+    @property
+    def spec(self) -> ModeSpec:
+        """What the mode may be asked for."""
+        return MODES[self.mode]
+
     def named(self, name: str) -> str:
         """The element id of a widget; the script puts messages beside it."""
         return f"{self.mode}-{name}"
@@ -57,8 +61,9 @@ def new_form(mode: str, default_negative: str = "") -> Form:
     return Form(mode, start=schema.page_defaults(mode, default_negative))
 
 
-def picture(to: Form, name: str, heading: str, limit_mb: int, small: bool = False) -> None:
+def picture(to: Form, name: str, limit_mb: int, small: bool = False) -> None:
     """A drop zone and the line below it."""
+    heading = to.spec.media[name].heading
     to.widgets[name] = PictureInput(
         label=heading,
         show_label=False,
@@ -74,39 +79,51 @@ def picture(to: Form, name: str, heading: str, limit_mb: int, small: bool = Fals
     to.lines[name] = gr.HTML("", elem_classes=["ws-line"], apply_default_css=False)
 
 
-SOUND_TYPES = ["audio", "video", ".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".oga", ".opus", ".mkv"]
-VIDEO_TYPES = ["video", ".mp4", ".mov", ".webm", ".mkv", ".m4v"]
+FILE_TYPES = {
+    "sound": ["audio", "video", ".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".oga", ".opus", ".mkv"],
+    "video": ["video", ".mp4", ".mov", ".webm", ".mkv", ".m4v"],
+}
+"""kind -> what the browser's file dialog offers."""
 
 
-def media(to: Form, name: str, kind: str, heading: str, hint: str, small: bool = False) -> None:
-    """A drop zone for a sound or a video, what is shown of the chosen one, and the line below it."""
-    to.words[name] = (heading, hint)
+def media(to: Form, name: str, limit_mb: int = 0, small: bool = False) -> None:
+    """A drop zone for a sound or a video, what is shown of the chosen one, and the line below it.
+
+    limit_mb: said in the empty drop zone; 0 leaves it out.
+    """
+    spec = to.spec.media[name]
+    hint = f"{spec.hint}, up to {limit_mb} MB" if limit_mb else spec.hint
+    to.words[name] = (spec.heading, hint)
     with gr.Column(elem_classes=["ws-media", "small"] if small else ["ws-media"]):
         widget = FileInput(
-            label=heading,
+            label=spec.heading,
             show_label=False,
-            file_types=SOUND_TYPES if kind == "sound" else VIDEO_TYPES,
+            file_types=FILE_TYPES[spec.kind],
             interactive=True,
             elem_id=to.named(name),
             elem_classes=["ws-drop", "ws-file"],
             container=False,
         )
-        widget.what = kind
+        widget.what = spec.kind
         to.widgets[name] = widget
         to.views[name] = gr.HTML(
-            media_preview.empty(heading, hint, kind), elem_classes=["ws-view"], apply_default_css=False
+            media_preview.empty(spec.heading, hint, spec.kind),
+            elem_classes=["ws-view"],
+            apply_default_css=False,
         )
         to.lines[name] = gr.HTML("", elem_classes=["ws-line"], apply_default_css=False)
 
 
 def whole_again(to: Form) -> None:
     """A new file is used from its start to its end."""
-    name, start, length = schema.TRIMS[to.mode]
+    trim = to.spec.trim
+    if trim is None:
+        raise ValueError(f"{to.mode} uses no part of a file")
     gr.on(
-        [to.widgets[name].upload, to.widgets[name].clear],
+        [to.widgets[trim.media].upload, to.widgets[trim.media].clear],
         lambda: [0, 0],
         None,
-        [to.widgets[start], to.widgets[length]],
+        [to.widgets[trim.start], to.widgets[trim.length]],
         queue=False,
         show_progress="hidden",
         api_visibility="private",
@@ -133,13 +150,13 @@ def note(text: str) -> None:
     gr.HTML(f'<p class="note">{escape(text)}</p>', apply_default_css=False, elem_classes=["ws-note"])
 
 
-def prompt(
-    to: Form, name: str = "prompt", label: str = "What should move?", placeholder: str = "", lines: int = 4
-) -> None:
+def prompt(to: Form, name: str = "prompt", lines: int = 4) -> None:
+    """A text of several lines."""
+    field = to.spec.field(name)
     to.widgets[name] = gr.Textbox(
         value=to.start[name],
-        label=label,
-        placeholder=placeholder,
+        label=field.label,
+        placeholder=field.placeholder,
         lines=lines,
         max_lines=10,
         interactive=True,
@@ -148,24 +165,15 @@ def prompt(
     )
 
 
-def segmented(
-    to: Form,
-    name: str,
-    label: str,
-    words: dict[str, str] | None = None,
-    info: str = "",
-    classes: tuple[str, ...] = (),
-) -> None:
-    """One of a few, side by side. words: value -> another word than form.py's."""
-    if to.mode not in schema.TRIMS and name == "seconds":
-        choices: list[Any] = schema.lengths()
-    else:
-        choices = [((words or {}).get(value, word), value) for word, value in schema.options(to.mode, name)]
+def segmented(to: Form, name: str, classes: tuple[str, ...] = ()) -> None:
+    """One of a few values, or of the lengths on offer, side by side."""
+    field = to.spec.field(name)
+    choices: list[Any] = [*schema.lengths(field)] if field.offered else schema.options(field)
     to.widgets[name] = Choice(
         choices=choices,
         value=to.start[name],
-        label=label,
-        info=info or None,
+        label=field.label,
+        info=field.note or None,
         interactive=True,
         min_width=0,
         elem_id=to.named(name),
@@ -173,27 +181,31 @@ def segmented(
     )
 
 
-def number(to: Form, name: str, label: str, info: str = "", step: float = 1) -> None:
+def number(to: Form, name: str) -> None:
+    """A number in a box of its own."""
+    field = to.spec.field(name)
     to.widgets[name] = gr.Number(
         value=to.start[name],
-        label=label,
-        info=info or None,
+        label=field.label,
+        info=field.note or None,
         interactive=True,
-        step=step,
+        step=field.step,
         min_width=0,
         elem_id=to.named(name),
         elem_classes=["ws-number"],
     )
 
 
-def slider(to: Form, name: str, label: str, info: str, most: float, step: float) -> None:
+def slider(to: Form, name: str) -> None:
+    """A number between its two limits."""
+    field = to.spec.field(name)
     to.widgets[name] = Amount(
-        0,
-        most,
+        field.low,
+        field.high,
         value=to.start[name],
-        step=step,
-        label=label,
-        info=info or None,
+        step=field.step,
+        label=field.label,
+        info=field.note or None,
         interactive=True,
         buttons=[],
         elem_id=to.named(name),
@@ -201,34 +213,34 @@ def slider(to: Form, name: str, label: str, info: str, most: float, step: float)
     )
 
 
-def sides(to: Form, source: str) -> None:
-    """Width and height. source: where 0 takes them from."""
-    with gr.Row(elem_classes=["ws-pair", "even"]):
-        number(to, "width", "Width", f"0: {source}", step=16)
-        number(to, "height", "Height", f"0: {source}", step=16)
+def pair(to: Form, *names: str, classes: tuple[str, ...] = ("even",)) -> None:
+    """Numbers side by side."""
+    with gr.Row(elem_classes=["ws-pair", *classes]):
+        for name in names:
+            number(to, name)
 
 
 def run_numbers(to: Form) -> None:
     """Steps, cfg, shift, seed."""
+    pair(to, "steps", "cfg")
     with gr.Row(elem_classes=["ws-pair", "even"]):
-        number(to, "steps", "Steps", OWN)
-        number(to, "cfg", "CFG", OWN, step=0.1)
-    with gr.Row(elem_classes=["ws-pair", "even"]):
-        number(to, "shift", "Shift", OWN, step=0.1)
+        number(to, "shift")
         seed(to)
 
 
 def negative(to: Form) -> None:
     """The negative prompt and when it counts."""
-    prompt(to, "negative_prompt", "What to avoid", "Nothing", lines=3)
-    note("Has no effect in Fast. Empty means that nothing is avoided.")
+    prompt(to, "negative_prompt", lines=3)
+    note(to.spec.field("negative_prompt").note)
 
 
-def switch(to: Form, name: str, label: str, info: str) -> None:
+def switch(to: Form, name: str) -> None:
+    """On or off."""
+    field = to.spec.field(name)
     to.widgets[name] = gr.Checkbox(
         value=bool(to.start[name]),
-        label=label,
-        info=info,
+        label=field.label,
+        info=field.note,
         interactive=True,
         min_width=0,
         elem_id=to.named(name),
@@ -239,10 +251,10 @@ def switch(to: Form, name: str, label: str, info: str) -> None:
 def seed(to: Form) -> None:
     """The seed with a dice that draws another one."""
     with gr.Row(elem_classes=["ws-seed"]):
-        number(to, "seed", "Seed", "-1: random")
+        number(to, "seed")
         gr.HTML(
-            f'<button type="button" class="dice" data-dice="{to.named("seed")}" aria-label="Draw a seed"'
-            f' title="Draw a seed">{icon("dice", 20)}</button>',
+            f'<button type="button" class="dice" data-dice="{to.named("seed")}" aria-label="Randomise seed"'
+            f' title="Randomise seed">{icon("dice", 20)}</button>',
             apply_default_css=False,
             elem_classes=["ws-dice"],
         )

@@ -3,44 +3,42 @@
 from __future__ import annotations
 
 from ui.forms.widgets import (
-    Form,
     advanced,
     generate,
     needs,
     new_form,
+    pair,
     picture,
     prompt,
     seed,
     segmented,
-    sides,
 )
-from ui.tabs.image_to_video import PLACEHOLDER
-
-MODE = "fast_video"
-VARIANTS = {
-    "balanced": "Balanced: Moves as the prompt says.",
-    "dynamic": "Dynamic: Larger motion, freer with the picture.",
-    "subtle": "Subtle: Small motion, closest to the picture.",
-    "480p": "480p: Tuned for this size, at its sharpest there.",
-    "anti_slow_motion": "Anti slow motion: Livelier than the others; takes 8 steps.",
-}
-"""value -> name and a short sentence; the script sets the sentence apart."""
+from ui.tabs.tab import Layout, Tab
 
 
-def build(limit_mb: int) -> Form:
+def build(limit_mb: int, default_negative: str) -> Layout:
     """The inputs of the tab."""
-    form = new_form(MODE)
+    form = new_form("fast_video", default_negative)
     needs(form)
-    picture(form, "image", "Drop or choose a picture", limit_mb)
-    prompt(form, placeholder=PLACEHOLDER)
-    segmented(form, "variant", "Variant", words=VARIANTS, classes=("rows",))
-    segmented(form, "seconds", "Length")
+    picture(form, "image", limit_mb)
+    prompt(form)
+    segmented(form, "variant", classes=("rows",))
+    segmented(form, "seconds")
     with advanced(form):
-        segmented(form, "resolution", "Resolution")
-        sides(form, "from the picture")
-        segmented(
-            form, "fit", "Fit", info="When the picture has another shape: crop it, or pad it with black."
-        )
+        segmented(form, "resolution")
+        pair(form, "width", "height")
+        segmented(form, "fit")
         seed(form)
     generate(form)
-    return form
+    return Layout([form])
+
+
+TAB = Tab(
+    id="fast_video",
+    key="fast",
+    title="Fast 4-step",
+    short="Fast",
+    modes=("fast_video",),
+    begin="Add a picture, say what should move, and press Generate.",
+    build=build,
+)

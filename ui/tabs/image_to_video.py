@@ -5,60 +5,54 @@ from __future__ import annotations
 import gradio as gr
 
 from ui.forms.widgets import (
-    Form,
     advanced,
     generate,
     heading,
     needs,
     negative,
     new_form,
+    pair,
     picture,
     prompt,
     run_numbers,
     segmented,
-    sides,
     switch,
 )
-
-MODE = "image_to_video"
-PLACEHOLDER = "The boat drifts to the right, mist rises from the water, the camera stays still"
+from ui.tabs.tab import Layout, Tab
 
 
-def build(limit_mb: int, default_negative: str) -> Form:
+def build(limit_mb: int, default_negative: str) -> Layout:
     """The inputs of the tab."""
-    form = new_form(MODE, default_negative)
+    form = new_form("image_to_video", default_negative)
     needs(form)
-    picture(form, "image", "Drop or choose a picture", limit_mb)
-    prompt(form, placeholder=PLACEHOLDER)
+    picture(form, "image", limit_mb)
+    prompt(form)
     with gr.Row(elem_classes=["ws-pair"]):
-        segmented(form, "seconds", "Length")
-        segmented(form, "speed", "Speed")
+        segmented(form, "seconds")
+        segmented(form, "speed")
     with advanced(form):
-        segmented(form, "resolution", "Resolution")
-        sides(form, "from the picture")
-        segmented(
-            form, "fit", "Fit", info="When the picture has another shape: crop it, or pad it with soft edges."
-        )
-        segmented(
-            form,
-            "motion",
-            "Motion",
-            info="How early the second expert takes over. Dynamic moves more, subtle less.",
-        )
-        segmented(
-            form, "experts", "Experts",
-            words={"high": "High noise", "low": "Low noise"},
-            info="WAN is made for both. High noise alone moves but stays soft,"
-            " low noise alone is sharp and moves little.",
-        )  # fmt: skip
+        segmented(form, "resolution")
+        pair(form, "width", "height")
+        segmented(form, "fit")
+        segmented(form, "motion")
+        segmented(form, "experts")
         negative(form)
-        heading("Last picture")
-        picture(form, "end_image", "The video ends here", limit_mb, small=True)
+        heading(form.spec.media["end_image"].label)
+        picture(form, "end_image", limit_mb, small=True)
         run_numbers(form)
-        switch(form, "clip_vision", "CLIP vision", "Reads the picture a second way. Needs one more file.")
-        switch(form, "tiled_decode", "Tiled decode", "Finishes in pieces: less GPU memory, a little slower.")
-        switch(
-            form, "easy_cache", "EasyCache", "Skips steps that change little: faster, slightly less detail."
-        )
+        switch(form, "clip_vision")
+        switch(form, "tiled_decode")
+        switch(form, "easy_cache")
     generate(form)
-    return form
+    return Layout([form])
+
+
+TAB = Tab(
+    id="image_to_video",
+    key="image",
+    title="Image-to-Video",
+    short="Image",
+    modes=("image_to_video",),
+    begin="Add a picture, say what should move, and press Generate.",
+    build=build,
+)

@@ -10,6 +10,7 @@ import gradio as gr
 
 from backend.errors import StudioError
 from ui.job_card import event_text
+from ui.tabs.registry import TABS
 from ui.views.card import ACTIVE
 from ui.views.library import grid, heading
 
@@ -24,11 +25,7 @@ JS = (
     "  ? window.wanStudio.grid({element, trigger, watch, events}) : setTimeout(start, 15);\n"
     "start();"
 )
-FILTERS = [
-    ("All", ""), ("Image", "image_to_video"), ("Sound", "sound_to_video"), ("Animate", "animate"),
-    ("Fast", "fast_video"), ("Text", "text"),
-]  # fmt: skip
-TEXT_MODES = ("text_to_video", "text_to_image")
+FILTERS = [("All", ""), *((tab.short, tab.id) for tab in TABS)]
 PAGE, MOST = 60, 3000
 
 
@@ -84,8 +81,8 @@ class Library:
         return [heading(clips, size, self.studio.settings.keep_days), tiles]
 
     def _jobs(self, owner: str, count: int, mode: str, search: str) -> list[JobView]:
-        """Newest first; "text" stands for both modes of the Text tab."""
-        modes = TEXT_MODES if mode == "text" else (mode,)
+        """Newest first. mode: a tab's id, "" for all."""
+        modes = next((tab.modes for tab in TABS if tab.id == mode), (mode,))
         found = [job for m in modes for job in self.studio.jobs(owner, limit=count, mode=m, search=search)]
         return sorted(found, key=lambda job: job.created, reverse=True)[:count]
 

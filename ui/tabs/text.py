@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import gradio as gr
 
 from ui.forms.widgets import (
@@ -15,12 +12,13 @@ from ui.forms.widgets import (
     negative,
     new_form,
     number,
+    pair,
     prompt,
     run_numbers,
     seed,
     segmented,
-    sides,
 )
+from ui.tabs.tab import Layout, Tab
 
 VIDEO, PICTURE = "text_to_video", "text_to_image"
 KINDS = [("Video", VIDEO), ("Picture", PICTURE)]
@@ -31,16 +29,7 @@ SWITCH_JS = """(kind, video, picture) => {
 """Shows the other form; words that are only in the one go along."""
 
 
-@dataclass
-class Text:
-    """Both forms and what chooses between them."""
-
-    kind: Any
-    video: Form
-    picture: Form
-
-
-def build(default_negative: str) -> Text:
+def build(limit_mb: int, default_negative: str) -> Layout:
     """The inputs of the tab."""
     kind = gr.Radio(
         KINDS, value=VIDEO, label="Make", show_label=False, interactive=True, min_width=0,
@@ -52,24 +41,20 @@ def build(default_negative: str) -> Text:
         picture = _picture()
     words = [video.widgets["prompt"], picture.widgets["prompt"]]
     kind.change(None, [kind, *words], words, js=SWITCH_JS, api_visibility="private")
-    return Text(kind, video, picture)
+    return Layout([video, picture], kind)
 
 
 def _video(default_negative: str) -> Form:
     form = new_form(VIDEO, default_negative)
     needs(form)
-    prompt(
-        form,
-        label="What should be seen?",
-        placeholder="A fishing boat crosses a fjord at blue hour, mist rises, the camera glides along",
-    )
-    segmented(form, "aspect", "Shape")
+    prompt(form)
+    segmented(form, "aspect")
     with gr.Row(elem_classes=["ws-pair"]):
-        segmented(form, "seconds", "Length")
-        segmented(form, "speed", "Speed")
+        segmented(form, "seconds")
+        segmented(form, "speed")
     with advanced(form):
-        segmented(form, "resolution", "Resolution")
-        sides(form, "from the shape")
+        segmented(form, "resolution")
+        pair(form, "width", "height")
         negative(form)
         run_numbers(form)
     generate(form)
@@ -79,17 +64,25 @@ def _video(default_negative: str) -> Form:
 def _picture() -> Form:
     form = new_form(PICTURE)
     needs(form)
-    prompt(
-        form,
-        label="What should be seen?",
-        placeholder="A fishing boat on a fjord at blue hour, mist over the water, wide shot",
-    )
-    segmented(form, "aspect", "Shape")
-    segmented(form, "model", "Model")
+    prompt(form)
+    segmented(form, "aspect")
+    segmented(form, "model")
     with advanced(form):
-        sides(form, "from the shape")
+        pair(form, "width", "height")
         with gr.Row(elem_classes=["ws-pair", "even"]):
-            number(form, "steps", "Steps", "0: the model's own")
+            number(form, "steps")
             seed(form)
     generate(form)
     return form
+
+
+TAB = Tab(
+    id="text",
+    key="text",
+    title="Text",
+    short="Text",
+    modes=(VIDEO, PICTURE),
+    begin="Describe the scene and press Generate.",
+    build=build,
+    starters=False,
+)

@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from backend.jobs.views import JobView, Place
 
 RECENT = 6
-EMPTY_WORDS = {
-    "image fast": "Add a picture, say what should move, and press Generate.",
-    "sound": "Add a sound, and a picture if you like, and press Generate.",
-    "animate": "Add a character and a driving video, and press Generate.",
-    "text": "Say what should be seen, and press Generate.",
-}
-"""tabs -> how to begin there; the style sheet shows the one that fits."""
 BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 """One clear pixel: where a preview will be."""
 CORNERS = '<span class="corners" aria-hidden="true"><i></i><i></i><i></i><i></i></span>'
@@ -55,6 +48,7 @@ class CardState:
     snapshot: Snapshot | None = None  # of `shown`, when it is on its way
     preview: str = ""  # data URL of the last preview of `shown`
     starters: Sequence[Starter] = ()
+    begin: Mapping[str, str] = field(default_factory=dict)  # tab -> how to begin there
     autoplay: bool = False
     pictured: bool = True  # `shown` was made from a picture
     gone: bool = False  # `shown` has ended without a result, and the files it was made from are not kept
@@ -152,7 +146,7 @@ def _empty(state: CardState) -> str:
             '<div class="starters"><h2 class="label">No picture at hand? Start from one of these</h2>'
             f'<div class="strip">{starters}</div></div>'
         )
-    begin = "".join(f'<p data-tabs="{tabs}">{words}</p>' for tabs, words in EMPTY_WORDS.items())
+    begin = "".join(f'<p data-tab="{key}">{escape(words)}</p>' for key, words in state.begin.items())
     return (
         f'<div class="stage empty">{CORNERS}<div class="empty-words">'
         '<h2>Your <span data-makes="video">video</span><span data-makes="picture">picture</span>'

@@ -6,18 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ui.views.wording import LONG_MODES, MODE_WORDS, clip_seconds, is_still, recipe, size, thing
-from workflows.modes.registry import fit_size
+from ui.views.wording import clip_seconds, follows, is_still, recipe, size, thing
+from workflows.modes.registry import MODES, media_fields
+from workflows.modes.registry import title as mode_title
+from workflows.params.sizes import fit_size
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
-
-GIVEN_WORDS = {
-    "sound_to_video": "Your sound, prompt and settings",
-    "animate": "Your picture, video and settings",
-    "text_to_video": "Your prompt and settings",
-    "text_to_image": "Your prompt and settings",
-}
 
 
 GONE = (
@@ -29,7 +24,8 @@ NO_COPY = "in the form that you sent. A cancelled job keeps no copy of its files
 
 def kept(mode: str, gone: bool = False) -> str:
     """What is not lost when a job of this mode ends without a result. gone: a cancelled one's files are."""
-    words = f"{GIVEN_WORDS.get(mode, 'Your picture, prompt and settings')} are still here"
+    given = [field.kind for field in media_fields(mode).values() if field.required]
+    words = f"Your {', '.join([*given, 'prompt'])} and settings are still here"
     return f"{words}, {NO_COPY}" if gone else f"{words}."
 
 
@@ -61,10 +57,10 @@ def remedies(job: JobView) -> list[Remedy]:
         found.append(
             Remedy("Try again as a draft" if smaller == "draft" else f"Try again at {smaller}", change)
         )
-    lengths = (30.0, 10.0, 5.0, 3.0, 2.0) if job.mode in LONG_MODES else (5.0, 3.0, 2.0)
+    lengths = (30.0, 10.0, 5.0, 3.0, 2.0) if follows(job.mode) else (5.0, 3.0, 2.0)
     shorter = next((s for s in lengths if s < clip_seconds(job)), None)
     if shorter:
-        name = "duration" if job.mode == "sound_to_video" else "seconds"
+        name = MODES[job.mode].length_field if job.mode in MODES else "seconds"
         found.append(Remedy(f"Try again with {shorter:g} s", {name: shorter}))
     return found or [again]
 
@@ -89,7 +85,7 @@ def details(job: JobView) -> str:
     """What Copy details puts on the clipboard: for a bug report, without the prompt."""
     error = job.error or {}
     lines = [
-        f"Wan Studio, {MODE_WORDS.get(job.mode, job.mode)}, job {job.id}",
+        f"Wan Studio, {mode_title(job.mode)}, job {job.id}",
         f"{error.get('code', '')}: {error.get('message', '')}",
         ", ".join(recipe(job)),
         f"Engine: {job.engine}" if job.engine else "",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ui.views import wording
 from ui.views.card import ACTIVE, attributes, length_tag, thumb_picture
 from ui.views.icons import icon
+from workflows.modes.registry import title
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
@@ -74,8 +75,7 @@ def _tile(job: JobView, media: Media, now: float) -> str:
 
 
 def _kind(job: JobView) -> list[str]:
-    word = {"sound_to_video": "Sound", "animate": "Animate"}.get(job.mode)
-    return [word] if word else []
+    return [title(job.mode)] if wording.follows(job.mode) else []
 
 
 def _actions(job: JobView, url: Callable[[str, bool], str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ui.views import wording
 from ui.views.icons import icon
 from workflows.catalog import ModelFile, load_catalog
+from workflows.modes.registry import title as mode_title
 
 if TYPE_CHECKING:
     from backend.models.state import ModelState
@@ -48,7 +49,7 @@ def _wanted(file: ModelFile, mode: str, values: Mapping[str, Any]) -> bool:
 def headline(mode: str, files: Sequence[ModelState]) -> str:
     """`Text-to-Video needs 4 more files, 31 GB`."""
     count = "1 more file" if len(files) == 1 else f"{len(files)} more files"
-    return f"{wording.MODE_WORDS[mode]} needs {count}, {wording.file_size(sum(f.bytes for f in files))}"
+    return f"{mode_title(mode)} needs {count}, {wording.file_size(sum(f.bytes for f in files))}"
 
 
 def panel(mode: str, files: Sequence[ModelState]) -> str:

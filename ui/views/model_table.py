@@ -10,17 +10,28 @@ from ui.views import wording
 from ui.views.icons import icon
 from ui.views.missing_models import FINE
 from workflows.catalog import load_catalog
+from workflows.modes.registry import MODES
+from workflows.modes.registry import title as mode_title
 
 if TYPE_CHECKING:
     from backend.models.state import ModelState
 
-GROUPS = (
-    ("Image-to-Video and Fast", ("image_to_video", "fast_video")),
-    ("Sound-to-Video", ("sound_to_video",)),
-    ("Animate", ("animate",)),
-    ("Text", ("text_to_video", "text_to_image")),
-)
-"""Heading -> the modes whose files stand under it; a file of several stands under the first that needs it."""
+
+def _mode_groups() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Heading -> the modes whose files are listed below it; modes with the same first model share one.
+
+    A file of several groups is listed under the first that needs it.
+    """
+    catalog = load_catalog()
+    found: dict[str, list[str]] = {}
+    for name in MODES:
+        sets = catalog.sets(name)
+        first = sets[0][1][0].role if sets and sets[0][1] else name
+        found.setdefault(first, []).append(name)
+    return tuple((" and ".join(mode_title(name) for name in names), tuple(names)) for names in found.values())
+
+
+GROUPS = _mode_groups()
 MARKS = {"ready": "check", "missing": "missing", "unknown": "missing"}
 """state -> icon; any other state is a fault."""
 

@@ -59,7 +59,7 @@ def player(job: JobView, url: Url, autoplay: bool = False) -> str:
 
 
 def _volume(job: JobView) -> str:
-    if job.mode not in wording.LONG_MODES:
+    if not wording.follows(job.mode):
         return ""
     marks = f"{icon('sound', 20)}{icon('muted', 20)}"
     return f'<button type="button" class="volume" data-p="mute" aria-label="Mute">{marks}</button>'

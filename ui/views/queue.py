@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ui.views import wording
 from ui.views.icons import icon
+from workflows.modes.registry import title as mode_title
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView, Place
@@ -50,7 +51,7 @@ def _row(place: int, job: JobView) -> str:
     return (
         f'<li {data} data-waits><span class="place" data-place="{job_id}">{wording.ordinal(place)}</span>'
         f'<button type="button" class="what" data-act="show" {data} title="{name}"><span>{name}</span>'
-        f"<small>{wording.MODE_WORDS.get(job.mode, job.mode)}</small></button>"
+        f"<small>{mode_title(job.mode)}</small></button>"
         f'<button type="button" class="drop" data-act="cancel" {data} aria-label="Cancel: {name}"'
         f' title="Cancel">{icon("close", 16)}</button></li>'
     )

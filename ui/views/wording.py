@@ -5,23 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from workflows.modes import sound_to_video
-from workflows.modes.animate import build
-from workflows.modes.registry import FPS
+from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
 
-MODE_WORDS = {
-    "image_to_video": "Image-to-Video",
-    "fast_video": "Fast 4-step",
-    "sound_to_video": "Sound-to-Video",
-    "animate": "Animate",
-    "text_to_video": "Text-to-Video",
-    "text_to_image": "Text-to-Image",
-}
-MODEL_WORDS = {"wan": "WAN", "flux": "Flux"}
-METHOD_WORDS = {"move": "Move", "mix": "Mix"}
 MODEL_STATES = {
     "ready": "Ready",
     "missing": "Missing",
@@ -31,8 +19,6 @@ MODEL_STATES = {
     "unreadable": "Not readable",
     "unknown": "Not known yet",
 }
-LONG_MODES = ("sound_to_video", "animate")
-"""Modes whose clips are as long as what they follow."""
 PAUSED = "Paused by the machine's owner"
 DEMO_SENTENCE = "Demo: videos are made from your picture without WAN. Connect ComfyUI to make real ones."
 
@@ -102,7 +88,7 @@ def made_seconds(mode: str, frames: int, fps: float) -> float:
     """A clip's length as chosen: from pictures and words WAN makes a frame more than seconds x fps (4n+1)."""
     if not fps:
         return 0.0
-    return (frames if mode in LONG_MODES else max(0, frames - 1)) / fps
+    return (frames if follows(mode) else max(0, frames - 1)) / fps
 
 
 def clip_seconds(job: JobView) -> float:
@@ -112,11 +98,14 @@ def clip_seconds(job: JobView) -> float:
     return job.seconds
 
 
+def follows(mode: str) -> bool:
+    """Whether a clip of this mode is as long as the file that it follows."""
+    return mode in MODES and MODES[mode].trim is not None
+
+
 def chunks(mode: str, frames: int) -> int:
-    """How many chunks the model draws for this many frames; 1 where a mode has none."""
-    if mode == "sound_to_video":
-        return sound_to_video.chunk_count(frames / FPS)
-    return build.chunk_count(frames) if mode == "animate" else 1
+    """How many pieces the model draws for this many frames, one after the other."""
+    return MODES[mode].chunks(frames) if mode in MODES else 1
 
 
 def chunk_words(mode: str, frames: int) -> str:
@@ -144,9 +133,17 @@ def length(seconds: float) -> str:
 def speed(job: JobView) -> str:
     """`Fast` or `Quality`; a picture's model, `WAN` or `Flux`."""
     if is_still(job):
-        return MODEL_WORDS.get(str(job.params.get("model") or "wan"), "WAN")
-    fast = job.mode == "fast_video" or job.params.get("speed") == "fast"
-    return "Fast" if fast else "Quality"
+        return choice(job, "model")
+    always = job.mode in MODES and MODES[job.mode].always_fast
+    return "Fast" if always or job.params.get("speed") == "fast" else "Quality"
+
+
+def choice(job: JobView, name: str) -> str:
+    """The chosen value of a job's parameter as the page shows it, "" for a parameter that its mode lacks."""
+    if job.mode not in MODES or name not in MODES[job.mode].by_name:
+        return ""
+    field = MODES[job.mode].field(name)
+    return field.word(job.params.get(name) or field.default)
 
 
 def recipe(job: JobView) -> list[str]:
@@ -155,8 +152,7 @@ def recipe(job: JobView) -> list[str]:
     facts = [size(job.width, job.height)]
     if not is_still(job):
         facts += [length(clip_seconds(job)), f"{number(job.fps)} fps"]
-    if job.mode == "animate":
-        facts.append(METHOD_WORDS.get(str(job.params.get("method") or "move"), "Move"))
+    facts += [choice(job, name) for name in (MODES[job.mode].tells if job.mode in MODES else ())]
     count = chunk_words(job.mode, job.frames)
     return [*facts, *([count] if count else []), steps, f"Seed {job.seed}"]
 
@@ -167,8 +163,7 @@ def resolution(job: JobView) -> str:
         return size(job.width, job.height)
     if "resolution" not in job.params and is_still(job):
         return size(job.width, job.height)
-    chosen = str(job.params.get("resolution") or "480p")
-    return {"draft": "Draft"}.get(chosen, chosen)
+    return choice(job, "resolution") or size(job.width, job.height)
 
 
 def title(job: JobView) -> str:

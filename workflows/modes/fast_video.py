@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from workflows.catalog import Catalog
 from workflows.compiled import Compiled
 from workflows.graph.node_contract import ServerFacts
+from workflows.modes import fields
 from workflows.modes.image_to_video import (
     FAST_CFG,
     FAST_LORAS,
     FAST_SHIFT,
     FAST_STEPS,
+    MOTION_HELP,
+    PLACEHOLDER,
     QUALITY_CFG,
+    ImageToVideo,
     assemble,
-    general_warnings,
+    picture_size,
 )
-from workflows.modes.registry import FastVideo
-from workflows.params.sizes import AREAS
+from workflows.params.checks import check_sides
+from workflows.params.media import Media
+from workflows.params.sizes import AREAS, FPS, frames_for
+from workflows.spec import Choice, ModeParams, ModeSpec, specs
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
+from workflows.stages.warnings import general_warnings
 
 LORA_480P = "lora_480p"
 """Role of the LoRA that was distilled at 480p; one file for both experts."""
@@ -31,6 +42,51 @@ ANTI_SLOW_MOTION = Recipe(
     ),
 )
 """The 4-step LoRA slows motion: two guided steps without it lay the motion out first. 10 evaluations."""
+
+
+VARIANTS = (
+    Choice("balanced", "Balanced", "Follows the prompt."),
+    Choice("dynamic", "Dynamic", "More motion, looser match to the picture."),
+    Choice("subtle", "Subtle", "Small motion, closest to the picture."),
+    Choice("480p", "480p", "Tuned for 480p; sharpest at that size."),
+    Choice("anti_slow_motion", "Anti slow motion", "More lifelike speed, 8 steps instead of 4."),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FastVideo(ModeParams):
+    """A picture becomes a video in few steps, with the settings of a named variant."""
+
+    MODE = "fast_video"
+
+    image: Media = fields.media(
+        "picture", "Picture", "The first picture of the video: uploaded here before, or a data: address.",
+        required=True, heading="Drop or choose a picture",
+    )  # fmt: skip
+    prompt: str = fields.prompt("What should move?", MOTION_HELP, PLACEHOLDER)
+    variant: str = fields.choice("Variant", VARIANTS, "balanced, dynamic, subtle, 480p or anti_slow_motion.")
+    resolution: str = fields.resolution()
+    width: int = fields.width("resolution and picture")
+    height: int = fields.height("resolution and picture")
+    seconds: float = fields.seconds()
+    seed: int = fields.seed()
+    fit: str = fields.fit()
+
+    def check(self) -> None:
+        check_sides(self)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return picture_size(self)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames, 4n+1."""
+        return frames_for(self.seconds)
+
+    @property
+    def fps(self) -> float:
+        return FPS
 
 
 def recipe(params: FastVideo) -> Recipe:
@@ -60,3 +116,23 @@ def build(params: FastVideo, catalog: Catalog, server: ServerFacts, job_id: str)
         negative=catalog.default_negative,
         warnings=tuple(warnings),
     )
+
+
+def in_quality(values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Image-to-Video in quality, with the variant's motion."""
+    shared = {spec.name for spec in specs(ImageToVideo)}
+    kept = {name: value for name, value in values.items() if name in shared}
+    motion = values.get("variant")
+    if motion not in ("balanced", "dynamic", "subtle"):
+        motion = "balanced"
+    return ImageToVideo.MODE, {**kept, "speed": "quality", "motion": motion}
+
+
+SPEC = ModeSpec(
+    params=FastVideo,
+    always_fast=True,
+    in_quality=in_quality,
+    title="Fast 4-step",
+    summary="Make a video from a picture in few steps with WAN 2.2.",
+    build=build,
+)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from workflows.catalog import Catalog
 from workflows.compiled import Compiled
 from workflows.graph.builder import ClipVisionOutput
 from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
-from workflows.modes.registry import SECONDS_TRAINED, FastVideo, ImageToVideo, TextToVideo
-from workflows.params.sizes import AREAS
+from workflows.modes import fields
+from workflows.params.checks import check_shared_steps, check_sides
+from workflows.params.media import Media
+from workflows.params.sizes import FPS, fit_size, frames_for
+from workflows.spec import Choice, ModeParams, ModeSpec
 from workflows.stages.diffusion import (
     EASY_CACHE_MIN_STEPS,
     decode,
@@ -21,6 +27,7 @@ from workflows.stages.diffusion import (
     sample,
 )
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
+from workflows.stages.warnings import general_warnings
 
 EXPERTS = {HIGH: "i2v_high", LOW: "i2v_low"}
 """expert -> role of its file in the catalog."""
@@ -32,6 +39,78 @@ QUALITY_CFG_LAST_FRAME = 4.0
 """With a last picture. Source: ComfyUI's template video_wan2_2_14B_flf2v."""
 FAST_STEPS, FAST_SHIFT, FAST_CFG = 4, 5.0, 1.0
 """With the 4-step LoRAs. Source: the same templates."""
+
+PLACEHOLDER = "The boat drifts to the right, mist rises from the water, the camera stays still"
+"""An example of a prompt that says what moves."""
+MOTION_HELP = "What should move"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageToVideo(ModeParams):
+    """A picture, and perhaps an end frame, becomes a video."""
+
+    MODE = "image_to_video"
+
+    image: Media = fields.media(
+        "picture", "Picture", "The first picture of the video: uploaded here before, or a data: address.",
+        required=True, heading="Drop or choose a picture",
+    )  # fmt: skip
+    prompt: str = fields.prompt("What should move?", MOTION_HELP, PLACEHOLDER)
+    negative_prompt: str | None = fields.negative_prompt()
+    end_image: Media | None = fields.media(
+        "picture", "End frame", "The last picture of the video, if it should end at a certain one.",
+        heading="End frame (optional)",
+    )  # fmt: skip
+    resolution: str = fields.resolution()
+    width: int = fields.width("resolution and picture")
+    height: int = fields.height("resolution and picture")
+    seconds: float = fields.seconds()
+    motion: str = fields.motion()
+    experts: str = fields.choice(
+        "Experts", (Choice("both", "Both"), Choice(HIGH, "High noise"), Choice(LOW, "Low noise")),
+        "Which of the model's two experts draw: both, high or low.",
+        note="WAN uses two models in turn. High noise only: more motion, soft picture."
+        " Low noise only: sharp, little motion.",
+    )  # fmt: skip
+    speed: str = fields.speed("quality (20 steps) or fast (4 steps).")
+    steps: int = fields.steps()
+    cfg: float = fields.cfg()
+    shift: float = fields.shift()
+    seed: int = fields.seed()
+    fit: str = fields.fit()
+    clip_vision: bool = fields.switch(
+        "CLIP vision", "Also conditions on CLIP image features. Needs clip_vision_h (1.3 GB)."
+    )
+    tiled_decode: bool = fields.switch("Tiled decode", "Decodes in tiles: less VRAM, slightly slower.")
+    easy_cache: bool = fields.switch(
+        "EasyCache", "Skips steps that change little: faster, slightly less detail."
+    )
+
+    def check(self) -> None:
+        check_sides(self)
+        check_shared_steps(
+            self, one_expert=self.experts != "both", hint="Give at least 2 steps, or choose one expert."
+        )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return picture_size(self)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames, 4n+1."""
+        return frames_for(self.seconds)
+
+    @property
+    def fps(self) -> float:
+        return FPS
+
+
+def picture_size(params: Any) -> tuple[int, int]:
+    """(width, height) as given, else from resolution and picture."""
+    if params.width:
+        return (params.width, params.height)
+    return fit_size(params.image.width, params.image.height, params.resolution)
 
 
 def recipe(params: ImageToVideo) -> Recipe:
@@ -94,25 +173,8 @@ def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: s
     )
 
 
-def general_warnings(params: ImageToVideo | FastVideo | TextToVideo) -> list[str]:
-    """What every run of the two experts is warned of."""
-    warnings = []
-    if params.seconds > SECONDS_TRAINED:
-        warnings.append(
-            f"The model was trained on clips of {SECONDS_TRAINED:g} s; in a longer one the motion may "
-            "repeat itself or run back."
-        )
-    width, height = params.size
-    if width * height > AREAS["720p"]:
-        warnings.append(
-            f"{width} x {height} is larger than the 1280 x 720 that the model was trained for: it needs more "
-            "memory, and things may appear twice."
-        )
-    return warnings
-
-
 def assemble(
-    params: ImageToVideo | FastVideo,
+    params: Any,
     run: Recipe,
     catalog: Catalog,
     job_id: str,
@@ -124,7 +186,10 @@ def assemble(
     tiled_decode: bool = False,
     easy_cache: bool = False,
 ) -> Compiled:
-    """The graph: load the experts, read prompt and pictures, draw, decode, save."""
+    """The graph: load the experts, read prompt and pictures, draw, decode, save.
+
+    params: an ImageToVideo, or another mode's with image, prompt, seed, size, frames and fps.
+    """
     nodes = Nodes()
     models = load_experts(nodes, catalog, EXPERTS, run, easy_cache)
     positive, unwanted = read_prompts(nodes, catalog, params.prompt, negative)
@@ -152,3 +217,12 @@ def assemble(
     nodes.save_video(video, file_prefix(params.MODE, job_id))
     media = (params.image.name,) if end_image is None else (params.image.name, end_image)
     return finished(nodes, run, media, params.size, params.frames, params.fps, warnings)
+
+
+SPEC = ModeSpec(
+    params=ImageToVideo,
+    in_quality=fields.in_quality(ImageToVideo.MODE),
+    title="Image-to-Video",
+    summary="Make a video from a picture with WAN 2.2.",
+    build=build,
+)

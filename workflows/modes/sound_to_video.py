@@ -10,8 +10,13 @@ from workflows.compiled import Compiled, Derived
 from workflows.graph.builder import Conditioning, Image, Latent
 from workflows.graph.media_nodes import MediaNodes
 from workflows.graph.node_contract import ServerFacts
-from workflows.modes.registry import SoundToVideo
-from workflows.params.sizes import AREAS, FPS
+from workflows.modes import fields
+from workflows.params.checks import check_sides, chosen_seconds
+from workflows.params.limits import SOUND_SECONDS_MAX, SOUND_SECONDS_MIN
+from workflows.params.media import Media
+from workflows.params.sizes import AREAS, FPS, fit_size
+from workflows.params.values import InvalidParam
+from workflows.spec import ModeParams, ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
 from workflows.stages.segments import Segment, Span, cut, hand_on, joined, result_prefix, spans, tail
 
@@ -35,6 +40,89 @@ SHIFT = 8.0
 """Source of these: ComfyUI's template video_wan2_2_14B_s2v."""
 FAST_LORA = "lora_t2v_high"
 """Role of the 4-step LoRA: the template uses that of the Text-to-Video high-noise expert here."""
+
+
+_LONGEST = f"{SOUND_SECONDS_MAX / 60:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundToVideo(ModeParams):
+    """A sound, and perhaps a picture, become a video that moves with the sound."""
+
+    MODE = "sound_to_video"
+
+    audio: Media = fields.media(  # Media.seconds: of the whole file
+        "sound", "Sound",
+        "Speech, song or music, or a video with sound: uploaded here before, or a data: address.",
+        required=True, heading="Drop or choose a sound", hint="WAV, MP3, M4A, FLAC, OGG or a video",
+    )  # fmt: skip
+    image: Media | None = fields.media(
+        "picture", "Picture",
+        "Who or what is to be seen: uploaded here before. Left out: the prompt decides.",
+        heading="Add a picture (optional)",
+    )  # fmt: skip
+    prompt: str = fields.prompt(
+        "Describe the scene", "What is to be seen and how it moves",
+        "She sings to the sea, wind in her hair, the camera comes slowly closer",
+    )  # fmt: skip
+    negative_prompt: str | None = fields.negative_prompt()
+    start: float = fields.part_start("Where in the sound the video starts, in seconds.")
+    duration: float = fields.part_length(
+        "Duration", "The duration",
+        f"Seconds of the sound to use, at most {SOUND_SECONDS_MAX:g}; 0 takes it to its end.",
+    )  # fmt: skip
+    resolution: str = fields.resolution()
+    width: int = fields.width("resolution and picture")
+    height: int = fields.height("resolution and picture")
+    speed: str = fields.speed("quality (20 steps) or fast (4 steps, less motion).")
+    steps: int = fields.steps()
+    cfg: float = fields.cfg()
+    shift: float = fields.shift()
+    seed: int = fields.seed()
+    level: bool = fields.switch(
+        "Level", "Normalise loudness.", "True brings the sound to a common loudness.", in_api=True
+    )
+    fit: str = fields.fit()
+
+    def check(self) -> None:
+        check_sides(self)
+        seconds = self.seconds
+        field = "duration" if self.duration else "audio"
+        if seconds < SOUND_SECONDS_MIN:
+            raise InvalidParam(
+                field,
+                f"The sound lasts {seconds:.2g} s; at least {SOUND_SECONDS_MIN:g} s are needed.",
+                "Choose a longer sound, or a longer part of it.",
+            )
+        if seconds > SOUND_SECONDS_MAX:
+            raise InvalidParam(
+                field,
+                f"The sound lasts {seconds / 60:.4g} min; at most {_LONGEST} min are possible.",
+                "Choose a part of it by start and duration.",
+            )
+
+    @property
+    def seconds(self) -> float:
+        """Length of the chosen part of the sound. Raises InvalidParam when it does not lie in the file."""
+        where = ("audio", "the sound", self.audio, self.start, self.duration, "duration")
+        return chosen_seconds(*where, SOUND_SECONDS_MAX)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) as given, else from resolution and picture, 16:9 without one."""
+        if self.width:
+            return (self.width, self.height)
+        picture = self.image or Media("none")
+        return fit_size(picture.width, picture.height, self.resolution)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames: as long as the sound, within half a frame."""
+        return round(FPS * self.seconds)
+
+    @property
+    def fps(self) -> float:
+        return FPS
 
 
 @dataclass(frozen=True)
@@ -190,3 +278,14 @@ def _segment(run: _Run, span: Span) -> Segment:
     if not span.is_last:
         hand_on(nodes, nodes.image_from_batch(frames, kept - CONTEXT_FRAMES, CONTEXT_FRAMES), prefix)
     return Segment(span, nodes, kept, tuple(derived))
+
+
+SPEC = ModeSpec(
+    params=SoundToVideo,
+    in_quality=fields.in_quality(SoundToVideo.MODE),
+    title="Sound-to-Video",
+    summary="Make a video that moves with a sound with WAN 2.2.",
+    build=build,
+    trim=Trim(media="audio", start="start", length="duration"),
+    chunks=lambda frames: chunk_count(frames / FPS),
+)

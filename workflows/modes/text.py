@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from workflows.catalog import Catalog
 from workflows.compiled import Compiled
 from workflows.graph.builder import Image
 from workflows.graph.label import Label
 from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
+from workflows.modes import fields
 from workflows.modes.image_to_video import (
     FAST_CFG,
     FAST_SHIFT,
@@ -15,11 +18,14 @@ from workflows.modes.image_to_video import (
     QUALITY_CFG,
     QUALITY_SHIFT,
     QUALITY_STEPS,
-    general_warnings,
 )
-from workflows.modes.registry import TextToImage, TextToVideo
+from workflows.params.checks import check_prompt_given, check_shared_steps, check_sides
+from workflows.params.limits import ASPECTS
+from workflows.params.sizes import FPS, fit_size, frames_for
+from workflows.spec import Choice, ModeParams, ModeSpec
 from workflows.stages.diffusion import decode, file_prefix, finished, load_experts, read_prompts, sample
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
+from workflows.stages.warnings import general_warnings
 
 EXPERTS = {HIGH: "t2v_high", LOW: "t2v_low"}
 """expert -> role of its file in the catalog."""
@@ -28,6 +34,90 @@ NO_LORAS = {HIGH: "", LOW: ""}
 
 FLUX_STEPS, FLUX_CFG, FLUX_GUIDANCE = 20, 1.0, 3.5
 """Source: ComfyUI's template flux_dev_checkpoint_example."""
+
+
+PICTURE_RESOLUTION = "720p"
+"""The area of a picture: the larger of the two that WAN was trained for, and close to Flux's 1 megapixel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextToVideo(ModeParams):
+    """A prompt becomes a video."""
+
+    MODE = "text_to_video"
+
+    prompt: str = fields.prompt(
+        "Describe the scene", "What is to be seen and how it moves",
+        "A fishing boat crosses a fjord at blue hour, mist rises, the camera glides along",
+    )  # fmt: skip
+    negative_prompt: str | None = fields.negative_prompt()
+    aspect: str = fields.aspect()
+    resolution: str = fields.resolution("")
+    width: int = fields.width("aspect and resolution")
+    height: int = fields.height("aspect and resolution")
+    seconds: float = fields.seconds()
+    speed: str = fields.speed("quality (20 steps) or fast (4 steps).")
+    steps: int = fields.steps(least=2)
+    cfg: float = fields.cfg()
+    shift: float = fields.shift()
+    seed: int = fields.seed()
+
+    def check(self) -> None:
+        check_prompt_given(self)
+        check_sides(self)
+        check_shared_steps(self)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        if self.width:
+            return (self.width, self.height)
+        return fit_size(*ASPECTS[self.aspect], self.resolution)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames, 4n+1."""
+        return frames_for(self.seconds)
+
+    @property
+    def fps(self) -> float:
+        return FPS
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextToImage(ModeParams):
+    """A prompt becomes a picture."""
+
+    MODE = "text_to_image"
+
+    prompt: str = fields.prompt(
+        "Describe the scene", "What is to be seen",
+        "A fishing boat on a fjord at blue hour, mist over the water, wide shot",
+    )  # fmt: skip
+    model: str = fields.choice("Model", (Choice("wan", "WAN"), Choice("flux", "Flux")), "wan or flux.")
+    aspect: str = fields.aspect()
+    width: int = fields.width("aspect")
+    height: int = fields.height("aspect")
+    steps: int = fields.steps(own="the model's own")
+    seed: int = fields.seed("picture")
+
+    def check(self) -> None:
+        check_prompt_given(self)
+        check_sides(self)
+        check_shared_steps(self, one_expert=self.model != "wan")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        if self.width:
+            return (self.width, self.height)
+        return fit_size(*ASPECTS[self.aspect], PICTURE_RESOLUTION)
+
+    @property
+    def frames(self) -> int:
+        return 1
+
+    @property
+    def fps(self) -> float:
+        return 0.0
 
 
 def recipe(steps: int, cfg: float, shift: float, fast: bool) -> Recipe:
@@ -87,3 +177,19 @@ def _draw_flux(nodes: Nodes, catalog: Catalog, params: TextToImage, run: Recipe)
     positive = nodes.flux_guidance(prompt, FLUX_GUIDANCE)
     samples = nodes.ksampler(label, model, positive, nothing, latent, params.seed, FLUX_CFG, "euler")
     return nodes.vae_decode(samples, vae)
+
+
+VIDEO = ModeSpec(
+    params=TextToVideo,
+    in_quality=fields.in_quality(TextToVideo.MODE),
+    title="Text-to-Video",
+    summary="Make a video from words alone with WAN 2.2.",
+    build=build_video,
+)
+PICTURE = ModeSpec(
+    params=TextToImage,
+    title="Text-to-Image",
+    summary="Make a picture from words with WAN 2.2 or Flux.",
+    build=build_image,
+    makes="picture",
+)

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
+
 
 class InvalidParam(ValueError):
     """A parameter cannot be used. `field` names it, `message` says why, `hint` what to do."""
@@ -58,14 +60,16 @@ def check_number(field: str, label: str, value: Any, low: float, high: float, un
     return float(value)
 
 
-def check_zero_or_number(field: str, label: str, value: Any, low: float, high: float) -> float:
-    """0 (the mode's own) or a finite number in low..high, as float."""
+def check_zero_or_number(
+    field: str, label: str, value: Any, low: float, high: float, zero: str = "the mode's own"
+) -> float:
+    """0 (which stands for `zero`) or a finite number in low..high, as float."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0:
         return 0.0
     try:
         return check_number(field, label, value, low, high)
     except InvalidParam as error:
-        hint = f"Give a number from {figure(low)} to {figure(high)}, or 0 for the mode's own."
+        hint = f"Give a number from {figure(low)} to {figure(high)}, or 0 for {zero}."
         raise InvalidParam(field, error.message, hint) from None
 
 
@@ -99,3 +103,18 @@ def check_text(field: str, label: str, value: Any, longest: int) -> str:
             "Shorten it.",
         )
     return text
+
+
+def check_side(field: str, label: str, value: Any) -> int:
+    """A width or height in pixels: 0 (automatic), or a multiple of 16 from 64 to 1920."""
+    hint = f"Use a multiple of {SIZE_STEP} from {SIZE_MIN} to {SIZE_MAX}, or 0 for automatic."
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidParam(field, f"{label} must be a whole number of pixels, not {shown(value)}.", hint)
+    if value == 0:
+        return 0
+    if not SIZE_MIN <= value <= SIZE_MAX:
+        message = f"{label} must be {SIZE_MIN} to {SIZE_MAX} pixels, not {shown(value)}."
+        raise InvalidParam(field, message, hint)
+    if value % SIZE_STEP:
+        raise InvalidParam(field, f"{label} must be a multiple of {SIZE_STEP} pixels; {value} is not.", hint)
+    return value

@@ -21,7 +21,7 @@ from tests.support.demo_server import start_demo
 from tests.support.paths import ROOT
 from tests.support.waiting import until
 from workflows.graph.node_contract import facts, recorded
-from workflows.modes.registry import MEDIA
+from workflows.modes.registry import MODES
 
 pytestmark = pytest.mark.full
 
@@ -45,7 +45,7 @@ def test_rows_compile_to_what_the_guide_asks_for(tmp_path: Path) -> None:
         for row in ROWS:
             files = media(row, tmp_path, decoder.frames_to_video)
             given = {
-                name: measured(decoder, MEDIA[row.mode][name][0], path, name, path.name)
+                name: measured(decoder, MODES[row.mode].media[name].kind, path, name, path.name)
                 for name, path in files.items()
             }
             params = make_params(row.mode, {**row.values, "seed": 1}, given)

@@ -277,7 +277,7 @@ def small_catalog(monkeypatch: pytest.MonkeyPatch, hub: FakeHub) -> Catalog:
         content = model_bytes(role, 50_000)
         files.append(model(role, content, mode, optional=mode != "animate"))
         hub.files[files[-1].source] = content
-    catalog = Catalog(tuple(files), "")
+    catalog = Catalog(tuple(files), "", ("image_to_video", "animate"))
     monkeypatch.setattr(model_commands, "load_catalog", lambda: catalog)
     monkeypatch.setattr(inventory_module, "load_catalog", lambda: catalog)
     return catalog

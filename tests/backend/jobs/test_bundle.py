@@ -19,7 +19,9 @@ from backend.jobs.preflight import compile_for
 from backend.media.decoder import Decoder
 from tests.support import media_files
 from workflows.graph.node_contract import facts, recorded
-from workflows.modes.registry import MEDIA, Media, Params
+from workflows.modes.registry import MODES
+from workflows.params.media import Media
+from workflows.spec import ModeParams
 
 pytestmark = pytest.mark.full
 
@@ -32,14 +34,14 @@ def decoder() -> Iterator[Decoder]:
 
 def measured(decoder: Decoder, mode: str, files: dict[str, Path]) -> dict[str, Media]:
     return {
-        name: input_files.measured(decoder, MEDIA[mode][name][0], path, name, name)
+        name: input_files.measured(decoder, MODES[mode].media[name].kind, path, name, name)
         for name, path in files.items()
     }
 
 
 def kept(
     decoder: Decoder, folder: Path, mode: str, values: dict[str, Any], files: dict[str, Path]
-) -> tuple[Job, Params]:
+) -> tuple[Job, ModeParams]:
     """The job as the studio would have stored it."""
     sizes = measured(decoder, mode, files)
     params = make_params(mode, {"seed": 5, **values}, sizes)
@@ -47,7 +49,7 @@ def kept(
     return Job("job", "owner", mode, {"prompt": "a boat", **values}, inputs, created=0.0, seed=5), params
 
 
-def received(decoder: Decoder, request: Any) -> Params:
+def received(decoder: Decoder, request: Any) -> ModeParams:
     """What a worker makes of a request."""
     sizes = measured(decoder, request.mode, dict(request.media))
     return make_params(request.mode, request.params, sizes)

@@ -16,7 +16,7 @@ from backend.jobs.planning import DIFFERENT
 from backend.jobs.views import Plan
 from tests.support.compile_cases import animated, route_server
 from workflows.catalog import load_catalog
-from workflows.modes.registry import Media
+from workflows.params.media import Media
 
 PERSON, DANCE = Media("image", 832, 480), Media("video", 832, 480, 80, 16.0, 5.0)
 SIZES: Mapping[str, Media] = {"image": PERSON, "video": DANCE}

@@ -12,7 +12,7 @@ from backend.jobs.preflight import preflight
 from tests.support.compile_cases import animated, compiled, image, sound
 from workflows.compile import Compiled
 from workflows.graph.node_contract import Contract, recorded
-from workflows.modes.registry import Media
+from workflows.params.media import Media
 
 
 def info(version: str = "0.3.64") -> EngineInfo:

@@ -18,7 +18,7 @@ from tests.support.media_files import numbered, samples_of, tone, write_sound, w
 from workflows.catalog import load_catalog
 from workflows.compile import ServerFacts
 from workflows.modes import sound_to_video
-from workflows.modes.registry import Media
+from workflows.params.media import Media
 
 pytestmark = pytest.mark.full
 

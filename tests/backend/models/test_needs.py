@@ -8,11 +8,12 @@ import pytest
 
 from backend.models import needs, verify
 from backend.models.inventory import inventory
-from backend.models.needs import TITLES, Overview, overview, room, states, wanted
+from backend.models.needs import Overview, overview, room, states, wanted
 from backend.models.progress import Progress, duration, size
 from backend.settings import Settings
 from tests.support.model_files import fill, sparse
 from workflows.catalog import load_catalog
+from workflows.modes.registry import MODES
 
 CATALOG = load_catalog()
 
@@ -22,7 +23,7 @@ def look(store: Path) -> Overview:
 
 
 def test_every_mode_of_the_catalogue_has_a_title() -> None:
-    assert set(TITLES) == set(CATALOG.modes())
+    assert set(MODES) == set(CATALOG.modes())
 
 
 def test_an_empty_store(tmp_path: Path) -> None:

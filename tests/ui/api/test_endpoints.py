@@ -36,7 +36,8 @@ from tests.support.waiting import until
 from ui.api.calls import Calls, Pace, SessionOwners
 from ui.api.endpoints import Endpoints, register
 from ui.gradio_fixes.event_errors import UNEXPECTED
-from workflows.modes.registry import MEDIA, Media
+from workflows.modes.registry import MODES
+from workflows.params.media import Media
 
 pytestmark = pytest.mark.full
 
@@ -77,7 +78,7 @@ class ScriptedStudio:
                 "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
             )
         media = {
-            name: Media("a", 640, 480, 192, 16.0, 0.0 if MEDIA[mode][name][0] == "picture" else 12.0)
+            name: Media("a", 640, 480, 192, 16.0, 0.0 if MODES[mode].media[name].kind == "picture" else 12.0)
             for name, path in files.items()
             if path is not None
         }
@@ -183,7 +184,7 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         box.change(Endpoints.cancel, box, box, api_visibility="private")  # Gradio names it /cancel
         register(studio, Pace(shortest=0.01))  # type: ignore[arg-type]
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, mcp_server=True, run_history=False)
-    endpoints = next(fn.fn.__self__ for fn in demo.fns.values() if fn.api_name == "fast_video")
+    endpoints = next(fn.fn.__self__ for fn in demo.fns.values() if fn.api_name == "job")
     yield Page(url, studio, folder, endpoints)
     demo.close()
     for name, value in before.items():
@@ -299,7 +300,7 @@ def test_each_mode_needs_only_what_is_marked(page: Page, name: str) -> None:
     assert page.http.get(file["url"]).content.startswith(b"video of ")
     _, mode, values, files = page.studio.submits[0]
     assert f"/{mode}" == name and set(files) == REQUIRED[name] - {"prompt"}
-    names = {field for field in NAMES[name] if field not in MEDIA[mode] and field != "wait"}
+    names = {field for field in NAMES[name] if field not in MODES[mode].media and field != "wait"}
     assert set(values) == names and values["prompt"] == "sails"
 
 

@@ -61,5 +61,5 @@ def test_a_mistake_is_logged_without_what_was_written(capsys: pytest.CaptureFixt
         logging.captureWarnings(False)
     assert caught.value.message == UNEXPECTED and not caught.value.print_exception
     said = capsys.readouterr().err
-    assert "Traceback" in said and "KeyError" in said and "test_unexpected.py" in said
+    assert "Traceback" in said and "KeyError" in said and "test_event_errors.py" in said
     assert WRITTEN not in said

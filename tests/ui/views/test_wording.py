@@ -104,7 +104,7 @@ def test_recipes_fit_the_mode() -> None:
     sound = job(mode="sound_to_video", params=params, frames=192, fps=16.0)
     assert wording.recipe(sound)[1:4] == ["12 s", "16 fps", "3 chunks"], "as long as its sound"
     moved = job(mode="animate", params={**params, "method": "mix"}, frames=77, steps=6)
-    assert wording.recipe(moved)[2:5] == ["16 fps", "Mix", "Fast, 6 steps"]
+    assert wording.recipe(moved)[2:5] == ["16 fps", "Replace", "Fast, 6 steps"]
     still = job(mode="text_to_image", params={"model": "flux"}, frames=1, fps=0.0, steps=20)
     assert wording.recipe(still) == ["832 × 480", "Flux, 20 steps", "Seed 271828"]
     assert wording.resolution(still) == "832 × 480"
@@ -349,7 +349,12 @@ def known(*missing: str, state: str = "missing") -> list[ModelState]:
 
 def test_every_group_counts_the_files_it_shares() -> None:
     shown = model_table.models(known("text_encoder"), False, "")
-    for title in ("Image-to-Video and Fast need", "Sound-to-Video needs", "Animate needs", "Text needs"):
+    for title in (
+        "Image-to-Video and Fast 4-step need",
+        "Sound-to-Video needs",
+        "Animate needs",
+        "Text-to-Video and Text-to-Image need",
+    ):
         assert f"{title} 1 more file, 6.7 GB." in shown
     assert shown.count("umt5_xxl_fp8_e4m3fn_scaled</code>") == 1, "listed once"
 

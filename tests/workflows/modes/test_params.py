@@ -6,22 +6,13 @@ from typing import Any
 import pytest
 
 from tests.support.least_params import PHOTO, least
-from workflows.modes.registry import (
-    AREAS,
-    CHOICES,
-    MODES,
-    SECONDS_MAX,
-    SECONDS_MIN,
-    SEED_MAX,
-    FastVideo,
-    ImageToVideo,
-    InvalidParam,
-    Media,
-    choices,
-    crop_fraction,
-    fit_size,
-    frames_for,
-)
+from workflows.modes.fast_video import FastVideo
+from workflows.modes.image_to_video import ImageToVideo
+from workflows.modes.registry import MODES, mode
+from workflows.params.limits import SECONDS_MAX, SECONDS_MIN, SEED_MAX
+from workflows.params.media import Media
+from workflows.params.sizes import AREAS, crop_fraction, fit_size, frames_for
+from workflows.params.values import InvalidParam
 
 
 def image(**options: Any) -> ImageToVideo:
@@ -50,15 +41,14 @@ def test_params_are_frozen() -> None:
 
 
 def test_the_first_choice_is_the_default_and_all_are_accepted() -> None:
-    for mode, kind in MODES.items():
-        assert set(CHOICES[mode]) < {field.name for field in dataclasses.fields(kind)}
-        for field, allowed in choices(mode).items():
-            assert getattr(least(mode), field) == allowed[0]
+    for name, spec in MODES.items():
+        for field, allowed in spec.choices.items():
+            assert getattr(least(name), field) == allowed[0]
             for value in allowed:
-                assert getattr(least(mode, **{field: value}), field) == value
+                assert getattr(least(name, **{field: value}), field) == value
             for wrong in ("", "Both", None, 3, ["both"], "x" * 5000):
                 with pytest.raises(InvalidParam) as caught:
-                    least(mode, **{field: wrong})
+                    least(name, **{field: wrong})
                 assert caught.value.field == field
                 assert all(value in caught.value.hint for value in allowed)
                 assert len(caught.value.message) < 120
@@ -66,7 +56,7 @@ def test_the_first_choice_is_the_default_and_all_are_accepted() -> None:
 
 def test_unknown_mode() -> None:
     with pytest.raises(InvalidParam) as caught:
-        choices("film")
+        mode("film")
     assert "image_to_video" in caught.value.hint
 
 

@@ -9,7 +9,10 @@ import pytest
 
 from tests.support.least_params import REQUIRED, least
 from workflows.modes.parsing import params_from_text, params_from_values
-from workflows.modes.registry import CHOICES, MEDIA, MODES, InvalidParam, Media, SoundToVideo
+from workflows.modes.registry import MODES
+from workflows.modes.sound_to_video import SoundToVideo
+from workflows.params.media import Media
+from workflows.params.values import InvalidParam
 
 NEW = ("sound_to_video", "animate", "text_to_video", "text_to_image")
 SONG = Media("song.wav", seconds=12.0)
@@ -25,20 +28,19 @@ def refused(mode: str, field: str, **options: Any) -> InvalidParam:
     return error
 
 
-def test_every_mode_has_its_media_and_choices() -> None:
-    assert set(MODES) == set(CHOICES) == set(MEDIA)
-    for mode, kind in MODES.items():
-        assert set(MEDIA[mode]) <= {field.name for field in fields(kind)}
-        assert {kind for kind, _ in MEDIA[mode].values()} <= {"picture", "sound", "video"}
-        assert {name for name, (_, required) in MEDIA[mode].items() if required} == {
+def test_every_mode_has_its_media() -> None:
+    for mode, spec in MODES.items():
+        assert [each.name for each in spec.all] == [field.name for field in fields(spec.params)]
+        assert {field.kind for field in spec.media.values()} <= {"picture", "sound", "video"}
+        assert {name for name, field in spec.media.items() if field.required} == {
             name for name in REQUIRED[mode] if name != "prompt"
         }
 
 
 @pytest.mark.parametrize("mode", NEW)
 def test_missing_media_are_named(mode: str) -> None:
-    for name, (_, required) in MEDIA[mode].items():
-        for wrong in ("file.wav", 3, Media(""), Media("../x")) + ((None,) if required else ()):
+    for name, field in MODES[mode].media.items():
+        for wrong in ("file.wav", 3, Media(""), Media("../x")) + ((None,) if field.required else ()):
             refused(mode, name, **{name: wrong})
     assert "seed" in refused(mode, "seed", seed=-1).message.lower()
 
@@ -49,7 +51,7 @@ def test_missing_media_are_named(mode: str) -> None:
     ("cfg", 0.5), ("shift", 21), ("cfg", float("nan")), ("negative_prompt", 3), ("resolution", "4K"),
 ])  # fmt: skip
 def test_refused_in_every_mode(mode: str, field: str, value: Any) -> None:
-    if field not in {entry.name for entry in fields(MODES[mode])}:
+    if field not in MODES[mode].by_name:
         pytest.skip("not a setting of this mode")
     other = {"width": "height", "height": "width"}
     alone = field in other and value in (832, 480)

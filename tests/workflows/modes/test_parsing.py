@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
-from workflows.modes.parsing import known_keys, params_from_text, params_from_values
-from workflows.modes.registry import FastVideo, ImageToVideo, InvalidParam, Media
+from workflows.modes.fast_video import FastVideo
+from workflows.modes.image_to_video import ImageToVideo
+from workflows.modes.parsing import params_from_text, params_from_values
+from workflows.modes.registry import MODES
+from workflows.params.media import Media
+from workflows.params.values import InvalidParam
 
 PHOTO = Media("probe", 1600, 900)
 TEXTS = {"image": "photo.png", "seed": "3"}
@@ -89,7 +93,7 @@ def test_typed_values() -> None:
         params_from_values("fast_video", {"seed": 5, "seconds": "1"}, {"image": PHOTO})
 
 
-def test_known_keys() -> None:
-    assert known_keys("fast_video") == (
-        "image", "seed", "prompt", "variant", "resolution", "width", "height", "seconds", "fit",
+def test_parameters_in_the_order_of_the_api() -> None:
+    assert tuple(MODES["fast_video"].by_name) == (
+        "image", "prompt", "variant", "resolution", "width", "height", "seconds", "seed", "fit",
     )  # fmt: skip

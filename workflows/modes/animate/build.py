@@ -9,11 +9,13 @@ from workflows.compiled import Compiled, Derived
 from workflows.graph.animate_nodes import AnimateNodes
 from workflows.graph.builder import Image, Int
 from workflows.graph.node_contract import ServerFacts
-from workflows.modes.animate.params import LENGTH_SLACK
+from workflows.modes import fields
+from workflows.modes.animate.params import LENGTH_SLACK, Animate
 from workflows.modes.animate.prepare import plan, prepare
 from workflows.modes.animate.routes import INSTALL, NONE, Route, route
-from workflows.modes.registry import Animate, crop_fraction
+from workflows.params.sizes import crop_fraction
 from workflows.params.values import InvalidParam
+from workflows.spec import ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
 from workflows.stages.segments import Segment, Span, cut, hand_on, joined, result_prefix, spans, tail
 
@@ -223,3 +225,15 @@ def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
     if not span.is_last:
         hand_on(nodes, nodes.image_from_batch(parts[-1], new - CONTINUED_FRAMES, CONTINUED_FRAMES), prefix)
     return Segment(span, nodes, kept, tuple(derived))
+
+
+SPEC = ModeSpec(
+    params=Animate,
+    in_quality=fields.in_quality(Animate.MODE),
+    title="Animate",
+    summary="Move a picture's character as a driving video does, with WAN 2.2.",
+    build=build,
+    trim=Trim(media="video", start="start", length="seconds"),
+    chunks=chunk_count,
+    tells=("method",),
+)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from workflows.params.checks import check_common, check_run, chosen_seconds, set_clean
+from workflows.modes import fields
+from workflows.params.checks import check_sides, chosen_seconds
 from workflows.params.limits import (
     DRIVING_FPS_MAX,
     DRIVING_FPS_MIN,
@@ -15,11 +15,14 @@ from workflows.params.limits import (
 )
 from workflows.params.media import Media
 from workflows.params.sizes import fit_size
-from workflows.params.values import InvalidParam, check_number
+from workflows.params.values import InvalidParam
+from workflows.spec import Choice, ModeParams
 
 _LONGEST = f"{DRIVING_SECONDS_MAX / 60:g}"
-_LONGEST_FILE = 1e6
-"""Seconds; a bound for start and length, so that they are finite."""
+METHODS = (
+    Choice("move", "Move", "Your character performs the motion from the driving video."),
+    Choice("mix", "Replace", "Replaces the person in the driving video with your character."),
+)
 LENGTH_SLACK = 0.25
 """Seconds by which a pose, face or mask video may be shorter than the driving video."""
 _SHAPE_SLACK = 0.05
@@ -29,46 +32,70 @@ _LYING = ("mask", "pose_video")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Animate:
+class Animate(ModeParams):
     """The character of one picture moves as the person in a driving video does.
 
     move: into the picture; mix: the character takes the person's place in the video. Pose, face and mask
     videos keep the driving video's time: `start` and `seconds` cut all of them alike.
     """
 
-    MODE: ClassVar[str] = "animate"
+    MODE = "animate"
 
-    image: Media
-    video: Media
-    seed: int
-    prompt: str = ""
-    negative_prompt: str | None = None  # None: the catalog's default; "": none at all
-    method: str = "move"
-    relight: float = 0.8  # strength of the relighting LoRA; 0: none
-    pose_video: Media | None = None
-    face_video: Media | None = None
-    mask: Media | None = None  # white where the person is
-    start: float = 0.0  # seconds into the driving video
-    seconds: float = 0.0  # 0: to the end
-    fps: float = 16.0
-    resolution: str = "480p"
-    width: int = 0  # 0 with height 0: from resolution and the picture (move) or the driving video (mix)
-    height: int = 0
-    speed: str = "quality"
-    steps: int = 0  # 0: the mode's own; so for cfg and shift
-    cfg: float = 0.0
-    shift: float = 0.0
-    fit: str = "crop"  # pad: the picture was padded to the size before it was uploaded
+    image: Media = fields.media(
+        "picture", "Picture", "The character: a picture uploaded here before, or a data: address.",
+        required=True, heading="Drop or choose a character",
+    )  # fmt: skip
+    video: Media = fields.media(
+        "video", "Driving video", "The driving video, whose motion is taken: uploaded here before.",
+        required=True, heading="Drop or choose a driving video", hint="MP4, MOV, WebM or MKV",
+    )  # fmt: skip
+    prompt: str = fields.prompt(
+        "Describe the scene", "What is to be seen", "A woman in a red coat dances on a roof at dusk"
+    )
+    negative_prompt: str | None = fields.negative_prompt()
+    method: str = fields.choice(
+        "Method", METHODS, "move animates the picture; mix puts the character into the driving video."
+    )
+    relight: float = fields.number(  # strength of the relighting LoRA; 0: none
+        "Relight", "How much mix takes over the video's light, 0 to 2.", 0.8, 0, RELIGHT_MAX,
+        subject="Relighting", step=0.05,
+        note="How much the character matches the lighting of the driving video.",
+    )  # fmt: skip
+    pose_video: Media | None = fields.media(
+        "video", "Pose video", "Skeletons of the driving video, if you have them.",
+        heading="Pose video", hint="Skeletons of the driving video",
+    )  # fmt: skip
+    face_video: Media | None = fields.media(
+        "video", "Face video", "Close-ups of the face in the driving video, 512 x 512, if you have them.",
+        heading="Face video", hint="The face, close up, 512 × 512",
+    )  # fmt: skip
+    mask: Media | None = fields.media(
+        "video", "Mask",
+        "A video that is white where the person is, of the driving video's shape and length.",
+        subject="The mask video", heading="Mask video", hint="White where the person is",
+    )  # fmt: skip
+    fps: float = fields.number(
+        "Frame rate", f"Frames a second of the result, {DRIVING_FPS_MIN:g} to {DRIVING_FPS_MAX:g}.", 16.0,
+        DRIVING_FPS_MIN, DRIVING_FPS_MAX, subject="Frames a second",
+        note="16, or up to the driving video's own rate, at most 30",
+    )  # fmt: skip
+    resolution: str = fields.resolution("")
+    width: int = fields.width("resolution and media")
+    height: int = fields.height("resolution and media")
+    seconds: float = fields.part_length(
+        "Length", "The length",
+        f"Seconds of the driving video to use, at most {DRIVING_SECONDS_MAX:g}; 0 takes it to its end.",
+    )  # fmt: skip
+    speed: str = fields.speed("quality (20 steps) or fast (6 steps).")
+    steps: int = fields.steps()
+    cfg: float = fields.cfg()
+    shift: float = fields.shift()
+    seed: int = fields.seed()
+    start: float = fields.part_start("Where in the driving video to start, in seconds.")
+    fit: str = fields.fit()
 
-    def __post_init__(self) -> None:
-        check_common(self)
-        for field, label in (("start", "The start"), ("seconds", "The length")):
-            value = check_number(field, label, getattr(self, field), 0, _LONGEST_FILE, " seconds")
-            set_clean(self, field, value)
-        set_clean(self, "fps", check_number(
-            "fps", "Frames a second", self.fps, DRIVING_FPS_MIN, DRIVING_FPS_MAX))  # fmt: skip
-        set_clean(self, "relight", check_number("relight", "Relighting", self.relight, 0, RELIGHT_MAX))
-        check_run(self, two_experts=False)
+    def check(self) -> None:
+        check_sides(self)
         self._check_length()
         self._check_helpers()
 
@@ -110,8 +137,8 @@ class Animate:
     @property
     def helpers(self) -> dict[str, Media]:
         """The pose, face and mask videos that are given and used, by their fields."""
-        fields = ("pose_video", "face_video") + (("mask",) if self.method == "mix" else ())
-        return {field: media for field in fields if (media := getattr(self, field)) is not None}
+        names = ("pose_video", "face_video") + (("mask",) if self.method == "mix" else ())
+        return {field: media for field in names if (media := getattr(self, field)) is not None}
 
     def _check_helpers(self) -> None:
         end = self.start + self.driving_seconds

@@ -9,8 +9,9 @@ from workflows.compiled import Derived
 from workflows.graph.animate_nodes import FACE_SIDE, AnimateNodes
 from workflows.graph.builder import Boxes, Image, Mask, Text
 from workflows.graph.label import Label
+from workflows.modes.animate.params import Animate
 from workflows.modes.animate.routes import NATIVE, NONE, PREPROCESS, SAM2, SAM2_MODEL, SAM3, TEMPLATE, Route
-from workflows.modes.registry import Animate, Media
+from workflows.params.media import Media
 from workflows.stages.segments import cut
 
 MASK_GROW, MASK_BLOCK = 10, 32

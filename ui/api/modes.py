@@ -1,0 +1,100 @@
+"""The endpoint of a mode, made from its specification: signature, documentation and JSON schemas."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import gradio as gr
+
+from ui.api.calls import Answer, Calls
+from workflows.spec import Field, MediaField, ModeSpec, Spec
+
+FILE_SCHEMA: dict[str, Any] = {
+    "$defs": {"FileDataMeta": {"properties": {"_type": {"const": "gradio.FileData"}}, "type": "object"}},
+    "properties": {"path": {"type": "string"}, "meta": {"$ref": "#/$defs/FileDataMeta"}},
+    "required": ["path", "meta"],
+    "type": "object",
+}
+"""The least by which clients and MCP know a file; the page's own schema would add 13 kB to every load."""
+WAIT_HELP = "True waits for the {}; false returns the job's record at once, for job and result."
+_JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+def endpoint(spec: ModeSpec, calls: Calls) -> Callable[..., Any]:
+    """An async generator function with the mode's parameters, `wait`, and the caller's request."""
+    signature = inspect.Signature(
+        [
+            *(_parameter(each.name, _annotation(each), _default(spec, each)) for each in ordered(spec)),
+            _parameter("wait", bool, True),
+            _parameter("request", gr.Request, None),
+        ],
+        return_annotation=Answer,
+    )
+
+    async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Answer]:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = dict(bound.arguments)
+        wait, request = given.pop("wait"), given.pop("request")
+        async for answer in calls.make(spec.name, given, wait, request):
+            yield answer
+
+    call.__name__ = call.__qualname__ = spec.name
+    call.__doc__ = documentation(spec)
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    call.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    return call
+
+
+def ordered(spec: ModeSpec) -> tuple[Spec, ...]:
+    """The endpoint's parameters: those that must be given first, each group in the order of the mode."""
+    return tuple(sorted(spec.api, key=lambda each: not required(spec, each)))
+
+
+def required(spec: ModeSpec, each: Spec) -> bool:
+    """Whether a call must give the parameter: a required file, or the prompt of a mode without files."""
+    if isinstance(each, MediaField):
+        return each.required
+    return each.name == "prompt" and not spec.media
+
+
+def schemas(spec: ModeSpec) -> list[dict[str, Any]]:
+    """The JSON schema of each parameter of the endpoint, `wait` included."""
+    return [*(schema(each) for each in ordered(spec)), {"type": "boolean"}]
+
+
+def schema(each: Spec) -> dict[str, Any]:
+    """The JSON schema of one parameter, for the API page and for MCP."""
+    if isinstance(each, MediaField):
+        return FILE_SCHEMA
+    if each.kind == "choice":
+        return {"type": "string", "enum": list(each.values)}
+    found = {"type": _JSON_TYPES[each.type]}
+    return {"anyOf": [found, {"type": "null"}]} if each.nullable else found
+
+
+def documentation(spec: ModeSpec) -> str:
+    """The docstring: the summary, then a line for each parameter, which MCP shows as its description."""
+    lines = [f"{spec.summary} Returns the {spec.makes} and the job's record.", "", "Args:"]
+    lines += [f"    {each.name}: {each.help}" for each in ordered(spec)]
+    lines.append(f"    wait: {WAIT_HELP.format(spec.makes)}")
+    return textwrap.dedent("\n".join(lines))
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation, default=default
+    )
+
+
+def _annotation(each: Spec) -> Any:
+    if isinstance(each, Field):
+        return each.type | None if each.nullable else each.type
+    return dict if each.required else dict | None
+
+
+def _default(spec: ModeSpec, each: Spec) -> Any:
+    return inspect.Parameter.empty if required(spec, each) else each.default

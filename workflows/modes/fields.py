@@ -1,0 +1,202 @@
+"""The parameters that several modes share, each specified once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workflows.params.limits import (
+    ASPECTS,
+    GUIDANCE_MAX,
+    GUIDANCE_MIN,
+    PROMPT_MAX,
+    SECONDS_MAX,
+    SECONDS_MIN,
+    SEED_MAX,
+    STEPS_MAX,
+)
+from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
+from workflows.spec import RANDOM_SEED, Choice, Field, MediaField, MediaKind, declare, declare_seed
+
+LENGTHS = (2.0, 3.0, 5.0, 8.0)
+"""Seconds that the page offers as buttons."""
+LONGEST_FILE = 1e6
+"""Seconds; a bound for the start and the length of a part, so that they are finite."""
+OWN = "the mode's own"
+SPEEDS = (Choice("fast", "Fast"), Choice("quality", "Quality"))
+RESOLUTIONS = (Choice("draft", "Draft"), Choice("480p", "480p"), Choice("720p", "720p"))
+MOTIONS = (
+    Choice("balanced", "Balanced"),
+    Choice("dynamic", "Dynamic"),
+    Choice("subtle", "Subtle"),
+    Choice("official", "Official"),
+)
+MOTION_NOTE = (
+    "When the detail model takes over from the motion model. Dynamic = more movement, Subtle = less."
+)
+
+
+def media(kind: MediaKind, label: str, help: str, *, required: bool = False, **more: Any) -> Any:
+    """A picture, sound or video."""
+    return declare(MediaField(kind=kind, label=label, help=help, required=required, **more))
+
+
+def choice(label: str, choices: tuple[Choice, ...], help: str, default: str = "", **more: Any) -> Any:
+    """One of a few values, in the page's order. default: the API's; without one it is the first."""
+    first = default or choices[0].value
+    return declare(Field(kind="choice", label=label, help=help, choices=choices, default=first, **more))
+
+
+def number(label: str, help: str, default: float, low: float, high: float, **more: Any) -> Any:
+    """A number, both limits included."""
+    return declare(Field(kind="number", label=label, help=help, default=default, low=low, high=high, **more))
+
+
+def switch(label: str, note: str, help: str = "", *, in_api: bool = False) -> Any:
+    """On or off, off by default."""
+    return declare(
+        Field(kind="switch", label=label, note=note, help=help or note, default=False, in_api=in_api)
+    )
+
+
+def prompt(label: str, help: str, placeholder: str) -> Any:
+    """The prompt."""
+    return declare(
+        Field(
+            kind="text", label=label, subject="The prompt", default="", high=PROMPT_MAX,
+            help=f"{help}, up to {PROMPT_MAX:,} characters.", placeholder=placeholder,
+        )
+    )  # fmt: skip
+
+
+def negative_prompt() -> Any:
+    """The negative prompt; None: the catalogue's default, "": none."""
+    return declare(
+        Field(
+            kind="text", label="Negative prompt", subject="The negative prompt", default=None, nullable=True,
+            high=PROMPT_MAX, note="Ignored in Fast. Leave empty for none.", placeholder="None",
+            help="What should not be seen. Left out: a good default. Empty: nothing.",
+        )
+    )  # fmt: skip
+
+
+def resolution(shape: str = "; the picture gives the shape") -> Any:
+    """How many pixels."""
+    return choice("Resolution", RESOLUTIONS, f"draft, 480p or 720p: how many pixels{shape}.", "480p")
+
+
+def width(source: str) -> Any:
+    """The width in pixels. source: where 0 takes it from."""
+    return _side("Width", f"Width in pixels, a multiple of {SIZE_STEP} from {SIZE_MIN} to {SIZE_MAX}; "
+                 f"0 takes it from {source}.", source)  # fmt: skip
+
+
+def height(source: str) -> Any:
+    """The height in pixels, as `width`."""
+    return _side("Height", "Height in pixels, as width; give both or neither.", source)
+
+
+def _side(label: str, help: str, source: str) -> Any:
+    return declare(
+        Field(
+            kind="side",
+            label=label,
+            help=help,
+            default=0,
+            zero=source,
+            step=SIZE_STEP,
+            unit="px",
+            note="0: automatic",
+        )
+    )
+
+
+def seconds() -> Any:
+    """The length of a clip that follows nothing."""
+    return number(
+        "Length", f"Length of the video, {SECONDS_MIN:g} to {SECONDS_MAX:g} seconds.", 5.0, SECONDS_MIN,
+        SECONDS_MAX, subject="The length", unit=" seconds", offered=LENGTHS,
+    )  # fmt: skip
+
+
+def part_start(help: str) -> Any:
+    """Where the part of a file that is used begins."""
+    return number(
+        "Start", help, 0.0, 0, LONGEST_FILE, subject="The start", unit=" seconds", step=0.1,
+        note="In seconds",
+    )  # fmt: skip
+
+
+def part_length(label: str, subject: str, help: str) -> Any:
+    """How long the part of a file that is used is; 0: to the end."""
+    return number(
+        label, help, 0.0, 0, LONGEST_FILE, subject=subject, unit=" seconds", step=0.1, note="0: to the end"
+    )
+
+
+def motion(help: str = "How much moves: balanced, dynamic, subtle or official.") -> Any:
+    """Where the high-noise expert hands over to the low-noise one."""
+    return choice("Motion", MOTIONS, help, note=MOTION_NOTE)
+
+
+def speed(help: str) -> Any:
+    """quality by default in the API, fast on the page."""
+    return choice("Speed", SPEEDS, help, "quality", page_default="fast")
+
+
+def steps(least: int = 1, own: str = OWN) -> Any:
+    """Sampling steps; 0: the mode's own."""
+    return declare(
+        Field(
+            kind="whole", label="Steps", default=0, high=STEPS_MAX, zero=own, note=f"0: {own}",
+            help=f"Sampling steps, {least} to {STEPS_MAX}; 0 takes {own}.",
+        )
+    )  # fmt: skip
+
+
+def cfg() -> Any:
+    """Guidance; 0: the mode's own."""
+    return _guidance("CFG", "Guidance (cfg)", "Guidance")
+
+
+def shift() -> Any:
+    """The shift of the noise schedule; 0: the mode's own."""
+    return _guidance("Shift", "Shift", "Noise schedule shift")
+
+
+def _guidance(label: str, subject: str, what: str) -> Any:
+    return number(
+        label, f"{what}, {GUIDANCE_MIN:g} to {GUIDANCE_MAX:g}; 0 takes {OWN}.", 0.0, GUIDANCE_MIN,
+        GUIDANCE_MAX, subject=subject, zero=OWN, step=0.1, note=f"0: {OWN}",
+    )  # fmt: skip
+
+
+def seed(makes: str = "video") -> Any:
+    """The seed, drawn before it gets here: 0 to 2^53 - 1. The API's -1 asks for a random one."""
+    return declare_seed(
+        Field(
+            kind="whole", label="Seed", subject="The seed", default=RANDOM_SEED, high=SEED_MAX,
+            note="-1: random", help=f"Same seed, same {makes}; -1 picks a random one.",
+        )
+    )  # fmt: skip
+
+
+def fit() -> Any:
+    """crop by default; pad: the picture is padded to the size before it is uploaded."""
+    return choice(
+        "Fit", (Choice("crop", "Crop"), Choice("pad", "Pad")), "crop or pad.", in_api=False,
+        note="If the aspect ratio doesn't match: crop the picture, or pad it with blurred edges.",
+    )  # fmt: skip
+
+
+def in_quality(mode: str) -> Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]]:
+    """The same mode with speed=quality and the mode's own numbers."""
+    change = {"speed": "quality", "steps": 0, "cfg": 0.0, "shift": 0.0}
+    return lambda values: (mode, change)
+
+
+def aspect() -> Any:
+    """The shape of what is made from text alone."""
+    names = tuple(ASPECTS)
+    help = f"The shape: {', '.join(names[:-1])} or {names[-1]}."
+    return choice("Shape", tuple(Choice(name, name) for name in names), help)
