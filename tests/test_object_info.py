@@ -15,6 +15,7 @@ from backend.dispatch import preflight
 from backend.engines.base import EngineInfo
 from backend.errors import MissingNode
 from tests.support.compile_cases import compiled, image
+from tests.support.tiers import deep
 from workflows.node_contract import check, facts, from_object_info
 
 DATA = Path(__file__).parent / "data"
@@ -59,7 +60,8 @@ def change(random: random.Random, info: dict[str, Any], name: str) -> None:
         parent[path[-1]] = odd_values(random)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.full
+@pytest.mark.parametrize("seed", [0, *map(deep, range(1, 4))])
 def test_any_fault_in_a_description_costs_that_node_alone(seed: int) -> None:
     chance = random.Random(seed)
     job = compiled(image())
