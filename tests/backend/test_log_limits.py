@@ -61,6 +61,7 @@ REFUSALS: dict[str, Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]] = 
 }  # fmt: skip
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_flood_of_refusals_writes_little(

@@ -5,21 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from ui.forms.schema import CHOICE, FIELDS, FILE, NUMBER, SECONDS, SWITCH, TEXT, Field
+from workflows.modes.fields import LONGEST_FILE
 from workflows.modes.registry import MODES
-from workflows.params.limits import (
-    DRIVING_FPS_MAX,
-    DRIVING_FPS_MIN,
-    GUIDANCE_MAX,
-    GUIDANCE_MIN,
-    PROMPT_MAX,
-    RELIGHT_MAX,
-    SECONDS_MAX,
-    SECONDS_MIN,
-    SEED_MAX,
-    STEPS_MAX,
-)
+from workflows.params.limits import PROMPT_MAX
 from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
+from workflows.spec import Field
 
 FILE_SECONDS = 6.0
 """Length of the sound or driving video that these values go with."""
@@ -28,21 +18,11 @@ TEXTS = (
     "<b>no markup</b> & \"quotes\" 'more' \\ {0} %s $x", "x" * PROMPT_MAX, "é" * PROMPT_MAX,
     "🎬" * PROMPT_MAX, "-1", "0", "None", "5 s", "a\tb",
 )  # fmt: skip
-NUMBERS: dict[str, tuple[float, float, bool]] = {
-    "cfg": (GUIDANCE_MIN, GUIDANCE_MAX, True),
-    "shift": (GUIDANCE_MIN, GUIDANCE_MAX, True),
-    "relight": (0.0, RELIGHT_MAX, True),
-    "fps": (DRIVING_FPS_MIN, DRIVING_FPS_MAX, False),
-    "start": (0.0, FILE_SECONDS / 2, True),
-    "duration": (0.5, FILE_SECONDS / 2, True),
-    "seconds": (0.5, FILE_SECONDS / 2, True),
-}
-"""A number's limits, and whether 0 is allowed besides."""
 
 
 def legal(mode: str, draw: random.Random) -> dict[str, Any]:
     """One set of values; limits come up as often as what lies between."""
-    values = {field.name: _value(mode, field, draw) for field in FIELDS[mode] if field.kind != FILE}
+    values = {field.name: _value(field, draw) for field in MODES[mode].fields}
     if draw.random() < 0.4:
         values["width"], values["height"] = 0, 0
     two = mode == "text_to_video" or values.get("experts") == "both" or values.get("model") == "wan"
@@ -51,23 +31,25 @@ def legal(mode: str, draw: random.Random) -> dict[str, Any]:
     return values
 
 
-def _value(mode: str, field: Field, draw: random.Random) -> Any:
-    if field.kind == CHOICE:
-        return draw.choice(MODES[mode].field(field.name).values)
-    if field.kind == SWITCH:
-        return draw.random() < 0.5
-    if field.kind == TEXT:
-        return draw.choice([None, "", *TEXTS] if field.name == "negative_prompt" else TEXTS)
-    if field.kind == SECONDS:
-        return _number(draw, SECONDS_MIN, SECONDS_MAX)
-    if field.kind == NUMBER:
-        low, high, zero = NUMBERS[field.name]
-        return 0.0 if zero and draw.random() < 0.2 else _number(draw, low, high)
-    if field.name == "seed":
-        return draw.choice([0, 1, SEED_MAX, SEED_MAX - 1, draw.randint(0, SEED_MAX)])
-    if field.name == "steps":
-        return draw.choice([0, 1, 2, STEPS_MAX, draw.randint(1, STEPS_MAX)])
-    return draw.choice([SIZE_MIN, SIZE_MAX, draw.randrange(SIZE_MIN, SIZE_MAX + 1, SIZE_STEP)])
+def _value(field: Field, draw: random.Random) -> Any:
+    """One value within the limits that the field names."""
+    match field.kind:
+        case "choice":
+            return draw.choice(field.values)
+        case "switch":
+            return draw.random() < 0.5
+        case "text":
+            return draw.choice([None, "", *TEXTS] if field.nullable else TEXTS)
+        case "side":
+            return draw.choice([SIZE_MIN, SIZE_MAX, draw.randrange(SIZE_MIN, SIZE_MAX + 1, SIZE_STEP)])
+        case "whole":
+            low, high = int(field.low), int(field.high)
+            return draw.choice([low, low + 1, high, high - 1, draw.randint(low, high)])
+    if (field.zero or field.high == LONGEST_FILE) and draw.random() < 0.2:
+        return 0.0
+    if field.high == LONGEST_FILE:  # a part of a file: start and length together lie within it
+        return _number(draw, 0.5, FILE_SECONDS / 2)
+    return _number(draw, field.low, field.high)
 
 
 def _number(draw: random.Random, low: float, high: float) -> float:

@@ -148,6 +148,7 @@ def test_sixteen_cancelled_uploads_cost_nobody_a_clip(make_folder: Make) -> None
     assert folder.clips() == before and folder.used("bob") < 16 * 4 * BLOCK
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("status", [CANCELLED, FAILED, DONE, QUEUED])
 @pytest.mark.parametrize("owners", [1, 40], ids=["one owner", "forty made-up owners"])
 @pytest.mark.parametrize("size", [86, 6], ids=["large files", "tiny files"])
@@ -171,6 +172,7 @@ def test_however_much_is_submitted_it_costs_only_the_submitter(
         assert error.code in ("over_quota", "disk_full") and error.hint and error.field == "audio"
 
 
+@pytest.mark.full
 def test_random_visitors_never_lose_a_clip_to_each_other(make_folder: Make) -> None:
     """Whatever they do in whatever order, a clip goes only when its own visitor submits or deletes."""
     for seed in range(12):

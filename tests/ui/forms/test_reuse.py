@@ -20,7 +20,8 @@ from tests.support.security_site import META, Visitor
 from tests.support.served_site import ServedSite
 from ui.forms import schema
 from ui.forms.widgets import Form
-from ui.tabs import animate, fast, image_to_video, sound_to_video, text
+from ui.tabs.registry import TABS
+from workflows.modes.registry import MODES
 from workflows.params.limits import RELIGHT_MAX
 
 NEGATIVE = "blurred, static"
@@ -31,11 +32,7 @@ SEED = 20_250_101
 def forms() -> dict[str, Form]:
     """The widgets of every tab."""
     with gr.Blocks():
-        both = text.build(NEGATIVE)
-        made = [
-            image_to_video.build(100, NEGATIVE), sound_to_video.build(100, NEGATIVE),
-            animate.build(100, NEGATIVE), fast.build(100), both.video, both.picture,
-        ]  # fmt: skip
+        made = [form for tab in TABS for form in tab.build(100, NEGATIVE).forms]
     return {one.mode: one for one in made}
 
 
@@ -48,7 +45,7 @@ def through_browser(widget: Any, value: Any) -> Any:
     return widget.preprocess(shown)
 
 
-@pytest.mark.parametrize("mode", schema.FIELDS)
+@pytest.mark.parametrize("mode", MODES)
 def test_every_value_of_the_api_comes_back_from_the_form(mode: str, forms: dict[str, Form]) -> None:
     draw = random.Random(f"{SEED} {mode}")
     widgets = forms[mode].widgets
@@ -60,7 +57,7 @@ def test_every_value_of_the_api_comes_back_from_the_form(mode: str, forms: dict[
         assert schema.to_values(mode, back, NEGATIVE) == values
 
 
-@pytest.mark.parametrize("mode", schema.FIELDS)
+@pytest.mark.parametrize("mode", MODES)
 def test_a_widget_shows_what_the_api_takes(mode: str, forms: dict[str, Form]) -> None:
     """A slider stands at its value and a choice has it among its words: nothing else is shown."""
     draw = random.Random(f"{SEED} shown {mode}")
@@ -71,8 +68,9 @@ def test_a_widget_shows_what_the_api_takes(mode: str, forms: dict[str, Form]) ->
             if isinstance(widget, gr.Slider):
                 assert widget.minimum <= value <= widget.maximum, name
             elif isinstance(widget, gr.Radio):
-                seconds = schema.to_values(mode, {name: value})[name] if name == "seconds" else None
-                choices = schema.lengths(seconds) if name == "seconds" else [v for _, v in widget.choices]
+                field = MODES[mode].field(name)
+                seconds = schema.to_values(mode, {name: value})[name]
+                choices = schema.lengths(field, seconds) if field.offered else [v for _, v in widget.choices]
                 assert value in choices, name
             elif isinstance(widget, gr.Number):
                 assert widget.minimum is None and widget.maximum is None and widget.precision is None
@@ -142,7 +140,7 @@ def _is_file(value: Any) -> bool:
     return isinstance(value, dict) and "path" in value
 
 
-@pytest.mark.parametrize("mode", schema.FIELDS)
+@pytest.mark.parametrize("mode", MODES)
 def test_a_job_of_the_api_is_made_again_from_the_page(
     mode: str, site: ServedSite, media: dict[str, Path]
 ) -> None:

@@ -138,6 +138,7 @@ def test_sounds_and_videos_are_paths_too(uploads: Path, no_opening: None) -> Non
     assert component.get_config() == plain.get_config() and component.get_block_name() == "file"
 
 
+@pytest.mark.full
 def test_guard_knows_the_kind_of_a_file(uploads: Path) -> None:
     component = FileInput(file_types=["video"], render=False)
     component.what = "video"
@@ -167,6 +168,7 @@ def _guarded(component: Any, value: Any, uploads: Path) -> Any:
     return asyncio.run(request())[0]
 
 
+@pytest.mark.full
 def test_guard_takes_a_file_without_meta_and_refuses_what_gradio_would_take(uploads: Path) -> None:
     path = _file(uploads / "a.png")
     assert _guarded(PictureInput(render=False), {"path": str(path)}, uploads) == path
@@ -182,6 +184,7 @@ def test_guard_takes_a_file_without_meta_and_refuses_what_gradio_would_take(uplo
             _guarded(PictureInput(render=False), value, uploads)
 
 
+@pytest.mark.full
 def test_guard_looks_into_every_value(uploads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("an address was fetched")

@@ -14,8 +14,13 @@ from backend.engines.base import EngineInfo
 from backend.errors import MissingNode
 from backend.jobs.preflight import preflight
 from tests.support.compile_cases import compiled, image
+<<<<<<< HEAD:tests/workflows/graph/test_object_info.py
 from tests.support.paths import DATA
 from workflows.graph.node_contract import check, facts, from_object_info
+=======
+from tests.support.tiers import deep
+from workflows.node_contract import check, facts, from_object_info
+>>>>>>> w/suite:tests/test_object_info.py
 
 INFO: dict[str, Any] = {
     name: node
@@ -58,7 +63,8 @@ def change(random: random.Random, info: dict[str, Any], name: str) -> None:
         parent[path[-1]] = odd_values(random)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.full
+@pytest.mark.parametrize("seed", [0, *map(deep, range(1, 4))])
 def test_any_fault_in_a_description_costs_that_node_alone(seed: int) -> None:
     chance = random.Random(seed)
     job = compiled(image())
