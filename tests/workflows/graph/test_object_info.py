@@ -14,13 +14,9 @@ from backend.engines.base import EngineInfo
 from backend.errors import MissingNode
 from backend.jobs.preflight import preflight
 from tests.support.compile_cases import compiled, image
-<<<<<<< HEAD:tests/workflows/graph/test_object_info.py
 from tests.support.paths import DATA
-from workflows.graph.node_contract import check, facts, from_object_info
-=======
 from tests.support.tiers import deep
-from workflows.node_contract import check, facts, from_object_info
->>>>>>> w/suite:tests/test_object_info.py
+from workflows.graph.node_contract import check, facts, from_object_info
 
 INFO: dict[str, Any] = {
     name: node
