@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.structure import arrows, cycles
 from tests.support.paths import ROOT
 
 LAYERS: tuple[tuple[str, ...], ...] = (
@@ -190,3 +191,8 @@ def test_package_inits_are_empty() -> None:
     for top in ("workflows", "backend", "ui"):
         for path in (ROOT / top).rglob("__init__.py"):
             assert path.read_text(encoding="utf-8") == "", f"{path} is not empty"
+
+
+def test_packages_do_not_import_each_other_in_a_circle() -> None:
+    assert cycles(arrows(ROOT)) == []
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]

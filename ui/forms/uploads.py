@@ -12,14 +12,12 @@ import os
 import secrets
 import shutil
 import stat
-from abc import ABCMeta
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import gradio as gr
-from gradio.component_meta import ComponentMeta
 from gradio.components.api_component import Api
 from gradio.context import LocalContext
 from gradio.data_classes import FileData, ImageData
@@ -27,6 +25,7 @@ from gradio.utils import get_upload_folder
 
 from backend.threads import Threads, visitor_of
 from ui.gradio_fixes.event_errors import refusal
+from ui.gradio_fixes.free_inputs import NoStub
 from ui.views.wording import file_size
 
 FILE_META = {"_type": "gradio.FileData"}
@@ -96,13 +95,6 @@ def max_upload_bytes(blocks: gr.Blocks | None) -> int:
     """The limit given to launch(max_file_size=...), else DEFAULT_MAX_BYTES."""
     limit = getattr(blocks, "max_file_size", None)
     return int(limit) if isinstance(limit, (int, float)) and limit > 0 else DEFAULT_MAX_BYTES
-
-
-class NoStub(ComponentMeta):
-    """Gradio writes a .pyi file beside every component class; one that adds no event needs none."""
-
-    def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> type:
-        return ABCMeta.__new__(mcs, name, bases, attrs)
 
 
 class PictureInput(gr.Image, metaclass=NoStub):

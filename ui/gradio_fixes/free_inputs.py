@@ -6,11 +6,18 @@ API may have such a value, and so may a page that is older than this run of the 
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from typing import Any
 
 import gradio as gr
+from gradio.component_meta import ComponentMeta
 
-from ui.forms.uploads import NoStub
+
+class NoStub(ComponentMeta):
+    """Gradio writes a .pyi file beside every component class; one that adds no event needs none."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> type:
+        return ABCMeta.__new__(mcs, name, bases, attrs)
 
 
 class Choice(gr.Radio, metaclass=NoStub):

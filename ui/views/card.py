@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from backend.jobs.progress import Snapshot
-from ui.forms.schema import file_names
 from ui.views import failure, progress, wording
 from ui.views.icons import icon
 from ui.views.player import fit, player, shape, still, tags
 from ui.views.queue import line_list
+from workflows.modes.registry import media_fields
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView, Place
@@ -293,7 +293,7 @@ def recent(state: CardState) -> str:
 def thumb_picture(job: JobView, url: Callable[[JobView, str], str]) -> str:
     """The address of a small picture of the job: its poster, the picture itself, or what it is made from."""
     if job.status in ACTIVE:
-        return url(job, "input") if "image" in file_names(job.mode) else BLANK
+        return url(job, "input") if "image" in media_fields(job.mode) else BLANK
     return url(job, job.result if wording.is_still(job) else "poster.jpg")
 
 

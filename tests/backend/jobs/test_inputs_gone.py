@@ -222,7 +222,7 @@ def test_over_the_limit_a_submit_is_refused_beside_its_largest_file(
     assert refused.value.field == "audio" and refused.value.hint and "2.0 MB" in refused.value.message
     assert sorted(path.name for path in studio.settings.jobs_dir.iterdir()) == folders, "nothing was written"
     with pytest.raises(gr.Error, match="that you may use"):
-        asyncio.run(asked(studio.submit, OWNER, "sound_to_video", SPOKEN, files))
+        asyncio.run(asked(studio.writes, OWNER, studio.submit, OWNER, "sound_to_video", SPOKEN, files))
     assert studio.submit(OTHER, "sound_to_video", SPOKEN, files).status == "queued"
     for job in jobs[1:]:
         studio.cancel(job.id, job.key)
