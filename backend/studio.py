@@ -36,7 +36,7 @@ from backend.jobs.scheduler import Runner
 from backend.jobs.store import Store
 from backend.jobs.submission import Intake
 from backend.jobs.views import JobView, Place, Plan, QueueState, view
-from backend.media.decoder import Decoder, PictureFacts
+from backend.media.decoder import Decoder
 from backend.models.state import ModelState
 from backend.security import secret_file, tokens
 from backend.security.admin import Admins
@@ -209,10 +209,6 @@ class Studio:
     def inspect(self, mode: str, field: str, path: Path) -> Facts:
         """What an uploaded file is: PictureFacts, SoundFacts or VideoFacts. Raises BadMedia."""
         return uploads.look(self.decoder, MODES[mode].media[field].kind, path, field)
-
-    def inspect_picture(self, path: Path, field: str = "image") -> PictureFacts:
-        """Size and kind of an uploaded picture. Raises BadMedia."""
-        return self.decoder.picture(path, field=field)
 
     def waveform(self, path: Path, points: int = 600) -> list[float]:
         """Peaks of a sound file, 0 to 1, for drawing. Raises BadMedia."""

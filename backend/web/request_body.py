@@ -15,7 +15,6 @@ BYTES_PER_SECOND = 8_000
 """A body may be waited for so long; every 8 kB that come give a second of that back, and never more than all
 of it. So one that stops is ended after GRACE_SECONDS, however much of it came before."""
 DRAIN_SECONDS = 10.0
-NO_LIMIT = float("inf")
 
 
 class TooLarge(Exception):

@@ -396,7 +396,7 @@ def test_the_plan_is_what_the_job_becomes(make: Make, engine: FakeEngine, tmp_pa
     Image.new("RGB", (2155, 572)).save(path)
     studio = make()
     values = {"resolution": "draft", "seconds": 0.5}
-    plan = studio.plan("image_to_video", values, {"image": studio.inspect_picture(path)})
+    plan = studio.plan("image_to_video", values, {"image": studio.inspect("image_to_video", "image", path)})
     job = studio.submit(OWNER, "image_to_video", values, {"image": path})
     assert (job.width, job.height) == (plan.width, plan.height)
 
@@ -456,7 +456,7 @@ def test_a_full_disk_while_storing_the_picture(
 
 def test_plan_tells_before(make: Make, picture: Path) -> None:
     studio = make()
-    facts = {"image": studio.inspect_picture(picture)}
+    facts = {"image": studio.inspect("image_to_video", "image", picture)}
     plan = studio.plan("image_to_video", {**VALUES, "resolution": "480p"}, facts)
     assert (plan.width, plan.height, plan.frames, plan.problems, plan.obstacle) == (832, 480, 9, {}, "")
     assert plan.crop_text == "Left and right are cropped by 3 %"

@@ -102,7 +102,7 @@ class FakeStudio:
         """Sounds and videos are believed: their names say how long they are, song-190.wav lasts 190 s."""
         kind = MODES[mode].media[field].kind
         if kind == "picture":
-            return self.inspect_picture(path, field)
+            return self._picture(path, field)
         seconds = re.search(r"-([\d.]+)\.\w+$", path.name)
         if not seconds:
             raise BadMedia(f"This file is not a {kind}.", "Use another file.", field=field)
@@ -115,7 +115,7 @@ class FakeStudio:
     def waveform(self, path: Path, points: int = 600) -> list[float]:
         return [abs(math.sin(n / 7)) for n in range(points)]
 
-    def inspect_picture(self, path: Path, field: str = "image") -> PictureFacts:
+    def _picture(self, path: Path, field: str = "image") -> PictureFacts:
         try:
             with Image.open(path) as picture:
                 return PictureFacts(picture.width, picture.height, str(picture.format))
@@ -162,7 +162,7 @@ class FakeStudio:
         files: dict[str, Path],
         earlier: JobView | None = None,
     ) -> JobView:
-        facts = {"image": self.inspect_picture(files["image"])} if files.get("image") else {}
+        facts = {"image": self._picture(files["image"])} if files.get("image") else {}
         if not facts:
             raise BadInput("Choose a picture first.", field="image")
         plan = self.plan(mode, values, facts)
@@ -174,7 +174,7 @@ class FakeStudio:
     def add(
         self, mode: str, values: dict[str, Any], image: Path, plan: Plan | None = None, **more: Any
     ) -> JobView:
-        plan = plan or self.plan(mode, values, {"image": self.inspect_picture(image)})
+        plan = plan or self.plan(mode, values, {"image": self._picture(image)})
         number = next(self.numbers)
         prompt = str(values.get("prompt", ""))
         view = JobView(

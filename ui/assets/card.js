@@ -200,10 +200,9 @@
       if (follow.ended === follow.id) return;
       Object.assign(follow, { ended: follow.id, endedAt: Date.now(), status: "" });
       trigger("finished", about(follow.id, follow.key));
-      const finished = follow.id;
       follow.id = "";
       titleFor(null);
-      if (status === "done") announce(finished);
+      if (status === "done") announce();
     };
 
     const announce = () => {

@@ -88,7 +88,7 @@ def test_an_upload_is_decoded_once_until_it_is_a_job(make: Make, asked: list[Ask
         return real(request, *rest)
 
     studio.decoder._ask_some_child = counted  # type: ignore[method-assign]
-    assert studio.inspect("image_to_video", "image", picture) == facts == studio.inspect_picture(picture)
+    assert studio.inspect("image_to_video", "image", picture) == facts
     assert not studio.plan("image_to_video", VALUES, {"image": facts}).problems
     for owner in (OWNER, OTHER):
         studio.submit(owner, "image_to_video", VALUES, {"image": picture})
