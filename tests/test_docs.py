@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
 
 from backend.settings import DEFAULTS
 from tests.support.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def rows() -> dict[str, str]:
@@ -41,4 +45,48 @@ def test_pictures_and_files_that_the_readme_names_are_there() -> None:
     for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
         assert (ROOT / name).is_file(), name
     for name in re.findall(r"`((?:tests|docs|benchmarks|ui)/[\w./-]+)`", README):
+        assert (ROOT / name).exists(), name
+
+
+def anchors(path: Path) -> set[str]:
+    """What a link into the page may name: its headings as GitHub writes them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_a_file_and_to_a_heading_of_it(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?://)([^)]+)\)", page.read_text(encoding="utf-8")):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_of_docs_is_linked_from_the_readme() -> None:
+    for path in (
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "CHANGELOG.md",
+        ROOT / "THIRD_PARTY.md",
+        ROOT / "LICENSE",
+    ):
+        assert f"({path.relative_to(ROOT)}" in README, path.name
+
+
+def test_third_party_lists_every_pinned_package_with_its_version() -> None:
+    text = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| ([\w-]+)[^|]* \| ([\d.]+) \| ", text, re.M))
+    pins = {}
+    for name in ("requirements.txt", "requirements-worker.txt"):
+        pins |= dict(
+            re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.M)
+        )
+    assert listed == pins
+
+
+def test_what_adding_a_mode_names_is_there() -> None:
+    section = README.split("### Adding a mode")[1].split("\n## ")[0]
+    named = re.findall(r"`((?:workflows|backend|ui|tests|scripts)/[\w./-]+)`", section)
+    assert len(named) > 8
+    for name in named:
         assert (ROOT / name).exists(), name
