@@ -173,7 +173,7 @@ class AnimateNodes(MediaNodes):
             "onnx_device": "CUDAExecutionProvider",
         }
         loaded = Output(
-            self.add_cached("OnnxDetectionModelLoader", Label("load", "Loading the pose finder"), names)
+            self.add_cached("OnnxDetectionModelLoader", Label("load", "Loading the pose detector"), names)
         )
         size: dict[str, Value] = {"width": width, "height": height}
         found = self.add("PoseAndFaceDetection", _POSE, {"model": loaded, "images": images, **size})
@@ -215,7 +215,7 @@ class AnimateNodes(MediaNodes):
             "device": "cuda",
             "precision": "fp16",
         }
-        label = Label("load", "Loading the person finder")
+        label = Label("load", "Loading the person segmenter")
         inputs: dict[str, Value] = {
             "sam2_model": Output(self.add_cached("DownloadAndLoadSAM2Model", label, loader)),
             "image": image,

@@ -122,7 +122,7 @@ class MediaNodes(Nodes):
 
     def vae_encode(self, pixels: Image, vae: Vae) -> Latent:
         """Frames to latents."""
-        label = Label("read", "Reading the moment before")
+        label = Label("read", "Reading the previous frames")
         return Latent(self.add("VAEEncode", label, {"pixels": pixels, "vae": vae}))
 
     # frames

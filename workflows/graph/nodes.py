@@ -90,7 +90,7 @@ class Nodes(Graph):
 
     def clip_vision_loader(self, clip_name: str) -> ClipVision:
         """The picture encoder."""
-        label = Label("load", "Loading the picture encoder")
+        label = Label("load", "Loading the image encoder")
         return ClipVision(self.add_cached("CLIPVisionLoader", label, {"clip_name": self._file(clip_name)}))
 
     # reading

@@ -45,7 +45,7 @@ class Span:
     def draw_label(self, chunk: int, steps: int) -> Label:
         """The label of the sampler of a chunk of this graph: which part it is, steps over the whole job."""
         number = self.first + chunk
-        text = "Drawing" if self.of == 1 else f"Drawing, part {number + 1} of {self.of}"
+        text = "Generating" if self.of == 1 else f"Generating, part {number + 1} of {self.of}"
         return Label("draw", text, steps=steps, first_step=number * steps)
 
 

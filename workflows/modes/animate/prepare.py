@@ -184,7 +184,7 @@ def _find(
         length = min(FACE_GROUP, frames - start)
         group = nodes.image_from_batch(driving, start, length, _READ) if frames > FACE_GROUP else driving
         if route.pose == NATIVE:
-            model, _, vae = nodes.checkpoint_loader(catalog.file("sdpose").name, "Loading the pose finder")
+            model, _, vae = nodes.checkpoint_loader(catalog.file("sdpose").name, "Loading the pose detector")
             keypoints = nodes.sdpose_keypoints(model, vae, group)
         else:
             _, keypoints = nodes.dwpose(group, body=False, face=True, resolution=resolution)
@@ -215,7 +215,9 @@ def _find_person(
     found: _Found,
 ) -> Mask:
     if route.mask == SAM3:
-        model, clip_model, _ = nodes.checkpoint_loader(catalog.file("sam3").name, "Loading the person finder")
+        model, clip_model, _ = nodes.checkpoint_loader(
+            catalog.file("sam3").name, "Loading the person segmenter"
+        )
         words = nodes.clip_text_encode(clip_model, PERSON, "Naming the person")
         return nodes.sam3_mask(driving, model, words)
     middle = f'[{{"x": {size[0] // 2}, "y": {size[1] // 2}}}]'
