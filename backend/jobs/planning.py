@@ -144,7 +144,8 @@ def check_length(mode: str, compiled: Compiled, longest: float) -> None:
     if seconds <= longest + LENGTH_SLACK:
         return
     raise BadInput(
-        f"This would be a video of {duration_text(seconds)}; {duration_text(longest)} are possible here.",
+        f"This video would last {duration_text(seconds)};"
+        f" the longest possible here is {duration_text(longest)}.",
         "Choose a shorter part." if MODES[mode].trim else "Choose a shorter length.",
         field=MODES[mode].length_field,
     )

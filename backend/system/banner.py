@@ -13,10 +13,10 @@ def lines(
     if share_asked and not shared:
         said.append(
             "No share link could be made: this machine cannot reach gradio.live. "
-            "The page is at the address above all the same."
+            "The page is still available at the address above."
         )
     if users:
-        said.append(f"A login is asked for; {users[0]} is the admin.")
+        said.append(f"Login required; {users[0]} is the admin.")
     else:
         said.append(f"Admin link, for one browser only; do not share it: {where}?admin={admin_token}")
     if warning:

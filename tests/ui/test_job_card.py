@@ -270,12 +270,14 @@ def test_an_empty_drop_zone_says_what_it_takes(studio: FakeStudio) -> None:
 
 
 def test_a_driving_video_and_what_to_expect(studio: FakeStudio, picture: Path, tmp_path: Path) -> None:
-    studio.warnings = ("Results will be poor: this engine cannot find the pose.",)
+    studio.warnings = ("Results will be poor: no pose detector is installed.",)
     said, _ = planned(studio, "animate", image=picture, video=tmp_path / "dance-6.mp4")
     line = said.lines["video"]
     assert "29.97 fps" in line and "With sound" in line and "2 parts" in line
     assert 'class="warn"' in said.notes and "Results will be poor" in said.notes
-    assert "cannot find" not in said.hint, "said in full above Generate, below it in a few words for phones"
+    assert "no pose detector" not in said.hint, (
+        "said in full above Generate, below it in a few words for phones"
+    )
     studio.warnings, studio.route = (), "native+sam3"
     said, _ = planned(studio, "animate", image=picture)
     assert "ComfyUI detects pose and face" in said.notes and "warn" not in said.notes

@@ -25,9 +25,9 @@ from workflows.graph.media_nodes import MediaNodes
 
 FACE_SIDE = 512
 """Side of the face video in pixels: what WAN's face encoder takes."""
-_POSE = Label("read", "Finding the pose")
-_FACE = Label("read", "Finding the face")
-_PERSON = Label("read", "Finding the person")
+_POSE = Label("read", "Detecting the pose")
+_FACE = Label("read", "Detecting the face")
+_PERSON = Label("read", "Detecting the person")
 _MASK = Label("read", "Preparing the mask")
 
 
@@ -100,7 +100,7 @@ class AnimateNodes(MediaNodes):
 
     def black_out(self, image: Image, mask: Mask, width: int, height: int) -> Image:
         """The frames with black where the mask is."""
-        label = Label("read", "Taking the person out")
+        label = Label("read", "Removing the person")
         black: dict[str, Value] = {"width": width, "height": height, "batch_size": 1, "color": 0}
         inputs: dict[str, Value] = {
             "destination": image,

@@ -82,7 +82,7 @@ def result_prefix(mode: str, job_id: str, span: Span) -> str:
 
 def hand_on(nodes: Nodes, frames: Image, prefix: str) -> None:
     """Saves the frames that the next graph goes on from."""
-    nodes.save_image(frames, f"{prefix}-tail", "Keeping the last moment for the next part")
+    nodes.save_image(frames, f"{prefix}-tail", "Saving the last frames for the next part")
 
 
 def tail(job_id: str, span: Span, frames: int, fps: float) -> Derived:

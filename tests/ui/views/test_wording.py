@@ -80,7 +80,9 @@ def test_recipe_says_the_chosen_length_not_the_frames() -> None:
     [
         (Snapshot(ahead=1), "Waiting: 1 job ahead of you"),
         (Snapshot(others=2), "Waiting: 2 jobs ahead of you"),
+        (Snapshot(ahead=1, others=2), "Waiting: 3 jobs ahead of you"),
         (Snapshot(), "Waiting to start"),
+        (Snapshot(status="running", stage="read", text="Reading the picture"), "Preparing inputs"),
         (Snapshot(status="running", stage="load", text="Loading an expert"), "Loading an expert"),
         (Snapshot(status="running", stage="read"), "Preparing inputs"),
         (Snapshot(status="running", stage="draw", step=2, steps=4), "Generating, step 3 of 4"),
@@ -95,6 +97,8 @@ def test_stages_in_words(snapshot: Snapshot, words: str) -> None:
 def test_parts_are_counted_in_words() -> None:
     snapshot = Snapshot(status="running", stage="draw", step=22, steps=100, text="Generating, part 2 of 5")
     assert progress.status(snapshot) == "Generating, part 2 of 5, step 3 of 20"
+    last = replace(snapshot, step=100, text="Generating, part 5 of 5")
+    assert progress.status(last) == "Generating, part 5 of 5, step 20 of 20"
     between = replace(snapshot, text="Preparing parts 3 to 5 of 5")
     assert progress.status(between) == "Preparing parts 3 to 5 of 5"
 
