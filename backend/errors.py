@@ -37,7 +37,7 @@ class InternalError(StudioError):
     """Our own mistake; the log has the traceback."""
 
     code = "internal_error"
-    default_hint = "Try again. If it happens again, the log says more."
+    default_hint = "Try again. If it keeps happening, check the log."
 
 
 class ShuttingDown(InternalError):
@@ -79,10 +79,12 @@ class InputsGone(NotFound):
 
 
 class NotAllowed(StudioError):
-    """Only the machine's owner may do this."""
+    """Only the admin may do this."""
 
     code = "not_allowed"
-    default_hint = "Open the admin link that the start of Wan Studio printed, or log in as its first user."
+    default_hint = (
+        "Open the admin link printed when Wan Studio started, or log in as the first user of WAN_AUTH."
+    )
 
 
 class TooMany(StudioError):
@@ -94,7 +96,7 @@ class TooMany(StudioError):
 
 class QueueFull(StudioError):
     code = "queue_full"
-    default_hint = "Wait until one of them is done, or cancel one."
+    default_hint = "Wait for one to finish or cancel one."
 
 
 class DiskFull(StudioError):
@@ -113,14 +115,17 @@ class StoreError(StudioError):
     """The database cannot be used."""
 
     code = "store"
-    default_hint = "Try again. If it happens again, the log says more."
+    default_hint = "Try again. If it keeps happening, check the log."
 
 
 class StoreBusy(StoreError):
     """Another program holds the database, for longer than a call waits."""
 
     code = "store_busy"
-    default_hint = "Try again. If it stays so, close what has studio.db open, such as a database browser."
+    default_hint = (
+        "Try again. If it keeps happening, close any program that has studio.db open, such as a database"
+        " browser."
+    )
 
 
 class StoreDamaged(StoreError):
@@ -151,16 +156,14 @@ class StoreGone(StoreError):
     """The database is not where it was: deleted, moved, replaced, or its disk was unmounted."""
 
     code = "store_gone"
-    default_hint = (
-        "Bring the data folder (WAN_DATA_DIR) back, or start Wan Studio again to use what is there."
-    )
+    default_hint = "Restore the data folder (WAN_DATA_DIR), or restart Wan Studio to use what is there."
 
 
 class StoreClosed(StoreError):
     """The studio has closed its database."""
 
     code = "store_closed"
-    default_hint = "Try again when it has been started again."
+    default_hint = "Try again after it restarts."
 
 
 class BadSettings(StudioError):
@@ -173,7 +176,7 @@ class EngineError(StudioError):
     """Anything that went wrong at ComfyUI."""
 
     code = "engine_failed"
-    default_hint = "Try again. If it fails again, the log of ComfyUI says more."
+    default_hint = "Try again. If it keeps failing, check ComfyUI's log."
 
 
 class EngineUnreachable(EngineError):
@@ -207,7 +210,7 @@ class TooLate(EngineError):
     """The job did not end within the time that the settings give it."""
 
     code = "too_late"
-    default_hint = "Take fewer steps, a smaller size or a shorter video, or allow more time."
+    default_hint = "Use fewer steps, a smaller size or a shorter video, or allow more time."
 
 
 class TooLargeToSend(BadInput):
@@ -243,7 +246,7 @@ class MissingNode(GraphRejected):
 
 class MissingModel(GraphRejected):
     code = "missing_model"
-    default_hint = "System lists the files that are needed and where they go."
+    default_hint = "System lists the required files and where they go."
 
 
 class OutOfMemory(EngineError):
@@ -255,14 +258,14 @@ class BadEngineInput(EngineError):
     """ComfyUI could not read a file that we sent."""
 
     code = "engine_bad_input"
-    default_hint = "Save the file again in another program and drop it once more."
+    default_hint = "Save the file again in another program and add it again."
 
 
 class BadModelFile(EngineError):
     """ComfyUI could not load a model file: damaged or cut short."""
 
     code = "bad_model_file"
-    default_hint = "Fetch the file again."
+    default_hint = "Download the file again."
 
 
 class NoOutput(EngineError):
@@ -272,7 +275,7 @@ class NoOutput(EngineError):
 
 
 class JobCancelled(StudioError):
-    """Not a failure: the creator, or the machine's owner, stopped the job."""
+    """Not a failure: the creator, or the admin, stopped the job."""
 
     code = "cancelled"
 

@@ -97,7 +97,7 @@ class WorkerSettings:
 class Settings:
     """What the environment says. Paths are absolute; lists are tuples.
 
-    auth: (user, password) pairs, the machine's owner first. public: how people other than this machine's
+    auth: (user, password) pairs, the admin first. public: how people other than this machine's
     can reach the page, in words ("a share link"); "" when they cannot. What depends on it is a property, so
     that `replace(settings, public=...)` is consistent: whether there is a share link is known only when the
     page is served.

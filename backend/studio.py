@@ -165,14 +165,14 @@ class Studio:
         """A text for one purpose that stays the same across restarts."""
         return tokens.sign(self._secret, "purpose", purpose)
 
-    # -- the machine's owner --------------------------------------------------------------
+    # -- the admin --------------------------------------------------------------
 
     def is_admin(self, owner: str, user: str = "") -> bool:
-        """Whether this is the machine's owner (memory). user: whom the login let in, "" without a login."""
+        """Whether this is the admin (memory). user: whom the login let in, "" without a login."""
         return self.admins.includes(owner, user)
 
     def claim_admin(self, owner: str, token: str) -> bool:
-        """The admin link was opened: this browser is the machine's owner from now on, unless it is wrong."""
+        """The admin link was opened: this browser is the admin from now on, unless it is wrong."""
         done = self.admins.claim(owner, token)
         log.info("admin link: %s", "opened" if done else "opened with a wrong token")
         return done
@@ -191,7 +191,7 @@ class Studio:
         )
 
     def input_files(self, owner: str, user: str = "") -> tuple[InputFile, ...]:
-        """The files of WAN_INPUT_DIR. Raises NotAllowed for anybody but the machine's owner."""
+        """The files of WAN_INPUT_DIR. Raises NotAllowed for anybody but the admin."""
         self._only_admin(owner, user)
         return input_folder.listing(self.settings.input_dir)
 
@@ -202,7 +202,7 @@ class Studio:
 
     def _only_admin(self, owner: str, user: str) -> None:
         if not self.is_admin(owner, user):
-            raise NotAllowed("Only the machine's owner can do this.")
+            raise NotAllowed("Only the admin can do this.")
 
     # -- before Generate ------------------------------------------------------------------
 
@@ -239,10 +239,10 @@ class Studio:
 
     def _open(self, job_id: str, key: str) -> Job:
         if not tokens.same(key, tokens.job_key(self._secret, str(job_id))):
-            raise NotFound("There is no such video, or the link is not complete.")
+            raise NotFound("There is no such video, or the link is incomplete.")
         job = self.runner.unsaved(str(job_id)) or self.store.get(str(job_id))
         if job is None:
-            raise NotFound("This video is not here any more.")
+            raise NotFound("This video no longer exists.")
         return job
 
     def _view(self, job: Job) -> JobView:
@@ -296,7 +296,7 @@ class Studio:
         """How far a job is (memory); None for one of an earlier run of the app, which `progress` looks up.
         Raises NotFound for a wrong key."""
         if not tokens.same(key, tokens.job_key(self._secret, str(id))):
-            raise NotFound("There is no such video, or the link is not complete.")
+            raise NotFound("There is no such video, or the link is incomplete.")
         live = self.runner.live(id)
         return live.snapshot() if live is not None else None
 
@@ -348,7 +348,7 @@ class Studio:
         )
 
     def paused(self) -> bool:
-        """Whether the machine's owner has paused the queue (memory)."""
+        """Whether the admin has paused the queue (memory)."""
         return self.runner.paused
 
     def pause(self, owner: str, user: str = "") -> None:

@@ -150,7 +150,7 @@ class Card:
         try:
             return self.studio.job(event_text(event, "id"), event_text(event, "key"))
         except NotFound:
-            gr.Info("This clip is not here any more.")
+            gr.Info("This clip no longer exists.")
             return None
 
     def show(self, owner: str, event: gr.EventData) -> str:

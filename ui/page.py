@@ -39,7 +39,7 @@ PUBLIC = "ws-public"
 STORAGE_KEY = "wan-studio-owner"
 PICTURE_MODE = "image_to_video"
 """Where a picture goes that was sent to no certain mode."""
-SETTINGS_ONLY = "Its settings are back in the form. Add the files again."
+SETTINGS_ONLY = "The settings are back in the form. Add the files again."
 CACHE_SECONDS = (3600, 24 * 3600)
 """Uploads and the copies of results for the API: gone after a day; jobs keep theirs."""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 16}
@@ -205,7 +205,7 @@ class _Page:
 
     def on_load(self, owner: Any, link: Any, wanted: Any, request: gr.Request) -> list[Any]:
         """The visitor's token, made on the first visit, the card as they left it or with the job of a private
-        link, what became of an admin link, and for the machine's owner the input folder.
+        link, what became of an admin link, and for the admin the input folder.
 
         link: the token of an admin link, "" for everybody else. wanted: "id key" of a private link, or "".
         """
@@ -220,9 +220,9 @@ class _Page:
     def said_of_link(self, said: str) -> None:
         """Tells who opened an admin link what it did."""
         if said == "yes":
-            gr.Info("This browser belongs to the machine's owner now.")
+            gr.Info("You're signed in as the admin on this browser.")
         elif said == "no":
-            gr.Warning("This admin link is not good. Take the one that the last start printed.")
+            gr.Warning("This admin link has expired. Use the one printed at the last start.")
 
     def again(self, owner: str, event: gr.EventData) -> Any:
         """The same with another seed."""

@@ -45,7 +45,7 @@ PACKS = (
         "kijai",
         "ComfyUI-segment-anything-2",
         "0c35fff5f382803e2310103357b5e985f5437f32",
-        "finds the person for Mix (SAM 2; it fetches its own files)",
+        "detects the person for Replace (SAM 2; downloads its own files)",
     ),
 )
 

@@ -61,7 +61,7 @@ def as_one(compiled: Compiled) -> Compiled:
 
 def warnings(compiled: Compiled) -> tuple[str, ...]:
     """Those of a job whose worker is not known: what it can find, it will say."""
-    return tuple(UNSURE if text.startswith("Expect poor results") else text for text in compiled.warnings)
+    return tuple(UNSURE if text.startswith("Results will be poor") else text for text in compiled.warnings)
 
 
 def chosen_sound(compiled: Compiled) -> Derived | None:

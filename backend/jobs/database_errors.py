@@ -52,9 +52,9 @@ def translated(error: Exception, is_full: Callable[[], bool]) -> StudioError:
     if code.startswith("SQLITE_FULL") or (code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and is_full()):
         return DiskFull("The disk is full: the job could not be saved.", detail=detail)
     if code.startswith("SQLITE_IOERR"):
-        return StoreDiskError("The disk fails: the job database cannot be read or written.", detail=detail)
+        return StoreDiskError("Disk error: the job database cannot be read or written.", detail=detail)
     if code.startswith(BUSY):
-        return StoreBusy("The job database is held by another program.", detail=detail)
+        return StoreBusy("The job database is in use by another program.", detail=detail)
     if code == "SQLITE_READONLY_DBMOVED":
         return StoreGone("The job database was moved or deleted while Wan Studio was running.", detail=detail)
     if code.startswith("SQLITE_READONLY"):
@@ -62,7 +62,7 @@ def translated(error: Exception, is_full: Callable[[], bool]) -> StudioError:
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return StoreDamaged(f"The job database is damaged: {error}.", detail=detail)
     if code == "CLOSED":
-        return StoreClosed("Wan Studio is being stopped.", detail=detail)
+        return StoreClosed("Wan Studio is shutting down.", detail=detail)
     if code.startswith("SQLITE_CONSTRAINT") or isinstance(error, (sqlite3.IntegrityError, OverflowError)):
         return InternalError("The job could not be saved as it is.", detail=detail)
     return StoreError(f"The job database cannot be used: {error}.", detail=detail)

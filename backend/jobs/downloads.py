@@ -36,7 +36,7 @@ class Files:
             return None
         path = self._jobs_dir / job.id / str(job.inputs[name].get("original", job.inputs[name]["file"]))
         if not path.is_file():
-            raise InputsGone("The files that this was made from are not kept any more.")
+            raise InputsGone("The files this was made from are no longer stored.")
         return path
 
     def address(self, job_id: str, name: str, download: bool = False) -> str:

@@ -105,7 +105,7 @@ class Execution:
         folder = self.jobs_dir / job.id
         sources = {str(media["name"]): folder / str(media["file"]) for media in job.inputs.values()}
         if not all(path.is_file() for path in sources.values()):
-            raise InputsGone("The files that this was to be made from are not there any more.")
+            raise InputsGone("The files for this video no longer exist.")
         driving = {str(job.inputs["video"]["name"])} if "video" in job.inputs else set()
         return Parts(
             self.decoder, folder, sources, compiled, job.id, check=self._stop(live), quiet=frozenset(driving)
@@ -253,7 +253,7 @@ class Execution:
 def _begun(job: Job) -> Job:
     """One more beginning of the part at hand. Raises LostTooOften."""
     if job.attempts >= MAX_POSTS:
-        raise LostTooOften(f"This was begun {MAX_POSTS} times and was interrupted each time.")
+        raise LostTooOften(f"This video was started {MAX_POSTS} times and was interrupted each time.")
     return replace(job, attempts=job.attempts + 1)
 
 

@@ -116,7 +116,7 @@ def kept_bytes(params: ModeParams, files: Mapping[str, Path], seen: Mapping[str,
 
 
 def _gone(field: str) -> BadMedia:
-    return BadMedia("The file is not there any more.", "Choose it once more.", field=field)
+    return BadMedia("The file no longer exists.", "Choose it again.", field=field)
 
 
 def _copied(source: Path, target: Path, media: Media, field: str) -> Media:

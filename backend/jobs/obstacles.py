@@ -10,10 +10,10 @@ from backend.errors import DiskFull, StoreBusy, StoreDiskError, StoreGone, Store
 from backend.jobs.limits import Limits
 from backend.jobs.store import Store
 
-FULL = "The disk is full. This goes on when there is room."
-HELD = "Another program holds the job database. This goes on when it lets go."
+FULL = "The disk is full. This video continues when there is space."
+HELD = "Another program is using the job database. This video continues when the database is free."
 TAKEN = "Another machine has taken over the data folder."
-FAILING = "This is tried again for some minutes, then it fails."
+FAILING = "Retrying for a few minutes before giving up."
 
 
 class Obstacles:

@@ -39,7 +39,7 @@ VRAM_RECOMMENDED = 22 * GIB
 """The WAN 2.2 guide recommends 24 GB or more for the 14B models; a card sold as 24 GB tells some less."""
 History = Callable[[str, str], Iterable[Job]]
 """(engine name, mode) -> the jobs that it has finished"""
-DIFFERENT = "The servers prepare a driving video in different ways; this is for the one that can do least."
+DIFFERENT = "The servers prepare driving videos differently; this plan is for the least capable one."
 
 
 @dataclass(frozen=True)
@@ -139,12 +139,13 @@ def plan(
 
 
 def check_length(mode: str, compiled: Compiled, longest: float) -> None:
-    """Refuses a video longer than the machine's owner allows (seconds). Raises BadInput with the field."""
+    """Refuses a video longer than the admin allows (seconds). Raises BadInput with the field."""
     seconds = compiled.frames / compiled.fps if compiled.fps and not compiled.still else 0.0
     if seconds <= longest + LENGTH_SLACK:
         return
     raise BadInput(
-        f"This would be a video of {duration_text(seconds)}; {duration_text(longest)} are possible here.",
+        f"This video would last {duration_text(seconds)};"
+        f" the longest possible here is {duration_text(longest)}.",
         "Choose a shorter part." if MODES[mode].trim else "Choose a shorter length.",
         field=MODES[mode].length_field,
     )
@@ -184,7 +185,8 @@ def _estimate(mode: str, compiled: Compiled, infos: Sequence[EngineInfo], histor
         if (seconds := stage_seconds(work, history(engine_name(info), mode)))
     ]
     if not known:
-        return f"No estimate yet: this will be the first video {_where(there[0])}"
+        spec = MODES[mode]
+        return f"No estimate yet. We'll know after your first {spec.title} {spec.makes}."
     longest, info = max(known, key=lambda pair: pair[0])
     where = _where(info) if len({one.address for one in there}) == 1 else "on the slowest server"
     return f"About {duration_text(longest)} {where}"

@@ -27,7 +27,7 @@ def compile_for(
     except InvalidParam as error:
         raise BadInput(error.message, error.hint, field=error.field) from error
     except (KeyError, TypeError, ValueError) as error:
-        raise InternalError("The workflow could not be put together.", detail=repr(error)) from error
+        raise InternalError("The workflow could not be built.", detail=repr(error)) from error
 
 
 def preflight(mode: str, compiled: Compiled, contract: Contract, info: EngineInfo) -> None:

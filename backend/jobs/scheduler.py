@@ -146,7 +146,7 @@ class Runner:
             if len(owners) >= max_queued:
                 raise QueueFull(f"The queue is full: {max_queued} videos are waiting.")
             if owners.count(job.owner) >= max_of_owner:
-                raise QueueFull(f"{max_of_owner} of your videos are waiting already, and that is the limit.")
+                raise QueueFull(f"You already have {max_of_owner} videos waiting, which is the limit.")
             self._reserved.append(job.owner)
         try:
             with self._records:
@@ -229,7 +229,7 @@ class Runner:
 
     @property
     def paused(self) -> bool:
-        """Whether the machine's owner has paused the queue (memory)."""
+        """Whether the admin has paused the queue (memory)."""
         return self._paused
 
     def live(self, job_id: str) -> LiveJob | None:

@@ -42,7 +42,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX job_by_status ON job (status, created);
     CREATE INDEX job_timings ON job (engine, mode, finished DESC) WHERE status = 'done';
     """,
-    # 2: pins, parts of long jobs, where a prompt is; what the machine's owner has set
+    # 2: pins, parts of long jobs, where a prompt is; what the admin has set
     """
     ALTER TABLE job ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE job ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
@@ -312,7 +312,7 @@ class Store:
         return str(row[0]) if row else ""
 
     def set_setting(self, name: str, value: str) -> None:
-        """Keeps what the machine's owner has set (such as a paused queue) across restarts."""
+        """Keeps what the admin has set (such as a paused queue) across restarts."""
         with self._guard():
             self._db.execute(
                 "INSERT INTO machine (name, value) VALUES (?, ?) "

@@ -189,7 +189,7 @@ class Intake:
             return
         wait = self._newcomers.take()
         if wait:
-            raise TooMany("Very many new visitors are making videos right now.")
+            raise TooMany("Too many new visitors are making videos right now.")
 
     def _parts_of(self, failed: Job | None, folder: Path) -> int:
         """How many finished parts a failed job leaves to this one; whether they fit is seen when it runs."""

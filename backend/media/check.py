@@ -26,7 +26,7 @@ _PLAINER = {
     "sound": "Save it again as WAV or MP3, then choose that.",
     "video": "Save it again as MP4 (H.264), 1280 pixels on the longer side, then choose that.",
 }
-AGAIN = "Download or save it again, then choose it once more."
+AGAIN = "Export or download it again, then retry."
 
 
 def shown(name: str) -> str:
@@ -157,13 +157,13 @@ def unreadable(name: str, field: str = "", detail: str = "") -> BadMedia:
 
 def cut_short(name: str, field: str = "", detail: str = "") -> BadMedia:
     return BadMedia(
-        f"{shown(name)} is cut short: a part of the file is missing.", AGAIN, field=field, detail=detail
+        f"{shown(name)} is incomplete: part of the file is missing.", AGAIN, field=field, detail=detail
     )
 
 
 def damaged(name: str, field: str = "", detail: str = "") -> BadMedia:
     return BadMedia(
-        f"{shown(name)} is damaged or cut short, and cannot be read.", AGAIN, field=field, detail=detail
+        f"{shown(name)} is damaged or incomplete and cannot be read.", AGAIN, field=field, detail=detail
     )
 
 

@@ -1,4 +1,4 @@
-"""The machine's owner: who opened the admin link, or the first user of WAN_AUTH.
+"""The admin: who opened the admin link, or the first user of WAN_AUTH.
 
 The link's token is a file of the data folder. What is kept of a browser that opened it is a proof over its
 owner id made with that token: a copy of the database opens nothing, and a new token (delete the file and
@@ -18,11 +18,11 @@ from backend.security.secret_file import load
 FILE = "admin"
 SETTING = "admins"
 CLAIMS_MAX = 50
-"""Browsers that can be the machine's owner at a time; the earliest claim goes first."""
+"""Browsers that can be the admin at a time; the earliest claim goes first."""
 
 
 class Admins:
-    """Claims of the machine's owner. Thread-safe. read, write: a durable text by name."""
+    """Claims of the admin. Thread-safe. read, write: a durable text by name."""
 
     def __init__(
         self, folder: Path, first_user: str, read: Callable[[str], str], write: Callable[[str, str], None]
@@ -46,7 +46,7 @@ class Admins:
         return True
 
     def includes(self, owner: str, user: str = "") -> bool:
-        """Whether this is the machine's owner. user: whom Gradio's login let in, "" without a login."""
+        """Whether this is the admin. user: whom Gradio's login let in, "" without a login."""
         if self._first_user and tokens.same(user, self._first_user):
             return True
         if not tokens.is_token(owner):

@@ -1,7 +1,7 @@
 """Which servers this studio drives: found, given, or started here, one ComfyUI for each GPU.
 
 A ComfyUI that runs already on COMFYUI_PORT is taken as it is and never touched. On the other GPUs more are
-started beside it only where that is safe: the machine's owner named the folder (COMFYUI_DIR) or it is a
+started beside it only where that is safe: the admin named the folder (COMFYUI_DIR) or it is a
 machine image's own, and it can be seen which GPU the running one uses. RunPod's own start script brings up
 one ComfyUI, on the first GPU; nothing is started from its folder before that has happened, since it may
 still be upgrading the folder.

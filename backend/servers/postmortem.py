@@ -32,12 +32,12 @@ def why_not_up(death: Death, trouble: OSError | None, python: str) -> str:
     """Why it does not come up: the sentence for System."""
     if trouble is not None:
         missing = isinstance(trouble, FileNotFoundError)
-        words = f"The Python for ComfyUI, {python}, is not there." if missing else (
+        words = f"The Python for ComfyUI, {python}, does not exist." if missing else (
             f"ComfyUI cannot be started: {trouble.strerror or trouble}."
         )  # fmt: skip
-        return f"{words} Name another one in COMFYUI_PYTHON." if missing else words
+        return f"{words} Set another one in COMFYUI_PYTHON." if missing else words
     if death.by_us:
-        return "ComfyUI did not answer for a long time and was ended."
+        return "ComfyUI did not answer for a long time and was stopped."
     known = why(death.lines[-_LAST:])
     if known:
         return known
@@ -46,8 +46,8 @@ def why_not_up(death: Death, trouble: OSError | None, python: str) -> str:
         return f"{memory.message} {memory.hint}"
     lines = [line for line in reversed(death.lines) if line.strip()]
     last = next((line for line in lines if _RAISED.match(line)), lines[0] if lines else "")
-    said = f" Its last words: {last[:200]}" if last else ""
-    return f"ComfyUI ended while it was starting ({_ending(death.status)}).{said}"
+    said = f" Its last output: {last[:200]}" if last else ""
+    return f"ComfyUI stopped while it was starting ({_ending(death.status)}).{said}"
 
 
 def error(death: Death) -> StudioError:
@@ -59,11 +59,11 @@ def error(death: Death) -> StudioError:
     detail = "\n".join(death.lines[-_LAST:])
     if any(_GPU.search(line) for line in death.lines[-_LAST:]):
         return EngineLost(
-            f"ComfyUI ended after an error of the GPU ({ending}).",
+            f"ComfyUI stopped after a GPU error ({ending}).",
             "If it happens again, restart the machine.",
             detail=detail,
         )
-    return EngineLost(f"ComfyUI ended while it worked on this ({ending}).", "Try again.", detail=detail)
+    return EngineLost(f"ComfyUI stopped unexpectedly ({ending}).", detail=detail)
 
 
 def _memory(death: Death) -> OutOfMemory | None:
@@ -72,14 +72,14 @@ def _memory(death: Death) -> OutOfMemory | None:
     killed = death.status in (-signal.SIGKILL, 128 + signal.SIGKILL, None)
     if (death.oom and killed) or any(_RAM.search(line) for line in lines):
         return OutOfMemory(
-            "The machine ran out of memory (RAM), and ComfyUI was ended.",
+            "The machine ran out of memory (RAM), and ComfyUI was killed.",
             "Try a smaller size or a shorter video, close what else uses memory, or take a machine"
             " with more RAM.",
             detail=detail,
         )
     if any(_GPU_MEMORY.search(line) for line in lines):
         return OutOfMemory(
-            "The GPU ran out of memory, and ComfyUI ended.",
+            "The GPU ran out of memory, and ComfyUI stopped.",
             "Try a smaller size or a shorter video.",
             detail=detail,
         )

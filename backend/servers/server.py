@@ -90,7 +90,7 @@ class Server:
             self.trouble = ""
             return info
         if process.over:
-            return replace(info, state="lost", error=self.trouble or "ComfyUI ended.")
+            return replace(info, state="lost", error=self.trouble or "ComfyUI stopped.")
         if not process.is_up:
             return replace(info, state="starting", error=self.trouble)
         return info

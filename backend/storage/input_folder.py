@@ -1,4 +1,4 @@
-"""Files of WAN_INPUT_DIR, which the machine's owner picks instead of uploading them.
+"""Files of WAN_INPUT_DIR, which the admin picks instead of uploading them.
 
 Only what lies inside the folder with all links resolved, not hidden, and looks like a picture, a sound or a
 video by its name; what it really is, is judged later like any upload.
@@ -57,7 +57,7 @@ def listing(folder: Path) -> tuple[InputFile, ...]:
 
 def chosen(folder: Path, name: object) -> Path:
     """The file of this name, links resolved. Raises NotFound for anything that `listing` would not give."""
-    gone = NotFound("This file is not in the input folder any more.", "Choose another one.")
+    gone = NotFound("This file is no longer in the input folder.", "Choose another one.")
     root = folder.resolve()
     if not isinstance(name, str) or not name or not _printable(name):
         raise gone

@@ -8,19 +8,17 @@ from collections.abc import Sequence
 def lines(
     where: str, *, users: Sequence[str], admin_token: str, share_asked: bool, shared: bool, warning: str
 ) -> list[str]:
-    """The sentences, one a line. users: who can log in, the machine's owner first; none without a login."""
+    """The sentences, one a line. users: who can log in, the admin first; none without a login."""
     said = [f"Wan Studio is at {where}"]
     if share_asked and not shared:
         said.append(
             "No share link could be made: this machine cannot reach gradio.live. "
-            "The page is at the address above all the same."
+            "The page is still available at the address above."
         )
     if users:
-        said.append(f"A login is asked for; {users[0]} is the machine's owner.")
+        said.append(f"Login required; {users[0]} is the admin.")
     else:
-        said.append(
-            f"For the machine's owner, in one browser and not to be passed on: {where}?admin={admin_token}"
-        )
+        said.append(f"Admin link, for one browser only; do not share it: {where}?admin={admin_token}")
     if warning:
         said.append(f"Warning: {warning}")
     return said

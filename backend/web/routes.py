@@ -33,7 +33,7 @@ TYPES = {
     WORKFLOW: "application/json",
     INPUT: "image/png",
 }
-PUBLIC_TROUBLE = "The data folder is not as it was: no video is begun. The log and System say more."
+PUBLIC_TROUBLE = "The data folder has changed, so no video is started. See System and the log for details."
 """On /healthz, which anybody may ask: without the folder's path."""
 HEADERS = {
     "Cache-Control": "private, max-age=86400",

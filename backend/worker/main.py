@@ -173,8 +173,8 @@ def wait_until_up(servers: Servers, seconds: float) -> None:
     until = time.monotonic() + seconds
     while not any(engine.refresh().state == "ok" for engine in servers.engines):
         if gone(servers):
-            words = next((server.trouble for server in servers.servers if server.trouble), "ComfyUI ended.")
-            raise EngineUnreachable(words, "The log has ComfyUI's last words.")
+            words = next((server.trouble for server in servers.servers if server.trouble), "ComfyUI stopped.")
+            raise EngineUnreachable(words, "See the log for ComfyUI's last output.")
         if time.monotonic() > until:
             raise EngineUnreachable(
                 f"ComfyUI did not start within {seconds:g} s.",

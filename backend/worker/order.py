@@ -215,7 +215,7 @@ def labels_of(graph: Mapping[str, Any]) -> dict[str, Label]:
             first, last = inputs.get("start_at_step", 0), inputs.get("end_at_step", inputs["steps"])
             span = (first, last) if isinstance(first, int) and isinstance(last, int) else (0, inputs["steps"])
             steps = max(0, min(span[1], inputs["steps"]) - span[0])
-            labels[key] = Label("draw", "Drawing", steps=steps, first_step=done)
+            labels[key] = Label("draw", "Generating", steps=steps, first_step=done)
             done += steps
         elif name.startswith("Save"):
             labels[key] = Label("save", "Saving")

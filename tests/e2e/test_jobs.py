@@ -155,7 +155,7 @@ def test_the_line_is_seen_and_left(visit: Visit, house: House, photo: Path) -> N
     card(page, "running")
     rows.first.locator(".what").click()
     card(page, "queued")
-    expect(page.locator('[data-live="words"]')).to_have_text("Waiting, 2nd in line")
+    expect(page.locator('[data-live="words"]')).to_have_text("Waiting: 1 job ahead of you")
     page.locator("#ws-card .thumb").first.click()
     card(page, "running")
     page.locator("#ws-card .foot [data-act=cancel]").evaluate("button => button.click()")
@@ -166,7 +166,7 @@ def test_the_line_is_seen_and_left(visit: Visit, house: House, photo: Path) -> N
 def test_the_owner_of_the_machine_pauses_the_queue(visit: Visit, house: House, photo: Path) -> None:
     token = (house.site.folder / "data" / "admin").read_text().strip()
     admin = visit(on=house.site, path=f"/?admin={token}")
-    expect(admin.get_by_text("This browser belongs to the machine's owner now.").first).to_be_visible()
+    expect(admin.get_by_text("You're signed in as the admin on this browser.").first).to_be_visible()
     assert "admin" not in admin.url
     admin.get_by_role("tab", name="System").click()
     admin.get_by_role("button", name="Pause queue").click()
@@ -174,14 +174,14 @@ def test_the_owner_of_the_machine_pauses_the_queue(visit: Visit, house: House, p
 
     page = visit(on=house.site)
     page.get_by_role("tab", name="System").click()
-    expect(page.locator(".machine")).to_contain_text("Paused by the machine's owner")
+    expect(page.locator(".machine")).to_contain_text("Queue paused by the admin")
     expect(page.get_by_role("button", name=re.compile("Pause queue|Resume queue"))).to_have_count(0)
     page.get_by_role("tab", name="Image-to-Video").click()
     choose(page, photo)
     short(page)
     page.locator("#image_to_video-generate").click()
     card(page, "queued")
-    expect(page.locator('[data-live="words"]')).to_have_text("Paused by the machine's owner")
+    expect(page.locator('[data-live="words"]')).to_have_text("Queue paused by the admin")
 
     admin.get_by_role("button", name="Resume queue").click()
     card(page, "done")
@@ -193,7 +193,7 @@ def test_a_pinned_clip_says_so_after_a_reload(visit: Visit, house: House, photo:
     generate(page, photo, "One to keep")
     card(page, "done")
     page.get_by_role("tab", name="Library").click()
-    keep = page.get_by_role("button", name="Keep", exact=True)
+    keep = page.get_by_role("button", name="Pin", exact=True)
     keep.click()
     expect(keep).to_have_attribute("aria-pressed", "true")
     page.reload()

@@ -72,7 +72,7 @@ class FakeEngine:
         assert all(path.is_file() for path in prompt.files.values())
         on_event(Started())
         on_event(Stage("load", "Loading the high-noise expert"))
-        on_event(Stage("draw", "Drawing"))
+        on_event(Stage("draw", "Generating"))
         on_event(Progress(1, prompt.sampling_steps))
         on_event(Preview(b"\xff\xd8preview"))
         if self.script is not None:

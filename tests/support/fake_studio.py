@@ -246,7 +246,7 @@ class FakeStudio:
     def _run(self, id: str, key: str) -> _Run:
         run = self.runs.get(id)
         if run is None or run.view.key != key:
-            raise NotFound("This clip is not here any more.")
+            raise NotFound("This clip no longer exists.")
         return run
 
     def job(self, id: str, key: str) -> JobView:
@@ -357,12 +357,12 @@ class FakeStudio:
 
     def pause(self, owner: str, user: str = "") -> None:
         if not self.is_admin(owner, user):
-            raise NotAllowed("Only the machine's owner can do this.")
+            raise NotAllowed("Only the admin can do this.")
         self.is_paused = True
 
     def resume(self, owner: str, user: str = "") -> None:
         if not self.is_admin(owner, user):
-            raise NotAllowed("Only the machine's owner can do this.")
+            raise NotAllowed("Only the admin can do this.")
         self.is_paused = False
 
     def is_admin(self, owner: str, user: str = "") -> bool:

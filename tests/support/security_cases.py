@@ -563,7 +563,7 @@ def drop(visitor: Visitor) -> None:
         visitor.call("cancel", job["id"], job["key"])
 
 
-# -- the machine's owner, and logins -----------------------------------------------------------------
+# -- the admin, and logins -----------------------------------------------------------------
 
 
 @case("a wrong admin token, an empty one, one that is no text", "refused")

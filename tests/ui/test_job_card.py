@@ -50,7 +50,7 @@ def test_poll_answers_words_and_a_preview_that_is_new(studio: FakeStudio, pictur
     job = studio.add("image_to_video", VALUES, picture)
     card = make(studio)
     first = poll(card, {"id": job.id, "key": job.key, "seen": 0})
-    assert first["job"]["words"].startswith("Drawing, step")
+    assert first["job"]["words"].startswith("Generating, step")
     assert first["job"]["image"].startswith("data:image/jpeg;base64,")
     assert first["queue"][2] == pytest.approx(62)
     again = poll(card, {"id": job.id, "key": job.key, "seen": first["job"]["preview"]})
@@ -145,11 +145,11 @@ def test_a_paused_queue_is_said_to_who_waits(studio: FakeStudio, picture: Path) 
     first, second = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
     studio.is_paused = True
     answer = poll(make(studio), {"id": second.id, "key": second.key})
-    assert answer["paused"] and answer["job"]["words"] == "Paused by the machine's owner"
-    assert answer["job"]["gone"] == "2nd in line" and "paused" in answer["queue"][0]
+    assert answer["paused"] and answer["job"]["words"] == "Queue paused by the admin"
+    assert answer["job"]["gone"] == "2nd in the queue" and "paused" in answer["queue"][0]
     running = poll(make(studio), {"id": first.id, "key": first.key})
-    assert running["job"]["words"].startswith("Drawing"), "what runs goes on"
-    assert "Paused by the machine" in make(studio).html(OWNER, first)
+    assert running["job"]["words"].startswith("Generating"), "what runs goes on"
+    assert "Queue paused by the admin" in make(studio).html(OWNER, first)
 
 
 def test_a_private_link_shows_its_job_to_anybody(studio: FakeStudio, picture: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_private_link_shows_its_job_to_anybody(studio: FakeStudio, picture: Pa
 def test_a_link_that_opens_nothing_is_said_calmly(studio: FakeStudio, picture: Path) -> None:
     job = studio.add("image_to_video", VALUES, picture)
     shown = make(studio).on_load("", job.id, "wrong")
-    assert 'data-state="empty"' in shown and "This clip is not here any more." in shown
+    assert 'data-state="empty"' in shown and "This clip no longer exists." in shown
     assert job.id not in shown
 
 
@@ -242,7 +242,7 @@ def test_a_sound_is_drawn_and_its_part_counted(studio: FakeStudio, tmp_path: Pat
     said, problems = planned(studio, "sound_to_video", audio=song, start=10, duration=42)
     view = said.views["audio"]
     assert problems == {} and said.notes == ""
-    for words in ("song-190.mp3", "0:42 of 3:10", "9 chunks", "About 1 min 5 s on this GPU"):
+    for words in ("song-190.mp3", "0:42 of 3:10", "9 parts", "About 1 min 5 s on this GPU"):
         assert words in said.lines["audio"]
     assert 'data-from="10.000" data-to="52.000"' in view and "gradio_api/file=" in view
     assert 'data-start="sound_to_video-start" data-length="sound_to_video-duration"' in view
@@ -270,23 +270,25 @@ def test_an_empty_drop_zone_says_what_it_takes(studio: FakeStudio) -> None:
 
 
 def test_a_driving_video_and_what_to_expect(studio: FakeStudio, picture: Path, tmp_path: Path) -> None:
-    studio.warnings = ("Expect poor results: this engine cannot find the pose.",)
+    studio.warnings = ("Results will be poor: no pose detector is installed.",)
     said, _ = planned(studio, "animate", image=picture, video=tmp_path / "dance-6.mp4")
     line = said.lines["video"]
-    assert "29.97 fps" in line and "With sound" in line and "2 chunks" in line
-    assert 'class="warn"' in said.notes and "Expect poor results" in said.notes
-    assert "cannot find" not in said.hint, "said in full above Generate, below it in a few words for phones"
+    assert "29.97 fps" in line and "With sound" in line and "2 parts" in line
+    assert 'class="warn"' in said.notes and "Results will be poor" in said.notes
+    assert "no pose detector" not in said.hint, (
+        "said in full above Generate, below it in a few words for phones"
+    )
     studio.warnings, studio.route = (), "native+sam3"
     said, _ = planned(studio, "animate", image=picture)
-    assert "ComfyUI finds pose and face" in said.notes and "warn" not in said.notes
+    assert "ComfyUI detects pose and face" in said.notes and "warn" not in said.notes
 
 
 def test_a_file_that_only_these_settings_need(studio: FakeStudio, picture: Path, tmp_path: Path) -> None:
-    studio.problems = {"mask": "Mix needs a mask of the person. Add a mask video, or choose Move."}
+    studio.problems = {"mask": "Replace needs a person mask. Upload a mask video or use Move."}
     given = {"image": picture, "video": tmp_path / "dance-6.mp4", "method": "mix"}
     said, problems = planned(studio, "animate", **given)
-    assert said.button.interactive is False and "Mix needs a mask of the person." in said.hint
-    assert "or choose Move" in said.notes and said.lines["mask"] == "" and problems == {}
+    assert said.button.interactive is False and "Replace needs a person mask." in said.hint
+    assert "or use Move" in said.notes and said.lines["mask"] == "" and problems == {}
 
 
 @pytest.mark.parametrize("mode", ["text_to_video", "text_to_image"])

@@ -117,7 +117,7 @@ def test_in_several_graphs_every_chunk_draws_what_it_would_in_one() -> None:
         ]
 
     assert draws(lasting(250)) == draws(lasting(250, 1))
-    assert draws(lasting(250))[2] == (44, "Drawing, part 3 of 4", 40)
+    assert draws(lasting(250))[2] == (44, "Generating, part 3 of 4", 40)
 
 
 # sound, sizes, settings
@@ -207,7 +207,7 @@ def test_route_of_a_server() -> None:
     assert route(facts(recorded())).name == "none+none"
     assert route(ServerFacts(frozenset())).name == "none+none"
     assert route(route_server("none")).text == (
-        "This engine cannot find a pose. It cannot find the person for Mix."
+        "No pose detector is installed. No person segmenter for Replace is installed."
     )
     assert "WanAnimatePreprocess" in route(route_server("preprocess")).text
 
@@ -293,7 +293,7 @@ def test_no_route_moves_from_the_driving_video_and_says_so() -> None:
     result = on("none")
     assert result.route == "driving"
     (warning,) = result.warnings
-    assert warning.startswith("Expect poor results") and "sdpose_wholebody_fp16.safetensors" in warning
+    assert warning.startswith("Results will be poor") and "sdpose_wholebody_fp16.safetensors" in warning
     for chunk in nodes_of(result.graphs[0], "WanAnimateToVideo"):
         assert behind(result.graphs[0], chunk["pose_video"]) == "ImageScale"
         assert "face_video" not in chunk  # never the whole frame
@@ -340,20 +340,18 @@ def test_the_mask_is_made_coarse_where_that_is_possible() -> None:
 def test_a_very_different_shape_is_pointed_out() -> None:
     portrait = Media("p.png", 600, 1600)
     result = on("native", image=portrait)
-    assert any(
-        "driving video loses" in warning and "left and right" in warning for warning in result.warnings
-    )
+    assert any("of the driving video is cropped (left and right)" in warning for warning in result.warnings)
     result = on("native", image=portrait, method="mix")
-    assert any("picture loses" in text and "top and bottom" in text for text in result.warnings)
+    assert any("of the picture is cropped (top and bottom)" in text for text in result.warnings)
     assert on("native", image=portrait, method="mix", fit="pad").warnings == ()
-    assert all("show the same part of the person" in text for text in result.warnings)
+    assert all("frame the person the same way in both" in text for text in result.warnings)
 
 
 def test_a_helper_much_longer_than_the_driving_video_is_pointed_out() -> None:
     """A shorter one is refused; a longer one may have been made of a longer take."""
     long = Media("wan-studio/mask.mp4", 1280, 720, 960, 16.0, 60.0)
     (warning,) = on("native", method="mix", mask=long).warnings
-    assert warning.startswith("The mask lasts 60 s, the driving video 15 s: check that they belong together")
+    assert warning.startswith("The mask lasts 60 s, the driving video 15 s: check that they match")
     assert on("native", method="move", mask=long).warnings == ()
     assert on("native", method="mix", mask=MASK).warnings == ()
 

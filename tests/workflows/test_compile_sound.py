@@ -164,13 +164,13 @@ def test_in_several_graphs_every_chunk_draws_what_it_would_in_one() -> None:
 
     assert draws(one) == draws(many)
     assert [row[0] for row in draws(one)] == list(range(42, 49))
-    assert draws(one)[1][1:] == ("Drawing, part 2 of 7", 4, 4)
+    assert draws(one)[1][1:] == ("Generating, part 2 of 7", 4, 4)
     assert one.frames == many.frames and sum(many.kept) == 480
 
 
 def test_one_chunk_says_no_part() -> None:
     result = compiled(sound(duration=2.0))
-    assert [label.text for label in result.labels[0].values() if label.stage == "draw"] == ["Drawing"]
+    assert [label.text for label in result.labels[0].values() if label.stage == "draw"] == ["Generating"]
 
 
 @pytest.mark.parametrize(("options", "expected"), [

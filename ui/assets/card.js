@@ -3,7 +3,7 @@
   "use strict";
   const studio = window.wanStudio;
   const { $, $$ } = studio;
-  const LOST = "Connection lost, trying again";
+  const LOST = "Connection lost. Reconnecting; your form is safe.";
   const SECONDS = { running: 1, next: 0.5, queued: 3, idle: 5, hidden: 6, retry: 0.5, waits: 3, most: 8, again: 5, system: 5 };
 
   studio.card = ({ element, trigger, server, watch, upload, events }) => {
@@ -106,7 +106,7 @@
           continue;
         }
         for (const text of $$(`[data-place="${id}"]`)) set(text, place || "Now");
-        for (const text of $$(`[data-left="${id}"]`)) set(text, left || (status === "queued" ? "Waiting" : "Making"));
+        for (const text of $$(`[data-left="${id}"]`)) set(text, left || (status === "queued" ? "Waiting" : "Running"));
         for (const bar of $$(`[data-bar="${id}"]`)) bar.style.setProperty("--d", percent / 100);
         if (status === "running" && $(`.line [data-place="${id}"]`, element)) ask(`run ${id}`, "redraw", about(id, key));
       }
@@ -159,7 +159,7 @@
         set(live("left"), job.left);
         bars(job, percent);
         if (card().dataset.state !== job.status) card().dataset.state = job.status;
-        notice(job.connected ? "" : "The connection to ComfyUI is lost. The job goes on; looking for it again.");
+        notice(job.connected ? "" : "Lost contact with ComfyUI. The job is probably still running; reconnecting.");
         const said = job.words.replace(/, step.*/, ""); // per stage and part, not per step
         if (follow.said !== said) set(live("stage"), said);
         follow.said = said;
@@ -170,7 +170,7 @@
         for (const tile of $$(`[data-bar="${follow.id}"]`)) for (const img of $$("img", tile.parentNode)) img.src = job.image;
       }
       for (const bar of $$(`[data-bar="${follow.id}"]`)) bar.style.setProperty("--d", percent / 100);
-      for (const text of $$(`[data-left="${follow.id}"]`)) set(text, job.left || (job.status === "queued" ? "Waiting" : "Making"));
+      for (const text of $$(`[data-left="${follow.id}"]`)) set(text, job.left || (job.status === "queued" ? "Waiting" : "Running"));
       for (const text of $$(`[data-words="${follow.id}"]`)) set(text, job.words);
       titleFor(job.status === "running" ? percent : null);
     };

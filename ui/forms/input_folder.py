@@ -1,4 +1,4 @@
-"""The input folder in the forms: the machine's owner picks a file there instead of uploading it."""
+"""The input folder in the forms: the admin picks a file there instead of uploading it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from ui.forms.widgets import Form
 
 LABEL = "From the input folder"
-INFO = "A file that you choose here goes into the first empty field that fits it."
+INFO = "The file you choose goes into the first empty field that accepts it."
 
 
 class Inbox:
-    """One dropdown per form. Nobody but the machine's owner sees it, or can use it."""
+    """One dropdown per form. Nobody but the admin sees it, or can use it."""
 
     def __init__(self, studio: Studio, planner: Planner) -> None:
         self.studio, self.planner = studio, planner
@@ -85,7 +85,7 @@ class Inbox:
         name = target(mode, kind, held)
         link = self.planner.for_page(path, path.stem, mode, name) if name else None
         if link is None:
-            gr.Warning("This file could not be used here. Upload it instead.")
+            gr.Warning("This file cannot be used here. Upload it instead.")
             return {}
         return {name: str(link)}
 

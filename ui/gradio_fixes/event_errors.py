@@ -13,8 +13,8 @@ from backend.logs import about
 
 log = logging.getLogger("wan.page")
 
-UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it happens again, the log says more."
-NOT_OFFERED = "This request has a value that the page does not offer."
+UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it keeps happening, check the log."
+NOT_OFFERED = "Unsupported value in request."
 WORD = 16
 """Shorter texts of a request, without a space, are our own words: a mode, a resolution."""
 DEEPEST = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -85,7 +85,7 @@ def button(
 def link_button(job: JobView, kind: str = "") -> str:
     """Copies the private link of a job: whoever has it sees the job, and may cancel it."""
     query = escape("?" + urlencode({"job": job.id, "key": job.key}))
-    what = "Whoever has the link sees this, and can cancel it while it is being made"
+    what = "Anyone with the link can see this, and cancel it while it is running"
     return (
         f'<button type="button" class="btn {kind}" data-link="{query}" title="{what}">{icon("link")}'
         "<span>Copy link</span></button>"
@@ -143,7 +143,7 @@ def _empty(state: CardState) -> str:
     )
     if starters:
         starters = (
-            '<div class="starters"><h2 class="label">No picture at hand? Start from one of these</h2>'
+            '<div class="starters"><h2 class="label">No picture handy? Try one of these</h2>'
             f'<div class="strip">{starters}</div></div>'
         )
     begin = "".join(f'<p data-tab="{key}">{escape(words)}</p>' for key, words in state.begin.items())
@@ -160,7 +160,7 @@ def _under_way(state: CardState, job: JobView) -> str:
     words = progress.progress(state.snapshot or Snapshot(), state.paused)
     picture, tag = _picture(state, job)
     kind = fit(job) if state.preview else f"{fit(job)} soft"
-    bell = "Tell me when it is done"
+    bell = "Notify me when it's done"
     return (
         f'<div class="stage"{shape(job)}>{"" if tag else CORNERS}'
         f'<img class="{kind}" data-live="preview" src="{picture}" alt="Preview">{tags(job, tag)}</div>'
@@ -206,13 +206,13 @@ def _done(state: CardState, job: JobView) -> str:
         f'<a class="btn ink" href="{state.url(job, job.result, True)}" download>{icon("download")}'
         f"<span>Download</span><small>{wording.file_size(job.bytes) if job.bytes else ''}</small></a>"
     )
-    steps = [button("again", "Another seed", job, "seed")]
+    steps = [button("again", "Try another seed", job, "seed")]
     if wording.speed(job) == "Fast":
-        steps.append(button("quality", "Same seed in quality", job, "gem"))
+        steps.append(button("quality", "Re-render in Quality", job, "gem"))
     if wording.is_still(job):
-        steps.append(button("picture", "Use as the picture for Image-to-Video", job, "frame"))
+        steps.append(button("picture", "Animate this picture", job, "frame"))
     else:
-        steps.append(button("frame", "Use this frame", job, "frame"))
+        steps.append(button("frame", "Use this frame as start", job, "frame"))
     steps += [
         button("reuse", "Reuse settings", job, "again"),
         f'<a class="btn" href="{state.url(job, "workflow.json", True)}" download'
@@ -235,7 +235,7 @@ def _stopped(state: CardState, job: JobView) -> str:
     if state.preview:
         tag = "Last preview"
         if snapshot and snapshot.steps:
-            tag += f", step {max(1, snapshot.step)} of {snapshot.steps}"
+            tag += f", {progress.step_words(replace(snapshot, step=max(0, snapshot.step - 1)))}"
     if failed:
         what, why = failure.failure(job, state.gone)
         remedies = [] if state.gone else failure.remedies(job)
@@ -308,7 +308,7 @@ def _thumb(state: CardState, job: JobView) -> str:
     name = escape(wording.title(job))
     if job.status in ACTIVE:
         data += " data-waits"
-        word = "Making" if job.status == "running" else "Waiting"
+        word = "Running" if job.status == "running" else "Waiting"
         inside = (
             f'<img src="{thumb_picture(job, state.url)}" alt="">'
             f'<span class="len" data-left="{job.id}">{word}</span>'

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 GONE = (
-    "The files that it was made from are kept for a day and are gone now. Use its settings again, add the"
-    " files and generate a new one."
+    "The files it was made from were kept for a day and have been deleted. Reuse its settings, add the"
+    " files and generate again."
 )
-NO_COPY = "in the form that you sent. A cancelled job keeps no copy of its files."
+NO_COPY = "in the form. A cancelled job keeps no copy of its files."
 
 
 def kept(mode: str, gone: bool = False) -> str:

@@ -28,8 +28,8 @@ def header(engines: Sequence[EngineInfo], state: QueueState | None) -> str:
         '<circle cx="8" cy="8" r="6"/>'
         '<circle cx="8" cy="8" r="6" pathLength="100" stroke-dasharray="0 100"/></svg>'
         f'<span class="long">{escape(long)}</span><span class="short">{escape(short)}</span></span>'
-        '<button type="button" class="theme" data-theme-toggle aria-label="Dark or light"'
-        ' title="Dark or light">'
+        '<button type="button" class="theme" data-theme-toggle'
+        ' aria-label="Switch between light and dark theme" title="Switch between light and dark theme">'
         f"{icon('sun')}{icon('moon')}</button></div></header>"
     )
 

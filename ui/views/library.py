@@ -14,7 +14,7 @@ from workflows.modes.registry import title
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
 
-PINNED = "Pinned: never removed by itself"
+PINNED = "Pinned: not deleted automatically"
 Media = Callable[["JobView", str, bool], str]
 
 
@@ -33,7 +33,9 @@ def grid(
 ) -> str:
     """Tiles of jobs that are under way or done; failed and cancelled ones are left out by the caller."""
     if not jobs:
-        words = "No clip fits. Try another word, or All." if searched else "What you make appears here."
+        words = (
+            "No clips match. Clear the search or show all." if searched else "Your videos will appear here."
+        )
         return f'<div class="nothing"><p>{words}</p></div>'
     tiles = "".join(_tile(job, media, now) for job in jobs)
     button = '<button type="button" class="btn" data-act="more">Show more</button>' if more else ""
@@ -80,15 +82,15 @@ def _kind(job: JobView) -> list[str]:
 
 def _actions(job: JobView, url: Callable[[str, bool], str]) -> str:
     data = {"id": job.id, "key": job.key}
-    why = f"{PINNED}. Click to unpin" if job.pinned else "Keep: never removed by itself"
+    why = f"{PINNED}. Click to unpin" if job.pinned else "Pin: don't auto-delete"
     return (
         '<div class="actions">'
         f'<a href="{url(job.result, True)}" download aria-label="Download" title="Download">'
         f"{icon('download')}</a>"
         f'<button type="button" {attributes({"act": "unpin" if job.pinned else "pin", **data})}'
-        f' aria-label="Keep" aria-pressed="{str(job.pinned).lower()}" title="{why}">{icon("pin")}</button>'
+        f' aria-label="Pin" aria-pressed="{str(job.pinned).lower()}" title="{why}">{icon("pin")}</button>'
         f'<button type="button" {attributes({"act": "reuse", **data})} aria-label="Reuse settings"'
         f' title="Reuse settings">{icon("again")}</button>'
         f'<button type="button" {attributes({"act": "delete", **data})} aria-label="Delete" title="Delete"'
-        f' data-confirm="Delete for good">{icon("trash")}</button></div>'
+        f' data-confirm="Delete permanently?">{icon("trash")}</button></div>'
     )

@@ -27,7 +27,10 @@ def machine(
     admin: bool = False,
 ) -> str:
     """The column. disks: name -> (bytes used, bytes in all); admin: may pause the queue."""
-    studio = {"Queue": queue_words(queue, paused, admin), "Database": database_words(health.get("database"))}
+    studio = {
+        "Studio queue": queue_words(queue, paused, admin),
+        "Database": database_words(health.get("database")),
+    }
     bars = "".join(
         _bar(name, wording.file_size(used), wording.file_size(total), used / total)
         for name, (used, total) in disks.items()
@@ -53,14 +56,14 @@ def queue_words(queue: QueueState, paused: bool, admin: bool) -> str:
     words = "Empty" if words == "Queue empty" else words
     if not paused:
         return words
-    return f"{words}. {'Paused by you' if admin else wording.PAUSED}."
+    return f"{words}. {'Queue paused' if admin else wording.PAUSED}."
 
 
 def database_words(state: object) -> str:
     """What the store said of itself: "ok", or what is wrong."""
     if state in (None, ""):
         return ""
-    return "In order" if state in ("ok", True) else str(state)
+    return "OK" if state in ("ok", True) else str(state)
 
 
 def _buttons(engines: Sequence[EngineInfo], health: Mapping[str, Any], paused: bool, admin: bool) -> str:
@@ -117,7 +120,7 @@ def _state(engine: EngineInfo) -> tuple[str, str]:
     local = address.split(":")[0] in ("127.0.0.1", "localhost")
     here = "on this machine" if local else f"at {address}"
     if engine.kind == "demo":
-        line = "Runs on this machine, without WAN." if engine.state == "ok" else "Starting."
+        line = "Running on this machine." if engine.state == "ok" else "Starting."
         said = wording.DEMO_SENTENCE
     elif engine.kind == "runpod":
         line = {
@@ -140,7 +143,7 @@ def _life(engine: EngineInfo, more: Mapping[str, Any]) -> dict[str, str]:
         return {}
     rows = {}
     if more.get("running") or more.get("pending"):
-        rows["Its queue"] = f"{more.get('running') or 0} running, {more.get('pending') or 0} waiting"
+        rows["Engine queue"] = f"{more.get('running') or 0} running, {more.get('pending') or 0} waiting"
     if more.get("restarts"):
         count = more["restarts"]
         rows["Restarts"] = "1 since the studio started" if count == 1 else f"{count} since the studio started"

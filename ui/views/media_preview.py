@@ -82,7 +82,7 @@ def chosen(
         screen = (
             f'<div class="screen"><video muted playsinline preload="metadata" src="{address}#t={start:.3f}"'
             f' tabindex="-1" aria-label="Driving video"></video>'
-            '<p class="unplayable">This browser cannot show it. It can be used all the same.</p></div>'
+            '<p class="unplayable">This browser cannot play it, but it can still be used.</p></div>'
         )
         track = '<i class="rail"></i>'
     handles = ""

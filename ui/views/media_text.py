@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from backend.media.facts import VideoFacts
 
 ROUTE_WORDS = {
-    "given": "The pose comes from your pose video.",
-    "native": "ComfyUI finds pose and face in the driving video.",
-    "preprocess": "The WanAnimatePreprocess nodes find pose and face in the driving video.",
-    "template": "The controlnet_aux nodes find the pose in the driving video.",
+    "given": "Using your pose video.",
+    "native": "ComfyUI detects pose and face in the driving video.",
+    "preprocess": "The WanAnimatePreprocess nodes detect pose and face in the driving video.",
+    "template": "The controlnet_aux nodes detect the pose in the driving video.",
     "driving": "",
 }
 MASK_WORDS = {
-    "given": "The mask is yours.",
-    "sam3": "SAM 3 finds the person.",
-    "sam2": "SAM 2 finds the person.",
+    "given": "Using your mask video.",
+    "sam3": "SAM 3 detects the person.",
+    "sam2": "SAM 2 detects the person.",
 }
 
 
@@ -33,7 +33,7 @@ def clock_exact(seconds: float) -> str:
 
 
 def part_facts(mode: str, part: float, whole: float, plan: Plan) -> list[str]:
-    """The chosen part and its cost: `0:42 of 3:10`, `9 chunks`, `About 12 min on this GPU`."""
+    """The chosen part and its cost: `0:42 of 3:10`, `9 parts`, `About 12 min on this GPU`."""
     is_whole = abs(whole - part) < 0.05
     words = [clock_exact(whole) if is_whole else f"{clock_exact(part)} of {clock_exact(whole)}"]
     if plan.frames:

@@ -71,9 +71,9 @@ def panel(mode: str, files: Sequence[ModelState]) -> str:
     command = f"python app.py models download {mode}"
     unseen = all(state.state == SEEN_ON_DISK for state in files)
     what = (
-        "<p>The files are on the disk, but ComfyUI does not list them: run this, then restart ComfyUI.</p>"
+        "<p>The files are on the disk, but ComfyUI does not list them. Run this, then restart ComfyUI.</p>"
         if unseen
-        else "<p>Run this in the studio's folder. The tab comes alive when the files are there.</p>"
+        else "<p>Run this in the Wan Studio folder. The tab becomes available once the files are there.</p>"
     )
     if unseen:
         command = "python app.py models paths"

@@ -37,7 +37,7 @@ MARKS = {"ready": "check", "missing": "missing", "unknown": "missing"}
 
 
 ENDPOINT_WORDS = (
-    "The files lie on the endpoint's volume, in models. A video that lacks one ends at once and names it."
+    "The files are on the endpoint's volume, in models. A video that lacks one fails at once and names it."
 )
 
 
@@ -102,7 +102,7 @@ def _summary(states: Sequence[ModelState], titles: Sequence[str], demo: bool) ->
     if demo:
         return "The demo engine needs no models. These are the files that WAN needs in ComfyUI."
     if any(s.state == "unknown" for s in states):
-        return "ComfyUI has not said yet which files it has."
+        return "ComfyUI has not listed its files yet."
     said = []
     for title in titles:
         gone = _lacking(title, states)
@@ -123,7 +123,7 @@ def _group(
     disk: Mapping[str, int],
 ) -> str:
     gone = _lacking(title, states)
-    state = f"{len(gone)} file{'s' if len(gone) > 1 else ''} to go" if gone else "Ready"
+    state = f"{len(gone)} file{'s' if len(gone) > 1 else ''} missing" if gone else "Ready"
     if demo or any(s.state == "unknown" for s in files):
         state = ""
     modes = dict(GROUPS)[title]

@@ -11,28 +11,42 @@ from ui.views.wording import PAUSED, duration, ordinal
 STAGE_WORDS = {
     "wait": "Waiting",
     "load": "Loading models",
-    "read": "Reading the prompt",
-    "draw": "Drawing",
+    "read": "Preparing inputs",
+    "draw": "Generating",
     "finish": "Finishing",
     "save": "Saving",
 }
 
 
-PART = re.compile(r"part \d+ of \d+")
-"""How the labels of a job in several chunks count them: "Drawing, part 2 of 5"."""
+PART = re.compile(r"part (\d+) of (\d+)")
+"""How the labels of a job in several chunks count them: "Generating, part 2 of 5"."""
 
 
 EMPTY_SEGMENTS = tuple((stage, 1 / len(STAGE_WORDS), 0.0) for stage in STAGE_WORDS)
 
 
 def waiting(snapshot: Snapshot) -> str:
-    """`Waiting, 2nd in line`; jobs of other clients on the same server are said. A reason goes before."""
+    """`Waiting: 3 jobs ahead of you`, those of other clients on the same server included, or the reason."""
     if snapshot.text:
         return snapshot.text
-    if snapshot.others:
-        jobs = "1 job of others" if snapshot.others == 1 else f"{snapshot.others} jobs of others"
-        return f"Waiting, {jobs} ahead" if not snapshot.ahead else f"Waiting, {snapshot.ahead} + {jobs} ahead"
-    return f"Waiting, {ordinal(snapshot.ahead + 1)} in line" if snapshot.ahead else "Waiting to start"
+    ahead = snapshot.ahead + snapshot.others
+    if not ahead:
+        return "Waiting to start"
+    return f"Waiting: {ahead} job{'' if ahead == 1 else 's'} ahead of you"
+
+
+def step_words(snapshot: Snapshot) -> str:
+    """`step 3 of 4`, or `part 2 of 5, step 3 of 4` with the steps counted within the part."""
+    step, steps = min(snapshot.step, snapshot.steps - 1), snapshot.steps
+    part = PART.search(snapshot.text)
+    if part is None:
+        return f"step {step + 1} of {steps}"
+    number, count = int(part[1]), int(part[2])
+    each = steps // count
+    if not each or steps % count:
+        return f"{part[0]}, step {step + 1} of {steps}"
+    within = min(max(step - (number - 1) * each, 0), each - 1)
+    return f"{part[0]}, step {within + 1} of {each}"
 
 
 def status(snapshot: Snapshot) -> str:
@@ -40,12 +54,10 @@ def status(snapshot: Snapshot) -> str:
     if snapshot.status == "queued":
         return waiting(snapshot)
     if snapshot.stage == "draw" and snapshot.steps:
-        step = f"step {min(snapshot.step + 1, snapshot.steps)} of {snapshot.steps}"
-        part = PART.search(snapshot.text)
         if snapshot.text.startswith("Preparing"):  # the next part's media are being cut
             return snapshot.text
-        return f"Drawing, {part[0]}, {step}" if part else f"Drawing, {step}"
-    if snapshot.stage in ("load", "read", "finish", "save") and snapshot.text:
+        return f"Generating, {step_words(snapshot)}"
+    if snapshot.stage in ("load", "finish", "save") and snapshot.text:
         return snapshot.text
     return STAGE_WORDS.get(snapshot.stage, "Starting")
 
@@ -64,7 +76,7 @@ def progress(snapshot: Snapshot, paused: bool = False) -> dict[str, Any]:
         "stage": snapshot.stage,
         "words": words,
         "left": left,
-        "gone": f"{ordinal(snapshot.ahead + 1)} in line" if held and snapshot.ahead else gone,
+        "gone": f"{ordinal(snapshot.ahead + 1)} in the queue" if held and snapshot.ahead else gone,
         "percent": percent,
         "spoken": f"{words}, {percent:.0f} %" + (f", {left}" if left else ""),
         "segments": [

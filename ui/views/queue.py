@@ -39,7 +39,7 @@ def line_list(line: Sequence[Place], shown: str = "", paused: bool = False) -> s
     listed = "".join(_row(place, job) for place, job in rows[:ROWS])
     more = f'<p class="note">And {len(rows) - ROWS} more of yours.</p>' if len(rows) > ROWS else ""
     return (
-        '<div class="line"><div class="label-row"><h2 class="label">In line</h2>'
+        '<div class="line"><div class="label-row"><h2 class="label">Queue</h2>'
         f'<p class="{"paused" if paused else "note"}" data-live="line">{escape(words)}</p></div>'
         f"<ol>{listed}</ol>{more}</div>"
     )

@@ -19,8 +19,8 @@ MODEL_STATES = {
     "unreadable": "Not readable",
     "unknown": "Not known yet",
 }
-PAUSED = "Paused by the machine's owner"
-DEMO_SENTENCE = "Demo: videos are made from your picture without WAN. Connect ComfyUI to make real ones."
+PAUSED = "Queue paused by the admin"
+DEMO_SENTENCE = "Demo mode: simulated results, no AI model. Connect ComfyUI to generate real videos."
 
 
 def is_still(job: JobView) -> bool:
@@ -109,9 +109,9 @@ def chunks(mode: str, frames: int) -> int:
 
 
 def chunk_words(mode: str, frames: int) -> str:
-    """`9 chunks`, or nothing for one."""
+    """`9 parts`, or nothing for one."""
     count = chunks(mode, frames)
-    return f"{count} chunks" if count > 1 else ""
+    return f"{count} parts" if count > 1 else ""
 
 
 def size(width: int, height: int) -> str:
@@ -184,7 +184,5 @@ def when(created: float, now: float) -> str:
 
 
 def line_counts(waits: int, mine: int) -> str:
-    """`7 wait, 2 of them yours`; nothing more to say when all are one's own."""
-    if mine == waits:
-        return "1 waits" if waits == 1 else f"{waits} wait"
-    return f"{waits} wait, {mine} of them yours"
+    """`7 waiting, 2 yours`; only the total when all are one's own."""
+    return f"{waits} waiting" if mine == waits else f"{waits} waiting, {mine} yours"

@@ -25,9 +25,9 @@ from workflows.graph.media_nodes import MediaNodes
 
 FACE_SIDE = 512
 """Side of the face video in pixels: what WAN's face encoder takes."""
-_POSE = Label("read", "Finding the pose")
-_FACE = Label("read", "Finding the face")
-_PERSON = Label("read", "Finding the person")
+_POSE = Label("read", "Detecting the pose")
+_FACE = Label("read", "Detecting the face")
+_PERSON = Label("read", "Detecting the person")
 _MASK = Label("read", "Preparing the mask")
 
 
@@ -100,7 +100,7 @@ class AnimateNodes(MediaNodes):
 
     def black_out(self, image: Image, mask: Mask, width: int, height: int) -> Image:
         """The frames with black where the mask is."""
-        label = Label("read", "Taking the person out")
+        label = Label("read", "Removing the person")
         black: dict[str, Value] = {"width": width, "height": height, "batch_size": 1, "color": 0}
         inputs: dict[str, Value] = {
             "destination": image,
@@ -173,7 +173,7 @@ class AnimateNodes(MediaNodes):
             "onnx_device": "CUDAExecutionProvider",
         }
         loaded = Output(
-            self.add_cached("OnnxDetectionModelLoader", Label("load", "Loading the pose finder"), names)
+            self.add_cached("OnnxDetectionModelLoader", Label("load", "Loading the pose detector"), names)
         )
         size: dict[str, Value] = {"width": width, "height": height}
         found = self.add("PoseAndFaceDetection", _POSE, {"model": loaded, "images": images, **size})
@@ -215,7 +215,7 @@ class AnimateNodes(MediaNodes):
             "device": "cuda",
             "precision": "fp16",
         }
-        label = Label("load", "Loading the person finder")
+        label = Label("load", "Loading the person segmenter")
         inputs: dict[str, Value] = {
             "sam2_model": Output(self.add_cached("DownloadAndLoadSAM2Model", label, loader)),
             "image": image,

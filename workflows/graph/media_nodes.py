@@ -44,7 +44,7 @@ class MediaNodes(Nodes):
     def audio_encoder_encode(self, audio_encoder: AudioEncoder, audio: Audio) -> AudioFeatures:
         """What the model hears."""
         inputs: dict[str, Value] = {"audio_encoder": audio_encoder, "audio": audio}
-        return AudioFeatures(self.add("AudioEncoderEncode", Label("read", "Listening to the sound"), inputs))
+        return AudioFeatures(self.add("AudioEncoderEncode", Label("read", "Encoding the sound"), inputs))
 
     def wan_sound_image_to_video(
         self,
@@ -113,16 +113,16 @@ class MediaNodes(Nodes):
     def latent_cut(self, samples: Latent, index: int, amount: int) -> Latent:
         """`amount` latents in time from `index` on."""
         inputs: dict[str, Value] = {"samples": samples, "dim": "t", "index": index, "amount": amount}
-        return Latent(self.add("LatentCut", Label("read", "Taking the first moment"), inputs))
+        return Latent(self.add("LatentCut", Label("read", "Taking the first frames"), inputs))
 
     def trim_video_latent(self, samples: Latent, trim_amount: Int) -> Latent:
         """Without the first latents."""
         inputs: dict[str, Value] = {"samples": samples, "trim_amount": trim_amount}
-        return Latent(self.add("TrimVideoLatent", Label("finish", "Taking the picture away"), inputs))
+        return Latent(self.add("TrimVideoLatent", Label("finish", "Removing the reference frame"), inputs))
 
     def vae_encode(self, pixels: Image, vae: Vae) -> Latent:
         """Frames to latents."""
-        label = Label("read", "Reading the moment before")
+        label = Label("read", "Reading the previous frames")
         return Latent(self.add("VAEEncode", label, {"pixels": pixels, "vae": vae}))
 
     # frames

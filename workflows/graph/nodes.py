@@ -90,7 +90,7 @@ class Nodes(Graph):
 
     def clip_vision_loader(self, clip_name: str) -> ClipVision:
         """The picture encoder."""
-        label = Label("load", "Loading the picture encoder")
+        label = Label("load", "Loading the image encoder")
         return ClipVision(self.add_cached("CLIPVisionLoader", label, {"clip_name": self._file(clip_name)}))
 
     # reading
@@ -102,7 +102,7 @@ class Nodes(Graph):
     def flux_guidance(self, conditioning: Conditioning, guidance: float) -> Conditioning:
         """How closely Flux keeps to the prompt."""
         inputs: dict[str, Value] = {"conditioning": conditioning, "guidance": guidance}
-        return Conditioning(self.add("FluxGuidance", Label("read", "Weighing the prompt"), inputs))
+        return Conditioning(self.add("FluxGuidance", Label("read", "Applying guidance"), inputs))
 
     def conditioning_zero_out(self, conditioning: Conditioning) -> Conditioning:
         """A prompt that says nothing."""
@@ -183,12 +183,14 @@ class Nodes(Graph):
     def empty_latent_video(self, width: int, height: int, length: int) -> Latent:
         """Where a video of `length` frames is drawn from words alone."""
         inputs: dict[str, Value] = {"width": width, "height": height, "length": length, "batch_size": 1}
-        return Latent(self.add("EmptyHunyuanLatentVideo", Label("read", "Preparing the canvas"), inputs))
+        return Latent(
+            self.add("EmptyHunyuanLatentVideo", Label("read", "Preparing the empty latent"), inputs)
+        )
 
     def empty_latent_image(self, width: int, height: int) -> Latent:
         """Where Flux draws a picture."""
         inputs: dict[str, Value] = {"width": width, "height": height, "batch_size": 1}
-        return Latent(self.add("EmptySD3LatentImage", Label("read", "Preparing the canvas"), inputs))
+        return Latent(self.add("EmptySD3LatentImage", Label("read", "Preparing the empty latent"), inputs))
 
     # drawing
 
@@ -276,7 +278,7 @@ class Nodes(Graph):
     def create_video(self, images: Image, fps: float, audio: Audio | None = None) -> Video:
         """Frames to a video; sound that is longer than it is cut."""
         inputs: dict[str, Value] = {"images": images, "fps": fps, "audio": audio}
-        return Video(self.add("CreateVideo", Label("finish", "Putting the frames together"), inputs))
+        return Video(self.add("CreateVideo", Label("finish", "Assembling the frames"), inputs))
 
     def save_video(self, video: Video, filename_prefix: str) -> None:
         """Writes the MP4. format and codec are flat values, which old and new servers take."""

@@ -68,7 +68,7 @@ class ImageToVideo(ModeParams):
     motion: str = fields.motion()
     experts: str = fields.choice(
         "Experts", (Choice("both", "Both"), Choice(HIGH, "High noise"), Choice(LOW, "Low noise")),
-        "Which of the model's two experts draw: both, high or low.",
+        "Which of the model's two experts run: both, high or low.",
         note="WAN uses two models in turn. High noise only: more motion, soft picture."
         " Low noise only: sharp, little motion.",
     )  # fmt: skip
@@ -134,13 +134,13 @@ def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: s
     run = recipe(params)
     warnings = general_warnings(params)
     if params.experts == HIGH:
-        warnings.append("The high-noise expert alone lays out the motion but leaves noise in the picture.")
+        warnings.append("High noise only gives strong motion but leaves noise in the picture.")
     if params.experts == LOW:
-        warnings.append("The low-noise expert alone keeps the picture clean but moves little.")
+        warnings.append("Low noise only gives a clean picture but little motion.")
     if params.negative_prompt and not run.guided:
         warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
     if params.tiled_decode:
-        warnings.append("Tiled decoding can make the video flicker.")
+        warnings.append("Tiled decode can make the video flicker.")
 
     clip_vision = params.clip_vision
     encoder = catalog.file("clip_vision").name
@@ -148,15 +148,15 @@ def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: s
         has_node(server, "CLIPVisionLoader") and has_file(server, "CLIPVisionLoader", "clip_name", encoder)
     ):
         clip_vision = False
-        warnings.append("The picture encoder is not on this engine; the video is made without it.")
+        warnings.append("The image encoder (CLIP Vision) is not installed on this engine, so it is not used.")
 
     easy_cache = params.easy_cache
     if easy_cache and run.steps < EASY_CACHE_MIN_STEPS:
         easy_cache = False
-        warnings.append(f"Step reuse needs {EASY_CACHE_MIN_STEPS} steps or more; it is left off.")
+        warnings.append(f"EasyCache needs {EASY_CACHE_MIN_STEPS} steps or more, so it is not used.")
     if easy_cache and not has_node(server, "EasyCache"):
         easy_cache = False
-        warnings.append("This engine cannot reuse steps; the video is made without it.")
+        warnings.append("EasyCache is not installed on this engine, so it is not used.")
 
     negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
     return assemble(
@@ -199,16 +199,16 @@ def assemble(
     encoder = nodes.clip_vision_loader(catalog.file("clip_vision").name) if clip_vision else None
     seen: ClipVisionOutput | None = None
     if encoder is not None:
-        seen = nodes.clip_vision_encode(encoder, start, "Looking at the picture")
+        seen = nodes.clip_vision_encode(encoder, start, "Encoding the picture")
     if end_image is None:
         conditioning = nodes.wan_image_to_video(
             positive, unwanted, vae, width, height, params.frames, start, seen
         )
     else:
-        end = nodes.load_image(end_image, "Reading the last picture")
+        end = nodes.load_image(end_image, "Reading the end frame")
         seen_end: ClipVisionOutput | None = None
         if encoder is not None:
-            seen_end = nodes.clip_vision_encode(encoder, end, "Looking at the last picture")
+            seen_end = nodes.clip_vision_encode(encoder, end, "Encoding the end frame")
         conditioning = nodes.wan_first_last_frame_to_video(
             positive, unwanted, vae, width, height, params.frames, start, end, seen, seen_end
         )

@@ -79,9 +79,7 @@ class SoundToVideo(ModeParams):
     cfg: float = fields.cfg()
     shift: float = fields.shift()
     seed: int = fields.seed()
-    level: bool = fields.switch(
-        "Level", "Normalise loudness.", "True brings the sound to a common loudness.", in_api=True
-    )
+    level: bool = fields.switch("Level", "Normalise loudness.", "True normalises the loudness.", in_api=True)
     fit: str = fields.fit()
 
     def check(self) -> None:
@@ -91,13 +89,13 @@ class SoundToVideo(ModeParams):
         if seconds < SOUND_SECONDS_MIN:
             raise InvalidParam(
                 field,
-                f"The sound lasts {seconds:.2g} s; at least {SOUND_SECONDS_MIN:g} s are needed.",
+                f"The sound lasts {seconds:.2g} s; it must be at least {SOUND_SECONDS_MIN:g} s.",
                 "Choose a longer sound, or a longer part of it.",
             )
         if seconds > SOUND_SECONDS_MAX:
             raise InvalidParam(
                 field,
-                f"The sound lasts {seconds / 60:.4g} min; at most {_LONGEST} min are possible.",
+                f"The sound lasts {seconds / 60:.4g} min; it can be at most {_LONGEST} min.",
                 "Choose a part of it by start and duration.",
             )
 
@@ -239,7 +237,7 @@ def _segment(run: _Run, span: Span) -> Segment:
     if not span.is_first:
         moment = tail(run.job_id, span, CONTEXT_FRAMES, params.fps)
         derived.append(moment)
-        before = nodes.load_frames(moment.name, "Reading the moment before")
+        before = nodes.load_frames(moment.name, "Reading the previous frames")
 
     width, height = params.size
 

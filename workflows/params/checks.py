@@ -78,7 +78,7 @@ def _part_seconds(
     if rest <= 0:
         raise InvalidParam(
             "start",
-            f"The start, {start:g} s, lies beyond the end of {label} at {media.seconds:.4g} s.",
+            f"The start, {start:g} s, is past the end of {label} at {media.seconds:.4g} s.",
             "Choose an earlier start.",
         )
     if seconds > rest + _LENGTH_SLACK:

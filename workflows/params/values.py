@@ -43,7 +43,7 @@ def check_int(field: str, label: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidParam(field, f"{label} must be a whole number, not {shown(value)}.", hint)
     if not low <= value <= high:
-        raise InvalidParam(field, f"{label} must lie between {low} and {high}, not {shown(value)}.", hint)
+        raise InvalidParam(field, f"{label} must be between {low} and {high}, not {shown(value)}.", hint)
     return int(value)
 
 
@@ -56,7 +56,7 @@ def check_number(field: str, label: str, value: Any, low: float, high: float, un
     if not (isinstance(value, int) or math.isfinite(value)):
         raise InvalidParam(field, f"{label} must be a finite number, not {shown(value)}.", hint)
     if not low <= value <= high:
-        raise InvalidParam(field, f"{label} must lie between {span}, not {shown(value)}.", hint)
+        raise InvalidParam(field, f"{label} must be between {span}, not {shown(value)}.", hint)
     return float(value)
 
 
@@ -99,7 +99,7 @@ def check_text(field: str, label: str, value: Any, longest: int) -> str:
     if len(text) > longest:
         raise InvalidParam(
             field,
-            f"{label} has {len(text):,} characters; at most {longest:,} are possible.",
+            f"{label} is too long: {len(text):,} of {longest:,} characters.",
             "Shorten it.",
         )
     return text

@@ -19,7 +19,7 @@ EASY_CACHE_MIN_STEPS = 10
 """Shorter runs have no steps alike enough to be reused."""
 
 _EXPERT_WORDS = {HIGH: "high-noise expert", LOW: "low-noise expert"}
-_DRAW_WORDS = {HIGH: "Drawing the motion", LOW: "Drawing the details"}
+_DRAW_WORDS = {HIGH: "Generating the motion", LOW: "Generating the details"}
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -96,7 +96,7 @@ def sample(
 
 def _draw_label(recipe: Recipe, phase: Phase) -> Label:
     alone = len({each.expert for each in recipe.phases}) == 1
-    text = "Drawing" if alone else _DRAW_WORDS[phase.expert]
+    text = "Generating" if alone else _DRAW_WORDS[phase.expert]
     return Label("draw", text, steps=phase.steps, first_step=phase.start)
 
 

@@ -45,7 +45,7 @@ class Span:
     def draw_label(self, chunk: int, steps: int) -> Label:
         """The label of the sampler of a chunk of this graph: which part it is, steps over the whole job."""
         number = self.first + chunk
-        text = "Drawing" if self.of == 1 else f"Drawing, part {number + 1} of {self.of}"
+        text = "Generating" if self.of == 1 else f"Generating, part {number + 1} of {self.of}"
         return Label("draw", text, steps=steps, first_step=number * steps)
 
 
@@ -82,7 +82,7 @@ def result_prefix(mode: str, job_id: str, span: Span) -> str:
 
 def hand_on(nodes: Nodes, frames: Image, prefix: str) -> None:
     """Saves the frames that the next graph goes on from."""
-    nodes.save_image(frames, f"{prefix}-tail", "Keeping the last moment for the next part")
+    nodes.save_image(frames, f"{prefix}-tail", "Saving the last frames for the next part")
 
 
 def tail(job_id: str, span: Span, frames: int, fps: float) -> Derived:

@@ -13,13 +13,13 @@ def general_warnings(params: Any) -> list[str]:
     warnings = []
     if params.seconds > SECONDS_TRAINED:
         warnings.append(
-            f"The model was trained on clips of {SECONDS_TRAINED:g} s; in a longer one the motion may "
-            "repeat itself or run back."
+            f"The model was trained on clips of {SECONDS_TRAINED:g} s; in longer ones the motion may "
+            "repeat or reverse."
         )
     width, height = params.size
     if width * height > AREAS["720p"]:
         warnings.append(
             f"{width} x {height} is larger than the 1280 x 720 that the model was trained for: it needs more "
-            "memory, and things may appear twice."
+            "memory, and subjects may appear twice."
         )
     return warnings

@@ -111,7 +111,7 @@ def _bad_model(data: Mapping[str, Any], message: str, detail: str) -> StudioErro
         texts = [v[0] for v in inputs.values() if isinstance(v, list) and len(v) == 1]
         file = next((_model_in(v) for v in texts if isinstance(v, str) and _model_in(v)), "")
     subject = f"The model file {file}" if file else "A model file"
-    return BadModelFile(f"{subject} on this ComfyUI is damaged or cut short.", detail=detail)
+    return BadModelFile(f"{subject} on this ComfyUI is damaged or incomplete.", detail=detail)
 
 
 def _bad_media(name: str, message: str, node: str, detail: str) -> StudioError | None:

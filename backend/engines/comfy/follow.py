@@ -294,7 +294,7 @@ class Follow:
         log.warning("prompt %s: hung: %s", self.watch.prompt_id, detail)
         words = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
         raise EngineHung(
-            f"ComfyUI stands still: for {words} nothing was heard of this video.",
+            f"ComfyUI has not responded for {words} and appears to be stuck.",
             "Restart ComfyUI, then try again.",
             detail=detail,
         )

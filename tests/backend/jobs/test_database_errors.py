@@ -62,9 +62,9 @@ def test_a_number_that_is_too_large_is_our_mistake(store: Store) -> None:
 
 def test_a_closed_database_is_not_damaged(store: Store) -> None:
     store.close()
-    with pytest.raises(StoreClosed, match="stopped"):
+    with pytest.raises(StoreClosed, match="shutting down"):
         store.add(stored(1))
-    assert "stopped" in store.check()
+    assert "shutting down" in store.check()
 
 
 def test_a_database_that_is_read_only(store: Store) -> None:
@@ -145,10 +145,10 @@ class Failing:
 
 def test_a_disk_that_fails_is_not_full(store: Store) -> None:
     real, store._db = store._db, Failing()  # type: ignore[assignment]
-    with pytest.raises(StoreDiskError, match="disk fails") as found:
+    with pytest.raises(StoreDiskError, match="Disk error") as found:
         store.add(stored(1))
     assert "WAN_DATA_DIR" in found.value.hint and "full" not in found.value.message
-    assert "disk fails" in store.check()
+    assert "Disk error" in store.check()
     store._db = real
 
 

@@ -49,7 +49,7 @@ def test_one_server() -> None:
 def test_the_server_that_can_do_least_is_planned_for(order: tuple[int, int]) -> None:
     servers = [offer("native", 1), offer("none", 2)]
     found = planned([servers[n] for n in order])
-    assert found.route == "driving" and found.warnings[0].startswith("Expect poor results")
+    assert found.route == "driving" and found.warnings[0].startswith("Results will be poor")
     assert found.warnings[-1] == DIFFERENT and not found.problems
 
 
@@ -63,14 +63,16 @@ def test_a_server_that_cannot_do_it_is_named() -> None:
     assert not found.problems and found.obstacle == "" and found.route == "native+sam3"
     assert found.warnings == (
         "The server at http://gpu-1:8188 cannot do this: "
-        "Mix needs a mask of the person, and this engine cannot make one.",
+        "Replace needs a person mask, and none can be detected here.",
     )
 
 
 def test_what_no_server_can_do_is_a_problem() -> None:
     servers = [offer("none", 1), offer("none", 2)]
     found = planned(servers, method="mix")
-    assert "Mix needs a mask" in found.problems["mask"] and found.obstacle == found.problems["mask"]
+    assert (
+        "Replace needs a person mask" in found.problems["mask"] and found.obstacle == found.problems["mask"]
+    )
     with pytest.raises(BadInput) as caught:
         planning.outlook("animate", animated(method="mix"), servers, "job")
     assert caught.value.field == "mask"

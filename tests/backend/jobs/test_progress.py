@@ -12,11 +12,11 @@ RUN = [
     (0.1, Stage("load", "Loading the text encoder")),
     (5.0, Stage("read", "Reading the prompt")),
     (7.0, Stage("load", "Loading the high-noise expert")),
-    (20.0, Stage("draw", "Drawing")),
+    (20.0, Stage("draw", "Generating")),
     (30.0, Progress(1, 4)),
     (40.0, Progress(2, 4)),
     (41.0, Stage("load", "Loading the low-noise expert")),
-    (55.0, Stage("draw", "Drawing")),
+    (55.0, Stage("draw", "Generating")),
     (65.0, Progress(3, 4)),
     (75.0, Progress(4, 4)),
     (75.5, Stage("finish", "Finishing")),
@@ -66,7 +66,7 @@ def test_loading_the_second_expert_changes_the_words_but_not_the_stage() -> None
 def test_a_part_that_is_saved_is_not_the_end_of_the_job() -> None:
     tracker = Tracker()
     tracker.feed(Started(), 0.0)
-    tracker.feed(Stage("draw", "Drawing, part 1 of 2"), 0.0)
+    tracker.feed(Stage("draw", "Generating, part 1 of 2"), 0.0)
     tracker.feed(Progress(20, 40), 20.0)
     tracker.feed(Stage("save", "Saving"), 21.0)
     middle = tracker.snapshot(21.0)
@@ -82,7 +82,7 @@ def test_time_left_is_unknown_until_something_is_measured() -> None:
     tracker.feed(Started(), 0.0)
     tracker.feed(Stage("load", "x"), 0.0)
     assert tracker.snapshot(3.0).remaining is None
-    tracker.feed(Stage("draw", "Drawing"), 10.0)
+    tracker.feed(Stage("draw", "Generating"), 10.0)
     assert tracker.snapshot(12.0).remaining is None
     tracker.feed(Progress(1, 4), 20.0)
     first = tracker.snapshot(20.0).remaining
@@ -145,7 +145,7 @@ def test_previews_and_versions_are_counted() -> None:
 
 def test_a_lost_connection_is_not_said_of_the_next_try() -> None:
     tracker = Tracker()
-    for event in (Started(), Stage("draw", "Drawing"), Connection(False)):
+    for event in (Started(), Stage("draw", "Generating"), Connection(False)):
         tracker.feed(event, 1.0)
     assert not tracker.snapshot(1.0).connected
     tracker.requeue(2.0)
@@ -154,7 +154,7 @@ def test_a_lost_connection_is_not_said_of_the_next_try() -> None:
 
 def test_steps_that_were_drawn_before_we_looked_are_no_pace() -> None:
     tracker = Tracker(expected={"load": 1.0, "read": 1.0, "draw": 400.0, "finish": 1.0, "save": 1.0})
-    for at, event in ((0.0, Started()), (0.1, Stage("draw", "Drawing")), (0.2, Progress(10, 20))):
+    for at, event in ((0.0, Started()), (0.1, Stage("draw", "Generating")), (0.2, Progress(10, 20))):
         tracker.feed(event, at)
     assert (tracker.remaining(0.2) or 0.0) > 100.0
     tracker.feed(Progress(11, 20), 30.2)

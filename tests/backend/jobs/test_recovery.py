@@ -350,7 +350,7 @@ def test_what_one_server_lacks_another_makes(make: Make, picture: Path) -> None:
 
 def test_the_owner_of_the_machine_limits_the_length(make: Make, picture: Path, tone: Path) -> None:
     studio = make(WAN_MAX_SECONDS="2")
-    with pytest.raises(BadInput, match=r"a video of 3 s; 2 s are possible here") as refused:
+    with pytest.raises(BadInput, match=r"would last 3 s; the longest possible here is 2 s") as refused:
         studio.submit(OWNER, "image_to_video", {**SMALL, "seconds": 3.0}, {"image": picture})
     assert refused.value.field == "seconds"
     with pytest.raises(BadInput, match="45 s") as refused:
@@ -358,7 +358,7 @@ def test_the_owner_of_the_machine_limits_the_length(make: Make, picture: Path, t
     assert refused.value.field == "duration" and not list(studio.settings.jobs_dir.iterdir())
     facts = {"audio": studio.inspect("sound_to_video", "audio", tone)}
     plan = studio.plan("sound_to_video", SOUND, facts)
-    assert "2 s are possible here" in plan.problems["duration"] and plan.obstacle
+    assert "the longest possible here is 2 s" in plan.problems["duration"] and plan.obstacle
     assert not studio.plan("sound_to_video", {**SOUND, "duration": 2.0}, facts).obstacle
     done = studio.submit(OWNER, "image_to_video", {**SMALL, "seconds": 2.0}, {"image": picture})
     assert ended(studio, done).status == "done"

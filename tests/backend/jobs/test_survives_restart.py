@@ -157,7 +157,7 @@ def test_words_that_no_database_takes_end_a_job_with_their_reason(
 def test_a_database_that_is_held_is_not_called_a_full_disk(
     make: Make, engine: FakeEngine, picture: Path
 ) -> None:
-    engine.fetch_error = StoreBusy("The job database is held by another program.")
+    engine.fetch_error = StoreBusy("The job database is in use by another program.")
     studio = make(limits=Limits(room=1.0))
     job = small(studio, picture)
     other = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
@@ -300,7 +300,7 @@ def test_the_bar_starts_at_the_parts_that_are_there(make: Make, engine: FakeEngi
     other = FakeEngine()
 
     def look(prompt: Prompt, tell: Callable[[Event], None]) -> None:
-        tell(Stage("draw", "Drawing"))
+        tell(Stage("draw", "Generating"))
         seen.append(again.progress(job.id, job.key).percent)
 
     ready = threading.Event()

@@ -1,4 +1,4 @@
-"""The machine's owner: the admin link, the first user of a login, and what only they may do."""
+"""The admin: the admin link, the first user of a login, and what only they may do."""
 
 from __future__ import annotations
 

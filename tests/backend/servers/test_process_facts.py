@@ -117,7 +117,7 @@ def death(status: int | None, *lines: str, oom: bool | None = False, **more: boo
         (death(137, "Killed"), OutOfMemory, "RAM"),
         (death(1, "torch.OutOfMemoryError: Allocation on device"), OutOfMemory, "GPU"),
         (death(1, "CUDA error: out of memory"), OutOfMemory, "GPU"),
-        (death(-6, "CUDA error: an illegal memory access was encountered"), EngineLost, "error of the GPU"),
+        (death(-6, "CUDA error: an illegal memory access was encountered"), EngineLost, "GPU error"),
         (death(-11), EngineLost, "SIGSEGV"),
         (death(None), EngineLost, "unknown"),
         (death(1, *["MemoryError"], *["step"] * 60), EngineLost, "exit status 1"),
@@ -132,7 +132,7 @@ def test_what_a_job_in_it_ended_with(ended: Death, kind: type[EngineLost], says:
 def test_why_one_does_not_come_up() -> None:
     assert "no NVIDIA GPU" in postmortem.why_not_up(death(1, "No CUDA GPUs are available"), None, "")
     assert "RAM" in postmortem.why_not_up(death(-9, oom=True), None, "")
-    assert "its last words" in postmortem.why_not_up(death(3, "Alas"), None, "").lower()
+    assert "its last output" in postmortem.why_not_up(death(3, "Alas"), None, "").lower()
     raised = death(1, "Traceback", "ValueError: no such folder", "Warning: something is deprecated")
     assert "no such folder" in postmortem.why_not_up(raised, None, "")
     assert "long time" in postmortem.why_not_up(death(-9, by_us=True), None, "")

@@ -39,4 +39,4 @@ def test_what_is_said() -> None:
     assert "cannot reach gradio.live" in said(share_asked=True)
     assert "cannot reach" not in said(share_asked=True, shared=True)
     locked = said(users=["ann", "bob"])
-    assert "ann is the machine's owner" in locked and "bob" not in locked and "TOKEN" not in locked
+    assert "ann is the admin" in locked and "bob" not in locked and "TOKEN" not in locked

@@ -107,7 +107,7 @@ class ScriptedStudio:
     def job(self, id: str, key: str) -> JobView:
         job = self.jobs.get(id)
         if job is None or job.key != key:
-            raise NotFound("There is no such video, or the link is not complete.")
+            raise NotFound("There is no such video, or the link is incomplete.")
         return job
 
     def live_progress(self, id: str, key: str) -> Snapshot | None:
@@ -343,8 +343,8 @@ def test_no_mode_needs_to_be_waited_for(page: Page, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "words"),
     [
-        ("sound_to_video", {"start": 12.0}, "lies beyond the end of the sound"),
-        ("sound_to_video", {"duration": -1}, "The duration must lie between"),
+        ("sound_to_video", {"start": 12.0}, "is past the end of the sound"),
+        ("sound_to_video", {"duration": -1}, "The duration must be between"),
         ("sound_to_video", {"level": "loud"}, "Level must be on or off"),
         ("sound_to_video", {"audio": None}, "Choose a sound first."),
         ("sound_to_video", {"audio": {"path": "/etc/passwd"}}, "This sound was not uploaded here."),
@@ -352,7 +352,7 @@ def test_no_mode_needs_to_be_waited_for(page: Page, name: str) -> None:
         ("animate", {"video": None}, "Choose a video first."),
         ("animate", {"mask": {"path": "/etc/passwd"}}, "This video was not uploaded here."),
         ("animate", {"method": "swap"}, "Choose one of: move, mix."),
-        ("animate", {"fps": 60}, "Frames a second must lie between"),
+        ("animate", {"fps": 60}, "Frames a second must be between"),
         ("animate", {"relight": float("nan")}, "finite number"),
         ("animate", {"seconds": 99}, "lasts only"),
         ("text_to_video", {"prompt": "  "}, "The prompt is empty."),
@@ -411,7 +411,9 @@ def test_a_waiting_call_tells_progress_and_status(page: Page, client: Client, pi
     )
     until(lambda: [answer for answer in call.outputs() if answer[1]["status"] == "running"])
     page.studio.states[job_id] = replace(page.studio.states[job_id], version=3, step=3, percent=35.0)
-    units = until(lambda: [u for u in call.status().progress_data or () if u.desc == "Drawing, step 4 of 20"])
+    units = until(
+        lambda: [u for u in call.status().progress_data or () if u.desc == "Generating, step 4 of 20"]
+    )
     assert (units[0].index, units[0].length) == (35, 100)
     page.studio.end(job_id, "done")
     assert call.result(timeout=60)[1]["status"] == "done"
@@ -494,15 +496,15 @@ def test_a_job_opens_only_with_its_key(page: Page, name: str) -> None:
         ({"speed": {"path": "/etc/passwd"}}, "Speed cannot be"),
         ({"width": 17, "height": 64}, "multiple of 16"),
         ({"width": "640", "height": "480"}, "whole number of pixels, not '640'"),
-        ({"seconds": 0}, "The length must lie between"),
+        ({"seconds": 0}, "The length must be between"),
         ({"seconds": float("nan")}, "finite number"),
-        ({"seconds": 1e9}, "The length must lie between"),
+        ({"seconds": 1e9}, "The length must be between"),
         ({"seconds": "5"}, "The length must be a number, not '5'"),
-        ({"steps": 10_000}, "Steps must lie between 0 and 100"),
+        ({"steps": 10_000}, "Steps must be between 0 and 100"),
         ({"steps": 2.5}, "Steps must be a whole number"),
         ({"cfg": 21}, "Guidance (cfg)"),
-        ({"seed": -2}, "The seed must lie between"),
-        ({"seed": 2**53}, "The seed must lie between"),
+        ({"seed": -2}, "The seed must be between"),
+        ({"seed": 2**53}, "The seed must be between"),
         ({"prompt": "x" * 4001}, "4,001 characters"),
         ({"prompt": 5}, "The prompt must be text"),
         ({"wait": "no"}, "wait must be true or false."),
@@ -636,7 +638,7 @@ def test_session_owners_are_bounded() -> None:
 def test_errors_of_the_studio(
     page: Page, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    page.studio.error = QueueFull("5 of your videos are waiting already, and that is the limit.")
+    page.studio.error = QueueFull("You already have 5 videos waiting, which is the limit.")
     said = page.refused("image_to_video", [page.upload()])
     assert said == f"{page.studio.error} {QueueFull.default_hint}"
     page.studio.error = RuntimeError("secret detail")
@@ -695,7 +697,7 @@ def test_a_tool_call_makes_a_video(page: Page) -> None:
     assert "'status': 'done'" in text
     assert [(submit[0], submit[2]["prompt"]) for submit in page.studio.submits] == [(owner, "sails")]
     assert "Web addresses are not fetched." in said[0]
-    assert "The length must lie between" in said[1]
+    assert "The length must be between" in said[1]
 
 
 def test_with_the_studio_itself(launched: Page, tmp_path: Path) -> None:

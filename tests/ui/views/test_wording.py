@@ -78,13 +78,15 @@ def test_recipe_says_the_chosen_length_not_the_frames() -> None:
 @pytest.mark.parametrize(
     ("snapshot", "words"),
     [
-        (Snapshot(ahead=1), "Waiting, 2nd in line"),
-        (Snapshot(others=2), "Waiting, 2 jobs of others ahead"),
+        (Snapshot(ahead=1), "Waiting: 1 job ahead of you"),
+        (Snapshot(others=2), "Waiting: 2 jobs ahead of you"),
+        (Snapshot(ahead=1, others=2), "Waiting: 3 jobs ahead of you"),
         (Snapshot(), "Waiting to start"),
+        (Snapshot(status="running", stage="read", text="Reading the picture"), "Preparing inputs"),
         (Snapshot(status="running", stage="load", text="Loading an expert"), "Loading an expert"),
-        (Snapshot(status="running", stage="read"), "Reading the prompt"),
-        (Snapshot(status="running", stage="draw", step=2, steps=4), "Drawing, step 3 of 4"),
-        (Snapshot(status="running", stage="draw", step=4, steps=4), "Drawing, step 4 of 4"),
+        (Snapshot(status="running", stage="read"), "Preparing inputs"),
+        (Snapshot(status="running", stage="draw", step=2, steps=4), "Generating, step 3 of 4"),
+        (Snapshot(status="running", stage="draw", step=4, steps=4), "Generating, step 4 of 4"),
         (Snapshot(status="running", stage="save"), "Saving"),
     ],
 )  # fmt: skip
@@ -93,8 +95,10 @@ def test_stages_in_words(snapshot: Snapshot, words: str) -> None:
 
 
 def test_parts_are_counted_in_words() -> None:
-    snapshot = Snapshot(status="running", stage="draw", step=22, steps=100, text="Drawing, part 2 of 5")
-    assert progress.status(snapshot) == "Drawing, part 2 of 5, step 23 of 100"
+    snapshot = Snapshot(status="running", stage="draw", step=22, steps=100, text="Generating, part 2 of 5")
+    assert progress.status(snapshot) == "Generating, part 2 of 5, step 3 of 20"
+    last = replace(snapshot, step=100, text="Generating, part 5 of 5")
+    assert progress.status(last) == "Generating, part 5 of 5, step 20 of 20"
     between = replace(snapshot, text="Preparing parts 3 to 5 of 5")
     assert progress.status(between) == "Preparing parts 3 to 5 of 5"
 
@@ -102,7 +106,7 @@ def test_parts_are_counted_in_words() -> None:
 def test_recipes_fit_the_mode() -> None:
     params = {"speed": "fast", "resolution": "480p"}
     sound = job(mode="sound_to_video", params=params, frames=192, fps=16.0)
-    assert wording.recipe(sound)[1:4] == ["12 s", "16 fps", "3 chunks"], "as long as its sound"
+    assert wording.recipe(sound)[1:4] == ["12 s", "16 fps", "3 parts"], "as long as its sound"
     moved = job(mode="animate", params={**params, "method": "mix"}, frames=77, steps=6)
     assert wording.recipe(moved)[2:5] == ["16 fps", "Replace", "Fast, 6 steps"]
     still = job(mode="text_to_image", params={"model": "flux"}, frames=1, fps=0.0, steps=20)
@@ -118,10 +122,10 @@ def test_places_in_a_sound(seconds: float, words: str) -> None:
 
 
 def test_routes_in_words() -> None:
-    assert "ComfyUI finds pose" in media_text.route("native+sam3") and "SAM 3" in media_text.route(
+    assert "ComfyUI detects pose" in media_text.route("native+sam3") and "SAM 3" in media_text.route(
         "native+sam3"
     )
-    assert media_text.route("given") == "The pose comes from your pose video."
+    assert media_text.route("given") == "Using your pose video."
     assert media_text.route("driving") == media_text.route("") == ""
 
 
@@ -131,8 +135,12 @@ def test_progress_is_ready_to_be_shown() -> None:
         segments=(("draw", 0.5, 1.7),), preview_version=3,
     )  # fmt: skip
     said = progress.progress(snapshot)
-    assert (said["words"], said["gone"], said["left"]) == ("Drawing, step 3 of 4", "41 s so far", "24 s left")
-    assert said["spoken"] == "Drawing, step 3 of 4, 62 %, 24 s left"
+    assert (said["words"], said["gone"], said["left"]) == (
+        "Generating, step 3 of 4",
+        "41 s so far",
+        "24 s left",
+    )
+    assert said["spoken"] == "Generating, step 3 of 4, 62 %, 24 s left"
     assert said["segments"] == [["draw", 0.5, 1.0]], "a share never leaves 0 to 1"
 
 
@@ -163,7 +171,7 @@ def test_badges(engine: EngineInfo, expected: tuple[str, str, str, bool]) -> Non
 
 
 def test_the_demo_says_that_it_is_no_wan() -> None:
-    assert "without WAN" in engine_badge.badge([EngineInfo("demo", "x", "ok")]).tip
+    assert "no AI model" in engine_badge.badge([EngineInfo("demo", "x", "ok")]).tip
 
 
 @pytest.mark.parametrize(
@@ -276,7 +284,7 @@ def test_addresses_are_relative_for_pages_behind_a_proxy_path() -> None:
 def test_quality_is_offered_only_after_a_fast_run() -> None:
     fast = card(CardState(shown=job(), media=media))
     slow = card(CardState(shown=job(params={"speed": "quality"}), media=media))
-    assert "Same seed in quality" in fast and "Same seed in quality" not in slow
+    assert "Re-render in Quality" in fast and "Re-render in Quality" not in slow
 
 
 def test_failure_is_an_alert_and_a_cancelled_job_is_not() -> None:
@@ -304,7 +312,7 @@ def test_a_finished_picture_is_shown_as_one() -> None:
     shown = card(CardState(shown=still, recent=[still], media=media))
     assert "<video" not in shown and 'src="media/id1/result.png?exp=1&amp;sig=s"' in shown
     assert 'data-act="picture"' in shown and 'data-act="frame"' not in shown
-    assert "Same seed in quality" not in shown and "poster.jpg" not in shown
+    assert "Re-render in Quality" not in shown and "poster.jpg" not in shown
     tile = library.grid([still], media, time.time())
     assert "result.png" in tile and ">Picture<" in tile and "download=1" in tile
 

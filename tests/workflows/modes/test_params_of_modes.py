@@ -75,7 +75,7 @@ def test_part_of_a_sound(start: float, duration: float, seconds: float, frames: 
 
 
 @pytest.mark.parametrize(("options", "field", "words"), [
-    ({"start": 12.0}, "start", "beyond the end"), ({"start": 99.0}, "start", "12 s"),
+    ({"start": 12.0}, "start", "past the end"), ({"start": 99.0}, "start", "12 s"),
     ({"start": 10.0, "duration": 5.0}, "duration", "only 2 s"), ({"duration": -1.0}, "duration", "between"),
     ({"start": -0.5}, "start", "between"), ({"start": float("nan")}, "start", "finite"),
     ({"duration": 0.1}, "duration", "at least 0.2 s"), ({"start": 11.9}, "audio", "at least 0.2 s"),
@@ -120,7 +120,7 @@ def test_animate_defaults() -> None:
 @pytest.mark.parametrize(("options", "field", "words"), [
     ({"fps": 31}, "fps", "30"), ({"fps": 0}, "fps", "8"), ({"relight": -0.1}, "relight", "between"),
     ({"relight": 2.1}, "relight", "between"), ({"method": "swap"}, "method", "swap"),
-    ({"seconds": 0.1}, "seconds", "0.25 s"), ({"start": 9.0}, "start", "beyond"),
+    ({"seconds": 0.1}, "seconds", "0.25 s"), ({"start": 9.0}, "start", "past the end"),
     ({"seconds": 20}, "seconds", "only 9 s"),
     ({"video": Media("v", 640, 480, seconds=3600)}, "video", "5 min"),
     ({"video": Media("v", 640, 480, seconds=3600), "seconds": 301}, "seconds", "5 min"),
@@ -129,8 +129,8 @@ def test_animate_defaults() -> None:
     ({"pose_video": Media("p", 640, 480, seconds=5.0), "start": 6.0, "seconds": 2.0}, "pose_video", "8 s"),
     ({"face_video": Media("f", 512, 512, seconds=1.0)}, "face_video", "face video"),
     ({"method": "mix", "mask": Media("m", 640, 640, seconds=9.0)}, "mask", "640 x 640"),
-    ({"method": "mix", "mask": Media("m", 480, 640, seconds=9.0)}, "mask", "do not lie on each other"),
-    ({"method": "mix", "pose_video": Media("p", 640, 640, seconds=9.0)}, "pose_video", "do not lie"),
+    ({"method": "mix", "mask": Media("m", 480, 640, seconds=9.0)}, "mask", "aspect ratios differ"),
+    ({"method": "mix", "pose_video": Media("p", 640, 640, seconds=9.0)}, "pose_video", "ratios differ"),
     ({"start": -1}, "start", "between"), ({"seconds": -1}, "seconds", "between"),
     ({"seconds": float("nan")}, "seconds", "finite"),
     ({"video": Media("v", 640, 480, seconds=300.6)}, "video", "5 min"),

@@ -68,8 +68,8 @@ def build(
     if params.method == "mix" and params.mask is None and found.mask == NONE:
         raise InvalidParam(
             "mask",
-            "Mix needs a mask of the person, and this engine cannot make one.",
-            f"Add a mask video, white where the person is, or choose Move. {INSTALL}.",
+            "Replace needs a person mask, and none can be detected here.",
+            f"Upload a mask video (white = person) or use Move. {INSTALL}.",
         )
     fast = params.speed == "fast"
     run = _Run(
@@ -124,13 +124,13 @@ def _warnings(run: _Run) -> list[str]:
     warnings = []
     if source.pose == "driving":
         warnings.append(
-            "Expect poor results: this engine cannot find the pose, so the driving video itself is used in"
-            f" its place. Better: add a pose video. {INSTALL}."
+            "Results will be poor: no pose detector is installed, so the raw driving video is used instead."
+            f" Upload a pose video. {INSTALL}."
         )
     elif not source.face:
-        warnings.append("There is no face video, so the expression of the face is not taken over.")
+        warnings.append("There is no face video, so facial expressions are not transferred.")
     if source.guesses_person:
-        warnings.append("The person must stand in the middle of the first picture of the driving video.")
+        warnings.append("The person must be in the middle of the driving video's first frame.")
     if params.negative_prompt and run.cfg <= 1:
         warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
     for field, media in params.helpers.items():
@@ -138,7 +138,7 @@ def _warnings(run: _Run) -> list[str]:
             word = field.replace("_", " ")
             warnings.append(
                 f"The {word} lasts {media.seconds:.4g} s, the driving video {params.video.seconds:.4g} s:"
-                " check that they belong together, since they are used moment by moment."
+                " check that they match, since they are used frame by frame."
             )
     guide = params.pose_video or params.video
     for words, media in (("driving video", guide), ("picture", params.image)):
@@ -148,8 +148,8 @@ def _warnings(run: _Run) -> list[str]:
         if max(sides, ends) > MUCH_CROPPED:
             where = "left and right" if sides > ends else "top and bottom"
             warnings.append(
-                f"The {words} loses {max(sides, ends):.0%} at {where}: its shape is not that of the video."
-                " It works best when picture and driving video show the same part of the person."
+                f"{max(sides, ends):.0%} of the {words} is cropped ({where}): its aspect ratio differs from"
+                " the video's. For best results, frame the person the same way in both."
             )
     return warnings
 
@@ -178,14 +178,14 @@ def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
     vae = nodes.vae_loader(catalog.file("vae").name)
     picture = nodes.load_image(params.image.name, "Reading the picture")
     encoder = nodes.clip_vision_loader(catalog.file("clip_vision").name)
-    seen = nodes.clip_vision_encode(encoder, picture, "Looking at the picture")
+    seen = nodes.clip_vision_encode(encoder, picture, "Encoding the picture")
     found, derived = prepare(nodes, catalog, params, run.route, begin - overlap, kept + overlap)
 
     before: Image | None = None
     if not span.is_first:
         moment = tail(run.job_id, span, CONTINUED_FRAMES, params.fps)
         derived.append(moment)
-        before = nodes.load_frames(moment.name, "Reading the moment before")
+        before = nodes.load_frames(moment.name, "Reading the previous frames")
     parts: list[Image] = []
     new = 0
     offset: int | Int = overlap

@@ -57,7 +57,8 @@ class Animate(ModeParams):
         "Method", METHODS, "move animates the picture; mix puts the character into the driving video."
     )
     relight: float = fields.number(  # strength of the relighting LoRA; 0: none
-        "Relight", "How much mix takes over the video's light, 0 to 2.", 0.8, 0, RELIGHT_MAX,
+        "Relight", "With mix: how much the character matches the video's lighting, 0 to 2.",
+        0.8, 0, RELIGHT_MAX,
         subject="Relighting", step=0.05,
         note="How much the character matches the lighting of the driving video.",
     )  # fmt: skip
@@ -124,13 +125,13 @@ class Animate(ModeParams):
         if seconds < DRIVING_SECONDS_MIN:
             raise InvalidParam(
                 field,
-                f"The driving video lasts {seconds:.2g} s; at least {DRIVING_SECONDS_MIN:g} s are needed.",
+                f"The driving video lasts {seconds:.2g} s; it must be at least {DRIVING_SECONDS_MIN:g} s.",
                 "Choose a longer video, or a longer part of it.",
             )
         if seconds > DRIVING_SECONDS_MAX:
             raise InvalidParam(
                 field,
-                f"The driving video lasts {seconds / 60:.4g} min; at most {_LONGEST} min are possible.",
+                f"The driving video lasts {seconds / 60:.4g} min; it can be at most {_LONGEST} min.",
                 "Choose a part of it by start and length.",
             )
 
@@ -154,8 +155,8 @@ class Animate(ModeParams):
                 raise InvalidParam(
                     field,
                     f"The {word} is {media.width} x {media.height}, the driving video"
-                    f" {self.video.width} x {self.video.height}: they do not lie on each other.",
-                    f"Choose a {word} of the driving video's shape.",
+                    f" {self.video.width} x {self.video.height}: their aspect ratios differ.",
+                    f"Choose a {word} with the driving video's aspect ratio.",
                 )
 
 

@@ -23,7 +23,7 @@ FACE_GROUP = 77
 """Frames in which a frame without a face can shift the others: faces are found in groups of this many."""
 _LAST = 4095
 """Stands for the last frame: the node takes the last one when there are fewer."""
-_FACE = Label("read", "Finding the face")
+_FACE = Label("read", "Detecting the face")
 _READ = Label("read", "Reading the driving video")
 
 
@@ -184,7 +184,7 @@ def _find(
         length = min(FACE_GROUP, frames - start)
         group = nodes.image_from_batch(driving, start, length, _READ) if frames > FACE_GROUP else driving
         if route.pose == NATIVE:
-            model, _, vae = nodes.checkpoint_loader(catalog.file("sdpose").name, "Loading the pose finder")
+            model, _, vae = nodes.checkpoint_loader(catalog.file("sdpose").name, "Loading the pose detector")
             keypoints = nodes.sdpose_keypoints(model, vae, group)
         else:
             _, keypoints = nodes.dwpose(group, body=False, face=True, resolution=resolution)
@@ -215,8 +215,10 @@ def _find_person(
     found: _Found,
 ) -> Mask:
     if route.mask == SAM3:
-        model, clip_model, _ = nodes.checkpoint_loader(catalog.file("sam3").name, "Loading the person finder")
-        words = nodes.clip_text_encode(clip_model, PERSON, "Naming the person")
+        model, clip_model, _ = nodes.checkpoint_loader(
+            catalog.file("sam3").name, "Loading the person segmenter"
+        )
+        words = nodes.clip_text_encode(clip_model, PERSON, "Encoding the segmentation prompt")
         return nodes.sam3_mask(driving, model, words)
     middle = f'[{{"x": {size[0] // 2}, "y": {size[1] // 2}}}]'
     return nodes.sam2_mask(SAM2_MODEL, driving, found.points or middle, found.body)

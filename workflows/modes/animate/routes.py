@@ -29,19 +29,19 @@ _DWPOSE = (
 """The template's files; these nodes fetch their own."""
 
 _WORDS = {
-    NATIVE: "ComfyUI finds pose and face itself.",
-    PREPROCESS: "The WanAnimatePreprocess nodes find pose and face.",
-    TEMPLATE: "The controlnet_aux nodes find the pose.",
-    NONE: "This engine cannot find a pose.",
+    NATIVE: "ComfyUI detects pose and face itself.",
+    PREPROCESS: "The WanAnimatePreprocess nodes detect pose and face.",
+    TEMPLATE: "The controlnet_aux nodes detect the pose.",
+    NONE: "No pose detector is installed.",
 }
 _MASK_WORDS = {
-    SAM3: "ComfyUI finds the person itself.",
-    SAM2: "SAM 2 finds the person.",
-    NONE: "It cannot find the person for Mix.",
+    SAM3: "ComfyUI detects the person itself.",
+    SAM2: "SAM 2 detects the person.",
+    NONE: "No person segmenter for Replace is installed.",
 }
 INSTALL = (
-    "To find poses, update ComfyUI to 0.20 or newer and add sdpose_wholebody_fp16.safetensors (1.9 GB) and"
-    " sam3.1_multiplex_fp16.safetensors (1.7 GB) to its checkpoints"
+    "To enable detection, update ComfyUI to 0.20 or newer and add sdpose_wholebody_fp16.safetensors (1.9 GB)"
+    " and sam3.1_multiplex_fp16.safetensors (1.7 GB) to its checkpoints folder"
 )
 
 

@@ -543,7 +543,7 @@ def test_resume_of_an_unknown_job(engine: ComfyEngine) -> None:
 
 
 def test_the_second_graph_of_a_job_says_so(server: FakeComfy, engine: ComfyEngine) -> None:
-    labels = {"13": Label("draw", "Drawing", 2, 10), "14": Label("draw", "Drawing", 2, 12)}
+    labels = {"13": Label("draw", "Generating", 2, 10), "14": Label("draw", "Generating", 2, 12)}
     run = Run(engine, prompt(labels=labels, sampling_steps=14, index=1))
     run.result()
     assert run.of(Started)[0].graph == 1

@@ -242,7 +242,7 @@ def test_odd_bodies_are_errors_too(odd: Any) -> None:
             "ERROR: Could not detect model type of: /m/diffusion_models/x.safetensors",
             "UNETLoader",
             "bad_model_file",
-            "The model file x.safetensors on this ComfyUI is damaged or cut short.",
+            "The model file x.safetensors on this ComfyUI is damaged or incomplete.",
         ),
         (
             "PIL.UnidentifiedImageError",

@@ -190,7 +190,7 @@ def test_failures_have_their_own_error(name: str, code: str) -> None:
 MINE, OTHER = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 LABELS = {
     "3": Label("load", "Loading"),
-    "12": Label("draw", "Drawing", steps=2),
+    "12": Label("draw", "Generating", steps=2),
     "13": Label("draw", "Refining", steps=4, first_step=2),
 }
 
@@ -236,7 +236,7 @@ def test_a_sampler_that_reports_twice_the_steps_is_scaled() -> None:
 
 
 def test_a_graph_that_follows_another_goes_on_counting() -> None:
-    labels = {"12": Label("draw", "Drawing", steps=2, first_step=10)}
+    labels = {"12": Label("draw", "Generating", steps=2, first_step=10)}
     _, events = feed(Watch(MINE, labels, 12, index=1), frame("progress", value=1, max=2, node="12"))
     assert events == [Started(1), Progress(11, 12)]
 
@@ -283,7 +283,7 @@ def test_a_node_without_a_prompt_counts_only_for_a_running_job() -> None:
     assert events == []
     state, _ = feed(watch(), frame("execution_cached", nodes=[]))
     _, events = feed(state, bare, bare)
-    assert events == [Stage("draw", "Drawing", "12")]
+    assert events == [Stage("draw", "Generating", "12")]
 
 
 def test_stale_ends_are_ignored() -> None:
@@ -298,7 +298,7 @@ def test_stale_ends_are_ignored() -> None:
 
 def test_a_node_of_a_subgraph_is_called_by_the_node_it_came_from() -> None:
     _, events = feed(watch(), frame("executing", node="12:0:3", display_node="12"))
-    assert events[1:] == [Stage("draw", "Drawing", "12")]
+    assert events[1:] == [Stage("draw", "Generating", "12")]
 
 
 def test_every_kind_of_file_is_an_output_once() -> None:

@@ -79,7 +79,7 @@ def test_the_estimate_names_runpod() -> None:
     finished = Job("j", "o", "text_to_video", {}, {}, 0.0, width=832, height=480, frames=81, evaluations=40,
                    timings=dict.fromkeys(("load", "read", "draw", "finish", "save"), 10.0))  # fmt: skip
     for history, words in (
-        ([], "No estimate yet: this will be the first video on RunPod"),
+        ([], "No estimate yet. We'll know after your first Image-to-Video video."),
         ([finished], "About"),
     ):
         made = plan(

@@ -110,7 +110,7 @@ def test_a_job_with_progress_from_queue_to_file(
     running = start(engine, asked)
     job = fake.only()
     fake.wait(lambda: fake.count("status") > 1)
-    report = {"percent": 30.0, "stage": "draw", "text": "Drawing the motion", "step": 1, "steps": 4}
+    report = {"percent": 30.0, "stage": "draw", "text": "Generating the motion", "step": 1, "steps": 4}
     fake.begin(job, {**report, "preview": base64.b64encode(b"\xff\xd8\xffjpeg").decode()})
     fake.wait(lambda: running.of(Preview))
     fake.begin(job, {**report, "step": 3})
@@ -123,7 +123,7 @@ def test_a_job_with_progress_from_queue_to_file(
     assert not Path(output.subfolder).exists(), "the copy that came with the status is gone"
     assert running.events[0] == Accepted(job.id), "RunPod's id is told before anything else"
     assert [type(event) for event in running.events[1:4]] == [Queued, Stage, Started]
-    assert Stage("draw", "Drawing the motion") in running.events
+    assert Stage("draw", "Generating the motion") in running.events
     assert running.of(Progress) == [Progress(1, 4), Progress(3, 4)]
     assert running.of(Preview) == [Preview(b"\xff\xd8\xffjpeg", "image/jpeg")]
     assert job.policy == {"executionTimeout": 1_800_000, "ttl": 7_200_000}
@@ -138,7 +138,7 @@ def test_reports_that_come_late_do_not_go_back(
     running = start(engine, prompt(tmp_path))
     job = fake.only()
     for step in (3, 1, 4):
-        fake.begin(job, {"stage": "draw", "text": "Drawing", "step": step, "steps": 4})
+        fake.begin(job, {"stage": "draw", "text": "Generating", "step": step, "steps": 4})
         seen = fake.count("status")
         fake.wait(lambda seen=seen: fake.count("status") > seen + 1)
     fake.begin(job, "a report of another worker")
@@ -265,7 +265,7 @@ def test_a_lost_answer_is_not_paid_for_twice(fake: FakeRunPod, engine: RunPodEng
     fake.wait(lambda: len(fake.jobs) == 2)
     first, second = fake.jobs.values()
     assert first.input == second.input, "the same prompt id"
-    fake.begin(first, {"stage": "draw", "text": "Drawing", "step": 1, "steps": 4})
+    fake.begin(first, {"stage": "draw", "text": "Generating", "step": 1, "steps": 4})
     fake.fail(second, {"code": "duplicate", "message": "Another job has it.", "hint": "", "job": first.id})
     fake.wait(lambda: running.of(Progress))
     fake.finish(first, done())
@@ -296,7 +296,7 @@ def test_a_job_is_followed_again_by_its_id_and_nothing_is_sent(
     fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path
 ) -> None:
     job = fake.new({"input": {}})
-    fake.begin(job, {"stage": "draw", "text": "Drawing", "step": 2, "steps": 4})
+    fake.begin(job, {"stage": "draw", "text": "Generating", "step": 2, "steps": 4})
     asked = prompt(tmp_path, remote=job.id)
     running = Running(lambda on_event: engine.resume(asked, on_event))
     fake.wait(lambda: running.of(Progress))
@@ -394,7 +394,7 @@ def test_a_worker_that_hangs_is_stopped_by_runpod(
 ) -> None:
     running = start(engine, prompt(tmp_path))
     job = fake.only()
-    fake.begin(job, {"stage": "draw", "text": "Drawing", "step": 1, "steps": 4})
+    fake.begin(job, {"stage": "draw", "text": "Generating", "step": 1, "steps": 4})
     fake.wait(lambda: running.of(Progress))
     fake.set(job, "TIMED_OUT")
     with pytest.raises(TooLate, match="not done within 30 minutes"):
