@@ -175,12 +175,11 @@ def _serve(
     gc.freeze()
     gc.enable()
     engine = studio.engines()[0]
-    if studio.servers.plan.kind == "demo":
+    if studio.servers.plan.row.simulated:
         why = "No ComfyUI was found: the" if settings.engine == "auto" else "The"
         print(f"{why} built-in demo engine runs, results are marked DEMO.", file=out, flush=True)
     else:
-        name = "RunPod Serverless" if engine.kind == "runpod" else "ComfyUI"
-        print(f"Engine: {name} at {engine.address}", file=out, flush=True)
+        print(f"Engine: {studio.servers.plan.row.service} at {engine.address}", file=out, flush=True)
     for line in banner.lines(
         address.address(os.environ, host, port, share_url),
         users=[user for user, _ in settings.auth],

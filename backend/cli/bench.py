@@ -23,7 +23,7 @@ from PIL import Image
 
 from backend.cli import bench_table
 from backend.cli.bench_table import Measured, Row
-from backend.engines.base import engine_name
+from backend.engines.kinds import engine_name, kind_of
 from backend.errors import EngineUnreachable, StudioError, from_os_error
 from backend.jobs.job import DONE, TERMINAL
 from backend.jobs.views import JobView
@@ -86,7 +86,7 @@ class _Bench:
     def run(self, rows: tuple[Row, ...], repeat: int, out: str | None) -> int:
         self._wait_for_engine()
         info = self.studio.engines()[0]
-        demo = info.kind == "demo"
+        demo = kind_of(info).simulated
         self.show(f"Engine: {engine_name(info)} at {info.address}")
         if demo:
             self.show(bench_table.DEMO_WORDS)

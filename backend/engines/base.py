@@ -16,7 +16,7 @@ from workflows.graph.node_contract import Contract
 class EngineInfo:
     """A snapshot of one server, for the badge, /healthz and System. Sizes in bytes, 0 when unknown."""
 
-    kind: str  # comfyui, demo, runpod
+    kind: str  # comfyui, demo, runpod: see engines/kinds.py
     address: str
     state: str = "starting"  # starting, ok, lost
     version: str = ""
@@ -41,7 +41,7 @@ class EngineInfo:
 
 @dataclass(frozen=True)
 class Request:
-    """A whole job as it was asked for, for an engine that compiles by itself (takes_whole)."""
+    """A whole job as it was asked for, for an engine that compiles by itself (EngineKind.takes_whole)."""
 
     mode: str
     params: Mapping[str, Any]  # interface names and values without media, seed and size resolved
@@ -73,12 +73,13 @@ class Engine(Protocol):
         """Asks the server; an unreachable one gives state `starting` or `lost`, never an exception."""
         ...
 
-    def contract(self) -> Contract:
-        """What the server's nodes take, from its own /object_info. Raises EngineUnreachable."""
+    def contract(self) -> Contract | None:
+        """What the server's nodes take, from its own /object_info; None for a kind that does not describe
+        its nodes (EngineKind.has_contract). Raises EngineUnreachable."""
         ...
 
     def known_contract(self) -> Contract | None:
-        """The same as last read, None before the server has answered; never blocks."""
+        """The same as last read, None also before the server has answered; never blocks."""
         ...
 
     def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
@@ -106,25 +107,3 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-def engine_name(info: EngineInfo) -> str:
-    """What a job remembers of where it ran, and what estimates go by."""
-    if info.kind == "demo":
-        return "demo"
-    if info.kind == "runpod":
-        return "RunPod Serverless"
-    return f"{info.gpu or info.kind} ({info.kind} {info.version})".strip()
-
-
-def silent_words(info: EngineInfo) -> str:
-    """What to say of an engine that does not answer."""
-    if info.kind == "runpod":
-        return info.error or "RunPod does not answer. Check the connection to the internet."
-    return f"ComfyUI does not answer at {info.address}. Check that it is running."
-
-
-def takes_whole(info: EngineInfo) -> bool:
-    """Whether the engine is given whole jobs (Prompt.request): what is between two graphs of a long job is
-    too large to go through RunPod, and only its worker knows the nodes that are there."""
-    return info.kind == "runpod"

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from backend import requester
-from backend.engines.base import Engine, Prompt, Request, engine_name, takes_whole
+from backend.engines.base import Engine, Prompt, Request
+from backend.engines.kinds import engine_name, kind_of, takes_whole
 from backend.errors import (
     EngineUnreachable,
     InputsGone,
@@ -87,7 +88,7 @@ class Execution:
             steps=compiled.steps,
             evaluations=compiled.evaluations,
             engine=name,
-            demo=info.kind == "demo",
+            demo=kind_of(info).simulated,
             warnings=tuple(dict.fromkeys((*compiled.warnings, *_notes(job), *again))),
         )
         whole = not first and not job.prompt_id

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from backend.engines.base import EngineInfo
+from backend.engines.kinds import kind_of
 from backend.errors import DiskFull, StoreBusy, StoreDiskError, StoreGone, StoreReadOnly, StudioError
 from backend.jobs.limits import Limits
 from backend.jobs.store import Store
@@ -65,8 +66,12 @@ class Obstacles:
 
 def silence(infos: Sequence[EngineInfo]) -> str:
     """What a job waits for while no engine works; with the reason, where one is known in words."""
-    name = "RunPod" if infos[0].kind == "runpod" else "ComfyUI"
-    told = (info.error for info in infos if info.kind == "runpod" or (info.ours and info.state == "starting"))
+    name = kind_of(infos[0]).server
+    told = (
+        info.error
+        for info in infos
+        if kind_of(info).error_is_reason or (info.ours and info.state == "starting")
+    )
     if why := next(filter(None, told), ""):
         return f"Waiting for {name}. {why}"
     starts = any(info.state == "starting" for info in infos)

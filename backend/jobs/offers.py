@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.engines.base import Engine, EngineInfo
+from backend.engines.kinds import kind_of
 from backend.errors import StudioError
 from backend.jobs.job import Job
 from backend.jobs.params import job_params
@@ -15,7 +16,8 @@ from workflows.graph.node_contract import facts, recorded
 
 @dataclass(frozen=True)
 class Offer:
-    """A server and what it offers; of one that has not answered yet, what is recorded of ComfyUI."""
+    """A server and what it offers; what is recorded of ComfyUI for one that has not answered yet, and for one
+    that does not describe its nodes."""
 
     info: EngineInfo
     facts: ServerFacts
@@ -32,9 +34,14 @@ class Offers:
         return [engine.info() for engine in self._engines]
 
     def all(self) -> list[Offer]:
-        """Those that have answered; while none has, the first, with what is recorded of ComfyUI."""
+        """Those that have described their nodes and those that never do; while there are none, the first,
+        with what is recorded of ComfyUI."""
         known = [(engine.info(), engine.known_contract()) for engine in self._engines]
-        offers = [Offer(info, facts(contract)) for info, contract in known if contract is not None]
+        offers = [
+            Offer(info, facts(contract or recorded()))
+            for info, contract in known
+            if contract is not None or not kind_of(info).has_contract
+        ]
         return offers or [Offer(known[0][0], facts(recorded()))]
 
     def models_of(self, job: Job) -> frozenset[str]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backend.engines.base import EngineInfo, engine_name, silent_words, takes_whole
+from backend.engines.base import EngineInfo
+from backend.engines.kinds import engine_name, kind_of, silent_words, takes_whole, where
 from backend.errors import BadInput, StudioError
 from backend.formatting import crop_text, duration_text
 from backend.jobs import bundle
@@ -157,7 +158,11 @@ def _all_lost(engines: Sequence[EngineInfo]) -> bool:
 
 def _small(infos: Sequence[EngineInfo]) -> tuple[str, ...]:
     """A word on the smallest GPU among those that may take the job; how much a video needs is not known."""
-    sizes = [i.vram_total for i in infos if i.kind == "comfyui" and i.gpu not in ("", "CPU") and i.vram_total]
+    sizes = [
+        info.vram_total
+        for info in infos
+        if kind_of(info).reports_gpu and info.gpu not in ("", "CPU") and info.vram_total
+    ]
     if not sizes or min(sizes) >= VRAM_RECOMMENDED:
         return ()
     has = round(min(sizes) / GIB)
@@ -188,11 +193,5 @@ def _estimate(mode: str, compiled: Compiled, infos: Sequence[EngineInfo], histor
         spec = MODES[mode]
         return f"No estimate yet. We'll know after your first {spec.title} {spec.makes}."
     longest, info = max(known, key=lambda pair: pair[0])
-    where = _where(info) if len({one.address for one in there}) == 1 else "on the slowest server"
-    return f"About {duration_text(longest)} {where}"
-
-
-def _where(info: EngineInfo) -> str:
-    if info.kind == "runpod":
-        return "on RunPod"
-    return "in the demo" if info.kind == "demo" else "on this GPU" if info.gpu else "here"
+    place = where(info) if len({one.address for one in there}) == 1 else "on the slowest server"
+    return f"About {duration_text(longest)} {place}"

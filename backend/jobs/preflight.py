@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from backend.engines.base import Engine, EngineInfo, takes_whole
+from backend.engines.base import Engine, EngineInfo
+from backend.engines.kinds import takes_whole
 from backend.errors import BadInput, GraphRejected, InternalError, MissingModel, MissingNode
 from backend.formatting import size_text
 from backend.jobs import bundle
@@ -10,7 +11,7 @@ from backend.jobs.job import Job
 from backend.jobs.params import job_params
 from workflows.catalog import Catalog, load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
-from workflows.graph.node_contract import Contract, Problem, check, facts
+from workflows.graph.node_contract import Contract, Problem, check, facts, recorded
 from workflows.modes.registry import title
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeParams
@@ -97,9 +98,17 @@ def _older(version: str, than: str) -> bool:
         return False
 
 
-def compiled(job: Job, engine: Engine) -> Compiled:
-    """The runner's compiler: a job for this server, checked against it. Raises StudioError."""
+def checked(job: Job, engine: Engine) -> Compiled:
+    """A job's graphs for this engine, checked against its contract; for one that does not describe its nodes
+    they are made by what is recorded of ComfyUI, and there is nothing to check. Raises StudioError."""
     contract = engine.contract()
-    made = compile_for(job_params(job), facts(contract), job.id)
-    preflight(job.mode, made, contract, engine.info())
+    made = compile_for(job_params(job), facts(contract or recorded()), job.id)
+    if contract is not None:
+        preflight(job.mode, made, contract, engine.info())
+    return made
+
+
+def compiled(job: Job, engine: Engine) -> Compiled:
+    """The runner's compiler: a job for this engine, in the form that it takes. Raises StudioError."""
+    made = checked(job, engine)
     return bundle.as_one(made) if takes_whole(engine.info()) else made

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backend import requester
-from backend.engines.base import silent_words, takes_whole
+from backend.engines.kinds import kind_of, silent_words, takes_whole
 from backend.errors import BadInput, EngineUnreachable, TooMany, from_os_error
 from backend.jobs import bundle, input_files, planning
 from backend.jobs import folders as files_of_jobs
@@ -201,9 +201,12 @@ class Intake:
         """Refuses what no server would take up. Raises EngineUnreachable."""
         if self._nobody_there():
             info = self._offers.infos()[0]
-            if info.kind == "runpod":
-                raise EngineUnreachable(silent_words(info), "Generate works as soon as RunPod answers.")
-            raise EngineUnreachable(f"ComfyUI does not answer at {info.address}.", detail=info.error)
+            kind = kind_of(info)
+            if kind.error_is_reason:
+                raise EngineUnreachable(
+                    silent_words(info), f"Generate works as soon as {kind.server} answers."
+                )
+            raise EngineUnreachable(f"{kind.server} does not answer at {info.address}.", detail=info.error)
 
     def _nobody_there(self) -> bool:
         """No server has ever answered, and none is being started by us."""

@@ -21,6 +21,7 @@ from pathlib import Path
 import requests
 
 from backend.engines.base import Engine
+from backend.engines.kinds import COMFYUI, DEMO, KINDS, RUNPOD, EngineKind
 from backend.engines.runpod import engine as runpod
 from backend.errors import BadSettings, EngineLost, StudioError
 from backend.models import paths
@@ -41,11 +42,16 @@ IMAGES = (Path("/opt/ComfyUI"),)
 
 @dataclass(frozen=True)
 class Plan:
-    """What to drive. kind: comfyui, runpod, demo. `start`: we start the process ourselves."""
+    """What to drive. kind: as EngineInfo.kind. `start`: we start the process ourselves."""
 
     kind: str
     urls: tuple[str, ...]
     start: bool
+
+    @property
+    def row(self) -> EngineKind:
+        """What is true of engines of this kind."""
+        return KINDS[self.kind]
 
 
 def local_url(settings: Settings) -> str:
@@ -61,20 +67,20 @@ def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
     """
     local = local_url(settings)
     if settings.engine == "demo":
-        return Plan("demo", (), start=True)
+        return Plan(DEMO.id, (), start=True)
     if settings.engine == "runpod":
         if not settings.runpod.given:
             raise BadSettings(
                 "WAN_ENGINE is runpod, but RUNPOD_ENDPOINT_ID or RUNPOD_API_KEY is missing.",
                 "Set both: the endpoint's id and a key of the same RunPod account.",
             )
-        return Plan("runpod", (), start=False)
+        return Plan(RUNPOD.id, (), start=False)
     if settings.comfyui_urls:
-        return Plan("comfyui", settings.comfyui_urls, start=False)
+        return Plan(COMFYUI.id, settings.comfyui_urls, start=False)
     if probe(local):
-        return Plan("comfyui", (local,), start=False)
+        return Plan(COMFYUI.id, (local,), start=False)
     if settings.comfyui_dir is not None:
-        return Plan("comfyui", (local,), start=True)
+        return Plan(COMFYUI.id, (local,), start=True)
     if settings.engine == "comfyui":
         raise BadSettings(
             "WAN_ENGINE is comfyui, but there is no ComfyUI: no COMFYUI_URL, none on port"
@@ -82,8 +88,8 @@ def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
             "Set COMFYUI_URL to a running one, or COMFYUI_DIR to its folder.",
         )
     if settings.runpod.given:
-        return Plan("runpod", (), start=False)
-    return Plan("demo", (), start=True)
+        return Plan(RUNPOD.id, (), start=False)
+    return Plan(DEMO.id, (), start=True)
 
 
 class Servers:
@@ -119,9 +125,9 @@ class Servers:
         self.plan = choose(settings, lambda url: url not in ours and answers(url))
         self.servers: list[Server] = []
         self._remote: tuple[Engine, ...] = ()
-        if self.plan.kind == "demo":
+        if self.plan.row.simulated:
             self._demo()
-        elif self.plan.kind == "runpod":
+        elif not self.plan.row.runs_locally:
             self._remote = runpod.engines(settings.runpod)
         elif self.plan.start:
             self._comfyui()
@@ -155,7 +161,7 @@ class Servers:
             shutil.rmtree(folder, ignore_errors=True)
         port = left.mark.port if left is not None else launch.free_port()
         url = f"http://127.0.0.1:{port}"
-        server = Server(url, self.settings, "demo", folder / "input", self._limits)
+        server = Server(url, self.settings, DEMO.id, folder / "input", self._limits)
         command = launch.demo_command(port, self.settings.demo_step_seconds, folder)
         mark = self._mark(name, port, "demo", folder)
         self._keep(server, "demo engine", command, mark, left, cwd=PROJECT).start()
@@ -358,7 +364,7 @@ class Servers:
         until = time.monotonic() + self._limits.process.stop  # for all of them together
         for process in self.processes:
             process.stop(until - time.monotonic())
-        self._place.leave(keep_logs=self.plan.kind == "comfyui")
+        self._place.leave(keep_logs=self.plan.row.keeps_logs)
 
 
 def _command_line(port: int) -> tuple[list[str], dict[str, str] | None]:

@@ -11,6 +11,7 @@ import requests
 from backend.engines.base import EngineInfo
 from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.follow import Timing
+from backend.engines.kinds import COMFYUI
 from backend.errors import EngineHung, EngineLost, StudioError
 from backend.servers import postmortem
 from backend.servers.process import TIMES, Death, Process, Times
@@ -52,7 +53,7 @@ class Server:
         self,
         url: str,
         settings: Settings,
-        kind: str = "comfyui",
+        kind: str = COMFYUI.id,
         folder: Path | None = None,
         limits: Limits = LIMITS,
     ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend.engines.base import EngineInfo
+from backend.engines.kinds import kind_of
 from backend.errors import BadSettings
 from backend.jobs.store import Store
 from backend.settings import Settings
@@ -53,7 +54,7 @@ def places(engines: Sequence[EngineInfo], comfyui_dir: Path | None) -> list[Plac
             Path(info.input_dir) if info.input_dir else None,
             Path(info.output_dir) if info.output_dir else None,
         )
-        if given == (None, None) and info.kind == "comfyui" and comfyui_dir is not None:
+        if given == (None, None) and kind_of(info).runs_from_folder and comfyui_dir is not None:
             given = (comfyui_dir / "input", comfyui_dir / "output")
         if given != (None, None):
             found[Place(*given)] = None

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backend.engines.base import EngineInfo
+from backend.engines.kinds import KINDS, kind_of
 from backend.errors import StudioError
 from backend.models import paths
 from backend.models.inventory import RESTART
@@ -72,10 +73,10 @@ def in_system(
 def memory(settings: Settings, info: EngineInfo) -> str:
     """What to do on a machine with little RAM, "" when there is enough or ComfyUI minds it by itself."""
     args = settings.comfyui_args
-    if info.kind != "comfyui" or not 0 < info.ram_total < ENOUGH_MEMORY or "--cache-none" in args:
+    if not 0 < info.ram_total < ENOUGH_MEMORY or "--cache-none" in args:
         return ""
     folder = settings.comfyui_dir
-    if folder is None or not on_this_machine(info.address):
+    if folder is None or not kind_of(info).runs_from_folder or not on_this_machine(info.address):
         return ""
     try:
         options = (folder / "comfy" / "cli_args.py").read_text(encoding="utf-8", errors="replace")
@@ -96,7 +97,9 @@ def tell_adopted(settings: Settings, kind: str, starts: bool, urls: Sequence[str
     """
     folder = settings.comfyui_dir
     waits = folder == RUNPOD_COMFYUI  # the machine's own script may start it yet
-    if kind != "comfyui" or folder is None or (starts and not waits) or not settings.models_dir.is_dir():
+    if folder is None or not KINDS[kind].runs_from_folder:
+        return ""
+    if (starts and not waits) or not settings.models_dir.is_dir():
         return ""
     if not all(on_this_machine(url) for url in urls):
         return ""

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from backend.engines.base import EngineInfo
+from backend.engines.kinds import kind_of
 from backend.models import needs
 from backend.models.needs import Overview
 from backend.models.state import ModelState
@@ -36,7 +37,7 @@ def models(settings: Settings, engines: Sequence[EngineInfo]) -> list[ModelState
     none has told its models, the disk alone, and unknown for what is not on it (the server may have it).
     """
     known = next((info for info in engines if info.models), None)
-    if known is not None and (known.kind == "demo" or not on_this_machine(known.address)):
+    if known is not None and (not kind_of(known).lists_files or not on_this_machine(known.address)):
         return [_state(file, _told(file, known)) for file in load_catalog().files]
     found = overview(settings, known)
     return [
@@ -67,7 +68,7 @@ def _state(file: ModelFile, state: str, words: str = "") -> ModelState:
 
 def models_disk(settings: Settings, engines: Sequence[EngineInfo]) -> dict[str, int]:
     """mode -> bytes that its files take on this machine's disk, files shared with other modes included."""
-    known = next((info for info in engines if info.models and info.kind != "demo"), None)
+    known = next((info for info in engines if info.models and kind_of(info).lists_files), None)
     if known is not None and not on_this_machine(known.address):
         return {}
     return {need.mode: need.disk for need in overview(settings, known).modes}

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from backend import logs, requester
-from backend.engines.base import Engine, Prompt, engine_name
+from backend.engines.base import Engine, Prompt
+from backend.engines.kinds import engine_name
 from backend.engines.runpod.responses import DUPLICATE, progress_of
 from backend.errors import (
     EngineLost,
@@ -40,15 +41,14 @@ from backend.jobs.execution import Execution
 from backend.jobs.job import Job
 from backend.jobs.layout import result_name
 from backend.jobs.live import LiveJob
-from backend.jobs.params import job_params, make_params
-from backend.jobs.preflight import compile_for, preflight
+from backend.jobs.params import make_params
+from backend.jobs.preflight import checked
 from backend.media.decoder import Decoder
 from backend.worker import results
 from backend.worker.claims import Claims
 from backend.worker.order import Limits, Order, labels_of, read_order
 from backend.worker.results import Ways
 from workflows.compile import Compiled
-from workflows.graph.node_contract import facts
 from workflows.modes.registry import MODES
 from workflows.params.limits import RANDOM_SEEDS
 
@@ -281,9 +281,7 @@ class Worker:
         job = self._job(order, folder)
 
         def compile_job(job: Job, engine: Engine) -> Compiled:
-            contract = engine.contract()
-            compiled = compile_for(job_params(job), facts(contract), job.id)
-            preflight(job.mode, compiled, contract, engine.info())
+            compiled = checked(job, engine)
             results.check(estimate.expected_bytes(compiled), self.ways)
             return compiled
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from backend.engines.kinds import KINDS
 from backend.errors import BadSettings, EngineUnreachable
 from backend.media.decoder import Decoder
 from backend.servers.fleet import Servers, choose
@@ -51,7 +52,7 @@ def worker_settings(settings: Settings) -> Settings:
     """
     engine = "auto" if settings.engine == "runpod" else settings.engine
     mine = replace(settings, engine=engine, runpod=replace(settings.runpod, endpoint_id="", api_key=""))
-    if engine != "demo" and choose(mine).kind == "demo":
+    if settings.engine != "demo" and KINDS[choose(mine).kind].simulated:
         raise BadSettings(
             f"The worker has no ComfyUI: none on port {settings.comfyui_port}, and no folder that it can"
             " start.",

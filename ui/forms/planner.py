@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from backend.engines.kinds import kind_of
 from backend.errors import StudioError
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from ui.forms import schema
@@ -151,7 +152,7 @@ class Planner:
     def _model_states(self) -> list[ModelState]:
         """The studio's model files, none for a demo; asked for again when an engine sees other files."""
         engines = self.studio.engines()
-        if engines and all(engine.kind == "demo" for engine in engines):
+        if engines and all(kind_of(engine).simulated for engine in engines):
             return []
         now, seen = time.monotonic(), [engine.models for engine in engines]
         with self._models_lock:

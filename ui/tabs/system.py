@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from backend.engines.kinds import kind_of
 from backend.errors import StudioError
 from ui.views.machine_panel import machine
 from ui.views.model_table import models
@@ -45,7 +46,7 @@ class System:
     def fill(self, owner: str, request: gr.Request) -> list[str]:
         """Both columns, as of now."""
         engines = self.studio.engines()
-        demo = bool(engines) and all(engine.kind == "demo" for engine in engines)
+        demo = bool(engines) and all(kind_of(engine).simulated for engine in engines)
         health = self.studio.health()
         taken = health.get("models_disk")  # mode -> bytes, once the inventory says
         return [
@@ -55,7 +56,7 @@ class System:
                 demo,
                 str(self.studio.settings.models_dir),
                 taken if isinstance(taken, dict) else {},
-                endpoint=any(engine.kind == "runpod" for engine in engines),
+                endpoint=any(kind_of(engine).has_workers for engine in engines),
             ),
         ]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.engines.base import EngineInfo
+from backend.engines.kinds import kind_of
 from backend.jobs.views import QueueState
 from ui.views.wording import DEMO_SENTENCE, memory
 
@@ -37,19 +38,21 @@ def badge(engines: Sequence[EngineInfo], trouble: str = "") -> Badge:
     if not engines:
         return Badge("starting", "No engine", "starting", tip="No engine is set up yet.")
     best = next((engine for engine in engines if engine.state == "ok"), engines[0])
-    if best.kind == "demo":
+    kind = kind_of(best)
+    if kind.simulated:
         tip = DEMO_SENTENCE if best.state == "ok" else "The demo engine is starting."
         return Badge(best.state, "Demo engine", demo=True, tip=tip)
-    name = gpu_name(best.gpu) or {"runpod": "RunPod"}.get(best.kind, "ComfyUI")
-    product = "RunPod" if best.kind == "runpod" else "ComfyUI"
+    name = gpu_name(best.gpu) or kind.name
     if best.state == "starting":
         return Badge(
-            "starting", name, "starting", tip=best.error or f"{product} is starting. Jobs wait for it."
+            "starting", name, "starting", tip=best.error or f"{kind.server} is starting. Jobs wait for it."
         )
     if best.state != "ok":
-        return Badge("lost", name, "lost", tip=best.error or f"{product} at {best.address} does not answer.")
-    if best.kind == "runpod":
-        return Badge("ok", "RunPod", workers(best), tip=best.note or f"RunPod Serverless at {best.address}")
+        return Badge(
+            "lost", name, "lost", tip=best.error or f"{kind.server} at {best.address} does not answer."
+        )
+    if kind.has_workers:
+        return Badge("ok", kind.name, workers(best), tip=best.note or f"{kind.service} at {best.address}")
     ready = sum(engine.state == "ok" for engine in engines)
     detail = memory(round(best.vram_total / (1 << 30)) << 30) if best.vram_total else ""
     if ready > 1:

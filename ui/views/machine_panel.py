@@ -7,6 +7,7 @@ from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from backend.engines.kinds import kind_of
 from ui.views import engine_badge, wording
 from ui.views.icons import icon
 
@@ -91,18 +92,18 @@ def _server(
     badge = engine_badge.badge([engine])
     line, note = _state(engine)
     used = ""
-    if engine.vram_total and engine.kind != "demo":  # the demo draws in ordinary memory
+    kind = kind_of(engine)
+    if engine.vram_total and kind.reports_gpu:
         used += _used("GPU memory", engine.vram_total, engine.vram_free)
     if engine.ram_total and not small:
         used += _used("Memory", engine.ram_total, engine.ram_free)
-    name = {"demo": "Demo", "runpod": "RunPod"}.get(engine.kind, "ComfyUI")
     rows = {
-        "Engine": f"{name} {engine.version}".strip(),
+        "Engine": f"{kind.name} {engine.version}".strip(),
         "Address": engine.address.split("//")[-1],
         **_endpoint(engine),
         **_life(engine, more),
         "Python": "" if small else engine.python.split(" ")[0],
-        "PyTorch": "" if engine.kind == "demo" or small else engine.pytorch,
+        "PyTorch": engine.pytorch if kind.reports_gpu and not small else "",
         **facts,
     }
     heading = "h2" if small else "h1"
@@ -119,10 +120,10 @@ def _state(engine: EngineInfo) -> tuple[str, str]:
     address = engine.address.split("//")[-1]
     local = address.split(":")[0] in ("127.0.0.1", "localhost")
     here = "on this machine" if local else f"at {address}"
-    if engine.kind == "demo":
+    if kind_of(engine).simulated:
         line = "Running on this machine." if engine.state == "ok" else "Starting."
         said = wording.DEMO_SENTENCE
-    elif engine.kind == "runpod":
+    elif kind_of(engine).has_workers:
         line = {
             "ok": "RunPod takes jobs for this endpoint.",
             "starting": "RunPod has not answered yet.",
@@ -139,7 +140,7 @@ def _state(engine: EngineInfo) -> tuple[str, str]:
 
 def _life(engine: EngineInfo, more: Mapping[str, Any]) -> dict[str, str]:
     """A server's own queue, and how often it had to be started again."""
-    if engine.kind == "runpod":
+    if kind_of(engine).has_workers:
         return {}
     rows = {}
     if more.get("running") or more.get("pending"):
@@ -149,14 +150,14 @@ def _life(engine: EngineInfo, more: Mapping[str, Any]) -> dict[str, str]:
         rows["Restarts"] = "1 since the studio started" if count == 1 else f"{count} since the studio started"
     if more.get("error") and engine.state == "ok":
         rows["Last error"] = str(more["error"])
-    if engine.kind == "comfyui" and more.get("ours"):
+    if kind_of(engine).adoptable and more.get("ours"):
         rows["Started by"] = "This studio"
     return rows
 
 
 def _endpoint(engine: EngineInfo) -> dict[str, str]:
     """Workers and jobs of a Serverless endpoint."""
-    if engine.kind != "runpod" or engine.state != "ok":
+    if not kind_of(engine).has_workers or engine.state != "ok":
         return {}
     workers = ", ".join(f"{count} {state}" for state, count in engine.workers.items() if count)
     return {

@@ -25,6 +25,7 @@ from backend.engines.comfy.http import POST_SECONDS, Http, is_refused, is_silent
 from backend.engines.comfy.info import described, models_seen
 from backend.engines.comfy.transfer import Inputs, download
 from backend.engines.comfy.validation_errors import rejected
+from backend.engines.kinds import COMFYUI
 from backend.errors import (
     BadEngineInput,
     EngineError,
@@ -60,7 +61,7 @@ class ComfyEngine:
         client_id: str = "",
         input_dir: Path | None = None,
         timing: Timing | None = None,
-        kind: str = "comfyui",
+        kind: str = COMFYUI.id,
         amend: Callable[[EngineInfo], EngineInfo] = lambda info: info,
     ) -> None:
         """`url`: host:port or http(s)://[user:password@]host[:port][/path]. `client_id`: the lane's, fixed;

@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.engines.base import EngineInfo
 from backend.engines.comfy.http import Http
+from backend.engines.kinds import COMFYUI, DEMO
 
 MODEL_FOLDERS = (
     "diffusion_models",
@@ -42,7 +43,7 @@ def described(stats: Mapping[str, Any], queue: object, address: str) -> EngineIn
     device = devices[0] if isinstance(devices, list) and devices and isinstance(devices[0], dict) else {}
     jobs = queue if isinstance(queue, dict) else {}
     return EngineInfo(
-        kind="demo" if system.get("wan_studio_demo") else "comfyui",
+        kind=(DEMO if system.get("wan_studio_demo") else COMFYUI).id,
         address=address,
         state="ok",
         version=str(system.get("comfyui_version") or ""),

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines.base import EngineInfo, Prompt
+from backend.engines.kinds import RUNPOD
 from backend.engines.runpod import responses as read
 from backend.engines.runpod.http import Expired, Policy, RunPodHttp, Timing, pause
 from backend.engines.runpod.results import PIECE, VOLUMES, Results
@@ -32,7 +33,7 @@ from backend.errors import (
 )
 from backend.events import Accepted, Connection, Event, Output, Warned
 from backend.settings import RunPodSettings
-from workflows.graph.node_contract import Contract, recorded
+from workflows.graph.node_contract import Contract
 
 log = logging.getLogger("wan.runpod")
 
@@ -56,7 +57,7 @@ class Endpoint:
         self.policy = policy or Policy()
         self.timing = timing or Timing()
         self.closed = threading.Event()
-        self._info = EngineInfo("runpod", http.address)
+        self._info = EngineInfo(RUNPOD.id, http.address)
         self._asked = 0.0
         self._health_lock = threading.Lock()
         self.results = Results(http, self.policy, self.timing, self.closed, volumes, piece)
@@ -81,7 +82,7 @@ class Endpoint:
                 return self._info
             workers, jobs = read.counts(health, "workers"), read.counts(health, "jobs")
             self._info = EngineInfo(
-                "runpod",
+                RUNPOD.id,
                 self.http.address,
                 state="ok",
                 running=jobs.get("inProgress", 0),
@@ -117,12 +118,12 @@ class RunPodEngine:
         """Asks the endpoint for its health; never raises."""
         return self.endpoint.refresh()
 
-    def contract(self) -> Contract:
-        """What is recorded of ComfyUI: an endpoint has no /object_info, its worker checks the graph."""
-        return recorded()
+    def contract(self) -> Contract | None:
+        """None: an endpoint has no /object_info; its worker checks the graph."""
+        return None
 
     def known_contract(self) -> Contract | None:
-        return recorded()
+        return None
 
     # -- a job ------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from backend.engines.base import EngineInfo, engine_name
+from backend.engines.base import EngineInfo
+from backend.engines.kinds import engine_name
 from backend.errors import BadInput
 from backend.jobs import planning
 from backend.jobs.job import Job

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.engines.base import EngineInfo, engine_name
+from backend.engines.base import EngineInfo
+from backend.engines.kinds import engine_name
 from backend.errors import BadSettings
 from backend.jobs.job import Job
 from backend.jobs.offers import Offer

@@ -1,0 +1,123 @@
+"""The kinds of engine: one row of data each. Code asks a row what the kind can do, and never compares a kind
+with a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from backend.engines.base import EngineInfo
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """What is true of every engine of a kind."""
+
+    id: str  # EngineInfo.kind: the text in /healthz and in benchmark files
+    name: str  # for a heading
+    server: str  # what messages say is starting, or does not answer
+    service: str  # the product in full; what jobs remember, unless a GPU is reported
+    where: str  # where a video is made
+    silent: str  # what to say of one that does not answer; {address} is filled in
+    takes_whole: bool  # is given mode, parameters and media (Prompt.request) and compiles by itself
+    has_contract: bool  # describes its nodes (/object_info), so that a graph can be checked beforehand
+    simulated: bool  # draws without the models; results are marked DEMO
+    reports_gpu: bool  # EngineInfo has the GPU that draws, its memory and PyTorch
+    has_workers: bool  # an endpoint: reports workers and jobs of its own, and has no memory to show
+    runs_locally: bool  # is a process with an address of its own, which may be on this machine
+    runs_from_folder: bool  # runs from a ComfyUI folder, which COMFYUI_DIR may name
+    adoptable: bool  # one that runs already is used; otherwise this studio starts it
+    lists_files: bool  # the models that it lists are files on the disk of its machine
+    error_is_reason: bool  # EngineInfo.error tells a creator why it does not answer
+    keeps_logs: bool  # the logs of its processes are kept when the studio stops
+
+
+COMFYUI = EngineKind(
+    id="comfyui",
+    name="ComfyUI",
+    server="ComfyUI",
+    service="ComfyUI",
+    where="on this GPU",
+    silent="ComfyUI does not answer at {address}. Check that it is running.",
+    takes_whole=False,
+    has_contract=True,
+    simulated=False,
+    reports_gpu=True,
+    has_workers=False,
+    runs_locally=True,
+    runs_from_folder=True,
+    adoptable=True,
+    lists_files=True,
+    error_is_reason=False,
+    keeps_logs=True,
+)
+RUNPOD = EngineKind(
+    id="runpod",
+    name="RunPod",
+    server="RunPod",
+    service="RunPod Serverless",
+    where="on RunPod",
+    silent="RunPod does not answer. Check the connection to the internet.",
+    # What is between two graphs of a long job is too large to go through RunPod, and only its worker knows
+    # the nodes that are there.
+    takes_whole=True,
+    has_contract=False,
+    simulated=False,
+    reports_gpu=False,
+    has_workers=True,
+    runs_locally=False,
+    runs_from_folder=False,
+    adoptable=False,
+    lists_files=False,
+    error_is_reason=True,
+    keeps_logs=False,
+)
+DEMO = EngineKind(
+    id="demo",
+    name="Demo",
+    server="ComfyUI",  # it stands in for one and speaks the same
+    service="demo",
+    where="in the demo",
+    silent="ComfyUI does not answer at {address}. Check that it is running.",
+    takes_whole=False,
+    has_contract=True,
+    simulated=True,
+    reports_gpu=False,  # it draws in ordinary memory; what it reports is made up
+    has_workers=False,
+    runs_locally=True,
+    runs_from_folder=False,
+    adoptable=False,
+    lists_files=False,
+    error_is_reason=False,
+    keeps_logs=False,
+)
+
+KINDS: Mapping[str, EngineKind] = MappingProxyType({row.id: row for row in (COMFYUI, RUNPOD, DEMO)})
+
+
+def kind_of(info: EngineInfo) -> EngineKind:
+    return KINDS[info.kind]
+
+
+def engine_name(info: EngineInfo) -> str:
+    """What a job remembers of where it ran, and what estimates go by."""
+    row = kind_of(info)
+    return f"{info.gpu or row.id} ({row.id} {info.version})".strip() if row.reports_gpu else row.service
+
+
+def where(info: EngineInfo) -> str:
+    """Where a video is made, in words."""
+    row = kind_of(info)
+    return row.where if info.gpu or not row.reports_gpu else "here"
+
+
+def silent_words(info: EngineInfo) -> str:
+    """What to say of an engine that does not answer."""
+    row = kind_of(info)
+    return (info.error if row.error_is_reason else "") or row.silent.format(address=info.address)
+
+
+def takes_whole(info: EngineInfo) -> bool:
+    """Whether the engine is given whole jobs (Prompt.request)."""
+    return kind_of(info).takes_whole
