@@ -223,4 +223,4 @@ def test_it_compiles_on_the_command_line(copy: Path) -> None:
         [sys.executable, "app.py", "compile", "postcard", "image=a.png", "grain=4"], cwd=copy,
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
-    assert refused.returncode == 2 and "Grain must lie between 0 and 3" in refused.stderr
+    assert refused.returncode == 2 and "Grain must be between 0 and 3" in refused.stderr

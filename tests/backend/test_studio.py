@@ -189,7 +189,7 @@ def test_the_queue_has_limits(make: Make, engine: FakeEngine, picture: Path) -> 
     studio = make(WAN_MAX_QUEUED_PER_OWNER="2", WAN_MAX_QUEUED="3")
     for _ in range(2):
         studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    with pytest.raises(QueueFull, match="2 of your videos"):
+    with pytest.raises(QueueFull, match="already have 2 videos waiting"):
         studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     studio.submit("another-owner-0002", "image_to_video", SMALL, {"image": picture})
     with pytest.raises(QueueFull, match="queue is full"):
@@ -346,7 +346,7 @@ def test_waiting_behind_other_clients_is_seen_and_costs_no_time(
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     until(lambda: studio.progress(job.id, job.key).others == 2)
     snapshot = studio.progress(job.id, job.key)
-    assert "2 jobs of others ahead" in words(snapshot)
+    assert "2 jobs ahead of you" in words(snapshot)
     assert snapshot.elapsed == 0.0 and snapshot.percent == 0.0
     go.set()
     ended(studio, job)

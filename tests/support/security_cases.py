@@ -551,7 +551,7 @@ def _(site: Site) -> str:
             drop(visitor)
             return (
                 "a sentence with the limit"
-                if "3 of your videos are waiting" in said(answer)
+                if "3 videos waiting, which is the limit" in said(answer)
                 else said(answer)
             )
     drop(visitor)

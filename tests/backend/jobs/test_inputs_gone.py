@@ -121,7 +121,7 @@ def test_start_again_on_a_cancelled_job_is_a_sentence(
     for number, job in enumerate((drawn, spoken), 1):
         cancelled = studio.cancel(job.id, job.key)
         assert planner.again(OWNER, cancelled, {}) is None
-        assert len(said) == number and "not kept" in said[-1] and "Add the files" in said[-1]
+        assert len(said) == number and "no longer stored" in said[-1] and "Add the files" in said[-1]
     started = planner.again(OWNER, studio.cancel(words.id, words.key), {})
     assert started is not None and started.status == "queued", "one without files is started again"
     assert draw(studio, picture).status == "queued"
@@ -133,7 +133,7 @@ def test_a_job_whose_optional_file_is_gone_is_not_made_without_it(
     studio = make()
     job = ended(studio, studio.submit(OWNER, "sound_to_video", SPOKEN, {"audio": tone, "image": picture}), 60)
     (inputs(studio, job) / "image").unlink()
-    assert Planner(studio, "").again(OWNER, job, {}) is None and "not kept" in said[0]
+    assert Planner(studio, "").again(OWNER, job, {}) is None and "no longer stored" in said[0]
 
 
 def test_a_failed_job_can_be_tried_again_for_a_day(
@@ -150,7 +150,7 @@ def test_a_failed_job_can_be_tried_again_for_a_day(
     a_day_later(studio, failed)
     assert not inputs(studio, failed).exists() and inputs(studio, again).is_dir()
     assert planner.again(OWNER, studio.job(failed.id, failed.key), {}) is None
-    assert len(said) == 1 and "not kept" in said[0]
+    assert len(said) == 1 and "no longer stored" in said[0]
     assert studio.job(failed.id, failed.key).error, "why it failed is still known"
 
 
@@ -163,7 +163,7 @@ def test_the_card_offers_only_what_can_be_done(make: Make, engine: FakeEngine, p
     a_day_later(studio, failed)
     html = card.html(OWNER, studio.job(failed.id, failed.key))
     assert 'data-act="retry"' not in html and 'data-act="reuse"' in html
-    assert "gone now" in html and "still here" not in html and "It does not like it" in html
+    assert "have been deleted" in html and "still here" not in html and "It does not like it" in html
     engine.error = None
     engine.hold.clear()
     cancelled = draw(studio, picture)
@@ -190,7 +190,7 @@ def test_reuse_settings_without_files_fills_the_rest(
     studio.cancel(job.id, job.key)
     filled = page.reuse(event)
     assert filled[widgets["image"]] is None and filled[widgets["prompt"]] == "A red boat"
-    assert len(said) == 1 and "not kept" in said[0] and "back in the form" in said[0]
+    assert len(said) == 1 and "no longer stored" in said[0] and "back in the form" in said[0]
 
 
 def test_a_waiting_job_whose_files_vanished_says_so(make: Make, engine: FakeEngine, picture: Path) -> None:

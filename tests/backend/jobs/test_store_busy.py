@@ -43,7 +43,7 @@ def test_a_longer_lock_is_said_and_the_store_works_afterwards(tmp_path: Path) ->
     store.add(job(1))
     with held(tmp_path / "studio.db", 60):
         for call in (lambda: store.add(job(2)), lambda: store.save(job(1)), lambda: store.delete(job(1).id)):
-            with pytest.raises(StoreBusy, match="held by another program"):
+            with pytest.raises(StoreBusy, match="in use by another program"):
                 call()
         assert store.get(job(1).id) == job(1), "reading goes on"
         with pytest.raises(StoreBusy) as found:

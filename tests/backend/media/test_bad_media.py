@@ -90,7 +90,7 @@ BAD_SOUNDS: dict[str, tuple[Maker, dict[str, Any], str, str]] = {
     "a picture": (photo, {}, "audio", "it is a picture (PNG)"),
     "a playlist": (lambda p: p.write_text("#EXTM3U\n/etc/passwd\n"), {}, "audio", "only names other files"),
     "an empty file": (lambda p: p.write_bytes(b""), {}, "audio", "is empty"),
-    "a start beyond the end": (lambda p: wav(p, 2.0), {"start": 2.5}, "start", "beyond the end of the sound"),
+    "a start beyond the end": (lambda p: wav(p, 2.0), {"start": 2.5}, "start", "past the end of the sound"),
     "a start below 0": (lambda p: wav(p, 2.0), {"start": -1}, "start", "between 0 and"),
     "a negative duration": (lambda p: wav(p, 2.0), {"duration": -1}, "duration", "between 0 and"),
     "too long a part": (lambda p: wav(p, 2.0), {"duration": 3}, "duration", "lasts only 2 s, not 3 s"),
@@ -105,7 +105,7 @@ BAD_VIDEOS: dict[str, tuple[Maker, dict[str, Any], str, str]] = {
     "a list of other files": (lambda p: p.write_text("ffconcat version 1.0\nfile /etc/passwd\n"), {}, "video",
                               "a playlist, which only names other files"),
     "only sound": (lambda p: write_sound(p, tone(1.0), 44_100, "aac", "mp4"), {}, "video", "only sound"),
-    "truncated": (cut_short, {}, "video", "damaged or cut short"),
+    "truncated": (cut_short, {}, "video", "damaged or incomplete"),
     "a start beyond the end": (second, {"start": 1.5}, "start", "past the end"),
     "a negative length": (second, {"seconds": -1}, "seconds", "between 0 and"),
     "too short a part": (second, {"seconds": 0.1}, "seconds", "0.25 s"),
@@ -146,7 +146,7 @@ def test_bad_videos(which: str, make: Make, picture: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("frames", "size", "said"),
-    [(10, (128, 96), "The mask ends at 0.4 s"), (25, (96, 96), "they aspect ratios differ")],
+    [(10, (128, 96), "The mask ends at 0.4 s"), (25, (96, 96), "their aspect ratios differ")],
 )
 def test_a_mask_of_another_length_or_size(
     frames: int, size: tuple[int, int], said: str, make: Make, picture: Path, tmp_path: Path

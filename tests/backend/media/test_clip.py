@@ -242,7 +242,7 @@ def faults(tmp_path: Path) -> dict[str, tuple[Callable[[Path], object], str]]:
         "no cluster": (no_cluster, "has no frames|is damaged"),
         "short": (short, r"is 0\.2 s long. At least 0\.25 s"),
         "hour": (hour, r"is 1 h long. Files of up to 30 min can be used, and 5 min of one"),
-        "truncated": (cut_off, "is damaged or cut short"),
+        "truncated": (cut_off, "is damaged or incomplete"),
         "only sound": (only_sound, "has no pictures, only sound"),
         "photo": (photo, r"is not a video: it is a picture \(JPEG\)"),
         "animation": (animation, r"is not a video: it is a picture \(GIF\)"),

@@ -341,7 +341,7 @@ def refused(decoder: Decoder, path: Path, words: str) -> BadMedia:
         ("logo.png", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "is an SVG"),
         ("clip.png", b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "it is a video."),
         ("noise.jpg", b"\xff\xd8\xff" + b"\x80" * 500, "noise.jpg is"),
-        ("head.png", b"\x89PNG\r\n\x1a\n", "is cut short"),
+        ("head.png", b"\x89PNG\r\n\x1a\n", "is incomplete"),
     ],
 )
 def test_files_that_are_no_pictures(
@@ -359,7 +359,7 @@ def test_truncated_files(decoder: Decoder, tmp_path: Path, form: str, share: flo
     Image.effect_noise((160, 120), 60).convert("RGB").save(path, format=form)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
-    refused(decoder, path, "cut short")
+    refused(decoder, path, "incomplete")
 
 
 def test_one_pixel_and_a_strip(decoder: Decoder, tmp_path: Path) -> None:

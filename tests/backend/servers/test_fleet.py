@@ -280,9 +280,9 @@ def test_after_the_wait_we_start_what_runpod_did_not(build: Build, tmp_path: Pat
 STUDIO = """
 import os, sys, time
 from pathlib import Path
-from backend import servers
+from backend.servers import fleet
 from backend.settings import Settings
-all_of_them = servers.Servers(Settings.from_env(os.environ, Path(sys.argv[1])))
+all_of_them = fleet.Servers(Settings.from_env(os.environ, Path(sys.argv[1])))
 while not all(engine.refresh().state == "ok" for engine in all_of_them.engines):
     time.sleep(0.05)
 print(*(process.pid for process in all_of_them.processes), flush=True)

@@ -326,8 +326,8 @@ def test_a_kill_in_the_middle_of_a_removal_is_made_good(
 REMOVER = """
 import sys
 from pathlib import Path
-from backend.housekeeping.keeper import Keeper, Limits
-from backend.store import Store
+from backend.storage.cleaner import Keeper, Limits
+from backend.jobs.store import Store
 data = Path(sys.argv[1])
 store = Store(data / "studio.db")
 keeper = Keeper(store, data, Limits(30, 80))

@@ -505,7 +505,7 @@ def test_a_job_opens_only_with_its_key(page: Page, name: str) -> None:
         ({"cfg": 21}, "Guidance (cfg)"),
         ({"seed": -2}, "The seed must be between"),
         ({"seed": 2**53}, "The seed must be between"),
-        ({"prompt": "x" * 4001}, "4,001 characters"),
+        ({"prompt": "x" * 4001}, "4,001 of 4,000 characters"),
         ({"prompt": 5}, "The prompt must be text"),
         ({"wait": "no"}, "wait must be true or false."),
     ],

@@ -56,7 +56,7 @@ def test_only_the_owner_sees_and_fills(
     with gr.Blocks():
         inbox.box("image_to_video")
     assert inbox.shown(OWNER, "bob") == [gr.skip()]
-    assert inbox.filled(OWNER, "bob", "image_to_video", "boat.png", {}) == {} and "owner" in said.pop()
+    assert inbox.filled(OWNER, "bob", "image_to_video", "boat.png", {}) == {} and "admin" in said.pop()
     (shown,) = inbox.shown(OWNER, "ann")
     assert shown.visible and [name for _, name in shown.choices] == ["boat.png"]
     (path,) = inbox.filled(OWNER, "ann", "image_to_video", "boat.png", {}).values()
