@@ -92,14 +92,14 @@ def test_a_private_link_opens_the_job_in_another_browser(visit: Visit, house: Ho
     card(other, "done")
     assert other.locator("#ws-card video").evaluate("v => v.currentSrc").startswith(house.site.url)
     other.get_by_role("tab", name="Library").click()
-    expect(other.locator("#ws-library")).to_contain_text("What you make appears here")
+    expect(other.locator("#ws-library")).to_contain_text("Your videos will appear here")
     assert other.get_by_role("button", name=re.compile("^Delete")).count() == 0
 
 
 def test_a_wrong_link_is_said_and_shows_nothing(visit: Visit, house: House) -> None:
     page = visit(on=house.site, path="/?job=0123456789abcdef0123456789abcdef&key=wrong")
     expect(page.locator("#ws-card .said")).to_contain_text(
-        "There is no such video, or the link is not complete"
+        "There is no such video, or the link is incomplete"
     )
     card(page, "empty")
 
@@ -170,7 +170,7 @@ def test_the_owner_of_the_machine_pauses_the_queue(visit: Visit, house: House, p
     assert "admin" not in admin.url
     admin.get_by_role("tab", name="System").click()
     admin.get_by_role("button", name="Pause queue").click()
-    expect(admin.locator(".machine")).to_contain_text("Paused by you")
+    expect(admin.locator(".machine")).to_contain_text("Queue paused.")
 
     page = visit(on=house.site)
     page.get_by_role("tab", name="System").click()
