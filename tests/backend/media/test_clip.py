@@ -518,6 +518,7 @@ def high_water(pid: int) -> float:
     return next((int(line.split()[1]) / 1000 for line in status if line.startswith("VmHWM")), 0.0)
 
 
+@pytest.mark.deep
 def test_memory_stays_flat_on_five_minutes_of_4k(tmp_path: Path) -> None:
     """A group of pictures of 2 s, copied 150 times."""
     random = np.random.default_rng(0)

@@ -26,7 +26,15 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[bool, Site]
             site.close()
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.attempt[:60] for case in CASES])
+SLOW = ("headers that never end",)
+"""Attempts that last as long as the limit that ends them; a shorter one is in test_connections."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=pytest.mark.deep if c.attempt in SLOW else ()) for c in CASES],
+    ids=[case.attempt[:60] for case in CASES],
+)
 def test_attempt(sites: dict[bool, Site], case: Case) -> None:
     assert case.run(sites[case.locked]) == case.expected
 
