@@ -34,11 +34,17 @@ class Started:
 
 @dataclass(frozen=True)
 class Stage:
-    """Another piece of work began. `stage` is one of STAGES, `text` the words for the page."""
+    """Another piece of work began. `stage` is one of STAGES, `text` the words for the page.
+
+    `chunk` of `chunks`: as in Label. `preparing`: the media of the next graph are cut, between two graphs.
+    """
 
     stage: str
     text: str
     node: str = ""
+    chunk: int = 0
+    chunks: int = 0
+    preparing: bool = False
 
 
 @dataclass(frozen=True)

@@ -215,7 +215,9 @@ class Execution:
     def _tell_preparing(self, live: LiveJob, compiled: Compiled, index: int) -> None:
         part = compiled.parts[index]
         live.feed(Started(graph=index))
-        live.feed(Stage("load", f"Preparing {part}" if part else "Preparing sound and picture"))
+        live.feed(
+            Stage("load", f"Preparing {part}" if part else "Preparing sound and picture", preparing=True)
+        )
         if live.cancelled:
             raise JobCancelled("Cancelled.")
 

@@ -24,6 +24,8 @@ class Snapshot:
     `percent` 0 to 100, never goes back. `segments`: six of (stage, weight 0..1, done 0..1), weights sum to 1.
     `elapsed`, `remaining`: seconds; remaining is None while nothing is known. `ahead`: our jobs before this
     one; `others`: jobs of other clients on that server. `preview_version` 0: there is no preview yet.
+    `chunk` of `chunks`: what is drawn now, from 1; 0 for a job of one chunk. `preparing`: the media of the
+    next graph are cut.
     """
 
     version: int = 0
@@ -41,6 +43,9 @@ class Snapshot:
     preview_version: int = 0
     error: dict[str, str] | None = None
     connected: bool = True
+    chunk: int = 0
+    chunks: int = 0
+    preparing: bool = False
 
 
 @dataclass
@@ -62,6 +67,9 @@ class Tracker:
     preview_version: int = 0
     connected: bool = True
     error: dict[str, str] | None = None
+    chunk: int = 0
+    chunks: int = 0
+    preparing: bool = False
     started_at: float | None = None
     ended_at: float | None = None
     spent: dict[str, float] = field(default_factory=dict)
@@ -85,6 +93,7 @@ class Tracker:
         elif isinstance(event, Stage):
             self._enter(event.stage)
             self.text = event.text
+            self.chunk, self.chunks, self.preparing = event.chunk, event.chunks, event.preparing
         elif isinstance(event, Progress):
             if event.step > self.step:
                 drawn = self.spent.get("draw", 0.0)
@@ -110,6 +119,7 @@ class Tracker:
         """The job waits again; what was reached is not taken back from the bar. `why`: shown meanwhile."""
         self._account(now)
         self.status, self.stage, self.text, self.step = "queued", "wait", why, 0
+        self.chunk, self.chunks, self.preparing = 0, 0, False
         self.started_at = self.ended_at = None
         self.connected = True  # whoever follows it next tells only of a connection that is lost
         self._drawn = 0.0
@@ -230,4 +240,7 @@ class Tracker:
             preview_version=self.preview_version,
             error=self.error,
             connected=self.connected,
+            chunk=self.chunk,
+            chunks=self.chunks,
+            preparing=self.preparing,
         )

@@ -35,7 +35,7 @@ from backend.errors import (
     StudioError,
     TooLate,
 )
-from backend.events import Output
+from backend.events import Output, Stage
 from backend.jobs import estimate, input_files
 from backend.jobs.execution import Execution
 from backend.jobs.job import Job
@@ -166,11 +166,12 @@ class Worker:
     def _tell(self, job: Mapping[str, Any], work: Work) -> None:
         """Reports what has changed."""
         now = work.live.snapshot()
-        shown = progress_of(now.percent, now.stage, now.text, now.step, now.steps)
+        stage = Stage(now.stage, now.text, "", now.chunk, now.chunks, now.preparing)
+        shown = progress_of(now.percent, stage, now.step, now.steps)
         picture = work.live.preview
         if picture is not None and picture[0] != work.preview:
             work.preview = picture[0]
-            shown = progress_of(now.percent, now.stage, now.text, now.step, now.steps, picture[0])
+            shown = progress_of(now.percent, stage, now.step, now.steps, picture[0])
         if shown != work.reported:
             work.reported = {key: value for key, value in shown.items() if key != "preview"}
             self._report(job, shown)

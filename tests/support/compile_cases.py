@@ -183,6 +183,8 @@ def _lines(part: dict) -> str:
     rows = []
     for node, value in part.items():
         plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+        if not plain.get("chunks", 1):  # a job of one chunk
+            plain = {key: item for key, item in plain.items() if key not in ("chunk", "chunks")}
         rows.append(f'  "{node}": {json.dumps(plain, ensure_ascii=False)}')
     return "{\n" + ",\n".join(rows) + "\n}"
 

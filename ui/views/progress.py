@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from backend.jobs.progress import Snapshot
@@ -16,11 +15,6 @@ STAGE_WORDS = {
     "finish": "Finishing",
     "save": "Saving",
 }
-
-
-PART = re.compile(r"part (\d+) of (\d+)")
-"""How the labels of a job in several chunks count them: "Generating, part 2 of 5"."""
-
 
 EMPTY_SEGMENTS = tuple((stage, 1 / len(STAGE_WORDS), 0.0) for stage in STAGE_WORDS)
 
@@ -38,15 +32,15 @@ def waiting(snapshot: Snapshot) -> str:
 def step_words(snapshot: Snapshot) -> str:
     """`step 3 of 4`, or `part 2 of 5, step 3 of 4` with the steps counted within the part."""
     step, steps = min(snapshot.step, snapshot.steps - 1), snapshot.steps
-    part = PART.search(snapshot.text)
-    if part is None:
+    number, count = snapshot.chunk, snapshot.chunks
+    if count < 2:
         return f"step {step + 1} of {steps}"
-    number, count = int(part[1]), int(part[2])
+    part = f"part {number} of {count}"
     each = steps // count
     if not each or steps % count:
-        return f"{part[0]}, step {step + 1} of {steps}"
+        return f"{part}, step {step + 1} of {steps}"
     within = min(max(step - (number - 1) * each, 0), each - 1)
-    return f"{part[0]}, step {within + 1} of {each}"
+    return f"{part}, step {within + 1} of {each}"
 
 
 def status(snapshot: Snapshot) -> str:
@@ -54,7 +48,7 @@ def status(snapshot: Snapshot) -> str:
     if snapshot.status == "queued":
         return waiting(snapshot)
     if snapshot.stage == "draw" and snapshot.steps:
-        if snapshot.text.startswith("Preparing"):  # the next part's media are being cut
+        if snapshot.preparing:
             return snapshot.text
         return f"Generating, {step_words(snapshot)}"
     if snapshot.stage in ("load", "finish", "save") and snapshot.text:

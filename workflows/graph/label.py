@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Label:
-    """What a node does, in a creator's words."""
+    """What a node does, as the page shows it. `chunk` of `chunks` of the job, from 1; 0 for a job of one."""
 
     stage: str  # load, read, draw, finish, save
     text: str
     steps: int = 0  # sampling steps that this node makes
     first_step: int = 0  # steps made by samplers before it in the job
+    chunk: int = 0
+    chunks: int = 0

@@ -46,7 +46,8 @@ class Span:
         """The label of the sampler of a chunk of this graph: which part it is, steps over the whole job."""
         number = self.first + chunk
         text = "Generating" if self.of == 1 else f"Generating, part {number + 1} of {self.of}"
-        return Label("draw", text, steps=steps, first_step=number * steps)
+        place = (0, 0) if self.of == 1 else (number + 1, self.of)
+        return Label("draw", text, steps, number * steps, *place)
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,9 @@ def _executing(data: Mapping[str, Any], watch: Watch) -> Read:
         if isinstance(node, str) and label is not None:
             if node == watch.node:
                 return watch, ()
-            return replace(watch, node=node), (Stage(label.stage, label.text, node),)
+            return replace(watch, node=node), (
+                Stage(label.stage, label.text, node, label.chunk, label.chunks),
+            )
     return watch, ()
 
 

@@ -48,19 +48,22 @@ class Seen:
 
     waiting: bool = False  # it was said that it waits
     started: bool = False
-    stage: tuple[str, str] = ("", "")
+    stage: Stage | None = None
     step: int = 0
     preview: str = ""  # base64, the last one
 
 
 def progress_of(
-    percent: float, stage: str, text: str, step: int, steps: int, preview: bytes | None = None
+    percent: float, stage: Stage, step: int, steps: int, preview: bytes | None = None
 ) -> dict[str, Any]:
     """What our worker reports."""
     report: dict[str, Any] = {
         "percent": round(percent, 1),
-        "stage": stage,
-        "text": text,
+        "stage": stage.stage,
+        "text": stage.text,
+        "chunk": stage.chunk,
+        "chunks": stage.chunks,
+        "preparing": stage.preparing,
         "step": step,
         "steps": steps,
     }
@@ -81,15 +84,16 @@ def read(status: Mapping[str, Any], seen: Seen, ahead: int = 0) -> tuple[Seen, t
         return seen, ()
     events: list[Event] = []
     if not seen.started:
-        seen = replace(seen, started=True, stage=("load", "Starting on a RunPod worker"))
-        events += [Started(), Stage(*seen.stage)]
+        starting = Stage("load", "Starting on a RunPod worker")
+        seen = replace(seen, started=True, stage=starting)
+        events += [Started(), starting]
     output = status.get("output")
     if not isinstance(output, Mapping):
         return seen, tuple(events)
-    stage = (str(output.get("stage", "")), str(output.get("text", ""))[:200])
-    if stage[0] in STAGES and stage != seen.stage:
+    stage = _stage(output)
+    if stage.stage in STAGES and stage != seen.stage:
         seen = replace(seen, stage=stage)
-        events.append(Stage(*stage))
+        events.append(stage)
     step, steps = output.get("step"), output.get("steps")
     if isinstance(step, int) and isinstance(steps, int) and seen.step < step <= steps:
         seen = replace(seen, step=step)
@@ -99,6 +103,19 @@ def read(status: Mapping[str, Any], seen: Seen, ahead: int = 0) -> tuple[Seen, t
         seen = replace(seen, preview=picture)
         events += _preview(picture)
     return seen, tuple(events)
+
+
+def _stage(output: Mapping[str, Any]) -> Stage:
+    """The stage of a report. A worker of an earlier version sends no chunks: then they are 0."""
+    stage = Stage(
+        str(output.get("stage", "")),
+        str(output.get("text", ""))[:200],
+        preparing=output.get("preparing") is True,
+    )
+    chunk, chunks = output.get("chunk"), output.get("chunks")
+    if isinstance(chunk, int) and isinstance(chunks, int) and 0 < chunk <= chunks:
+        return replace(stage, chunk=chunk, chunks=chunks)
+    return stage
 
 
 def _preview(text: str) -> tuple[Event, ...]:

@@ -66,11 +66,19 @@ def test_loading_the_second_expert_changes_the_words_but_not_the_stage() -> None
 def test_a_part_that_is_saved_is_not_the_end_of_the_job() -> None:
     tracker = Tracker()
     tracker.feed(Started(), 0.0)
-    tracker.feed(Stage("draw", "Generating, part 1 of 2"), 0.0)
+    tracker.feed(Stage("draw", "Generating, part 1 of 2", chunk=1, chunks=2), 0.0)
     tracker.feed(Progress(20, 40), 20.0)
     tracker.feed(Stage("save", "Saving"), 21.0)
     middle = tracker.snapshot(21.0)
     assert (middle.stage, middle.text) == ("draw", "Saving") and middle.percent < 70
+    tracker.feed(Stage("load", "Preparing part 2 of 2", preparing=True), 21.5)
+    assert tracker.snapshot(21.5).preparing and tracker.snapshot(21.5).stage == "draw"
+    tracker.feed(Stage("draw", "Generating, part 2 of 2", chunk=2, chunks=2), 22.0)
+    second = tracker.snapshot(22.0)
+    assert (second.chunk, second.chunks, second.preparing) == (2, 2, False)
+    tracker.requeue(22.0)
+    assert tracker.snapshot(22.0).chunks == 0
+    tracker.feed(Stage("draw", "Generating, part 2 of 2", chunk=2, chunks=2), 22.0)
     tracker.feed(Started(graph=1), 22.0)
     tracker.feed(Progress(40, 40), 45.0)
     tracker.feed(Stage("finish", "Finishing"), 45.0)

@@ -95,11 +95,11 @@ def test_stages_in_words(snapshot: Snapshot, words: str) -> None:
 
 
 def test_parts_are_counted_in_words() -> None:
-    snapshot = Snapshot(status="running", stage="draw", step=22, steps=100, text="Generating, part 2 of 5")
+    snapshot = Snapshot(status="running", stage="draw", step=22, steps=100, chunk=2, chunks=5)
     assert progress.status(snapshot) == "Generating, part 2 of 5, step 3 of 20"
-    last = replace(snapshot, step=100, text="Generating, part 5 of 5")
+    last = replace(snapshot, step=100, chunk=5)
     assert progress.status(last) == "Generating, part 5 of 5, step 20 of 20"
-    between = replace(snapshot, text="Preparing parts 3 to 5 of 5")
+    between = replace(snapshot, text="Preparing parts 3 to 5 of 5", preparing=True)
     assert progress.status(between) == "Preparing parts 3 to 5 of 5"
 
 
