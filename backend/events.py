@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Union
 
+from workflows.notice import Notice
+
 
 @dataclass(frozen=True)
 class Queued:
@@ -74,9 +76,9 @@ class Output:
 
 @dataclass(frozen=True)
 class Warned:
-    """What the engine that compiled the job itself has to say of it, in sentences for its creator."""
+    """The warnings of the engine that compiled the job itself."""
 
-    sentences: tuple[str, ...]
+    notices: tuple[Notice, ...]
 
 
 @dataclass(frozen=True)

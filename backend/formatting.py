@@ -1,6 +1,19 @@
-"""Numbers as text: sizes, durations, crops."""
+"""Numbers as text: sizes, durations, estimates, crops."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+Location = Literal["gpu", "runpod", "demo", "here", "slowest"]
+"""Where a video is made: "here" is a server of which no GPU is known, "slowest" one of several servers."""
+LOCATIONS: Mapping[Location, str] = {
+    "gpu": "on this GPU",
+    "runpod": "on RunPod",
+    "demo": "in the demo",
+    "here": "here",
+    "slowest": "on the slowest server",
+}
 
 
 def crop_text(horizontal: float, vertical: float) -> str:
@@ -23,6 +36,12 @@ def duration_text(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def estimate_text(seconds: float, location: Location | None = None) -> str:
+    """ "About 3 min on RunPod"; "About 3 min" without a location."""
+    text = f"About {duration_text(seconds)}"
+    return text if location is None else f"{text} {LOCATIONS[location]}"
 
 
 def size_text(count: int) -> str:

@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from backend.servers.fleet import free_port
 from tests.support.fake_studio import FakeStudio
 from workflows.catalog import load_catalog
+from workflows.notice import notice
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = {"1440": (1440, 900), "1024": (1024, 768), "375": (375, 812)}
@@ -153,7 +154,7 @@ def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeSt
     names = [file.name for file in load_catalog().files]
     studio.missing = {name for name in names if lacking and name.startswith(lacking)}
     if lacking:
-        studio.obstacle = "Files are missing."
+        studio.obstacle = notice("text", text="Files are missing.")
         studio.warning = PUBLIC
     pictures = sorted((ROOT / "ui" / "assets" / "starters").glob("*.jpg"))
     prompts = ("Slowly the fog lifts", "She turns and smiles", "Waves roll in at dusk", "The lantern sways")

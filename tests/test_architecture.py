@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backend.jobs", "backend.servers", "backend.system"),
     ("backend.engines", "backend.models", "backend.security"),
     ("backend.media", "backend.custom_nodes", "backend.settings"),
+    ("backend.notices",),
     ("backend.logs", "backend.env_file", "backend.events", "backend.threads", "backend.formatting"),
     ("backend.requester", "backend.env_names", "backend.log_limits"),
     ("workflows", "backend.errors", "backend.log_lines"),
@@ -34,7 +35,7 @@ LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("workflows.spec",),
         ("workflows.compiled",),
         ("workflows.graph",),
-        ("workflows.params", "workflows.catalog"),
+        ("workflows.params", "workflows.catalog", "workflows.notice"),
     ),
     "backend.engines": (
         ("backend.engines.comfy", "backend.engines.runpod", "backend.engines.demo"),
@@ -47,7 +48,8 @@ LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
 ONLY: dict[str, frozenset[str]] = {
     "ui": frozenset(
         {
-            "backend.studio", "backend.errors", "backend.formatting", "backend.logs", "backend.requester",
+            "backend.studio", "backend.errors", "backend.formatting", "backend.logs", "backend.notices",
+            "backend.requester",
             "backend.threads", "backend.jobs.job", "backend.jobs.views", "backend.jobs.progress",
             "backend.models.state", "backend.media.facts", "backend.engines.base", "backend.engines.kinds",
             "backend.storage.input_folder", "workflows",

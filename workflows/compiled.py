@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflows.graph.label import Label
+from workflows.notice import Notice
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Compiled:
     frames: int
     fps: float
     steps: int  # length of the noise schedule
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     derived: tuple[tuple[Derived, ...], ...] = ((),)  # to be made before each graph
     kept: tuple[int, ...] = ()  # frames of the result that each graph makes
     sound: Derived | None = None  # laid on the joined result once; None: the one file has its own, or none

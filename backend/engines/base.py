@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from backend.events import Event, Output
 from workflows.graph.label import Label
 from workflows.graph.node_contract import Contract
+from workflows.notice import Notice
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class EngineInfo:
     pytorch: str = ""
     input_dir: str = ""  # its folders, when they are on this machine
     output_dir: str = ""
-    note: str = ""  # worth knowing of a server that works: a sentence
+    note: Notice | None = None  # worth knowing of a server that works
     ours: bool = False  # started by this studio
     restarts: int = 0  # of a server of ours, since the studio was started
     workers: Mapping[str, int] = field(default_factory=dict)  # of a Serverless endpoint: state -> how many

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from backend.engines.base import EngineInfo
+from backend.formatting import Location
+from workflows.notice import Code, Notice, notice
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,10 @@ class EngineKind:
     name: str  # for a heading
     server: str  # what messages say is starting, or does not answer
     service: str  # the product in full; what jobs remember, unless a GPU is reported
-    where: str  # where a video is made
-    silent: str  # what to say of one that does not answer; {address} is filled in
+    location: Location  # where a video is made
+    silent: (
+        Code  # the notice of one that does not answer; its argument is the address of one that runs locally
+    )
     takes_whole: bool  # is given mode, parameters and media (Prompt.request) and compiles by itself
     has_contract: bool  # describes its nodes (/object_info), so that a graph can be checked beforehand
     simulated: bool  # draws without the models; results are marked DEMO
@@ -38,8 +42,8 @@ COMFYUI = EngineKind(
     name="ComfyUI",
     server="ComfyUI",
     service="ComfyUI",
-    where="on this GPU",
-    silent="ComfyUI does not answer at {address}. Check that it is running.",
+    location="gpu",
+    silent="comfyui_silent",
     takes_whole=False,
     has_contract=True,
     simulated=False,
@@ -57,8 +61,8 @@ RUNPOD = EngineKind(
     name="RunPod",
     server="RunPod",
     service="RunPod Serverless",
-    where="on RunPod",
-    silent="RunPod does not answer. Check the connection to the internet.",
+    location="runpod",
+    silent="runpod_silent",
     # What is between two graphs of a long job is too large to go through RunPod, and only its worker knows
     # the nodes that are there.
     takes_whole=True,
@@ -78,8 +82,8 @@ DEMO = EngineKind(
     name="Demo",
     server="ComfyUI",  # it stands in for one and speaks the same
     service="demo",
-    where="in the demo",
-    silent="ComfyUI does not answer at {address}. Check that it is running.",
+    location="demo",
+    silent="comfyui_silent",
     takes_whole=False,
     has_contract=True,
     simulated=True,
@@ -106,16 +110,18 @@ def engine_name(info: EngineInfo) -> str:
     return f"{info.gpu or row.id} ({row.id} {info.version})".strip() if row.reports_gpu else row.service
 
 
-def where(info: EngineInfo) -> str:
-    """Where a video is made, in words."""
+def location(info: EngineInfo) -> Location:
+    """Where a video is made; "here" while the server has not said which GPU it has."""
     row = kind_of(info)
-    return row.where if info.gpu or not row.reports_gpu else "here"
+    return row.location if info.gpu or not row.reports_gpu else "here"
 
 
-def silent_words(info: EngineInfo) -> str:
-    """What to say of an engine that does not answer."""
+def silent(info: EngineInfo) -> Notice:
+    """The notice of an engine that does not answer."""
     row = kind_of(info)
-    return (info.error if row.error_is_reason else "") or row.silent.format(address=info.address)
+    if row.error_is_reason and info.error:
+        return notice("engine_error", reason=info.error)
+    return notice(row.silent, address=info.address) if row.runs_locally else notice(row.silent)
 
 
 def takes_whole(info: EngineInfo) -> bool:

@@ -23,6 +23,7 @@ from workflows.compiled import Derived
 from workflows.modes.animate.params import Animate
 from workflows.modes.registry import MODES
 from workflows.modes.sound_to_video import SoundToVideo
+from workflows.notice import Notice, notice
 from workflows.spec import ModeParams
 
 ROOM = 7_200_000
@@ -35,10 +36,7 @@ SPARE = 0.3
 """Seconds behind the chosen part that are sent too: files know their length no better."""
 SENT = Path(WORK) / "sent"
 """Below the job's folder; it goes when the job has ended."""
-UNSURE = (
-    "The RunPod worker finds pose and face itself where its ComfyUI can; where it cannot, expect poor"
-    " results: then add a pose video."
-)
+UNSURE = notice("pose_detection_unknown")
 
 _PICTURE_BYTES = 0.5  # a pixel, as JPEG
 _SOUND_BYTES = KBPS[-1] * 125  # a second
@@ -59,9 +57,9 @@ def as_one(compiled: Compiled) -> Compiled:
     )
 
 
-def warnings(compiled: Compiled) -> tuple[str, ...]:
-    """Those of a job whose worker is not known: what it can find, it will say."""
-    return tuple(UNSURE if text.startswith("Results will be poor") else text for text in compiled.warnings)
+def warnings(compiled: Compiled) -> tuple[Notice, ...]:
+    """The warnings of a job for a worker whose nodes are not known: the worker may have a pose detector."""
+    return tuple(UNSURE if one.code == "no_pose_detector" else one for one in compiled.warnings)
 
 
 def chosen_sound(compiled: Compiled) -> Derived | None:

@@ -36,10 +36,11 @@ from backend.jobs.segments import Parts
 from backend.jobs.store import Store
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
+from workflows.notice import Notice, notice
 
 log = logging.getLogger("wan.runner")
 
-AGAIN = "The studio or ComfyUI was restarted, so this video was started again."
+AGAIN = notice("restarted")
 
 MAX_POSTS = 3  # a part that the app's death took from its engine is begun again at most twice
 
@@ -191,7 +192,7 @@ class Execution:
             if isinstance(event, Accepted):
                 self._running(replace(job, remote=event.remote))
             elif isinstance(event, Warned):
-                live.warned = event.sentences
+                live.warned = event.notices
             else:
                 live.feed(event)
 
@@ -266,9 +267,9 @@ def _steps_in(compiled: Compiled, parts: int) -> int:
     return max((label.first_step + label.steps for label in labels), default=0)
 
 
-def _notes(job: Job) -> tuple[str, ...]:
-    """What was said of the creator's files when they were given; it holds for every engine."""
-    return tuple(str(item["note"]) for item in job.inputs.values() if item.get("note"))
+def _notes(job: Job) -> tuple[Notice, ...]:
+    """The notices of the creator's files; they hold for every engine."""
+    return tuple(Notice.from_json(item["note"]) for item in job.inputs.values() if item.get("note"))
 
 
 def _pretty(graphs: tuple[dict[str, Any], ...]) -> str:

@@ -15,6 +15,7 @@ from backend.errors import BadMedia
 from backend.media.decoder import Decoder
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from workflows.modes.registry import MODES
+from workflows.notice import Notice, notice
 from workflows.params.media import Media
 from workflows.spec import ModeParams
 
@@ -45,11 +46,9 @@ def as_media(facts: Facts, name: str) -> Media:
     )
 
 
-def note(facts: Facts) -> str:
+def note(facts: Facts) -> Notice | None:
     """What a caller should know of a file that is accepted all the same."""
-    if isinstance(facts, SoundFacts) and facts.silent:
-        return "The sound is silent: nothing in the video will move with it."
-    return ""
+    return notice("silent_sound") if isinstance(facts, SoundFacts) and facts.silent else None
 
 
 def measured(decoder: Decoder, kind: str, path: Path, field: str, name: str) -> Media:
@@ -63,7 +62,7 @@ def keep(
     files: Mapping[str, Path],
     sizes: Mapping[str, Media],
     folder: Path,
-    notes: Mapping[str, str],
+    notes: Mapping[str, Notice | None],
 ) -> dict[str, dict[str, Any]]:
     """Copies in the job's folder, without extensions: parameter -> name, file, original, measures, note.
 
@@ -89,9 +88,10 @@ def keep(
         else:
             file = original = target / name
             media = _copied(path, file, sizes[name], name)
+        said = notes.get(name)
         inputs[name] = {
             **asdict(media),
-            "note": notes.get(name, ""),
+            "note": said.to_json() if said is not None else "",
             "file": str(file.relative_to(folder)),
             "original": str(original.relative_to(folder)),
         }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from workflows.notice import Notice
+
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 TERMINAL = frozenset({DONE, FAILED, CANCELLED})
 
@@ -60,7 +62,7 @@ class Job:
     prompt_id: str = ""
     started: float | None = None
     finished: float | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     error: dict[str, str] | None = None
     size: int = 0  # bytes of the result
     attempts: int = 0

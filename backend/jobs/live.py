@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from backend.engines.base import Engine
 from backend.events import Event, Preview, Stage
 from backend.jobs.progress import Snapshot, Tracker
+from workflows.notice import Notice
 
 
 @dataclass
@@ -22,7 +23,7 @@ class LiveJob:
     prompt_id: str = ""
     engine: Engine | None = None
     cancelled: bool = False
-    warned: tuple[str, ...] | None = None  # by an engine that compiles by itself
+    warned: tuple[Notice, ...] | None = None  # by an engine that compiles by itself
 
     def snapshot(self) -> Snapshot:
         with self.lock:

@@ -10,11 +10,9 @@ from backend.engines.kinds import kind_of
 from backend.errors import DiskFull, StoreBusy, StoreDiskError, StoreGone, StoreReadOnly, StudioError
 from backend.jobs.limits import Limits
 from backend.jobs.store import Store
+from workflows.notice import Notice, notice
 
-FULL = "The disk is full. This video continues when there is space."
-HELD = "Another program is using the job database. This video continues when the database is free."
-TAKEN = "Another machine has taken over the data folder."
-FAILING = "Retrying for a few minutes before giving up."
+FULL, HELD, TAKEN = notice("disk_full"), notice("database_held"), notice("data_folder_taken")
 
 
 class Obstacles:
@@ -25,18 +23,20 @@ class Obstacles:
         self.evicted = False  # another machine has the data folder
         self.lost = ""  # why the database is not where it was, in a sentence
         self._until = 0.0  # monotonic; no job is taken before
-        self._why = ""
+        self._why: Notice | None = None
         self._failing: dict[str, float] = {}  # job -> since when its disk fails
 
     def look(self) -> None:
         """Whether the database is still where it was."""
         self.lost = self._store.lost()
 
-    def why(self) -> str:
-        """What keeps jobs from being begun, in a sentence; "" while nothing does."""
+    def why(self) -> Notice | None:
+        """What keeps jobs from being begun; None while nothing does."""
         if self.evicted:
             return TAKEN
-        return self.lost or (self._why if time.monotonic() < self._until else "")
+        if self.lost:
+            return notice("database_lost", reason=self.lost)
+        return self._why if time.monotonic() < self._until else None
 
     def delays(self, job_id: str, error: StudioError) -> bool:
         """Whether a job with this error waits and is tried again, instead of failing.
@@ -53,7 +53,7 @@ class Obstacles:
         elif isinstance(error, StoreDiskError | StoreReadOnly):
             if now - self._failing.setdefault(job_id, now) >= self._limits.broken:
                 return False
-            self._why = f"{error.message} {FAILING}"
+            self._why = notice("disk_failing", reason=error.message)
         else:
             return False
         self._until = now + self._limits.room
@@ -64,8 +64,8 @@ class Obstacles:
         self._failing.pop(job_id, None)
 
 
-def silence(infos: Sequence[EngineInfo]) -> str:
-    """What a job waits for while no engine works; with the reason, where one is known in words."""
+def silence(infos: Sequence[EngineInfo]) -> Notice:
+    """What a job waits for while no engine works; with the reason, where one is known."""
     name = kind_of(infos[0]).server
     told = (
         info.error
@@ -73,6 +73,6 @@ def silence(infos: Sequence[EngineInfo]) -> str:
         if kind_of(info).error_is_reason or (info.ours and info.state == "starting")
     )
     if why := next(filter(None, told), ""):
-        return f"Waiting for {name}. {why}"
+        return notice("waiting_for_engine", engine=name, reason=why)
     starts = any(info.state == "starting" for info in infos)
-    return f"Waiting for {name} to start" if starts else f"Waiting for {name}, which does not answer"
+    return notice("waiting_for_start" if starts else "waiting_for_answer", engine=name)

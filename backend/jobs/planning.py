@@ -12,18 +12,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.engines.base import EngineInfo
-from backend.engines.kinds import engine_name, kind_of, silent_words, takes_whole, where
+from backend.engines.kinds import engine_name, kind_of, location, silent, takes_whole
 from backend.errors import BadInput, StudioError
-from backend.formatting import crop_text, duration_text
+from backend.formatting import duration_text
 from backend.jobs import bundle
 from backend.jobs.estimate import Work, stage_seconds
 from backend.jobs.job import Job
 from backend.jobs.offers import Offer
 from backend.jobs.params import make_params
-from backend.jobs.preflight import compile_for, missing_text
-from backend.jobs.views import Plan
+from backend.jobs.preflight import compile_for
+from backend.jobs.views import Crop, Estimate, Plan
 from workflows.compile import Compiled
-from workflows.modes.registry import MODES, media_fields, title
+from workflows.modes.registry import MODES, media_fields
+from workflows.notice import Notice, notice
 from workflows.params.media import Media
 from workflows.params.sizes import crop_fraction
 from workflows.spec import ModeParams
@@ -40,25 +41,25 @@ VRAM_RECOMMENDED = 22 * GIB
 """The WAN 2.2 guide recommends 24 GB or more for the 14B models; a card sold as 24 GB tells some less."""
 History = Callable[[str, str], Iterable[Job]]
 """(engine name, mode) -> the jobs that it has finished"""
-DIFFERENT = "The servers prepare driving videos differently; this plan is for the least capable one."
+DIFFERENT = notice("servers_differ")
 
 
 @dataclass(frozen=True)
 class Outlook:
     """What a job becomes on the server that can do least of those that can do it. `able`: all of those;
-    `obstacle`: the files that stand in the way where there is none, in a sentence."""
+    `obstacle`: the files that are missing where there is none."""
 
     compiled: Compiled
     able: tuple[EngineInfo, ...]
-    warnings: tuple[str, ...]
-    obstacle: str = ""
+    warnings: tuple[Notice, ...]
+    obstacle: Notice | None = None
 
 
 def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str) -> Outlook:
     """Compiles for every server. Raises StudioError, that of the first server, when none can do it."""
     offers = [offer for offer in offers if offer.info.state != "lost"] or offers
     made: list[tuple[EngineInfo, Compiled]] = []
-    refused: list[tuple[EngineInfo, str]] = []
+    refused: list[Notice] = []
     fault: BadInput | None = None
     for offer in offers:
         try:
@@ -68,25 +69,25 @@ def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str)
             made.append((offer.info, compiled))
         except BadInput as error:
             fault = fault or error
-            refused.append((offer.info, error.message))
+            refused.append(notice("server_refuses", address=offer.info.address, reason=error.message))
     if fault is not None and not made:
         raise fault
     plainest = max((compiled for _, compiled in made), key=lambda compiled: len(compiled.warnings))
-    able, obstacle = [], ""
+    able: list[EngineInfo] = []
+    obstacle: Notice | None = None
     for info, compiled in made:
         missing = _missing(compiled, info)
         if missing:
-            sentence = f"{title(mode)} needs {missing_text(missing)}."
-            obstacle = obstacle or sentence
-            refused.append((info, sentence))
+            obstacle = obstacle or notice("missing_files", mode=mode, files=missing)
+            refused.append(notice("server_lacks_files", address=info.address, mode=mode, files=missing))
         else:
             able.append(info)
     warnings = [*plainest.warnings]
     if len({compiled.route for _, compiled in made}) > 1:
         warnings.append(DIFFERENT)
     if able:
-        warnings += [f"The server at {info.address} cannot do this: {reason}" for info, reason in refused]
-    return Outlook(plainest, tuple(able), tuple(warnings), "" if able else obstacle)
+        warnings += refused
+    return Outlook(plainest, tuple(able), tuple(warnings), None if able else obstacle)
 
 
 def plan(
@@ -113,12 +114,12 @@ def plan(
         check_length(mode, found.compiled, longest)
     except StudioError as error:
         sentence = f"{error.message} {error.hint}".strip()
-        return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=sentence)
+        refusal = notice("refused", error=error.code, message=error.message, hint=error.hint)
+        return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=refusal)
     compiled = found.compiled
     picture = sizes.get("image", Media("none"))
-    crop = crop_text(*crop_fraction(picture.width, picture.height, compiled.width, compiled.height))
-    if getattr(params, "fit", "crop") == "pad" and not crop.startswith("Fits"):
-        crop = "Padded to the frame, nothing is cropped"
+    cut = crop_fraction(picture.width, picture.height, compiled.width, compiled.height)
+    crop = Crop(*cut, padded=getattr(params, "fit", "crop") == "pad")
     return Plan(
         width=compiled.width,
         height=compiled.height,
@@ -127,9 +128,9 @@ def plan(
         seconds=compiled.frames / compiled.fps if compiled.fps else 0.0,
         steps=compiled.steps,
         parts=len(compiled.graphs),
-        crop_text=crop if "image" in sizes else "",
-        estimate_text=_estimate(mode, compiled, found.able or engines[:1], history),
-        obstacle=silent_words(engines[0]) if absent or _all_lost(engines) else found.obstacle,
+        crop=crop if "image" in sizes else None,
+        estimate=_estimate(mode, compiled, found.able or engines[:1], history),
+        obstacle=silent(engines[0]) if absent or _all_lost(engines) else found.obstacle,
         warnings=(
             *found.warnings,
             *_small(found.able or engines),
@@ -156,7 +157,7 @@ def _all_lost(engines: Sequence[EngineInfo]) -> bool:
     return all(info.state == "lost" for info in engines)
 
 
-def _small(infos: Sequence[EngineInfo]) -> tuple[str, ...]:
+def _small(infos: Sequence[EngineInfo]) -> tuple[Notice, ...]:
     """A word on the smallest GPU among those that may take the job; how much a video needs is not known."""
     sizes = [
         info.vram_total
@@ -165,24 +166,22 @@ def _small(infos: Sequence[EngineInfo]) -> tuple[str, ...]:
     ]
     if not sizes or min(sizes) >= VRAM_RECOMMENDED:
         return ()
-    has = round(min(sizes) / GIB)
-    return (
-        f"This GPU has {has} GB; 24 GB or more are recommended for these models. If it runs out of memory,"
-        " take draft or 480p and a shorter video.",
-    )
+    return (notice("small_gpu", gigabytes=round(min(sizes) / GIB)),)
 
 
-def _missing(compiled: Compiled, info: EngineInfo) -> list[str]:
+def _missing(compiled: Compiled, info: EngineInfo) -> tuple[str, ...]:
     """The job's files that the server does not list; none when it does not say what it has."""
     seen = {name for names in info.models.values() for name in names}
-    return [name for name in compiled.models if name not in seen] if info.models else []
+    return tuple(name for name in compiled.models if name not in seen) if info.models else ()
 
 
-def _estimate(mode: str, compiled: Compiled, infos: Sequence[EngineInfo], history: History) -> str:
+def _estimate(
+    mode: str, compiled: Compiled, infos: Sequence[EngineInfo], history: History
+) -> Estimate | None:
     """The longest of the servers that answer: nobody knows yet which one takes the job."""
     there = [info for info in infos if info.state == "ok"]
     if not there:
-        return ""
+        return None
     work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
     known = [
         (sum(seconds.values()), info)
@@ -190,8 +189,7 @@ def _estimate(mode: str, compiled: Compiled, infos: Sequence[EngineInfo], histor
         if (seconds := stage_seconds(work, history(engine_name(info), mode)))
     ]
     if not known:
-        spec = MODES[mode]
-        return f"No estimate yet. We'll know after your first {spec.title} {spec.makes}."
+        return Estimate(mode)
     longest, info = max(known, key=lambda pair: pair[0])
-    place = where(info) if len({one.address for one in there}) == 1 else "on the slowest server"
-    return f"About {duration_text(longest)} {place}"
+    alone = len({one.address for one in there}) == 1
+    return Estimate(mode, longest, location(info) if alone else "slowest")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from backend.engines.base import Engine, EngineInfo
 from backend.engines.kinds import takes_whole
 from backend.errors import BadInput, GraphRejected, InternalError, MissingModel, MissingNode
-from backend.formatting import size_text
 from backend.jobs import bundle
 from backend.jobs.job import Job
 from backend.jobs.params import job_params
+from backend.notices import files_text
 from workflows.catalog import Catalog, load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
 from workflows.graph.node_contract import Contract, Problem, check, facts, recorded
@@ -56,7 +56,7 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
     where = f"The ComfyUI at {info.address}"
     if missing:
         return MissingModel(
-            f"{title(mode)} needs {missing_text(missing)}. {where} does not have it.",
+            f"{title(mode)} needs {files_text(missing)}. {where} does not have it.",
             f"Run `python app.py models download {mode}`; System lists what is seen.",
             detail=detail,
         )
@@ -81,13 +81,6 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
             detail=detail,
         )
     return GraphRejected("This ComfyUI would not take the workflow.", detail=detail)
-
-
-def missing_text(names: list[str]) -> str:
-    """ "a.safetensors in vae (254 MB) and b.safetensors in loras (1.2 GB)"."""
-    files = {file.name: file for file in load_catalog().files}
-    parts = [f"{name} in {files[name].folder} ({size_text(files[name].bytes)})" for name in names]
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _older(version: str, than: str) -> bool:

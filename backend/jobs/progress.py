@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from backend.events import STAGES, Connection, Event, Preview, Progress, Queued, Stage, Started
+from backend.notices import words
+from workflows.notice import Notice
 
 WORK = STAGES[1:]
 DEFAULT_WEIGHTS: dict[str, float] = {"load": 20.0, "read": 6.0, "draw": 60.0, "finish": 10.0, "save": 4.0}
@@ -59,6 +61,7 @@ class Tracker:
     status: str = "queued"
     stage: str = "wait"
     text: str = ""
+    waits: Notice | None = None  # what a queued job waits for besides its turn
     step: int = 0
     steps: int = 0
     ahead: int = 0
@@ -85,6 +88,7 @@ class Tracker:
             self.ahead, self.others = event.ahead, event.others
         elif isinstance(event, Started):
             self.status = "running"
+            self.waits = None
             if self.stage == "wait":
                 self.text = ""
             if self.started_at is None:
@@ -92,7 +96,7 @@ class Tracker:
                 self._last = now
         elif isinstance(event, Stage):
             self._enter(event.stage)
-            self.text = event.text
+            self.text, self.waits = event.text, None
             self.chunk, self.chunks, self.preparing = event.chunk, event.chunks, event.preparing
         elif isinstance(event, Progress):
             if event.step > self.step:
@@ -115,10 +119,11 @@ class Tracker:
             self.stage, self.text, self.best = "done", "", 100.0
         self.version += 1
 
-    def requeue(self, now: float, why: str = "") -> None:
+    def requeue(self, now: float, why: Notice | None = None) -> None:
         """The job waits again; what was reached is not taken back from the bar. `why`: shown meanwhile."""
         self._account(now)
-        self.status, self.stage, self.text, self.step = "queued", "wait", why, 0
+        self.status, self.stage, self.text, self.step = "queued", "wait", "", 0
+        self.waits = why
         self.chunk, self.chunks, self.preparing = 0, 0, False
         self.started_at = self.ended_at = None
         self.connected = True  # whoever follows it next tells only of a connection that is lost
@@ -135,10 +140,10 @@ class Tracker:
         self.best = max(self.best, min(99.0, 100.0 * share))
         self.version += 1
 
-    def wait_because(self, why: str) -> None:
-        """What a waiting job waits for, besides its turn; "" when only for that."""
-        if self.status == "queued" and self.text != why:
-            self.text = why
+    def wait_because(self, why: Notice | None) -> None:
+        """What a waiting job waits for, besides its turn; None when only for that."""
+        if self.status == "queued" and (self.waits != why or self.text):
+            self.waits, self.text = why, ""
             self.version += 1
 
     def _enter(self, stage: str) -> None:
@@ -228,7 +233,7 @@ class Tracker:
             version=self.version,
             status=self.status,
             stage=self.stage,
-            text=self.text,
+            text=words(self.waits) if self.status == "queued" and self.waits else self.text,
             percent=self.best,
             segments=segments,
             step=self.step,

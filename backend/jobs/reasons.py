@@ -10,6 +10,7 @@ from backend.errors import StudioError
 from backend.jobs.obstacles import Obstacles, silence
 from backend.jobs.queue import Line
 from backend.jobs.refusals import Refusals
+from workflows.notice import Notice, notice
 
 
 class Reasons:
@@ -24,19 +25,19 @@ class Reasons:
         """The state of each server by its address; lanes of one server share it."""
         return {info.address: info.state for info in self._infos()}
 
-    def of_all(self) -> str:
-        """What every waiting job waits for; "" when nothing holds them all up."""
+    def of_all(self) -> Notice | None:
+        """What every waiting job waits for; None when nothing holds them all up."""
         infos = self._infos()
         why = self._obstacles.why()
         if not why and not any(info.state == "ok" for info in infos):
             why = silence(infos)
         return why
 
-    def of(self, job_id: str) -> tuple[str, StudioError | None]:
+    def of(self, job_id: str) -> tuple[Notice | None, StudioError | None]:
         """What this job waits for, or what it ends with. Called with the lock held."""
         now, states = time.monotonic(), self.states()
         bound = self._line.bound(job_id, now)
         if bound and states.get(bound) != "ok":
-            return f"Waiting for the server at {bound}, which may still have this video", None
+            return notice("waiting_for_prompt", address=bound), None
         outlook = self._refusals.outlook(job_id, states, now)
-        return outlook.words, outlook.error
+        return outlook.waits, outlook.error

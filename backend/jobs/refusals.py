@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from backend.errors import EngineError, StudioError
 from backend.jobs.limits import Limits
+from workflows.notice import Code, Notice, notice
 
 
 @dataclass
@@ -25,9 +26,9 @@ class _Refused:
 
 @dataclass(frozen=True)
 class Outlook:
-    """`words`: what a job waits for besides its turn; `error`: what it ends with, when nothing is left."""
+    """`waits`: what a job waits for besides its turn; `error`: what it ends with, when nothing is left."""
 
-    words: str = ""
+    waits: Notice | None = None
     error: StudioError | None = None
 
 
@@ -77,18 +78,14 @@ class Refusals:
         able = [address for address in up if address not in refused.by]
         if able:
             refused.stuck = None
-            return Outlook(f"Waiting for {_named(able)}. {error.message}")
+            return Outlook(notice("waiting_for_able", addresses=tuple(able), reason=error.message))
         refused.stuck = now if refused.stuck is None else refused.stuck
         if any(now >= refused.by[address][1] for address in up):
-            return Outlook(f"{error.message} It is asked again.")
+            return Outlook(notice("asking_again", reason=error.message))
         absent = {a: state for a, state in states.items() if state != "ok" and a not in refused.by}
         if absent and isinstance(error, EngineError) and now - refused.stuck < self._limits.absent:
             starts = "starting" in absent.values()
             away = [a for a, state in absent.items() if not starts or state == "starting"]
-            how = "to start" if starts else "to answer again"
-            return Outlook(f"Waiting for {_named(away)} {how}. {error.message}")
+            code: Code = "waiting_for_absent_start" if starts else "waiting_for_absent_answer"
+            return Outlook(notice(code, addresses=tuple(away), reason=error.message))
         return Outlook(error=error)
-
-
-def _named(addresses: list[str]) -> str:
-    return f"the server at {' or '.join(addresses)}"

@@ -9,6 +9,7 @@ from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from backend.jobs.job import FAILED, LEGAL, TERMINAL, Job
+from workflows.notice import Notice
 
 COLUMNS = tuple(field.name for field in fields(Job))
 _JSON = frozenset({"params", "inputs", "warnings", "error", "timings"})
@@ -37,7 +38,9 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "dict[str, dict[str, Any]]": lambda value: (
         isinstance(value, dict) and all(isinstance(item, dict) for item in value.values())
     ),
-    "tuple[str, ...]": lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    "tuple[Notice, ...]": lambda value: (
+        isinstance(value, list) and all(Notice.from_json(item) is not None for item in value)
+    ),
     "dict[str, str] | None": lambda value: value is None or isinstance(value, dict),
     "dict[str, float]": _numbers,
 }
@@ -47,10 +50,14 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 def row_of(job: Job) -> tuple[Any, ...]:
     """The values of all columns."""
     return tuple(
-        _utf8(json.dumps(value, ensure_ascii=False) if name in _JSON and value is not None else value)
+        _utf8(_dumped(value) if name in _JSON and value is not None else value)
         for name in COLUMNS
         for value in (getattr(job, name),)
     )
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=Notice.to_json)
 
 
 def _utf8(value: Any) -> Any:
@@ -91,6 +98,6 @@ def _read(row: sqlite3.Row) -> tuple[Job, list[str]]:
                 value = _REQUIRED.get(name, field.default)
                 value = FAILED if name == "status" else dict(value) if isinstance(value, dict) else value
         values[name] = value
-    values["warnings"] = tuple(values["warnings"])
+    values["warnings"] = tuple(Notice.from_json(item) for item in values["warnings"])
     values["demo"], values["pinned"] = bool(values["demo"]), bool(values["pinned"])
     return Job(**values), faults

@@ -38,6 +38,7 @@ from backend.jobs.refusals import Refusals
 from backend.jobs.store import Store
 from backend.logs import about, prompts
 from backend.media.decoder import Decoder
+from backend.notices import words
 
 log = logging.getLogger("wan.runner")
 
@@ -140,7 +141,7 @@ class Runner:
             hint = (
                 "Use the page of that one, or set WAN_DATA_DIR to a folder of this one's own and start again."
             )
-            raise BadSettings(TAKEN, hint)
+            raise BadSettings(words(TAKEN), hint)
         with self._changed:
             owners = [*self._line.owners(), *self._reserved]
             if len(owners) >= max_queued:
@@ -225,7 +226,7 @@ class Runner:
     @property
     def trouble(self) -> str:
         """Why no job can be begun although the engines work, in a sentence; "" while one can (memory)."""
-        return TAKEN if self._obstacles.evicted else self._obstacles.lost
+        return words(TAKEN) if self._obstacles.evicted else self._obstacles.lost
 
     @property
     def paused(self) -> bool:
@@ -327,14 +328,14 @@ class Runner:
         hopeless: list[tuple[Job, StudioError]] = []
         with self._changed:
             for job in self._line.order(self._busy()):
-                words, error = self._reasons.of(job.id)
+                reason, error = self._reasons.of(job.id)
                 if error is not None and not why:
                     self._line.remove(job.id)
                     self._place_all()
                     hopeless.append((job, error))
                 elif (live := self._live.get(job.id)) is not None:
                     with live.lock:
-                        live.tracker.wait_because(why or words)
+                        live.tracker.wait_because(why or reason)
         for job, error in hopeless:
             self._strays.add(job)
             self._end(job, FAILED, error)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from backend import requester
-from backend.engines.kinds import kind_of, silent_words, takes_whole
+from backend.engines.kinds import kind_of, silent, takes_whole
 from backend.errors import BadInput, EngineUnreachable, TooMany, from_os_error
 from backend.jobs import bundle, input_files, planning
 from backend.jobs import folders as files_of_jobs
@@ -27,6 +27,7 @@ from backend.jobs.segments import adopt
 from backend.jobs.store import Store
 from backend.jobs.views import Plan
 from backend.media.decoder import Decoder
+from backend.notices import words
 from backend.security import tokens
 from backend.security.rate_limit import Bucket
 from backend.settings import Settings
@@ -168,7 +169,7 @@ class Intake:
                 fps=compiled.fps,
                 steps=compiled.steps,
                 evaluations=compiled.evaluations,
-                warnings=(*found.warnings, *(text for text in notes.values() if text)),
+                warnings=(*found.warnings, *filter(None, notes.values())),
                 part=self._parts_of(earlier, folder),
             )
             self._runner.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
@@ -204,7 +205,7 @@ class Intake:
             kind = kind_of(info)
             if kind.error_is_reason:
                 raise EngineUnreachable(
-                    silent_words(info), f"Generate works as soon as {kind.server} answers."
+                    words(silent(info)), f"Generate works as soon as {kind.server} answers."
                 )
             raise EngineUnreachable(f"{kind.server} does not answer at {info.address}.", detail=info.error)
 

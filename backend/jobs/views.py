@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from backend.formatting import Location, crop_text, estimate_text
 from backend.jobs.job import Job
 from backend.jobs.layout import result_name
+from backend.notices import words
+from workflows.modes.registry import MODES, title
+from workflows.notice import Notice
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class JobView:
     elapsed: float | None
     created: float
     finished: float | None
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
     error: dict[str, str] | None
     bytes: int
     pinned: bool = False
@@ -48,16 +52,60 @@ class JobView:
             "engine", "elapsed", "created",
         )  # fmt: skip
         record: dict[str, Any] = {name: getattr(self, name) for name in names}
-        record["warnings"] = list(self.warnings)
+        record["warnings"] = [words(warning) for warning in self.warnings]
+        record["warning_codes"] = [warning.code for warning in self.warnings]
         if self.error is not None:
             record["error"] = dict(self.error)
         return record
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """How long a job will take. `seconds`: None before the first job of this mode has finished there."""
+
+    mode: str
+    seconds: float | None = None
+    location: Location = "here"
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no job of this mode has finished there yet."""
+        return self.seconds is None
+
+    @property
+    def text(self) -> str:
+        if self.seconds is None:
+            makes = MODES[self.mode].makes
+            return f"No estimate yet. We'll know after your first {title(self.mode)} {makes}."
+        return estimate_text(self.seconds, self.location)
+
+    @property
+    def short(self) -> str:
+        """Without the location; "" while nothing is known."""
+        return "" if self.seconds is None else estimate_text(self.seconds)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Shares of a picture's width and height, 0 to 1, that its frame cuts off; with `padded` the picture is
+    padded instead."""
+
+    horizontal: float
+    vertical: float
+    padded: bool = False
+
+    @property
+    def text(self) -> str:
+        if self.padded and (round(100 * self.horizontal) or round(100 * self.vertical)):
+            return "Padded to the frame, nothing is cropped"
+        return crop_text(self.horizontal, self.vertical)
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What Generate would do now. `parts`: prompts that the job is cut into; `obstacle`: why it cannot;
-    `problems`: field -> sentence; `route`: where Animate gets pose and mask from, as Compiled has it."""
+    """What Generate would do now. `parts`: graphs that the job consists of; `crop`: None without a picture;
+    `estimate`: None while no server answers; `obstacle`: why it cannot be done; `problems`: field ->
+    sentence; `route`: where Animate gets pose and mask from, as Compiled has it."""
 
     width: int = 0
     height: int = 0
@@ -66,12 +114,20 @@ class Plan:
     seconds: float = 0.0
     steps: int = 0
     parts: int = 1
-    crop_text: str = ""
-    estimate_text: str = ""
-    obstacle: str = ""
+    crop: Crop | None = None
+    estimate: Estimate | None = None
+    obstacle: Notice | None = None
     problems: dict[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     route: str = ""
+
+    @property
+    def obstacle_code(self) -> str:
+        """The code of the obstacle: for a refusal that of its StudioError; "" without an obstacle."""
+        if self.obstacle is None:
+            return ""
+        error = self.obstacle.arg("error") if self.obstacle.code == "refused" else None
+        return str(error or self.obstacle.code)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from backend.engines.kinds import kind_of
 from backend.models import needs
 from backend.models.needs import Overview
 from backend.models.state import ModelState
+from backend.notices import words
 from backend.settings import Settings
 from workflows.catalog import ModelFile, load_catalog
 
@@ -87,7 +88,7 @@ def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:
             "running": info.running,
             "pending": info.pending,
             "error": info.error,
-            "note": info.note,
+            "note": words(info.note),
             "workers": dict(info.workers),
             "restarts": info.restarts,
             "ours": info.ours,

@@ -44,6 +44,7 @@ from backend.jobs.live import LiveJob
 from backend.jobs.params import make_params
 from backend.jobs.preflight import checked
 from backend.media.decoder import Decoder
+from backend.notices import words
 from backend.worker import results
 from backend.worker.claims import Claims
 from backend.worker.order import Limits, Order, labels_of, read_order
@@ -299,7 +300,8 @@ class Worker:
             "frames": ended.frames,
             "fps": ended.fps,
             "steps": ended.steps,
-            "warnings": list(ended.warnings),
+            "warnings": [words(warning) for warning in ended.warnings],
+            "notices": [warning.to_json() for warning in ended.warnings],
             "engine": engine_name(engine.info()),
         }
         return [(name, folder / job.id / name)], about

@@ -28,6 +28,7 @@ from backend.errors import (
 )
 from backend.events import Output, Queued
 from backend.formatting import crop_text, duration_text
+from backend.jobs.execution import AGAIN
 from backend.jobs.job import RUNNING
 from backend.jobs.limits import Limits
 from tests.support.fake_engine import FakeEngine
@@ -254,7 +255,7 @@ def test_results_and_waiting_jobs_survive_a_restart(make: Make, engine: FakeEngi
     assert again.result_path(done.id, done.key).is_file()
     first, second = ended(again, running), ended(again, waiting)
     assert (first.status, second.status) == ("done", "done")
-    assert any("restarted" in warning for warning in first.warnings) and not second.warnings
+    assert AGAIN in first.warnings and not second.warnings
     assert len(other.prompts) == 2
 
 
@@ -290,7 +291,7 @@ def test_a_job_whose_engine_is_lost_runs_again_once(make: Make, engine: FakeEngi
     engine.error = None
     done = ended(studio, job)
     assert done.status in {"done", "failed"}
-    assert any("started again" in warning for warning in done.warnings)
+    assert AGAIN in done.warnings
 
 
 def test_a_full_disk_at_the_end_loses_nothing(
@@ -385,9 +386,9 @@ def test_half_a_surrogate_pair_is_no_traceback(make: Make, picture: Path) -> Non
 
 def test_a_server_that_never_answers_is_said_before(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.state, engine.fault = "starting", "Connection refused"
-    assert make().plan("image_to_video", VALUES, {}).obstacle == "", "it may be starting"
+    assert make().plan("image_to_video", VALUES, {}).obstacle is None, "it may be starting"
     studio = make(limits=Limits(silent=-1.0))
-    assert "does not answer" in studio.plan("image_to_video", VALUES, {}).obstacle
+    assert studio.plan("image_to_video", VALUES, {}).obstacle_code == "comfyui_silent"
     with pytest.raises(EngineUnreachable):
         studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert studio.status() == "starting"
@@ -426,7 +427,7 @@ def test_jobs_wait_for_an_engine_that_starts(make: Make, engine: FakeEngine, pic
     assert studio.status() == "ok"
     engine.state = "lost"
     assert studio.status() == "degraded"
-    assert "does not answer" in studio.plan("image_to_video", VALUES, {}).obstacle
+    assert studio.plan("image_to_video", VALUES, {}).obstacle_code == "comfyui_silent"
 
 
 def test_two_lanes_work_side_by_side(make: Make, picture: Path) -> None:
@@ -461,17 +462,19 @@ def test_plan_tells_before(make: Make, picture: Path) -> None:
     studio = make()
     facts = {"image": studio.inspect("image_to_video", "image", picture)}
     plan = studio.plan("image_to_video", {**VALUES, "resolution": "480p"}, facts)
-    assert (plan.width, plan.height, plan.frames, plan.problems, plan.obstacle) == (832, 480, 9, {}, "")
-    assert plan.crop_text == "Left and right are cropped by 3 %"
+    assert (plan.width, plan.height, plan.frames, plan.problems, plan.obstacle) == (832, 480, 9, {}, None)
+    assert plan.crop is not None and plan.crop.text == "Left and right are cropped by 3 %"
     until(lambda: studio.status() == "ok")
-    assert "No estimate yet" in studio.plan("image_to_video", VALUES, facts).estimate_text
+    first = studio.plan("image_to_video", VALUES, facts).estimate
+    assert first is not None and first.is_first and "No estimate yet" in first.text and first.short == ""
     ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}))
-    assert studio.plan("image_to_video", VALUES, facts).estimate_text.startswith("About ")
+    second = studio.plan("image_to_video", VALUES, facts).estimate
+    assert second is not None and not second.is_first and second.text == f"{second.short} on this GPU"
     assert studio.plan("image_to_video", {"width": 17, "height": 64}, facts).problems.keys() == {"width"}
-    assert studio.plan(
-        "image_to_video", {**VALUES, "fit": "pad", "width": 64, "height": 64}, facts
-    ).crop_text.startswith("Padded")
-    assert studio.plan("image_to_video", VALUES, {}).crop_text == ""
+    padded = studio.plan("image_to_video", {**VALUES, "fit": "pad", "width": 64, "height": 64}, facts).crop
+    assert padded is not None and padded.padded and padded.text == "Padded to the frame, nothing is cropped"
+    assert replace(padded, horizontal=0.001, vertical=0).text == "Fits, nothing is cropped"
+    assert studio.plan("image_to_video", VALUES, {}).crop is None
     assert studio.plan("hologram", {}, {}).obstacle
 
 

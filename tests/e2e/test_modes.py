@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.e2e.actions import card
 from tests.e2e.conftest import PATIENCE
 from tests.support.fake_studio import FakeStudio
+from workflows.notice import notice
 
 expect.set_options(timeout=PATIENCE)
 Visit = Callable[..., Page]
@@ -254,7 +255,8 @@ def lacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[s
         "wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors",
         "wan2.2_t2v_low_noise_14B_fp8_scaled.safetensors",
     }
-    studio.obstacle = "Text-to-Video needs wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors."
+    files = ("wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors",)
+    studio.obstacle = notice("missing_files", mode="text_to_video", files=files)
     page = layout.build(studio)  # type: ignore[arg-type]
     _, url, _ = page.launch(
         server_name="127.0.0.1",
@@ -283,7 +285,7 @@ def test_a_tab_without_its_models_says_so_and_comes_alive(
     panel.get_by_role("button", name="Copy").click()
     expect(panel.get_by_role("button", name="Copied")).to_be_visible()
     expect(page.locator("#text_to_video-generate")).to_be_disabled()
-    studio.missing, studio.obstacle = set(), ""
+    studio.missing, studio.obstacle = set(), None
     expect(panel).to_have_count(0)
     expect(page.locator("#text_to_video-generate")).to_be_enabled()
     context.close()

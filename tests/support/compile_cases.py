@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from backend.notices import words
 from tests.support.paths import DATA, GOLDEN
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
@@ -173,6 +174,7 @@ def as_text(result: Compiled) -> str:
     facts_of_job = {
         key: value for key, value in dataclasses.asdict(result).items() if key not in ("graphs", "labels")
     }
+    facts_of_job["warnings"] = [words(warning) for warning in result.warnings]
     blocks = [f'"{key}": {json.dumps(value, ensure_ascii=False)}' for key, value in facts_of_job.items()]
     for key, parts in (("graphs", result.graphs), ("labels", result.labels)):
         blocks.append(f'"{key}": [{", ".join(_lines(part) for part in parts)}]')

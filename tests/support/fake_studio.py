@@ -28,13 +28,14 @@ from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
 from backend.jobs.job import Job
 from backend.jobs.progress import Snapshot
-from backend.jobs.views import JobView, Place, Plan, QueueState
+from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueState
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.models.state import ModelState
 from backend.storage.input_folder import InputFile
 from backend.threads import Threads
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
+from workflows.notice import Notice, notice
 
 STAGE_SECONDS = (
     ("wait", 0.09),
@@ -44,7 +45,6 @@ STAGE_SECONDS = (
     ("finish", 0.1),
     ("save", 0.09),
 )
-CROPPED = "Top and bottom are cropped by 11 %"
 LOAD_TEXT = "Loading the high-noise expert"
 
 
@@ -62,8 +62,9 @@ class FakeStudio:
 
     def __init__(self, seconds: float = 8.0, engine: str = "comfyui", hold: float | None = None) -> None:
         self.length, self.engine, self.hold = seconds, engine, hold
-        self.state, self.fail, self.obstacle = "ok", "", ""
-        self.warnings: tuple[str, ...] = ()
+        self.state, self.fail = "ok", ""
+        self.obstacle: Notice | None = None
+        self.warnings: tuple[Notice, ...] = ()
         self.warning, self.is_paused = "", False
         self.route = ""
         self.problems: dict[str, str] = {}
@@ -145,12 +146,16 @@ class FakeStudio:
             frames = round(16 * seconds)
         if mode in ("text_to_video", "text_to_image") and not values.get("prompt", "").strip():
             problems["prompt"] = "The prompt is empty. Describe what is to be seen."
+        obstacle = self.obstacle
+        for text in problems.values():
+            message, _, hint = text.partition(". ")
+            obstacle = notice("refused", error="bad_input", message=f"{message}.", hint=hint)
         still = mode == "text_to_image"
         fast = mode == "fast_video" or values.get("speed") == "fast"
         return Plan(
             width, height, 1 if still else frames, 0.0 if still else 16.0, seconds, 4 if fast else 20,
-            crop_text="Fits, nothing is cropped" if abs(ratio - 16 / 9) < 0.05 else CROPPED,
-            estimate_text="About 1 min 5 s on this GPU", obstacle=self.obstacle, problems=problems,
+            crop=Crop(0.0, 0.0 if abs(ratio - 16 / 9) < 0.05 else 0.11),
+            estimate=Estimate(mode, 65.0, "gpu"), obstacle=obstacle, problems=problems,
             warnings=self.warnings, route=self.route,
         )  # fmt: skip
 

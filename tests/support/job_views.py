@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from backend.jobs.job import Job
 from backend.jobs.views import JobView
+from workflows.notice import notice
 
 
 def job(**changes: object) -> JobView:
@@ -27,6 +28,6 @@ def stored_job(number: int = 1, **changes: object) -> Job:
     values: dict = {
         "id": f"job{number}", "owner": "me", "mode": "image_to_video",
         "params": {"prompt": "Ünïcödé ✓ <b>", "seed": 7}, "inputs": {"image": {"name": "a.png", "width": 3}},
-        "created": float(number), "seed": 7, "warnings": ("one",),
+        "created": float(number), "seed": 7, "warnings": (notice("tiled_decode"),),
     }  # fmt: skip
     return Job(**{**values, **changes})

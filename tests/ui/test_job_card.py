@@ -17,6 +17,7 @@ from ui.forms.planner import Planner, short
 from ui.forms.widgets import new_form
 from ui.job_card import Card, data_url, event_text
 from workflows.modes.registry import MODES
+from workflows.notice import notice
 
 OWNER = "owner-token-of-a-fake-studio-0001"
 VALUES = {"prompt": "A boat", "speed": "fast", "seconds": 5.0, "seed": 7}
@@ -222,14 +223,14 @@ def test_a_file_that_is_no_picture_is_said_below_it(studio: FakeStudio, tmp_path
 
 
 def test_an_obstacle_greys_generate(studio: FakeStudio, picture: Path) -> None:
-    studio.obstacle = "Needs about 31 GB; this GPU has 24 GB. 480p fits."
+    studio.obstacle = notice("text", text="Needs about 31 GB; this GPU has 24 GB. 480p fits.")
     said, _ = planned(studio, image=picture)
     assert "Needs about 31 GB" in said.hint and said.button.interactive is False
 
 
 def test_missing_files_are_named_in_a_panel_and_counted_below_generate(studio: FakeStudio) -> None:
     name = next(iter(studio.missing))
-    studio.obstacle = f"Image-to-Video needs {name} in loras (1.2 GB)."
+    studio.obstacle = notice("missing_files", mode="image_to_video", files=(name,))
     said, _ = planned(studio, speed="fast")
     assert "needs 1 more file, 1.2 GB." in said.hint and name not in said.hint
     assert f"loras/{name}" in said.needs and "models download image_to_video" in said.needs
@@ -270,7 +271,7 @@ def test_an_empty_drop_zone_says_what_it_takes(studio: FakeStudio) -> None:
 
 
 def test_a_driving_video_and_what_to_expect(studio: FakeStudio, picture: Path, tmp_path: Path) -> None:
-    studio.warnings = ("Results will be poor: no pose detector is installed.",)
+    studio.warnings = (notice("no_pose_detector"),)
     said, _ = planned(studio, "animate", image=picture, video=tmp_path / "dance-6.mp4")
     line = said.lines["video"]
     assert "29.97 fps" in line and "With sound" in line and "2 parts" in line

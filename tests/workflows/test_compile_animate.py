@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backend.notices import brief, words
 from tests.support.compile_cases import (
     DANCE,
     HELPERS,
@@ -280,20 +281,20 @@ def test_template_mix_looks_in_the_middle_and_says_so() -> None:
     (segment,) = nodes_of(result.graphs[0], "Sam2Segmentation")
     assert segment["coordinates_positive"] == '[{"x": 416, "y": 240}]'
     (warning,) = result.warnings
-    assert "middle" in warning
+    assert warning.code == "person_in_middle"
 
 
 def test_template_without_core_crops_leaves_the_face_alone() -> None:
     result = on("template", frozenset({"CropByBBoxes"}))
     assert all("face_video" not in chunk for chunk in nodes_of(result.graphs[0], "WanAnimateToVideo"))
-    assert "expression" in result.warnings[0]
+    assert result.warnings[0].code == "no_face_video"
 
 
 def test_no_route_moves_from_the_driving_video_and_says_so() -> None:
     result = on("none")
     assert result.route == "driving"
     (warning,) = result.warnings
-    assert warning.startswith("Results will be poor") and "sdpose_wholebody_fp16.safetensors" in warning
+    assert brief(warning) == "Results will be poor" and "sdpose_wholebody_fp16.safetensors" in words(warning)
     for chunk in nodes_of(result.graphs[0], "WanAnimateToVideo"):
         assert behind(result.graphs[0], chunk["pose_video"]) == "ImageScale"
         assert "face_video" not in chunk  # never the whole frame
@@ -340,18 +341,20 @@ def test_the_mask_is_made_coarse_where_that_is_possible() -> None:
 def test_a_very_different_shape_is_pointed_out() -> None:
     portrait = Media("p.png", 600, 1600)
     result = on("native", image=portrait)
-    assert any("of the driving video is cropped (left and right)" in warning for warning in result.warnings)
+    assert any(
+        "of the driving video is cropped (left and right)" in words(warning) for warning in result.warnings
+    )
     result = on("native", image=portrait, method="mix")
-    assert any("of the picture is cropped (top and bottom)" in text for text in result.warnings)
+    assert any("of the picture is cropped (top and bottom)" in words(one) for one in result.warnings)
     assert on("native", image=portrait, method="mix", fit="pad").warnings == ()
-    assert all("frame the person the same way in both" in text for text in result.warnings)
+    assert all("frame the person the same way in both" in words(one) for one in result.warnings)
 
 
 def test_a_helper_much_longer_than_the_driving_video_is_pointed_out() -> None:
     """A shorter one is refused; a longer one may have been made of a longer take."""
     long = Media("wan-studio/mask.mp4", 1280, 720, 960, 16.0, 60.0)
     (warning,) = on("native", method="mix", mask=long).warnings
-    assert warning.startswith("The mask lasts 60 s, the driving video 15 s: check that they match")
+    assert words(warning).startswith("The mask lasts 60 s, the driving video 15 s: check that they match")
     assert on("native", method="move", mask=long).warnings == ()
     assert on("native", method="mix", mask=MASK).warnings == ()
 

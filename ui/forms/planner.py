@@ -18,6 +18,7 @@ import gradio as gr
 from backend.engines.kinds import kind_of
 from backend.errors import StudioError
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
+from backend.notices import brief, words
 from ui.forms import schema
 from ui.forms.uploads import cached_copy
 from ui.forms.widgets import Form
@@ -116,25 +117,29 @@ class Planner:
             for name, text in plan.problems.items()
             if given.get(name) is None and not _required(to.mode, name)
         ]  # files that only these settings need
-        blocked = plan.obstacle if not plan.problems and not problems else ""
-        if absent and not problems:
-            blocked = absent[0] if to.notes is None else first_sentence(absent[0])
+        obstacle = plan.obstacle if not problems and (absent or not plan.problems) else None
+        blocked = words(obstacle)
+        if absent and obstacle is not None and to.notes is not None:
+            blocked = brief(obstacle)
         gone = missing_models.lacking(to.mode, values, self._model_states())
-        if any(file.name in blocked for file in gone):
+        lacked = obstacle.arg("files") if obstacle is not None else None
+        if isinstance(lacked, tuple) and any(file.name in lacked for file in gone):
             blocked = f"{missing_models.headline(to.mode, gone)}."  # the panel names them
         trim = self._trim(to.mode, values)
         frame = wording.frame(plan.width, plan.height, _made(to.mode, plan), plan.fps) if plan.width else ""
-        loud = [*absent, *plan.warnings]
+        told = tuple(words(warning) for warning in plan.warnings)
+        cautioned = to.notes is not None and plan.warnings and not absent
         route = media_text.route(plan.route)
         hint = hint_line(
             to.mode,
-            plan.estimate_text or engine_badge.engine_note(self.studio.engines()),
+            plan.estimate.text if plan.estimate else engine_badge.engine_note(self.studio.engines()),
+            plan.estimate.short if plan.estimate else "",
             notice or blocked,
             frame,
             json.dumps({name: text for name, text in said.items() if name not in to.lines}),
             scroll=bool(problems),
-            asides=plan.warnings if to.notes is None else (),
-            beware=loud[0].partition(":")[0] if to.notes is not None and plan.warnings and not absent else "",
+            asides=told if to.notes is None else (),
+            beware=brief(plan.warnings[0]) if cautioned else "",
         )
         lines = [self._line(to, name, given, seen, plan, trim, said) for name in to.lines]
         views = [self._view(to, name, given, seen, trim) for name in to.views]
@@ -147,7 +152,11 @@ class Planner:
             *views,
             missing_models.panel(to.mode, gone),
         ]
-        return [*updates, notes_html(loud, [route] if route else [])] if to.notes is not None else updates
+        return (
+            [*updates, notes_html([*absent, *told], [route] if route else [])]
+            if to.notes is not None
+            else updates
+        )
 
     def _model_states(self) -> list[ModelState]:
         """The studio's model files, none for a demo; asked for again when an engine sees other files."""
@@ -182,18 +191,18 @@ class Planner:
         if name not in seen:
             return picture_line([], said[name]) if said.get(name) else ""
         facts = seen[name].facts
-        words = [short(Path(given[name]).name)]
+        parts = [short(Path(given[name]).name)]
         if isinstance(facts, PictureFacts):
-            words += [wording.size(facts.width, facts.height), facts.note]
+            parts += [wording.size(facts.width, facts.height), facts.note]
             if name == "image":
-                words.append(plan.crop_text)
+                parts.append(plan.crop.text if plan.crop else "")
         else:
-            words += media_text.video_facts(facts) if isinstance(facts, VideoFacts) else [facts.note]
+            parts += media_text.video_facts(facts) if isinstance(facts, VideoFacts) else [facts.note]
             if trim is not None and _trimmed(to.mode) == name:
                 start, end = trim.part(facts.seconds)
-                words += media_text.part_facts(to.mode, end - start, facts.seconds, plan)
+                parts += media_text.part_facts(to.mode, end - start, facts.seconds, plan)
         problem = picture_line([], said[name]) if said.get(name) else ""
-        return picture_line(words) + problem
+        return picture_line(parts) + problem
 
     def _view(
         self,
@@ -286,11 +295,6 @@ def _seconds(value: Any) -> float:
     """A number field's seconds; what is no number counts as 0."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return max(0.0, float(value)) if is_number else 0.0
-
-
-def first_sentence(text: str) -> str:
-    """Up to the first full stop: what happened, without what to do."""
-    return text.partition(". ")[0].rstrip(".") + "."
 
 
 def sentence(error: StudioError) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from backend.jobs.progress import Snapshot
+from backend.notices import words
 from ui.views import failure, progress, wording
 from ui.views.icons import icon
 from ui.views.player import fit, player, shape, still, tags
@@ -131,7 +132,7 @@ def facts(job: JobView) -> str:
 def warnings(job: JobView) -> str:
     if not job.warnings:
         return ""
-    rows = "".join(f"<li>{icon('warn', 16)}<span>{escape(text)}</span></li>" for text in job.warnings)
+    rows = "".join(f"<li>{icon('warn', 16)}<span>{escape(words(one))}</span></li>" for one in job.warnings)
     return f'<ul class="warnings">{rows}</ul>'
 
 

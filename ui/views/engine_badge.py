@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from backend.engines.base import EngineInfo
 from backend.engines.kinds import kind_of
 from backend.jobs.views import QueueState
+from backend.notices import words
 from ui.views.wording import DEMO_SENTENCE, memory
 
 
@@ -52,7 +53,9 @@ def badge(engines: Sequence[EngineInfo], trouble: str = "") -> Badge:
             "lost", name, "lost", tip=best.error or f"{kind.server} at {best.address} does not answer."
         )
     if kind.has_workers:
-        return Badge("ok", kind.name, workers(best), tip=best.note or f"{kind.service} at {best.address}")
+        return Badge(
+            "ok", kind.name, workers(best), tip=words(best.note) or f"{kind.service} at {best.address}"
+        )
     ready = sum(engine.state == "ok" for engine in engines)
     detail = memory(round(best.vram_total / (1 << 30)) << 30) if best.vram_total else ""
     if ready > 1:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
 
 from ui.views.icons import icon
-
-PLACE = re.compile(r" (on this GPU|in the demo|here)$")
 
 
 def advanced_row(mode: str, summary: str) -> str:
@@ -21,6 +18,7 @@ def advanced_row(mode: str, summary: str) -> str:
 def hint_line(
     mode: str,
     estimate: str = "",
+    each: str = "",
     obstacle: str = "",
     frame: str = "",
     problems: str = "{}",
@@ -30,15 +28,14 @@ def hint_line(
 ) -> str:
     """The line under Generate, and what the script spreads over the page: frame and problems (JSON).
 
+    each: what each further video takes, without the place; "" while it is not known.
     beware: the note above Generate in a few words, for phones, where Generate stands apart from it.
     """
     if obstacle:
         words = f'<p class="warn">{icon("warn", 18)}<span>{escape(obstacle)}</span></p>'
     else:
-        each = ""
-        if estimate.startswith("About"):
-            each = f" {escape(PLACE.sub('', estimate))} each."
-        words = f'<p class="idle">{escape(estimate)}</p><p class="busy">Queued behind this video.{each}</p>'
+        more = f" {escape(each)} each." if each else ""
+        words = f'<p class="idle">{escape(estimate)}</p><p class="busy">Queued behind this video.{more}</p>'
     if beware and not obstacle:
         words = f'<p class="warn beware">{icon("warn", 18)}<span>{escape(beware)}</span></p>{words}'
     words += "".join(f'<p class="aside">{escape(text)}</p>' for text in asides)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from backend.engines.kinds import kind_of
+from backend.notices import words
 from ui.views import engine_badge, wording
 from ui.views.icons import icon
 
@@ -128,7 +129,7 @@ def _state(engine: EngineInfo) -> tuple[str, str]:
             "ok": "RunPod takes jobs for this endpoint.",
             "starting": "RunPod has not answered yet.",
         }.get(engine.state, "RunPod does not answer.")
-        said = engine.note if engine.state == "ok" else engine.error
+        said = words(engine.note) if engine.state == "ok" else engine.error
     else:
         line = {
             "ok": f"ComfyUI is running {here}.",

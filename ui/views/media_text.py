@@ -38,8 +38,8 @@ def part_facts(mode: str, part: float, whole: float, plan: Plan) -> list[str]:
     words = [clock_exact(whole) if is_whole else f"{clock_exact(part)} of {clock_exact(whole)}"]
     if plan.frames:
         words += [chunk_words(mode, plan.frames)]
-        if chunks(mode, plan.frames) > 1 and plan.estimate_text.startswith("About"):
-            words.append(plan.estimate_text)
+        if chunks(mode, plan.frames) > 1 and plan.estimate is not None and not plan.estimate.is_first:
+            words.append(plan.estimate.text)
     return words
 
 

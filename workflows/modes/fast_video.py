@@ -22,6 +22,7 @@ from workflows.modes.image_to_video import (
     assemble,
     picture_size,
 )
+from workflows.notice import notice
 from workflows.params.checks import check_sides
 from workflows.params.media import Media
 from workflows.params.sizes import AREAS, FPS, frames_for
@@ -107,7 +108,7 @@ def build(params: FastVideo, catalog: Catalog, server: ServerFacts, job_id: str)
     warnings = general_warnings(params)
     width, height = params.size
     if params.variant == "480p" and width * height > AREAS["480p"]:
-        warnings.append(f"This variant was tuned for 480p; {width} x {height} may lose sharpness.")
+        warnings.append(notice("variant_480p", width=width, height=height))
     return assemble(
         params,
         recipe(params),

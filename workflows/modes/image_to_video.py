@@ -11,6 +11,7 @@ from workflows.graph.builder import ClipVisionOutput
 from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
 from workflows.modes import fields
+from workflows.notice import Notice, notice
 from workflows.params.checks import check_shared_steps, check_sides
 from workflows.params.media import Media
 from workflows.params.sizes import FPS, fit_size, frames_for
@@ -134,13 +135,13 @@ def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: s
     run = recipe(params)
     warnings = general_warnings(params)
     if params.experts == HIGH:
-        warnings.append("High noise only gives strong motion but leaves noise in the picture.")
+        warnings.append(notice("high_noise_only"))
     if params.experts == LOW:
-        warnings.append("Low noise only gives a clean picture but little motion.")
+        warnings.append(notice("low_noise_only"))
     if params.negative_prompt and not run.guided:
-        warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
+        warnings.append(notice("negative_prompt_unused"))
     if params.tiled_decode:
-        warnings.append("Tiled decode can make the video flicker.")
+        warnings.append(notice("tiled_decode"))
 
     clip_vision = params.clip_vision
     encoder = catalog.file("clip_vision").name
@@ -148,15 +149,15 @@ def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: s
         has_node(server, "CLIPVisionLoader") and has_file(server, "CLIPVisionLoader", "clip_name", encoder)
     ):
         clip_vision = False
-        warnings.append("The image encoder (CLIP Vision) is not installed on this engine, so it is not used.")
+        warnings.append(notice("no_clip_vision"))
 
     easy_cache = params.easy_cache
     if easy_cache and run.steps < EASY_CACHE_MIN_STEPS:
         easy_cache = False
-        warnings.append(f"EasyCache needs {EASY_CACHE_MIN_STEPS} steps or more, so it is not used.")
+        warnings.append(notice("easy_cache_steps", steps=EASY_CACHE_MIN_STEPS))
     if easy_cache and not has_node(server, "EasyCache"):
         easy_cache = False
-        warnings.append("EasyCache is not installed on this engine, so it is not used.")
+        warnings.append(notice("no_easy_cache"))
 
     negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
     return assemble(
@@ -180,7 +181,7 @@ def assemble(
     job_id: str,
     *,
     negative: str,
-    warnings: tuple[str, ...],
+    warnings: tuple[Notice, ...],
     end_image: str | None = None,
     clip_vision: bool = False,
     tiled_decode: bool = False,

@@ -11,6 +11,7 @@ from workflows.graph.builder import Conditioning, Image, Latent
 from workflows.graph.media_nodes import MediaNodes
 from workflows.graph.node_contract import ServerFacts
 from workflows.modes import fields
+from workflows.notice import Notice, notice
 from workflows.params.checks import check_sides, chosen_seconds
 from workflows.params.limits import SOUND_SECONDS_MAX, SOUND_SECONDS_MIN
 from workflows.params.media import Media
@@ -174,13 +175,13 @@ def build(
     )
 
 
-def _warnings(run: _Run) -> tuple[str, ...]:
+def _warnings(run: _Run) -> tuple[Notice, ...]:
     warnings = []
     if run.params.negative_prompt and run.cfg <= 1:
-        warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
+        warnings.append(notice("negative_prompt_unused"))
     width, height = run.params.size
     if width * height > AREAS["720p"]:
-        warnings.append(f"{width} x {height} is larger than the 1280 x 720 that the model was trained for.")
+        warnings.append(notice("larger_than_trained", width=width, height=height))
     return tuple(warnings)
 
 

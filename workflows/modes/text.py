@@ -19,6 +19,7 @@ from workflows.modes.image_to_video import (
     QUALITY_SHIFT,
     QUALITY_STEPS,
 )
+from workflows.notice import notice
 from workflows.params.checks import check_prompt_given, check_shared_steps, check_sides
 from workflows.params.limits import ASPECTS
 from workflows.params.sizes import FPS, fit_size, frames_for
@@ -136,7 +137,7 @@ def build_video(params: TextToVideo, catalog: Catalog, server: ServerFacts, job_
     run = recipe(params.steps, params.cfg, params.shift, params.speed == "fast")
     warnings = general_warnings(params)
     if params.negative_prompt and not run.guided:
-        warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
+        warnings.append(notice("negative_prompt_unused"))
     negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
     nodes = Nodes()
     images = _draw(nodes, catalog, params, run, negative)

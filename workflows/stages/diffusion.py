@@ -11,6 +11,7 @@ from workflows.graph.builder import Conditioning, Image, Latent, Model, Vae
 from workflows.graph.label import Label
 from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
+from workflows.notice import Notice
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe
 
 EASY_CACHE = (0.2, 0.15, 0.95)
@@ -133,7 +134,7 @@ def finished(
     size: tuple[int, int],
     frames: int,
     fps: float,
-    warnings: tuple[str, ...],
+    warnings: tuple[Notice, ...],
     still: bool = False,
 ) -> Compiled:
     """One graph as a compiled job."""

@@ -10,6 +10,7 @@ from workflows.compiled import Compiled, Derived
 from workflows.graph.builder import Image
 from workflows.graph.label import Label
 from workflows.graph.nodes import Nodes
+from workflows.notice import Notice
 from workflows.stages.diffusion import file_prefix
 
 
@@ -105,7 +106,7 @@ def joined(
     fps: float,
     steps: int,
     evaluations: int,
-    warnings: tuple[str, ...],
+    warnings: tuple[Notice, ...],
     sound: Derived | None,
     route: str = "",
 ) -> Compiled:

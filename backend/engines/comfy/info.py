@@ -9,6 +9,7 @@ from typing import Any
 from backend.engines.base import EngineInfo
 from backend.engines.comfy.http import Http
 from backend.engines.kinds import COMFYUI, DEMO
+from workflows.notice import Notice, notice
 
 MODEL_FOLDERS = (
     "diffusion_models",
@@ -60,23 +61,17 @@ def described(stats: Mapping[str, Any], queue: object, address: str) -> EngineIn
     )
 
 
-def version_note(version: str) -> str:
-    """What to know of a ComfyUI that is older or newer than those that Wan Studio was made for, else ""."""
+def version_note(version: str) -> Notice | None:
+    """What to know of a ComfyUI that is older or newer than those that Wan Studio was made for."""
     try:
         read = tuple(int(part) for part in version.split("."))
     except ValueError:
-        return ""
+        return None
     if read < OLDEST:
-        return (
-            f"ComfyUI {version} is too old for Wan Studio: update it to {_dotted(OLDEST)} or newer."
-            " Videos are refused or fail with it."
-        )
+        return notice("comfyui_old", version=version, oldest=_dotted(OLDEST))
     if read[:2] > NEWEST:
-        return (
-            f"ComfyUI {version} is newer than what Wan Studio was made for ({_dotted(OLDEST)} to"
-            f" {_dotted(NEWEST)}). If it refuses a video, use one of those."
-        )
-    return ""
+        return notice("comfyui_new", version=version, oldest=_dotted(OLDEST), newest=_dotted(NEWEST))
+    return None
 
 
 def _dotted(version: tuple[int, ...]) -> str:

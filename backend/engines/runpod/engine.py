@@ -78,7 +78,7 @@ class Endpoint:
             except EngineError as error:
                 state = "starting" if before.state == "starting" else "lost"
                 words = f"{error.message} {error.hint}".strip()
-                self._info = replace(before, state=state, error=words, note="")
+                self._info = replace(before, state=state, error=words, note=None)
                 return self._info
             workers, jobs = read.counts(health, "workers"), read.counts(health, "jobs")
             self._info = EngineInfo(
@@ -292,9 +292,8 @@ class RunPodEngine:
         if error is not None:
             log.info("prompt %s: %s: %s", prompt.id, remote, status.get("status"))
             raise error
-        told = status["output"].get("warnings")
-        if isinstance(told, list):
-            on_event(Warned(tuple(str(text)[:500] for text in told[:20])))
+        if "warnings" in status["output"]:
+            on_event(Warned(read.warnings(status["output"])))
         outputs = tuple(self.endpoint.results.take(item) for item in read.files(status.get("output")))
         for output in outputs:
             on_event(output)

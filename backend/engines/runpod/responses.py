@@ -25,6 +25,8 @@ from backend.errors import (
     by_code,
 )
 from backend.events import STAGES, Event, Preview, Progress, Queued, Stage, Started
+from backend.notices import readable
+from workflows.notice import Notice, notice
 
 IN_QUEUE, IN_PROGRESS, COMPLETED = "IN_QUEUE", "IN_PROGRESS", "COMPLETED"
 FAILED, CANCELLED, TIMED_OUT = "FAILED", "CANCELLED", "TIMED_OUT"
@@ -165,6 +167,23 @@ def files(output: object) -> tuple[Mapping[str, Any], ...]:
     )
 
 
+def warnings(output: Mapping[str, Any]) -> tuple[Notice, ...]:
+    """The warnings of a finished job. A worker of an earlier version sends sentences alone; a sentence also
+    stands in for a notice that this version has no words for."""
+    said, coded = output.get("warnings"), output.get("notices")
+    sentences = [str(text)[:500] for text in said[:20]] if isinstance(said, list) else []
+    codes = coded if isinstance(coded, list) else []
+    return tuple(_warning(codes[n] if n < len(codes) else text, text) for n, text in enumerate(sentences))
+
+
+def _warning(data: object, sentence: str) -> Notice:
+    try:
+        found = Notice.from_json(data)
+    except ValueError:
+        return notice("text", text=sentence)
+    return found if readable(found) else notice("text", text=sentence)
+
+
 def failure(error: object) -> StudioError:
     """The error of a failed job: our worker's own, the SDK's account of an exception, or RunPod's words."""
     said = said_by_worker(error)
@@ -220,21 +239,10 @@ def counts(health: Mapping[str, Any], part: str) -> dict[str, int]:
     return {str(name): value for name, value in items if type(value) is int and value >= 0}
 
 
-def note(workers: Mapping[str, int]) -> str:
-    """What a creator should know of an endpoint before Generate; "" when all is well."""
+def note(workers: Mapping[str, int]) -> Notice | None:
+    """What a creator should know of an endpoint before Generate; None when some worker can work."""
     if sum(workers.values()) == 0:
-        return (
-            "The RunPod endpoint has no workers at the moment. A video waits until one is started; if none"
-            " ever is, raise the endpoint's max workers in the RunPod console."
-        )
+        return notice("runpod_no_workers")
     if sum(count for state, count in workers.items() if state not in ("throttled", "unhealthy")):
-        return ""
-    if workers.get("throttled"):
-        return (
-            "All workers of the RunPod endpoint are throttled: no GPU of its kind is free at the moment."
-            " Videos wait; more GPU kinds in the endpoint's settings help."
-        )
-    return (
-        "All workers of the RunPod endpoint are unhealthy. Its log in the RunPod console says why; videos"
-        " wait until one works."
-    )
+        return None
+    return notice("runpod_throttled" if workers.get("throttled") else "runpod_unhealthy")

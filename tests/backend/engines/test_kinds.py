@@ -11,12 +11,13 @@ import pytest
 
 from backend.engines import kinds
 from backend.engines.base import EngineInfo
-from backend.engines.kinds import KINDS, engine_name, silent_words, takes_whole, where
+from backend.engines.kinds import KINDS, engine_name, location, silent, takes_whole
 from backend.engines.runpod.engine import Endpoint, RunPodEngine
 from backend.engines.runpod.http import RunPodHttp
 from backend.jobs import preflight
 from backend.jobs.job import Job
 from backend.jobs.offers import Offers
+from backend.notices import words
 from tests.support.fake_engine import FakeEngine
 from tests.support.paths import ROOT
 from workflows.graph.node_contract import Contract, facts, recorded
@@ -44,25 +45,25 @@ def test_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("info", "name", "place"),
+    ("info", "name", "there"),
     [
-        (EngineInfo("comfyui", "u", version="0.4", gpu="RTX 4090"), "RTX 4090 (comfyui 0.4)", "on this GPU"),
+        (EngineInfo("comfyui", "u", version="0.4", gpu="RTX 4090"), "RTX 4090 (comfyui 0.4)", "gpu"),
         (EngineInfo("comfyui", "u", version="0.3.64"), "comfyui (comfyui 0.3.64)", "here"),
-        (EngineInfo("runpod", "u"), "RunPod Serverless", "on RunPod"),
-        (EngineInfo("demo", "u", version="0.3.64", gpu="Demo"), "demo", "in the demo"),
+        (EngineInfo("runpod", "u"), "RunPod Serverless", "runpod"),
+        (EngineInfo("demo", "u", version="0.3.64", gpu="Demo"), "demo", "demo"),
     ],
 )  # fmt: skip
-def test_names_and_places(info: EngineInfo, name: str, place: str) -> None:
-    assert (engine_name(info), where(info)) == (name, place)
+def test_names_and_locations(info: EngineInfo, name: str, there: str) -> None:
+    assert (engine_name(info), location(info)) == (name, there)
 
 
 def test_what_is_said_of_one_that_does_not_answer() -> None:
     for kind in ("comfyui", "demo"):
-        words = silent_words(EngineInfo(kind, "http://gpu:8188", error="refused"))
-        assert words == "ComfyUI does not answer at http://gpu:8188. Check that it is running."
-    assert silent_words(EngineInfo("runpod", "u", error="No such key {x}.")) == "No such key {x}."
-    words = silent_words(EngineInfo("runpod", "u"))
-    assert words == "RunPod does not answer. Check the connection to the internet."
+        said = words(silent(EngineInfo(kind, "http://gpu:8188", error="refused")))
+        assert said == "ComfyUI does not answer at http://gpu:8188. Check that it is running."
+    assert words(silent(EngineInfo("runpod", "u", error="No such key {x}."))) == "No such key {x}."
+    said = words(silent(EngineInfo("runpod", "u")))
+    assert said == "RunPod does not answer. Check the connection to the internet."
 
 
 class Unanswered(FakeEngine):

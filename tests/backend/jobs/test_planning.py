@@ -14,9 +14,11 @@ from backend.jobs import planning
 from backend.jobs.job import Job
 from backend.jobs.offers import Offer
 from backend.jobs.planning import DIFFERENT
-from backend.jobs.views import Plan
+from backend.jobs.views import Estimate, Plan
+from backend.notices import brief, words
 from tests.support.compile_cases import animated, route_server
 from workflows.catalog import load_catalog
+from workflows.notice import notice
 from workflows.params.media import Media
 
 PERSON, DANCE = Media("image", 832, 480), Media("video", 832, 480, 80, 16.0, 5.0)
@@ -43,14 +45,14 @@ def planned(offers: Sequence[Offer], history: planning.History = lambda *_: (), 
 
 def test_one_server() -> None:
     found = planned([offer("native")])
-    assert found.route == "native" and found.obstacle == "" and DIFFERENT not in found.warnings
+    assert found.route == "native" and found.obstacle is None and DIFFERENT not in found.warnings
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_server_that_can_do_least_is_planned_for(order: tuple[int, int]) -> None:
     servers = [offer("native", 1), offer("none", 2)]
     found = planned([servers[n] for n in order])
-    assert found.route == "driving" and found.warnings[0].startswith("Results will be poor")
+    assert found.route == "driving" and found.warnings[0].code == "no_pose_detector"
     assert found.warnings[-1] == DIFFERENT and not found.problems
 
 
@@ -61,10 +63,11 @@ def test_servers_that_are_alike_are_one() -> None:
 
 def test_a_server_that_cannot_do_it_is_named() -> None:
     found = planned([offer("none", 1), offer("native", 2)], method="mix")
-    assert not found.problems and found.obstacle == "" and found.route == "native+sam3"
-    assert found.warnings == (
+    assert not found.problems and found.obstacle is None and found.route == "native+sam3"
+    (said,) = found.warnings
+    assert said.code == "server_refuses" and words(said) == (
         "The server at http://gpu-1:8188 cannot do this: "
-        "Replace needs a person mask, and none can be detected here.",
+        "Replace needs a person mask, and none can be detected here."
     )
 
 
@@ -72,8 +75,11 @@ def test_what_no_server_can_do_is_a_problem() -> None:
     servers = [offer("none", 1), offer("none", 2)]
     found = planned(servers, method="mix")
     assert (
-        "Replace needs a person mask" in found.problems["mask"] and found.obstacle == found.problems["mask"]
+        "Replace needs a person mask" in found.problems["mask"]
+        and words(found.obstacle) == found.problems["mask"]
     )
+    assert found.obstacle is not None and found.obstacle_code == "bad_input"
+    assert brief(found.obstacle) == "Replace needs a person mask, and none can be detected here."
     with pytest.raises(BadInput) as caught:
         planning.outlook("animate", animated(method="mix"), servers, "job")
     assert caught.value.field == "mask"
@@ -82,19 +88,20 @@ def test_what_no_server_can_do_is_a_problem() -> None:
 def test_a_server_that_lacks_a_file_is_named_and_none_that_has_it_is_an_obstacle() -> None:
     full, bare = everything(), {"vae": ("wan_2.1_vae.safetensors",)}
     one = planned([offer("native", 1, models=bare), offer("native", 2, models=full)])
-    assert one.obstacle == ""
+    assert one.obstacle is None
     (said,) = one.warnings
-    assert said.startswith("The server at http://gpu-1:8188 cannot do this: Animate needs ")
-    assert "clip_vision_h.safetensors in clip_vision (1.3 GB)" in said
+    assert words(said).startswith("The server at http://gpu-1:8188 cannot do this: Animate needs ")
+    assert "clip_vision_h.safetensors in clip_vision (1.3 GB)" in words(said)
     none = planned([offer("native", 1, models=bare), offer("native", 2, models=bare)])
-    assert none.obstacle.startswith("Animate needs ") and none.warnings == ()
+    assert words(none.obstacle).startswith("Animate needs ") and none.warnings == ()
+    assert none.obstacle_code == "missing_files"
 
 
 def test_a_lost_server_does_not_count_while_another_is_there() -> None:
     found = planned([offer("none", 1, "lost"), offer("native", 2)])
-    assert found.route == "native" and found.warnings == () and found.obstacle == ""
+    assert found.route == "native" and found.warnings == () and found.obstacle is None
     lost = planned([offer("native", 1, "lost"), offer("native", 2, "lost")])
-    assert "gpu-1" in lost.obstacle
+    assert lost.obstacle == notice("comfyui_silent", address="http://gpu-1:8188")
 
 
 def test_the_time_is_that_of_the_slowest() -> None:
@@ -108,8 +115,17 @@ def test_the_time_is_that_of_the_slowest() -> None:
                 frames=length, timings={"draw": draw[engine]}),
         ]  # fmt: skip
 
-    assert planned(servers, history, steps=10).estimate_text == "About 10 min on the slowest server"
-    assert planned(servers[:1], history, steps=10).estimate_text == "About 1 min on this GPU"
+    def estimated(offers: Sequence[Offer]) -> Estimate:
+        found = planned(offers, history, steps=10).estimate
+        assert found is not None
+        return found
+
+    assert estimated(servers) == Estimate("animate", 600.0, "slowest")
+    assert (estimated(servers).text, estimated(servers).short) == (
+        "About 10 min on the slowest server",
+        "About 10 min",
+    )
+    assert estimated(servers[:1]).text == "About 1 min on this GPU"
 
 
 @pytest.mark.parametrize(
@@ -126,5 +142,5 @@ def test_the_time_is_that_of_the_slowest() -> None:
 def test_a_small_gpu_is_pointed_out(gigabytes: float, gpu: str, kind: str, told: bool) -> None:
     info = EngineInfo(kind, "http://gpu:8188", state="ok", gpu=gpu, vram_total=int(gigabytes * planning.GIB))
     found = planned([Offer(info, route_server("native"))])
-    assert any("This GPU has 16 GB; 24 GB or more" in text for text in found.warnings) is told
+    assert (notice("small_gpu", gigabytes=16) in found.warnings) is told
     assert not found.obstacle

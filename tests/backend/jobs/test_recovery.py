@@ -21,11 +21,13 @@ from backend.errors import (
     PromptGone,
 )
 from backend.events import Accepted, Event
+from backend.jobs.execution import AGAIN
 from backend.jobs.job import RUNNING, Job
 from backend.jobs.limits import Limits
 from backend.jobs.obstacles import FULL
 from backend.jobs.views import JobView
 from backend.media.facts import SoundFacts
+from backend.notices import words
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, SOUND, Make, ended, speak, stop_at
@@ -46,7 +48,7 @@ def test_a_lost_engine_costs_one_part_not_all(make: Make, engine: FakeEngine, to
     engine.script = stop_at(1, EngineLost("away"))
     studio = make()
     done = ended(studio, speak(studio, tone), 60)
-    assert done.status == "done" and any("started again" in text for text in done.warnings)
+    assert done.status == "done" and AGAIN in done.warnings
     assert [prompt.index for prompt in engine.prompts] == [0, 1, 1], "the first part is not drawn again"
     assert len({prompt.id for prompt in engine.prompts}) == 3
     whole(studio, done)
@@ -169,7 +171,7 @@ def test_a_full_disk_ends_no_job(make: Make, engine: FakeEngine, picture: Path) 
     engine.fetch_error = DiskFull("The disk is full.")
     studio = make(limits=Limits(room=0.2))
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    until(lambda: studio.progress(job.id, job.key).text == FULL)
+    until(lambda: studio.progress(job.id, job.key).text == words(FULL))
     engine.known.update(prompt.id for prompt in engine.prompts)
     until(lambda: len(engine.resumed) > 5)
     engine.fetch_error = None

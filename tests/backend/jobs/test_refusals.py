@@ -14,6 +14,7 @@ from backend.events import Event
 from backend.jobs.limits import Limits
 from backend.jobs.refusals import Refusals
 from backend.jobs.views import JobView
+from backend.notices import words
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, Make, ended, speak, until
@@ -218,9 +219,11 @@ def test_outlooks() -> None:
     assert known.outlook("job", {A: "ok"}, 1).error is lacks
     assert known.outlook("job", {A: "lost"}, 1) == known.outlook("other", {A: "ok"}, 1)
     assert known.holding(1) == {"job": {A}} and known.holding(11) == {"job": set()}
-    assert f"{B} to start" in known.outlook("job", {A: "ok", B: "starting", C: "lost"}, 1).words
-    assert f"{B} or {C} to answer" in known.outlook("job", {A: "ok", B: "lost", C: "lost"}, 2).words
-    assert known.outlook("job", {A: "ok", B: "ok"}, 3).words.startswith(f"Waiting for the server at {B}.")
+    assert f"{B} to start" in words(known.outlook("job", {A: "ok", B: "starting", C: "lost"}, 1).waits)
+    assert f"{B} or {C} to answer" in words(known.outlook("job", {A: "ok", B: "lost", C: "lost"}, 2).waits)
+    assert words(known.outlook("job", {A: "ok", B: "ok"}, 3).waits).startswith(
+        f"Waiting for the server at {B}."
+    )
     assert known.outlook("job", {A: "ok"}, 11).error is None, "it is asked again first"
     known.note("job", A, lacks, 11)
     assert known.outlook("job", {A: "ok", B: "lost"}, 12).error is None

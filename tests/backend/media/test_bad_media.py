@@ -26,6 +26,7 @@ from tests.support.media_files import (
 )
 from tests.support.scripted import OWNER, Make, ended
 from tests.support.tiers import deep
+from workflows.notice import notice
 
 pytestmark = pytest.mark.full
 
@@ -182,7 +183,7 @@ def test_silence_is_taken_and_told(make: Make, tmp_path: Path) -> None:
     studio = make()
     done = ended(studio, studio.submit(OWNER, "sound_to_video", {**SMALL, "level": True}, {"audio": path}))
     assert done.status == "done"
-    assert done.warnings == ("The sound is silent: nothing in the video will move with it.",)
+    assert done.warnings == (notice("silent_sound"),)
 
 
 def hevc(path: Path) -> None:

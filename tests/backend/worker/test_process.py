@@ -23,6 +23,7 @@ from backend.jobs import bundle
 from backend.jobs.limits import Limits
 from backend.jobs.views import JobView
 from backend.media.decoder import Decoder
+from backend.notices import words
 from backend.settings import Settings
 from backend.studio import Studio
 from tests.support import media_files
@@ -126,12 +127,12 @@ def test_runsync_with_a_fault(local: str) -> None:
 
 
 def test_a_worker_without_comfyui_ends_with_its_reason(tmp_path: Path) -> None:
-    for option, words in (("comfyui", "there is no ComfyUI"), ("auto", "no ComfyUI")):
+    for option, said in (("comfyui", "there is no ComfyUI"), ("auto", "no ComfyUI")):
         done = subprocess.run(
             [sys.executable, "app.py", "worker"], cwd=ROOT, timeout=120, capture_output=True, text=True,
             env=environment(tmp_path, WAN_ENGINE=option, HOME=str(tmp_path)), check=False,
         )  # fmt: skip
-        assert done.returncode == 1 and words in done.stderr
+        assert done.returncode == 1 and said in done.stderr
         assert "Traceback" not in done.stderr
 
 
@@ -339,7 +340,7 @@ def test_what_does_not_fit_is_refused_before_it_is_queued(
 
 def test_a_wrong_key_is_said_before_anything_is_queued(fake: FakeRunPod, tmp_path: Path, photo: Path) -> None:
     with studio_of(fake, tmp_path, Limits(silent=-1.0), RUNPOD_API_KEY="rpa_WRONG") as studio:
-        until(lambda: "API key" in studio.plan("text_to_video", {"prompt": "a"}, {}).obstacle)
+        until(lambda: "API key" in words(studio.plan("text_to_video", {"prompt": "a"}, {}).obstacle))
         with pytest.raises(EngineUnreachable, match="API key"):
             submit(studio, photo)
     assert fake.count("run") == 0

@@ -30,6 +30,7 @@ from ui.views.card import CardState, card
 from ui.views.header import header
 from ui.views.icons import SHAPES
 from workflows.catalog import load_catalog
+from workflows.notice import notice
 
 GPU = "cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync"
 VRAM = (24 << 30) - 5
@@ -245,7 +246,8 @@ def test_details_tell_the_case_without_the_prompt() -> None:
 def test_nothing_a_user_wrote_becomes_markup(status: str) -> None:
     error = {"code": "x", "message": HOSTILE, "hint": HOSTILE, "field": ""}
     hostile = job(
-        status=status, title=HOSTILE, error=error, warnings=(HOSTILE,), params={"prompt": HOSTILE}
+        status=status, title=HOSTILE, error=error, warnings=(notice("text", text=HOSTILE),),
+        params={"prompt": HOSTILE},
     )  # fmt: skip
     shown = card(
         CardState(

@@ -13,6 +13,7 @@ from workflows.modes import fields
 from workflows.modes.animate.params import LENGTH_SLACK, Animate
 from workflows.modes.animate.prepare import plan, prepare
 from workflows.modes.animate.routes import INSTALL, NONE, Route, route
+from workflows.notice import Notice, notice
 from workflows.params.sizes import crop_fraction
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeSpec, Trim
@@ -119,38 +120,30 @@ def _sound(params: Animate) -> Derived | None:
     return cut(Derived("", "sound", params.video.name, params.start, seconds=seconds), "wav")
 
 
-def _warnings(run: _Run) -> list[str]:
+def _warnings(run: _Run) -> list[Notice]:
     params, source = run.params, plan(run.params, run.route)
     warnings = []
     if source.pose == "driving":
-        warnings.append(
-            "Results will be poor: no pose detector is installed, so the raw driving video is used instead."
-            f" Upload a pose video. {INSTALL}."
-        )
+        warnings.append(notice("no_pose_detector"))
     elif not source.face:
-        warnings.append("There is no face video, so facial expressions are not transferred.")
+        warnings.append(notice("no_face_video"))
     if source.guesses_person:
-        warnings.append("The person must be in the middle of the driving video's first frame.")
+        warnings.append(notice("person_in_middle"))
     if params.negative_prompt and run.cfg <= 1:
-        warnings.append("The negative prompt has no effect at guidance (cfg) 1.")
+        warnings.append(notice("negative_prompt_unused"))
     for field, media in params.helpers.items():
         if media.seconds > params.video.seconds + LENGTH_SLACK > LENGTH_SLACK:
-            word = field.replace("_", " ")
             warnings.append(
-                f"The {word} lasts {media.seconds:.4g} s, the driving video {params.video.seconds:.4g} s:"
-                " check that they match, since they are used frame by frame."
+                notice("helper_length", field=field, seconds=media.seconds, driving=params.video.seconds)
             )
     guide = params.pose_video or params.video
-    for words, media in (("driving video", guide), ("picture", params.image)):
+    for field, media in (("video", guide), ("image", params.image)):
         if media is params.image and params.fit == "pad":
             continue
         sides, ends = crop_fraction(media.width, media.height, *params.size)
         if max(sides, ends) > MUCH_CROPPED:
-            where = "left and right" if sides > ends else "top and bottom"
-            warnings.append(
-                f"{max(sides, ends):.0%} of the {words} is cropped ({where}): its aspect ratio differs from"
-                " the video's. For best results, frame the person the same way in both."
-            )
+            edges = "sides" if sides > ends else "ends"
+            warnings.append(notice("cropped", field=field, share=max(sides, ends), edges=edges))
     return warnings
 
 

@@ -26,6 +26,7 @@ from backend.errors import (
     NoOutput,
 )
 from backend.events import Output
+from backend.notices import words
 from tests.support.fake_comfy import FakeComfy, cut, half, play, status
 from tests.support.recorded_answers import BODIES
 from tests.support.transcripts import named
@@ -361,7 +362,7 @@ def test_versions_that_wan_studio_was_not_made_for(version: str, says: str) -> N
     from backend.engines.comfy.info import version_note
 
     note = version_note(version)
-    assert says in note and bool(note) == bool(says)
+    assert says in words(note) and bool(note) == bool(says)
 
 
 def test_facts(server: FakeComfy) -> None:

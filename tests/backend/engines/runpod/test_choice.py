@@ -13,10 +13,12 @@ from backend.jobs.job import Job
 from backend.jobs.offers import Offer
 from backend.jobs.planning import plan
 from backend.jobs.views import QueueState
+from backend.notices import words
 from backend.servers.fleet import Plan, Servers, choose
 from backend.settings import Settings
 from ui.views import engine_badge, machine_panel, model_table
 from workflows.graph.node_contract import facts, recorded
+from workflows.notice import Notice, notice
 
 GIVEN = {"RUNPOD_ENDPOINT_ID": "abc", "RUNPOD_API_KEY": "key"}
 
@@ -58,16 +60,16 @@ def test_one_lane_for_each_video_that_may_be_there(tmp_path: Path) -> None:
 
 
 ENDPOINT = EngineInfo("runpod", "https://api.runpod.ai/v2/abc", state="ok", workers={"idle": 2}, pending=3)
-EMPTY = EngineInfo("runpod", ENDPOINT.address, state="ok", note="The RunPod endpoint has no workers.")
+EMPTY = EngineInfo("runpod", ENDPOINT.address, state="ok", note=notice("runpod_no_workers"))
 REFUSED = EngineInfo("runpod", ENDPOINT.address, error="RunPod does not accept the API key.")
 
 
-def planned(info: EngineInfo, absent: bool = False) -> tuple[str, tuple[str, ...]]:
+def planned(info: EngineInfo, absent: bool = False) -> tuple[str, tuple[Notice, ...]]:
     made = plan(
         "text_to_video", {"prompt": "a boat"}, {}, [info, info], lambda *_: [], absent=absent,
         offers=[Offer(info, facts(recorded()))],
     )  # fmt: skip
-    return made.obstacle, made.warnings
+    return words(made.obstacle), made.warnings
 
 
 def test_an_endpoint_without_workers_is_said_before_generate() -> None:
@@ -79,7 +81,7 @@ def test_an_endpoint_without_workers_is_said_before_generate() -> None:
 def test_the_estimate_names_runpod() -> None:
     finished = Job("j", "o", "text_to_video", {}, {}, 0.0, width=832, height=480, frames=81, evaluations=40,
                    timings=dict.fromkeys(("load", "read", "draw", "finish", "save"), 10.0))  # fmt: skip
-    for history, words in (
+    for history, said in (
         ([], "No estimate yet. We'll know after your first Text-to-Video video."),
         ([finished], "About 50 s on RunPod"),
     ):
@@ -87,7 +89,7 @@ def test_the_estimate_names_runpod() -> None:
             "text_to_video", {"prompt": "a boat"}, {}, [ENDPOINT, ENDPOINT], lambda *_: history,  # noqa: B023
             offers=[Offer(ENDPOINT, facts(recorded())), Offer(ENDPOINT, facts(recorded()))],
         )  # fmt: skip
-        assert made.estimate_text == words
+        assert made.estimate is not None and made.estimate.text == said
 
 
 def test_system_shows_the_endpoint_once_with_workers_and_jobs() -> None:

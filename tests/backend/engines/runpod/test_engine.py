@@ -31,6 +31,7 @@ from backend.errors import (
 )
 from backend.events import Accepted, Connection, Event, Output, Preview, Progress, Queued, Stage, Started
 from tests.support.fake_runpod import ENDPOINT, KEY, FakeJob, FakeRunPod, fake_runpod
+from workflows.notice import notice
 
 pytestmark = pytest.mark.full
 
@@ -354,23 +355,23 @@ def test_an_endpoint_that_was_there_and_is_lost(fake: FakeRunPod, engine: RunPod
 
 
 @pytest.mark.parametrize(
-    ("workers", "words"),
+    ("workers", "code"),
     [
-        ({"idle": 0, "running": 0}, "no workers"),
-        ({"idle": 0, "throttled": 2}, "throttled"),
-        ({"unhealthy": 1}, "unhealthy"),
+        ({"idle": 0, "running": 0}, "runpod_no_workers"),
+        ({"idle": 0, "throttled": 2}, "runpod_throttled"),
+        ({"unhealthy": 1}, "runpod_unhealthy"),
         ({"idle": 1, "throttled": 2}, ""),
         ({"initializing": 1}, ""),
     ],
 )
 def test_the_health_of_the_workers(
-    fake: FakeRunPod, engine: RunPodEngine, workers: dict[str, int], words: str
+    fake: FakeRunPod, engine: RunPodEngine, workers: dict[str, int], code: Any
 ) -> None:
     fake.workers = workers
     fake.new({"input": {}})
     info = engine.refresh()
     assert (info.kind, info.state, info.pending, dict(info.workers)) == ("runpod", "ok", 1, workers)
-    assert (words in info.note) if words else info.note == ""
+    assert info.note == (notice(code) if code else None)
 
 
 def test_a_body_that_is_too_large_is_not_sent(fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path) -> None:

@@ -1,0 +1,181 @@
+"""The words of notices: one template for each code, filled in with the notice's arguments.
+
+Nothing reads these words: what depends on a notice asks for its code and arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from backend.formatting import size_text
+from workflows.catalog import load_catalog
+from workflows.modes.animate.routes import INSTALL
+from workflows.modes.registry import title
+from workflows.notice import Arg, Notice
+
+
+class Template(NamedTuple):
+    """`head` alone is the short form, for a line with little room; `rest` follows it directly."""
+
+    head: str
+    rest: str = ""
+
+
+TEMPLATES: Mapping[str, Template] = {
+    "text": Template("{text}"),
+    "refused": Template("{message}", " {hint}"),
+    "longer_than_trained": Template(
+        "The model was trained on clips of {seconds:g} s; in longer ones the motion may repeat or reverse."
+    ),
+    "larger_than_trained": Template(
+        "{width} x {height} is larger than the 1280 x 720 that the model was trained for."
+    ),
+    "larger_than_trained_experts": Template(
+        "{width} x {height} is larger than the 1280 x 720 that the model was trained for",
+        ": it needs more memory, and subjects may appear twice.",
+    ),
+    "high_noise_only": Template("High noise only gives strong motion but leaves noise in the picture."),
+    "low_noise_only": Template("Low noise only gives a clean picture but little motion."),
+    "negative_prompt_unused": Template("The negative prompt has no effect at guidance (cfg) 1."),
+    "tiled_decode": Template("Tiled decode can make the video flicker."),
+    "no_clip_vision": Template(
+        "The image encoder (CLIP Vision) is not installed on this engine, so it is not used."
+    ),
+    "easy_cache_steps": Template("EasyCache needs {steps} steps or more, so it is not used."),
+    "no_easy_cache": Template("EasyCache is not installed on this engine, so it is not used."),
+    "variant_480p": Template("This variant was tuned for 480p; {width} x {height} may lose sharpness."),
+    "no_pose_detector": Template(
+        "Results will be poor",
+        ": no pose detector is installed, so the raw driving video is used instead. Upload a pose video."
+        f" {INSTALL}.",
+    ),
+    "pose_detection_unknown": Template(
+        "The RunPod worker finds pose and face itself where its ComfyUI can; where it cannot, expect poor"
+        " results",
+        ": then add a pose video.",
+    ),
+    "no_face_video": Template("There is no face video, so facial expressions are not transferred."),
+    "person_in_middle": Template("The person must be in the middle of the driving video's first frame."),
+    "helper_length": Template(
+        "The {field} lasts {seconds:.4g} s, the driving video {driving:.4g} s",
+        ": check that they match, since they are used frame by frame.",
+    ),
+    "cropped": Template(
+        "{share:.0%} of the {field} is cropped ({edges})",
+        ": its aspect ratio differs from the video's. For best results, frame the person the same way in"
+        " both.",
+    ),
+    "servers_differ": Template(
+        "The servers prepare driving videos differently; this plan is for the least capable one."
+    ),
+    "server_refuses": Template("The server at {address} cannot do this", ": {reason}"),
+    "server_lacks_files": Template("The server at {address} cannot do this", ": {mode} needs {files}."),
+    "missing_files": Template("{mode} needs {files}."),
+    "small_gpu": Template(
+        "This GPU has {gigabytes} GB; 24 GB or more are recommended for these models. If it runs out of"
+        " memory, take draft or 480p and a shorter video."
+    ),
+    "silent_sound": Template("The sound is silent", ": nothing in the video will move with it."),
+    "restarted": Template("The studio or ComfyUI was restarted, so this video was started again."),
+    "engine_error": Template("{reason}"),
+    "comfyui_silent": Template("ComfyUI does not answer at {address}. Check that it is running."),
+    "runpod_silent": Template("RunPod does not answer. Check the connection to the internet."),
+    "comfyui_old": Template(
+        "ComfyUI {version} is too old for Wan Studio",
+        ": update it to {oldest} or newer. Videos are refused or fail with it.",
+    ),
+    "comfyui_new": Template(
+        "ComfyUI {version} is newer than what Wan Studio was made for ({oldest} to {newest}). If it refuses a"
+        " video, use one of those."
+    ),
+    "runpod_no_workers": Template(
+        "The RunPod endpoint has no workers at the moment. A video waits until one is started; if none ever"
+        " is, raise the endpoint's max workers in the RunPod console."
+    ),
+    "runpod_throttled": Template(
+        "All workers of the RunPod endpoint are throttled",
+        ": no GPU of its kind is free at the moment. Videos wait; more GPU kinds in the endpoint's settings"
+        " help.",
+    ),
+    "runpod_unhealthy": Template(
+        "All workers of the RunPod endpoint are unhealthy. Its log in the RunPod console says why; videos"
+        " wait until one works."
+    ),
+    "disk_full": Template("The disk is full. This video continues when there is space."),
+    "database_held": Template(
+        "Another program is using the job database. This video continues when the database is free."
+    ),
+    "database_lost": Template("{reason}"),
+    "data_folder_taken": Template("Another machine has taken over the data folder."),
+    "disk_failing": Template("{reason} Retrying for a few minutes before giving up."),
+    "waiting_for_engine": Template("Waiting for {engine}. {reason}"),
+    "waiting_for_start": Template("Waiting for {engine} to start"),
+    "waiting_for_answer": Template("Waiting for {engine}, which does not answer"),
+    "waiting_for_prompt": Template(
+        "Waiting for the server at {address}, which may still have this video",
+    ),
+    "waiting_for_able": Template("Waiting for the server at {addresses}. {reason}"),
+    "waiting_for_absent_start": Template("Waiting for the server at {addresses} to start. {reason}"),
+    "waiting_for_absent_answer": Template("Waiting for the server at {addresses} to answer again. {reason}"),
+    "asking_again": Template("{reason} It is asked again."),
+}
+
+_FIELDS = {
+    "image": "picture",
+    "video": "driving video",
+    "pose_video": "pose video",
+    "face_video": "face video",
+    "mask": "mask",
+}
+_EDGES = {"sides": "left and right", "ends": "top and bottom"}
+
+
+def files_text(names: Sequence[str]) -> str:
+    """ "a.safetensors in vae (254 MB) and b.safetensors in loras (1.2 GB)"."""
+    files = {file.name: file for file in load_catalog().files}
+    said = [
+        f"{name} in {files[name].folder} ({size_text(files[name].bytes)})" if name in files else name
+        for name in names
+    ]
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+_SHOWN: Mapping[str, Callable[[Any], str]] = {
+    "field": lambda name: _FIELDS.get(name, str(name)),
+    "edges": lambda name: _EDGES.get(name, str(name)),
+    "mode": title,
+    "files": files_text,
+    "addresses": " or ".join,
+}
+"""Argument -> how its value is shown; the others are shown as the template's format says."""
+
+
+def words(notice: Notice | None) -> str:
+    """The sentences of a notice; "" for none. One that this version cannot read is shown by its code."""
+    if notice is None:
+        return ""
+    head, rest = TEMPLATES.get(notice.code, ("", ""))
+    return _filled(head + rest, notice)
+
+
+def brief(notice: Notice) -> str:
+    """The short form of a notice."""
+    return _filled(TEMPLATES.get(notice.code, ("", ""))[0], notice)
+
+
+def readable(notice: Notice) -> bool:
+    """Whether this version has words for the notice."""
+    return _filled("".join(TEMPLATES.get(notice.code, ("", ""))), notice) != notice.code
+
+
+def _filled(text: str, notice: Notice) -> str:
+    if not text:
+        return notice.code
+    shown: dict[str, Arg] = {
+        name: _SHOWN[name](value) if name in _SHOWN else value for name, value in notice.args
+    }
+    try:
+        return text.format(**shown).strip()
+    except (KeyError, IndexError, TypeError, ValueError):
+        return notice.code

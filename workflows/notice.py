@@ -1,0 +1,114 @@
+"""A warning or an obstacle as data: a code with arguments. Its words are in backend/notices.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Code = Literal[
+    "text",  # a sentence of an earlier version, or of a RunPod worker with codes that this version lacks
+    "refused",  # the message and hint of a StudioError
+    # compiling
+    "longer_than_trained",
+    "larger_than_trained",
+    "larger_than_trained_experts",
+    "high_noise_only",
+    "low_noise_only",
+    "negative_prompt_unused",
+    "tiled_decode",
+    "no_clip_vision",
+    "easy_cache_steps",
+    "no_easy_cache",
+    "variant_480p",
+    "no_pose_detector",
+    "pose_detection_unknown",
+    "no_face_video",
+    "person_in_middle",
+    "helper_length",
+    "cropped",
+    # planning
+    "servers_differ",
+    "server_refuses",
+    "server_lacks_files",
+    "missing_files",
+    "small_gpu",
+    # inputs and runs
+    "silent_sound",
+    "restarted",
+    # engines
+    "engine_error",
+    "comfyui_silent",
+    "runpod_silent",
+    "comfyui_old",
+    "comfyui_new",
+    "runpod_no_workers",
+    "runpod_throttled",
+    "runpod_unhealthy",
+    # waiting
+    "disk_full",
+    "database_held",
+    "database_lost",
+    "data_folder_taken",
+    "disk_failing",
+    "waiting_for_engine",
+    "waiting_for_start",
+    "waiting_for_answer",
+    "waiting_for_prompt",
+    "waiting_for_able",
+    "waiting_for_absent_start",
+    "waiting_for_absent_answer",
+    "asking_again",
+]
+CODES: tuple[str, ...] = get_args(Code)
+
+Arg = str | int | float | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """`args`: (name, value), sorted by name; which ones a code has is said by its template."""
+
+    code: str  # one of CODES; another one only where a newer version wrote it
+    args: tuple[tuple[str, Arg], ...] = ()
+
+    def arg(self, name: str) -> Arg | None:
+        """The value of an argument; None for a code that has no such argument."""
+        return dict(self.args).get(name)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is stored and sent: {"code", "args"}, of JSON's own types."""
+        args = {name: list(value) if isinstance(value, tuple) else value for name, value in self.args}
+        return {"code": self.code, "args": args}
+
+    @staticmethod
+    def from_json(data: object) -> Notice:
+        """A stored notice; a plain string, as earlier versions stored, is a notice with that text.
+
+        Raises ValueError for anything else.
+        """
+        if isinstance(data, str):
+            return notice("text", text=data)
+        if not isinstance(data, Mapping) or not isinstance(data.get("code"), str):
+            raise ValueError(f"not a notice: {data!r:.40}")
+        args = data.get("args", {})
+        if not isinstance(args, Mapping):
+            raise ValueError(f"not the arguments of a notice: {args!r:.40}")
+        return _made(data["code"], {str(name): _arg(value) for name, value in args.items()})
+
+
+def notice(code: Code, **args: Arg) -> Notice:
+    """A notice of this version."""
+    return _made(code, args)
+
+
+def _made(code: str, args: Mapping[str, Arg]) -> Notice:
+    return Notice(code, tuple(sorted(args.items(), key=lambda item: item[0])))
+
+
+def _arg(value: object) -> Arg:
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return value
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise ValueError(f"not an argument of a notice: {value!r:.40}")
