@@ -7,6 +7,7 @@ the log go into `detail`, which no page shows.
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -15,6 +16,8 @@ class StudioError(Exception):
 
     code: ClassVar[str] = "internal"
     default_hint: ClassVar[str] = ""
+    says_kept: ClassVar[bool] = False
+    """Whether `default_hint` says that picture, prompt and settings are kept."""
 
     def __init__(self, message: str, hint: str = "", *, field: str = "", detail: str = "") -> None:
         self.message, self.detail = _writable(message), _writable(detail)
@@ -191,6 +194,7 @@ class EngineLost(EngineError):
 
     code = "engine_lost"
     default_hint = "Your picture, prompt and settings are still here. Try again when ComfyUI is back."
+    says_kept = True
 
 
 class EngineHung(EngineLost):
@@ -230,6 +234,7 @@ class LostTooOften(EngineError):
 
     code = "lost_too_often"
     default_hint = "Your picture, prompt and settings are still here. Try again."
+    says_kept = True
 
 
 class GraphRejected(EngineError):
@@ -252,6 +257,7 @@ class MissingModel(GraphRejected):
 class OutOfMemory(EngineError):
     code = "out_of_memory"
     default_hint = "Your picture, prompt and settings are still here. Try a smaller size or a shorter video."
+    says_kept = True
 
 
 class BadEngineInput(EngineError):
@@ -301,3 +307,9 @@ def by_code() -> dict[str, type[StudioError]]:
         found[kind.code] = kind
         stack.extend(kind.__subclasses__())
     return found
+
+
+def says_kept(error: Mapping[str, Any]) -> bool:
+    """Whether the hint of a stored error (`to_dict`) says that picture, prompt and settings are kept."""
+    kind = by_code().get(str(error.get("code")))
+    return kind is not None and kind.says_kept and error.get("hint") == kind.default_hint

@@ -156,26 +156,25 @@ def words(notice: Notice | None) -> str:
     if notice is None:
         return ""
     head, rest = TEMPLATES.get(notice.code, ("", ""))
-    return _filled(head + rest, notice)
+    return _filled(head + rest, notice) or notice.code
 
 
 def brief(notice: Notice) -> str:
     """The short form of a notice."""
-    return _filled(TEMPLATES.get(notice.code, ("", ""))[0], notice)
+    return _filled(TEMPLATES.get(notice.code, ("", ""))[0], notice) or notice.code
 
 
 def readable(notice: Notice) -> bool:
     """Whether this version has words for the notice."""
-    return _filled("".join(TEMPLATES.get(notice.code, ("", ""))), notice) != notice.code
+    return bool(_filled("".join(TEMPLATES.get(notice.code, ("", ""))), notice))
 
 
 def _filled(text: str, notice: Notice) -> str:
-    if not text:
-        return notice.code
-    shown: dict[str, Arg] = {
-        name: _SHOWN[name](value) if name in _SHOWN else value for name, value in notice.args
-    }
+    """Empty for arguments that the text cannot be filled in with."""
     try:
+        shown: dict[str, Arg] = {
+            name: _SHOWN[name](value) if name in _SHOWN else value for name, value in notice.args
+        }
         return text.format(**shown).strip()
-    except (KeyError, IndexError, TypeError, ValueError):
-        return notice.code
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return ""

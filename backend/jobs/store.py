@@ -58,6 +58,8 @@ MIGRATIONS: tuple[str, ...] = (
         prompt_id TEXT PRIMARY KEY, remote TEXT NOT NULL, server TEXT NOT NULL, noted REAL NOT NULL
     ) WITHOUT ROWID;
     """,
+    # 4: new warnings are notices, which an older version would take for damaged rows; old ones stay texts
+    "SELECT 1;",
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""
 

@@ -4,7 +4,7 @@ import errno
 import re
 
 from backend import errors
-from backend.errors import BadMedia, InternalError, OutOfMemory, StudioError
+from backend.errors import BadMedia, InternalError, OutOfMemory, StudioError, says_kept
 from tests.support.paths import ROOT
 
 
@@ -61,3 +61,11 @@ def test_a_full_disk_is_told_apart() -> None:
 
 def test_field_is_kept() -> None:
     assert BadMedia("Not a picture.", field="end_image").to_dict()["field"] == "end_image"
+
+
+def test_the_hints_that_say_that_the_inputs_are_kept_are_marked() -> None:
+    saying = {kind for kind in classes() if "settings are still here" in kind.default_hint}
+    assert saying == {kind for kind in classes() if kind.says_kept} and OutOfMemory in saying
+    assert says_kept(OutOfMemory("Full.").to_dict())
+    assert not says_kept(OutOfMemory("Full.", "Use a smaller size.").to_dict())
+    assert not says_kept(InternalError("Wrong.").to_dict()) and not says_kept({})

@@ -208,7 +208,7 @@ class FakeStudio:
                     error = OutOfMemory(
                         "The GPU ran out of memory",
                         "720p for 8 s needs about 31 GB, and this GPU has 24 GB. It stopped while drawing"
-                        " step 2 of 20. Your picture, prompt and settings are still here.",
+                        " step 2 of 20.",
                     ).to_dict()
                     run.frozen = self._share(run)
                     run.view = replace(

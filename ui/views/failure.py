@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from backend.errors import says_kept
 from ui.views.wording import clip_seconds, follows, is_still, recipe, size, thing
 from workflows.modes.registry import MODES, media_fields
 from workflows.modes.registry import title as mode_title
@@ -73,10 +74,9 @@ def failure(job: JobView, gone: bool = False) -> tuple[str, str]:
     hint = str(error.get("hint") or "").strip()
     head, _, rest = message.partition(". ")
     if gone:
-        said = [part for part in rest.split(". ") if part and "still here" not in part]
-        return head.rstrip("."), " ".join([*(f"{part.rstrip('.')}." for part in said), GONE])
+        return head.rstrip("."), f"{rest.rstrip('.')}. {GONE}" if rest else GONE
     why = " ".join(part for part in (rest, hint) if part)
-    if "still here" not in why:
+    if not says_kept(error):
         why = f"{why} {kept(job.mode)}".strip()
     return head.rstrip("."), why
 

@@ -55,7 +55,7 @@ def machine(
 def queue_words(queue: QueueState, paused: bool, admin: bool) -> str:
     """`Empty`, `1 running, 2 waiting`, and who has paused it."""
     words, _ = engine_badge.queue(queue, None)
-    words = "Empty" if words == "Queue empty" else words
+    words = words if queue.running or queue.waiting else "Empty"
     if not paused:
         return words
     return f"{words}. {'Queue paused' if admin else wording.PAUSED}."

@@ -292,7 +292,7 @@ class RunPodEngine:
         if error is not None:
             log.info("prompt %s: %s: %s", prompt.id, remote, status.get("status"))
             raise error
-        if "warnings" in status["output"]:
+        if isinstance(status["output"].get("warnings"), list):
             on_event(Warned(read.warnings(status["output"])))
         outputs = tuple(self.endpoint.results.take(item) for item in read.files(status.get("output")))
         for output in outputs:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from dataclasses import replace
@@ -11,7 +12,9 @@ from backend.errors import DiskFull
 from backend.jobs.job import DONE, RUNNING
 from backend.jobs.rows import COLUMNS, row_of
 from backend.jobs.store import MIGRATIONS, Store, StoreError, is_local
+from backend.jobs.views import view
 from tests.support.job_views import stored_job as job
+from workflows.notice import Notice, notice
 
 
 @pytest.fixture
@@ -110,6 +113,31 @@ def test_a_database_of_every_older_version_keeps_its_jobs(tmp_path: Path, versio
     store = Store(path)
     assert store.get("job1") == job(1, seed=7)
     store.close()
+
+
+def test_warnings_are_stored_as_codes_and_old_ones_are_read_as_texts(store: Store) -> None:
+    warnings = (notice("longer_than_trained", seconds=5.0), notice("restarted"))
+    store.add(job(1, warnings=warnings))
+    with sqlite3.connect(store.path) as db:
+        (stored,) = db.execute("SELECT warnings FROM job").fetchone()
+        assert json.loads(stored) == [
+            {"code": "longer_than_trained", "args": {"seconds": 5.0}}, {"code": "restarted", "args": {}}
+        ]  # fmt: skip
+        db.execute("""UPDATE job SET warnings = '["Tiled decode can make the video flicker."]'""")
+    db.close()
+    found = store.get("job1")
+    assert found is not None
+    assert found.warnings == (notice("text", text="Tiled decode can make the video flicker."),)
+    assert view(found, "key").record()["warnings"] == ["Tiled decode can make the video flicker."]
+    assert view(found, "key").record()["warning_codes"] == ["text"]
+
+
+def test_a_row_whose_warnings_are_of_a_newer_version_is_read(store: Store) -> None:
+    newer = Notice("of_a_newer_version", (("gigabytes", 3),))
+    store.add(job(1, warnings=(newer,)))
+    found = store.get("job1")
+    assert found is not None and found.warnings == (newer,)
+    assert view(found, "key").record()["warnings"] == ["of_a_newer_version"]
 
 
 def test_what_the_owner_of_the_machine_set_is_kept(tmp_path: Path) -> None:

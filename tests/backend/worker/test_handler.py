@@ -24,6 +24,7 @@ from tests.support import media_files
 from tests.support.demo_server import DemoServer, start_demo
 from tests.support.worker_orders import SMALL, error, graph_of, png, video
 from workflows.graph.node_contract import facts, recorded
+from workflows.notice import notice
 
 pytestmark = pytest.mark.full
 
@@ -100,10 +101,12 @@ def test_a_long_job_is_made_in_parts_and_joined(bench: Bench, decoder: Decoder, 
     sound = tmp_path / "a.wav"
     media_files.write_sound(sound, media_files.tone(41.0, rate=8_000), rate=8_000)
     given = base64.b64encode(sound.read_bytes()).decode()
-    params = {"width": 64, "height": 64, "speed": "fast", "seed": 3}
+    params = {"width": 64, "height": 64, "speed": "fast", "seed": 3, "negative_prompt": "rain"}
     answer = bench.handle({"mode": "sound_to_video", "params": params, "media": {"audio": {"data": given}}})
     found = decoder.video_facts(video(answer, tmp_path))
     assert (found.frames, found.has_audio) == (656, True)
+    assert answer["notices"] == [notice("negative_prompt_unused").to_json()]
+    assert answer["warnings"] == ["The negative prompt has no effect at guidance (cfg) 1."]
     shown = [report["percent"] for report in bench.reports]
     assert shown == sorted(shown)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend.engines.base import EngineInfo
+from backend.errors import OutOfMemory
 from backend.jobs.progress import Snapshot
 from backend.jobs.views import QueueState
 from backend.models.state import ModelState
@@ -201,6 +202,9 @@ def test_a_memory_failure_offers_what_fits() -> None:
     what, why = failure.failure(failed)
     assert what == "The GPU ran out of memory"
     assert why == f"It stopped at step 2. {failure.kept('image_to_video')}"
+    told = replace(failed, error={**OOM, "hint": OutOfMemory.default_hint})
+    assert failure.failure(told)[1] == f"It stopped at step 2. {OutOfMemory.default_hint}", "once is enough"
+    assert failure.failure(told, gone=True)[1] == f"It stopped at step 2. {failure.GONE}"
     assert [(r.label, dict(r.change)) for r in failure.remedies(failed)] == [
         ("Try again at 480p", {"resolution": "480p", "width": 0, "height": 0}),
         ("Try again with 5 s", {"seconds": 5.0}),

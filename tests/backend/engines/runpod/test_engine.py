@@ -13,10 +13,8 @@ from typing import Any
 import pytest
 
 from backend.engines.base import Prompt, Request
-from backend.engines.runpod import responses
 from backend.engines.runpod.engine import Endpoint, RunPodEngine
 from backend.engines.runpod.http import Policy, Retry, RunPodHttp, Timing
-from backend.engines.runpod.responses import Seen, progress_of
 from backend.errors import (
     EndpointRefused,
     EngineError,
@@ -133,19 +131,6 @@ def test_a_job_with_progress_from_queue_to_file(
     assert job.input["prompt_id"] == asked.id
     assert job.input["mode"] == "image_to_video" and job.input["params"]["seed"] == 7
     assert base64.b64decode(job.input["media"]["image"]["data"]) == b"ppppp"
-
-
-def test_a_report_carries_the_chunk_and_one_of_an_earlier_worker_has_none() -> None:
-    stage = Stage("draw", "Generating, part 2 of 5", chunk=2, chunks=5)
-    _, events = responses.read({"status": "IN_PROGRESS", "output": progress_of(3.0, stage, 1, 4)}, Seen())
-    assert stage in events
-    cut = Stage("load", "Preparing part 3 of 5", preparing=True)
-    _, events = responses.read({"status": "IN_PROGRESS", "output": progress_of(3.0, cut, 1, 4)}, Seen())
-    assert cut in events
-    for more in ({}, {"chunk": 9, "chunks": 5}, {"chunk": "2", "chunks": 5}, {"preparing": "yes"}):
-        report = {"stage": "draw", "text": "Generating, part 2 of 5", **more}
-        _, events = responses.read({"status": "IN_PROGRESS", "output": report}, Seen())
-        assert Stage("draw", "Generating, part 2 of 5") in events
 
 
 def test_reports_that_come_late_do_not_go_back(

@@ -1,0 +1,61 @@
+"""What our worker sends and what this side reads of it, in this version and in earlier ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from backend.engines.runpod import responses
+from backend.engines.runpod.responses import Seen, progress_of
+from backend.events import Stage
+from backend.notices import words
+from workflows.notice import notice
+
+POOR, UNUSED = notice("no_pose_detector"), notice("negative_prompt_unused")
+
+
+def test_a_report_carries_the_chunk_and_one_of_an_earlier_worker_has_none() -> None:
+    stage = Stage("draw", "Generating, part 2 of 5", chunk=2, chunks=5)
+    _, events = responses.read({"status": "IN_PROGRESS", "output": progress_of(3.0, stage, 1, 4)}, Seen())
+    assert stage in events
+    cut = Stage("load", "Preparing part 3 of 5", preparing=True)
+    _, events = responses.read({"status": "IN_PROGRESS", "output": progress_of(3.0, cut, 1, 4)}, Seen())
+    assert cut in events
+    for more in ({}, {"chunk": 9, "chunks": 5}, {"chunk": "2", "chunks": 5}, {"preparing": "yes"}):
+        report = {"stage": "draw", "text": "Generating, part 2 of 5", **more}
+        _, events = responses.read({"status": "IN_PROGRESS", "output": report}, Seen())
+        assert Stage("draw", "Generating, part 2 of 5") in events
+
+
+def test_the_warnings_of_a_worker_are_notices() -> None:
+    output = {
+        "warnings": [words(POOR), words(UNUSED)],
+        "notices": [POOR.to_json(), UNUSED.to_json()],
+    }
+    assert responses.warnings(output) == (POOR, UNUSED)
+
+
+@pytest.mark.parametrize(
+    "coded",
+    [None, [], "odd", [5], [{}], [{"code": 7}], [{"code": "of_a_newer_version", "args": {}}],
+     [{"code": "easy_cache_steps", "args": {"step": 10}}], [{"code": "text", "args": [1]}]],
+)  # fmt: skip
+def test_a_sentence_stands_in_for_what_cannot_be_read(coded: object) -> None:
+    output: dict[str, Any] = {"warnings": ["Results may be poor."], "notices": coded}
+    assert responses.warnings(output) == (notice("text", text="Results may be poor."),)
+
+
+def test_a_worker_of_an_earlier_version_sends_sentences_alone() -> None:
+    (said,) = responses.warnings({"warnings": [words(POOR)]})
+    assert said == notice("text", text=words(POOR)) and words(said) == words(POOR)
+
+
+@pytest.mark.parametrize("said", [None, "odd", {}, 3])
+def test_warnings_that_are_no_list(said: object) -> None:
+    assert responses.warnings({"warnings": said, "notices": [POOR.to_json()]}) == ()
+
+
+def test_warnings_are_bounded() -> None:
+    found = responses.warnings({"warnings": ["x" * 5000] * 100})
+    assert len(found) == 20 and all(len(words(one)) == 500 for one in found)
