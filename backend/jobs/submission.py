@@ -29,7 +29,7 @@ from backend.jobs.views import Plan
 from backend.media.decoder import Decoder
 from backend.security import tokens
 from backend.security.rate_limit import Bucket
-from backend.settings import Settings
+from backend.settings.model import Settings
 from workflows.modes.registry import MODES, media_fields
 from workflows.params.limits import RANDOM_SEEDS
 

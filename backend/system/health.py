@@ -13,7 +13,7 @@ from backend.engines.kinds import kind_of
 from backend.models import needs
 from backend.models.needs import Overview
 from backend.models.state import ModelState
-from backend.settings import Settings
+from backend.settings.model import Settings
 from workflows.catalog import ModelFile, load_catalog
 
 

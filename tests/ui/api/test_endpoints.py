@@ -28,7 +28,7 @@ from backend.jobs.params import make_params
 from backend.jobs.progress import Snapshot
 from backend.jobs.views import JobView
 from backend.security.tokens import is_token, new_token
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.studio import Studio
 from backend.threads import Threads
 from tests.support.signatures import differences
