@@ -21,8 +21,9 @@ USUAL = 60
 DETAILED = 3_000
 """Lines at level debug, which somebody asked for."""
 PRINTS = "wan.prints"
-OPEN = ("wan.guard", "wan.page", "wan.api", "ui")
-"""Loggers of what answers requests."""
+"""The logger of what libraries print."""
+OPEN = ("wan.web", "wan.ui")
+"""Loggers of the packages that answer requests."""
 
 
 def limit(record: logging.LogRecord) -> int:
@@ -30,7 +31,7 @@ def limit(record: logging.LogRecord) -> int:
     if record.name == PRINTS:
         return PRINTED
     root = record.name.partition(".")[0]
-    if hasattr(record, "kind") or record.name in OPEN or root in OPEN or root not in ("wan", "backend"):
+    if hasattr(record, "kind") or record.name in OPEN or root != "wan":
         return SAMPLED
     return DETAILED if record.levelno <= logging.DEBUG else USUAL
 

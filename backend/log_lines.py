@@ -77,7 +77,7 @@ class Scissors:
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-31 12:00:00,000 INFO    wan.runner: done job=1f...`: one line, tracebacks below it."""
+    """`2026-01-31 12:00:00,000 INFO    wan.jobs: done job=1f...`: one line, tracebacks below it."""
 
     def __init__(self, scissors: Scissors) -> None:
         super().__init__()

@@ -37,7 +37,7 @@ from backend.jobs.store import Store
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 
-log = logging.getLogger("wan.runner")
+log = logging.getLogger("wan.jobs")
 
 AGAIN = "The studio or ComfyUI was restarted, so this video was started again."
 

@@ -39,7 +39,7 @@ from backend.jobs.store import Store
 from backend.logs import about, prompts
 from backend.media.decoder import Decoder
 
-log = logging.getLogger("wan.runner")
+log = logging.getLogger("wan.jobs")
 
 REMEMBERED = 500  # ended jobs whose last state, and last preview if they failed, stays in memory
 IDLE_SECONDS = 1.0

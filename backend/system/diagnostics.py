@@ -17,7 +17,7 @@ from backend.settings.folders import RUNPOD_COMFYUI
 from backend.settings.model import Settings
 from backend.system.health import on_this_machine
 
-log = logging.getLogger("wan.surroundings")
+log = logging.getLogger("wan.system")
 
 DOCKER_MARK = Path("/.dockerenv")
 ENOUGH_MEMORY = 48_000_000_000

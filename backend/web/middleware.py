@@ -44,7 +44,7 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-log = logging.getLogger("wan.guard")
+log = logging.getLogger("wan.web")
 
 METHOD_SHOWN, PATH_SHOWN = 20, 200
 """Characters of a request's method and path in the log."""

@@ -89,7 +89,7 @@ def test_a_flood_of_refusals_writes_little(
     assert "\x1b" not in text and "\u202e" not in text and "\x00" not in text
 
 
-@pytest.mark.parametrize("name", ["uvicorn.error", "wan.page", "wan.api", "ui.page", "some.library"])
+@pytest.mark.parametrize("name", ["uvicorn.error", "wan.web", "wan.ui", "some.library"])
 def test_a_flood_of_tracebacks_of_what_answers_requests(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -109,7 +109,7 @@ def test_a_few_of_each_kind_and_then_how_many() -> None:
     log = logs.Log(logging.Formatter(), sampler, [logging.StreamHandler(out)])
 
     def record(text: str, kind: str) -> None:
-        made = logging.LogRecord("wan.guard", logging.INFO, "", 0, text, None, None)
+        made = logging.LogRecord("wan.web", logging.INFO, "", 0, text, None, None)
         made.kind = kind
         log.handle(made)
 
@@ -138,7 +138,7 @@ def test_a_flood_that_ends_is_summed_up_without_another_line() -> None:
 
     log = logs.Log(logging.Formatter(), Sampler(seconds=0.05), [Output()])
     for _ in range(100_000):
-        log.handle(logging.LogRecord("wan.guard", logging.INFO, "", 0, "no", None, None))
+        log.handle(logging.LogRecord("wan.web", logging.INFO, "", 0, "no", None, None))
         if said.is_set():
             break
     assert said.wait(60)

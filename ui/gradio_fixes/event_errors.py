@@ -11,7 +11,7 @@ import gradio as gr
 from backend import requester
 from backend.logs import about
 
-log = logging.getLogger("wan.page")
+log = logging.getLogger("wan.ui")
 
 UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it keeps happening, check the log."
 NOT_OFFERED = "Unsupported value in request."

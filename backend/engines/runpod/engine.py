@@ -37,7 +37,7 @@ from workflows.graph.node_contract import Contract
 if TYPE_CHECKING:
     from backend.settings.serverless import RunPodSettings
 
-log = logging.getLogger("wan.runpod")
+log = logging.getLogger("wan.engines.runpod")
 
 REMEMBERED = 256
 
