@@ -148,7 +148,7 @@ def _serve(
 
     page = layout.build(studio)
     from backend.web import connections
-    from backend.web.routes import door, routes
+    from backend.web.routes import middleware_lifespan, routes
 
     options = layout.launch_options(studio)
     accounts = Accounts.of(settings)
@@ -166,7 +166,7 @@ def _serve(
                 auth_message=LOGIN_WORDS,
                 app_kwargs={
                     "routes": [*routes(studio), *layout.routes()],
-                    "lifespan": door(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
+                    "lifespan": middleware_lifespan(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
                 },
                 **options,
             )

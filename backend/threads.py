@@ -126,5 +126,5 @@ class Threads:
 
 
 def visitor_of(request: Any) -> str:
-    """Whom the guard took a request's sender for; "" without a guard. request: Starlette's or Gradio's."""
+    """The visitor that the middleware identified; "" without it. request: Starlette's or Gradio's."""
     return str(getattr(getattr(request, "state", None), "visitor", "") or "")

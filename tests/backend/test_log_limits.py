@@ -22,7 +22,7 @@ from backend.log_limits import Sampler
 from backend.log_lines import MESSAGE_MAX, TRACE_MAX
 from backend.security.accounts import Accounts
 from backend.security.tokens import new_token
-from backend.web.middleware import Rates
+from backend.web.request_rates import Rates
 from tests.support.guarded_site import JOIN, UPLOAD, Clock, Site
 
 FLOOD = 2_000

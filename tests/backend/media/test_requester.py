@@ -17,7 +17,7 @@ from backend import requester
 from backend import studio as studio_module
 from backend.errors import MediaBusy, ShuttingDown
 from backend.media.decoder import Decoder
-from backend.web.middleware import Guard, Rules
+from backend.web.middleware import AccessMiddleware, Rules
 from tests.support import slow_child
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
@@ -236,7 +236,7 @@ def test_the_guard_says_who_a_request_is_from(tmp_path: Path) -> None:
             "type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"a.example"), *headers],
             "client": ("8.8.8.8", 1), "query_string": b"", "scheme": "http", "root_path": "",
         }  # fmt: skip
-        await Guard(app, Rules(1000, tmp_path, b"secret"))(scope, nothing, nothing)
+        await AccessMiddleware(app, Rules(1000, tmp_path, b"secret"))(scope, nothing, nothing)
 
     asyncio.run(run())
     asyncio.run(run((b"x-wan-owner", OWNER.encode())))
