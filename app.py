@@ -131,7 +131,7 @@ def serve() -> int:
     if settings.log_mb:  # only now is the data folder ours alone
         logs.to_file(settings.log_file, round(settings.log_mb * 1e6))
     try:
-        with logs.prints_logged() as out:
+        with logs.printing_logged() as out:
             return _serve(studio, settings, host, port, stop, out)
     finally:
         studio.close()

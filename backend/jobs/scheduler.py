@@ -36,7 +36,7 @@ from backend.jobs.queue import Line, Waiting
 from backend.jobs.reasons import Reasons
 from backend.jobs.refusals import Refusals
 from backend.jobs.store import Store
-from backend.logs import about, prompts
+from backend.logs import job_context, prompt_texts
 from backend.media.decoder import Decoder
 
 log = logging.getLogger("wan.jobs")
@@ -317,7 +317,7 @@ class Runner:
                     self._changed.wait(min(IDLE_SECONDS, left))
                     lane.idle = False
                     continue
-            with about(job.id, prompts(job.params)):
+            with job_context(job.id, prompt_texts(job.params)):
                 self._run(lane, job)
             return
 

@@ -177,7 +177,7 @@ def test_every_line_is_bounded(capsys: pytest.CaptureFixture[str], form: str) ->
 
 def test_what_libraries_print_is_a_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "text")
-    with logs.prints_logged() as out:
+    with logs.printing_logged() as out:
         print("printed\nby a library")
         try:
             raise ValueError("printed too")
@@ -188,7 +188,7 @@ def test_what_libraries_print_is_a_line_of_the_log(capsys: pytest.CaptureFixture
         for _ in range(FLOOD):
             print("x" * 10_000, end="")
             print("y" * 10_000, file=sys.stderr)
-    assert not isinstance(sys.stdout, logs.Prints)
+    assert not isinstance(sys.stdout, logs.LoggedStream)
     seen = capsys.readouterr()
     assert seen.out == "address of the page\n"
     assert "wan.prints: printed\n" in seen.err and "ValueError: printed too" in seen.err

@@ -35,7 +35,7 @@ def put_back() -> Iterator[None]:
 def test_lines_of_a_job_carry_its_id(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "text")
     log = logging.getLogger("wan.test")
-    with logs.about(JOB):
+    with logs.job_context(JOB):
         log.info("reading the picture")
         log.info("job %s: done", JOB)
     log.info("idle")
@@ -49,7 +49,7 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "json")
     log = logging.getLogger("wan.test")
     log.info("job %s: queued", JOB)
-    with logs.about(JOB):
+    with logs.job_context(JOB):
         try:
             raise ValueError("two\nlines")
         except ValueError:
@@ -67,7 +67,7 @@ def test_prompts_are_cut_out_of_everything(
 ) -> None:
     logs.start("info", form, show_prompts=shown)
     log = logging.getLogger("wan.test")
-    with logs.about(JOB, (PROMPT, None, "no", "blurry and dull")):
+    with logs.job_context(JOB, (PROMPT, None, "no", "blurry and dull")):
         log.info("ComfyUI said: %s", json.dumps({"text": PROMPT}))
         log.info("got %r", {"text": PROMPT})
         try:
