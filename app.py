@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, TextIO
 from backend import logs
 from backend.errors import BadSettings, StudioError
 from backend.security.accounts import Accounts
-from backend.settings import Settings, load_environment, reach, share_asked
+from backend.settings.reach import reach, share_asked
 from backend.storage import upload_folder
 from backend.system import banner
 from backend.web import address
 
 if TYPE_CHECKING:
+    from backend.settings.model import Settings
     from backend.studio import Studio
 
 HERE = Path(__file__).resolve().parent
@@ -94,6 +95,9 @@ def work(options: Sequence[str]) -> int:
 
 def _settings(log_file: bool = True) -> Settings:
     """The settings of the environment and `.env`; the log is set up by them. log_file: there will be one."""
+    from backend.settings.environment import load_environment
+    from backend.settings.model import Settings
+
     warnings = load_environment(HERE)
     settings = Settings.from_env(os.environ, HERE)
     secrets = [*(word for _, word in settings.auth), settings.runpod.api_key]
@@ -127,7 +131,7 @@ def serve() -> int:
     if settings.log_mb:  # only now is the data folder ours alone
         logs.to_file(settings.log_file, round(settings.log_mb * 1e6))
     try:
-        with logs.prints_logged() as out:
+        with logs.printing_logged() as out:
             return _serve(studio, settings, host, port, stop, out)
     finally:
         studio.close()
@@ -144,7 +148,7 @@ def _serve(
 
     page = layout.build(studio)
     from backend.web import connections
-    from backend.web.routes import door, routes
+    from backend.web.routes import middleware_lifespan, routes
 
     options = layout.launch_options(studio)
     accounts = Accounts.of(settings)
@@ -162,7 +166,7 @@ def _serve(
                 auth_message=LOGIN_WORDS,
                 app_kwargs={
                     "routes": [*routes(studio), *layout.routes()],
-                    "lifespan": door(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
+                    "lifespan": middleware_lifespan(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
                 },
                 **options,
             )

@@ -1,4 +1,4 @@
-"""What happens to a job, as data. One frozen dataclass per event; no event knows how it is shown."""
+"""The events of a job: one frozen dataclass each, independent of how they are shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workflows.notice import Notice
 
 @dataclass(frozen=True)
 class Queued:
-    """The job waits. `ahead`: our own jobs before it; `others`: jobs of other clients on that server."""
+    """The job is queued. `ahead`: our own jobs before it; `others`: jobs of other clients on that server."""
 
     ahead: int = 0
     others: int = 0
@@ -18,7 +18,7 @@ class Queued:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The engine has the prompt and calls it `remote`; an engine that takes our id does not tell this."""
+    """The engine has the prompt under its own id `remote`. Engines that use our id do not send this."""
 
     remote: str
 
@@ -67,7 +67,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Output:
-    """The engine wrote a file; it is fetched by these three names."""
+    """The engine wrote a file; these three names identify it."""
 
     filename: str
     subfolder: str = ""
@@ -90,12 +90,12 @@ class Connection:
 
 @dataclass(frozen=True)
 class Finished:
-    """All work is done at the engine; the outputs came before."""
+    """The engine has finished; it sent the outputs before."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The engine gave up. `error` is StudioError.to_dict(); `detail` is for the log."""
+    """The engine failed. `error` is StudioError.to_dict(); `detail` is for the log."""
 
     error: dict[str, str]
     detail: str = ""
@@ -103,7 +103,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """The job was interrupted or taken out of the queue."""
+    """The job was interrupted or removed from the queue."""
 
 
 STAGES = ("wait", "load", "read", "draw", "finish", "save")

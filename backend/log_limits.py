@@ -1,7 +1,7 @@
-"""How many lines of one kind the log takes. Those above the limit are counted, and one line says how many.
+"""Limits the number of log lines of one kind. Lines above the limit are counted, and one line says how many.
 
-A kind is what the record names as its kind (`extra={"kind": ...}`), else the line of code that logs it. What
-a stranger can bring about without a login, and what libraries say, is limited most.
+A record's kind is its attribute `kind` (`extra={"kind": ...}`), else the line of code that logs it. Lines
+that a visitor can cause without a login, and those of libraries, have the lowest limit.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from dataclasses import dataclass
 
 SECONDS = 60.0
 SAMPLED = 5
-"""Lines of one kind within SECONDS that anybody could bring about."""
+"""Lines of one kind within SECONDS that any visitor can cause."""
 PRINTED = 100
 """Lines that libraries print, of all kinds together: a traceback takes dozens."""
 USUAL = 60
 DETAILED = 3_000
-"""Lines at level debug, which somebody asked for."""
+"""Lines at level debug."""
 PRINTS = "wan.prints"
-OPEN = ("wan.guard", "wan.page", "wan.api", "ui")
-"""Loggers of what answers requests."""
+"""The logger of what libraries print."""
+OPEN = ("wan.web", "wan.ui")
+"""Loggers of the packages that answer requests."""
 
 
 def limit(record: logging.LogRecord) -> int:
@@ -30,7 +31,7 @@ def limit(record: logging.LogRecord) -> int:
     if record.name == PRINTS:
         return PRINTED
     root = record.name.partition(".")[0]
-    if hasattr(record, "kind") or record.name in OPEN or root in OPEN or root not in ("wan", "backend"):
+    if hasattr(record, "kind") or record.name in OPEN or root != "wan":
         return SAMPLED
     return DETAILED if record.levelno <= logging.DEBUG else USUAL
 

@@ -1,7 +1,7 @@
-"""What a line of the log looks like: text or JSON, bounded in length, without prompts and secrets.
+"""Formats log lines: text or JSON, limited in length, without prompts and secrets.
 
-Whatever was sent to the page may end up in a message or a traceback. So every text is cut in the middle above
-a limit, and control characters, which could hide or imitate lines, are written as escapes.
+Messages and tracebacks can contain anything that was sent to the page. So long texts are cut in the middle,
+and control characters, which could hide or imitate lines, are written as escapes.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-CUT = "[prompt]"
-SHORTEST_CUT = 4
-"""Shorter texts than this are words of any line."""
+REDACTED = "[prompt]"
+SHORTEST_REDACTED = 4
+"""Characters. Shorter texts are not redacted: they occur in any line."""
 MESSAGE_MAX = 2_000
 TRACE_MAX = 8_000
 TRACE_LINE_MAX = 500
@@ -44,61 +44,61 @@ def bounded(text: str, most: int) -> str:
 
 
 def message(record: logging.LogRecord) -> str:
-    """The record's message; one whose arguments do not fit is logged all the same."""
+    """The record's message; where the arguments do not fit its format, both as they are."""
     try:
         return record.getMessage()
     except Exception:
         return f"{record.msg} {record.args!r}"
 
 
-class Scissors:
-    """Cuts out what the log must not have: the job's prompts unless they are wanted, and secrets always."""
+class Redactor:
+    """Redacts secrets, and the job's prompts unless they are to be logged."""
 
     def __init__(self, show_prompts: bool = False, secrets: Iterable[str] = ()) -> None:
         self._show = show_prompts
-        self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_CUT)
+        self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_REDACTED)
 
-    def cut(self, text: str, record: logging.LogRecord) -> str:
+    def redact(self, text: str, record: logging.LogRecord) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
-        for kept_out in () if self._show else getattr(record, "kept_out", ()):
-            for form in {kept_out, repr(kept_out)[1:-1], json.dumps(kept_out)[1:-1]}:
-                text = text.replace(form, CUT)
+        for private in () if self._show else getattr(record, "private_texts", ()):
+            for form in {private, repr(private)[1:-1], json.dumps(private)[1:-1]}:
+                text = text.replace(form, REDACTED)
         return text
 
     def message(self, record: logging.LogRecord) -> str:
-        return bounded(self.cut(message(record), record), MESSAGE_MAX)
+        return bounded(self.redact(message(record), record), MESSAGE_MAX)
 
     def trace(self, record: logging.LogRecord, formatter: logging.Formatter) -> str:
         """The traceback, or the stack, that goes with the record; "" without one."""
         text = formatter.formatException(record.exc_info) if record.exc_info else record.stack_info or ""
-        lines = self.cut(text, record).split("\n")
+        lines = self.redact(text, record).split("\n")
         return bounded("\n".join(short(line, TRACE_LINE_MAX) for line in lines), TRACE_MAX)
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-31 12:00:00,000 INFO    wan.runner: done job=1f...`: one line, tracebacks below it."""
+    """`2026-01-31 12:00:00,000 INFO    wan.jobs: done job=1f...`: one line, tracebacks below it."""
 
-    def __init__(self, scissors: Scissors) -> None:
+    def __init__(self, redactor: Redactor) -> None:
         super().__init__()
-        self._scissors = scissors
+        self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        text = short(self._scissors.message(record).replace("\n", "\n  "), MESSAGE_MAX)
+        text = short(self._redactor.message(record).replace("\n", "\n  "), MESSAGE_MAX)
         line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {text}"
         job = getattr(record, "job", "")
         if job and job not in line:
             line += f" job={job}"
-        trace = self._scissors.trace(record, self)
+        trace = self._redactor.trace(record, self)
         return f"{line}\n{trace}" if trace else line
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time (UTC), level, logger, message, job and error where there are any."""
 
-    def __init__(self, scissors: Scissors) -> None:
+    def __init__(self, redactor: Redactor) -> None:
         super().__init__()
-        self._scissors = scissors
+        self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -106,10 +106,10 @@ class JsonFormatter(logging.Formatter):
             "time": f"{moment}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": self._scissors.message(record),
+            "message": self._redactor.message(record),
         }
         if job := getattr(record, "job", ""):
             line["job"] = job
-        if trace := self._scissors.trace(record, self):
+        if trace := self._redactor.trace(record, self):
             line["error"] = trace
         return json.dumps(line, ensure_ascii=False)

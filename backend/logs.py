@@ -1,9 +1,9 @@
-"""The log: which job a line is about, on stderr and in a rotated file, as text or JSON, with every traceback.
+"""The log: on stderr and in a rotated file, as text or JSON, with job ids and every traceback.
 
-What runs for a job runs inside `about(job_id)`: each line logged there carries the id, and the texts given
-with it (the creator's prompts) are cut out of messages and tracebacks, whoever wrote them.
+Work for a job runs inside `job_context(job_id)`: each line logged there carries the id, and the texts given
+with it (the creator's prompts) are redacted in messages and tracebacks, whichever code logs them.
 
-Nobody can fill a disk with it: lines are bounded in length (log_lines.py), lines of one kind in number
+The log cannot fill a disk: lines are limited in length (log_lines.py), lines of one kind in number
 (log_limits.py), and the file in size.
 """
 
@@ -24,53 +24,55 @@ from queue import SimpleQueue
 from typing import Any, TextIO
 
 from backend.log_limits import PRINTS, Sampler
-from backend.log_lines import SHORTEST_CUT, JsonFormatter, Scissors, TextFormatter, message
+from backend.log_lines import SHORTEST_REDACTED, JsonFormatter, Redactor, TextFormatter, message
 
 EARLIER_FILES = 3
-"""How many full log files are kept beside the one that is written."""
-EARLY_RECORDS = 500
-"""Records from before the file is known that are written to it when it is."""
+"""Rotated log files that are kept besides the current one."""
+RECORDS_BEFORE_FILE = 500
+"""The latest records from before the log file is opened; they are written to it then."""
 PRINTED_MAX = 500
 """Characters of a printed line."""
 QUIET = ("httpx", "httpcore", "mcp", "asyncio", "PIL", "urllib3", "python_multipart")
-"""Libraries that would say at "info" or "debug" what nobody here asked for, requests' addresses among it."""
+"""Libraries whose "info" and "debug" lines are noise, or contain the addresses of requests."""
 _JOB = re.compile(r"\bjob ([0-9a-f]{32})\b")
 
-_about: contextvars.ContextVar[tuple[str, tuple[str, ...]]] = contextvars.ContextVar(
-    "about", default=("", ())
+_context: contextvars.ContextVar[tuple[str, tuple[str, ...]]] = contextvars.ContextVar(
+    "log_context", default=("", ())
 )
 
 
 @contextlib.contextmanager
-def about(job_id: str, texts: Iterable[object] = ()) -> Iterator[None]:
-    """Lines logged in here, by this thread or task, are about this job; `texts` are kept out of them."""
-    kept_out = tuple(text for text in texts if isinstance(text, str) and len(text.strip()) >= SHORTEST_CUT)
-    token = _about.set((job_id, kept_out))
+def job_context(job_id: str, texts: Iterable[object] = ()) -> Iterator[None]:
+    """Lines that this thread or task logs within it carry the job's id; `texts` are redacted in them."""
+    private_texts = tuple(
+        text for text in texts if isinstance(text, str) and len(text.strip()) >= SHORTEST_REDACTED
+    )
+    token = _context.set((job_id, private_texts))
     try:
         yield
     finally:
-        _about.reset(token)
+        _context.reset(token)
 
 
-def prompts(params: Mapping[str, Any]) -> tuple[object, ...]:
-    """The texts of a job's parameters that only its creator should read."""
+def prompt_texts(params: Mapping[str, Any]) -> tuple[object, ...]:
+    """The texts of a job's parameters that only its creator may read."""
     return tuple(params.get(name) for name in ("prompt", "negative_prompt"))
 
 
-class AboutJob(logging.Filter):
-    """Puts the job's id, and what to keep out, on each record while the thread that logs it is at work."""
+class JobFilter(logging.Filter):
+    """Adds the job's id and the texts to redact to each record, in the thread that logs it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        job, texts = _about.get()
+        job, texts = _context.get()
         if not job:
             found = _JOB.search(message(record))
             job = found[1] if found else ""
-        record.job, record.kept_out = job, texts
+        record.job, record.private_texts = job, texts
         return True
 
 
 class LogFile(RotatingFileHandler):
-    """A file that is rotated by size. What cannot be written there is told once, and still is on stderr."""
+    """A file that is rotated by size. The first failure to write is reported on stderr."""
 
     def __init__(self, path: Path, most_bytes: int) -> None:
         self._failed = False
@@ -100,15 +102,15 @@ class LogFile(RotatingFileHandler):
 
 
 class Console(logging.StreamHandler):
-    """stderr. One that is closed, or a file on a full disk, stops nobody."""
+    """stderr. A failure to write, such as to a closed pipe or a full disk, is ignored."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         return
 
 
-class InBackground(QueueHandler):
-    """Another handler's records, written by a thread of their own, so that no caller, such as the event loop,
-    waits for the disk. The sampler bounds how many wait."""
+class BackgroundHandler(QueueHandler):
+    """Writes the records of another handler in a thread of its own, so that no caller, such as the event
+    loop, waits for the disk. The sampler bounds the queue."""
 
     def __init__(self, target: logging.Handler) -> None:
         super().__init__(SimpleQueue())
@@ -116,16 +118,16 @@ class InBackground(QueueHandler):
         self._target, self._writes = target, False
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not self._writes:  # at first, and after uvicorn's set-up, which closes every handler there is
+        if not self._writes:  # at first, and after uvicorn's set-up, which closes all handlers
             self._writes = True
             self._writer.start()
         super().emit(record)
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        return record  # as it is: the target formats it, in this process
+        return record  # unchanged: the target formats it, in this process
 
     def close(self) -> None:
-        """Writes what waits, then closes the target; a later record opens it again."""
+        """Writes the queue, then closes the target; a later record opens it again."""
         with self.lock or contextlib.nullcontext():
             if self._writes:
                 self._writes = False
@@ -135,48 +137,48 @@ class InBackground(QueueHandler):
 
 
 class Log(logging.Handler):
-    """Writes what the sampler admits to its outputs, and how many records it did not."""
+    """Writes the records that the sampler admits to its outputs, and counts of those that it does not."""
 
     def __init__(self, formatter: logging.Formatter, sampler: Sampler, outputs: Iterable[logging.Handler]):
         super().__init__()
         self.formatter, self._sampler, self._outputs = formatter, sampler, list(outputs)
         for output in self._outputs:
             output.setFormatter(formatter)
-        self._early: deque[logging.LogRecord] | None = deque(maxlen=EARLY_RECORDS)
+        self._before_file: deque[logging.LogRecord] | None = deque(maxlen=RECORDS_BEFORE_FILE)
         self._timer: threading.Timer | None = None
-        self.addFilter(AboutJob())
+        self.addFilter(JobFilter())
 
     def emit(self, record: logging.LogRecord) -> None:
         self._write_left_out()
         if self._sampler.admit(record):
             self._write(record)
         elif self._timer is None:
-            self._timer = threading.Timer(self._sampler.seconds, self._time_is_over)
+            self._timer = threading.Timer(self._sampler.seconds, self._window_is_over)
             self._timer.daemon = True
-            with contextlib.suppress(RuntimeError):  # the interpreter ends
+            with contextlib.suppress(RuntimeError):  # the interpreter is shutting down
                 self._timer.start()
 
     def add_file(self, file: logging.Handler) -> None:
-        """One more output, which also gets what was written until now."""
+        """Adds an output, which also gets the records so far."""
         with self.lock or contextlib.nullcontext():
             file.setFormatter(self.formatter)
-            for record in self._early or ():
+            for record in self._before_file or ():
                 file.handle(record)
-            self._early = None
-            self._outputs.append(InBackground(file))
+            self._before_file = None
+            self._outputs.append(BackgroundHandler(file))
 
     def close(self) -> None:
-        """Writes the counts that are still open, and closes the outputs."""
+        """Writes the pending counts and closes the outputs."""
         with self.lock or contextlib.nullcontext():
             if self._timer is not None:
                 self._timer.cancel()
             self._write_left_out(everything=True)
         for output in self._outputs:
-            with contextlib.suppress(OSError):  # what a full disk did not take
+            with contextlib.suppress(OSError):  # the disk is full
                 output.close()
         super().close()
 
-    def _time_is_over(self) -> None:
+    def _window_is_over(self) -> None:
         with self.lock or contextlib.nullcontext():
             self._timer = None
             self._write_left_out(everything=True)
@@ -186,18 +188,18 @@ class Log(logging.Handler):
             message = "%d more lines within %.0f s were left out: %s"
             values = (left.count, self._sampler.seconds, left.template)
             record = logging.LogRecord(left.logger, left.level, "", 0, message, values, None)
-            record.job, record.kept_out = "", ()
+            record.job, record.private_texts = "", ()
             self._write(record)
 
     def _write(self, record: logging.LogRecord) -> None:
-        if self._early is not None:
-            self._early.append(record)
+        if self._before_file is not None:
+            self._before_file.append(record)
         for output in self._outputs:
             output.handle(record)
 
 
-class Prints:
-    """In place of sys.stdout or sys.stderr: what libraries print becomes lines of the log."""
+class LoggedStream:
+    """Replaces sys.stdout or sys.stderr: each printed line becomes a line of the log."""
 
     def __init__(self, stream: TextIO, level: int) -> None:
         self._stream, self._level = stream, level
@@ -220,7 +222,7 @@ class Prints:
             self.write(line)
 
     def flush(self) -> None:
-        """Nothing waits here but half a line."""
+        """Does nothing: an incomplete line stays in the buffer."""
 
     def isatty(self) -> bool:
         return False
@@ -230,10 +232,10 @@ class Prints:
 
 
 @contextlib.contextmanager
-def prints_logged() -> Iterator[TextIO]:
-    """Within it, whatever is printed goes to the log; yields the stdout of before, for what is not a log."""
+def printing_logged() -> Iterator[TextIO]:
+    """Within it, printed lines go to the log. Yields the original stdout, for output that is not a log."""
     out, err = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = Prints(out, logging.INFO), Prints(err, logging.WARNING)
+    sys.stdout, sys.stderr = LoggedStream(out, logging.INFO), LoggedStream(err, logging.WARNING)
     try:
         yield out
     finally:
@@ -248,13 +250,13 @@ def start(
     console: bool = True,
     sampler: Sampler | None = None,
 ) -> None:
-    """Sends everything that is logged, and every exception nobody caught, to stderr in this form.
+    """Sends all records, and every uncaught exception, to stderr in this form.
 
-    level: debug, info or warning. form: text or json. secrets: texts that no line may have (passwords, the
-    admin token). console: whether stderr gets it. Loggers of libraries stay at warning.
+    level: debug, info or warning. form: text or json. secrets: texts that are redacted in every line
+    (passwords, keys). console: whether to write to stderr at all. The loggers in QUIET stay at warning.
     """
-    scissors = Scissors(show_prompts, secrets)
-    formatter = JsonFormatter(scissors) if form == "json" else TextFormatter(scissors)
+    redactor = Redactor(show_prompts, secrets)
+    formatter = JsonFormatter(redactor) if form == "json" else TextFormatter(redactor)
     outputs = [Console()] if console else []
     handler = Log(formatter, sampler or Sampler(), outputs)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -290,7 +292,7 @@ def start(
 
 
 def to_file(path: Path, most_bytes: int) -> None:
-    """From now on the log, with what it had since `start`, goes to this file too; rotated at that size."""
+    """Writes the log, from `start` on, to this file as well; it is rotated at `most_bytes`."""
     log = next((handler for handler in logging.getLogger().handlers if isinstance(handler, Log)), None)
     if log is None:
         return
@@ -304,7 +306,7 @@ def to_file(path: Path, most_bytes: int) -> None:
 
 
 def adopt(*names: str) -> None:
-    """Takes over loggers that set up handlers of their own, as uvicorn does when it starts."""
+    """Removes the handlers that libraries give their loggers, as uvicorn does when it starts."""
     for name in names:
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -1,7 +1,6 @@
-"""Who something is done for: a visitor or a job. What is scarce is shared out by it.
+"""For whom the current thread or task works: a visitor or a job. Scarce resources are shared out by it.
 
-Set where a request or a job begins, for the thread or task that works on it; asyncio.to_thread and anyio
-hand it on to the threads that they use.
+Set where a request or a job begins. asyncio.to_thread and anyio copy it to the threads that they use.
 """
 
 from __future__ import annotations
@@ -12,46 +11,47 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
-def _goes_on() -> None:
-    """The check of somebody who is never stopped."""
+def _never_stopped() -> None:
+    """The check of work that nothing ends early."""
 
 
 @dataclass(frozen=True)
-class Asker:
-    """`owner`: whose share it is; "" for code of ours that works for nobody in particular. `check` is called
-    while a job waits; what it raises ends the wait."""
+class Requester:
+    """owner: whose share the work counts against; "" for the program's own work. check: called while a job
+    waits; what it raises ends the wait."""
 
     owner: str = ""
     is_job: bool = False
-    check: Callable[[], None] = _goes_on
+    check: Callable[[], None] = _never_stopped
 
 
-NOBODY = Asker()
-_current: contextvars.ContextVar[Asker] = contextvars.ContextVar("asker", default=NOBODY)
+INTERNAL = Requester()
+"""The program itself."""
+_current: contextvars.ContextVar[Requester] = contextvars.ContextVar("requester", default=INTERNAL)
 
 
-def current() -> Asker:
-    """For whom this thread or task works."""
+def current() -> Requester:
+    """The requester of this thread or task."""
     return _current.get()
 
 
 @contextlib.contextmanager
 def visitor(owner: str) -> Iterator[None]:
-    """What runs in here is a visitor's request, unless it is known already whose it is."""
-    with _as(Asker(owner) if current() == NOBODY else current()):
+    """Within it the work is a visitor's request, unless a requester is already set."""
+    with _set(Requester(owner) if current() == INTERNAL else current()):
         yield
 
 
 @contextlib.contextmanager
-def job(owner: str, check: Callable[[], None] = _goes_on) -> Iterator[None]:
-    """What runs in here is work on a job of this owner."""
-    with _as(Asker(owner, True, check)):
+def job(owner: str, check: Callable[[], None] = _never_stopped) -> Iterator[None]:
+    """Within it the work is on a job of this owner."""
+    with _set(Requester(owner, True, check)):
         yield
 
 
 @contextlib.contextmanager
-def _as(asker: Asker) -> Iterator[None]:
-    token = _current.set(asker)
+def _set(requester: Requester) -> Iterator[None]:
+    token = _current.set(requester)
     try:
         yield
     finally:

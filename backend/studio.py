@@ -41,7 +41,7 @@ from backend.models.state import ModelState
 from backend.security import secret_file, tokens
 from backend.security.admin import Admins
 from backend.servers.fleet import Servers
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.storage import input_folder, places
 from backend.storage.data_lock import DataLock
 from backend.storage.input_folder import InputFile
@@ -179,7 +179,7 @@ class Studio:
 
     def reached(self, public: str) -> None:
         """The page is served, and strangers reach it in this way ("" for not at all)."""
-        self.settings = replace(self.settings, public=public)
+        self.settings = self.settings.model_copy(update={"public": public})
 
     def public_warning(self) -> str:
         """What to know of a page that strangers can use; "" when they cannot."""

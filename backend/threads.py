@@ -1,9 +1,9 @@
-"""Blocking calls of coroutines, in threads of their own.
+"""Runs blocking calls of coroutines in threads.
 
-A coroutine on the event loop touches memory only; whatever needs the disk or the database goes through here.
-The threads are shared fairly: one visitor holds only a few of them, however many calls of theirs are stuck,
-and callers that ask the same question at the same time share one call. asyncio.to_thread has neither: its few
-threads are the whole process's.
+Calls that use the disk or the database go through here, so that they never block the event loop. The threads
+are shared fairly: one visitor occupies only a few of them, however many of its calls are stuck, and callers
+that make the same call at the same time share one. asyncio.to_thread has one small pool for the whole process
+and neither limit.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class _Task:
     visitor: str
     work: Callable[[], Any]
     future: Future[Any]
-    question: Any = None
+    shared_call: Any = None
 
 
 class Threads:
-    """At most `most` calls at once, `each` of one visitor; `waiting` more calls of a visitor wait in line.
+    """At most `most` calls at once, `each` of one visitor; up to `waiting` more of a visitor are queued.
 
     Works with any number of event loops; methods may be called from any thread.
     """
@@ -41,27 +41,27 @@ class Threads:
         self._pool = ThreadPoolExecutor(most, thread_name_prefix=name)
         self._each, self._waiting = each, waiting
         self._lock = threading.Lock()
-        self._busy: Counter[str] = Counter()
-        self._lines: dict[str, deque[_Task]] = {}
-        self._asked: dict[Any, Future[Any]] = {}
+        self._running: Counter[str] = Counter()
+        self._queues: dict[str, deque[_Task]] = {}
+        self._shared: dict[Any, Future[Any]] = {}
         self._open: set[Future[Any]] = set()
         self._closed = False
 
     async def run(self, visitor: str, call: Callable[..., Value], *args: Any, join: bool = False) -> Value:
-        """`call(*args)` in a thread. join: share one call with those who ask the same now; for reads only.
+        """Runs `call(*args)` in a thread. join: share a running call with the same arguments; for reads only.
 
-        Raises what the call raises, and TooMany when too many calls of this visitor wait. A caller that is
-        cancelled leaves; the call itself goes on.
+        Raises what the call raises, and TooMany when too many calls of this visitor are queued. Cancelling
+        the caller does not stop the call.
         """
         future = self._begin(visitor, call, args, join)
         found: Value = await asyncio.shield(asyncio.wrap_future(future))
         return found
 
     def close(self) -> None:
-        """Waiting calls are cancelled, those under way are left to themselves."""
+        """Cancels queued calls; running ones are not waited for."""
         with self._lock:
             self._closed = True
-            left, self._lines = list(self._open), {}
+            left, self._queues = list(self._open), {}
         self._pool.shutdown(wait=False, cancel_futures=True)
         for future in left:
             future.cancel()
@@ -69,30 +69,30 @@ class Threads:
     def _begin(
         self, visitor: str, call: Callable[..., Any], args: tuple[Any, ...], join: bool
     ) -> Future[Any]:
-        question = (call, args) if join else None
+        shared_call = (call, args) if join else None
         work = functools.partial(contextvars.copy_context().run, call, *args)
         with self._lock:
-            if question is not None and question in self._asked:
-                return self._asked[question]
-            line = self._lines.get(visitor)
-            if line is not None and len(line) >= self._waiting:
+            if shared_call is not None and shared_call in self._shared:
+                return self._shared[shared_call]
+            queue = self._queues.get(visitor)
+            if queue is not None and len(queue) >= self._waiting:
                 raise TooMany("Too many requests of yours are under way.", "Try again in a few seconds.")
-            task = _Task(visitor, work, Future(), question)
+            task = _Task(visitor, work, Future(), shared_call)
             if self._closed:
                 task.future.cancel()
                 return task.future
-            if question is not None:
-                self._asked[question] = task.future
+            if shared_call is not None:
+                self._shared[shared_call] = task.future
             self._open.add(task.future)
-            if self._busy[visitor] < self._each:
+            if self._running[visitor] < self._each:
                 self._start(task)
             else:
-                self._lines.setdefault(visitor, deque()).append(task)
+                self._queues.setdefault(visitor, deque()).append(task)
         return task.future
 
     def _start(self, task: _Task) -> None:
         """Called with the lock held."""
-        self._busy[task.visitor] += 1
+        self._running[task.visitor] += 1
         self._pool.submit(self._work, task)
 
     def _work(self, task: _Task) -> None:
@@ -103,28 +103,28 @@ class Threads:
             problem = error
         with self._lock:
             self._open.discard(task.future)
-            if task.question is not None:
-                self._asked.pop(task.question, None)
+            if task.shared_call is not None:
+                self._shared.pop(task.shared_call, None)
             self._next(task.visitor)
         if not task.future.set_running_or_notify_cancel():
-            return  # closed meanwhile
+            return  # closed in the meantime
         if problem is not None:
             task.future.set_exception(problem)
         else:
             task.future.set_result(value)
 
     def _next(self, visitor: str) -> None:
-        """One call of this visitor ended; called with the lock held."""
-        self._busy[visitor] -= 1
-        line = self._lines.get(visitor)
-        if line and not self._closed:
-            self._start(line.popleft())
-        if not line:
-            self._lines.pop(visitor, None)
-        if not self._busy[visitor]:
-            del self._busy[visitor]
+        """Starts the next queued call of a visitor after one has ended. Called with the lock held."""
+        self._running[visitor] -= 1
+        queue = self._queues.get(visitor)
+        if queue and not self._closed:
+            self._start(queue.popleft())
+        if not queue:
+            self._queues.pop(visitor, None)
+        if not self._running[visitor]:
+            del self._running[visitor]
 
 
 def visitor_of(request: Any) -> str:
-    """Whom the guard took a request's sender for; "" without a guard. request: Starlette's or Gradio's."""
+    """The visitor that the middleware identified; "" without it. request: Starlette's or Gradio's."""
     return str(getattr(getattr(request, "state", None), "visitor", "") or "")

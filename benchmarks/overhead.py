@@ -21,7 +21,7 @@ import websocket
 from PIL import Image
 
 from backend.jobs.job import TERMINAL
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.studio import Studio
 from tests.support.demo_server import start_demo
 

@@ -17,7 +17,7 @@ from statistics import median
 
 from PIL import Image
 
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.studio import Studio
 from tests.support.demo_server import start_demo
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from backend import studio as studio_module
 from backend.jobs.limits import Limits
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import Make, Servers

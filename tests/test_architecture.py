@@ -21,8 +21,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backend.engines", "backend.models", "backend.security"),
     ("backend.media", "backend.custom_nodes", "backend.settings"),
     ("backend.notices",),
-    ("backend.logs", "backend.env_file", "backend.events", "backend.threads", "backend.formatting"),
-    ("backend.requester", "backend.env_names", "backend.log_limits"),
+    ("backend.logs", "backend.events", "backend.threads", "backend.formatting"),
+    ("backend.requester", "backend.log_limits"),
     ("workflows", "backend.errors", "backend.log_lines"),
 )
 """Top to bottom: a package imports packages of lower layers only, and none of its own layer."""

@@ -7,27 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from backend.settings import DEFAULTS
+from backend.settings.model import VARIABLES
+from scripts import settings_table
 from tests.support.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def rows() -> dict[str, str]:
-    """name -> default cell of the settings table."""
-    found = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", README, re.M)
-    return {
-        name: default for name, default in found if name in DEFAULTS or name.startswith(("WAN_", "COMFYUI_"))
-    }
+def test_the_table_of_settings_is_that_of_the_model() -> None:
+    assert settings_table.updated(README) == README, "run python -m scripts.settings_table"
+    named = re.findall(r"^\| `((?:WAN|COMFYUI)_[A-Z_]+)` \|", README, re.M)
+    assert set(named) <= VARIABLES.keys()
 
 
-def test_every_setting_is_in_the_readme_with_its_default() -> None:
-    said = rows()
-    assert said.keys() == DEFAULTS.keys()
-    for name, default in DEFAULTS.items():
-        if default:
-            assert f"`{default}`" in said[name], name
+def test_every_setting_has_a_meaning_and_says_what_it_takes() -> None:
+    for one in VARIABLES.values():
+        assert one.meaning and one.takes, one.name
 
 
 def test_every_setting_that_the_code_reads_is_listed() -> None:
@@ -37,8 +33,7 @@ def test_every_setting_that_the_code_reads_is_listed() -> None:
         for path in (ROOT / top).rglob("*.py")
     ) + (ROOT / "app.py").read_text(encoding="utf-8")
     read = set(re.findall(r"[\"'](WAN_[A-Z_]+|COMFYUI_[A-Z_]+)[\"']", source))
-    constants = {"COMFYUI_DIRS"}
-    assert read - constants <= DEFAULTS.keys(), read - DEFAULTS.keys()
+    assert read <= VARIABLES.keys(), read - VARIABLES.keys()
 
 
 def test_pictures_and_files_that_the_readme_names_are_there() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.settings import DEFAULTS
+from backend.settings.model import VARIABLES
 from tests.support.paths import ROOT
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -55,6 +55,6 @@ def test_links_settings_and_commands_are_there(path: Path) -> None:
     for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
         assert (path.parent / link).exists(), link
     for name in re.findall(r"\b(WAN_[A-Z_]+|COMFYUI_[A-Z]+)\b", text):
-        assert name in DEFAULTS, name
+        assert name in VARIABLES, name
     for module in re.findall(r"python -m (benchmarks\.\w+)", text):
         assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module

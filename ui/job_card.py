@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from backend.jobs.views import JobView
     from backend.studio import Studio
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wan.ui")
 
 EVENTS = (
     "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "starter", "library",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build", "launch_options", "routes"]
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wan.ui")
 
 PUBLIC = "ws-public"
 STORAGE_KEY = "wan-studio-owner"

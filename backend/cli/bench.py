@@ -14,7 +14,6 @@ import tempfile
 import time
 import wave
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,8 @@ from backend.engines.kinds import engine_name, kind_of
 from backend.errors import EngineUnreachable, StudioError, from_os_error
 from backend.jobs.job import DONE, TERMINAL
 from backend.jobs.views import JobView
-from backend.settings import Settings, load_environment
+from backend.settings.environment import load_environment
+from backend.settings.model import Settings
 from backend.studio import Studio
 
 OWNER = "benchmark-of-this-machine"
@@ -60,7 +60,7 @@ def run_bench(arguments: argparse.Namespace, here: Path, show: Callable[[str], N
         print(warning, file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="wan-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        settings = replace(Settings.from_env(environ, here), data_dir=folder / "data")
+        settings = Settings.from_env(environ, here).model_copy(update={"data_dir": folder / "data"})
         studio = Studio(settings)
         try:
             studio.start()

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.info import models_seen
@@ -28,9 +28,11 @@ from backend.models.inventory import (
 from backend.models.migrate import migrate
 from backend.models.needs import Overview, fetchable, overview, states, wanted
 from backend.models.progress import LINE_SECONDS, Say, size
-from backend.settings import Settings, load_environment
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
+
+if TYPE_CHECKING:
+    from backend.settings.model import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 ASK_SECONDS = 3.0
@@ -79,6 +81,9 @@ def add_models(commands: Any) -> None:
 def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
     """Does it. `here`: the folder of `.env` and of relative paths. Returns 0, 1 (the reason on stderr), or 2
     for wrong use. Raises StudioError."""
+    from backend.settings.environment import load_environment
+    from backend.settings.model import Settings
+
     for warning in load_environment(here):
         print(warning, file=sys.stderr)
     settings = Settings.from_env(os.environ, here)

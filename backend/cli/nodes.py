@@ -11,7 +11,6 @@ from typing import Any
 from backend.custom_nodes.install import NodesNotInstalled, install, look
 from backend.custom_nodes.pins import REPOSITORIES
 from backend.servers.launch import comfyui_python
-from backend.settings import Settings, load_environment
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -40,6 +39,9 @@ def add_nodes(commands: Any) -> None:
 
 def run_nodes(arguments: argparse.Namespace) -> int:
     """Does it. Returns 0, or 2 when nobody can be asked. Raises StudioError."""
+    from backend.settings.environment import load_environment
+    from backend.settings.model import Settings
+
     for warning in load_environment(PROJECT):
         print(warning, file=sys.stderr)
     settings = Settings.from_env(os.environ, PROJECT)

@@ -16,7 +16,7 @@ from backend.errors import StudioError
 from backend.jobs.job import Job
 from backend.jobs.store import Store
 
-log = logging.getLogger("wan.runner")
+log = logging.getLogger("wan.jobs")
 
 KEPT_SECONDS = 7 * 86_400.0  # a server that has not answered for so long has forgotten the prompt
 

@@ -16,7 +16,7 @@ from backend.jobs.layout import POSTER, WORK, result_name
 from backend.jobs.live import LiveJob
 from backend.jobs.store import Store
 
-log = logging.getLogger("wan.runner")
+log = logging.getLogger("wan.jobs")
 
 
 class Ends:

@@ -38,7 +38,7 @@ from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 from workflows.notice import Notice, notice
 
-log = logging.getLogger("wan.runner")
+log = logging.getLogger("wan.jobs")
 
 AGAIN = notice("restarted")
 

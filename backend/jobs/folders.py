@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-log = logging.getLogger("wan.house")
+log = logging.getLogger("wan.jobs")
 
 JOB = re.compile(r"[0-9a-f]{32}")
 OURS = "wan-studio"

@@ -34,7 +34,7 @@ from backend.jobs.refusals import Refusals
 from backend.jobs.store import Store
 from workflows.compile import Compiled
 
-log = logging.getLogger("wan.runner")
+log = logging.getLogger("wan.jobs")
 
 MAX_LOSSES = 2  # engines lost in a row while they worked on a job; then it fails
 

@@ -36,11 +36,11 @@ from backend.jobs.queue import Line, Waiting
 from backend.jobs.reasons import Reasons
 from backend.jobs.refusals import Refusals
 from backend.jobs.store import Store
-from backend.logs import about, prompts
+from backend.logs import job_context, prompt_texts
 from backend.media.decoder import Decoder
 from backend.notices import words
 
-log = logging.getLogger("wan.runner")
+log = logging.getLogger("wan.jobs")
 
 REMEMBERED = 500  # ended jobs whose last state, and last preview if they failed, stays in memory
 IDLE_SECONDS = 1.0
@@ -318,7 +318,7 @@ class Runner:
                     self._changed.wait(min(IDLE_SECONDS, left))
                     lane.idle = False
                     continue
-            with about(job.id, prompts(job.params)):
+            with job_context(job.id, prompt_texts(job.params)):
                 self._run(lane, job)
             return
 

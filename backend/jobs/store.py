@@ -25,7 +25,7 @@ from backend.jobs.rows import COLUMNS, UnreadableRow, job_of, row_of, salvaged
 
 __all__ = ["MIGRATIONS", "Store", "StoreBusy", "StoreError", "is_local"]
 
-log = logging.getLogger("wan.store")
+log = logging.getLogger("wan.jobs")
 
 MIGRATIONS: tuple[str, ...] = (
     # 1: jobs

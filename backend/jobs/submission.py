@@ -30,11 +30,11 @@ from backend.media.decoder import Decoder
 from backend.notices import words
 from backend.security import tokens
 from backend.security.rate_limit import Bucket
-from backend.settings import Settings
+from backend.settings.model import Settings
 from workflows.modes.registry import MODES, media_fields
 from workflows.params.limits import RANDOM_SEEDS
 
-log = logging.getLogger("wan.studio")
+log = logging.getLogger("wan.jobs")
 
 CLEANED = ("negative_prompt",)  # texts that are stored as the params have them, without control characters
 JOB_BYTES = 100_000  # of a job's folder, beside what it is made from and the result

@@ -10,7 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
-from backend.requester import Asker
+from backend.requester import Requester
 
 CHECK_SECONDS = 0.5
 """How often a waiting job is asked whether it goes on."""
@@ -33,7 +33,7 @@ class _Ticket:
     """A request that waits. `key`: requests of one key are not worked on at the same time. `counted`: among
     those that its owner may have."""
 
-    asker: Asker
+    asker: Requester
     key: Hashable = None
     counted: bool = True
     granted: bool = False
@@ -99,7 +99,7 @@ class Turns:
     @contextlib.contextmanager
     def turn(
         self,
-        asker: Asker,
+        asker: Requester,
         patience: float = math.inf,
         key: Hashable = None,
         answered: Callable[[], bool] = lambda: False,

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backend.models.inventory import (
     DAMAGED,
@@ -18,9 +19,11 @@ from backend.models.inventory import (
     inventory,
 )
 from backend.models.progress import size
-from backend.settings import Settings
 from workflows.catalog import Catalog, ModelFile, load_catalog
 from workflows.modes.registry import title
+
+if TYPE_CHECKING:
+    from backend.settings.model import Settings
 
 TO_FETCH = (MISSING, WRONG_SIZE, DAMAGED)
 """States that a download can mend."""

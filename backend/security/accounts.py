@@ -6,8 +6,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+from typing import TYPE_CHECKING
 
-from backend.settings import Settings
+if TYPE_CHECKING:
+    from backend.settings.model import Settings
 
 
 class Accounts:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import requests
 
@@ -29,7 +30,10 @@ from backend.servers import gpus, launch, postmortem, procfs
 from backend.servers.launch import free_port as free_port
 from backend.servers.process import Death, Process, end
 from backend.servers.server import LIMITS, Limits, Server, answers
-from backend.settings import RUNPOD_COMFYUI, Settings
+from backend.settings.folders import RUNPOD_COMFYUI
+
+if TYPE_CHECKING:
+    from backend.settings.model import Settings
 
 log = logging.getLogger("wan.servers")
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 
-log = logging.getLogger("wan.supervisor")
+log = logging.getLogger("wan.servers")
 
 SMI_SECONDS = 20.0  # without persistence mode the driver takes its time
 NAMED_BY_ARGS = ("--cuda-device", "--cpu", "--directml", "--oneapi-device-selector")

@@ -20,7 +20,7 @@ from pathlib import Path
 from backend.errors import BadSettings
 from backend.servers import procfs
 
-log = logging.getLogger("wan.supervisor")
+log = logging.getLogger("wan.servers")
 
 HELP_SECONDS = 120.0  # the first start of a Python on a network volume is slow
 IDLE_SECONDS = 30.0  # so long a demo engine waits for a studio that was killed to come back

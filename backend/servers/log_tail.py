@@ -15,7 +15,7 @@ from collections import deque
 from pathlib import Path
 from typing import BinaryIO
 
-log = logging.getLogger("wan.supervisor")
+log = logging.getLogger("wan.servers")
 
 LINES = 200  # kept
 LINE_MAX = 500  # characters of a line

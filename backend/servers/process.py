@@ -22,7 +22,7 @@ from backend.servers.child import Child
 from backend.servers.exit_reasons import why
 from backend.servers.log_tail import Tail, is_loud
 
-log = logging.getLogger("wan.supervisor")
+log = logging.getLogger("wan.servers")
 
 
 @dataclass(frozen=True)

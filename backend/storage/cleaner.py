@@ -26,7 +26,7 @@ from backend.storage.engine_copies import Place
 from backend.storage.policy import DAY, Disk
 from backend.storage.quota import Jobs, Limits, Quota
 
-log = logging.getLogger("wan.house")
+log = logging.getLogger("wan.storage")
 
 TICK_SECONDS = 60.0
 PASS_SECONDS = 3600.0

@@ -24,7 +24,7 @@ from typing import Any
 
 from backend.errors import BadSettings, StudioError, from_os_error
 
-log = logging.getLogger("wan.lock")
+log = logging.getLogger("wan.storage")
 
 BEAT_SECONDS = 5.0
 STALE_BEATS = 4  # so many missed beats, and the holder is gone

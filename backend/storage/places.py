@@ -11,7 +11,7 @@ from backend.engines.base import EngineInfo
 from backend.engines.kinds import kind_of
 from backend.errors import BadSettings
 from backend.jobs.store import Store
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.storage import upload_folder
 from backend.storage.cleaner import Keeper, Limits, Place
 from backend.system.health import on_this_machine

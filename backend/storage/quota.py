@@ -21,7 +21,7 @@ from backend.storage import policy
 from backend.storage.ledger import NOBODY, Entry, Ledger
 from backend.storage.policy import Disk
 
-log = logging.getLogger("wan.house")
+log = logging.getLogger("wan.storage")
 
 EVERY_JOB = 1_000_000
 

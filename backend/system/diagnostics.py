@@ -13,10 +13,11 @@ from backend.errors import StudioError
 from backend.models import paths
 from backend.models.inventory import RESTART
 from backend.models.state import ModelState
-from backend.settings import RUNPOD_COMFYUI, Settings
+from backend.settings.folders import RUNPOD_COMFYUI
+from backend.settings.model import Settings
 from backend.system.health import on_this_machine
 
-log = logging.getLogger("wan.surroundings")
+log = logging.getLogger("wan.system")
 
 DOCKER_MARK = Path("/.dockerenv")
 ENOUGH_MEMORY = 48_000_000_000

@@ -14,7 +14,7 @@ from backend.models import needs
 from backend.models.needs import Overview
 from backend.models.state import ModelState
 from backend.notices import words
-from backend.settings import Settings
+from backend.settings.model import Settings
 from workflows.catalog import ModelFile, load_catalog
 
 

@@ -1,6 +1,6 @@
 """What may come in by HTTP, as pure rules: which paths there are, from which pages, how large.
 
-Nothing here counts or waits; backend/web/middleware.py applies it to every request.
+Nothing here counts or waits; middleware.py applies it to every request.
 """
 
 from __future__ import annotations
@@ -33,22 +33,6 @@ MULTIPART_BYTES = 1_000_000
 """What a multipart upload may have around its file."""
 MCP_FILE_BYTES = 24_000_000
 """The largest file inside an MCP request, which Gradio holds in memory as text."""
-
-PAGE_POLICY = {
-    "default-src": "'self'",
-    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Gradio makes functions of texts
-    "style-src": "'self' 'unsafe-inline'",
-    "img-src": "'self' data: blob:",
-    "media-src": "'self' data: blob:",
-    "font-src": "'self' data:",
-    "connect-src": "'self' data: blob:",
-    "worker-src": "'self' blob:",
-    "object-src": "'none'",
-    "base-uri": "'self'",
-    "form-action": "'self'",
-}
-FILE_POLICY = "default-src 'none'; sandbox"
-SPACES = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
 
 
 def is_known(path: str) -> bool:
@@ -125,26 +109,3 @@ def is_direct(client: str, headers: Mapping[str, str]) -> bool:
     except ValueError:
         return False
     return client in ("127.0.0.1", "::1") and host in ("127.0.0.1", "localhost", "::1")
-
-
-def security_headers(path: str, on_spaces: bool) -> dict[str, str]:
-    """What every answer carries; a route's own header of the same name stays."""
-    headers = {
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",  # addresses hold keys: a private link, the admin link
-        "cross-origin-resource-policy": "same-origin",
-        "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
-    }
-    if not on_spaces:
-        headers["x-robots-tag"] = "noindex"  # a machine of somebody's own is in no search engine
-    if path in ("/", "/config"):
-        headers["cache-control"] = "private, no-cache"
-    if path.startswith(FILE):
-        headers["content-security-policy"] = FILE_POLICY
-        return headers
-    policy = dict(PAGE_POLICY)
-    policy["frame-ancestors"] = f"'self' {SPACES}" if on_spaces else "'self'"
-    if on_spaces:  # Gradio asks there how the Space is
-        policy["connect-src"] += " https://huggingface.co"
-    headers["content-security-policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
-    return headers

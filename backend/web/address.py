@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backend.settings import LOOPBACK
+from backend.settings.reach import LOOPBACK
 
 
 def address(environ: Mapping[str, str], host: str, port: int, share_url: str | None) -> str:

@@ -1,4 +1,4 @@
-"""ASGI routes beside Gradio's, results by signed address, and the guard in front. No gradio here."""
+"""ASGI routes beside Gradio's, results by signed address, and the middleware around all of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from backend.jobs.layout import POSTER, RESULT, STILL, WORKFLOW
 from backend.security.accounts import Accounts
 from backend.studio import Studio
 from backend.threads import visitor_of
-from backend.web.middleware import STRICT, Guard, Rates, Rules
+from backend.web.middleware import AccessMiddleware, Rules
+from backend.web.request_rates import STRICT, Rates
 
 log = logging.getLogger("wan.web")
 
@@ -42,10 +43,10 @@ HEADERS = {
 }
 
 
-def door(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
-    """A lifespan for the app: puts the guard outside of all its middleware. For app_kwargs["lifespan"].
+def middleware_lifespan(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
+    """A lifespan that puts AccessMiddleware around the app's other middleware: app_kwargs["lifespan"].
 
-    app_kwargs["middleware"] would come inside of Gradio's own, which answers every origin by itself.
+    app_kwargs["middleware"] would be inside of Gradio's own, which answers every origin by itself.
     """
     settings = studio.settings
 
@@ -72,7 +73,7 @@ def door(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
         def rates() -> Rates:
             return STRICT if studio.settings.open_to_all else usual
 
-        app.middleware_stack = Guard(app.middleware_stack, rules, rates=rates)
+        app.middleware_stack = AccessMiddleware(app.middleware_stack, rules, rates=rates)
         yield
 
     return lifespan

@@ -184,7 +184,7 @@ class Worker:
         began = time.monotonic()
         folder = self.folder / f"{work.job_id[:60]}-{secrets.token_hex(4)}"
         said = given.get("params") if isinstance(given, Mapping) else None
-        with logs.about(work.job_id, logs.prompts(said) if isinstance(said, Mapping) else ()):
+        with logs.job_context(work.job_id, logs.prompt_texts(said) if isinstance(said, Mapping) else ()):
             return self._worded(work, given, folder, began)
 
     def _worded(self, work: Work, given: object, folder: Path, began: float) -> dict[str, Any]:

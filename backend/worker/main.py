@@ -12,19 +12,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.engines.kinds import KINDS
 from backend.errors import BadSettings, EngineUnreachable
 from backend.media.decoder import Decoder
 from backend.servers.fleet import Servers, choose
-from backend.settings import Settings
 from backend.worker.claims import Claims
 from backend.worker.handler import Worker
 from backend.worker.order import Limits
 from backend.worker.results import Ways, bucket_upload, clear_old
+
+if TYPE_CHECKING:
+    from backend.settings.model import Settings
 
 log = logging.getLogger("wan.worker")
 
@@ -51,7 +52,8 @@ def worker_settings(settings: Settings) -> Settings:
     Raises BadSettings when there is no ComfyUI; the demo engine runs only when it is asked for.
     """
     engine = "auto" if settings.engine == "runpod" else settings.engine
-    mine = replace(settings, engine=engine, runpod=replace(settings.runpod, endpoint_id="", api_key=""))
+    runpod = settings.runpod.model_copy(update={"endpoint_id": "", "api_key": ""})
+    mine = settings.model_copy(update={"engine": engine, "runpod": runpod})
     if settings.engine != "demo" and KINDS[choose(mine).kind].simulated:
         raise BadSettings(
             f"The worker has no ComfyUI: none on port {settings.comfyui_port}, and no folder that it can"

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from backend.errors import BadSettings
-from backend.settings import DEFAULTS, Settings, load_environment, read_env_file
+from backend.settings.env_file import read_env_file
+from backend.settings.environment import load_environment
+from backend.settings.model import VARIABLES, Settings
 from tests.support.paths import ROOT
 
 SECRET = "s3cret-Word"
@@ -173,7 +175,7 @@ def test_a_login_of_the_environment_that_means_nothing(tmp_path: Path, value: st
     "name",
     [
         "WAN_AUHT", "WANAUTH", "wan_auth", "WAN-AUTH", "WAN_AUTH_", "Wan_Auth", "WAN_AUTHH", "AN_AUTH",
-        "WAN_AUTH_FILE", "WAN_AUTH:ann", "WAN_AUTH ", "GRADIO_SERVERNAME", "gradio_server_name",
+        "WAN_AHUHT", "WAN_AUTH_FILE", "WAN_AUTH:ann", "WAN_AUTH ", "GRADIO_SERVERNAME", "gradio_server_name",
         "GRADIO_SHARED", "COMFYUI_LISTENS",
     ],
 )  # fmt: skip
@@ -206,7 +208,7 @@ def test_names_of_platforms_and_of_our_own_are_no_misspellings(tmp_path: Path) -
     theirs = [
         "RUNPOD_AI_API_KEY", "RUNPOD_POD_ID", "RUNPOD_API_KEYS", "GRADIO_SERVER_PORT", "COMFYUI_PORT",
         "GRADIO_ANALYTICS_ENABLED", "GRADIO_SHARE_SERVER_ADDRESS", "APPSETTING_WAN_AUTH", "WEB_AUTH",
-        "VPN_AUTH", "XAUTHORITY", "MANPATH", *DEFAULTS,
+        "VPN_AUTH", "XAUTHORITY", "MANPATH", *VARIABLES,
     ]  # fmt: skip
     assert load_environment(tmp_path, dict.fromkeys(theirs, "")) in ([], [
         "The environment sets RUNPOD_API_KEYS, which is not a setting. Did you mean RUNPOD_API_KEY?"

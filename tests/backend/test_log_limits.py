@@ -22,7 +22,7 @@ from backend.log_limits import Sampler
 from backend.log_lines import MESSAGE_MAX, TRACE_MAX
 from backend.security.accounts import Accounts
 from backend.security.tokens import new_token
-from backend.web.middleware import Rates
+from backend.web.request_rates import Rates
 from tests.support.guarded_site import JOIN, UPLOAD, Clock, Site
 
 FLOOD = 2_000
@@ -89,7 +89,7 @@ def test_a_flood_of_refusals_writes_little(
     assert "\x1b" not in text and "\u202e" not in text and "\x00" not in text
 
 
-@pytest.mark.parametrize("name", ["uvicorn.error", "wan.page", "wan.api", "ui.page", "some.library"])
+@pytest.mark.parametrize("name", ["uvicorn.error", "wan.web", "wan.ui", "some.library"])
 def test_a_flood_of_tracebacks_of_what_answers_requests(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -109,7 +109,7 @@ def test_a_few_of_each_kind_and_then_how_many() -> None:
     log = logs.Log(logging.Formatter(), sampler, [logging.StreamHandler(out)])
 
     def record(text: str, kind: str) -> None:
-        made = logging.LogRecord("wan.guard", logging.INFO, "", 0, text, None, None)
+        made = logging.LogRecord("wan.web", logging.INFO, "", 0, text, None, None)
         made.kind = kind
         log.handle(made)
 
@@ -138,7 +138,7 @@ def test_a_flood_that_ends_is_summed_up_without_another_line() -> None:
 
     log = logs.Log(logging.Formatter(), Sampler(seconds=0.05), [Output()])
     for _ in range(100_000):
-        log.handle(logging.LogRecord("wan.guard", logging.INFO, "", 0, "no", None, None))
+        log.handle(logging.LogRecord("wan.web", logging.INFO, "", 0, "no", None, None))
         if said.is_set():
             break
     assert said.wait(60)
@@ -177,7 +177,7 @@ def test_every_line_is_bounded(capsys: pytest.CaptureFixture[str], form: str) ->
 
 def test_what_libraries_print_is_a_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "text")
-    with logs.prints_logged() as out:
+    with logs.printing_logged() as out:
         print("printed\nby a library")
         try:
             raise ValueError("printed too")
@@ -188,7 +188,7 @@ def test_what_libraries_print_is_a_line_of_the_log(capsys: pytest.CaptureFixture
         for _ in range(FLOOD):
             print("x" * 10_000, end="")
             print("y" * 10_000, file=sys.stderr)
-    assert not isinstance(sys.stdout, logs.Prints)
+    assert not isinstance(sys.stdout, logs.LoggedStream)
     seen = capsys.readouterr()
     assert seen.out == "address of the page\n"
     assert "wan.prints: printed\n" in seen.err and "ValueError: printed too" in seen.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from backend import logs
 from backend.errors import EngineError
 from tests.support.fake_engine import FakeEngine
+from tests.support.paths import ROOT
 from tests.support.scripted import OWNER, Make, ended
 
 JOB = "0123456789abcdef0123456789abcdef"
@@ -33,7 +35,7 @@ def put_back() -> Iterator[None]:
 def test_lines_of_a_job_carry_its_id(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "text")
     log = logging.getLogger("wan.test")
-    with logs.about(JOB):
+    with logs.job_context(JOB):
         log.info("reading the picture")
         log.info("job %s: done", JOB)
     log.info("idle")
@@ -47,7 +49,7 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "json")
     log = logging.getLogger("wan.test")
     log.info("job %s: queued", JOB)
-    with logs.about(JOB):
+    with logs.job_context(JOB):
         try:
             raise ValueError("two\nlines")
         except ValueError:
@@ -65,7 +67,7 @@ def test_prompts_are_cut_out_of_everything(
 ) -> None:
     logs.start("info", form, show_prompts=shown)
     log = logging.getLogger("wan.test")
-    with logs.about(JOB, (PROMPT, None, "no", "blurry and dull")):
+    with logs.job_context(JOB, (PROMPT, None, "no", "blurry and dull")):
         log.info("ComfyUI said: %s", json.dumps({"text": PROMPT}))
         log.info("got %r", {"text": PROMPT})
         try:
@@ -129,3 +131,18 @@ def test_a_prompt_is_logged_when_asked_for(make: Make, capsys: pytest.CaptureFix
     values = {"prompt": "a public boat", "seconds": 0.5, "width": 64, "height": 64}
     ended(studio, studio.submit(OWNER, "text_to_video", values, {}))
     assert "'a public boat'" in capsys.readouterr().err
+
+
+def test_loggers_have_the_name_of_their_package() -> None:
+    named = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for top in ("backend", "ui")
+        for path in (ROOT / top).rglob("*.py")
+        for name in re.findall(
+            r'^log = logging\.getLogger\("?([\w.]+)', path.read_text(encoding="utf-8"), re.M
+        )
+    }
+    assert len(named) > 20
+    for path, name in named:
+        parts = path.removesuffix(".py").removeprefix("backend/").split("/")
+        assert name in ("wan." + ".".join(parts[:1]), "wan." + ".".join(parts[:2])), path

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from backend.errors import BadSettings
-from backend.settings import DEFAULTS, Settings, read_env_file
+from backend.settings.env_file import read_env_file
+from backend.settings.model import VARIABLES, Settings
 
 
 def test_defaults_need_nothing(tmp_path: Path) -> None:
@@ -62,7 +63,7 @@ def test_a_bad_value_names_its_variable(tmp_path: Path, name: str, value: str) -
 
 
 def test_empty_means_default(tmp_path: Path) -> None:
-    assert Settings.from_env(dict.fromkeys(DEFAULTS, ""), tmp_path) == Settings.from_env({}, tmp_path)
+    assert Settings.from_env(dict.fromkeys(VARIABLES, ""), tmp_path) == Settings.from_env({}, tmp_path)
 
 
 def test_env_file(tmp_path: Path) -> None:
@@ -131,3 +132,44 @@ def test_runpod_is_read_and_its_key_is_not_shown(tmp_path: Path) -> None:
 def test_bad_values_of_runpod_name_their_variable(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(BadSettings, match=name):
         Settings.from_env({name: value}, tmp_path)
+
+
+def test_every_bad_value_gets_a_sentence_with_what_it_may_be(tmp_path: Path) -> None:
+    values = {"WAN_MAX_QUEUED": "0", "WAN_MAX_SECONDS": "long", "WAN_LOG_FORMAT": "xml", "WAN_AUTH": "s3cret"}
+    with pytest.raises(BadSettings) as caught:
+        Settings.from_env(values, tmp_path)
+    said = caught.value.message
+    for sentence in (
+        "WAN_MAX_QUEUED is '0'; it takes a whole number from 1 to 100000.",
+        "WAN_MAX_SECONDS is 'long'; it takes a number from 1 to 600.",
+        "WAN_LOG_FORMAT is 'xml'; it takes one of text, json.",
+        "Entry 1 of WAN_AUTH is not user:password.",
+    ):
+        assert sentence in said
+    assert "s3cret" not in said + caught.value.hint and "pydantic" not in said
+
+
+def test_a_bad_key_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings) as caught:
+        Settings.from_env({"RUNPOD_API_KEY": "rpa_SECRET word"}, tmp_path)
+    assert "SECRET" not in f"{caught.value.message} {caught.value.hint} {caught.value!r}"
+    assert caught.value.__suppress_context__, "a traceback would show pydantic's error"
+
+
+def test_only_the_given_mapping_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAN_ENGINE", "demo")
+    monkeypatch.setenv("public", "everybody")
+    settings = Settings.from_env({"WAN_MAX_QUEUED": " 7 ", "public": "everybody"}, tmp_path)
+    assert (settings.engine, settings.max_queued, settings.public) == ("auto", 7, "")
+
+
+def test_settings_cannot_be_changed(tmp_path: Path) -> None:
+    settings = Settings.from_env({}, tmp_path)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.max_queued = 3
+    assert settings.model_copy(update={"public": "the network"}).max_queued_per_owner == 3
+
+
+def test_a_home_folder_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="WAN_MODELS_DIR is '~no-such-user/models'"):
+        Settings.from_env({"WAN_MODELS_DIR": "~no-such-user/models"}, tmp_path)

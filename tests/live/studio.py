@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.jobs.views import JobView
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.studio import Studio
 from tests.support.scripted import ended
 

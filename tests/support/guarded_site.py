@@ -1,4 +1,4 @@
-"""A small app behind the guard, reached without a socket."""
+"""A small app behind the middleware, reached without a socket."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from backend.web.middleware import Guard, Rates, Rules
+from backend.web.middleware import AccessMiddleware, Rules
+from backend.web.request_rates import Rates
 
 HOST = "x-7860.proxy.runpod.net"
 JOIN, UPLOAD, DATA = "/gradio_api/queue/join", "/gradio_api/upload", "/gradio_api/queue/data"
@@ -27,7 +28,7 @@ class Clock:
 
 
 class Site:
-    """A guarded app that answers how many bytes it got, and its client."""
+    """An app behind the middleware that answers how many bytes it got, and its client."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Site:
                 Route("/{path:path}", echo, methods=["GET", "POST"]),
             ]
         )
-        self.guard = Guard(
+        self.middleware = AccessMiddleware(
             app,
             Rules(rules.pop("max_upload_bytes", 1_000_000), folder, b"secret", rates or Rates(), **rules),
             self.clock,
@@ -72,6 +73,6 @@ class Site:
         )
 
     def client(self, address: str = "10.0.0.7", **headers: str) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(self.guard, client=(address, 1234), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(self.middleware, client=(address, 1234), raise_app_exceptions=False)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return httpx.AsyncClient(transport=transport, base_url=f"https://{HOST}", headers=named)

@@ -11,7 +11,7 @@ from backend.security.accounts import Accounts
 from backend.servers.fleet import free_port
 from backend.studio import Studio
 from backend.web import connections
-from backend.web.routes import door, routes
+from backend.web.routes import middleware_lifespan, routes
 from tests.support.security_site import Site
 from ui import page as layout
 
@@ -33,7 +33,7 @@ class ServedSite(Site):
             auth=accounts.check if accounts is not None else None,
             app_kwargs={
                 "routes": [*routes(studio), *layout.routes()],
-                "lifespan": door(studio, uploads),
+                "lifespan": middleware_lifespan(studio, uploads),
             },
             **layout.launch_options(studio),
         )

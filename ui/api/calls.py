@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from backend.jobs.views import JobView
     from backend.studio import Studio
 
-log = logging.getLogger("wan.api")
+log = logging.getLogger("wan.ui")
 
 OWNER_HEADER = "x-wan-owner"
 SESSIONS_MAX = 10_000

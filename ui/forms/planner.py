@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Facts = PictureFacts | SoundFacts | VideoFacts
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wan.ui")
 
 FILES_REMEMBERED = 256
 MODELS_SECONDS = 2.0

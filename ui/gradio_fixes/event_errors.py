@@ -9,9 +9,9 @@ from typing import Any
 import gradio as gr
 
 from backend import requester
-from backend.logs import about
+from backend.logs import job_context
 
-log = logging.getLogger("wan.page")
+log = logging.getLogger("wan.ui")
 
 UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it keeps happening, check the log."
 NOT_OFFERED = "Unsupported value in request."
@@ -29,7 +29,7 @@ def guard_events(blocks: gr.Blocks) -> None:
     inner = blocks.process_api
 
     async def process_api(block_fn: Any, inputs: Any, *rest: Any, **more: Any) -> dict[str, Any]:
-        with about("", _written(inputs)), requester.visitor(owner_of(more.get("request"))):
+        with job_context("", _written(inputs)), requester.visitor(owner_of(more.get("request"))):
             try:
                 return await inner(block_fn, inputs, *rest, **more)
             except gr.Error as error:

@@ -42,7 +42,7 @@ from workflows.compile import ServerFacts
 from workflows.graph import node_contract
 from workflows.graph.node_contract import Contract
 
-log = logging.getLogger("wan.comfy")
+log = logging.getLogger("wan.engines.comfy")
 
 FACTS_SECONDS = 60.0
 LEARN_SECONDS = 300.0  # some megabytes where there are many custom nodes

@@ -40,7 +40,7 @@ from backend.errors import (
 )
 from backend.events import Cancelled, Connection, Event, Failed, Finished, Output, Queued
 
-log = logging.getLogger("wan.comfy")
+log = logging.getLogger("wan.engines.comfy")
 
 STALLED = 3  # times the limit for hung: without any event, although the server answers
 

@@ -16,7 +16,7 @@ import requests
 from backend.engines.comfy.deadline import Adapter, within
 from backend.errors import EngineError, EngineUnreachable
 
-log = logging.getLogger("wan.comfy")
+log = logging.getLogger("wan.engines.comfy")
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0

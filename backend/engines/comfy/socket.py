@@ -17,7 +17,7 @@ import websocket
 
 from backend.engines.comfy.deadline import within
 
-log = logging.getLogger("wan.comfy")
+log = logging.getLogger("wan.engines.comfy")
 
 FLAGS = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
 """Counts only as the first message on a socket; with it previews say of which prompt they are."""

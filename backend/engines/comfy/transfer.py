@@ -28,7 +28,7 @@ from backend.errors import (
 )
 from backend.events import Output
 
-log = logging.getLogger("wan.comfy")
+log = logging.getLogger("wan.engines.comfy")
 
 CHUNK = 1 << 18  # bytes
 CHUNK_SECONDS = 120.0  # for so many bytes of a result

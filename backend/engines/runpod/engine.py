@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.engines.base import EngineInfo, Prompt
 from backend.engines.kinds import RUNPOD
@@ -32,10 +32,12 @@ from backend.errors import (
     PromptGone,
 )
 from backend.events import Accepted, Connection, Event, Output, Warned
-from backend.settings import RunPodSettings
 from workflows.graph.node_contract import Contract
 
-log = logging.getLogger("wan.runpod")
+if TYPE_CHECKING:
+    from backend.settings.serverless import RunPodSettings
+
+log = logging.getLogger("wan.engines.runpod")
 
 REMEMBERED = 256
 

@@ -20,7 +20,7 @@ import requests
 
 from backend.errors import EndpointRefused, EngineError, EngineUnreachable, StudioError, TooLargeToSend
 
-log = logging.getLogger("wan.runpod")
+log = logging.getLogger("wan.engines.runpod")
 
 REQUEST_LIMIT = 10_000_000
 """Bytes that POST /run takes. Source: docs.runpod.io, "Operation reference"."""

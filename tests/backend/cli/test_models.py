@@ -19,7 +19,7 @@ from backend.cli import models as model_commands
 from backend.models import hub as hub_module
 from backend.models import inventory as inventory_module
 from backend.models.hub import Hub
-from backend.settings import Settings
+from backend.settings.model import Settings
 from tests.support.fake_hub import FakeHub, running
 from tests.support.model_files import fill, model, model_bytes, sparse
 from tests.support.paths import ROOT

@@ -205,7 +205,7 @@ def test_a_row_that_cannot_be_read_is_left_out(
         store.add(stored(number + 10, status=status, engine="demo", finished=5.0 if status == DONE else None))
     for number in range(3):
         spoil(store.path, f"job{number}", column, BAD[column])
-    with caplog.at_level(logging.ERROR, "wan.store"):
+    with caplog.at_level(logging.ERROR, "wan.jobs"):
         for _ in range(2):
             assert {job.id for job in store.unfinished()} == {"job10", "job11"}
             assert {job.id for job in store.of_owner("me", 99)} == {"job10", "job11", "job12"}

@@ -17,7 +17,7 @@ from backend import requester
 from backend import studio as studio_module
 from backend.errors import MediaBusy, ShuttingDown
 from backend.media.decoder import Decoder
-from backend.web.middleware import Guard, Rules
+from backend.web.middleware import AccessMiddleware, Rules
 from tests.support import slow_child
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
@@ -32,7 +32,7 @@ class Asked(Decoder):
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
-        self.askers: list[tuple[str, requester.Asker]] = []
+        self.askers: list[tuple[str, requester.Requester]] = []
 
     def _look(self, op: str, *args: Any, **more: Any) -> Any:
         self.askers.append((op, requester.current()))
@@ -42,7 +42,7 @@ class Asked(Decoder):
         self.askers.append((op, requester.current()))
         return super()._ask(op, *args, **more)
 
-    def of(self, op: str) -> requester.Asker:
+    def of(self, op: str) -> requester.Requester:
         return next(who for name, who in self.askers if name == op)
 
 
@@ -217,7 +217,7 @@ def test_every_event_works_for_its_visitor(kind: str) -> None:
 
     asyncio.run(two())
     assert seen == ["visitor:a", "visitor:b"]
-    assert requester.current() == requester.NOBODY
+    assert requester.current() == requester.INTERNAL
 
 
 def test_the_guard_says_who_a_request_is_from(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_the_guard_says_who_a_request_is_from(tmp_path: Path) -> None:
             "type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"a.example"), *headers],
             "client": ("8.8.8.8", 1), "query_string": b"", "scheme": "http", "root_path": "",
         }  # fmt: skip
-        await Guard(app, Rules(1000, tmp_path, b"secret"))(scope, nothing, nothing)
+        await AccessMiddleware(app, Rules(1000, tmp_path, b"secret"))(scope, nothing, nothing)
 
     asyncio.run(run())
     asyncio.run(run((b"x-wan-owner", OWNER.encode())))
@@ -256,4 +256,4 @@ def test_the_first_name_of_a_visitor_counts() -> None:
             with requester.visitor("inside"):
                 assert requester.current().owner == "job"
         assert requester.current().owner == "page"
-    assert requester.current() == requester.NOBODY
+    assert requester.current() == requester.INTERNAL

@@ -441,7 +441,7 @@ def test_every_place_comes_back(seed: int) -> None:
                 raise JobCancelled("Cancelled.")
 
         while not stop.is_set():
-            who = requester.Asker(f"v{number % 5}", chance.random() < 0.3, check)
+            who = requester.Requester(f"v{number % 5}", chance.random() < 0.3, check)
             key, patience = chance.choice([None, "x", "y"]), chance.choice([0.0, 0.001, 60.0])
             try:
                 with turns.turn(who, patience, key, lambda: chance.random() < 0.05) as mine:
@@ -465,9 +465,9 @@ def test_every_place_comes_back(seed: int) -> None:
         assert sum(future.result(60) for future in running)
     assert turns.waiting() == 0
     with contextlib.ExitStack() as stack:  # three at once, and no fourth
-        assert all(stack.enter_context(turns.turn(requester.NOBODY, 0.0)) for _ in range(3))
+        assert all(stack.enter_context(turns.turn(requester.INTERNAL, 0.0)) for _ in range(3))
         with pytest.raises(NoTurn):
-            stack.enter_context(turns.turn(requester.NOBODY, 0.0))
+            stack.enter_context(turns.turn(requester.INTERNAL, 0.0))
     turns.close()
-    with turns.turn(requester.NOBODY) as mine:
+    with turns.turn(requester.INTERNAL) as mine:
         assert mine, "who needs not wait is not refused"

@@ -10,7 +10,7 @@ from backend.models import needs, verify
 from backend.models.inventory import inventory
 from backend.models.needs import Overview, overview, room, states, wanted
 from backend.models.progress import Progress, duration, size
-from backend.settings import Settings
+from backend.settings.model import Settings
 from tests.support.model_files import fill, sparse
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES

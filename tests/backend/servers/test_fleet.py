@@ -23,7 +23,8 @@ from backend.servers import fleet, launch, procfs
 from backend.servers.fleet import Server, Servers
 from backend.servers.process import Times
 from backend.servers.server import Limits
-from backend.settings import RUNPOD_COMFYUI, Settings
+from backend.settings.folders import RUNPOD_COMFYUI
+from backend.settings.model import Settings
 from backend.system import health
 from tests.support import comfyui_folder
 from tests.support.comfy_run import Run, has
@@ -70,7 +71,7 @@ def build(base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
         more: dict[str, Any] = {} if restart else {"restart": False, "on_death": deaths.append}
         given = settings(tmp_path, COMFYUI_PORT=str(base), **env)
-        given = replace(given, comfyui_dir_given=not found_only)
+        given = given.model_copy(update={"comfyui_dir_given": not found_only})
         all_of_them = Servers(given, limits=limits, runpod_folder=runpod_folder, **more)
         made.append(all_of_them)
         return all_of_them
@@ -281,7 +282,7 @@ STUDIO = """
 import os, sys, time
 from pathlib import Path
 from backend.servers import fleet
-from backend.settings import Settings
+from backend.settings.model import Settings
 all_of_them = fleet.Servers(Settings.from_env(os.environ, Path(sys.argv[1])))
 while not all(engine.refresh().state == "ok" for engine in all_of_them.engines):
     time.sleep(0.05)

@@ -19,7 +19,7 @@ from backend.servers.launch import comfyui_command, comfyui_python, demo_command
 from backend.servers.log_tail import LINE_MAX, Tail, is_loud
 from backend.servers.process import Death, Process, Times, end
 from backend.servers.procfs import Mark
-from backend.settings import Settings
+from backend.settings.model import Settings
 from tests.support.processes import alive
 from tests.support.waiting import until
 

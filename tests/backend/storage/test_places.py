@@ -9,7 +9,7 @@ import pytest
 
 from backend.engines.base import EngineInfo
 from backend.errors import NotFound
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.storage.cleaner import Place
 from backend.storage.places import places
 from backend.studio import Studio

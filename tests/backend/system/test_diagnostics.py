@@ -15,7 +15,7 @@ from backend.models.inventory import UNSEEN, inventory
 from backend.models.paths import MARK, NAME, SECTION, tell, told, write
 from backend.models.state import ModelState
 from backend.servers.exit_reasons import why
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.system import diagnostics
 from tests.support.model_files import sparse
 from workflows.catalog import load_catalog
@@ -64,7 +64,7 @@ def test_a_folder_of_code_that_cannot_be_written_to_is_not_asked_for_more(
     settings = Settings.from_env({"HOME": str(home)}, closed)
     assert settings.data_dir == home / ".local/share/wan-studio"
     assert settings.data_dir_refused == closed / "data"
-    (said,) = at_start(replace(settings, comfyui_dir=None), {})
+    (said,) = at_start(settings.model_copy(update={"comfyui_dir": None}), {})
     assert str(closed / "data") in said and str(settings.data_dir) in said and "WAN_DATA_DIR" in said
     without_home = Settings.from_env({}, closed)
     assert without_home.data_dir.name == f"wan-studio-{os.getuid()}"
@@ -101,13 +101,13 @@ def test_what_is_made_without_a_volume_is_told_to_go(
 
 
 def test_a_volume_with_models_that_is_not_there(settings: Settings, tmp_path: Path) -> None:
-    gone = replace(settings, models_dir=tmp_path / "gone")
+    gone = settings.model_copy(update={"models_dir": tmp_path / "gone"})
     (said,) = at_start(gone, {})
     assert str(tmp_path / "gone") in said and "WAN_MODELS_DIR" in said
     assert gone.comfyui_dir is not None
     sparse(gone.comfyui_dir / "models" / "vae" / "wan_2.1_vae.safetensors", 1000)
     assert at_start(gone, {}) == [], "models inside ComfyUI's folder are fine"
-    assert at_start(replace(gone, comfyui_dir=None), {}) == []
+    assert at_start(gone.model_copy(update={"comfyui_dir": None}), {}) == []
 
 
 # -- memory
@@ -129,7 +129,7 @@ def test_little_memory(
 ) -> None:
     (comfyui / "comfy" / "cli_args.py").write_text(options)
     info = EngineInfo("comfyui", USER, "ok", ram_total=ram * 10**9)
-    said = diagnostics.in_system(replace(settings, comfyui_args=args), [info], [])
+    said = diagnostics.in_system(settings.model_copy(update={"comfyui_args": args}), [info], [])
     assert [("32 GB" in words and "--cache-none" in words) for words in said] == ([True] if advises else [])
     elsewhere = replace(info, address="http://10.0.0.1:8188")
     assert diagnostics.memory(settings, elsewhere) == "", "of another machine nothing is known"
@@ -194,7 +194,7 @@ def test_nothing_is_written_for_others(
 
 
 def test_nothing_is_written_without_a_store(settings: Settings, comfyui: Path, tmp_path: Path) -> None:
-    gone = replace(settings, models_dir=tmp_path / "gone")
+    gone = settings.model_copy(update={"models_dir": tmp_path / "gone"})
     assert diagnostics.tell_adopted(gone, "comfyui", False, [USER]) == ""
     assert not (comfyui / NAME).exists()
 
@@ -202,7 +202,7 @@ def test_nothing_is_written_without_a_store(settings: Settings, comfyui: Path, t
 def test_models_inside_comfyui_or_linked_there_need_no_file(
     settings: Settings, comfyui: Path, store: Path
 ) -> None:
-    inside = replace(settings, models_dir=comfyui / "models")
+    inside = settings.model_copy(update={"models_dir": comfyui / "models"})
     assert diagnostics.tell_adopted(inside, "comfyui", False, [USER]) == ""
     (comfyui / "models").rmdir()
     (comfyui / "models").symlink_to(store)

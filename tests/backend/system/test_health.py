@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backend.engines.base import EngineInfo
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.system import health
 from tests.support.model_files import sparse
 from workflows.catalog import load_catalog

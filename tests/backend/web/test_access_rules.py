@@ -1,10 +1,11 @@
-"""Which requests the door knows, from which pages, how large."""
+"""Which paths there are, from which pages they may be requested, how large a body may be."""
 
 from __future__ import annotations
 
 import pytest
 
-from backend.web.access_rules import body_limit, is_direct, is_foreign, is_known, is_work, security_headers
+from backend.web.access_rules import body_limit, is_direct, is_foreign, is_known, is_work
+from backend.web.response_headers import security_headers
 
 POD = "x-7860.proxy.runpod.net"
 JOIN = "/gradio_api/queue/join"

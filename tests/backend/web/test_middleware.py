@@ -1,4 +1,4 @@
-"""The guard around a small app: what passes, what is refused with which sentence, and that it never grows."""
+"""The middleware around a small app: what passes, what is refused and how, and that it never grows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from backend.security.accounts import Accounts
 from backend.security.tokens import new_token
-from backend.web.middleware import STRICT, Rates
 from backend.web.request_body import Body, TooSlow
+from backend.web.request_rates import STRICT, Rates
 from tests.support.guarded_site import DATA, HOST, JOIN, UPLOAD, Clock, Site
 
 
@@ -31,7 +31,7 @@ def test_origin_is_judged_and_then_gone(tmp_path: Path) -> None:
         ):
             answer = await own.post(JOIN, json={})
             assert answer.status_code == 200 and answer.json() == {"bytes": 2}
-            assert "origin" not in site.seen[-1][1], "nobody behind the guard can reflect it"
+            assert "origin" not in site.seen[-1][1], "the app cannot reflect it"
             refused = await evil.post(JOIN, json={})
             assert refused.status_code == 403 and "another web page" in refused.json()["detail"]
             preflight = await evil.request("OPTIONS", JOIN, headers={"access-control-request-method": "POST"})
@@ -201,7 +201,7 @@ def test_new_tokens_run_dry_by_address_and_in_all(tmp_path: Path) -> None:
 def test_programs_of_this_machine_may_bring_any_number_of_tokens(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(tmp_path, Rates(newcomers=(1, 60.0)))
-        transport = httpx.ASGITransport(site.guard, client=("127.0.0.1", 1))
+        transport = httpx.ASGITransport(site.middleware, client=("127.0.0.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860") as http:
             for _ in range(5):
                 answer = await http.post(JOIN, json={}, headers={"x-wan-owner": new_token()})
@@ -317,7 +317,7 @@ def test_websockets_are_refused(tmp_path: Path) -> None:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await Site(tmp_path).guard({"type": "websocket", "path": "/ws"}, send, send)  # type: ignore[arg-type]
+        await Site(tmp_path).middleware({"type": "websocket", "path": "/ws"}, send, send)  # type: ignore[arg-type]
         assert sent == [{"type": "websocket.close", "code": 1008}]
 
     run(test)
@@ -326,7 +326,7 @@ def test_websockets_are_refused(tmp_path: Path) -> None:
 def test_a_proxy_in_a_folder(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(tmp_path)
-        transport = httpx.ASGITransport(site.guard, root_path="/studio")
+        transport = httpx.ASGITransport(site.middleware, root_path="/studio")
         async with httpx.AsyncClient(transport=transport, base_url="http://a.example") as http:
             assert (await http.get("/studio/monitoring")).status_code == 404
             assert (await http.get("/assets/a.js")).status_code == 200

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from backend.security.tokens import new_token
-from backend.web.middleware import STRICT
+from backend.web.request_rates import STRICT
 from tests.support.security_site import Site
 
 pytestmark = pytest.mark.full

@@ -79,7 +79,7 @@ def test_a_job_by_its_settings(bench: Bench, decoder: Decoder, tmp_path: Path) -
 
 def test_files_are_looked_at_for_the_job(demo: DemoServer, tmp_path: Path) -> None:
     """A job that somebody pays for is never told to try again because others look at files."""
-    seen: list[requester.Asker] = []
+    seen: list[requester.Requester] = []
 
     class Noting(Decoder):
         def picture(self, *args: Any, **more: Any) -> PictureFacts:

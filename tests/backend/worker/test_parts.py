@@ -13,7 +13,7 @@ import pytest
 
 from backend.errors import BadInput, BadSettings, EngineUnreachable, JobCancelled
 from backend.servers.fleet import Servers
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.worker import downloads
 from backend.worker.downloads import download, is_public
 from backend.worker.main import wait_until_up, worker_settings, writable

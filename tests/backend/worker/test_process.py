@@ -24,7 +24,7 @@ from backend.jobs.limits import Limits
 from backend.jobs.views import JobView
 from backend.media.decoder import Decoder
 from backend.notices import words
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.studio import Studio
 from tests.support import media_files
 from tests.support.fake_runpod import ENDPOINT, FINAL, KEY, FakeRunPod, fake_runpod

@@ -28,7 +28,7 @@ from backend.jobs.params import make_params
 from backend.jobs.progress import Snapshot
 from backend.jobs.views import JobView
 from backend.security.tokens import is_token, new_token
-from backend.settings import Settings
+from backend.settings.model import Settings
 from backend.studio import Studio
 from backend.threads import Threads
 from tests.support.signatures import differences
@@ -642,7 +642,7 @@ def test_errors_of_the_studio(
     said = page.refused("image_to_video", [page.upload()])
     assert said == f"{page.studio.error} {QueueFull.default_hint}"
     page.studio.error = RuntimeError("secret detail")
-    with caplog.at_level(logging.ERROR, logger="wan.api"):
+    with caplog.at_level(logging.ERROR, logger="wan.ui"):
         assert page.refused("image_to_video", [page.upload()]) == UNEXPECTED
     assert "secret detail" in caplog.text  # ours, once; Gradio prints none
     assert "Traceback" not in capfd.readouterr().err

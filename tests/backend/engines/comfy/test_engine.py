@@ -143,7 +143,7 @@ def test_prompts_are_never_logged(
     server: FakeComfy, engine: ComfyEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     graph = {"1": {"class_type": "CLIPTextEncode", "inputs": {"text": "my secret wish"}}}
-    with caplog.at_level(logging.DEBUG, "wan.comfy"):
+    with caplog.at_level(logging.DEBUG, "wan.engines.comfy"):
         Run(engine, prompt(graph=graph)).result()
         server.answer("POST", "/prompt", status(400, '{"error": "x", "node_errors": {}}'))
         with pytest.raises(GraphRejected):

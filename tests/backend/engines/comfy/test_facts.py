@@ -43,7 +43,7 @@ def test_a_faulty_node_is_logged_once_and_the_others_are_read(
     faulty = {"input": {"required": {"x": ["INT", {"step": None}]}}, "output": []}
     server.answer("GET", "/object_info", *(says({**SAVE, "Faulty": faulty}) for _ in range(2)))
     engine = ComfyEngine(server.url)
-    with caplog.at_level(logging.WARNING, "wan.comfy"):
+    with caplog.at_level(logging.WARNING, "wan.engines.comfy"):
         assert engine.refresh().state == "ok"
         server.answer("GET", "/system_stats", status(502))
         assert engine.refresh().state == "lost"

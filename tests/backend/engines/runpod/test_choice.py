@@ -15,7 +15,7 @@ from backend.jobs.planning import plan
 from backend.jobs.views import QueueState
 from backend.notices import words
 from backend.servers.fleet import Plan, Servers, choose
-from backend.settings import Settings
+from backend.settings.model import Settings
 from ui.views import engine_badge, machine_panel, model_table
 from workflows.graph.node_contract import facts, recorded
 from workflows.notice import Notice, notice

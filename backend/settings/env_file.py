@@ -14,8 +14,8 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
-from backend.env_names import misspelt
 from backend.errors import BadSettings
+from backend.settings.names import misspelled
 
 QUOTES = "\"'`´“”„‟‘’‚‛«»＂＇"
 LOGIN = "WAN_AUTH"
@@ -43,7 +43,7 @@ def read_env_file(path: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for line in env_lines(path):
-        meant = misspelt(line.name, anywhere=True)
+        meant = misspelled(line.name, anywhere=True)
         if meant:
             raise _bad(
                 path,

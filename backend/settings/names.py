@@ -1,5 +1,7 @@
-"""Misspelled names of settings. One that decides who reaches the page ends the start: no page is better than
-one without the login that its owner believes it has. Others are a warning. Pure.
+"""Misspelled names of settings. Pure.
+
+A name that is nearly that of a setting which decides who reaches the page ends the start: no page is better
+than a page without the login that its owner believes it has. Other unknown names are a warning.
 """
 
 from __future__ import annotations
@@ -18,24 +20,24 @@ OTHERS = frozenset(
         *(f"WAN_{name}" for name in ("PUBLISH", "MODELS", "DATA", "CHROMIUM", "VENV", "LIVE_COMFYUI")),
     }
 )  # fmt: skip
-"""Names that mean something elsewhere: to Gradio, Docker Compose, the tests or RunPod."""
+"""Names with a meaning to Gradio, Docker Compose, the tests or RunPod."""
 LOGIN_WORDS = ("AUTH", "LOGIN", "PASS", "PWD", "USER", "ACCOUNT", "CREDENTIAL")
 PREFIXES = ("WAN_", "COMFYUI_", "RUNPOD_", "GRADIO_")
 NEAR = 2
-"""How many letters may be wrong, missing, too many or exchanged in what counts as a misspelling."""
+"""How many letters may be wrong, missing, added or swapped in what counts as a misspelling."""
 
 
 def shown(name: str) -> str:
-    """As much of a name as can be repeated: of `WAN_AUTH:ann:word` not the part that was meant as a value."""
+    """The part of a name that a message may repeat: of `WAN_AUTH:ann:word` not what may be the value."""
     found = re.match(r"[A-Za-z0-9_.-]{1,60}", name)
     return found[0] if found else "?"
 
 
-def misspelt(name: str, anywhere: bool = False) -> str:
+def misspelled(name: str, anywhere: bool = False) -> str:
     """The security setting that this name is nearly, or "".
 
-    anywhere: also when it contains the setting's name, as `$env:WAN_AUTH` does. That is for a file of our
-    own; platforms add such names to an environment (`APPSETTING_WAN_AUTH`).
+    anywhere: also when the name contains the setting's, as `$env:WAN_AUTH` does. For `.env` only: platforms
+    add such names to an environment (`APPSETTING_WAN_AUTH`).
     """
     if name in SECURITY or name in OTHERS:
         return ""
@@ -47,7 +49,7 @@ def misspelt(name: str, anywhere: bool = False) -> str:
         if anywhere and setting == "WAN_AUTH" and wanted in plain:
             return setting
         wrong = distance(plain, wanted) if abs(len(plain) - len(wanted)) <= NEAR else NEAR + 1
-        if wrong <= 1 or (wrong <= NEAR and distance(plain[:3], wanted[:3]) <= 1):  # WEB_AUTH is no WAN_AUTH
+        if wrong <= 1 or (wrong <= NEAR and distance(plain[:3], wanted[:3]) <= 1):  # not WEB_AUTH
             return setting
     return ""
 
@@ -55,8 +57,8 @@ def misspelt(name: str, anywhere: bool = False) -> str:
 def check_environment(names: Iterable[str], known: Collection[str]) -> None:
     """Raises BadSettings for a variable that is nearly one of SECURITY."""
     for name in names:
-        setting = "" if name in known else misspelt(name)
-        # RunPod's names are RunPod's to choose; without a key nothing is opened
+        setting = "" if name in known else misspelled(name)
+        # RunPod may add any name that begins with its own; without a key nothing is opened
         if setting and not (setting == "RUNPOD_API_KEY" and name.startswith("RUNPOD_")):
             raise BadSettings(
                 f"The environment variable {shown(name)} looks like a misspelling of {setting}.",
@@ -78,7 +80,10 @@ def unknown(names: Iterable[str], known: Collection[str]) -> list[tuple[str, str
 
 
 def distance(one: str, other: str) -> int:
-    """How many letters to change, add, leave out or exchange with their neighbour."""
+    """How many letters to change, add, leave out or swap with their neighbour (optimal string alignment).
+
+    difflib does not replace it: with two swaps it finds too few letters in common and misses WAN_AHUHT.
+    """
     before: list[int] = []
     last = list(range(len(other) + 1))
     for i, a in enumerate(one, 1):

@@ -1,0 +1,89 @@
+"""Fills a settings model from a mapping of environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from backend.errors import BadSettings
+from backend.settings.checks import BadValue
+from backend.settings.variable import accepted
+
+Model = TypeVar("Model", bound="EnvironmentModel")
+VERBATIM = ("WAN_AUTH",)
+"""Read as written: a login of blanks is an error, never a page without a login."""
+
+
+class EnvironmentModel(BaseSettings):
+    """A frozen model that read() fills: it never looks at os.environ or at files by itself."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+class Source(EnvSettingsSource):
+    """The variables of a mapping; a blank one counts as unset. Folders are resolved against `here`."""
+
+    def __init__(self, model: type[BaseSettings], environ: Mapping[str, str], here: Path) -> None:
+        super().__init__(model, case_sensitive=True)
+        self._here = here
+        names = {field.validation_alias for field in model.model_fields.values()}
+        found = {name: text if name in VERBATIM else text.strip() for name, text in environ.items()}
+        self.env_vars = {name: text for name, text in found.items() if name in names and text}
+
+    def prepare_field_value(
+        self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool
+    ) -> Any:
+        if value is None or field.annotation not in (Path, Path | None):
+            return super().prepare_field_value(field_name, field, value, value_is_complex)
+        try:
+            return self._here / Path(value).expanduser()
+        except RuntimeError as error:
+            name = field.validation_alias
+            raise BadSettings(
+                f"{name} is {value!r}, and there is no such home folder.", "Write the whole path."
+            ) from error
+
+
+def read(model: type[Model], environ: Mapping[str, str], here: Path, **computed: Any) -> Model:
+    """The model, filled from `environ` and, where that says nothing, from `computed`.
+
+    Raises BadSettings with one sentence for each variable that cannot be used.
+    """
+    given = Source(model, environ, here)()
+    try:
+        return model(**{**computed, **given})
+    except ValidationError as error:
+        raise _refusal(model, error, given) from None  # pydantic's text repeats values
+
+
+def _refusal(model: type[BaseSettings], error: ValidationError, given: Mapping[str, Any]) -> BadSettings:
+    fields = {field.validation_alias: field for field in model.model_fields.values()}
+    sentences: dict[str, str] = {}
+    hints: list[str] = []
+    for problem in error.errors(include_url=False):
+        name = str(problem["loc"][0])
+        cause = problem.get("ctx", {}).get("error")
+        if isinstance(cause, BadValue):
+            sentences[name] = cause.message
+            hints.append(cause.hint)
+        else:
+            sentences[name] = f"{name} is {given[name]!r}; it takes {accepted(fields[name])}."
+    return BadSettings(" ".join(sentences.values()), " ".join(dict.fromkeys(filter(None, hints))))

@@ -1,0 +1,114 @@
+"""One HTTP request on its way through the middleware, and what is sent in response to it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from backend.web.request_body import Body, Gone, Message, Receive
+from backend.web.response_headers import security_headers
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Refused(Exception):
+    """The request is answered with this status and sentence. wait: seconds until it may be sent again."""
+
+    def __init__(self, status: int, sentence: str, wait: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence, self.wait = status, sentence, wait
+
+
+class Exchange:
+    """The parsed request, and the response while it is sent.
+
+    headers: lower-case names. path: without the prefix of a proxy. status: 0 until the response starts.
+    new_cookie: a Set-Cookie value for the response, or "". body, body_refusal: the body under its limits, and
+    what is answered when it breaks one.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, on_spaces: bool) -> None:
+        self.scope, self.receive, self._server_send, self._on_spaces = scope, receive, send, on_spaces
+        self.headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        self.method: str = scope["method"]
+        root = str(scope.get("root_path") or "").rstrip("/")
+        path = str(scope["path"])
+        self.path = path[len(root) :] if root.startswith("/") and path.startswith(root + "/") else path
+        self.client = str((scope.get("client") or ("",))[0])
+        self.status = 0
+        self.new_cookie = ""
+        self.body: Body | None = None
+        self.body_refusal: Callable[[], Refused] | None = None
+
+    @property
+    def secure(self) -> bool:
+        """Whether the browser's connection is https, to a proxy or to this server."""
+        forwarded = self.headers.get("x-forwarded-proto", "").split(",")[0].strip()
+        return "https" in (forwarded, self.scope.get("scheme"))
+
+    async def pass_on(self, app: App, receive: Receive) -> None:
+        """Lets the app answer. Raises what it raises, Refused for a body that broke a limit, and Gone."""
+        problem: Exception | None = None
+        try:
+            await app(self.scope, receive, self._send)
+        except Exception as error:
+            problem = error
+        if self.body is not None and self.body.problem is not None and self.body_refusal is not None:
+            raise self.body_refusal()
+        if problem is not None:
+            if self.body is not None and self.body.broken_off:
+                raise Gone from problem
+            raise problem
+
+    async def refuse(self, refused: Refused) -> None:
+        """Answers with JSON and a sentence in `detail`, unless the app's response has already started."""
+        if self.status:
+            return
+        sentence, more = refused.sentence, []
+        if refused.wait:
+            seconds = math.ceil(refused.wait)
+            sentence += f" Try again in {seconds} s."
+            more.append((b"retry-after", str(seconds).encode()))
+        if refused.status == 401:
+            more.append((b"www-authenticate", b'Basic realm="Wan Studio"'))
+        data = json.dumps({"detail": sentence}).encode()
+        given = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), *more]
+        if self.method != "HEAD":
+            given.append((b"content-length", str(len(data)).encode()))
+        self.status, self.new_cookie = refused.status, ""
+        headers = self._response_headers(given)
+        await self._server_send(
+            {
+                "type": "http.response.start",
+                "status": refused.status,
+                "headers": headers,
+            }
+        )
+        body = b"" if self.method == "HEAD" else data
+        await self._server_send({"type": "http.response.body", "body": body})
+
+    async def _send(self, message: Message) -> None:
+        """The app's `send`."""
+        if self.body is not None and self.body.problem is not None and not self.status:
+            return  # the app's response to the broken body is replaced by the refusal
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+            message["headers"] = self._response_headers(message.get("headers", ()))
+        await self._server_send(message)
+
+    def _response_headers(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """These headers and the security headers that they do not set."""
+        headers = [(name.lower(), value) for name, value in given]
+        named = {name for name, _ in headers}
+        for name, value in security_headers(self.path, self._on_spaces).items():
+            if name.encode() not in named:
+                headers.append((name.encode(), value.encode()))
+        if self.new_cookie:
+            headers.append((b"set-cookie", self.new_cookie.encode()))
+        return headers
