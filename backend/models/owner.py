@@ -9,6 +9,8 @@ import socket
 import time
 from pathlib import Path
 
+import psutil
+
 FORM = r"[A-Za-z0-9_]*-\d+-[0-9a-f]{8}"
 
 
@@ -28,7 +30,7 @@ def at_work(path: Path, ending: str, idle_seconds: float) -> bool:
         return False
     host, process, _ = found.group(1).rsplit("-", 2)
     if host == _host():
-        return int(process) != os.getpid() and _lives(int(process))
+        return int(process) != os.getpid() and psutil.pid_exists(int(process))
     try:
         return time.time() - path.stat().st_mtime < idle_seconds
     except OSError:
@@ -37,13 +39,3 @@ def at_work(path: Path, ending: str, idle_seconds: float) -> bool:
 
 def _host() -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return True

@@ -25,8 +25,8 @@ from backend.engines.kinds import COMFYUI, DEMO, KINDS, RUNPOD, EngineKind
 from backend.engines.runpod import engine as runpod
 from backend.errors import BadSettings, EngineLost, StudioError
 from backend.models import paths
-from backend.servers import gpus, launch, postmortem, procfs
-from backend.servers.launch import free_port as free_port
+from backend.servers import gpus, launch, ports, postmortem
+from backend.servers.orphans import Mark, Orphan, orphans
 from backend.servers.process import Death, Process, end
 from backend.servers.server import LIMITS, Limits, Server, answers
 from backend.settings import RUNPOD_COMFYUI, Settings
@@ -114,8 +114,8 @@ class Servers:
         self._options: frozenset[str] | None = None
         self._options_lock = threading.Lock()
         self._place = launch.Place(settings.data_dir)
-        left = procfs.orphans(settings.data_dir) if self._place.first else []
-        self._left: dict[str, procfs.Orphan] = {}
+        left = orphans(settings.data_dir) if self._place.first else []
+        self._left: dict[str, Orphan] = {}
         for orphan in left:
             if orphan.mark.key in self._left:
                 end(orphan, limits.process)
@@ -159,7 +159,7 @@ class Servers:
         folder = Path(left.mark.folder) if left is not None else self._place.folder / "demo"
         if left is None:
             shutil.rmtree(folder, ignore_errors=True)
-        port = left.mark.port if left is not None else launch.free_port()
+        port = left.mark.port if left is not None else ports.free_port()
         url = f"http://127.0.0.1:{port}"
         server = Server(url, self.settings, DEMO.id, folder / "input", self._limits)
         command = launch.demo_command(port, self.settings.demo_step_seconds, folder)
@@ -219,7 +219,7 @@ class Servers:
                 port = next(
                     port
                     for port in range(self.settings.comfyui_port, 65_536)
-                    if port not in taken and launch.port_is_free(port, self.settings.comfyui_listen)
+                    if port not in taken and ports.port_is_free(port, self.settings.comfyui_listen)
                 )
             taken.add(port)
             made.append(self._one(gpu, port, name, orphan, alone=not number and not beside))
@@ -231,7 +231,7 @@ class Servers:
             end(orphan, self._limits.process)
         self._left.clear()
 
-    def _one(self, gpu: str, port: int, name: str, left: procfs.Orphan | None, *, alone: bool) -> Process:
+    def _one(self, gpu: str, port: int, name: str, left: Orphan | None, *, alone: bool) -> Process:
         folder = self.settings.comfyui_dir
         assert folder is not None  # noqa: S101 - only called for one
         args, python = self.settings.comfyui_args, self._python()
@@ -260,8 +260,8 @@ class Servers:
         server: Server,
         name: str,
         command: Sequence[str] | Callable[[], Sequence[str]],
-        mark: procfs.Mark,
-        left: procfs.Orphan | None,
+        mark: Mark,
+        left: Orphan | None,
         *,
         cwd: Path,
         python: str = "",
@@ -286,9 +286,9 @@ class Servers:
         server.keep(process, python)
         return process
 
-    def _mark(self, name: str, port: int, log_name: str, folder: Path | None = None) -> procfs.Mark:
+    def _mark(self, name: str, port: int, log_name: str, folder: Path | None = None) -> Mark:
         output = self._place.folder / f"{log_name}.log"
-        return procfs.Mark(self._place.name, name, port, str(output), str(folder or ""))
+        return Mark(self._place.name, name, port, str(output), str(folder or ""))
 
     def _python(self) -> str:
         folder = self.settings.comfyui_dir or Path()
@@ -375,6 +375,4 @@ def _command_line(port: int) -> tuple[list[str], dict[str, str] | None]:
             argv = session.get(f"http://127.0.0.1:{port}/system_stats", timeout=5).json()["system"]["argv"]
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return [], None
-    pid = procfs.listener(port)
-    environment = procfs.environment(pid) if pid is not None else None
-    return [str(word) for word in argv] if isinstance(argv, list) else [], environment
+    return [str(word) for word in argv] if isinstance(argv, list) else [], ports.listener_environment(port)

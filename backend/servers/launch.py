@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backend.errors import BadSettings
-from backend.servers import procfs
+from backend.servers.orphans import OWNER_SEPARATOR
 
 log = logging.getLogger("wan.supervisor")
 
@@ -103,7 +102,7 @@ class Place:
 
     def __init__(self, data: Path) -> None:
         """Raises BadSettings."""
-        for name in (str(data), f"{data}{procfs.BESIDE}{os.getpid()}-{secrets.token_hex(4)}"):
+        for name in (str(data), f"{data}{OWNER_SEPARATOR}{os.getpid()}-{secrets.token_hex(4)}"):
             self.name, self.folder = name, run_folder(name)
             self.first = name == str(data)
             self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -146,25 +145,3 @@ def run_folder(name: str, environ: Mapping[str, str] = os.environ) -> Path:
     if facts.st_uid != os.getuid() or folder.is_symlink() or not folder.is_dir():
         raise BadSettings(f"The folder {folder} belongs to somebody else.", "Set TMPDIR to one of your own.")
     return folder
-
-
-def port_is_free(port: int, listen: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there; `listen` may be several addresses, comma separated."""
-    for host in (part.strip() for part in listen.split(",")):
-        try:
-            family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)[0][0]
-            with socket.socket(family) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port() -> int:
-    """A TCP port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

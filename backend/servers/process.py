@@ -17,10 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.servers import procfs
+import psutil
+
+from backend.servers import oom
 from backend.servers.child import Child
 from backend.servers.exit_reasons import why
 from backend.servers.log_tail import Tail, is_loud
+from backend.servers.orphans import Orphan
 
 log = logging.getLogger("wan.supervisor")
 
@@ -72,7 +75,7 @@ class Process:
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
-        taken_over: procfs.Orphan | None = None,
+        taken_over: Orphan | None = None,
         restart: bool = True,
         on_death: Callable[[Death], None] = lambda death: None,
         times: Times = TIMES,
@@ -188,7 +191,7 @@ class Process:
         if taken is not None:
             self.tail.skip()
             self._heard, self.untried = now, taken.age >= self.times.young
-            self._child = Child(taken.pid)
+            self._child = Child(taken.process)
             log.info("%s is taken over from an earlier run, process %d", self.name, taken.pid)
             return
         command = self.command() if callable(self.command) else self.command
@@ -199,7 +202,7 @@ class Process:
             with self._lock:
                 if self._stopping.is_set():
                     return
-                popen = subprocess.Popen(
+                popen = psutil.Popen(
                     command,
                     cwd=self.cwd,
                     env=self.env,
@@ -209,23 +212,23 @@ class Process:
                     start_new_session=True,  # so that a signal reaches its children too, and Ctrl+C not it
                 )
                 self._heard = time.monotonic()
-                self._child = Child(popen.pid, popen)
+                self._child = Child(popen)
         finally:
             os.close(output)
         log.info("%s started, process %d", self.name, popen.pid)
 
     def _until_death(self) -> Death:
         child = self._child
-        counted = kills = procfs.oom_kills()
+        counted = kills = oom.oom_kills()
         looked = time.monotonic()
         while child is not None and not child.wait(self.times.look):
             self.tail.read()
             if time.monotonic() - looked > self.times.count:
-                looked, counted, kills = time.monotonic(), kills, procfs.oom_kills()
+                looked, counted, kills = time.monotonic(), kills, oom.oom_kills()
         self.tail.finish()
         if child is not None:
             child.signal(signal.SIGKILL)  # what it started and left
-        last = procfs.oom_kills()
+        last = oom.oom_kills()
         return Death(
             at=time.monotonic(),
             status=child.status if child is not None else None,
@@ -276,10 +279,10 @@ class Process:
         self.tail.close()
 
 
-def end(orphan: procfs.Orphan, times: Times = TIMES) -> None:
+def end(orphan: Orphan, times: Times = TIMES) -> None:
     """Ends a server of an earlier run that is not wanted any more."""
     log.info("process %d of an earlier run is ended", orphan.pid)
-    child = Child(orphan.pid)
+    child = Child(orphan.process)
     child.signal(signal.SIGTERM)
     if not child.wait(times.stop):
         child.signal(signal.SIGKILL)

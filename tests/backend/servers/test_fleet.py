@@ -19,8 +19,9 @@ from PIL import Image
 from backend.engines.comfy.engine import ComfyEngine
 from backend.errors import EngineHung, EngineLost, EngineUnreachable, OutOfMemory, StudioError
 from backend.events import Progress
-from backend.servers import fleet, launch, procfs
+from backend.servers import fleet, launch, oom, ports
 from backend.servers.fleet import Server, Servers
+from backend.servers.orphans import orphans
 from backend.servers.process import Times
 from backend.servers.server import Limits
 from backend.settings import RUNPOD_COMFYUI, Settings
@@ -78,7 +79,7 @@ def build(base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield one
     for all_of_them in made:
         all_of_them.close()
-    assert procfs.orphans(tmp_path / "data") == [], "none is left behind"
+    assert orphans(tmp_path / "data") == [], "none is left behind"
 
 
 deaths: list[StudioError] = []
@@ -383,7 +384,7 @@ def test_the_demo_engine_is_taken_over_too(build: Build, base: int, tmp_path: Pa
 
 
 def test_the_demo_engine_ends_when_nobody_comes_back(tmp_path: Path) -> None:
-    command = launch.demo_command(launch.free_port(), 0.1, tmp_path)
+    command = launch.demo_command(ports.free_port(), 0.1, tmp_path)
     command[-1] = "0.3"
     process = subprocess.Popen(command, cwd=comfyui_folder.ROOT, stdout=subprocess.DEVNULL)
     assert process.wait(timeout=60) == 0
@@ -447,7 +448,7 @@ def test_out_of_memory_by_the_kernels_count(
     build: Build, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = [3]
-    monkeypatch.setattr(procfs, "oom_kills", lambda: count[0])
+    monkeypatch.setattr(oom, "oom_kills", lambda: count[0])
     one = build("0")
     all_up(one)
 

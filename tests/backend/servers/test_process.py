@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from backend.errors import BadSettings
-from backend.servers import fleet, launch, procfs
+from backend.servers import fleet, launch, oom, ports
+from backend.servers.child import Child
 from backend.servers.fleet import choose
 from backend.servers.launch import comfyui_command, comfyui_python, demo_command
 from backend.servers.log_tail import LINE_MAX, Tail, is_loud
+from backend.servers.orphans import MARK, Mark, orphans
 from backend.servers.process import Death, Process, Times, end
-from backend.servers.procfs import Mark
 from backend.settings import Settings
 from tests.support.processes import alive
 from tests.support.waiting import until
@@ -137,7 +139,7 @@ def test_one_that_is_not_to_be_started_again_tells_its_death(make: Make) -> None
 def test_killed_by_hand_is_not_killed_by_the_kernel_as_long_as_it_counts(
     make: Make, monkeypatch: pytest.MonkeyPatch, count: int | None, says: str
 ) -> None:
-    monkeypatch.setattr(procfs, "oom_kills", lambda: count)
+    monkeypatch.setattr(oom, "oom_kills", lambda: count)
     process = make(FOREVER)
     until(lambda: process.tail.lines())
     assert process.pid is not None
@@ -183,16 +185,16 @@ def test_what_a_killed_studio_left_is_found_and_taken_over(tmp_path: Path) -> No
     pid = leave(tmp_path, mark)
     try:
         until(lambda: (tmp_path / "log").read_bytes())
-        (orphan,) = procfs.orphans(tmp_path)
+        (orphan,) = orphans(tmp_path)
         assert (orphan.pid, orphan.mark) == (pid, mark)
-        assert procfs.orphans(tmp_path / "another") == []
+        assert orphans(tmp_path / "another") == []
         process = Process("it", ["/nowhere"], tmp_path / "log", taken_over=orphan, times=QUICK)
         process.start()
         until(lambda: process.pid == pid)
         assert process.tail.lines() == ["up"], "what it printed before is known"
         process.stop()
         assert not alive(pid)
-        assert procfs.orphans(tmp_path) == []
+        assert orphans(tmp_path) == []
     finally:
         if alive(pid):
             os.kill(pid, signal.SIGKILL)
@@ -201,7 +203,7 @@ def test_what_a_killed_studio_left_is_found_and_taken_over(tmp_path: Path) -> No
 def test_one_that_was_taken_over_is_replaced_when_it_dies(tmp_path: Path) -> None:
     mark = Mark(str(tmp_path), "key", 8188, str(tmp_path / "log"))
     pid = leave(tmp_path, mark)
-    (orphan,) = procfs.orphans(tmp_path)
+    (orphan,) = orphans(tmp_path)
     command = [sys.executable, "-c", FOREVER]
     process = Process("it", command, tmp_path / "log", taken_over=orphan, times=QUICK)
     process.start()
@@ -214,15 +216,49 @@ def test_one_that_was_taken_over_is_replaced_when_it_dies(tmp_path: Path) -> Non
 
 def test_one_that_is_not_wanted_is_ended(tmp_path: Path) -> None:
     pid = leave(tmp_path, Mark(str(tmp_path), "key", 8188, str(tmp_path / "log")))
-    (orphan,) = procfs.orphans(tmp_path)
+    (orphan,) = orphans(tmp_path)
     end(orphan)
     assert not alive(pid)
 
 
+def test_an_orphan_that_ends_is_gone_though_nobody_collects_its_exit_status() -> None:
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=sys.stdin)\n"
+        "print(child.pid, flush=True)\nimport time; time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin is not None and parent.stdout is not None
+        child = Child(psutil.Process(int(parent.stdout.readline())))
+        assert not child.wait(0.05)
+        parent.stdin.close()
+        until(lambda: child.wait(0.05))
+        assert child.gone and child.status is None
+        parent.kill()
+
+
+class Reused(psutil.Process):
+    """A process that has ended and whose PID belongs to another one now."""
+
+    def is_running(self) -> bool:
+        return False
+
+
+def test_a_process_that_got_the_pid_of_a_server_is_not_signalled() -> None:
+    with subprocess.Popen([sys.executable, "-c", FOREVER], start_new_session=True) as other:
+        child = Child(Reused(other.pid))
+        child.signal(signal.SIGKILL)
+        assert child.wait(0.0) and child.gone
+        assert alive(other.pid)
+        Child(psutil.Process(other.pid)).signal(signal.SIGKILL)
+        assert other.wait(60) == -signal.SIGKILL
+
+
 def test_an_environment_that_says_nothing_of_us() -> None:
     assert Mark.of({}) is None
-    assert Mark.of({procfs.MARK: "{"}) is None
-    assert Mark.of({procfs.MARK: '{"other": 1}'}) is None
+    assert Mark.of({MARK: "{"}) is None
+    assert Mark.of({MARK: '{"other": 1}'}) is None
 
 
 # -- what it prints -----------------------------------------------------------------------------
@@ -366,8 +402,8 @@ def test_a_port_that_is_taken() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert not launch.port_is_free(port)
-        assert not launch.port_is_free(port, "0.0.0.0")
-        assert procfs.listener(port) == os.getpid()
-    assert launch.port_is_free(port)
-    assert procfs.listener(port) is None
+        assert not ports.port_is_free(port)
+        assert not ports.port_is_free(port, "0.0.0.0")
+        assert ports.listener(port) == os.getpid()
+    assert ports.port_is_free(port)
+    assert ports.listener(port) is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import EngineLost, OutOfMemory
-from backend.servers import gpus, postmortem, procfs
+from backend.servers import gpus, oom, postmortem
 from backend.servers.exit_reasons import why
 from backend.servers.process import Death
 
@@ -93,11 +93,11 @@ def test_the_kernels_count_of_what_it_ended(tmp_path: Path, cgroup: str, file: s
     (process / "self").mkdir(parents=True)
     (process / "self" / "cgroup").write_text(cgroup)
     (process / "vmstat").write_text("nr_free 1\noom_kill 7\n")
-    assert procfs.oom_kills(process, root) == 7, "without a cgroup's own, the machine's"
+    assert oom.oom_kills(process, root) == 7, "without a cgroup's own, the machine's"
     (root / file).parent.mkdir(parents=True)
     (root / file).write_text(text)
-    assert procfs.oom_kills(process, root) == 2
-    assert procfs.oom_kills(tmp_path / "nowhere", tmp_path / "nowhere") is None
+    assert oom.oom_kills(process, root) == 2
+    assert oom.oom_kills(tmp_path / "nowhere", tmp_path / "nowhere") is None
 
 
 def death(status: int | None, *lines: str, oom: bool | None = False, **more: bool) -> Death:
