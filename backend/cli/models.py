@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
+from backend.cli.console import complain, plain_table, print_table, say, terminal
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.info import models_seen
 from backend.errors import BadInput, StudioError
@@ -27,7 +29,7 @@ from backend.models.inventory import (
 )
 from backend.models.migrate import migrate
 from backend.models.needs import Overview, fetchable, overview, states, wanted
-from backend.models.progress import LINE_SECONDS, Say, size
+from backend.models.progress import Progress, size
 from backend.settings import Settings, load_environment
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
@@ -35,8 +37,6 @@ from workflows.modes.registry import MODES
 PROJECT = Path(__file__).resolve().parents[2]
 ASK_SECONDS = 3.0
 """How long a ComfyUI may take to answer `models check`."""
-DRAW_SECONDS = 0.2
-"""Between two drawings of a progress bar on a terminal."""
 STATE_WORDS = {
     READY: "ready",
     MISSING: "missing",
@@ -45,6 +45,8 @@ STATE_WORDS = {
     DAMAGED: "damaged",
     UNREADABLE: "no access",
 }
+STATE_STYLES = {READY: "green", MISSING: "yellow", UNSEEN: "yellow"}
+"""Colours on a terminal; red for the other states."""
 
 
 def add_models(commands: Any) -> None:
@@ -95,7 +97,7 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
         return 2
 
 
-def check(settings: Settings, mode: str, read_all: bool = False, draw_seconds: float = DRAW_SECONDS) -> int:
+def check(settings: Settings, mode: str, read_all: bool = False) -> int:
     """Prints the table. 0: what MODE (or every core mode) needs is ready."""
     catalog = load_catalog()
     if mode and mode not in catalog.modes():
@@ -104,8 +106,8 @@ def check(settings: Settings, mode: str, read_all: bool = False, draw_seconds: f
     found = states(settings, seen)
     if read_all:
         chosen = {f.file.role for f in found.files if not mode or mode in f.file.modes}
-        with _progress(draw_seconds) as (say, every):
-            each = [hashed(f, say, every) if f.file.role in chosen else f for f in found.files]
+        progress = Progress(complain, terminal(stderr=True))
+        each = [hashed(f, progress) if f.file.role in chosen else f for f in found.files]
         found = overview(each, catalog, found.store)
     needs = [need for need in found.modes if not mode or need.mode == mode]
     shown = [state for state in found.files if not mode or mode in state.file.modes]
@@ -114,7 +116,7 @@ def check(settings: Settings, mode: str, read_all: bool = False, draw_seconds: f
         print(f"ComfyUI's own models, where it looks first: {settings.comfyui_dir / 'models'}")
     print(server)
     print()
-    print(table(shown, mode))
+    show_table(shown, mode)
     for words in _remarks(shown):
         print(f"\n{words}")
     print()
@@ -128,27 +130,22 @@ def check(settings: Settings, mode: str, read_all: bool = False, draw_seconds: f
     return 0 if good else 1
 
 
-def table(found: Sequence[FileState], mode: str = "") -> str:
-    """State, size, folder, file and title, one file a line."""
-    rows = [("STATE", "SIZE", "FOLDER", "FILE", "MODEL")]
+def show_table(found: Sequence[FileState], mode: str = "") -> None:
+    """Prints state, size, folder, file and title, one file a line."""
+    table = plain_table("STATE", "SIZE", "FOLDER", "FILE", "MODEL", numbers=("SIZE",))
     for state in found:
-        spare = state.file.optional if not mode else mode not in state.file.needed_by
+        optional = state.file.optional if not mode else mode not in state.file.needed_by
         option = state.file.option(mode) if mode else ""
-        remark = f" (for {option})" if option else " (optional)" if spare else ""
+        remark = f" (for {option})" if option else " (optional)" if optional else ""
         count = state.size if state.path is not None else state.file.bytes
-        rows.append(
-            (
-                STATE_WORDS[state.state],
-                size(count),
-                state.file.folder,
-                state.file.name,
-                state.file.title + remark,
-            )
+        table.add_row(
+            Text(STATE_WORDS[state.state], STATE_STYLES.get(state.state, "red")),
+            size(count),
+            state.file.folder,
+            state.file.name,
+            Text(state.file.title + remark),
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join(
-        f"{a:{widths[0]}}  {b:>{widths[1]}}  {c:{widths[2]}}  {d:{widths[3]}}  {e}" for a, b, c, d, e in rows
-    )
+    print_table(table)
 
 
 def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, str]:
@@ -185,35 +182,35 @@ def download(settings: Settings, what: str) -> int:
             f"Modes: {known}. `python app.py models check` lists the files.",
         )
     try:
-        refused = fetch(files, found.files, settings.models_dir, Hub(), _say)
+        refused = fetch(files, found.files, settings.models_dir, Hub(), Progress(say, terminal()))
     except KeyboardInterrupt:
         print("Stopped. Run the same command again: it goes on where it stopped.", file=sys.stderr)
         return 1
     for error in refused:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
     if not refused:
-        _say("Everything that was asked for is there.")
+        say("Everything that was asked for is there.")
     return 1 if refused else 0
 
 
 def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
     """Migrates. 0: nothing that should have moved stayed."""
     try:
-        report = migrate(source, settings.models_dir, _say, dry_run=dry_run)
+        report = migrate(source, settings.models_dir, Progress(say, terminal()), dry_run=dry_run)
     except KeyboardInterrupt:
         print("Stopped. Nothing is lost; run the same command again to go on.", file=sys.stderr)
         return 1
     for note in report.notes:
-        _say(note)
+        say(note)
     would = "would be " if dry_run else ""
-    _say(
+    say(
         f"{report.moved} {would}moved, {size(report.bytes)}; {report.same} already in {settings.models_dir};"
         f" {len(report.problems)} left."
     )
     for problem in report.problems:
         print(problem, file=sys.stderr)
     if report.moved and not dry_run:
-        _say("`python app.py models paths` writes the file that tells ComfyUI of the store.")
+        say("`python app.py models paths` writes the file that tells ComfyUI of the store.")
     return 1 if report.problems else 0
 
 
@@ -227,10 +224,10 @@ def write_paths(settings: Settings, out: str) -> int:
         "updated": "Updated:",
         "replaced": "Replaced, because Wan Studio had not written it:",
     }
-    _say(f"{said[written.state]} {written.path}, for the model store {settings.models_dir}")
+    say(f"{said[written.state]} {written.path}, for the model store {settings.models_dir}")
     if written.backup:
-        _say(f"What was there is kept as {written.backup}; ComfyUI does not read it any more.")
-    _say(f"Start ComfyUI with: --extra-model-paths-config {written.path}")
+        say(f"What was there is kept as {written.backup}; ComfyUI does not read it any more.")
+    say(f"Start ComfyUI with: --extra-model-paths-config {written.path}")
     return 0
 
 
@@ -254,28 +251,3 @@ def _reason(found: Overview, mode: str) -> str:
     more = f" `python app.py models download` fetches {size(fetch)}." if fetch else ""
     names = ", ".join(need.title for need in lacking)
     return f"Not complete: {names}; {len(files)} of their files are not ready.{more}"
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-def _aside(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def _progress(draw_seconds: float) -> Iterator[tuple[Say, float]]:
-    """Where progress is said and how often (seconds): on a terminal in one line that is drawn again."""
-    if not sys.stderr.isatty():
-        yield _aside, LINE_SECONDS
-        return
-    clear = "\r\x1b[K"
-
-    def draw(text: str) -> None:
-        print(f"{clear}{text}", end="", file=sys.stderr, flush=True)
-
-    try:
-        yield draw, draw_seconds
-    finally:
-        draw("")

@@ -20,7 +20,7 @@ from backend.models.errors import (
 from backend.models.hub import Hub, Offer
 from backend.models.inventory import DAMAGED, MISSING, READY, UNSEEN, WRONG_SIZE, FileState
 from backend.models.needs import room
-from backend.models.progress import Progress, Say, size
+from backend.models.progress import Progress, Say, Task, size
 from backend.models.verify import header_problem, sha256, size_matches
 from workflows.catalog import ModelFile
 
@@ -34,7 +34,7 @@ def download(
     found: Sequence[FileState],
     store: Path,
     hub: Hub,
-    say: Say,
+    progress: Progress,
     wait: Callable[[float], None] = time.sleep,
 ) -> list[StudioError]:
     """Fetches those of the files that are missing or bad; returns what could not be had, and why.
@@ -42,6 +42,7 @@ def download(
     Raises NoRoom before the first byte when they do not fit; NoRoom or ModelDownloadFailed when the work
     cannot go on. Whatever happens, no file stands under its name that was not verified.
     """
+    say = progress.say
     by_role = {state.file.role: state for state in found}
     refused: list[StudioError] = []
     offers: list[Offer] = []
@@ -64,7 +65,7 @@ def download(
     for number, offer in enumerate(offers, 1):
         say(f"{number} of {len(offers)}: {offer.file.name}, {size(offer.size)}, into {offer.file.folder}")
         try:
-            _fetch_one(offer, store, hub, say, wait)
+            _fetch_one(offer, store, hub, progress, wait)
         except (ModelDownloadFailed, NoRoom):
             raise
         except StudioError as error:
@@ -107,7 +108,10 @@ def _checked_offer(offer: Offer, store: Path) -> Offer:
     return offer
 
 
-def _fetch_one(offer: Offer, store: Path, hub: Hub, say: Say, wait: Callable[[float], None]) -> None:
+def _fetch_one(
+    offer: Offer, store: Path, hub: Hub, progress: Progress, wait: Callable[[float], None]
+) -> None:
+    say = progress.say
     final = store / offer.file.folder / offer.file.name
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -115,12 +119,15 @@ def _fetch_one(offer: Offer, store: Path, hub: Hub, say: Say, wait: Callable[[fl
             if _came_meanwhile(final, offer):
                 say("  the other download brought it")
                 return
-            _into_place(offer, final, hub, say, wait)
+            _into_place(offer, final, hub, progress, wait)
     except OSError as error:
         raise store_error(error, str(final), KEPT) from error
 
 
-def _into_place(offer: Offer, final: Path, hub: Hub, say: Say, wait: Callable[[float], None]) -> None:
+def _into_place(
+    offer: Offer, final: Path, hub: Hub, progress: Progress, wait: Callable[[float], None]
+) -> None:
+    say = progress.say
     for again in (True, False):
         part = partial.claim(final, offer.tag)
         have = part.stat().st_size
@@ -129,10 +136,10 @@ def _into_place(offer: Offer, final: Path, hub: Hub, say: Say, wait: Callable[[f
             have = 0
         if have:
             say(f"  goes on at {size(have)}")
-        progress = Progress(offer.file.name, offer.size, say, done=have)
-        _bytes(offer, part, hub, progress, say, wait)
-        figures = progress.finish()
-        problem = _problem(offer, part, say)
+        with progress.task(offer.file.name, offer.size, have) as task:
+            _bytes(offer, part, hub, task, say, wait)
+            figures = task.summary()
+        problem = _problem(offer, part, progress)
         if not problem:
             kept = _replace(part, final, offer.size)
             partial.clean(final)
@@ -147,16 +154,14 @@ def _into_place(offer: Offer, final: Path, hub: Hub, say: Say, wait: Callable[[f
         say(f"  what had come before {problem}; starting again")
 
 
-def _bytes(
-    offer: Offer, part: Path, hub: Hub, progress: Progress, say: Say, wait: Callable[[float], None]
-) -> None:
+def _bytes(offer: Offer, part: Path, hub: Hub, task: Task, say: Say, wait: Callable[[float], None]) -> None:
     """Brings the part to its full length, over broken connections."""
     tries = 0
     while True:
         with part.open("r+b") as file:
             have = file.seek(0, os.SEEK_END)
             try:
-                hub.fetch(offer, cast(BinaryIO, _Counted(file, progress)), have)
+                hub.fetch(offer, cast(BinaryIO, _Counted(file, task)), have)
                 file.flush()
                 os.fsync(file.fileno())
                 return
@@ -173,15 +178,15 @@ def _bytes(
 
 
 class _Counted:
-    """The file as http_get needs it, with every byte told to the progress."""
+    """The file as http_get needs it; counts the bytes that are written."""
 
-    def __init__(self, file: BinaryIO, progress: Progress) -> None:
+    def __init__(self, file: BinaryIO, task: Task) -> None:
         self._file = file
-        self._progress = progress
+        self._task = task
 
     def write(self, data: bytes) -> int:
         count = self._file.write(data)
-        self._progress.add(count)
+        self._task.advance(count)
         return count
 
     def seek(self, offset: int) -> int:
@@ -191,23 +196,24 @@ class _Counted:
         return self._file.tell()
 
     def truncate(self) -> int:
-        """Called when the server began at the beginning although it was asked to go on."""
+        """Called when the server sends the whole file although it was asked to continue."""
         end = self._file.truncate()
-        self._progress.add(end - self._progress.done)
+        self._task.go_back(end)
         return end
 
 
-def _problem(offer: Offer, part: Path, say: Say) -> str:
+def _problem(offer: Offer, part: Path, progress: Progress) -> str:
     """Reads the part back from the disk: "" when it is the file that was offered."""
     if part.stat().st_size != offer.size:
         return "does not have the size that was announced"
     expected = offer.file.sha256 or offer.sha256
     if expected:
         if offer.size > 1_000_000_000:
-            say("  checking its sha256")
+            progress.say("  checking its sha256")
         os.utime(part)  # still in use, to others
-        progress = Progress(f"checking {offer.file.name}", offer.size, say)
-        if sha256(part, progress.add) != expected:
+        with progress.task(f"checking {offer.file.name}", offer.size) as task:
+            found = sha256(part, task.advance)
+        if found != expected:
             return "is not the published file (its sha256 differs)"
     problem = header_problem(part) if offer.file.name.endswith(".safetensors") else ""
     return problem

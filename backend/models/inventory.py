@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.models import paths
-from backend.models.progress import LINE_SECONDS, Progress, Say, size
+from backend.models.progress import Progress, size
 from backend.models.verify import header_problem, sha256, size_matches
 from workflows.catalog import Catalog, ModelFile, load_catalog
 
@@ -71,16 +71,16 @@ def inventory(
     return tuple(_with_server(state, server_models, store, told) for state in found)
 
 
-def hashed(state: FileState, say: Say, every: float = LINE_SECONDS) -> FileState:
-    """The state after reading the whole file of a ready one, of which `say` hears every so many seconds.
-    Raises nothing: what cannot be read is said."""
+def hashed(state: FileState, progress: Progress) -> FileState:
+    """The state after comparing the sha256 of a file that is ready. A file that cannot be read gets that
+    state; nothing is raised."""
     if state.state not in (READY, UNSEEN) or state.path is None:
         return state
     if not state.file.sha256:
         return replace(state, note="No published sha256 to compare with.")
-    progress = Progress(state.file.name, state.size, say, every=every)
     try:
-        found = sha256(state.path, progress.add)
+        with progress.task(state.file.name, state.size) as task:
+            found = sha256(state.path, task.advance)
     except OSError as error:
         return _unreadable(state.file, state.path, error)
     if found == state.file.sha256:

@@ -41,7 +41,9 @@ class _Found:
     notes: tuple[str, ...]
 
 
-def migrate(source: Path, store: Path, say: Say, *, dry_run: bool = False, chunk: int = CHUNK) -> Report:
+def migrate(
+    source: Path, store: Path, progress: Progress, *, dry_run: bool = False, chunk: int = CHUNK
+) -> Report:
     """Moves everything below `source` to the same place below `store`.
 
     With dry_run nothing is changed, only said. chunk: bytes that are copied at once.
@@ -60,11 +62,11 @@ def migrate(source: Path, store: Path, say: Say, *, dry_run: bool = False, chunk
             raise store_error(error, str(store)) from error
     for name in found.files:
         if dry_run:
-            _foretell(source / name, store / name, name, report, say)
+            _foretell(source / name, store / name, name, report, progress.say)
         else:
-            _move_file(source / name, store / name, name, report, say, chunk)
+            _move_file(source / name, store / name, name, report, progress, chunk)
     for name in _in_order(source, found.links):
-        _move_link(source, store, name, report, say, dry_run)
+        _move_link(source, store, name, report, progress.say, dry_run)
     return report
 
 
@@ -146,12 +148,12 @@ def _device(folder: Path, otherwise: int = -1) -> int:
     return otherwise
 
 
-def _move_file(source: Path, target: Path, name: str, report: Report, say: Say, chunk: int) -> None:
+def _move_file(source: Path, target: Path, name: str, report: Report, progress: Progress, chunk: int) -> None:
     try:
         count = source.stat().st_size
         remove_abandoned(target.parent)
-        progress = Progress(f"copying {name}", count, say)
-        outcome = move(source, target, progress.add, chunk)
+        with progress.task(f"copying {name}", count) as task:
+            outcome = move(source, target, task.advance, chunk)
     except OSError as error:
         if error.errno in FULL:
             raise NoRoom(
@@ -167,11 +169,11 @@ def _move_file(source: Path, target: Path, name: str, report: Report, say: Say, 
         report.problems.append(f"{name} was written to while it was copied: it stayed where it was.")
     elif outcome == SAME:
         report.same += 1
-        say(f"{name} is in the store already")
+        progress.say(f"{name} is in the store already")
     else:
         report.moved += 1
         report.bytes += count
-        say(f"{name}, {size(count)}")
+        progress.say(f"{name}, {size(count)}")
 
 
 def _foretell(source: Path, target: Path, name: str, report: Report, say: Say) -> None:

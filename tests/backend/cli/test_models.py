@@ -19,7 +19,6 @@ from backend.cli import models as model_commands
 from backend.models import hub as hub_module
 from backend.models import inventory as inventory_module
 from backend.models.hub import Hub
-from backend.settings import Settings
 from tests.support.fake_hub import FakeHub, running
 from tests.support.model_files import fill, model, model_bytes, sparse
 from tests.support.paths import ROOT
@@ -164,22 +163,32 @@ def test_hashes_on_request(run, store: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert bad.status == 1 and "sha256 differs" in bad.out
 
 
-def test_the_bar_of_a_hash_is_drawn_in_one_line_of_a_terminal(
-    run, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_bar_of_a_hash_is_drawn_on_a_terminal_and_not_in_a_log(
+    run, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = model_bytes("x", 20_000_000)
     catalog = Catalog((model("vae", content, "animate"),), "")
     monkeypatch.setattr(model_commands, "load_catalog", lambda: catalog)
     monkeypatch.setattr("backend.models.needs.load_catalog", lambda: catalog)
+    monkeypatch.setenv("TERM", "xterm")
     (store / "vae").mkdir(parents=True)
     (store / "vae" / "vae.safetensors").write_bytes(content)
-    assert "[" not in run("check", "--hash").error, "no bar in a log"
+    assert run("check", "--hash").error == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    settings = Settings.from_env(os.environ, tmp_path)
-    assert model_commands.check(settings, "", read_all=True, draw_seconds=0.0) == 0
-    said = capsys.readouterr().err
-    assert "\r\x1b[K  vae.safetensors  [####" in said and said.count("\n") <= 1
-    assert "\r\x1b[K" in said and "sha256 is right" in run("check", "--hash").out
+    said = run("check", "--hash")
+    assert said.status == 0 and "vae.safetensors" in said.error and "/20.0 MB" in said.error
+    assert "\x1b" not in said.out and "sha256 is right" in said.out
+
+
+def test_on_a_terminal_states_have_colours_unless_it_asks_for_none(
+    run, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert "\x1b[33mmissing\x1b[0m" in run("check").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in run("check").out
 
 
 @pytest.mark.parametrize(

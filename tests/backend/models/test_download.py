@@ -27,6 +27,7 @@ from backend.models.errors import (
 )
 from backend.models.hub import Hub
 from backend.models.inventory import inventory
+from backend.models.progress import Progress
 from tests.support.fake_hub import FakeHub, running, small_pieces
 from tests.support.model_files import model, model_bytes, sparse
 from tests.support.paths import ROOT
@@ -80,7 +81,7 @@ def fetch(
     catalog = Catalog(files or (FILE,), "")
     server = hub if isinstance(hub, Hub) else Hub(hub if isinstance(hub, str) else hub.url)
     found = inventory(store, catalog=catalog)
-    return download(catalog.files, found, store, server, log.lines.append, log.waits.append)
+    return download(catalog.files, found, store, server, Progress(log.lines.append), log.waits.append)
 
 
 def names(store: Path) -> list[str]:
@@ -344,7 +345,7 @@ def test_where_another_copy_would_not_help(tmp_path: Path, store: Path, hub: Fak
     sparse(own / "vae" / FILE.name, 500)
     catalog = Catalog((FILE,), "")
     found = inventory(store, own, catalog=catalog)
-    (error,) = download([FILE], found, store, Hub(hub.url), print)
+    (error,) = download([FILE], found, store, Hub(hub.url), Progress(print))
     assert "is in the way" in error.message and "Remove or rename it" in error.hint
     (store / "loras").mkdir(parents=True)
     (store / "loras" / FILE.name).write_bytes(CONTENT)

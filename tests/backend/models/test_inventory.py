@@ -11,6 +11,7 @@ import pytest
 
 from backend.models import verify
 from backend.models.inventory import FileState, hashed, inventory
+from backend.models.progress import Progress
 from backend.models.verify import header_problem, sha256, size_matches
 from tests.support.model_files import as_nobody, fill, header, model, model_bytes, sparse
 from workflows.catalog import Catalog, load_catalog
@@ -259,7 +260,7 @@ def test_a_hash_decides(tmp_path: Path) -> None:
     path = tmp_path / "vae" / file.name
     for each in catalog.files:
         (tmp_path / "vae" / each.name).write_bytes(content)
-    good, bare = (hashed(s, print) for s in inventory(tmp_path, catalog=catalog))
+    good, bare = (hashed(s, Progress(print)) for s in inventory(tmp_path, catalog=catalog))
     assert (good.state, good.note) == ("ready", "sha256 is right.")
     assert bare.state == "ready" and "No published sha256" in bare.note
     changed = bytearray(content)
@@ -267,13 +268,13 @@ def test_a_hash_decides(tmp_path: Path) -> None:
     path.write_bytes(changed)
     quick = inventory(tmp_path, catalog=catalog)[0]
     assert quick.state == "ready"
-    bad = hashed(quick, print)
+    bad = hashed(quick, Progress(print))
     assert bad.state == "damaged" and "sha256 differs" in bad.words and "Remove it" in bad.words
     path.unlink()
-    gone = hashed(quick, print)
+    gone = hashed(quick, Progress(print))
     assert gone.state == "unreadable" and "No such file" in gone.words, "gone meanwhile: said, not raised"
     missing = inventory(tmp_path, catalog=catalog)[0]
-    assert hashed(missing, print) == missing
+    assert hashed(missing, Progress(print)) == missing
 
 
 def test_sha256_tells_its_progress(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from backend.models import move as move_module
 from backend.models.errors import MigrateRefused, NoRoom
 from backend.models.migrate import Report, migrate
 from backend.models.move import move
+from backend.models.progress import Progress
 from tests.support.model_files import as_nobody
 from tests.support.paths import ROOT
 
@@ -85,7 +86,7 @@ def across(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(source: Path, store: Path, *, dry_run: bool = False) -> tuple[Report, list[str]]:
     said: list[str] = []
-    return migrate(source, store, said.append, dry_run=dry_run), said
+    return migrate(source, store, Progress(said.append), dry_run=dry_run), said
 
 
 def test_everything_moves(source: Path, store: Path, filesystem: str) -> None:
@@ -233,16 +234,16 @@ def test_the_store_seen_by_another_way_is_the_store(source: Path, tmp_path: Path
     (tmp_path / "alias").symlink_to(source)
     for one, other in ((source, source), (tmp_path / "alias", source), (source, tmp_path / "alias")):
         with pytest.raises(MigrateRefused, match="nothing to move"):
-            migrate(one, other, print)
+            migrate(one, other, Progress(print))
     assert contents(source) == FILES
 
 
 def test_folders_that_lie_in_one_another(source: Path) -> None:
     for one, other in ((source, source / "store"), (source / "vae", source)):
         with pytest.raises(MigrateRefused, match="lie in one another"):
-            migrate(one, other, print)
+            migrate(one, other, Progress(print))
     with pytest.raises(MigrateRefused, match="is not a folder"):
-        migrate(source / "loose.txt", source.parent / "s", print)
+        migrate(source / "loose.txt", source.parent / "s", Progress(print))
 
 
 @pytest.mark.full
@@ -389,7 +390,7 @@ def test_without_the_right_to_do_it_all_stays(open_folder: Path, copied: bool) -
                 if str(old).endswith(move_module.ENDING)
                 else (_ for _ in ()).throw(OSError(errno.EXDEV, "x"))
             )
-        return "\n".join(migrate(source, store, lambda text: None).problems)
+        return "\n".join(migrate(source, store, Progress(lambda text: None)).problems)
 
     said = as_nobody(work)
     assert "loras cannot be looked into" in said and "clip/b.safetensors: Permission denied" in said
