@@ -9,7 +9,6 @@ import logging
 import math
 import os
 import signal
-import sys
 import tempfile
 import time
 import wave
@@ -23,6 +22,7 @@ from PIL import Image
 
 from backend.cli import bench_table
 from backend.cli.bench_table import Measured, Row
+from backend.cli.console import complain, print_table, say
 from backend.engines.kinds import engine_name, kind_of
 from backend.errors import EngineUnreachable, StudioError, from_os_error
 from backend.jobs.job import DONE, TERMINAL
@@ -38,7 +38,7 @@ SEED = 1000
 SOUND_RATE = 16_000  # Hz
 
 
-def run_bench(arguments: argparse.Namespace, here: Path, show: Callable[[str], None] = print) -> int:
+def run_bench(arguments: argparse.Namespace, here: Path) -> int:
     """Returns 0, 1 when a row could not be made, 2 for wrong use. `here`: the folder with `.env`.
 
     Raises StudioError when there is no engine to be timed.
@@ -47,24 +47,24 @@ def run_bench(arguments: argparse.Namespace, here: Path, show: Callable[[str], N
         rows = bench_table.chosen(arguments.rows)
     except ValueError as error:
         names = ", ".join(row.name for row in bench_table.ROWS)
-        print(f"There is no row {error}. The rows are {names}; 1 means 1a and 1b.", file=sys.stderr)
+        complain(f"There is no row {error}. The rows are {names}; 1 means 1a and 1b.")
         return 2
     if not 0 <= arguments.repeat <= 100:
-        print("--repeat takes a number from 0 to 100.", file=sys.stderr)
+        complain("--repeat takes a number from 0 to 100.")
         return 2
     if logging.getLogger().level > logging.DEBUG:
         logging.getLogger("wan").setLevel(logging.ERROR)  # the sentence is in the table
     signal.signal(signal.SIGTERM, _stop)  # so that what runs is cancelled and what was made is removed
     environ = dict(os.environ)
     for warning in load_environment(here, environ):
-        print(warning, file=sys.stderr)
+        complain(warning)
     with tempfile.TemporaryDirectory(prefix="wan-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         settings = replace(Settings.from_env(environ, here), data_dir=folder / "data")
         studio = Studio(settings)
         try:
             studio.start()
-            work = _Bench(studio, folder, show)
+            work = _Bench(studio, folder)
             try:
                 return work.run(rows, arguments.repeat, arguments.out)
             finally:
@@ -78,8 +78,8 @@ def _stop(*_: object) -> None:
 
 
 class _Bench:
-    def __init__(self, studio: Studio, folder: Path, show: Callable[[str], None]) -> None:
-        self.studio, self.folder, self.show = studio, folder, show
+    def __init__(self, studio: Studio, folder: Path) -> None:
+        self.studio, self.folder = studio, folder
         self._seed = SEED
         self._made: list[JobView] = []
 
@@ -87,17 +87,17 @@ class _Bench:
         self._wait_for_engine()
         info = self.studio.engines()[0]
         demo = kind_of(info).simulated
-        self.show(f"Engine: {engine_name(info)} at {info.address}")
+        say(f"Engine: {engine_name(info)} at {info.address}")
         if demo:
-            self.show(bench_table.DEMO_WORDS)
+            say(bench_table.DEMO_WORDS)
         if info.running or info.pending:
-            self.show("The server has other work in its queue: the times hold waiting too.")
-        self.show(
+            say("The server has other work in its queue: the times hold waiting too.")
+        say(
             f"Seconds from Generate to the finished file. first: with loading"
             f" where the row before had other models; median of {repeat} more runs;"
             f" guide: its figure for an {bench_table.GUIDE_MACHINE}."
         )
-        self.show(bench_table.heading())
+        print_table(bench_table.table())
         engine = {
             "kind": info.kind, "gpu": info.gpu, "vram": info.vram_total, "comfyui": info.version,
             "pytorch": info.pytorch, "address": info.address,
@@ -106,13 +106,15 @@ class _Bench:
         found: list[Measured] = []
         for row in rows:
             found.append(self._row(row, repeat))
-            self.show(bench_table.line(found[-1], demo))
+            print_table(bench_table.table(found[-1], demo=demo))
+            if found[-1].error:
+                say(f"      not made: {found[-1].error}")
             if out:
                 _write(
                     Path(out), bench_table.record(found, engine, demo, when, whole=len(found) == len(rows))
                 )
         if out:
-            self.show(f"Written to {out}.")
+            say(f"Written to {out}.")
         return 1 if any(one.error for one in found) else 0
 
     def _wait_for_engine(self) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.table import Table
+
+from backend.cli.console import plain_table
 from backend.formatting import duration_text
 
 GUIDE_MACHINE = "A100 80GB"
@@ -156,38 +159,40 @@ def record(
     }
 
 
-HEAD = ("row", "workflow", "size", "frames", "steps", "LoRA", "first", "median", "spread", "guide")
-WIDTHS = (4, 15, 8, 6, 5, 7, 10, 10, 17, 8)
+COLUMNS = (
+    ("row", 4), ("workflow", 15), ("size", 8), ("frames", 6), ("steps", 5), ("LoRA", 7), ("first", 10),
+    ("median", 10), ("spread", 17), ("guide", 8), ("", 4),
+)  # fmt: skip
+"""Headings and least widths: each row is printed as soon as it is measured, before the next one is known."""
 
 
-def heading() -> str:
-    return _line(HEAD)
+def table(one: Measured | None = None, *, demo: bool = False) -> Table:
+    """One row of the printed table; without a measurement the headings. The rows of a demo end with DEMO."""
+    made = plain_table(header=one is None)
+    for heading, width in COLUMNS:
+        made.add_column(heading, min_width=width, no_wrap=True)
+    if one is not None:
+        made.add_row(*_cells(one, demo))
+    return made
 
 
-def line(one: Measured, demo: bool) -> str:
-    """A row of the printed table; of a demo it ends with DEMO."""
+def _cells(one: Measured, demo: bool) -> tuple[str, ...]:
     row = one.row
-    spread = f"{min(one.later):.1f} to {max(one.later):.1f} s" if len(one.later) > 1 else "-"
-    cells = (
+    made = ("", "", "")
+    if not one.error:
+        spread = f"{min(one.later):.1f} to {max(one.later):.1f} s" if len(one.later) > 1 else "-"
+        made = (_seconds(one.first), _seconds(one.median), spread)
+    return (
         row.name,
         row.title,
         f"{row.width}x{row.height}",
         str(one.frames or row.frames),
         str(row.steps),
         "with" if row.lora else "without",
-        _seconds(one.first),
-        _seconds(one.median),
-        spread,
+        *made,
         f"~{duration_text(row.guide)}",
+        "DEMO" if demo and not one.error else "",
     )
-    text = _line(cells)
-    if one.error:
-        return f"{_line((*cells[:6], '', '', '', cells[9]))}\n      not made: {one.error}"
-    return f"{text}  DEMO" if demo else text
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
 
 
 def _seconds(value: float | None) -> str:

@@ -30,12 +30,9 @@ def terminal(*, stderr: bool = False) -> Console | None:
     return console if console.is_terminal and not console.is_dumb_terminal else None
 
 
-def plain_table(*headings: str, numbers: tuple[str, ...] = (), header: bool = True) -> Table:
-    """A table without lines: two spaces between columns. `numbers`: the headings of right-aligned columns."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=header)
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in numbers else "left", no_wrap=True)
-    return table
+def plain_table(*, header: bool = True) -> Table:
+    """A table without lines and with two spaces between its columns."""
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=header)
 
 
 def print_table(table: Table) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,7 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
     """Does it. `here`: the folder of `.env` and of relative paths. Returns 0, 1 (the reason on stderr), or 2
     for wrong use. Raises StudioError."""
     for warning in load_environment(here):
-        print(warning, file=sys.stderr)
+        complain(warning)
     settings = Settings.from_env(os.environ, here)
     try:
         if arguments.action == "check":
@@ -93,7 +92,7 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
             return move_in(settings, Path(arguments.source).expanduser(), arguments.dry_run)
         return write_paths(settings, arguments.out)
     except BadInput as error:
-        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        complain(f"{error.message} {error.hint}".strip())
         return 2
 
 
@@ -111,28 +110,30 @@ def check(settings: Settings, mode: str, read_all: bool = False) -> int:
         found = overview(each, catalog, found.store)
     needs = [need for need in found.modes if not mode or need.mode == mode]
     shown = [state for state in found.files if not mode or mode in state.file.modes]
-    print(f"Model store: {found.store} ({size(found.free)} free of {size(found.total)})")
+    say(f"Model store: {found.store} ({size(found.free)} free of {size(found.total)})")
     if settings.comfyui_dir:
-        print(f"ComfyUI's own models, where it looks first: {settings.comfyui_dir / 'models'}")
-    print(server)
-    print()
+        say(f"ComfyUI's own models, where it looks first: {settings.comfyui_dir / 'models'}")
+    say(server)
+    say("")
     show_table(shown, mode)
     for words in _remarks(shown):
-        print(f"\n{words}")
-    print()
+        say(f"\n{words}")
+    say("")
     for need in needs:
         command = f" `{need.command}`" if need.command else ""
-        print(f"{size(need.disk):>8} on disk  {need.sentence}{command}")
-    print(f"{size(found.used):>8} on disk  All together, shared files counted once.")
+        say(f"{size(need.disk):>8} on disk  {need.sentence}{command}")
+    say(f"{size(found.used):>8} on disk  All together, shared files counted once.")
     good = found.mode(mode).ready if mode else found.complete
     if not good:
-        print(_reason(found, mode), file=sys.stderr)
+        complain(_reason(found, mode))
     return 0 if good else 1
 
 
 def show_table(found: Sequence[FileState], mode: str = "") -> None:
     """Prints state, size, folder, file and title, one file a line."""
-    table = plain_table("STATE", "SIZE", "FOLDER", "FILE", "MODEL", numbers=("SIZE",))
+    table = plain_table()
+    for heading in ("STATE", "SIZE", "FOLDER", "FILE", "MODEL"):
+        table.add_column(heading, justify="right" if heading == "SIZE" else "left", no_wrap=True)
     for state in found:
         optional = state.file.optional if not mode else mode not in state.file.needed_by
         option = state.file.option(mode) if mode else ""
@@ -184,10 +185,10 @@ def download(settings: Settings, what: str) -> int:
     try:
         refused = fetch(files, found.files, settings.models_dir, Hub(), Progress(say, terminal()))
     except KeyboardInterrupt:
-        print("Stopped. Run the same command again: it goes on where it stopped.", file=sys.stderr)
+        complain("Stopped. Run the same command again: it goes on where it stopped.")
         return 1
     for error in refused:
-        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        complain(f"{error.message} {error.hint}".strip())
     if not refused:
         say("Everything that was asked for is there.")
     return 1 if refused else 0
@@ -198,7 +199,7 @@ def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
     try:
         report = migrate(source, settings.models_dir, Progress(say, terminal()), dry_run=dry_run)
     except KeyboardInterrupt:
-        print("Stopped. Nothing is lost; run the same command again to go on.", file=sys.stderr)
+        complain("Stopped. Nothing is lost; run the same command again to go on.")
         return 1
     for note in report.notes:
         say(note)
@@ -208,7 +209,7 @@ def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
         f" {len(report.problems)} left."
     )
     for problem in report.problems:
-        print(problem, file=sys.stderr)
+        complain(problem)
     if report.moved and not dry_run:
         say("`python app.py models paths` writes the file that tells ComfyUI of the store.")
     return 1 if report.problems else 0

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from backend.cli.console import complain, say
 from backend.custom_nodes.install import NodesNotInstalled, install, look
 from backend.custom_nodes.pins import REPOSITORIES
 from backend.servers.launch import comfyui_python
@@ -41,30 +42,26 @@ def add_nodes(commands: Any) -> None:
 def run_nodes(arguments: argparse.Namespace) -> int:
     """Does it. Returns 0, or 2 when nobody can be asked. Raises StudioError."""
     for warning in load_environment(PROJECT):
-        print(warning, file=sys.stderr)
+        complain(warning)
     settings = Settings.from_env(os.environ, PROJECT)
     chosen = Path(arguments.comfyui).expanduser().resolve() if arguments.comfyui else settings.comfyui_dir
     if chosen is None:
         raise NodesNotInstalled("No ComfyUI was found on this machine.", "Name its folder: --comfyui DIR")
     found = look(chosen)
-    print(f"ComfyUI in {chosen}:")
+    say(f"ComfyUI in {chosen}:")
     for item in found:
-        print(f"  {item.words}")
+        say(f"  {item.words}")
     if all(item.folder is not None for item in found):
-        print("Nothing to do.")
+        say("Nothing to do.")
         return 0
     if not arguments.yes:
         if not sys.stdin.isatty():
-            print("Say --yes to put them there: nobody can be asked here.", file=sys.stderr)
+            complain("Say --yes to put them there: nobody can be asked here.")
             return 2
         if input("Put them there? [y/N] ").strip().lower() not in ("y", "yes"):
-            print("Nothing was changed.")
+            say("Nothing was changed.")
             return 0
     python = comfyui_python(chosen, settings.comfyui_python)
-    put = install(chosen, python, _say, base=arguments.repositories)
-    print(f"Put there: {', '.join(pack.name for pack in put)}. Restart ComfyUI, then Animate finds them.")
+    put = install(chosen, python, say, base=arguments.repositories)
+    say(f"Put there: {', '.join(pack.name for pack in put)}. Restart ComfyUI, then Animate finds them.")
     return 0
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
