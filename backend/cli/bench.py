@@ -1,4 +1,4 @@
-"""`python app.py bench`: the guide's benchmark rows on this machine's engine, made as every job is."""
+"""`python app.py bench`: times the guide's benchmark rows on this machine's engine, as ordinary jobs."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from backend.settings import Settings, load_environment
 from backend.studio import Studio
 
 OWNER = "benchmark-of-this-machine"
-START_SECONDS = 900.0  # for a ComfyUI that we start, with many custom nodes on a network volume
-ADOPT_SECONDS = 12.0  # for one that runs already
+START_SECONDS = 900.0  # for a ComfyUI that the studio starts, with many custom nodes on a network volume
+ADOPT_SECONDS = 12.0  # for one that already runs
 LOOK_SECONDS = 0.05
 SEED = 1000
 SOUND_RATE = 16_000  # Hz
 
 
 def run_bench(arguments: argparse.Namespace, here: Path) -> int:
-    """Returns 0, 1 when a row could not be made, 2 for wrong use. `here`: the folder with `.env`.
+    """Returns 0, 1 when a row failed, 2 for wrong use. `here`: the folder with `.env`.
 
-    Raises StudioError when there is no engine to be timed.
+    Raises StudioError when no engine is available.
     """
     try:
         rows = bench_table.chosen(arguments.rows)
@@ -53,8 +53,8 @@ def run_bench(arguments: argparse.Namespace, here: Path) -> int:
         complain("--repeat takes a number from 0 to 100.")
         return 2
     if logging.getLogger().level > logging.DEBUG:
-        logging.getLogger("wan").setLevel(logging.ERROR)  # the sentence is in the table
-    signal.signal(signal.SIGTERM, _stop)  # so that what runs is cancelled and what was made is removed
+        logging.getLogger("wan").setLevel(logging.ERROR)  # the table shows the errors
+    signal.signal(signal.SIGTERM, _stop)  # so that the running job is cancelled and results are removed
     environ = dict(os.environ)
     for warning in load_environment(here, environ):
         complain(warning)
@@ -118,7 +118,7 @@ class _Bench:
         return 1 if any(one.error for one in found) else 0
 
     def _wait_for_engine(self) -> None:
-        """Until the engine answers, or it is clear that none will: the first row then says why."""
+        """Waits until the engine answers. Raises EngineUnreachable when it does not in time."""
         most = START_SECONDS if self.studio.servers.plan.start else ADOPT_SECONDS
         end = time.monotonic() + most
         while self.studio.status() == "starting" and time.monotonic() < end:
@@ -140,7 +140,8 @@ class _Bench:
         return Measured(row, tuple(runs), frames, stages)
 
     def _once(self, row: Row) -> tuple[float, int, dict[str, float]]:
-        """Seconds, frames and stages of one job; a new seed each, so that nothing is taken from a cache."""
+        """Seconds, frames and stages of one job. Each has a new seed, so that no result comes from a
+        cache."""
         self._seed += 1
         files = media(row, self.folder, self.studio.decoder.frames_to_video)
         began = time.monotonic()
@@ -162,14 +163,14 @@ class _Bench:
         return took, done.frames, stages
 
     def clean_up(self) -> None:
-        """Removes what was made, ComfyUI's copies too."""
+        """Removes the results, including ComfyUI's copies."""
         for job in self._made:
             with contextlib.suppress(StudioError):
                 self.studio.delete(job.id, job.key)
 
 
 def media(row: Row, folder: Path, to_video: Callable[..., object]) -> Mapping[str, Path]:
-    """The files that a row starts from, made once: a picture of its size, a sound, a driving video."""
+    """Creates the input files of a row once: a picture of its size, a sound, a driving video."""
     picture = folder / f"picture-{row.width}x{row.height}.png"
     if not picture.exists():
         _picture(row.width, row.height, 0).save(picture)
@@ -189,7 +190,7 @@ def media(row: Row, folder: Path, to_video: Callable[..., object]) -> Mapping[st
 
 
 def _picture(width: int, height: int, shift: int) -> Image.Image:
-    """Soft waves of light, moved by `shift` pixels."""
+    """A radial gradient, shifted to the right by `shift` pixels."""
     tile = Image.radial_gradient("L").resize((width, height))
     moved = Image.new("L", (width, height))
     for left in (shift % width - width, shift % width):
@@ -198,7 +199,7 @@ def _picture(width: int, height: int, shift: int) -> Image.Image:
 
 
 def _sound(path: Path, seconds: float) -> None:
-    """A tone that swells twice a second."""
+    """Writes a 220 Hz tone whose volume oscillates twice a second."""
     count = round(seconds * SOUND_RATE)
     samples = bytearray()
     for n in range(count):

@@ -1,4 +1,4 @@
-"""The benchmark table of the WAN 2.2 guide that this product follows, and our times beside it. Pure."""
+"""The benchmark table of the WAN 2.2 guide, with the times measured here. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def add_bench(commands: Any) -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """One cell of the guide's table. `frames`: what the guide asks for; `guide`: its seconds."""
+    """One cell of the guide's table. `frames`: the guide's frame count; `guide`: its time in seconds."""
 
     number: int
     title: str
@@ -84,9 +84,10 @@ ROWS = _rows()
 
 
 def chosen(text: str) -> tuple[Row, ...]:
-    """The rows of "1,3b,5": a number is a row of the table, a and b are with and without LoRA; "" is all.
+    """The rows of a list such as "1,3b,5": a number is a row of the table, a and b are with and without LoRA;
+    "" is all.
 
-    Raises ValueError for what is none of them.
+    Raises ValueError with the first entry that is no row.
     """
     wanted = [part.strip().lower() for part in text.split(",") if part.strip()]
     for part in wanted:
@@ -97,8 +98,8 @@ def chosen(text: str) -> tuple[Row, ...]:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a row took. `runs`: seconds from Generate to the finished file, in order; `stages`: seconds of the
-    last run; `frames`: what was made; `error`: why it could not be."""
+    """The measurement of a row. `runs`: seconds from Generate to the finished file, in order; `stages`:
+    seconds of the last run; `frames`: of the result; `error`: why the row failed."""
 
     row: Row
     runs: tuple[float, ...] = ()
@@ -108,7 +109,7 @@ class Measured:
 
     @property
     def first(self) -> float | None:
-        """The first run: the models were loaded in it, unless the server had them."""
+        """Seconds of the first run, which includes loading the models unless they were loaded before."""
         return self.runs[0] if self.runs else None
 
     @property
@@ -117,14 +118,14 @@ class Measured:
 
     @property
     def median(self) -> float | None:
-        """Of the runs after the first."""
+        """Median of the runs after the first, in seconds."""
         return statistics.median(self.later) if self.later else None
 
 
 def record(
     found: Sequence[Measured], engine: Mapping[str, Any], demo: bool, when: str, whole: bool
 ) -> dict[str, Any]:
-    """The JSON of a benchmark. A demo's has no ratio to the guide's figures."""
+    """The benchmark as JSON. On the demo engine without a ratio to the guide's figures."""
     rows = []
     for one in found:
         best = one.median if one.median is not None else one.first

@@ -35,7 +35,7 @@ from workflows.modes.registry import MODES
 
 PROJECT = Path(__file__).resolve().parents[2]
 ASK_SECONDS = 3.0
-"""How long a ComfyUI may take to answer `models check`."""
+"""Timeout of the request to ComfyUI for `models check`."""
 STATE_WORDS = {
     READY: "ready",
     MISSING: "missing",
@@ -78,8 +78,8 @@ def add_models(commands: Any) -> None:
 
 
 def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
-    """Does it. `here`: the folder of `.env` and of relative paths. Returns 0, 1 (the reason on stderr), or 2
-    for wrong use. Raises StudioError."""
+    """Runs the command. `here`: the folder of `.env` and of relative paths. Returns 0, 1 (the reason on
+    stderr), or 2 for wrong use. Raises StudioError."""
     for warning in load_environment(here):
         complain(warning)
     settings = Settings.from_env(os.environ, here)
@@ -97,7 +97,7 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
 
 
 def check(settings: Settings, mode: str, read_all: bool = False) -> int:
-    """Prints the table. 0: what MODE (or every core mode) needs is ready."""
+    """Prints the table. Returns 0 when all files that MODE (or every core mode) needs are ready, else 1."""
     catalog = load_catalog()
     if mode and mode not in catalog.modes():
         raise BadInput(f"There is no mode {mode!r}.", f"It is one of {', '.join(catalog.modes())}.")
@@ -130,7 +130,7 @@ def check(settings: Settings, mode: str, read_all: bool = False) -> int:
 
 
 def show_table(found: Sequence[FileState], mode: str = "") -> None:
-    """Prints state, size, folder, file and title, one file a line."""
+    """Prints state, size, folder, file name and title of each file."""
     table = plain_table()
     for heading in ("STATE", "SIZE", "FOLDER", "FILE", "MODEL"):
         table.add_column(heading, justify="right" if heading == "SIZE" else "left", no_wrap=True)
@@ -150,7 +150,7 @@ def show_table(found: Sequence[FileState], mode: str = "") -> None:
 
 
 def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, str]:
-    """What the first ComfyUI lists (None: it was not asked or did not answer), and a sentence about it."""
+    """The model files that ComfyUI lists (None without an answer), and a sentence about the request."""
     if settings.engine == "demo":
         return None, "WAN_ENGINE is demo, which needs no models: only the disk was looked at."
     address = (*settings.comfyui_urls, f"http://127.0.0.1:{settings.comfyui_port}")[0]
@@ -168,7 +168,7 @@ def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, 
 
 
 def download(settings: Settings, what: str) -> int:
-    """Fetches. 0: everything asked for is there now."""
+    """Downloads. Returns 0 when all requested files are in the store, else 1."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
     from backend.models.download import download as fetch
     from backend.models.hub import Hub
@@ -195,7 +195,7 @@ def download(settings: Settings, what: str) -> int:
 
 
 def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
-    """Migrates. 0: nothing that should have moved stayed."""
+    """Migrates. Returns 0 when everything was moved, else 1."""
     try:
         report = migrate(source, settings.models_dir, Progress(say, terminal()), dry_run=dry_run)
     except KeyboardInterrupt:
@@ -216,7 +216,7 @@ def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
 
 
 def write_paths(settings: Settings, out: str) -> int:
-    """Writes extra_model_paths.yaml and says how to use it."""
+    """Writes extra_model_paths.yaml and prints how to use it."""
     target = Path(out).expanduser() if out else settings.data_dir / "extra_model_paths.yaml"
     written = model_paths.write(settings.models_dir, Path.cwd() / target)
     said = {
@@ -233,7 +233,7 @@ def write_paths(settings: Settings, out: str) -> int:
 
 
 def _remarks(found: Sequence[FileState]) -> list[str]:
-    """Words about single files, but for those that are simply missing: one command fetches them all."""
+    """Remarks on single files, except for missing ones: one command downloads them all."""
     names: dict[str, list[str]] = {}
     for state in found:
         words = " ".join(part for part in ("" if simply_missing(state) else state.words, state.note) if part)
@@ -243,7 +243,7 @@ def _remarks(found: Sequence[FileState]) -> list[str]:
 
 
 def _reason(found: Overview, mode: str) -> str:
-    """Why the check fails, in one line."""
+    """Why the check fails, as one line."""
     if mode:
         return found.mode(mode).sentence
     lacking = [need for need in found.modes if not need.ready and need.core]

@@ -1,4 +1,4 @@
-"""`python app.py nodes install`: the custom nodes that Animate can use, into a ComfyUI of this machine."""
+"""`python app.py nodes install`: installs the custom nodes for Animate into a ComfyUI of this machine."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def add_nodes(commands: Any) -> None:
 
 
 def run_nodes(arguments: argparse.Namespace) -> int:
-    """Does it. Returns 0, or 2 when nobody can be asked. Raises StudioError."""
+    """Runs the command. Returns 0, or 2 when it cannot ask for consent. Raises StudioError."""
     for warning in load_environment(PROJECT):
         complain(warning)
     settings = Settings.from_env(os.environ, PROJECT)

@@ -1,4 +1,4 @@
-"""Fetches model files into the store: room first, resumed, verified, and only then under the right name."""
+"""Downloads model files into the store: checks disk space, resumes, verifies, then renames."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from backend.models.verify import header_problem, sha256, size_matches
 from workflows.catalog import ModelFile
 
 WAITS = (2.0, 5.0, 15.0, 30.0, 60.0)
-"""Seconds before each new try after a broken connection; bytes that came start the row again."""
+"""Seconds before each retry after a broken connection; starts over once bytes have arrived."""
 KEPT = "What has arrived is kept; run the same command again when there is room."
 
 
@@ -37,10 +37,10 @@ def download(
     progress: Progress,
     wait: Callable[[float], None] = time.sleep,
 ) -> list[StudioError]:
-    """Fetches those of the files that are missing or bad; returns what could not be had, and why.
+    """Downloads the files that are missing or bad; returns an error for each that could not be downloaded.
 
-    Raises NoRoom before the first byte when they do not fit; NoRoom or ModelDownloadFailed when the work
-    cannot go on. Whatever happens, no file stands under its name that was not verified.
+    Raises NoRoom before the first byte when they do not fit; NoRoom or ModelDownloadFailed when the download
+    cannot continue. Only verified files get their final name.
     """
     say = progress.say
     by_role = {state.file.role: state for state in found}
@@ -74,7 +74,7 @@ def download(
 
 
 def check_room(offers: Sequence[Offer], store: Path) -> None:
-    """Raises NoRoom when what is still to come is more than the store's disk has."""
+    """Raises NoRoom when the remaining bytes exceed the free space on the store's disk."""
     need = sum(offer.size - _have(offer, store) for offer in offers)
     free, total = room(store)
     if total and need > free:
@@ -82,7 +82,7 @@ def check_room(offers: Sequence[Offer], store: Path) -> None:
 
 
 def _may_be_fetched(state: FileState, store: Path) -> None:
-    """Raises ModelStoreError where another copy would not help."""
+    """Raises ModelStoreError where a download would not help."""
     if state.elsewhere is not None:
         raise ModelStoreError(state.words, "Then it need not be fetched.")
     if state.state in (MISSING, WRONG_SIZE, DAMAGED) and (state.path is None or store in state.path.parents):
@@ -96,7 +96,7 @@ def _may_be_fetched(state: FileState, store: Path) -> None:
 
 
 def _checked_offer(offer: Offer, store: Path) -> Offer:
-    """The offer, if it is the file that the catalogue knows. Raises ModelMismatch."""
+    """The offer, if it matches the catalogue. Raises ModelMismatch."""
     file = offer.file
     other_hash = bool(file.sha256 and offer.sha256) and offer.sha256 != file.sha256
     if other_hash or not size_matches(offer.size, file.bytes, file.exact):
@@ -115,7 +115,8 @@ def _fetch_one(
     final = store / offer.file.folder / offer.file.name
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with partial.alone(final, lambda: say("  another download of it is running; waiting for that one")):
+        waits = "  another download of it is running; waiting for that one"
+        with partial.exclusive(final, lambda: say(waits)):
             if _came_meanwhile(final, offer):
                 say("  the other download brought it")
                 return
@@ -155,7 +156,7 @@ def _into_place(
 
 
 def _bytes(offer: Offer, part: Path, hub: Hub, task: Task, say: Say, wait: Callable[[float], None]) -> None:
-    """Brings the part to its full length, over broken connections."""
+    """Downloads the remaining bytes of the partial file; retries after broken connections."""
     tries = 0
     while True:
         with part.open("r+b") as file:
@@ -203,14 +204,14 @@ class _Counted:
 
 
 def _problem(offer: Offer, part: Path, progress: Progress) -> str:
-    """Reads the part back from the disk: "" when it is the file that was offered."""
+    """What is wrong with the partial file, read back from disk; "" when it is the offered file."""
     if part.stat().st_size != offer.size:
         return "does not have the size that was announced"
     expected = offer.file.sha256 or offer.sha256
     if expected:
         if offer.size > 1_000_000_000:
             progress.say("  checking its sha256")
-        os.utime(part)  # still in use, to others
+        os.utime(part)  # marks it as in use for other machines
         with progress.task(f"checking {offer.file.name}", offer.size) as task:
             found = sha256(part, task.advance)
         if found != expected:
@@ -220,7 +221,8 @@ def _problem(offer: Offer, part: Path, progress: Progress) -> str:
 
 
 def _replace(part: Path, final: Path, count: int) -> Path | None:
-    """The part under its right name. A sound model of another size that stood there is kept beside it."""
+    """Renames the partial file to its final name. A valid model of another size under that name is kept
+    beside it; returns its path."""
     kept: Path | None = None
     if final.is_file() and final.stat().st_size != count and not header_problem(final):
         number = 1
@@ -243,7 +245,7 @@ def _came_meanwhile(final: Path, offer: Offer) -> bool:
 
 
 def _have(offer: Offer, store: Path) -> int:
-    """Bytes of it that are on the disk already."""
+    """Bytes of the file that are on disk already."""
     final = store / offer.file.folder / offer.file.name
     lengths = [part.stat().st_size for part in partial.parts(final, offer.tag) if not partial.busy(part)]
     return max((length for length in lengths if length <= offer.size), default=0)

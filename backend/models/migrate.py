@@ -1,8 +1,7 @@
-"""Moves an old models folder into the store: every file, under the same names, none ever lost.
+"""Moves an old models folder into the store: every file, under the same relative name.
 
-Files first, then links, which are rewritten where they pointed into the old folder. What cannot be moved
-stays where it is and is told. Killed at any point, it can be run again.
-"""
+Files are moved first, then links, which are rewritten where they point into the old folder. What cannot be
+moved stays in place and is reported. After a kill at any point it can be run again."""
 
 from __future__ import annotations
 
@@ -22,10 +21,10 @@ from backend.models.verify import CHUNK
 
 @dataclass
 class Report:
-    """What was done. `problems` are files that should have moved and did not; `notes` are left on purpose."""
+    """What was done. `problems`: files that could not be moved; `notes`: files that were left on purpose."""
 
     moved: int = 0
-    same: int = 0  # were in the store already, with the same content
+    same: int = 0  # already in the store with the same content
     bytes: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -33,7 +32,7 @@ class Report:
 
 @dataclass(frozen=True)
 class _Found:
-    """The old folder's content, relative names in order."""
+    """The content of the old folder, as sorted relative names."""
 
     files: tuple[str, ...]
     links: tuple[str, ...]  # to files and folders
@@ -46,13 +45,13 @@ def migrate(
 ) -> Report:
     """Moves everything below `source` to the same place below `store`.
 
-    With dry_run nothing is changed, only said. chunk: bytes that are copied at once.
-    Raises MigrateRefused for folders that cannot be merged; NoRoom before the start when what must be copied
-    to another filesystem does not fit, or when the disk becomes full (what was moved stays moved, the rest
-    stays where it was); ModelStoreError when the store cannot be made.
+    dry_run: only report what would be done. chunk: bytes to copy at a time.
+    Raises MigrateRefused for folders that cannot be merged; NoRoom before the start when the files to copy to
+    another filesystem do not fit, or when the disk becomes full (moved files stay moved, the rest stays in
+    place); ModelStoreError when the store cannot be created.
     """
-    source, store = _places(source, store)
-    found = _look(source)
+    source, store = _resolved(source, store)
+    found = _scan(source)
     report = Report(problems=list(found.problems), notes=list(found.notes))
     _check_room(source, store, found.files)
     if not dry_run:
@@ -62,7 +61,7 @@ def migrate(
             raise store_error(error, str(store)) from error
     for name in found.files:
         if dry_run:
-            _foretell(source / name, store / name, name, report, progress.say)
+            _predict(source / name, store / name, name, report, progress.say)
         else:
             _move_file(source / name, store / name, name, report, progress, chunk)
     for name in _in_order(source, found.links):
@@ -70,7 +69,7 @@ def migrate(
     return report
 
 
-def _places(source: Path, store: Path) -> tuple[Path, Path]:
+def _resolved(source: Path, store: Path) -> tuple[Path, Path]:
     if not source.is_dir():
         raise MigrateRefused(f"{source} is not a folder.", "Name the old models folder with --from.")
     old, new = source.resolve(), store.resolve()
@@ -84,16 +83,16 @@ def _places(source: Path, store: Path) -> tuple[Path, Path]:
     return old, new
 
 
-def _look(source: Path) -> _Found:
+def _scan(source: Path) -> _Found:
     files: list[str] = []
     links: list[str] = []
     problems: list[str] = []
     notes: list[str] = []
 
-    def closed(error: OSError) -> None:
+    def unreadable(error: OSError) -> None:
         problems.append(f"{error.filename} cannot be looked into: {error.strerror}.")
 
-    for folder, folders, names in os.walk(source, onerror=closed):
+    for folder, folders, names in os.walk(source, onerror=unreadable):
         folders.sort()
         for name in sorted([*names, *folders]):
             path = Path(folder) / name
@@ -114,12 +113,12 @@ def _look(source: Path) -> _Found:
 
 
 def _placeholder(name: str, count: int) -> bool:
-    """ComfyUI's own empty files that hold its folders, such as put_vae_here."""
+    """Whether it is one of ComfyUI's empty files that keep folders in git, such as put_vae_here."""
     return count == 0 and (re.fullmatch(r"put_.*_here(\.txt)?", name) is not None or name == ".gitkeep")
 
 
 def _check_room(source: Path, store: Path, files: Iterable[str]) -> None:
-    """Only what goes to another filesystem needs room."""
+    """Raises NoRoom. Only files that move to another filesystem need space."""
     device = _device(store)
     need = 0
     for name in files:
@@ -137,7 +136,7 @@ def _check_room(source: Path, store: Path, files: Iterable[str]) -> None:
 
 
 def _device(folder: Path, otherwise: int = -1) -> int:
-    """The filesystem that the folder is on, or would be made on."""
+    """The device of the filesystem that the folder is on, or would be created on."""
     for place in (folder, *folder.parents):
         try:
             return place.stat().st_dev
@@ -176,8 +175,8 @@ def _move_file(source: Path, target: Path, name: str, report: Report, progress: 
         progress.say(f"{name}, {size(count)}")
 
 
-def _foretell(source: Path, target: Path, name: str, report: Report, say: Say) -> None:
-    """What _move_file would do, as far as names and sizes tell."""
+def _predict(source: Path, target: Path, name: str, report: Report, say: Say) -> None:
+    """Reports what _move_file would do, judging by names and sizes."""
     try:
         here = source.stat()
         there = target.stat() if os.path.lexists(target) else None
@@ -210,7 +209,7 @@ def _conflict(source: Path, target: Path, name: str) -> str:
 
 
 def _in_order(source: Path, links: Iterable[str]) -> list[str]:
-    """A link to a link comes after that one; circles last."""
+    """Sorts links so that a link to another link comes after it; cycles come last."""
     waiting = {source / name: name for name in links}
     ordered: list[str] = []
     while waiting:
@@ -220,16 +219,16 @@ def _in_order(source: Path, links: Iterable[str]) -> list[str]:
 
 
 def _meant(link: Path) -> Path:
-    """What the link names, without following it further. Raises nothing: what cannot be read means itself."""
+    """The path that the link names, without following further links; the link itself if it cannot be read."""
     try:
         path = Path(os.path.normpath(link.parent / link.readlink()))
         return path.parent.resolve() / path.name
-    except (OSError, RuntimeError):  # RuntimeError: a circle, in Python before 3.13
+    except (OSError, RuntimeError):  # RuntimeError: a cycle, in Python before 3.13
         return link
 
 
 def _move_link(source: Path, store: Path, name: str, report: Report, say: Say, dry_run: bool) -> None:
-    """The same link at the new place; one into the old folder leads to the new place of what it meant."""
+    """Recreates the link in the store; a link into the old folder then points to the moved file."""
     link, target = source / name, store / name
     meant = _meant(link)
     inside = source in meant.parents
@@ -263,5 +262,5 @@ def _move_link(source: Path, store: Path, name: str, report: Report, say: Say, d
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a circle, or no right to look
+    except OSError:  # a cycle, or no permission
         return False

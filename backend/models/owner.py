@@ -1,4 +1,4 @@
-"""Marks in the names of unfinished files: which process on which machine is at work on them."""
+"""Marks in the names of unfinished files: the process and the machine that write them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ FORM = r"[A-Za-z0-9_]*-\d+-[0-9a-f]{8}"
 
 
 def mark() -> str:
-    """A new mark, unique: host, process, a random part."""
+    """A new, unique mark: host, process, random part."""
     return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def at_work(path: Path, ending: str, idle_seconds: float) -> bool:
-    """Whether the process whose mark stands before the ending may still be writing the file.
+def in_use(path: Path, ending: str, idle_seconds: float) -> bool:
+    """Whether the process named by the mark before `ending` may still be writing the file.
 
-    Of this machine: while that process lives. Of another one, which cannot be asked: while the file was
-    changed within idle_seconds.
+    On this machine: while that process exists. On another machine: while the file was changed within the last
+    idle_seconds.
     """
     found = re.search(rf"\.({FORM}){re.escape(ending)}$", path.name)
     if not found:

@@ -19,7 +19,8 @@ from typing import Any
 from backend.engines.kinds import KINDS
 from backend.errors import BadSettings, EngineUnreachable
 from backend.media.decoder import Decoder
-from backend.servers.fleet import Servers, choose
+from backend.servers.fleet import Servers
+from backend.servers.plan import choose
 from backend.settings import Settings
 from backend.worker.claims import Claims
 from backend.worker.handler import Worker

@@ -23,6 +23,7 @@ from backend.servers import fleet, launch, oom, ports
 from backend.servers.fleet import Server, Servers
 from backend.servers.orphans import orphans
 from backend.servers.process import Times
+from backend.servers.run_folder import RunFolder, folder_for
 from backend.servers.server import Limits
 from backend.settings import RUNPOD_COMFYUI, Settings
 from backend.system import health
@@ -69,7 +70,7 @@ def build(base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         else:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
-        more: dict[str, Any] = {} if restart else {"restart": False, "on_death": deaths.append}
+        more: dict[str, Any] = {} if restart else {"restart": False, "on_exit": exits.append}
         given = settings(tmp_path, COMFYUI_PORT=str(base), **env)
         given = replace(given, comfyui_dir_given=not found_only)
         all_of_them = Servers(given, limits=limits, runpod_folder=runpod_folder, **more)
@@ -82,7 +83,7 @@ def build(base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     assert orphans(tmp_path / "data") == [], "none is left behind"
 
 
-deaths: list[StudioError] = []
+exits: list[StudioError] = []
 
 
 def settings(folder: Path, **env: str) -> Settings:
@@ -341,13 +342,13 @@ def test_a_second_studio_on_the_same_folder_takes_nothing_from_the_first(
     before = first.processes[0].pid
     second.close()
     assert first.processes[0].pid == before and first.engines[0].refresh().state == "ok"
-    assert (first._place.folder / f"comfyui-{base}.log").exists()
+    assert (first._run_folder.folder / f"comfyui-{base}.log").exists()
 
 
 def test_what_a_killed_second_studio_left_is_cleared_away(build: Build, base: int, tmp_path: Path) -> None:
-    place = launch.Place(tmp_path / "data")
+    run_folder = RunFolder(tmp_path / "data")
     pids = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")
-    place.leave(keep_logs=False)
+    run_folder.release(keep_logs=False)
     one = build("0", COMFYUI_ARGS="--step-seconds 0.2")
     assert not any(alive(pid) for pid in pids)
     all_up(one)
@@ -380,7 +381,7 @@ def test_the_demo_engine_is_taken_over_too(build: Build, base: int, tmp_path: Pa
     assert Run(engine_of(one.servers[0]), prompt(one.servers[0].engine, picture)).result(60)
     one.close()
     assert not alive(pid)
-    assert not launch.run_folder(str(tmp_path / "data")).joinpath("demo").exists()
+    assert not folder_for(str(tmp_path / "data")).joinpath("demo").exists()
 
 
 def test_the_demo_engine_ends_when_nobody_comes_back(tmp_path: Path) -> None:
@@ -519,12 +520,12 @@ def test_a_server_of_ours_that_hangs_without_a_job_is_restarted(build: Build) ->
     ],
 )
 def test_why_it_does_not_come_up_is_said_in_a_sentence(build: Build, words: str, says: str) -> None:
-    deaths.clear()
+    exits.clear()
     one = build("0", restart=False, COMFYUI_ARGS=f"--fail {json.dumps(words)}")
-    until(lambda: deaths, 60)
+    until(lambda: exits, 60)
     info = one.engines[0].refresh()
     assert info.state == "lost" and says in info.error and "Traceback" not in info.error
-    assert says in deaths[0].message
+    assert says in exits[0].message
     let_pass(0.3)
     assert one.processes[0].restarts == 0, "it is not started again where the container is to end"
 
