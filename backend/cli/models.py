@@ -185,12 +185,12 @@ def download(settings: Settings, what: str) -> int:
     try:
         refused = fetch(files, found.files, settings.models_dir, Hub(), Progress(say, terminal()))
     except KeyboardInterrupt:
-        complain("Stopped. Run the same command again: it goes on where it stopped.")
+        complain("Stopped. Run the same command again: it resumes where it stopped.")
         return 1
     for error in refused:
         complain(f"{error.message} {error.hint}".strip())
     if not refused:
-        say("Everything that was asked for is there.")
+        say("All requested files are in place.")
     return 1 if refused else 0
 
 
@@ -199,14 +199,14 @@ def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
     try:
         report = migrate(source, settings.models_dir, Progress(say, terminal()), dry_run=dry_run)
     except KeyboardInterrupt:
-        complain("Stopped. Nothing is lost; run the same command again to go on.")
+        complain("Stopped. Nothing is lost; run the same command again to continue.")
         return 1
     for note in report.notes:
         say(note)
     would = "would be " if dry_run else ""
     say(
         f"{report.moved} {would}moved, {size(report.bytes)}; {report.same} already in {settings.models_dir};"
-        f" {len(report.problems)} left."
+        f" {len(report.problems)} not moved."
     )
     for problem in report.problems:
         complain(problem)

@@ -23,14 +23,14 @@ def add_nodes(commands: Any) -> None:
     actions = parser.add_subparsers(dest="action", metavar="action", required=True)
     put = actions.add_parser(
         "install",
-        help="put the custom nodes that Animate can use into ComfyUI",
-        description="Puts four packs of custom nodes, each at a pinned commit, into ComfyUI's custom_nodes,"
-        " and the Python packages that they lack into its Python. What is there already is left as it is."
-        " They are code of other people, and run as part of ComfyUI. ComfyUI 0.20 and newer can find pose"
-        " and person without them.",
+        help="install the custom nodes that Animate can use into ComfyUI",
+        description="Installs four packs of custom nodes, each at a pinned commit, into ComfyUI's folder"
+        " custom_nodes, and the Python packages that they lack into its Python. What is already installed is"
+        " left unchanged. They are third-party code and run as part of ComfyUI. ComfyUI 0.20 and newer can"
+        " find pose and person without them.",
     )
     put.add_argument("--comfyui", default="", metavar="DIR", help="ComfyUI's folder (default: COMFYUI_DIR)")
-    put.add_argument("--yes", action="store_true", help="do it without asking")
+    put.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     put.add_argument(
         "--repositories",
         default=REPOSITORIES,
@@ -56,12 +56,12 @@ def run_nodes(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.yes:
         if not sys.stdin.isatty():
-            complain("Say --yes to put them there: nobody can be asked here.")
+            complain("Use --yes to install them: there is no terminal for confirmation.")
             return 2
-        if input("Put them there? [y/N] ").strip().lower() not in ("y", "yes"):
+        if input("Install them? [y/N] ").strip().lower() not in ("y", "yes"):
             say("Nothing was changed.")
             return 0
     python = comfyui_python(chosen, settings.comfyui_python)
     put = install(chosen, python, say, base=arguments.repositories)
-    say(f"Put there: {', '.join(pack.name for pack in put)}. Restart ComfyUI, then Animate finds them.")
+    say(f"Installed: {', '.join(pack.name for pack in put)}. Restart ComfyUI, then Animate finds them.")
     return 0

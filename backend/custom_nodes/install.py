@@ -49,11 +49,11 @@ class Found:
     def words(self) -> str:
         name = self.pack.name
         if self.folder is None:
-            return f"{name}: will be put there, {self.pack.about}"
+            return f"{name}: will be installed, {self.pack.about}"
         if self.commit == self.pack.commit:
-            return f"{name}: there, at the pinned commit"
+            return f"{name}: installed at the pinned commit"
         at = f" at commit {self.commit[:10]}" if self.commit else ""
-        return f"{name}: there{at}, left as it is (pinned: {self.pack.commit[:10]})"
+        return f"{name}: installed{at}, left unchanged (pinned: {self.pack.commit[:10]})"
 
 
 def look(comfyui: Path, packs: Sequence[Pack] = PACKS) -> list[Found]:

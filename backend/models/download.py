@@ -49,7 +49,7 @@ def download(
     for file in files:
         state = by_role[file.role]
         if state.state in (READY, UNSEEN):
-            say(f"{file.name} is there already.")
+            say(f"{file.name} already exists.")
             continue
         try:
             _may_be_fetched(state, store)
@@ -118,7 +118,7 @@ def _fetch_one(
         waits = "  another download of it is running; waiting for that one"
         with partial.exclusive(final, lambda: say(waits)):
             if _came_meanwhile(final, offer):
-                say("  the other download brought it")
+                say("  the other download has fetched it")
                 return
             _into_place(offer, final, hub, progress, wait)
     except OSError as error:
@@ -136,7 +136,7 @@ def _into_place(
             os.truncate(part, 0)
             have = 0
         if have:
-            say(f"  goes on at {size(have)}")
+            say(f"  resuming at {size(have)}")
         with progress.task(offer.file.name, offer.size, have) as task:
             _bytes(offer, part, hub, task, say, wait)
             figures = task.summary()
@@ -149,10 +149,10 @@ def _into_place(
         part.unlink()
         if not (again and have):
             raise ModelMismatch(
-                f"What came for {offer.file.name} {problem}. It was removed.",
-                "Run the same command again. If it happens again, a proxy may be changing what it passes on.",
+                f"The download of {offer.file.name} {problem}. It was removed.",
+                "Run the same command again. If it happens again, a proxy may be changing the content.",
             )
-        say(f"  what had come before {problem}; starting again")
+        say(f"  the earlier part {problem}; starting again")
 
 
 def _bytes(offer: Offer, part: Path, hub: Hub, task: Task, say: Say, wait: Callable[[float], None]) -> None:

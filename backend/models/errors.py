@@ -25,7 +25,7 @@ class ModelDownloadFailed(StudioError):
     """The download stopped; the bytes received so far are kept."""
 
     code = "model_download_failed"
-    default_hint = "Run the same command again: it goes on where it stopped."
+    default_hint = "Run the same command again: it resumes where it stopped."
 
 
 class ModelNotOffered(StudioError):

@@ -123,13 +123,15 @@ class Hub:
             return ModelNotOffered(f"{what}: {reason} (404).", f"Look at {page}.", detail=detail)
         if status in (401, 403):
             return ModelNotOffered(
-                f"{what}: the server wants to know who asks ({status}).",
-                f"Look at {page}. If it asks for consent, give it, and set HF_TOKEN to your token.",
+                f"{what}: the server requires authentication ({status}).",
+                f"Open {page}, accept its terms if there are any, and set HF_TOKEN to your token.",
                 detail=detail,
             )
         if status == 429:
             hint = "Wait some minutes and run the same command again, or set HF_TOKEN to your token."
             return ModelDownloadFailed(f"{what}: too many requests (429).", hint, detail=detail)
         if status in PASSING:
-            return ModelDownloadFailed(f"{what}: the server is out of order ({status}).", detail=detail)
+            return ModelDownloadFailed(
+                f"{what}: the server is temporarily unavailable ({status}).", detail=detail
+            )
         return ModelNotOffered(f"{what}: the server refuses ({status}).", f"Look at {page}.", detail=detail)

@@ -128,7 +128,7 @@ class _Scan:
             names, path = self.names(folder), folder / file.name
             if isinstance(names, OSError):
                 if names.errno == errno.ELOOP:
-                    lost = lost or f"{folder} is a symbolic link that goes in a circle: remove it. "
+                    lost = lost or f"{folder} is a circular symbolic link: remove it. "
                 else:
                     closed = closed or _unreadable(file, folder, names)
                 continue
@@ -139,8 +139,8 @@ class _Scan:
             except OSError as error:
                 if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
                     return _unreadable(file, path, error)
-                circle = "goes in a circle" if error.errno == errno.ELOOP else "leads nowhere"
-                lost = lost or f"{path} is a symbolic link that {circle}: remove it. "
+                fault = "circular" if error.errno == errno.ELOOP else "broken"
+                lost = lost or f"{path} is a {fault} symbolic link: remove it. "
                 continue
             if is_file:
                 return self._noted(_checked(file, path), folder)
@@ -237,7 +237,7 @@ def _with_server(
     if kind not in models:
         words = f"This ComfyUI has no folder for {kind}. Update it to 0.3.64 or newer."
     elif state.path is not None and store in state.path.parents and registered:
-        words = f"In {state.path.parent}, which ComfyUI was told of after its start. {RESTART}"
+        words = f"In {state.path.parent}, which was added to ComfyUI's paths after its start. {RESTART}"
     elif state.path is not None and store in state.path.parents:
         words = (
             f"In {state.path.parent}, but ComfyUI does not look there."

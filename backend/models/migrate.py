@@ -90,7 +90,7 @@ def _scan(source: Path) -> _Found:
     notes: list[str] = []
 
     def unreadable(error: OSError) -> None:
-        problems.append(f"{error.filename} cannot be looked into: {error.strerror}.")
+        problems.append(f"{error.filename} cannot be read: {error.strerror}.")
 
     for folder, folders, names in os.walk(source, onerror=unreadable):
         folders.sort()
@@ -108,7 +108,7 @@ def _scan(source: Path) -> _Found:
                 if not _placeholder(name, mode.st_size) and not is_temporary(name):
                     files.append(relative)
             elif not stat.S_ISDIR(mode.st_mode):
-                notes.append(f"{relative} is neither file nor folder: left.")
+                notes.append(f"{relative} is neither file nor folder: skipped.")
     return _Found(tuple(files), tuple(links), tuple(problems), tuple(notes))
 
 
@@ -196,15 +196,15 @@ def _predict(source: Path, target: Path, name: str, report: Report, say: Say) ->
 
 
 def _conflict(source: Path, target: Path, name: str) -> str:
-    def told(path: Path) -> str:
+    def described(path: Path) -> str:
         try:
             return "a folder" if path.is_dir() else f"{path.stat().st_size:,} bytes"
         except OSError:
-            return "a link that leads nowhere"
+            return "a broken link"
 
     return (
-        f"{name}: the store has another file of this name ({told(target)}, here {told(source)})."
-        " Both were left: keep one, remove the other, and run this again."
+        f"{name}: the store has another file of this name ({described(target)}, here {described(source)})."
+        " Both were kept: keep one, remove the other, and run this again."
     )
 
 
@@ -234,17 +234,17 @@ def _move_link(source: Path, store: Path, name: str, report: Report, say: Say, d
     inside = source in meant.parents
     there = store / meant.relative_to(source) if inside else meant
     if store == meant or store in meant.parents:
-        report.notes.append(f"{name} is a link into the store: left.")
+        report.notes.append(f"{name} is a link into the store: skipped.")
     elif not _exists(there) and not (dry_run and _exists(meant)):
-        report.notes.append(f"{name} is a link that leads nowhere: left.")
+        report.notes.append(f"{name} is a broken link: skipped.")
     elif inside and not dry_run and os.path.lexists(meant) and not meant.is_dir():
-        report.notes.append(f"{name} is a link to a file that stayed: left.")
+        report.notes.append(f"{name} is a link to a file that was not moved: skipped.")
     else:
         new = os.path.relpath(there, target.parent) if inside else str(there)
         try:
             if os.path.lexists(target) and not (target.is_symlink() and str(target.readlink()) == new):
                 report.problems.append(
-                    f"{name} is a link, and the store has something else of this name: left."
+                    f"{name} is a link, and the store has something else of this name: skipped."
                 )
                 return
             if not dry_run:
@@ -253,7 +253,9 @@ def _move_link(source: Path, store: Path, name: str, report: Report, say: Say, d
                     target.symlink_to(new)
                 link.unlink()
         except OSError as error:
-            report.problems.append(f"{name} is a link that cannot be moved: {error.strerror}. It was left.")
+            report.problems.append(
+                f"{name} is a link that cannot be moved: {error.strerror}. It was skipped."
+            )
             return
         report.moved += 1
         say(f"{name}, a link to {new}" + (", would be moved" if dry_run else ""))

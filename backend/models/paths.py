@@ -57,7 +57,7 @@ def render(store: Path) -> str:
     base = str(store)
     if "$" in base or base != base.strip() or "\n" in base:
         raise ModelStoreError(
-            f"ComfyUI cannot be told of the folder {base!r}: it would change its name.",
+            f"The folder {base!r} cannot be listed for ComfyUI, which would change its name.",
             "Choose a folder without $ signs and without spaces at its ends, and set WAN_MODELS_DIR to it.",
         )
     lines = [

@@ -68,5 +68,5 @@ def folder_for(name: str, environ: Mapping[str, str] = os.environ) -> Path:
     except OSError as error:
         raise BadSettings(f"The folder {folder} cannot be used: {error.strerror}.") from error
     if facts.st_uid != os.getuid() or folder.is_symlink() or not folder.is_dir():
-        raise BadSettings(f"The folder {folder} belongs to somebody else.", "Set TMPDIR to one of your own.")
+        raise BadSettings(f"The folder {folder} belongs to another user.", "Set TMPDIR to one of your own.")
     return folder

@@ -40,7 +40,7 @@ def app(*arguments: str, cwd: Path = ROOT, **environ: str) -> subprocess.Complet
     )  # fmt: skip
 
 
-def test_rows_compile_to_what_the_guide_asks_for(tmp_path: Path) -> None:
+def test_rows_compile_to_the_guides_parameters(tmp_path: Path) -> None:
     assert [row.name for row in ROWS] == list(GUIDE)
     with Decoder() as decoder:
         for row in ROWS:
@@ -93,7 +93,7 @@ def test_median_and_spread_leave_the_first_run_out(capsys: pytest.CaptureFixture
     assert bench_table.record([only], {}, False, "now", True)["rows"][0]["of_guide"] == 2.0
 
 
-def test_on_the_demo_engine_every_figure_is_marked(tmp_path: Path) -> None:
+def test_figures_of_the_demo_engine_are_marked(tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     done = app(
         "--rows", "1a,6", "--repeat", "1", "--out", str(out),
@@ -110,7 +110,7 @@ def test_on_the_demo_engine_every_figure_is_marked(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists(), "nothing of it in the library"
 
 
-def test_a_missing_model_is_said_and_the_other_rows_are_made(tmp_path: Path) -> None:
+def test_a_missing_model_fails_its_row_only(tmp_path: Path) -> None:
     lora = "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors"
     with start_demo(without=(lora,)) as demo:
         done = app("--rows", "1", "--repeat", "0", COMFYUI_URL=demo.url, WAN_DATA_DIR=str(tmp_path))

@@ -145,7 +145,7 @@ def test_a_damaged_store(run, store: Path) -> None:
         "where the published file has 1.3 GB",
     ):
         assert words in said.out
-    assert "goes in a circle" in said.out
+    assert "is a circular symbolic link" in said.out
     assert "Animate does not work: 1 file is missing, 738 MB; 1 file has the wrong size, 1.3 GB;" in said.out
 
 
@@ -303,7 +303,7 @@ def test_download_for_all_core_modes(run, store: Path, hub: FakeHub, monkeypatch
     assert said.status == 0, said.error
     assert there(store) == {"one.safetensors", "two.safetensors"}
     assert "2 of 2: two.safetensors, 50 kB, into vae" in said.out
-    assert "Everything that was asked for is there." in said.out
+    assert "All requested files are in place." in said.out
     assert run("download", "text_to_video").status == 0
     assert "three.safetensors" in there(store)
 
@@ -329,7 +329,9 @@ def test_a_download_that_fails_says_why(
     hub.faults.status = 503
     away = run("download", "one")
     assert (
-        away.status == 1 and "out of order (503)" in away.error and "goes on where it stopped" in away.error
+        away.status == 1
+        and "temporarily unavailable (503)" in away.error
+        and "resumes where it stopped" in away.error
     )
 
 
@@ -357,7 +359,7 @@ def test_stopped_by_hand(run, store: Path, hub: FakeHub, monkeypatch: pytest.Mon
 
     monkeypatch.setattr("backend.models.download._into_place", stop)
     said = run("download", "one")
-    assert said.status == 1 and "it goes on where it stopped" in said.error
+    assert said.status == 1 and "it resumes where it stopped" in said.error
 
 
 def test_migrate_and_paths(run, store: Path, tmp_path: Path) -> None:
@@ -371,7 +373,7 @@ def test_migrate_and_paths(run, store: Path, tmp_path: Path) -> None:
     vae = CATALOG.file("vae")
     sparse(old / "vae" / vae.name, 5000)
     said = run("migrate", "--from", str(old))
-    assert said.status == 1 and "Both were left" in said.error
+    assert said.status == 1 and "Both were kept" in said.error
     assert run("migrate", "--from", str(store)).status == 1
     said = run("paths")
     file = tmp_path / "data" / "extra_model_paths.yaml"

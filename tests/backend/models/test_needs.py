@@ -80,7 +80,7 @@ def test_not_seen_by_comfyui_is_no_download(tmp_path: Path) -> None:
     assert need.command == "python app.py models paths" and need.to_fetch == 0
 
 
-def test_what_lies_elsewhere_is_moved_not_fetched(tmp_path: Path) -> None:
+def test_a_file_in_another_folder_is_to_be_moved(tmp_path: Path) -> None:
     fill(tmp_path)
     vae = CATALOG.file("vae")
     (tmp_path / "vae" / vae.name).rename(tmp_path / vae.name)
@@ -106,7 +106,7 @@ def test_text_to_image_runs_with_either_model(tmp_path: Path) -> None:
     assert not look(tmp_path).mode("text_to_video").ready
 
 
-def test_what_a_download_is_about(tmp_path: Path) -> None:
+def test_files_of_a_download(tmp_path: Path) -> None:
     found = inventory(tmp_path)
     core = wanted("", found, CATALOG)
     assert core is not None and not any(file.optional for file in core) and len(set(core)) == len(core) == 13

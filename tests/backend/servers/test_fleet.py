@@ -154,7 +154,7 @@ def test_one_server_for_each_gpu(build: Build, base: int, tmp_path: Path) -> Non
     assert not Path(own).exists()
 
 
-def test_a_killed_one_comes_back_and_the_other_is_not_touched(build: Build) -> None:
+def test_a_killed_server_is_restarted_and_the_other_is_not(build: Build) -> None:
     both = build()
     all_up(both)
     first, second = both.processes
@@ -169,7 +169,7 @@ def test_a_killed_one_comes_back_and_the_other_is_not_touched(build: Build) -> N
     assert both.engines[1].info().restarts == 0
 
 
-def test_a_port_that_something_else_uses_is_left_out(build: Build, base: int) -> None:
+def test_a_port_in_use_is_skipped(build: Build, base: int) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", base)):
@@ -213,7 +213,7 @@ def foreign(folder: Path, port: int, **env: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize(("env", "rest"), [({}, "1"), ({"CUDA_VISIBLE_DEVICES": "1"}, "0")])
-def test_a_running_one_is_taken_and_the_rest_started(
+def test_a_running_server_is_used_and_the_others_are_started(
     build: Build, base: int, tmp_path: Path, env: dict[str, str], rest: str
 ) -> None:
     running = foreign(tmp_path, base, **env)
@@ -232,7 +232,7 @@ def test_a_running_one_is_taken_and_the_rest_started(
         running.wait()
 
 
-def test_nothing_is_started_beside_one_whose_gpu_cannot_be_told(
+def test_nothing_is_started_beside_a_server_with_an_unknown_gpu(
     build: Build, base: int, tmp_path: Path
 ) -> None:
     running = foreign(tmp_path, base, CUDA_VISIBLE_DEVICES="GPU-1234")
@@ -244,7 +244,7 @@ def test_nothing_is_started_beside_one_whose_gpu_cannot_be_told(
         running.wait()
 
 
-def test_nothing_is_started_beside_one_when_the_folder_was_only_found(
+def test_nothing_is_started_beside_a_server_from_a_folder_that_was_not_configured(
     build: Build, base: int, tmp_path: Path
 ) -> None:
     running = foreign(tmp_path, base)
@@ -256,7 +256,7 @@ def test_nothing_is_started_beside_one_when_the_folder_was_only_found(
         running.wait()
 
 
-def test_runpods_own_start_script_goes_first(build: Build, base: int, tmp_path: Path) -> None:
+def test_runpods_start_script_has_priority(build: Build, base: int, tmp_path: Path) -> None:
     both = build(COMFYUI_WAIT_SECONDS="600", runpod_folder=tmp_path / "ComfyUI")
     assert [process.pid for process in both.processes] == [None, None], "it may still be upgrading the folder"
     running = foreign(tmp_path, base)
@@ -271,7 +271,7 @@ def test_runpods_own_start_script_goes_first(build: Build, base: int, tmp_path: 
         running.wait()
 
 
-def test_after_the_wait_we_start_what_runpod_did_not(build: Build, tmp_path: Path) -> None:
+def test_after_the_wait_comfyui_is_started_in_place_of_runpod(build: Build, tmp_path: Path) -> None:
     both = build(COMFYUI_WAIT_SECONDS="0", runpod_folder=tmp_path / "ComfyUI")
     all_up(both)
     assert [engine.info().ours for engine in both.engines] == [True, True]
@@ -312,7 +312,7 @@ def killed_studio(tmp_path: Path, base: int, **env: str) -> list[int]:
     return pids
 
 
-def test_after_a_kill_the_next_start_takes_over_with_the_job(
+def test_after_a_kill_the_next_start_takes_over_the_servers_and_the_job(
     build: Build, base: int, tmp_path: Path, picture: Path
 ) -> None:
     slow = {"COMFYUI_ARGS": "--step-seconds 1", "CUDA_VISIBLE_DEVICES": "0,1"}
@@ -331,7 +331,7 @@ def test_after_a_kill_the_next_start_takes_over_with_the_job(
     assert not any(alive(pid) for pid in pids)
 
 
-def test_a_second_studio_on_the_same_folder_takes_nothing_from_the_first(
+def test_a_second_studio_on_the_same_folder_leaves_the_first_alone(
     build: Build, base: int, tmp_path: Path
 ) -> None:
     first = build("0")
@@ -345,7 +345,7 @@ def test_a_second_studio_on_the_same_folder_takes_nothing_from_the_first(
     assert (first._run_folder.folder / f"comfyui-{base}.log").exists()
 
 
-def test_what_a_killed_second_studio_left_is_cleared_away(build: Build, base: int, tmp_path: Path) -> None:
+def test_orphans_of_a_killed_second_studio_are_terminated(build: Build, base: int, tmp_path: Path) -> None:
     run_folder = RunFolder(tmp_path / "data")
     pids = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")
     run_folder.release(keep_logs=False)
@@ -354,7 +354,7 @@ def test_what_a_killed_second_studio_left_is_cleared_away(build: Build, base: in
     all_up(one)
 
 
-def test_one_that_no_longer_answers_is_not_waited_for(build: Build, base: int, tmp_path: Path) -> None:
+def test_an_orphan_that_does_not_answer_is_killed(build: Build, base: int, tmp_path: Path) -> None:
     limits = replace(QUICK, taken_over=0.5, process=replace(QUICK.process, young=0.0))
     (pid,) = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")
     os.kill(pid, signal.SIGSTOP)
@@ -364,9 +364,7 @@ def test_one_that_no_longer_answers_is_not_waited_for(build: Build, base: int, t
     assert one.engines[0].info().restarts == 1
 
 
-def test_one_that_would_be_started_differently_now_is_replaced(
-    build: Build, base: int, tmp_path: Path
-) -> None:
+def test_an_orphan_with_other_settings_is_replaced(build: Build, base: int, tmp_path: Path) -> None:
     (pid,) = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")
     one = build("0", COMFYUI_ARGS="--step-seconds 0.2")
     assert not alive(pid)
@@ -384,7 +382,7 @@ def test_the_demo_engine_is_taken_over_too(build: Build, base: int, tmp_path: Pa
     assert not folder_for(str(tmp_path / "data")).joinpath("demo").exists()
 
 
-def test_the_demo_engine_ends_when_nobody_comes_back(tmp_path: Path) -> None:
+def test_the_demo_engine_exits_when_its_studio_does_not_return(tmp_path: Path) -> None:
     command = launch.demo_command(ports.free_port(), 0.1, tmp_path)
     command[-1] = "0.3"
     process = subprocess.Popen(command, cwd=comfyui_folder.ROOT, stdout=subprocess.DEVNULL)
@@ -413,7 +411,7 @@ def kill(server: Server) -> None:
     os.kill(server.process.pid, signal.SIGKILL)
 
 
-def test_a_killed_server_is_named_with_its_status(build: Build, picture: Path) -> None:
+def test_the_error_names_the_exit_status_of_a_killed_server(build: Build, picture: Path) -> None:
     one = build("0")
     all_up(one)
     error = lost_job(one.servers[0], picture, lambda: kill(one.servers[0]))
@@ -430,7 +428,7 @@ def test_a_killed_server_is_named_with_its_status(build: Build, picture: Path) -
         ("terminate called after throwing an instance of 'std::bad_alloc'", "RAM"),
     ],
 )
-def test_out_of_memory_by_its_last_words(
+def test_out_of_memory_from_the_output(
     build: Build, tmp_path: Path, picture: Path, words: str, says: str
 ) -> None:
     one = build("0")
@@ -445,7 +443,7 @@ def test_out_of_memory_by_its_last_words(
     assert isinstance(found, OutOfMemory) and says in found.message and "smaller" in found.hint
 
 
-def test_out_of_memory_by_the_kernels_count(
+def test_out_of_memory_from_the_kernels_counter(
     build: Build, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = [3]
@@ -461,9 +459,7 @@ def test_out_of_memory_by_the_kernels_count(
     assert isinstance(found, OutOfMemory) and "RAM" in found.message
 
 
-def test_what_an_earlier_job_said_is_not_held_against_this_one(
-    build: Build, tmp_path: Path, picture: Path
-) -> None:
+def test_output_of_an_earlier_job_is_ignored(build: Build, tmp_path: Path, picture: Path) -> None:
     one = build("0")
     all_up(one)
     say(tmp_path, one.servers[0], "torch.OutOfMemoryError: CUDA out of memory.")
@@ -471,7 +467,7 @@ def test_what_an_earlier_job_said_is_not_held_against_this_one(
     assert type(found) is EngineLost
 
 
-def test_a_hanging_server_of_ours_is_restarted_and_the_other_goes_on(build: Build, picture: Path) -> None:
+def test_a_hung_server_is_restarted_and_the_other_continues(build: Build, picture: Path) -> None:
     both = build(WAN_HUNG_SECONDS="2")
     all_up(both)
     first, second = both.servers
@@ -491,7 +487,7 @@ def test_a_hanging_server_of_ours_is_restarted_and_the_other_goes_on(build: Buil
     assert Run(engine_of(first), prompt(first.engine, picture)).result(60)
 
 
-def test_a_server_of_ours_that_hangs_without_a_job_is_restarted(build: Build) -> None:
+def test_a_server_that_hangs_without_a_job_is_restarted(build: Build) -> None:
     one = build("0", WAN_HUNG_SECONDS="1")
     all_up(one)
     pid = one.processes[0].pid
@@ -519,7 +515,7 @@ def test_a_server_of_ours_that_hangs_without_a_job_is_restarted(build: Build) ->
         ("something else", "something else"),
     ],
 )
-def test_why_it_does_not_come_up_is_said_in_a_sentence(build: Build, words: str, says: str) -> None:
+def test_the_reason_for_a_failed_start_is_shown(build: Build, words: str, says: str) -> None:
     exits.clear()
     one = build("0", restart=False, COMFYUI_ARGS=f"--fail {json.dumps(words)}")
     until(lambda: exits, 60)
@@ -530,13 +526,13 @@ def test_why_it_does_not_come_up_is_said_in_a_sentence(build: Build, words: str,
     assert one.processes[0].restarts == 0, "it is not started again where the container is to end"
 
 
-def test_a_python_that_is_not_there(build: Build) -> None:
+def test_a_missing_python(build: Build) -> None:
     one = build("0", COMFYUI_PYTHON="/nowhere/python")
     until(lambda: "/nowhere/python" in one.engines[0].refresh().error, 60)
     assert "COMFYUI_PYTHON" in one.engines[0].info().error
     assert one.engines[0].info().state == "starting", "it is tried again"
 
 
-def test_an_option_that_this_comfyui_does_not_know(build: Build) -> None:
+def test_an_option_that_comfyui_does_not_have(build: Build) -> None:
     one = build("0", COMFYUI_ARGS="--normalvram")
     until(lambda: "--normalvram" in one.engines[0].refresh().error, 60)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ from backend.servers.plan import Plan, choose
 from backend.servers.process import ProcessExit, SupervisedProcess, Times, terminate
 from backend.servers.run_folder import folder_for
 from backend.settings import Settings
+from tests.support.model_files import as_nobody
 from tests.support.processes import alive
 from tests.support.waiting import until
 
@@ -57,7 +59,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
         process.stop()
 
 
-def test_a_process_that_dies_is_started_again(make: Make) -> None:
+def test_a_killed_process_is_restarted(make: Make) -> None:
     process = make(FOREVER)
     until(lambda: "up" in process.tail.lines())
     first = process.pid
@@ -83,7 +85,7 @@ def test_stop_leaves_nothing_behind(make: Make, code: str) -> None:
     assert process.pid is None and not process.exits, "it is not started again"
 
 
-def test_a_stopped_process_is_stopped(make: Make) -> None:
+def test_a_suspended_process_is_killed(make: Make) -> None:
     process = make(FOREVER)
     until(lambda: process.tail.lines())
     pid = process.pid
@@ -94,7 +96,7 @@ def test_a_stopped_process_is_stopped(make: Make) -> None:
 
 
 @pytest.mark.parametrize("way", ["stop", "exit"])
-def test_the_children_go_too(make: Make, way: str) -> None:
+def test_child_processes_are_killed_too(make: Make, way: str) -> None:
     process = make(PARENT)
     until(lambda: process.tail.lines())
     child = int(process.tail.lines()[0])
@@ -107,7 +109,7 @@ def test_the_children_go_too(make: Make, way: str) -> None:
     until(lambda: not alive(child))
 
 
-def test_a_command_that_cannot_be_started_is_tried_again_not_raised(tmp_path: Path) -> None:
+def test_a_command_that_cannot_be_started_is_retried(tmp_path: Path) -> None:
     process = SupervisedProcess("it", ["/nowhere/python"], tmp_path / "log", times=QUICK)
     process.start()
     until(lambda: process.restarts >= 2)
@@ -115,7 +117,7 @@ def test_a_command_that_cannot_be_started_is_tried_again_not_raised(tmp_path: Pa
     process.stop()
 
 
-def test_a_hanging_process_is_killed_and_started_again(make: Make) -> None:
+def test_a_hung_process_is_killed_and_restarted(make: Make) -> None:
     process = make(FOREVER)
     until(lambda: process.tail.lines())
     first = process.pid
@@ -129,7 +131,7 @@ def test_a_hanging_process_is_killed_and_started_again(make: Make) -> None:
     assert process.exits[0].by_us and process.exits[0].was_up
 
 
-def test_one_that_is_not_to_be_started_again_tells_its_death(make: Make) -> None:
+def test_a_process_without_restart_reports_its_exit(make: Make) -> None:
     told: list[ProcessExit] = []
     process = make("raise SystemExit(7)", restart=False, on_exit=told.append)
     until(lambda: told)
@@ -139,7 +141,7 @@ def test_one_that_is_not_to_be_started_again_tells_its_death(make: Make) -> None
 
 
 @pytest.mark.parametrize(("count", "says"), [(3, ""), (None, "memory ran out")])
-def test_killed_by_hand_is_not_killed_by_the_kernel_as_long_as_it_counts(
+def test_sigkill_without_a_counted_oom_kill_is_not_lack_of_memory(
     make: Make, monkeypatch: pytest.MonkeyPatch, count: int | None, says: str
 ) -> None:
     monkeypatch.setattr(oom, "oom_kills", lambda: count)
@@ -151,7 +153,7 @@ def test_killed_by_hand_is_not_killed_by_the_kernel_as_long_as_it_counts(
     assert says in process.ended and bool(process.ended) == bool(says)
 
 
-def test_a_death_is_found_by_its_time(make: Make) -> None:
+def test_an_exit_is_found_by_its_time(make: Make) -> None:
     process = make(FOREVER)
     until(lambda: process.tail.lines())
     before = time.monotonic()
@@ -183,7 +185,7 @@ def leave(tmp_path: Path, mark: Mark) -> int:
     return int(done.stdout)
 
 
-def test_what_a_killed_studio_left_is_found_and_taken_over(tmp_path: Path) -> None:
+def test_an_orphan_is_found_and_taken_over(tmp_path: Path) -> None:
     mark = Mark(str(tmp_path), "key", 8188, str(tmp_path / "log"), "folder")
     pid = leave(tmp_path, mark)
     try:
@@ -203,7 +205,7 @@ def test_what_a_killed_studio_left_is_found_and_taken_over(tmp_path: Path) -> No
             os.kill(pid, signal.SIGKILL)
 
 
-def test_one_that_was_taken_over_is_replaced_when_it_dies(tmp_path: Path) -> None:
+def test_an_orphan_that_exits_after_the_takeover_is_replaced(tmp_path: Path) -> None:
     mark = Mark(str(tmp_path), "key", 8188, str(tmp_path / "log"))
     pid = leave(tmp_path, mark)
     (orphan,) = orphans(tmp_path)
@@ -217,14 +219,14 @@ def test_one_that_was_taken_over_is_replaced_when_it_dies(tmp_path: Path) -> Non
     process.stop()
 
 
-def test_one_that_is_not_wanted_is_ended(tmp_path: Path) -> None:
+def test_an_orphan_that_is_not_needed_is_terminated(tmp_path: Path) -> None:
     pid = leave(tmp_path, Mark(str(tmp_path), "key", 8188, str(tmp_path / "log")))
     (orphan,) = orphans(tmp_path)
     terminate(orphan)
     assert not alive(pid)
 
 
-def test_an_orphan_that_ends_is_gone_though_nobody_collects_its_exit_status() -> None:
+def test_a_zombie_orphan_counts_as_ended() -> None:
     code = (
         "import subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=sys.stdin)\n"
@@ -248,7 +250,7 @@ class Reused(psutil.Process):
         return False
 
 
-def test_a_process_that_got_the_pid_of_a_server_is_not_signalled() -> None:
+def test_a_process_with_a_reused_pid_is_not_signalled() -> None:
     with subprocess.Popen([sys.executable, "-c", FOREVER], start_new_session=True) as other:
         child = Child(Reused(other.pid))
         child.signal(signal.SIGKILL)
@@ -258,7 +260,22 @@ def test_a_process_that_got_the_pid_of_a_server_is_not_signalled() -> None:
         assert other.wait(60) == -signal.SIGKILL
 
 
-def test_an_environment_that_says_nothing_of_us() -> None:
+def test_processes_of_another_user_are_skipped(tmp_path: Path) -> None:
+    pid = leave(tmp_path, Mark(str(tmp_path), "key", 8188, str(tmp_path / "log")))
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            assert ports.listener_environment(port) is not None
+
+            def look() -> str:
+                return f"{len(orphans(tmp_path))} {ports.listener_environment(port)}"
+
+            assert as_nobody(look) == ("0 None" if os.getuid() == 0 else look())
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_an_environment_without_a_valid_mark() -> None:
     assert Mark.of({}) is None
     assert Mark.of({MARK: "{"}) is None
     assert Mark.of({MARK: '{"other": 1}'}) is None
@@ -267,7 +284,7 @@ def test_an_environment_that_says_nothing_of_us() -> None:
 # -- what it prints -----------------------------------------------------------------------------
 
 
-def test_a_process_that_prints_faster_than_it_is_read_fills_no_disk(tmp_path: Path) -> None:
+def test_output_faster_than_the_reader_does_not_fill_the_disk(tmp_path: Path) -> None:
     tail = Tail("it", tmp_path / "log", file_max=500_000)
     output = tail.start_file()
     os.write(output, b"first\n")
@@ -367,7 +384,7 @@ def test_commands(tmp_path: Path) -> None:
     assert "--until-idle" in demo_command(1234, 0.1, tmp_path)
 
 
-def test_only_options_that_are_known_are_passed(tmp_path: Path) -> None:
+def test_only_known_options_are_passed(tmp_path: Path) -> None:
     known = frozenset({"--temp-directory", "--database-url"})
     assert launch.own_folders(tmp_path, frozenset(), []) == []
     assert launch.own_folders(tmp_path, frozenset({"--temp-directory"}), []) == [
@@ -388,7 +405,7 @@ def test_the_interpreter_of_a_comfyui_folder(tmp_path: Path) -> None:
     assert comfyui_python(tmp_path, "/my/python") == "/my/python"
 
 
-def test_the_run_folder_is_ours_alone(tmp_path: Path) -> None:
+def test_the_run_folder_belongs_to_the_user(tmp_path: Path) -> None:
     environ = {"TMPDIR": str(tmp_path)}
     folder = folder_for("data", environ)
     assert folder == folder_for("data", environ)
@@ -400,9 +417,7 @@ def test_the_run_folder_is_ours_alone(tmp_path: Path) -> None:
         folder_for("data", environ)
 
 
-def test_a_port_that_is_taken() -> None:
-    import socket
-
+def test_a_port_in_use_and_its_listener() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert not ports.port_is_free(port)

@@ -88,7 +88,7 @@ def test_which_gpu_another_comfyui_uses(
         ("4:memory:/elsewhere\n", "memory/memory.oom_control", "under_oom 0\noom_kill 2\n"),
     ],
 )
-def test_the_kernels_count_of_what_it_ended(tmp_path: Path, cgroup: str, file: str, text: str) -> None:
+def test_oom_kills_from_cgroup_and_machine(tmp_path: Path, cgroup: str, file: str, text: str) -> None:
     process, root = tmp_path / "proc", tmp_path / "cgroup"
     (process / "self").mkdir(parents=True)
     (process / "self" / "cgroup").write_text(cgroup)
@@ -123,13 +123,13 @@ def process_exit(status: int | None, *lines: str, oom: bool | None = False, **mo
         (process_exit(1, *["MemoryError"], *["step"] * 60), EngineLost, "exit status 1"),
     ],
 )
-def test_what_a_job_in_it_ended_with(ended: ProcessExit, kind: type[EngineLost], says: str) -> None:
+def test_error_of_a_job_whose_server_exited(ended: ProcessExit, kind: type[EngineLost], says: str) -> None:
     error = postmortem.error(ended)
     assert type(error) is kind and says in error.message
     assert error.hint
 
 
-def test_why_one_does_not_come_up() -> None:
+def test_reason_for_a_failed_start() -> None:
     assert "no NVIDIA GPU" in postmortem.why_not_up(process_exit(1, "No CUDA GPUs are available"), None, "")
     assert "RAM" in postmortem.why_not_up(process_exit(-9, oom=True), None, "")
     assert "its last output" in postmortem.why_not_up(process_exit(3, "Alas"), None, "").lower()
@@ -154,5 +154,5 @@ def test_why_one_does_not_come_up() -> None:
         ("SyntaxError: invalid syntax", "Python 3.10"),
     ],
 )
-def test_well_known_ends(line: str, says: str) -> None:
+def test_known_exit_reasons(line: str, says: str) -> None:
     assert says in why([line])

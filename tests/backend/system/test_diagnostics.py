@@ -88,9 +88,7 @@ def test_the_volume_comes_first_unless_it_is_read_only(
     assert Settings.from_env({"SPACE_ID": "a/b"}, tmp_path).data_dir == Path("/data/wan-studio")
 
 
-def test_what_is_made_without_a_volume_is_told_to_go(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_warning_without_a_volume(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnostics, "_same_disk", lambda folder, other: True)
     (said,) = at_start(settings, {"RUNPOD_POD_ID": "abc"})
     assert "Mount a volume at /workspace" in said and str(settings.data_dir) in said
@@ -158,7 +156,7 @@ def test_why_it_ended(line: str, says: str) -> None:
     assert says in why(["Total VRAM", "Traceback (most recent call last):", line, "  at main.py", ""], 1)
 
 
-def test_why_it_was_killed_and_why_nobody_knows() -> None:
+def test_why_it_was_killed() -> None:
     assert "--cache-none" in why(["loading"], -9)
     assert why(["bye"], 0) == "" and why([], None) == ""
 
@@ -174,7 +172,7 @@ def section(text: str) -> dict[str, str]:
     return yaml.safe_load(text)[SECTION]
 
 
-def test_an_adopted_comfyui_is_told_of_the_store_once(settings: Settings, comfyui: Path, store: Path) -> None:
+def test_the_store_is_added_to_comfyui_once(settings: Settings, comfyui: Path, store: Path) -> None:
     said = diagnostics.tell_adopted(settings, "comfyui", False, [USER])
     assert "restarted" in said and str(store) in said
     assert section((comfyui / NAME).read_text())["base_path"] == str(store)
