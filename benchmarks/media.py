@@ -18,19 +18,19 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from backend.errors import BadMedia
 from backend.media.decoder import Decoder
 from tests.support.media_files import repeat, tone, write_sound, write_video
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 HOURS = 3
 
 
 def resident(pid: int) -> float:
     """MB of memory that the process holds now."""
-    with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 1e6
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).memory_info().rss / 1e6
     return 0.0
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from backend.servers.fleet import free_port
+from backend.servers.ports import free_port
 from tests.e2e.actions import card, choose, quality
 from tests.e2e.chromium import Chromium
 from tests.e2e.conftest import ROOT, Site

@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.servers.fleet import free_port
+import psutil
+
+from backend.servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,12 @@ class App:
 
     def cpu_seconds(self) -> float:
         """Processor time that the app itself has used, its children left out."""
-        words = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / TICKS
+        times = psutil.Process(self.pid).cpu_times()
+        return times.user + times.system
 
     def memory(self) -> int:
         """Bytes in memory, of the app itself."""
-        for line in Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-        return 0
+        return psutil.Process(self.pid).memory_info().rss
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from backend.servers.fleet import free_port
+from backend.servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 HELLO = """

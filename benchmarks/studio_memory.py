@@ -19,11 +19,12 @@ import time
 from multiprocessing import get_context
 from pathlib import Path
 
+import psutil
 import requests
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from backend.servers.fleet import free_port
+from backend.servers.ports import free_port
 from benchmarks.media import five_minutes, three_hours
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,32 +32,24 @@ Sample = dict[str, float]
 """What a process is -> MB"""
 
 
-def tree(pid: int) -> list[int]:
-    """The process and all below it."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    found, level = [pid], [pid]
-    while level:
-        level = [child for child, parent in parents.items() if parent in level]
-        found += level
-    return found
+def tree(pid: int) -> list[psutil.Process]:
+    """The process and its descendants."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    return []
 
 
-def megabytes(pid: int) -> float:
+def megabytes(process: psutil.Process) -> float:
     """Proportional set size; 0 for a process that has ended."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024 / 1e6
+    with contextlib.suppress(psutil.Error):
+        return process.memory_full_info().pss / 1e6
     return 0.0
 
 
-def name_of(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+def name_of(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        words = process.cmdline()
         if "backend.media.child" in words:
             return "decoder"
         return "demo engine" if "backend.engines.demo" in words else "app"
@@ -77,8 +70,9 @@ class Watch:
     def _run(self) -> None:
         while not self._stop.wait(0.25):
             now = Sample()
-            for pid in tree(self._pid):
-                now[name_of(pid)] = now.get(name_of(pid), 0.0) + megabytes(pid)
+            for process in tree(self._pid):
+                name = name_of(process)
+                now[name] = now.get(name, 0.0) + megabytes(process)
             for name, size in now.items():
                 self.highest[name] = max(self.highest.get(name, 0.0), size)
             if sum(now.values()) > self.peak:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from backend.servers.fleet import free_port
+from backend.servers.ports import free_port
 from tests.support.fake_studio import FakeStudio
 from workflows.catalog import load_catalog
 from workflows.notice import notice

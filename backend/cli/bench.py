@@ -1,4 +1,4 @@
-"""`python app.py bench`: the guide's benchmark rows on this machine's engine, made as every job is."""
+"""`python app.py bench`: times the guide's benchmark rows on this machine's engine, as ordinary jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import logging
 import math
 import os
 import signal
-import sys
 import tempfile
 import time
 import wave
@@ -22,6 +21,7 @@ from PIL import Image
 
 from backend.cli import bench_table
 from backend.cli.bench_table import Measured, Row
+from backend.cli.console import complain, print_table, say
 from backend.engines.kinds import engine_name, kind_of
 from backend.errors import EngineUnreachable, StudioError, from_os_error
 from backend.jobs.job import DONE, TERMINAL
@@ -31,40 +31,40 @@ from backend.settings.model import Settings
 from backend.studio import Studio
 
 OWNER = "benchmark-of-this-machine"
-START_SECONDS = 900.0  # for a ComfyUI that we start, with many custom nodes on a network volume
-ADOPT_SECONDS = 12.0  # for one that runs already
+START_SECONDS = 900.0  # for a ComfyUI that the studio starts, with many custom nodes on a network volume
+ADOPT_SECONDS = 12.0  # for one that already runs
 LOOK_SECONDS = 0.05
 SEED = 1000
 SOUND_RATE = 16_000  # Hz
 
 
-def run_bench(arguments: argparse.Namespace, here: Path, show: Callable[[str], None] = print) -> int:
-    """Returns 0, 1 when a row could not be made, 2 for wrong use. `here`: the folder with `.env`.
+def run_bench(arguments: argparse.Namespace, here: Path) -> int:
+    """Returns 0, 1 when a row failed, 2 for wrong use. `here`: the folder with `.env`.
 
-    Raises StudioError when there is no engine to be timed.
+    Raises StudioError when no engine is available.
     """
     try:
         rows = bench_table.chosen(arguments.rows)
     except ValueError as error:
         names = ", ".join(row.name for row in bench_table.ROWS)
-        print(f"There is no row {error}. The rows are {names}; 1 means 1a and 1b.", file=sys.stderr)
+        complain(f"There is no row {error}. The rows are {names}; 1 means 1a and 1b.")
         return 2
     if not 0 <= arguments.repeat <= 100:
-        print("--repeat takes a number from 0 to 100.", file=sys.stderr)
+        complain("--repeat takes a number from 0 to 100.")
         return 2
     if logging.getLogger().level > logging.DEBUG:
-        logging.getLogger("wan").setLevel(logging.ERROR)  # the sentence is in the table
-    signal.signal(signal.SIGTERM, _stop)  # so that what runs is cancelled and what was made is removed
+        logging.getLogger("wan").setLevel(logging.ERROR)  # the table shows the errors
+    signal.signal(signal.SIGTERM, _stop)  # so that the running job is cancelled and results are removed
     environ = dict(os.environ)
     for warning in load_environment(here, environ):
-        print(warning, file=sys.stderr)
+        complain(warning)
     with tempfile.TemporaryDirectory(prefix="wan-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         settings = Settings.from_env(environ, here).model_copy(update={"data_dir": folder / "data"})
         studio = Studio(settings)
         try:
             studio.start()
-            work = _Bench(studio, folder, show)
+            work = _Bench(studio, folder)
             try:
                 return work.run(rows, arguments.repeat, arguments.out)
             finally:
@@ -78,8 +78,8 @@ def _stop(*_: object) -> None:
 
 
 class _Bench:
-    def __init__(self, studio: Studio, folder: Path, show: Callable[[str], None]) -> None:
-        self.studio, self.folder, self.show = studio, folder, show
+    def __init__(self, studio: Studio, folder: Path) -> None:
+        self.studio, self.folder = studio, folder
         self._seed = SEED
         self._made: list[JobView] = []
 
@@ -87,17 +87,17 @@ class _Bench:
         self._wait_for_engine()
         info = self.studio.engines()[0]
         demo = kind_of(info).simulated
-        self.show(f"Engine: {engine_name(info)} at {info.address}")
+        say(f"Engine: {engine_name(info)} at {info.address}")
         if demo:
-            self.show(bench_table.DEMO_WORDS)
+            say(bench_table.DEMO_WORDS)
         if info.running or info.pending:
-            self.show("The server has other work in its queue: the times hold waiting too.")
-        self.show(
+            say("The server has other work in its queue: the times hold waiting too.")
+        say(
             f"Seconds from Generate to the finished file. first: with loading"
             f" where the row before had other models; median of {repeat} more runs;"
             f" guide: its figure for an {bench_table.GUIDE_MACHINE}."
         )
-        self.show(bench_table.heading())
+        print_table(bench_table.table())
         engine = {
             "kind": info.kind, "gpu": info.gpu, "vram": info.vram_total, "comfyui": info.version,
             "pytorch": info.pytorch, "address": info.address,
@@ -106,17 +106,19 @@ class _Bench:
         found: list[Measured] = []
         for row in rows:
             found.append(self._row(row, repeat))
-            self.show(bench_table.line(found[-1], demo))
+            print_table(bench_table.table(found[-1], demo=demo))
+            if found[-1].error:
+                say(f"      not made: {found[-1].error}")
             if out:
                 _write(
                     Path(out), bench_table.record(found, engine, demo, when, whole=len(found) == len(rows))
                 )
         if out:
-            self.show(f"Written to {out}.")
+            say(f"Written to {out}.")
         return 1 if any(one.error for one in found) else 0
 
     def _wait_for_engine(self) -> None:
-        """Until the engine answers, or it is clear that none will: the first row then says why."""
+        """Waits until the engine answers. Raises EngineUnreachable when it does not in time."""
         most = START_SECONDS if self.studio.servers.plan.start else ADOPT_SECONDS
         end = time.monotonic() + most
         while self.studio.status() == "starting" and time.monotonic() < end:
@@ -138,7 +140,8 @@ class _Bench:
         return Measured(row, tuple(runs), frames, stages)
 
     def _once(self, row: Row) -> tuple[float, int, dict[str, float]]:
-        """Seconds, frames and stages of one job; a new seed each, so that nothing is taken from a cache."""
+        """Seconds, frames and stages of one job. Each has a new seed, so that no result comes from a
+        cache."""
         self._seed += 1
         files = media(row, self.folder, self.studio.decoder.frames_to_video)
         began = time.monotonic()
@@ -160,14 +163,14 @@ class _Bench:
         return took, done.frames, stages
 
     def clean_up(self) -> None:
-        """Removes what was made, ComfyUI's copies too."""
+        """Removes the results, including ComfyUI's copies."""
         for job in self._made:
             with contextlib.suppress(StudioError):
                 self.studio.delete(job.id, job.key)
 
 
 def media(row: Row, folder: Path, to_video: Callable[..., object]) -> Mapping[str, Path]:
-    """The files that a row starts from, made once: a picture of its size, a sound, a driving video."""
+    """Creates the input files of a row once: a picture of its size, a sound, a driving video."""
     picture = folder / f"picture-{row.width}x{row.height}.png"
     if not picture.exists():
         _picture(row.width, row.height, 0).save(picture)
@@ -187,7 +190,7 @@ def media(row: Row, folder: Path, to_video: Callable[..., object]) -> Mapping[st
 
 
 def _picture(width: int, height: int, shift: int) -> Image.Image:
-    """Soft waves of light, moved by `shift` pixels."""
+    """A radial gradient, shifted to the right by `shift` pixels."""
     tile = Image.radial_gradient("L").resize((width, height))
     moved = Image.new("L", (width, height))
     for left in (shift % width - width, shift % width):
@@ -196,7 +199,7 @@ def _picture(width: int, height: int, shift: int) -> Image.Image:
 
 
 def _sound(path: Path, seconds: float) -> None:
-    """A tone that swells twice a second."""
+    """Writes a 220 Hz tone whose volume oscillates twice a second."""
     count = round(seconds * SOUND_RATE)
     samples = bytearray()
     for n in range(count):

@@ -1,12 +1,15 @@
-"""The benchmark table of the WAN 2.2 guide that this product follows, and our times beside it. Pure."""
+"""The benchmark table of the WAN 2.2 guide, with the times measured here. Pure."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.table import Table
+
+from backend.cli.console import plain_table
 from backend.formatting import duration_text
 
 GUIDE_MACHINE = "A100 80GB"
@@ -36,7 +39,7 @@ def add_bench(commands: Any) -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """One cell of the guide's table. `frames`: what the guide asks for; `guide`: its seconds."""
+    """One cell of the guide's table. `frames`: the guide's frame count; `guide`: its time in seconds."""
 
     number: int
     title: str
@@ -81,9 +84,10 @@ ROWS = _rows()
 
 
 def chosen(text: str) -> tuple[Row, ...]:
-    """The rows of "1,3b,5": a number is a row of the table, a and b are with and without LoRA; "" is all.
+    """The rows of a list such as "1,3b,5": a number is a row of the table, a and b are with and without LoRA;
+    "" is all.
 
-    Raises ValueError for what is none of them.
+    Raises ValueError with the first entry that is no row.
     """
     wanted = [part.strip().lower() for part in text.split(",") if part.strip()]
     for part in wanted:
@@ -94,8 +98,8 @@ def chosen(text: str) -> tuple[Row, ...]:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a row took. `runs`: seconds from Generate to the finished file, in order; `stages`: seconds of the
-    last run; `frames`: what was made; `error`: why it could not be."""
+    """The measurement of a row. `runs`: seconds from Generate to the finished file, in order; `stages`:
+    seconds of the last run; `frames`: of the result; `error`: why the row failed."""
 
     row: Row
     runs: tuple[float, ...] = ()
@@ -105,7 +109,7 @@ class Measured:
 
     @property
     def first(self) -> float | None:
-        """The first run: the models were loaded in it, unless the server had them."""
+        """Seconds of the first run, which includes loading the models unless they were loaded before."""
         return self.runs[0] if self.runs else None
 
     @property
@@ -114,14 +118,14 @@ class Measured:
 
     @property
     def median(self) -> float | None:
-        """Of the runs after the first."""
+        """Median of the runs after the first, in seconds."""
         return statistics.median(self.later) if self.later else None
 
 
 def record(
     found: Sequence[Measured], engine: Mapping[str, Any], demo: bool, when: str, whole: bool
 ) -> dict[str, Any]:
-    """The JSON of a benchmark. A demo's has no ratio to the guide's figures."""
+    """The benchmark as JSON. On the demo engine without a ratio to the guide's figures."""
     rows = []
     for one in found:
         best = one.median if one.median is not None else one.first
@@ -156,38 +160,40 @@ def record(
     }
 
 
-HEAD = ("row", "workflow", "size", "frames", "steps", "LoRA", "first", "median", "spread", "guide")
-WIDTHS = (4, 15, 8, 6, 5, 7, 10, 10, 17, 8)
+COLUMNS = (
+    ("row", 4), ("workflow", 15), ("size", 8), ("frames", 6), ("steps", 5), ("LoRA", 7), ("first", 10),
+    ("median", 10), ("spread", 17), ("guide", 8), ("", 4),
+)  # fmt: skip
+"""Headings and least widths: each row is printed as soon as it is measured, before the next one is known."""
 
 
-def heading() -> str:
-    return _line(HEAD)
+def table(one: Measured | None = None, *, demo: bool = False) -> Table:
+    """One row of the printed table; without a measurement the headings. The rows of a demo end with DEMO."""
+    made = plain_table(header=one is None)
+    for heading, width in COLUMNS:
+        made.add_column(heading, min_width=width, no_wrap=True)
+    if one is not None:
+        made.add_row(*_cells(one, demo))
+    return made
 
 
-def line(one: Measured, demo: bool) -> str:
-    """A row of the printed table; of a demo it ends with DEMO."""
+def _cells(one: Measured, demo: bool) -> tuple[str, ...]:
     row = one.row
-    spread = f"{min(one.later):.1f} to {max(one.later):.1f} s" if len(one.later) > 1 else "-"
-    cells = (
+    made = ("", "", "")
+    if not one.error:
+        spread = f"{min(one.later):.1f} to {max(one.later):.1f} s" if len(one.later) > 1 else "-"
+        made = (_seconds(one.first), _seconds(one.median), spread)
+    return (
         row.name,
         row.title,
         f"{row.width}x{row.height}",
         str(one.frames or row.frames),
         str(row.steps),
         "with" if row.lora else "without",
-        _seconds(one.first),
-        _seconds(one.median),
-        spread,
+        *made,
         f"~{duration_text(row.guide)}",
+        "DEMO" if demo and not one.error else "",
     )
-    text = _line(cells)
-    if one.error:
-        return f"{_line((*cells[:6], '', '', '', cells[9]))}\n      not made: {one.error}"
-    return f"{text}  DEMO" if demo else text
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
 
 
 def _seconds(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The commands of app.py that need no page."""
+"""`python app.py compile`: prints the ComfyUI graph of a job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from workflows.params.media import Media
 from workflows.params.values import InvalidParam
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_SECONDS = 832, 480, 5.0
-"""What a media file is taken for when it does not exist and nothing is said of it."""
+"""The assumed size in pixels and duration of a media file that does not exist."""
 
 
 def add_compile(commands: Any) -> None:
@@ -41,7 +41,7 @@ def add_compile(commands: Any) -> None:
 
 
 def run_compile(arguments: argparse.Namespace) -> int:
-    """Compiles and prints. Returns 0, or 2 for wrong use with the sentence on stderr."""
+    """Compiles and prints. Returns 0, or 2 for wrong use with the reason on stderr."""
     try:
         graphs = compile_command(arguments.mode, arguments.values)
     except BadInput as error:
@@ -59,20 +59,20 @@ def run_compile(arguments: argparse.Namespace) -> int:
 
 
 def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
-    """The graphs of `key=value` texts. Raises BadInput."""
+    """The graphs for `key=value` arguments. Raises BadInput."""
     given: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise BadInput(f"{pair!r} is not key=value.", "Example: seconds=5")
         given[name] = value
-    said = {
+    media_facts = {
         name: given.pop(name) for name in ("media_width", "media_height", "media_seconds") if name in given
     }
     try:
-        width = int(said.get("media_width", DEFAULT_WIDTH))
-        height = int(said.get("media_height", DEFAULT_HEIGHT))
-        seconds = float(said.get("media_seconds", DEFAULT_SECONDS))
+        width = int(media_facts.get("media_width", DEFAULT_WIDTH))
+        height = int(media_facts.get("media_height", DEFAULT_HEIGHT))
+        seconds = float(media_facts.get("media_seconds", DEFAULT_SECONDS))
     except ValueError as error:
         raise BadInput("media_width, media_height and media_seconds take numbers.") from error
     seed = given.get("seed", "-1")
@@ -89,12 +89,12 @@ def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
     return list(compile_for(params, facts(recorded()), "command").graphs)
 
 
-def _measured(file: str, field: str, kind: str, said: Media) -> Media:
-    """What the file is, or what was said of it when it is not there."""
+def _measured(file: str, field: str, kind: str, assumed: Media) -> Media:
+    """The properties of the file, or `assumed` when it does not exist."""
     path = Path(file)
     if not path.exists():
-        frames = round(said.seconds * said.fps) if kind == "video" else 1
-        return replace(said, name=path.name, frames=frames)
+        frames = round(assumed.seconds * assumed.fps) if kind == "video" else 1
+        return replace(assumed, name=path.name, frames=frames)
     with Decoder() as decoder:
         try:
             return measured(decoder, kind, path, field, path.name)

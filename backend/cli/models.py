@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
+from backend.cli.console import complain, plain_table, print_table, say, terminal
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.info import models_seen
 from backend.errors import BadInput, StudioError
@@ -27,7 +28,7 @@ from backend.models.inventory import (
 )
 from backend.models.migrate import migrate
 from backend.models.needs import Overview, fetchable, overview, states, wanted
-from backend.models.progress import LINE_SECONDS, Say, size
+from backend.models.progress import Progress, size
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
 
@@ -36,9 +37,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[2]
 ASK_SECONDS = 3.0
-"""How long a ComfyUI may take to answer `models check`."""
-DRAW_SECONDS = 0.2
-"""Between two drawings of a progress bar on a terminal."""
+"""Timeout of the request to ComfyUI for `models check`."""
 STATE_WORDS = {
     READY: "ready",
     MISSING: "missing",
@@ -47,6 +46,8 @@ STATE_WORDS = {
     DAMAGED: "damaged",
     UNREADABLE: "no access",
 }
+STATE_STYLES = {READY: "green", MISSING: "yellow", UNSEEN: "yellow"}
+"""Colours on a terminal; red for the other states."""
 
 
 def add_models(commands: Any) -> None:
@@ -79,13 +80,13 @@ def add_models(commands: Any) -> None:
 
 
 def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
-    """Does it. `here`: the folder of `.env` and of relative paths. Returns 0, 1 (the reason on stderr), or 2
-    for wrong use. Raises StudioError."""
+    """Runs the command. `here`: the folder of `.env` and of relative paths. Returns 0, 1 (the reason on
+    stderr), or 2 for wrong use. Raises StudioError."""
     from backend.settings.environment import load_environment
     from backend.settings.model import Settings
 
     for warning in load_environment(here):
-        print(warning, file=sys.stderr)
+        complain(warning)
     settings = Settings.from_env(os.environ, here)
     try:
         if arguments.action == "check":
@@ -96,12 +97,12 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
             return move_in(settings, Path(arguments.source).expanduser(), arguments.dry_run)
         return write_paths(settings, arguments.out)
     except BadInput as error:
-        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        complain(f"{error.message} {error.hint}".strip())
         return 2
 
 
-def check(settings: Settings, mode: str, read_all: bool = False, draw_seconds: float = DRAW_SECONDS) -> int:
-    """Prints the table. 0: what MODE (or every core mode) needs is ready."""
+def check(settings: Settings, mode: str, read_all: bool = False) -> int:
+    """Prints the table. Returns 0 when all files that MODE (or every core mode) needs are ready, else 1."""
     catalog = load_catalog()
     if mode and mode not in catalog.modes():
         raise BadInput(f"There is no mode {mode!r}.", f"It is one of {', '.join(catalog.modes())}.")
@@ -109,55 +110,52 @@ def check(settings: Settings, mode: str, read_all: bool = False, draw_seconds: f
     found = states(settings, seen)
     if read_all:
         chosen = {f.file.role for f in found.files if not mode or mode in f.file.modes}
-        with _progress(draw_seconds) as (say, every):
-            each = [hashed(f, say, every) if f.file.role in chosen else f for f in found.files]
+        progress = Progress(complain, terminal(stderr=True))
+        each = [hashed(f, progress) if f.file.role in chosen else f for f in found.files]
         found = overview(each, catalog, found.store)
     needs = [need for need in found.modes if not mode or need.mode == mode]
     shown = [state for state in found.files if not mode or mode in state.file.modes]
-    print(f"Model store: {found.store} ({size(found.free)} free of {size(found.total)})")
+    say(f"Model store: {found.store} ({size(found.free)} free of {size(found.total)})")
     if settings.comfyui_dir:
-        print(f"ComfyUI's own models, where it looks first: {settings.comfyui_dir / 'models'}")
-    print(server)
-    print()
-    print(table(shown, mode))
+        say(f"ComfyUI's own models, where it looks first: {settings.comfyui_dir / 'models'}")
+    say(server)
+    say("")
+    show_table(shown, mode)
     for words in _remarks(shown):
-        print(f"\n{words}")
-    print()
+        say(f"\n{words}")
+    say("")
     for need in needs:
         command = f" `{need.command}`" if need.command else ""
-        print(f"{size(need.disk):>8} on disk  {need.sentence}{command}")
-    print(f"{size(found.used):>8} on disk  All together, shared files counted once.")
+        say(f"{size(need.disk):>8} on disk  {need.sentence}{command}")
+    say(f"{size(found.used):>8} on disk  All together, shared files counted once.")
     good = found.mode(mode).ready if mode else found.complete
     if not good:
-        print(_reason(found, mode), file=sys.stderr)
+        complain(_reason(found, mode))
     return 0 if good else 1
 
 
-def table(found: Sequence[FileState], mode: str = "") -> str:
-    """State, size, folder, file and title, one file a line."""
-    rows = [("STATE", "SIZE", "FOLDER", "FILE", "MODEL")]
+def show_table(found: Sequence[FileState], mode: str = "") -> None:
+    """Prints state, size, folder, file name and title of each file."""
+    table = plain_table()
+    for heading in ("STATE", "SIZE", "FOLDER", "FILE", "MODEL"):
+        table.add_column(heading, justify="right" if heading == "SIZE" else "left", no_wrap=True)
     for state in found:
-        spare = state.file.optional if not mode else mode not in state.file.needed_by
+        optional = state.file.optional if not mode else mode not in state.file.needed_by
         option = state.file.option(mode) if mode else ""
-        remark = f" (for {option})" if option else " (optional)" if spare else ""
+        remark = f" (for {option})" if option else " (optional)" if optional else ""
         count = state.size if state.path is not None else state.file.bytes
-        rows.append(
-            (
-                STATE_WORDS[state.state],
-                size(count),
-                state.file.folder,
-                state.file.name,
-                state.file.title + remark,
-            )
+        table.add_row(
+            Text(STATE_WORDS[state.state], STATE_STYLES.get(state.state, "red")),
+            size(count),
+            state.file.folder,
+            state.file.name,
+            Text(state.file.title + remark),
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join(
-        f"{a:{widths[0]}}  {b:>{widths[1]}}  {c:{widths[2]}}  {d:{widths[3]}}  {e}" for a, b, c, d, e in rows
-    )
+    print_table(table)
 
 
 def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, str]:
-    """What the first ComfyUI lists (None: it was not asked or did not answer), and a sentence about it."""
+    """The model files that ComfyUI lists (None without an answer), and a sentence about the request."""
     if settings.engine == "demo":
         return None, "WAN_ENGINE is demo, which needs no models: only the disk was looked at."
     address = (*settings.comfyui_urls, f"http://127.0.0.1:{settings.comfyui_port}")[0]
@@ -175,7 +173,7 @@ def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, 
 
 
 def download(settings: Settings, what: str) -> int:
-    """Fetches. 0: everything asked for is there now."""
+    """Downloads. Returns 0 when all requested files are in the store, else 1."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
     from backend.models.download import download as fetch
     from backend.models.hub import Hub
@@ -190,40 +188,40 @@ def download(settings: Settings, what: str) -> int:
             f"Modes: {known}. `python app.py models check` lists the files.",
         )
     try:
-        refused = fetch(files, found.files, settings.models_dir, Hub(), _say)
+        refused = fetch(files, found.files, settings.models_dir, Hub(), Progress(say, terminal()))
     except KeyboardInterrupt:
-        print("Stopped. Run the same command again: it goes on where it stopped.", file=sys.stderr)
+        complain("Stopped. Run the same command again: it resumes where it stopped.")
         return 1
     for error in refused:
-        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        complain(f"{error.message} {error.hint}".strip())
     if not refused:
-        _say("Everything that was asked for is there.")
+        say("All requested files are in place.")
     return 1 if refused else 0
 
 
 def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
-    """Migrates. 0: nothing that should have moved stayed."""
+    """Migrates. Returns 0 when everything was moved, else 1."""
     try:
-        report = migrate(source, settings.models_dir, _say, dry_run=dry_run)
+        report = migrate(source, settings.models_dir, Progress(say, terminal()), dry_run=dry_run)
     except KeyboardInterrupt:
-        print("Stopped. Nothing is lost; run the same command again to go on.", file=sys.stderr)
+        complain("Stopped. Nothing is lost; run the same command again to continue.")
         return 1
     for note in report.notes:
-        _say(note)
+        say(note)
     would = "would be " if dry_run else ""
-    _say(
+    say(
         f"{report.moved} {would}moved, {size(report.bytes)}; {report.same} already in {settings.models_dir};"
-        f" {len(report.problems)} left."
+        f" {len(report.problems)} not moved."
     )
     for problem in report.problems:
-        print(problem, file=sys.stderr)
+        complain(problem)
     if report.moved and not dry_run:
-        _say("`python app.py models paths` writes the file that tells ComfyUI of the store.")
+        say("`python app.py models paths` writes the file that tells ComfyUI of the store.")
     return 1 if report.problems else 0
 
 
 def write_paths(settings: Settings, out: str) -> int:
-    """Writes extra_model_paths.yaml and says how to use it."""
+    """Writes extra_model_paths.yaml and prints how to use it."""
     target = Path(out).expanduser() if out else settings.data_dir / "extra_model_paths.yaml"
     written = model_paths.write(settings.models_dir, Path.cwd() / target)
     said = {
@@ -232,15 +230,15 @@ def write_paths(settings: Settings, out: str) -> int:
         "updated": "Updated:",
         "replaced": "Replaced, because Wan Studio had not written it:",
     }
-    _say(f"{said[written.state]} {written.path}, for the model store {settings.models_dir}")
+    say(f"{said[written.state]} {written.path}, for the model store {settings.models_dir}")
     if written.backup:
-        _say(f"What was there is kept as {written.backup}; ComfyUI does not read it any more.")
-    _say(f"Start ComfyUI with: --extra-model-paths-config {written.path}")
+        say(f"What was there is kept as {written.backup}; ComfyUI does not read it any more.")
+    say(f"Start ComfyUI with: --extra-model-paths-config {written.path}")
     return 0
 
 
 def _remarks(found: Sequence[FileState]) -> list[str]:
-    """Words about single files, but for those that are simply missing: one command fetches them all."""
+    """Remarks on single files, except for missing ones: one command downloads them all."""
     names: dict[str, list[str]] = {}
     for state in found:
         words = " ".join(part for part in ("" if simply_missing(state) else state.words, state.note) if part)
@@ -250,7 +248,7 @@ def _remarks(found: Sequence[FileState]) -> list[str]:
 
 
 def _reason(found: Overview, mode: str) -> str:
-    """Why the check fails, in one line."""
+    """Why the check fails, as one line."""
     if mode:
         return found.mode(mode).sentence
     lacking = [need for need in found.modes if not need.ready and need.core]
@@ -259,28 +257,3 @@ def _reason(found: Overview, mode: str) -> str:
     more = f" `python app.py models download` fetches {size(fetch)}." if fetch else ""
     names = ", ".join(need.title for need in lacking)
     return f"Not complete: {names}; {len(files)} of their files are not ready.{more}"
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
-def _aside(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def _progress(draw_seconds: float) -> Iterator[tuple[Say, float]]:
-    """Where progress is said and how often (seconds): on a terminal in one line that is drawn again."""
-    if not sys.stderr.isatty():
-        yield _aside, LINE_SECONDS
-        return
-    clear = "\r\x1b[K"
-
-    def draw(text: str) -> None:
-        print(f"{clear}{text}", end="", file=sys.stderr, flush=True)
-
-    try:
-        yield draw, draw_seconds
-    finally:
-        draw("")

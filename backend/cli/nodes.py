@@ -1,4 +1,4 @@
-"""`python app.py nodes install`: the custom nodes that Animate can use, into a ComfyUI of this machine."""
+"""`python app.py nodes install`: installs the custom nodes for Animate into a ComfyUI of this machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from backend.cli.console import complain, say
 from backend.custom_nodes.install import NodesNotInstalled, install, look
 from backend.custom_nodes.pins import REPOSITORIES
 from backend.servers.launch import comfyui_python
@@ -21,14 +22,14 @@ def add_nodes(commands: Any) -> None:
     actions = parser.add_subparsers(dest="action", metavar="action", required=True)
     put = actions.add_parser(
         "install",
-        help="put the custom nodes that Animate can use into ComfyUI",
-        description="Puts four packs of custom nodes, each at a pinned commit, into ComfyUI's custom_nodes,"
-        " and the Python packages that they lack into its Python. What is there already is left as it is."
-        " They are code of other people, and run as part of ComfyUI. ComfyUI 0.20 and newer can find pose"
-        " and person without them.",
+        help="install the custom nodes that Animate can use into ComfyUI",
+        description="Installs four packs of custom nodes, each at a pinned commit, into ComfyUI's folder"
+        " custom_nodes, and the Python packages that they lack into its Python. What is already installed is"
+        " left unchanged. They are third-party code and run as part of ComfyUI. ComfyUI 0.20 and newer can"
+        " find pose and person without them.",
     )
     put.add_argument("--comfyui", default="", metavar="DIR", help="ComfyUI's folder (default: COMFYUI_DIR)")
-    put.add_argument("--yes", action="store_true", help="do it without asking")
+    put.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     put.add_argument(
         "--repositories",
         default=REPOSITORIES,
@@ -38,35 +39,31 @@ def add_nodes(commands: Any) -> None:
 
 
 def run_nodes(arguments: argparse.Namespace) -> int:
-    """Does it. Returns 0, or 2 when nobody can be asked. Raises StudioError."""
+    """Runs the command. Returns 0, or 2 when it cannot ask for consent. Raises StudioError."""
     from backend.settings.environment import load_environment
     from backend.settings.model import Settings
 
     for warning in load_environment(PROJECT):
-        print(warning, file=sys.stderr)
+        complain(warning)
     settings = Settings.from_env(os.environ, PROJECT)
     chosen = Path(arguments.comfyui).expanduser().resolve() if arguments.comfyui else settings.comfyui_dir
     if chosen is None:
         raise NodesNotInstalled("No ComfyUI was found on this machine.", "Name its folder: --comfyui DIR")
     found = look(chosen)
-    print(f"ComfyUI in {chosen}:")
+    say(f"ComfyUI in {chosen}:")
     for item in found:
-        print(f"  {item.words}")
+        say(f"  {item.words}")
     if all(item.folder is not None for item in found):
-        print("Nothing to do.")
+        say("Nothing to do.")
         return 0
     if not arguments.yes:
         if not sys.stdin.isatty():
-            print("Say --yes to put them there: nobody can be asked here.", file=sys.stderr)
+            complain("Use --yes to install them: there is no terminal for confirmation.")
             return 2
-        if input("Put them there? [y/N] ").strip().lower() not in ("y", "yes"):
-            print("Nothing was changed.")
+        if input("Install them? [y/N] ").strip().lower() not in ("y", "yes"):
+            say("Nothing was changed.")
             return 0
     python = comfyui_python(chosen, settings.comfyui_python)
-    put = install(chosen, python, _say, base=arguments.repositories)
-    print(f"Put there: {', '.join(pack.name for pack in put)}. Restart ComfyUI, then Animate finds them.")
+    put = install(chosen, python, say, base=arguments.repositories)
+    say(f"Installed: {', '.join(pack.name for pack in put)}. Restart ComfyUI, then Animate finds them.")
     return 0
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)

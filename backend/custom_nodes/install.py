@@ -1,12 +1,11 @@
-"""Puts the pinned custom nodes into a ComfyUI: git at a commit, then the packages that they lack.
+"""Installs the pinned custom nodes into a ComfyUI: by git at a commit, then the packages that they lack.
 
-What is there already is never changed: neither a pack that somebody put there, nor a package of ComfyUI's
-Python. A pack gets its name only when its packages are installed; until then, and if the run is killed, its
-folder ends in `.disabled`, which ComfyUI does not load.
+Existing packs and existing packages of ComfyUI's Python are never changed. A pack gets its final folder name
+only after its packages are installed; until then, and after a kill, the name ends in `.disabled`, which
+ComfyUI does not load.
 
-`python -m backend.custom_nodes.install DIR` does it with the standard library alone: the container image is
-built with it, before the rest of the code is there.
-"""
+`python -m backend.custom_nodes.install DIR` needs only the standard library: the container image is built
+with it before the rest of the code is copied."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ UNFINISHED = ".wan-studio.disabled"
 
 
 class NodesNotInstalled(StudioError):
-    """Custom nodes could not be put into ComfyUI; it is as it was."""
+    """Custom nodes could not be installed; ComfyUI is unchanged."""
 
     code = "nodes_not_installed"
     default_hint = "Nothing was changed. Run the same command again when that is mended."
@@ -40,7 +39,7 @@ class NodesNotInstalled(StudioError):
 
 @dataclass(frozen=True)
 class Found:
-    """A pack as this ComfyUI has it. folder: None when it is not there; commit: "" when it is unknown."""
+    """The state of a pack in a ComfyUI. folder: None when it is not installed; commit: "" when unknown."""
 
     pack: Pack
     folder: Path | None
@@ -50,15 +49,15 @@ class Found:
     def words(self) -> str:
         name = self.pack.name
         if self.folder is None:
-            return f"{name}: will be put there, {self.pack.about}"
+            return f"{name}: will be installed, {self.pack.about}"
         if self.commit == self.pack.commit:
-            return f"{name}: there, at the pinned commit"
+            return f"{name}: installed at the pinned commit"
         at = f" at commit {self.commit[:10]}" if self.commit else ""
-        return f"{name}: there{at}, left as it is (pinned: {self.pack.commit[:10]})"
+        return f"{name}: installed{at}, left unchanged (pinned: {self.pack.commit[:10]})"
 
 
 def look(comfyui: Path, packs: Sequence[Pack] = PACKS) -> list[Found]:
-    """What of the packs is there. Raises NodesNotInstalled when this is no ComfyUI."""
+    """The state of each pack. Raises NodesNotInstalled when the folder is not a ComfyUI."""
     if not (comfyui / "main.py").is_file():
         raise NodesNotInstalled(f"{comfyui} is no ComfyUI: there is no main.py in it.")
     folder = comfyui / "custom_nodes"
@@ -68,7 +67,7 @@ def look(comfyui: Path, packs: Sequence[Pack] = PACKS) -> list[Found]:
         raise NodesNotInstalled(f"{folder} cannot be read: {error.strerror}.") from error
     found = []
     for pack in packs:
-        path = there.get(pack.name.casefold())  # ComfyUI's manager writes some names in lower case
+        path = there.get(pack.name.casefold())  # ComfyUI-Manager writes some names in lower case
         found.append(Found(pack, path, _commit(path) if path else ""))
     return found
 
@@ -81,8 +80,8 @@ def install(
     packs: Sequence[Pack] = PACKS,
     base: str = REPOSITORIES,
 ) -> list[Pack]:
-    """Puts the packs there that are not, and returns them. Raises NodesNotInstalled; then nothing is new in
-    custom_nodes, though packages that pip had finished stay."""
+    """Installs the missing packs and returns them. Raises NodesNotInstalled; custom_nodes is then unchanged,
+    but packages that pip has installed stay."""
     missing = [found.pack for found in look(comfyui, packs) if found.folder is None]
     if not missing:
         return []
@@ -110,7 +109,7 @@ def install(
 
 
 def _fetch(pack: Pack, target: Path, base: str) -> None:
-    """The one commit, without the history before it."""
+    """Fetches the pinned commit without its history."""
     target.mkdir()
     _git(pack, target, "init", "-q")
     _git(pack, target, "remote", "add", "origin", pack.url(base))
@@ -138,7 +137,7 @@ def _git(pack: Pack, folder: Path, *arguments: str) -> None:
 
 
 def _packages(python: str, folders: Sequence[Path], say: Say) -> None:
-    """What the packs need and ComfyUI's Python lacks; PIP_CONSTRAINT of the machine holds beside ours."""
+    """Installs the packages that the packs need and ComfyUI's Python lacks; respects PIP_CONSTRAINT."""
     installed = _installed(python)
     lines: list[str] = []
     for folder in folders:
@@ -171,7 +170,7 @@ def _packages(python: str, folders: Sequence[Path], say: Say) -> None:
 
 
 def _installed(python: str) -> dict[str, str]:
-    """Normalised name -> version of what this Python has."""
+    """Normalised name -> version of the packages of this Python."""
     command = [python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
     done = _pip(command, dict(os.environ))
     try:
@@ -201,7 +200,7 @@ def _pip(command: Sequence[str], environment: dict[str, str]) -> str:
 
 
 def _commit(folder: Path) -> str:
-    """The commit that is checked out there; "" when it is no repository of its own."""
+    """The commit that is checked out; "" when the folder is not a repository."""
     if not (folder / ".git").exists():
         return ""
     done = subprocess.run(
@@ -214,7 +213,7 @@ def _commit(folder: Path) -> str:
 
 
 def main() -> int:
-    """For the image: DIR [--python PYTHON] [--repositories BASE]."""
+    """For the container image: DIR [--python PYTHON] [--repositories BASE]."""
     parser = argparse.ArgumentParser(prog="python -m backend.custom_nodes.install")
     parser.add_argument("comfyui", type=Path)
     parser.add_argument("--python", default="python3")

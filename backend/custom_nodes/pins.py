@@ -1,4 +1,4 @@
-"""The custom nodes that Animate can use, each at one commit, and which packages suit which CUDA. Pure."""
+"""The pinned custom nodes for Animate, and which packages fit which CUDA version. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ PACKS = (
 
 
 def wanted(requirements: Iterable[str], installed: Mapping[str, str]) -> list[str]:
-    """The lines whose package is not there yet, each once: what ComfyUI has stays as it is.
+    """The lines whose package is not installed, without duplicates.
 
     installed: normalised name -> version.
     """
@@ -65,9 +65,9 @@ def wanted(requirements: Iterable[str], installed: Mapping[str, str]) -> list[st
 
 
 def constraints(installed: Mapping[str, str]) -> list[str]:
-    """What pip must keep to: every version that is there, and an onnxruntime for the CUDA of PyTorch.
+    """Constraints for pip: all installed versions, and an onnxruntime for the CUDA version of PyTorch.
 
-    From 1.27 on onnxruntime-gpu is built for CUDA 13 (its own package metadata).
+    onnxruntime-gpu is built for CUDA 13 from 1.27 on (its package metadata).
     """
     lines = [f"{name}=={version}" for name, version in sorted(installed.items()) if _exact(version)]
     if "onnxruntime-gpu" not in installed and cuda_of(installed.get("torch", "")) == 12:
@@ -76,9 +76,9 @@ def constraints(installed: Mapping[str, str]) -> list[str]:
 
 
 def cuda_of(torch: str) -> int:
-    """The CUDA generation that a version of PyTorch is built for; 0 for the CPU or when unknown.
+    """The major CUDA version that a version of PyTorch is built for; 0 for the CPU or when unknown.
 
-    Without a label it is PyPI's, which is CUDA 13 from 2.11 on.
+    A version without a label is from PyPI and built for CUDA 13 from 2.11 on.
     """
     label = re.search(r"\+cu(\d\d)", torch)
     if label:
@@ -88,7 +88,7 @@ def cuda_of(torch: str) -> int:
 
 
 def normal(name: str) -> str:
-    """A package's name as pip compares it."""
+    """The package name in pip's normalised form."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

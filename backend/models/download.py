@@ -1,4 +1,4 @@
-"""Fetches model files into the store: room first, resumed, verified, and only then under the right name."""
+"""Downloads model files into the store: checks disk space, resumes, verifies, then renames."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from backend.models.errors import (
 from backend.models.hub import Hub, Offer
 from backend.models.inventory import DAMAGED, MISSING, READY, UNSEEN, WRONG_SIZE, FileState
 from backend.models.needs import room
-from backend.models.progress import Progress, Say, size
+from backend.models.progress import Progress, Say, Task, size
 from backend.models.verify import header_problem, sha256, size_matches
 from workflows.catalog import ModelFile
 
 WAITS = (2.0, 5.0, 15.0, 30.0, 60.0)
-"""Seconds before each new try after a broken connection; bytes that came start the row again."""
+"""Seconds before each retry after a broken connection; starts over once bytes have arrived."""
 KEPT = "What has arrived is kept; run the same command again when there is room."
 
 
@@ -34,21 +34,22 @@ def download(
     found: Sequence[FileState],
     store: Path,
     hub: Hub,
-    say: Say,
+    progress: Progress,
     wait: Callable[[float], None] = time.sleep,
 ) -> list[StudioError]:
-    """Fetches those of the files that are missing or bad; returns what could not be had, and why.
+    """Downloads the files that are missing or bad; returns an error for each that could not be downloaded.
 
-    Raises NoRoom before the first byte when they do not fit; NoRoom or ModelDownloadFailed when the work
-    cannot go on. Whatever happens, no file stands under its name that was not verified.
+    Raises NoRoom before the first byte when they do not fit; NoRoom or ModelDownloadFailed when the download
+    cannot continue. Only verified files get their final name.
     """
+    say = progress.say
     by_role = {state.file.role: state for state in found}
     refused: list[StudioError] = []
     offers: list[Offer] = []
     for file in files:
         state = by_role[file.role]
         if state.state in (READY, UNSEEN):
-            say(f"{file.name} is there already.")
+            say(f"{file.name} already exists.")
             continue
         try:
             _may_be_fetched(state, store)
@@ -64,7 +65,7 @@ def download(
     for number, offer in enumerate(offers, 1):
         say(f"{number} of {len(offers)}: {offer.file.name}, {size(offer.size)}, into {offer.file.folder}")
         try:
-            _fetch_one(offer, store, hub, say, wait)
+            _fetch_one(offer, store, hub, progress, wait)
         except (ModelDownloadFailed, NoRoom):
             raise
         except StudioError as error:
@@ -73,7 +74,7 @@ def download(
 
 
 def check_room(offers: Sequence[Offer], store: Path) -> None:
-    """Raises NoRoom when what is still to come is more than the store's disk has."""
+    """Raises NoRoom when the remaining bytes exceed the free space on the store's disk."""
     need = sum(offer.size - _have(offer, store) for offer in offers)
     free, total = room(store)
     if total and need > free:
@@ -81,7 +82,7 @@ def check_room(offers: Sequence[Offer], store: Path) -> None:
 
 
 def _may_be_fetched(state: FileState, store: Path) -> None:
-    """Raises ModelStoreError where another copy would not help."""
+    """Raises ModelStoreError where a download would not help."""
     if state.elsewhere is not None:
         raise ModelStoreError(state.words, "Then it need not be fetched.")
     if state.state in (MISSING, WRONG_SIZE, DAMAGED) and (state.path is None or store in state.path.parents):
@@ -95,7 +96,7 @@ def _may_be_fetched(state: FileState, store: Path) -> None:
 
 
 def _checked_offer(offer: Offer, store: Path) -> Offer:
-    """The offer, if it is the file that the catalogue knows. Raises ModelMismatch."""
+    """The offer, if it matches the catalogue. Raises ModelMismatch."""
     file = offer.file
     other_hash = bool(file.sha256 and offer.sha256) and offer.sha256 != file.sha256
     if other_hash or not size_matches(offer.size, file.bytes, file.exact):
@@ -107,20 +108,27 @@ def _checked_offer(offer: Offer, store: Path) -> Offer:
     return offer
 
 
-def _fetch_one(offer: Offer, store: Path, hub: Hub, say: Say, wait: Callable[[float], None]) -> None:
+def _fetch_one(
+    offer: Offer, store: Path, hub: Hub, progress: Progress, wait: Callable[[float], None]
+) -> None:
+    say = progress.say
     final = store / offer.file.folder / offer.file.name
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with partial.alone(final, lambda: say("  another download of it is running; waiting for that one")):
+        waits = "  another download of it is running; waiting for that one"
+        with partial.exclusive(final, lambda: say(waits)):
             if _came_meanwhile(final, offer):
-                say("  the other download brought it")
+                say("  the other download has fetched it")
                 return
-            _into_place(offer, final, hub, say, wait)
+            _into_place(offer, final, hub, progress, wait)
     except OSError as error:
         raise store_error(error, str(final), KEPT) from error
 
 
-def _into_place(offer: Offer, final: Path, hub: Hub, say: Say, wait: Callable[[float], None]) -> None:
+def _into_place(
+    offer: Offer, final: Path, hub: Hub, progress: Progress, wait: Callable[[float], None]
+) -> None:
+    say = progress.say
     for again in (True, False):
         part = partial.claim(final, offer.tag)
         have = part.stat().st_size
@@ -128,11 +136,11 @@ def _into_place(offer: Offer, final: Path, hub: Hub, say: Say, wait: Callable[[f
             os.truncate(part, 0)
             have = 0
         if have:
-            say(f"  goes on at {size(have)}")
-        progress = Progress(offer.file.name, offer.size, say, done=have)
-        _bytes(offer, part, hub, progress, say, wait)
-        figures = progress.finish()
-        problem = _problem(offer, part, say)
+            say(f"  resuming at {size(have)}")
+        with progress.task(offer.file.name, offer.size, have) as task:
+            _bytes(offer, part, hub, task, say, wait)
+            figures = task.summary()
+        problem = _problem(offer, part, progress)
         if not problem:
             kept = _replace(part, final, offer.size)
             partial.clean(final)
@@ -141,22 +149,20 @@ def _into_place(offer: Offer, final: Path, hub: Hub, say: Say, wait: Callable[[f
         part.unlink()
         if not (again and have):
             raise ModelMismatch(
-                f"What came for {offer.file.name} {problem}. It was removed.",
-                "Run the same command again. If it happens again, a proxy may be changing what it passes on.",
+                f"The download of {offer.file.name} {problem}. It was removed.",
+                "Run the same command again. If it happens again, a proxy may be changing the content.",
             )
-        say(f"  what had come before {problem}; starting again")
+        say(f"  the earlier part {problem}; starting again")
 
 
-def _bytes(
-    offer: Offer, part: Path, hub: Hub, progress: Progress, say: Say, wait: Callable[[float], None]
-) -> None:
-    """Brings the part to its full length, over broken connections."""
+def _bytes(offer: Offer, part: Path, hub: Hub, task: Task, say: Say, wait: Callable[[float], None]) -> None:
+    """Downloads the remaining bytes of the partial file; retries after broken connections."""
     tries = 0
     while True:
         with part.open("r+b") as file:
             have = file.seek(0, os.SEEK_END)
             try:
-                hub.fetch(offer, cast(BinaryIO, _Counted(file, progress)), have)
+                hub.fetch(offer, cast(BinaryIO, _Counted(file, task)), have)
                 file.flush()
                 os.fsync(file.fileno())
                 return
@@ -173,15 +179,15 @@ def _bytes(
 
 
 class _Counted:
-    """The file as http_get needs it, with every byte told to the progress."""
+    """The file as http_get needs it; counts the bytes that are written."""
 
-    def __init__(self, file: BinaryIO, progress: Progress) -> None:
+    def __init__(self, file: BinaryIO, task: Task) -> None:
         self._file = file
-        self._progress = progress
+        self._task = task
 
     def write(self, data: bytes) -> int:
         count = self._file.write(data)
-        self._progress.add(count)
+        self._task.advance(count)
         return count
 
     def seek(self, offset: int) -> int:
@@ -191,30 +197,32 @@ class _Counted:
         return self._file.tell()
 
     def truncate(self) -> int:
-        """Called when the server began at the beginning although it was asked to go on."""
+        """Called when the server sends the whole file although it was asked to continue."""
         end = self._file.truncate()
-        self._progress.add(end - self._progress.done)
+        self._task.go_back(end)
         return end
 
 
-def _problem(offer: Offer, part: Path, say: Say) -> str:
-    """Reads the part back from the disk: "" when it is the file that was offered."""
+def _problem(offer: Offer, part: Path, progress: Progress) -> str:
+    """What is wrong with the partial file, read back from disk; "" when it is the offered file."""
     if part.stat().st_size != offer.size:
         return "does not have the size that was announced"
     expected = offer.file.sha256 or offer.sha256
     if expected:
         if offer.size > 1_000_000_000:
-            say("  checking its sha256")
-        os.utime(part)  # still in use, to others
-        progress = Progress(f"checking {offer.file.name}", offer.size, say)
-        if sha256(part, progress.add) != expected:
+            progress.say("  checking its sha256")
+        os.utime(part)  # marks it as in use for other machines
+        with progress.task(f"checking {offer.file.name}", offer.size) as task:
+            found = sha256(part, task.advance)
+        if found != expected:
             return "is not the published file (its sha256 differs)"
     problem = header_problem(part) if offer.file.name.endswith(".safetensors") else ""
     return problem
 
 
 def _replace(part: Path, final: Path, count: int) -> Path | None:
-    """The part under its right name. A sound model of another size that stood there is kept beside it."""
+    """Renames the partial file to its final name. A valid model of another size under that name is kept
+    beside it; returns its path."""
     kept: Path | None = None
     if final.is_file() and final.stat().st_size != count and not header_problem(final):
         number = 1
@@ -237,7 +245,7 @@ def _came_meanwhile(final: Path, offer: Offer) -> bool:
 
 
 def _have(offer: Offer, store: Path) -> int:
-    """Bytes of it that are on the disk already."""
+    """Bytes of the file that are on disk already."""
     final = store / offer.file.folder / offer.file.name
     lengths = [part.stat().st_size for part in partial.parts(final, offer.tag) if not partial.busy(part)]
     return max((length for length in lengths if length <= offer.size), default=0)

@@ -1,4 +1,4 @@
-"""What can go wrong with model files."""
+"""Errors of model files."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class ModelStoreError(StudioError):
 
 
 class ModelDownloadFailed(StudioError):
-    """The download stopped; what has arrived is kept."""
+    """The download stopped; the bytes received so far are kept."""
 
     code = "model_download_failed"
-    default_hint = "Run the same command again: it goes on where it stopped."
+    default_hint = "Run the same command again: it resumes where it stopped."
 
 
 class ModelNotOffered(StudioError):
-    """The server does not have the file, or not for us."""
+    """The server does not have the file, or denies access to it."""
 
     code = "model_not_offered"
 
 
 class ModelMismatch(StudioError):
-    """What was fetched, or is offered, is not the published file."""
+    """The downloaded or offered file is not the published one."""
 
     code = "model_mismatch"
 
@@ -47,13 +47,13 @@ class MigrateRefused(StudioError):
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""A full disk and a used-up quota: network volumes report either."""
+"""Disk full and quota exceeded: network volumes report either."""
 
 
 def store_error(error: OSError, what: str, kept: str = "") -> StudioError:
-    """What a person reads of an OSError at a model file: NoRoom for a full disk, else ModelStoreError.
+    """Converts an OSError on a model file: to NoRoom for a full disk, else to ModelStoreError.
 
-    `what`: the file or folder as it is to be shown; `kept`: a hint of what remains when the disk is full.
+    `what`: the file or folder as shown to users; `kept`: what remains when the disk is full, for the hint.
     """
     if error.errno in FULL:
         hint = f"{kept} {NoRoom.default_hint}".strip()

@@ -1,10 +1,9 @@
-"""Hugging Face, through huggingface_hub 2.4: what is offered, and its bytes from any point on.
+"""Hugging Face, through huggingface_hub 2.4: metadata of files, and their bytes from any offset on.
 
-hf_hub_download is not used: since 2.0 it writes into a new temporary file each time and removes that when it
-fails, so that 14 GB begin again after every broken connection. Its own parts below that do resume: metadata
-by HEAD, and http_get, which continues a file that is handed to it. HF_ENDPOINT, HF_TOKEN and the proxy
-variables are honoured by the library.
-"""
+hf_hub_download is not used: since 2.0 it writes to a new temporary file each time and removes it on failure,
+so that a 14 GB download starts over after every broken connection. The functions below it can resume:
+metadata by HEAD, and http_get, which continues a given file. The library respects HF_ENDPOINT, HF_TOKEN and
+the proxy variables."""
 
 from __future__ import annotations
 
@@ -24,12 +23,12 @@ from backend.models.errors import ModelDownloadFailed, ModelNotOffered
 from workflows.catalog import ModelFile
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
-"""HTTP statuses after which the same request may succeed a little later."""
+"""HTTP statuses after which a retry may succeed."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A file as the server has it now. sha256 is "" when the server does not say it."""
+    """A file as the server offers it now. sha256 is "" when the server does not state it."""
 
     file: ModelFile
     url: str
@@ -39,18 +38,18 @@ class Offer:
 
 
 class Hub:
-    """One server. endpoint None: HF_ENDPOINT, else huggingface.co. ask_seconds: of waiting for an offer."""
+    """One server. endpoint None: HF_ENDPOINT, else huggingface.co. ask_seconds: timeout of offer()."""
 
     def __init__(
         self, endpoint: str | None = None, ask_seconds: float = constants.HF_HUB_ETAG_TIMEOUT
     ) -> None:
         self.ask_seconds = ask_seconds
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
-        disable_progress_bars()  # we have lines of our own
+        disable_progress_bars()  # progress.py shows progress
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
     def offer(self, file: ModelFile) -> Offer:
-        """Asks for the file's size and hash. Raises ModelNotOffered, ModelDownloadFailed."""
+        """Requests the file's size and hash. Raises ModelNotOffered, ModelDownloadFailed."""
         owner, name, path = file.source.split("/", 2)
         url = hf_hub_url(f"{owner}/{name}", path, endpoint=self.endpoint)
         try:
@@ -61,7 +60,7 @@ class Hub:
                 endpoint=self.endpoint,
             )
         except Exception as error:
-            raise self.told(error, file) from error
+            raise self.as_studio_error(error, file) from error
         tag = facts.etag or ""
         if not tag or facts.size is None:
             raise ModelDownloadFailed(
@@ -72,10 +71,10 @@ class Hub:
         return Offer(file, url, facts.size, sha256, tag)
 
     def fetch(self, offer: Offer, into: BinaryIO, have: int) -> None:
-        """Writes the file's bytes from `have` on; `into` stands there.
+        """Appends the file's bytes from offset `have` on to `into`.
 
-        A short break of the connection is bridged by the library. The address is the hub's own each time, so
-        that an expired signature of its storage is renewed; the library sends the token to nobody else.
+        The library retries after a short connection loss. Each call starts at the hub's own URL, which renews
+        the signed URL of its storage; the library sends the token to the hub only.
         Raises ModelNotOffered, ModelDownloadFailed, and OSError when `into` cannot be written.
         """
         try:
@@ -83,12 +82,12 @@ class Hub:
         except OSError as error:
             if error.errno is not None and not isinstance(error, (httpx2.HTTPError, HfHubHTTPError)):
                 raise
-            raise self.told(error, offer.file) from error
+            raise self.as_studio_error(error, offer.file) from error
         except Exception as error:
-            raise self.told(error, offer.file) from error
+            raise self.as_studio_error(error, offer.file) from error
 
-    def told(self, error: Exception, file: ModelFile) -> StudioError:
-        """What a person reads of an exception of the library."""
+    def as_studio_error(self, error: Exception, file: ModelFile) -> StudioError:
+        """Converts an exception of the library to an error with a message for users."""
         detail = repr(error)
         what = f"{file.name} cannot be fetched from {self.endpoint}"
         if isinstance(error, HfHubHTTPError):
@@ -124,13 +123,15 @@ class Hub:
             return ModelNotOffered(f"{what}: {reason} (404).", f"Look at {page}.", detail=detail)
         if status in (401, 403):
             return ModelNotOffered(
-                f"{what}: the server wants to know who asks ({status}).",
-                f"Look at {page}. If it asks for consent, give it, and set HF_TOKEN to your token.",
+                f"{what}: the server requires authentication ({status}).",
+                f"Open {page}, accept its terms if there are any, and set HF_TOKEN to your token.",
                 detail=detail,
             )
         if status == 429:
             hint = "Wait some minutes and run the same command again, or set HF_TOKEN to your token."
             return ModelDownloadFailed(f"{what}: too many requests (429).", hint, detail=detail)
         if status in PASSING:
-            return ModelDownloadFailed(f"{what}: the server is out of order ({status}).", detail=detail)
+            return ModelDownloadFailed(
+                f"{what}: the server is temporarily unavailable ({status}).", detail=detail
+            )
         return ModelNotOffered(f"{what}: the server refuses ({status}).", f"Look at {page}.", detail=detail)

@@ -1,4 +1,4 @@
-"""Which model files are there: from the disk, and from what the server says that it sees.
+"""Which model files exist: on disk, and in the running server's own list.
 
 Looks where ComfyUI looks, in its order: its own models folder first, then the store (folder_paths.py and
 extra_config.py of ComfyUI: paths of extra_model_paths.yaml come after the built-in ones).
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.models import paths
-from backend.models.progress import LINE_SECONDS, Progress, Say, size
+from backend.models.progress import Progress, size
 from backend.models.verify import header_problem, sha256, size_matches
 from workflows.catalog import Catalog, ModelFile, load_catalog
 
@@ -33,20 +33,20 @@ IN_STORE: Mapping[str, tuple[str, ...]] = {
 """The same in the store: the order of the lines in our extra_model_paths.yaml."""
 RESTART = "Restart ComfyUI."
 WALK_FILES = 5_000
-"""How many names are looked through at most for a file that lies in another folder."""
+"""The maximum number of names to search for a file that lies in another folder."""
 
 
 @dataclass(frozen=True)
 class FileState:
-    """One file of the catalogue as this machine, and its ComfyUI, have it."""
+    """The state of one file of the catalogue on this machine and in its ComfyUI."""
 
     file: ModelFile
     state: str  # one of the six above
     path: Path | None = None  # the file that ComfyUI takes; None when there is none on this disk
     size: int = 0  # bytes on the disk
     words: str = ""  # what is wrong and what to do; "" when ready
-    note: str = ""  # what is worth knowing all the same
-    elsewhere: Path | None = None  # of a missing one: a good file that only has to be moved or renamed
+    note: str = ""  # further information
+    elsewhere: Path | None = None  # for a missing file: a valid one that only has to be moved or renamed
 
 
 def inventory(
@@ -60,27 +60,27 @@ def inventory(
 
     comfyui_models: the `models` folder of the ComfyUI of this machine, None when there is none.
     server_models: folder -> names as the running server lists them, None when no server was asked.
-    walk_files: how many names are looked through at most for a file that lies in another folder.
+    walk_files: the maximum number of names to search for a file that lies in another folder.
     """
-    look = _Look(store, comfyui_models, walk_files)
-    found = [look.state(file) for file in (catalog or load_catalog()).files]
-    found = [look.elsewhere(state) if state.state == MISSING else state for state in found]
+    scan = _Scan(store, comfyui_models, walk_files)
+    found = [scan.state(file) for file in (catalog or load_catalog()).files]
+    found = [scan.elsewhere(state) if state.state == MISSING else state for state in found]
     if server_models is None:
         return tuple(found)
-    told = comfyui_models is not None and paths.told(comfyui_models.parent, store)
-    return tuple(_with_server(state, server_models, store, told) for state in found)
+    registered = comfyui_models is not None and paths.lists_store(comfyui_models.parent, store)
+    return tuple(_with_server(state, server_models, store, registered) for state in found)
 
 
-def hashed(state: FileState, say: Say, every: float = LINE_SECONDS) -> FileState:
-    """The state after reading the whole file of a ready one, of which `say` hears every so many seconds.
-    Raises nothing: what cannot be read is said."""
+def hashed(state: FileState, progress: Progress) -> FileState:
+    """The state after comparing the sha256 of a file that is ready. A file that cannot be read gets that
+    state; nothing is raised."""
     if state.state not in (READY, UNSEEN) or state.path is None:
         return state
     if not state.file.sha256:
         return replace(state, note="No published sha256 to compare with.")
-    progress = Progress(state.file.name, state.size, say, every=every)
     try:
-        found = sha256(state.path, progress.add)
+        with progress.task(state.file.name, state.size) as task:
+            found = sha256(state.path, task.advance)
     except OSError as error:
         return _unreadable(state.file, state.path, error)
     if found == state.file.sha256:
@@ -90,12 +90,12 @@ def hashed(state: FileState, say: Say, every: float = LINE_SECONDS) -> FileState
 
 
 def simply_missing(state: FileState) -> bool:
-    """Whether there is nothing to say of it but that it must be fetched."""
+    """Whether the file is missing and downloading it is all that is needed."""
     return state.state == MISSING and state.words == _get(state.file)
 
 
-class _Look:
-    """One look at the disk: every folder is listed once."""
+class _Scan:
+    """One scan of the disk; lists each folder once."""
 
     def __init__(self, store: Path, comfyui_models: Path | None, walk_files: int) -> None:
         self.store = store
@@ -120,14 +120,15 @@ class _Look:
         return self._names[folder]
 
     def state(self, file: ModelFile) -> FileState:
-        """What ComfyUI would take: the first folder that has a file of exactly this name."""
+        """The state of the file that ComfyUI would use: from the first folder with a file of exactly this
+        name."""
         closed: FileState | None = None
         lost = ""
         for folder in self.folders(file.folder):
             names, path = self.names(folder), folder / file.name
             if isinstance(names, OSError):
                 if names.errno == errno.ELOOP:
-                    lost = lost or f"{folder} is a symbolic link that goes in a circle: remove it. "
+                    lost = lost or f"{folder} is a circular symbolic link: remove it. "
                 else:
                     closed = closed or _unreadable(file, folder, names)
                 continue
@@ -138,8 +139,8 @@ class _Look:
             except OSError as error:
                 if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
                     return _unreadable(file, path, error)
-                circle = "goes in a circle" if error.errno == errno.ELOOP else "leads nowhere"
-                lost = lost or f"{path} is a symbolic link that {circle}: remove it. "
+                fault = "circular" if error.errno == errno.ELOOP else "broken"
+                lost = lost or f"{path} is a {fault} symbolic link: remove it. "
                 continue
             if is_file:
                 return self._noted(_checked(file, path), folder)
@@ -149,7 +150,7 @@ class _Look:
         return FileState(file, MISSING, words=(lost + _get(file)).strip())
 
     def _noted(self, state: FileState, folder: Path) -> FileState:
-        """A second file whose name differs in case only, and a good one behind a bad one, are told."""
+        """Adds notes: a second file whose name differs only in case, and a good file in a later folder."""
         notes = []
         names = self.names(folder)
         twins = [] if isinstance(names, OSError) else [n for n in names if _same_but_case(n, state.file.name)]
@@ -168,7 +169,7 @@ class _Look:
         return replace(state, note=" ".join(notes))
 
     def elsewhere(self, state: FileState) -> FileState:
-        """A missing file that lies under another spelling or in another folder: words that say so."""
+        """Adds to a missing file where a valid copy lies, under another spelling or in another folder."""
         file = state.file
         for folder in self.folders(file.folder):
             names = self.names(folder)
@@ -198,7 +199,7 @@ class _Look:
 
 
 def _checked(file: ModelFile, path: Path) -> FileState:
-    """The state of a file that is there, by header and size."""
+    """The state of an existing file, by header and size."""
     try:
         count = path.stat().st_size
         problem = header_problem(path) if path.suffix == ".safetensors" else ""
@@ -222,8 +223,11 @@ def _unreadable(file: ModelFile, path: Path, error: OSError) -> FileState:
     return FileState(file, UNREADABLE, path, words=words)
 
 
-def _with_server(state: FileState, models: Mapping[str, Sequence[str]], store: Path, told: bool) -> FileState:
-    """The disk's answer joined with the server's. told: at its next start it will look into the store."""
+def _with_server(
+    state: FileState, models: Mapping[str, Sequence[str]], store: Path, registered: bool
+) -> FileState:
+    """Combines the state on disk with the server's list. registered: the server reads the store from its next
+    start on."""
     kind, name = state.file.folder, state.file.name
     seen = name in models.get(kind, ())
     if state.state == MISSING and seen:
@@ -232,8 +236,8 @@ def _with_server(state: FileState, models: Mapping[str, Sequence[str]], store: P
         return state
     if kind not in models:
         words = f"This ComfyUI has no folder for {kind}. Update it to 0.3.64 or newer."
-    elif state.path is not None and store in state.path.parents and told:
-        words = f"In {state.path.parent}, which ComfyUI was told of after its start. {RESTART}"
+    elif state.path is not None and store in state.path.parents and registered:
+        words = f"In {state.path.parent}, which was added to ComfyUI's paths after its start. {RESTART}"
     elif state.path is not None and store in state.path.parents:
         words = (
             f"In {state.path.parent}, but ComfyUI does not look there."

@@ -1,8 +1,7 @@
-"""Moves an old models folder into the store: every file, under the same names, none ever lost.
+"""Moves an old models folder into the store: every file, under the same relative name.
 
-Files first, then links, which are rewritten where they pointed into the old folder. What cannot be moved
-stays where it is and is told. Killed at any point, it can be run again.
-"""
+Files are moved first, then links, which are rewritten where they point into the old folder. What cannot be
+moved stays in place and is reported. After a kill at any point it can be run again."""
 
 from __future__ import annotations
 
@@ -22,10 +21,10 @@ from backend.models.verify import CHUNK
 
 @dataclass
 class Report:
-    """What was done. `problems` are files that should have moved and did not; `notes` are left on purpose."""
+    """What was done. `problems`: files that could not be moved; `notes`: files that were left on purpose."""
 
     moved: int = 0
-    same: int = 0  # were in the store already, with the same content
+    same: int = 0  # already in the store with the same content
     bytes: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -33,7 +32,7 @@ class Report:
 
 @dataclass(frozen=True)
 class _Found:
-    """The old folder's content, relative names in order."""
+    """The content of the old folder, as sorted relative names."""
 
     files: tuple[str, ...]
     links: tuple[str, ...]  # to files and folders
@@ -41,16 +40,18 @@ class _Found:
     notes: tuple[str, ...]
 
 
-def migrate(source: Path, store: Path, say: Say, *, dry_run: bool = False, chunk: int = CHUNK) -> Report:
+def migrate(
+    source: Path, store: Path, progress: Progress, *, dry_run: bool = False, chunk: int = CHUNK
+) -> Report:
     """Moves everything below `source` to the same place below `store`.
 
-    With dry_run nothing is changed, only said. chunk: bytes that are copied at once.
-    Raises MigrateRefused for folders that cannot be merged; NoRoom before the start when what must be copied
-    to another filesystem does not fit, or when the disk becomes full (what was moved stays moved, the rest
-    stays where it was); ModelStoreError when the store cannot be made.
+    dry_run: only report what would be done. chunk: bytes to copy at a time.
+    Raises MigrateRefused for folders that cannot be merged; NoRoom before the start when the files to copy to
+    another filesystem do not fit, or when the disk becomes full (moved files stay moved, the rest stays in
+    place); ModelStoreError when the store cannot be created.
     """
-    source, store = _places(source, store)
-    found = _look(source)
+    source, store = _resolved(source, store)
+    found = _scan(source)
     report = Report(problems=list(found.problems), notes=list(found.notes))
     _check_room(source, store, found.files)
     if not dry_run:
@@ -60,15 +61,15 @@ def migrate(source: Path, store: Path, say: Say, *, dry_run: bool = False, chunk
             raise store_error(error, str(store)) from error
     for name in found.files:
         if dry_run:
-            _foretell(source / name, store / name, name, report, say)
+            _predict(source / name, store / name, name, report, progress.say)
         else:
-            _move_file(source / name, store / name, name, report, say, chunk)
+            _move_file(source / name, store / name, name, report, progress, chunk)
     for name in _in_order(source, found.links):
-        _move_link(source, store, name, report, say, dry_run)
+        _move_link(source, store, name, report, progress.say, dry_run)
     return report
 
 
-def _places(source: Path, store: Path) -> tuple[Path, Path]:
+def _resolved(source: Path, store: Path) -> tuple[Path, Path]:
     if not source.is_dir():
         raise MigrateRefused(f"{source} is not a folder.", "Name the old models folder with --from.")
     old, new = source.resolve(), store.resolve()
@@ -82,16 +83,16 @@ def _places(source: Path, store: Path) -> tuple[Path, Path]:
     return old, new
 
 
-def _look(source: Path) -> _Found:
+def _scan(source: Path) -> _Found:
     files: list[str] = []
     links: list[str] = []
     problems: list[str] = []
     notes: list[str] = []
 
-    def closed(error: OSError) -> None:
-        problems.append(f"{error.filename} cannot be looked into: {error.strerror}.")
+    def unreadable(error: OSError) -> None:
+        problems.append(f"{error.filename} cannot be read: {error.strerror}.")
 
-    for folder, folders, names in os.walk(source, onerror=closed):
+    for folder, folders, names in os.walk(source, onerror=unreadable):
         folders.sort()
         for name in sorted([*names, *folders]):
             path = Path(folder) / name
@@ -107,17 +108,17 @@ def _look(source: Path) -> _Found:
                 if not _placeholder(name, mode.st_size) and not is_temporary(name):
                     files.append(relative)
             elif not stat.S_ISDIR(mode.st_mode):
-                notes.append(f"{relative} is neither file nor folder: left.")
+                notes.append(f"{relative} is neither file nor folder: skipped.")
     return _Found(tuple(files), tuple(links), tuple(problems), tuple(notes))
 
 
 def _placeholder(name: str, count: int) -> bool:
-    """ComfyUI's own empty files that hold its folders, such as put_vae_here."""
+    """Whether it is one of ComfyUI's empty files that keep folders in git, such as put_vae_here."""
     return count == 0 and (re.fullmatch(r"put_.*_here(\.txt)?", name) is not None or name == ".gitkeep")
 
 
 def _check_room(source: Path, store: Path, files: Iterable[str]) -> None:
-    """Only what goes to another filesystem needs room."""
+    """Raises NoRoom. Only files that move to another filesystem need space."""
     device = _device(store)
     need = 0
     for name in files:
@@ -135,7 +136,7 @@ def _check_room(source: Path, store: Path, files: Iterable[str]) -> None:
 
 
 def _device(folder: Path, otherwise: int = -1) -> int:
-    """The filesystem that the folder is on, or would be made on."""
+    """The device of the filesystem that the folder is on, or would be created on."""
     for place in (folder, *folder.parents):
         try:
             return place.stat().st_dev
@@ -146,12 +147,12 @@ def _device(folder: Path, otherwise: int = -1) -> int:
     return otherwise
 
 
-def _move_file(source: Path, target: Path, name: str, report: Report, say: Say, chunk: int) -> None:
+def _move_file(source: Path, target: Path, name: str, report: Report, progress: Progress, chunk: int) -> None:
     try:
         count = source.stat().st_size
         remove_abandoned(target.parent)
-        progress = Progress(f"copying {name}", count, say)
-        outcome = move(source, target, progress.add, chunk)
+        with progress.task(f"copying {name}", count) as task:
+            outcome = move(source, target, task.advance, chunk)
     except OSError as error:
         if error.errno in FULL:
             raise NoRoom(
@@ -167,15 +168,15 @@ def _move_file(source: Path, target: Path, name: str, report: Report, say: Say, 
         report.problems.append(f"{name} was written to while it was copied: it stayed where it was.")
     elif outcome == SAME:
         report.same += 1
-        say(f"{name} is in the store already")
+        progress.say(f"{name} is in the store already")
     else:
         report.moved += 1
         report.bytes += count
-        say(f"{name}, {size(count)}")
+        progress.say(f"{name}, {size(count)}")
 
 
-def _foretell(source: Path, target: Path, name: str, report: Report, say: Say) -> None:
-    """What _move_file would do, as far as names and sizes tell."""
+def _predict(source: Path, target: Path, name: str, report: Report, say: Say) -> None:
+    """Reports what _move_file would do, judging by names and sizes."""
     try:
         here = source.stat()
         there = target.stat() if os.path.lexists(target) else None
@@ -195,20 +196,20 @@ def _foretell(source: Path, target: Path, name: str, report: Report, say: Say) -
 
 
 def _conflict(source: Path, target: Path, name: str) -> str:
-    def told(path: Path) -> str:
+    def described(path: Path) -> str:
         try:
             return "a folder" if path.is_dir() else f"{path.stat().st_size:,} bytes"
         except OSError:
-            return "a link that leads nowhere"
+            return "a broken link"
 
     return (
-        f"{name}: the store has another file of this name ({told(target)}, here {told(source)})."
-        " Both were left: keep one, remove the other, and run this again."
+        f"{name}: the store has another file of this name ({described(target)}, here {described(source)})."
+        " Both were kept: keep one, remove the other, and run this again."
     )
 
 
 def _in_order(source: Path, links: Iterable[str]) -> list[str]:
-    """A link to a link comes after that one; circles last."""
+    """Sorts links so that a link to another link comes after it; cycles come last."""
     waiting = {source / name: name for name in links}
     ordered: list[str] = []
     while waiting:
@@ -218,32 +219,32 @@ def _in_order(source: Path, links: Iterable[str]) -> list[str]:
 
 
 def _meant(link: Path) -> Path:
-    """What the link names, without following it further. Raises nothing: what cannot be read means itself."""
+    """The path that the link names, without following further links; the link itself if it cannot be read."""
     try:
         path = Path(os.path.normpath(link.parent / link.readlink()))
         return path.parent.resolve() / path.name
-    except (OSError, RuntimeError):  # RuntimeError: a circle, in Python before 3.13
+    except (OSError, RuntimeError):  # RuntimeError: a cycle, in Python before 3.13
         return link
 
 
 def _move_link(source: Path, store: Path, name: str, report: Report, say: Say, dry_run: bool) -> None:
-    """The same link at the new place; one into the old folder leads to the new place of what it meant."""
+    """Recreates the link in the store; a link into the old folder then points to the moved file."""
     link, target = source / name, store / name
     meant = _meant(link)
     inside = source in meant.parents
     there = store / meant.relative_to(source) if inside else meant
     if store == meant or store in meant.parents:
-        report.notes.append(f"{name} is a link into the store: left.")
+        report.notes.append(f"{name} is a link into the store: skipped.")
     elif not _exists(there) and not (dry_run and _exists(meant)):
-        report.notes.append(f"{name} is a link that leads nowhere: left.")
+        report.notes.append(f"{name} is a broken link: skipped.")
     elif inside and not dry_run and os.path.lexists(meant) and not meant.is_dir():
-        report.notes.append(f"{name} is a link to a file that stayed: left.")
+        report.notes.append(f"{name} is a link to a file that was not moved: skipped.")
     else:
         new = os.path.relpath(there, target.parent) if inside else str(there)
         try:
             if os.path.lexists(target) and not (target.is_symlink() and str(target.readlink()) == new):
                 report.problems.append(
-                    f"{name} is a link, and the store has something else of this name: left."
+                    f"{name} is a link, and the store has something else of this name: skipped."
                 )
                 return
             if not dry_run:
@@ -252,7 +253,9 @@ def _move_link(source: Path, store: Path, name: str, report: Report, say: Say, d
                     target.symlink_to(new)
                 link.unlink()
         except OSError as error:
-            report.problems.append(f"{name} is a link that cannot be moved: {error.strerror}. It was left.")
+            report.problems.append(
+                f"{name} is a link that cannot be moved: {error.strerror}. It was skipped."
+            )
             return
         report.moved += 1
         say(f"{name}, a link to {new}" + (", would be moved" if dry_run else ""))
@@ -261,5 +264,5 @@ def _move_link(source: Path, store: Path, name: str, report: Report, say: Say, d
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a circle, or no right to look
+    except OSError:  # a cycle, or no permission
         return False

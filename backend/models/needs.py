@@ -1,4 +1,4 @@
-"""What each mode needs of the model store, what it lacks, and how to get it: for the page and the command."""
+"""Which model files each mode needs, which it lacks, and how to get them, for page and command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from backend.settings.model import Settings
 
 TO_FETCH = (MISSING, WRONG_SIZE, DAMAGED)
-"""States that a download can mend."""
+"""States that a download fixes."""
 _FAULTS = {
     MISSING: ("is missing", "are missing"),
     WRONG_SIZE: ("has the wrong size", "have the wrong size"),
@@ -38,7 +38,7 @@ _FAULTS = {
 
 @dataclass(frozen=True)
 class ModeNeed:
-    """One mode and its files. Bytes."""
+    """One mode and its files. Sizes in bytes."""
 
     mode: str
     title: str
@@ -49,12 +49,12 @@ class ModeNeed:
     to_fetch: int  # bytes that a download brings
     disk: int  # bytes on the disk of all its files, those that it shares with other modes too
     sentence: str
-    command: str  # what mends it, "" when a person must look
+    command: str  # the command that fixes it, "" when there is none
 
 
 @dataclass(frozen=True)
 class Overview:
-    """All files and modes of one moment, for the page and for `models check`. Bytes."""
+    """A snapshot of all files and modes, for the page and for `models check`. Sizes in bytes."""
 
     files: tuple[FileState, ...]
     modes: tuple[ModeNeed, ...]
@@ -93,7 +93,7 @@ def built_in(settings: Settings) -> Path | None:
 
 
 def overview(found: Sequence[FileState], catalog: Catalog, store: Path) -> Overview:
-    """The states summed up by mode, and the room on the store's disk."""
+    """Summarizes the states by mode; adds the space on the store's disk."""
     by_role = {state.file.role: state for state in found}
     modes = tuple(_need(mode, by_role, catalog) for mode in catalog.modes())
     free, total = room(store)
@@ -101,7 +101,7 @@ def overview(found: Sequence[FileState], catalog: Catalog, store: Path) -> Overv
 
 
 def room(folder: Path) -> tuple[int, int]:
-    """Bytes free and in all on the disk where the folder lies or would be made; (0, 0) when unknown."""
+    """Free and total bytes of the disk that holds the folder or would hold it; (0, 0) when unknown."""
     for place in (folder, *folder.parents):
         try:
             usage = shutil.disk_usage(place)
@@ -127,7 +127,7 @@ def wanted(name: str, found: Sequence[FileState], catalog: Catalog) -> tuple[Mod
 
 
 def fetchable(state: FileState) -> bool:
-    """Whether a download is what mends it; a file that lies elsewhere only has to be moved."""
+    """Whether a download fixes it; a file that lies elsewhere only has to be moved."""
     return state.state in TO_FETCH and state.elsewhere is None
 
 
@@ -159,7 +159,7 @@ def _need(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> Mode
 
 
 def _set(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> tuple[ModelFile, ...]:
-    """The set of files that the mode runs with: the first complete one, else its default."""
+    """The set of files for the mode: the first complete one, else its default."""
     sets = [files for _, files in catalog.sets(mode)]
     complete = (
         files

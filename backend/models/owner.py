@@ -1,4 +1,4 @@
-"""Marks in the names of unfinished files: which process on which machine is at work on them."""
+"""Marks in the names of unfinished files: the process and the machine that write them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ import socket
 import time
 from pathlib import Path
 
+import psutil
+
 FORM = r"[A-Za-z0-9_]*-\d+-[0-9a-f]{8}"
 
 
 def mark() -> str:
-    """A new mark, unique: host, process, a random part."""
+    """A new, unique mark: host, process, random part."""
     return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def at_work(path: Path, ending: str, idle_seconds: float) -> bool:
-    """Whether the process whose mark stands before the ending may still be writing the file.
+def in_use(path: Path, ending: str, idle_seconds: float) -> bool:
+    """Whether the process named by the mark before `ending` may still be writing the file.
 
-    Of this machine: while that process lives. Of another one, which cannot be asked: while the file was
-    changed within idle_seconds.
+    On this machine: while that process exists. On another machine: while the file was changed within the last
+    idle_seconds.
     """
     found = re.search(rf"\.({FORM}){re.escape(ending)}$", path.name)
     if not found:
         return False
     host, process, _ = found.group(1).rsplit("-", 2)
     if host == _host():
-        return int(process) != os.getpid() and _lives(int(process))
+        return int(process) != os.getpid() and psutil.pid_exists(int(process))
     try:
         return time.time() - path.stat().st_mtime < idle_seconds
     except OSError:
@@ -37,13 +39,3 @@ def at_work(path: Path, ending: str, idle_seconds: float) -> bool:
 
 def _host() -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return True

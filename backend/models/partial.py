@@ -1,11 +1,10 @@
-"""Half-fetched files: found again after a kill, never shared by two processes, never under the right name.
+"""Partial downloads: found again after a kill, never written by two processes, never under the final name.
 
-A part lies beside the file that it will be, as .<name>.<tag>.<host>-<process>-<random>.part; the tag is that
-of the content, so that a part of an older version is never continued. Who continues a part renames it to a
-name of its own first; a rename is atomic, so that only one of two can have it. A lock in the machine's
-temporary folder makes two downloads on one machine wait for each other; two pods on one volume have no such
-lock and at worst fetch the file twice.
-"""
+A partial file lies beside the final file as .<name>.<tag>.<host>-<process>-<random>.part. The tag identifies
+the content, so that a partial file of an older version is never continued. A process that continues a partial
+file first renames it to a name of its own; a rename is atomic, so only one process can succeed. A lock in the
+machine's temporary folder serializes downloads of the same file on one machine; two pods on one volume have
+no such lock and at worst download the file twice."""
 
 from __future__ import annotations
 
@@ -19,16 +18,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from backend.models.owner import FORM, at_work, mark
+from backend.models.owner import FORM, in_use, mark
 
 ENDING = ".part"
 BUSY_SECONDS = 120.0
-"""A part that another machine wrote to in this time may be in use there."""
+"""A partial file that another machine has written to within this time may be in use there."""
 POLL_SECONDS = 0.5
 
 
 def claim(final: Path, tag: str) -> Path:
-    """A part for this content that is ours alone: the longest abandoned one, or a new empty one.
+    """A partial file of this content that only this process uses: the longest abandoned one, or a new empty
+    one.
 
     Raises OSError.
     """
@@ -36,17 +36,16 @@ def claim(final: Path, tag: str) -> Path:
     for part in sorted(parts(final, tag), key=_length, reverse=True):
         if busy(part):
             continue
-        with contextlib.suppress(OSError):  # another process was faster
+        with contextlib.suppress(OSError):  # another process has claimed it
             part.rename(mine)
-            os.utime(mine)  # nobody else takes it for abandoned before the first byte comes
+            os.utime(mine)  # so that it does not count as abandoned before the first byte arrives
             return mine
     mine.touch(exist_ok=False)
     return mine
 
 
 def parts(final: Path, tag: str = "") -> list[Path]:
-    """All parts of a file, or those of one content. A link, or a file that is not named as we name ours, is
-    somebody else's."""
+    """All partial files of a file, or those of one content. Links and files with other names are left out."""
     key = _key(tag) if tag else "[0-9a-f]{12}"
     ours = re.compile(rf"\.{re.escape(final.name)}\.{key}\.{FORM}{re.escape(ENDING)}")
     with contextlib.suppress(OSError), os.scandir(final.parent) as here:
@@ -60,11 +59,11 @@ def parts(final: Path, tag: str = "") -> list[Path]:
 
 def busy(part: Path) -> bool:
     """Whether another process may be writing it."""
-    return at_work(part, ENDING, BUSY_SECONDS)
+    return in_use(part, ENDING, BUSY_SECONDS)
 
 
 def clean(final: Path) -> None:
-    """Removes what nobody will continue, after the file itself has come."""
+    """Removes the partial files that are not in use, after the file itself has arrived."""
     for part in parts(final):
         if not busy(part):
             with contextlib.suppress(OSError):
@@ -72,21 +71,22 @@ def clean(final: Path) -> None:
 
 
 @contextlib.contextmanager
-def alone(final: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Waits until no other process of this machine fetches this file; on_wait is called once if so."""
+def exclusive(final: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Waits until no other process of this machine downloads this file; calls on_wait once if it has to
+    wait."""
     folder = Path(tempfile.gettempdir()) / f"wan-studio-locks-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     name = hashlib.sha256(str(final.parent.resolve() / final.name).encode()).hexdigest()[:32]
     with (folder / name).open("ab") as lock:
-        told = False
+        announced = False
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if not told:
+                if not announced:
                     on_wait()
-                    told = True
+                    announced = True
                 time.sleep(POLL_SECONDS)
         yield
 

@@ -1,4 +1,4 @@
-"""extra_model_paths.yaml: how a ComfyUI is told of the model store."""
+"""extra_model_paths.yaml, which points ComfyUI to the model store."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ FOLDERS = (
     "unet",
     "configs",
 )
-"""What is always listed, in this order: ComfyUI looks in diffusion_models before unet, in text_encoders
-before clip."""
+"""The folders that are always listed, in this order: ComfyUI searches diffusion_models before unet and
+text_encoders before clip."""
 MARK = "# Written by Wan Studio (python app.py models paths): changes are lost when it is written again."
 NAME = "extra_model_paths.yaml"
-"""What ComfyUI reads in its own folder when it starts."""
+"""The file that ComfyUI reads from its own folder at start."""
 SECTION = "wan2_permanent_storage"
 _NOT_MODELS = frozenset({"custom_nodes"})
-"""Never listed even if the store has such a folder: ComfyUI would run what is in it."""
+"""Never listed, even if the store has such a folder: ComfyUI would run the code in it."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What happened to the file. state: new, unchanged, updated, replaced (a foreign one, in `backup`),
+    """The outcome of a write. state: new, unchanged, updated, replaced (a foreign one, in `backup`),
     added (to a foreign one, of which `backup` is a copy)."""
 
     path: Path
@@ -50,14 +50,14 @@ class Written:
 
 
 def render(store: Path) -> str:
-    """The file's text for a store. Folders of the store that ComfyUI may know beyond FOLDERS are listed too.
+    """The file's text for a store, with FOLDERS and the store's further folders.
 
     Raises ModelStoreError for a path that ComfyUI would read differently.
     """
     base = str(store)
     if "$" in base or base != base.strip() or "\n" in base:
         raise ModelStoreError(
-            f"ComfyUI cannot be told of the folder {base!r}: it would change its name.",
+            f"The folder {base!r} cannot be listed for ComfyUI, which would change its name.",
             "Choose a folder without $ signs and without spaces at its ends, and set WAN_MODELS_DIR to it.",
         )
     lines = [
@@ -89,9 +89,9 @@ def write(store: Path, target: Path) -> Written:
     return Written(target, "replaced" if backup else "new" if old is None else "updated", backup)
 
 
-def told(comfyui: Path, store: Path) -> bool:
-    """Whether a ComfyUI that is started in this folder looks into the store: told by its own
-    extra_model_paths.yaml, or because the store is its models folder (a link included)."""
+def lists_store(comfyui: Path, store: Path) -> bool:
+    """Whether a ComfyUI started in this folder searches the store: because its own extra_model_paths.yaml
+    lists it, or because the store is its models folder, possibly through a link."""
     try:
         if (comfyui / "models").resolve() == store.resolve():
             return True
@@ -101,13 +101,14 @@ def told(comfyui: Path, store: Path) -> bool:
     return _names(text, store)
 
 
-def tell(comfyui: Path, store: Path) -> Written:
-    """Makes it so, for the next start of that ComfyUI; what a foreign file says stays in it.
+def add_store(comfyui: Path, store: Path) -> Written:
+    """Adds the store to that ComfyUI's own extra_model_paths.yaml, for its next start; keeps foreign
+    sections.
 
     Raises ModelStoreError, NoRoom.
     """
     target = comfyui / NAME
-    if told(comfyui, store):
+    if lists_store(comfyui, store):
         return Written(target, "unchanged")
     try:
         old = target.read_text(encoding="utf-8", errors="replace") if target.exists() else ""
@@ -130,7 +131,7 @@ def tell(comfyui: Path, store: Path) -> Written:
 
 
 def _names(text: str, store: Path) -> bool:
-    """Whether a section of the file leads to the store."""
+    """Whether a section of the file points to the store."""
     sections = _parsed(text)
     for section in sections.values() if isinstance(sections, dict) else ():
         base = section.get("base_path") if isinstance(section, dict) else None
@@ -149,7 +150,7 @@ def _parsed(text: str) -> Any:
 
 
 def _replace(target: Path, text: str) -> None:
-    """Atomically."""
+    """Writes the file atomically."""
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         temporary.write_text(text, encoding="utf-8")
@@ -159,7 +160,7 @@ def _replace(target: Path, text: str) -> None:
 
 
 def _keep(target: Path) -> Path:
-    """A second name for the file: .bak, .bak2, ... never one that is taken."""
+    """Copies the file to the first free name of .bak, .bak2, ...; returns the copy."""
     number = 1
     while True:
         backup = target.with_name(f"{target.name}.bak{number if number > 1 else ''}")
@@ -173,7 +174,7 @@ def _keep(target: Path) -> Path:
 
 
 def _more(store: Path) -> list[str]:
-    """Other folders of the store with plain names."""
+    """The store's folders beyond FOLDERS that have plain names."""
     try:
         names = sorted(entry.name for entry in store.iterdir() if entry.is_dir())
     except OSError:

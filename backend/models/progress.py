@@ -1,78 +1,116 @@
-"""Progress of long work on files, in plain lines: a bar, percent, rate, time left."""
+"""Progress of long work on files: a bar on a terminal, a line of text every few seconds elsewhere."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as Bars
+
+from backend.formatting import duration_text
 
 LINE_SECONDS = 5.0
-"""At most one line in this time; the last one always comes."""
-BAR = 20
-"""Signs of a full bar."""
+"""Least time between two lines of text."""
 
 Say = Callable[[str], None]
+"""Prints a line of text."""
 
 
 class Progress:
-    """Counts bytes of one piece of work and says how far it is."""
+    """Prints lines of text, and shows how far the work on a file is."""
 
     def __init__(
         self,
-        what: str,
-        total: int,
         say: Say,
+        terminal: Console | None = None,
         *,
-        done: int = 0,
         every: float = LINE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.what = what
-        self.total = max(total, 1)
-        self.done = done
-        self._say = say
-        self._every = every
-        self._clock = clock
-        self._from = done
-        self._began = self._spoke = clock()
+        """`terminal`: where bars are drawn; without it `say` gets a line of text every `every` seconds."""
+        self.say = say
+        self._terminal, self._every, self._clock = terminal, every, clock
 
-    def add(self, count: int) -> None:
-        """`count` bytes more; fewer after a start from the beginning."""
-        self.done += count
-        now = self._clock()
-        if now - self._spoke >= self._every and self.done < self.total:
-            self._spoke = now
-            self._say(self.line(now))
+    @contextlib.contextmanager
+    def task(self, name: str, total: int, done: int = 0) -> Iterator[Task]:
+        """Work on `total` bytes, `done` of which were there before. A bar is removed at the end."""
+        bars = Bars(
+            TextColumn("  {task.description}", markup=False),
+            BarColumn(20),
+            TaskProgressColumn(markup=False),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(compact=True),
+            console=self._terminal,
+            disable=self._terminal is None,
+            transient=True,
+            get_time=self._clock,
+        )
+        say = self.say if self._terminal is None else None
+        try:
+            yield Task(bars, name, total, done, say, self._every)
+        finally:
+            bars.stop()
 
-    def line(self, now: float) -> str:
-        """ "wan_2.1_vae.safetensors  [########            ]  42 %  107 MB of 254 MB  31 MB/s  5 s left" """
-        seconds = now - self._began
-        rate = (self.done - self._from) / seconds if seconds > 0 else 0.0
-        left = f"  {duration((self.total - self.done) / rate)} left" if rate > 0 else ""
-        percent = min(99, int(100 * self.done / self.total))
-        bar = "#" * (percent * BAR // 100)
-        figures = f"{percent} %  {size(self.done)} of {size(self.total)}  {size(rate)}/s{left}"
-        return f"  {self.what}  [{bar:<{BAR}}]  {figures}"
 
-    def finish(self) -> str:
-        """The closing figures: "254 MB in 8 s, 31 MB/s"."""
-        seconds = max(self._clock() - self._began, 1e-9)
-        moved = max(self.done - self._from, 0)
-        return f"{size(moved)} in {duration(seconds)}, {size(moved / seconds)}/s"
+class Task:
+    """Work on one file. Counts bytes."""
+
+    def __init__(self, bars: Bars, name: str, total: int, done: int, say: Say | None, every: float) -> None:
+        self._bars, self._name, self._say, self._every = bars, name, say, every
+        self._first = done
+        self._id = bars.add_task(name, total=max(total, 1), completed=done)
+        self._task = bars.tasks[0]
+        bars.advance(self._id, 0)  # begins the first interval of the rate
+        self._last_line = self._task.get_time()
+
+    @property
+    def done(self) -> int:
+        return int(self._task.completed)
+
+    def advance(self, count: int) -> None:
+        """Adds bytes. The first call starts to draw the bar."""
+        self._bars.start()
+        self._bars.advance(self._id, count)
+        now = self._task.get_time()
+        if self._say is not None and now - self._last_line >= self._every and not self._task.finished:
+            self._last_line = now
+            self._say(self.line())
+
+    def go_back(self, done: int) -> None:
+        """Sets the count to a smaller number of bytes, from which the work starts again."""
+        self._first = done
+        self._bars.reset(self._id, completed=done)
+        self._bars.advance(self._id, 0)
+
+    def line(self) -> str:
+        """ "  wan_2.1_vae.safetensors  42 %  107 MB of 254 MB  31 MB/s  5 s left" """
+        task = self._task
+        figures = [f"{min(99, int(task.percentage))} %", f"{size(self.done)} of {size(task.total or 0)}"]
+        if task.speed and task.time_remaining:
+            figures += [f"{size(task.speed)}/s", f"{duration_text(task.time_remaining)} left"]
+        return "  ".join((f"  {self._name}", *figures))
+
+    def summary(self) -> str:
+        """ "254 MB in 8 s, 31 MB/s": without what was there before."""
+        seconds = max(self._task.elapsed or 0.0, 1e-9)
+        count = max(self.done - self._first, 0)
+        return f"{size(count)} in {duration_text(seconds)}, {size(count / seconds)}/s"
 
 
 def size(count: float) -> str:
-    """Bytes for people, decimal: "14.3 GB", "254 MB", "12 kB", "7 bytes"."""
+    """Bytes in decimal units: "14.3 GB", "254 MB", "12 kB", "7 bytes"."""
     for unit, factor, digits in (("GB", 1e9, 1), ("MB", 1e6, 0), ("kB", 1e3, 0)):
         if count >= 0.9995 * factor:
             return f"{count / factor:.{digits}f} {unit}"
     return f"{count:.0f} bytes"
-
-
-def duration(seconds: float) -> str:
-    """ "8 s", "3 min 20 s", "2 h 5 min" """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{max(whole, 1)} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

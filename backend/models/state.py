@@ -1,4 +1,4 @@
-"""A model file as this machine and its server have it."""
+"""The state of a model file on this machine and its server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelState:
-    """A file of the catalogue as this machine and its server have it. state: ready, missing, unknown, or
+    """The state of a file of the catalogue on this machine and its server. state: ready, missing, unknown, or
     (on a server of this machine) unseen, wrong_size, damaged, unreadable; `words`: what to do."""
 
     title: str

@@ -1,4 +1,4 @@
-"""Whether a model file is what its name says: the safetensors header (cheap), the sha256 (reads it all)."""
+"""Checks model files: by safetensors header and size (cheap), by sha256 (reads the whole file)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ CHUNK = 8 << 20
 HEADER_MAX = 100_000_000
 """Longest header in bytes that the safetensors library reads (MAX_HEADER_SIZE in its Rust source)."""
 NEAR = 0.01
-"""A size within 1 % is a match: makers repack files without changing what is in them."""
+"""A size within 1 % matches: publishers repack files without changing the tensors."""
 NEAR_ROUNDED = 0.05
-"""The same where the catalogue itself has only a rounded figure."""
+"""The same where the catalogue has only a rounded size."""
 
 
 def size_matches(size: int, expected: int, exact: bool = True) -> bool:
@@ -27,9 +27,9 @@ def size_matches(size: int, expected: int, exact: bool = True) -> bool:
 def header_problem(path: Path) -> str:
     """What is wrong with a safetensors file, "" when header and length fit together.
 
-    Reads the header only, and remembers it until size or time of the file change. Raises OSError.
+    Reads only the header; cached until size or modification time change. Raises OSError.
     """
-    with path.open("rb"):  # permissions change without a new time: ask each time
+    with path.open("rb"):  # permissions can change without a new modification time: check on each call
         facts = path.stat()
     return _header_problem(path, facts.st_size, facts.st_mtime_ns)
 
@@ -64,7 +64,7 @@ def _header_problem(path: Path, size: int, _changed: int) -> str:
 
 
 def _text_problem(start: bytes) -> str:
-    """A name for the usual things that are saved in place of a model."""
+    """Names common files that are saved in place of a model; "" for none of them."""
     lower = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if lower.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "is a web page, not a model: the download answered with an error page"
@@ -76,7 +76,8 @@ def _text_problem(start: bytes) -> str:
 
 
 def _data_end(header: dict[str, Any]) -> int:
-    """Bytes of tensor data that the header speaks of. Raises what wrong headers make it raise."""
+    """Bytes of tensor data according to the header. Raises ValueError, TypeError, KeyError or AttributeError
+    for an invalid header."""
     end = 0
     for name, tensor in header.items():
         if name == "__metadata__":
@@ -89,7 +90,7 @@ def _data_end(header: dict[str, Any]) -> int:
 
 
 def sha256(path: Path, on_bytes: Callable[[int], None] = lambda count: None, chunk: int = CHUNK) -> str:
-    """The file's sha256 in hex; on_bytes hears of every piece that was read. Raises OSError."""
+    """The file's sha256 in hex; calls on_bytes with the size of each chunk read. Raises OSError."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(chunk):

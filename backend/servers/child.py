@@ -4,62 +4,54 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
-import subprocess
-import time
+
+import psutil
 
 
 class Child:
-    """A session of its own, so that a signal reaches what it started, too."""
+    """Leader of its own session, so that a signal to its process group also reaches its children.
 
-    def __init__(self, pid: int, popen: subprocess.Popen[bytes] | None = None) -> None:
-        self.pid = pid
-        self.status: int | None = None  # known for our own children only; negative: the signal
+    Identified by PID and start time: a process that has got the PID since is never signalled.
+    """
+
+    def __init__(self, process: psutil.Process) -> None:
+        """`process`: a psutil.Popen for a child of this process, whose exit status is collected here."""
+        self.pid = int(process.pid)
+        self.status: int | None = None  # known only for a child of this process; negative: the signal
         self.gone = False
-        self._popen = popen
-        self._handle = -1
-        try:
-            self._handle = os.pidfd_open(pid)
-        except ProcessLookupError:
-            self.gone = True
-        except (OSError, AttributeError):  # a kernel before 5.3, or no Linux
-            pass
+        self._process = process
 
     def wait(self, seconds: float) -> bool:
-        """Whether it has ended, asked for at most so long. For one thread."""
-        if self.gone:
+        """Waits up to `seconds` for the end of the process; returns whether it has ended. For one thread."""
+        if not self.gone:
+            self.gone = self._ended(seconds)
+        return self.gone
+
+    def _ended(self, seconds: float) -> bool:
+        try:
+            if not self._process.is_running():
+                return True
+            status = self._process.wait(seconds)
+        except psutil.TimeoutExpired:
+            return self._is_zombie()
+        except psutil.NoSuchProcess:
             return True
-        if self._handle >= 0:
-            poll = select.poll()
-            poll.register(self._handle, select.POLLIN)
-            if not poll.poll(int(seconds * 1000)):
-                return False
-            os.close(self._handle)
-            self._handle = -1
-        elif self._popen is None:
-            time.sleep(seconds)
-            if _exists(self.pid):
-                return False
-        if self._popen is not None:
-            try:
-                self.status = self._popen.wait(seconds)
-            except subprocess.TimeoutExpired:
-                return False
-        self.gone = True
+        self.status = None if status is None else int(status)
         return True
+
+    def _is_zombie(self) -> bool:
+        """Whether it has ended and its parent does not collect its exit status."""
+        if isinstance(self._process, psutil.Popen):
+            return False  # the next wait() collects it
+        try:
+            return bool(self._process.status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return True
 
     def signal(self, number: signal.Signals) -> None:
-        """To it and its children; harmless when they are gone."""
+        """Signals the process group; does nothing when it is gone."""
+        if psutil.pid_exists(self.pid) and not self._process.is_running():
+            return  # another process has this PID now
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,4 +1,4 @@
-"""Why a ComfyUI ended that was started here: from the last lines that it printed to a sentence. Pure."""
+"""Why a ComfyUI that the studio started has ended, as a sentence, from its last lines of output. Pure."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ _KNOWN: tuple[tuple[str, str], ...] = (
 
 
 def why(lines: Sequence[str], status: int | None = None) -> str:
-    """The sentence, "" when nothing known is in the lines. The last line that tells something counts.
+    """The sentence for the last line with a known cause; "" when there is none.
 
-    status: the exit status; -9 (or 137, from a shell) is what the kernel does when memory runs out.
+    status: the exit status; -9 (or 137, from a shell) is that of a process killed for lack of memory.
     """
     for line in reversed(lines):
         for pattern, sentence in _KNOWN:

@@ -1,10 +1,9 @@
-"""Which servers this studio drives: found, given, or started here, one ComfyUI for each GPU.
+"""The servers that this studio uses: configured, found running, or started here, one ComfyUI for each GPU.
 
-A ComfyUI that runs already on COMFYUI_PORT is taken as it is and never touched. On the other GPUs more are
-started beside it only where that is safe: the admin named the folder (COMFYUI_DIR) or it is a
-machine image's own, and it can be seen which GPU the running one uses. RunPod's own start script brings up
-one ComfyUI, on the first GPU; nothing is started from its folder before that has happened, since it may
-still be upgrading the folder.
+A ComfyUI that already runs on COMFYUI_PORT is used and never stopped or restarted. Further ones are started
+on the other GPUs only if COMFYUI_DIR is set or the folder belongs to a machine image, and if it is known
+which GPU the running one uses. RunPod's own start script starts one ComfyUI on the first GPU; nothing is
+started from its folder before that has happened, because the script may still be upgrading the folder.
 """
 
 from __future__ import annotations
@@ -15,20 +14,22 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
 
 from backend.engines.base import Engine
-from backend.engines.kinds import COMFYUI, DEMO, KINDS, RUNPOD, EngineKind
+from backend.engines.kinds import DEMO
 from backend.engines.runpod import engine as runpod
-from backend.errors import BadSettings, EngineLost, StudioError
+from backend.errors import EngineLost, StudioError
 from backend.models import paths
-from backend.servers import gpus, launch, postmortem, procfs
-from backend.servers.launch import free_port as free_port
-from backend.servers.process import Death, Process, end
+from backend.servers import gpus, launch, ports, postmortem
+from backend.servers.orphans import Mark, Orphan, orphans
+from backend.servers.plan import choose, local_url
+from backend.servers.process import ProcessExit, SupervisedProcess, terminate
+from backend.servers.run_folder import RunFolder
 from backend.servers.server import LIMITS, Limits, Server, answers
 from backend.settings.folders import RUNPOD_COMFYUI
 
@@ -38,62 +39,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("wan.servers")
 
 SECRETS = ("WAN_AUTH", "RUNPOD_API_KEY", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY")
-"""Variables that are no server's business, nor that of its custom nodes."""
+"""Environment variables that are not passed on to servers, whose custom nodes could read them."""
 PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = (Path("/opt/ComfyUI"),)
-"""The folders of machine images besides RunPod's: such a machine is there for this."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to drive. kind: as EngineInfo.kind. `start`: we start the process ourselves."""
-
-    kind: str
-    urls: tuple[str, ...]
-    start: bool
-
-    @property
-    def row(self) -> EngineKind:
-        """What is true of engines of this kind."""
-        return KINDS[self.kind]
-
-
-def local_url(settings: Settings) -> str:
-    """Where a ComfyUI of this machine is looked for."""
-    return f"http://127.0.0.1:{settings.comfyui_port}"
-
-
-def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
-    """WAN_ENGINE=auto: given addresses, a server on COMFYUI_PORT, a ComfyUI folder, a RunPod endpoint, or the
-    demo, whichever is there first.
-
-    Raises BadSettings when WAN_ENGINE=comfyui and none of the first three is there, or runpod without one.
-    """
-    local = local_url(settings)
-    if settings.engine == "demo":
-        return Plan(DEMO.id, (), start=True)
-    if settings.engine == "runpod":
-        if not settings.runpod.given:
-            raise BadSettings(
-                "WAN_ENGINE is runpod, but RUNPOD_ENDPOINT_ID or RUNPOD_API_KEY is missing.",
-                "Set both: the endpoint's id and a key of the same RunPod account.",
-            )
-        return Plan(RUNPOD.id, (), start=False)
-    if settings.comfyui_urls:
-        return Plan(COMFYUI.id, settings.comfyui_urls, start=False)
-    if probe(local):
-        return Plan(COMFYUI.id, (local,), start=False)
-    if settings.comfyui_dir is not None:
-        return Plan(COMFYUI.id, (local,), start=True)
-    if settings.engine == "comfyui":
-        raise BadSettings(
-            "WAN_ENGINE is comfyui, but there is no ComfyUI: no COMFYUI_URL, none on port"
-            f" {settings.comfyui_port}, no folder.",
-            "Set COMFYUI_URL to a running one, or COMFYUI_DIR to its folder.",
-        )
-    if settings.runpod.given:
-        return Plan(RUNPOD.id, (), start=False)
-    return Plan(DEMO.id, (), start=True)
+"""The ComfyUI folders of machine images besides RunPod's."""
 
 
 class Servers:
@@ -104,28 +53,28 @@ class Servers:
         settings: Settings,
         *,
         restart: bool = True,
-        on_death: Callable[[StudioError], None] = lambda error: None,
+        on_exit: Callable[[StudioError], None] = lambda error: None,
         limits: Limits = LIMITS,
         runpod_folder: Path = RUNPOD_COMFYUI,
     ) -> None:
-        """`restart`: False where the whole container is to end with ComfyUI. `on_death`: told why a server of
-        ours ended, on a thread of its own, before it is started again. `runpod_folder`: the ComfyUI that
-        RunPod's own start script brings up."""
+        """`restart`: False where the whole container is to end with ComfyUI. `on_exit`: called with the error
+        when a server that the studio started exits, on that server's thread, before the restart.
+        `runpod_folder`: the ComfyUI that RunPod's own start script starts."""
         self.settings = settings
-        self._restart, self._on_death = restart, on_death
+        self._restart, self._on_exit = restart, on_exit
         self._limits, self._runpod_folder = limits, runpod_folder
         self._closing = threading.Event()
         self._options: frozenset[str] | None = None
         self._options_lock = threading.Lock()
-        self._place = launch.Place(settings.data_dir)
-        left = procfs.orphans(settings.data_dir) if self._place.first else []
-        self._left: dict[str, procfs.Orphan] = {}
+        self._run_folder = RunFolder(settings.data_dir)
+        left = orphans(settings.data_dir) if self._run_folder.first else []
+        self._orphans: dict[str, Orphan] = {}
         for orphan in left:
-            if orphan.mark.key in self._left:
-                end(orphan, limits.process)
+            if orphan.mark.key in self._orphans:
+                terminate(orphan, limits.process)
             else:
-                self._left[orphan.mark.key] = orphan
-        ours = {f"http://127.0.0.1:{orphan.mark.port}" for orphan in self._left.values()}
+                self._orphans[orphan.mark.key] = orphan
+        ours = {f"http://127.0.0.1:{orphan.mark.port}" for orphan in self._orphans.values()}
         self.plan = choose(settings, lambda url: url not in ours and answers(url))
         self.servers: list[Server] = []
         self._remote: tuple[Engine, ...] = ()
@@ -138,8 +87,8 @@ class Servers:
         else:
             self.servers += [Server(url, settings, limits=limits) for url in self.plan.urls]
             if not settings.comfyui_urls:
-                self._beside_a_running_one()
-        self._end_left()
+                self._start_beside_running()
+        self._end_orphans()
         self.plan = replace(self.plan, urls=tuple(server.engine.http.address for server in self.servers))
         for server in self.servers:
             threading.Thread(target=self._watch, args=(server,), name="server-watch", daemon=True).start()
@@ -149,42 +98,43 @@ class Servers:
         return (*(server.engine for server in self.servers), *self._remote)
 
     @property
-    def processes(self) -> list[Process]:
+    def processes(self) -> list[SupervisedProcess]:
         found = [server.process for server in self.servers]  # read once: another thread may clear it
         return [process for process in found if process is not None]
 
-    # -- what is started --------------------------------------------------------------------
+    # -- starting --------------------------------------------------------------------
 
     def _demo(self) -> None:
         name = launch.key("demo", self.settings.demo_step_seconds)
-        left = self._left.pop(name, None)
-        self._end_left()
-        # Not in the data folder: results are copied out of it.
-        folder = Path(left.mark.folder) if left is not None else self._place.folder / "demo"
+        left = self._orphans.pop(name, None)
+        self._end_orphans()
+        # Outside the data folder: results are copied out of it.
+        folder = Path(left.mark.folder) if left is not None else self._run_folder.folder / "demo"
         if left is None:
             shutil.rmtree(folder, ignore_errors=True)
-        port = left.mark.port if left is not None else launch.free_port()
+        port = left.mark.port if left is not None else ports.free_port()
         url = f"http://127.0.0.1:{port}"
         server = Server(url, self.settings, DEMO.id, folder / "input", self._limits)
         command = launch.demo_command(port, self.settings.demo_step_seconds, folder)
         mark = self._mark(name, port, "demo", folder)
-        self._keep(server, "demo engine", command, mark, left, cwd=PROJECT).start()
+        self._supervise(server, "demo engine", command, mark, left, cwd=PROJECT).start()
         self.servers.append(server)
 
     def _comfyui(self) -> None:
-        """One for each GPU; from RunPod's folder only when its own start script has had its time."""
+        """One for each GPU; from RunPod's folder only after its own start script has had time to start
+        one."""
         first = self.settings.comfyui_port
         waits = self.settings.comfyui_dir == self._runpod_folder and not any(
-            orphan.mark.port == first for orphan in self._left.values()
+            orphan.mark.port == first for orphan in self._orphans.values()
         )
         made = self._one_per_gpu(self._gpus(), first=first if waits else 0)
         for process in made:
             if not waits or process.taken_over is not None:
                 process.start()
         if waits:
-            threading.Thread(target=self._start_if_nobody_does, args=(made,), daemon=True).start()
+            threading.Thread(target=self._start_unless_running, args=(made,), daemon=True).start()
 
-    def _beside_a_running_one(self) -> None:
+    def _start_beside_running(self) -> None:
         folder = self.settings.comfyui_dir
         if folder is None or not (
             self.settings.comfyui_dir_given or folder in (self._runpod_folder, *IMAGES)
@@ -196,7 +146,7 @@ class Servers:
         used = gpus.used_by(*_command_line(self.settings.comfyui_port), found)
         if used is None:
             log.warning(
-                "the ComfyUI on port %d uses a GPU that cannot be told: none is started beside it",
+                "it is unknown which GPU the ComfyUI on port %d uses: none is started beside it",
                 self.settings.comfyui_port,
             )
             return
@@ -206,12 +156,15 @@ class Servers:
     def _gpus(self) -> tuple[str, ...]:
         return gpus.visible(os.environ, self.settings.comfyui_args)
 
-    def _one_per_gpu(self, found: Sequence[str], *, first: int = 0, beside: bool = False) -> list[Process]:
-        """`first`: the port of the first whatever is there now. `beside`: another runs from the folder."""
+    def _one_per_gpu(
+        self, found: Sequence[str], *, first: int = 0, beside: bool = False
+    ) -> list[SupervisedProcess]:
+        """`first`: the port of the first one, even if it is in use now. `beside`: another ComfyUI runs from
+        the same folder."""
         same = (self.settings.comfyui_dir, self._python(), self.settings.comfyui_args)
         names = [launch.key(gpu, *same, self.settings.comfyui_listen) for gpu in found]
-        left = [self._left.pop(name, None) for name in names]
-        self._end_left()
+        left = [self._orphans.pop(name, None) for name in names]
+        self._end_orphans()
         taken = {orphan.mark.port for orphan in left if orphan is not None} | {first}
         made = []
         for number, (gpu, name, orphan) in enumerate(zip(found, names, left, strict=True)):
@@ -223,19 +176,21 @@ class Servers:
                 port = next(
                     port
                     for port in range(self.settings.comfyui_port, 65_536)
-                    if port not in taken and launch.port_is_free(port, self.settings.comfyui_listen)
+                    if port not in taken and ports.port_is_free(port, self.settings.comfyui_listen)
                 )
             taken.add(port)
-            made.append(self._one(gpu, port, name, orphan, alone=not number and not beside))
+            made.append(self._comfyui_process(gpu, port, name, orphan, alone=not number and not beside))
         return made
 
-    def _end_left(self) -> None:
-        """Servers of an earlier run that the settings of this one have no use for."""
-        for orphan in self._left.values():
-            end(orphan, self._limits.process)
-        self._left.clear()
+    def _end_orphans(self) -> None:
+        """Stops the servers of an earlier run that do not fit the current settings."""
+        for orphan in self._orphans.values():
+            terminate(orphan, self._limits.process)
+        self._orphans.clear()
 
-    def _one(self, gpu: str, port: int, name: str, left: procfs.Orphan | None, *, alone: bool) -> Process:
+    def _comfyui_process(
+        self, gpu: str, port: int, name: str, left: Orphan | None, *, alone: bool
+    ) -> SupervisedProcess:
         folder = self.settings.comfyui_dir
         assert folder is not None  # noqa: S101 - only called for one
         args, python = self.settings.comfyui_args, self._python()
@@ -243,7 +198,7 @@ class Servers:
         def command() -> list[str]:
             extra = [*args, *self._model_paths()]
             if not alone:
-                own = self._place.folder / str(port)
+                own = self._run_folder.folder / str(port)
                 own.mkdir(mode=0o700, exist_ok=True)
                 extra += launch.own_folders(own, self._known_options(), args)
             return launch.comfyui_command(python, self.settings.comfyui_listen, port, extra)
@@ -253,30 +208,30 @@ class Servers:
         server = Server(self._address(port), self.settings, folder=inputs, limits=self._limits)
         mark = self._mark(name, port, f"comfyui-{port}")
         more = {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
-        process = self._keep(
+        process = self._supervise(
             server, f"ComfyUI {port}", command, mark, left, cwd=folder, python=python, **more
         )
         self.servers.append(server)
         return process
 
-    def _keep(
+    def _supervise(
         self,
         server: Server,
         name: str,
         command: Sequence[str] | Callable[[], Sequence[str]],
-        mark: procfs.Mark,
-        left: procfs.Orphan | None,
+        mark: Mark,
+        left: Orphan | None,
         *,
         cwd: Path,
         python: str = "",
         **more: str,
-    ) -> Process:
-        def on_death(death: Death) -> None:
-            server.died(death)
-            self._on_death(postmortem.error(death) if death.was_up else EngineLost(server.trouble))
+    ) -> SupervisedProcess:
+        def on_exit(ended: ProcessExit) -> None:
+            server.handle_exit(ended)
+            self._on_exit(postmortem.error(ended) if ended.was_up else EngineLost(server.trouble))
 
         environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
-        process = Process(
+        process = SupervisedProcess(
             name,
             command,
             Path(mark.log),
@@ -284,15 +239,15 @@ class Servers:
             env={**environment, "PYTHONUNBUFFERED": "1", **more, **mark.environment()},
             taken_over=left,
             restart=self._restart,
-            on_death=on_death,
+            on_exit=on_exit,
             times=self._limits.process,
         )
-        server.keep(process, python)
+        server.attach(process, python)
         return process
 
-    def _mark(self, name: str, port: int, log_name: str, folder: Path | None = None) -> procfs.Mark:
-        output = self._place.folder / f"{log_name}.log"
-        return procfs.Mark(self._place.name, name, port, str(output), str(folder or ""))
+    def _mark(self, name: str, port: int, log_name: str, folder: Path | None = None) -> Mark:
+        output = self._run_folder.folder / f"{log_name}.log"
+        return Mark(self._run_folder.name, name, port, str(output), str(folder or ""))
 
     def _python(self) -> str:
         folder = self.settings.comfyui_dir or Path()
@@ -312,7 +267,7 @@ class Servers:
         return f"http://{f'[{listen}]' if ':' in listen else listen}:{port}"
 
     def _model_paths(self) -> list[str]:
-        """The option that shows ComfyUI the model store; none when the file cannot be written."""
+        """The option that points ComfyUI to the model store; none when the file cannot be written."""
         if launch.has_option(self.settings.comfyui_args, "--extra-model-paths-config"):
             return []
         target = self.settings.data_dir / "extra_model_paths.yaml"
@@ -323,13 +278,14 @@ class Servers:
             return []
         return ["--extra-model-paths-config", str(target)]
 
-    def _start_if_nobody_does(self, made: list[Process]) -> None:
-        """RunPod's image starts this ComfyUI by itself, some minutes after the container: a second one
-        would fight over the port, so we wait and take what comes; then the other GPUs' are started."""
+    def _start_unless_running(self, made: list[SupervisedProcess]) -> None:
+        """Waits until RunPod's image has started this ComfyUI, some minutes after the container, since a
+        second one would need the same port; then starts those of the other GPUs. Starts all of them if the
+        image does not start one in time."""
         until = time.monotonic() + self.settings.comfyui_wait_seconds
         while time.monotonic() < until and not self._closing.wait(self._limits.search):
             if answers(local_url(self.settings)):
-                log.info("ComfyUI is up; it was started by the machine's own start script")
+                log.info("ComfyUI is up; the machine's own start script started it")
                 self.servers[0].process = None
                 made = made[1:]
                 break
@@ -337,48 +293,46 @@ class Servers:
             for process in made:
                 process.start()
 
-    # -- while they run ---------------------------------------------------------------------
+    # -- monitoring ---------------------------------------------------------------------
 
     def _watch(self, server: Server) -> None:
-        """Asks a server now and then, also while its lane is busy; ends one of ours that hangs."""
+        """Polls a server, also while its lane is busy; kills one that we started if it hangs."""
         hung, look = self.settings.hung_seconds, self._limits.look
         while not self._closing.wait(min(look, hung / 4)):
             try:
-                self._place.touch()
+                self._run_folder.touch()
                 if time.monotonic() - server.engine.asked >= look:
                     server.engine.refresh()
-                server.look()
-            except Exception:  # an odd answer must not end the watch
+                server.check()
+            except Exception:  # an unexpected answer must not end the thread
                 log.exception("watching %s: unexpected error", server.engine.http.address)
 
     def recover(self, engine: Engine, error: StudioError) -> StudioError:
-        """What a job that lost its server really ended with; a server of ours that hangs is ended.
+        """Replaces the error of a job that lost its server by one that states the cause; kills a hung server.
 
-        For EngineLost, EngineHung and EngineUnreachable of a job on this engine, on the lane's thread. A
-        server that is not ours is left alone, and its error is given back as it is.
+        For EngineLost, EngineHung and EngineUnreachable of a job on this engine, on the lane's thread. For a
+        server that we did not start, returns the error unchanged.
         """
         server = next((server for server in self.servers if server.engine is engine), None)
         return error if server is None or self._closing.is_set() else server.recover(error)
 
     def close(self) -> None:
-        """Stops what we started, and nothing else."""
+        """Stops the servers that we started, and no others."""
         self._closing.set()
         for process in self.processes:
             process.ask_to_stop()
         until = time.monotonic() + self._limits.process.stop  # for all of them together
         for process in self.processes:
             process.stop(until - time.monotonic())
-        self._place.leave(keep_logs=self.plan.row.keeps_logs)
+        self._run_folder.release(keep_logs=self.plan.row.keeps_logs)
 
 
 def _command_line(port: int) -> tuple[list[str], dict[str, str] | None]:
-    """With what arguments and environment the ComfyUI on this port runs; None: not to be seen."""
+    """The arguments and the environment of the ComfyUI on this port; None when the latter cannot be read."""
     try:
         with requests.Session() as session:
             session.trust_env = False
             argv = session.get(f"http://127.0.0.1:{port}/system_stats", timeout=5).json()["system"]["argv"]
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return [], None
-    pid = procfs.listener(port)
-    environment = procfs.environment(pid) if pid is not None else None
-    return [str(word) for word in argv] if isinstance(argv, list) else [], environment
+    return [str(word) for word in argv] if isinstance(argv, list) else [], ports.listener_environment(port)

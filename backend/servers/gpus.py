@@ -1,4 +1,4 @@
-"""Which GPUs this machine has, and which of them a ComfyUI that is not ours uses."""
+"""Which GPUs this machine has, and which of them a ComfyUI that the studio did not start uses."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 log = logging.getLogger("wan.servers")
 
-SMI_SECONDS = 20.0  # without persistence mode the driver takes its time
+SMI_SECONDS = 20.0  # the driver is slow to load without persistence mode
 NAMED_BY_ARGS = ("--cuda-device", "--cpu", "--directml", "--oneapi-device-selector")
-"""ComfyUI's own options that choose the device: with one of them a single process is started."""
+"""ComfyUI's own options for choosing the device: if one is given, only one process is started."""
 
 
 def smi() -> str:
-    """The output of `nvidia-smi -L`; empty when there is none, or no driver."""
+    """The output of `nvidia-smi -L`; empty without the program or the driver."""
     try:
         done = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=SMI_SECONDS, check=False
@@ -29,9 +29,10 @@ def smi() -> str:
 def visible(
     environ: Mapping[str, str], args: Sequence[str] = (), ask: Callable[[], str] = smi
 ) -> tuple[str, ...]:
-    """A value of CUDA_VISIBLE_DEVICES for each process to start; "" leaves that variable as it is.
+    """The value of CUDA_VISIBLE_DEVICES for each process to start; "" leaves the variable unchanged.
 
-    By CUDA_VISIBLE_DEVICES, else nvidia-smi, else RUNPOD_GPU_COUNT, else one. `args`: COMFYUI_ARGS.
+    Determined by CUDA_VISIBLE_DEVICES, else nvidia-smi, else RUNPOD_GPU_COUNT, else one process. `args`:
+    COMFYUI_ARGS.
     """
     if any(arg.partition("=")[0] in NAMED_BY_ARGS for arg in args):
         return ("",)
@@ -44,13 +45,13 @@ def visible(
         return tuple(parts)
     count = len(re.findall(r"^GPU \d+:", text, re.MULTILINE))
     if not count:
-        told = environ.get("RUNPOD_GPU_COUNT", "").strip()
-        count = int(told) if told.isdecimal() else 0
+        given_count = environ.get("RUNPOD_GPU_COUNT", "").strip()
+        count = int(given_count) if given_count.isdecimal() else 0
     return tuple(str(number) for number in range(count)) if count > 1 else ("",)
 
 
 def used_by(argv: Sequence[str], environ: Mapping[str, str] | None, gpus: Sequence[str]) -> str | None:
-    """Which of these GPUs a ComfyUI with this command line and environment works on; None: not to be told."""
+    """Which of these GPUs a ComfyUI with this command line and environment uses; None when unknown."""
     if environ is None or any(word.partition("=")[0] in NAMED_BY_ARGS[1:] for word in argv):
         return None
     chosen = _option(argv, "--cuda-device") or _option(argv, "--default-device")
@@ -71,7 +72,7 @@ def _option(argv: Sequence[str], name: str) -> str:
 
 
 def _listed(text: str) -> tuple[str, ...]:
-    """CUDA ignores what comes after the first entry that is none."""
+    """The devices in a list; as in CUDA, the first invalid entry ends it."""
     found: list[str] = []
     for part in (part.strip() for part in text.split(",")):
         if not part or part.startswith("-") or part in found:

@@ -1,33 +1,24 @@
-"""How the servers of this machine are started: commands, interpreters, and folders for what they keep."""
+"""How the servers of this machine are started: commands, interpreters, options."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import logging
-import os
 import re
-import secrets
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-from backend.errors import BadSettings
-from backend.servers import procfs
 
 log = logging.getLogger("wan.servers")
 
-HELP_SECONDS = 120.0  # the first start of a Python on a network volume is slow
-IDLE_SECONDS = 30.0  # so long a demo engine waits for a studio that was killed to come back
+HELP_SECONDS = 120.0  # the first start of Python from a network volume is slow
+IDLE_SECONDS = 30.0  # how long a demo engine waits for a killed studio to restart
 
 
 def comfyui_python(folder: Path, chosen: str = "") -> str:
-    """The interpreter for a ComfyUI folder: the chosen one, else .venv-cu128, .venv-cu*, .venv, else ours."""
+    """The interpreter for a ComfyUI folder: the chosen one, else of .venv-cu128, .venv-cu*, .venv, else
+    python3."""
     if chosen:
         return chosen
     for venv in (folder / ".venv-cu128", *sorted(folder.glob(".venv-cu*"), reverse=True), folder / ".venv"):
@@ -38,7 +29,7 @@ def comfyui_python(folder: Path, chosen: str = "") -> str:
 
 
 def comfyui_command(python: str, listen: str, port: int, extra: Sequence[str]) -> list[str]:
-    """How a ComfyUI of ours is started: headless, with previews, unless the extra options say otherwise."""
+    """The command that starts a ComfyUI: headless, with previews unless the extra options say otherwise."""
     command = [python, "main.py", "--listen", listen, "--port", str(port), "--disable-auto-launch"]
     if not has_option(extra, "--preview-method"):
         command += ["--preview-method", "auto"]
@@ -46,10 +37,11 @@ def comfyui_command(python: str, listen: str, port: int, extra: Sequence[str]) -
 
 
 def own_folders(folder: Path, known: frozenset[str], extra: Sequence[str]) -> list[str]:
-    """The options that keep a further ComfyUI from sharing what cannot be shared, of those that it knows.
+    """The options, of those in `known`, that give a further ComfyUI a temporary folder and a database of its
+    own.
 
-    Each clears its temporary folder when it starts, and its database allows for one process alone. The
-    other folders are shared: our files have names of their own, and its settings are the owner's.
+    Each ComfyUI clears its temporary folder when it starts, and its database permits one process only. The
+    other folders are shared: the names of our files are unique.
     """
     wanted = {
         "--temp-directory": str(folder),
@@ -64,7 +56,7 @@ def own_folders(folder: Path, known: frozenset[str], extra: Sequence[str]) -> li
 
 
 def options(python: str, folder: Path) -> frozenset[str]:
-    """The options that this ComfyUI's own --help lists; none when it cannot be asked."""
+    """The options that this ComfyUI's own --help lists; none when it cannot be run."""
     try:
         done = subprocess.run(
             [python, "main.py", "--help"], cwd=folder, capture_output=True, text=True,
@@ -81,7 +73,7 @@ def has_option(args: Sequence[str], name: str) -> bool:
 
 
 def demo_command(port: int, step_seconds: float, folder: Path) -> list[str]:
-    """How the built-in demo engine is started; it ends by itself some time after its studio is gone."""
+    """The command that starts the demo engine; it exits IDLE_SECONDS after its studio is gone."""
     return [
         sys.executable, "-m", "backend.engines.demo", "--port", str(port), "--dir", str(folder),
         "--step-seconds", str(step_seconds), "--until-idle", f"{IDLE_SECONDS:g}",
@@ -89,82 +81,5 @@ def demo_command(port: int, step_seconds: float, folder: Path) -> list[str]:
 
 
 def key(*parts: object) -> str:
-    """Equal for servers that would be started in the same way."""
+    """A hash that is equal for servers with the same start parameters."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-class Place:
-    """Where this studio's servers print and keep what they need while they run, and whose they are.
-
-    The folder is in the system's temporary one (none of it is worth room on a volume) and the same at each
-    start with this data folder. While one studio is here, the servers marked with its name are not orphans:
-    another on the same data folder, such as a benchmark, has a name and a folder of its own.
-    """
-
-    def __init__(self, data: Path) -> None:
-        """Raises BadSettings."""
-        for name in (str(data), f"{data}{procfs.BESIDE}{os.getpid()}-{secrets.token_hex(4)}"):
-            self.name, self.folder = name, run_folder(name)
-            self.first = name == str(data)
-            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except OSError:
-                os.close(self._lock)
-        raise BadSettings(f"The folder {self.folder} cannot be locked.", "Set TMPDIR to another one.")
-
-    def touch(self) -> None:
-        """Keeps those away that clear the temporary folder of old files."""
-        with contextlib.suppress(OSError):
-            os.utime(self._lock)
-
-    def leave(self, keep_logs: bool) -> None:
-        """Removes what is in it, and lets go of it."""
-        for entry in self.folder.iterdir() if self.folder.is_dir() else ():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
-            elif not (keep_logs and self.first) and entry.name != "lock":
-                entry.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            if not (keep_logs and self.first):
-                (self.folder / "lock").unlink()
-                self.folder.rmdir()
-        with contextlib.suppress(OSError):
-            os.close(self._lock)
-
-
-def run_folder(name: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """A folder of our own in the system's temporary one for this name. Raises BadSettings."""
-    name = f"wan-studio-{os.getuid()}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-    folder = Path(environ.get("TMPDIR") or tempfile.gettempdir()) / name
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        facts = folder.lstat()
-    except OSError as error:
-        raise BadSettings(f"The folder {folder} cannot be used: {error.strerror}.") from error
-    if facts.st_uid != os.getuid() or folder.is_symlink() or not folder.is_dir():
-        raise BadSettings(f"The folder {folder} belongs to somebody else.", "Set TMPDIR to one of your own.")
-    return folder
-
-
-def port_is_free(port: int, listen: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there; `listen` may be several addresses, comma separated."""
-    for host in (part.strip() for part in listen.split(",")):
-        try:
-            family = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)[0][0]
-            with socket.socket(family) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                probe.bind((host, port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port() -> int:
-    """A TCP port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

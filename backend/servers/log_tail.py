@@ -1,8 +1,7 @@
-"""What a server process prints: kept for a post-mortem, passed on to our log.
+"""Output of a server process: the last lines for a post-mortem, and warnings and errors for the log.
 
-It prints into a file and not into a pipe: the process outlives this one when this one is killed, and a broken
-pipe would end the job in it. The file is kept small by cutting it off once it has been read.
-"""
+The process writes to a file and not to a pipe: it outlives the studio when that is killed, and a broken pipe
+would end its job. The file is truncated after it has been read."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ FILE_MAX = 16 << 20  # bytes
 READ = 1 << 16  # bytes
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_LOUD = re.compile(
+_IMPORTANT = re.compile(
     r"\s*(?:\[(?!\s*(?:error|warning|critical)\s*\])[^\]]*\]\s*)*[\[!\s]*"
     r"(?:(?:error|warning|critical|fatal|traceback|killed|failed to|terminate called)\b|"
     r"(?:[\w.]+\.)?\w*(?:Error|Exception|Warning)\b)",
@@ -31,13 +30,13 @@ _LOUD = re.compile(
 )
 
 
-def is_loud(line: str) -> bool:
-    """Whether a line is a warning or an error, by how it begins."""
-    return _LOUD.match(line) is not None
+def is_important(line: str) -> bool:
+    """Whether a line is a warning or an error, judging by its beginning."""
+    return _IMPORTANT.match(line) is not None
 
 
 class Tail:
-    """Follows one file. `read` is called by one thread; the rest by any."""
+    """Follows one file. `read` is called by one thread, the other methods by any."""
 
     def __init__(self, name: str, path: Path, file_max: int = FILE_MAX) -> None:
         self.name, self.path, self._file_max = name, path, file_max
@@ -45,8 +44,8 @@ class Tail:
         self._file: BinaryIO | None = None
         self._rest = b""
 
-    def fresh(self) -> int:
-        """Begins an empty file; the earlier one is kept beside it. Returns a descriptor to write to.
+    def start_file(self) -> int:
+        """Creates an empty file and renames the previous one. Returns a descriptor to write to.
 
         Raises OSError.
         """
@@ -54,11 +53,11 @@ class Tail:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self.path.replace(self.path.with_name(self.path.name + ".1"))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND  # so that cutting it off moves the writer, too
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND  # truncation also moves the writer
         return os.open(self.path, flags, 0o600)
 
-    def skip(self) -> None:
-        """Takes what is there as told already, but for its last lines: the process is an earlier run's."""
+    def resume(self) -> None:
+        """Continues a file of an earlier run: keeps its last lines, logs none of its content."""
         self.close()
         with contextlib.suppress(OSError):
             self._file = self.path.open("rb")
@@ -67,32 +66,32 @@ class Tail:
                 self._lines.append((0.0, line))
 
     def read(self) -> None:
-        """Takes in what was printed since."""
+        """Reads the output since the last call."""
         try:
             if self._file is None:
                 self._file = self.path.open("rb")
             while data := self._file.read(READ):
                 *whole, self._rest = (self._rest + data).split(b"\n")
-                self._rest = self._rest.rpartition(b"\r")[2][-READ:]  # of a progress bar, how it stands last
+                self._rest = self._rest.rpartition(b"\r")[2][-READ:]  # of a progress bar, the last state
                 for line in _lines(b"\n".join(whole)):
                     self._take(line)
-                if self._runs_away(self._file):
+                if self._falls_behind(self._file):
                     self._skip_to_end(self._file)
                     break
             if self._file.tell() > self._file_max:
-                self._cut_off(self._file)
+                self._truncate(self._file)
         except OSError as error:
             log.debug("%s: its output cannot be read: %s", self.name, error)
 
     def finish(self) -> None:
-        """After the end of the process: the rest, also without a line's end."""
+        """Reads the rest after the end of the process, including an unterminated line."""
         self.read()
         for line in _lines(self._rest):
             self._take(line)
         self._rest = b""
 
     def printed(self) -> list[tuple[float, str]]:
-        """The last lines, each with its time (monotonic; 0 for those of before we took over)."""
+        """The last lines, each with its time (monotonic; 0 for lines from before a takeover)."""
         return list(self._lines)
 
     def lines(self) -> list[str]:
@@ -104,28 +103,28 @@ class Tail:
             self._file.close()
         self._file, self._rest = None, b""
 
-    def _runs_away(self, file: BinaryIO) -> bool:
-        """Whether the process prints faster than it is read here, so that the file would never be read up."""
+    def _falls_behind(self, file: BinaryIO) -> bool:
+        """Whether the process writes faster than this reads, so that the file would grow without limit."""
         size, read = os.fstat(file.fileno()).st_size, file.tell()
         return size - read > self._file_max or size > read > 2 * self._file_max
 
     def _skip_to_end(self, file: BinaryIO) -> None:
-        """Takes in the last lines alone, and empties the file."""
+        """Reads only the last lines and truncates the file."""
         size, read = os.fstat(file.fileno()).st_size, file.tell()
         file.seek(max(read, size - READ))
         log.info("%s: %d bytes of its output were skipped", self.name, file.tell() - read)
         for line in _lines(file.read(READ)):
             self._take(line)
         self._rest = b""
-        self._cut_off(file)
+        self._truncate(file)
 
-    def _cut_off(self, file: BinaryIO) -> None:
+    def _truncate(self, file: BinaryIO) -> None:
         os.truncate(self.path, 0)
         file.seek(0)
 
     def _take(self, line: str) -> None:
         self._lines.append((time.monotonic(), line))
-        log.log(logging.INFO if is_loud(line) else logging.DEBUG, "%s: %s", self.name, line)
+        log.log(logging.INFO if is_important(line) else logging.DEBUG, "%s: %s", self.name, line)
 
 
 def _lines(data: bytes) -> list[str]:

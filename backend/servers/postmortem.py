@@ -1,4 +1,4 @@
-"""Why a server process ended, or does not come up, in a sentence. Pure: from its end and what it printed."""
+"""Why a server process ended or does not start up, as a sentence, from its exit status and output. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 
 from backend.errors import EngineLost, OutOfMemory, StudioError
 from backend.servers.exit_reasons import why
-from backend.servers.process import Death
+from backend.servers.process import ProcessExit
 
 _RAM = re.compile(
     r"std::bad_alloc|\bMemoryError\b|DefaultCPUAllocator|can(?:no|')t allocate memory|"
@@ -24,40 +24,40 @@ _GPU = re.compile(
     r"device-side assert|GPU has fallen off the bus",
     re.IGNORECASE,
 )
-_RAISED = re.compile(r"(?:[\w.]+\.)?\w*(?:Error|Exception)\b")  # how Python's last line of a traceback begins
+_RAISED = re.compile(r"(?:[\w.]+\.)?\w*(?:Error|Exception)\b")  # start of the last line of a Python traceback
 _LAST = 40  # lines
 
 
-def why_not_up(death: Death, trouble: OSError | None, python: str) -> str:
-    """Why it does not come up: the sentence for System."""
+def why_not_up(ended: ProcessExit, trouble: OSError | None, python: str) -> str:
+    """Why it does not start up: the sentence for the System tab."""
     if trouble is not None:
         missing = isinstance(trouble, FileNotFoundError)
         words = f"The Python for ComfyUI, {python}, does not exist." if missing else (
             f"ComfyUI cannot be started: {trouble.strerror or trouble}."
         )  # fmt: skip
         return f"{words} Set another one in COMFYUI_PYTHON." if missing else words
-    if death.by_us:
+    if ended.by_us:
         return "ComfyUI did not answer for a long time and was stopped."
-    known = why(death.lines[-_LAST:])
+    known = why(ended.lines[-_LAST:])
     if known:
         return known
-    memory = _memory(death)
+    memory = _memory(ended)
     if memory is not None:
         return f"{memory.message} {memory.hint}"
-    lines = [line for line in reversed(death.lines) if line.strip()]
+    lines = [line for line in reversed(ended.lines) if line.strip()]
     last = next((line for line in lines if _RAISED.match(line)), lines[0] if lines else "")
     said = f" Its last output: {last[:200]}" if last else ""
-    return f"ComfyUI stopped while it was starting ({_ending(death.status)}).{said}"
+    return f"ComfyUI stopped while it was starting ({_ending(ended.status)}).{said}"
 
 
-def error(death: Death) -> StudioError:
-    """What the job in it ended with: OutOfMemory where status, kernel or log say so, else EngineLost."""
-    memory = _memory(death)
+def error(ended: ProcessExit) -> StudioError:
+    """The error of its job: OutOfMemory if exit status, kernel or output say so, else EngineLost."""
+    memory = _memory(ended)
     if memory is not None:
         return memory
-    ending = _ending(death.status)
-    detail = "\n".join(death.lines[-_LAST:])
-    if any(_GPU.search(line) for line in death.lines[-_LAST:]):
+    ending = _ending(ended.status)
+    detail = "\n".join(ended.lines[-_LAST:])
+    if any(_GPU.search(line) for line in ended.lines[-_LAST:]):
         return EngineLost(
             f"ComfyUI stopped after a GPU error ({ending}).",
             "If it happens again, restart the machine.",
@@ -66,11 +66,11 @@ def error(death: Death) -> StudioError:
     return EngineLost(f"ComfyUI stopped unexpectedly ({ending}).", detail=detail)
 
 
-def _memory(death: Death) -> OutOfMemory | None:
-    lines = death.lines[-_LAST:]
+def _memory(ended: ProcessExit) -> OutOfMemory | None:
+    lines = ended.lines[-_LAST:]
     detail = "\n".join(lines)
-    killed = death.status in (-signal.SIGKILL, 128 + signal.SIGKILL, None)
-    if (death.oom and killed) or any(_RAM.search(line) for line in lines):
+    killed = ended.status in (-signal.SIGKILL, 128 + signal.SIGKILL, None)
+    if (ended.oom and killed) or any(_RAM.search(line) for line in lines):
         return OutOfMemory(
             "The machine ran out of memory (RAM), and ComfyUI was killed.",
             "Try a smaller size or a shorter video, close what else uses memory, or take a machine"

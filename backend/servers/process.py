@@ -1,9 +1,8 @@
-"""Keeps one server process of this machine running: starts it or takes it over, restarts it when it dies or
-hangs, stops it with us. A process that we did not start is never touched.
+"""Keeps one server process of this machine running: starts it or takes it over, restarts it when it exits or
+hangs, and stops it when the studio stops. Processes that the studio did not start are never touched.
 
-It outlives this process when that is killed, so that the job in it is not lost: the next start finds it by
-its mark (proc.py) and takes it over.
-"""
+When the studio itself is killed, the server keeps running so that its job is not lost: the next start finds
+it by its mark (orphans.py) and takes it over."""
 
 from __future__ import annotations
 
@@ -17,52 +16,56 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.servers import procfs
+import psutil
+
+from backend.servers import oom
 from backend.servers.child import Child
 from backend.servers.exit_reasons import why
-from backend.servers.log_tail import Tail, is_loud
+from backend.servers.log_tail import Tail, is_important
+from backend.servers.orphans import Orphan
 
 log = logging.getLogger("wan.servers")
 
 
 @dataclass(frozen=True)
 class Times:
-    """How long a process is given, in seconds."""
+    """Time limits and intervals of supervision, in seconds."""
 
-    backoff_first: float = 1.0  # before it is started again; each further wait is twice as long
+    backoff_first: float = 1.0  # before the first restart; each further wait is twice as long
     backoff_last: float = 30.0
-    stable: float = 60.0  # a process that lived this long starts over with the shortest wait
+    stable: float = 60.0  # a process that ran for this long resets the wait to backoff_first
     stop: float = 5.0  # from SIGTERM to SIGKILL
-    look: float = 0.25  # between two looks at its output
-    count: float = 2.0  # between two looks at the kernel's counter
-    young: float = 120.0  # one that was left that long ago may still be coming up
+    look: float = 0.25  # between two reads of its output
+    count: float = 2.0  # between two reads of the kernel's counter of OOM kills
+    young: float = 120.0  # an orphan that was started more recently may still be starting up
 
 
 TIMES = Times()
 
 
 @dataclass(frozen=True)
-class Death:
-    """How a process ended. `at`: monotonic. `status`: None when it was not our child; negative: a signal."""
+class ProcessExit:
+    """How a process ended. `at`: monotonic. `status`: None when it was not our child; negative: the
+    signal."""
 
     at: float
     status: int | None
     printed: tuple[tuple[float, str], ...]  # the last lines, each with its time (monotonic)
-    was_up: bool  # it had answered
-    oom: bool | None  # just then the kernel ended something here for lack of memory; None: it does not say
-    by_us: bool = False
+    was_up: bool  # it had answered a request
+    oom: bool | None  # the kernel killed a process for lack of memory at that time; None: unknown
+    by_us: bool = False  # killed by kill()
 
     @property
     def lines(self) -> tuple[str, ...]:
         return tuple(line for _, line in self.printed)
 
-    def after(self, moment: float) -> Death:
-        """The same, with what was printed after this moment alone."""
+    def after(self, moment: float) -> ProcessExit:
+        """The same with only the lines printed after this moment (monotonic)."""
         return replace(self, printed=tuple(item for item in self.printed if item[0] >= moment))
 
 
-class Process:
-    """start() returns at once; stop() leaves nothing behind. Methods may be called from any thread."""
+class SupervisedProcess:
+    """start() returns at once; stop() waits for the end. Methods may be called from any thread."""
 
     def __init__(
         self,
@@ -72,33 +75,34 @@ class Process:
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
-        taken_over: procfs.Orphan | None = None,
+        taken_over: Orphan | None = None,
         restart: bool = True,
-        on_death: Callable[[Death], None] = lambda death: None,
+        on_exit: Callable[[ProcessExit], None] = lambda ended: None,
         times: Times = TIMES,
     ) -> None:
-        """`command`: or what makes it, called before each start. `output`: the file that it prints to.
-        `taken_over`: one that runs already. `restart`: whether it is started again when it dies."""
+        """`command`: the command line, or a function that returns it, called before each start. `output`: the
+        file for its output. `taken_over`: a running process to supervise instead of starting one.
+        `restart`: whether to start it again after it exits. `on_exit`: called on the supervisor thread."""
         self.name = name
         self.command = command
         self.times = times
         self.cwd, self.env = cwd, dict(env) if env is not None else None
         self.tail = Tail(name, Path(taken_over.mark.log) if taken_over is not None else output)
         self.restarts = 0
-        self.deaths: list[Death] = []
-        self.trouble: OSError | None = None  # why it could not even be started
-        self.ended = ""  # why it ended last, in a sentence; "" when it never did or nobody knows
+        self.exits: list[ProcessExit] = []
+        self.trouble: OSError | None = None  # why the command could not be started
+        self.ended = ""  # why it ended last, as a sentence; "" when it never ended or the reason is unknown
         self.taken_over = taken_over
-        self.untried = False  # taken over, and it has not answered since
-        self._output, self._restart, self._on_death = output, restart, on_death
+        self.unconfirmed = False  # taken over, and has not answered since
+        self._output, self._restart, self._on_exit = output, restart, on_exit
         self._child: Child | None = None
         self._up = False
-        self._heard = 0.0
+        self._last_answer = 0.0
         self._started = False
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._killed = False
-        self._died = threading.Condition()
+        self._exited = threading.Condition()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"supervisor-{name}", daemon=True)
 
@@ -121,39 +125,39 @@ class Process:
 
     @property
     def over(self) -> bool:
-        """Whether it has died and is not started again."""
-        return bool(self.deaths) and not self._restart and self.pid is None
+        """Whether it has exited and will not be restarted."""
+        return bool(self.exits) and not self._restart and self.pid is None
 
-    def heard(self) -> None:
-        """Somebody had an answer from it."""
+    def note_answer(self) -> None:
+        """Records that it answered a request."""
         if self.pid is not None:
-            self._up, self.untried, self._heard = True, False, time.monotonic()
+            self._up, self.unconfirmed, self._last_answer = True, False, time.monotonic()
 
-    def silent(self) -> float:
-        """For how many seconds the running process has not answered; 0 when none runs."""
-        return time.monotonic() - self._heard if self.pid is not None else 0.0
+    def seconds_without_answer(self) -> float:
+        """Seconds since the last answer of the running process; 0 when none is running."""
+        return time.monotonic() - self._last_answer if self.pid is not None else 0.0
 
     def kill(self, why: str) -> None:
-        """Ends it at once; it is started again as after any other death."""
+        """Kills it; it is restarted as after any other exit."""
         with self._lock:
             child = self._child
             if child is None or child.gone or self._killed:
                 return
             self._killed = True
-        log.warning("%s (process %d) is ended: %s", self.name, child.pid, why)
+        log.warning("%s (process %d) is killed: %s", self.name, child.pid, why)
         child.signal(signal.SIGKILL)
 
-    def death_since(self, moment: float, wait: float = 0.0) -> Death | None:
-        """The first death after this moment (monotonic), waited for so long."""
+    def exit_since(self, moment: float, wait: float = 0.0) -> ProcessExit | None:
+        """The first exit after this moment (monotonic); waits up to `wait` seconds for it."""
 
-        def found() -> Death | None:
-            return next((death for death in self.deaths if death.at >= moment), None)
+        def found() -> ProcessExit | None:
+            return next((ended for ended in self.exits if ended.at >= moment), None)
 
-        with self._died:
-            self._died.wait_for(lambda: found() is not None, wait)
+        with self._exited:
+            self._exited.wait_for(lambda: found() is not None, wait)
             return found()
 
-    # -- the thread -------------------------------------------------------------------------
+    # -- supervisor thread -------------------------------------------------------------------------
 
     def _run(self) -> None:
         wait = self.times.backoff_first
@@ -161,72 +165,72 @@ class Process:
             began = time.monotonic()
             self.trouble = None
             try:
-                self._begin()
+                self._launch()
             except OSError as error:
                 self.trouble = error
                 log.error("%s cannot be started: %s", self.name, error)
-                death = Death(time.monotonic(), None, (), was_up=False, oom=False)
+                ended = ProcessExit(time.monotonic(), None, (), was_up=False, oom=False)
             else:
-                death = self._until_death()
+                ended = self._wait_for_exit()
             if self._stopping.is_set():
                 return
-            self._tell(death)
+            self._report(ended)
             if not self._restart:
                 return
             if time.monotonic() - began > self.times.stable:
                 wait = self.times.backoff_first
             self.restarts += 1
-            log.warning("%s is started again in %.0f s", self.name, wait)
+            log.warning("%s restarts in %.0f s", self.name, wait)
             self._stopping.wait(wait)
             wait = min(self.times.backoff_last, wait * 2)
 
-    def _begin(self) -> None:
-        """Takes over or starts it. Raises OSError."""
+    def _launch(self) -> None:
+        """Starts the process, or takes over the running one. Raises OSError."""
         now = time.monotonic()
         taken, self.taken_over = self.taken_over, None
-        self._up, self._killed, self.untried = False, False, False
+        self._up, self._killed, self.unconfirmed = False, False, False
         if taken is not None:
-            self.tail.skip()
-            self._heard, self.untried = now, taken.age >= self.times.young
-            self._child = Child(taken.pid)
+            self.tail.resume()
+            self._last_answer, self.unconfirmed = now, taken.age >= self.times.young
+            self._child = Child(taken.process)
             log.info("%s is taken over from an earlier run, process %d", self.name, taken.pid)
             return
         command = self.command() if callable(self.command) else self.command
         self.tail.close()
         self.tail = Tail(self.name, self._output)
-        output = self.tail.fresh()
+        output = self.tail.start_file()
         try:
             with self._lock:
                 if self._stopping.is_set():
                     return
-                popen = subprocess.Popen(
+                popen = psutil.Popen(
                     command,
                     cwd=self.cwd,
                     env=self.env,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    start_new_session=True,  # so that a signal reaches its children too, and Ctrl+C not it
+                    start_new_session=True,  # signals reach its children; Ctrl+C does not reach it
                 )
-                self._heard = time.monotonic()
-                self._child = Child(popen.pid, popen)
+                self._last_answer = time.monotonic()
+                self._child = Child(popen)
         finally:
             os.close(output)
         log.info("%s started, process %d", self.name, popen.pid)
 
-    def _until_death(self) -> Death:
+    def _wait_for_exit(self) -> ProcessExit:
         child = self._child
-        counted = kills = procfs.oom_kills()
+        counted = kills = oom.oom_kills()
         looked = time.monotonic()
         while child is not None and not child.wait(self.times.look):
             self.tail.read()
             if time.monotonic() - looked > self.times.count:
-                looked, counted, kills = time.monotonic(), kills, procfs.oom_kills()
+                looked, counted, kills = time.monotonic(), kills, oom.oom_kills()
         self.tail.finish()
         if child is not None:
-            child.signal(signal.SIGKILL)  # what it started and left
-        last = procfs.oom_kills()
-        return Death(
+            child.signal(signal.SIGKILL)  # children that outlived it
+        last = oom.oom_kills()
+        return ProcessExit(
             at=time.monotonic(),
             status=child.status if child is not None else None,
             printed=tuple(self.tail.printed()),
@@ -235,25 +239,25 @@ class Process:
             by_us=self._killed,
         )
 
-    def _tell(self, death: Death) -> None:
-        for line in death.lines[-20:]:
-            log.log(logging.WARNING if is_loud(line) else logging.DEBUG, "%s: %s", self.name, line)
-        # Killed by hand is not killed by the kernel, as long as the kernel counts.
-        status = None if death.oom is False else death.status
-        self.ended = "" if death.by_us else why(death.lines[-60:], status)
-        log.warning("%s ended (exit status %s) %s", self.name, death.status, self.ended)
-        with self._died:
-            self.deaths = [*self.deaths[-9:], death]
-            self._died.notify_all()
+    def _report(self, ended: ProcessExit) -> None:
+        for line in ended.lines[-20:]:
+            log.log(logging.WARNING if is_important(line) else logging.DEBUG, "%s: %s", self.name, line)
+        # SIGKILL means lack of memory only if the kernel counted an OOM kill or does not count them.
+        status = None if ended.oom is False else ended.status
+        self.ended = "" if ended.by_us else why(ended.lines[-60:], status)
+        log.warning("%s ended (exit status %s) %s", self.name, ended.status, self.ended)
+        with self._exited:
+            self.exits = [*self.exits[-9:], ended]
+            self._exited.notify_all()
         try:
-            self._on_death(death)
+            self._on_exit(ended)
         except Exception:
             log.exception("%s: unexpected error", self.name)
 
-    # -- the end ----------------------------------------------------------------------------
+    # -- shutdown ----------------------------------------------------------------------------
 
     def ask_to_stop(self) -> None:
-        """SIGTERM to the process and its children; returns at once."""
+        """Sends SIGTERM to the process and its children; returns at once."""
         with self._lock:
             self._stopping.set()
             child = self._child
@@ -261,7 +265,7 @@ class Process:
             child.signal(signal.SIGTERM)
 
     def stop(self, grace: float | None = None) -> None:
-        """SIGTERM, and SIGKILL after `grace` seconds (`times.stop`)."""
+        """Sends SIGTERM, and SIGKILL after `grace` seconds (default: `times.stop`)."""
         self.ask_to_stop()
         if not self._started:
             return
@@ -270,16 +274,16 @@ class Process:
         if child is None:
             return
         if self._thread.is_alive():
-            log.warning("%s did not stop by itself", self.name)
+            log.warning("%s did not stop on SIGTERM", self.name)
             child.signal(signal.SIGKILL)
             self._thread.join(self.times.stop)
         self.tail.close()
 
 
-def end(orphan: procfs.Orphan, times: Times = TIMES) -> None:
-    """Ends a server of an earlier run that is not wanted any more."""
-    log.info("process %d of an earlier run is ended", orphan.pid)
-    child = Child(orphan.pid)
+def terminate(orphan: Orphan, times: Times = TIMES) -> None:
+    """Stops a server of an earlier run that is no longer needed."""
+    log.info("process %d of an earlier run is stopped", orphan.pid)
+    child = Child(orphan.process)
     child.signal(signal.SIGTERM)
     if not child.wait(times.stop):
         child.signal(signal.SIGKILL)

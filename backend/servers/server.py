@@ -1,11 +1,10 @@
-"""One server as the studio drives it: its engine, and, when it is ours, the process behind it."""
+"""One server that the studio uses: its engine and, if the studio started it, its process."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import requests
 
@@ -15,24 +14,22 @@ from backend.engines.comfy.follow import Timing
 from backend.engines.kinds import COMFYUI
 from backend.errors import EngineHung, EngineLost, StudioError
 from backend.servers import postmortem
-from backend.servers.process import TIMES, Death, Process, Times
-
-if TYPE_CHECKING:
-    from backend.settings.model import Settings
+from backend.servers.process import TIMES, ProcessExit, SupervisedProcess, Times
+from backend.settings.model import Settings
 
 log = logging.getLogger("wan.servers")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a server of this machine is waited for, in seconds."""
+    """Time limits and intervals for the servers of this machine, in seconds."""
 
-    look: float = 5.0  # between two questions to a server, by whomever
-    search: float = 2.0  # between two looks for a ComfyUI that another program is to start
-    answer: float = 10.0  # one of ours that does not answer within this time, after a lost job, is ended
+    look: float = 5.0  # between two requests for the state of a server
+    search: float = 2.0  # between two checks for a ComfyUI that another program starts
+    answer: float = 10.0  # after a lost job, a server of ours that does not answer for this long is killed
     start: float = 600.0  # the first start from a network volume takes minutes
-    dying: float = 2.0  # a server may have gone from the network a moment before its process ends
-    taken_over: float = 20.0  # one that an earlier run left answers within this time, or it hangs
+    dying: float = 2.0  # from the loss of the connection to the end of the process
+    taken_over: float = 20.0  # a server of an earlier run that does not answer for this long hangs
     process: Times = TIMES
 
 
@@ -50,7 +47,7 @@ def answers(url: str, seconds: float = 1.0) -> bool:
 
 
 class Server:
-    """One server as the studio drives it. `process` is None for one that is not ours."""
+    """`process` is None for a server that the studio did not start."""
 
     def __init__(
         self,
@@ -60,8 +57,8 @@ class Server:
         folder: Path | None = None,
         limits: Limits = LIMITS,
     ) -> None:
-        self.process: Process | None = None
-        self.trouble = ""  # why ours died last before it was up; empty once it is
+        self.process: SupervisedProcess | None = None
+        self.trouble = ""  # why the process exited before it was up; empty once it is up
         self._python = ""
         self._limits = limits
         self._hung_seconds = hung = settings.hung_seconds
@@ -73,24 +70,24 @@ class Server:
             amend=self._amend,
         )
 
-    def keep(self, process: Process, python: str = "") -> None:
+    def attach(self, process: SupervisedProcess, python: str = "") -> None:
         self.process, self._python = process, python
 
-    def died(self, death: Death) -> None:
-        """Called by the supervisor after each death."""
+    def handle_exit(self, ended: ProcessExit) -> None:
+        """Called by the supervisor after each exit."""
         process = self.process
-        if process is not None and not death.was_up:
-            self.trouble = postmortem.why_not_up(death, process.trouble, self._python)
+        if process is not None and not ended.was_up:
+            self.trouble = postmortem.why_not_up(ended, process.trouble, self._python)
             log.error("%s: %s", process.name, self.trouble)
 
     def _amend(self, info: EngineInfo) -> EngineInfo:
-        """Adds what we know of a process of ours: while it comes up it is starting and not lost."""
+        """Adds the state of the process: while it starts up, the engine is `starting` and not `lost`."""
         process = self.process
         if process is None:
             return info
         info = replace(info, ours=True, restarts=process.restarts)
         if info.state == "ok":
-            process.heard()
+            process.note_answer()
             self.trouble = ""
             return info
         if process.over:
@@ -99,32 +96,32 @@ class Server:
             return replace(info, state="starting", error=self.trouble)
         return info
 
-    def look(self) -> None:
-        """Ends one of ours that hangs without a job; of a job the lane knows whether events still come."""
+    def check(self) -> None:
+        """Kills the process if it hangs without a job; during a job the lane watches the events."""
         process = self.process
         if process is None or process.pid is None or self.engine.busy:
             return
-        if process.untried:
+        if process.unconfirmed:
             limit = min(self._limits.taken_over, self._hung_seconds)
         else:
             limit = self._hung_seconds if process.is_up else max(self._limits.start, self._hung_seconds)
-        if process.silent() > limit and not answers(self.engine.http.address, 5.0):
-            process.kill(f"no answer for {process.silent():.0f} s")
+        if process.seconds_without_answer() > limit and not answers(self.engine.http.address, 5.0):
+            process.kill(f"no answer for {process.seconds_without_answer():.0f} s")
 
     def recover(self, error: StudioError) -> StudioError:
-        """What a job that lost this server really ended with: see Servers.recover."""
+        """See Servers.recover."""
         process = self.process
         if process is None:
             return error
         if isinstance(error, EngineHung):
-            process.kill("the job in it stands still")
+            process.kill("its job makes no progress")
             return _hung(error.detail)
         began, address = self.engine.began, self.engine.http.address
-        death = process.death_since(began)
-        if death is None and not answers(address):
-            death = process.death_since(began, self._limits.dying)
-        if death is not None:
-            return _hung(error.detail) if death.by_us else postmortem.error(death.after(began))
+        ended = process.exit_since(began)
+        if ended is None and not answers(address):
+            ended = process.exit_since(began, self._limits.dying)
+        if ended is not None:
+            return _hung(error.detail) if ended.by_us else postmortem.error(ended.after(began))
         if isinstance(error, EngineLost) and not answers(address, self._limits.answer):
             process.kill("it stopped answering")
             return _hung(error.detail)

@@ -1,4 +1,4 @@
-"""What the start says on the console: where the page is, who owns the machine, what to beware of. Pure."""
+"""The lines printed at start: the page's address, the admin login or link, warnings. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 def lines(
     where: str, *, users: Sequence[str], admin_token: str, share_asked: bool, shared: bool, warning: str
 ) -> list[str]:
-    """The sentences, one a line. users: who can log in, the admin first; none without a login."""
+    """The lines. users: the names that can log in, the admin first; empty without a login."""
     said = [f"Wan Studio is at {where}"]
     if share_asked and not shared:
         said.append(

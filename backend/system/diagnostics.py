@@ -1,4 +1,4 @@
-"""What this machine lacks or does differently, in sentences: printed at the start and shown in System."""
+"""Problems and peculiarities of this machine, as sentences: printed at start and shown in System."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ ENOUGH_MEMORY = 48_000_000_000
 def at_start(
     settings: Settings, environ: Mapping[str, str] = os.environ, docker_mark: Path = DOCKER_MARK
 ) -> list[str]:
-    """What is printed before the page is served. Looks at folders, nothing else. `docker_mark`: a file that
-    is there in a container."""
+    """The sentences printed before the page is served. Reads only folders. `docker_mark`: a file that exists
+    in a Docker container."""
     said = []
     data, refused = settings.data_dir, settings.data_dir_refused
     if refused is not None:
@@ -55,7 +55,7 @@ def at_start(
 def in_system(
     settings: Settings, engines: Sequence[EngineInfo], models: Sequence[ModelState], ended: Sequence[str] = ()
 ) -> list[str]:
-    """What System shows above the rest. ended: why processes that we started ended, in sentences."""
+    """The sentences at the top of System. ended: why server processes of the studio ended, as sentences."""
     said = [words for words in ended if words]
     unseen = [model for model in models if model.state == "unseen" and model.words.endswith(RESTART)]
     if unseen:
@@ -72,7 +72,7 @@ def in_system(
 
 
 def memory(settings: Settings, info: EngineInfo) -> str:
-    """What to do on a machine with little RAM, "" when there is enough or ComfyUI minds it by itself."""
+    """Advice for a machine with little RAM; "" when there is enough or ComfyUI limits its cache itself."""
     args = settings.comfyui_args
     if not 0 < info.ram_total < ENOUGH_MEMORY or "--cache-none" in args:
         return ""
@@ -84,7 +84,7 @@ def memory(settings: Settings, info: EngineInfo) -> str:
     except OSError:
         return ""
     if '"--cache-ram"' in options or '"--cache-none"' not in options:
-        return ""  # newer ones let go of models by themselves
+        return ""  # newer versions free memory by themselves
     return (
         f"This machine has {info.ram_total / 1e9:.0f} GB of memory, and WAN 2.2 wants 48 GB. If ComfyUI"
         " becomes very slow or is killed, set COMFYUI_ARGS=--cache-none and restart it."
@@ -92,12 +92,12 @@ def memory(settings: Settings, info: EngineInfo) -> str:
 
 
 def tell_adopted(settings: Settings, kind: str, starts: bool, urls: Sequence[str]) -> str:
-    """Makes a ComfyUI of this machine that we do not start look into the model store, from its next start on.
+    """Adds the model store to the paths of a ComfyUI of this machine that the studio does not start.
 
-    kind, starts, urls: as in servers.Plan. Returns what was done, "" when there was nothing to do.
-    """
+    It takes effect at that ComfyUI's next start. kind, starts, urls: as in servers.plan.Plan. Returns a
+    sentence about the change, "" when nothing was changed."""
     folder = settings.comfyui_dir
-    waits = folder == RUNPOD_COMFYUI  # the machine's own script may start it yet
+    waits = folder == RUNPOD_COMFYUI  # the machine's own script may still start it
     if folder is None or not KINDS[kind].runs_from_folder:
         return ""
     if (starts and not waits) or not settings.models_dir.is_dir():
@@ -105,9 +105,9 @@ def tell_adopted(settings: Settings, kind: str, starts: bool, urls: Sequence[str
     if not all(on_this_machine(url) for url in urls):
         return ""
     try:
-        written = paths.tell(folder, settings.models_dir)
+        written = paths.add_store(folder, settings.models_dir)
     except StudioError as error:
-        log.warning("ComfyUI was not told of the model store: %s %s", error.message, error.hint)
+        log.warning("the model store cannot be added to ComfyUI's paths: %s %s", error.message, error.hint)
         return ""
     if written.state == "unchanged":
         return ""
@@ -123,7 +123,7 @@ def _in_container(environ: Mapping[str, str], docker_mark: Path) -> bool:
 
 
 def _same_disk(folder: Path, other: Path) -> bool:
-    """Whether the folder, or where it would be made, lies on the other's filesystem."""
+    """Whether the folder, or the place where it would be created, is on the filesystem of `other`."""
     for place in (folder, *folder.parents):
         try:
             return place.stat().st_dev == other.stat().st_dev

@@ -1,4 +1,4 @@
-"""How the machine is: servers, models, disk. Looks at the disk, nothing else."""
+"""State of servers, models and disk. Reads only the disk."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from workflows.catalog import ModelFile, load_catalog
 
 
 def status(engines: Sequence[EngineInfo], trouble: str = "") -> str:
-    """starting: none answers, and one comes up; degraded: one that had answered does not any more, or there
-    is `trouble`, which keeps jobs from being begun; else ok.
+    """starting: no server answers and one starts up; degraded: a server that answered before does not answer
+    now, or `trouble` prevents jobs from starting; else ok.
 
-    A server of ours that died is coming up again: beside others that work it counts as one that is missed.
+    A server that is restarting counts as lost while others work.
     """
     states = {info.state for info in engines}
     again = any(info.state == "starting" and info.restarts for info in engines)
@@ -32,10 +32,10 @@ def status(engines: Sequence[EngineInfo], trouble: str = "") -> str:
 
 
 def models(settings: Settings, engines: Sequence[EngineInfo]) -> list[ModelState]:
-    """The catalogue as this machine has it.
+    """The state of each file of the catalogue.
 
-    Disk and server together when the server is of this machine; a server elsewhere is believed alone; while
-    none has told its models, the disk alone, and unknown for what is not on it (the server may have it).
+    From disk and server if the server runs on this machine; from a remote server's list alone; until a server
+    has listed its models from the disk alone, with unknown for files that are not there.
     """
     known = next((info for info in engines if info.models), None)
     if known is not None and (not kind_of(known).lists_files or not on_this_machine(known.address)):
@@ -48,7 +48,7 @@ def models(settings: Settings, engines: Sequence[EngineInfo]) -> list[ModelState
 
 
 def overview(settings: Settings, known: EngineInfo | None) -> Overview:
-    """The model store of this machine with what the server sees: states, needs by mode, room on the disk."""
+    """The model store of this machine, combined with the server's list."""
     return needs.states(settings, known.models if known is not None else None)
 
 
@@ -68,7 +68,7 @@ def _state(file: ModelFile, state: str, words: str = "") -> ModelState:
 
 
 def models_disk(settings: Settings, engines: Sequence[EngineInfo]) -> dict[str, int]:
-    """mode -> bytes that its files take on this machine's disk, files shared with other modes included."""
+    """mode -> bytes of its files on this machine's disk, including files shared with other modes."""
     known = next((info for info in engines if info.models and kind_of(info).lists_files), None)
     if known is not None and not on_this_machine(known.address):
         return {}
@@ -76,7 +76,7 @@ def models_disk(settings: Settings, engines: Sequence[EngineInfo]) -> dict[str, 
 
 
 def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:
-    """Each server in words and figures; memory in bytes, `restarts` since the studio was started."""
+    """The state of each server; memory in bytes, `restarts` since the start of the studio."""
     return [
         {
             "address": info.address,
@@ -98,7 +98,7 @@ def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:
 
 
 def disk(folder: Path) -> dict[str, int]:
-    """Bytes free and in all, where the data folder lies; 0 for a folder that is not there."""
+    """Free and total bytes of the disk that holds the folder; 0 if the folder does not exist."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError:

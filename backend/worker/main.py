@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from backend.engines.kinds import KINDS
 from backend.errors import BadSettings, EngineUnreachable
 from backend.media.decoder import Decoder
-from backend.servers.fleet import Servers, choose
+from backend.servers.fleet import Servers
+from backend.servers.plan import choose
+from backend.settings.model import Settings
 from backend.worker.claims import Claims
 from backend.worker.handler import Worker
 from backend.worker.order import Limits

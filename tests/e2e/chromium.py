@@ -12,14 +12,13 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import threading
 import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
+import psutil
 import websocket
 from playwright.sync_api import Browser, Playwright
 
@@ -75,9 +74,9 @@ class Chromium:
 
     def kill(self) -> None:
         """The browser, found by the mark on its command line, and all that it started."""
-        for pid in _family(self.mark):
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        for process in _family(self.mark):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
 
     def _at(self) -> str:
         """Whether each page still answers."""
@@ -89,20 +88,13 @@ class Chromium:
         return " ".join(f"{page['url']}: {_busy(page['webSocketDebuggerUrl'])}" for page in pages)
 
 
-def _family(mark: str) -> list[int]:
+def _family(mark: str) -> list[psutil.Process]:
     """Processes that were started with this argument, and their descendants: parents first."""
-    found: list[int] = []
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with contextlib.suppress(OSError, ValueError):
-                pid = int(folder.name)
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(pid)
-                if mark.encode() in (folder / "cmdline").read_bytes().split(b"\0"):
-                    found.append(pid)
-    for pid in found:  # grows while it is walked
-        found += [child for child in children.get(pid, []) if child not in found]
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if mark in process.cmdline():
+                found += [one for one in (process, *process.children(recursive=True)) if one not in found]
     return found
 
 

@@ -12,6 +12,7 @@ from backend.errors import StudioError
 from backend.models.download import download
 from backend.models.hub import Hub
 from backend.models.inventory import inventory
+from backend.models.progress import Progress
 from tests.support.model_files import model, model_bytes
 from workflows.catalog import Catalog
 
@@ -25,7 +26,7 @@ def main(store: str, url: str, role: str, size: str) -> int:
             inventory(Path(store), catalog=catalog),
             Path(store),
             Hub(url),
-            lambda text: print(text, flush=True),
+            Progress(lambda text: print(text, flush=True)),
         )
     except StudioError as error:
         refused = [error]

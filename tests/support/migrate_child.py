@@ -16,6 +16,7 @@ from typing import Any
 
 from backend.models import move as move_module
 from backend.models.migrate import migrate
+from backend.models.progress import Progress
 from backend.models.verify import CHUNK
 
 
@@ -44,7 +45,7 @@ def main(source: str, store: str, line: int, across: bool) -> int:
 
         os.link = link
     sys.settrace(called)
-    report = migrate(Path(source), Path(store), lambda text: None, chunk=400 if across else CHUNK)
+    report = migrate(Path(source), Path(store), Progress(lambda text: None), chunk=400 if across else CHUNK)
     sys.settrace(None)
     if not line:
         print(count)

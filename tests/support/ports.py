@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from backend.servers.launch import port_is_free
+from backend.servers.ports import port_is_free
 
 FIRST, LAST, ROW = 20_000, 32_000, 8
 LOCKS = Path(tempfile.gettempdir()) / f"wan-studio-test-ports-{os.getuid()}"

@@ -10,8 +10,8 @@ from backend.errors import StudioError
 from backend.events import Event
 from backend.jobs.job import TERMINAL
 from backend.jobs.views import JobView
-from backend.servers.fleet import Plan as ServerPlan
-from backend.servers.process import Process
+from backend.servers.plan import Plan as ServerPlan
+from backend.servers.process import SupervisedProcess
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.waiting import SECONDS, until
@@ -28,7 +28,7 @@ class Servers:
     def __init__(self, *engines: FakeEngine) -> None:
         self.engines = engines
         self.plan = ServerPlan("comfyui", ("http://fake",), start=False)
-        self.processes: list[Process] = []
+        self.processes: list[SupervisedProcess] = []
 
     def recover(self, engine: FakeEngine, error: StudioError) -> StudioError:
         return error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.security.accounts import Accounts
-from backend.servers.fleet import free_port
+from backend.servers.ports import free_port
 from backend.studio import Studio
 from backend.web import connections
 from backend.web.routes import middleware_lifespan, routes

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -17,9 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from PIL import Image
 
 from tests.support.paths import ROOT
+from tests.support.processes import marked
 from tests.support.waiting import until
 
 URL = "http://127.0.0.1:7860"
@@ -105,13 +108,11 @@ class Started:
         return {"status": status, "left": self.left()}
 
     def left(self) -> list[str]:
+        """The command lines of the processes that it started and that still run."""
         found = []
-        for place in Path("/proc").glob("[0-9]*"):
-            try:
-                if self.mark.encode() in (place / "environ").read_bytes():
-                    found.append((place / "cmdline").read_text().replace("\0", " "))
-            except OSError:
-                continue
+        for process in marked(self.mark):
+            with contextlib.suppress(psutil.Error):
+                found.append(" ".join(process.cmdline()))
         return found
 
 

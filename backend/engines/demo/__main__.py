@@ -13,6 +13,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import psutil
 from aiohttp import web
 
 from backend.engines.demo.executor import Options
@@ -56,13 +57,7 @@ def alive(pid: int, was_parent: bool) -> bool:
     """Whether a process is there; our own parent counts as gone when another took us over."""
     if was_parent:
         return os.getppid() == pid
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return psutil.pid_exists(pid)
 
 
 async def serve(arguments: argparse.Namespace, base: Path) -> None:

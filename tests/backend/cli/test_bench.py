@@ -13,6 +13,7 @@ import pytest
 from backend.cli import bench_table
 from backend.cli.bench import media
 from backend.cli.bench_table import ROWS, Measured
+from backend.cli.console import print_table
 from backend.jobs.input_files import measured
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
@@ -39,7 +40,7 @@ def app(*arguments: str, cwd: Path = ROOT, **environ: str) -> subprocess.Complet
     )  # fmt: skip
 
 
-def test_rows_compile_to_what_the_guide_asks_for(tmp_path: Path) -> None:
+def test_rows_compile_to_the_guides_parameters(tmp_path: Path) -> None:
     assert [row.name for row in ROWS] == list(GUIDE)
     with Decoder() as decoder:
         for row in ROWS:
@@ -62,21 +63,37 @@ def test_which_rows() -> None:
         bench_table.chosen("1,9")
 
 
-def test_median_and_spread_leave_the_first_run_out() -> None:
+def test_the_columns_of_all_rows_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(bench_table.table())
+    for row in ROWS:
+        print_table(bench_table.table(Measured(row, (1000.0, 900.0, 800.0), 17)))
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(ROWS)
+    for column in ("workflow", "size", "frames", "steps", "LoRA", "first", "median", "spread", "guide"):
+        at = head.index(column)
+        assert all(line[at - 2 : at] == "  " and line[at] != " " for line in lines), column
+
+
+def test_median_and_spread_leave_the_first_run_out(capsys: pytest.CaptureFixture[str]) -> None:
+    def printed(one: Measured, demo: bool = False) -> str:
+        print_table(bench_table.table(one, demo=demo))
+        return capsys.readouterr().out.rstrip("\n")
+
     one = Measured(ROWS[0], (30.0, 12.0, 10.0, 20.0), 17, {"draw": 9.0})
     assert (one.first, one.median) == (30.0, 12.0)
-    text = bench_table.line(one, demo=False)
+    text = printed(one)
     assert "30.0 s" in text and "12.0 s" in text and "10.0 to 20.0 s" in text and "~15 s" in text
-    assert "DEMO" not in text and bench_table.line(one, demo=True).endswith("DEMO")
+    assert "DEMO" not in text and printed(one, demo=True).endswith("DEMO")
+    assert "not made" not in text and len(text) < 110
     row = bench_table.record([one], {}, False, "now", True)["rows"][0]
     assert row["of_guide"] == 0.8 and row["fastest"] == 10.0 and row["slowest"] == 20.0
     assert bench_table.record([one], {}, True, "now", True)["rows"][0]["of_guide"] is None
     only = Measured(ROWS[0], (30.0,), 17)
-    assert only.median is None and "30.0 s" in bench_table.line(only, demo=False)
+    assert only.median is None and "30.0 s" in printed(only)
     assert bench_table.record([only], {}, False, "now", True)["rows"][0]["of_guide"] == 2.0
 
 
-def test_on_the_demo_engine_every_figure_is_marked(tmp_path: Path) -> None:
+def test_figures_of_the_demo_engine_are_marked(tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     done = app(
         "--rows", "1a,6", "--repeat", "1", "--out", str(out),
@@ -93,7 +110,7 @@ def test_on_the_demo_engine_every_figure_is_marked(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists(), "nothing of it in the library"
 
 
-def test_a_missing_model_is_said_and_the_other_rows_are_made(tmp_path: Path) -> None:
+def test_a_missing_model_fails_its_row_only(tmp_path: Path) -> None:
     lora = "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors"
     with start_demo(without=(lora,)) as demo:
         done = app("--rows", "1", "--repeat", "0", COMFYUI_URL=demo.url, WAN_DATA_DIR=str(tmp_path))

@@ -99,7 +99,7 @@ def test_pins_are_whole_commits_and_names_are_their_own() -> None:
     assert len({pack.name.casefold() for pack in PACKS}) == len(PACKS)
 
 
-def test_a_package_that_is_there_is_never_asked_for() -> None:
+def test_installed_packages_are_not_requested() -> None:
     lines = ["numpy<=1.26.4", "onnx  # x", "onnx", "", "# all comment", "Opencv.Python>=4", "trimesh[easy]"]
     assert wanted(lines, INSTALLED) == ["onnx", "trimesh[easy]"]
 
@@ -119,7 +119,7 @@ def test_onnxruntime_is_one_for_the_cuda_of_pytorch() -> None:
 
 
 @pytest.mark.full
-def test_packs_are_put_there_at_their_commit(
+def test_packs_are_installed_at_their_commit(
     packs: tuple[Pack, ...],
     comfyui: Path,
     python: MakePython,
@@ -147,7 +147,7 @@ def test_packs_are_put_there_at_their_commit(
 
 
 @pytest.mark.full
-def test_what_somebody_put_there_is_left(
+def test_existing_packs_are_left_unchanged(
     packs: tuple[Pack, ...], comfyui: Path, python: MakePython, tmp_path: Path
 ) -> None:
     theirs = comfyui / "custom_nodes" / "one-nodes"  # as ComfyUI's manager writes it
@@ -159,7 +159,7 @@ def test_what_somebody_put_there_is_left(
 
 
 @pytest.mark.full
-def test_when_packages_cannot_be_had_no_pack_is_there(
+def test_without_its_packages_no_pack_is_installed(
     packs: tuple[Pack, ...], comfyui: Path, python: MakePython, tmp_path: Path
 ) -> None:
     with pytest.raises(NodesNotInstalled, match="No matching distribution found for colour-matcher"):
@@ -178,7 +178,7 @@ def test_a_commit_that_is_not_offered(
 
 
 @pytest.mark.full
-def test_places_that_are_none(tmp_path: Path, packs: tuple[Pack, ...]) -> None:
+def test_folders_that_are_no_comfyui(tmp_path: Path, packs: tuple[Pack, ...]) -> None:
     with pytest.raises(NodesNotInstalled, match=r"no main\.py"):
         look(tmp_path, packs)
 
@@ -203,7 +203,7 @@ def command(comfyui: Path, *more: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_asks_before_it_changes_a_comfyui(comfyui: Path, tmp_path: Path) -> None:
     done = command(comfyui)
     assert done.returncode == 2 and "--yes" in done.stderr
-    assert done.stdout.count("will be put there") == len(PACKS)
+    assert done.stdout.count("will be installed") == len(PACKS)
     nowhere = command(comfyui, "--yes", "--repositories", f"file://{tmp_path}/none")
     assert nowhere.returncode == 1 and "Traceback" not in nowhere.stderr
     assert f"{PACKS[0].name} could not be fetched" in nowhere.stderr

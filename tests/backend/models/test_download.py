@@ -27,6 +27,7 @@ from backend.models.errors import (
 )
 from backend.models.hub import Hub
 from backend.models.inventory import inventory
+from backend.models.progress import Progress
 from tests.support.fake_hub import FakeHub, running, small_pieces
 from tests.support.model_files import model, model_bytes, sparse
 from tests.support.paths import ROOT
@@ -80,7 +81,7 @@ def fetch(
     catalog = Catalog(files or (FILE,), "")
     server = hub if isinstance(hub, Hub) else Hub(hub if isinstance(hub, str) else hub.url)
     found = inventory(store, catalog=catalog)
-    return download(catalog.files, found, store, server, log.lines.append, log.waits.append)
+    return download(catalog.files, found, store, server, Progress(log.lines.append), log.waits.append)
 
 
 def names(store: Path) -> list[str]:
@@ -96,7 +97,7 @@ def part_of(store: Path, content: bytes, file: ModelFile = FILE) -> Path:
     return part
 
 
-def test_a_file_comes_whole_and_leaves_nothing_else(store: Path, hub: FakeHub) -> None:
+def test_a_download_leaves_no_other_files(store: Path, hub: FakeHub) -> None:
     log = Log()
     assert fetch(store, hub, log=log) == []
     assert names(store) == ["vae/one.safetensors"]
@@ -109,14 +110,14 @@ def test_a_file_comes_whole_and_leaves_nothing_else(store: Path, hub: FakeHub) -
     assert hub.sent == len(CONTENT)
 
 
-def test_what_is_there_is_not_fetched(store: Path, hub: FakeHub) -> None:
+def test_existing_files_are_not_downloaded(store: Path, hub: FakeHub) -> None:
     fetch(store, hub)
     before, log = len(hub.requests), Log()
     assert fetch(store, hub, log=log) == []
-    assert log.lines == ["one.safetensors is there already."] and len(hub.requests) == before
+    assert log.lines == ["one.safetensors already exists."] and len(hub.requests) == before
 
 
-def test_broken_connections_are_bridged(store: Path, hub: FakeHub) -> None:
+def test_a_download_resumes_after_broken_connections(store: Path, hub: FakeHub) -> None:
     hub.faults.cut_after = [300_000, 0, 200_000, 100_000]
     assert fetch(store, hub) == []
     assert (store / "vae" / FILE.name).read_bytes() == CONTENT
@@ -125,32 +126,32 @@ def test_broken_connections_are_bridged(store: Path, hub: FakeHub) -> None:
     assert hub.sent < len(CONTENT) + 5 * 65536, "what had come did not come again"
 
 
-def test_a_longer_break_is_waited_for_with_growing_patience(store: Path, hub: FakeHub) -> None:
+def test_retries_back_off(store: Path, hub: FakeHub) -> None:
     hub.faults.storage_status = [503, 502, 0]
     log = Log()
     assert fetch(store, hub, log=log) == []
     assert log.waits == [WAITS[0], WAITS[1]]
-    assert "the server is out of order (503). Trying again in 2 s." in log
+    assert "the server is temporarily unavailable (503). Trying again in 2 s." in log
 
 
-def test_patience_ends_and_what_has_come_is_kept(store: Path, hub: FakeHub) -> None:
+def test_the_last_retry_keeps_the_partial_file(store: Path, hub: FakeHub) -> None:
     hub.faults.cut_after = [400_000]
     hub.faults.storage_status = [0] + [503] * 20
     log = Log()
     with pytest.raises(ModelDownloadFailed) as failure:
         fetch(store, hub, log=log)
-    assert "goes on where it stopped" in failure.value.hint and log.waits == [*WAITS]
+    assert "resumes where it stopped" in failure.value.hint and log.waits == [*WAITS]
     (part,) = names(store)
     kept = (store / part).read_bytes()
     assert len(kept) >= 300_000 and CONTENT.startswith(kept) and part.endswith(".part")
     hub.faults.storage_status.clear()
     log = Log()
     assert fetch(store, hub, log=log) == []
-    assert f"bytes={len(kept)}-" in hub.storage_requests() and "goes on at" in log
+    assert f"bytes={len(kept)}-" in hub.storage_requests() and "resuming at" in log
     assert names(store) == ["vae/one.safetensors"]
 
 
-def test_a_server_that_cannot_go_on_in_the_middle(store: Path, hub: FakeHub) -> None:
+def test_a_server_without_range_requests(store: Path, hub: FakeHub) -> None:
     part_of(store, CONTENT[:500_000])
     hub.faults.no_range = True
     assert fetch(store, hub) == []
@@ -164,21 +165,21 @@ def test_a_complete_part_needs_no_bytes(store: Path, hub: FakeHub) -> None:
 
 
 @pytest.mark.parametrize("rotten", [b"x" * 500_000, b"y" * 2_000_000, CONTENT[:-1] + b"?"])
-def test_a_rotten_part_is_thrown_away_and_fetched_anew(store: Path, hub: FakeHub, rotten: bytes) -> None:
+def test_a_damaged_partial_file_is_discarded(store: Path, hub: FakeHub, rotten: bytes) -> None:
     part_of(store, rotten)
     log = Log()
     assert fetch(store, hub, log=log) == []
     assert (store / "vae" / FILE.name).read_bytes() == CONTENT and names(store) == ["vae/one.safetensors"]
 
 
-def test_wrong_bytes_never_get_the_name(store: Path, hub: FakeHub) -> None:
+def test_wrong_content_never_gets_the_final_name(store: Path, hub: FakeHub) -> None:
     hub.faults.wrong_bytes = True
     (error,) = fetch(store, hub)
     assert isinstance(error, ModelMismatch) and "sha256 differs" in error.message
     assert names(store) == []
 
 
-def test_a_file_without_a_published_hash_is_held_to_the_servers(store: Path, hub: FakeHub) -> None:
+def test_a_file_without_a_published_hash_is_checked_against_the_servers(store: Path, hub: FakeHub) -> None:
     bare = model("one", CONTENT, "animate", sha256="")
     hub.faults.wrong_bytes = True
     (error,) = fetch(store, hub, bare)
@@ -208,9 +209,9 @@ def test_an_error_page_saved_by_a_proxy_is_no_model(store: Path, hub: FakeHub) -
     [
         (404, "EntryNotFound", ModelNotOffered, "it is not there (404)"),
         (404, "RepoNotFound", ModelNotOffered, "there is no such repository (404)"),
-        (401, "RepoNotFound", ModelNotOffered, "the server wants to know who asks (401)"),
-        (401, "GatedRepo", ModelNotOffered, "the server wants to know who asks (401)"),
-        (403, "GatedRepo", ModelNotOffered, "the server wants to know who asks (403)"),
+        (401, "RepoNotFound", ModelNotOffered, "the server requires authentication (401)"),
+        (401, "GatedRepo", ModelNotOffered, "the server requires authentication (401)"),
+        (403, "GatedRepo", ModelNotOffered, "the server requires authentication (403)"),
         (403, "", ModelNotOffered, "who asks (403)"),
         (451, "", ModelNotOffered, "the server refuses (451)"),
         (400, "", ModelNotOffered, "the server refuses (400)"),
@@ -279,7 +280,7 @@ def test_the_token_goes_to_the_hub_and_not_to_its_storage(
     assert {with_token for _, path, _, with_token in hub.requests if path.startswith("/cdn/")} == {False}
 
 
-def test_room_is_looked_at_first(store: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_space_is_checked_first(store: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download_module, "room", lambda _: (600_000, 10_000_000))
     with pytest.raises(NoRoom) as failure:
         fetch(store, hub)
@@ -339,12 +340,12 @@ def test_a_link_that_leads_nowhere_is_replaced(store: Path, hub: FakeHub) -> Non
     assert fetch(store, hub) == [] and not (store / "vae" / FILE.name).is_symlink()
 
 
-def test_where_another_copy_would_not_help(tmp_path: Path, store: Path, hub: FakeHub) -> None:
+def test_files_that_a_download_would_not_fix(tmp_path: Path, store: Path, hub: FakeHub) -> None:
     own = tmp_path / "ComfyUI" / "models"
     sparse(own / "vae" / FILE.name, 500)
     catalog = Catalog((FILE,), "")
     found = inventory(store, own, catalog=catalog)
-    (error,) = download([FILE], found, store, Hub(hub.url), print)
+    (error,) = download([FILE], found, store, Hub(hub.url), Progress(print))
     assert "is in the way" in error.message and "Remove or rename it" in error.hint
     (store / "loras").mkdir(parents=True)
     (store / "loras" / FILE.name).write_bytes(CONTENT)
@@ -358,7 +359,7 @@ def test_a_part_of_another_version_is_not_continued(store: Path, hub: FakeHub) -
     assert hub.storage_requests() == [""] and not old.exists(), "and it is cleared away"
 
 
-def test_parts_in_use_are_left_alone(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partial_files_in_use_are_left_alone(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     final = store / "vae" / FILE.name
     final.parent.mkdir(parents=True)
     living = final.with_name(f".{FILE.name}.{partial._key('tag')}.{'otherpod'}-1-00000000.part")
@@ -410,7 +411,7 @@ def length_of_parts(store: Path) -> int:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_killed_and_run_again_it_goes_on(store: Path, hub: FakeHub, big: bytes, how: signal.Signals) -> None:
+def test_a_killed_download_resumes(store: Path, hub: FakeHub, big: bytes, how: signal.Signals) -> None:
     serve_big(hub, big)
     hub.faults.delay = 0.005
     process = child(store, hub)
@@ -425,7 +426,7 @@ def test_killed_and_run_again_it_goes_on(store: Path, hub: FakeHub, big: bytes, 
     again = child(store, hub)
     out, error = again.communicate(timeout=60)
     assert again.returncode == 0, error
-    assert f"bytes={have}-" in hub.storage_requests() and "goes on at" in out
+    assert f"bytes={have}-" in hub.storage_requests() and "resuming at" in out
     assert (store / "vae" / "big.safetensors").read_bytes() == big
     assert names(store) == ["vae/big.safetensors"]
 

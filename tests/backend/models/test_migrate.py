@@ -21,6 +21,7 @@ from backend.models import move as move_module
 from backend.models.errors import MigrateRefused, NoRoom
 from backend.models.migrate import Report, migrate
 from backend.models.move import move
+from backend.models.progress import Progress
 from tests.support.model_files import as_nobody
 from tests.support.paths import ROOT
 
@@ -85,7 +86,7 @@ def across(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(source: Path, store: Path, *, dry_run: bool = False) -> tuple[Report, list[str]]:
     said: list[str] = []
-    return migrate(source, store, said.append, dry_run=dry_run), said
+    return migrate(source, store, Progress(said.append), dry_run=dry_run), said
 
 
 def test_everything_moves(source: Path, store: Path, filesystem: str) -> None:
@@ -120,7 +121,7 @@ def test_another_file_of_the_name_leaves_both(
     report, _ = run(source, store)
     (problem,) = report.problems
     assert (
-        name in problem and f"{len(other)} bytes, here 900 bytes" in problem and "Both were left" in problem
+        name in problem and f"{len(other)} bytes, here 900 bytes" in problem and "Both were kept" in problem
     )
     assert (store / name).read_bytes() == other and contents(source) == {name: FILES[name]}
     assert report.moved == len(FILES) - 1
@@ -140,7 +141,7 @@ def test_a_file_where_a_folder_should_be_and_the_reverse(source: Path, store: Pa
     assert contents(source).keys() == {"loose.txt", "clip/b.safetensors"}
 
 
-def test_a_dry_run_changes_nothing_and_foretells(source: Path, store: Path) -> None:
+def test_a_dry_run_predicts_and_changes_nothing(source: Path, store: Path) -> None:
     (store / "vae").mkdir(parents=True)
     (store / "vae" / "wan_2.1_vae.safetensors").write_bytes(b"another")
     (store / "loose.txt").write_bytes(FILES["loose.txt"])
@@ -210,9 +211,9 @@ def test_links_that_stay(source: Path, store: Path) -> None:
     text = "\n".join(report.notes + report.problems)
     assert "into is a link into the store" in text
     for name in ("nowhere", "one", "two", "itself"):
-        assert f"{name} is a link that leads nowhere" in text
+        assert f"{name} is a broken link" in text
     assert "taken is a link, and the store has something else of this name" in text
-    assert "vae/stays is a link to a file that stayed" in text
+    assert "vae/stays is a link to a file that was not moved" in text
     assert (store / "taken").read_bytes() == b"taken"
 
 
@@ -229,20 +230,20 @@ def test_a_target_that_is_a_link_to_the_source_costs_nothing(
     assert (source / "clip" / "b.safetensors").read_bytes() == b"b"
 
 
-def test_the_store_seen_by_another_way_is_the_store(source: Path, tmp_path: Path) -> None:
+def test_another_path_to_the_store_is_the_store(source: Path, tmp_path: Path) -> None:
     (tmp_path / "alias").symlink_to(source)
     for one, other in ((source, source), (tmp_path / "alias", source), (source, tmp_path / "alias")):
         with pytest.raises(MigrateRefused, match="nothing to move"):
-            migrate(one, other, print)
+            migrate(one, other, Progress(print))
     assert contents(source) == FILES
 
 
-def test_folders_that_lie_in_one_another(source: Path) -> None:
+def test_nested_folders(source: Path) -> None:
     for one, other in ((source, source / "store"), (source / "vae", source)):
         with pytest.raises(MigrateRefused, match="lie in one another"):
-            migrate(one, other, print)
+            migrate(one, other, Progress(print))
     with pytest.raises(MigrateRefused, match="is not a folder"):
-        migrate(source / "loose.txt", source.parent / "s", print)
+        migrate(source / "loose.txt", source.parent / "s", Progress(print))
 
 
 @pytest.mark.full
@@ -256,7 +257,7 @@ def test_hard_links_are_one_content_with_two_names(source: Path, store: Path, fi
 def test_special_files_are_left(source: Path, store: Path) -> None:
     os.mkfifo(source / "pipe")
     report, _ = run(source, store)
-    assert report.notes == ["pipe is neither file nor folder: left."] and report.problems == []
+    assert report.notes == ["pipe is neither file nor folder: skipped."] and report.problems == []
 
 
 def test_without_hard_links_nothing_is_replaced(
@@ -371,7 +372,7 @@ def everything_of(folder: Path, user: int) -> None:
 @pytest.mark.full
 @pytest.mark.skipif(os.getuid() != 0, reason="makes files of another user")
 @pytest.mark.parametrize("copied", [False, True])
-def test_without_the_right_to_do_it_all_stays(open_folder: Path, copied: bool) -> None:
+def test_without_permission_nothing_moves(open_folder: Path, copied: bool) -> None:
     source, store = open_folder / "old", open_folder / "store"
     build(source)
     store.mkdir()
@@ -389,10 +390,10 @@ def test_without_the_right_to_do_it_all_stays(open_folder: Path, copied: bool) -
                 if str(old).endswith(move_module.ENDING)
                 else (_ for _ in ()).throw(OSError(errno.EXDEV, "x"))
             )
-        return "\n".join(migrate(source, store, lambda text: None).problems)
+        return "\n".join(migrate(source, store, Progress(lambda text: None)).problems)
 
     said = as_nobody(work)
-    assert "loras cannot be looked into" in said and "clip/b.safetensors: Permission denied" in said
+    assert "loras cannot be read" in said and "clip/b.safetensors: Permission denied" in said
     assert ("vae/wan_2.1_vae.safetensors: Permission denied" in said) is copied
     for name in ("clip", "loras"):
         (source / name).chmod(0o755)

@@ -9,7 +9,6 @@ import pytest
 from backend.models import needs, verify
 from backend.models.inventory import inventory
 from backend.models.needs import Overview, overview, room, states, wanted
-from backend.models.progress import Progress, duration, size
 from backend.settings.model import Settings
 from tests.support.model_files import fill, sparse
 from workflows.catalog import load_catalog
@@ -81,7 +80,7 @@ def test_not_seen_by_comfyui_is_no_download(tmp_path: Path) -> None:
     assert need.command == "python app.py models paths" and need.to_fetch == 0
 
 
-def test_what_lies_elsewhere_is_moved_not_fetched(tmp_path: Path) -> None:
+def test_a_file_in_another_folder_is_to_be_moved(tmp_path: Path) -> None:
     fill(tmp_path)
     vae = CATALOG.file("vae")
     (tmp_path / "vae" / vae.name).rename(tmp_path / vae.name)
@@ -107,7 +106,7 @@ def test_text_to_image_runs_with_either_model(tmp_path: Path) -> None:
     assert not look(tmp_path).mode("text_to_video").ready
 
 
-def test_what_a_download_is_about(tmp_path: Path) -> None:
+def test_files_of_a_download(tmp_path: Path) -> None:
     found = inventory(tmp_path)
     core = wanted("", found, CATALOG)
     assert core is not None and not any(file.optional for file in core) and len(set(core)) == len(core) == 13
@@ -147,36 +146,3 @@ def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert room(tmp_path / "not" / "yet" / "made")[1] == shutil.disk_usage(tmp_path).total
     monkeypatch.setattr(needs.shutil, "disk_usage", lambda _: (_ for _ in ()).throw(OSError("no")))
     assert room(tmp_path) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 bytes"), (999, "999 bytes"), (1000, "1 kB"), (254_000_000, "254 MB"),
-        (999_999_999, "1.0 GB"), (14_294_742_832, "14.3 GB"),
-    ],
-)  # fmt: skip
-def test_sizes(count: int, text: str) -> None:
-    assert size(count) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "1 s"), (59, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
-def test_progress_has_percent_rate_and_time_left() -> None:
-    now = [0.0]
-    lines: list[str] = []
-    progress = Progress("x", 1_000_000_000, lines.append, done=100_000_000, clock=lambda: now[0])
-    now[0] = 1.0
-    progress.add(50_000_000)
-    assert lines == [], "not more often than every 5 s"
-    now[0] = 10.0
-    progress.add(250_000_000)
-    assert lines == ["  x  [########            ]  40 %  400 MB of 1.0 GB  30 MB/s  20 s left"]
-    progress.add(600_000_000)
-    assert len(lines) == 1
-    assert progress.finish() == "900 MB in 10 s, 90 MB/s", "what was there before is not counted"

@@ -75,7 +75,7 @@ def test_a_foreign_file_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "extra_model_paths.yaml.bak").read_text() == "mine: {}\n"
 
 
-def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ModelStoreError, match="cannot be used"):
         write(tmp_path, tmp_path / "file" / "x.yaml")

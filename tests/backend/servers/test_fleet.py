@@ -19,9 +19,11 @@ from PIL import Image
 from backend.engines.comfy.engine import ComfyEngine
 from backend.errors import EngineHung, EngineLost, EngineUnreachable, OutOfMemory, StudioError
 from backend.events import Progress
-from backend.servers import fleet, launch, procfs
+from backend.servers import fleet, launch, oom, ports
 from backend.servers.fleet import Server, Servers
+from backend.servers.orphans import orphans
 from backend.servers.process import Times
+from backend.servers.run_folder import RunFolder, folder_for
 from backend.servers.server import Limits
 from backend.settings.folders import RUNPOD_COMFYUI
 from backend.settings.model import Settings
@@ -69,7 +71,7 @@ def build(base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         else:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
-        more: dict[str, Any] = {} if restart else {"restart": False, "on_death": deaths.append}
+        more: dict[str, Any] = {} if restart else {"restart": False, "on_exit": exits.append}
         given = settings(tmp_path, COMFYUI_PORT=str(base), **env)
         given = given.model_copy(update={"comfyui_dir_given": not found_only})
         all_of_them = Servers(given, limits=limits, runpod_folder=runpod_folder, **more)
@@ -79,10 +81,10 @@ def build(base: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield one
     for all_of_them in made:
         all_of_them.close()
-    assert procfs.orphans(tmp_path / "data") == [], "none is left behind"
+    assert orphans(tmp_path / "data") == [], "none is left behind"
 
 
-deaths: list[StudioError] = []
+exits: list[StudioError] = []
 
 
 def settings(folder: Path, **env: str) -> Settings:
@@ -153,7 +155,7 @@ def test_one_server_for_each_gpu(build: Build, base: int, tmp_path: Path) -> Non
     assert not Path(own).exists()
 
 
-def test_a_killed_one_comes_back_and_the_other_is_not_touched(build: Build) -> None:
+def test_a_killed_server_is_restarted_and_the_other_is_not(build: Build) -> None:
     both = build()
     all_up(both)
     first, second = both.processes
@@ -168,7 +170,7 @@ def test_a_killed_one_comes_back_and_the_other_is_not_touched(build: Build) -> N
     assert both.engines[1].info().restarts == 0
 
 
-def test_a_port_that_something_else_uses_is_left_out(build: Build, base: int) -> None:
+def test_a_port_in_use_is_skipped(build: Build, base: int) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", base)):
@@ -212,7 +214,7 @@ def foreign(folder: Path, port: int, **env: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize(("env", "rest"), [({}, "1"), ({"CUDA_VISIBLE_DEVICES": "1"}, "0")])
-def test_a_running_one_is_taken_and_the_rest_started(
+def test_a_running_server_is_used_and_the_others_are_started(
     build: Build, base: int, tmp_path: Path, env: dict[str, str], rest: str
 ) -> None:
     running = foreign(tmp_path, base, **env)
@@ -231,7 +233,7 @@ def test_a_running_one_is_taken_and_the_rest_started(
         running.wait()
 
 
-def test_nothing_is_started_beside_one_whose_gpu_cannot_be_told(
+def test_nothing_is_started_beside_a_server_with_an_unknown_gpu(
     build: Build, base: int, tmp_path: Path
 ) -> None:
     running = foreign(tmp_path, base, CUDA_VISIBLE_DEVICES="GPU-1234")
@@ -243,7 +245,7 @@ def test_nothing_is_started_beside_one_whose_gpu_cannot_be_told(
         running.wait()
 
 
-def test_nothing_is_started_beside_one_when_the_folder_was_only_found(
+def test_nothing_is_started_beside_a_server_from_a_folder_that_was_not_configured(
     build: Build, base: int, tmp_path: Path
 ) -> None:
     running = foreign(tmp_path, base)
@@ -255,7 +257,7 @@ def test_nothing_is_started_beside_one_when_the_folder_was_only_found(
         running.wait()
 
 
-def test_runpods_own_start_script_goes_first(build: Build, base: int, tmp_path: Path) -> None:
+def test_runpods_start_script_has_priority(build: Build, base: int, tmp_path: Path) -> None:
     both = build(COMFYUI_WAIT_SECONDS="600", runpod_folder=tmp_path / "ComfyUI")
     assert [process.pid for process in both.processes] == [None, None], "it may still be upgrading the folder"
     running = foreign(tmp_path, base)
@@ -270,7 +272,7 @@ def test_runpods_own_start_script_goes_first(build: Build, base: int, tmp_path: 
         running.wait()
 
 
-def test_after_the_wait_we_start_what_runpod_did_not(build: Build, tmp_path: Path) -> None:
+def test_after_the_wait_comfyui_is_started_in_place_of_runpod(build: Build, tmp_path: Path) -> None:
     both = build(COMFYUI_WAIT_SECONDS="0", runpod_folder=tmp_path / "ComfyUI")
     all_up(both)
     assert [engine.info().ours for engine in both.engines] == [True, True]
@@ -311,7 +313,7 @@ def killed_studio(tmp_path: Path, base: int, **env: str) -> list[int]:
     return pids
 
 
-def test_after_a_kill_the_next_start_takes_over_with_the_job(
+def test_after_a_kill_the_next_start_takes_over_the_servers_and_the_job(
     build: Build, base: int, tmp_path: Path, picture: Path
 ) -> None:
     slow = {"COMFYUI_ARGS": "--step-seconds 1", "CUDA_VISIBLE_DEVICES": "0,1"}
@@ -330,7 +332,7 @@ def test_after_a_kill_the_next_start_takes_over_with_the_job(
     assert not any(alive(pid) for pid in pids)
 
 
-def test_a_second_studio_on_the_same_folder_takes_nothing_from_the_first(
+def test_a_second_studio_on_the_same_folder_leaves_the_first_alone(
     build: Build, base: int, tmp_path: Path
 ) -> None:
     first = build("0")
@@ -341,19 +343,19 @@ def test_a_second_studio_on_the_same_folder_takes_nothing_from_the_first(
     before = first.processes[0].pid
     second.close()
     assert first.processes[0].pid == before and first.engines[0].refresh().state == "ok"
-    assert (first._place.folder / f"comfyui-{base}.log").exists()
+    assert (first._run_folder.folder / f"comfyui-{base}.log").exists()
 
 
-def test_what_a_killed_second_studio_left_is_cleared_away(build: Build, base: int, tmp_path: Path) -> None:
-    place = launch.Place(tmp_path / "data")
+def test_orphans_of_a_killed_second_studio_are_terminated(build: Build, base: int, tmp_path: Path) -> None:
+    run_folder = RunFolder(tmp_path / "data")
     pids = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")
-    place.leave(keep_logs=False)
+    run_folder.release(keep_logs=False)
     one = build("0", COMFYUI_ARGS="--step-seconds 0.2")
     assert not any(alive(pid) for pid in pids)
     all_up(one)
 
 
-def test_one_that_no_longer_answers_is_not_waited_for(build: Build, base: int, tmp_path: Path) -> None:
+def test_an_orphan_that_does_not_answer_is_killed(build: Build, base: int, tmp_path: Path) -> None:
     limits = replace(QUICK, taken_over=0.5, process=replace(QUICK.process, young=0.0))
     (pid,) = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")
     os.kill(pid, signal.SIGSTOP)
@@ -363,9 +365,7 @@ def test_one_that_no_longer_answers_is_not_waited_for(build: Build, base: int, t
     assert one.engines[0].info().restarts == 1
 
 
-def test_one_that_would_be_started_differently_now_is_replaced(
-    build: Build, base: int, tmp_path: Path
-) -> None:
+def test_an_orphan_with_other_settings_is_replaced(build: Build, base: int, tmp_path: Path) -> None:
     (pid,) = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0")
     one = build("0", COMFYUI_ARGS="--step-seconds 0.2")
     assert not alive(pid)
@@ -380,11 +380,11 @@ def test_the_demo_engine_is_taken_over_too(build: Build, base: int, tmp_path: Pa
     assert Run(engine_of(one.servers[0]), prompt(one.servers[0].engine, picture)).result(60)
     one.close()
     assert not alive(pid)
-    assert not launch.run_folder(str(tmp_path / "data")).joinpath("demo").exists()
+    assert not folder_for(str(tmp_path / "data")).joinpath("demo").exists()
 
 
-def test_the_demo_engine_ends_when_nobody_comes_back(tmp_path: Path) -> None:
-    command = launch.demo_command(launch.free_port(), 0.1, tmp_path)
+def test_the_demo_engine_exits_when_its_studio_does_not_return(tmp_path: Path) -> None:
+    command = launch.demo_command(ports.free_port(), 0.1, tmp_path)
     command[-1] = "0.3"
     process = subprocess.Popen(command, cwd=comfyui_folder.ROOT, stdout=subprocess.DEVNULL)
     assert process.wait(timeout=60) == 0
@@ -412,7 +412,7 @@ def kill(server: Server) -> None:
     os.kill(server.process.pid, signal.SIGKILL)
 
 
-def test_a_killed_server_is_named_with_its_status(build: Build, picture: Path) -> None:
+def test_the_error_names_the_exit_status_of_a_killed_server(build: Build, picture: Path) -> None:
     one = build("0")
     all_up(one)
     error = lost_job(one.servers[0], picture, lambda: kill(one.servers[0]))
@@ -429,7 +429,7 @@ def test_a_killed_server_is_named_with_its_status(build: Build, picture: Path) -
         ("terminate called after throwing an instance of 'std::bad_alloc'", "RAM"),
     ],
 )
-def test_out_of_memory_by_its_last_words(
+def test_out_of_memory_from_the_output(
     build: Build, tmp_path: Path, picture: Path, words: str, says: str
 ) -> None:
     one = build("0")
@@ -444,11 +444,11 @@ def test_out_of_memory_by_its_last_words(
     assert isinstance(found, OutOfMemory) and says in found.message and "smaller" in found.hint
 
 
-def test_out_of_memory_by_the_kernels_count(
+def test_out_of_memory_from_the_kernels_counter(
     build: Build, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = [3]
-    monkeypatch.setattr(procfs, "oom_kills", lambda: count[0])
+    monkeypatch.setattr(oom, "oom_kills", lambda: count[0])
     one = build("0")
     all_up(one)
 
@@ -460,9 +460,7 @@ def test_out_of_memory_by_the_kernels_count(
     assert isinstance(found, OutOfMemory) and "RAM" in found.message
 
 
-def test_what_an_earlier_job_said_is_not_held_against_this_one(
-    build: Build, tmp_path: Path, picture: Path
-) -> None:
+def test_output_of_an_earlier_job_is_ignored(build: Build, tmp_path: Path, picture: Path) -> None:
     one = build("0")
     all_up(one)
     say(tmp_path, one.servers[0], "torch.OutOfMemoryError: CUDA out of memory.")
@@ -470,7 +468,7 @@ def test_what_an_earlier_job_said_is_not_held_against_this_one(
     assert type(found) is EngineLost
 
 
-def test_a_hanging_server_of_ours_is_restarted_and_the_other_goes_on(build: Build, picture: Path) -> None:
+def test_a_hung_server_is_restarted_and_the_other_continues(build: Build, picture: Path) -> None:
     both = build(WAN_HUNG_SECONDS="2")
     all_up(both)
     first, second = both.servers
@@ -490,7 +488,7 @@ def test_a_hanging_server_of_ours_is_restarted_and_the_other_goes_on(build: Buil
     assert Run(engine_of(first), prompt(first.engine, picture)).result(60)
 
 
-def test_a_server_of_ours_that_hangs_without_a_job_is_restarted(build: Build) -> None:
+def test_a_server_that_hangs_without_a_job_is_restarted(build: Build) -> None:
     one = build("0", WAN_HUNG_SECONDS="1")
     all_up(one)
     pid = one.processes[0].pid
@@ -518,24 +516,24 @@ def test_a_server_of_ours_that_hangs_without_a_job_is_restarted(build: Build) ->
         ("something else", "something else"),
     ],
 )
-def test_why_it_does_not_come_up_is_said_in_a_sentence(build: Build, words: str, says: str) -> None:
-    deaths.clear()
+def test_the_reason_for_a_failed_start_is_shown(build: Build, words: str, says: str) -> None:
+    exits.clear()
     one = build("0", restart=False, COMFYUI_ARGS=f"--fail {json.dumps(words)}")
-    until(lambda: deaths, 60)
+    until(lambda: exits, 60)
     info = one.engines[0].refresh()
     assert info.state == "lost" and says in info.error and "Traceback" not in info.error
-    assert says in deaths[0].message
+    assert says in exits[0].message
     let_pass(0.3)
     assert one.processes[0].restarts == 0, "it is not started again where the container is to end"
 
 
-def test_a_python_that_is_not_there(build: Build) -> None:
+def test_a_missing_python(build: Build) -> None:
     one = build("0", COMFYUI_PYTHON="/nowhere/python")
     until(lambda: "/nowhere/python" in one.engines[0].refresh().error, 60)
     assert "COMFYUI_PYTHON" in one.engines[0].info().error
     assert one.engines[0].info().state == "starting", "it is tried again"
 
 
-def test_an_option_that_this_comfyui_does_not_know(build: Build) -> None:
+def test_an_option_that_comfyui_does_not_have(build: Build) -> None:
     one = build("0", COMFYUI_ARGS="--normalvram")
     until(lambda: "--normalvram" in one.engines[0].refresh().error, 60)

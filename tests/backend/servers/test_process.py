@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -10,16 +11,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from backend.errors import BadSettings
-from backend.servers import fleet, launch, procfs
-from backend.servers.fleet import choose
+from backend.servers import launch, oom, ports
+from backend.servers.child import Child
 from backend.servers.launch import comfyui_command, comfyui_python, demo_command
-from backend.servers.log_tail import LINE_MAX, Tail, is_loud
-from backend.servers.process import Death, Process, Times, end
-from backend.servers.procfs import Mark
+from backend.servers.log_tail import LINE_MAX, Tail, is_important
+from backend.servers.orphans import MARK, Mark, orphans
+from backend.servers.plan import Plan, choose
+from backend.servers.process import ProcessExit, SupervisedProcess, Times, terminate
+from backend.servers.run_folder import folder_for
 from backend.settings.model import Settings
+from tests.support.model_files import as_nobody
 from tests.support.processes import alive
 from tests.support.waiting import until
 
@@ -32,17 +37,19 @@ PARENT = (
     "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
     "print(child.pid, flush=True)\ntime.sleep(600)"
 )
-Make = Callable[..., Process]
+Make = Callable[..., SupervisedProcess]
 LOCAL = "http://127.0.0.1:8188"
 QUICK = Times(backoff_first=0.05, stop=0.5, look=0.02)
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[Process] = []
+    made: list[SupervisedProcess] = []
 
-    def build(code: str, **more: Any) -> Process:
-        process = Process("it", [sys.executable, "-c", code], tmp_path / "it.log", times=QUICK, **more)
+    def build(code: str, **more: Any) -> SupervisedProcess:
+        process = SupervisedProcess(
+            "it", [sys.executable, "-c", code], tmp_path / "it.log", times=QUICK, **more
+        )
         made.append(process)
         process.start()
         return process
@@ -52,7 +59,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
         process.stop()
 
 
-def test_a_process_that_dies_is_started_again(make: Make) -> None:
+def test_a_killed_process_is_restarted(make: Make) -> None:
     process = make(FOREVER)
     until(lambda: "up" in process.tail.lines())
     first = process.pid
@@ -60,8 +67,8 @@ def test_a_process_that_dies_is_started_again(make: Make) -> None:
     os.kill(first, signal.SIGKILL)
     until(lambda: process.pid not in (None, first))
     assert process.restarts == 1
-    (death,) = process.deaths
-    assert death.status == -9 and not death.by_us and "up" in death.lines
+    (ended,) = process.exits
+    assert ended.status == -9 and not ended.by_us and "up" in ended.lines
     process.stop()
     assert process.pid is None
 
@@ -75,10 +82,10 @@ def test_stop_leaves_nothing_behind(make: Make, code: str) -> None:
     process.stop()
     assert not alive(pid)
     until(lambda: "supervisor-it" not in {thread.name for thread in threading.enumerate()})
-    assert process.pid is None and not process.deaths, "it is not started again"
+    assert process.pid is None and not process.exits, "it is not started again"
 
 
-def test_a_stopped_process_is_stopped(make: Make) -> None:
+def test_a_suspended_process_is_killed(make: Make) -> None:
     process = make(FOREVER)
     until(lambda: process.tail.lines())
     pid = process.pid
@@ -88,8 +95,8 @@ def test_a_stopped_process_is_stopped(make: Make) -> None:
     assert not alive(pid)
 
 
-@pytest.mark.parametrize("way", ["stop", "death"])
-def test_the_children_go_too(make: Make, way: str) -> None:
+@pytest.mark.parametrize("way", ["stop", "exit"])
+def test_child_processes_are_killed_too(make: Make, way: str) -> None:
     process = make(PARENT)
     until(lambda: process.tail.lines())
     child = int(process.tail.lines()[0])
@@ -102,31 +109,31 @@ def test_the_children_go_too(make: Make, way: str) -> None:
     until(lambda: not alive(child))
 
 
-def test_a_command_that_cannot_be_started_is_tried_again_not_raised(tmp_path: Path) -> None:
-    process = Process("it", ["/nowhere/python"], tmp_path / "log", times=QUICK)
+def test_a_command_that_cannot_be_started_is_retried(tmp_path: Path) -> None:
+    process = SupervisedProcess("it", ["/nowhere/python"], tmp_path / "log", times=QUICK)
     process.start()
     until(lambda: process.restarts >= 2)
     assert isinstance(process.trouble, FileNotFoundError)
     process.stop()
 
 
-def test_a_hanging_process_is_killed_and_started_again(make: Make) -> None:
+def test_a_hung_process_is_killed_and_restarted(make: Make) -> None:
     process = make(FOREVER)
     until(lambda: process.tail.lines())
     first = process.pid
     assert first is not None
-    process.heard()
+    process.note_answer()
     assert process.is_up
     os.kill(first, signal.SIGSTOP)
     process.kill("it hangs")
     until(lambda: process.pid not in (None, first))
     assert not process.is_up, "the new one has not answered yet"
-    assert process.deaths[0].by_us and process.deaths[0].was_up
+    assert process.exits[0].by_us and process.exits[0].was_up
 
 
-def test_one_that_is_not_to_be_started_again_tells_its_death(make: Make) -> None:
-    told: list[Death] = []
-    process = make("raise SystemExit(7)", restart=False, on_death=told.append)
+def test_a_process_without_restart_reports_its_exit(make: Make) -> None:
+    told: list[ProcessExit] = []
+    process = make("raise SystemExit(7)", restart=False, on_exit=told.append)
     until(lambda: told)
     assert told[0].status == 7 and not told[0].was_up
     until(lambda: process.over)
@@ -134,29 +141,29 @@ def test_one_that_is_not_to_be_started_again_tells_its_death(make: Make) -> None
 
 
 @pytest.mark.parametrize(("count", "says"), [(3, ""), (None, "memory ran out")])
-def test_killed_by_hand_is_not_killed_by_the_kernel_as_long_as_it_counts(
+def test_sigkill_without_a_counted_oom_kill_is_not_lack_of_memory(
     make: Make, monkeypatch: pytest.MonkeyPatch, count: int | None, says: str
 ) -> None:
-    monkeypatch.setattr(procfs, "oom_kills", lambda: count)
+    monkeypatch.setattr(oom, "oom_kills", lambda: count)
     process = make(FOREVER)
     until(lambda: process.tail.lines())
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
-    until(lambda: process.deaths)
+    until(lambda: process.exits)
     assert says in process.ended and bool(process.ended) == bool(says)
 
 
-def test_a_death_is_found_by_its_time(make: Make) -> None:
+def test_an_exit_is_found_by_its_time(make: Make) -> None:
     process = make(FOREVER)
     until(lambda: process.tail.lines())
     before = time.monotonic()
-    assert process.death_since(before) is None
+    assert process.exit_since(before) is None
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
-    death = process.death_since(before, wait=20)
-    assert death is not None and death.status == -9
-    assert process.death_since(time.monotonic()) is None
-    assert death.after(time.monotonic()).lines == ()
+    ended = process.exit_since(before, wait=20)
+    assert ended is not None and ended.status == -9
+    assert process.exit_since(time.monotonic()) is None
+    assert ended.after(time.monotonic()).lines == ()
 
 
 # -- one that an earlier run left ---------------------------------------------------------------
@@ -178,59 +185,108 @@ def leave(tmp_path: Path, mark: Mark) -> int:
     return int(done.stdout)
 
 
-def test_what_a_killed_studio_left_is_found_and_taken_over(tmp_path: Path) -> None:
+def test_an_orphan_is_found_and_taken_over(tmp_path: Path) -> None:
     mark = Mark(str(tmp_path), "key", 8188, str(tmp_path / "log"), "folder")
     pid = leave(tmp_path, mark)
     try:
         until(lambda: (tmp_path / "log").read_bytes())
-        (orphan,) = procfs.orphans(tmp_path)
+        (orphan,) = orphans(tmp_path)
         assert (orphan.pid, orphan.mark) == (pid, mark)
-        assert procfs.orphans(tmp_path / "another") == []
-        process = Process("it", ["/nowhere"], tmp_path / "log", taken_over=orphan, times=QUICK)
+        assert orphans(tmp_path / "another") == []
+        process = SupervisedProcess("it", ["/nowhere"], tmp_path / "log", taken_over=orphan, times=QUICK)
         process.start()
         until(lambda: process.pid == pid)
         assert process.tail.lines() == ["up"], "what it printed before is known"
         process.stop()
         assert not alive(pid)
-        assert procfs.orphans(tmp_path) == []
+        assert orphans(tmp_path) == []
     finally:
         if alive(pid):
             os.kill(pid, signal.SIGKILL)
 
 
-def test_one_that_was_taken_over_is_replaced_when_it_dies(tmp_path: Path) -> None:
+def test_an_orphan_that_exits_after_the_takeover_is_replaced(tmp_path: Path) -> None:
     mark = Mark(str(tmp_path), "key", 8188, str(tmp_path / "log"))
     pid = leave(tmp_path, mark)
-    (orphan,) = procfs.orphans(tmp_path)
+    (orphan,) = orphans(tmp_path)
     command = [sys.executable, "-c", FOREVER]
-    process = Process("it", command, tmp_path / "log", taken_over=orphan, times=QUICK)
+    process = SupervisedProcess("it", command, tmp_path / "log", taken_over=orphan, times=QUICK)
     process.start()
     until(lambda: process.pid == pid)
     os.kill(pid, signal.SIGKILL)
     until(lambda: process.pid not in (None, pid))
-    assert process.deaths[0].status is None, "whose child it is not has no exit status"
+    assert process.exits[0].status is None, "whose child it is not has no exit status"
     process.stop()
 
 
-def test_one_that_is_not_wanted_is_ended(tmp_path: Path) -> None:
+def test_an_orphan_that_is_not_needed_is_terminated(tmp_path: Path) -> None:
     pid = leave(tmp_path, Mark(str(tmp_path), "key", 8188, str(tmp_path / "log")))
-    (orphan,) = procfs.orphans(tmp_path)
-    end(orphan)
+    (orphan,) = orphans(tmp_path)
+    terminate(orphan)
     assert not alive(pid)
 
 
-def test_an_environment_that_says_nothing_of_us() -> None:
+def test_a_zombie_orphan_counts_as_ended() -> None:
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=sys.stdin)\n"
+        "print(child.pid, flush=True)\nimport time; time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin is not None and parent.stdout is not None
+        child = Child(psutil.Process(int(parent.stdout.readline())))
+        assert not child.wait(0.05)
+        parent.stdin.close()
+        until(lambda: child.wait(0.05))
+        assert child.gone and child.status is None
+        parent.kill()
+
+
+class Reused(psutil.Process):
+    """A process that has ended and whose PID belongs to another one now."""
+
+    def is_running(self) -> bool:
+        return False
+
+
+def test_a_process_with_a_reused_pid_is_not_signalled() -> None:
+    with subprocess.Popen([sys.executable, "-c", FOREVER], start_new_session=True) as other:
+        child = Child(Reused(other.pid))
+        child.signal(signal.SIGKILL)
+        assert child.wait(0.0) and child.gone
+        assert alive(other.pid)
+        Child(psutil.Process(other.pid)).signal(signal.SIGKILL)
+        assert other.wait(60) == -signal.SIGKILL
+
+
+def test_processes_of_another_user_are_skipped(tmp_path: Path) -> None:
+    pid = leave(tmp_path, Mark(str(tmp_path), "key", 8188, str(tmp_path / "log")))
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            assert ports.listener_environment(port) is not None
+
+            def look() -> str:
+                return f"{len(orphans(tmp_path))} {ports.listener_environment(port)}"
+
+            assert as_nobody(look) == ("0 None" if os.getuid() == 0 else look())
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_an_environment_without_a_valid_mark() -> None:
     assert Mark.of({}) is None
-    assert Mark.of({procfs.MARK: "{"}) is None
-    assert Mark.of({procfs.MARK: '{"other": 1}'}) is None
+    assert Mark.of({MARK: "{"}) is None
+    assert Mark.of({MARK: '{"other": 1}'}) is None
 
 
 # -- what it prints -----------------------------------------------------------------------------
 
 
-def test_a_process_that_prints_faster_than_it_is_read_fills_no_disk(tmp_path: Path) -> None:
+def test_output_faster_than_the_reader_does_not_fill_the_disk(tmp_path: Path) -> None:
     tail = Tail("it", tmp_path / "log", file_max=500_000)
-    output = tail.fresh()
+    output = tail.start_file()
     os.write(output, b"first\n")
     tail.read()
     for _ in range(3):
@@ -246,7 +302,7 @@ def test_a_process_that_prints_faster_than_it_is_read_fills_no_disk(tmp_path: Pa
 
     tail.close()
     tail = Spam("it", tmp_path / "log", file_max=50_000)
-    output = tail.fresh()
+    output = tail.start_file()
     os.write(output, b"a line of the spam\n" * 10)
     for _ in range(5):
         tail.read()
@@ -257,7 +313,7 @@ def test_a_process_that_prints_faster_than_it_is_read_fills_no_disk(tmp_path: Pa
 
 def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path) -> None:
     tail = Tail("it", tmp_path / "log", file_max=100)
-    output = tail.fresh()
+    output = tail.start_file()
     os.write(output, b"\x1b[1m\x1b[31mone\x1b[0m\n 10%\r 20%\rtwo\n 30%")
     tail.read()
     assert tail.lines() == ["one", "two"]
@@ -271,7 +327,7 @@ def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path) -> None:
     tail.finish()
     assert tail.lines()[-1] == "no end"
     os.close(output)
-    os.close(tail.fresh())
+    os.close(tail.start_file())
     assert (tmp_path / "log.1").exists()
     tail.close()
 
@@ -294,14 +350,14 @@ def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path) -> None:
     ],
 )
 def test_which_lines_reach_the_log(line: str, loud: bool) -> None:
-    assert is_loud(line) is loud
+    assert is_important(line) is loud
 
 
 # -- which engine, which command ----------------------------------------------------------------
 
 
 def test_which_engine(tmp_path: Path) -> None:
-    def plan(up: bool = False, folder: bool = False, **env: str) -> fleet.Plan:
+    def plan(up: bool = False, folder: bool = False, **env: str) -> Plan:
         comfyui = tmp_path / "ComfyUI"
         comfyui.mkdir(exist_ok=True)
         (comfyui / "main.py").touch()
@@ -309,11 +365,11 @@ def test_which_engine(tmp_path: Path) -> None:
         return choose(Settings.from_env({**env, **extra}, tmp_path), lambda url: up and url == LOCAL)
 
     assert plan().kind == "demo" and plan().start
-    assert plan(up=True) == fleet.Plan("comfyui", (LOCAL,), start=False)
-    assert plan(folder=True) == fleet.Plan("comfyui", (LOCAL,), start=True)
+    assert plan(up=True) == Plan("comfyui", (LOCAL,), start=False)
+    assert plan(folder=True) == Plan("comfyui", (LOCAL,), start=True)
     assert plan(up=True, folder=True).start is False, "a running one is adopted, never doubled"
     given = plan(up=True, folder=True, COMFYUI_URL="http://a:1,http://b:2")
-    assert given == fleet.Plan("comfyui", ("http://a:1", "http://b:2"), start=False)
+    assert given == Plan("comfyui", ("http://a:1", "http://b:2"), start=False)
     assert plan(up=True, COMFYUI_URL="http://a:1", WAN_ENGINE="demo").kind == "demo"
     with pytest.raises(BadSettings, match="no ComfyUI"):
         plan(WAN_ENGINE="comfyui")
@@ -328,7 +384,7 @@ def test_commands(tmp_path: Path) -> None:
     assert "--until-idle" in demo_command(1234, 0.1, tmp_path)
 
 
-def test_only_options_that_are_known_are_passed(tmp_path: Path) -> None:
+def test_only_known_options_are_passed(tmp_path: Path) -> None:
     known = frozenset({"--temp-directory", "--database-url"})
     assert launch.own_folders(tmp_path, frozenset(), []) == []
     assert launch.own_folders(tmp_path, frozenset({"--temp-directory"}), []) == [
@@ -349,25 +405,23 @@ def test_the_interpreter_of_a_comfyui_folder(tmp_path: Path) -> None:
     assert comfyui_python(tmp_path, "/my/python") == "/my/python"
 
 
-def test_the_run_folder_is_ours_alone(tmp_path: Path) -> None:
+def test_the_run_folder_belongs_to_the_user(tmp_path: Path) -> None:
     environ = {"TMPDIR": str(tmp_path)}
-    folder = launch.run_folder("data", environ)
-    assert folder == launch.run_folder("data", environ)
+    folder = folder_for("data", environ)
+    assert folder == folder_for("data", environ)
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert folder != launch.run_folder("other", environ)
+    assert folder != folder_for("other", environ)
     folder.rmdir()
     folder.symlink_to(tmp_path)
     with pytest.raises(BadSettings):
-        launch.run_folder("data", environ)
+        folder_for("data", environ)
 
 
-def test_a_port_that_is_taken() -> None:
-    import socket
-
+def test_a_port_in_use_and_its_listener() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert not launch.port_is_free(port)
-        assert not launch.port_is_free(port, "0.0.0.0")
-        assert procfs.listener(port) == os.getpid()
-    assert launch.port_is_free(port)
-    assert procfs.listener(port) is None
+        assert not ports.port_is_free(port)
+        assert not ports.port_is_free(port, "0.0.0.0")
+        assert ports.listener(port) == os.getpid()
+    assert ports.port_is_free(port)
+    assert ports.listener(port) is None

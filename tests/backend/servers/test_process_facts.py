@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from backend.errors import EngineLost, OutOfMemory
-from backend.servers import gpus, postmortem, procfs
+from backend.servers import gpus, oom, postmortem
 from backend.servers.exit_reasons import why
-from backend.servers.process import Death
+from backend.servers.process import ProcessExit
 
 TWO = (
     "GPU 0: NVIDIA GeForce RTX 4090 (UUID: GPU-11111111-2222)\n"
@@ -88,57 +88,59 @@ def test_which_gpu_another_comfyui_uses(
         ("4:memory:/elsewhere\n", "memory/memory.oom_control", "under_oom 0\noom_kill 2\n"),
     ],
 )
-def test_the_kernels_count_of_what_it_ended(tmp_path: Path, cgroup: str, file: str, text: str) -> None:
+def test_oom_kills_from_cgroup_and_machine(tmp_path: Path, cgroup: str, file: str, text: str) -> None:
     process, root = tmp_path / "proc", tmp_path / "cgroup"
     (process / "self").mkdir(parents=True)
     (process / "self" / "cgroup").write_text(cgroup)
     (process / "vmstat").write_text("nr_free 1\noom_kill 7\n")
-    assert procfs.oom_kills(process, root) == 7, "without a cgroup's own, the machine's"
+    assert oom.oom_kills(process, root) == 7, "without a cgroup's own, the machine's"
     (root / file).parent.mkdir(parents=True)
     (root / file).write_text(text)
-    assert procfs.oom_kills(process, root) == 2
-    assert procfs.oom_kills(tmp_path / "nowhere", tmp_path / "nowhere") is None
+    assert oom.oom_kills(process, root) == 2
+    assert oom.oom_kills(tmp_path / "nowhere", tmp_path / "nowhere") is None
 
 
-def death(status: int | None, *lines: str, oom: bool | None = False, **more: bool) -> Death:
-    return Death(0.0, status, tuple((1.0, line) for line in lines), True, oom, **more)
+def process_exit(status: int | None, *lines: str, oom: bool | None = False, **more: bool) -> ProcessExit:
+    return ProcessExit(0.0, status, tuple((1.0, line) for line in lines), True, oom, **more)
 
 
 @pytest.mark.parametrize(
     ("ended", "kind", "says"),
     [
-        (death(-9), EngineLost, "SIGKILL"),
-        (death(-9, oom=True), OutOfMemory, "RAM"),
-        (death(137, oom=True), OutOfMemory, "RAM"),
-        (death(None, oom=True), OutOfMemory, "RAM"),
-        (death(1, oom=True), EngineLost, "exit status 1"),
-        (death(-6, "std::bad_alloc"), OutOfMemory, "RAM"),
-        (death(-7, "RuntimeError: DefaultCPUAllocator: can't allocate memory"), OutOfMemory, "RAM"),
-        (death(137, "Killed"), OutOfMemory, "RAM"),
-        (death(1, "torch.OutOfMemoryError: Allocation on device"), OutOfMemory, "GPU"),
-        (death(1, "CUDA error: out of memory"), OutOfMemory, "GPU"),
-        (death(-6, "CUDA error: an illegal memory access was encountered"), EngineLost, "GPU error"),
-        (death(-11), EngineLost, "SIGSEGV"),
-        (death(None), EngineLost, "unknown"),
-        (death(1, *["MemoryError"], *["step"] * 60), EngineLost, "exit status 1"),
+        (process_exit(-9), EngineLost, "SIGKILL"),
+        (process_exit(-9, oom=True), OutOfMemory, "RAM"),
+        (process_exit(137, oom=True), OutOfMemory, "RAM"),
+        (process_exit(None, oom=True), OutOfMemory, "RAM"),
+        (process_exit(1, oom=True), EngineLost, "exit status 1"),
+        (process_exit(-6, "std::bad_alloc"), OutOfMemory, "RAM"),
+        (process_exit(-7, "RuntimeError: DefaultCPUAllocator: can't allocate memory"), OutOfMemory, "RAM"),
+        (process_exit(137, "Killed"), OutOfMemory, "RAM"),
+        (process_exit(1, "torch.OutOfMemoryError: Allocation on device"), OutOfMemory, "GPU"),
+        (process_exit(1, "CUDA error: out of memory"), OutOfMemory, "GPU"),
+        (process_exit(-6, "CUDA error: an illegal memory access was encountered"), EngineLost, "GPU error"),
+        (process_exit(-11), EngineLost, "SIGSEGV"),
+        (process_exit(None), EngineLost, "unknown"),
+        (process_exit(1, *["MemoryError"], *["step"] * 60), EngineLost, "exit status 1"),
     ],
 )
-def test_what_a_job_in_it_ended_with(ended: Death, kind: type[EngineLost], says: str) -> None:
+def test_error_of_a_job_whose_server_exited(ended: ProcessExit, kind: type[EngineLost], says: str) -> None:
     error = postmortem.error(ended)
     assert type(error) is kind and says in error.message
     assert error.hint
 
 
-def test_why_one_does_not_come_up() -> None:
-    assert "no NVIDIA GPU" in postmortem.why_not_up(death(1, "No CUDA GPUs are available"), None, "")
-    assert "RAM" in postmortem.why_not_up(death(-9, oom=True), None, "")
-    assert "its last output" in postmortem.why_not_up(death(3, "Alas"), None, "").lower()
-    raised = death(1, "Traceback", "ValueError: no such folder", "Warning: something is deprecated")
+def test_reason_for_a_failed_start() -> None:
+    assert "no NVIDIA GPU" in postmortem.why_not_up(process_exit(1, "No CUDA GPUs are available"), None, "")
+    assert "RAM" in postmortem.why_not_up(process_exit(-9, oom=True), None, "")
+    assert "its last output" in postmortem.why_not_up(process_exit(3, "Alas"), None, "").lower()
+    raised = process_exit(1, "Traceback", "ValueError: no such folder", "Warning: something is deprecated")
     assert "no such folder" in postmortem.why_not_up(raised, None, "")
-    assert "long time" in postmortem.why_not_up(death(-9, by_us=True), None, "")
-    gone = postmortem.why_not_up(death(None), FileNotFoundError(2, "No such file"), "/x/python")
+    assert "long time" in postmortem.why_not_up(process_exit(-9, by_us=True), None, "")
+    gone = postmortem.why_not_up(process_exit(None), FileNotFoundError(2, "No such file"), "/x/python")
     assert "/x/python" in gone and "COMFYUI_PYTHON" in gone
-    assert "Permission" in postmortem.why_not_up(death(None), PermissionError(13, "Permission denied"), "")
+    assert "Permission" in postmortem.why_not_up(
+        process_exit(None), PermissionError(13, "Permission denied"), ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,5 +154,5 @@ def test_why_one_does_not_come_up() -> None:
         ("SyntaxError: invalid syntax", "Python 3.10"),
     ],
 )
-def test_well_known_ends(line: str, says: str) -> None:
+def test_known_exit_reasons(line: str, says: str) -> None:
     assert says in why([line])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backend.servers import procfs
+from backend.servers.orphans import orphans
 from tests.support import comfyui_folder
 from tests.support.ports import free_row
 from tests.support.storm import STEP_SECONDS, UP_SECONDS, App, Storm
@@ -45,7 +45,7 @@ class SupervisedServer:
         pass
 
     def pid(self) -> int | None:
-        found = {server.mark.port: server.pid for server in procfs.orphans(self.app.data)}
+        found = {server.mark.port: server.pid for server in orphans(self.app.data)}
         return found.get(self.port)
 
     def kill(self) -> None:

@@ -18,7 +18,7 @@ from backend.errors import BadSettings
 from backend.jobs import folders
 from backend.models import partial
 from backend.models.owner import mark
-from backend.servers.fleet import free_port
+from backend.servers.ports import free_port
 from backend.storage.upload_folder import KEEP_SECONDS, MARKER, claim, is_ours, sweep
 from backend.worker.results import RESULTS, clear_old
 from tests.support.paths import ROOT

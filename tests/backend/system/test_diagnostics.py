@@ -12,7 +12,7 @@ import yaml
 from backend.engines.base import EngineInfo
 from backend.models.errors import ModelStoreError
 from backend.models.inventory import UNSEEN, inventory
-from backend.models.paths import MARK, NAME, SECTION, tell, told, write
+from backend.models.paths import MARK, NAME, SECTION, add_store, lists_store, write
 from backend.models.state import ModelState
 from backend.servers.exit_reasons import why
 from backend.settings.model import Settings
@@ -88,9 +88,7 @@ def test_the_volume_comes_first_unless_it_is_read_only(
     assert Settings.from_env({"SPACE_ID": "a/b"}, tmp_path).data_dir == Path("/data/wan-studio")
 
 
-def test_what_is_made_without_a_volume_is_told_to_go(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_warning_without_a_volume(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnostics, "_same_disk", lambda folder, other: True)
     (said,) = at_start(settings, {"RUNPOD_POD_ID": "abc"})
     assert "Mount a volume at /workspace" in said and str(settings.data_dir) in said
@@ -158,7 +156,7 @@ def test_why_it_ended(line: str, says: str) -> None:
     assert says in why(["Total VRAM", "Traceback (most recent call last):", line, "  at main.py", ""], 1)
 
 
-def test_why_it_was_killed_and_why_nobody_knows() -> None:
+def test_why_it_was_killed() -> None:
     assert "--cache-none" in why(["loading"], -9)
     assert why(["bye"], 0) == "" and why([], None) == ""
 
@@ -174,12 +172,12 @@ def section(text: str) -> dict[str, str]:
     return yaml.safe_load(text)[SECTION]
 
 
-def test_an_adopted_comfyui_is_told_of_the_store_once(settings: Settings, comfyui: Path, store: Path) -> None:
+def test_the_store_is_added_to_comfyui_once(settings: Settings, comfyui: Path, store: Path) -> None:
     said = diagnostics.tell_adopted(settings, "comfyui", False, [USER])
     assert "restarted" in said and str(store) in said
     assert section((comfyui / NAME).read_text())["base_path"] == str(store)
     assert diagnostics.tell_adopted(settings, "comfyui", False, [USER]) == ""
-    assert told(comfyui, store) and not told(comfyui, store / "vae")
+    assert lists_store(comfyui, store) and not lists_store(comfyui, store / "vae")
 
 
 @pytest.mark.parametrize(
@@ -213,32 +211,32 @@ def test_models_inside_comfyui_or_linked_there_need_no_file(
 def test_a_foreign_file_keeps_what_it_says(comfyui: Path, store: Path) -> None:
     theirs = "# mine\na111:\n  base_path: /a111\n  loras: models/Lora\n"
     (comfyui / NAME).write_text(theirs)
-    written = tell(comfyui, store)
+    written = add_store(comfyui, store)
     assert written.state == "added" and written.backup and written.backup.read_text() == theirs
     text = (comfyui / NAME).read_text()
     assert text.startswith(theirs.rstrip()) and set(yaml.safe_load(text)) == {"a111", SECTION}
-    assert section(text)["base_path"] == str(store) and told(comfyui, store)
-    assert tell(comfyui, store).state == "unchanged"
+    assert section(text)["base_path"] == str(store) and lists_store(comfyui, store)
+    assert add_store(comfyui, store).state == "unchanged"
 
 
 def test_the_seeds_own_file_is_enough(comfyui: Path, store: Path) -> None:
     (comfyui / NAME).write_text(f"wan:\n  base_path: {store}\n\n  diffusion_models: diffusion_models/\n")
-    assert tell(comfyui, store).state == "unchanged"
+    assert add_store(comfyui, store).state == "unchanged"
 
 
 @pytest.mark.parametrize("text", ["{half: [", "just words", f"{SECTION}:\n  base_path: /else\n"])
 def test_a_file_that_cannot_be_added_to_is_left(comfyui: Path, store: Path, text: str) -> None:
     (comfyui / NAME).write_text(text)
     with pytest.raises(ModelStoreError, match="left as it is"):
-        tell(comfyui, store)
+        add_store(comfyui, store)
     assert [path.name for path in comfyui.glob(f"*{NAME}*")] == [NAME]
     assert (comfyui / NAME).read_text() == text
 
 
 def test_our_own_file_follows_the_store(comfyui: Path, store: Path, tmp_path: Path) -> None:
     write(tmp_path / "old", comfyui / NAME)
-    assert tell(comfyui, store).state == "updated"
-    assert MARK in (comfyui / NAME).read_text() and told(comfyui, store)
+    assert add_store(comfyui, store).state == "updated"
+    assert MARK in (comfyui / NAME).read_text() and lists_store(comfyui, store)
 
 
 def test_system_says_restart_when_the_running_one_does_not_know_yet(comfyui: Path, store: Path) -> None:
@@ -252,7 +250,7 @@ def test_system_says_restart_when_the_running_one_does_not_know_yet(comfyui: Pat
         return one.state, one.words
 
     assert state()[0] == UNSEEN and "models paths" in state()[1]
-    tell(comfyui, store)
+    add_store(comfyui, store)
     assert state()[0] == UNSEEN and state()[1].endswith("Restart ComfyUI.")
     seen = ModelState("VAE", vae.name, "vae", vae.bytes, (), False, *state())
     (said,) = diagnostics.in_system(Settings.from_env({}, comfyui), [], [seen])

@@ -36,7 +36,7 @@ def test_status() -> None:
     assert health.status([ok, lost]) == "degraded"
 
 
-def test_disk_and_server_of_this_machine_are_told_apart(tmp_path: Path) -> None:
+def test_disk_and_server_of_this_machine_are_distinguished(tmp_path: Path) -> None:
     assert state(tmp_path, EngineInfo("comfyui", "x")) == "unknown", "the server may have it"
     assert state(tmp_path, engine({"vae": ()})) == "missing"
     put(tmp_path)
@@ -46,12 +46,12 @@ def test_disk_and_server_of_this_machine_are_told_apart(tmp_path: Path) -> None:
     assert unseen.state == "unseen" and "does not look there" in unseen.words
 
 
-def test_a_file_of_the_wrong_size_is_said_although_the_server_lists_it(tmp_path: Path) -> None:
+def test_a_wrong_size_is_reported_although_the_server_lists_the_file(tmp_path: Path) -> None:
     put(tmp_path, size=1000)
     assert state(tmp_path, engine({"vae": (VAE.name,)})) in {"wrong_size", "damaged"}
 
 
-def test_a_server_elsewhere_is_believed_alone(tmp_path: Path) -> None:
+def test_the_list_of_a_remote_server_decides(tmp_path: Path) -> None:
     put(tmp_path)
     far = "http://10.0.0.9:8188"
     assert state(tmp_path, engine({"vae": ()}, far)) == "missing"

@@ -14,7 +14,8 @@ from backend.jobs.offers import Offer
 from backend.jobs.planning import plan
 from backend.jobs.views import QueueState
 from backend.notices import words
-from backend.servers.fleet import Plan, Servers, choose
+from backend.servers.fleet import Servers
+from backend.servers.plan import Plan, choose
 from backend.settings.model import Settings
 from ui.views import engine_badge, machine_panel, model_table
 from workflows.graph.node_contract import facts, recorded

@@ -1,0 +1,63 @@
+"""Which servers the studio uses, from the settings and from what runs on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backend.engines.kinds import COMFYUI, DEMO, KINDS, RUNPOD, EngineKind
+from backend.errors import BadSettings
+from backend.servers.server import answers
+from backend.settings.model import Settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The servers to use. kind: as EngineInfo.kind. `start`: the studio starts the process itself."""
+
+    kind: str
+    urls: tuple[str, ...]
+    start: bool
+
+    @property
+    def row(self) -> EngineKind:
+        """The properties of this kind of engine."""
+        return KINDS[self.kind]
+
+
+def local_url(settings: Settings) -> str:
+    """The address at which a ComfyUI of this machine is expected."""
+    return f"http://127.0.0.1:{settings.comfyui_port}"
+
+
+def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
+    """WAN_ENGINE=auto: the first of configured addresses, a server on COMFYUI_PORT, a ComfyUI folder, a
+    RunPod endpoint, the demo.
+
+    Raises BadSettings when WAN_ENGINE is comfyui and none of the first three exists, or runpod and no
+    endpoint is configured."""
+    local = local_url(settings)
+    if settings.engine == "demo":
+        return Plan(DEMO.id, (), start=True)
+    if settings.engine == "runpod":
+        if not settings.runpod.given:
+            raise BadSettings(
+                "WAN_ENGINE is runpod, but RUNPOD_ENDPOINT_ID or RUNPOD_API_KEY is missing.",
+                "Set both: the endpoint's id and a key of the same RunPod account.",
+            )
+        return Plan(RUNPOD.id, (), start=False)
+    if settings.comfyui_urls:
+        return Plan(COMFYUI.id, settings.comfyui_urls, start=False)
+    if probe(local):
+        return Plan(COMFYUI.id, (local,), start=False)
+    if settings.comfyui_dir is not None:
+        return Plan(COMFYUI.id, (local,), start=True)
+    if settings.engine == "comfyui":
+        raise BadSettings(
+            "WAN_ENGINE is comfyui, but there is no ComfyUI: no COMFYUI_URL, none on port"
+            f" {settings.comfyui_port}, no folder.",
+            "Set COMFYUI_URL to a running one, or COMFYUI_DIR to its folder.",
+        )
+    if settings.runpod.given:
+        return Plan(RUNPOD.id, (), start=False)
+    return Plan(DEMO.id, (), start=True)
