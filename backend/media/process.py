@@ -96,8 +96,9 @@ class Child:
             stderr=subprocess.DEVNULL,
             bufsize=0,
             cwd=_ROOT,
-            # One arena: each further one would take 64 MB of the child's address space.
-            env={**kept, "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "1"},
+            # One arena: each further one would take 64 MB of the child's address space. The child starts no
+            # program, but pydub cannot be imported without a PATH.
+            env={**kept, "PATH": "", "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "1"},
             start_new_session=True,  # Ctrl+C in the terminal is the app's to handle
         )
         self.served = 0

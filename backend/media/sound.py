@@ -20,6 +20,7 @@ from backend.media import check, timing
 from backend.media.container import opened, picture_track, sound_track
 from backend.media.facts import SILENT_BELOW, SOUND_FILE_MAX, SOUND_PART_MAX, WAVE_POINTS_MAX, SoundFacts
 from backend.media.resample import MAX_RATE, Block, Voice, written_rate
+from backend.media.sound_edit import pcm16, silence
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
 _WAVE_BLOCK = 0.01
 _LEVEL_BLOCK = 0.1
-LEVEL_RMS = 10 ** (-18 / 20)
-"""Loudness after levelling: -18 dB in the blocks where there is sound, as speech is commonly delivered."""
-LEVEL_PEAK = 10 ** (-1 / 20)
-_LEVEL_GAIN_MAX = 10 ** (30 / 20)
+LEVEL_RMS_DB = -18.0
+"""Loudness after levelling, of the blocks that are not silent: a common level for speech."""
+LEVEL_PEAK_DB = -1.0
+_LEVEL_GAIN_MAX_DB = 30.0
 _LEVEL_GATE = 1e-4
 _CLIPPED_CLAIM = 1.05
 
@@ -102,21 +103,21 @@ def cut(
     field: str,
     start: float,
     seconds: float,
-    silence: float = 0.0,
+    lead_in: float = 0.0,
     level: tuple[float, float] | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> float:
-    """Write the part as 16-bit WAV, mono or stereo, at most 48 kHz, behind `silence` seconds of silence.
+    """Write the part as 16-bit WAV, mono or stereo, at most 48 kHz, after `lead_in` seconds of silence.
 
     `seconds` 0: to the end. `level` (start, seconds): by the gain that brings that part of the source to a
     common loudness; a piece beyond it may be clipped. Returns the seconds written. Raises BadMedia.
     """
     seconds = min(seconds or SOUND_PART_MAX, SOUND_PART_MAX)
-    gain = 1.0
+    gain_db: float | None = None
     if level is not None:
         with opened(path, name, field, kind="sound") as container:
             voice = Voice(container, _track(container, name, field))
-            gain = _gain(voice, level[0], min(level[1] or SOUND_PART_MAX, SOUND_PART_MAX), progress)
+            gain_db = _gain_db(voice, level[0], min(level[1] or SOUND_PART_MAX, SOUND_PART_MAX), progress)
     with opened(path, name, field, kind="sound") as container:
         voice = Voice(container, _track(container, name, field))
         blocks = voice.written(start, seconds)
@@ -129,14 +130,14 @@ def cut(
                 field=field,
             )
         rate, channels = written_rate(voice.rate), len(first)
-        written = front = round(silence * rate)
+        written = front = round(lead_in * rate)
         with Path(out).open("wb") as file, wave.open(file, "wb") as target:
             target.setnchannels(channels)
             target.setsampwidth(2)
             target.setframerate(rate)
-            target.writeframesraw(bytes(front * channels * 2))
+            target.writeframesraw(silence(front, rate, channels).raw_data)
             for block in chain((first,), blocks):
-                target.writeframesraw(_sixteen_bit(block * np.float32(gain)))
+                target.writeframesraw(pcm16(block, rate, gain_db).raw_data)
                 written += block.shape[1]
                 progress(min(1.0, (written - front) / (seconds * rate)))
         return written / rate
@@ -168,31 +169,27 @@ def _peak(block: Block) -> float:
     return max(float(block.max()), -float(block.min()))
 
 
-def _sixteen_bit(block: Block) -> bytes:
-    """A 16-bit source comes out as it went in."""
-    return np.clip(np.rint(block.T * 32768), -32768, 32767).astype("<i2").tobytes()
+def _gain_db(voice: Voice, start: float, seconds: float, progress: Callable[[float], None]) -> float:
+    """The gain that brings the part to LEVEL_RMS_DB where it is not silent, with no peak above LEVEL_PEAK_DB.
 
-
-def _gain(voice: Voice, start: float, seconds: float, progress: Callable[[float], None]) -> float:
-    """The factor that brings the part to LEVEL_RMS where it sounds, without a peak above LEVEL_PEAK.
-
-    `progress` is told 0.0 again and again: a sign of life.
+    Measured on floats, because the samples of a floating-point file may exceed full scale. `progress` is
+    called with 0.0 after each block, so that the work is not taken for hung.
     """
     powers: list[float] = []
-    peak, left = 0.0, np.zeros(0, np.float32)
+    peak, rest = 0.0, np.zeros(0, np.float32)
     for block in voice.part(start, seconds):
         progress(0.0)
         peak = max(peak, _peak(block))
-        mono = np.concatenate((left, np.square(block).mean(axis=0)))
+        mono = np.concatenate((rest, np.square(block).mean(axis=0)))
         size = max(1, round(voice.rate * _LEVEL_BLOCK))
         whole = len(mono) // size
         powers += mono[: whole * size].reshape(whole, size).mean(axis=1).tolist()
-        left = mono[whole * size :]
-    if len(left):
-        powers.append(float(left.mean()))
+        rest = mono[whole * size :]
+    if len(rest):
+        powers.append(float(rest.mean()))
     loudest = max(powers, default=0.0)
     if peak < SILENT_BELOW or not loudest:
-        return 1.0
+        return 0.0
     heard = [power for power in powers if power >= loudest * _LEVEL_GATE]
-    rms = math.sqrt(sum(heard) / len(heard))
-    return min(LEVEL_RMS / rms, LEVEL_PEAK / peak, _LEVEL_GAIN_MAX)
+    rms_db = 10 * math.log10(sum(heard) / len(heard))
+    return min(LEVEL_RMS_DB - rms_db, LEVEL_PEAK_DB - 20 * math.log10(peak), _LEVEL_GAIN_MAX_DB)
