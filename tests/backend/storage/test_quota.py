@@ -14,17 +14,17 @@ import pytest
 
 from backend.errors import DiskFull, OverQuota
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, JobSummary
-from backend.storage.policy import (
+from backend.storage.retention_policy import (
     DAY,
-    FRESH_SECONDS,
-    GIVE_UP,
+    MAX_FREED_RATIO,
+    PROTECTED_SECONDS,
     Disk,
-    bytes_over,
+    bytes_to_free,
+    excess_bytes,
     fair_share,
-    level,
+    max_min_share,
     room,
-    to_give_up,
-    too_much,
+    to_remove,
 )
 from tests.support.data_folder import BLOCK, DataFolder, Make
 
@@ -53,9 +53,9 @@ def test_the_level_shares_out_exactly_what_there_is() -> None:
         chance = random.Random(seed)
         used = [chance.choice((0, chance.randrange(1000))) for _ in range(chance.randrange(1, 12))]
         total = chance.randrange(0, 6000)
-        cut = sum(min(size, level(used, total)) for size in used)
+        cut = sum(min(size, max_min_share(used, total)) for size in used)
         assert cut == pytest.approx(min(total, sum(used))), seed
-    assert level([], 10) == float("inf") and level([5], -3) == 0
+    assert max_min_share([], 10) == float("inf") and max_min_share([5], -3) == 0
 
 
 def jobs(chance: random.Random) -> tuple[list[JobSummary], dict[str, int]]:
@@ -64,7 +64,9 @@ def jobs(chance: random.Random) -> tuple[list[JobSummary], dict[str, int]]:
     made = []
     for number in range(chance.randrange(0, 40)):
         status = chance.choice(states)
-        age = chance.choice((chance.uniform(0, FRESH_SECONDS), chance.uniform(FRESH_SECONDS, 40 * DAY)))
+        age = chance.choice(
+            (chance.uniform(0, PROTECTED_SECONDS), chance.uniform(PROTECTED_SECONDS, 40 * DAY))
+        )
         ended = NOW - age if status in TERMINAL else None
         made.append(JobSummary(f"job-{number}", chance.choice(owners), status, ended, chance.random() < 0.15))
     return made, {job.id: chance.choice((0, chance.randrange(1, 500))) for job in made}
@@ -78,16 +80,16 @@ def test_who_has_most_gives_first_and_nobody_under_the_level_gives_anything() ->
         for job in made:
             used[job.owner] += sizes[job.id]
         need = chance.randrange(1, 3000)
-        limit = level(used.values(), sum(used.values()) - need)
+        limit = max_min_share(used.values(), sum(used.values()) - need)
         may_go = [
             job
             for job in sorted(made, key=lambda job: job.finished or 0.0)
-            if job.status in TERMINAL and not job.pinned and (job.finished or NOW) <= NOW - FRESH_SECONDS
+            if job.status in TERMINAL and not job.pinned and (job.finished or NOW) <= NOW - PROTECTED_SECONDS
             and sizes[job.id]
         ]  # fmt: skip
         left = {owner: [job for job in may_go if job.owner == owner] for owner in used}
         held, missing = dict(used), need
-        for job in too_much(chance.sample(made, len(made)), sizes, need, NOW, used):
+        for job in to_remove(chance.sample(made, len(made)), sizes, need, NOW, used):
             assert missing > 0, f"{seed}: more goes than has to"
             assert held[job.owner] > limit, f"{seed}: an owner under the level loses a clip"
             assert held[job.owner] == max(held[owner] for owner in held if left[owner]), (
@@ -105,10 +107,10 @@ def test_what_is_given_up_never_leaves_anybody_over_a_limit_with_more_than_befor
         chance = random.Random(seed)
         need, used, others = chance.randrange(1, 300), chance.randrange(500), chance.randrange(900)
         limit, most = chance.randrange(1, 600), chance.randrange(1, 1200)
-        gone = to_give_up(need, (used, limit), [(used + others, most)])
-        assert 0 <= gone <= GIVE_UP * need
+        gone = bytes_to_free(need, (used, limit), [(used + others, most)])
+        assert 0 <= gone <= MAX_FREED_RATIO * need
         after = used + need - gone
-        assert after <= limit or after <= used - (GIVE_UP - 1) * need, "over a share it shrinks"
+        assert after <= limit or after <= used - (MAX_FREED_RATIO - 1) * need, "over a share it shrinks"
         assert after + others <= max(most, used + others), "the room for all is not exceeded by this one"
         if used + need <= limit and used + others + need <= most:
             assert gone == 0
@@ -122,7 +124,7 @@ def test_room_and_shares_fit_together() -> None:
         ours = chance.randrange(0, total - free + 1)
         percent = chance.choice((1.0, 50.0, 80.0, 100.0))
         here = room(Disk(total, free), ours, percent)
-        assert bytes_over(Disk(total, free), ours, percent) == max(0, int(ours - here))
+        assert excess_bytes(Disk(total, free), ours, percent) == max(0, int(ours - here))
         owners = chance.randrange(1, 50)
         others = chance.randrange(0, int(here) + 1)
         share = fair_share(here, owners, others)
@@ -144,7 +146,7 @@ def test_sixteen_cancelled_uploads_cost_nobody_a_clip(make_folder: Make) -> None
         job = folder.submit("bob", 86 * BLOCK)
         assert job is not None
         folder.end(job, CANCELLED)
-        folder.keeper.all()
+        folder.retention.run_once()
     assert folder.clips() == before and folder.used("bob") < 16 * 4 * BLOCK
 
 
@@ -165,8 +167,8 @@ def test_however_much_is_submitted_it_costs_only_the_submitter(
             folder.end(job, status, BLOCK if status == DONE else 0)
         folder.pass_by(1800)
         if number % 8 == 0:
-            folder.keeper.all()
-    folder.keeper.all()
+            folder.retention.run_once()
+    folder.retention.run_once()
     assert folder.clips()["ann"] == mine
     for error in folder.failures:
         assert error.code in ("over_quota", "disk_full") and error.hint and error.field == "audio"
@@ -195,13 +197,13 @@ def test_random_visitors_never_lose_a_clip_to_each_other(make_folder: Make) -> N
             elif what == "delete" and before.get(actor):
                 stored = folder.store.get(sorted(before[actor])[0])
                 assert stored is not None
-                folder.keeper.remove(stored)
+                folder.retention.remove(stored)
             elif what == "pin" and before.get(actor):
                 folder.store.pin(chance.choice(sorted(before[actor])), chance.random() < 0.7)
             elif what == "pass":
                 actor = ""
                 folder.pass_by(chance.randrange(0, 7200))
-                folder.keeper.all()
+                folder.retention.run_once()
             elif what == "restart":
                 folder.restart()
             for owner, clips in before.items():
@@ -247,14 +249,14 @@ def test_waiting_jobs_count_and_deleting_or_cancelling_makes_room(make_folder: M
     assert folder.submit("ann", 100 * BLOCK) is not None
     done = folder.end(second, DONE, BLOCK)
     assert folder.submit("ann", 100 * BLOCK) is None, "it is a clip of a moment ago now"
-    folder.keeper.remove(done)
+    folder.retention.remove(done)
     assert folder.submit("ann", 100 * BLOCK) is not None
 
 
 def test_a_submit_that_fails_gives_back_what_it_had_reserved(make_folder: Make) -> None:
     folder = make_folder(10_000 * BLOCK, owner_bytes=300 * BLOCK)
     clips = {folder.clip("ann", 90 * BLOCK, days).id for days in (3, 2, 1)}
-    quota, job_id = folder.keeper.quota, uuid.uuid4().hex
+    quota, job_id = folder.retention.quota, uuid.uuid4().hex
     for _ in range(5):
         quota.reserve(job_id, "ann", 100 * BLOCK)
         quota.reserve(job_id, "ann", 120 * BLOCK)
@@ -266,11 +268,11 @@ def test_a_submit_that_fails_gives_back_what_it_had_reserved(make_folder: Make) 
 def test_two_submits_at_once_do_not_count_on_the_same_old_clip(make_folder: Make) -> None:
     folder = make_folder(10_000 * BLOCK, owner_bytes=300 * BLOCK)
     folder.clip("ann", 280 * BLOCK, 3)
-    quota, one, two = folder.keeper.quota, uuid.uuid4().hex, uuid.uuid4().hex
+    quota, one, two = folder.retention.quota, uuid.uuid4().hex, uuid.uuid4().hex
     quota.reserve(one, "ann", 200 * BLOCK)
     with pytest.raises(OverQuota):
         quota.reserve(two, "ann", 200 * BLOCK)
-    folder.keeper.quota.refresh()
+    folder.retention.quota.refresh()
     with pytest.raises(OverQuota):
         quota.reserve(two, "ann", 200 * BLOCK)
 
@@ -289,8 +291,8 @@ def test_submits_and_passes_at_once_agree_with_what_is_on_the_disk(make_folder: 
 
     def measure() -> None:
         while not over.is_set():
-            folder.keeper.quota.refresh()
-            folder.keeper.tidy()
+            folder.retention.quota.refresh()
+            folder.retention.remove_ended_outputs()
 
     with ThreadPoolExecutor(6) as pool:
         passes = [pool.submit(measure) for _ in range(2)]
@@ -301,10 +303,10 @@ def test_submits_and_passes_at_once_agree_with_what_is_on_the_disk(make_folder: 
             over.set()
         for done in passes:
             done.result(60)
-    folder.keeper.quota.ended()
-    seen = folder.keeper.quota.refresh()
+    folder.retention.quota.ended()
+    seen = folder.retention.quota.refresh()
     folder.restart()
-    fresh = folder.keeper.quota.refresh()
+    fresh = folder.retention.quota.refresh()
     assert seen.written == fresh.written and seen.clips == fresh.clips and seen.open == fresh.open
     assert all(seen.used[owner] >= fresh.used[owner] for owner in fresh.used), "those that wait reserve more"
 
@@ -320,7 +322,7 @@ def test_an_owner_over_their_share_shrinks_with_each_new_job(make_folder: Make) 
         job = folder.submit("ann", 20 * BLOCK)
         assert job is not None
         folder.end(job, DONE, BLOCK)
-        folder.pass_by(2 * FRESH_SECONDS)
+        folder.pass_by(2 * PROTECTED_SECONDS)
     assert folder.used("ann") < before - 150 * BLOCK
     assert len(folder.clips()["bob"]) == 1
     assert folder.submit("bob", 50 * BLOCK) is not None
@@ -353,7 +355,7 @@ def test_whoever_has_most_gives_when_something_else_fills_the_disk(make_folder: 
     greedy = [folder.clip("greedy", 50 * BLOCK, 1 + number / 100).id for number in range(10)]
     others = {name: {folder.clip(name, 20 * BLOCK, 25).id} for name in ("ann", "bob", "cid")}
     folder.others = 500 * BLOCK
-    folder.keeper.all()
+    folder.retention.run_once()
     now = folder.clips()
     assert now["greedy"] < set(greedy) and now["greedy"] == set(greedy[: len(now["greedy"])]), "oldest first"
     assert {name: now[name] for name in others} == others
@@ -365,7 +367,7 @@ def test_pins_of_one_do_not_cost_another(make_folder: Make) -> None:
     ann = {folder.clip("ann", 40 * BLOCK, 9).id}
     waiting = folder.submit("cid", 5 * BLOCK)
     folder.others = 400 * BLOCK
-    folder.keeper.all()
+    folder.retention.run_once()
     assert folder.clips() == {"greedy": pinned, "ann": ann} and waiting is not None
     assert (folder.jobs / waiting.id / "inputs" / "audio").exists()
     assert folder.submit("greedy", 5 * BLOCK) is None, "who pins everything adds nothing"
@@ -379,7 +381,7 @@ def test_uploads_and_other_copies_on_the_same_disk_cost_nobody_a_clip(make_folde
     upload.parent.mkdir()
     upload.write_bytes(b"u" * 550 * BLOCK)
     assert folder.disk().percent > 80
-    folder.keeper.all()
+    folder.retention.run_once()
     assert folder.clips() == clips
     assert folder.submit("ann", 20 * BLOCK) is not None and folder.clips() == clips
 
@@ -387,7 +389,7 @@ def test_uploads_and_other_copies_on_the_same_disk_cost_nobody_a_clip(make_folde
 def test_a_disk_full_of_models_costs_no_clip_and_says_that_it_is_full(make_folder: Make) -> None:
     folder = make_folder(1_000 * BLOCK, others=970 * BLOCK)
     clips = {"ann": {folder.clip("ann", BLOCK, 1).id}}
-    folder.keeper.all()
+    folder.retention.run_once()
     assert folder.clips() == clips
     assert folder.submit("bob", 86 * BLOCK) is None and isinstance(folder.failures[0], DiskFull)
     assert "disk is full" in folder.failures[0].message and folder.failures[0].hint
@@ -400,11 +402,11 @@ def test_a_waiting_job_of_somebody_over_the_limit_is_made_and_costs_only_them(ma
     other = folder.clip("bob", 100 * BLOCK, 9)
     folder.owner_bytes = 250 * BLOCK  # the setting was changed
     folder.restart()
-    folder.keeper.all()
+    folder.retention.run_once()
     assert job is not None and (folder.jobs / job.id / "inputs" / "audio").exists()
     assert folder.clips() == {"ann": {new.id}, "bob": {other.id}} and folder.store.get(old.id) is None
     folder.end(job, DONE, 60 * BLOCK)
-    folder.keeper.all()
+    folder.retention.run_once()
     assert folder.clips() == {"ann": {job.id}, "bob": {other.id}}
 
 
@@ -416,7 +418,7 @@ def test_folders_without_a_record_are_nobodys(make_folder: Make) -> None:
         lost.mkdir()
         (lost / "result.mp4").write_bytes(b"v" * 150 * BLOCK)
     folder.others = 100 * BLOCK
-    folder.keeper.all()
+    folder.retention.run_once()
     assert folder.clips() == {"ann": ann}, "who has little loses nothing to folders that nobody claims"
     assert folder.submit("ann", 5 * BLOCK) is not None
 
@@ -431,7 +433,7 @@ def test_what_a_crash_left_of_a_cancelled_job_goes_at_the_next_pass(make_folder:
     folder.store.save(job.moved(CANCELLED, finished=folder.wall))  # and no more
     (folder.jobs / job.id / "workflow.json").write_text("{}")
     folder.restart()
-    folder.keeper.all()
+    folder.retention.run_once()
     assert [path.name for path in (folder.jobs / job.id).iterdir()] == ["workflow.json"]
     assert folder.store.get(job.id) is not None and (folder.jobs / waiting.id / "inputs" / "audio").exists()
 
@@ -440,20 +442,20 @@ def test_what_a_failed_job_was_made_from_goes_after_a_day(make_folder: Make) -> 
     folder = make_folder(10_000 * BLOCK)
     new, old = folder.failed("ann", BLOCK, 0.9), folder.failed("ann", BLOCK, 1.1)
     pinned, dated_wrong = folder.failed("ann", BLOCK, 1.1, pinned=True), folder.failed("ann", BLOCK, -3)
-    folder.keeper.all()
+    folder.retention.run_once()
     there = {job.id: (folder.jobs / job.id / "inputs").exists() for job in (new, old, pinned, dated_wrong)}
     assert there == {new.id: True, old.id: False, pinned.id: True, dated_wrong.id: True}
     assert (folder.jobs / new.id / "work" / "part-0").exists(), "another try goes on there"
     assert [path.name for path in (folder.jobs / old.id).iterdir()] == ["workflow.json"]
     folder.wall += 400 * DAY  # a clock that jumps makes nothing old
-    folder.keeper.all()
+    folder.retention.run_once()
     assert (folder.jobs / new.id / "inputs").exists()
 
 
 def test_comfyuis_copies_of_a_cancelled_job_go_unless_another_job_reads_them(make_folder: Make) -> None:
     folder = make_folder(10_000 * BLOCK)
     assert folder.comfy.input is not None
-    folder.keeper.tidy()
+    folder.retention.remove_ended_outputs()
     alone, first, second = (folder.submit("ann", BLOCK) for _ in range(3))
     assert alone is not None and first is not None and second is not None
     shared = first.inputs["audio"]["name"].removeprefix("wan-studio/")
@@ -470,5 +472,5 @@ def test_comfyuis_copies_of_a_cancelled_job_go_unless_another_job_reads_them(mak
     for copy in copies:
         copy.write_bytes(b"x")
     folder.end(alone, CANCELLED)
-    folder.keeper.tidy()
+    folder.retention.remove_ended_outputs()
     assert [copy.exists() for copy in copies] == [False, True]

@@ -10,8 +10,8 @@ import pytest
 from backend.engines.base import EngineInfo
 from backend.errors import NotFound
 from backend.settings.model import Settings
-from backend.storage.cleaner import Place
-from backend.storage.places import places
+from backend.storage.retention import EngineFolders
+from backend.storage.retention_setup import engine_folders
 from backend.studio import Studio
 from tests.support.scripted import OWNER, ended
 
@@ -39,7 +39,7 @@ def test_outputs_are_removed_and_delete_leaves_nothing(studio: Studio, picture: 
     output, given = Path(info.output_dir, "wan-studio"), Path(info.input_dir, "wan-studio")
     written = sorted(path.name for path in output.iterdir())
     assert len([name for name in written if name.endswith(".mp4")]) == 2
-    studio.house.tidy()
+    studio.retention.remove_ended_outputs()
     assert list(output.iterdir()) == [], "the results are in the jobs' folders"
     assert len(list(given.iterdir())) == 1, "the picture stays for a while: the next job may want it"
 
@@ -60,6 +60,6 @@ def test_where_servers_keep_their_files(tmp_path: Path) -> None:
     here = EngineInfo("comfyui", "http://127.0.0.1:8188", input_dir="/c/input", output_dir="/c/output")
     silent = EngineInfo("comfyui", "http://127.0.0.1:8188")
     remote = EngineInfo("comfyui", "https://pod.example", input_dir="/c/input", output_dir="/c/output")
-    assert places([here, here, remote], None) == [Place(Path("/c/input"), Path("/c/output"))]
-    assert places([silent], tmp_path) == [Place(tmp_path / "input", tmp_path / "output")]
-    assert places([silent, remote, EngineInfo("demo", "http://127.0.0.1:1")], None) == []
+    assert engine_folders([here, here, remote], None) == [EngineFolders(Path("/c/input"), Path("/c/output"))]
+    assert engine_folders([silent], tmp_path) == [EngineFolders(tmp_path / "input", tmp_path / "output")]
+    assert engine_folders([silent, remote, EngineInfo("demo", "http://127.0.0.1:1")], None) == []
