@@ -1,4 +1,4 @@
-"""Each visitor's part of the disk: nobody loses a clip to what somebody else adds."""
+"""The disk quota: no owner loses a clip because of what another owner adds."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def make_folder(tmp_path: Path) -> Iterator[Make]:
 # -- the rules, over random cases -----------------------------------------------------------------
 
 
-def test_the_level_shares_out_exactly_what_there_is() -> None:
+def test_max_min_share_distributes_exactly_the_total() -> None:
     for seed in range(300):
         chance = random.Random(seed)
         used = [chance.choice((0, chance.randrange(1000))) for _ in range(chance.randrange(1, 12))]
@@ -72,7 +72,7 @@ def jobs(chance: random.Random) -> tuple[list[JobSummary], dict[str, int]]:
     return made, {job.id: chance.choice((0, chance.randrange(1, 500))) for job in made}
 
 
-def test_who_has_most_gives_first_and_nobody_under_the_level_gives_anything() -> None:
+def test_the_largest_owner_loses_first_and_owners_below_the_share_lose_nothing() -> None:
     for seed in range(400):
         chance = random.Random(seed)
         made, sizes = jobs(chance)
@@ -102,7 +102,7 @@ def test_who_has_most_gives_first_and_nobody_under_the_level_gives_anything() ->
         assert missing <= 0 or not able, f"{seed}: too little goes"
 
 
-def test_what_is_given_up_never_leaves_anybody_over_a_limit_with_more_than_before() -> None:
+def test_an_owner_over_a_limit_never_ends_up_with_more_than_before() -> None:
     for seed in range(500):
         chance = random.Random(seed)
         need, used, others = chance.randrange(1, 300), chance.randrange(500), chance.randrange(900)
@@ -110,13 +110,13 @@ def test_what_is_given_up_never_leaves_anybody_over_a_limit_with_more_than_befor
         gone = bytes_to_free(need, (used, limit), [(used + others, most)])
         assert 0 <= gone <= MAX_FREED_RATIO * need
         after = used + need - gone
-        assert after <= limit or after <= used - (MAX_FREED_RATIO - 1) * need, "over a share it shrinks"
+        assert after <= limit or after <= used - (MAX_FREED_RATIO - 1) * need, "usage above the share shrinks"
         assert after + others <= max(most, used + others), "the room for all is not exceeded by this one"
         if used + need <= limit and used + others + need <= most:
             assert gone == 0
 
 
-def test_room_and_shares_fit_together() -> None:
+def test_shares_fit_into_the_room() -> None:
     for seed in range(300):
         chance = random.Random(seed)
         total = chance.randrange(1, 10**6)
@@ -128,16 +128,16 @@ def test_room_and_shares_fit_together() -> None:
         owners = chance.randrange(1, 50)
         others = chance.randrange(0, int(here) + 1)
         share = fair_share(here, owners, others)
-        assert share < here or here == 0, "a newcomer finds some"
+        assert share < here or here == 0, "a new owner finds room"
         assert share >= 0.9 * here / owners and share >= (here - others) / 2
         if others >= here * (owners - 1) / owners:
-            assert owners * share <= here, "there is an equal part for everybody"
+            assert owners * share <= here, "each owner has an equal part"
 
 
 # -- one visitor cannot cost another anything -----------------------------------------------------
 
 
-def test_sixteen_cancelled_uploads_cost_nobody_a_clip(make_folder: Make) -> None:
+def test_sixteen_cancelled_uploads_remove_no_clip(make_folder: Make) -> None:
     folder = make_folder(1_000 * BLOCK)
     for days in range(1, 7):
         folder.clip("ann", 60 * BLOCK, days)
@@ -154,7 +154,7 @@ def test_sixteen_cancelled_uploads_cost_nobody_a_clip(make_folder: Make) -> None
 @pytest.mark.parametrize("status", [CANCELLED, FAILED, DONE, QUEUED])
 @pytest.mark.parametrize("owners", [1, 40], ids=["one owner", "forty made-up owners"])
 @pytest.mark.parametrize("size", [86, 6], ids=["large files", "tiny files"])
-def test_however_much_is_submitted_it_costs_only_the_submitter(
+def test_submitting_any_amount_removes_only_the_submitters_clips(
     make_folder: Make, status: str, owners: int, size: int
 ) -> None:
     folder = make_folder(1_000 * BLOCK)
@@ -176,7 +176,7 @@ def test_however_much_is_submitted_it_costs_only_the_submitter(
 
 @pytest.mark.full
 def test_random_visitors_never_lose_a_clip_to_each_other(make_folder: Make) -> None:
-    """Whatever they do in whatever order, a clip goes only when its own visitor submits or deletes."""
+    """In any order of actions a clip is removed only when its own owner submits or deletes."""
     for seed in range(12):
         chance = random.Random(seed)
         folder = make_folder(600 * BLOCK, others=chance.choice((0, 100, 450)) * BLOCK)
@@ -216,7 +216,7 @@ def test_random_visitors_never_lose_a_clip_to_each_other(make_folder: Make) -> N
 # -- at submit ------------------------------------------------------------------------------------
 
 
-def test_over_a_limit_the_own_oldest_clips_go_when_they_may(make_folder: Make) -> None:
+def test_over_a_limit_the_owners_oldest_unpinned_clips_are_removed(make_folder: Make) -> None:
     folder = make_folder(10_000 * BLOCK, owner_bytes=300 * BLOCK)
     pinned = folder.clip("ann", 50 * BLOCK, 9, pinned=True)
     oldest, older, newest = (folder.clip("ann", 60 * BLOCK, days) for days in (8, 7, 6))
@@ -226,7 +226,7 @@ def test_over_a_limit_the_own_oldest_clips_go_when_they_may(make_folder: Make) -
     assert not (folder.jobs / oldest.id).exists()
 
 
-def test_refused_with_a_sentence_when_nothing_of_their_own_may_go(make_folder: Make) -> None:
+def test_a_submit_is_refused_when_none_of_the_owners_clips_may_be_removed(make_folder: Make) -> None:
     folder = make_folder(10_000 * BLOCK, owner_bytes=300 * BLOCK)
     kept = {folder.clip("ann", 60 * BLOCK, days, pinned=True).id for days in (8, 7)}
     kept |= {folder.clip("ann", 60 * BLOCK, 0.01).id for _ in range(2)}  # minutes old
@@ -234,13 +234,15 @@ def test_refused_with_a_sentence_when_nothing_of_their_own_may_go(make_folder: M
     [error] = folder.failures
     assert isinstance(error, OverQuota) and error.to_dict()["code"] == "over_quota"
     assert "1.2 MB" in error.message and error.hint and error.field == "audio"
-    assert folder.clips()["ann"] == kept and len(list(folder.jobs.iterdir())) == 4, "nothing is left of it"
-    assert folder.submit("ann", 20 * BLOCK) is not None, "what fits is still taken"
-    assert folder.submit("bob", 90 * BLOCK) is not None, "another visitor has a limit of their own"
+    assert folder.clips()["ann"] == kept and len(list(folder.jobs.iterdir())) == 4, (
+        "the refused job leaves no folder"
+    )
+    assert folder.submit("ann", 20 * BLOCK) is not None, "a job that fits is accepted"
+    assert folder.submit("bob", 90 * BLOCK) is not None, "each owner has a separate limit"
     assert folder.submit("bob", 400 * BLOCK) is None and "one visitor may use" in folder.failures[-1].message
 
 
-def test_waiting_jobs_count_and_deleting_or_cancelling_makes_room(make_folder: Make) -> None:
+def test_queued_jobs_count_and_deleting_or_cancelling_makes_room(make_folder: Make) -> None:
     folder = make_folder(10_000 * BLOCK, owner_bytes=300 * BLOCK)
     first, second = folder.submit("ann", 100 * BLOCK), folder.submit("ann", 100 * BLOCK)
     assert first is not None and second is not None
@@ -248,12 +250,12 @@ def test_waiting_jobs_count_and_deleting_or_cancelling_makes_room(make_folder: M
     folder.end(first, CANCELLED)
     assert folder.submit("ann", 100 * BLOCK) is not None
     done = folder.end(second, DONE, BLOCK)
-    assert folder.submit("ann", 100 * BLOCK) is None, "it is a clip of a moment ago now"
+    assert folder.submit("ann", 100 * BLOCK) is None, "a clip that has just ended is protected"
     folder.retention.remove(done)
     assert folder.submit("ann", 100 * BLOCK) is not None
 
 
-def test_a_submit_that_fails_gives_back_what_it_had_reserved(make_folder: Make) -> None:
+def test_a_failed_submit_releases_its_reservation(make_folder: Make) -> None:
     folder = make_folder(10_000 * BLOCK, owner_bytes=300 * BLOCK)
     clips = {folder.clip("ann", 90 * BLOCK, days).id for days in (3, 2, 1)}
     quota, job_id = folder.retention.quota, uuid.uuid4().hex
@@ -277,7 +279,7 @@ def test_two_submits_at_once_do_not_count_on_the_same_old_clip(make_folder: Make
         quota.reserve(two, "ann", 200 * BLOCK)
 
 
-def test_submits_and_passes_at_once_agree_with_what_is_on_the_disk(make_folder: Make) -> None:
+def test_concurrent_submits_and_passes_agree_with_the_disk(make_folder: Make) -> None:
     folder = make_folder(100_000 * BLOCK)
     over = threading.Event()
 
@@ -308,7 +310,9 @@ def test_submits_and_passes_at_once_agree_with_what_is_on_the_disk(make_folder: 
     folder.restart()
     fresh = folder.retention.quota.refresh()
     assert seen.written == fresh.written and seen.clips == fresh.clips and seen.open == fresh.open
-    assert all(seen.used[owner] >= fresh.used[owner] for owner in fresh.used), "those that wait reserve more"
+    assert all(seen.used[owner] >= fresh.used[owner] for owner in fresh.used), (
+        "queued jobs reserve more than they have written"
+    )
 
 
 def test_an_owner_over_their_share_shrinks_with_each_new_job(make_folder: Make) -> None:
@@ -328,7 +332,7 @@ def test_an_owner_over_their_share_shrinks_with_each_new_job(make_folder: Make) 
     assert folder.submit("bob", 50 * BLOCK) is not None
 
 
-def test_made_up_owners_do_not_shrink_anybodys_share(make_folder: Make) -> None:
+def test_made_up_owners_do_not_shrink_other_shares(make_folder: Make) -> None:
     folder = make_folder(1_000 * BLOCK)
     clips = {folder.clip("ann", 100 * BLOCK, days).id for days in range(1, 4)}
     taken = [folder.submit(f"made-up-{number}", BLOCK) for number in range(30)]
@@ -338,19 +342,19 @@ def test_made_up_owners_do_not_shrink_anybodys_share(make_folder: Make) -> None:
     assert folder.clips()["ann"] == clips
 
 
-def test_all_new_visitors_together_have_one_share(make_folder: Make) -> None:
+def test_all_new_owners_together_have_one_share(make_folder: Make) -> None:
     folder = make_folder(1_000 * BLOCK)
     folder.clip("ann", 100 * BLOCK, 1)
     taken = [folder.submit(f"made-up-{number}", 50 * BLOCK) for number in range(20)]
     assert 5 <= len([job for job in taken if job]) <= 7
     assert "new visitors" in folder.failures[0].message and folder.failures[0].code == "over_quota"
-    assert folder.submit("ann", 200 * BLOCK) is not None, "who has a clip is not one of them"
+    assert folder.submit("ann", 200 * BLOCK) is not None, "an owner with a clip is not a new owner"
 
 
 # -- on a disk that is too full -------------------------------------------------------------------
 
 
-def test_whoever_has_most_gives_when_something_else_fills_the_disk(make_folder: Make) -> None:
+def test_the_largest_owner_loses_clips_when_other_files_fill_the_disk(make_folder: Make) -> None:
     folder = make_folder(1_000 * BLOCK)
     greedy = [folder.clip("greedy", 50 * BLOCK, 1 + number / 100).id for number in range(10)]
     others = {name: {folder.clip(name, 20 * BLOCK, 25).id} for name in ("ann", "bob", "cid")}
@@ -361,7 +365,7 @@ def test_whoever_has_most_gives_when_something_else_fills_the_disk(make_folder: 
     assert {name: now[name] for name in others} == others
 
 
-def test_pins_of_one_do_not_cost_another(make_folder: Make) -> None:
+def test_pins_of_one_owner_do_not_remove_clips_of_another(make_folder: Make) -> None:
     folder = make_folder(1_000 * BLOCK)
     pinned = {folder.clip("greedy", 70 * BLOCK, 5, pinned=True).id for _ in range(10)}
     ann = {folder.clip("ann", 40 * BLOCK, 9).id}
@@ -370,11 +374,11 @@ def test_pins_of_one_do_not_cost_another(make_folder: Make) -> None:
     folder.retention.run_once()
     assert folder.clips() == {"greedy": pinned, "ann": ann} and waiting is not None
     assert (folder.jobs / waiting.id / "inputs" / "audio").exists()
-    assert folder.submit("greedy", 5 * BLOCK) is None, "who pins everything adds nothing"
+    assert folder.submit("greedy", 5 * BLOCK) is None, "an owner with only pinned clips cannot add any"
     assert folder.submit("bob", 50 * BLOCK) is None and isinstance(folder.failures[-1], DiskFull | OverQuota)
 
 
-def test_uploads_and_other_copies_on_the_same_disk_cost_nobody_a_clip(make_folder: Make) -> None:
+def test_uploads_and_other_copies_on_the_same_disk_remove_no_clip(make_folder: Make) -> None:
     folder = make_folder(1_000 * BLOCK)
     clips = {"ann": {folder.clip("ann", 60 * BLOCK, days).id for days in range(1, 7)}}
     upload = folder.cache / ("a" * 64) / "sound.wav"
@@ -386,7 +390,7 @@ def test_uploads_and_other_copies_on_the_same_disk_cost_nobody_a_clip(make_folde
     assert folder.submit("ann", 20 * BLOCK) is not None and folder.clips() == clips
 
 
-def test_a_disk_full_of_models_costs_no_clip_and_says_that_it_is_full(make_folder: Make) -> None:
+def test_a_disk_full_of_models_removes_no_clip_and_is_reported_as_full(make_folder: Make) -> None:
     folder = make_folder(1_000 * BLOCK, others=970 * BLOCK)
     clips = {"ann": {folder.clip("ann", BLOCK, 1).id}}
     folder.retention.run_once()
@@ -395,7 +399,7 @@ def test_a_disk_full_of_models_costs_no_clip_and_says_that_it_is_full(make_folde
     assert "disk is full" in folder.failures[0].message and folder.failures[0].hint
 
 
-def test_a_waiting_job_of_somebody_over_the_limit_is_made_and_costs_only_them(make_folder: Make) -> None:
+def test_a_queued_job_of_an_owner_over_the_limit_runs_and_removes_only_their_clips(make_folder: Make) -> None:
     folder = make_folder(10_000 * BLOCK)
     job = folder.submit("ann", 100 * BLOCK)
     old, new = folder.clip("ann", 100 * BLOCK, 5), folder.clip("ann", 100 * BLOCK, 2)
@@ -410,7 +414,7 @@ def test_a_waiting_job_of_somebody_over_the_limit_is_made_and_costs_only_them(ma
     assert folder.clips() == {"ann": {job.id}, "bob": {other.id}}
 
 
-def test_folders_without_a_record_are_nobodys(make_folder: Make) -> None:
+def test_folders_without_a_record_belong_to_no_owner(make_folder: Make) -> None:
     folder = make_folder(1_000 * BLOCK)
     ann = {folder.clip("ann", 50 * BLOCK, days).id for days in (3, 2)}
     for _ in range(4):
@@ -419,14 +423,14 @@ def test_folders_without_a_record_are_nobodys(make_folder: Make) -> None:
         (lost / "result.mp4").write_bytes(b"v" * 150 * BLOCK)
     folder.others = 100 * BLOCK
     folder.retention.run_once()
-    assert folder.clips() == {"ann": ann}, "who has little loses nothing to folders that nobody claims"
+    assert folder.clips() == {"ann": ann}, "a small owner loses nothing to folders without an owner"
     assert folder.submit("ann", 5 * BLOCK) is not None
 
 
 # -- what ended jobs leave ------------------------------------------------------------------------
 
 
-def test_what_a_crash_left_of_a_cancelled_job_goes_at_the_next_pass(make_folder: Make) -> None:
+def test_files_of_a_cancelled_job_after_a_crash_are_removed_by_the_next_pass(make_folder: Make) -> None:
     folder = make_folder(10_000 * BLOCK)
     job, waiting = folder.submit("ann", 50 * BLOCK), folder.submit("ann", 50 * BLOCK)
     assert job is not None and waiting is not None
@@ -438,21 +442,23 @@ def test_what_a_crash_left_of_a_cancelled_job_goes_at_the_next_pass(make_folder:
     assert folder.store.get(job.id) is not None and (folder.jobs / waiting.id / "inputs" / "audio").exists()
 
 
-def test_what_a_failed_job_was_made_from_goes_after_a_day(make_folder: Make) -> None:
+def test_inputs_of_a_failed_job_are_removed_after_a_day(make_folder: Make) -> None:
     folder = make_folder(10_000 * BLOCK)
     new, old = folder.failed("ann", BLOCK, 0.9), folder.failed("ann", BLOCK, 1.1)
     pinned, dated_wrong = folder.failed("ann", BLOCK, 1.1, pinned=True), folder.failed("ann", BLOCK, -3)
     folder.retention.run_once()
     there = {job.id: (folder.jobs / job.id / "inputs").exists() for job in (new, old, pinned, dated_wrong)}
     assert there == {new.id: True, old.id: False, pinned.id: True, dated_wrong.id: True}
-    assert (folder.jobs / new.id / "work" / "part-0").exists(), "another try goes on there"
+    assert (folder.jobs / new.id / "work" / "part-0").exists(), "a retry continues from the finished segments"
     assert [path.name for path in (folder.jobs / old.id).iterdir()] == ["workflow.json"]
     folder.wall += 400 * DAY  # a clock that jumps makes nothing old
     folder.retention.run_once()
     assert (folder.jobs / new.id / "inputs").exists()
 
 
-def test_comfyuis_copies_of_a_cancelled_job_go_unless_another_job_reads_them(make_folder: Make) -> None:
+def test_comfyuis_copies_of_a_cancelled_job_are_removed_unless_another_job_reads_them(
+    make_folder: Make,
+) -> None:
     folder = make_folder(10_000 * BLOCK)
     assert folder.comfy.input is not None
     folder.retention.remove_ended_outputs()

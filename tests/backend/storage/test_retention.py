@@ -1,4 +1,4 @@
-"""What goes by itself and what never does: over a real database and real folders, with clocks of our own."""
+"""Retention with a real database and real folders, and with injected clocks and disk sizes."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def scene(tmp_path: Path):
 # -- by age -------------------------------------------------------------------------------
 
 
-def test_old_jobs_go_and_nothing_else(scene: Scene) -> None:
+def test_only_expired_jobs_are_removed(scene: Scene) -> None:
     old, failed = scene.job(31), scene.job(40, FAILED)
     new, waiting, running = scene.job(29), scene.job(60, QUEUED), scene.job(60, RUNNING)
     pinned = scene.job(90, pinned=True)
@@ -125,7 +125,7 @@ def test_old_jobs_go_and_nothing_else(scene: Scene) -> None:
     assert set(scene.forgotten) == {old.id, failed.id}
 
 
-def test_a_job_that_is_pinned_at_the_last_moment_stays(scene: Scene) -> None:
+def test_a_job_pinned_during_the_pass_is_kept(scene: Scene) -> None:
     jobs = [scene.job(31), scene.job(32)]
     listed = scene.store.ended_before
 
@@ -168,10 +168,10 @@ def test_a_clock_set_back_by_years_removes_nothing_by_age_or_room(scene: Scene) 
     for _ in range(30):
         scene.clock.pass_by(3600)
         scene.retention.run_once()
-    assert scene.there() == jobs, "they ended in the future: no age can be told"
+    assert scene.there() == jobs, "their end is in the future: the age is unknown"
 
 
-def test_jobs_dated_by_a_clock_in_1970_are_not_56_years_old(scene: Scene) -> None:
+def test_jobs_that_ended_in_1970_by_the_clock_are_not_expired(scene: Scene) -> None:
     scene.clock.wall = 3600.0
     job = scene.job()
     scene.retention.run_once()
@@ -182,7 +182,7 @@ def test_jobs_dated_by_a_clock_in_1970_are_not_56_years_old(scene: Scene) -> Non
     assert scene.there() == {job.id}
 
 
-def test_after_two_months_off_the_creator_has_a_day_of_running(scene: Scene) -> None:
+def test_after_two_months_off_nothing_expires_for_a_day_of_running(scene: Scene) -> None:
     scene.job(1)
     scene.retention.run_once()
     scene.clock = Clock(NOW + 60 * DAY, 5.0)
@@ -197,7 +197,7 @@ def test_after_two_months_off_the_creator_has_a_day_of_running(scene: Scene) -> 
     assert scene.there() == set()
 
 
-def test_a_pod_that_runs_two_hours_every_third_day_still_keeps_to_its_days(scene: Scene) -> None:
+def test_jobs_expire_on_a_pod_that_runs_two_hours_every_third_day(scene: Scene) -> None:
     scene.job(29)
     for session in range(40):
         scene.clock = Clock(NOW + session * 3 * DAY, 7.0)
@@ -211,7 +211,7 @@ def test_a_pod_that_runs_two_hours_every_third_day_still_keeps_to_its_days(scene
     assert 8 <= session < 20
 
 
-def test_trust_survives_nonsense_in_the_database() -> None:
+def test_the_clock_check_accepts_invalid_text_from_the_database() -> None:
     for text in ("", "[]", "{}", '{"seen": "x", "wait": 1}', "null"):
         assert ClockCheck.read(text, NOW) == ClockCheck(NOW)
     assert ClockCheck.read(ClockCheck(5.0, 7.0).text(), NOW) == ClockCheck(5.0, 7.0)
@@ -221,7 +221,7 @@ def test_trust_survives_nonsense_in_the_database() -> None:
 # -- by room ------------------------------------------------------------------------------
 
 
-def test_how_much_has_to_go() -> None:
+def test_excess_bytes() -> None:
     assert excess_bytes(Disk(100 * GB, 30 * GB), 50 * GB, 80) == 0, "not full"
     assert excess_bytes(Disk(100 * GB, 10 * GB), 50 * GB, 80) == 10 * GB
     # 88 of 100 used, 10 of them ours: 8 over, and 2.2 are a tenth of the room of 22: 7.8 may go.
@@ -232,16 +232,18 @@ def test_how_much_has_to_go() -> None:
     assert excess_bytes(Disk(0, 0), 0, 80) == 0
 
 
-def test_the_oldest_go_until_it_is_enough(scene: Scene) -> None:
+def test_the_oldest_jobs_are_removed_until_there_is_room(scene: Scene) -> None:
     jobs = [scene.job(days) for days in (5, 4, 3, 2)]
     fresh = scene.job(0.01)
     sizes = {job.id: 10 for job in (*jobs, fresh)}
     assert list(to_remove([*reversed(jobs), fresh], sizes, 15, NOW)) == jobs[:2]
-    assert list(to_remove([*jobs, fresh], sizes, 1000, NOW)) == jobs, "the fresh one is never among them"
+    assert list(to_remove([*jobs, fresh], sizes, 1000, NOW)) == jobs, (
+        "a clip that has just ended is protected"
+    )
     assert list(to_remove(jobs, sizes, 0, NOW)) == []
 
 
-def test_a_full_disk_takes_the_oldest_clips_but_no_pinned_or_running_one(scene: Scene) -> None:
+def test_a_full_disk_removes_the_oldest_clips_but_no_pinned_or_running_one(scene: Scene) -> None:
     pinned, running = scene.job(9, size=400_000, pinned=True), scene.job(9, RUNNING)
     oldest, older, newest = (scene.job(days, size=400_000) for days in (5, 4, 3))
     ours = sum(folder.bytes for folder in files.folders(scene.jobs).values())
@@ -257,7 +259,7 @@ def test_a_full_disk_takes_the_oldest_clips_but_no_pinned_or_running_one(scene: 
 # -- delete, and kills in the middle --------------------------------------------------------
 
 
-def test_delete_takes_every_copy(scene: Scene) -> None:
+def test_delete_removes_every_copy(scene: Scene) -> None:
     job, other = scene.job(), scene.job()
     folder = scene.jobs / job.id
     picture = job.inputs["image"]["name"].removeprefix("wan-studio/")
@@ -288,7 +290,7 @@ def test_delete_takes_every_copy(scene: Scene) -> None:
     scene.retention.remove(job)  # once more: nothing happens
 
 
-def test_delete_leaves_an_input_that_a_waiting_job_reads(scene: Scene) -> None:
+def test_delete_keeps_an_input_that_a_queued_job_reads(scene: Scene) -> None:
     job = scene.job()
     waiting = scene.job(status=QUEUED, inputs=job.inputs)
     shared = scene.input(job.inputs["image"]["name"].removeprefix("wan-studio/"))
@@ -296,8 +298,8 @@ def test_delete_leaves_an_input_that_a_waiting_job_reads(scene: Scene) -> None:
     assert shared.exists() and scene.there() == {waiting.id}
 
 
-@pytest.mark.parametrize("step", ["_finish", "empty", "delete", "rmdir"])
-def test_a_kill_in_the_middle_of_a_removal_is_made_good(
+@pytest.mark.parametrize("step", ["_complete_removal", "empty", "delete", "rmdir"])
+def test_the_next_start_completes_an_interrupted_removal(
     scene: Scene, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
@@ -309,8 +311,8 @@ def test_a_kill_in_the_middle_of_a_removal_is_made_good(
     job, other = scene.job(), scene.job()
     output = scene.output(f"image_to_video-{job.id}_00001_.mp4")
     with monkeypatch.context() as patch:
-        if step == "_finish":
-            patch.setattr(scene.retention, "_finish", killed)
+        if step == "_complete_removal":
+            patch.setattr(scene.retention, "_complete_removal", killed)
         elif step == "empty":
             patch.setattr(files, "empty", killed)
         elif step == "delete":
@@ -337,7 +339,7 @@ retention.run_once()
 
 
 @pytest.mark.full
-def test_killed_at_any_moment_records_and_folders_agree_after_the_next_pass(scene: Scene) -> None:
+def test_records_and_folders_agree_after_a_kill_at_any_moment(scene: Scene) -> None:
     """kill -9 of a process that removes thirty old jobs, again and again, until it gets through."""
     moments = random.Random(4)
     scene.clock.wall = time.time()
@@ -363,7 +365,7 @@ def test_killed_at_any_moment_records_and_folders_agree_after_the_next_pass(scen
     assert scene.there() == kept and kills > 1
 
 
-def test_a_database_that_cannot_write_leaves_the_rest_to_the_next_pass(
+def test_the_next_pass_completes_removals_when_the_database_could_not_write(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [scene.job(31), scene.job(32)]
@@ -371,13 +373,15 @@ def test_a_database_that_cannot_write_leaves_the_rest_to_the_next_pass(
     monkeypatch.setattr(scene.store, "delete", lambda _: (_ for _ in ()).throw(DiskFull("The disk is full.")))
     scene.retention.run_once()
     assert scene.store.get(jobs[1].id) is not None
-    assert not list((scene.jobs / f"{jobs[1].id}.deleted").iterdir()), "its bytes are free already"
+    assert not list((scene.jobs / f"{jobs[1].id}.deleted").iterdir()), (
+        "the files are removed before the record"
+    )
     monkeypatch.setattr(scene.store, "delete", delete)
     scene.retention.run_once()
     assert scene.there() == set()
 
 
-def test_a_record_whose_folder_is_gone_stays_until_its_time(scene: Scene) -> None:
+def test_a_record_without_a_folder_is_kept_until_it_expires(scene: Scene) -> None:
     job, old = scene.job(), scene.job(31)
     for one in (job, old):
         files.empty(scene.jobs / one.id)
@@ -398,7 +402,7 @@ def orphan(scene: Scene, result: bool = False) -> Path:
     return folder
 
 
-def test_a_submit_in_progress_is_safe_and_a_killed_one_goes_after_an_hour(scene: Scene) -> None:
+def test_a_submit_in_progress_is_kept_and_a_killed_one_is_removed_after_an_hour(scene: Scene) -> None:
     folder = orphan(scene)
     scene.retention.run_once()
     scene.clock.wall += 400 * DAY  # the clock alone makes nothing old
@@ -409,7 +413,7 @@ def test_a_submit_in_progress_is_safe_and_a_killed_one_goes_after_an_hour(scene:
     assert not folder.exists() and list(scene.jobs.iterdir()) == []
 
 
-def test_a_folder_that_gets_its_record_is_no_orphan(scene: Scene) -> None:
+def test_a_folder_whose_record_is_added_later_is_not_an_orphan(scene: Scene) -> None:
     folder = orphan(scene)
     scene.retention.run_once()
     scene.clock.pass_by(1800)
@@ -420,7 +424,7 @@ def test_a_folder_that_gets_its_record_is_no_orphan(scene: Scene) -> None:
     assert folder.exists()
 
 
-def test_videos_survive_a_database_that_was_moved_away(scene: Scene) -> None:
+def test_videos_are_kept_when_the_database_was_moved_away(scene: Scene) -> None:
     folder = orphan(scene, result=True)
     moment = scene.clock.wall
     for path in (*folder.rglob("*"), folder):
@@ -435,7 +439,7 @@ def test_videos_survive_a_database_that_was_moved_away(scene: Scene) -> None:
     assert not folder.exists()
 
 
-def test_other_peoples_files_in_the_data_folder_stay(scene: Scene) -> None:
+def test_unrelated_files_in_the_data_folder_are_kept(scene: Scene) -> None:
     notes = scene.jobs / "notes.txt"
     notes.write_text("mine")
     (scene.jobs / "My films").mkdir()
@@ -445,7 +449,7 @@ def test_other_peoples_files_in_the_data_folder_stay(scene: Scene) -> None:
     assert notes.exists() and (scene.jobs / "My films").exists()
 
 
-def test_half_written_files_go_from_ended_jobs_only(scene: Scene) -> None:
+def test_partial_files_are_removed_only_from_ended_jobs(scene: Scene) -> None:
     done, running = scene.job(), scene.job(status=RUNNING)
     parts = [scene.jobs / job.id / "workflow.json.part" for job in (done, running)]
     for part in parts:
@@ -455,7 +459,7 @@ def test_half_written_files_go_from_ended_jobs_only(scene: Scene) -> None:
     assert (scene.jobs / done.id / "result.mp4").exists()
 
 
-def test_finished_parts_go_with_a_jobs_end_and_stay_for_another_try(scene: Scene) -> None:
+def test_finished_segments_are_kept_only_for_a_retry(scene: Scene) -> None:
     jobs = [
         scene.job(), scene.job(status=CANCELLED, part=1), scene.job(status=FAILED),
         scene.job(status=FAILED, part=2), scene.job(status=RUNNING, part=1),
@@ -493,7 +497,7 @@ def test_links_are_removed_as_links(scene: Scene, tmp_path: Path) -> None:
     assert {path.name for path in outside.iterdir()} == {"film.mp4", "film.part"}
 
 
-def test_comfyuis_folder_behind_a_link_of_our_name_is_left_alone(scene: Scene, tmp_path: Path) -> None:
+def test_a_link_named_wan_studio_in_comfyuis_folder_is_not_followed(scene: Scene, tmp_path: Path) -> None:
     job = scene.job()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -510,7 +514,7 @@ def test_comfyuis_folder_behind_a_link_of_our_name_is_left_alone(scene: Scene, t
 # -- ComfyUI's folders ----------------------------------------------------------------------
 
 
-def test_outputs_go_when_their_job_has_ended(scene: Scene) -> None:
+def test_outputs_of_ended_jobs_are_removed(scene: Scene) -> None:
     done, cancelled, running = scene.job(), scene.job(status=CANCELLED), scene.job(status=RUNNING)
     failed, failed_long_ago = scene.job(status=FAILED), scene.job(2, FAILED)
     paths = {
@@ -528,7 +532,7 @@ def test_outputs_go_when_their_job_has_ended(scene: Scene) -> None:
     assert not stranger.exists() and all(path.exists() for path in theirs)
 
 
-def test_inputs_go_when_nobody_has_used_them_for_a_week(scene: Scene) -> None:
+def test_inputs_unused_for_a_week_are_removed(scene: Scene) -> None:
     done, waiting = scene.job(1), scene.job(1, QUEUED)
     names = [job.inputs["image"]["name"].removeprefix("wan-studio/") for job in (done, waiting)]
     old, in_use = (scene.input(name, 24 * 8) for name in names)
@@ -543,7 +547,7 @@ def test_inputs_go_when_nobody_has_used_them_for_a_week(scene: Scene) -> None:
 # -- the thread ---------------------------------------------------------------------------
 
 
-def test_a_step_that_fails_stops_neither_the_others_nor_the_thread(
+def test_a_failing_step_stops_neither_the_other_steps_nor_the_thread(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.job(31)
