@@ -136,7 +136,7 @@ class Studio:
         """
         self._closing.set()
         self.runner.stop()
-        self.decoder.end_waits()
+        self.decoder.stop_waiting()
         self.reads.close()
         self.writes.close()
         self.runner.close()

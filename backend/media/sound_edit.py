@@ -1,6 +1,6 @@
 """Editing of decoded samples with pydub, inside the child process: gain, silence, 16-bit PCM.
 
-A block is a float32 array (channels, samples) from the decoder; pydub opens no file here and starts no
+A block is a float32 array (channels, samples) from SoundReader. pydub opens no file here and starts no
 program. Each function works on one block, so that memory does not grow with the length of the sound.
 """
 
@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from backend.media.resample import Block
+from backend.media.sound_reader import Block
 
 with warnings.catch_warnings():
     # pydub warns at import where no ffmpeg program is installed, which it needs only to open and save files.

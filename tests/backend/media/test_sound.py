@@ -13,7 +13,7 @@ from PIL import Image
 
 from backend.errors import BadMedia
 from backend.media import container as opened
-from backend.media import resample, sound
+from backend.media import sound, sound_reader
 from backend.media.decoder import Decoder
 from tests.support.media_files import flat, numbered, repeat, samples_of, tone, write_sound, write_video
 from tests.support.tiers import deep
@@ -142,7 +142,7 @@ def test_three_hours_are_refused_by_the_header(
     for path in (bare, packed, mp3):
         with pytest.raises(BadMedia, match=r"is (3 h|3 h \d min|2 h 59 min) long. Files of up to 1 h"):
             decoder.sound(path)
-    monkeypatch.setattr(resample.Voice, "blocks", lambda *a, **k: pytest.fail("decoded"))
+    monkeypatch.setattr(sound_reader.SoundReader, "blocks", lambda *a, **k: pytest.fail("decoded"))
     for path in (bare, packed):
         with pytest.raises(BadMedia, match="3 h"):
             sound.facts(str(path), path.name)
