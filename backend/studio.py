@@ -42,7 +42,7 @@ from backend.security import secret_file, tokens
 from backend.security.admin import Admins
 from backend.servers.fleet import Servers
 from backend.settings.model import Settings
-from backend.storage import input_folder, places
+from backend.storage import input_folder, retention_setup
 from backend.storage.data_lock import DataLock
 from backend.storage.input_folder import InputFile
 from backend.system import diagnostics, health
@@ -96,15 +96,15 @@ class Studio:
             models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
         )  # fmt: skip
         self.files = Files(settings.jobs_dir, self._secret, self.store)
-        self.house = places.keeper(
+        self.retention = retention_setup.create(
             settings, self.store, self.engines, self.runner.forget, self.secret(UPLOADS)
         )
         self.intake = Intake(
-            lambda: self.settings, self.store, self.decoder, self.runner, offers, self.house,
+            lambda: self.settings, self.store, self.decoder, self.runner, offers, self.retention,
             self.servers.plan.start, self.limits,
         )  # fmt: skip
         self._housekeeping = threading.Thread(
-            target=self.house.run, args=(self._closing,), name="housekeeping", daemon=True
+            target=self.retention.run, args=(self._closing,), name="housekeeping", daemon=True
         )
         self._started = False
 
@@ -136,7 +136,7 @@ class Studio:
         """
         self._closing.set()
         self.runner.stop()
-        self.decoder.end_waits()
+        self.decoder.stop_waiting()
         self.reads.close()
         self.writes.close()
         self.runner.close()
@@ -290,7 +290,7 @@ class Studio:
             raise BadInput(
                 "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
             )
-        self.house.remove(job)
+        self.retention.remove(job)
 
     def live_progress(self, id: str, key: str) -> Snapshot | None:
         """How far a job is (memory); None for one of an earlier run of the app, which `progress` looks up.

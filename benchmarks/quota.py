@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from backend.jobs.job import CANCELLED, DONE, FAILED, Job
-from backend.storage.policy import FRESH_SECONDS
+from backend.storage.retention_policy import PROTECTED_SECONDS
 from tests.support.data_folder import DataFolder
 
 MB = 1_000_000
@@ -40,9 +40,9 @@ def submits(
             taken += 1
             if status:
                 folder.end(job, status, result if status == DONE else 0)
-        folder.pass_by(FRESH_SECONDS / 4)
+        folder.pass_by(PROTECTED_SECONDS / 4)
         if number % 4 == 3:
-            folder.keeper.all()
+            folder.retention.run_once()
     return taken
 
 
@@ -54,7 +54,7 @@ def pinned(folder: DataFolder) -> int:
             done: Job = folder.end(job, DONE, 20 * MB)
             folder.store.pin(done.id, True)
             taken += 1
-        folder.pass_by(FRESH_SECONDS)
+        folder.pass_by(PROTECTED_SECONDS)
     return taken
 
 
@@ -89,10 +89,10 @@ def main() -> None:
     for name, (times, play) in SCENES.items():
         with tempfile.TemporaryDirectory(prefix="wan-quota-") as base:
             folder = start(Path(base), models)
-            folder.keeper.all()
+            folder.retention.run_once()
             before = sum(len(folder.clips().get(owner, ())) for owner in OTHERS)
             taken = play(folder)
-            folder.keeper.all()
+            folder.retention.run_once()
             clips = folder.clips()
             left = sum(len(clips.get(owner, ())) for owner in OTHERS)
             theirs = sum(len(ids) for owner, ids in clips.items() if owner not in OTHERS)

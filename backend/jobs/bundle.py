@@ -140,11 +140,11 @@ class _Squeeze:
         self.files[name] = min(self.files[name], target, key=_size)
 
     def _picture(self, source: Path, target: Path) -> None:
-        self.decoder.squeeze_picture(source, target, max_side=SIDE, quality=QUALITY)
+        self.decoder.compress_picture(source, target, max_side=SIDE, quality=QUALITY)
 
     def _sound(self, params: SoundToVideo, kbps: int) -> None:
         target = self.folder / "audio"
-        self.decoder.squeeze_sound(
+        self.decoder.compress_sound(
             self.originals["audio"], target, params.start, params.seconds + SPARE, kbps=kbps,
             on_progress=self.on_progress,
         )  # fmt: skip

@@ -1,6 +1,6 @@
-"""What each kind of long work may take at most, as a function of the media's length. Pure.
+"""Limits of time, CPU and file size for each kind of long work, from the length of the media. Pure.
 
-A bound is several times what a slow machine of two cores needs for the heaviest media that is let in.
+A limit is several times what a slow machine with two cores needs for the largest accepted media.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from backend.media.facts import SOUND_PART_MAX, VIDEO_PART_MAX
 from backend.media.process import Budget
 
 FILE_BYTES_MAX = 4_000_000_000
-"""Of one written file. The child cannot raise it."""
+"""The hard limit of one written file. The child cannot raise it."""
 _SMALL_FILE = 64_000_000
 STALL_SECONDS = 60.0
-"""Without a word from the child that does long work."""
+"""The longest time without a progress report from a child during long work."""
 _CORES = 2
 
 LOOK = Budget(wall=180.0, stall=180.0, cpu=240.0, file_bytes=_SMALL_FILE)
-"""Decoding an hour of sound, or counting the frames of half an hour of 4K: 5 to 10 s where measured."""
+"""For decoding an hour of sound or counting the frames of half an hour of 4K: measured 5 to 10 s."""
 
 
 def _long(wall: float, file_bytes: float) -> Budget:
@@ -31,7 +31,7 @@ def _long(wall: float, file_bytes: float) -> Budget:
 def cut_sound(
     start: float, seconds: float, silence: float, level: tuple[float, float] | None = None
 ) -> Budget:
-    """Decoding goes at 100 times the sound's own speed or more; levelling reads its part before."""
+    """Decoding runs at 100 times real time or faster; levelling reads its part first."""
     length = min(seconds or SOUND_PART_MAX, SOUND_PART_MAX)
     read = max(0.0, start) + length
     if level is not None:
@@ -42,8 +42,8 @@ def cut_sound(
 def cut_video(
     start: float, seconds: float, fps: float, first_frame: int, frames: int, size: tuple[int, int]
 ) -> Budget:
-    """4K at 60 frames a second in HEVC or AV1 is decoded at about a third of its own speed. Where a file has
-    no key frames to begin at, all before the part is decoded too."""
+    """4K at 60 frames a second in HEVC or AV1 is decoded at about a third of real time. A file without key
+    frames is decoded from its beginning."""
     fps = fps or 16.0
     length = frames / fps if frames else min(seconds or VIDEO_PART_MAX, VIDEO_PART_MAX)
     before = max(0.0, start) + first_frame / fps
@@ -52,12 +52,12 @@ def cut_video(
 
 
 def frames_to_video(pictures: Sequence[str | Path]) -> Budget:
-    """About 0.1 s a frame; what is written is not larger than the frames as PNG, by more than a little."""
+    """About 0.1 s a frame; FFV1 is at most slightly larger than the PNGs."""
     return _long(60 + len(pictures), 3 * _bytes(pictures))
 
 
 def join(videos: Sequence[str | Path]) -> Budget:
-    """Nothing but reading and writing, and ten minutes of sound to encode."""
+    """Copying packets, and encoding up to ten minutes of sound."""
     return _long(120 + _bytes(videos) / 5e6, 2 * _bytes(videos) + SOUND_PART_MAX * 32_000)
 
 

@@ -1,6 +1,6 @@
-"""The rules for what people give us, and their sentences. Pure: facts in, BadMedia out.
+"""Rules for uploaded media and their error messages. Pure.
 
-Every function named after a fault builds the error for it; `size`, `upload` raise it when it applies.
+A function named after a fault returns the error for it; `size` and `upload` raise theirs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ AGAIN = "Export or download it again, then retry."
 
 
 def shown(name: str) -> str:
-    """A file name fit for a sentence: base name, no control or direction characters, 60 characters."""
+    """A file name for a message: the base name without control characters, at most MAX_NAME characters."""
     base = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     clean = "".join(c for c in base if unicodedata.category(c)[0] != "C")
     clean = " ".join(clean.split())
@@ -45,7 +45,7 @@ def upload(bytes_: int, max_mb: int, name: str, field: str = "", kind: str = "pi
     if bytes_ <= 0:
         raise BadMedia(f"{shown(name)} is empty: it has 0 bytes.", AGAIN, field=field)
     if max_mb and bytes_ > max_mb * 1_000_000:
-        # Rounded up: 100.2 MB must not be said to be 100 MB when 100 MB is the limit.
+        # Rounded up: 100.2 MB must not be shown as 100 MB when 100 MB is the limit.
         has = -(-bytes_ // 1_000_000)
         raise BadMedia(
             f"{shown(name)} has {has:,} MB. Up to {max_mb:,} MB can be used.",
@@ -63,8 +63,8 @@ def size(
     row_by_row: bool = False,
     max_ratio: float = MAX_RATIO,
 ) -> None:
-    """Raise BadMedia for too many pixels, too few, or a strip. `row_by_row`: the format can be decoded
-    at a fraction of its size (baseline JPEG), so more pixels are fine."""
+    """Raise BadMedia for too many pixels, too few, or too long a side. `row_by_row`: the format can be
+    decoded at a fraction of its size (baseline JPEG), so that more pixels are accepted."""
     pixels, limit = width * height, MAX_PIXELS_JPEG if row_by_row else MAX_PIXELS
     figures = f"{shown(name)} is {width} × {height}"
     if pixels > limit:
@@ -90,7 +90,7 @@ def size(
 
 
 def not_a_picture(kind: Kind, name: str, field: str = "") -> BadMedia:
-    """The error for a file whose first bytes are no picture that we open."""
+    """The error for a file whose first bytes are not those of a supported picture."""
     if kind.family == "drawing":
         return BadMedia(
             f"{shown(name)} is an SVG: a drawing, not a picture.",
@@ -122,10 +122,10 @@ def not_a_sound(name: str, field: str = "", found: Kind | None = None) -> BadMed
 
 
 def _but(found: Kind | None) -> str:
-    """What the file is instead, as the end of a sentence."""
+    """What the file is instead, as the end of a message."""
     if found is None or found.name == "another kind of file":
         return " that can be read here"
-    if found.name in ("a sound", "a video"):  # of a kind that we do not open, AVI for example
+    if found.name in ("a sound", "a video"):  # of an unsupported kind, AVI for example
         return " of a kind that can be read here"
     if found.family == "other":
         return f": it is {found.name}"

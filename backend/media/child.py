@@ -1,9 +1,9 @@
-"""The process that opens strangers' files: `python -m backend.media.child '{"memory_mb": ..}'`.
+"""The child process that opens untrusted files: `python -m backend.media.child '{"memory_mb": ..}'`.
 
-It bounds itself first (memory, CPU time, size of written files, no core dumps), then answers one JSON
-line on stdout for each on stdin: {"id", "op", ...} -> {"id", "ok": {...}} or {"id", "error": {...}}, after
-some {"id", "progress": 0..1} when the work is long. Only paths and figures cross the pipe. The end of
-stdin is the end of the process, so it never outlives the app.
+It first limits itself (memory, CPU time, size of written files, no core dumps). Then it reads one JSON
+request a line from stdin and writes one reply a line to stdout: {"id", "op", ...} -> {"id", "ok": {...}} or
+{"id", "error": {...}}, after {"id", "progress": 0..1} during long work. Only paths and numbers cross the
+pipe. The process ends with the end of stdin, so it never outlives the app.
 """
 
 from __future__ import annotations
@@ -25,46 +25,47 @@ from backend.errors import BadMedia, DiskFull, InternalError, StudioError
 from backend.media.budget import FILE_BYTES_MAX
 
 FILE_BYTES = 64_000_000
-"""Of a written file, unless the request says more."""
-_SAY_SECONDS = 0.5
+"""The default limit of a written file."""
+_PROGRESS_SECONDS = 0.5
 OPEN_FILES = 64
 
 
-def bound(memory_mb: int) -> None:
-    """Limits for the whole life of the process. One that the system does not know is left out."""
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_FSIZE, FILE_BYTES, FILE_BYTES_MAX)
-    _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
-    _limit(resource.RLIMIT_AS, memory_mb * 1_000_000)
-    with contextlib.suppress(OSError):  # when memory runs out, Linux shall end this process, not the app
+def limit_process(memory_mb: int) -> None:
+    """Sets the limits of the process. Skips those that the system does not support."""
+    _set_limit(resource.RLIMIT_CORE, 0)
+    _set_limit(resource.RLIMIT_FSIZE, FILE_BYTES, FILE_BYTES_MAX)
+    _set_limit(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _set_limit(resource.RLIMIT_AS, memory_mb * 1_000_000)
+    with contextlib.suppress(OSError):  # when memory runs out, Linux kills this process before the app
         Path("/proc/self/oom_score_adj").write_text("900")
 
 
-def bound_cpu(seconds: int) -> None:
-    """CPU time for the next request. The kernel counts from the start of the process: add what is used."""
+def limit_cpu(seconds: int) -> None:
+    """Limits the CPU time of the next request. The kernel counts from the process start, so used time is
+    added."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
 
 
-def bound_file(bytes_: int) -> None:
-    """Size of what the next request may write; never above FILE_BYTES_MAX."""
+def limit_file(bytes_: int) -> None:
+    """Limits the size of a file that the next request writes; at most FILE_BYTES_MAX."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     soft = bytes_ if hard == resource.RLIM_INFINITY else min(bytes_, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def _limit(which: int, value: int, at_most: int = 0) -> None:
+def _set_limit(which: int, value: int, at_most: int = 0) -> None:
     _, hard = resource.getrlimit(which)
     at_most = at_most or value
     if hard != resource.RLIM_INFINITY:
         value, at_most = min(value, hard), min(at_most, hard)
-    with contextlib.suppress(ValueError, OSError):  # macOS has no RLIMIT_AS worth the name
+    with contextlib.suppress(ValueError, OSError):  # macOS does not enforce RLIMIT_AS
         resource.setrlimit(which, (value, at_most))
 
 
-def answer(request: dict[str, Any], progress: Callable[[float], None]) -> dict[str, Any]:
-    """The answer to one request, without its id. Raises StudioError, or whatever a decoder raises."""
+def reply_to(request: dict[str, Any], progress: Callable[[float], None]) -> dict[str, Any]:
+    """The reply to one request, without its id. Raises StudioError, or whatever a decoder raises."""
     from backend.media import pictures
 
     op, path, name = request["op"], request.get("path", ""), request.get("name", "")
@@ -79,11 +80,11 @@ def answer(request: dict[str, Any], progress: Callable[[float], None]) -> dict[s
             path, request["out"], name, field, max_mb, (pad[0], pad[1]) if pad else None, request["max_side"]
         )
     else:
-        return _moving(op, path, name, field, max_mb, request, progress)
+        return _sound_or_video(op, path, name, field, max_mb, request, progress)
     return {"width": size[0], "height": size[1]}
 
 
-def _moving(
+def _sound_or_video(
     op: str,
     path: str,
     name: str,
@@ -92,7 +93,7 @@ def _moving(
     request: dict[str, Any],
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
-    """The answers about sounds and videos; PyAV takes its memory and time only when they are asked."""
+    """Replies about sounds and videos. PyAV is imported here, because it takes memory and time."""
     from backend.media import clip, compress, join, sound, video
 
     if op == "sound":
@@ -106,11 +107,11 @@ def _moving(
     if op == "cut_sound":
         part = (request["start"], request["seconds"], request["silence"], request["level"])
         return {"seconds": sound.cut(path, request["out"], name, field, *part, progress)}
-    if op == "squeeze_picture":
+    if op == "compress_picture":
         return _size(
             *compress.picture(path, request["out"], name, field, request["max_side"], request["quality"])
         )
-    if op == "squeeze_sound":
+    if op == "compress_sound":
         bounds = (request["start"], request["seconds"], request["kbps"])
         return {"seconds": compress.sound(path, request["out"], name, field, *bounds, progress)}
     if op == "poster":
@@ -138,7 +139,7 @@ def _clip(width: int, height: int, frames: int, fps: float) -> dict[str, Any]:
 
 
 def as_error(error: BaseException, name: str, field: str, kind: str = "picture") -> StudioError:
-    """The error that the other side raises. Whatever a decoder throws at us is the file's fault."""
+    """The error for the reply. Any other exception of a decoder means a damaged file."""
     from backend.media import check
 
     detail = "".join(traceback.format_exception(type(error), error, error.__traceback__))[-4000:]
@@ -155,29 +156,29 @@ def as_error(error: BaseException, name: str, field: str, kind: str = "picture")
     return check.damaged(name, field, detail)
 
 
-def may_pass(error: BaseException) -> bool:
-    """Whether the fault may be the machine's and not the file's: then another try is worth it."""
+def is_transient(error: BaseException) -> bool:
+    """Whether the error may be caused by the machine and not by the file, so that a retry may succeed."""
     origin = error.__context__ if isinstance(error, StudioError) else error
     if isinstance(origin, OSError):  # Pillow raises some without a number, for damaged files
         return origin.errno not in (None, errno.ENOENT, errno.ENOTDIR)
     return isinstance(origin, MemoryError)
 
 
-def main(say_seconds: float = _SAY_SECONDS) -> None:
-    """Serve stdin until its end. say_seconds: between two reports of progress."""
+def main(progress_seconds: float = _PROGRESS_SECONDS) -> None:
+    """Serve stdin until its end. progress_seconds: between two progress reports."""
     settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
-    bound(int(settings.get("memory_mb", 2000)))
+    limit_process(int(settings.get("memory_mb", 2000)))
     cpu_seconds = int(settings.get("cpu_seconds", 15))
-    # A library that prints must not speak on the line that the answers take.
+    # stdout is for replies: redirect what libraries print.
     replies = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
     for line in sys.stdin:
         request = json.loads(line)
-        bound_cpu(int(request.get("cpu_seconds", cpu_seconds)))
-        bound_file(int(request.get("file_bytes", FILE_BYTES)))
+        limit_cpu(int(request.get("cpu_seconds", cpu_seconds)))
+        limit_file(int(request.get("file_bytes", FILE_BYTES)))
         reply: dict[str, Any] = {"id": request["id"]}
         try:
-            reply["ok"] = answer(request, _teller(replies, request["id"], say_seconds))
+            reply["ok"] = reply_to(request, _progress_reporter(replies, request["id"], progress_seconds))
         except BaseException as error:
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
@@ -186,25 +187,26 @@ def main(say_seconds: float = _SAY_SECONDS) -> None:
             kind = "disk_full" if isinstance(fault, DiskFull) else "bad_media"
             kind = kind if isinstance(fault, (DiskFull, BadMedia)) else "internal_error"
             reply["error"] = {**fault.to_dict(), "code": kind, "detail": fault.detail}
-            if may_pass(error):
-                reply["error"]["passing"] = "yes"
+            if is_transient(error):
+                reply["error"]["transient"] = "yes"
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
 
 
-def _teller(replies: TextIO, number: int, say_seconds: float) -> Callable[[float], None]:
-    """Says how far the work is, now and then; also the sign that it does not hang."""
-    said = time.monotonic()
+def _progress_reporter(replies: TextIO, number: int, progress_seconds: float) -> Callable[[float], None]:
+    """A function that reports the share done, at most every so many seconds; the parent takes it as a
+    heartbeat."""
+    last = time.monotonic()
 
-    def tell(share: float) -> None:
-        nonlocal said
+    def report(share: float) -> None:
+        nonlocal last
         now = time.monotonic()
-        if now - said >= say_seconds:
-            said = now
+        if now - last >= progress_seconds:
+            last = now
             replies.write(json.dumps({"id": number, "progress": round(share, 4)}) + "\n")
             replies.flush()
 
-    return tell
+    return report
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 from backend.errors import BadMedia
 from backend.media import check, timing
 from backend.media.container import THREADS, Reader, opened, picture_track
-from backend.media.encode import Writer, turn
+from backend.media.encode import Writer, rotation
 from backend.media.facts import VIDEO_FILE_MAX, VIDEO_MAX_FRAMES, VIDEO_PART_MAX, VideoFacts
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ _HDR_CURVES = (16, 18)
 
 
 def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
-    """Facts about a creator's video. Its packets are counted, its first frame is decoded.
+    """Facts about an uploaded video, from counting its packets and decoding its first frame.
 
-    Raises BadMedia when it is no video, too long, too large, or when nothing moves in it.
+    Raises BadMedia when it is not a video, too long, too large, or has a single frame.
     """
     with opened(path, name, field, max_mb) as container:
         track = _track(container, name, field)
@@ -77,7 +77,7 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
             context.codec.canonical_name,
             context.pix_fmt or frame.format.name,
             bool(container.streams.audio),
-            turn(frame),
+            rotation(frame),
             uneven >= max(1, _UNEVEN_SHARE * len(steps)),
             note[:1].upper() + note[1:],
         )
@@ -100,15 +100,15 @@ def cut(
 ) -> tuple[int, int, int, float]:
     """Write frames `first_frame` .. `first_frame + frames` of the part that begins at `start`, at `fps`.
 
-    Frame i shows the source at `start` + i / fps, the nearest there is; where the source ends early its
-    last frame is repeated. `frames` 0: all of `seconds`, but nothing beyond the end; 0 too: to the end.
-    Upright, no sound, scaled down (never up) until it just covers `size`, in even numbers (0 x 0: as is).
-    H.264 of this `crf`, or FFV1 in Matroska when `lossless`. Returns width, height, frames, fps.
+    Frame i is the source frame nearest to `start` + i / fps; after the end of the source its last frame is
+    repeated. `frames` 0: all of `seconds`, at most to the end; `seconds` 0: to the end. The result is
+    upright, has no sound, and is scaled down (never up) until it just covers `size`, with even sides (0 x 0:
+    not scaled). H.264 of this `crf`, or FFV1 in Matroska when `lossless`. Returns width, height, frames, fps.
     Raises BadMedia.
     """
     with opened(path, name, field) as container:
         track = _track(container, name, field)
-        picker = _Picker(container, track)
+        picker = _FramePicker(container, track)
         source = picker.source_size()
         if source is None:
             raise check.damaged(name, field, "no frame could be decoded")
@@ -135,7 +135,7 @@ def cut(
 
 
 def covering(source: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """The source's size scaled down until it just covers `size`, even numbers; never scaled up."""
+    """The source's size scaled down until it just covers `size`, with even sides; never scaled up."""
     factor = 1.0
     if size[0] > 0 and size[1] > 0:
         factor = min(1.0, max(size[0] / source[0], size[1] / source[1]))
@@ -143,8 +143,8 @@ def covering(source: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     return width, height
 
 
-class _Picker:
-    """Chooses frames by their time, counted from the first picture of the file."""
+class _FramePicker:
+    """Selects frames by time, in seconds from the first picture of the file."""
 
     def __init__(self, container: InputContainer, track: VideoStream) -> None:
         self._container, self._track = container, track
@@ -152,7 +152,7 @@ class _Picker:
         self._step = float(1 / track.average_rate) if track.average_rate else 0.04
 
     def source_size(self) -> tuple[int, int] | None:
-        """Upright size of the first picture, whose time is 0 from now on; None: nothing can be decoded."""
+        """Upright size of the first picture, whose time becomes 0; None when nothing can be decoded."""
         frame = next(_decoding(self._container, self._track).frames(), None)
         if frame is None:
             return None
@@ -161,8 +161,8 @@ class _Picker:
         return _upright_size(frame, self._track)
 
     def at(self, begin: float, rate: Fraction, count: int, hold: bool) -> Iterator[VideoFrame]:
-        """The frames nearest to `begin`, `begin` + 1 / `rate`, ...; `hold`: the last one is repeated
-        until there are `count`, else the row ends with the source."""
+        """The frames nearest to `begin`, `begin` + 1 / `rate`, ...: `count` of them, repeating the last one,
+        if `hold`; otherwise at most to the end of the source."""
         done, before = 0, None
         time = 0.0
         for time, frame in self._from(begin):
@@ -181,7 +181,7 @@ class _Picker:
             done += 1
 
     def _from(self, begin: float) -> Iterator[tuple[float, VideoFrame]]:
-        """Time and frame, from a little before `begin` or earlier on."""
+        """(time, frame), starting at or before `begin`."""
         target = begin - _SEEK_MARGIN
         if begin > _SEEK_FROM and self._track.time_base:
             self._container.seek(int((self._origin + target) / self._track.time_base), stream=self._track)
@@ -221,6 +221,7 @@ def _decoding(container: InputContainer, track: VideoStream) -> Reader:
 
 
 def _claimed_seconds(container: InputContainer, track: VideoStream) -> float:
+    """The length in seconds from the header; 0 when it has none."""
     if track.duration and track.time_base:
         return float(track.duration * track.time_base)
     return container.duration / 1_000_000 if container.duration else 0.0
@@ -229,7 +230,7 @@ def _claimed_seconds(container: InputContainer, track: VideoStream) -> float:
 def _times(
     container: InputContainer, track: VideoStream, name: str, field: str
 ) -> tuple[list[float], Reader]:
-    """The sorted times of all frames in the file, without decoding them."""
+    """The sorted times of all frames in seconds, without decoding them."""
     reader = Reader(container, track)
     times: list[float] = []
     for packet in reader.demux():
@@ -244,9 +245,9 @@ def _times(
 
 
 def _upright_size(frame: VideoFrame, track: VideoStream) -> tuple[int, int]:
-    """Width and height as people see them: square pixels, turned."""
+    """Width and height as displayed: with square pixels, after rotation."""
     width, height = frame.width, frame.height
     shape = track.sample_aspect_ratio
     if shape and shape > 0 and Fraction(1, 4) < shape < 4:
         width = max(1, round(width * shape))
-    return (height, width) if turn(frame) in (90, 270) else (width, height)
+    return (height, width) if rotation(frame) in (90, 270) else (width, height)

@@ -1,4 +1,4 @@
-"""Smaller copies of our own inputs inside the child process, for a way that takes few bytes (RunPod)."""
+"""Smaller copies of inputs inside the child process, for requests with a size limit (RunPod)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from PIL import Image
 from backend.errors import BadMedia
 from backend.media import check, timing
 from backend.media.container import opened, sound_track
-from backend.media.join import Sound
+from backend.media.join import AacEncoder
 from backend.media.pictures import regular_file
-from backend.media.resample import Voice
+from backend.media.sound_reader import SoundReader
 
 
 def picture(path: str, out: str, name: str, field: str, max_side: int, quality: int) -> tuple[int, int]:
@@ -43,14 +43,14 @@ def sound(
         track = sound_track(container)
         if track is None:
             raise check.no_sound(name, field)
-        voice = Voice(container, track)
-        made = Sound(voice, target, start, seconds, kbps * 1000)
+        reader = SoundReader(container, track)
+        encoder = AacEncoder(reader, target, start, seconds, kbps * 1000)
         written = 0.0
-        for time, packet in made.packets():
+        for time, packet in encoder.packets():
             written = time
             progress(min(1.0, time / seconds))
             target.mux(packet)
-    if not voice.samples or not written:
+    if not reader.samples or not written:
         raise BadMedia(
             f"{check.shown(name)} has no sound at {timing.spoken(start)}.",
             "Choose an earlier start.",

@@ -1,6 +1,7 @@
-"""Sound and video files inside the child process: opened by their first bytes, read packet by packet.
+"""Opens and reads sound and video files inside the child process.
 
-PyAV is loaded on first use. Nothing here keeps more than a packet and its frames in memory.
+The container format is chosen by the first bytes. PyAV is imported on first use. At most one packet and its
+frames are in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 THREADS = 2
-"""Of one decoder. Each further thread holds one more frame: 12 to 25 MB in 4K."""
+"""Of one decoder. Each thread holds a frame: 12 to 25 MB in 4K."""
 _READ_BYTES = 1 << 18
 _MAX_TAGS = 4
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -31,9 +32,9 @@ _BROKEN_SHARE = 0.5
 def opened(
     path: str, name: str, field: str = "", max_mb: int = 0, kind: str = "video"
 ) -> Iterator[InputContainer]:
-    """The container of a sound or video file; `kind` is what the sentences ask for.
+    """The container of a sound or video file; `kind` (sound or video) is the word in error messages.
 
-    Raises BadMedia when it is none, or when reading it fails anywhere inside the `with`.
+    Raises BadMedia when the file is neither, or when reading fails inside the `with` block.
     """
     import av
     from av.error import FFmpegError
@@ -45,13 +46,14 @@ def opened(
             start, tags = start + tag, tags + 1
             file.seek(start)
             head = file.read(HEAD_BYTES)
-        # Named, never guessed: FFmpeg would also take playlists, which open other files and addresses.
+        # The format is always given: when guessing, FFmpeg also accepts playlists, which open other files and
+        # URLs.
         form = container_of(head) or ("mp3" if tags else "")
         if not form:
             refuse = check.not_a_sound if kind == "sound" else check.not_a_video
             raise refuse(name, field, kind_of(head))
         file.seek(0)
-        # Twice held: no protocol is allowed, and whatever asks for a second file is refused.
+        # Two safeguards: no protocol is allowed, and opening a second file is refused.
         options = {"protocol_whitelist": "none"}
         if form == "wav":
             options["max_size"] = str(1 << 16)  # a packet; 4 kB would cost a second for each minute
@@ -77,7 +79,7 @@ def _no_other_file(url: str, flags: int, options: dict[str, Any]) -> NoReturn:
 
 
 def picture_track(container: InputContainer) -> VideoStream | None:
-    """The first track of moving pictures; a sound's cover is none."""
+    """The first video track, ignoring cover pictures and thumbnails; None without one."""
     from av.stream import Disposition
 
     still = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -85,12 +87,12 @@ def picture_track(container: InputContainer) -> VideoStream | None:
 
 
 def sound_track(container: InputContainer) -> AudioStream | None:
-    """The first sound track that can be decoded."""
+    """The first sound track that can be decoded; None without one."""
     return next((s for s in container.streams.audio if s.codec_context is not None), None)
 
 
-def only(container: InputContainer, track: Any) -> None:
-    """Leave all other tracks unread, where the container allows to step over them."""
+def discard_others(container: InputContainer, track: Any) -> None:
+    """Skip the packets of all other tracks where the container allows it."""
     from av.stream import Discard
 
     for stream in container.streams:
@@ -98,18 +100,18 @@ def only(container: InputContainer, track: Any) -> None:
 
 
 class Reader:
-    """Packets and frames of one track, in spite of damage: `broken` packets are stepped over, and a
-    file that ends in the middle of a packet is `cut`."""
+    """Packets and frames of one track of a possibly damaged file. `broken` counts packets that cannot be
+    decoded and are skipped; `cut`: the file ends in the middle of a packet."""
 
     def __init__(self, container: InputContainer, track: Any) -> None:
         self._container, self._track = container, track
         self.packets = 0
         self.broken = 0
         self.cut = False
-        only(container, track)
+        discard_others(container, track)
 
     def demux(self) -> Iterator[Any]:
-        """All packets, the empty one at the end (which flushes the decoder) included."""
+        """All packets, including the empty one at the end that flushes the decoder."""
         from av.error import FFmpegError
 
         packets = self._container.demux(self._track)
@@ -127,7 +129,7 @@ class Reader:
             yield packet
 
     def frames(self) -> Iterator[Any]:
-        """All frames from where the container stands."""
+        """All frames from the current position of the container."""
         from av.error import FFmpegError
 
         flushed = False
@@ -147,5 +149,5 @@ class Reader:
 
     @property
     def mostly_broken(self) -> bool:
-        """More damage than sound or picture: not worth going on with."""
+        """Whether more than _BROKEN_SHARE of the packets are broken."""
         return self.broken > 2 and self.broken > _BROKEN_SHARE * self.packets

@@ -1,10 +1,10 @@
-"""Decoder: looks at and rewrites pictures, sounds and videos in child processes that can die without harm.
+"""Decoder: inspects and converts pictures, sounds and videos in child processes that can be killed safely.
 
-At most `workers` children, started when first needed and kept warm, and one more for long work. A child
-that dies, hangs or answers junk is killed and replaced; the file it was given is refused with BadMedia.
-All methods may be called from any thread. Arguments that methods share: `name` is the file's name in
-sentences (default: the path's base name), `field` the parameter that the error names, `on_progress` is
-told the share done (0..1) about twice a second; what it raises ends the work.
+At most `workers` children, started on first use and kept running, and one more for long work. A child that
+dies, hangs or replies invalidly is killed and replaced, and its file is refused with BadMedia. All methods
+may be called from any thread. Shared arguments: `name` is the file's name in messages (default: the path's
+base name), `field` the parameter that the error names, `on_progress` is called with the share done (0..1)
+about twice a second; an exception in it ends the work.
 """
 
 from __future__ import annotations
@@ -31,48 +31,45 @@ AnyPath = str | Path
 
 
 class Decoder(Pool):
-    """See the module; for the arguments of the constructor see Pool."""
+    """The operations on media files. The constructor's arguments are those of Pool."""
 
     def __enter__(self) -> Decoder:
         return self
 
     def picture(self, path: AnyPath, *, name: str = "", field: str = "image") -> PictureFacts:
-        """Facts about the picture. It is decoded as a whole, so what passes here can be used.
-
-        Raises BadMedia.
-        """
-        return PictureFacts(**self._look("picture", path, name=name, field=field, max_mb=self._max_mb))
+        """Facts about the picture, after decoding all of it. Raises BadMedia."""
+        return PictureFacts(**self._ask_cached("picture", path, name=name, field=field, max_mb=self._max_mb))
 
     def sound(self, path: AnyPath, *, name: str = "", field: str = "audio") -> SoundFacts:
-        """Facts about a sound file or the sound of a video, all of which is decoded. Raises BadMedia."""
+        """Facts about a sound file or the sound of a video, after decoding all of it. Raises BadMedia."""
         request: dict[str, Any] = {
             "name": name,
             "field": field,
             "max_mb": self._max_mb,
             "budget": budget.LOOK,
         }
-        return SoundFacts(**self._look("sound", path, kind="sound", **request))
+        return SoundFacts(**self._ask_cached("sound", path, kind="sound", **request))
 
     def video(self, path: AnyPath, *, name: str = "", field: str = "video") -> VideoFacts:
-        """Facts about a video that somebody gave us: MP4, MOV, WebM or MKV. Raises BadMedia."""
+        """Facts about an uploaded video: MP4, MOV, WebM or MKV. Raises BadMedia."""
         request: dict[str, Any] = {
             "name": name,
             "field": field,
             "max_mb": self._max_mb,
             "budget": budget.LOOK,
         }
-        return VideoFacts(**self._look("video", path, kind="video", **request))
+        return VideoFacts(**self._ask_cached("video", path, kind="video", **request))
 
     def video_facts(self, video: AnyPath) -> VideoFacts:
-        """Facts about a result, of any length, from its header where that says them. Raises BadMedia."""
-        return VideoFacts(**self._look("result", video, kind="video"))
+        """Facts about a result of any length, from its header if possible. Raises BadMedia."""
+        return VideoFacts(**self._ask_cached("result", video, kind="video"))
 
     def waveform(
         self, path: AnyPath, points: int = 600, *, name: str = "", field: str = "audio"
     ) -> list[float]:
         """The peaks (0..1) of `points` equal pieces of the sound, at most 4000. Raises BadMedia."""
         request: dict[str, Any] = {"name": name, "field": field, "points": points, "budget": budget.LOOK}
-        peaks = self._look("waveform", path, kind="sound", **request)["peaks"]
+        peaks = self._ask_cached("waveform", path, kind="sound", **request)["peaks"]
         return peaks
 
     def normalise(
@@ -85,10 +82,10 @@ class Decoder(Pool):
         name: str = "",
         field: str = "image",
     ) -> StoredMedia:
-        """Write the picture to the file `dst` as a clean PNG: upright, sRGB, opaque, no metadata, at most
-        `max_side` pixels a side, or in exactly the ratio of `pad_to` (width, height) with soft edges.
+        """Write the picture to the file `dst` as PNG: upright, sRGB, opaque, no metadata, at most `max_side`
+        pixels a side, or in exactly the ratio of `pad_to` (width, height) on a blurred background.
 
-        Equal pictures give equal bytes and so equal names. Raises BadMedia, DiskFull.
+        Equal pictures give equal bytes and names. Raises BadMedia, DiskFull.
         """
         extra = {"pad_to": pad_to, "max_side": max_side, "max_mb": self._max_mb}
         return self._store("normalise", src, dst, ".png", name=name, field=field, **extra)
@@ -111,11 +108,11 @@ class Decoder(Pool):
         on_progress: Progress | None = None,
     ) -> StoredMedia:
         """Write `seconds` (0: to the end) of the sound from `start` on to the file `dst` as 16-bit WAV, mono
-        or stereo, at most 48 kHz, behind `silence` seconds of silence. `level` (start, seconds; 0: to the
-        end): by the gain that brings that part of the source to a common loudness, so that pieces of one
-        part stay in proportion. Of a video, times count from its first picture.
+        or stereo, at most 48 kHz, after `silence` seconds of silence. `level` (start, seconds; 0: to the
+        end): applies the gain that brings that part of the source to a common loudness, so that all pieces
+        cut from one part have the same gain. In a video, times count from its first picture.
 
-        Equal parts of equal files give equal bytes and so equal names. Raises BadMedia, DiskFull.
+        Equal parts of equal files give equal bytes and names. Raises BadMedia, DiskFull.
         """
         request = {"start": start, "seconds": seconds, "silence": silence, "level": level}
         bounds = budget.cut_sound(start, seconds, silence, level)
@@ -142,13 +139,13 @@ class Decoder(Pool):
         on_progress: Progress | None = None,
     ) -> StoredMedia:
         """Write frames `first_frame` .. `first_frame + frames` of the part that begins at `start` and is
-        `seconds` long (0: to the end) to the file `dst`, re-timed to `fps` by the nearest time.
+        `seconds` long (0: to the end) to the file `dst`, re-timed to `fps` by choosing the nearest frames.
 
-        `frames` 0: all of the part; otherwise exactly so many, the source's last one repeated where it
-        ends early. Upright, without sound, scaled down (never up) until it just covers width x height,
-        in even numbers: the engine's centre crop then finds every pixel it needs. A `dst` that ends in
-        .mkv is FFV1 (lossless), else H.264 of this `crf` in MP4. Equal cuts give equal bytes and names.
-        Raises BadMedia, DiskFull.
+        `frames` 0: all of the part; otherwise exactly that many, repeating the last frame of the source after
+        its end. Upright, without sound, scaled down (never up) until it just covers width x height, with even
+        sides, so that the engine's centre crop loses no resolution. FFV1 (lossless) if `dst` ends in .mkv,
+        otherwise H.264 of this `crf` in MP4. Equal cuts give equal bytes and names. Raises BadMedia,
+        DiskFull.
         """
         suffix = ".mkv" if Path(dst).suffix.lower() == ".mkv" else ".mp4"
         bounds = budget.cut_video(start, seconds, fps, first_frame, frames, (width, height))
@@ -158,11 +155,11 @@ class Decoder(Pool):
             first_frame=first_frame, frames=frames, lossless=suffix == ".mkv", crf=crf,
         )  # fmt: skip
 
-    def squeeze_picture(self, src: AnyPath, dst: AnyPath, *, max_side: int, quality: int) -> StoredMedia:
+    def compress_picture(self, src: AnyPath, dst: AnyPath, *, max_side: int, quality: int) -> StoredMedia:
         """Write a stored picture to the file `dst` as JPEG. Raises BadMedia, DiskFull."""
-        return self._store("squeeze_picture", src, dst, ".jpg", max_side=max_side, quality=quality)
+        return self._store("compress_picture", src, dst, ".jpg", max_side=max_side, quality=quality)
 
-    def squeeze_sound(
+    def compress_sound(
         self,
         src: AnyPath,
         dst: AnyPath,
@@ -179,14 +176,14 @@ class Decoder(Pool):
         """
         bounds = budget.cut_sound(start, seconds, 0.0)
         return self._store(
-            "squeeze_sound", src, dst, ".m4a", field=field, kind="sound", budget=bounds, start=start,
+            "compress_sound", src, dst, ".m4a", field=field, kind="sound", budget=bounds, start=start,
             seconds=seconds, kbps=kbps, progress=on_progress,
         )  # fmt: skip
 
     def frames_to_video(
         self, pictures: Sequence[AnyPath], dst: AnyPath, fps: float, *, on_progress: Progress | None = None
     ) -> StoredMedia:
-        """Write PNGs of one size to the file `dst` as FFV1 in Matroska, bit for bit.
+        """Write PNGs of one size to the file `dst` as lossless FFV1 in Matroska.
 
         Raises BadMedia, DiskFull.
         """
@@ -205,16 +202,16 @@ class Decoder(Pool):
         frames: int = 0,
         on_progress: Progress | None = None,
     ) -> StoredMedia:
-        """Write H.264 segments of one size and encoder one behind the other to the MP4 `dst`, without
-        encoding them again, and `sound` as AAC, cut to the pictures' length. `frames` 0: all of them. One
-        segment works too.
+        """Concatenate H.264 segments of one size and encoder in the MP4 `dst` without encoding them again,
+        and add `sound` as AAC, cut to the length of the pictures. `frames` 0: all of them. One segment is
+        enough.
 
         Raises BadMedia when the segments do not fit together, DiskFull.
         """
         paths = _all(videos)
-        voice = str(Path(sound).absolute()) if sound else ""
+        sound_path = str(Path(sound).absolute()) if sound else ""
         return self._store(
-            "join", paths[0], dst, ".mp4", kind="video", paths=paths, sound=voice, frames=frames,
+            "join", paths[0], dst, ".mp4", kind="video", paths=paths, sound=sound_path, frames=frames,
             budget=budget.join(videos), progress=on_progress,
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What is known about a file that somebody gave us, and the limits that it must keep. Pure data."""
+"""Facts about media files, and the limits for uploaded ones. Pure data."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ SOUND_SECONDS_MIN = 0.2
 SOUND_PART_MAX = 600.0
 """The longest part of a sound that one video is made of."""
 SOUND_FILE_MAX = 3600.0
-"""The longest file that a part can be chosen from: its wave is drawn by decoding all of it."""
+"""The longest file that a part can be chosen from: its waveform needs decoding all of it."""
 VIDEO_SECONDS_MIN = 0.25
 VIDEO_PART_MAX = 300.0
 """The longest part of a driving video."""
 VIDEO_FILE_MAX = 1800.0
 """The longest video that a part can be chosen from."""
 VIDEO_MAX_PIXELS = 4096 * 2304
-"""4K, also as cinemas have it. 8K needs 50 to 100 MB a frame and up to 16 of them at once."""
+"""4K, including the cinema format. 8K needs 50 to 100 MB a frame, and up to 16 frames at once."""
 VIDEO_MAX_FRAMES = 500_000
-"""More than VIDEO_FILE_MAX has at 240 a second: a file with more was not made to be watched."""
+"""More than VIDEO_FILE_MAX seconds at 240 frames a second."""
 VIDEO_MIN_SIDE = 64
 SILENT_BELOW = 0.001
-"""A peak of -60 dB: nothing to hear, nothing that moves lips."""
+"""A peak of -60 dB: inaudible, and too quiet to drive lips."""
 WAVE_POINTS_MAX = 4000
 
 
 @dataclass(frozen=True)
 class PictureFacts:
-    """A picture as people see it: pixels after its rotation flag is applied.
+    """A picture as displayed, after applying its rotation flag. Width and height in pixels.
 
-    `format` is a word for people ("JPEG"), `frames` counts frames or pages, `note` says what will be
-    changed ("First frame of an animation") or is empty, `bytes` is the size of the file.
+    `format` is the display name ("JPEG"), `frames` counts frames or pages, `note` describes what will be
+    changed ("First frame of an animation") or is empty, `bytes` is the file size.
     """
 
     width: int
@@ -57,11 +57,11 @@ class PictureFacts:
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """A video's first picture stream, as people see it: width and height after its rotation flag.
+    """A video's first picture stream as displayed: width and height in pixels after its rotation flag.
 
-    `frames` and `seconds` are what is in the file, `fps` is the average, `codec` and `pix_fmt` are
-    FFmpeg's names. `rotated`: clockwise degrees that were applied (0, 90, 180, 270). `variable`: frames
-    come at uneven times. `note` says what will be changed, or is empty.
+    `frames` and `seconds` are those in the file, `fps` is the average, `codec` and `pix_fmt` are FFmpeg's
+    names. `rotated`: applied rotation, clockwise degrees (0, 90, 180, 270). `variable`: the frame times are
+    uneven. `note` describes what will be changed, or is empty.
     """
 
     width: int
@@ -79,8 +79,8 @@ class VideoFacts:
 
 @dataclass(frozen=True)
 class SoundFacts:
-    """A file's first sound track. `seconds` is what can be decoded, `rate` in Hz, `codec` FFmpeg's name,
-    `peak` the largest sample (1.0: full scale, float files may exceed it)."""
+    """A file's first sound track. `seconds`: decodable length; `rate` in Hz; `codec`: FFmpeg's name; `peak`:
+    the largest absolute sample (1.0: full scale, which floating-point files may exceed)."""
 
     seconds: float
     rate: int
@@ -93,9 +93,10 @@ class SoundFacts:
 
 @dataclass(frozen=True)
 class StoredMedia:
-    """A file that we wrote. `name` is made of its content: what the graph calls it on the engine.
+    """A file written by the decoder. `name` contains a hash of the content; it is the file's name on the
+    engine.
 
-    Pictures have a size, sounds `seconds`, videos all of them; what does not apply is 0.
+    Pictures have a size, sounds have `seconds`, videos have all fields; fields that do not apply are 0.
     """
 
     path: Path

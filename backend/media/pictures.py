@@ -1,7 +1,7 @@
-"""Pictures inside the child process: open, look at, write again as a clean PNG.
+"""Pictures inside the child process: opens them, reads their facts, and rewrites them as PNG.
 
-Nothing here may run in the app itself: Pillow meets strangers' bytes only where memory, time and file
-sizes are bounded (child.py). `name` and `field` of the functions go into the BadMedia they raise.
+Nothing here may run in the app itself: Pillow opens untrusted files only where memory, time and file sizes
+are limited (child.py). `name` and `field` of the functions are for the BadMedia that they raise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from backend.media import check
 from backend.media.facts import MAX_STORED_SIDE, PictureFacts
 from backend.media.sniff import HEAD_BYTES, kind_of, webp_size
 
-Image.MAX_IMAGE_PIXELS = None  # check.size decides, with a sentence, before anything is decoded
+Image.MAX_IMAGE_PIXELS = None  # check.size refuses with a message, before decoding
 AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread takes address space; the default is all cores
 
 _WORDS = {"WEBP": "WebP", "MPO": "JPEG"}
@@ -44,7 +44,7 @@ _CUT_SHORT_WORDS = ("truncated", "unexpected end", "not enough image data", "end
 def regular_file(
     path: str, name: str, field: str = "", max_mb: int = 0, kind: str = "picture"
 ) -> Iterator[BinaryIO]:
-    """The file opened for reading, without ever waiting for a pipe or a device.
+    """Opens a regular file for reading, without blocking on a pipe or a device.
 
     Raises BadMedia when it is missing, a folder, anything but a regular file, empty, or too large.
     """
@@ -68,9 +68,10 @@ def regular_file(
 
 
 def look(path: str, name: str, field: str = "", max_mb: int = 0) -> PictureFacts:
-    """Facts about the picture, after decoding all of it (a cut file must show now, not in the queue).
+    """Facts about the picture, after decoding all of it, so that a truncated file is found before it is
+    queued.
 
-    Raises BadMedia with a sentence for whatever cannot be used.
+    Raises BadMedia.
     """
     with regular_file(path, name, field, max_mb) as file:
         image, (width, height) = _open(file, name, field, _PROBE_SIDE)
@@ -106,11 +107,11 @@ def rewrite(
     pad_to: tuple[int, int] | None = None,
     max_side: int = MAX_STORED_SIDE,
 ) -> tuple[int, int]:
-    """Write the picture to `out` as PNG: rotated as its flag says, sRGB, 8 bit, opaque, no metadata, at
-    most `max_side` pixels a side. The same picture gives the same bytes. Returns its width and height.
+    """Write the picture to `out` as PNG: rotated by its flag, sRGB, 8 bit, opaque, no metadata, at most
+    `max_side` pixels a side. Equal pictures give equal bytes. Returns width and height.
 
-    `pad_to` (width, height): the whole picture on a blurred, darker copy of itself, in exactly that
-    ratio: a whole multiple of that size, so that the engine's own crop takes nothing away.
+    `pad_to` (width, height): the whole picture on a blurred, darker copy of itself, in exactly that ratio.
+    The result is a whole multiple of that size, so that the engine's crop removes nothing.
     """
     with regular_file(path, name, field, max_mb) as file:
         image, _ = _open(file, name, field, max_side)
@@ -131,7 +132,7 @@ def rewrite(
 
 
 def _open(file: BinaryIO, name: str, field: str, side: int) -> tuple[Image.Image, tuple[int, int]]:
-    """The decoded picture, which may be smaller (but not below `side`), and its full size as stored."""
+    """The decoded picture, possibly reduced (but not below `side`), and its full size."""
     head = file.read(HEAD_BYTES)
     file.seek(0)
     kind = kind_of(head)
@@ -158,29 +159,29 @@ def _raise_decode_fault(error: Exception, file: BinaryIO, head: bytes, name: str
     detail = f"{type(error).__name__}: {error}"
     short = any(word in str(error).lower() for word in _CUT_SHORT_WORDS) or isinstance(error, EOFError)
     size = os.fstat(file.fileno()).st_size
-    if head[8:12] == b"WEBP":  # Pillow only says that it cannot create a decoder
+    if head[8:12] == b"WEBP":  # Pillow only reports that it cannot create a decoder
         short = short or int.from_bytes(head[4:8], "little") + 8 > size
     if isinstance(error, UnidentifiedImageError):
-        short = short or size <= 128  # the right first bytes and hardly a header after them
+        short = short or size <= 128  # correct first bytes and almost no header after them
     raise (check.cut_short if short else check.damaged)(name, field, detail) from error
 
 
 def _orientation(image: Image.Image) -> int:
-    """1..8. Asked after decoding: Pillow has then turned a TIFF itself and says 1."""
+    """The EXIF orientation, 1..8. To be read after decoding: Pillow then has rotated a TIFF and returns 1."""
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # a broken flag is no reason to refuse the picture
+    except Exception:  # an invalid flag does not make the picture unusable
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _frames(image: Image.Image) -> int:
-    """Frames or pages; asked last, since counting moves through the file."""
+    """The number of frames or pages. To be read last, since counting seeks in the file."""
     if image.format == "MPO":  # a photograph with a preview or a depth map behind it
         return 1
     try:
         return int(getattr(image, "n_frames", 1))
-    except Exception:  # damage behind the first frame does not matter
+    except Exception:  # damage after the first frame does not matter
         return 1
 
 
@@ -231,7 +232,7 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 
 def _srgb(image: Image.Image, profile: object) -> Image.Image:
-    """RGB as screens mean it; a colour profile that is damaged or fits another mode is left aside."""
+    """The picture in sRGB. A colour profile that is damaged or of another mode is ignored."""
     if isinstance(profile, bytes) and 0 < len(profile) <= _MAX_PROFILE_BYTES:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -264,7 +265,7 @@ def _pad(image: Image.Image, pad_to: tuple[int, int], max_side: int) -> Image.Im
 
 
 def _backdrop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The picture's middle, filling `size`, out of focus and darker: calm edges that belong to it."""
+    """The centre of the picture, blurred and darkened, in `size`: the background for padding."""
     scale = max(size[0] / image.width, size[1] / image.height)
     take = (size[0] / scale, size[1] / scale)
     left, top = (image.width - take[0]) / 2, (image.height - take[1]) / 2

@@ -1,4 +1,5 @@
-"""The children of the decoder: at most a few, kept warm, replaced when they die, hang or answer junk."""
+"""The pool of the decoder's child processes: kept running, replaced when they die, hang or reply
+invalidly."""
 
 from __future__ import annotations
 
@@ -21,26 +22,27 @@ from backend import requester
 from backend.errors import ShuttingDown, StudioError
 from backend.media import check
 from backend.media.budget import FILE_BYTES_MAX, STALL_SECONDS
-from backend.media.looks import Looks, Question, Reply, question
 from backend.media.process import Budget, Child, ChildDied, ChildHung, Progress
-from backend.media.turns import Closed, NoTurn, Turns
+from backend.media.reply_cache import CacheKey, Reply, ReplyCache, cache_key
+from backend.media.slots import Closed, NoSlot, Slots
 
 _MEDIA_FOLDER = "wan-studio"
 _FILE_BYTES = 64_000_000
 _LONG_WAIT = 3600.0
-"""Seconds that a long piece of work that is no job's may wait: several of the longest."""
+"""Seconds that long work for a visitor may wait for its slot."""
 
 
 class Pool:
-    """See the module. `max_file_mb` 0 means no limit; `wall_seconds` bounds a short request (long ones
-    bring their own bound), `stall_seconds` the silence of a long one, `memory_mb` a child's address space,
-    `file_bytes_max` a written file. A child is replaced after `requests_per_child`; `command` is for tests.
+    """A pool of child processes. `max_file_mb` limits an uploaded file, 0 for no limit; `wall_seconds` a
+    short request (long ones have their own limit), `stall_seconds` the time of a long one without a progress
+    report, `memory_mb` a child's address space, `file_bytes_max` a written file. A child is replaced after
+    `requests_per_child` requests; `command` is for tests.
 
-    Besides `workers` children for short requests there is one for long ones: pictures never wait for a
-    video to be cut, and two videos never take memory at once. Both are shared by asker.current(): jobs
-    come before visitors and wait as long as they are not stopped, owners take turns, and a visitor has at
-    most `waiting_max` requests that wait, `patience_seconds` each. The answers to the last `looks_kept` looks
-    at files are kept; equal looks that come while one is under way get its answer.
+    Besides `workers` children for short requests there is one for long ones, so that pictures never wait for
+    a video to be cut and two videos are never in memory at once. Slots are given by requester.current(): jobs
+    before visitors and without a time limit, owners round-robin. A visitor has at most `waiting_max` waiting
+    requests, each for `wait_seconds`. The last `cache_size` replies about files are cached; equal requests at
+    the same time share one reply.
     """
 
     def __init__(
@@ -54,9 +56,9 @@ class Pool:
         stall_seconds: float = STALL_SECONDS,
         file_bytes_max: int = FILE_BYTES_MAX,
         requests_per_child: int = 200,
-        patience_seconds: float = 120.0,
+        wait_seconds: float = 120.0,
         waiting_max: int = 8,
-        looks_kept: int = 256,
+        cache_size: int = 256,
         command: Sequence[str] | None = None,
     ) -> None:
         limits = json.dumps({"memory_mb": memory_mb, "cpu_seconds": cpu_seconds})
@@ -67,40 +69,40 @@ class Pool:
         self._cpu = cpu_seconds
         self._file_bytes_max = file_bytes_max
         self._requests_per_child = requests_per_child
-        self._patience = patience_seconds
-        self._short, self._long = Turns(workers, waiting_max), Turns(1, waiting_max)
-        self._looks = Looks(looks_kept)
+        self._wait_seconds = wait_seconds
+        self._short, self._long = Slots(workers, waiting_max), Slots(1, waiting_max)
+        self._cache = ReplyCache(cache_size)
         self._lock = threading.Lock()
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
         self._closed = False
 
     def prewarm(self) -> None:
-        """Start one child in the background, so that the first picture need not wait for it."""
+        """Starts one child in the background, so that the first picture does not wait for it."""
         threading.Thread(target=self._ping, name="media-prewarm", daemon=True).start()
 
     def pids(self) -> tuple[int, ...]:
-        """Process ids of the children that run now."""
+        """Process ids of the running children."""
         with self._lock:
             return tuple(child.process.pid for child in (*self._busy, *self._idle))
 
-    def end_waits(self) -> None:
-        """Who waits for a place, now or later, gets ShuttingDown at once; what is at work goes on."""
+    def stop_waiting(self) -> None:
+        """Raises ShuttingDown in all requests that wait for a slot, now or later; running ones go on."""
         self._short.close()
         self._long.close()
 
     def waiting(self) -> int:
-        """How many requests wait for a place or for the answer to an equal one."""
+        """The number of requests that wait for a slot or for the reply to an equal request."""
         return self._short.waiting() + self._long.waiting()
 
     def close(self) -> None:
-        """Kill the children, also those at work; later calls raise ShuttingDown."""
-        self.end_waits()
+        """Kills all children, including busy ones; later calls raise ShuttingDown."""
+        self.stop_waiting()
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
             for child in self._busy:
-                child.process.kill()  # the thread that uses it sees it die and takes it away
+                child.process.kill()  # the thread that uses it notices and removes it
         for child in idle:
             child.stop()
 
@@ -110,14 +112,14 @@ class Pool:
         self.close()
 
     def _ping(self) -> None:
-        with contextlib.suppress(StudioError):  # the first picture will meet it again, and say it
+        with contextlib.suppress(StudioError):  # the first request raises it again
             self._ask("ping", "")
 
     def _write(
         self, op: str, src: str | Path, dst: str | Path, suffix: str, **request: Any
     ) -> tuple[dict[str, Any], str, int]:
-        """The child's answer to a request that writes a file to `dst`; the file's name by its content
-        and its size. Raises StudioError; then nothing is left behind."""
+        """Sends a request that writes a file to `dst`. Returns the reply, the file's name by content hash,
+        and its size in bytes. Raises StudioError, without leaving a file."""
         target = Path(dst)
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
@@ -143,12 +145,12 @@ class Pool:
         progress: Progress | None = None,
         **extra: Any,
     ) -> dict[str, Any]:
-        """The child's figures. `kind` is the sort of file, for sentences. Raises StudioError."""
+        """The fields of the reply. `kind` (picture, sound or video) is for messages. Raises StudioError."""
         request = _request(op, path, name, field, kind, extra)
-        with self._place(self._bounded(budget), request):
-            return _figures(self._ask_some_child(request, self._bounded(budget), progress), field)
+        with self._slot(self._bounded(budget), request):
+            return _fields(self._ask_child(request, self._bounded(budget), progress), field)
 
-    def _look(
+    def _ask_cached(
         self,
         op: str,
         path: str | Path,
@@ -159,18 +161,18 @@ class Pool:
         budget: Budget | None = None,
         **extra: Any,
     ) -> dict[str, Any]:
-        """As _ask, for a request that only reads the file: asked once as long as the file does not change."""
+        """As _ask, for a request that only reads the file: the reply is cached until the file changes."""
         request = _request(op, path, name, field, kind, extra)
-        asked = question(op, request["path"], request["name"], **extra)
-        if asked is None:  # the child says what is wrong with it
+        key = cache_key(op, request["path"], request["name"], **extra)
+        if key is None:  # the child raises the error for it
             return self._ask(op, path, name=name, field=field, kind=kind, budget=budget, **extra)
-        while (reply := self._looks.get(asked)) is None:
-            with self._place(self._bounded(budget), request, asked) as mine:
-                if mine and asked not in self._looks:  # else answered as this got its place
-                    reply = self._ask_some_child(request, self._bounded(budget), None)
-                    self._looks.put(asked, reply)
+        while (reply := self._cache.get(key)) is None:
+            with self._slot(self._bounded(budget), request, key) as granted:
+                if granted and key not in self._cache:  # otherwise answered while this request got its slot
+                    reply = self._ask_child(request, self._bounded(budget), None)
+                    self._cache.put(key, reply)
                     break
-        return _figures(reply, field)
+        return _fields(reply, field)
 
     def _bounded(self, budget: Budget | None) -> Budget:
         if budget is None:
@@ -179,37 +181,36 @@ class Pool:
         return replace(budget, stall=stall, file_bytes=min(budget.file_bytes, self._file_bytes_max))
 
     @contextlib.contextmanager
-    def _place(
-        self, budget: Budget, request: dict[str, Any], asked: Question | None = None
-    ) -> Iterator[bool]:
-        """A place for the request: True; False when an equal one has been answered meanwhile."""
+    def _slot(self, budget: Budget, request: dict[str, Any], key: CacheKey | None = None) -> Iterator[bool]:
+        """Holds a slot for the request and yields True; False when an equal request was answered
+        meanwhile."""
         who = requester.current()
-        turns, patience = (self._long, _LONG_WAIT) if budget.long else (self._short, self._patience)
-        patience = math.inf if who.is_job else patience
+        slots, wait_seconds = (self._long, _LONG_WAIT) if budget.long else (self._short, self._wait_seconds)
+        wait_seconds = math.inf if who.is_job else wait_seconds
 
         def answered() -> bool:
-            return asked is not None and asked in self._looks
+            return key is not None and key in self._cache
 
         with contextlib.ExitStack() as stack:
             try:
-                mine = stack.enter_context(turns.turn(who, patience, asked, answered))
-            except NoTurn as error:
+                granted = stack.enter_context(slots.slot(who, wait_seconds, key, answered))
+            except NoSlot as error:
                 words = check.waiting if error.own else check.busy
                 raise words(request["name"], request["field"], request["kind"]) from None
             except Closed:
                 raise ShuttingDown("Wan Studio is shutting down.") from None
-            yield mine
+            yield granted
 
-    def _ask_some_child(self, request: dict[str, Any], budget: Budget, progress: Progress | None) -> Reply:
-        """The reply of a warm child or, when that one dies, of a fresh one: the fault may have been an
-        earlier file's, or the machine's out-of-memory killer."""
+    def _ask_child(self, request: dict[str, Any], budget: Budget, progress: Progress | None) -> Reply:
+        """The reply of an idle child or, if it dies, of a new one: the cause may have been an earlier file or
+        the system's out-of-memory killer."""
         name, field, kind = request["name"], request["field"], request["kind"]
         for last_try in (False, True):
             child = self._take()
             keep = False
             try:
                 reply = child.ask(request, budget, progress)
-                # What a long piece of work took from the system, only the end of the process gives back.
+                # After long work only the end of the process returns its memory to the system.
                 keep = child.served < self._requests_per_child and not budget.long
                 return reply
             except ChildHung as error:
@@ -251,9 +252,9 @@ def _request(
     return {"op": op, "path": absolute, "name": name, "field": field, "kind": kind, **extra}
 
 
-def _figures(reply: Reply, field: str) -> dict[str, Any]:
-    """The figures of a reply. Raises the error in it, for the field of this request: the reply may be that to
-    an equal request for another one."""
+def _fields(reply: Reply, field: str) -> dict[str, Any]:
+    """The fields of a reply. Raises the error in it, with the field of this request, because a cached reply
+    may come from a request for another field."""
     if "ok" in reply:
         return copy.deepcopy(reply["ok"])
     error = StudioError.from_dict(reply["error"])

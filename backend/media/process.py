@@ -1,6 +1,6 @@
-"""One child process and the line it is spoken to by: asked, bounded in time, killed.
+"""One child process of the decoder and its pipes: sends a request, waits for the reply, kills the process.
 
-The child answers each request with one line; before it, it may say how far it is ({"id", "progress"}).
+The child replies to each request with one line; progress reports ({"id", "progress"}) may come before it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from typing import Any
 Progress = Callable[[float], None]
 
 _ROOT = Path(__file__).resolve().parents[2]
-# Nothing of the app's environment (addresses, keys) is a decoder's business; these find Python's parts.
+# The child gets none of the app's environment (addresses, keys), except what Python needs to find its
+# modules.
 _KEPT_ENVIRONMENT = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH")
 _MAX_REPLY = 65_536
 _SIZE: dict[str, type] = {"width": int, "height": int}
 _CLIP: dict[str, type] = {**_SIZE, "frames": int, "fps": float}
-# What the child answers to each operation; anything else is junk. A child that opened a stranger's file
-# is not believed further than that.
-ANSWERS: dict[str, dict[str, type]] = {
+# The fields of the reply to each operation; any other reply is invalid. A child that opened an untrusted file
+# is not trusted itself.
+REPLIES: dict[str, dict[str, type]] = {
     "ping": {},
     "picture": {**_SIZE, "format": str, "frames": int, "note": str, "bytes": int},
     "normalise": _SIZE,
@@ -52,18 +53,18 @@ ANSWERS: dict[str, dict[str, type]] = {
     "waveform": {"peaks": list},
     "cut_sound": {"seconds": float},
     "cut_video": _CLIP,
-    "squeeze_picture": _SIZE,
-    "squeeze_sound": {"seconds": float},
+    "compress_picture": _SIZE,
+    "compress_sound": {"seconds": float},
     "frames_to_video": _CLIP,
     "join": _CLIP,
 }
-ANSWERS["result"] = ANSWERS["video"]
+REPLIES["result"] = REPLIES["video"]
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What one request may take: seconds in all, seconds without a sign of life, CPU seconds, bytes of a
-    written file. `long`: one at a time, in a process of its own."""
+    """Limits of one request: `wall` seconds in all, `stall` seconds without a progress report, `cpu` seconds,
+    bytes of a written file. `long`: one such request at a time, in its own process."""
 
     wall: float
     stall: float
@@ -73,7 +74,7 @@ class Budget:
 
 
 class ChildDied(Exception):
-    """The process ended, or answered something that is no answer."""
+    """The process ended or sent an invalid reply."""
 
     def __init__(self, message: str, returncode: int | None) -> None:
         super().__init__(message)
@@ -81,7 +82,7 @@ class ChildDied(Exception):
 
 
 class ChildHung(Exception):
-    """No answer in time."""
+    """The process did not reply in time."""
 
 
 class Child:
@@ -96,17 +97,18 @@ class Child:
             stderr=subprocess.DEVNULL,
             bufsize=0,
             cwd=_ROOT,
-            # One arena: each further one would take 64 MB of the child's address space.
-            env={**kept, "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "1"},
-            start_new_session=True,  # Ctrl+C in the terminal is the app's to handle
+            # One arena: each further one would take 64 MB of the child's address space. The child starts no
+            # program, but pydub cannot be imported without a PATH.
+            env={**kept, "PATH": "", "PYTHONUTF8": "1", "MALLOC_ARENA_MAX": "1"},
+            start_new_session=True,  # Ctrl+C in the terminal reaches the app only
         )
         self.served = 0
 
     def ask(
         self, request: dict[str, Any], budget: Budget, progress: Progress | None = None
     ) -> dict[str, Any]:
-        """One request, one reply. Raises ChildDied or ChildHung, or what `progress` raises; the child is
-        of no use then."""
+        """Sends a request and returns the reply. Raises ChildDied or ChildHung, or what `progress` raises;
+        the child cannot be used after that."""
         assert self.process.stdin is not None and self.process.stdout is not None  # noqa: S101
         number, self.served = self.served, self.served + 1
         bounds = {"cpu_seconds": budget.cpu, "file_bytes": budget.file_bytes}
@@ -114,29 +116,29 @@ class Child:
             self.process.stdin.write(json.dumps({**request, **bounds, "id": number}).encode() + b"\n")
         except (OSError, ValueError) as error:
             raise self._died(str(error)) from error
-        answers = select.poll()  # not select(): a busy server has file numbers above 1024
-        answers.register(self.process.stdout, select.POLLIN)
-        until, said = time.monotonic() + budget.wall, b""
+        poll = select.poll()  # not select(), which fails for file descriptors above 1024
+        poll.register(self.process.stdout, select.POLLIN)
+        deadline, received = time.monotonic() + budget.wall, b""
         while True:
-            left = min(until - time.monotonic(), budget.stall)
-            if left <= 0 or not answers.poll(left * 1000):
-                raise ChildHung(f"no answer in {budget.wall:g} s, or nothing for {budget.stall:g} s")
-            piece = os.read(self.process.stdout.fileno(), _MAX_REPLY)
-            said += piece
-            if not piece:
-                raise self._died("ended without an answer")
-            *lines, said = said.split(b"\n")
+            left = min(deadline - time.monotonic(), budget.stall)
+            if left <= 0 or not poll.poll(left * 1000):
+                raise ChildHung(f"no reply in {budget.wall:g} s, or no progress for {budget.stall:g} s")
+            chunk = os.read(self.process.stdout.fileno(), _MAX_REPLY)
+            received += chunk
+            if not chunk:
+                raise self._died("ended without a reply")
+            *lines, received = received.split(b"\n")
             for line in lines:
                 try:
-                    reply = _understood(line, number, request["op"])
+                    reply = _parsed(line, number, request["op"])
                 except (ValueError, KeyError, TypeError, AttributeError) as error:
-                    raise self._died(f"answered junk: {error}") from error
+                    raise self._died(f"invalid reply: {error}") from error
                 if isinstance(reply, dict):
                     return reply
                 if progress is not None:
                     progress(reply)
-            if len(said) > _MAX_REPLY:
-                raise self._died("answered too much")
+            if len(received) > _MAX_REPLY:
+                raise self._died("reply too long")
 
     def _died(self, why: str) -> ChildDied:
         try:
@@ -146,7 +148,7 @@ class Child:
         return ChildDied(f"{why} (exit code {code})", code)
 
     def stop(self) -> None:
-        """Kill the process and take its exit code; nothing stays behind."""
+        """Kills the process, waits for it and closes the pipes."""
         self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
@@ -154,19 +156,20 @@ class Child:
                 pipe.close()
 
 
-def _understood(line: bytes, number: int, op: str) -> dict[str, Any] | float:
-    """The reply, or a share (0..1) of the work that is done. Raises ValueError and others for junk."""
-    answer = json.loads(line)
-    if answer["id"] != number:
-        raise ValueError("not the answer to this request")
-    if "progress" in answer:
-        return min(1.0, max(0.0, float(answer["progress"])))
-    if "error" in answer:
-        return {"error": {str(key): str(value) for key, value in answer["error"].items()}}
-    for key, kind in ANSWERS[op].items():
-        if type(answer["ok"][key]) is not kind:
-            raise ValueError(f"{key} is no {kind.__name__}")
-    ok = {key: answer["ok"][key] for key in ANSWERS[op]}
+def _parsed(line: bytes, number: int, op: str) -> dict[str, Any] | float:
+    """The reply, or the share of the work that is done (0..1). Raises ValueError and others if it is
+    invalid."""
+    reply = json.loads(line)
+    if reply["id"] != number:
+        raise ValueError("not the reply to this request")
+    if "progress" in reply:
+        return min(1.0, max(0.0, float(reply["progress"])))
+    if "error" in reply:
+        return {"error": {str(key): str(value) for key, value in reply["error"].items()}}
+    for key, kind in REPLIES[op].items():
+        if type(reply["ok"][key]) is not kind:
+            raise ValueError(f"{key} is not {kind.__name__}")
+    ok = {key: reply["ok"][key] for key in REPLIES[op]}
     if "peaks" in ok:
         ok["peaks"] = [min(1.0, max(0.0, float(peak))) for peak in ok["peaks"]]
     return {"ok": ok}

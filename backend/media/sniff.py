@@ -1,11 +1,11 @@
-"""What a file is, from its first bytes. Pure; the file's name is never asked."""
+"""Detects the kind of a file from its first bytes, never from its name. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 HEAD_BYTES = 4096
-"""How much of the file `kind_of` wants to see."""
+"""How many bytes `kind_of` needs at most."""
 
 _RASTER_MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -56,15 +56,15 @@ _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", 
 
 @dataclass(frozen=True)
 class Kind:
-    """`family` is one of raster, foreign, drawing, other; `name` is Pillow's format name for raster,
-    else words for people ("a text file", "HEIC")."""
+    """`family` is raster, foreign, drawing or other; `name` is Pillow's format name for raster, otherwise
+    words for messages ("a text file", "HEIC")."""
 
     family: str
     name: str
 
 
 def kind_of(head: bytes) -> Kind:
-    """What the file is that begins with `head` (up to HEAD_BYTES of it). Never raises."""
+    """The kind of the file that begins with `head` (up to HEAD_BYTES). Never raises."""
     for magic, name in _RASTER_MAGIC:
         if head.startswith(magic):
             return Kind("raster", name)
@@ -91,9 +91,8 @@ def kind_of(head: bytes) -> Kind:
 
 
 def container_of(head: bytes) -> str:
-    """FFmpeg's name of the container (mp4, matroska, wav, mp3, aac, flac, ogg) that begins with `head`,
-    or "". Only containers that carry their media themselves: playlists, which name other files and
-    addresses, are none."""
+    """FFmpeg's name of the container (mp4, matroska, wav, mp3, aac, flac, ogg) that begins with `head`, or
+    "". Only containers that hold their media: not playlists, which refer to other files and URLs."""
     if head[4:8] in _ISO_BOXES:
         return "" if kind_of(head).family in ("raster", "foreign") else "mp4"
     if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
@@ -105,7 +104,7 @@ def container_of(head: bytes) -> str:
 
 
 def id3_bytes(head: bytes) -> int:
-    """Length of the tag that the file begins with, or 0. What the file is shows behind it."""
+    """Length of the ID3 tag at the beginning of the file, or 0. The container begins after it."""
     if head[:3] != b"ID3" or len(head) < 10 or max(head[6:10]) > 127:
         return 0
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
@@ -113,20 +112,20 @@ def id3_bytes(head: bytes) -> int:
 
 
 def _mpeg_sound(head: bytes) -> str:
-    """MP3 and bare AAC begin with eleven set bits and a header whose fields have forbidden values."""
+    """mp3, aac or "". Both begin with eleven set bits; reserved values in the header rule other files out."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return ""
     layer, rate = head[1] >> 1 & 3, head[2] >> 2
     if layer == 0:
         return "aac" if head[1] & 0xF0 == 0xF0 and rate & 15 < 13 else ""
     version, bits = head[1] >> 3 & 3, head[2] >> 4
-    if layer == 3:  # Layer I died in the nineties; UTF-16 text begins like it
+    if layer == 3:  # Layer I is obsolete, and UTF-16 text begins like it
         return ""
     return "mp3" if version != 1 and bits not in (0, 15) and rate & 3 != 3 else ""
 
 
 def webp_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height from a WebP's header; Pillow would reserve the whole canvas only to tell them."""
+    """Width and height from a WebP's header; Pillow would allocate the whole canvas to read them."""
     chunk, body = head[12:16], head[20:30]
     if len(body) < 10:
         return None

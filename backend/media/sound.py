@@ -1,6 +1,6 @@
-"""Sounds inside the child process: facts, the wave to choose a part on, the part as WAV.
+"""Sounds inside the child process: facts, the waveform, and a part as WAV.
 
-Samples are handled as float32 arrays (channels, samples) of about a packet each, never as a whole.
+Samples are float32 arrays (channels, samples) of about a packet each; a sound is never read whole.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from backend.errors import BadMedia
 from backend.media import check, timing
 from backend.media.container import opened, picture_track, sound_track
 from backend.media.facts import SILENT_BELOW, SOUND_FILE_MAX, SOUND_PART_MAX, WAVE_POINTS_MAX, SoundFacts
-from backend.media.resample import MAX_RATE, Block, Voice, written_rate
+from backend.media.sound_edit import pcm16, silence
+from backend.media.sound_reader import MAX_RATE, Block, SoundReader, output_rate
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -27,50 +28,50 @@ if TYPE_CHECKING:
 
 _WAVE_BLOCK = 0.01
 _LEVEL_BLOCK = 0.1
-LEVEL_RMS = 10 ** (-18 / 20)
-"""Loudness after levelling: -18 dB in the blocks where there is sound, as speech is commonly delivered."""
-LEVEL_PEAK = 10 ** (-1 / 20)
-_LEVEL_GAIN_MAX = 10 ** (30 / 20)
+LEVEL_RMS_DB = -18.0
+"""Loudness after levelling, of the blocks that are not silent: a common level for speech."""
+LEVEL_PEAK_DB = -1.0
+_LEVEL_GAIN_MAX_DB = 30.0
 _LEVEL_GATE = 1e-4
 _CLIPPED_CLAIM = 1.05
 
 
 def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> SoundFacts:
-    """Facts about the file's sound, after decoding all of it. A file whose header says that it is longer
-    than can be used is refused without decoding. Raises BadMedia."""
+    """Facts about the file's sound, after decoding all of it. A file whose header claims more than
+    SOUND_FILE_MAX seconds is refused without decoding. Raises BadMedia."""
     with opened(path, name, field, max_mb, "sound") as container:
         track = _track(container, name, field)
         claimed = _claimed_seconds(container, track, Path(path).stat().st_size)
         if claimed > SOUND_FILE_MAX:
             timing.length(claimed, "sound", name, field)
-        voice = Voice(container, track)
+        reader = SoundReader(container, track)
         peak = 0.0
-        for block in voice.blocks(limit=SOUND_FILE_MAX + 1):
+        for block in reader.blocks(limit=SOUND_FILE_MAX + 1):
             peak = max(peak, _peak(block))
-        voice.check(name, field)
-        timing.length(voice.seconds, "sound", name, field)
+        reader.check(name, field)
+        timing.length(reader.seconds, "sound", name, field)
         silent = peak < SILENT_BELOW
         notes = []
         if silent:
             notes.append("silent: nothing can be heard in it")
         elif peak < 0.05:
             notes.append("very quiet: normalise the level")
-        if voice.form in ("mp4", "wav", "flac") and voice.seconds < claimed - max(0.5, 0.02 * claimed):
-            notes.append(f"cut short: {timing.spoken(voice.seconds)} of {timing.spoken(claimed)} are there")
-        elif voice.reader.broken > 1:
+        if reader.format in ("mp4", "wav", "flac") and reader.seconds < claimed - max(0.5, 0.02 * claimed):
+            notes.append(f"cut short: {timing.spoken(reader.seconds)} of {timing.spoken(claimed)} are there")
+        elif reader.packets.broken > 1:
             notes.append("parts of it are damaged")
         if picture_track(container) is not None:
             notes.append("the sound of a video")
-        if voice.channels > 2:
-            notes.append(f"{voice.channels} channels become stereo")
-        if voice.rate > MAX_RATE:
-            notes.append(f"{voice.rate / 1000:g} kHz become {written_rate(voice.rate) / 1000:g} kHz")
+        if reader.channels > 2:
+            notes.append(f"{reader.channels} channels become stereo")
+        if reader.rate > MAX_RATE:
+            notes.append(f"{reader.rate / 1000:g} kHz become {output_rate(reader.rate) / 1000:g} kHz")
         if peak > _CLIPPED_CLAIM:
             notes.append("louder than full scale: normalise the level")
         note = ", ".join(notes)
         codec = track.codec_context.codec.canonical_name
         return SoundFacts(
-            voice.seconds, voice.rate, voice.channels, codec, peak, silent, note[:1].upper() + note[1:]
+            reader.seconds, reader.rate, reader.channels, codec, peak, silent, note[:1].upper() + note[1:]
         )
 
 
@@ -78,17 +79,17 @@ def waveform(path: str, name: str, field: str, points: int) -> list[float]:
     """`points` peaks (0..1) over the whole length of the sound. Raises BadMedia."""
     points = max(1, min(points, WAVE_POINTS_MAX))
     with opened(path, name, field, kind="sound") as container:
-        voice = Voice(container, _track(container, name, field))
-        fine, left = array("f"), np.zeros(0, np.float32)
-        for block in voice.blocks(limit=SOUND_FILE_MAX + 1):
-            mono = np.concatenate((left, np.abs(block).max(axis=0)))
-            size = max(1, round(voice.rate * _WAVE_BLOCK))
+        reader = SoundReader(container, _track(container, name, field))
+        fine, rest = array("f"), np.zeros(0, np.float32)
+        for block in reader.blocks(limit=SOUND_FILE_MAX + 1):
+            mono = np.concatenate((rest, np.abs(block).max(axis=0)))
+            size = max(1, round(reader.rate * _WAVE_BLOCK))
             whole = len(mono) // size
             fine.extend(mono[: whole * size].reshape(whole, size).max(axis=1).tolist())
-            left = mono[whole * size :]
-        if len(left):
-            fine.append(float(left.max()))
-        voice.check(name, field)
+            rest = mono[whole * size :]
+        if len(rest):
+            fine.append(float(rest.max()))
+        reader.check(name, field)
     peaks = np.frombuffer(fine, np.float32)
     edges = np.arange(points) * len(peaks) // points
     highest = np.maximum.reduceat(peaks, edges) if len(peaks) else np.zeros(points)
@@ -102,43 +103,43 @@ def cut(
     field: str,
     start: float,
     seconds: float,
-    silence: float = 0.0,
+    lead_in: float = 0.0,
     level: tuple[float, float] | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> float:
-    """Write the part as 16-bit WAV, mono or stereo, at most 48 kHz, behind `silence` seconds of silence.
+    """Write the part as 16-bit WAV, mono or stereo, at most 48 kHz, after `lead_in` seconds of silence.
 
-    `seconds` 0: to the end. `level` (start, seconds): by the gain that brings that part of the source to a
-    common loudness; a piece beyond it may be clipped. Returns the seconds written. Raises BadMedia.
+    `seconds` 0: to the end. `level` (start, seconds): applies the gain that brings that part of the source to
+    LEVEL_RMS_DB; samples outside of that part may be clipped. Returns the seconds written. Raises BadMedia.
     """
     seconds = min(seconds or SOUND_PART_MAX, SOUND_PART_MAX)
-    gain = 1.0
+    gain_db: float | None = None
     if level is not None:
         with opened(path, name, field, kind="sound") as container:
-            voice = Voice(container, _track(container, name, field))
-            gain = _gain(voice, level[0], min(level[1] or SOUND_PART_MAX, SOUND_PART_MAX), progress)
+            reader = SoundReader(container, _track(container, name, field))
+            gain_db = _gain_db(reader, level[0], min(level[1] or SOUND_PART_MAX, SOUND_PART_MAX), progress)
     with opened(path, name, field, kind="sound") as container:
-        voice = Voice(container, _track(container, name, field))
-        blocks = voice.written(start, seconds)
+        reader = SoundReader(container, _track(container, name, field))
+        blocks = reader.output(start, seconds)
         first = next(blocks, None)
         if first is None:
-            voice.check(name, field)
+            reader.check(name, field)
             raise BadMedia(
                 f"{check.shown(name)} has no sound at {timing.spoken(start)}.",
                 "Choose an earlier start.",
                 field=field,
             )
-        rate, channels = written_rate(voice.rate), len(first)
-        written = front = round(silence * rate)
+        rate, channels = output_rate(reader.rate), len(first)
+        written = lead_samples = round(lead_in * rate)
         with Path(out).open("wb") as file, wave.open(file, "wb") as target:
             target.setnchannels(channels)
             target.setsampwidth(2)
             target.setframerate(rate)
-            target.writeframesraw(bytes(front * channels * 2))
+            target.writeframesraw(silence(lead_samples, rate, channels).raw_data)
             for block in chain((first,), blocks):
-                target.writeframesraw(_sixteen_bit(block * np.float32(gain)))
+                target.writeframesraw(pcm16(block, rate, gain_db).raw_data)
                 written += block.shape[1]
-                progress(min(1.0, (written - front) / (seconds * rate)))
+                progress(min(1.0, (written - lead_samples) / (seconds * rate)))
         return written / rate
 
 
@@ -150,7 +151,7 @@ def _track(container: InputContainer, name: str, field: str) -> AudioStream:
 
 
 def _claimed_seconds(container: InputContainer, track: AudioStream, file_bytes: int) -> float:
-    """The length that the header says, or what the file can hold at most where that is known."""
+    """The length in seconds from the header, at most what a PCM file of this size can hold."""
     claimed = 0.0
     if track.duration and track.time_base:
         claimed = float(track.duration * track.time_base)
@@ -158,7 +159,7 @@ def _claimed_seconds(container: InputContainer, track: AudioStream, file_bytes: 
         claimed = container.duration / 1_000_000
     context = track.codec_context
     if context.name.startswith("pcm_") and context.format is not None:
-        # WAVs from a pipe claim all that 32 bits can say.
+        # WAV files written to a pipe claim the largest 32-bit length.
         second = context.rate * context.channels * context.format.bytes
         claimed = min(claimed, file_bytes / second) if second else claimed
     return claimed
@@ -168,31 +169,27 @@ def _peak(block: Block) -> float:
     return max(float(block.max()), -float(block.min()))
 
 
-def _sixteen_bit(block: Block) -> bytes:
-    """A 16-bit source comes out as it went in."""
-    return np.clip(np.rint(block.T * 32768), -32768, 32767).astype("<i2").tobytes()
+def _gain_db(reader: SoundReader, start: float, seconds: float, progress: Callable[[float], None]) -> float:
+    """The gain that brings the part to LEVEL_RMS_DB where it is not silent, with no peak above LEVEL_PEAK_DB.
 
-
-def _gain(voice: Voice, start: float, seconds: float, progress: Callable[[float], None]) -> float:
-    """The factor that brings the part to LEVEL_RMS where it sounds, without a peak above LEVEL_PEAK.
-
-    `progress` is told 0.0 again and again: a sign of life.
+    Measured on floats, because the samples of a floating-point file may exceed full scale. `progress` is
+    called with 0.0 after each block, so that the work is not taken for hung.
     """
     powers: list[float] = []
-    peak, left = 0.0, np.zeros(0, np.float32)
-    for block in voice.part(start, seconds):
+    peak, rest = 0.0, np.zeros(0, np.float32)
+    for block in reader.part(start, seconds):
         progress(0.0)
         peak = max(peak, _peak(block))
-        mono = np.concatenate((left, np.square(block).mean(axis=0)))
-        size = max(1, round(voice.rate * _LEVEL_BLOCK))
+        mono = np.concatenate((rest, np.square(block).mean(axis=0)))
+        size = max(1, round(reader.rate * _LEVEL_BLOCK))
         whole = len(mono) // size
         powers += mono[: whole * size].reshape(whole, size).mean(axis=1).tolist()
-        left = mono[whole * size :]
-    if len(left):
-        powers.append(float(left.mean()))
+        rest = mono[whole * size :]
+    if len(rest):
+        powers.append(float(rest.mean()))
     loudest = max(powers, default=0.0)
     if peak < SILENT_BELOW or not loudest:
-        return 1.0
+        return 0.0
     heard = [power for power in powers if power >= loudest * _LEVEL_GATE]
-    rms = math.sqrt(sum(heard) / len(heard))
-    return min(LEVEL_RMS / rms, LEVEL_PEAK / peak, _LEVEL_GAIN_MAX)
+    rms_db = 10 * math.log10(sum(heard) / len(heard))
+    return min(LEVEL_RMS_DB - rms_db, LEVEL_PEAK_DB - 20 * math.log10(peak), _LEVEL_GAIN_MAX_DB)

@@ -1,6 +1,6 @@
-"""The rules for whole sounds and videos, and their sentences. Pure: figures in, BadMedia out.
+"""Rules for the length and frame size of whole sounds and videos, and their error messages. Pure.
 
-What may be chosen of them is the workflows' matter.
+Which part of them a mode accepts is checked by its workflow.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LIMITS = {
 
 
 def spoken(seconds: float) -> str:
-    """A length for a sentence: 0.02 s, 4.9 s, 3 min 20 s, 1 h 5 min."""
+    """A length as text: 0.02 s, 4.9 s, 3 min 20 s, 1 h 5 min."""
     if seconds < 0.995:
         return f"{seconds:.2f}".rstrip("0").rstrip(".") + " s"
     if seconds < 59.95:
@@ -44,7 +44,7 @@ def length(seconds: float, kind: str, name: str, field: str = "") -> None:
     """Raise BadMedia when a whole file (`kind`: sound or video) is too short or too long to choose from."""
     shortest, part, longest = _LIMITS[kind]
     if seconds < shortest:
-        # Rounded down: 0.199 s must not be said to be 0.2 s when 0.2 s is the least.
+        # Rounded down: 0.199 s must not be shown as 0.2 s when 0.2 s is the minimum.
         has = spoken(math.floor(seconds * 100) / 100) if seconds >= 0.01 else "less than 0.01 s"
         raise BadMedia(
             f"{shown(name)} is {has} long. At least {spoken(shortest)} are needed.",
@@ -61,7 +61,7 @@ def length(seconds: float, kind: str, name: str, field: str = "") -> None:
 
 
 def frame(width: int, height: int, name: str, field: str = "") -> None:
-    """Raise BadMedia when a video's frame is too large, too small or a strip."""
+    """Raise BadMedia when a video's frame is too large, too small or too narrow."""
     figures = f"{shown(name)} is {width} × {height}"
     if width * height > VIDEO_MAX_PIXELS:
         raise BadMedia(

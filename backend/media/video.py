@@ -1,4 +1,4 @@
-"""Our own results inside the child process: facts, and the first frame as a picture."""
+"""Results inside the child process: facts, and the first frame as a picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 from backend.media import check
 from backend.media.container import opened, picture_track
-from backend.media.encode import turn
+from backend.media.encode import rotation
 from backend.media.facts import VideoFacts
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def facts(path: str, name: str) -> VideoFacts:
-    """Figures of the video; frames are counted by decoding only where the file does not say them.
+    """Facts about the video. Frames are counted by decoding only where the header has no count.
 
-    Raises BadMedia when the file is no video that can be read.
+    Raises BadMedia when the file is not a readable video.
     """
     with opened(path, name) as container:
         stream = _track(container, name)
@@ -66,5 +66,5 @@ def _track(container: InputContainer, name: str) -> VideoStream:
 def _picture(frame: VideoFrame) -> Image.Image:
     image = frame.to_image()
     image.info.clear()
-    degrees = turn(frame)
+    degrees = rotation(frame)
     return image.rotate(-degrees, expand=True) if degrees else image

@@ -1,10 +1,10 @@
-"""One studio to a data folder: a lock file that names the machine that holds it.
+"""Data lock: one studio at a time per data folder, by a lock file that names the machine that holds it.
 
-On one machine the lock is the system's own (flock), gone with the process however it ends. A folder on a
-network volume may be mounted by two machines, between which such locks often do not count: so the holder
-also writes its name into the file and touches it every few seconds, and a newcomer from another machine
-watches the file for a while before it takes a folder over. Times are the file system's, not the machines'
-own clocks.
+On one machine the lock is an flock, which the system releases when the process ends. A folder on a network
+volume may be mounted by two machines, and flock often has no effect between them: so the holder also writes
+its name into the file and updates the file's time every few seconds (the heartbeat), and a studio on another
+machine watches the file for a while before it takes the folder over. Times are those of the file system, not
+of the machines' clocks.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from backend.errors import BadSettings, StudioError, from_os_error
 log = logging.getLogger("wan.storage")
 
 BEAT_SECONDS = 5.0
-STALE_BEATS = 4  # so many missed beats, and the holder is gone
+STALE_BEATS = 4  # missed heartbeats after which the holder counts as gone
 HINT = "Stop the other one, or set WAN_DATA_DIR to a folder of this one's own."
 
 
 class DataLock:
-    """Held from `acquire` to `release`. `lost`: called once if another machine has taken the folder over."""
+    """The lock of one data folder, held from `acquire` to `release`."""
 
     def __init__(
         self,
@@ -43,8 +43,9 @@ class DataLock:
         lost: Callable[[], None] = lambda: None,
         each: Callable[[], None] = lambda: None,
     ) -> None:
-        """`machine`: a name that stays the same when this machine starts again, such as the pod's id. `each`:
-        called with each beat."""
+        """`machine`: a name that survives a restart of the machine, such as the pod's id. `beat`: seconds
+        between heartbeats. `lost`: called once if another machine has taken the folder over. `each`: called
+        with each heartbeat."""
         self.path = folder / "lock"
         self.machine, self.beat, self.lost, self._each = machine, beat, lost, each
         self._token = secrets.token_hex(8)
@@ -53,9 +54,9 @@ class DataLock:
         self._stop = threading.Event()
 
     def acquire(self) -> None:
-        """Takes the folder. Raises BadSettings naming the machine that holds it; DiskFull, InternalError.
+        """Locks the folder. Raises BadSettings that names the holder; DiskFull, InternalError.
 
-        May wait for STALE_BEATS beats when another machine's name is in the file.
+        Waits for STALE_BEATS heartbeats when another machine's name is in the file.
         """
         try:
             file = self.path.open("a+", encoding="utf-8")
@@ -66,20 +67,20 @@ class DataLock:
             waited = self._wait_for_others()
             self._write()
             if waited:
-                self._look_who_came_last()
+                self._check_last_writer()
         except BaseException:
             file.close()
             raise
-        self._file = file  # open, or the system's lock is gone
+        self._file = file  # stays open: closing it releases the flock
         self._folder = _identity(self.path.parent)
-        threading.Thread(target=self._keep, name="data-lock", daemon=True).start()
+        threading.Thread(target=self._run, name="data-lock", daemon=True).start()
 
     def _lock_here(self, file: Any) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-                return  # a file system without locks: the name and the beat decide
+                return  # no locks on this file system: only the name and the heartbeat count
             held = self._read()
             raise BadSettings(
                 f"Another Wan Studio ({held.get('machine') or 'on this machine'}, process"
@@ -87,9 +88,10 @@ class DataLock:
                 HINT,
             ) from error
 
-    def _look_who_came_last(self) -> None:
-        """Two machines may have waited for the same one: the folder is that one's that wrote last."""
-        time.sleep(self.beat / 2)  # longer than a look of the other one takes, before it writes
+    def _check_last_writer(self) -> None:
+        """Two machines may have waited at the same time: the one that wrote last holds the folder. Raises
+        BadSettings."""
+        time.sleep(self.beat / 2)  # longer than the other machine takes from its last check to its write
         held = self._read()
         if held and held.get("token") != self._token:
             raise BadSettings(
@@ -97,16 +99,20 @@ class DataLock:
             )
 
     def _wait_for_others(self) -> bool:
-        """Another machine's beat must have stopped. Whether there was one to wait for."""
+        """Waits until another machine's heartbeat has stopped. Returns whether the file named another
+        machine.
+
+        Raises BadSettings when the heartbeat goes on.
+        """
         held = self._read()
         if not held or held.get("machine") == self.machine:
             return False
-        seen = self._touched()
-        log.info("the data folder was last used by %s; looking whether it still is", held.get("machine"))
+        seen = self._heartbeat()
+        log.info("the data folder was last used by %s; checking whether it still is", held.get("machine"))
         until = time.monotonic() + STALE_BEATS * self.beat
         while time.monotonic() < until:
             time.sleep(min(0.5, self.beat / 4))
-            if self._touched() != seen:
+            if self._heartbeat() != seen:
                 raise BadSettings(
                     f"The machine {held.get('machine')} uses the data folder {self.path.parent}.", HINT
                 )
@@ -119,14 +125,14 @@ class DataLock:
             return {}
         return held if isinstance(held, dict) else {}
 
-    def _touched(self) -> float:
+    def _heartbeat(self) -> float:
         try:
             return self.path.stat().st_mtime
         except OSError:
             return 0.0
 
     def _write(self) -> None:
-        """In place: the system's lock is on this very file."""
+        """Writes this studio's name in place: the flock is on this file."""
         text = json.dumps({"machine": self.machine, "pid": os.getpid(), "token": self._token})
         try:
             with self.path.open("r+", encoding="utf-8") as file:
@@ -135,23 +141,23 @@ class DataLock:
         except OSError as error:
             raise from_os_error(error, f"The data folder {self.path.parent} cannot be written.") from error
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         while not self._stop.wait(self.beat):
             try:
                 self._each()
                 mine = self._is_mine()
-            except Exception:  # the beat must go on, or another machine takes the folder
+            except Exception:  # the heartbeat must go on, or another machine takes the folder over
                 log.exception("data folder: unexpected error")
                 continue
             if not mine:
                 self.lost()
                 return
-            with contextlib.suppress(OSError):  # a full disk, a volume that is away for a moment
+            with contextlib.suppress(OSError):  # a full disk, or a volume that is unavailable for a moment
                 os.utime(self.path)
 
     def _is_mine(self) -> bool:
-        """Whether nobody else has the folder. A lock file that was deleted is written again, since without
-        it another studio would be let in."""
+        """Whether this studio still holds the folder. A deleted lock file is written again, since without it
+        another studio could lock the folder."""
         held = self._read()
         if held and held.get("token") != self._token:
             log.error("the data folder was taken over by %s", held.get("machine"))
@@ -162,7 +168,7 @@ class DataLock:
         try:
             file = self.path.open("a+", encoding="utf-8")
         except OSError:
-            return True  # tried again with the next beat
+            return True  # tried again with the next heartbeat
         try:
             self._lock_here(file)
             self._write()
@@ -179,7 +185,7 @@ class DataLock:
         return True
 
     def release(self) -> None:
-        """Gives the folder up."""
+        """Unlocks the folder."""
         self._stop.set()
         if self._file is None:
             return

@@ -1,7 +1,7 @@
-"""Files of WAN_INPUT_DIR, which the admin picks instead of uploading them.
+"""Files of WAN_INPUT_DIR, which the admin can choose instead of uploading them.
 
-Only what lies inside the folder with all links resolved, not hidden, and looks like a picture, a sound or a
-video by its name; what it really is, is judged later like any upload.
+Only files inside the folder after resolving links, not hidden, and named like a picture, a sound or a video;
+their content is checked later like that of an upload.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KIND_OF = {f".{ending}": kind for kind, endings in KINDS.items() for ending in e
 
 @dataclass(frozen=True)
 class InputFile:
-    """name: the path below the folder, with /. kind: picture, sound or video, by the name's ending."""
+    """name: the path relative to the folder, with /. kind: picture, sound or video, from the suffix."""
 
     name: str
     bytes: int
@@ -32,7 +32,7 @@ class InputFile:
 
 
 def listing(folder: Path) -> tuple[InputFile, ...]:
-    """The first FILES_MAX files by name; none when there is no folder."""
+    """The first FILES_MAX files, sorted by name within each folder; empty when the folder does not exist."""
     root = folder.resolve()
     found: list[InputFile] = []
     for here, folders, names in os.walk(root):
@@ -56,21 +56,21 @@ def listing(folder: Path) -> tuple[InputFile, ...]:
 
 
 def chosen(folder: Path, name: object) -> Path:
-    """The file of this name, links resolved. Raises NotFound for anything that `listing` would not give."""
-    gone = NotFound("This file is no longer in the input folder.", "Choose another one.")
+    """The path of a listed file, links resolved. Raises NotFound for any other name."""
+    not_found = NotFound("This file is no longer in the input folder.", "Choose another one.")
     root = folder.resolve()
     if not isinstance(name, str) or not name or not _printable(name):
-        raise gone
+        raise not_found
     parts = name.split("/")
     if len(parts) > DEPTH_MAX + 1 or any(not part or part.startswith(".") for part in parts):
-        raise gone
+        raise not_found
     try:
         path = (root / name).resolve(strict=True)
         inside = path.is_relative_to(root) and path.is_file()
     except (OSError, ValueError, RuntimeError):
-        raise gone from None
+        raise not_found from None
     if not inside or Path(parts[-1]).suffix.lower() not in KIND_OF:
-        raise gone
+        raise not_found
     return path
 
 

@@ -1,7 +1,7 @@
-"""How much of the disk each owner's videos may take: for a job that is submitted, and on a disk that is full.
+"""Disk quota: how much each owner's jobs may use, checked when a job is submitted and when the disk is full.
 
-What an owner adds is paid for with their own old clips or refused; it never costs anybody else a clip. All
-owners without a finished clip count as one, because a token can be made up at no cost.
+Room for a new job is made by removing old clips of its own owner, or the job is refused; other owners never
+lose a clip for it. All owners without a finished clip share one limit, because a token costs nothing to make.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Protocol
 from backend.errors import DiskFull, OverQuota, StudioError
 from backend.jobs import folders as files
 from backend.jobs.job import DONE, TERMINAL, Job, JobSummary
-from backend.storage import policy
-from backend.storage.ledger import NOBODY, Entry, Ledger
-from backend.storage.policy import Disk
+from backend.storage import retention_policy
+from backend.storage.disk_usage import NO_OWNER, DiskUsage, JobUsage
+from backend.storage.retention_policy import Disk
 
 log = logging.getLogger("wan.storage")
 
@@ -27,7 +27,7 @@ EVERY_JOB = 1_000_000
 
 
 class Jobs(Protocol):
-    """What is needed of the job database."""
+    """The methods of the job database that the quota uses."""
 
     def get(self, job_id: str) -> Job | None: ...
     def of_owner(self, owner: str, limit: int) -> list[Job]: ...
@@ -37,8 +37,8 @@ class Jobs(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """`days`: how long an ended job is kept; `percent`: how full the disk may be before clips go;
-    `owner_bytes`: what one owner's videos may take, 0 for an equal share of the room for clips."""
+    """`days`: how long an ended job is kept; `percent`: how full the disk may be before clips are removed;
+    `owner_bytes`: what one owner's jobs may use, 0 for an equal share of the room for clips."""
 
     days: float
     percent: float
@@ -46,7 +46,7 @@ class Limits:
 
 
 class Quota:
-    """The owners of one data folder. Methods may be called from any thread."""
+    """The quota of one data folder's owners. Methods may be called from any thread."""
 
     def __init__(
         self,
@@ -56,100 +56,107 @@ class Quota:
         *,
         wall: Callable[[], float],
         disk: Callable[[Path], Disk],
-        passing: Callable[[], int] = lambda: 0,
+        temporary: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`passing`: bytes on the same disk that go by themselves and are no clips, such as uploads: nobody
-        loses a clip for them. It may take a while."""
+        """`temporary`: bytes on the same disk of files that are not clips and are removed in time, such as
+        uploads: no clip is removed for them. The call may be slow."""
         self._jobs, self._limits = jobs, limits
         self._data_dir, self._jobs_dir = data_dir, data_dir / "jobs"
-        self._wall, self._disk, self._passing = wall, disk, passing
+        self._wall, self._disk, self._temporary = wall, disk, temporary
         self._lock = threading.RLock()
-        self._ledger: Ledger | None = None
-        self._reserved: dict[str, list[str]] = {}  # job being submitted -> clips that go for it
+        self._usage: DiskUsage | None = None
+        self._reserved: dict[str, list[str]] = {}  # job being submitted -> clips to remove for it
         self._ended: list[str] = []
 
-    # -- a job that is submitted ----------------------------------------------------------
+    # -- submitting a job -----------------------------------------------------------------
 
     def reserve(self, job_id: str, owner: str, need: int, field: str = "") -> None:
-        """Sets `need` bytes aside for a job before it is written, or changes how many they are.
+        """Reserves `need` bytes for a job before its files are written, or changes its reservation.
 
-        `field`: the parameter that takes most of it. Raises OverQuota, DiskFull.
+        `field`: the parameter that needs most of it. Raises OverQuota, DiskFull.
         """
         with self._lock:
-            ledger = self._current()
-            self._undo(ledger, job_id)
+            usage = self._current()
+            self._cancel(usage, job_id)
             written = files.measured(self._jobs_dir / job_id).bytes
-            leaving = self._fit(ledger, owner, need, written, field)
-            for clip, entry in leaving.items():
-                ledger.put(clip, replace(entry, bytes=0))
-            self._reserved[job_id] = list(leaving)
-            ledger.put(job_id, Entry(owner, max(need, written), written, open=True))
+            chosen = self._clips_to_remove(usage, owner, need, written, field)
+            for clip, entry in chosen.items():
+                usage.put(clip, replace(entry, bytes=0))
+            self._reserved[job_id] = list(chosen)
+            usage.put(job_id, JobUsage(owner, max(need, written), written, open=True))
 
     def release(self, job_id: str) -> None:
-        """The job is not to be, and its folder is removed."""
+        """Cancels the reservation of a job that was not submitted and whose folder is removed."""
         with self._lock:
-            if self._ledger is not None:
-                self._undo(self._ledger, job_id)
+            if self._usage is not None:
+                self._cancel(self._usage, job_id)
 
     def commit(self, job_id: str) -> list[str]:
-        """The job is stored. Returns the ids of its owner's clips that go for it now."""
+        """Ends the reservation of a job that is stored. Returns the ids of its owner's clips to remove for
+        it."""
         with self._lock:
-            ledger = self._current()
-            entry = ledger.get(job_id)
+            usage = self._current()
+            entry = usage.get(job_id)
             if entry is not None:
                 written = files.measured(self._jobs_dir / job_id).bytes
-                ledger.put(job_id, replace(entry, bytes=max(entry.bytes, written), written=written))
+                usage.put(job_id, replace(entry, bytes=max(entry.bytes, written), written=written))
             return self._reserved.pop(job_id, [])
 
     def forget(self, job_id: str) -> None:
-        """The job is removed."""
+        """Drops a removed job."""
         with self._lock:
-            if self._ledger is not None:
-                self._ledger.pop(job_id)
+            if self._usage is not None:
+                self._usage.pop(job_id)
 
-    def _fit(self, ledger: Ledger, owner: str, need: int, written: int, field: str) -> dict[str, Entry]:
-        """The owner's clips that have to go for `need` more bytes. Raises OverQuota, DiskFull."""
+    def _clips_to_remove(
+        self, usage: DiskUsage, owner: str, need: int, written: int, field: str
+    ) -> dict[str, JobUsage]:
+        """The owner's clips to remove for `need` more bytes. Raises OverQuota, DiskFull."""
         try:
             disk = self._disk(self._data_dir)
         except OSError:
             return {}
         if not disk.total:
             return {}
-        ours = ledger.written + written
-        checks = _Checks(ledger, self._limits, owner, need, policy.room(disk, ours, self._limits.percent))
-        if checks.to_give_up:
-            disk = Disk(disk.total, disk.free + self._passing())
-            checks = _Checks(ledger, self._limits, owner, need, policy.room(disk, ours, self._limits.percent))
-        if not checks.to_give_up:
+        ours = usage.written + written
+        check = _LimitCheck(
+            usage, self._limits, owner, need, retention_policy.room(disk, ours, self._limits.percent)
+        )
+        if check.bytes_to_free:
+            disk = Disk(disk.total, disk.free + self._temporary())
+            check = _LimitCheck(
+                usage, self._limits, owner, need, retention_policy.room(disk, ours, self._limits.percent)
+            )
+        if not check.bytes_to_free:
             return {}
-        sizes = ledger.sizes()
+        sizes = usage.sizes()
         mine = self._jobs.of_owner(owner, EVERY_JOB)
-        gone = policy.too_much(mine, sizes, checks.to_give_up, self._wall())
-        if need > checks.limit or sum(sizes[job.id] for job in gone) < checks.to_give_up:
-            raise checks.refusal(field)
-        found = {job.id: ledger.get(job.id) for job in gone}
+        removed = retention_policy.to_remove(mine, sizes, check.bytes_to_free, self._wall())
+        if need > check.limit or sum(sizes[job.id] for job in removed) < check.bytes_to_free:
+            raise check.refusal(field)
+        found = {job.id: usage.get(job.id) for job in removed}
         return {job_id: entry for job_id, entry in found.items() if entry is not None}
 
-    def _undo(self, ledger: Ledger, job_id: str) -> None:
-        """The job's reservation away, and the clips back that were to go for it."""
+    def _cancel(self, usage: DiskUsage, job_id: str) -> None:
+        """Cancels a job's reservation; the clips chosen for removal count again."""
         for clip in self._reserved.pop(job_id, []):
-            entry = ledger.get(clip)
+            entry = usage.get(clip)
             if entry is not None:
-                ledger.put(clip, replace(entry, bytes=entry.written))
-        ledger.pop(job_id)
+                usage.put(clip, replace(entry, bytes=entry.written))
+        usage.pop(job_id)
 
-    # -- what is there --------------------------------------------------------------------
+    # -- measuring ------------------------------------------------------------------------
 
-    def refresh(self) -> Ledger:
-        """Measures every job's folder; submits go on meanwhile, once there is a ledger."""
+    def refresh(self) -> DiskUsage:
+        """Measures every job's folder. Submits are possible meanwhile, except before the first result."""
         with self._lock:
-            before = self._ledger or Ledger()
+            before = self._usage or DiskUsage()
             before.touched.clear()
         found = files.folders(self._jobs_dir)
         rows = {row.id: row for row in self._jobs.summaries()}
         with self._lock:
-            leaving = {clip for clips in self._reserved.values() for clip in clips}
-            ledger = Ledger()
+            chosen = {clip for clips in self._reserved.values() for clip in clips}
+            usage = DiskUsage()
             for job_id in found.keys() | self._reserved.keys() | before.touched:
                 known = before.get(job_id)
                 if job_id in before.touched:
@@ -157,106 +164,109 @@ class Quota:
                 else:
                     entry = self._entry(job_id, found.get(job_id), rows.get(job_id), known)
                 if entry is not None:
-                    ledger.put(job_id, replace(entry, bytes=0) if job_id in leaving else entry)
-            self._ledger = ledger
-            return ledger
+                    usage.put(job_id, replace(entry, bytes=0) if job_id in chosen else entry)
+            self._usage = usage
+            return usage
 
     def _entry(
-        self, job_id: str, folder: files.Folder | None, row: JobSummary | None, known: Entry | None
-    ) -> Entry:
-        """What a job counts, by what its folder and its record are now and what was known of it."""
+        self, job_id: str, folder: files.Folder | None, row: JobSummary | None, known: JobUsage | None
+    ) -> JobUsage:
+        """A job's usage, from its folder, its record and its usage before."""
         written = folder.bytes if folder is not None else 0
         if known is not None and job_id in self._reserved:
             return replace(known, written=written, bytes=max(written, known.bytes))
         if row is None:
-            return Entry(NOBODY, written, written)
+            return JobUsage(NO_OWNER, written, written)
         if row.status not in TERMINAL:
             expected = known.bytes if known is not None and known.open else 0
-            return Entry(row.owner, max(written, expected), written, open=True)
+            return JobUsage(row.owner, max(written, expected), written, open=True)
         if known is not None and known.open:
             self._ended.append(job_id)
-        return Entry(row.owner, written, written, done=row.status == DONE)
+        return JobUsage(row.owner, written, written, done=row.status == DONE)
 
     def ended(self) -> list[str]:
-        """Ids of jobs that have ended since this was asked last."""
+        """Ids of jobs that have ended since the last call."""
         with self._lock:
             self._current()
             found, self._ended = self._ended, []
             return found
 
-    def _current(self) -> Ledger:
-        """The ledger, with what has ended meanwhile measured again."""
-        ledger = self._ledger if self._ledger is not None else self.refresh()
-        if waiting := ledger.open - self._reserved.keys():
+    def _current(self) -> DiskUsage:
+        """The usage of all jobs, after measuring again those that have ended."""
+        usage = self._usage if self._usage is not None else self.refresh()
+        if waiting := usage.open - self._reserved.keys():
             for job_id in waiting - {job.id for job in self._jobs.unfinished()}:
                 job = self._jobs.get(job_id)
                 if job is None:
-                    ledger.pop(job_id)
+                    usage.pop(job_id)
                     continue
                 size = files.measured(self._jobs_dir / job_id).bytes
-                ledger.put(job_id, Entry(job.owner, size, size, done=job.status == DONE))
+                usage.put(job_id, JobUsage(job.owner, size, size, done=job.status == DONE))
                 self._ended.append(job_id)
-        return ledger
+        return usage
 
-    # -- what has to go -------------------------------------------------------------------
+    # -- clips to remove ------------------------------------------------------------------
 
     def too_full(self) -> bool:
-        """Whether the disk is fuller than it may be."""
+        """Whether the disk is fuller than the limit."""
         try:
             return self._disk(self._data_dir).percent > self._limits.percent
         except OSError:
             return False
 
     def excess(self) -> list[tuple[JobSummary, str]]:
-        """The clips that have to go now, and why: those over an owner's own limit, then, while the disk is
-        too full, the oldest of whoever has most. Measures every job's folder."""
+        """Clips to remove now, each with the reason for the log: those over an owner's limit, then, while the
+        disk is too full, the oldest of the owner who uses most. Measures every job's folder."""
         with self._lock:
-            ledger, rows, now = self.refresh(), self._jobs.summaries(), self._wall()
-            used, sizes = dict(ledger.used), ledger.sizes()
-        gone: dict[str, tuple[JobSummary, str]] = {}
+            usage, rows, now = self.refresh(), self._jobs.summaries(), self._wall()
+            used, sizes = dict(usage.used), usage.sizes()
+        removed: dict[str, tuple[JobSummary, str]] = {}
         if most := self._limits.owner_bytes:
-            for owner in [one for one, size in used.items() if size > most and one != NOBODY]:
+            for owner in [one for one, size in used.items() if size > most and one != NO_OWNER]:
                 mine = [row for row in rows if row.owner == owner]
-                for row in policy.too_much(mine, sizes, used[owner] - most, now):
-                    gone[row.id] = (row, f"its owner's videos take more than {most / 1e6:.0f} MB")
+                for row in retention_policy.to_remove(mine, sizes, used[owner] - most, now):
+                    removed[row.id] = (row, f"its owner's videos use more than {most / 1e6:.0f} MB")
                     used[owner] -= sizes[row.id]
         if self.too_full():
-            left = [row for row in rows if row.id not in gone]
-            freed = sum(sizes[job_id] for job_id in gone)
-            for row in policy.too_much(left, sizes, self._over(ledger.written, freed), now, used):
-                gone[row.id] = (row, f"the disk is fuller than {self._limits.percent:g} %")
-        return list(gone.values())
+            left = [row for row in rows if row.id not in removed]
+            freed = sum(sizes[job_id] for job_id in removed)
+            for row in retention_policy.to_remove(left, sizes, self._over(usage.written, freed), now, used):
+                removed[row.id] = (row, f"the disk is fuller than {self._limits.percent:g} %")
+        return list(removed.values())
 
     def _over(self, written: int, freed: int) -> int:
         disk = self._disk(self._data_dir)
-        cleared = Disk(disk.total, disk.free + self._passing() + freed)
-        need = policy.bytes_over(cleared, written - freed, self._limits.percent)
+        cleared = Disk(disk.total, disk.free + self._temporary() + freed)
+        need = retention_policy.excess_bytes(cleared, written - freed, self._limits.percent)
         if not need:
             log.info(
-                "The disk is %.0f %% full, and clips are only %.1f GB of it: none is removed.",
+                "The disk is %.0f %% full, but clips use only %.1f GB: none is removed.",
                 disk.percent,
                 written / 1e9,
             )
         return need
 
 
-class _Checks:
-    """What stands against `need` more bytes of an owner, in a room of so many bytes for all."""
+class _LimitCheck:
+    """The limits that `need` more bytes of an owner have to keep. `room`: bytes for the jobs of all
+    owners."""
 
-    def __init__(self, ledger: Ledger, limits: Limits, owner: str, need: int, room: float) -> None:
-        owners = ledger.owners()
-        self.need, self.used = need, ledger.used[owner]
-        self.everybody = (ledger.total, room)
+    def __init__(self, usage: DiskUsage, limits: Limits, owner: str, need: int, room: float) -> None:
+        owners = usage.owners()
+        self.need, self.used = need, usage.used[owner]
+        self.all_owners = (usage.total, room)
         known = owner in owners
-        party = self.used if known else ledger.newcomers()
-        share = policy.fair_share(room, len(owners) + (not known), ledger.total - party)
+        group_bytes = self.used if known else usage.new_owners_bytes()
+        share = retention_policy.fair_share(room, len(owners) + (not known), usage.total - group_bytes)
         self.limit = limits.owner_bytes or share
-        self.newcomers = (0, math.inf) if known else (party, share)
-        self.own = policy.to_give_up(need, (self.used, self.limit), ())
-        self.to_give_up = policy.to_give_up(need, (self.used, self.limit), (self.everybody, self.newcomers))
+        self.new_owners = (0, math.inf) if known else (group_bytes, share)
+        self.own = retention_policy.bytes_to_free(need, (self.used, self.limit), ())
+        self.bytes_to_free = retention_policy.bytes_to_free(
+            need, (self.used, self.limit), (self.all_owners, self.new_owners)
+        )
 
     def refusal(self, field: str) -> StudioError:
-        if self.need > self.everybody[1]:
+        if self.need > self.all_owners[1]:
             return self._full(field)
         if self.need > self.limit:
             return OverQuota(
@@ -271,7 +281,7 @@ class _Checks:
                 f" and this one needs {_megabytes(self.need)}.",
                 field=field,
             )
-        if self.newcomers[0] + self.need > self.newcomers[1]:
+        if self.new_owners[0] + self.need > self.new_owners[1]:
             return OverQuota(
                 "The disk space for new visitors is taken.",
                 "Try again in a few minutes, or use a smaller file.",

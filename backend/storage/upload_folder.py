@@ -1,8 +1,8 @@
-"""The page's upload folder: one that this app made and marked, cleared of what an earlier run left in it.
+"""The page's upload folder, created and marked by this studio, and the removal of old files in it.
 
-GRADIO_TEMP_DIR may name a folder that holds other things as well, such as /tmp or ~/Downloads, and two
-studios may be given the same one. So uploads go into the given folder only when this studio made it, else
-into a subfolder of the studio's own. A marker file in it says whose it is.
+GRADIO_TEMP_DIR may name a folder with other files in it, such as /tmp or ~/Downloads, and two studios may be
+given the same one. So uploads go into the given folder only if this studio created it, otherwise into a
+subfolder. A marker file in it identifies the studio.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from backend.jobs import folders as files
 MARKER = ".wan-studio-uploads"
 KEEP_SECONDS = 24 * 3600.0
 MADE = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|tmp[a-z0-9_]{8}")
-"""Names directly in the folder: copies for clients, uploads by their content's hash, unfinished uploads."""
+"""Names of the entries that the page creates: folders of copies and uploads by hash, unfinished uploads."""
 
 
 def claim(given: Path, whose: str) -> Path:
-    """The folder for uploads: `given` if this studio made it or it is not there yet, else one inside it.
+    """The folder for uploads: `given` if this studio created it or it does not exist yet, else one inside it.
 
-    `whose`: a text that no other studio has, the same at each start. Raises BadSettings.
+    `whose`: a text unique to this studio, the same at each start. Raises BadSettings.
     """
     try:
-        if _made(given, whose) or is_ours(given, whose):
+        if _created(given, whose) or is_ours(given, whose):
             return given
         folder = given / f"wan-studio-uploads-{_digest(whose)[:12]}"
-        if _made(folder, whose) or is_ours(folder, whose) or _marked_now(folder, whose):
+        if _created(folder, whose) or is_ours(folder, whose) or _mark(folder, whose):
             return folder
     except OSError as error:
         raise BadSettings(
@@ -46,21 +46,21 @@ def claim(given: Path, whose: str) -> Path:
 
 
 def is_ours(folder: Path, whose: str) -> bool:
-    """Whether this studio made the folder. False for a link, even to a folder that it made."""
+    """Whether this studio created the folder. False for a link, even to such a folder."""
     try:
         with files.opened(folder) as descriptor:
-            return _says(descriptor) == _digest(whose)
+            return _marker_of(descriptor) == _digest(whose)
     except OSError:
         return False
 
 
 def sweep(folder: Path, whose: str, before: float) -> None:
-    """Removes what the app put into this folder and that has not changed since `before` (unix seconds).
+    """Removes the page's files from this folder that have not changed since `before` (unix seconds).
 
-    A folder without this studio's mark is left as it is; so are links and files with other names.
+    Skips links, files with other names, and a folder without this studio's marker.
     """
     with contextlib.suppress(OSError), files.opened(folder) as top:
-        if _says(top) != _digest(whose):
+        if _marker_of(top) != _digest(whose):
             return
         for name in files.names_in(top):
             if MADE.fullmatch(name):
@@ -100,18 +100,19 @@ def _is_folder(name: str, folder: int) -> bool:
     return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
-def _made(folder: Path, whose: str) -> bool:
-    """Makes and marks the folder; False when something has its name already."""
+def _created(folder: Path, whose: str) -> bool:
+    """Creates and marks the folder; False when a file or folder of its name exists."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         return False
-    return _marked_now(folder, whose)
+    return _mark(folder, whose)
 
 
-def _marked_now(folder: Path, whose: str) -> bool:
-    """Marks an empty folder of this user: new, or left by a start that was killed before it could mark it."""
+def _mark(folder: Path, whose: str) -> bool:
+    """Marks an empty folder of this user: a new one, or one from a start that was killed before marking
+    it."""
     with files.opened(folder) as descriptor:
         if os.fstat(descriptor).st_uid != os.getuid() or files.names_in(descriptor):
             return False
@@ -123,8 +124,8 @@ def _marked_now(folder: Path, whose: str) -> bool:
     return True
 
 
-def _says(descriptor: int) -> str:
-    """The first line of the marker; empty when there is none, or folder or marker belong to another user."""
+def _marker_of(descriptor: int) -> str:
+    """The first line of the marker; empty without a marker, or when it or the folder has another owner."""
     if os.fstat(descriptor).st_uid != os.getuid():
         return ""
     try:

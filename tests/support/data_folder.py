@@ -13,10 +13,10 @@ from backend.errors import StudioError
 from backend.jobs import folders
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, Job
 from backend.jobs.store import Store
-from backend.storage.cleaner import Keeper
-from backend.storage.engine_copies import Place
-from backend.storage.policy import DAY, Disk
+from backend.storage.engine_files import EngineFolders
 from backend.storage.quota import Limits
+from backend.storage.retention import Retention
+from backend.storage.retention_policy import DAY, Disk
 
 BLOCK = 4096
 """What a file system gives to a small file: sizes here are multiples of it."""
@@ -37,7 +37,7 @@ class DataFolder:
 
     def __post_init__(self) -> None:
         self.data, self.cache = self.base / "data", self.base / "cache"
-        self.comfy = Place(self.base / "comfy" / "input", self.base / "comfy" / "output")
+        self.comfy = EngineFolders(self.base / "comfy" / "input", self.base / "comfy" / "output")
         self.jobs = self.data / "jobs"
         for folder in (self.jobs, self.cache, self.base / "comfy/input/wan-studio"):
             folder.mkdir(parents=True)
@@ -47,9 +47,9 @@ class DataFolder:
 
     def restart(self) -> None:
         """What a new start of the studio knows: what is on the disk."""
-        self.keeper = Keeper(
+        self.retention = Retention(
             self.store, self.data, Limits(30, self.percent, self.owner_bytes),
-            places=lambda: [self.comfy], cache=lambda: self.cache,
+            engine_folders=lambda: [self.comfy], cache=lambda: self.cache,
             wall=lambda: self.wall, steady=lambda: self.steady, disk=lambda _: self.disk(),
         )  # fmt: skip
 
@@ -69,18 +69,18 @@ class DataFolder:
         """A job whose input takes `size` bytes, as the studio submits it; None when it is refused."""
         job_id = uuid.uuid4().hex
         try:
-            self.keeper.quota.reserve(job_id, owner, size + 4 * BLOCK, "audio")
+            self.retention.quota.reserve(job_id, owner, size + 4 * BLOCK, "audio")
             self._write(job_id, "inputs/audio", size)
-            self.keeper.quota.reserve(job_id, owner, size + result + 4 * BLOCK, "audio")
+            self.retention.quota.reserve(job_id, owner, size + result + 4 * BLOCK, "audio")
         except StudioError as error:
             self.failures.append(error)
             folders.remove(self.jobs / job_id)
-            self.keeper.quota.release(job_id)
+            self.retention.quota.release(job_id)
             return None
         inputs = {"audio": {"name": f"wan-studio/{uuid.uuid4().hex}", "file": "inputs/audio"}}
         job = Job(job_id, owner, "sound_to_video", {"prompt": "x"}, inputs, created=self.wall)
         self.store.add(job)
-        self.keeper.submitted(job_id)
+        self.retention.submitted(job_id)
         return job
 
     def end(self, job: Job, status: str = DONE, result: int = 0, **changes: Any) -> Job:

@@ -2,7 +2,7 @@
 
 Each request is written to FOLDER/log ("picture a.png"), in the order in which they are begun. While
 FOLDER/hold exists, a request waits for that file to go, or for FOLDER/go-<name>. A file that begins with
-"error CODE" or "passing" is answered with that error, "die" ends the process, "hang" is never answered.
+"error CODE" or "transient" is answered with that error, "die" ends the process, "hang" is never answered.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def main(folder: Path) -> None:
         if request.get("out"):
             Path(request["out"]).write_bytes(b"written")
         reply: dict[str, Any] = {"id": request["id"]}
-        if said[:1] in (["error"], ["passing"]):
+        if said[:1] in (["error"], ["transient"]):
             code = said[1] if said[0] == "error" else "bad_media"
             reply["error"] = {"code": code, "message": f"{name}: no", "hint": "", "field": request["field"]}
-            if said[0] == "passing":
-                reply["error"]["passing"] = "yes"
+            if said[0] == "transient":
+                reply["error"]["transient"] = "yes"
         else:
             reply["ok"] = ANSWERS.get(request["op"], CLIP)
         print(json.dumps(reply), flush=True)

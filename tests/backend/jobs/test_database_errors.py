@@ -369,7 +369,7 @@ def test_the_database_is_closed_after_housekeeping(make: Make) -> None:
         release.wait(BOUND)
         seen.append(studio.store.check())
 
-    studio.house.tidy = tidy  # type: ignore[method-assign]
+    studio.retention.remove_ended_outputs = tidy  # type: ignore[method-assign]
     studio.start()
     assert entered.wait(BOUND)
     closing = threading.Thread(target=studio.close)

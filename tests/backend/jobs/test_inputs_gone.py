@@ -20,7 +20,7 @@ from PIL import Image
 from backend.errors import GraphRejected, InputsGone, OverQuota, StudioError
 from backend.jobs.job import DONE, Job
 from backend.jobs.views import JobView
-from backend.storage.policy import DAY
+from backend.storage.retention_policy import DAY
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
@@ -67,7 +67,7 @@ def a_day_later(studio: Studio, job: JobView) -> None:
     stored = studio.store.get(job.id)
     assert stored is not None
     studio.store.save(replace(stored, finished=time.time() - DAY - 3600))
-    studio.house.all()
+    studio.retention.run_once()
 
 
 def test_a_cancelled_job_keeps_no_files(make: Make, engine: FakeEngine, picture: Path, tone: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_failed_job_can_be_tried_again_for_a_day(
     studio = make()
     failed = ended(studio, draw(studio, picture), 60)
     assert failed.status == "failed"
-    studio.house.all()
+    studio.retention.run_once()
     planner = Planner(studio, "")
     again = planner.again(OWNER, failed, {})
     assert again is not None and ended(studio, again, 60).status == "failed" and not said
@@ -271,6 +271,6 @@ def test_on_a_real_small_disk_cancelled_uploads_cost_nobody_a_clip(
             studio.cancel(job.id, job.key)
         except StudioError:
             refused += 1
-        studio.house.all()
+        studio.retention.run_once()
     assert all(clip.exists() for clip in clips)
     assert refused == 0, "what was cancelled counts no more"

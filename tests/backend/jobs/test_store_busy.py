@@ -181,6 +181,6 @@ def test_a_clock_that_jumps_in_the_middle_of_a_job(
     assert snapshot.percent == 100 and 0 <= snapshot.elapsed < 60, "measured by a clock that does not jump"
     second = studio.submit(OWNER, "image_to_video", {**SMALL, "seed": 6}, {"image": picture})
     assert ended(studio, second).status == "done"
-    studio.house.all()
+    studio.retention.run_once()
     assert studio.result_path(first.id, first.key).is_file()
     assert studio.result_path(second.id, second.key).is_file()

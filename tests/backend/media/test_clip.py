@@ -416,7 +416,7 @@ def long_video(tmp_path: Path) -> Path:
 
 def test_progress_grows(tmp_path: Path) -> None:
     path = write_video(tmp_path / "drive.mp4", numbered(40), 25)
-    every = "import backend.media.child as c; c.main(say_seconds=0.0)"  # not just two a second
+    every = "import backend.media.child as c; c.main(progress_seconds=0.0)"  # not just two a second
     for part in ({"frames": 40}, {"seconds": 1.6}, {}):
         told: list[float] = []
         with Decoder(command=(sys.executable, "-c", every)) as decoder:

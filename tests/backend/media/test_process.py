@@ -44,7 +44,7 @@ def speaking(program: str) -> Decoder:
 
 
 def test_one_warm_child_answers_many(picture: Path) -> None:
-    with Decoder(looks_kept=0) as decoder:
+    with Decoder(cache_size=0) as decoder:
         assert decoder.pids() == ()
         decoder.picture(picture)
         first = decoder.pids()
@@ -54,7 +54,7 @@ def test_one_warm_child_answers_many(picture: Path) -> None:
 
 
 def test_a_child_is_replaced_after_its_share_of_work(picture: Path) -> None:
-    with Decoder(requests_per_child=2, looks_kept=0) as decoder:
+    with Decoder(requests_per_child=2, cache_size=0) as decoder:
         decoder.picture(picture)
         (first,) = decoder.pids()
         decoder.picture(picture)
@@ -72,7 +72,7 @@ def test_prewarm_starts_a_child(picture: Path) -> None:
 
 
 def test_a_child_killed_between_requests_is_replaced(picture: Path) -> None:
-    with Decoder(looks_kept=0) as decoder:
+    with Decoder(cache_size=0) as decoder:
         decoder.picture(picture)
         (pid,) = decoder.pids()
         os.kill(pid, signal.SIGKILL)
@@ -81,7 +81,7 @@ def test_a_child_killed_between_requests_is_replaced(picture: Path) -> None:
 
 
 def test_a_child_killed_in_the_middle_of_a_request_is_replaced(picture: Path) -> None:
-    with Decoder(looks_kept=0) as decoder, ThreadPoolExecutor(1) as pool:
+    with Decoder(cache_size=0) as decoder, ThreadPoolExecutor(1) as pool:
         decoder.picture(picture)
         (pid,) = decoder.pids()
         os.kill(pid, signal.SIGSTOP)
@@ -93,7 +93,7 @@ def test_a_child_killed_in_the_middle_of_a_request_is_replaced(picture: Path) ->
 
 
 def test_a_hang_is_cut_off_and_the_next_picture_works(picture: Path) -> None:
-    with Decoder(wall_seconds=0.4, looks_kept=0) as decoder:
+    with Decoder(wall_seconds=0.4, cache_size=0) as decoder:
         decoder._wall = 20  # starting Python may take longer than 0.4 s
         decoder.picture(picture)
         decoder._wall = 0.4
@@ -177,7 +177,7 @@ def test_eight_threads_share_two_children(tmp_path: Path) -> None:
 
 
 def test_close_leaves_no_process_and_wakes_who_waits(picture: Path) -> None:
-    decoder = Decoder(looks_kept=0)
+    decoder = Decoder(cache_size=0)
     decoder.picture(picture)
     (pid,) = decoder.pids()
     os.kill(pid, signal.SIGSTOP)
@@ -268,7 +268,7 @@ def test_cpu_time_beyond_the_limit_is_a_sentence(picture: Path) -> None:
 def test_cpu_time_counts_for_each_request_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     set_to: list[tuple[int, int]] = []
     monkeypatch.setattr(child.resource, "setrlimit", lambda which, value: set_to.append(value))
-    child.bound_cpu(5)
+    child.limit_cpu(5)
     used = child.resource.getrusage(child.resource.RUSAGE_SELF)
     assert set_to[0][0] == pytest.approx(used.ru_utime + used.ru_stime + 6, abs=1.5)
 

@@ -34,9 +34,9 @@ class Asked(Decoder):
         super().__init__(**more)
         self.askers: list[tuple[str, requester.Requester]] = []
 
-    def _look(self, op: str, *args: Any, **more: Any) -> Any:
+    def _ask_cached(self, op: str, *args: Any, **more: Any) -> Any:
         self.askers.append((op, requester.current()))
-        return super()._look(op, *args, **more)
+        return super()._ask_cached(op, *args, **more)
 
     def _ask(self, op: str, *args: Any, **more: Any) -> Any:
         self.askers.append((op, requester.current()))
@@ -81,13 +81,13 @@ def test_an_upload_is_decoded_once_until_it_is_a_job(make: Make, asked: list[Ask
     facts = studio.inspect("image_to_video", "image", picture)
     children = studio.decoder.pids()
     asked_child: list[str] = []
-    real = studio.decoder._ask_some_child
+    real = studio.decoder._ask_child
 
     def counted(request: dict[str, Any], *rest: Any) -> Any:
         asked_child.append(request["op"])
         return real(request, *rest)
 
-    studio.decoder._ask_some_child = counted  # type: ignore[method-assign]
+    studio.decoder._ask_child = counted  # type: ignore[method-assign]
     assert studio.inspect("image_to_video", "image", picture) == facts
     assert not studio.plan("image_to_video", VALUES, {"image": facts}).problems
     for owner in (OWNER, OTHER):
@@ -103,7 +103,7 @@ def test_a_finished_video_waits_for_the_decoder(
     command = (sys.executable, slow_child.__file__, str(tmp_path))
     monkeypatch.setattr(
         studio_module, "Decoder",
-        lambda **more: Decoder(**more, workers=1, patience_seconds=3.0, command=command),
+        lambda **more: Decoder(**more, workers=1, wait_seconds=3.0, command=command),
     )  # fmt: skip
     studio = make()
     until(lambda: (tmp_path / "log").exists(), 60)  # the first child is there

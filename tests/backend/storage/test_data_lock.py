@@ -1,4 +1,4 @@
-"""One studio to a data folder."""
+"""The data lock: one studio at a time per data folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lock(folder: Path, machine: str, **more: object) -> DataLock:
 
 
 def other_machine(folder: Path, machine: str) -> threading.Event:
-    """What a machine does to the file that shares nothing with this one but the volume."""
+    """Writes the lock file as another machine does that shares only the volume."""
     (folder / "lock").write_text(json.dumps({"machine": machine, "pid": 7, "token": "theirs"}))
     stop = threading.Event()
 
@@ -36,7 +36,7 @@ def other_machine(folder: Path, machine: str) -> threading.Event:
     return stop
 
 
-def test_a_second_one_on_this_machine_is_refused_and_named(tmp_path: Path) -> None:
+def test_a_second_studio_on_this_machine_is_refused_with_the_holders_name(tmp_path: Path) -> None:
     first = lock(tmp_path, "pod-1")
     first.acquire()
     with pytest.raises(BadSettings, match=f"pod-1, process {os.getpid()}"):
@@ -47,14 +47,14 @@ def test_a_second_one_on_this_machine_is_refused_and_named(tmp_path: Path) -> No
     second.release()
 
 
-def test_another_machine_that_is_alive_is_refused(tmp_path: Path) -> None:
+def test_a_folder_of_a_running_machine_is_refused(tmp_path: Path) -> None:
     stop = other_machine(tmp_path, "pod-2")
     with pytest.raises(BadSettings, match="pod-2 uses the data folder"):
         lock(tmp_path, "pod-1").acquire()
     stop.set()
 
 
-def test_a_machine_that_is_gone_is_followed(tmp_path: Path) -> None:
+def test_a_folder_is_taken_over_when_the_heartbeat_has_stopped(tmp_path: Path) -> None:
     other_machine(tmp_path, "pod-2").set()
     mine = lock(tmp_path, "pod-1")
     mine.acquire()
@@ -63,7 +63,7 @@ def test_a_machine_that_is_gone_is_followed(tmp_path: Path) -> None:
     assert (tmp_path / "lock").read_text() == ""
 
 
-def test_who_lost_it_is_told_and_leaves_the_file_alone(tmp_path: Path) -> None:
+def test_losing_the_lock_is_reported_and_the_file_is_not_changed(tmp_path: Path) -> None:
     told = threading.Event()
     mine = lock(tmp_path, "pod-1", lost=told.set)
     mine.acquire()
@@ -74,7 +74,7 @@ def test_who_lost_it_is_told_and_leaves_the_file_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
+def test_a_killed_holder_does_not_block_the_folder(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from backend.storage.data_lock import DataLock;"
         "DataLock(Path(sys.argv[1]), 'pod-1').acquire(); print('held', flush=True); time.sleep(60)"
@@ -90,14 +90,14 @@ def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
     mine.release()
 
 
-def test_rubbish_in_the_file_is_no_holder(tmp_path: Path) -> None:
+def test_an_invalid_lock_file_names_no_holder(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("[1, 2")
     mine = lock(tmp_path, "pod-1")
     mine.acquire()
     mine.release()
 
 
-def test_the_beat_goes_on(tmp_path: Path) -> None:
+def test_the_heartbeat_updates_the_file(tmp_path: Path) -> None:
     mine = lock(tmp_path, "pod-1")
     mine.acquire()
     os.utime(tmp_path / "lock", (1, 1))
@@ -105,7 +105,7 @@ def test_the_beat_goes_on(tmp_path: Path) -> None:
     mine.release()
 
 
-def test_of_two_machines_that_follow_a_third_at_once_one_has_the_folder(
+def test_one_of_two_machines_that_take_over_at_once_gets_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DataLock, "_lock_here", lambda self, file: None)  # as between two machines

@@ -1,4 +1,4 @@
-"""The page's upload folder: only what the app put into a folder of its own is ever removed."""
+"""The page's upload folder: only files that the app put into a folder of its own are removed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UPLOAD = "a" * 64
 
 
 def old(path: Path, content: bytes = b"x") -> Path:
-    """A file, made with its folders, that nobody has touched for a month."""
+    """Creates a file and its folders, unchanged for a month."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     moment = time.time() - 30 * KEEP_SECONDS
@@ -53,28 +53,28 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch, whose: str = MINE) -> P
 # -- whose folder it is ---------------------------------------------------------------------------
 
 
-def test_a_new_folder_is_used_and_known_again(tmp_path: Path) -> None:
+def test_a_new_folder_is_used_and_recognised_again(tmp_path: Path) -> None:
     given = tmp_path / "some" / "uploads"
     assert claim(given, MINE) == given and is_ours(given, MINE) and not is_ours(given, THEIRS)
     assert claim(given, MINE) == given
     assert given.stat().st_mode & 0o077 == 0
 
 
-def test_a_folder_that_was_there_gets_a_subfolder_for_each_studio(tmp_path: Path) -> None:
+def test_an_existing_folder_gets_a_subfolder_for_each_studio(tmp_path: Path) -> None:
     mine, theirs = claim(tmp_path, MINE), claim(tmp_path, THEIRS)
     assert mine.parent == theirs.parent == tmp_path and mine != theirs
     assert claim(tmp_path, MINE) == mine and not is_ours(tmp_path, MINE)
     first = claim(tmp_path / "first", MINE)
-    assert claim(first, THEIRS).parent == first, "the folder of another studio is no folder of ours"
+    assert claim(first, THEIRS).parent == first, "the folder of another studio is not used"
 
 
-def test_a_start_that_was_killed_before_it_marked_its_folder_is_made_good(tmp_path: Path) -> None:
+def test_a_folder_left_unmarked_by_a_killed_start_is_marked(tmp_path: Path) -> None:
     folder = claim(tmp_path, MINE)
     (folder / MARKER).unlink()
     assert claim(tmp_path, MINE) == folder and is_ours(folder, MINE)
 
 
-def test_a_folder_of_that_name_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
+def test_a_folder_of_that_name_with_other_files_is_refused(tmp_path: Path) -> None:
     folder = claim(tmp_path, MINE)
     (folder / MARKER).unlink()
     film = old(folder / "film.mp4")
@@ -83,7 +83,7 @@ def test_a_folder_of_that_name_with_other_things_in_it_is_refused(tmp_path: Path
     assert refused.value.hint and film.exists()
 
 
-def test_a_link_in_the_folders_place_is_not_ours(tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_folder_is_not_used(tmp_path: Path) -> None:
     folder = claim(tmp_path, MINE)
     moved = folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(moved, target_is_directory=True)
@@ -98,7 +98,7 @@ def test_a_link_in_the_folders_place_is_not_ours(tmp_path: Path) -> None:
 # -- what goes ------------------------------------------------------------------------------------
 
 
-def test_old_uploads_go_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_old_uploads_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = claim(tmp_path / "uploads", MINE)
     gone = [old(folder / UPLOAD / "a.png"), old(folder / ("b" * 40) / "wan.mp4"), old(folder / "tmpabcd_123")]
     new = folder / ("c" * 64) / "new.png"
@@ -113,7 +113,7 @@ def test_old_uploads_go_and_nothing_else(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("name", [UPLOAD, "b" * 40, "tmpabcd1234", "films", "."])
-def test_a_start_removes_nothing_from_a_folder_that_it_did_not_make(
+def test_a_start_removes_nothing_from_a_folder_that_it_did_not_create(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     shared = tmp_path / "Downloads"
@@ -144,10 +144,10 @@ def test_nothing_behind_a_link_is_removed(tmp_path: Path, monkeypatch: pytest.Mo
     assert all(film.exists() for film in films) and (outside / "empty").is_dir()
 
 
-def test_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere(
+def test_a_folder_swapped_for_a_link_during_the_sweep_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At each moment of a sweep, an upload's folder may become a link to somebody's films."""
+    """At each moment of a sweep, an upload's folder may become a link to a folder of films."""
     list_names = folders.names_in
 
     def swapped(descriptor: int) -> list[str]:
@@ -166,7 +166,7 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_leads_nowhere(
     assert upload.is_symlink() and (films / "a.png").exists()
 
 
-def test_a_studio_beside_it_and_a_shutdown_leave_a_shared_folder_alone(tmp_path: Path) -> None:
+def test_start_and_shutdown_keep_other_files_in_a_shared_folder(tmp_path: Path) -> None:
     """The app as it is started, in a folder with old files, links and another studio's uploads."""
     shared = tmp_path / "shared"
     kept = [old(shared / "film.mp4"), old(shared / UPLOAD / "film.mp4"), old(claim(shared, THEIRS) / "x")]
@@ -240,7 +240,7 @@ def test_emptying_a_folder_follows_no_link(tmp_path: Path) -> None:
         assert folders.remove(root) and not root.exists() and everything(outside) == before, seed
 
 
-def test_a_link_in_a_folders_place_is_removed_itself(tmp_path: Path) -> None:
+def test_a_link_in_place_of_a_folder_is_removed_itself(tmp_path: Path) -> None:
     film = old(tmp_path / "films" / "work" / "film.mp4")
     job = tmp_path / "job"
     job.symlink_to(tmp_path / "films", target_is_directory=True)
@@ -262,7 +262,7 @@ def test_a_file_below_a_link_is_not_removed(tmp_path: Path) -> None:
     assert folders.unlink(film) and not folders.unlink(film)
 
 
-def test_old_results_on_a_volume_go_and_links_stay(tmp_path: Path) -> None:
+def test_old_results_on_a_volume_are_removed_and_links_kept(tmp_path: Path) -> None:
     film = old(tmp_path / "films" / "film.mp4")
     results = tmp_path / "volume" / RESULTS
     gone, kept = old(results / "job-1" / "a.mp4").parent, old(results / "notes.txt")
@@ -280,7 +280,7 @@ def test_old_results_on_a_volume_go_and_links_stay(tmp_path: Path) -> None:
     assert film.exists()
 
 
-def test_unfinished_downloads_of_others_are_left_alone(tmp_path: Path) -> None:
+def test_unfinished_downloads_of_other_programs_are_kept(tmp_path: Path) -> None:
     final = tmp_path / "model.safetensors"
     ours = old(tmp_path / f".model.safetensors.{'a' * 12}.{mark()}.part")
     theirs = [old(tmp_path / f".model.safetensors.{name}.part") for name in ("download", "a.b-1-c")]

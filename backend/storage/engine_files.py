@@ -1,7 +1,7 @@
-"""What is ours in ComfyUI's input and output folders, and in the page's cache. Known by its name alone.
+"""The studio's files in ComfyUI's input and output folders and in the page's cache, recognised by name.
 
-Nothing is removed whose name does not hold a job's id or a content's hash, or that lies anywhere but directly
-in the subfolder `wan-studio`.
+In ComfyUI's folders only files directly in the subfolder `wan-studio` count, whose name contains a job's id
+or the hash of the content.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from pathlib import Path
 from backend.jobs import folders as files
 
 OUTPUT = re.compile(r"[a-z_]+-([0-9a-f]{32})(?:-\d+)?(?:-tail)?_\d+_?\.[a-z0-9]+")
-"""What SaveVideo and SaveImage write for us: mode, job id, part, tail, ComfyUI's number."""
+"""Names of files from SaveVideo and SaveImage: mode, job id, segment, tail, ComfyUI's counter."""
 TAIL = re.compile(r"([0-9a-f]{32})-\d+-tail\.[a-z]+")
-"""Frames that one part of a long job was given from the part before."""
+"""Frames at the end of one segment that the next segment starts from."""
 CONTENT = re.compile(r"[0-9a-f]{32,64}(?:-[a-z]+)?(?:\.[a-z0-9]+)?")
 PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
 
 @dataclass(frozen=True)
-class Place:
-    """A ComfyUI's folders when they are on this machine."""
+class EngineFolders:
+    """The folders of a ComfyUI on this machine."""
 
     input: Path | None = None
     output: Path | None = None
 
 
-def of_jobs(
-    inputs: Iterable[Path | None], outputs: Iterable[Path | None]
-) -> Iterator[tuple[str, Path, float]]:
-    """(job id, file, unix seconds of its last change): outputs, and the tails among the inputs."""
-    for pattern, folders in ((OUTPUT, outputs), (TAIL, inputs)):
-        for folder in folders:
+def of_jobs(folders: Iterable[EngineFolders]) -> Iterator[tuple[str, Path, float]]:
+    """(job id, file, unix seconds of its last change) of all outputs, and of the tails among the inputs."""
+    known = list(folders)
+    outputs, inputs = [one.output for one in known], [one.input for one in known]
+    for pattern, searched in ((OUTPUT, outputs), (TAIL, inputs)):
+        for folder in searched:
             for path, info in files.regular(folder):
                 match = pattern.fullmatch(path.name)
                 if match:
@@ -45,8 +45,8 @@ def of_jobs(
 
 
 def unused_inputs(folder: Path | None, in_use: set[str], before: float) -> list[Path]:
-    """Inputs that no waiting or running job reads and that nobody has touched since `before`, and files
-    that a kill left half written."""
+    """Inputs that no unfinished job reads and incomplete files of killed processes, if neither read nor
+    changed since `before` (unix seconds)."""
     found = []
     for path, info in files.regular(folder):
         ours = (CONTENT.fullmatch(path.name) and path.name not in in_use) or PART.fullmatch(path.name)
@@ -56,7 +56,7 @@ def unused_inputs(folder: Path | None, in_use: set[str], before: float) -> list[
 
 
 def named_inputs(folder: Path | None, names: set[str]) -> list[Path]:
-    """The inputs with these names (without `wan-studio/`), as far as they are ours."""
+    """The studio's inputs with these names (without `wan-studio/`)."""
     return [
         path
         for path, _ in files.regular(folder)
@@ -65,8 +65,8 @@ def named_inputs(folder: Path | None, names: set[str]) -> list[Path]:
 
 
 def remove_cached(cache: Path | None, name: str, same: set[tuple[int, int]]) -> None:
-    """Removes the page's copies of a job's files: hard links to them, and files with names that start with
-    `name`."""
+    """Removes the page's copies of a job's files: hard links to them (`same`: their device and inode), and
+    files whose names start with `name`."""
     if cache is None:
         return
     with contextlib.suppress(OSError), files.opened(cache) as top:
@@ -78,14 +78,14 @@ def remove_cached(cache: Path | None, name: str, same: set[tuple[int, int]]) -> 
                         os.unlink(each, dir_fd=folder)
 
 
-def passing(places: Iterable[Place], cache: Path | None, beside: Path) -> int:
-    """Bytes that our copies in ComfyUI's folders and the page's files take on the disk of `beside`; a second
-    name of a job's file takes none."""
+def temporary_bytes(engine_folders: Iterable[EngineFolders], cache: Path | None, beside: Path) -> int:
+    """Bytes that the copies in ComfyUI's folders and the page's files take on the disk of `beside`; a hard
+    link to a job's file takes none."""
     try:
         disk = beside.stat().st_dev
     except OSError:
         return 0
-    folders = {folder for place in places for folder in (place.input, place.output)}
+    folders = {folder for one in engine_folders for folder in (one.input, one.output)}
     found = [info for folder in folders for _, info in files.regular(folder)]
     with contextlib.suppress(OSError):
         if cache is not None:

@@ -21,7 +21,7 @@ from backend import requester
 from backend.errors import BadMedia, DiskFull, InternalError, JobCancelled, MediaBusy, ShuttingDown
 from backend.media import check, child
 from backend.media.decoder import Decoder
-from backend.media.turns import NoTurn, Turns
+from backend.media.slots import NoSlot, Slots
 from tests.support import slow_child
 
 pytestmark = pytest.mark.full
@@ -44,9 +44,7 @@ class Scene:
 
     def decoder(self, **more: Any) -> Decoder:
         command = (sys.executable, slow_child.__file__, str(self.folder))
-        made = Decoder(
-            **{"workers": 1, "wall_seconds": 60, "patience_seconds": 600, "command": command, **more}
-        )
+        made = Decoder(**{"workers": 1, "wall_seconds": 60, "wait_seconds": 600, "command": command, **more})
         self.decoders.append(made)
         return made
 
@@ -174,7 +172,7 @@ def test_a_visitor_with_too_many_files_is_told_and_nobody_else(scene: Scene, tmp
 
 
 def test_a_visitor_waits_so_long_and_a_job_until_it_has_a_place(scene: Scene, tmp_path: Path) -> None:
-    decoder = scene.decoder(patience_seconds=0.05)
+    decoder = scene.decoder(wait_seconds=0.05)
     scene.hold()
     first = scene.start(visitor("a"), decoder.picture, scene.file("a0"))
     checks: list[None] = []
@@ -221,7 +219,7 @@ def test_a_job_that_is_cancelled_waits_no_longer(scene: Scene, tmp_path: Path, l
     assert not list(tmp_path.glob(".*.part"))
 
 
-@pytest.mark.parametrize("how", ["close", "end_waits"])
+@pytest.mark.parametrize("how", ["close", "stop_waiting"])
 def test_closing_ends_all_waits_at_once(scene: Scene, tmp_path: Path, how: str) -> None:
     decoder = scene.decoder()
     scene.hold()
@@ -275,7 +273,7 @@ def test_what_is_done_with_an_answer_does_not_change_it(scene: Scene) -> None:
 
 
 def test_a_changed_file_is_looked_at_again(scene: Scene) -> None:
-    decoder = scene.decoder(looks_kept=100)
+    decoder = scene.decoder(cache_size=100)
     path = scene.file("a", "one")
     for round_ in range(10):  # the same size each time, as fast as it goes
         path.write_text(f"{round_:03}")
@@ -291,7 +289,7 @@ def test_a_changed_file_is_looked_at_again(scene: Scene) -> None:
 
 
 def test_the_most_recent_answers_are_kept(scene: Scene) -> None:
-    decoder = scene.decoder(looks_kept=2)
+    decoder = scene.decoder(cache_size=2)
     paths = [scene.file(name) for name in "abc"]
     for path in (paths[0], paths[1], paths[0], paths[2], paths[0], paths[1]):
         decoder.picture(path)
@@ -316,7 +314,7 @@ def test_a_refusal_is_kept_with_the_name_and_field_of_whoever_asks(scene: Scene)
     [
         ("error disk_full", DiskFull, 1),
         ("error internal_error", InternalError, 1),
-        ("passing", BadMedia, 1),
+        ("transient", BadMedia, 1),
         ("die", BadMedia, 2),  # a fresh child tries it once more
         ("hang", BadMedia, 1),
     ],
@@ -372,7 +370,7 @@ def test_a_look_that_others_wait_for_may_be_given_up(scene: Scene) -> None:
     assert names == ["first", "a0", "shared", "a1", "a2"], "in the other visitor's turn, for both"
 
 
-@pytest.mark.parametrize("content", ["error disk_full", "passing", "die"])
+@pytest.mark.parametrize("content", ["error disk_full", "transient", "die"])
 def test_a_passing_fault_of_one_look_is_not_that_of_the_others(scene: Scene, content: str) -> None:
     decoder = scene.decoder()
     path = scene.file("a", content)
@@ -405,7 +403,8 @@ def test_a_cut_picture_is_decoded_once(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:9000])
     with Decoder(requests_per_child=1) as decoder, pytest.raises(BadMedia) as first:
         decoder.picture(path)
-    with Decoder(command=("false",)) as other, pytest.raises(BadMedia, match="damaged"):
+    dying = (sys.executable, "-c", "raise SystemExit(1)")
+    with Decoder(command=dying) as other, pytest.raises(BadMedia, match="damaged"):
         other.picture(path)  # not kept: the child died
     with Decoder(requests_per_child=2) as decoder:
         for _ in range(3):
@@ -420,15 +419,15 @@ def test_a_disk_that_fails_is_asked_again(tmp_path: Path) -> None:
     error.__context__ = OSError(errno.EIO, "Input/output error")
     missing = check.missing("a.png")
     missing.__context__ = FileNotFoundError(errno.ENOENT, "No such file")
-    assert child.may_pass(error) and child.may_pass(MemoryError())
-    assert not child.may_pass(missing) and not child.may_pass(OSError("image file is truncated"))
+    assert child.is_transient(error) and child.is_transient(MemoryError())
+    assert not child.is_transient(missing) and not child.is_transient(OSError("image file is truncated"))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_every_place_comes_back(seed: int) -> None:
     """Threads that look, leave and fail in any order: never more at work than there are places, never two of
     one key, and in the end all places are free."""
-    turns, stop, lock = Turns(3, 4), threading.Event(), threading.Lock()
+    slots, stop, lock = Slots(3, 4), threading.Event(), threading.Lock()
     at_work: list[object] = []
     rounds: list[int] = []
 
@@ -442,9 +441,9 @@ def test_every_place_comes_back(seed: int) -> None:
 
         while not stop.is_set():
             who = requester.Requester(f"v{number % 5}", chance.random() < 0.3, check)
-            key, patience = chance.choice([None, "x", "y"]), chance.choice([0.0, 0.001, 60.0])
+            key, wait_seconds = chance.choice([None, "x", "y"]), chance.choice([0.0, 0.001, 60.0])
             try:
-                with turns.turn(who, patience, key, lambda: chance.random() < 0.05) as mine:
+                with slots.slot(who, wait_seconds, key, lambda: chance.random() < 0.05) as mine:
                     if mine:
                         with lock:
                             assert len(at_work) < 3 and (key is None or key not in at_work)
@@ -453,7 +452,7 @@ def test_every_place_comes_back(seed: int) -> None:
                             at_work.remove(key)
                     if chance.random() < 0.1:
                         raise KeyError("a decoder's mistake")
-            except (NoTurn, JobCancelled, KeyError):
+            except (NoSlot, JobCancelled, KeyError):
                 refused += 1
             rounds.append(number)
         return refused
@@ -463,11 +462,11 @@ def test_every_place_comes_back(seed: int) -> None:
         until(lambda: len(rounds) > 3000 or any(future.done() for future in running))
         stop.set()
         assert sum(future.result(60) for future in running)
-    assert turns.waiting() == 0
+    assert slots.waiting() == 0
     with contextlib.ExitStack() as stack:  # three at once, and no fourth
-        assert all(stack.enter_context(turns.turn(requester.INTERNAL, 0.0)) for _ in range(3))
-        with pytest.raises(NoTurn):
-            stack.enter_context(turns.turn(requester.INTERNAL, 0.0))
-    turns.close()
-    with turns.turn(requester.INTERNAL) as mine:
+        assert all(stack.enter_context(slots.slot(requester.INTERNAL, 0.0)) for _ in range(3))
+        with pytest.raises(NoSlot):
+            stack.enter_context(slots.slot(requester.INTERNAL, 0.0))
+    slots.close()
+    with slots.slot(requester.INTERNAL) as mine:
         assert mine, "who needs not wait is not refused"

@@ -1,4 +1,4 @@
-"""Housekeeping of a whole studio on the demo engine, whose folders are a ComfyUI's."""
+"""Retention of a whole studio with the demo engine, which has a ComfyUI's folders."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from backend.engines.base import EngineInfo
 from backend.errors import NotFound
 from backend.settings.model import Settings
-from backend.storage.cleaner import Place
-from backend.storage.places import places
+from backend.storage.retention import EngineFolders
+from backend.storage.retention_setup import engine_folders
 from backend.studio import Studio
 from tests.support.scripted import OWNER, ended
 
@@ -31,7 +31,9 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.full
-def test_outputs_are_removed_and_delete_leaves_nothing(studio: Studio, picture: Path, tmp_path: Path) -> None:
+def test_outputs_are_removed_and_delete_removes_every_copy(
+    studio: Studio, picture: Path, tmp_path: Path
+) -> None:
     jobs = [studio.submit(OWNER, "image_to_video", VALUES, {"image": picture}) for _ in range(2)]
     for job in jobs:
         assert ended(studio, job, 60).status == "done"
@@ -39,9 +41,9 @@ def test_outputs_are_removed_and_delete_leaves_nothing(studio: Studio, picture: 
     output, given = Path(info.output_dir, "wan-studio"), Path(info.input_dir, "wan-studio")
     written = sorted(path.name for path in output.iterdir())
     assert len([name for name in written if name.endswith(".mp4")]) == 2
-    studio.house.tidy()
+    studio.retention.remove_ended_outputs()
     assert list(output.iterdir()) == [], "the results are in the jobs' folders"
-    assert len(list(given.iterdir())) == 1, "the picture stays for a while: the next job may want it"
+    assert len(list(given.iterdir())) == 1, "the picture is kept for a week: the next job may use it"
 
     copy = tmp_path / "page" / "abc" / "clip.mp4"
     copy.parent.mkdir(parents=True)
@@ -53,13 +55,13 @@ def test_outputs_are_removed_and_delete_leaves_nothing(studio: Studio, picture: 
         studio.job(jobs[0].id, jobs[0].key)
     assert studio.result_path(jobs[1].id, jobs[1].key).is_file()
     again = studio.submit(OWNER, "image_to_video", {**VALUES, "seed": 2}, {"image": picture})
-    assert ended(studio, again, 60).status == "done", "the server is given the picture once more"
+    assert ended(studio, again, 60).status == "done", "the picture is uploaded to the server again"
 
 
-def test_where_servers_keep_their_files(tmp_path: Path) -> None:
+def test_folders_of_local_servers(tmp_path: Path) -> None:
     here = EngineInfo("comfyui", "http://127.0.0.1:8188", input_dir="/c/input", output_dir="/c/output")
     silent = EngineInfo("comfyui", "http://127.0.0.1:8188")
     remote = EngineInfo("comfyui", "https://pod.example", input_dir="/c/input", output_dir="/c/output")
-    assert places([here, here, remote], None) == [Place(Path("/c/input"), Path("/c/output"))]
-    assert places([silent], tmp_path) == [Place(tmp_path / "input", tmp_path / "output")]
-    assert places([silent, remote, EngineInfo("demo", "http://127.0.0.1:1")], None) == []
+    assert engine_folders([here, here, remote], None) == [EngineFolders(Path("/c/input"), Path("/c/output"))]
+    assert engine_folders([silent], tmp_path) == [EngineFolders(tmp_path / "input", tmp_path / "output")]
+    assert engine_folders([silent, remote, EngineInfo("demo", "http://127.0.0.1:1")], None) == []

@@ -1,18 +1,18 @@
-"""How many bytes of the disk each owner's jobs take, or will take."""
+"""Bytes of the disk that each owner's jobs use or have reserved."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 
-NOBODY = ""
-"""The owner of folders that have no record."""
+NO_OWNER = ""
+"""The owner of job folders without a record."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One job. `bytes`: what counts against its owner; `written`: what is on the disk; `open`: it is being
-    submitted, waits or runs; `done`: it is a finished clip."""
+class JobUsage:
+    """Usage of one job. `bytes`: counted against its owner; `written`: on the disk; `open`: it is being
+    submitted, queued or running; `done`: it is a finished clip."""
 
     owner: str
     bytes: int
@@ -21,23 +21,23 @@ class Entry:
     done: bool = False
 
 
-class Ledger:
-    """Entries by job id, with their sums. Not thread-safe."""
+class DiskUsage:
+    """Usage by job id, with the sums of all and of each owner. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, JobUsage] = {}
         self.used: Counter[str] = Counter()
         self.clips: Counter[str] = Counter()
         self.open: set[str] = set()
-        self.touched: set[str] = set()  # jobs that were put or popped since somebody cleared this
+        self.touched: set[str] = set()  # jobs that were put or popped since it was cleared
         self.total = 0
         self.written = 0
 
-    def get(self, job_id: str) -> Entry | None:
+    def get(self, job_id: str) -> JobUsage | None:
         return self._entries.get(job_id)
 
-    def put(self, job_id: str, entry: Entry) -> None:
-        """Adds an entry, or replaces the one that the job has."""
+    def put(self, job_id: str, entry: JobUsage) -> None:
+        """Adds a job, or replaces its usage."""
         self.pop(job_id)
         self._entries[job_id] = entry
         self.touched.add(job_id)
@@ -45,7 +45,7 @@ class Ledger:
         if entry.open:
             self.open.add(job_id)
 
-    def pop(self, job_id: str) -> Entry | None:
+    def pop(self, job_id: str) -> JobUsage | None:
         entry = self._entries.pop(job_id, None)
         self.touched.add(job_id)
         if entry is not None:
@@ -54,18 +54,18 @@ class Ledger:
         return entry
 
     def sizes(self) -> dict[str, int]:
-        """Job id -> bytes on the disk, of jobs that count."""
+        """Job id -> bytes on the disk, of jobs with counted bytes."""
         return {job_id: entry.written for job_id, entry in self._entries.items() if entry.bytes}
 
     def owners(self) -> list[str]:
-        """Who has a finished clip."""
-        return [owner for owner, clips in self.clips.items() if clips and owner != NOBODY]
+        """Owners with a finished clip."""
+        return [owner for owner, clips in self.clips.items() if clips and owner != NO_OWNER]
 
-    def newcomers(self) -> int:
-        """Bytes of all who have no finished clip yet."""
-        return sum(size for owner, size in self.used.items() if owner != NOBODY and not self.clips[owner])
+    def new_owners_bytes(self) -> int:
+        """Bytes of all owners without a finished clip."""
+        return sum(size for owner, size in self.used.items() if owner != NO_OWNER and not self.clips[owner])
 
-    def _count(self, entry: Entry, sign: int) -> None:
+    def _count(self, entry: JobUsage, sign: int) -> None:
         self.used[entry.owner] += sign * entry.bytes
         self.clips[entry.owner] += sign * int(entry.done)
         self.total += sign * entry.bytes

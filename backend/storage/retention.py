@@ -1,0 +1,339 @@
+"""Retention: removes jobs that are too old or take too much room, and files left behind by a killed process.
+
+Never removed: a queued or running job, a pinned job, and files outside of the data folder, except for the
+studio's copies in the folders of a ComfyUI on this machine and in the page's cache. Each step can be
+interrupted at any moment; the next pass completes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from backend.errors import StudioError
+from backend.jobs import folders as files
+from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, Job
+from backend.storage import engine_files, retention_policy
+from backend.storage.clock_check import EARLIEST_END, ClockCheck, plausible_end
+from backend.storage.engine_files import EngineFolders
+from backend.storage.quota import Jobs, Limits, Quota
+from backend.storage.retention_policy import DAY, Disk
+
+log = logging.getLogger("wan.storage")
+
+TICK_SECONDS = 60.0
+PASS_SECONDS = 3600.0
+FULL_SECONDS = 600.0  # between passes while the disk is fuller than the limit
+ORPHAN_SECONDS = 3600.0
+FAILED_DAYS = 1.0  # the output of a failed job in ComfyUI's folder may be the only one
+UNKNOWN_DAYS = 7.0  # outputs without a job: of another studio on the same ComfyUI, or of a deleted job
+INPUT_DAYS = 7.0
+CLOCK = "clock"
+
+
+class Records(Jobs, Protocol):
+    """The methods of the job database that retention uses."""
+
+    def delete(self, job_id: str) -> None: ...
+    def ended_before(self, moment: float) -> list[Job]: ...
+    def setting(self, name: str) -> str: ...
+    def set_setting(self, name: str, value: str) -> None: ...
+
+
+class Retention:
+    """Retention of one data folder. Methods may be called from any thread; a lock serialises removals."""
+
+    def __init__(
+        self,
+        records: Records,
+        data_dir: Path,
+        limits: Limits,
+        *,
+        engine_folders: Callable[[], Sequence[EngineFolders]] = tuple,
+        cache: Callable[[], Path | None] = lambda: None,
+        forget: Callable[[str], None] = lambda _: None,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+        disk: Callable[[Path], Disk] | None = None,
+    ) -> None:
+        """`cache`: the folder of the page's copies for clients; `forget`: drops a job from the queue."""
+        self.records, self.data_dir, self.limits = records, data_dir, limits
+        self.jobs_dir = data_dir / "jobs"
+        self._cache, self._engine_folders, self._forget = cache, engine_folders, forget
+        self._wall, self._steady = wall, steady
+        self.quota = Quota(
+            records, data_dir, limits, wall=wall, disk=disk or _disk_of, temporary=self._temporary_bytes
+        )
+        self._lock = threading.RLock()
+        self._clock: ClockCheck | None = None
+        self._checked = 0.0
+        self._orphans: dict[str, float] = {}  # id -> when first seen, by the monotonic clock
+
+    def run(self, closing: threading.Event) -> None:
+        """Runs until `closing` is set: outputs every minute, a whole pass every hour, more often on a full
+        disk."""
+        last = -math.inf
+        while not closing.is_set():
+            self._logged(self.remove_ended_outputs)
+            since = self._steady() - last
+            if since >= PASS_SECONDS or (since >= FULL_SECONDS and self.quota.too_full()):
+                self.run_once()
+                last = self._steady()
+            closing.wait(TICK_SECONDS)
+
+    def run_once(self) -> None:
+        """One whole pass. Never raises: an error in one step is logged and the next step runs."""
+        for step in (
+            self.finish_removals, self.remove_expired, self.remove_inputs_of_ended, self.make_room,
+            self.remove_orphans, self.remove_partial_files, self.remove_stale_engine_files,
+        ):  # fmt: skip
+            self._logged(step)
+
+    def _logged(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except StudioError as error:
+            log.warning("retention: %s", error.message)
+        except Exception:  # an error must end neither the thread nor the other steps
+            log.exception("retention: unexpected error")
+
+    # -- removing one job -----------------------------------------------------------------
+
+    def remove(self, job: Job) -> None:
+        """Removes a job's record, its folder, and the copies in ComfyUI's folders and in the page's cache.
+
+        Files are removed first, because the database may be unable to write on a full disk. Raises
+        StoreError, DiskFull; the next pass then completes the removal.
+        """
+        with self._lock:
+            renamed = files.bury(self.jobs_dir / job.id)
+            self._complete_removal(job.id, job, renamed)
+            self._forget(job.id)
+            self.quota.forget(job.id)
+
+    def finish_removals(self) -> None:
+        """Completes removals that were interrupted."""
+        with self._lock:
+            for job_id, renamed in files.graves(self.jobs_dir):
+                job = self.records.get(job_id)
+                if job is None or job.status in TERMINAL:
+                    self._complete_removal(job_id, job, renamed)
+                    self._forget(job_id)
+
+    def _complete_removal(self, job_id: str, job: Job | None, renamed: Path | None) -> None:
+        """Removes a job's copies, files and record. `job`: None without a record; `renamed`: its folder under
+        the name of a removed one, None without a folder."""
+        for found, path, _ in engine_files.of_jobs(self._engine_folders()):
+            if found == job_id:
+                files.unlink(path)
+        folder = renamed or self.jobs_dir / job_id
+        names = files.names_of(folder, job.inputs.values() if job is not None else ())
+        self._remove_inputs(names)
+        name = f"wan-{job.mode.replace('_', '-')}-{job_id[:8]}" if job is not None else ""
+        same = files.identities(folder)
+        if name or same:
+            engine_files.remove_cached(self._cache(), name or job_id, same)
+        try:
+            if renamed is not None:
+                files.empty(renamed)
+        except OSError as error:
+            log.warning("job %s: some of its files could not be removed: %s", job_id, error)
+            return  # the record stays as well, and the next pass tries again
+        self.records.delete(job_id)
+        if renamed is not None:
+            with contextlib.suppress(OSError):
+                renamed.rmdir()
+
+    def _in_use(self) -> set[str]:
+        """Names of ComfyUI inputs that queued and running jobs read."""
+        return {
+            name
+            for job in self.records.unfinished()
+            for name in files.names_of(self.jobs_dir / job.id, job.inputs.values())
+        }
+
+    # -- removal by age and by room -------------------------------------------------------
+
+    def check_clock(self) -> bool:
+        """Checks the system clock, once in a pass. Returns whether ages computed from it can be relied on."""
+        with self._lock:
+            now, steady = self._wall(), self._steady()
+            first = self._clock is None
+            before = ClockCheck.read(self.records.setting(CLOCK), now) if self._clock is None else self._clock
+            self._clock = before.checked(now, 0.0 if first else steady - self._checked)
+            self._checked = steady
+            if self._clock.wait > before.wait:
+                log.warning(
+                    "The clock has moved by %.0f days since it was last checked: nothing is removed for its"
+                    " age until Wan Studio has run for another day.",
+                    (now - before.seen) / DAY,
+                )
+            self.records.set_setting(CLOCK, self._clock.text())
+            return self._clock.reliable
+
+    def _ages_reliable(self) -> bool:
+        """The result of the last check of the clock; False before the first."""
+        return self._clock is not None and self._clock.reliable
+
+    def remove_expired(self) -> None:
+        """Removes jobs that ended longer ago than the limit of days."""
+        if not self.check_clock():
+            return
+        now = self._wall()
+        for job in retention_policy.expired(
+            self.records.ended_before(now - self.limits.days * DAY), now, self.limits.days
+        ):
+            self._remove_unpinned(job.id, f"older than {self.limits.days:g} days")
+
+    def _remove_unpinned(self, job_id: str, why: str) -> None:
+        """Removes a job unless it was pinned or removed since the list was made."""
+        with self._lock:
+            now = self.records.get(job_id)
+            if now is not None and not now.pinned:
+                log.info("job %s: removed, %s", job_id, why)
+                self.remove(now)
+
+    def make_room(self) -> None:
+        """Removes clips over their owner's limit and, while the disk is too full, the oldest clips of the
+        owner who uses most."""
+        for job, why in self.quota.excess():
+            self._remove_unpinned(job.id, why)
+
+    def reserve(self, job_id: str, owner: str, need: int, field: str = "") -> None:
+        """Reserves `need` bytes for a job; `field`: the parameter that needs most. Raises OverQuota,
+        DiskFull."""
+        self.quota.reserve(job_id, owner, need, field)
+
+    def release(self, job_id: str) -> None:
+        """Cancels the reservation of a job that was not submitted."""
+        self.quota.release(job_id)
+
+    def submitted(self, job_id: str) -> None:
+        """A job is stored: removes the clips of its owner that were chosen to make room for it. Never
+        raises."""
+
+        def remove_chosen() -> None:
+            for clip in self.quota.commit(job_id):
+                self._remove_unpinned(clip, "a new video of its owner needs the room")
+
+        self._logged(remove_chosen)
+
+    def remove_inputs_of_ended(self) -> None:
+        """Removes the input files of cancelled jobs, and of failed ones after FAILED_DAYS."""
+        jobs = {job.id: job for job in self.records.summaries()}
+        reliable = self._ages_reliable()
+        before = self._wall() - FAILED_DAYS * DAY
+        for job_id, folder in files.folders(self.jobs_dir).items():
+            job = jobs.get(job_id)
+            if job is None or not folder.more:
+                continue
+            old = reliable and plausible_end(job.finished, self._wall()) and (job.finished or 0.0) < before
+            if job.status == CANCELLED or (job.status == FAILED and old and not job.pinned):
+                log.info("job %s: input files removed", job_id)
+                files.clear(folder.path)
+                self._clear_inputs(job_id)
+
+    def _clear_inputs(self, job_id: str) -> None:
+        """Removes ComfyUI's copies of this job's inputs unless an unfinished job reads them."""
+        with self._lock:
+            job = self.records.get(job_id)
+            names = files.names_of(self.jobs_dir / job_id, job.inputs.values() if job is not None else ())
+            self._remove_inputs(names)
+
+    def _remove_inputs(self, names: set[str]) -> None:
+        names = names - self._in_use()
+        for folders in self._engine_folders():
+            for path in engine_files.named_inputs(folders.input, names):
+                files.unlink(path)
+
+    def _temporary_bytes(self) -> int:
+        """Bytes of files on the disk of the data folder that are not clips and are removed in time."""
+        return engine_files.temporary_bytes(self._engine_folders(), self._cache(), self.data_dir)
+
+    def remove_orphans(self) -> None:
+        """Removes job folders without a record, left by a submit that was killed. One with a finished video
+        is kept as long as a clip, because the database may have been moved away."""
+        found = files.folders(self.jobs_dir)
+        steady, now = self._steady(), self._wall()
+        without = {job_id for job_id in found if self.records.get(job_id) is None}
+        new = without - self._orphans.keys()
+        self._orphans = {job_id: self._orphans.get(job_id, steady) for job_id in without}
+        for job_id in sorted(without):
+            folder = found[job_id]
+            if folder.result:
+                oldest = now - self.limits.days * DAY
+                if not (self._ages_reliable() and EARLIEST_END < folder.changed < oldest):
+                    if job_id in new:
+                        log.info("job %s: the folder has a video but no record; kept for now", job_id)
+                    continue
+            elif steady - self._orphans[job_id] < ORPHAN_SECONDS:  # a submit may be in progress
+                continue
+            log.info("job %s: folder without a record removed", job_id)
+            with self._lock:
+                self._complete_removal(job_id, None, files.bury(folder.path))
+            self.quota.forget(job_id)
+
+    def remove_partial_files(self) -> None:
+        """Removes incomplete files of ended jobs, left by a killed process, and finished segments that should
+        have been removed with the job's end. A failed job keeps its segments for a retry."""
+        found = files.folders(self.jobs_dir)
+        for job_id, folder in found.items():
+            segments = folder.path / files.BENCH
+            job = self.records.get(job_id) if folder.parts or segments.is_dir() else None
+            if job is not None and job.status in TERMINAL:
+                for path in folder.parts:
+                    files.unlink(path, folder.path)
+                if job.status != FAILED or not job.part:
+                    files.remove_below(folder.path, files.BENCH)
+
+    # -- ComfyUI's folders ----------------------------------------------------------------
+
+    def remove_ended_outputs(self) -> None:
+        """Removes outputs and tails of ended jobs from ComfyUI's folders, since their results are stored
+        here, and the inputs of cancelled ones."""
+        self._remove_outputs(unknown=False)
+        for job_id in self.quota.ended():
+            job = self.records.get(job_id)
+            if job is not None and job.status == CANCELLED:
+                self._clear_inputs(job_id)
+
+    def remove_stale_engine_files(self) -> None:
+        """Removes outputs of unknown jobs after UNKNOWN_DAYS and inputs unused for INPUT_DAYS."""
+        if not self._ages_reliable():
+            return
+        with self._lock:
+            self._remove_outputs(unknown=True)
+            in_use, before = self._in_use(), self._wall() - INPUT_DAYS * DAY
+            for folders in self._engine_folders():
+                for path in engine_files.unused_inputs(folders.input, in_use, before):
+                    if files.unlink(path):
+                        log.debug("ComfyUI's copy %s: unused for %g days, removed", path.name, INPUT_DAYS)
+
+    def _remove_outputs(self, unknown: bool) -> None:
+        """`unknown`: also outputs of jobs without a record, after UNKNOWN_DAYS."""
+        now = self._wall()
+        known: dict[str, Job | None] = {}
+        for job_id, path, changed in engine_files.of_jobs(self._engine_folders()):
+            if job_id not in known:
+                known[job_id] = self.records.get(job_id)
+            job, age = known[job_id], now - changed
+            if job is None:
+                removable = unknown and age > UNKNOWN_DAYS * DAY
+            elif job.status in (DONE, CANCELLED):
+                removable = True
+            else:
+                removable = job.status in TERMINAL and age > FAILED_DAYS * DAY
+            if removable:
+                files.unlink(path)
+
+
+def _disk_of(folder: Path) -> Disk:
+    usage = shutil.disk_usage(folder)
+    return Disk(usage.total, usage.free)
