@@ -1,4 +1,4 @@
-"""WAN_AUTH: who may log in."""
+"""The accounts of WAN_AUTH."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Accounts:
-    """Users and passwords; every check looks at all of them and takes the same time."""
+    """Users and passwords. Every check compares all of them, so that its duration reveals nothing."""
 
     def __init__(self, pairs: tuple[tuple[str, str], ...]) -> None:
         self._known = [(_digest(user), _digest(password)) for user, password in pairs]
 
     @staticmethod
     def of(settings: Settings) -> Accounts | None:
-        """None when nobody has to log in."""
+        """None when there is no login."""
         return Accounts(settings.auth) if settings.auth else None
 
     def check(self, user: str, password: str) -> bool:

@@ -1,8 +1,8 @@
 """The admin: who opened the admin link, or the first user of WAN_AUTH.
 
-The link's token is a file of the data folder. What is kept of a browser that opened it is a proof over its
-owner id made with that token: a copy of the database opens nothing, and a new token (delete the file and
-start again) ends all earlier claims.
+The link's token is a file in the data folder. A browser that opened the link is stored as an HMAC of its
+owner id under that token: a copy of the database grants no access, and a new token (delete the file and
+restart) revokes all earlier claims.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from backend.security.secret_file import load
 FILE = "admin"
 SETTING = "admins"
 CLAIMS_MAX = 50
-"""Browsers that can be the admin at a time; the earliest claim goes first."""
+"""Browsers that can be the admin at a time; the oldest claim is dropped first."""
 
 
 class Admins:
-    """Claims of the admin. Thread-safe. read, write: a durable text by name."""
+    """Who is the admin. Thread-safe. read, write: access to a stored text by its name."""
 
     def __init__(
         self, folder: Path, first_user: str, read: Callable[[str], str], write: Callable[[str, str], None]
@@ -34,7 +34,7 @@ class Admins:
         self._proofs = _proofs(read(SETTING))
 
     def claim(self, owner: str, token: str) -> bool:
-        """Makes this owner the machine's, if the token is right. Raises StoreError."""
+        """Makes this owner an admin if the token is right; returns whether it is. Raises StoreError."""
         if not tokens.is_token(owner) or not tokens.same(token, self.token):
             return False
         proof = self._proof(owner)
@@ -46,13 +46,13 @@ class Admins:
         return True
 
     def includes(self, owner: str, user: str = "") -> bool:
-        """Whether this is the admin. user: whom Gradio's login let in, "" without a login."""
+        """Whether this is the admin. user: the user that is logged in, "" without a login."""
         if self._first_user and tokens.same(user, self._first_user):
             return True
         if not tokens.is_token(owner):
             return False
         mine = self._proof(owner)
-        return sum(tokens.same(proof, mine) for proof in self._proofs) > 0  # looks at all: no early end
+        return sum(tokens.same(proof, mine) for proof in self._proofs) > 0  # compares all, in constant time
 
     def _proof(self, owner: str) -> str:
         return tokens.sign(self.token.encode(), "admin", tokens.owner_id(owner))

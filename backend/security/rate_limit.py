@@ -1,4 +1,4 @@
-"""How often something may happen. Pure but for locks: the clock comes in."""
+"""Rate limits (token buckets) and limits of what goes on at once. The clock is an argument."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEYS_MAX = 20_000
 
 
 class Bucket:
-    """`burst` at once, then one every `seconds`. Thread-safe."""
+    """A token bucket: `burst` at once, then one every `seconds`. Thread-safe."""
 
     def __init__(self, burst: float, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.burst, self.seconds, self._clock = burst, seconds, clock
@@ -19,7 +19,7 @@ class Bucket:
         self._lock = threading.Lock()
 
     def take(self) -> float:
-        """0.0 when it may happen; else the seconds until it may, and nothing is taken."""
+        """Takes a token and returns 0.0; without one, returns the seconds until there is one."""
         with self._lock:
             now = self._clock()
             passed, self._seen = max(0.0, now - self._seen), now
@@ -36,7 +36,7 @@ class Bucket:
 
 
 class Buckets:
-    """One Bucket per key; of very many keys the least recently used are forgotten. Thread-safe."""
+    """One Bucket per key. Above `limit` keys, the least recently used are dropped. Thread-safe."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Buckets:
             return key in self._known
 
     def of(self, key: str) -> Bucket:
-        """The key's bucket, made when it is new."""
+        """The key's bucket; created for a new key."""
         with self._lock:
             bucket = self._known.pop(key, None) or self._make()
             self._known[key] = bucket
@@ -69,7 +69,7 @@ class Buckets:
 
 
 class Slots:
-    """How many of something go on at once, by key and in all. Thread-safe."""
+    """Limits what goes on at once, by key and in all. Thread-safe."""
 
     def __init__(self, each: int, together: int) -> None:
         self.each, self.together = each, together
@@ -77,7 +77,7 @@ class Slots:
         self._lock = threading.Lock()
 
     def take(self, key: str, people: int = 1) -> bool:
-        """Whether there is room; then it is taken until free(). people: how many may be behind this key."""
+        """Takes a slot until free(); False when none is left. people: how many visitors may share the key."""
         with self._lock:
             mine = self._taken.get(key, 0)
             if mine >= self.each * people or sum(self._taken.values()) >= self.together:

@@ -1,4 +1,4 @@
-"""Secrets of the data folder: made once, readable by us alone."""
+"""Secrets in the data folder: created once, readable only by this user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backend.errors import from_os_error
 
 
 def load(path: Path, new: bytes) -> bytes:
-    """What is in the file if it has the length of `new`, else `new`, written there first (mode 600).
+    """The content of the file if it is as long as `new`; else writes `new` there (mode 600) and returns it.
 
     Raises StudioError.
     """

@@ -1,4 +1,4 @@
-"""Who may see what: owner tokens, job keys and signed addresses. Pure: secrets and times come in."""
+"""Owner tokens, job keys and signed addresses. Secrets and times are arguments."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def new_token() -> str:
 
 
 def is_token(text: object) -> bool:
-    """Whether this can be an owner's token; says nothing about its existence."""
+    """Whether this has the form of an owner's token."""
     return isinstance(text, str) and TOKEN.fullmatch(text) is not None
 
 
 def owner_id(token: str) -> str:
-    """What is stored of an owner: a hash, so that a copy of the database opens nothing."""
+    """The stored id of an owner: a hash, so that a copy of the database grants no access."""
     return hashlib.sha256(b"owner:" + token.encode()).hexdigest()[:32]
 
 
@@ -37,7 +37,7 @@ def sign(secret: bytes, *parts: str) -> str:
 
 
 def job_key(secret: bytes, job_id: str) -> str:
-    """The key that opens one job: who has it may watch, fetch and cancel."""
+    """The key of one job: whoever has it may watch, download and cancel the job."""
     return sign(secret, "job", job_id)
 
 
@@ -47,7 +47,7 @@ def same(given: object, expected: str) -> bool:
 
 
 def media_address(secret: bytes, job_id: str, name: str, expires: int, download: bool = False) -> str:
-    """The path `/media/<job id>/<name>?exp=&sig=`, good until `expires` (unix seconds)."""
+    """The path `/media/<job id>/<name>?exp=&sig=`, valid until `expires` (unix seconds)."""
     query = {"exp": str(expires), "sig": sign(secret, "media", job_id, name, str(expires))}
     if download:
         query["download"] = "1"
@@ -55,7 +55,7 @@ def media_address(secret: bytes, job_id: str, name: str, expires: int, download:
 
 
 def may_open(secret: bytes, job_id: str, name: str, expires: str, signature: str, now: float) -> bool:
-    """Whether this signed address is genuine and not over its time."""
+    """Whether this signed address is genuine and has not expired."""
     if not expires.isascii() or not expires.isdigit() or len(expires) > 12 or int(expires) < now:
         return False
     return same(signature, sign(secret, "media", job_id, name, expires))

@@ -1,7 +1,7 @@
-"""The file `.env`: NAME=value lines, read strictly.
+"""Reads the file `.env`: NAME=value lines, strictly.
 
-A line that is not understood could be the login's. So it ends the start, by file, line and a sentence; no
-sentence repeats what the line says, which may be a password.
+A line that cannot be parsed may be the login. So it ends the start, with file, line number and a sentence. No
+sentence repeats the line, which may contain a password. pydantic-settings' own reader skips such lines.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LOGIN = "WAN_AUTH"
 
 @dataclass(frozen=True)
 class Line:
-    """One setting of the file. `raw`: what stands after the first "=", quotes and comment included."""
+    """One setting of the file. `raw`: the text after the first "=", with quotes and comment."""
 
     number: int
     name: str
@@ -36,10 +36,10 @@ class Line:
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The NAME=value lines of a `.env` file; a missing file is an empty one.
+    """The variables that a `.env` file sets; none where the file is missing.
 
-    Raises BadSettings when it cannot be read, has a line that cannot be understood, a name that is nearly
-    that of a security setting, or a login that would not be what was written.
+    Raises BadSettings when it cannot be read, or has a line that cannot be parsed, a name that is nearly that
+    of a security setting, or a login whose parsed value would differ from what is written.
     """
     found: dict[str, str] = {}
     for line in env_lines(path):
@@ -58,13 +58,13 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 
 def repeated(path: Path) -> list[str]:
-    """Names that the file sets more than once; the last one counts."""
+    """Names that the file sets more than once; the last line counts."""
     names = [line.name for line in env_lines(path)]
     return sorted({name for name in names if names.count(name) > 1})
 
 
 def env_lines(path: Path) -> Iterator[Line]:
-    """The file's lines that set something. Raises BadSettings."""
+    """The lines that set a variable. Raises BadSettings."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -101,7 +101,7 @@ def env_lines(path: Path) -> Iterator[Line]:
 
 
 def _check_login(path: Path, line: Line, again: bool) -> None:
-    """Raises BadSettings for a WAN_AUTH that is not read as it is written."""
+    """Raises BadSettings for a WAN_AUTH whose parsed value would differ from what is written."""
     if again:
         raise _bad(path, line.number, f"{LOGIN} is set a second time.", "Keep one of the two lines.")
     if line.quoted and not line.value.strip(" ,"):

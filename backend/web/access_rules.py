@@ -1,4 +1,4 @@
-"""What may come in by HTTP, as pure rules: which paths there are, from which pages, how large.
+"""Pure rules for HTTP requests: which paths exist, which pages may send them, how large bodies may be.
 
 Nothing here counts or waits; middleware.py applies it to every request.
 """
@@ -24,26 +24,26 @@ API_PATHS = re.compile(
     r"|queue/(?:join|data|status)|(?:run|api|call)/.+|upload|upload_progress|component_server/?"
     r"|heartbeat/[^/]+|file=.+|mcp(?:/.*)?)"
 )
-"""What the page, gradio_client and MCP clients use. Gradio has more: a recorder, an editor, a proxy, its own
-dashboards. Whatever is not named here does not exist."""
+"""What the page, gradio_client and MCP clients use. Gradio's other paths (a recorder, an editor, a proxy,
+dashboards) answer 404."""
 
 JSON_BYTES = 256_000
 LOGIN_BYTES = 16_000
 MULTIPART_BYTES = 1_000_000
-"""What a multipart upload may have around its file."""
+"""Allowance for the multipart encoding around an uploaded file."""
 MCP_FILE_BYTES = 24_000_000
 """The largest file inside an MCP request, which Gradio holds in memory as text."""
 
 
 def is_known(path: str) -> bool:
-    """Whether this path is one of the studio's. Path: decoded, without a proxy's prefix."""
+    """Whether this path is one of the studio's. path: decoded, without a proxy's prefix."""
     if path.startswith(API):
         return API_PATHS.fullmatch(path, len(API)) is not None
     return PAGE_PATHS.fullmatch(path) is not None
 
 
 def is_work(method: str, path: str) -> bool:
-    """Whether a request costs more than sending a file: these are counted."""
+    """Whether a request costs more than sending a file, and so counts against the rate limits."""
     if method not in ("GET", "HEAD"):
         return True
     return path.startswith((API + "queue/", API + "call/", API + "upload_progress", API + "heartbeat", MCP))
@@ -61,9 +61,9 @@ def body_limit(path: str, max_upload_bytes: int) -> int:
 def is_foreign(method: str, path: str, headers: Mapping[str, str]) -> bool:
     """Whether another web page made the browser send this, and it is not just a link to ours.
 
-    Headers: lower-case names. Sec-Fetch-Site is the browser's own word and no page can change it; where it
-    is missing (plain http, old browsers) Origin has to be one of the hosts that the request was sent to.
-    X-Forwarded-Host counts as one: a page cannot add it without asking first, and is refused when it asks.
+    headers: lower-case names. Sec-Fetch-Site is set by the browser and no page can change it. Where it is
+    missing (plain http, old browsers), Origin must be one of the hosts that the request was sent to.
+    X-Forwarded-Host counts as one: a page can add it only after a preflight request, which is refused.
     """
     if path == "/healthz" and method in ("GET", "HEAD"):
         return False
@@ -83,7 +83,7 @@ def _own(origin: str, headers: Mapping[str, str]) -> bool:
         name, port = parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:
         return False
-    if not name or port is None:  # "null", and whatever is no web page
+    if not name or port is None:  # "null", and schemes other than http
         return False
     proxied = "x-forwarded-for" in headers or "x-forwarded-proto" in headers
     hosts = [headers.get("host", ""), *headers.get("x-forwarded-host", "").split(",")]
@@ -101,7 +101,7 @@ def _own(origin: str, headers: Mapping[str, str]) -> bool:
 
 
 def is_direct(client: str, headers: Mapping[str, str]) -> bool:
-    """Whether a program or browser of this very machine asks, with no proxy or tunnel between."""
+    """Whether the client is a program or browser on this machine, without a proxy or tunnel in between."""
     if any(name.startswith("x-forwarded") or name == "forwarded" for name in headers):
         return False
     try:

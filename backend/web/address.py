@@ -1,4 +1,4 @@
-"""Where the page is served, and the address people open."""
+"""The address at which people open the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from backend.settings.reach import LOOPBACK
 
 
 def address(environ: Mapping[str, str], host: str, port: int, share_url: str | None) -> str:
-    """The address that a person can click, with a slash at its end."""
+    """The address as a clickable link, with a slash at the end."""
     if share_url:
         return share_url.rstrip("/") + "/"
     pod, space = environ.get("RUNPOD_POD_ID", "").strip(), environ.get("SPACE_HOST", "").strip()

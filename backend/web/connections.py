@@ -1,8 +1,8 @@
-"""Connections that take more than their share: endless or slow headers, too many at once.
+"""Limits of connections: size, number and speed of request headers, and connections at once.
 
-uvicorn waits for headers for ever, and with httptools, which it prefers where that is installed, collects
-them without end. So its h11 protocol is used whatever else is there, with limits of ours; the bodies are
-backend/web/request_body.py's part. There are no websockets here: a request for one is answered as any other.
+uvicorn sets no time limit for headers, and with httptools, its choice where that is installed, no size limit
+either. So its h11 protocol is always used, with the limits below; request_body.py limits bodies. There are no
+websockets: a request to open one is answered as any other.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ TARGET_BYTES = 16 << 10
 CONNECTIONS_MAX = 1000
 """Above it the server answers 503."""
 FILES_KEPT = 200
-"""Open files that the rest of the app needs beside its connections."""
+"""File descriptors reserved for the rest of the app."""
 
 
 @contextlib.contextmanager
 def bounded_servers() -> Iterator[None]:
-    """Within it every server that uvicorn starts is bounded from its first connection on.
+    """Within it every server that uvicorn starts has these limits from its first connection on.
 
     Gradio makes the uvicorn.Config itself and serves before it returns it.
     """
@@ -50,14 +50,14 @@ def bounded_servers() -> Iterator[None]:
 
 
 def bound(config: Any, header_seconds: float = HEADER_SECONDS) -> None:
-    """Sets a loaded uvicorn.Config: connections made from now on are limited in what comes before a body."""
+    """Sets the limits in a loaded uvicorn.Config; they apply to later connections."""
     if not issubclass(config.http_protocol_class, _Bounded):
         config.http_protocol_class = bounded(header_seconds)
     config.limit_concurrency = min(CONNECTIONS_MAX, max(64, _files() - FILES_KEPT))
 
 
 def _files() -> int:
-    """How many files this process may have open, after asking for as many as it may ask for."""
+    """How many files this process may have open, after raising the limit where that is needed and allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS_MAX + FILES_KEPT
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -76,10 +76,10 @@ def bounded(header_seconds: float = HEADER_SECONDS) -> type[asyncio.Protocol]:
 
 
 class _Headers(h11.Connection):
-    """Refuses requests whose headers are too many or too large, also those that come in one piece."""
+    """Refuses requests whose headers are too many or too large, even when they arrive in one piece."""
 
     status = 400
-    problem = ""  # why a request was refused, in a sentence; "" where it is no HTTP at all
+    problem = ""  # why a request was refused, in a sentence; "" where it is not HTTP
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, HEADER_BYTES)
@@ -132,7 +132,7 @@ class _Bounded(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):  # an answer is on its way already
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):  # a response has already started
             self.transport.abort()
             return
         if not self.conn.problem:

@@ -1,4 +1,4 @@
-"""Request bodies that neither grow nor dawdle without end."""
+"""Request bodies with limits of size and speed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Receive = Callable[[], Awaitable[Message]]
 
 GRACE_SECONDS = 20.0
 BYTES_PER_SECOND = 8_000
-"""A body may be waited for so long; every 8 kB that come give a second of that back, and never more than all
-of it. So one that stops is ended after GRACE_SECONDS, however much of it came before."""
+"""A body may be waited for this long in all. Every 8 kB that arrive give a second back, up to the full time.
+So a body that stalls is refused after GRACE_SECONDS, however much of it has arrived."""
 DRAIN_SECONDS = 10.0
 
 
 class TooLarge(Exception):
-    """More bytes than this path takes."""
+    """The body is larger than its limit."""
 
 
 class TooSlow(Exception):
-    """Fewer bytes than BYTES_PER_SECOND, or none for too long."""
+    """The body arrived more slowly than BYTES_PER_SECOND for too long."""
 
 
 class Gone(Exception):
@@ -30,7 +30,7 @@ class Gone(Exception):
 
 
 class Body:
-    """The body of one request. `problem` holds what was raised, however the app took it."""
+    """The body of one request. `problem` holds the error that was raised, even if the app caught it."""
 
     def __init__(
         self,
@@ -40,14 +40,14 @@ class Body:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._receive, self._limit, self._clock = receive, limit, clock
-        self._grace, self._left = grace_seconds, grace_seconds  # seconds that it may still be waited for
+        self._grace, self._left = grace_seconds, grace_seconds  # seconds of waiting that are left
         self._bytes, self._whole = 0, False
         self.problem: TooLarge | TooSlow | None = None
-        self.broken_off = False  # the client left before all of it had come
+        self.broken_off = False  # the client disconnected before the end of the body
 
     async def receive(self) -> Message:
-        """For the app, in place of the server's own. Raises TooLarge, TooSlow."""
-        if self._whole:  # what comes now is only the client's leaving, which may take an hour
+        """The app's `receive`. Raises TooLarge, TooSlow."""
+        if self._whole:  # only the disconnect is left, which may take an hour
             return await self._receive()
         asked = self._clock()
         try:
@@ -81,7 +81,7 @@ class Body:
 
 
 def replay(data: bytes, receive: Receive) -> Receive:
-    """A receive that gives `data` as the whole body, then goes on with the server's."""
+    """A `receive` that returns `data` as the whole body, then continues with the server's."""
     given = False
 
     async def again() -> Message:
@@ -95,7 +95,7 @@ def replay(data: bytes, receive: Receive) -> Receive:
 
 
 async def drain(receive: Receive, at_most: float) -> None:
-    """Reads what a client is still sending, so that it gets to read the answer; not for ever."""
+    """Discards what a client still sends, for a limited time, so that it reads the response afterwards."""
     body = Body(receive, at_most)
 
     async def read() -> None:

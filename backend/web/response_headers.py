@@ -6,7 +6,7 @@ from backend.web.access_rules import FILE
 
 PAGE_POLICY = {
     "default-src": "'self'",
-    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Gradio makes functions of texts
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Gradio compiles functions from strings
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data: blob:",
     "media-src": "'self' data: blob:",
@@ -22,15 +22,15 @@ SPACES = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
 
 
 def security_headers(path: str, on_spaces: bool) -> dict[str, str]:
-    """What every answer carries; a route's own header of the same name stays."""
+    """The headers of every response; a route's own header of the same name takes precedence."""
     headers = {
         "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",  # addresses hold keys: a private link, the admin link
+        "referrer-policy": "no-referrer",  # URLs contain keys: a private link, the admin link
         "cross-origin-resource-policy": "same-origin",
         "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     }
     if not on_spaces:
-        headers["x-robots-tag"] = "noindex"  # a machine of somebody's own is in no search engine
+        headers["x-robots-tag"] = "noindex"  # a private machine stays out of search engines
     if path in ("/", "/config"):
         headers["cache-control"] = "private, no-cache"
     if path.startswith(FILE):
@@ -38,7 +38,7 @@ def security_headers(path: str, on_spaces: bool) -> dict[str, str]:
         return headers
     policy = dict(PAGE_POLICY)
     policy["frame-ancestors"] = f"'self' {SPACES}" if on_spaces else "'self'"
-    if on_spaces:  # Gradio asks there how the Space is
+    if on_spaces:  # Gradio asks there for the status of the Space
         policy["connect-src"] += " https://huggingface.co"
     headers["content-security-policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     return headers

@@ -34,8 +34,8 @@ TYPES = {
     WORKFLOW: "application/json",
     INPUT: "image/png",
 }
-PUBLIC_TROUBLE = "The data folder has changed, so no video is started. See System and the log for details."
-"""On /healthz, which anybody may ask: without the folder's path."""
+PUBLIC_REASON = "The data folder has changed, so no video is started. See System and the log for details."
+"""For /healthz, which needs no login: without the folder's path."""
 HEADERS = {
     "Cache-Control": "private, max-age=86400",
     "X-Content-Type-Options": "nosniff",
@@ -89,7 +89,7 @@ def routes(studio: Studio) -> list[Any]:
                 "status": studio.status(),
                 "engine": infos[0].kind,
                 "queue": {"waiting": queue.waiting, "running": queue.running},
-                **({"trouble": PUBLIC_TROUBLE} if trouble else {}),
+                **({"trouble": PUBLIC_REASON} if trouble else {}),
             },
             headers={"Cache-Control": "no-store"},
         )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from backend.errors import BadSettings
 from backend.settings.env_file import read_env_file
 from backend.settings.model import VARIABLES, Settings
+from tests.support.paths import ROOT
 
 
 def test_defaults_need_nothing(tmp_path: Path) -> None:
@@ -173,3 +176,14 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
 def test_a_home_folder_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="WAN_MODELS_DIR is '~no-such-user/models'"):
         Settings.from_env({"WAN_MODELS_DIR": "~no-such-user/models"}, tmp_path)
+
+
+@pytest.mark.full
+def test_a_command_that_reads_no_setting_does_not_import_pydantic() -> None:
+    code = (
+        "import sys, app, contextlib\n"
+        "with contextlib.suppress(SystemExit): app.main(['compile', '--help'])\n"
+        "sys.exit('pydantic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
