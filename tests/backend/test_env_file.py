@@ -158,14 +158,14 @@ def test_a_password_is_what_was_written(tmp_path: Path, line: str, password: str
 @pytest.mark.parametrize(
     "line", ["", "WAN_AUTH=", "WAN_AUTH= # user:password", "#WAN_AUTH=ann:x", "# WAN_AUTH"]
 )
-def test_no_login_is_said_by_nothing_at_all(tmp_path: Path, line: str) -> None:
+def test_an_absent_or_empty_login_means_none(tmp_path: Path, line: str) -> None:
     assert loaded(tmp_path, f"WAN_ENGINE=demo\n{line}\n").auth == ()
 
 
 @pytest.mark.parametrize(
     "value", [",", " ", " , ,", '""', "''", ":", "ann", '"ann:x"', "\u201cann:x\u201d", "\u00a0"]
 )
-def test_a_login_of_the_environment_that_means_nothing(tmp_path: Path, value: str) -> None:
+def test_a_login_that_names_no_account_is_refused(tmp_path: Path, value: str) -> None:
     with pytest.raises(BadSettings, match="WAN_AUTH"):
         Settings.from_env({"WAN_AUTH": value}, tmp_path)
     assert Settings.from_env({"WAN_AUTH": ""}, tmp_path).auth == ()
@@ -215,7 +215,7 @@ def test_names_of_platforms_and_of_our_own_are_no_misspellings(tmp_path: Path) -
     ])  # fmt: skip
 
 
-def test_an_empty_variable_does_not_take_the_login_of_the_file_away(tmp_path: Path) -> None:
+def test_an_empty_variable_does_not_override_the_login_of_the_file(tmp_path: Path) -> None:
     assert loaded(tmp_path, f"WAN_AUTH={LOGIN}", WAN_AUTH="").auth == (("ann", SECRET),)
     assert loaded(tmp_path, f"WAN_AUTH={LOGIN}", WAN_AUTH="bob:other").auth == (("bob", "other"),)
 
@@ -224,7 +224,7 @@ def test_an_empty_variable_does_not_take_the_login_of_the_file_away(tmp_path: Pa
 @pytest.mark.parametrize(
     "command", [[], ["models", "check"], ["nodes", "install"], ["bench", "--rows", "1a"], ["worker"]]
 )
-def test_every_command_ends_with_the_sentence(tmp_path: Path, command: list[str]) -> None:
+def test_every_command_ends_with_the_error(tmp_path: Path, command: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "app.py", *command],
         cwd=ROOT, capture_output=True, text=True, timeout=120,

@@ -1,4 +1,4 @@
-"""Nobody can fill a disk with the log: the length of lines, their number and the file's size are bounded."""
+"""The log cannot fill a disk: the length of lines, their number and the file's size are limited."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ REFUSALS: dict[str, Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]] = 
 @pytest.mark.full
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_a_flood_of_refusals_writes_little(
+def test_many_refusals_write_few_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, form: str
 ) -> None:
     logs.start("info", form)
@@ -90,9 +90,7 @@ def test_a_flood_of_refusals_writes_little(
 
 
 @pytest.mark.parametrize("name", ["uvicorn.error", "wan.web", "wan.ui", "some.library"])
-def test_a_flood_of_tracebacks_of_what_answers_requests(
-    capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_tracebacks_of_request_handlers_are_limited(capsys: pytest.CaptureFixture[str], name: str) -> None:
     logs.start("info", "text")
     log = logging.getLogger(name)
     for _ in range(FLOOD):
@@ -103,7 +101,7 @@ def test_a_flood_of_tracebacks_of_what_answers_requests(
     assert len(capsys.readouterr().err.encode()) < 5 * (MESSAGE_MAX + TRACE_MAX + 200)
 
 
-def test_a_few_of_each_kind_and_then_how_many() -> None:
+def test_each_kind_is_limited_and_the_rest_is_counted() -> None:
     clock, out = Clock(), io.StringIO()
     sampler = Sampler(clock)
     log = logs.Log(logging.Formatter(), sampler, [logging.StreamHandler(out)])
@@ -128,7 +126,7 @@ def test_a_few_of_each_kind_and_then_how_many() -> None:
     assert "1 more lines" in out.getvalue().splitlines()[-1], "the end of the app leaves no count unsaid"
 
 
-def test_a_flood_that_ends_is_summed_up_without_another_line() -> None:
+def test_the_count_is_written_when_no_other_line_follows() -> None:
     said = threading.Event()
 
     class Output(logging.Handler):
@@ -175,7 +173,7 @@ def test_every_line_is_bounded(capsys: pytest.CaptureFixture[str], form: str) ->
         assert [json.loads(line) for line in text.splitlines()]
 
 
-def test_what_libraries_print_is_a_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+def test_printed_lines_become_log_lines(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "text")
     with logs.printing_logged() as out:
         print("printed\nby a library")
@@ -201,7 +199,7 @@ def written() -> None:
         handler.close()
 
 
-def test_the_file_is_rotated_and_has_what_was_said_before_it_was_known(
+def test_the_file_is_rotated_and_contains_earlier_records(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.start("debug", "text", secrets=["secret-word"])
@@ -218,7 +216,7 @@ def test_the_file_is_rotated_and_has_what_was_said_before_it_was_known(
     assert "at the very start" in capsys.readouterr().err
 
 
-def test_the_beginning_is_in_the_file(tmp_path: Path) -> None:
+def test_records_from_before_the_file_are_in_it(tmp_path: Path) -> None:
     logs.start("info", "json", secrets=["secret-word"], console=False)
     logging.getLogger("wan.test").info("at the very start, with secret-word")
     logs.to_file(tmp_path / "studio.log", 10_000)
@@ -229,7 +227,7 @@ def test_the_beginning_is_in_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["folder", "full"])
-def test_a_file_that_cannot_be_written_ends_nothing(
+def test_a_file_that_cannot_be_written_raises_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
 ) -> None:
     logs.start("info", "text")
@@ -247,7 +245,7 @@ def test_a_file_that_cannot_be_written_ends_nothing(
     assert text.count("still said") == 3 and text.count("cannot be written") <= 1 and "Traceback" not in text
 
 
-def test_a_closed_console_ends_nothing() -> None:
+def test_a_closed_console_raises_nothing() -> None:
     read, write = os.pipe()
     os.close(read)
     with contextlib.suppress(OSError), os.fdopen(write, "w") as stream:

@@ -62,9 +62,7 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("shown", [False, True])
-def test_prompts_are_cut_out_of_everything(
-    form: str, shown: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_prompts_are_redacted_everywhere(form: str, shown: bool, capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", form, show_prompts=shown)
     log = logging.getLogger("wan.test")
     with logs.job_context(JOB, (PROMPT, None, "no", "blurry and dull")):
@@ -80,21 +78,21 @@ def test_prompts_are_cut_out_of_everything(
     assert ("[prompt]" in text) != shown and "cannot read" in text
 
 
-def test_secrets_are_cut_out_always(capsys: pytest.CaptureFixture[str]) -> None:
+def test_secrets_are_always_redacted(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "text", show_prompts=True, secrets=["pass-word-1", "abc"])
     logging.getLogger("wan.test").warning("a login with pass-word-1 and abc")
     text = capsys.readouterr().err
     assert "pass-word-1" not in text and "abc" in text, "a secret of three letters would cut words"
 
 
-def test_a_line_break_makes_no_second_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_break_does_not_start_a_new_entry(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "text")
     logging.getLogger("wan.test").info("name: a.png\n2026-01-01 00:00:00,000 INFO    wan: all is well")
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and lines[1].startswith("  ")
 
 
-def test_what_nobody_caught_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_uncaught_exceptions_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "json")
 
     def fall() -> None:

@@ -44,7 +44,7 @@ async def begun(calls: Calls, count: int) -> None:
     await asyncio.to_thread(until, lambda: len(calls.begun) >= count, 60)
 
 
-def test_a_call_gives_its_value_and_its_error(make: Callable[..., Threads]) -> None:
+def test_a_call_returns_its_value_or_raises_its_error(make: Callable[..., Threads]) -> None:
     threads = make()
 
     def absent() -> None:
@@ -60,7 +60,7 @@ def test_a_call_gives_its_value_and_its_error(make: Callable[..., Threads]) -> N
     asyncio.run(run())
 
 
-def test_one_visitor_leaves_places_for_others(make: Callable[..., Threads]) -> None:
+def test_one_visitor_leaves_threads_for_others(make: Callable[..., Threads]) -> None:
     threads, calls = make(most=4, each=2), Calls()
 
     async def run() -> None:
@@ -76,7 +76,7 @@ def test_one_visitor_leaves_places_for_others(make: Callable[..., Threads]) -> N
     asyncio.run(run())
 
 
-def test_the_same_question_is_asked_once(make: Callable[..., Threads]) -> None:
+def test_equal_reads_share_one_call(make: Callable[..., Threads]) -> None:
     threads, calls = make(), Calls()
 
     async def run() -> None:
@@ -86,7 +86,7 @@ def test_the_same_question_is_asked_once(make: Callable[..., Threads]) -> None:
         ]
         other = asyncio.ensure_future(threads.run("bob", calls, "other", join=True))
         await begun(calls, 2)
-        asked[0].cancel()  # who leaves takes nobody along
+        asked[0].cancel()  # the other callers get their value
         calls.free.set()
         assert await asyncio.gather(*asked[1:], other) == ["JOB", "JOB", "OTHER"]
         assert sorted(calls.begun) == ["job", "other"]
@@ -96,7 +96,7 @@ def test_the_same_question_is_asked_once(make: Callable[..., Threads]) -> None:
     asyncio.run(run())
 
 
-def test_a_change_is_never_joined(make: Callable[..., Threads]) -> None:
+def test_writes_are_never_shared(make: Callable[..., Threads]) -> None:
     threads, calls = make(), Calls()
     calls.free.set()
 
@@ -107,7 +107,7 @@ def test_a_change_is_never_joined(make: Callable[..., Threads]) -> None:
     assert calls.begun == ["write"] * 3
 
 
-def test_a_line_that_is_too_long_is_refused_to_its_visitor_alone(make: Callable[..., Threads]) -> None:
+def test_a_full_queue_refuses_only_its_own_visitor(make: Callable[..., Threads]) -> None:
     threads, calls = make(each=1, waiting=2), Calls()
 
     async def run() -> None:
@@ -123,7 +123,7 @@ def test_a_line_that_is_too_long_is_refused_to_its_visitor_alone(make: Callable[
     asyncio.run(run())
 
 
-def test_closing_ends_the_waiting_at_once(make: Callable[..., Threads]) -> None:
+def test_closing_cancels_queued_calls_at_once(make: Callable[..., Threads]) -> None:
     threads, calls = make(each=1), Calls()
 
     async def run() -> None:
@@ -139,6 +139,6 @@ def test_closing_ends_the_waiting_at_once(make: Callable[..., Threads]) -> None:
     asyncio.run(run())
 
 
-def test_who_asks() -> None:
+def test_visitor_of_a_request() -> None:
     assert visitor_of(SimpleNamespace(state=SimpleNamespace(visitor="address:1.2.3.4"))) == "address:1.2.3.4"
     assert visitor_of(None) == visitor_of(SimpleNamespace(state=SimpleNamespace())) == ""

@@ -1,4 +1,4 @@
-"""The event loop touches memory only: a disk or database that does not answer holds up nobody else."""
+"""The event loop never waits for a disk or database: one that does not answer delays no other visitor."""
 
 from __future__ import annotations
 

@@ -36,14 +36,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     started.close()
 
 
-def test_without_the_link_nothing_treats_the_page_as_public(site: Site) -> None:
+def test_without_a_share_link_the_page_is_not_public(site: Site) -> None:
     assert "No share link could be made" in site.log() and "Anybody with the address" not in site.log()
     assert "Anybody with the address" not in json.dumps(site.config)
     with httpx.Client(base_url=site.url, timeout=60, trust_env=False) as http:
         assert "Anybody with the address" not in http.get("/").text
 
 
-def test_the_limits_of_strangers_are_not_kept(site: Site) -> None:
+def test_the_strict_rates_end_without_the_share_link(site: Site) -> None:
     host = {"host": "x-7860.proxy.runpod.net"}
     with httpx.Client(base_url=site.url, timeout=60, trust_env=False, headers=host) as http:
         codes = [
@@ -55,7 +55,7 @@ def test_the_limits_of_strangers_are_not_kept(site: Site) -> None:
     assert 429 not in codes
 
 
-def test_the_page_warns_by_what_is_known_when_it_is_opened() -> None:
+def test_the_public_warning_follows_the_state_when_the_page_is_opened() -> None:
     from tests.support.fake_studio import FakeStudio
     from ui import page as layout
 

@@ -116,7 +116,7 @@ TIMES = 150
 
 
 @pytest.mark.parametrize("what", ASKED)
-def test_a_flood_leaves_a_few_lines(site: Site, what: str) -> None:
+def test_many_bad_requests_write_few_lines(site: Site, what: str) -> None:
     file = site.data / "logs" / "studio.log"
 
     def size() -> int:
@@ -132,7 +132,7 @@ def test_a_flood_leaves_a_few_lines(site: Site, what: str) -> None:
     assert max((len(line) for line in site.log().splitlines()), default=0) < 10_000
 
 
-def test_failed_logins_leave_a_few_lines(locked: Site) -> None:
+def test_failed_logins_write_few_lines(locked: Site) -> None:
     before = len(locked.log())
     with httpx.Client(base_url=locked.url, timeout=PATIENCE, trust_env=False) as http:
         for _ in range(TIMES):
@@ -142,7 +142,7 @@ def test_failed_logins_leave_a_few_lines(locked: Site) -> None:
     assert "a login failed" in text and text.count("a login failed") <= 12 and len(text) < LOG_ROOM
 
 
-def test_the_log_is_in_a_file_of_its_owner_without_the_admin_link(site: Site) -> None:
+def test_the_log_file_is_private_and_does_not_contain_the_admin_link(site: Site) -> None:
     file = site.data / "logs" / "studio.log"
     text = file.read_text()
     assert file.stat().st_mode & 0o077 == 0 and "?admin=" in site.log() and "?admin=" not in text
@@ -194,7 +194,7 @@ BEGUN = request(2_000_000) + part("files", "a.png") + b"x" * 600_000
 
 
 @pytest.mark.parametrize("how", ["closed", "reset", "half closed"])
-def test_an_upload_that_is_broken_off_leaves_nothing(site: Site, how: str) -> None:
+def test_an_aborted_upload_leaves_no_file(site: Site, how: str) -> None:
     before, traced = in_folder(site), site.log().count("Traceback")
     connections = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(3)]
     for connection in connections:
@@ -210,10 +210,10 @@ def test_an_upload_that_is_broken_off_leaves_nothing(site: Site, how: str) -> No
     until(lambda: not open_files(site) and in_folder(site) == before)
     for connection in connections:
         connection.close()
-    assert site.log().count("Traceback") == traced, "somebody who leaves is no mistake of ours"
+    assert site.log().count("Traceback") == traced, "a client that disconnects is no error"
 
 
-def test_an_upload_that_falls_silent_is_ended(site: Site) -> None:
+def test_a_stalled_upload_is_refused(site: Site) -> None:
     """Also after much of it came: the network of a phone is simply gone."""
     before, open_before = in_folder(site), sockets(site)
     with socket.create_connection(("127.0.0.1", site.port)) as connection:
@@ -241,7 +241,7 @@ def test_an_upload_that_falls_silent_is_ended(site: Site) -> None:
         ),
     ],
 )
-def test_what_is_no_upload_of_the_page_leaves_nothing(site: Site, body: bytes, status: bytes) -> None:
+def test_a_malformed_upload_leaves_no_file(site: Site, body: bytes, status: bytes) -> None:
     before = in_folder(site)
     with socket.create_connection(("127.0.0.1", site.port)) as connection:
         connection.settimeout(PATIENCE)
@@ -253,7 +253,7 @@ def test_what_is_no_upload_of_the_page_leaves_nothing(site: Site, body: bytes, s
     assert not left, "a file that was uploaded is there under its name, and nothing else"
 
 
-def test_an_upload_still_arrives(site: Site) -> None:
+def test_a_normal_upload_is_stored(site: Site) -> None:
     with httpx.Client(base_url=site.url, timeout=PATIENCE, trust_env=False) as http:
         answer = http.post(
             "/gradio_api/upload", files=[("files", ("a.bin", b"12")), ("files", ("b.bin", b"345"))]
