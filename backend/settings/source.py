@@ -85,5 +85,6 @@ def _refusal(model: type[BaseSettings], error: ValidationError, given: Mapping[s
             sentences[name] = cause.message
             hints.append(cause.hint)
         else:
-            sentences[name] = f"{name} is {given[name]!r}; it takes {accepted(fields[name])}."
+            shown = repr(given[name]) if fields[name].repr else "not usable"
+            sentences[name] = f"{name} is {shown}; it takes {accepted(fields[name])}."
     return BadSettings(" ".join(sentences.values()), " ".join(dict.fromkeys(filter(None, hints))))

@@ -18,7 +18,7 @@ class Machine(dict[str, str]):
         return Admins(folder, first_user, lambda name: self.get(name, ""), self.__setitem__)
 
 
-def test_the_token_is_a_file_of_ours_alone_and_made_once(tmp_path: Path) -> None:
+def test_the_token_file_is_private_and_created_once(tmp_path: Path) -> None:
     machine = Machine()
     token = machine.admins(tmp_path).token
     assert len(token) == 32, "192 bits"
@@ -29,7 +29,7 @@ def test_the_token_is_a_file_of_ours_alone_and_made_once(tmp_path: Path) -> None
     assert stat.S_IMODE((tmp_path / "admin").stat().st_mode) == 0o600
 
 
-def test_who_opened_the_link_is_the_owner_across_restarts(tmp_path: Path) -> None:
+def test_a_browser_that_opened_the_link_is_the_admin_across_restarts(tmp_path: Path) -> None:
     machine = Machine()
     admins = machine.admins(tmp_path)
     mine, theirs = new_token(), new_token()
@@ -44,7 +44,7 @@ def test_who_opened_the_link_is_the_owner_across_restarts(tmp_path: Path) -> Non
     assert mine not in kept and admins.token not in kept, "a copy of the database opens nothing"
 
 
-def test_a_new_token_ends_earlier_claims(tmp_path: Path) -> None:
+def test_a_new_token_revokes_earlier_claims(tmp_path: Path) -> None:
     machine = Machine()
     first = machine.admins(tmp_path)
     mine = new_token()
@@ -55,7 +55,7 @@ def test_a_new_token_ends_earlier_claims(tmp_path: Path) -> None:
     assert not second.claim(mine, first.token) and second.claim(mine, second.token)
 
 
-def test_claims_are_limited_and_damage_is_no_claim(tmp_path: Path) -> None:
+def test_claims_are_limited_and_damaged_ones_are_ignored(tmp_path: Path) -> None:
     machine = Machine()
     admins = machine.admins(tmp_path)
     owners = [new_token() for _ in range(CLAIMS_MAX + 1)]
@@ -67,14 +67,14 @@ def test_claims_are_limited_and_damage_is_no_claim(tmp_path: Path) -> None:
         assert not machine.admins(tmp_path).includes(owners[1])
 
 
-def test_the_first_user_of_a_login_is_the_owner(tmp_path: Path) -> None:
+def test_the_first_user_of_a_login_is_the_admin(tmp_path: Path) -> None:
     admins = Machine().admins(tmp_path, "ann")
     assert admins.includes(new_token(), "ann") and admins.includes("", "ann")
     assert not admins.includes(new_token(), "bob") and not admins.includes(new_token(), "")
     assert not Machine().admins(tmp_path).includes(new_token(), "")
 
 
-def test_only_the_owner_sees_and_takes_input_files(make: Make, tmp_path: Path) -> None:
+def test_only_the_admin_sees_and_uses_input_files(make: Make, tmp_path: Path) -> None:
     folder = tmp_path / "inputs"
     (folder / "clips").mkdir(parents=True)
     (folder / "clips" / "walk.mp4").write_bytes(b"x" * 10)
@@ -124,7 +124,7 @@ def test_no_input_folder_is_an_empty_one(make: Make, tmp_path: Path) -> None:
     assert studio.input_files(OWNER) == ()
 
 
-def test_on_an_open_page_made_up_tokens_run_dry(make: Make) -> None:
+def test_on_an_open_page_invented_tokens_are_limited(make: Make) -> None:
     studio = make(GRADIO_SHARE="true", WAN_MAX_QUEUED="1000")
     values = {"prompt": "x", "seconds": 0.5, "width": 64, "height": 64}
     studio.submit(OWNER, "text_to_video", values, {})
@@ -134,7 +134,7 @@ def test_on_an_open_page_made_up_tokens_run_dry(make: Make) -> None:
     studio.submit(OWNER, "text_to_video", values, {})
 
 
-def test_a_share_link_that_did_not_come_lifts_all_that_it_brought(make: Make) -> None:
+def test_without_the_requested_share_link_its_restrictions_end(make: Make) -> None:
     studio = make(GRADIO_SHARE="true", WAN_MAX_QUEUED="1000")
     assert studio.settings.open_to_all and studio.settings.max_queued_per_owner == 3
     studio.reached("")
@@ -145,7 +145,7 @@ def test_a_share_link_that_did_not_come_lifts_all_that_it_brought(make: Make) ->
         studio.submit(new_token(), "text_to_video", values, {})
 
 
-def test_a_share_link_that_nobody_asked_for_is_public(make: Make) -> None:
+def test_an_unrequested_share_link_makes_the_page_public(make: Make) -> None:
     studio = make(WAN_MAX_QUEUED="1000")
     studio.reached("a share link")
     assert "WAN_AUTH" in studio.public_warning() and studio.settings.max_queued_per_owner == 3

@@ -25,7 +25,7 @@ def test_a_bucket_is_emptied_and_refills() -> None:
     assert bucket.take() == 0.0
 
 
-def test_a_clock_that_jumps_back_does_no_harm() -> None:
+def test_a_clock_that_jumps_back_does_not_refill_or_block() -> None:
     clock = Clock()
     bucket = Bucket(1, 10.0, clock)
     bucket.take()
@@ -35,7 +35,7 @@ def test_a_clock_that_jumps_back_does_no_harm() -> None:
     assert bucket.take() == 0.0
 
 
-def test_keys_are_apart_and_the_oldest_are_forgotten() -> None:
+def test_keys_are_independent_and_the_oldest_are_dropped() -> None:
     buckets = Buckets(1, 10.0, Clock(), limit=2)
     assert buckets.take("a") == 0.0 and buckets.take("a") > 0
     assert buckets.take("b") == 0.0

@@ -22,7 +22,7 @@ def test_tokens_are_long_and_differ() -> None:
     assert not access.is_token("ok-token-ok-token\n")
 
 
-def test_the_stored_owner_does_not_tell_the_token() -> None:
+def test_the_stored_owner_does_not_reveal_the_token() -> None:
     token = access.new_token()
     assert token not in access.owner_id(token)
     assert access.owner_id(token) == access.owner_id(token) != access.owner_id(token + "x")

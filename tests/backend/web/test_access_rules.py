@@ -60,7 +60,7 @@ def test_everything_else_does_not_exist(path: str) -> None:
         {"sec-fetch-site": "none"},
     ],
 )
-def test_our_own_page_and_programs_may(headers: dict[str, str]) -> None:
+def test_requests_of_our_page_and_of_programs_are_accepted(headers: dict[str, str]) -> None:
     assert not is_foreign("POST", JOIN, headers)
 
 
@@ -83,12 +83,12 @@ def test_our_own_page_and_programs_may(headers: dict[str, str]) -> None:
         {"host": POD, "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
     ],
 )
-def test_another_page_may_not(headers: dict[str, str]) -> None:
+def test_requests_of_another_page_are_foreign(headers: dict[str, str]) -> None:
     assert is_foreign("POST", JOIN, headers)
     assert is_foreign("OPTIONS", JOIN, headers)
 
 
-def test_links_lead_here_but_nothing_is_read_or_ended_from_outside() -> None:
+def test_another_page_may_link_here_but_neither_read_nor_log_out() -> None:
     link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "host": POD}
     fetch = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors", "origin": "https://evil.example"}
     assert not is_foreign("GET", "/", link) and not is_foreign("GET", "/media/a/result.mp4", link)
@@ -113,7 +113,7 @@ def test_files_are_not_counted_and_work_is() -> None:
     assert is_work("POST", JOIN) and is_work("OPTIONS", "/")
 
 
-def test_a_program_of_this_machine_is_told_from_a_tunnel() -> None:
+def test_a_tunnel_is_not_a_program_of_this_machine() -> None:
     assert is_direct("127.0.0.1", {"host": "127.0.0.1:7860"}) and is_direct("::1", {"host": "localhost"})
     assert not is_direct("10.0.0.2", {"host": "127.0.0.1"})
     assert not is_direct("127.0.0.1", {"host": "abc.gradio.live"})

@@ -70,7 +70,7 @@ def closed(connection: socket.socket) -> bool:
         return False
 
 
-def test_slow_headers_are_not_waited_for(port: int) -> None:
+def test_slow_headers_close_the_connection(port: int) -> None:
     silent = socket.create_connection(("127.0.0.1", port))
     dripping = socket.create_connection(("127.0.0.1", port))
     dripping.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n")
@@ -79,7 +79,7 @@ def test_slow_headers_are_not_waited_for(port: int) -> None:
     dripping.close()
 
 
-def test_a_second_request_has_to_come_whole_too(port: int) -> None:
+def test_the_headers_of_a_second_request_have_a_time_limit_too(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(60)
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -135,7 +135,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("what", ENDLESS)
-def test_nothing_before_a_body_is_collected_without_end(patient: int, what: str) -> None:
+def test_the_size_of_headers_is_limited(patient: int, what: str) -> None:
     start, piece = ENDLESS[what]
     taken = 0
     with socket.create_connection(("127.0.0.1", patient)) as connection:
@@ -159,7 +159,7 @@ def answer_to(port: int, request: bytes) -> bytes:
     return answer
 
 
-def test_headers_that_come_in_one_piece_are_counted_too(patient: int) -> None:
+def test_headers_that_arrive_in_one_piece_are_counted_too(patient: int) -> None:
     rest = b"Connection: close\r\n\r\n"
     many = b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 200 + rest
     large = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"c" * 70_000 + b"\r\n" + rest
@@ -182,7 +182,7 @@ def test_a_websocket_is_a_request_like_any_other(patient: int) -> None:
         assert connection.recv(1000).startswith(b"HTTP/1.1 200"), "no switch of protocols"
 
 
-def test_a_body_that_drips_after_the_answer_is_ended(port: int) -> None:
+def test_a_slow_body_after_the_response_closes_the_connection(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(60)
         connection.sendall(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")  # 405 at once

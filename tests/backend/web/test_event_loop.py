@@ -84,7 +84,7 @@ def submitted(site: ServedSite, who: Visitor, picture: Path) -> JobView:
     return site.studio.submit(who.token, "image_to_video", VALUES, {"image": picture})
 
 
-def test_nothing_reads_or_writes_on_the_loop(
+def test_nothing_reads_or_writes_on_the_event_loop(
     serve: Callable[..., ServedSite], looked: LoopWatch, engine: FakeEngine, picture: Path
 ) -> None:
     site = serve()
@@ -109,7 +109,7 @@ def test_nothing_reads_or_writes_on_the_loop(
     untouched(touches)
 
 
-def test_neither_does_a_login(serve: Callable[..., ServedSite], looked: LoopWatch) -> None:
+def test_a_login_does_not_block_the_event_loop(serve: Callable[..., ServedSite], looked: LoopWatch) -> None:
     site = serve(WAN_AUTH="ann:right-password")
     with looked.on(site.thread) as touches:
         ann = Visitor(site)
@@ -228,7 +228,7 @@ class Held:
         monkeypatch.setattr(Store, question, held)
 
 
-def test_one_visitors_stuck_reads_hold_up_nobody_else(
+def test_stuck_reads_of_one_visitor_delay_no_other(
     serve: Callable[..., ServedSite], picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = serve()
@@ -275,7 +275,7 @@ def test_a_poll_answers_without_what_the_database_keeps_back(
     assert again["job"]["status"] == "done" and set(again["more"]) == {old.id, known.id}
 
 
-def test_writes_that_wait_for_another_program_hold_up_no_page(
+def test_writes_that_wait_for_another_program_delay_no_page(
     serve: Callable[..., ServedSite], engine: FakeEngine, picture: Path
 ) -> None:
     site = serve()

@@ -22,7 +22,7 @@ def run(test: Callable[[], Any]) -> None:
     asyncio.run(asyncio.wait_for(test(), 30))
 
 
-def test_origin_is_judged_and_then_gone(tmp_path: Path) -> None:
+def test_origin_is_checked_and_then_removed(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(tmp_path)
         async with (
@@ -66,7 +66,7 @@ def test_unknown_paths_and_files_outside(tmp_path: Path) -> None:
     run(test)
 
 
-def test_every_answer_has_the_headers(tmp_path: Path) -> None:
+def test_every_response_has_the_security_headers(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(tmp_path)
         async with site.client() as http:
@@ -106,7 +106,7 @@ def test_sizes(tmp_path: Path) -> None:
     run(test)
 
 
-def test_a_body_that_dawdles_is_ended(tmp_path: Path) -> None:
+def test_a_slow_body_is_refused(tmp_path: Path) -> None:
     async def slow() -> AsyncIterator[bytes]:
         for _ in range(100):
             yield b"x"
@@ -122,7 +122,7 @@ def test_a_body_that_dawdles_is_ended(tmp_path: Path) -> None:
     run(test)
 
 
-def test_a_body_is_given_time_by_what_comes_and_never_more_than_its_grace() -> None:
+def test_arriving_bytes_extend_the_time_limit_up_to_the_grace_period() -> None:
     clock = Clock()
 
     async def test() -> None:
@@ -143,7 +143,7 @@ def test_a_body_is_given_time_by_what_comes_and_never_more_than_its_grace() -> N
     run(test)
 
 
-def test_a_visitor_that_asks_too_often_is_slowed_and_nobody_else(tmp_path: Path) -> None:
+def test_the_rate_limit_of_one_visitor_does_not_affect_others(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(tmp_path, Rates(visitor=(5, 1.0)))
         mine, theirs = new_token(), new_token()
@@ -160,7 +160,7 @@ def test_a_visitor_that_asks_too_often_is_slowed_and_nobody_else(tmp_path: Path)
     run(test)
 
 
-def test_a_cookie_of_ours_is_a_visitor_and_a_made_up_one_is_not(tmp_path: Path) -> None:
+def test_only_a_signed_cookie_identifies_a_visitor(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(tmp_path, Rates(visitor=(2, 9.0), address=(3, 9.0)))
         async with site.client() as one, site.client() as two, site.client() as bare:
@@ -178,7 +178,7 @@ def test_a_cookie_of_ours_is_a_visitor_and_a_made_up_one_is_not(tmp_path: Path) 
     run(test)
 
 
-def test_new_tokens_run_dry_by_address_and_in_all(tmp_path: Path) -> None:
+def test_new_tokens_are_limited_by_address_and_in_all(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(tmp_path, Rates(newcomers=(3, 60.0), all_newcomers=(4, 60.0)))
         known = new_token()
@@ -215,7 +215,7 @@ def test_programs_of_this_machine_may_bring_any_number_of_tokens(tmp_path: Path)
     run(test)
 
 
-def test_a_ceiling_over_all(tmp_path: Path) -> None:
+def test_requests_of_all_visitors_are_limited(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(tmp_path, Rates(everybody=(3, 1.0)))
         codes = []
@@ -227,7 +227,7 @@ def test_a_ceiling_over_all(tmp_path: Path) -> None:
     run(test)
 
 
-def test_logins_are_throttled_by_address_and_in_all(tmp_path: Path) -> None:
+def test_failed_logins_are_limited_by_address_and_in_all(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(tmp_path, Rates(logins=(3, 30.0), all_logins=(5, 10.0)))
         wrong, right = {"username": "ann", "password": "guess"}, {"username": "ann", "password": "right"}
@@ -246,7 +246,7 @@ def test_logins_are_throttled_by_address_and_in_all(tmp_path: Path) -> None:
     run(test)
 
 
-def test_mcp_asks_for_the_login_that_gradio_forgets(tmp_path: Path) -> None:
+def test_mcp_requires_the_login(tmp_path: Path) -> None:
     async def test() -> None:
         site = Site(
             tmp_path,
@@ -356,7 +356,7 @@ def test_rates_that_change_while_the_page_is_served_count_from_the_next_request(
     run(test)
 
 
-def test_a_slot_is_given_back_where_it_was_taken(tmp_path: Path) -> None:
+def test_a_slot_is_freed_in_the_counters_it_was_taken_from(tmp_path: Path) -> None:
     async def test() -> None:
         now = [Rates(streams=(1, 1))]
         site = Site(tmp_path, changing=lambda: now[0])
