@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from backend.engines.kinds import COMFYUI, DEMO, KINDS, RUNPOD, EngineKind
 from backend.errors import BadSettings
 from backend.servers.server import answers
-from backend.settings.model import Settings
+
+if TYPE_CHECKING:
+    from backend.settings.model import Settings
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import requests
 
@@ -15,7 +16,9 @@ from backend.engines.kinds import COMFYUI
 from backend.errors import EngineHung, EngineLost, StudioError
 from backend.servers import postmortem
 from backend.servers.process import TIMES, ProcessExit, SupervisedProcess, Times
-from backend.settings.model import Settings
+
+if TYPE_CHECKING:
+    from backend.settings.model import Settings
 
 log = logging.getLogger("wan.servers")
 

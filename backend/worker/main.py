@@ -20,7 +20,6 @@ from backend.errors import BadSettings, EngineUnreachable
 from backend.media.decoder import Decoder
 from backend.servers.fleet import Servers
 from backend.servers.plan import choose
-from backend.settings.model import Settings
 from backend.worker.claims import Claims
 from backend.worker.handler import Worker
 from backend.worker.order import Limits
