@@ -27,7 +27,7 @@ from backend.errors import BadSettings, StudioError, from_os_error
 log = logging.getLogger("wan.storage")
 
 BEAT_SECONDS = 5.0
-STALE_BEATS = 4  # missed heartbeats after which the holder counts as gone
+STALE_BEATS = 4  # missed heartbeats after which the holder has stopped
 HINT = "Stop the other one, or set WAN_DATA_DIR to a folder of this one's own."
 
 

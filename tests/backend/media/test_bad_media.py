@@ -1,5 +1,5 @@
-"""Sounds and videos that people give, good and bad, at the studio's door: a sentence with its field, and
-nothing lost or left behind; or a job that is made to its end."""
+"""Submitting valid and invalid sounds and videos: a refusal names the field and leaves no files, and an
+accepted job is completed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Maker = Callable[[Path], object]
 
 
 def wav(path: Path, seconds: float, channels: int = 1, rate: int = 44_100, codec: str = "pcm_s16le") -> Path:
-    """In a file of this name, whatever it ends in."""
+    """Writes a WAV file of this name with any suffix."""
     made = write_sound(path.with_suffix(".made.wav"), tone(seconds, rate, channels), rate, codec)
     return made.rename(path)
 
@@ -178,7 +178,7 @@ def test_odd_sounds_become_videos(which: str, make: Make, tmp_path: Path) -> Non
     assert (done.status, done.frames, done.error) == ("done", 16, None)
 
 
-def test_silence_is_taken_and_told(make: Make, tmp_path: Path) -> None:
+def test_silence_is_accepted_with_a_warning(make: Make, tmp_path: Path) -> None:
     path = write_sound(tmp_path / "talk.wav", tone(1.0, level=0.0))
     studio = make()
     done = ended(studio, studio.submit(OWNER, "sound_to_video", {**SMALL, "level": True}, {"audio": path}))
@@ -207,7 +207,9 @@ GOOD_VIDEOS: dict[str, Maker] = {
 @pytest.mark.parametrize(
     "which", [name if name in ("rotated", "HEVC, 10 bits") else deep(name) for name in GOOD_VIDEOS]
 )
-def test_odd_videos_drive(which: str, make: Make, picture: Path, tmp_path: Path) -> None:
+def test_odd_videos_are_accepted_as_driving_videos(
+    which: str, make: Make, picture: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "dance.mp4"
     GOOD_VIDEOS[which](path)
     studio = make()

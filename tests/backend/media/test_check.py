@@ -23,7 +23,7 @@ from backend.media.facts import MAX_NAME, MAX_PIXELS
         ("مرحبا 🎬.png", "مرحبا 🎬.png"),
     ],
 )
-def test_the_name_shown_is_the_base_name_without_tricks(name: str, expected: str) -> None:
+def test_the_shown_name_is_the_base_name_without_control_characters(name: str, expected: str) -> None:
     assert check.shown(name) == expected
 
 
@@ -33,7 +33,7 @@ def test_a_long_name_is_shortened_in_the_middle() -> None:
     assert shown.endswith("x.png") and "…" in shown
 
 
-def test_upload_limit_says_both_figures_and_names_the_field() -> None:
+def test_the_upload_limit_message_has_both_sizes_and_the_field() -> None:
     check.upload(100_000_000, 100, "a.png")
     check.upload(10**12, 0, "a.png")
     with pytest.raises(BadMedia) as caught:
@@ -78,7 +78,7 @@ def encoded(form: str) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
-def test_pictures_are_known_by_their_first_bytes(form: str) -> None:
+def test_pictures_are_recognised_by_their_first_bytes(form: str) -> None:
     assert sniff.kind_of(encoded(form)[: sniff.HEAD_BYTES]) == sniff.Kind("raster", form)
 
 
@@ -107,7 +107,7 @@ def test_pictures_are_known_by_their_first_bytes(form: str) -> None:
         (b"", "other", "a text file"),
     ],
 )
-def test_other_files_are_called_what_they_are(head: bytes, family: str, name: str) -> None:
+def test_other_files_are_named_by_their_kind(head: bytes, family: str, name: str) -> None:
     assert sniff.kind_of(head) == sniff.Kind(family, name)
 
 
@@ -129,7 +129,7 @@ def test_webp_sizes_are_read_from_all_three_headers(options: dict[str, object]) 
     assert sniff.webp_size(out.getvalue()[:64]) == (517, 301)
 
 
-def test_sentences_are_calm() -> None:
+def test_messages_have_a_plain_tone() -> None:
     kinds = [("other", "a text file"), ("foreign", "HEIC"), ("foreign", "icon"), ("drawing", "SVG")]
     errors = [check.not_a_picture(sniff.Kind(*kind), "a.png") for kind in kinds]
     faults = (check.missing, check.not_a_file, check.unreadable, check.cut_short, check.damaged)

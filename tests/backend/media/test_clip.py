@@ -1,4 +1,4 @@
-"""Driving videos: every kind that is let in, every fault, and the part that is cut and re-timed."""
+"""Driving videos: each accepted kind, each fault, and the part that is cut and re-timed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_kinds(decoder: Decoder, tmp_path: Path, name: str, codec: str, pix_fmt:
     assert [number_of(p) for p in pictures_of(cut.path)] == pytest.approx(range(25), abs=1)
 
 
-def test_the_content_decides_and_sound_is_seen(decoder: Decoder, tmp_path: Path) -> None:
+def test_the_content_decides_and_sound_is_detected(decoder: Decoder, tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mkv", numbered(25), sound=tone(1.0))
     path = path.rename(tmp_path / "clip.jpg")
     facts = decoder.video(path)
@@ -81,7 +81,7 @@ def test_the_content_decides_and_sound_is_seen(decoder: Decoder, tmp_path: Path)
     assert not decoder.video(cut.path).has_audio
 
 
-def test_an_old_mov_without_a_first_word(decoder: Decoder, tmp_path: Path) -> None:
+def test_an_old_mov_without_an_ftyp_box(decoder: Decoder, tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mov", numbered(10))
     data = path.read_bytes()
     size = int.from_bytes(data[:4], "big")
@@ -92,7 +92,7 @@ def test_an_old_mov_without_a_first_word(decoder: Decoder, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("fps", [24, Fraction(30000, 1001), 60, 12.5])
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
-def test_rates_are_told_exactly(decoder: Decoder, tmp_path: Path, name: str, fps: float) -> None:
+def test_frame_rates_are_exact(decoder: Decoder, tmp_path: Path, name: str, fps: float) -> None:
     facts = decoder.video(write_video(tmp_path / name, numbered(30), fps))
     assert facts.fps == pytest.approx(float(fps), rel=1e-3) and not facts.variable
 
@@ -166,7 +166,7 @@ def test_sizes_just_cover(source: tuple[int, int], size: tuple[int, int], stored
 
 
 def test_colours_survive(decoder: Decoder, tmp_path: Path) -> None:
-    """HD without a tag is BT.709; what is written reads right with and without looking at its tag."""
+    """HD without a tag is BT.709; the written file has the right colours with and without its tag."""
     colour = (200, 40, 30)
     path = tmp_path / "hd.mp4"
     with av.open(str(path), "w") as container:
@@ -189,7 +189,7 @@ def test_colours_survive(decoder: Decoder, tmp_path: Path) -> None:
         assert plain[90, 160] == pytest.approx(colour, abs=5)
 
 
-def test_full_range_is_not_washed_out(decoder: Decoder, tmp_path: Path) -> None:
+def test_full_range_is_converted(decoder: Decoder, tmp_path: Path) -> None:
     path = write_video(tmp_path / "phone.mkv", [flat(0, (128, 96))] * 8, pix_fmt="yuvj420p")
     shown = pictures_of(decoder.cut_video(path, tmp_path / "cut.mp4").path)
     assert shown[0].max() <= 3
@@ -291,7 +291,7 @@ def test_8k_is_refused_before_a_frame_of_it_is_kept(decoder: Decoder, tmp_path: 
         decoder.video(path)
 
 
-def test_a_truncated_video_says_so_where_a_part_of_it_is_there(decoder: Decoder, tmp_path: Path) -> None:
+def test_a_truncated_video_has_a_note_with_its_length(decoder: Decoder, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     noise = [random.integers(0, 255, (96, 128, 3), np.uint8) for _ in range(50)]
     path = write_video(tmp_path / "drive.mp4", noise, 25, movflags="+faststart")
@@ -302,7 +302,7 @@ def test_a_truncated_video_says_so_where_a_part_of_it_is_there(decoder: Decoder,
     assert abs(cut.frames - facts.frames) <= 1
 
 
-def test_damage_in_the_middle_never_kills(decoder: Decoder, tmp_path: Path) -> None:
+def test_damage_in_the_middle_does_not_kill_the_child(decoder: Decoder, tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     for name, codec in (("a.mp4", "libx264"), ("a.mkv", "libx265"), ("a.webm", "libvpx-vp9")):
         source = write_video(tmp_path / name, numbered(40), 25, codec).read_bytes()
@@ -344,7 +344,7 @@ def test_start_and_length(decoder: Decoder, tmp_path: Path) -> None:
     ("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx265"), ("a.webm", "libvpx-vp9")]
 )
 def test_segments_fit_together(decoder: Decoder, tmp_path: Path, name: str, codec: str) -> None:
-    """What is cut in parts, sought by key frame, is what is cut at once: no frame twice, none lost."""
+    """Pieces cut separately, by seeking to key frames, equal one cut: no frame is repeated or lost."""
     options = {"libx264": {"g": "30", "bf": "3"}, "libx265": {"x265-params": "keyint=30:log-level=none"}}
     pictures = [flat(20 + 2 * (i % 100), (64, 64)) for i in range(200)]
     path = write_video(tmp_path / name, pictures, 25, codec, options=options.get(codec))
@@ -358,7 +358,7 @@ def test_segments_fit_together(decoder: Decoder, tmp_path: Path, name: str, code
         assert all(np.array_equal(a, b) for a, b in zip(shown, expected[first : first + 20], strict=True))
 
 
-def test_frames_asked_for_are_frames_given(decoder: Decoder, tmp_path: Path) -> None:
+def test_the_number_of_frames_is_exact(decoder: Decoder, tmp_path: Path) -> None:
     path = write_video(tmp_path / "drive.mp4", numbered(25), 25)
     cut = decoder.cut_video(path, tmp_path / "cut.mkv", fps=25, first_frame=20, frames=12)
     assert [number_of(p) for p in pictures_of(cut.path)] == [20, 21, 22, 23, 24] + [24] * 7
@@ -408,7 +408,7 @@ def test_h264_cuts_play_everywhere(decoder: Decoder, tmp_path: Path) -> None:
 
 @pytest.fixture
 def long_video(tmp_path: Path) -> Path:
-    """Long enough that its cut can be met at work."""
+    """A video long enough that a test can act during its cut."""
     random = np.random.default_rng(0)
     noise = [random.integers(0, 255, (720, 1280, 3), np.uint8) for _ in range(4)]
     return repeat(write_video(tmp_path / "noise.mp4", noise, 2), tmp_path / "long.mp4", 100)
@@ -418,13 +418,15 @@ def test_progress_grows(tmp_path: Path) -> None:
     path = write_video(tmp_path / "drive.mp4", numbered(40), 25)
     every = "import backend.media.child as c; c.main(progress_seconds=0.0)"  # not just two a second
     for part in ({"frames": 40}, {"seconds": 1.6}, {}):
-        told: list[float] = []
+        reported: list[float] = []
         with Decoder(command=(sys.executable, "-c", every)) as decoder:
-            decoder.cut_video(path, tmp_path / "cut.mp4", fps=25, on_progress=told.append, **part)
-        assert len(told) >= 40 and told == sorted(told) and told[-1] == 1.0 and told[0] < 0.1
+            decoder.cut_video(path, tmp_path / "cut.mp4", fps=25, on_progress=reported.append, **part)
+        assert (
+            len(reported) >= 40 and reported == sorted(reported) and reported[-1] == 1.0 and reported[0] < 0.1
+        )
 
 
-def test_what_progress_raises_ends_the_work(tmp_path: Path, long_video: Path) -> None:
+def test_an_exception_in_progress_ends_the_work(tmp_path: Path, long_video: Path) -> None:
     class Cancelled(Exception):
         pass
 
@@ -440,17 +442,17 @@ def test_what_progress_raises_ends_the_work(tmp_path: Path, long_video: Path) ->
 
 
 def at_work(decoder: Decoder, long_video: Path, out: Path, meet: Callable[[int], None]) -> object:
-    """Cut in a thread; `meet` is given the child's pid whenever it says how far it is."""
+    """Cuts in a thread; `meet` is called with the child's pid at each progress report."""
 
-    def told(share: float) -> None:
+    def reported(share: float) -> None:
         for pid in decoder.pids():
             meet(pid)
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(decoder.cut_video, long_video, out, fps=16, on_progress=told).result(60)
+        return pool.submit(decoder.cut_video, long_video, out, fps=16, on_progress=reported).result(60)
 
 
-def test_a_child_that_hangs_in_a_long_cut_is_cut_off(tmp_path: Path, long_video: Path) -> None:
+def test_a_child_that_hangs_in_a_long_cut_is_killed(tmp_path: Path, long_video: Path) -> None:
     with Decoder(stall_seconds=3.0) as decoder:
         with pytest.raises(BadMedia, match="more memory or time") as caught:
             at_work(decoder, long_video, tmp_path / "cut.mp4", lambda pid: os.kill(pid, signal.SIGSTOP))
@@ -459,7 +461,7 @@ def test_a_child_that_hangs_in_a_long_cut_is_cut_off(tmp_path: Path, long_video:
         assert decoder.video(long_video).width == 1280
 
 
-def test_a_child_that_dies_in_a_long_cut_is_tried_once_more(tmp_path: Path, long_video: Path) -> None:
+def test_a_long_cut_whose_child_dies_is_retried_once(tmp_path: Path, long_video: Path) -> None:
     killed: list[int] = []
 
     def kill(pid: int) -> None:
@@ -479,13 +481,13 @@ def test_pictures_do_not_wait_for_a_long_cut(tmp_path: Path, long_video: Path) -
     Image.new("RGB", (64, 64)).save(tmp_path / "p.png")
     started, looked = threading.Event(), threading.Event()
 
-    def told(share: float) -> None:
+    def reported(share: float) -> None:
         started.set()
         assert looked.wait(60)
         raise KeyError("enough")
 
     with Decoder(workers=1) as decoder, ThreadPoolExecutor(1) as pool:
-        work = pool.submit(decoder.cut_video, long_video, tmp_path / "c.mp4", fps=16, on_progress=told)
+        work = pool.submit(decoder.cut_video, long_video, tmp_path / "c.mp4", fps=16, on_progress=reported)
         assert started.wait(60)
         assert decoder.picture(tmp_path / "p.png").width == 64
         looked.set()
@@ -507,7 +509,7 @@ def test_close_ends_a_long_cut(tmp_path: Path, long_video: Path) -> None:
     assert decoder.pids() == ()
 
 
-def test_a_file_grows_no_larger_than_its_bound(tmp_path: Path, long_video: Path) -> None:
+def test_a_file_grows_no_larger_than_its_limit(tmp_path: Path, long_video: Path) -> None:
     with Decoder(file_bytes_max=300_000) as decoder, pytest.raises(Exception, match="could not be kept"):
         decoder.cut_video(long_video, tmp_path / "cut.mp4", 0, 20, fps=16)
     assert not list(tmp_path.glob(".*.part"))

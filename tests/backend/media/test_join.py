@@ -1,4 +1,4 @@
-"""Our own results: frames handed on without loss, segments joined without a seam, sound laid on once."""
+"""Joining results: lossless frames, segments without gaps, and one sound track."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def noise(path: Path, size: tuple[int, int], seed: int) -> Path:
 
 
 @pytest.mark.parametrize("size", [(96, 64), (65, 33), (832, 480)])
-def test_frames_are_kept_bit_for_bit(decoder: Decoder, tmp_path: Path, size: tuple[int, int]) -> None:
+def test_frames_are_lossless(decoder: Decoder, tmp_path: Path, size: tuple[int, int]) -> None:
     pictures = [noise(tmp_path / f"{i:05}_.png", size, i) for i in range(5)]
     made = decoder.frames_to_video(pictures, tmp_path / "tail.mkv", 16.0)
     assert (made.width, made.height, made.frames, made.fps) == (*size, 5, 16.0)
@@ -73,7 +73,7 @@ def test_frames_are_kept_bit_for_bit(decoder: Decoder, tmp_path: Path, size: tup
     assert (facts.codec, facts.frames, facts.fps) == ("ffv1", 5, 16.0)
 
 
-def test_frames_of_two_sizes_or_none_at_all(decoder: Decoder, tmp_path: Path) -> None:
+def test_frames_of_two_sizes_missing_frames_and_no_frames(decoder: Decoder, tmp_path: Path) -> None:
     pictures = [noise(tmp_path / "1.png", (64, 48), 1), noise(tmp_path / "2.png", (48, 64), 1)]
     with pytest.raises(BadMedia):
         decoder.frames_to_video(pictures, tmp_path / "tail.mkv", 16.0)
@@ -85,7 +85,7 @@ def test_frames_of_two_sizes_or_none_at_all(decoder: Decoder, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("counts", [(20,), (20, 33), (17, 1, 30, 5)])
-def test_no_frame_is_lost_or_doubled_at_a_seam(
+def test_no_frame_is_lost_or_repeated_between_segments(
     decoder: Decoder, tmp_path: Path, counts: tuple[int, ...]
 ) -> None:
     parts, first = [], 0
@@ -129,7 +129,7 @@ def test_pictures_are_copied_not_encoded_again(decoder: Decoder, tmp_path: Path)
         (37_800, 1, "pcm_s16le", "a.wav"),
     ],
 )
-def test_sound_is_laid_on_and_cut_to_the_pictures(
+def test_sound_is_added_and_cut_to_the_pictures(
     decoder: Decoder, tmp_path: Path, rate: int, channels: int, codec: str, name: str
 ) -> None:
     parts = [segment(tmp_path / "a.mp4", 0, 20), segment(tmp_path / "b.mp4", 20, 29)]
@@ -145,7 +145,7 @@ def test_sound_is_laid_on_and_cut_to_the_pictures(
     assert np.abs(written).max() < 0.65
 
 
-def test_sound_stays_where_it_belongs(decoder: Decoder, tmp_path: Path) -> None:
+def test_sound_keeps_its_position(decoder: Decoder, tmp_path: Path) -> None:
     """A click at 2.0 s of the sound, whose part begins at 1.25 s, is heard at 0.75 s."""
     samples = np.zeros((1, 4 * 48_000), np.float32)
     samples[0, 96_000:96_480] = 0.9
@@ -166,8 +166,8 @@ def test_a_shorter_sound_and_the_sound_of_a_video(decoder: Decoder, tmp_path: Pa
     assert decoder.sound(made.path).seconds == pytest.approx(2.0, abs=0.05)
 
 
-def test_sound_and_pictures_lie_side_by_side(decoder: Decoder, tmp_path: Path) -> None:
-    """Played while it is fetched: no half of the file holds only one of the two."""
+def test_sound_and_pictures_are_interleaved(decoder: Decoder, tmp_path: Path) -> None:
+    """For playing during the download: no half of the file has only one of the two."""
     part = segment(tmp_path / "a.mp4", 0, 100)
     sound = write_sound(tmp_path / "a.wav", tone(20.0))
     made = decoder.join([part, part, part], tmp_path / "w.mp4", sound)
@@ -189,7 +189,7 @@ def test_equal_parts_make_equal_files(tmp_path: Path) -> None:
 
 
 def test_a_number_of_frames(decoder: Decoder, tmp_path: Path) -> None:
-    """Frames beyond the number stay only where a frame before the end is coded from them."""
+    """Frames beyond the number are kept only where an earlier frame depends on them."""
     parts = [segment(tmp_path / "a.mp4", 0, 20), segment(tmp_path / "b.mp4", 20, 20)]
     sound = write_sound(tmp_path / "a.wav", tone(5.0))
     for wanted in (40, 33, 21, 20):
@@ -200,7 +200,7 @@ def test_a_number_of_frames(decoder: Decoder, tmp_path: Path) -> None:
         assert decoder.sound(made.path).seconds == pytest.approx(wanted / 16, abs=1 / 16)
 
 
-def test_parts_that_do_not_fit(decoder: Decoder, tmp_path: Path) -> None:
+def test_segments_that_do_not_fit(decoder: Decoder, tmp_path: Path) -> None:
     one = segment(tmp_path / "a.mp4", 0, 10)
     other = segment(tmp_path / "b.mp4", 0, 10, (96, 64))
     hevc = write_video(tmp_path / "c.mp4", numbered(5), 16, "libx265")

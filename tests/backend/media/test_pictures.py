@@ -1,4 +1,4 @@
-"""Every kind of picture that people have, good and bad, through the real child process."""
+"""Valid and invalid pictures of each kind, through the real child process."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_rotation_flags(decoder: Decoder, tmp_path: Path, form: str, orientation
 
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
-def test_a_senseless_rotation_flag_is_ignored(decoder: Decoder, tmp_path: Path, value: int) -> None:
+def test_an_invalid_rotation_flag_is_ignored(decoder: Decoder, tmp_path: Path, value: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = value
     path = tmp_path / "odd.jpg"
@@ -101,7 +101,7 @@ def test_a_senseless_rotation_flag_is_ignored(decoder: Decoder, tmp_path: Path, 
     assert rewritten(decoder, path).size == (120, 80)
 
 
-def test_transparency_becomes_white_and_is_said(decoder: Decoder, tmp_path: Path) -> None:
+def test_transparency_becomes_white_with_a_note(decoder: Decoder, tmp_path: Path) -> None:
     clear = corners().convert("RGBA")
     clear.paste((255, 0, 0, 0), (0, 0, 60, 40))
     clear.paste((0, 0, 0, 128), (60, 0, 120, 40))
@@ -132,7 +132,7 @@ def test_an_opaque_alpha_channel_needs_no_note(decoder: Decoder, tmp_path: Path)
     assert decoder.picture(path).note == ""
 
 
-def test_nothing_but_transparency_is_refused(decoder: Decoder, tmp_path: Path) -> None:
+def test_a_fully_transparent_picture_is_refused(decoder: Decoder, tmp_path: Path) -> None:
     path = tmp_path / "nothing.png"
     Image.new("RGBA", (64, 64), (0, 0, 0, 0)).save(path)
     with pytest.raises(BadMedia, match="fully transparent"):
@@ -151,7 +151,7 @@ def test_animations_give_their_first_frame(decoder: Decoder, tmp_path: Path) -> 
         assert near(rewritten(decoder, path).getpixel((10, 10)), (255, 0, 0), 40), name
 
 
-def test_an_animation_with_transparency_says_both(decoder: Decoder, tmp_path: Path) -> None:
+def test_an_animation_with_transparency_has_both_notes(decoder: Decoder, tmp_path: Path) -> None:
     first = corners().convert("RGBA")
     first.paste((0, 0, 0, 0), (0, 0, 60, 40))
     path = tmp_path / "a.png"
@@ -201,7 +201,7 @@ def test_grey_palette_and_deep_pictures(decoder: Decoder, tmp_path: Path, mode: 
 
 
 def test_sixteen_bits_big_endian(decoder: Decoder, tmp_path: Path) -> None:
-    """Written by hand: Pillow reads this order and does not write it."""
+    """The file is assembled here, because Pillow reads this byte order but does not write it."""
     width, height = 64, 40
     entries = [(256, 3, width), (257, 3, height), (258, 3, 16), (259, 3, 1), (262, 3, 1), (273, 4, 8)]
     entries += [(277, 3, 1), (278, 3, height), (279, 4, width * height * 2)]
@@ -216,8 +216,8 @@ def test_sixteen_bits_big_endian(decoder: Decoder, tmp_path: Path) -> None:
 
 
 def test_colour_profiles_are_converted_to_srgb(decoder: Decoder, tmp_path: Path) -> None:
-    """A grey picture tagged with a profile that is not sRGB comes out with other values; a damaged
-    profile, and one for another kind of colours, are left aside."""
+    """A grey picture tagged with a profile that is not sRGB is converted to other values; a damaged
+    profile and one of another colour space are ignored."""
     xyz = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
     linear = linear_rgb_profile()
     plain = Image.new("RGB", (64, 64), (64, 64, 64))
@@ -231,7 +231,7 @@ def test_colour_profiles_are_converted_to_srgb(decoder: Decoder, tmp_path: Path)
 
 
 def linear_rgb_profile() -> bytes:
-    """The smallest RGB profile with sRGB's primaries and a straight curve."""
+    """The smallest RGB profile with sRGB's primaries and a linear curve."""
 
     def fixed(*values: float) -> bytes:
         return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
@@ -308,7 +308,7 @@ def test_equal_pictures_have_equal_bytes(decoder: Decoder, tmp_path: Path) -> No
     assert first.path.read_bytes() == again.path.read_bytes()
 
 
-def test_metadata_is_left_behind(decoder: Decoder, tmp_path: Path) -> None:
+def test_metadata_is_removed(decoder: Decoder, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010F] = "SECRET CAMERA"
     path = tmp_path / "place.jpg"
@@ -344,7 +344,7 @@ def refused(decoder: Decoder, path: Path, words: str) -> BadMedia:
         ("head.png", b"\x89PNG\r\n\x1a\n", "is incomplete"),
     ],
 )
-def test_files_that_are_no_pictures(
+def test_files_that_are_not_pictures(
     decoder: Decoder, tmp_path: Path, name: str, content: bytes, words: str
 ) -> None:
     path = tmp_path / name
@@ -380,7 +380,7 @@ def test_too_large_a_file(tmp_path: Path) -> None:
         refused(decoder, path, "has 3 MB. Up to 2 MB")
 
 
-def test_folders_pipes_devices_loops_and_nothing(decoder: Decoder, tmp_path: Path) -> None:
+def test_folders_pipes_devices_loops_and_missing_files(decoder: Decoder, tmp_path: Path) -> None:
     refused(decoder, tmp_path / "gone.png", "is no longer there")
     (tmp_path / "folder.png").mkdir()
     refused(decoder, tmp_path / "folder.png", "is a folder")
@@ -393,7 +393,7 @@ def test_folders_pipes_devices_loops_and_nothing(decoder: Decoder, tmp_path: Pat
     refused(decoder, tmp_path / ("x" * 300), "cannot be opened")
 
 
-def test_names_in_sentences_are_the_ones_asked_for(decoder: Decoder, tmp_path: Path) -> None:
+def test_messages_have_the_name_of_the_request(decoder: Decoder, tmp_path: Path) -> None:
     path = tmp_path / "0a1b2c"
     path.write_bytes(b"hello")
     with pytest.raises(BadMedia, match=r"^my cat\.png is not a picture"):
@@ -423,7 +423,7 @@ def peak_mb(decoder: Decoder) -> float:
     return max(peaks)
 
 
-def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused_before_decoding(tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     bomb(path, 12000, 12000)
     assert path.stat().st_size < 200_000
@@ -432,7 +432,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
         assert peak_mb(decoder) < 80
 
 
-def test_headers_alone_do_not_reserve_memory(tmp_path: Path) -> None:
+def test_a_header_alone_allocates_no_memory(tmp_path: Path) -> None:
     """A WebP whose canvas is 16383 x 16383, and a BMP and a GIF that claim 60000 a side."""
     webp = tmp_path / "huge.webp"
     Image.new("RGB", (64, 64)).save(webp, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0")

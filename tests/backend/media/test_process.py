@@ -1,4 +1,4 @@
-"""The decoder's process: bounded, killable, replaced, and gone when it should be."""
+"""The decoder's child process: its limits, killing and replacing it, and its end with the app."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def alive(pid: int) -> bool:
 
 
 def speaking(program: str) -> Decoder:
-    """A decoder whose child is this program."""
+    """A decoder whose child runs this program."""
     return Decoder(command=(sys.executable, "-c", program), wall_seconds=5)
 
 
-def test_one_warm_child_answers_many(picture: Path) -> None:
+def test_one_child_serves_many_requests(picture: Path) -> None:
     with Decoder(cache_size=0) as decoder:
         assert decoder.pids() == ()
         decoder.picture(picture)
@@ -53,7 +53,7 @@ def test_one_warm_child_answers_many(picture: Path) -> None:
         assert decoder.pids() == first and len(first) == 1
 
 
-def test_a_child_is_replaced_after_its_share_of_work(picture: Path) -> None:
+def test_a_child_is_replaced_after_requests_per_child(picture: Path) -> None:
     with Decoder(requests_per_child=2, cache_size=0) as decoder:
         decoder.picture(picture)
         (first,) = decoder.pids()
@@ -92,7 +92,7 @@ def test_a_child_killed_in_the_middle_of_a_request_is_replaced(picture: Path) ->
         assert not alive(pid)
 
 
-def test_a_hang_is_cut_off_and_the_next_picture_works(picture: Path) -> None:
+def test_a_hanging_child_is_killed_and_the_next_picture_works(picture: Path) -> None:
     with Decoder(wall_seconds=0.4, cache_size=0) as decoder:
         decoder._wall = 20  # starting Python may take longer than 0.4 s
         decoder.picture(picture)
@@ -121,7 +121,7 @@ def test_a_hang_is_cut_off_and_the_next_picture_works(picture: Path) -> None:
         "import sys; sys.stdin.readline(); sys.stdout.write('{'); sys.stdout.flush()",
     ],
 )
-def test_death_and_junk_are_one_sentence(picture: Path, program: str) -> None:
+def test_a_dead_child_and_an_invalid_reply_have_the_same_message(picture: Path, program: str) -> None:
     with speaking(program) as decoder:
         with pytest.raises(BadMedia, match="damaged"):
             decoder.picture(picture)
@@ -138,14 +138,14 @@ def test_death_and_junk_are_one_sentence(picture: Path, program: str) -> None:
         {"other": 1},
     ],
 )
-def test_an_answer_with_other_figures_is_junk(picture: Path, ok: dict[str, object]) -> None:
+def test_a_reply_with_other_fields_is_invalid(picture: Path, ok: dict[str, object]) -> None:
     reply = json.dumps({"id": 0, "ok": ok})
     decoder = speaking(f"import sys; sys.stdin.readline(); print({reply!r}, flush=True)")
     with decoder, pytest.raises(BadMedia, match="damaged"):
         decoder.picture(picture)
 
 
-def test_a_child_that_claims_to_have_written_and_has_not(picture: Path, tmp_path: Path) -> None:
+def test_a_reply_without_the_written_file_is_an_error(picture: Path, tmp_path: Path) -> None:
     reply = json.dumps({"id": 0, "ok": {"width": 64, "height": 64}})
     decoder = speaking(f"import sys; sys.stdin.readline(); print({reply!r}, flush=True)")
     with decoder, pytest.raises(BadMedia, match="damaged"):
@@ -176,7 +176,7 @@ def test_eight_threads_share_two_children(tmp_path: Path) -> None:
         assert 1 <= len(decoder.pids()) <= 2
 
 
-def test_close_leaves_no_process_and_wakes_who_waits(picture: Path) -> None:
+def test_close_leaves_no_process_and_ends_all_waits(picture: Path) -> None:
     decoder = Decoder(cache_size=0)
     decoder.picture(picture)
     (pid,) = decoder.pids()
@@ -193,8 +193,8 @@ def test_close_leaves_no_process_and_wakes_who_waits(picture: Path) -> None:
     decoder.close()
 
 
-def test_the_child_ends_when_the_app_is_gone(tmp_path: Path, picture: Path) -> None:
-    """The app dies without a word; its child sees the end of its input."""
+def test_the_child_ends_when_the_app_is_killed(tmp_path: Path, picture: Path) -> None:
+    """The app is killed; the child reads the end of its input."""
     program = (
         "import os, sys; from backend.media.decoder import Decoder\n"
         f"d = Decoder(); d.picture({str(picture)!r}); print(d.pids()[0], flush=True); os._exit(0)"
@@ -205,13 +205,13 @@ def test_the_child_ends_when_the_app_is_gone(tmp_path: Path, picture: Path) -> N
     )
     pid = int(out.stdout)
 
-    def gone() -> bool:
+    def ended() -> bool:
         if not alive(pid):
             return True
-        # Where nobody reaps orphans it stays as a zombie: ended all the same.
+        # Without a process that reaps orphans it stays a zombie, which has ended as well.
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
-    until(gone)
+    until(ended)
 
 
 def test_the_working_directory_does_not_matter(
@@ -224,7 +224,7 @@ def test_the_working_directory_does_not_matter(
     assert (tmp_path / "out.png").exists()
 
 
-def test_the_child_knows_nothing_of_the_environment_and_is_bounded(
+def test_the_child_has_no_environment_of_the_app_and_has_limits(
     picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_API_KEY", "secret")
@@ -245,7 +245,7 @@ def test_the_child_knows_nothing_of_the_environment_and_is_bounded(
     assert int(limits["Max cpu time"][0]) <= 12
 
 
-def test_memory_beyond_the_limit_is_a_sentence(tmp_path: Path) -> None:
+def test_memory_beyond_the_limit_is_refused_with_a_message(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     Image.new("RGB", (8000, 8000)).save(path, compress_level=1)
     with Decoder(memory_mb=200) as decoder:
@@ -255,7 +255,7 @@ def test_memory_beyond_the_limit_is_a_sentence(tmp_path: Path) -> None:
         assert decoder.picture(path).width == 64
 
 
-def test_cpu_time_beyond_the_limit_is_a_sentence(picture: Path) -> None:
+def test_cpu_time_beyond_the_limit_is_refused_with_a_message(picture: Path) -> None:
     program = (
         "import resource, sys; sys.stdin.readline()\n"
         "resource.setrlimit(resource.RLIMIT_CPU, (1, 2))\nwhile True: pass"
@@ -265,7 +265,7 @@ def test_cpu_time_beyond_the_limit_is_a_sentence(picture: Path) -> None:
         decoder.picture(picture)
 
 
-def test_cpu_time_counts_for_each_request_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cpu_time_is_limited_for_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
     set_to: list[tuple[int, int]] = []
     monkeypatch.setattr(child.resource, "setrlimit", lambda which, value: set_to.append(value))
     child.limit_cpu(5)
@@ -273,14 +273,14 @@ def test_cpu_time_counts_for_each_request_anew(monkeypatch: pytest.MonkeyPatch) 
     assert set_to[0][0] == pytest.approx(used.ru_utime + used.ru_stime + 6, abs=1.5)
 
 
-def test_a_full_disk_is_said_as_such() -> None:
+def test_a_full_disk_has_its_own_error() -> None:
     error = child.as_error(OSError(28, "No space left on device"), "a.png", "image")
     assert isinstance(error, DiskFull)
     assert isinstance(child.as_error(ImportError("PIL"), "a.png", "image"), InternalError)
     assert isinstance(child.as_error(ZeroDivisionError(), "a.png", "image"), BadMedia)
 
 
-def test_a_folder_that_is_not_there_is_our_mistake_not_the_pictures(picture: Path, tmp_path: Path) -> None:
+def test_a_missing_target_folder_is_an_internal_error(picture: Path, tmp_path: Path) -> None:
     with Decoder() as decoder, pytest.raises(InternalError):
         decoder.normalise(picture, tmp_path / "nowhere" / "out.png")
 

@@ -59,7 +59,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Asked]]:
     yield made
 
 
-def test_a_submitted_file_is_its_owners_and_an_end_is_the_jobs(
+def test_a_submitted_file_is_decoded_for_its_owner_and_the_end_for_the_job(
     make: Make, asked: list[Asked], picture: Path
 ) -> None:
     studio = make()
@@ -173,7 +173,7 @@ def gradio_request(**state: str) -> gr.Request:
     return gr.Request(request=Request(scope), session_hash="session")
 
 
-def test_who_a_request_is_from() -> None:
+def test_the_requester_of_a_request() -> None:
     assert owner_of(gradio_request(visitor="visitor:abc")) == "visitor:abc"
     assert owner_of(gradio_request(visitor="address:1.2.3.4")) == "address:1.2.3.4"
     assert owner_of(gradio_request(visitor="direct:127.0.0.1")) == "direct:127.0.0.1:session"
@@ -189,7 +189,7 @@ def test_who_a_request_is_from() -> None:
 
 
 @pytest.mark.parametrize("kind", ["sync", "coroutine", "generator", "thread"])
-def test_every_event_works_for_its_visitor(kind: str) -> None:
+def test_every_event_runs_for_its_visitor(kind: str) -> None:
     seen: list[str] = []
 
     def look() -> str:
@@ -220,7 +220,7 @@ def test_every_event_works_for_its_visitor(kind: str) -> None:
     assert requester.current() == requester.INTERNAL
 
 
-def test_the_guard_says_who_a_request_is_from(tmp_path: Path) -> None:
+def test_the_middleware_sets_the_requester(tmp_path: Path) -> None:
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""Who gets a place in the decoder, in what order, and what is not asked twice."""
+"""The order in which requests get the decoder's slots, and the cache of its replies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def until(true: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 class Scene:
-    """A decoder whose children answer when they are let, and the threads that ask it."""
+    """A decoder whose children reply on command, and the threads that send requests."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -69,7 +69,7 @@ class Scene:
         return []
 
     def start(self, who: Any, call: Callable[..., Any], *args: Any, **more: Any) -> Future[Any]:
-        """Calls in a thread, for a visitor or job; returns when the request works or waits."""
+        """Calls in a thread, for a visitor or job; returns when the request runs or waits."""
         decoder = self.decoders[-1]
         before = decoder.waiting() + len(self.begun())
 
@@ -98,7 +98,7 @@ visitor, job = requester.visitor, requester.job
 # -- the order ------------------------------------------------------------------------------------
 
 
-def test_visitors_take_turns(scene: Scene) -> None:
+def test_visitors_get_slots_round_robin(scene: Scene) -> None:
     decoder = scene.decoder(waiting_max=50)
     scene.hold()
     asked = [scene.start(visitor("greedy"), decoder.picture, scene.file(f"g{n}")) for n in range(30)]
@@ -112,7 +112,7 @@ def test_visitors_take_turns(scene: Scene) -> None:
     assert names[7:] == [f"g{n}" for n in range(3, 30)]
 
 
-def test_jobs_come_before_visitors_and_take_turns(scene: Scene, tmp_path: Path) -> None:
+def test_jobs_come_before_visitors_round_robin(scene: Scene, tmp_path: Path) -> None:
     decoder = scene.decoder(waiting_max=50)
     scene.hold()
     asked = [scene.start(visitor("greedy"), decoder.picture, scene.file(f"g{n}")) for n in range(10)]
@@ -129,7 +129,7 @@ def test_jobs_come_before_visitors_and_take_turns(scene: Scene, tmp_path: Path) 
     ]  # fmt: skip
 
 
-def test_long_work_of_jobs_takes_turns(scene: Scene, tmp_path: Path) -> None:
+def test_long_work_of_jobs_is_round_robin(scene: Scene, tmp_path: Path) -> None:
     decoder = scene.decoder()
     scene.hold()
     out = iter(tmp_path / f"out{n}" for n in range(10))
@@ -147,7 +147,7 @@ def test_long_work_of_jobs_takes_turns(scene: Scene, tmp_path: Path) -> None:
     assert long == ["cut_video a0", "cut_video a1", "join b0", "cut_video a2", "cut_video a3"]
 
 
-def test_a_visitor_with_too_many_files_is_told_and_nobody_else(scene: Scene, tmp_path: Path) -> None:
+def test_a_visitor_with_too_many_waiting_files_is_refused_alone(scene: Scene, tmp_path: Path) -> None:
     decoder = scene.decoder(waiting_max=3)
     scene.hold()
     asked = [scene.start(visitor("greedy"), decoder.picture, scene.file(f"g{n}")) for n in range(4)]
@@ -171,7 +171,9 @@ def test_a_visitor_with_too_many_files_is_told_and_nobody_else(scene: Scene, tmp
 # -- waiting ----------------------------------------------------------------------------------------
 
 
-def test_a_visitor_waits_so_long_and_a_job_until_it_has_a_place(scene: Scene, tmp_path: Path) -> None:
+def test_a_visitor_waits_for_a_limited_time_and_a_job_until_it_has_a_slot(
+    scene: Scene, tmp_path: Path
+) -> None:
     decoder = scene.decoder(wait_seconds=0.05)
     scene.hold()
     first = scene.start(visitor("a"), decoder.picture, scene.file("a0"))
@@ -193,7 +195,7 @@ def test_a_visitor_waits_so_long_and_a_job_until_it_has_a_place(scene: Scene, tm
 
 
 @pytest.mark.parametrize("long", [False, True])
-def test_a_job_that_is_cancelled_waits_no_longer(scene: Scene, tmp_path: Path, long: bool) -> None:
+def test_a_cancelled_job_stops_waiting(scene: Scene, tmp_path: Path, long: bool) -> None:
     decoder = scene.decoder()
     scene.hold()
     cancelled = threading.Event()
@@ -252,7 +254,7 @@ def test_closing_ends_all_waits_at_once(scene: Scene, tmp_path: Path, how: str) 
 # -- what is not asked twice ------------------------------------------------------------------------
 
 
-def test_the_same_file_is_looked_at_once(scene: Scene) -> None:
+def test_an_unchanged_file_is_decoded_once(scene: Scene) -> None:
     decoder = scene.decoder()
     path = scene.file("a")
     for ask in (decoder.picture, decoder.video, decoder.sound, decoder.video_facts):
@@ -265,14 +267,14 @@ def test_the_same_file_is_looked_at_once(scene: Scene) -> None:
     )
 
 
-def test_what_is_done_with_an_answer_does_not_change_it(scene: Scene) -> None:
+def test_changing_a_reply_does_not_change_the_cache(scene: Scene) -> None:
     decoder = scene.decoder()
     path = scene.file("a")
     decoder.waveform(path).append(2.0)
     assert decoder.waveform(path) == [0.5]
 
 
-def test_a_changed_file_is_looked_at_again(scene: Scene) -> None:
+def test_a_changed_file_is_decoded_again(scene: Scene) -> None:
     decoder = scene.decoder(cache_size=100)
     path = scene.file("a", "one")
     for round_ in range(10):  # the same size each time, as fast as it goes
@@ -288,7 +290,7 @@ def test_a_changed_file_is_looked_at_again(scene: Scene) -> None:
     assert scene.begun() == ["picture a"] * 12
 
 
-def test_the_most_recent_answers_are_kept(scene: Scene) -> None:
+def test_the_most_recent_replies_are_cached(scene: Scene) -> None:
     decoder = scene.decoder(cache_size=2)
     paths = [scene.file(name) for name in "abc"]
     for path in (paths[0], paths[1], paths[0], paths[2], paths[0], paths[1]):
@@ -296,7 +298,7 @@ def test_the_most_recent_answers_are_kept(scene: Scene) -> None:
     assert [line.split()[1] for line in scene.begun()] == ["a", "b", "c", "b"]
 
 
-def test_a_refusal_is_kept_with_the_name_and_field_of_whoever_asks(scene: Scene) -> None:
+def test_a_cached_refusal_has_the_name_and_field_of_the_request(scene: Scene) -> None:
     decoder = scene.decoder()
     path = scene.file("a.png", "error bad_media")
     for field in ("image", "end_image", "image"):
@@ -319,7 +321,7 @@ def test_a_refusal_is_kept_with_the_name_and_field_of_whoever_asks(scene: Scene)
         ("hang", BadMedia, 1),
     ],
 )
-def test_a_fault_that_may_pass_is_not_kept(
+def test_a_transient_error_is_not_cached(
     scene: Scene, content: str, error: type[Exception], asked: int
 ) -> None:
     decoder = scene.decoder(wall_seconds=2.0 if content == "hang" else 60.0)
@@ -330,7 +332,7 @@ def test_a_fault_that_may_pass_is_not_kept(
         assert len(scene.begun()) == round_ * asked
 
 
-def test_equal_looks_at_the_same_time_are_one(scene: Scene) -> None:
+def test_equal_requests_at_the_same_time_share_one_reply(scene: Scene) -> None:
     decoder = scene.decoder(workers=2, waiting_max=1)
     path = scene.file("a")
     scene.hold()
@@ -344,8 +346,9 @@ def test_equal_looks_at_the_same_time_are_one(scene: Scene) -> None:
     assert len(scene.begun()) == 2
 
 
-def test_a_look_that_others_wait_for_may_be_given_up(scene: Scene) -> None:
-    """Who is joined waits for their own turn, too: the one who asked first may leave, or others be faster."""
+def test_a_request_that_others_wait_for_can_be_cancelled(scene: Scene) -> None:
+    """A request that shares a reply also waits for its own slot, because the first request may be
+    cancelled."""
     decoder = scene.decoder()
     scene.hold()
     first = scene.start(visitor("a"), decoder.picture, scene.file("first"))
@@ -358,11 +361,11 @@ def test_a_look_that_others_wait_for_may_be_given_up(scene: Scene) -> None:
 
     shared = scene.file("shared")
     late = scene.start(visitor("a"), decoder.picture, shared)
-    gone = scene.start(job("j", check), decoder.picture, shared)
+    cancelled = scene.start(job("j", check), decoder.picture, shared)
     soon = scene.start(visitor("b"), decoder.picture, shared)
     leaves.set()
     with pytest.raises(JobCancelled):
-        gone.result(60)
+        cancelled.result(60)
     scene.go()
     for future in (first, *ahead, late, soon):
         future.result(60)
@@ -371,7 +374,7 @@ def test_a_look_that_others_wait_for_may_be_given_up(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("content", ["error disk_full", "transient", "die"])
-def test_a_passing_fault_of_one_look_is_not_that_of_the_others(scene: Scene, content: str) -> None:
+def test_a_transient_error_of_one_request_is_not_shared(scene: Scene, content: str) -> None:
     decoder = scene.decoder()
     path = scene.file("a", content)
     scene.hold()
@@ -383,7 +386,7 @@ def test_a_passing_fault_of_one_look_is_not_that_of_the_others(scene: Scene, con
     assert len(scene.begun()) == 3 * (2 if content == "die" else 1)
 
 
-def test_a_refusal_reaches_all_who_wait_for_it(scene: Scene) -> None:
+def test_a_refusal_is_shared_by_all_equal_requests(scene: Scene) -> None:
     decoder = scene.decoder()
     path = scene.file("a", "error bad_media")
     scene.hold()
@@ -396,8 +399,8 @@ def test_a_refusal_reaches_all_who_wait_for_it(scene: Scene) -> None:
     assert len(scene.begun()) == 1
 
 
-def test_a_cut_picture_is_decoded_once(tmp_path: Path) -> None:
-    """Pillow says so with an OSError, which is none of the disk's."""
+def test_a_truncated_picture_is_decoded_once(tmp_path: Path) -> None:
+    """Pillow raises an OSError, which is not an error of the disk."""
     path = tmp_path / "cut.png"
     Image.effect_noise((200, 200), 50).save(path)
     path.write_bytes(path.read_bytes()[:9000])
@@ -414,7 +417,7 @@ def test_a_cut_picture_is_decoded_once(tmp_path: Path) -> None:
             assert len(decoder.pids()) == 1, "the child has answered once"
 
 
-def test_a_disk_that_fails_is_asked_again(tmp_path: Path) -> None:
+def test_an_error_of_the_disk_is_transient(tmp_path: Path) -> None:
     error = check.unreadable("a.png")
     error.__context__ = OSError(errno.EIO, "Input/output error")
     missing = check.missing("a.png")
@@ -424,9 +427,9 @@ def test_a_disk_that_fails_is_asked_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_place_comes_back(seed: int) -> None:
-    """Threads that look, leave and fail in any order: never more at work than there are places, never two of
-    one key, and in the end all places are free."""
+def test_every_slot_is_released(seed: int) -> None:
+    """Threads that request, leave and fail in any order: never more run than there are slots, never two with
+    one key, and in the end all slots are free."""
     slots, stop, lock = Slots(3, 4), threading.Event(), threading.Lock()
     at_work: list[object] = []
     rounds: list[int] = []
@@ -469,4 +472,4 @@ def test_every_place_comes_back(seed: int) -> None:
             stack.enter_context(slots.slot(requester.INTERNAL, 0.0))
     slots.close()
     with slots.slot(requester.INTERNAL) as mine:
-        assert mine, "who needs not wait is not refused"
+        assert mine, "a request that need not wait is not refused"

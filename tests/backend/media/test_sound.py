@@ -1,4 +1,4 @@
-"""Sounds: every kind that is let in, every fault, the wave, and the part that is cut."""
+"""Sounds: each accepted kind, each fault, the waveform, and the part that is cut."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_notes(decoder: Decoder, tmp_path: Path) -> None:
     assert decoder.sound(wide).note == "6 channels become stereo, 192 kHz become 48 kHz"
 
 
-def test_not_a_number_is_silence(decoder: Decoder, tmp_path: Path) -> None:
+def test_nan_samples_become_silence(decoder: Decoder, tmp_path: Path) -> None:
     samples = tone(0.5)
     samples[:, 100:200] = np.nan
     samples[:, 300] = np.inf
@@ -149,7 +149,7 @@ def test_three_hours_are_refused_by_the_header(
 
 
 @pytest.mark.parametrize("claimed", [0, 0xFFFFFFFF, 0x7FFFFFFF, 100])
-def test_a_wav_that_lies_about_its_length(decoder: Decoder, tmp_path: Path, claimed: int) -> None:
+def test_a_wav_with_a_wrong_length_in_its_header(decoder: Decoder, tmp_path: Path, claimed: int) -> None:
     path = tmp_path / "pipe.wav"
     path.write_bytes(wav(bytes(range(100, 156)) * 200, claimed=claimed))
     if claimed == 100:  # a data chunk of 100 bytes and rubbish behind it
@@ -184,8 +184,8 @@ def test_corrupt_headers(decoder: Decoder, tmp_path: Path, content: bytes) -> No
     assert [p.name for p in tmp_path.iterdir()] == ["sound.wav"]
 
 
-def test_random_damage_never_kills(decoder: Decoder, tmp_path: Path) -> None:
-    """Whatever bytes are turned over, there are facts or a sentence, and the child is still the same."""
+def test_random_damage_does_not_kill_the_child(decoder: Decoder, tmp_path: Path) -> None:
+    """Random changes of bytes give facts or BadMedia, and the child survives."""
     sources = [
         write_sound(tmp_path / "a.m4a", tone(1.0), 44_100, "aac", "ipod"),
         write_sound(tmp_path / "a.mp3", tone(1.0), 44_100, "libmp3lame"),
@@ -218,7 +218,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("content", TEXTS.values(), ids=TEXTS.keys())
-def test_texts_and_lists_are_never_followed(decoder: Decoder, tmp_path: Path, content: bytes) -> None:
+def test_texts_and_playlists_are_never_followed(decoder: Decoder, tmp_path: Path, content: bytes) -> None:
     write_sound(tmp_path / "real.wav", tone(1.0))
     path = tmp_path / "list.wav"
     for disguise in (content, b"ID3\x04\x00\x00\x00\x00\x00\x0a" + bytes(10) + content):
@@ -229,17 +229,17 @@ def test_texts_and_lists_are_never_followed(decoder: Decoder, tmp_path: Path, co
             decoder.video(path)
 
 
-def test_a_list_says_that_it_is_one(decoder: Decoder, tmp_path: Path) -> None:
+def test_a_playlist_is_named_in_the_refusal(decoder: Decoder, tmp_path: Path) -> None:
     (tmp_path / "list.m3u8").write_bytes(TEXTS["m3u8"])
     with pytest.raises(BadMedia, match="is not a sound: it is a playlist, which only names other files"):
         decoder.sound(tmp_path / "list.m3u8")
 
 
 @pytest.mark.parametrize("form", ["hls", "concat"])
-def test_even_an_opened_list_finds_no_file(
+def test_an_opened_playlist_cannot_open_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    """The second lock: a list that got past the first bytes may open nothing."""
+    """The second safeguard: a playlist that passes the check of the first bytes can open nothing."""
     write_sound(tmp_path / "real.wav", tone(1.0))
     write_sound(tmp_path / "real.aac", tone(1.0), 44_100, "aac", "adts")
     path = tmp_path / "list"
@@ -253,7 +253,7 @@ def test_even_an_opened_list_finds_no_file(
         sound.facts(str(path), path.name)
 
 
-def test_what_is_no_sound_says_what_it_is(decoder: Decoder, tmp_path: Path) -> None:
+def test_the_refusal_of_another_file_names_its_kind(decoder: Decoder, tmp_path: Path) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "photo.mp3", format="PNG")
     (tmp_path / "drawing.wav").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     (tmp_path / "empty.wav").write_bytes(b"")
@@ -279,7 +279,7 @@ def test_a_file_above_the_upload_limit(tmp_path: Path) -> None:
         decoder.sound(path)
 
 
-def test_a_sound_that_is_cut_short_says_so(decoder: Decoder, tmp_path: Path) -> None:
+def test_a_truncated_sound_has_a_note(decoder: Decoder, tmp_path: Path) -> None:
     path = write_sound(tmp_path / "song.flac", tone(8.0), 44_100, "flac")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     facts = decoder.sound(path)
@@ -324,7 +324,7 @@ def test_equal_cuts_have_equal_names(decoder: Decoder, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("level", [0.01, 0.1, 0.9])
 def test_levelling(decoder: Decoder, tmp_path: Path, level: float) -> None:
-    """The same loudness whatever it was, not counting the pauses, and never a clipped peak."""
+    """The same loudness for any input, measured without the pauses, and never a clipped peak."""
     samples = np.concatenate((tone(1.0, level=level), np.zeros((1, 88_200), np.float32)), axis=1)
     path = write_sound(tmp_path / "talk.wav", samples)
     written, _ = samples_of(decoder.cut_sound(path, tmp_path / "cut.wav", level=(0.0, 0.0)).path)
@@ -335,7 +335,8 @@ def test_levelling(decoder: Decoder, tmp_path: Path, level: float) -> None:
 
 
 def test_pieces_of_one_part_are_levelled_alike(decoder: Decoder, tmp_path: Path) -> None:
-    """A whisper, then a shout: each piece keeps its place between them, and its samples are the whole's."""
+    """A quiet half, then a loud half: all pieces have the same gain, and their samples equal those of one
+    cut."""
     samples = np.concatenate((tone(30.0, 16_000, level=0.02), tone(30.0, 16_000, level=0.4)), axis=1)
     path = write_sound(tmp_path / "talk.wav", samples, 16_000)
     part = (1.0, 58.0)
@@ -350,7 +351,7 @@ def test_pieces_of_one_part_are_levelled_alike(decoder: Decoder, tmp_path: Path)
     quiet, loud = (float(np.abs(half).max()) for half in (whole[:, :400_000], whole[:, 500_000:]))
     assert loud / quiet == pytest.approx(20, rel=0.02)
     alone = cut(1.0, 28.0, (1.0, 28.0))
-    assert np.abs(alone).max() > 5 * quiet  # what each piece by itself would have become
+    assert np.abs(alone).max() > 5 * quiet  # a piece that is levelled by itself is louder
 
 
 def test_levelling_leaves_silence_silent_and_clicks_unclipped(decoder: Decoder, tmp_path: Path) -> None:
@@ -388,10 +389,10 @@ def test_sound_that_begins_after_the_pictures(decoder: Decoder, tmp_path: Path, 
     [("long.m4a", "aac", "ipod"), ("long.flac", "flac", None), ("long.wav", "pcm_s16le", None),
      ("long.mka", "libopus", "matroska"), ("long.mp3", "libmp3lame", None)],
 )  # fmt: skip
-def test_a_late_cut_hits_the_same_samples(
+def test_a_late_cut_has_the_same_samples(
     decoder: Decoder, tmp_path: Path, name: str, codec: str, form: str | None
 ) -> None:
-    """Far into the file it is not read from the beginning; what is found must not shift."""
+    """A late part is reached by seeking, which must not shift its samples."""
     seconds, rate = 40, 48_000
     ticks = np.zeros((1, seconds * rate), np.float32)
     for second in range(seconds):
@@ -403,7 +404,7 @@ def test_a_late_cut_hits_the_same_samples(
 
 
 def test_the_longest_part_of_a_file_stays_small_in_memory(tmp_path: Path) -> None:
-    """Ten minutes are 58 MB as floats; the child holds a packet of them."""
+    """Ten minutes at 24 kHz are 58 MB as floats; the child holds one packet."""
     minute = write_sound(tmp_path / "m.m4a", tone(60, 24_000), 24_000, "aac", "ipod")
     path = repeat(minute, tmp_path / "long.m4a", 10, "audio")
     with Decoder() as fresh:
@@ -417,7 +418,7 @@ def test_the_longest_part_of_a_file_stays_small_in_memory(tmp_path: Path) -> Non
     assert peak < 120
 
 
-def test_a_pipe_is_not_waited_for(decoder: Decoder, tmp_path: Path) -> None:
+def test_a_pipe_does_not_block(decoder: Decoder, tmp_path: Path) -> None:
     import os
 
     os.mkfifo(tmp_path / "pipe.wav")
@@ -425,7 +426,7 @@ def test_a_pipe_is_not_waited_for(decoder: Decoder, tmp_path: Path) -> None:
         decoder.sound(tmp_path / "pipe.wav")
 
 
-def test_helpers_make_what_they_say(tmp_path: Path) -> None:
+def test_write_video_writes_pictures_and_sound(tmp_path: Path) -> None:
     path = write_video(tmp_path / "c.mp4", [flat(9, (64, 64))] * 3, sound=tone(0.3))
     with av.open(str(path)) as container:
         assert container.streams.video and container.streams.audio

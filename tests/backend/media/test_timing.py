@@ -1,4 +1,4 @@
-"""The rules for whole sounds and videos: pure, sentence by sentence."""
+"""The rules for whole sounds and videos, and their messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.media import budget, sniff, timing
         (10_800.0, "3 h"),
     ],
 )  # fmt: skip
-def test_lengths_are_said_as_people_do(seconds: float, said: str) -> None:
+def test_lengths_as_text(seconds: float, said: str) -> None:
     assert timing.spoken(seconds) == said
 
 
@@ -75,7 +75,7 @@ def test_frames(size: tuple[int, int], fits: bool) -> None:
         (b"OggS"[:3], ""),
     ],
 )
-def test_containers_by_their_first_bytes(head: bytes, form: str) -> None:
+def test_containers_are_recognised_by_their_first_bytes(head: bytes, form: str) -> None:
     assert sniff.container_of(head) == form
 
 
@@ -89,11 +89,11 @@ def test_containers_by_their_first_bytes(head: bytes, form: str) -> None:
         (b"RIFF", 0),
     ],
 )
-def test_tags_are_stepped_over(head: bytes, length: int) -> None:
+def test_the_length_of_id3_tags(head: bytes, length: int) -> None:
     assert sniff.id3_bytes(head) == length
 
 
-def test_budgets_grow_with_the_work_and_end_somewhere() -> None:
+def test_budgets_grow_with_the_work_and_have_a_maximum() -> None:
     short = budget.cut_video(0.0, 2.0, 16.0, 0, 0, (832, 480))
     long = budget.cut_video(0.0, 300.0, 16.0, 0, 0, (832, 480))
     segment = budget.cut_video(0.0, 300.0, 16.0, 0, 77, (832, 480))

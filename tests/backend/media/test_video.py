@@ -49,7 +49,7 @@ def test_facts(decoder: Decoder, tmp_path: Path) -> None:
     assert decoder.video_facts(make(tmp_path / "loud.mp4", sound=True)).has_audio
 
 
-def test_frames_are_counted_where_the_file_does_not_say(decoder: Decoder, tmp_path: Path) -> None:
+def test_frames_are_counted_when_the_header_has_no_count(decoder: Decoder, tmp_path: Path) -> None:
     assert decoder.video_facts(make(tmp_path / "clip.mkv")).frames == 17
 
 
@@ -78,7 +78,7 @@ def test_720p_fits_in_the_childs_memory(decoder: Decoder, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "content", [b"text", b"#EXTM3U\n/etc/passwd\n", b"ffconcat version 1.0\nfile /etc/passwd"]
 )
-def test_what_is_no_video_is_refused(decoder: Decoder, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_video_is_refused(decoder: Decoder, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(content)
     for ask in (decoder.video_facts, lambda p: decoder.poster(p, tmp_path / "p.jpg")):
