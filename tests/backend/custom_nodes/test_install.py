@@ -62,7 +62,7 @@ MakePython = Callable[..., str]
 
 @pytest.fixture
 def python(tmp_path: Path) -> MakePython:
-    """A stand-in for ComfyUI's Python: `pip list` tells INSTALLED, `pip install` notes what it was told."""
+    """A fake Python for ComfyUI: `pip list` prints INSTALLED, `pip install` records its arguments."""
 
     def make(status: int = 0) -> str:
         path = tmp_path / "python"
