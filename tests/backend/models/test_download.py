@@ -212,12 +212,12 @@ def test_an_error_page_saved_by_a_proxy_is_no_model(store: Path, hub: FakeHub) -
         (401, "RepoNotFound", ModelNotOffered, "the server requires authentication (401)"),
         (401, "GatedRepo", ModelNotOffered, "the server requires authentication (401)"),
         (403, "GatedRepo", ModelNotOffered, "the server requires authentication (403)"),
-        (403, "", ModelNotOffered, "who asks (403)"),
+        (403, "", ModelNotOffered, "requires authentication (403)"),
         (451, "", ModelNotOffered, "the server refuses (451)"),
         (400, "", ModelNotOffered, "the server refuses (400)"),
         (429, "", ModelDownloadFailed, "too many requests (429)"),
-        (500, "", ModelDownloadFailed, "out of order (500)"),
-        (503, "", ModelDownloadFailed, "out of order (503)"),
+        (500, "", ModelDownloadFailed, "temporarily unavailable (500)"),
+        (503, "", ModelDownloadFailed, "temporarily unavailable (503)"),
     ],
 )
 def test_refusals_are_sentences(
