@@ -1,4 +1,4 @@
-"""The job database: jobs a second in and out, and lists with many jobs in it. On the disk of --folder."""
+"""The job database: jobs per second written and read, and lists with many jobs. On the disk of --folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def timed(runs: int, call: Callable[..., object], *arguments: object) -> str:
 
 
 def life(store: Store, one: Job) -> None:
-    """What a job writes: it is queued, taken up, and ends."""
+    """The writes of one job: queued, started, finished."""
     store.add(one)
     running = one.moved(RUNNING, started=one.created + 1, prompt_id=str(uuid.uuid4()))
     store.save(running)
@@ -68,7 +68,7 @@ def main() -> None:
     for count in (1_000, 10_000, 100_000):
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             store = Store(Path(folder, "studio.db"))
-            store._db.execute("BEGIN")  # filled quickly: only what follows is measured
+            store._db.execute("BEGIN")  # one transaction for the set-up, which is not measured
             for number in range(count):
                 store.add(replace(job(number, count // 100), status=DONE, finished=1_790_000_100.0 + number,
                                   size=3_000_000, engine="GPU"))  # fmt: skip

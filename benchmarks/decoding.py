@@ -1,6 +1,6 @@
-"""Who waits how long for the decoder: one visitor with 200 files, another with one, and a job that ends.
+"""Waiting time for the decoder: one visitor with 200 files, another with one file, and a finishing job.
 
-The greedy visitor's pictures are all different, 12 megapixels each. The others begin a moment after it.
+The first visitor's pictures are all different, 12 megapixels each. The others start shortly after it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SIZE = (4000, 3000)
 
 
 def pictures(folder: Path, count: int) -> list[Path]:
-    """JPEGs that differ in a few bytes behind their picture."""
+    """JPEGs that differ in a few bytes after the image data."""
     noise = np.random.default_rng(0).integers(0, 255, (SIZE[1] // 8, SIZE[0] // 8, 3), np.uint8)
     first = folder / "first.jpg"
     Image.fromarray(noise).resize(SIZE).save(first, quality=90)
@@ -38,7 +38,7 @@ def pictures(folder: Path, count: int) -> list[Path]:
 
 
 class Waits:
-    """Calls in threads, and how long each took."""
+    """Runs calls in threads and records how long each takes."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {}
@@ -92,13 +92,13 @@ def main() -> None:
     print(f"one look alone, with the start of a child: {alone:.2f} s")
     for label, words in [
         ("greedy", f"{wanted.looks} looks of one visitor, median"),
-        ("other", "one look of another visitor"),
-        ("again", "a look at a file that was looked at before"),
+        ("other", "one probe by another visitor"),
+        ("again", "a probe of a file that was probed before"),
         ("job", "the end of a job: join, facts, poster"),
     ]:
         found = waits.seconds.get(label, [])
         figure = f"{statistics.median(found):.2f} s" if found else "-"
-        print(f"{words}: {figure}; {len(found)} answered, {waits.refused.get(label, 0)} told to try again")
+        print(f"{words}: {figure}; {len(found)} answered, {waits.refused.get(label, 0)} refused")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def storm(jobs: int, app_kills: int, server_kills: int, servers: int, seed: int,
         weather = Storm(Path(folder), servers=servers, seed=seed)
         weather.start()
         try:
-            sys.stderr = (Path(folder) / "noise").open("w")  # the client prints what a killed app does to it
+            sys.stderr = (Path(folder) / "noise").open("w")  # the client prints errors when the app is killed
             weather.run(jobs, app_kills, server_kills)
             weather.wait(seconds)
             return weather.account()

@@ -1,4 +1,5 @@
-"""Time and memory of the media's heaviest work: five minutes of 4K prepared, three hours of sound refused.
+"""Time and memory of the most expensive media work: preparing five minutes of 4K, refusing three hours of
+sound.
 
 The video is one encoded group of pictures of 2 s, copied 150 times. Memory is that of this process and
 the decoder's children together, sampled fifty times a second; the app adds what it takes beyond this one.
@@ -28,14 +29,14 @@ HOURS = 3
 
 
 def resident(pid: int) -> float:
-    """MB of memory that the process holds now."""
+    """Resident memory of the process in MB."""
     with contextlib.suppress(psutil.Error):
         return psutil.Process(pid).memory_info().rss / 1e6
     return 0.0
 
 
 def measured(decoder: Decoder, work: Callable[[], object]) -> tuple[float, float, float, object]:
-    """Seconds, peak MB of all, peak MB of the children, and the result or the sentence that refused it."""
+    """Seconds, peak MB of all, peak MB of the children, and the result or the error message."""
     peaks, stop = [0.0, 0.0], threading.Event()
 
     def watch() -> None:
@@ -67,7 +68,7 @@ def five_minutes(folder: Path, codec: str, pix_fmt: str) -> Path:
 
 
 def three_hours(folder: Path) -> list[Path]:
-    """A WAV with a hole for samples, and an M4A and an MP3 of one minute again and again."""
+    """A sparse WAV file, and an M4A and an MP3 that repeat one minute."""
     rate, size = 8000, HOURS * 3600 * 8000
     head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", size + 36, b"WAVE", b"fmt ", 16, 1, 1,
                        rate, rate, 1, 8, b"data", size)  # fmt: skip
@@ -96,7 +97,7 @@ def main() -> None:
                 seconds, whole, _, said = measured(decoder, lambda path=path: decoder.sound(path))
             print(f"refusing {path.name:9} {1000 * seconds:6.0f} ms, {whole:4.0f} MB: {said}", flush=True)
         for codec, pix_fmt in [("libx264", "yuv420p")] + [("libx265", "yuv420p10le")] * wanted.hevc:
-            # Made by another process: its frames are not to be counted here.
+            # In another process, whose memory is not counted.
             maker = get_context("spawn").Process(target=five_minutes, args=(folder, codec, pix_fmt))
             maker.start()
             maker.join()
@@ -104,7 +105,7 @@ def main() -> None:
 
 
 def prepare(path: Path, codec: str, length: float) -> None:
-    """Print what looking at the video and cutting it take."""
+    """Prints time and memory of probing the video and of cutting it."""
     out = path.with_name("cut.mp4")
     with Decoder() as decoder:
         seconds, whole, children, facts = measured(decoder, lambda: decoder.video(path))

@@ -1,4 +1,4 @@
-"""Time from submit to result: through the studio against a raw websocket client, same server, same graph.
+"""Time from submit to result: through the studio and with a raw WebSocket client, same server, same graph.
 
 The raw client does the least a client can: upload the picture, post the graph, read the socket to the
 end, fetch the file. Runs alternate, each with a new seed, so caching and noise meet both alike.

@@ -1,11 +1,10 @@
-"""From opening the page to the progress of a job that is being made: after a reload, by a private link in
-another browser, after the app was killed and started again. The demo engine is a process of its own, as a
-ComfyUI is.
+"""Time from opening the page to the progress of a running job: after a reload, by a private link in
+another browser, and after the app was killed and restarted. The demo engine is a separate process, like
+ComfyUI.
 
 Seconds since the navigation began, by the browser's own clock: `page`, Generate can be seen; `progress`, the
-job's bar stands on the page; `live`, the first poll has been answered. For the tab that stayed open while the
-app was killed: seconds since /healthz answered again.
-"""
+job's progress bar is visible; `live`, the first poll has been answered. For the tab that stayed open while
+the app was killed: seconds since /healthz answered again."""
 
 from __future__ import annotations
 

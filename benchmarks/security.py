@@ -1,4 +1,4 @@
-"""The security table: what was attempted against app.py as a real process, what was expected, what was seen.
+"""The security table: attempts against app.py as a real process, expected and actual result.
 
 .venv/bin/python -m benchmarks.security
 """
@@ -14,7 +14,7 @@ from tests.support.security_site import Site
 
 
 def main() -> int:
-    """Exit status 1 when anything was seen that was not expected."""
+    """Exit status 1 when an actual result differs from the expected one."""
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         running: dict[bool, Site] = {}

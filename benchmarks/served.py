@@ -28,18 +28,18 @@ class App:
     pid: int
 
     def cpu_seconds(self) -> float:
-        """Processor time that the app itself has used, its children left out."""
+        """CPU time of the app process, without its children."""
         times = psutil.Process(self.pid).cpu_times()
         return times.user + times.system
 
     def memory(self) -> int:
-        """Bytes in memory, of the app itself."""
+        """Resident memory of the app process in bytes."""
         return psutil.Process(self.pid).memory_info().rss
 
 
 @contextlib.contextmanager
 def app(**settings: str) -> Iterator[App]:
-    """Starts it, waits for its engine, and stops it afterwards. `settings`: environment variables."""
+    """Starts the app, waits for its engine, and stops it afterwards. `settings`: environment variables."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         environ = {
@@ -80,5 +80,5 @@ def until_ok(url: str, seconds: float = 180.0) -> None:
 
 
 def load() -> str:
-    """What else the machine was doing: a figure from a busy one is an upper bound."""
+    """The load of the machine, as text: figures from a busy machine are upper bounds."""
     return f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"

@@ -32,7 +32,7 @@ threading.Event().wait()
 
 
 def seconds_to(url: str, command: list[str], env: dict[str, str]) -> float:
-    """From starting the process to a 200 of `url`; the process is stopped afterwards."""
+    """Seconds from the start of the process to a 200 from `url`; stops the process afterwards."""
     began = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -1,7 +1,7 @@
 """Memory of a whole studio while it animates five minutes of 4K: `python app.py` and its children together.
 
-The studio runs on the demo engine, which is one of the children, and is used as a program would use it: the
-video is sent over HTTP, looked at, queued, cut part by part, drawn, joined and fetched. A process that shares
+The studio runs on the demo engine, which is one of the children, and is used through its API: the
+video is uploaded, probed, queued, cut into segments, rendered, joined and downloaded. A process that shares
 pages with another counts its share of them (PSS), so that nothing is counted twice.
 """
 
@@ -29,7 +29,7 @@ from benchmarks.media import five_minutes, three_hours
 
 ROOT = Path(__file__).resolve().parents[1]
 Sample = dict[str, float]
-"""What a process is -> MB"""
+"""Role of a process -> MB"""
 
 
 def tree(pid: int) -> list[psutil.Process]:
@@ -57,7 +57,8 @@ def name_of(process: psutil.Process) -> str:
 
 
 class Watch:
-    """Samples the tree four times a second. `peak`: of all together; `then`: who held it at that moment."""
+    """Samples the process tree four times a second. `peak`: the sum; `then`: the roles' shares at that
+    moment."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -79,7 +80,7 @@ class Watch:
                 self.peak, self.then = sum(now.values()), now
 
     def lap(self) -> str:
-        """The peak since the last lap, in words."""
+        """The peak since the last lap, as text."""
         words = ", ".join(f"{name} {size:.0f}" for name, size in sorted(self.then.items()))
         alone = ", ".join(f"{name} {size:.0f}" for name, size in sorted(self.highest.items()))
         text = f"{self.peak:.0f} MB together ({words}); highest alone: {alone}"

@@ -1,4 +1,4 @@
-"""Uploads into the real app, one and several at once: MB a second, and what they cost the app."""
+"""Uploads to the real app, one and several at once: MB per second, and CPU and memory of the app."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MB = 1_000_000
 
 
 def upload(url: str, block: bytes, count: int) -> None:
-    """Sends one multipart body of `count` blocks. Raises RuntimeError when it is not taken."""
+    """Sends one multipart body of `count` blocks. Raises RuntimeError when it is refused."""
     parts = urlsplit(url)
     head = (
         b'--x\r\nContent-Disposition: form-data; name="files"; filename="clip.mp4"\r\n'

@@ -1,9 +1,9 @@
-"""Who waits how long: 20 visitors, 200 jobs, 4 lanes on demo engines; four visitors have 40 jobs each.
+"""Waiting time per visitor: 20 visitors, 200 jobs, 4 lanes on demo engines; four visitors have 40 jobs each.
 
     .venv/bin/python -m benchmarks.visitors [--step-seconds 0.02]
 
-The eight visitors with one job come last. Waits are from sending a job to its beginning, in seconds, and as a
-share of the whole run: shares compare between machines.
+The eight visitors with one job come last. Waits are from submitting a job to its start, in seconds and as a
+share of the whole run: shares are comparable between machines.
 """
 
 from __future__ import annotations

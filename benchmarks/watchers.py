@@ -1,8 +1,7 @@
-"""How many pages can watch: polls of a running job against the real app, at the page's rhythm and flat out.
+"""How many pages the app can serve: polls of a running job, at the page's interval and as fast as possible.
 
-Each poller asks what the page's card asks, once a second, as a page does while its video is made; it takes
-the preview when there is a new one. The pollers run in this process, the app in another.
-"""
+Each poller sends the requests of the page's job card once a second, as a page does while its video is made,
+and fetches each new preview. The pollers run in this process, the app in another."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from benchmarks.served import App, app, load
 
 @dataclass
 class Seen:
-    """Of all pollers together: seconds of each answer, bytes, and what was no answer."""
+    """Totals of all pollers: seconds per answer, bytes, errors."""
 
     seconds: list[float] = field(default_factory=list)
     bytes: int = 0
@@ -54,7 +53,7 @@ async def poller(
 
 
 async def arrive(served: App, body: dict[str, Any], count: int) -> str:
-    """Each poller's first question, one after the other: Gradio sets up a session for it."""
+    """The first poll of each poller, one after the other: Gradio creates a session for it."""
     cpu, memory = served.cpu_seconds(), served.memory()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
         for number in range(count):

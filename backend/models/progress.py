@@ -16,6 +16,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.progress import Progress as Bars
+from rich.table import Column
 
 from backend.formatting import duration_text
 
@@ -45,15 +46,20 @@ class Progress:
     def task(self, name: str, total: int, done: int = 0) -> Iterator[Task]:
         """Work on `total` bytes, `done` of which were there before. A bar is removed at the end."""
         bars = Bars(
-            TextColumn("  {task.description}", markup=False),
+            TextColumn(
+                "  {task.description}",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),  # the figures stay whole
+            ),
             BarColumn(20),
-            TaskProgressColumn(markup=False),
+            TaskProgressColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(compact=True),
             console=self._terminal,
             disable=self._terminal is None,
             transient=True,
+            expand=True,
             get_time=self._clock,
         )
         say = self.say if self._terminal is None else None

@@ -100,7 +100,6 @@ class SupervisedProcess:
         self._last_answer = 0.0
         self._started = False
         self._stopping = threading.Event()
-        self._wake = threading.Event()
         self._killed = False
         self._exited = threading.Condition()
         self._lock = threading.Lock()

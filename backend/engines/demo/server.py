@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import platform
 import re
 import sys
 import threading
@@ -14,6 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+import psutil
 from aiohttp import WSMsgType, web
 
 from backend.engines.demo.cache import Cache, Result
@@ -279,8 +279,6 @@ def _run_node(class_type: str, context: Context, inputs: dict[str, Any]) -> Resu
 
 
 def memory() -> tuple[int, int]:
-    """This machine's RAM in bytes: all of it, and what is free. 0 where the system does not tell."""
-    if platform.system() != "Linux":
-        return 0, 0
-    page = os.sysconf("SC_PAGE_SIZE")
-    return page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")
+    """Total and available RAM of this machine in bytes."""
+    found = psutil.virtual_memory()
+    return found.total, found.available

@@ -1,4 +1,4 @@
-"""`app.py bench`: the guide's rows, their figures, and that a demo's times are never called WAN's."""
+"""`app.py bench`: the guide's rows, their figures, and the DEMO mark on times of the demo engine."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_figures_of_the_demo_engine_are_marked(tmp_path: Path) -> None:
     assert data["demo"] is True and data["complete"] is True and data["engine"]["kind"] == "demo"
     assert [row["row"] for row in data["rows"]] == ["1a", "6b"]
     assert all(len(row["runs"]) == 2 and row["of_guide"] is None and not row["error"] for row in data["rows"])
-    assert not (tmp_path / "data").exists(), "nothing of it in the library"
+    assert not (tmp_path / "data").exists(), "no result in the library"
 
 
 def test_a_missing_model_fails_its_row_only(tmp_path: Path) -> None:

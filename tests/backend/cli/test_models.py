@@ -1,4 +1,4 @@
-"""`python app.py models ...` as a person uses it."""
+"""`python app.py models ...` as run from a shell."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_help(run) -> None:
 
 @pytest.fixture
 def comfy(monkeypatch: pytest.MonkeyPatch, store: Path) -> Iterator[dict[str, object]]:
-    """A server that answers from a table; what is not in it is 404."""
+    """A server that answers from a dictionary of paths; other paths are 404."""
     answers: dict[str, object] = {}
 
     class Handler(BaseHTTPRequestHandler):

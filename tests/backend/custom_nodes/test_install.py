@@ -62,7 +62,7 @@ MakePython = Callable[..., str]
 
 @pytest.fixture
 def python(tmp_path: Path) -> MakePython:
-    """A stand-in for ComfyUI's Python: `pip list` tells INSTALLED, `pip install` notes what it was told."""
+    """A fake Python for ComfyUI: `pip list` prints INSTALLED, `pip install` records its arguments."""
 
     def make(status: int = 0) -> str:
         path = tmp_path / "python"
@@ -141,7 +141,7 @@ def test_packs_are_installed_at_their_commit(
     assert needed == ["colour-matcher", ""], "what ComfyUI has is not asked for again"
     assert theirs == ["scipy<2"] and "torch==2.10.0+cu128" in ours and "numpy==2.4.6" in ours
     assert [found.words for found in look(comfyui, packs)] == [
-        f"{pack.name}: there, at the pinned commit" for pack in packs
+        f"{pack.name}: installed at the pinned commit" for pack in packs
     ]
     assert install(comfyui, "/no/python", quiet, packs=packs, base="file:///nowhere") == []
 
@@ -153,7 +153,7 @@ def test_existing_packs_are_left_unchanged(
     theirs = comfyui / "custom_nodes" / "one-nodes"  # as ComfyUI's manager writes it
     theirs.mkdir()
     (theirs / "own.py").write_text("mine")
-    assert "left as it is" in look(comfyui, packs)[0].words
+    assert "left unchanged" in look(comfyui, packs)[0].words
     assert install(comfyui, python(), quiet, packs=packs, base=base(tmp_path)) == [packs[1]]
     assert [path.name for path in theirs.iterdir()] == ["own.py"]
 

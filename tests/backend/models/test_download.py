@@ -42,7 +42,7 @@ FILE = model("one", CONTENT, "animate")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Small pieces, no pauses, nothing of this machine's own settings."""
+    """Small chunks, no pauses, no settings of this machine."""
     monkeypatch.setattr("huggingface_hub.file_download.time", types.SimpleNamespace(sleep=lambda _: None))
     for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -64,7 +64,7 @@ def store(tmp_path: Path) -> Path:
 
 
 class Log:
-    """What was said, and how long was waited."""
+    """The printed lines and the waits in seconds."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -89,7 +89,7 @@ def names(store: Path) -> list[str]:
 
 
 def part_of(store: Path, content: bytes, file: ModelFile = FILE) -> Path:
-    """An abandoned part, as a killed download leaves it."""
+    """An abandoned partial file, as a killed download leaves it."""
     final = store / file.folder / file.name
     final.parent.mkdir(parents=True, exist_ok=True)
     part = partial.claim(final, file.sha256)
@@ -123,7 +123,7 @@ def test_a_download_resumes_after_broken_connections(store: Path, hub: FakeHub) 
     assert (store / "vae" / FILE.name).read_bytes() == CONTENT
     ranges = hub.storage_requests()
     assert len(ranges) == 5 and ranges[0] == "" and ranges[-1].startswith("bytes=")
-    assert hub.sent < len(CONTENT) + 5 * 65536, "what had come did not come again"
+    assert hub.sent < len(CONTENT) + 5 * 65536, "received bytes are not sent again"
 
 
 def test_retries_back_off(store: Path, hub: FakeHub) -> None:
@@ -212,12 +212,12 @@ def test_an_error_page_saved_by_a_proxy_is_no_model(store: Path, hub: FakeHub) -
         (401, "RepoNotFound", ModelNotOffered, "the server requires authentication (401)"),
         (401, "GatedRepo", ModelNotOffered, "the server requires authentication (401)"),
         (403, "GatedRepo", ModelNotOffered, "the server requires authentication (403)"),
-        (403, "", ModelNotOffered, "who asks (403)"),
+        (403, "", ModelNotOffered, "requires authentication (403)"),
         (451, "", ModelNotOffered, "the server refuses (451)"),
         (400, "", ModelNotOffered, "the server refuses (400)"),
         (429, "", ModelDownloadFailed, "too many requests (429)"),
-        (500, "", ModelDownloadFailed, "out of order (500)"),
-        (503, "", ModelDownloadFailed, "out of order (503)"),
+        (500, "", ModelDownloadFailed, "temporarily unavailable (500)"),
+        (503, "", ModelDownloadFailed, "temporarily unavailable (503)"),
     ],
 )
 def test_refusals_are_sentences(
@@ -435,7 +435,7 @@ def test_a_killed_download_resumes(store: Path, hub: FakeHub, big: bytes, how: s
 def test_two_processes_and_one_file(
     tmp_path: Path, store: Path, hub: FakeHub, big: bytes, one_machine: bool
 ) -> None:
-    """On one machine the second waits; two pods, which share a volume but no lock, both fetch it."""
+    """On one machine the second waits; two pods, which share a volume but no lock, both download it."""
     serve_big(hub, big)
     hub.faults.delay = 0.002
     places = [tmp_path / ("a" if one_machine else name) for name in ("a", "b")]

@@ -36,7 +36,7 @@ def vae(store: Path) -> Path:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that a process without rights may enter (pytest's own are closed)."""
+    """A folder that other users may enter (pytest's own may not be entered)."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)

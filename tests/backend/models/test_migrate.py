@@ -1,4 +1,4 @@
-"""Moving an old models folder: whatever happens, every byte that was there is there afterwards."""
+"""Moving an old models folder: no content is ever lost."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def build(source: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every regular file that is more than a placeholder; links are not followed."""
+    """The regular files except placeholders; links are not followed."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -67,7 +67,7 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["same", "other"])
 def filesystem(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways: a second name for the file, or a copy of it."""
+    """Runs the test with a move by link and with a move by copy."""
     if request.param == "other":
         across(monkeypatch)
     return request.param
@@ -220,7 +220,7 @@ def test_links_that_stay(source: Path, store: Path) -> None:
 def test_a_target_that_is_a_link_to_the_source_costs_nothing(
     source: Path, store: Path, filesystem: str
 ) -> None:
-    """Somebody linked the old files into the store before: the links must not survive their files."""
+    """The store already has links to the old files: no link may be left dangling."""
     name = "vae/wan_2.1_vae.safetensors"
     (store / "vae").mkdir(parents=True)
     (store / name).symlink_to(source / name)
@@ -415,7 +415,7 @@ def test_two_at_once(source: Path, store: Path) -> None:
 
 
 def test_move_leaves_a_name_that_appears_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another program writes the target between the look and the act."""
+    """Another program creates the target between the check and the move."""
     old, new = tmp_path / "a" / "x", tmp_path / "b" / "x"
     old.parent.mkdir()
     old.write_bytes(b"mine")
@@ -457,7 +457,7 @@ def prepare(folder: Path) -> tuple[Path, Path]:
 @pytest.mark.full
 @pytest.mark.parametrize("how", ["link", "copy"])
 def test_killed_anywhere_and_run_again(tmp_path: Path, how: str) -> None:
-    """At seeded points, by line: after each kill every content is whole somewhere, under its own name."""
+    """Kills at seeded lines of code: after each, every content is complete under its own name."""
     whole = child(*prepare(tmp_path / "whole"), 0, how)
     assert whole.returncode == 0, whole.stderr
     lines = int(whole.stdout)

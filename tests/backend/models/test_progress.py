@@ -56,19 +56,21 @@ def test_work_that_starts_again_is_counted_from_there() -> None:
         assert task.summary() == "500 bytes in 10 s, 50 bytes/s"
 
 
-def test_a_terminal_gets_a_bar_and_no_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("width", [70, 120])
+def test_a_terminal_gets_a_bar_and_no_lines(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("NO_COLOR", "1")
     clock = Clock()
     lines: list[str] = []
     screen = io.StringIO()
-    terminal = Console(file=screen, force_terminal=True, width=120)
-    with Progress(lines.append, terminal, clock=clock).task("a[b]", 200_000_000) as task:
+    terminal = Console(file=screen, force_terminal=True, width=width)
+    with Progress(lines.append, terminal, clock=clock).task("a[b]" + 60 * "c", 200_000_000) as task:
         assert screen.getvalue() == "", "nothing is drawn for work that takes no time"
         for clock.now in (1.0, 10.0):
             task.advance(50_000_000)
         terminal.print("in between")
     shown = screen.getvalue()
-    for text in ("a[b]", "50%", "100.0/200.0 MB", "10.0 MB/s", "0:10", "in between"):
+    for text in ("a[b]cc", " 50%", "100.0/200.0 MB", "10.0 MB/s", "0:10", "in between"):
         assert text in shown
+    assert "progress." not in shown and shown.count("\n") <= 5, "one line for each drawing"
     assert lines == [] and shown.endswith("\x1b[2K"), "the bar is removed"

@@ -48,7 +48,7 @@ QUICK = Limits(
 
 @pytest.fixture
 def base() -> int:
-    """A port from which on servers are started, far from a real ComfyUI's."""
+    """The first of the ports on which servers are started, far from a real ComfyUI's."""
     return free_row(4)
 
 
@@ -108,7 +108,7 @@ def facts(folder: Path, server: Server) -> dict[str, Any]:
 
 
 def say(folder: Path, server: Server, words: str) -> None:
-    """Lets the server print these words."""
+    """Makes the server print a text."""
     port = server.engine.http.address.rpartition(":")[2]
     file = folder / "ComfyUI" / f"say-{port}"
     part = file.with_suffix(".part")
@@ -203,7 +203,7 @@ def test_several_given_servers_need_no_supervisor(build: Build, tmp_path: Path) 
 
 
 def foreign(folder: Path, port: int, **env: str) -> subprocess.Popen[bytes]:
-    """A ComfyUI that somebody else started from the same folder."""
+    """A ComfyUI that another program started from the same folder."""
     environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
     process = subprocess.Popen(
         [sys.executable, "main.py", "--port", str(port)], cwd=folder / "ComfyUI",
@@ -394,7 +394,7 @@ def test_the_demo_engine_exits_when_its_studio_does_not_return(tmp_path: Path) -
 
 
 def lost_job(server: Server, picture: Path, act: Callable[[], None]) -> StudioError:
-    """The error of a job during which this happens. Its second step takes until then."""
+    """The error of a job during which this event occurs; its second step lasts until then."""
     engine = engine_of(server)
     engine.refresh()
     requests.post(f"{engine.http.address}/demo/faults", json={"hang_at_step": 2}, timeout=60)

@@ -166,11 +166,11 @@ def test_an_exit_is_found_by_its_time(make: Make) -> None:
     assert ended.after(time.monotonic()).lines == ()
 
 
-# -- one that an earlier run left ---------------------------------------------------------------
+# -- orphans ---------------------------------------------------------------
 
 
 def leave(tmp_path: Path, mark: Mark) -> int:
-    """A process as a killed studio leaves it: nobody's child, printing into its file."""
+    """Starts an orphan: a process whose parent has exited, with its output in a file."""
     code = (
         "import os, subprocess, sys\n"
         f"out = open({mark.log!r}, 'ab')\n"
@@ -215,7 +215,7 @@ def test_an_orphan_that_exits_after_the_takeover_is_replaced(tmp_path: Path) -> 
     until(lambda: process.pid == pid)
     os.kill(pid, signal.SIGKILL)
     until(lambda: process.pid not in (None, pid))
-    assert process.exits[0].status is None, "whose child it is not has no exit status"
+    assert process.exits[0].status is None, "the exit status of an orphan is unknown"
     process.stop()
 
 
@@ -281,7 +281,7 @@ def test_an_environment_without_a_valid_mark() -> None:
     assert Mark.of({MARK: '{"other": 1}'}) is None
 
 
-# -- what it prints -----------------------------------------------------------------------------
+# -- output -----------------------------------------------------------------------------
 
 
 def test_output_faster_than_the_reader_does_not_fill_the_disk(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_lines_are_kept_and_the_file_stays_small(tmp_path: Path) -> None:
     assert tail.path.stat().st_size == 0, "cut off once it was read"
     os.write(output, b"after\nno end")
     tail.read()
-    assert tail.lines()[-1] == "after", "the writer goes on at the new end"
+    assert tail.lines()[-1] == "after", "the writer continues after the truncation"
     tail.finish()
     assert tail.lines()[-1] == "no end"
     os.close(output)

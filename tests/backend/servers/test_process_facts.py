@@ -1,4 +1,4 @@
-"""What the supervisor reads out of its surroundings: GPUs, last words, the kernel's counters."""
+"""What supervision reads from the machine: GPUs, the output of exited processes, the kernel's counters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SLICES = (
 
 
 @pytest.mark.parametrize(
-    ("environ", "args", "told", "found"),
+    ("environ", "args", "listed", "found"),
     [
         ({}, (), "", ("",)),
         ({}, (), TWO, ("0", "1")),
@@ -44,9 +44,9 @@ SLICES = (
     ],
 )
 def test_which_gpus(
-    environ: dict[str, str], args: tuple[str, ...], told: str, found: tuple[str, ...]
+    environ: dict[str, str], args: tuple[str, ...], listed: str, found: tuple[str, ...]
 ) -> None:
-    assert gpus.visible(environ, args, lambda: told) == found
+    assert gpus.visible(environ, args, lambda: listed) == found
 
 
 @pytest.mark.full
@@ -93,7 +93,7 @@ def test_oom_kills_from_cgroup_and_machine(tmp_path: Path, cgroup: str, file: st
     (process / "self").mkdir(parents=True)
     (process / "self" / "cgroup").write_text(cgroup)
     (process / "vmstat").write_text("nr_free 1\noom_kill 7\n")
-    assert oom.oom_kills(process, root) == 7, "without a cgroup's own, the machine's"
+    assert oom.oom_kills(process, root) == 7, "the machine's counter without one of the cgroup"
     (root / file).parent.mkdir(parents=True)
     (root / file).write_text(text)
     assert oom.oom_kills(process, root) == 2

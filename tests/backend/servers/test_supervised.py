@@ -1,4 +1,4 @@
-"""The whole app with servers of its own, one for each of two GPUs, under kills: nothing is lost or left."""
+"""The whole app with its own servers on two GPUs under kills: no job is lost and no process is left."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SupervisedApp(App):
 
 
 class SupervisedServer:
-    """One that the app starts, and starts again."""
+    """A server that the app starts and restarts."""
 
     process = None
 
@@ -49,7 +49,7 @@ class SupervisedServer:
         return found.get(self.port)
 
     def kill(self) -> None:
-        until(lambda: self.pid() is not None, UP_SECONDS)  # it may just be started again
+        until(lambda: self.pid() is not None, UP_SECONDS)  # it may be restarting
         pid = self.pid()
         assert pid is not None
         self.killed_at.append(time.time())

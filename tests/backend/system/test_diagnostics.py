@@ -1,4 +1,4 @@
-"""Sentences about the machine: where data go, what ComfyUI lacks, why it ended, what one is told."""
+"""Sentences about the machine: data folder, model store, memory, exit reasons."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ USER = "http://127.0.0.1:8188"
 
 
 def at_start(settings: Settings, environ: dict[str, str]) -> list[str]:
-    """As on a machine that is no container, unless the environment says so."""
+    """Not a container, unless the environment says so."""
     return diagnostics.at_start(settings, environ, docker_mark=Path("/nowhere"))
 
 
