@@ -12,6 +12,7 @@ from statistics import median
 
 from backend.events import STAGES, Connection, Event, Preview, Progress, Queued, Stage, Started
 from backend.notices import words
+from workflows.graph.label import StageName
 from workflows.notice import Notice
 
 ACTIVE_STAGES = STAGES[1:]
@@ -27,12 +28,12 @@ class Snapshot:
     `elapsed`, `remaining`: seconds; remaining is None while nothing is known. `ahead`: our jobs before this
     one; `others`: jobs of other clients on that server. `preview_version` 0: there is no preview yet.
     `chunk` of `chunks`: what is drawn now, from 1; 0 for a job of one chunk. `preparing`: the media of the
-    next graph are cut.
+    next graph are cut. `waits`: what a queued job waits for besides its turn; `text` has its words.
     """
 
     version: int = 0
     status: str = "queued"
-    stage: str = "wait"
+    stage: StageName = "wait"
     text: str = ""
     percent: float = 0.0
     segments: tuple[tuple[str, float, float], ...] = ()
@@ -48,6 +49,7 @@ class Snapshot:
     chunk: int = 0
     chunks: int = 0
     preparing: bool = False
+    waits: Notice | None = None
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Tracker:
 
     expected: Mapping[str, float] = field(default_factory=dict)
     status: str = "queued"
-    stage: str = "wait"
+    stage: StageName = "wait"
     text: str = ""
     waits: Notice | None = None  # what a queued job waits for besides its turn
     step: int = 0
@@ -146,7 +148,7 @@ class Tracker:
             self.waits, self.text = why, ""
             self.version += 1
 
-    def _enter(self, stage: str) -> None:
+    def _enter(self, stage: StageName) -> None:
         # ComfyUI loads the second expert between two samplings, and a job of several segments saves one
         # before it draws the next. The text follows; the stage neither goes back nor runs ahead.
         if self.steps and self.step < self.steps and stage in ("finish", "save"):
@@ -166,7 +168,7 @@ class Tracker:
 
     def weights(self) -> dict[str, float]:
         """Expected seconds of each stage."""
-        known = {
+        known: dict[str, float] = {
             stage: max(0.05, float(self.expected[stage]))
             for stage in ACTIVE_STAGES
             if self.expected.get(stage)
@@ -236,12 +238,13 @@ class Tracker:
             ("wait", WAIT_SHARE, wait_done),
             *((s, (1.0 - WAIT_SHARE) * weights[s] / total, shares[s]) for s in ACTIVE_STAGES),
         )
+        waits = self.waits if self.status == "queued" else None
         end = self.ended_at if self.ended_at is not None else now
         return Snapshot(
             version=self.version,
             status=self.status,
             stage=self.stage,
-            text=words(self.waits) if self.status == "queued" and self.waits else self.text,
+            text=words(waits) or self.text,
             percent=self.best,
             segments=segments,
             step=self.step,
@@ -256,4 +259,5 @@ class Tracker:
             chunk=self.chunk,
             chunks=self.chunks,
             preparing=self.preparing,
+            waits=waits,
         )
