@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Union
 
+from workflows.graph.label import StageName
 from workflows.notice import Notice
 
 
@@ -41,7 +42,7 @@ class Stage:
     `chunk` of `chunks`: as in Label. `preparing`: the media of the next graph are cut, between two graphs.
     """
 
-    stage: str
+    stage: StageName
     text: str
     node: str = ""
     chunk: int = 0
@@ -106,7 +107,7 @@ class Cancelled:
     """The job was interrupted or removed from the queue."""
 
 
-STAGES = ("wait", "load", "read", "draw", "finish", "save")
+STAGES: tuple[StageName, ...] = ("wait", "load", "read", "draw", "finish", "save")
 """In the order in which the job card shows them."""
 
 Event = Union[  # noqa: UP007 - Python 3.10 evaluates this at run time

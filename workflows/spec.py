@@ -1,4 +1,4 @@
-"""What a mode may be asked for, said once: its parameters with defaults, limits, labels, help and units.
+"""The specification of a mode: its parameters with defaults, limits, labels, help and units, in one place.
 
 A mode declares its parameters as the fields of a frozen dataclass, each with its specification:
 
@@ -187,7 +187,7 @@ def specs(params: type) -> tuple[Spec, ...]:
 
 
 class ModeParams:
-    """What every mode's parameters have. Subclasses are frozen dataclasses whose fields are declared."""
+    """The parameters of a mode. Subclasses are frozen dataclasses whose fields are declared."""
 
     MODE: ClassVar[str]
 
@@ -196,12 +196,12 @@ class ModeParams:
 
     def __post_init__(self) -> None:
         for spec in specs(type(self)):
-            # Frozen to its users; what it keeps is the clean value.
+            # The dataclass is frozen, but stores the clean value.
             object.__setattr__(self, spec.name, spec.check(getattr(self, spec.name)))
         self.check()
 
     def check(self) -> None:
-        """What concerns several fields at once. Raises InvalidParam."""
+        """Checks that concern several fields. Raises InvalidParam."""
         raise NotImplementedError
 
     @property
@@ -221,13 +221,13 @@ class ModeParams:
 
 
 def one_chunk(frames: int) -> int:
-    """The chunks of a mode whose clip the model draws in one go, whatever its length."""
+    """The number of chunks of a mode that draws clips of any length in one chunk."""
     return 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trim:
-    """A part of a file that is used: the media field, and the fields with its start and length in seconds
+    """The part of a file that is used: the media field, and the fields with its start and length in seconds
     (length 0: to the end)."""
 
     media: str

@@ -1,5 +1,4 @@
-"""The kinds of engine: one row of data each. Code asks a row what the kind can do, and never compares a kind
-with a name."""
+"""The kinds of engine, one row of data each. Code asks a row for a capability, never for its name."""
 
 from __future__ import annotations
 
@@ -18,8 +17,8 @@ class EngineKind:
 
     id: str  # EngineInfo.kind: the text in /healthz and in benchmark files
     name: str  # for a heading
-    server: str  # what messages say is starting, or does not answer
-    service: str  # the product in full; what jobs remember, unless a GPU is reported
+    server: str  # the name in messages that it is starting, or does not answer
+    service: str  # the full product name; stored with jobs unless a GPU is reported
     location: Location  # where a video is made
     silent: (
         Code  # the notice of one that does not answer; its argument is the address of one that runs locally
@@ -31,7 +30,7 @@ class EngineKind:
     has_workers: bool  # an endpoint: reports workers and jobs of its own, and has no memory to show
     runs_locally: bool  # is a process with an address of its own, which may be on this machine
     runs_from_folder: bool  # runs from a ComfyUI folder, which COMFYUI_DIR may name
-    adoptable: bool  # one that runs already is used; otherwise this studio starts it
+    adoptable: bool  # a running one is used; otherwise the studio starts it
     lists_files: bool  # the models that it lists are files on the disk of its machine
     error_is_reason: bool  # EngineInfo.error tells a creator why it does not answer
     keeps_logs: bool  # the logs of its processes are kept when the studio stops
@@ -105,7 +104,7 @@ def kind_of(info: EngineInfo) -> EngineKind:
 
 
 def engine_name(info: EngineInfo) -> str:
-    """What a job remembers of where it ran, and what estimates go by."""
+    """The engine's name as stored with its jobs, by which estimates find their history."""
     row = kind_of(info)
     return f"{info.gpu or row.id} ({row.id} {info.version})".strip() if row.reports_gpu else row.service
 

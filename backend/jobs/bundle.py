@@ -1,8 +1,8 @@
-"""A job on its way to an engine that takes it whole (RunPod): its files within the 10 MB that fit through.
+"""Packs a job for an engine that takes it whole (RunPod): its files within the 10 MB of a request.
 
-Small files go as they are. When all of them together are too much, copies go: pictures as JPEG, the chosen
-part of a sound as AAC, the chosen part of driving videos in the size and rate at which they are used. The
-sound of the finished video is laid on here, from the creator's own file, so nothing of it is lost.
+Small files are sent unchanged. When they exceed the limit together, copies are sent: pictures as JPEG, the
+chosen part of a sound as AAC, the chosen part of driving videos in the size and rate at which they are used.
+The sound of the finished video is added here from the original file, without loss.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from workflows.notice import Notice, notice
 from workflows.spec import ModeParams
 
 ROOM = 7_200_000
-"""Bytes of all files together: a request is 10 MB, base64 adds a third, the settings take little."""
+"""Bytes of all files together: a request is 10 MB, base64 adds a third, settings are small."""
 QUALITY, SIDE = 92, 2048
 KBPS = (192, 96, 48)
 CRF_FIRST, CRF_LAST = 14, 33
-"""x264's scale: every 6 more halve the file. At 33 a pose is still found."""
+"""x264's scale: 6 more halve the file. At 33 a pose is still detected."""
 SPARE = 0.3
-"""Seconds behind the chosen part that are sent too: files know their length no better."""
+"""Seconds sent beyond the chosen part, because the length that a file declares is that inexact."""
 SENT = Path(WORK) / "sent"
-"""Below the job's folder; it goes when the job has ended."""
+"""Below the job's folder; removed when the job has ended."""
 UNSURE = notice("pose_detection_unknown")
 
 _PICTURE_BYTES = 0.5  # a pixel, as JPEG
@@ -44,7 +44,7 @@ _VIDEO_BYTES = 0.03 / 8  # a pixel of each frame at CRF_LAST
 
 
 def as_one(compiled: Compiled) -> Compiled:
-    """The same job as one piece of work, whose result is the whole video without a sound."""
+    """The same job as a single graph, whose result is the whole video without sound."""
     return replace(
         compiled,
         graphs=compiled.graphs[:1],
@@ -63,7 +63,7 @@ def warnings(compiled: Compiled) -> tuple[Notice, ...]:
 
 
 def chosen_sound(compiled: Compiled) -> Derived | None:
-    """What is laid on the video: for a job of one graph, the sound that it reads without a lead-in."""
+    """The sound to add to the video: for a job of one graph, the sound that it reads without a lead-in."""
     if compiled.sound is not None:
         return compiled.sound
     found = [item for item in compiled.derived[0] if item.kind == "sound" and not item.silence]
@@ -71,7 +71,7 @@ def chosen_sound(compiled: Compiled) -> Derived | None:
 
 
 def check(params: ModeParams, sizes: Mapping[str, int], room: int = ROOM) -> None:
-    """Refuses what cannot be made to fit, by estimate. sizes: parameter -> bytes. Raises TooLargeToSend."""
+    """Raises TooLargeToSend when the files will not fit, by estimate. sizes: parameter -> bytes."""
     least = {field: min(size, _least(params, field)) for field, size in sizes.items()}
     if sum(least.values()) <= room:
         return
@@ -100,7 +100,7 @@ def request(
 
 
 class _Squeeze:
-    """Makes `files` smaller in steps until they fit, and `values` true for what they hold then."""
+    """Makes `files` smaller in steps until they fit, and adapts `values` to their new content."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class _Squeeze:
         self.values |= {"start": 0.0, "duration": params.seconds}
 
     def _videos(self, params: Animate, names: list[str]) -> None:
-        """All of them alike: they keep one time."""
+        """Cuts all videos alike, so that they stay in step."""
         self.values |= {"start": 0.0, "seconds": params.driving_seconds}
         sources, start, crf = dict(self.originals), params.start, CRF_FIRST
         while True:
@@ -175,7 +175,7 @@ class _Squeeze:
 
 
 def _least(params: ModeParams, field: str) -> int:
-    """Bytes of a file when all is done to make it small."""
+    """The smallest size of a file in bytes, by estimate."""
     kind = MODES[params.MODE].media[field].kind
     media = getattr(params, field)
     if kind == "picture":

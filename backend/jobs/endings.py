@@ -1,4 +1,4 @@
-"""How a job ends: on disk before anybody is told, and kept in memory while the disk takes nothing."""
+"""Writes a job's final state to the database before its watchers see it; retries while the disk is full."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ log = logging.getLogger("wan.jobs")
 
 
 class Ends:
-    """Writes the ends of jobs. Methods may be called from any thread."""
+    """Writes the final states of jobs. Methods may be called from any thread."""
 
     def __init__(self, store: Store, jobs_dir: Path, clock: Callable[[], float]) -> None:
         self._store, self._jobs_dir, self._clock = store, jobs_dir, clock
         self._unsaved: dict[str, Job] = {}
 
     def write(self, job: Job, status: str, live: LiveJob | None, error: StudioError | None = None) -> None:
-        """Ends the job as `status`, or as cancelled when that was asked for; its watchers are told."""
+        """Saves the job as `status`, or as cancelled if requested meanwhile, then updates its tracker."""
         data = error.to_dict() if error is not None else None
         if error is not None:
             log.warning("job %s: %s: %s %s", job.id, error.code, error.message, error.detail)
@@ -35,7 +35,7 @@ class Ends:
         try:
             job = self._save(job)
         except StudioError as problem:
-            log.error("job %s: its end (%s) could not be saved yet: %s", job.id, status, problem.message)
+            log.error("job %s: final state %s could not be saved yet: %s", job.id, status, problem.message)
             self._unsaved[job.id] = job
         status, data = job.status, job.error
         if job.id not in self._unsaved:
@@ -48,7 +48,7 @@ class Ends:
         log.info("job %s: %s", job.id, status)
 
     def _save(self, job: Job) -> Job:
-        """Writes the end. A cancel that was asked for meanwhile counts: then there is no result."""
+        """Saves the final state. A cancel requested meanwhile takes precedence: the result is removed."""
         if self._store.save(job) is not False or job.status == CANCELLED:
             return job
         job = replace(job, status=CANCELLED, error=None, size=0)
@@ -59,7 +59,7 @@ class Ends:
         return job
 
     def write_late(self) -> None:
-        """Writes the ends that could not be written before."""
+        """Retries the final states that could not be saved."""
         for job_id, job in list(self._unsaved.items()):
             try:
                 job = self._save(job)
@@ -69,16 +69,16 @@ class Ends:
             self._clear(job)
 
     def unsaved(self, job_id: str) -> Job | None:
-        """A job whose end could not be written yet."""
+        """A job whose final state is not saved yet; None if there is no such job."""
         return self._unsaved.get(job_id)
 
     def forget(self, job_id: str) -> None:
-        """The job is deleted."""
+        """Drops the unsaved state of a deleted job."""
         self._unsaved.pop(job_id, None)
 
     def _clear(self, job: Job) -> None:
-        """Finished parts go with a job's end, and so do the files that a cancelled one was to be made from. A
-        failed one keeps both for a while, so that trying again goes on there."""
+        """Removes finished segments, and for a cancelled job its inputs too. A failed job keeps both for a
+        while, so that a retry continues after its last finished segment."""
         folder = self._jobs_dir / job.id
         if job.status == CANCELLED:
             folders.clear(folder)

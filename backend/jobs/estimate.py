@@ -1,4 +1,4 @@
-"""How long a job will take, from jobs that this engine has finished. Pure; no history, no figure."""
+"""Estimates how long a job will take from jobs that the same engine has finished. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LATENT_SCALE = 8 * 8 * 4  # WAN's VAE: 8x in each direction of the picture, 4x i
 
 
 @dataclass(frozen=True)
-class Work:
-    """What decides the time: model evaluations and the volume of the video in latent cells."""
+class Workload:
+    """What determines the time: model evaluations and the size of the video in latent cells."""
 
     evaluations: int
     width: int
@@ -26,12 +26,12 @@ class Work:
         return max(1.0, self.width * self.height * self.frames / LATENT_SCALE)
 
 
-def stage_seconds(work: Work, history: Iterable[Job]) -> dict[str, float]:
-    """Seconds per stage (load, read, draw, finish, save), {} without history.
+def stage_seconds(work: Workload, history: Iterable[Job]) -> dict[str, float]:
+    """Seconds per stage (load, read, draw, finish, save); {} without history.
 
-    Drawing scales with evaluations times cells, finishing and saving with cells; loading and reading are
-    the middle of what they took. Attention grows faster than cells do: a size far from all of history is
-    guessed low, so the nearest jobs count, the five of most similar size.
+    Drawing scales with evaluations times cells, finishing and saving with cells; loading and reading take
+    their median. Attention grows faster than the number of cells, so a much larger video is underestimated;
+    only the five jobs of most similar size are used.
     """
     jobs = [job for job in history if "draw" in job.timings and job.evaluations and job.frames]
     if not jobs:
@@ -54,12 +54,12 @@ def stage_seconds(work: Work, history: Iterable[Job]) -> dict[str, float]:
     }
 
 
-def _work(job: Job) -> Work:
-    return Work(job.evaluations, job.width, job.height, job.frames)
+def _work(job: Job) -> Workload:
+    return Workload(job.evaluations, job.width, job.height, job.frames)
 
 
 def expected_bytes(compiled: Compiled) -> int:
-    """What the result will take, rather too much than too little."""
+    """An upper estimate of the size of the result."""
     pixels = compiled.width * compiled.height
     if compiled.still:
         return pixels * 3
@@ -68,7 +68,6 @@ def expected_bytes(compiled: Compiled) -> int:
 
 
 BITS = 0.2
-"""A pixel of each frame, of H.264 as ComfyUI's SaveVideo writes it: more than most videos take."""
-
-
-SOUND_BYTES = 32_000  # a second
+"""Bits per pixel of each frame of H.264 as ComfyUI's SaveVideo writes it: more than most videos need."""
+SOUND_BYTES = 32_000
+"""Bytes per second of sound."""

@@ -26,7 +26,7 @@ from backend.errors import (
 )
 from backend.events import Accepted, Event, Output, Stage, Started, Warned
 from backend.jobs import bundle
-from backend.jobs.estimate import Work, stage_seconds
+from backend.jobs.estimate import Workload, stage_seconds
 from backend.jobs.job import QUEUED, RUNNING, Job
 from backend.jobs.layout import POSTER, WORKFLOW, result_name, write_text
 from backend.jobs.limits import Limits
@@ -73,7 +73,7 @@ class Execution:
         info = engine.info()
         compiled = compiled or self.compile_job(job, engine)
         name = engine_name(info)
-        work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
+        work = Workload(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
         expected = stage_seconds(work, self.store.done_on(name, job.mode))
         with live.lock:  # the page's poll takes it: never held while the database is asked
             live.tracker.expected = expected

@@ -1,5 +1,4 @@
-"""What becomes of a job whose run did not come to its end: it fails, waits and is tried again, or goes to
-another server."""
+"""Handles a run that raised an error: the job fails, is retried, or is left to another server."""
 
 from __future__ import annotations
 
@@ -36,13 +35,13 @@ from workflows.compile import Compiled
 
 log = logging.getLogger("wan.jobs")
 
-MAX_LOSSES = 2  # engines lost in a row while they worked on a job; then it fails
+MAX_LOSSES = 2  # engines lost in a row while running a job before it fails
 
 
 @dataclass
 class Lane:
-    """What the runner knows of an engine's lane. `held`: models of its last job; `idle`: it waits; `facts`:
-    the models and nodes that its server last reported."""
+    """The scheduler's state of an engine's lane. `held`: models of its last job; `idle`: it waits for a job;
+    `facts`: the models and nodes that its server last reported."""
 
     engine: Engine
     held: frozenset[str] = frozenset()
@@ -52,20 +51,20 @@ class Lane:
 
 
 class Refused(Exception):
-    """This server cannot make the job, and nothing of it was begun here."""
+    """This server cannot run the job, and has not started it."""
 
     def __init__(self, error: StudioError) -> None:
         self.error = error
 
 
 class End(Protocol):
-    """Writes the end of a job."""
+    """Writes the final state of a job."""
 
     def __call__(self, job: Job, status: str, error: StudioError | None = None) -> None: ...
 
 
 def compiled_for(execution: Execution, job: Job, engine: Engine) -> Compiled:
-    """The job for this server. Raises Refused for what the server lacks or cannot be told of."""
+    """The job compiled for this server. Raises Refused when the server cannot run it."""
     try:
         return execution.compile_job(job, engine)
     except (EngineLost, EngineUnreachable):
@@ -75,8 +74,8 @@ def compiled_for(execution: Execution, job: Job, engine: Engine) -> Compiled:
 
 
 class Interruptions:
-    """Methods are called on the lane's thread. Each ends the job and returns None, or returns the job as it
-    goes back in line."""
+    """Methods are called on the lane's thread. Each either ends the job and returns None, or returns the job
+    to put back into the queue."""
 
     def __init__(
         self,
@@ -91,21 +90,20 @@ class Interruptions:
         states: Callable[[], Mapping[str, str]],
         is_closing: Callable[[], bool],
     ) -> None:
-        """`lock` guards the refusals. `reason` says why an engine was lost; `states`: of each server."""
+        """`lock` guards the refusals. `reason` finds out why an engine was lost. `states`: by address."""
         self._store, self._strays, self._obstacles = store, strays, obstacles
         self._refusals, self._lock = refusals, lock
         self._end, self._reason, self._states, self._is_closing = end, reason, states, is_closing
 
     def leave_behind(self, lane: Lane, job: Job) -> Job:
-        """A prompt of this job on another server of ours must not go on: it is stopped there, or as soon as
-        that server answers again."""
+        """Stops a prompt of this job on another server, now or as soon as that server answers again."""
         if not job.prompt_id or job.server == lane.address or not self._strays.drives(job.server):
             return job
         self._strays.stop_soon(job)
         return _again(replace(job, prompt_id="", remote="", server=""))
 
     def after(self, lane: Lane, job: Job, live: LiveJob, error: StudioError) -> Job | None:
-        """The run raised this error."""
+        """Handles an error that the run raised."""
         lost = isinstance(error, EngineLost | EngineUnreachable)
         if live.cancelled:
             if isinstance(error, EngineHung):
@@ -113,14 +111,14 @@ class Interruptions:
             self._strays.add(job)
             self._end(job, CANCELLED)
             return None
-        # While the studio closes, its parts are closed, too.
+        # A closing studio has closed components already, which raises errors that say nothing of the job.
         if self._is_closing() and (lost or isinstance(error, InternalError | StoreClosed)):
             log.info("job %s: left to its engine", job.id)
             with contextlib.suppress(StudioError):  # it is RUNNING on disk then, which the next start knows
                 self._store.save(_waits(job))
             return None
         if not lost and self._obstacles.delays(job.id, error):
-            log.warning("job %s: it waits: %s %s", job.id, error.message, error.detail)
+            log.warning("job %s: waiting: %s %s", job.id, error.message, error.detail)
             return _waits(replace(job, attempts=max(0, job.attempts - 1)))
         if isinstance(error, MissingModel | MissingNode):
             return self.refused(lane, job, live, error)
@@ -132,7 +130,7 @@ class Interruptions:
     def _after_loss(self, lane: Lane, job: Job, error: StudioError) -> Job | None:
         lane.held = frozenset()
         reason = self._reason(lane, error)
-        if reason is not error or isinstance(error, PromptGone):  # the engine began anew
+        if reason is not error or isinstance(error, PromptGone):  # the engine was restarted
             had = bool(job.prompt_id)
             job = replace(job, prompt_id="", remote="", server="")
             job = _again(job) if had else job
@@ -143,11 +141,11 @@ class Interruptions:
             return None
         with self._lock:
             self._refusals.ask_all_again(job.id)
-        log.warning("job %s: %s %s; it is started again", job.id, reason.message, reason.detail)
+        log.warning("job %s: %s %s; retrying", job.id, reason.message, reason.detail)
         return _waits(job)
 
     def refused(self, lane: Lane, job: Job, live: LiveJob, error: StudioError) -> Job | None:
-        """What one server lacks another may have: the job waits for that one, or ends when there is none."""
+        """Leaves the job to another server that may be able to run it; ends it when there is none."""
         if live.cancelled:
             return self.after(lane, job, live, error)
         now = time.monotonic()
@@ -162,7 +160,7 @@ class Interruptions:
         lane.held = frozenset()
         if job.status == RUNNING:
             job = replace(job, attempts=max(0, job.attempts - 1))
-        if job.server == lane.address:  # else another one may still work on it
+        if job.server == lane.address:  # else another server may still run it
             job = replace(job, prompt_id="", remote="", server="")
         return _waits(job)
 
@@ -172,5 +170,5 @@ def _waits(job: Job) -> Job:
 
 
 def _again(job: Job) -> Job:
-    """With the warning that it was started again."""
+    """The job with the warning that it was restarted."""
     return replace(job, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN))))

@@ -20,12 +20,12 @@ LEGAL: dict[str, frozenset[str]] = {
 
 
 class IllegalTransition(ValueError):
-    """A change of status that no event can cause; our own mistake."""
+    """A transition that is not in LEGAL: a programming error."""
 
 
 @dataclass(frozen=True)
 class JobSummary:
-    """What decisions over many jobs need of each."""
+    """The fields of a job that retention and quotas need."""
 
     id: str
     owner: str
@@ -66,13 +66,13 @@ class Job:
     error: dict[str, str] | None = None
     size: int = 0  # bytes of the result
     attempts: int = 0
-    pinned: bool = False  # housekeeping leaves it alone
-    part: int = 0  # finished parts (graphs) of a long job; their files lie in its folder
-    losses: int = 0  # engines lost in a row while they worked on it
+    pinned: bool = False  # retention does not remove it
+    part: int = 0  # finished segments (graphs) of a long job; their files are in its folder
+    losses: int = 0  # engines lost in a row while running it
     server: str = ""  # address of the engine that has `prompt_id`
-    remote: str = ""  # that engine's own id of the prompt, where it gives one
+    remote: str = ""  # the engine's own id of the prompt, "" where it has none
     timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
-    cancel_requested: float | None = None  # when somebody asked for its end
+    cancel_requested: float | None = None  # unix seconds of the cancel request
 
     @property
     def seconds(self) -> float:

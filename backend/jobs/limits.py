@@ -1,4 +1,4 @@
-"""How long jobs and their database wait for what. Seconds; tests make them short."""
+"""Time limits of the job queue and its database, in seconds."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """One object for a whole studio, given to its constructor."""
+    """One object for the whole studio, injected through its constructor."""
 
-    room: float = 15.0  # after a full disk or a held database, until a job is tried again
-    broken: float = 300.0  # a disk that fails may recover for so long before a job ends with the reason
+    room: float = 15.0  # delay before a retry after a full disk or a locked database
+    broken: float = 300.0  # how long a failing disk is retried before the job fails
     bound: float = 60.0  # how long a job is kept for the server that may still have its prompt
-    refusal: float = 30.0  # until a server that refused a job is asked again
+    refusal: float = 30.0  # how long a refusal by a server holds
     absent: float = 600.0  # how long a job that all servers refuse waits for one that is not up
-    silent: float = 10.0  # a server that we did not start and that has not answered for so long is not there
-    busy: float = 10.0  # how long a call waits for another program that holds the database
-    close: float = 5.0  # for lanes and housekeeping to end, each
-    fetch: tuple[float, ...] = (0.5, 2.0, 6.0)  # between tries to fetch a result
+    silent: float = 10.0  # after which a server that was not started here and never answered is absent
+    busy: float = 10.0  # how long a call waits for a locked database
+    close: float = 5.0  # for lanes and housekeeping to stop, each
+    fetch: tuple[float, ...] = (0.5, 2.0, 6.0)  # delays between attempts to fetch a result

@@ -1,4 +1,4 @@
-"""What keeps all waiting jobs from being begun, and how that is told."""
+"""Conditions under which no queued job is started, as notices."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Obstacles:
 
     def __init__(self, store: Store, limits: Limits) -> None:
         self._store, self._limits = store, limits
-        self.evicted = False  # another machine has the data folder
-        self.lost = ""  # why the database is not where it was, in a sentence
-        self._until = 0.0  # monotonic; no job is taken before
+        self.evicted = False  # another machine has taken over the data folder
+        self.lost = ""  # why the database is not where it was opened; "" while it is
+        self._until = 0.0  # monotonic seconds; no job is started before
         self._why: Notice | None = None
-        self._failing: dict[str, float] = {}  # job -> since when its disk fails
+        self._failing: dict[str, float] = {}  # job id -> monotonic seconds of its first disk error
 
     def look(self) -> None:
-        """Whether the database is still where it was."""
+        """Checks whether the database is still where it was opened."""
         self.lost = self._store.lost()
 
     def why(self) -> Notice | None:
-        """What keeps jobs from being begun; None while nothing does."""
+        """Why no job is started; None while jobs are."""
         if self.evicted:
             return TAKEN
         if self.lost:
@@ -39,10 +39,10 @@ class Obstacles:
         return self._why if time.monotonic() < self._until else None
 
     def delays(self, job_id: str, error: StudioError) -> bool:
-        """Whether a job with this error waits and is tried again, instead of failing.
+        """Whether a job with this error goes back to the queue instead of failing.
 
-        It waits for as long as it takes for room, for another program, and for a data folder that is gone;
-        for a disk that fails, or has become read-only, only so long.
+        There is no time limit for a full disk, a locked database or a missing data folder; a disk that fails
+        or is read-only is retried for Limits.broken seconds.
         """
         self.look()
         if self.lost or isinstance(error, StoreGone):
@@ -64,8 +64,8 @@ class Obstacles:
         self._failing.pop(job_id, None)
 
 
-def silence(infos: Sequence[EngineInfo]) -> Notice:
-    """What a job waits for while no engine works; with the reason, where one is known."""
+def no_engine(infos: Sequence[EngineInfo]) -> Notice:
+    """What queued jobs wait for while no engine is up, with the reason where one is known."""
     name = kind_of(infos[0]).server
     told = (
         info.error

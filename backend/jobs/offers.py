@@ -1,4 +1,4 @@
-"""What the engines are and offer, as last heard from them."""
+"""The servers' state and capabilities as last reported."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from workflows.graph.node_contract import facts, recorded
 
 @dataclass(frozen=True)
 class Offer:
-    """A server and what it offers; what is recorded of ComfyUI for one that has not answered yet, and for one
-    that does not describe its nodes."""
+    """A server and its nodes and files. `facts` are those recorded from ComfyUI for a server that has not
+    answered yet or does not describe its nodes."""
 
     info: EngineInfo
     facts: ServerFacts
 
 
 class Offers:
-    """What the servers are and offer, as last heard (memory)."""
+    """All servers, from memory: nothing here waits for a server."""
 
     def __init__(self, engines: tuple[Engine, ...]) -> None:
         self._engines = engines
@@ -34,8 +34,8 @@ class Offers:
         return [engine.info() for engine in self._engines]
 
     def all(self) -> list[Offer]:
-        """Those that have described their nodes and those that never do; while there are none, the first,
-        with what is recorded of ComfyUI."""
+        """The servers that have described their nodes and those that never do; when there are none, the first
+        server with the facts recorded from ComfyUI."""
         known = [(engine.info(), engine.known_contract()) for engine in self._engines]
         offers = [
             Offer(info, facts(contract or recorded()))
@@ -45,7 +45,7 @@ class Offers:
         return offers or [Offer(known[0][0], facts(recorded()))]
 
     def models_of(self, job: Job) -> frozenset[str]:
-        """The model files that a job loads; nothing for one that cannot be compiled here and now."""
+        """The model files that a job loads; empty for a job that cannot be compiled now."""
         try:
             return frozenset(compile_for(job_params(job), self.all()[0].facts, job.id).models)
         except StudioError:

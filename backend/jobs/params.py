@@ -1,4 +1,4 @@
-"""The values of a request as the checked parameters of a mode."""
+"""Makes the checked parameters of a mode from the values of a request or of a stored job."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def job_params(job: Job) -> ModeParams:
 
 
 def stored_media(item: Mapping[str, Any]) -> Media:
-    """The Media of a stored input; what an older version did not store has its default."""
+    """The Media of a stored input; fields that an earlier version did not store have their defaults."""
     known = {field.name for field in fields(Media)}
     return Media(**{name: value for name, value in item.items() if name in known})

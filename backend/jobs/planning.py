@@ -1,7 +1,7 @@
-"""What Generate would make of the settings at hand: size, length, crop, time, and what stands in its way.
+"""Plans a job from the current settings: size, length, crop, estimated time, warnings and obstacles.
 
-With several servers nobody knows yet which one will take the job: what is told is true of the one that can do
-least, and where some cannot do it at all, that is said.
+With several servers it is not known yet which one will run the job. The plan is for the least capable one,
+and names the servers that cannot run it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from backend.engines.kinds import engine_name, kind_of, location, silent, takes_
 from backend.errors import BadInput, StudioError
 from backend.formatting import duration_text
 from backend.jobs import bundle
-from backend.jobs.estimate import Work, stage_seconds
+from backend.jobs.estimate import Workload, stage_seconds
 from backend.jobs.job import Job
 from backend.jobs.offers import Offer
 from backend.jobs.params import make_params
@@ -34,11 +34,11 @@ STAND_INS = {
     "sound": Media("sound", seconds=5.0),
     "video": Media("video", 832, 480, 80, 16.0, 5.0),
 }
-"""What is planned with while nothing is chosen: the frame to be made is shown before the picture is there."""
+"""Media to plan with until files are chosen, so that the page shows the frame before there is a picture."""
 LENGTH_SLACK = 0.5  # seconds; 5 s are 81 frames, which is 5.06 s
 GIB = 1 << 30
 VRAM_RECOMMENDED = 22 * GIB
-"""The WAN 2.2 guide recommends 24 GB or more for the 14B models; a card sold as 24 GB tells some less."""
+"""The WAN 2.2 guide recommends 24 GB or more for the 14B models; a 24 GB card reports slightly less."""
 History = Callable[[str, str], Iterable[Job]]
 """(engine name, mode) -> the jobs that it has finished"""
 DIFFERENT = notice("servers_differ")
@@ -46,8 +46,8 @@ DIFFERENT = notice("servers_differ")
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a job becomes on the server that can do least of those that can do it. `able`: all of those;
-    `obstacle`: the files that are missing where there is none."""
+    """A job compiled for the least capable server that can run it. `able`: all servers that can;
+    `obstacle`: the missing files when none can."""
 
     compiled: Compiled
     able: tuple[EngineInfo, ...]
@@ -56,7 +56,7 @@ class Outlook:
 
 
 def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str) -> Outlook:
-    """Compiles for every server. Raises StudioError, that of the first server, when none can do it."""
+    """Compiles for every server. Raises the first server's StudioError when none can run the job."""
     offers = [offer for offer in offers if offer.info.state != "lost"] or offers
     made: list[tuple[EngineInfo, Compiled]] = []
     refused: list[Notice] = []
@@ -101,9 +101,9 @@ def plan(
     absent: bool = False,
     longest: float = math.inf,
 ) -> Plan:
-    """Never raises: what is wrong is in the plan, beside its field. `sizes`: the media that are there;
-    `offers`: the servers that have answered, or one; `absent`: none has answered since the start, and none
-    is being started; `longest`: seconds that a video may have here."""
+    """Never raises: errors are in the plan, by field. `sizes`: the media that are given; `offers`: the
+    servers that have answered, or one; `absent`: no server has answered since the start, and none is being
+    started; `longest`: the longest video that is allowed, in seconds."""
     kinds = media_fields(mode)
     media = {name: STAND_INS[field.kind] for name, field in kinds.items() if field.required}
     media.update(sizes)
@@ -127,7 +127,7 @@ def plan(
         fps=compiled.fps,
         seconds=compiled.frames / compiled.fps if compiled.fps else 0.0,
         steps=compiled.steps,
-        parts=len(compiled.graphs),
+        segments=len(compiled.graphs),
         crop=crop if "image" in sizes else None,
         estimate=_estimate(mode, compiled, found.able or engines[:1], history),
         obstacle=silent(engines[0]) if absent or _all_lost(engines) else found.obstacle,
@@ -141,7 +141,7 @@ def plan(
 
 
 def check_length(mode: str, compiled: Compiled, longest: float) -> None:
-    """Refuses a video longer than the admin allows (seconds). Raises BadInput with the field."""
+    """Raises BadInput with the field for a video of more than `longest` seconds."""
     seconds = compiled.frames / compiled.fps if compiled.fps and not compiled.still else 0.0
     if seconds <= longest + LENGTH_SLACK:
         return
@@ -158,7 +158,7 @@ def _all_lost(engines: Sequence[EngineInfo]) -> bool:
 
 
 def _small(infos: Sequence[EngineInfo]) -> tuple[Notice, ...]:
-    """A word on the smallest GPU among those that may take the job; how much a video needs is not known."""
+    """A warning if the smallest GPU that may run the job has less memory than recommended."""
     sizes = [
         info.vram_total
         for info in infos
@@ -170,7 +170,7 @@ def _small(infos: Sequence[EngineInfo]) -> tuple[Notice, ...]:
 
 
 def _missing(compiled: Compiled, info: EngineInfo) -> tuple[str, ...]:
-    """The job's files that the server does not list; none when it does not say what it has."""
+    """The job's model files that the server does not list; () when the server lists nothing."""
     seen = {name for names in info.models.values() for name in names}
     return tuple(name for name in compiled.models if name not in seen) if info.models else ()
 
@@ -178,11 +178,11 @@ def _missing(compiled: Compiled, info: EngineInfo) -> tuple[str, ...]:
 def _estimate(
     mode: str, compiled: Compiled, infos: Sequence[EngineInfo], history: History
 ) -> Estimate | None:
-    """The longest of the servers that answer: nobody knows yet which one takes the job."""
+    """The longest estimate of the servers that are up; None when none is."""
     there = [info for info in infos if info.state == "ok"]
     if not there:
         return None
-    work = Work(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
+    work = Workload(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
     known = [
         (sum(seconds.values()), info)
         for info in there

@@ -1,4 +1,4 @@
-"""Between a submitted job and an engine: compiled graphs, checked against what this engine takes."""
+"""Compiles a job for an engine and checks the graphs against the engine's node contract."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OLDEST_COMFYUI = "0.3.64"
 def compile_for(
     params: ModeParams, facts: ServerFacts, job_id: str, catalog: Catalog | None = None
 ) -> Compiled:
-    """Compiles; a failure here is a mistake of ours or a setting that no constructor saw."""
+    """Compiles. Raises BadInput for a setting that this server lacks, InternalError for a faulty builder."""
     try:
         return compile(params, catalog or load_catalog(), facts, job_id)
     except InvalidParam as error:
@@ -32,9 +32,9 @@ def compile_for(
 
 
 def preflight(mode: str, compiled: Compiled, contract: Contract, info: EngineInfo) -> None:
-    """Raises what this server would refuse: MissingModel, MissingNode, else GraphRejected.
+    """Raises MissingModel, MissingNode or GraphRejected for graphs that this server would refuse.
 
-    Pictures are left out: they are sent after this check.
+    Input files are not checked: they are uploaded later.
     """
     problems = tuple(
         problem
@@ -47,7 +47,7 @@ def preflight(mode: str, compiled: Compiled, contract: Contract, info: EngineInf
 
 
 def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> GraphRejected:
-    """What these problems amount to, in a creator's words."""
+    """The error for these problems: missing model files first, then missing and unreadable nodes."""
     detail = "; ".join(f"{p.node} {p.class_type}.{p.input}: {p.message}" for p in problems)
     files = {file.name: file for file in load_catalog().files}
     missing = sorted({str(p.value) for p in problems if p.kind == "not_in_list"} & set(files))
@@ -84,7 +84,7 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
 
 
 def _older(version: str, than: str) -> bool:
-    """Whether a dotted version comes before another; what cannot be read counts as not older."""
+    """Whether a dotted version precedes another; False for one that cannot be parsed."""
     try:
         return [int(part) for part in version.split(".")] < [int(part) for part in than.split(".")]
     except ValueError:
@@ -92,8 +92,8 @@ def _older(version: str, than: str) -> bool:
 
 
 def checked(job: Job, engine: Engine) -> Compiled:
-    """A job's graphs for this engine, checked against its contract; for one that does not describe its nodes
-    they are made by what is recorded of ComfyUI, and there is nothing to check. Raises StudioError."""
+    """A job compiled for this engine and checked against its contract. An engine without a contract gets
+    graphs for the recorded ComfyUI, unchecked. Raises StudioError."""
     contract = engine.contract()
     made = compile_for(job_params(job), facts(contract or recorded()), job.id)
     if contract is not None:
@@ -102,6 +102,6 @@ def checked(job: Job, engine: Engine) -> Compiled:
 
 
 def compiled(job: Job, engine: Engine) -> Compiled:
-    """The runner's compiler: a job for this engine, in the form that it takes. Raises StudioError."""
+    """A job compiled for this engine; one graph for an engine that takes whole jobs. Raises StudioError."""
     made = checked(job, engine)
     return bundle.as_one(made) if takes_whole(engine.info()) else made

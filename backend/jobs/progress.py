@@ -1,7 +1,7 @@
-"""From a job's events to what a creator sees of it: stage, percent that never goes back, time left. Pure.
+"""Derives a job's progress from its events: stage, percent that never decreases, time left. Pure.
 
-Times come in with each event (a monotonic clock's seconds). The weights are first guesses of how long
-each stage takes; timings of earlier jobs on the same engine replace them.
+Each event comes with its time (monotonic seconds). DEFAULT_WEIGHTS are assumed durations of the stages;
+timings of earlier jobs on the same engine replace them.
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ from statistics import median
 
 from backend.events import STAGES, Connection, Event, Preview, Progress, Queued, Stage, Started
 from backend.notices import words
+from workflows.graph.label import StageName
 from workflows.notice import Notice
 
-WORK = STAGES[1:]
+ACTIVE_STAGES = STAGES[1:]
 DEFAULT_WEIGHTS: dict[str, float] = {"load": 20.0, "read": 6.0, "draw": 60.0, "finish": 10.0, "save": 4.0}
-WAIT_SHARE = 0.04  # of the bar; waiting has no percent of its own
+WAIT_SHARE = 0.04  # share of the bar for waiting, which has no percent of its own
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """What the page's poll reads. `version` grows with each visible change.
 
-    `percent` 0 to 100, never goes back. `segments`: six of (stage, weight 0..1, done 0..1), weights sum to 1.
+    `percent` 0 to 100, never decreases. `segments`: six of (stage, weight 0..1, done 0..1), weights sum to 1.
     `elapsed`, `remaining`: seconds; remaining is None while nothing is known. `ahead`: our jobs before this
     one; `others`: jobs of other clients on that server. `preview_version` 0: there is no preview yet.
     `chunk` of `chunks`: what is drawn now, from 1; 0 for a job of one chunk. `preparing`: the media of the
-    next graph are cut.
+    next graph are cut. `waits`: what a queued job waits for besides its turn; `text` has its words.
     """
 
     version: int = 0
     status: str = "queued"
-    stage: str = "wait"
+    stage: StageName = "wait"
     text: str = ""
     percent: float = 0.0
     segments: tuple[tuple[str, float, float], ...] = ()
@@ -48,6 +49,7 @@ class Snapshot:
     chunk: int = 0
     chunks: int = 0
     preparing: bool = False
+    waits: Notice | None = None
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Tracker:
 
     expected: Mapping[str, float] = field(default_factory=dict)
     status: str = "queued"
-    stage: str = "wait"
+    stage: StageName = "wait"
     text: str = ""
     waits: Notice | None = None  # what a queued job waits for besides its turn
     step: int = 0
@@ -82,7 +84,7 @@ class Tracker:
     _paces: list[float] = field(default_factory=list)  # seconds that each step took
 
     def feed(self, event: Event, now: float) -> None:
-        """Takes one event that happened at `now`."""
+        """Applies an event that happened at `now`."""
         self._account(now)
         if isinstance(event, Queued):
             self.ahead, self.others = event.ahead, event.others
@@ -101,7 +103,7 @@ class Tracker:
         elif isinstance(event, Progress):
             if event.step > self.step:
                 drawn = self.spent.get("draw", 0.0)
-                if self.step or event.step == 1:  # what was drawn before we looked says nothing of the pace
+                if self.step or event.step == 1:  # else drawing began before the tracker did
                     self._paces.append((drawn - self._drawn) / (event.step - self.step))
                 self.step, self._drawn = event.step, drawn
             self.steps = event.steps
@@ -120,20 +122,20 @@ class Tracker:
         self.version += 1
 
     def requeue(self, now: float, why: Notice | None = None) -> None:
-        """The job waits again; what was reached is not taken back from the bar. `why`: shown meanwhile."""
+        """The job is queued again; the bar keeps the percent that was reached. `why`: shown meanwhile."""
         self._account(now)
         self.status, self.stage, self.text, self.step = "queued", "wait", "", 0
         self.waits = why
         self.chunk, self.chunks, self.preparing = 0, 0, False
         self.started_at = self.ended_at = None
-        self.connected = True  # whoever follows it next tells only of a connection that is lost
+        self.connected = True  # the next engine reports only a lost connection
         self._drawn = 0.0
         self._paces.clear()
         self.spent.clear()
         self.version += 1
 
     def reached(self, step: int, steps: int) -> None:
-        """Sampling steps whose pictures are there from an earlier run: the bar starts behind them."""
+        """Starts the bar after the sampling steps that an earlier run finished."""
         weights = self.weights()
         behind = weights["load"] + weights["read"] + weights["draw"] * min(1.0, step / max(1, steps))
         share = WAIT_SHARE + (1.0 - WAIT_SHARE) * behind / sum(weights.values())
@@ -146,16 +148,16 @@ class Tracker:
             self.waits, self.text = why, ""
             self.version += 1
 
-    def _enter(self, stage: str) -> None:
-        # ComfyUI loads the second expert between two samplings, and a job of several parts saves one before
-        # it draws the next: the words follow, the bar does not go back or run ahead.
+    def _enter(self, stage: StageName) -> None:
+        # ComfyUI loads the second expert between two samplings, and a job of several segments saves one
+        # before it draws the next. The text follows; the stage neither goes back nor runs ahead.
         if self.steps and self.step < self.steps and stage in ("finish", "save"):
             stage = "draw"
         if stage in STAGES and (self.stage not in STAGES or STAGES.index(stage) > STAGES.index(self.stage)):
             self.stage = stage
 
     def _account(self, now: float) -> None:
-        if self.started_at is not None and self.ended_at is None and self.stage in WORK:
+        if self.started_at is not None and self.ended_at is None and self.stage in ACTIVE_STAGES:
             self.spent[self.stage] = self.spent.get(self.stage, 0.0) + max(0.0, now - self._last)
         self._last = now
 
@@ -165,19 +167,27 @@ class Tracker:
         return {stage: round(seconds, 3) for stage, seconds in self.spent.items()}
 
     def weights(self) -> dict[str, float]:
-        """Seconds that each stage is thought to take."""
-        known = {stage: max(0.05, float(self.expected[stage])) for stage in WORK if self.expected.get(stage)}
-        if len(known) < len(WORK):
+        """Expected seconds of each stage."""
+        known: dict[str, float] = {
+            stage: max(0.05, float(self.expected[stage]))
+            for stage in ACTIVE_STAGES
+            if self.expected.get(stage)
+        }
+        if len(known) < len(ACTIVE_STAGES):
             scale = sum(known.values()) / sum(DEFAULT_WEIGHTS[s] for s in known) if known else 1.0
-            known = {s: known.get(s, max(0.05, DEFAULT_WEIGHTS[s] * scale)) for s in WORK}
+            known = {s: known.get(s, max(0.05, DEFAULT_WEIGHTS[s] * scale)) for s in ACTIVE_STAGES}
         return known
 
     def done_shares(self, now: float) -> dict[str, float]:
-        """How much of each stage is behind us, 0 to 1."""
+        """The finished share of each stage, 0 to 1."""
         weights = self.weights()
-        at = WORK.index(self.stage) if self.stage in WORK else (len(WORK) if self.stage == "done" else -1)
+        at = (
+            ACTIVE_STAGES.index(self.stage)
+            if self.stage in ACTIVE_STAGES
+            else (len(ACTIVE_STAGES) if self.stage == "done" else -1)
+        )
         shares: dict[str, float] = {}
-        for index, stage in enumerate(WORK):
+        for index, stage in enumerate(ACTIVE_STAGES):
             if index < at:
                 shares[stage] = 1.0
             elif index > at:
@@ -192,14 +202,14 @@ class Tracker:
         return shares
 
     def remaining(self, now: float) -> float | None:
-        """Seconds left, or None while there is nothing to go by."""
+        """Seconds left; None while unknown."""
         if self.status != "running" or self.started_at is None:
             return None
         weights, shares = self.weights(), self.done_shares(now)
-        left = {stage: weights[stage] * (1.0 - shares[stage]) for stage in WORK}
+        left = {stage: weights[stage] * (1.0 - shares[stage]) for stage in ACTIVE_STAGES}
         if self.step and self.steps and self._paces:
-            # The pace of this very job beats any guess. Its median: the second expert is loaded between two
-            # steps, which says nothing of the others. A step under way counts down, then stands still.
+            # The measured pace of this job is more accurate than any estimate. The median leaves out the step
+            # in which the second expert is loaded. The current step counts down to 0 and stays there.
             per_step = max(1e-3, median(self._paces))
             to_go = self.steps - self.step
             since = self.spent.get("draw", 0.0) + max(0.0, now - self._last) - self._drawn
@@ -217,23 +227,24 @@ class Tracker:
         """The state at `now`."""
         weights, shares = self.weights(), self.done_shares(now)
         total = sum(weights.values())
-        share = sum(weights[s] * shares[s] for s in WORK) / total
+        share = sum(weights[s] * shares[s] for s in ACTIVE_STAGES) / total
         if self.status != "done":
             waited = WAIT_SHARE if self.status == "running" else 0.0
             self.best = max(self.best, min(99.0, 100.0 * (waited + (1.0 - WAIT_SHARE) * share)))
         wait_done = 0.0 if self.status == "queued" else 1.0
         if self.status == "done":
-            shares = dict.fromkeys(WORK, 1.0)
+            shares = dict.fromkeys(ACTIVE_STAGES, 1.0)
         segments = (
             ("wait", WAIT_SHARE, wait_done),
-            *((s, (1.0 - WAIT_SHARE) * weights[s] / total, shares[s]) for s in WORK),
+            *((s, (1.0 - WAIT_SHARE) * weights[s] / total, shares[s]) for s in ACTIVE_STAGES),
         )
+        waits = self.waits if self.status == "queued" else None
         end = self.ended_at if self.ended_at is not None else now
         return Snapshot(
             version=self.version,
             status=self.status,
             stage=self.stage,
-            text=words(self.waits) if self.status == "queued" and self.waits else self.text,
+            text=words(waits) or self.text,
             percent=self.best,
             segments=segments,
             step=self.step,
@@ -248,4 +259,5 @@ class Tracker:
             chunk=self.chunk,
             chunks=self.chunks,
             preparing=self.preparing,
+            waits=waits,
         )

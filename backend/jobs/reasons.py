@@ -1,4 +1,5 @@
-"""Why a job waits besides for its turn, and whether it waits in vain. The runner's lock guards the queue."""
+"""Why a queued job is not started, and whether any server can ever start it. The scheduler's lock guards the
+queue."""
 
 from __future__ import annotations
 
@@ -7,14 +8,14 @@ from collections.abc import Callable, Sequence
 
 from backend.engines.base import EngineInfo
 from backend.errors import StudioError
-from backend.jobs.obstacles import Obstacles, silence
+from backend.jobs.obstacles import Obstacles, no_engine
 from backend.jobs.queue import Line
 from backend.jobs.refusals import Refusals
 from workflows.notice import Notice, notice
 
 
 class Reasons:
-    """Of all waiting jobs. `infos`: one per lane."""
+    """For all queued jobs. `infos`: one per lane."""
 
     def __init__(
         self, line: Line, refusals: Refusals, obstacles: Obstacles, infos: Callable[[], Sequence[EngineInfo]]
@@ -26,15 +27,15 @@ class Reasons:
         return {info.address: info.state for info in self._infos()}
 
     def of_all(self) -> Notice | None:
-        """What every waiting job waits for; None when nothing holds them all up."""
+        """Why no queued job is started; None when jobs are."""
         infos = self._infos()
         why = self._obstacles.why()
         if not why and not any(info.state == "ok" for info in infos):
-            why = silence(infos)
+            why = no_engine(infos)
         return why
 
     def of(self, job_id: str) -> tuple[Notice | None, StudioError | None]:
-        """What this job waits for, or what it ends with. Called with the lock held."""
+        """What this job waits for, or the error that ends it. Called with the lock held."""
         now, states = time.monotonic(), self.states()
         bound = self._line.bound(job_id, now)
         if bound and states.get(bound) != "ok":

@@ -1,4 +1,4 @@
-"""A job as a row of the database, and back. A row that cannot be read says what is wrong with it."""
+"""Converts jobs to database rows and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REQUIRED: dict[str, Any] = {"owner": "", "mode": "", "params": {}, "inputs": {}
 
 
 class UnreadableRow(ValueError):
-    """A column holds what no job can have there."""
+    """A column holds a value that its field cannot have; the message names it."""
 
 
 def _numbers(value: object) -> bool:
@@ -61,7 +61,7 @@ def _dumped(value: Any) -> str:
 
 
 def _utf8(value: Any) -> Any:
-    """What a server says may hold half a surrogate pair, which SQLite refuses."""
+    """Replaces lone surrogates, which a server's text may hold and SQLite refuses."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
@@ -74,7 +74,7 @@ def job_of(row: sqlite3.Row) -> Job:
 
 
 def salvaged(row: sqlite3.Row, error: dict[str, str]) -> Job:
-    """What can be read of a row, the rest as in an empty job; one that has not ended counts as failed."""
+    """The readable columns of a damaged row, defaults for the others; an unfinished job becomes failed."""
     job, _ = _read(row)
     return job if job.status in TERMINAL else replace(job, status=FAILED, error=error)
 

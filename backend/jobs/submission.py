@@ -1,4 +1,4 @@
-"""What comes in: settings and files on their way to a job in the queue, and what would become of them."""
+"""Plans jobs, and submits them: checks settings and files, copies the inputs, queues the job."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ from workflows.params.limits import RANDOM_SEEDS
 
 log = logging.getLogger("wan.jobs")
 
-CLEANED = ("negative_prompt",)  # texts that are stored as the params have them, without control characters
-JOB_BYTES = 100_000  # of a job's folder, beside what it is made from and the result
+CLEANED = ("negative_prompt",)  # texts that are stored without control characters, as the params hold them
+JOB_BYTES = 100_000  # of a job's folder, besides inputs and result
 NEWCOMERS, NEWCOMERS_SECONDS = 60, 3.0
 """On an open page: how many visitors can start their first video at once, and how fast that refills."""
 
 
 class DiskSpace(Protocol):
-    """The room that each owner's jobs may take on the disk."""
+    """The disk quota of each owner."""
 
     def reserve(self, job_id: str, owner: str, need: int, field: str = "") -> None:
-        """Keeps `need` bytes for a job. Raises OverQuota, DiskFull, with the field that takes most."""
+        """Reserves `need` bytes for a job. Raises OverQuota, DiskFull, with the field of the largest file."""
 
     def release(self, job_id: str) -> None:
-        """Gives back what was kept for a job that was not submitted."""
+        """Releases the reservation of a job that was not submitted."""
 
     def submitted(self, job_id: str) -> None:
-        """The job is in the queue: removes what its owner gave up for it."""
+        """The job is queued: removes the owner's videos that make room for it."""
 
 
 class Intake:
-    """Plans and takes in jobs."""
+    """Plans and submits jobs."""
 
     def __init__(
         self,
@@ -69,8 +69,8 @@ class Intake:
         starts: bool,
         limits: Limits | None = None,
     ) -> None:
-        """`settings`: asked anew each time, because how the page is reached may change. `starts`: the studio
-        starts its servers itself, so one that is not there yet will come."""
+        """`settings`: called each time, because the way the page is reached may change. `starts`: the studio
+        starts its servers itself, so one that is not up yet will be."""
         self._disk = disk
         self.limits = limits or Limits()
         self._settings_now, self._store, self._decoder = settings, store, decoder
@@ -83,7 +83,7 @@ class Intake:
         return self._settings_now()
 
     def plan(self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts]) -> Plan:
-        """What Generate would make of this, and what stands in its way. Never raises."""
+        """The plan for these settings and files. Never raises."""
         sizes = {name: input_files.as_media(facts, name) for name, facts in media.items()}
         return planning.plan(
             mode,
@@ -92,7 +92,7 @@ class Intake:
             self._offers.infos(),
             self._store.done_on,
             offers=self._offers.all(),
-            absent=self._nobody_there(),
+            absent=self._no_server(),
             longest=self._settings.max_seconds,
         )
 
@@ -104,10 +104,10 @@ class Intake:
         files: Mapping[str, Path | None],
         earlier: Job | None = None,
     ) -> Job:
-        """Checks everything, copies the inputs and queues the job; it is on disk when this returns.
+        """Checks everything, copies the inputs and queues the job, which is saved when this returns.
 
-        files: media parameter -> uploaded file. earlier: a failed job that this is another try at; the parts
-        that it had finished are not made again, if they fit. Raises BadInput (with the field), BadMedia,
+        files: media parameter -> uploaded file. earlier: a failed job that this one retries; its finished
+        segments are reused if they fit. Raises BadInput (with the field), BadMedia,
         OverQuota, QueueFull, DiskFull, StoreGone.
         """
         if not tokens.is_token(owner):
@@ -170,7 +170,7 @@ class Intake:
                 steps=compiled.steps,
                 evaluations=compiled.evaluations,
                 warnings=(*found.warnings, *filter(None, notes.values())),
-                part=self._parts_of(earlier, folder),
+                part=self._segments_of(earlier, folder),
             )
             self._runner.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
         except BaseException as error:
@@ -192,15 +192,15 @@ class Intake:
         if wait:
             raise TooMany("Too many new visitors are making videos right now.")
 
-    def _parts_of(self, failed: Job | None, folder: Path) -> int:
-        """How many finished parts a failed job leaves to this one; whether they fit is seen when it runs."""
+    def _segments_of(self, failed: Job | None, folder: Path) -> int:
+        """The number of finished segments taken over from a failed job; the run checks whether they fit."""
         if failed is None or not failed.part or not adopt(self._settings.jobs_dir / failed.id, folder):
             return 0
         return failed.part
 
     def _check_server(self) -> None:
-        """Refuses what no server would take up. Raises EngineUnreachable."""
-        if self._nobody_there():
+        """Raises EngineUnreachable while no server has ever answered."""
+        if self._no_server():
             info = self._offers.infos()[0]
             kind = kind_of(info)
             if kind.error_is_reason:
@@ -209,8 +209,8 @@ class Intake:
                 )
             raise EngineUnreachable(f"{kind.server} does not answer at {info.address}.", detail=info.error)
 
-    def _nobody_there(self) -> bool:
-        """No server has ever answered, and none is being started by us."""
+    def _no_server(self) -> bool:
+        """Whether no server has ever answered and none is being started here."""
         waited = time.monotonic() - self._born > self.limits.silent
         never = all(info.state == "starting" and info.error for info in self._offers.infos())
         return waited and never and not self._starts

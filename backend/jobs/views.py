@@ -1,4 +1,4 @@
-"""What the studio shows of a job, a plan and a model: frozen data for the page and the API."""
+"""Jobs, plans and the queue as frozen data for the page and the API."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ class Crop:
 
 @dataclass(frozen=True)
 class Plan:
-    """What Generate would do now. `parts`: graphs that the job consists of; `crop`: None without a picture;
-    `estimate`: None while no server answers; `obstacle`: why it cannot be done; `problems`: field ->
+    """What a job with the current settings becomes. `segments`: graphs of the job; `crop`: None without
+    a picture; `estimate`: None while no server answers; `obstacle`: why it cannot run; `problems`: field ->
     sentence; `route`: where Animate gets pose and mask from, as Compiled has it."""
 
     width: int = 0
@@ -113,7 +113,7 @@ class Plan:
     fps: float = 0.0
     seconds: float = 0.0
     steps: int = 0
-    parts: int = 1
+    segments: int = 1
     crop: Crop | None = None
     estimate: Estimate | None = None
     obstacle: Notice | None = None
@@ -132,7 +132,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Place:
-    """A place in the queue. position: 0 runs, 1 is next; `job`: only of one's own."""
+    """A place in the queue. `position`: 0 is running, 1 is next; `job`: only of the visitor's own jobs."""
 
     position: int
     mode: str
@@ -147,7 +147,7 @@ class QueueState:
 
 
 def view(job: Job, key: str) -> JobView:
-    """What is shown of a stored job."""
+    """A stored job with its key."""
     return JobView(
         id=job.id,
         key=key,

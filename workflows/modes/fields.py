@@ -112,7 +112,7 @@ def _side(label: str, help: str, source: str) -> Any:
 
 
 def seconds() -> Any:
-    """The length of a clip that follows nothing."""
+    """The length of a clip that is given by no file."""
     return number(
         "Length", f"Length of the video, {SECONDS_MIN:g} to {SECONDS_MAX:g} seconds.", 5.0, SECONDS_MIN,
         SECONDS_MAX, subject="The length", unit=" seconds", offered=LENGTHS,
@@ -172,7 +172,7 @@ def _guidance(label: str, subject: str, what: str) -> Any:
 
 
 def seed(makes: str = "video") -> Any:
-    """The seed, drawn before it gets here: 0 to 2^53 - 1. The API's -1 asks for a random one."""
+    """The seed, already drawn: 0 to 2^53 - 1. -1 in the API asks for a random one."""
     return declare_seed(
         Field(
             kind="whole", label="Seed", subject="The seed", default=RANDOM_SEED, high=SEED_MAX,

@@ -19,7 +19,7 @@ from workflows.params.sizes import AREAS, FPS, fit_size
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeParams, ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
-from workflows.stages.segments import Segment, Span, cut, hand_on, joined, result_prefix, spans, tail
+from workflows.stages.segments import Segment, Span, cut, joined, result_prefix, save_tail, spans, tail
 
 CHUNK_LENGTH = 77
 """`length` of every chunk. Source: ComfyUI's template video_wan2_2_14B_s2v."""
@@ -275,7 +275,7 @@ def _segment(run: _Run, span: Span) -> Segment:
     prefix = result_prefix(params.MODE, run.job_id, span)
     nodes.save_video(nodes.create_video(frames, params.fps, audio), prefix)
     if not span.is_last:
-        hand_on(nodes, nodes.image_from_batch(frames, kept - CONTEXT_FRAMES, CONTEXT_FRAMES), prefix)
+        save_tail(nodes, nodes.image_from_batch(frames, kept - CONTEXT_FRAMES, CONTEXT_FRAMES), prefix)
     return Segment(span, nodes, kept, tuple(derived))
 
 

@@ -1,4 +1,4 @@
-"""Pieces that more than one mode is made of: load an expert, read the prompt, sample, save."""
+"""Stages that several modes share: load an expert, encode the prompt, sample, save."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workflows.stages.schedule import HIGH, LOW, Phase, Recipe
 EASY_CACHE = (0.2, 0.15, 0.95)
 """(threshold, start, end) of step reuse: EasyCache's own defaults."""
 EASY_CACHE_MIN_STEPS = 10
-"""Shorter runs have no steps alike enough to be reused."""
+"""In shorter runs no two steps are similar enough for reuse."""
 
 _EXPERT_WORDS = {HIGH: "high-noise expert", LOW: "low-noise expert"}
 _DRAW_WORDS = {HIGH: "Generating the motion", LOW: "Generating the details"}
@@ -45,7 +45,7 @@ def load_experts(
 def load_single(
     nodes: Nodes, name: str, loras: Iterable[tuple[str, float]], shift: float, words: str
 ) -> Model:
-    """A model that works alone, with its LoRAs (file name, strength) one after the other."""
+    """A single model, without experts, with its LoRAs (file name, strength) in order."""
     model = nodes.unet_loader(name, f"Loading the {words}")
     for lora, strength in loras:
         model = nodes.lora_loader(model, lora, strength, f"Adding to the {words}")
@@ -70,10 +70,10 @@ def sample(
     conditioning: tuple[Conditioning, Conditioning, Latent],
     seed: int,
 ) -> Latent:
-    """The phases one after the other: the first brings the noise, the last leaves none.
+    """Samples the phases in order: the first adds the noise, the last leaves none.
 
-    Only the first phase's seed counts: the later ones add no noise and get 0, so that nothing about them
-    changes but their input.
+    Only the first phase uses the seed; the later ones add no noise and get seed 0, so that they
+    change only with their input.
     """
     positive, negative, latent = conditioning
     for number, (phase, model) in enumerate(zip(recipe.phases, models, strict=True)):
@@ -118,12 +118,12 @@ def file_prefix(mode: str, job_id: str) -> str:
 
 
 def has_node(server: ServerFacts, class_type: str) -> bool:
-    """Whether the server has the node; yes when nothing is known of it."""
+    """Whether the server has the node; True for a server of which nothing is known."""
     return not server.nodes or class_type in server.nodes
 
 
 def has_file(server: ServerFacts, class_type: str, field: str, name: str) -> bool:
-    """Whether the server lists the file; yes when it does not say."""
+    """Whether the server lists the file; True when it does not list any."""
     return name in server.options.get((class_type, field), (name,))
 
 

@@ -1,4 +1,4 @@
-"""How the steps of a run are shared between the two experts. Pure arithmetic, no nodes.
+"""Distributes the steps of a run over the two experts. Pure arithmetic, no nodes.
 
 WAN 2.2 A14B is two models used one after the other on one noise schedule: the high-noise expert lays out
 the motion, the low-noise expert finishes the picture.
@@ -12,14 +12,14 @@ HIGH = "high"
 LOW = "low"
 
 MOTION_SHARE = {"subtle": 0.35, "balanced": 0.5, "dynamic": 0.65}
-"""motion -> share of the steps that the high-noise expert makes."""
+"""motion -> share of the steps that the high-noise expert samples."""
 BOUNDARY_I2V = 0.900
 """Noise level at which WAN hands over in Image-to-Video (WAN's config `boundary`)."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Steps start..end (end excluded) of the schedule, made by one expert."""
+    """Steps start..end (end excluded) of the schedule, sampled by one expert."""
 
     expert: str  # HIGH or LOW
     start: int
@@ -34,13 +34,13 @@ class Phase:
 
     @property
     def evaluations(self) -> int:
-        """Model evaluations: guidance above 1 asks the model twice a step."""
+        """Model evaluations: guidance above 1 evaluates the model twice per step."""
         return self.steps * (2 if self.cfg > 1 else 1)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One run: the schedule's length, its shift and who makes which steps."""
+    """One run: the length of the schedule, its shift and the expert of each phase."""
 
     steps: int
     shift: float
@@ -53,7 +53,7 @@ class Recipe:
 
     @property
     def guided(self) -> bool:
-        """Whether any phase looks at the negative prompt."""
+        """Whether any phase uses the negative prompt."""
         return any(phase.cfg > 1 for phase in self.phases)
 
 

@@ -1,4 +1,4 @@
-"""Long jobs: a row of graphs, each drawing some chunks, each going on where the one before ended."""
+"""Long jobs: a sequence of graphs, each of which draws some chunks and continues the previous one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workflows.stages.diffusion import file_prefix
 
 @dataclass(frozen=True)
 class Span:
-    """The chunks of one graph. Numbers count from 0 over the whole job."""
+    """The chunks of one graph. Numbers count from 0 across the whole job."""
 
     number: int  # of the graph
     graphs: int  # in the job
@@ -26,12 +26,12 @@ class Span:
 
     @property
     def is_first(self) -> bool:
-        """Whether nothing comes before it."""
+        """Whether it is the first graph of the job."""
         return self.number == 0
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing comes after it."""
+        """Whether it is the last graph of the job."""
         return self.number == self.graphs - 1
 
     @property
@@ -62,9 +62,9 @@ class Segment:
 
 
 def spans(chunks: int, most: int) -> tuple[Span, ...]:
-    """`chunks` shared among as few graphs as `most` in each allow, as evenly as possible.
+    """Distributes `chunks` evenly over the fewest graphs of at most `most` chunks each.
 
-    Evenly, so that the last graph never is a scrap: the sound encoder needs more than a moment of sound.
+    Even shares keep the last graph long enough for the sound encoder, which fails on a very short sound.
     """
     graphs = -(-chunks // most)
     rows = []
@@ -82,19 +82,19 @@ def result_prefix(mode: str, job_id: str, span: Span) -> str:
     return prefix if span.graphs == 1 else f"{prefix}-{span.number + 1}"
 
 
-def hand_on(nodes: Nodes, frames: Image, prefix: str) -> None:
-    """Saves the frames that the next graph goes on from."""
+def save_tail(nodes: Nodes, frames: Image, prefix: str) -> None:
+    """Saves the frames from which the next graph continues."""
     nodes.save_image(frames, f"{prefix}-tail", "Saving the last frames for the next part")
 
 
 def tail(job_id: str, span: Span, frames: int, fps: float) -> Derived:
-    """The last frames of the graph before, as a file for the graph of `span`."""
+    """The last frames of the previous graph, as a file for the graph of `span`."""
     name = f"wan-studio/{job_id}-{span.number}-tail.mkv"
     return Derived(name, "tail", frames=frames, fps=fps)
 
 
 def cut(derived: Derived, extension: str) -> Derived:
-    """The same with a name that follows from what it holds: equal cuts of equal files are one file."""
+    """The same with a name derived from its content, so that equal cuts of equal files are one file."""
     key = repr(replace(derived, name=""))
     digest = hashlib.sha256(key.encode()).hexdigest()[:32]
     return replace(derived, name=f"wan-studio/{digest}-{derived.kind}.{extension}")

@@ -93,7 +93,7 @@ def read(status: Mapping[str, Any], seen: Seen, ahead: int = 0) -> tuple[Seen, t
     if not isinstance(output, Mapping):
         return seen, tuple(events)
     stage = _stage(output)
-    if stage.stage in STAGES and stage != seen.stage:
+    if stage is not None and stage != seen.stage:
         seen = replace(seen, stage=stage)
         events.append(stage)
     step, steps = output.get("step"), output.get("steps")
@@ -107,13 +107,13 @@ def read(status: Mapping[str, Any], seen: Seen, ahead: int = 0) -> tuple[Seen, t
     return seen, tuple(events)
 
 
-def _stage(output: Mapping[str, Any]) -> Stage:
-    """The stage of a report. A worker of an earlier version sends no chunks: then they are 0."""
-    stage = Stage(
-        str(output.get("stage", "")),
-        str(output.get("text", ""))[:200],
-        preparing=output.get("preparing") is True,
-    )
+def _stage(output: Mapping[str, Any]) -> Stage | None:
+    """The stage of a report; None without a known one. An earlier worker sends no chunks: then they are 0."""
+    name = next((known for known in STAGES if known == output.get("stage")), None)
+    if name is None:
+        return None
+    text = str(output.get("text", ""))[:200]
+    stage = Stage(name, text, preparing=output.get("preparing") is True)
     chunk, chunks = output.get("chunk"), output.get("chunks")
     if isinstance(chunk, int) and isinstance(chunks, int) and 0 < chunk <= chunks:
         return replace(stage, chunk=chunk, chunks=chunks)

@@ -18,7 +18,6 @@ from backend.errors import DiskFull, StudioError
 from backend.jobs.limits import Limits
 from backend.jobs.obstacles import FULL
 from backend.jobs.store import Store
-from backend.notices import words
 from tests.support.fake_engine import FakeEngine
 from tests.support.job_views import stored_job
 from tests.support.scripted import OWNER, Make, ended, until
@@ -83,7 +82,7 @@ def test_a_result_waits_until_there_is_room(
     engine.known.add(engine.prompts[0].id)
     ballast = fill(disk)
     engine.hold.set()
-    until(lambda: studio.progress(job.id, job.key).text == words(FULL))
+    until(lambda: studio.progress(job.id, job.key).waits == FULL)
     ballast.unlink()
     done = ended(studio, job)
     assert done.status == "done" and studio.result_path(job.id, job.key).stat().st_size > 0

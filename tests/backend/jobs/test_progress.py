@@ -5,7 +5,7 @@ import random
 import pytest
 
 from backend.events import Connection, Preview, Progress, Queued, Stage, Started
-from backend.jobs.progress import WORK, Tracker
+from backend.jobs.progress import ACTIVE_STAGES, Tracker
 
 RUN = [
     (0.0, Started()),
@@ -121,7 +121,7 @@ def test_shares_follow_the_time_stages_take() -> None:
     slow_drawing = Tracker(expected={"load": 1.0, "read": 1.0, "draw": 96.0, "finish": 1.0, "save": 1.0})
     weights = {stage: weight for stage, weight, _ in slow_drawing.snapshot(0.0).segments}
     assert weights["draw"] > 0.9
-    assert set(weights) == {"wait", *WORK}
+    assert set(weights) == {"wait", *ACTIVE_STAGES}
 
 
 def test_a_job_that_waits_again_keeps_its_percent() -> None:

@@ -27,7 +27,6 @@ from backend.jobs.limits import Limits
 from backend.jobs.obstacles import FULL
 from backend.jobs.views import JobView
 from backend.media.facts import SoundFacts
-from backend.notices import words
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, SOUND, Make, ended, speak, stop_at
@@ -171,7 +170,7 @@ def test_a_full_disk_ends_no_job(make: Make, engine: FakeEngine, picture: Path) 
     engine.fetch_error = DiskFull("The disk is full.")
     studio = make(limits=Limits(room=0.2))
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    until(lambda: studio.progress(job.id, job.key).text == words(FULL))
+    until(lambda: studio.progress(job.id, job.key).waits == FULL)
     engine.known.update(prompt.id for prompt in engine.prompts)
     until(lambda: len(engine.resumed) > 5)
     engine.fetch_error = None

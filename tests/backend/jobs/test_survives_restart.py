@@ -24,7 +24,7 @@ from backend.jobs.execution import AGAIN
 from backend.jobs.job import DONE, RUNNING, Job
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
-from backend.jobs.obstacles import silence
+from backend.jobs.obstacles import no_engine
 from backend.jobs.store import StoreBusy
 from backend.jobs.views import JobView
 from backend.notices import words
@@ -330,12 +330,12 @@ def test_a_result_that_cannot_be_fetched_for_a_moment_is_no_lost_engine(
 
 def test_a_job_says_why_its_server_does_not_come() -> None:
     refused = EngineInfo("runpod", "r", state="starting", error="RunPod does not accept the API key.")
-    assert words(silence([refused])) == "Waiting for RunPod. RunPod does not accept the API key."
+    assert words(no_engine([refused])) == "Waiting for RunPod. RunPod does not accept the API key."
     broken = EngineInfo("comfyui", "c", state="starting", error="torch is missing.", ours=True)
-    assert words(silence([broken])) == "Waiting for ComfyUI. torch is missing."
-    assert words(silence([replace(broken, error="")])) == "Waiting for ComfyUI to start"
+    assert words(no_engine([broken])) == "Waiting for ComfyUI. torch is missing."
+    assert words(no_engine([replace(broken, error="")])) == "Waiting for ComfyUI to start"
     away = EngineInfo("comfyui", "c", state="lost", error="GET /queue: refused")
-    assert words(silence([away])) == "Waiting for ComfyUI, which does not answer"
+    assert words(no_engine([away])) == "Waiting for ComfyUI, which does not answer"
 
 
 def test_another_lane_may_take_a_lost_job_at_once(

@@ -18,18 +18,18 @@ MASK_GROW, MASK_BLOCK = 10, 32
 """Pixels. Source: ComfyUI's template video_wan2_2_14B_animate."""
 MASK_THRESHOLD = 0.5
 PERSON = "person"
-"""What the mask is to find."""
+"""The segmenter's prompt."""
 FACE_GROUP = 77
-"""Frames in which a frame without a face can shift the others: faces are found in groups of this many."""
+"""Faces are detected in groups of this many frames, because a frame without a face shifts those after it."""
 _LAST = 4095
-"""Stands for the last frame: the node takes the last one when there are fewer."""
+"""Index of the last frame: the node clamps it to the number of frames."""
 _FACE = Label("read", "Detecting the face")
 _READ = Label("read", "Reading the driving video")
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the chunks of one graph draw from."""
+    """The inputs of the chunks of one graph."""
 
     pose: Image
     face: Image | None
@@ -39,7 +39,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which source each of them has. pose: given, driving, or the route's; face, mask: given, found, ""."""
+    """The source of each input. pose: given, driving, or the route's; face, mask: given, found, ""."""
 
     pose: str
     face: str
@@ -53,7 +53,7 @@ class Plan:
 
 
 def plan(params: Animate, route: Route) -> Plan:
-    """The creator's own files first, then what the route can find."""
+    """Uploaded files take precedence over what the route can detect."""
     own_pose, own_face = params.pose_video is not None, params.face_video is not None
     pose = "given" if own_pose else ("driving" if route.pose == NONE else route.pose)
     face = "given" if own_face else ("found" if route.face else "")
@@ -121,7 +121,7 @@ def prepare(
     first_frame: int,
     frames: int,
 ) -> tuple[Prepared, list[Derived]]:
-    """Adds the nodes; gives back their outputs and the clips that they read."""
+    """Adds the nodes; returns their outputs and the clips that they read."""
     source, size = plan(params, route), params.size
     clips = _Clips(nodes, params, first_frame, frames)
     found = _Found()
@@ -154,7 +154,7 @@ def prepare(
 
 @dataclass(frozen=True)
 class _Found:
-    """What the route's nodes find, as far as wanted and there."""
+    """The outputs of the route's nodes that are needed and available."""
 
     pose: Image | None = None
     face: Image | None = None
