@@ -61,7 +61,7 @@ _GPU_TROUBLE = re.compile(
 _INPUT_KINDS = (("Image", "picture"), ("Audio", "sound"), ("Video", "video"))
 
 
-def failed(data: Mapping[str, Any], stage: str = "") -> StudioError:
+def execution_error(data: Mapping[str, Any], stage: str = "") -> StudioError:
     """The error for the data of an `execution_error` (the same in a frame and in the history).
 
     `stage` (one of events.STAGES) gives the general sentence its second half.

@@ -16,7 +16,7 @@ def output_folder(argv: object) -> Path | None:
     return _folder(argv, "output")
 
 
-def beside(folder: Path) -> Path | None:
+def sibling_output(folder: Path) -> Path | None:
     """The output folder beside an input folder, where ComfyUI has them side by side."""
     return _usable(folder.parent / "output")
 

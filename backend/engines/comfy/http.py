@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import requests
 
-from backend.engines.comfy.deadline import Adapter, within
+from backend.engines.comfy.time_limit import TimeLimitAdapter, time_limit
 from backend.errors import EngineError, EngineUnreachable
 
 log = logging.getLogger("wan.engines.comfy")
@@ -21,8 +21,8 @@ log = logging.getLogger("wan.engines.comfy")
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 POST_SECONDS = 60.0  # validation waits while ComfyUI loads a model
-WHOLE = 6  # times the limit from byte to byte: by then an answer must be whole
-AWAY = frozenset({408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530})
+DEADLINE_FACTOR = 6  # times the limit from byte to byte: by then an answer must be whole
+PROXY_ERRORS = frozenset({408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530})
 """With these a proxy says that ComfyUI did not answer (Cloudflare has 52x; RunPod's proxy gives 524)."""
 
 
@@ -44,7 +44,7 @@ class Http:
         self._session.trust_env = False
         self._session.headers.update(self.headers)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = Adapter(pool_maxsize=8)
+        adapter = TimeLimitAdapter(pool_maxsize=8)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
         self._closed = threading.Event()
@@ -60,7 +60,7 @@ class Http:
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """The decoded JSON of a GET. Raises EngineUnreachable; EngineError when it is not what was asked."""
-        response = self._twice("GET", path, params=params)
+        response = self._request_with_retry("GET", path, params=params)
         if response.status_code != 200:
             raise EngineError(
                 "ComfyUI gave an answer that Wan Studio does not know.",
@@ -71,7 +71,9 @@ class Http:
 
     def head(self, path: str, params: Mapping[str, str]) -> tuple[int, int]:
         """Status and Content-Length (-1 when not said) of a HEAD. Raises EngineUnreachable."""
-        response = self._twice("HEAD", path, params=params, headers={"Accept-Encoding": "identity"})
+        response = self._request_with_retry(
+            "HEAD", path, params=params, headers={"Accept-Encoding": "identity"}
+        )
         length = response.headers.get("Content-Length", "")
         return response.status_code, int(length) if length.isdigit() else -1
 
@@ -82,7 +84,7 @@ class Http:
         """
         data = json.dumps(body, allow_nan=False).encode()
         timeout = (self._timeout[0], read or self._timeout[1])
-        response = self._whole("POST", path, data=data, timeout=timeout, content="application/json")
+        response = self._request_in_time("POST", path, data=data, timeout=timeout, content="application/json")
         try:
             return response.status_code, response.json()
         except (ValueError, RecursionError):
@@ -105,25 +107,29 @@ class Http:
         self._closed.set()
         self._session.close()
 
-    def _twice(self, method: str, path: str, **more: Any) -> requests.Response:
+    def _request_with_retry(self, method: str, path: str, **more: Any) -> requests.Response:
         """A kept-alive connection may have died unnoticed: what has no effect is asked once more."""
         try:
-            return self._whole(method, path, **more)
+            return self._request_in_time(method, path, **more)
         except EngineUnreachable as error:
-            if is_refused(error) or isinstance(error.__cause__, requests.Timeout) or not error.__cause__:
+            if (
+                is_connection_refused(error)
+                or isinstance(error.__cause__, requests.Timeout)
+                or not error.__cause__
+            ):
                 raise
-            return self._whole(method, path, **more)
+            return self._request_in_time(method, path, **more)
 
-    def _whole(self, method: str, path: str, **more: Any) -> requests.Response:
+    def _request_in_time(self, method: str, path: str, **more: Any) -> requests.Response:
         """An answer that is there to its last byte; one that only trickles in counts as none."""
-        seconds = WHOLE * (more["timeout"][1] if "timeout" in more else self._timeout[1])
-        with within(seconds) as limit:
+        seconds = DEADLINE_FACTOR * (more["timeout"][1] if "timeout" in more else self._timeout[1])
+        with time_limit(seconds) as limit:
             try:
                 response = self._send(method, path, **more)
             except EngineUnreachable:
-                if not limit.over:
+                if not limit.expired:
                     raise
-            if not limit.over:  # cut in its headers it may look like an empty answer
+            if not limit.expired:  # cut in its headers it may look like an empty answer
                 return response
         late = requests.ReadTimeout(f"no whole answer within {seconds:g} s")
         raise EngineUnreachable(
@@ -150,7 +156,7 @@ class Http:
                 f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: {_short(error)}"
             ) from error
         status = response.status_code
-        if status in AWAY:
+        if status in PROXY_ERRORS:
             response.close()
             raise EngineUnreachable(
                 f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: HTTP {status}"
@@ -175,7 +181,7 @@ class Http:
             ) from error
 
 
-def is_refused(error: BaseException) -> bool:
+def is_connection_refused(error: BaseException) -> bool:
     """Whether nobody listens at the address, as opposed to slow or broken answers."""
     seen: set[int] = set()
     queue: list[BaseException] = [error]
@@ -191,7 +197,7 @@ def is_refused(error: BaseException) -> bool:
     return False
 
 
-def is_silent(error: BaseException) -> bool:
+def is_read_timeout(error: BaseException) -> bool:
     """Whether the server took the question and gave no answer, as opposed to a refusal or a broken one."""
     return isinstance(error.__cause__, requests.ReadTimeout)
 

@@ -26,7 +26,7 @@ OLDEST, NEWEST = (0, 3, 64), (0, 38)
 """The versions whose protocol was read; graphs were run on 0.3.64 and 0.33.0."""
 
 
-def models_seen(http: Http) -> dict[str, tuple[str, ...]]:
+def list_models(http: Http) -> dict[str, tuple[str, ...]]:
     """folder -> file names, for the folders that WAN uses. Raises EngineUnreachable, EngineError."""
     known = http.get("/models")
     found: dict[str, tuple[str, ...]] = {}
@@ -37,7 +37,7 @@ def models_seen(http: Http) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def described(stats: Mapping[str, Any], queue: object, address: str) -> EngineInfo:
+def engine_info(stats: Mapping[str, Any], queue: object, address: str) -> EngineInfo:
     """The snapshot of a server that answers."""
     system = stats["system"]
     devices = stats.get("devices")

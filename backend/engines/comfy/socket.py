@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import certifi
 import websocket
 
-from backend.engines.comfy.deadline import within
+from backend.engines.comfy.time_limit import time_limit
 
 log = logging.getLogger("wan.engines.comfy")
 
@@ -79,7 +79,7 @@ class Socket:
         try:
             # A connection of our own: websocket-client would use the proxies of the environment.
             connection = _connect(url, timeout)
-            with within(HANDSHAKE * timeout, connection):
+            with time_limit(HANDSHAKE * timeout, connection):
                 self._socket = websocket.create_connection(
                     url,
                     timeout=timeout,
@@ -93,7 +93,7 @@ class Socket:
             self._socket.send(FLAGS)
         except (websocket.WebSocketException, OSError, ValueError) as error:
             raise SocketLost(f"{type(error).__name__}: {error}") from error
-        self._heard = self._asked = time.monotonic()
+        self._last_frame = self._asked = time.monotonic()
 
     def receive(self, seconds: float) -> str | bytes | None:
         """The next text or binary frame, or None after at most so many seconds."""
@@ -106,7 +106,7 @@ class Socket:
             return None
         except (websocket.WebSocketException, OSError, ValueError) as error:
             raise SocketLost(f"{type(error).__name__}: {error}") from error
-        self._heard = time.monotonic()
+        self._last_frame = time.monotonic()
         if opcode == websocket.ABNF.OPCODE_TEXT:
             return data.decode("utf-8", "replace") if isinstance(data, bytes) else str(data)
         if opcode == websocket.ABNF.OPCODE_BINARY:
@@ -131,9 +131,9 @@ class Socket:
 
     def _keep_alive(self) -> None:
         now = time.monotonic()
-        if now - self._heard > self._dead:
+        if now - self._last_frame > self._dead:
             raise SocketLost(f"nothing heard for {self._dead:.0f} s")
-        if now - max(self._heard, self._asked) > self._ping:
+        if now - max(self._last_frame, self._asked) > self._ping:
             self._asked = now
             try:
                 self._socket.settimeout(1.0)

@@ -16,8 +16,8 @@ from typing import BinaryIO
 
 import requests
 
-from backend.engines.comfy.deadline import connection_of, within
 from backend.engines.comfy.http import Http
+from backend.engines.comfy.time_limit import socket_of, time_limit
 from backend.errors import (
     BadEngineInput,
     BadMedia,
@@ -35,32 +35,32 @@ CHUNK_SECONDS = 120.0  # for so many bytes of a result
 FETCH_ATTEMPTS = 3
 
 
-class Inputs:
+class InputFiles:
     """What one server's input folder has of ours. `stop` is called often and may raise."""
 
     def __init__(self, http: Http, folder: Path | None = None) -> None:
         """`folder`: the server's input folder when it is on this machine."""
         self._http = http
         self._folder = folder
-        self._there: set[str] = set()
+        self._present: set[str] = set()
         self._lock = threading.Lock()
 
-    def suggest(self, folder: Path | None) -> None:
+    def set_folder(self, folder: Path | None) -> None:
         """A folder that may be the server's. Linking there is given up if the server does not see it."""
         with self._lock:
             self._folder = folder
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """The server may have lost our files: look again before the next job."""
         with self._lock:
-            self._there.clear()
+            self._present.clear()
 
     def ensure(self, files: Mapping[str, Path], stop: Callable[[], None]) -> None:
         """Brings the files to the server under these names. Raises BadMedia, EngineError."""
         for name, path in files.items():
             stop()
             with self._lock:
-                if name in self._there and not self._vanished(name):
+                if name in self._present and not self._was_removed(name):
                     continue
             try:
                 size = path.stat().st_size
@@ -68,18 +68,18 @@ class Inputs:
                 raise BadMedia(
                     "The file of this job is no longer on the disk.", "Drop it once more.", detail=str(error)
                 ) from error
-            if self._seen(name) != size and not self._link(name, path, size):
+            if self._remote_size(name) != size and not self._link(name, path, size):
                 self._upload(name, path, size, stop)
             with self._lock:
-                self._there.add(name)
+                self._present.add(name)
 
-    def _vanished(self, name: str) -> bool:
+    def _was_removed(self, name: str) -> bool:
         """Whether a file that was there has been removed, as far as can be told from here. Lock held."""
         return self._folder is not None and not (self._folder / PurePosixPath(name)).exists()
 
-    def _seen(self, name: str) -> int:
+    def _remote_size(self, name: str) -> int:
         """The size of the file on the server; -1 when it is not there."""
-        status, length = self._http.head("/view", _view(_input(name)))
+        status, length = self._http.head("/view", _view_query(_input_location(name)))
         return length if status == 200 else -1
 
     def _link(self, name: str, path: Path, size: int) -> bool:
@@ -98,24 +98,24 @@ class Inputs:
             fresh.replace(target)
         except OSError as error:
             log.info("inputs are uploaded: %s is not writable here (%s)", folder, error.strerror)
-            self.suggest(None)
+            self.set_folder(None)
             return False
         finally:
             fresh.unlink(missing_ok=True)  # replacing a link by a link to the same file leaves both
-        if self._seen(name) == size:
+        if self._remote_size(name) == size:
             return True
         log.info(
             "inputs are uploaded: %s is not the folder that ComfyUI at %s reads", folder, self._http.address
         )
         target.unlink(missing_ok=True)
-        self.suggest(None)
+        self.set_folder(None)
         return False
 
     def _upload(self, name: str, path: Path, size: int, stop: Callable[[], None]) -> None:
-        where = _input(name)
+        where = _input_location(name)
         with path.open("rb") as file:
             fields = {"type": "input", "subfolder": where.subfolder, "overwrite": "true"}
-            form = Form(fields, where.filename, file, size, stop)
+            form = MultipartForm(fields, where.filename, file, size, stop)
             status, answer = self._http.upload("/upload/image", form, form.content_type)
         if status == 413:
             raise BadEngineInput(
@@ -133,7 +133,7 @@ class Inputs:
         log.info("sent %s (%d bytes) to %s", name, size, self._http.address)
 
 
-class Form:
+class MultipartForm:
     """A multipart form with one file, read from disk as it is sent (requests takes it as a stream)."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Form:
         self._file, self._stop = file, stop
         self._size = len(self._head) + size + len(self._tail)
         self._chunks = self._generate(size)
-        self._rest = b""
+        self._buffer = b""
 
     def __len__(self) -> int:
         return self._size
@@ -165,11 +165,11 @@ class Form:
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most `size`; empty at the end."""
-        data = self._rest or next(self._chunks, b"")
+        data = self._buffer or next(self._chunks, b"")
         if size < 0:
             data += b"".join(self._chunks)
             size = len(data)
-        self._rest = data[size:]
+        self._buffer = data[size:]
         return data[:size]
 
     def _generate(self, left: int) -> Iterator[bytes]:
@@ -218,7 +218,7 @@ class _Truncated(Exception):
 
 
 def _fetch_once(http: Http, output: Output, part: Path) -> None:
-    with http.stream("/view", _view(output)) as response:
+    with http.stream("/view", _view_query(output)) as response:
         if response.status_code != 200:
             raise NoOutput(
                 "ComfyUI says that the video is ready, but does not give it out.",
@@ -231,7 +231,7 @@ def _fetch_once(http: Http, output: Output, part: Path) -> None:
             chunks = response.iter_content(CHUNK)
             while True:
                 try:
-                    with within(CHUNK_SECONDS, connection_of(response)):
+                    with time_limit(CHUNK_SECONDS, socket_of(response)):
                         data = next(chunks, b"")
                 except requests.RequestException as error:
                     raise _Truncated(
@@ -258,10 +258,10 @@ def _link_or_copy(source: Path, target: Path) -> None:
                 writer.write(data)
 
 
-def _input(name: str) -> Output:
+def _input_location(name: str) -> Output:
     subfolder, _, filename = name.rpartition("/")
     return Output(filename, subfolder, "input")
 
 
-def _view(output: Output) -> dict[str, str]:
+def _view_query(output: Output) -> dict[str, str]:
     return {"filename": output.filename, "subfolder": output.subfolder, "type": output.kind}

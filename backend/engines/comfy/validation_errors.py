@@ -49,12 +49,12 @@ _FIELDS |= {"height": "height", "length": "seconds", "shift": "shift"}
 
 _FILE_KINDS = {"image": "picture", "audio": "sound", "video": "video", "file": "video"}
 
-_SECRET_INPUTS = frozenset({"text", "prompt", "positive", "negative", "string", "value"})
+_PRIVATE_INPUTS = frozenset({"text", "prompt", "positive", "negative", "string", "value"})
 _DETAIL_MAX = 8000
 _SENTENCES_MAX = 3
 
 
-def rejected(body: object, status: int = 400) -> StudioError:
+def validation_error(body: object, status: int = 400) -> StudioError:
     """The error for an answer to POST /prompt that is not an acceptance.
 
     `body` is the decoded JSON, or the text when it was none; `status` the HTTP status.
@@ -69,7 +69,7 @@ def rejected(body: object, status: int = 400) -> StudioError:
     error = body.get("error")
     detail = _body_detail(error, problems)
     if not problems:
-        return _whole_graph(error if isinstance(error, Mapping) else {"message": str(error)}, detail)
+        return _graph_error(error if isinstance(error, Mapping) else {"message": str(error)}, detail)
 
     missing = _unique([p for p in problems if p.model])
     if missing:
@@ -123,7 +123,7 @@ class _Problem:
     @property
     def sentence(self) -> str:
         words = _INPUT_WORDS.get(self.input, self.input.replace("_", " "))
-        value = "" if self.input in _SECRET_INPUTS else _short(json.dumps(self.received, default=str), 60)
+        value = "" if self.input in _PRIVATE_INPUTS else _short(json.dumps(self.received, default=str), 60)
         limits = self._limits()
         if self.type == "value_not_in_list":
             return f"This ComfyUI does not offer {value} as {words}."
@@ -142,7 +142,7 @@ class _Problem:
         return {}
 
     def log(self) -> str:
-        text = "" if self.input in _SECRET_INPUTS else f" ({_short(self.details, 200)})"
+        text = "" if self.input in _PRIVATE_INPUTS else f" ({_short(self.details, 200)})"
         return f"{self.class_type}.{self.input}: {self.type}{text}"
 
 
@@ -173,7 +173,7 @@ def _missing_sentence(problems: list[_Problem]) -> str:
     return f"{len(problems)} model files are not on this ComfyUI: {names}."
 
 
-def _whole_graph(error: Mapping[str, Any], detail: str) -> StudioError:
+def _graph_error(error: Mapping[str, Any], detail: str) -> StudioError:
     """Refusals that name no input: unknown node class, nothing to make, half a graph."""
     text = str(error.get("message", "")).lower()
     kind = str(error.get("type", ""))

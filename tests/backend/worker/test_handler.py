@@ -14,7 +14,7 @@ import pytest
 
 from backend import requester
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.follow import Timing
+from backend.engines.comfy.monitor import Timing
 from backend.media.decoder import Decoder, PictureFacts, StoredMedia
 from backend.worker.claims import BEAT_SECONDS, STALE_SECONDS, Claims
 from backend.worker.handler import Worker
@@ -266,7 +266,7 @@ def test_a_job_that_takes_too_long_is_stopped(decoder: Decoder, tmp_path: Path) 
 
 def test_a_lost_comfyui_asks_for_a_fresh_worker(decoder: Decoder, tmp_path: Path) -> None:
     with start_demo(step_seconds=5.0) as slow:
-        timing = Timing(grace=0.5, patience=1.0, down=0.1)
+        timing = Timing(refused_limit=0.5, error_limit=1.0, offline_poll=0.1)
         bench = Bench(ComfyEngine(slow.url, timing=timing), decoder, tmp_path)
 
         async def killed() -> dict[str, Any]:

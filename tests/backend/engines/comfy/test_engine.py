@@ -12,7 +12,7 @@ from aiohttp import web
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.follow import Timing
+from backend.engines.comfy.monitor import Timing
 from backend.errors import (
     BadMedia,
     EngineError,
@@ -35,9 +35,17 @@ from workflows.graph.label import Label
 pytestmark = pytest.mark.full
 
 FAST = Timing(
-    slice=0.02, first=0.01, queue=0.03, quiet=0.1, down=0.02, interrupt=0.03, reopen=0.15,
-    grace=0.2, patience=1.0, connect=1.0,
-)  # fmt: skip
+    receive=0.02,
+    first_poll=0.01,
+    queue_poll=0.03,
+    idle_poll=0.1,
+    offline_poll=0.02,
+    interrupt_interval=0.03,
+    reopen_after=0.15,
+    refused_limit=0.2,
+    error_limit=1.0,
+    connect=1.0,
+)
 REAL = Output("i2v4_00010_.mp4", "rig", "output")
 NEW = named("transcripts-0.33/success_i2v_two_expert_4step")
 
@@ -270,7 +278,7 @@ def test_answers_that_stay_bad_end_the_patience(server: FakeComfy) -> None:
     server.script = [*first, threading.Event()]
     job = prompt()
     server.answer("GET", f"/history/{job.id}", *[status(500)] * 200)
-    engine = ComfyEngine(server.url, timing=Timing(slice=0.01, quiet=0.01, patience=0.1))
+    engine = ComfyEngine(server.url, timing=Timing(receive=0.01, idle_poll=0.01, error_limit=0.1))
     with pytest.raises(EngineLost):
         Run(engine, job).result()
 

@@ -12,11 +12,11 @@ from aiohttp import web
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.folders import beside, input_folder, output_folder
-from backend.engines.comfy.follow import Timing
+from backend.engines.comfy.folders import input_folder, output_folder, sibling_output
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.info import gpu_name
-from backend.engines.comfy.transfer import Form
+from backend.engines.comfy.monitor import Timing
+from backend.engines.comfy.transfer import MultipartForm
 from backend.errors import (
     BadEngineInput,
     DiskFull,
@@ -53,7 +53,9 @@ def picture(tmp_path: Path) -> Path:
 
 
 def engine_of(server: FakeComfy, **more: Any) -> ComfyEngine:
-    return ComfyEngine(server.url, timing=Timing(slice=0.02, first=0.01, quiet=0.1, down=0.02), **more)
+    return ComfyEngine(
+        server.url, timing=Timing(receive=0.02, first_poll=0.01, idle_poll=0.1, offline_poll=0.02), **more
+    )
 
 
 def go(engine: ComfyEngine, files: dict[str, Path]) -> None:
@@ -133,7 +135,7 @@ def test_refused_uploads(server: FakeComfy, picture: Path, answer: Any, error: t
 def test_the_form_is_streamed_with_its_length(picture: Path) -> None:
     stops: list[int] = []
     with picture.open("rb") as file:
-        form = Form({"type": "input"}, "a.png", file, len(CONTENT), lambda: stops.append(1))
+        form = MultipartForm({"type": "input"}, "a.png", file, len(CONTENT), lambda: stops.append(1))
         pieces = []
         while piece := form.read(1000):
             assert len(piece) <= 1000
@@ -245,9 +247,9 @@ def test_output_folder_by_command_line(tmp_path: Path) -> None:
     both = [main, "--output-directory", str(one), "--base-directory", str(base), "--input-directory", "/x"]
     assert output_folder(both) == one
     assert output_folder([main, f"--base-directory={base}"]) == base / "output"
-    assert output_folder([main]) == beside(tmp_path / "input") == tmp_path / "output"
+    assert output_folder([main]) == sibling_output(tmp_path / "input") == tmp_path / "output"
     assert output_folder(["main.py"]) is None
-    assert beside(one / "input") is None
+    assert sibling_output(one / "input") is None
 
 
 # -- outputs ------------------------------------------------------------------------------------

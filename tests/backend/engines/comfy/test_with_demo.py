@@ -11,7 +11,7 @@ from PIL import Image
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.follow import Timing
+from backend.engines.comfy.monitor import Timing
 from backend.errors import EngineError, EngineLost, JobCancelled
 from backend.events import Connection, Finished, Output, Preview, Progress, Queued, Stage, Started
 from tests.support.comfy_run import NAME, Run, has, in_order
@@ -22,7 +22,14 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.full
 
 TIMING = Timing(
-    slice=0.05, first=0.02, queue=0.1, quiet=0.3, down=0.05, interrupt=0.1, grace=0.5, patience=3.0
+    receive=0.05,
+    first_poll=0.02,
+    queue_poll=0.1,
+    idle_poll=0.3,
+    offline_poll=0.05,
+    interrupt_interval=0.1,
+    refused_limit=0.5,
+    error_limit=3.0,
 )
 
 

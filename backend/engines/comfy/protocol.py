@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from backend.engines.comfy.execution_errors import failed
+from backend.engines.comfy.execution_errors import execution_error
 from backend.errors import EngineError, StudioError
 from backend.events import Cancelled, Event, Failed, Finished, Output, Preview, Progress, Stage, Started
 from workflows.compile import Label
@@ -25,7 +25,7 @@ _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"), 
 
 
 @dataclass(frozen=True)
-class Watch:
+class PromptState:
     """One prompt as followed so far. Make it with the first six; the rest is what frames told."""
 
     prompt_id: str
@@ -42,7 +42,7 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Place:
+class QueuePosition:
     """Where a prompt is in GET /queue. `others`: jobs of other clients that come before it."""
 
     running: bool
@@ -50,49 +50,49 @@ class Place:
     client_id: str = ""
 
 
-Read = tuple[Watch, tuple[Event, ...]]
+Update = tuple[PromptState, tuple[Event, ...]]
 
 
-def read(frame: str | bytes, watch: Watch) -> Read:
+def read_frame(frame: str | bytes, state: PromptState) -> Update:
     """One frame -> the new state and its events, in order. After the ending event there are none."""
-    if watch.ending:
-        return watch, ()
+    if state.ending:
+        return state, ()
     if isinstance(frame, bytes):
-        return watch, _preview(frame, watch)
+        return state, _preview(frame, state)
     try:
         message = json.loads(frame)
         kind, data = message["type"], message["data"]
     except (ValueError, KeyError, TypeError):
-        return watch, ()
+        return state, ()
     handler = _HANDLERS.get(kind) if isinstance(kind, str) else None
     if handler is None or not isinstance(data, dict):
-        return watch, ()
+        return state, ()
 
     prompt_id = data.get("prompt_id")
     if prompt_id is None:
         # After a reconnect ComfyUI repeats the running node without saying of which prompt. Node ids are
         # the same from job to job, so this counts only when our prompt is known to run.
-        if kind != "executing" or not watch.started:
-            return watch, ()
-    elif prompt_id != watch.prompt_id:
-        return replace(watch, running="" if _is_ending(kind, data) else str(prompt_id)), ()
+        if kind != "executing" or not state.started:
+            return state, ()
+    elif prompt_id != state.prompt_id:
+        return replace(state, running="" if _is_ending(kind, data) else str(prompt_id)), ()
     else:
-        watch = replace(watch, running=watch.prompt_id)
+        state = replace(state, running=state.prompt_id)
 
     events: tuple[Event, ...] = ()
     if kind not in ("execution_start", "execution_cached", "executed"):
-        watch, events = _ensure_started(watch)
-    watch, more = handler(data, watch)
-    return watch, events + more
+        state, events = _ensure_started(state)
+    state, more = handler(data, state)
+    return state, events + more
 
 
-def from_history(entry: object, watch: Watch) -> Read:
+def read_history(entry: object, state: PromptState) -> Update:
     """An entry of GET /history/<prompt id> -> what was missed, and the ending.
 
     An entry exists only when the prompt has ended; an interrupted one reads `error` there.
     """
-    if watch.ending or not isinstance(entry, Mapping):
-        return watch, ()
+    if state.ending or not isinstance(entry, Mapping):
+        return state, ()
     status = entry.get("status")
     status = status if isinstance(status, Mapping) else {}
     messages = {
@@ -101,40 +101,40 @@ def from_history(entry: object, watch: Watch) -> Read:
         if isinstance(message, list) and len(message) == 2 and isinstance(message[1], dict)
     }
     if "execution_interrupted" in messages:
-        return _interrupted({}, watch)
+        return _interrupted({}, state)
     if "execution_error" in messages:
-        return _failed(messages["execution_error"], watch)
+        return _failed(messages["execution_error"], state)
     if status.get("status_str") == "error":
         error = EngineError("ComfyUI stopped with an error and did not say which.")
-        return _ended_with(error, watch)
+        return _ended_with(error, state)
 
     events: list[Event] = []
-    if not watch.started:
+    if not state.started:
         cached = messages.get("execution_cached", {}).get("nodes")
-        watch, first = _cached({"nodes": cached}, watch)
+        state, first = _cached({"nodes": cached}, state)
         events += first
-    watch, files = complete(entry, watch)
-    watch, last = _succeeded({}, watch)
-    return watch, (*events, *files, *last)
+    state, files = add_outputs(entry, state)
+    state, last = _succeeded({}, state)
+    return state, (*events, *files, *last)
 
 
-def entry_of(history: object, prompt_id: str) -> object:
+def history_entry(history: object, prompt_id: str) -> object:
     """The entry of one prompt in the body of GET /history/<prompt id>, bare or under its id; else None."""
     if not isinstance(history, Mapping):
         return None
     return history if "status" in history and "outputs" in history else history.get(prompt_id)
 
 
-def complete(entry: object, watch: Watch) -> Read:
+def add_outputs(entry: object, state: PromptState) -> Update:
     """The files of a history entry that were not heard of yet."""
     outputs = entry.get("outputs") if isinstance(entry, Mapping) else None
     nodes = outputs.values() if isinstance(outputs, Mapping) else ()
     files = dict.fromkeys(file for node in nodes for file in _files(node))
-    fresh = tuple(file for file in files if file not in watch.outputs)
-    return replace(watch, outputs=(*watch.outputs, *fresh)), fresh
+    fresh = tuple(file for file in files if file not in state.outputs)
+    return replace(state, outputs=(*state.outputs, *fresh)), fresh
 
 
-def place(queue: object, prompt_id: str, client: str = "") -> Place | None:
+def queue_position(queue: object, prompt_id: str, client: str = "") -> QueuePosition | None:
     """Where a prompt is in the body of GET /queue; None when it is not there.
 
     An item is [number, prompt id, graph, extra data, outputs]. The pending list is a heap, so it is the
@@ -148,18 +148,18 @@ def place(queue: object, prompt_id: str, client: str = "") -> Place | None:
     )
     for item in running:
         if item[1] == prompt_id:
-            return Place(True, 0, _client(item))
+            return QueuePosition(True, 0, _client(item))
     mine = next((item for item in pending if item[1] == prompt_id), None)
     if mine is None:
         return None
     before = [*running, *(item for item in pending if item is not mine and _number(item) < _number(mine))]
     others = sum(1 for item in before if not (client and _client(item).startswith(client)))
-    return Place(False, others, _client(mine))
+    return QueuePosition(False, others, _client(mine))
 
 
-def assume_running(watch: Watch) -> Read:
+def assume_running(state: PromptState) -> Update:
     """The server's queue says that the prompt runs, although no frame said so."""
-    return _ensure_started(replace(watch, running=watch.prompt_id))
+    return _ensure_started(replace(state, running=state.prompt_id))
 
 
 def _list(value: object) -> list[Any]:
@@ -179,56 +179,56 @@ def _is_ending(kind: str, data: Mapping[str, Any]) -> bool:
     return kind in _ENDINGS or (kind == "executing" and data.get("node") is None)
 
 
-def _ensure_started(watch: Watch) -> Read:
-    if watch.started:
-        return watch, ()
-    return replace(watch, started=True), (Started(watch.index),)
+def _ensure_started(state: PromptState) -> Update:
+    if state.started:
+        return state, ()
+    return replace(state, started=True), (Started(state.index),)
 
 
-def _start(data: Mapping[str, Any], watch: Watch) -> Read:
-    return watch, ()  # execution_cached follows at once and says more
+def _start(data: Mapping[str, Any], state: PromptState) -> Update:
+    return state, ()  # execution_cached follows at once and says more
 
 
-def _cached(data: Mapping[str, Any], watch: Watch) -> Read:
-    if watch.started:
-        return watch, ()
+def _cached(data: Mapping[str, Any], state: PromptState) -> Update:
+    if state.started:
+        return state, ()
     nodes = data.get("nodes")
     names = tuple(str(node) for node in nodes) if isinstance(nodes, list) else ()
-    return replace(watch, started=True), (Started(watch.index, names),)
+    return replace(state, started=True), (Started(state.index, names),)
 
 
-def _executing(data: Mapping[str, Any], watch: Watch) -> Read:
+def _executing(data: Mapping[str, Any], state: PromptState) -> Update:
     """A node of its own name, or of the node it was expanded from (`display_node`); null is the end."""
     if data.get("node") is None:
-        return replace(watch, running=""), ()
+        return replace(state, running=""), ()
     for key in ("display_node", "node"):
         node = data.get(key)
-        label = watch.labels.get(node) if isinstance(node, str) else None
+        label = state.labels.get(node) if isinstance(node, str) else None
         if isinstance(node, str) and label is not None:
-            if node == watch.node:
-                return watch, ()
-            return replace(watch, node=node), (
+            if node == state.node:
+                return state, ()
+            return replace(state, node=node), (
                 Stage(label.stage, label.text, node, label.chunk, label.chunks),
             )
-    return watch, ()
+    return state, ()
 
 
-def _progress(data: Mapping[str, Any], watch: Watch) -> Read:
-    return _advance(watch, _steps_done(watch, data.get("node"), data.get("value"), data.get("max")))
+def _progress(data: Mapping[str, Any], state: PromptState) -> Update:
+    return _advance(state, _steps_done(state, data.get("node"), data.get("value"), data.get("max")))
 
 
-def _progress_state(data: Mapping[str, Any], watch: Watch) -> Read:
+def _progress_state(data: Mapping[str, Any], state: PromptState) -> Update:
     """All nodes seen so far: what was missed while the socket was down is in it, too."""
     nodes = data.get("nodes")
     step = 0
-    for name, state in nodes.items() if isinstance(nodes, dict) else ():
-        if isinstance(state, dict):
-            step = max(step, _steps_done(watch, name, state.get("value"), state.get("max")))
-    return _advance(watch, step)
+    for name, node_state in nodes.items() if isinstance(nodes, dict) else ():
+        if isinstance(node_state, dict):
+            step = max(step, _steps_done(state, name, node_state.get("value"), node_state.get("max")))
+    return _advance(state, step)
 
 
-def _steps_done(watch: Watch, node: object, value: object, maximum: object) -> int:
-    label = watch.labels.get(node) if isinstance(node, str) else None
+def _steps_done(state: PromptState, node: object, value: object, maximum: object) -> int:
+    label = state.labels.get(node) if isinstance(node, str) else None
     if label is None or label.steps <= 0 or not isinstance(value, (int, float)):
         return 0
     if not isinstance(maximum, (int, float)) or not 0 <= value <= maximum or maximum <= 0:
@@ -236,16 +236,16 @@ def _steps_done(watch: Watch, node: object, value: object, maximum: object) -> i
     return label.first_step + int(value / maximum * label.steps + 1e-6)
 
 
-def _advance(watch: Watch, step: int) -> Read:
-    step = min(step, watch.sampling_steps)
-    if step <= watch.step:
-        return watch, ()
-    return replace(watch, step=step), (Progress(step, watch.sampling_steps),)
+def _advance(state: PromptState, step: int) -> Update:
+    step = min(step, state.sampling_steps)
+    if step <= state.step:
+        return state, ()
+    return replace(state, step=step), (Progress(step, state.sampling_steps),)
 
 
-def _executed(data: Mapping[str, Any], watch: Watch) -> Read:
-    found = tuple(file for file in _files(data.get("output")) if file not in watch.outputs)
-    return replace(watch, outputs=(*watch.outputs, *found)), found
+def _executed(data: Mapping[str, Any], state: PromptState) -> Update:
+    found = tuple(file for file in _files(data.get("output")) if file not in state.outputs)
+    return replace(state, outputs=(*state.outputs, *found)), found
 
 
 def _files(content: object) -> tuple[Output, ...]:
@@ -259,41 +259,41 @@ def _files(content: object) -> tuple[Output, ...]:
     )
 
 
-def _succeeded(data: Mapping[str, Any], watch: Watch) -> Read:
-    return replace(watch, ending="finished", running=""), (Finished(),)
+def _succeeded(data: Mapping[str, Any], state: PromptState) -> Update:
+    return replace(state, ending="finished", running=""), (Finished(),)
 
 
-def _interrupted(data: Mapping[str, Any], watch: Watch) -> Read:
-    return replace(watch, ending="cancelled", running=""), (Cancelled(),)
+def _interrupted(data: Mapping[str, Any], state: PromptState) -> Update:
+    return replace(state, ending="cancelled", running=""), (Cancelled(),)
 
 
-def _failed(data: Mapping[str, Any], watch: Watch) -> Read:
-    label = watch.labels.get(str(data.get("node_id")))
-    return _ended_with(failed(data, label.stage if label else ""), watch)
+def _failed(data: Mapping[str, Any], state: PromptState) -> Update:
+    label = state.labels.get(str(data.get("node_id")))
+    return _ended_with(execution_error(data, label.stage if label else ""), state)
 
 
-def _ended_with(error: StudioError, watch: Watch) -> Read:
+def _ended_with(error: StudioError, state: PromptState) -> Update:
     event = Failed(error.to_dict(), error.detail)
-    return replace(watch, ending="failed", running="", error=error), (event,)
+    return replace(state, ending="failed", running="", error=error), (event,)
 
 
-def _preview(frame: bytes, watch: Watch) -> tuple[Event, ...]:
+def _preview(frame: bytes, state: PromptState) -> tuple[Event, ...]:
     if len(frame) < 8:
         return ()
     kind, second = struct.unpack_from(">II", frame)
-    if kind == PREVIEW and watch.running == watch.prompt_id:
-        return _picture(frame[8:])
+    if kind == PREVIEW and state.running == state.prompt_id:
+        return _preview_event(frame[8:])
     if kind == PREVIEW_WITH_METADATA:
         try:
             metadata = json.loads(frame[8 : 8 + second])
         except ValueError:
             return ()
-        if isinstance(metadata, dict) and metadata.get("prompt_id") == watch.prompt_id:
-            return _picture(frame[8 + second :])
+        if isinstance(metadata, dict) and metadata.get("prompt_id") == state.prompt_id:
+            return _preview_event(frame[8 + second :])
     return ()
 
 
-def _picture(image: bytes) -> tuple[Event, ...]:
+def _preview_event(image: bytes) -> tuple[Event, ...]:
     for magic, mime in _MAGIC:
         if image.startswith(magic):
             return (Preview(image, mime),)

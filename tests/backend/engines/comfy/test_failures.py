@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.follow import Timing
-from backend.engines.comfy.http import Http, is_silent
+from backend.engines.comfy.http import Http, is_read_timeout
+from backend.engines.comfy.monitor import Timing
 from backend.errors import EngineHung, EngineLost, EngineUnreachable, JobCancelled
 from backend.events import Connection, Progress, Queued, Started
 from tests.support.comfy_run import COLD, Run, has, in_order
@@ -29,9 +29,19 @@ from tests.support.waiting import let_pass, until
 pytestmark = pytest.mark.full
 
 TIMING = Timing(
-    slice=0.05, first=0.02, queue=0.1, quiet=0.2, down=0.05, interrupt=0.1, reopen=0.6, grace=1.0,
-    patience=0.6, hung=1.0, connect=0.5, read=0.3,
-)  # fmt: skip
+    receive=0.05,
+    first_poll=0.02,
+    queue_poll=0.1,
+    idle_poll=0.2,
+    offline_poll=0.05,
+    interrupt_interval=0.1,
+    reopen_after=0.6,
+    refused_limit=1.0,
+    error_limit=0.6,
+    hung=1.0,
+    connect=0.5,
+    read=0.3,
+)
 
 
 @pytest.fixture
@@ -86,7 +96,7 @@ def test_a_step_that_never_ends_is_hung_although_the_server_answers(demo: DemoSe
 
 
 def test_hung_is_seen_also_while_a_doubtful_socket_is_made_again(demo: DemoServer, picture: Path) -> None:
-    engine = ComfyEngine(demo.url, timing=replace(TIMING, reopen=0.2))
+    engine = ComfyEngine(demo.url, timing=replace(TIMING, reopen_after=0.2))
     demo.faults(drop_socket_at_step=1, hang_at_step=2)
     run = Run(engine, prompt(engine, picture))
     with pytest.raises(EngineHung):
@@ -123,7 +133,7 @@ def test_a_job_that_waits_behind_a_hanging_one_is_not_hung(demo: DemoServer, pic
 def test_a_connection_cut_again_and_again(demo: DemoServer, picture: Path, seconds: float) -> None:
     """The job ends well, nothing is told twice and nothing goes back."""
     with TcpProxy(demo.url) as proxy:
-        engine = ComfyEngine(proxy.url, timing=replace(TIMING, patience=30.0, grace=30.0))
+        engine = ComfyEngine(proxy.url, timing=replace(TIMING, error_limit=30.0, refused_limit=30.0))
         demo.faults(slow_step=seconds / 2, times=4)
         job = prompt(engine, picture)
         proxy.cut_every(seconds, times=10)
@@ -141,7 +151,7 @@ def test_an_answer_that_trickles_in_is_none(demo: DemoServer) -> None:
         http = Http(proxy.url, read=0.2)
         with pytest.raises(EngineUnreachable) as caught:
             http.get("/object_info")
-        assert is_silent(caught.value)
+        assert is_read_timeout(caught.value)
         proxy.trickle = 0.0
         assert http.get("/system_stats")
 
@@ -151,7 +161,9 @@ def test_frames_that_trickle_in_do_not_hold_the_lane() -> None:
     with FakeComfy(play(COLD), COLD) as server, TcpProxy(server.url) as proxy:
         ready = threading.Event()
         server.script = [*play(COLD)[:3], ready, json.dumps({"type": "x" * 10_000_000})]
-        patient = replace(TIMING, hung=600.0, quiet=600.0, patience=600.0, grace=600.0, read=60.0)
+        patient = replace(
+            TIMING, hung=600.0, idle_poll=600.0, error_limit=600.0, refused_limit=600.0, read=60.0
+        )
         engine = ComfyEngine(proxy.url, timing=patient)
         run = Run(engine, recorded())
         run.until(has(Started))
