@@ -26,7 +26,7 @@ log = logging.getLogger("wan.worker")
 
 STALE_SECONDS = 180.0  # without a beat from the worker that has a prompt
 KEPT_SECONDS = 48 * 3600.0  # a client may ask again so long after the end
-BEAT_SECONDS = 20.0
+HEARTBEAT_SECONDS = 20.0
 PROMPT_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 _TRIES = 8  # to take a prompt whose record changes hands meanwhile
@@ -34,12 +34,12 @@ _OBSERVED = 1000
 
 
 @dataclass
-class _Held:
+class _Claim:
     """A prompt that a job of this process has. `lock` is held while its record is changed."""
 
-    beaten: float
+    last_heartbeat: float
     lock: threading.Lock = field(default_factory=threading.Lock)
-    over: bool = False
+    finished: bool = False
 
 
 class Claims:
@@ -50,7 +50,7 @@ class Claims:
         self.folder, self._clock = folder, clock
         self._records = Records(folder)
         self._lock = threading.Lock()
-        self._held: dict[tuple[str, str], _Held] = {}
+        self._claims: dict[tuple[str, str], _Claim] = {}
         self._observed: OrderedDict[str, tuple[tuple[bytes, int], float]] = OrderedDict()
         try:
             self._records.remove_old(KEPT_SECONDS)
@@ -68,7 +68,7 @@ class Claims:
             other = ""
         if not other:
             with self._lock:
-                self._held[prompt_id, job_id] = _Held(self._clock())
+                self._claims[prompt_id, job_id] = _Claim(self._clock())
         return other
 
     def _take(self, prompt_id: str, job_id: str) -> str:
@@ -90,18 +90,18 @@ class Claims:
         log.warning("prompt %s: its record keeps changing hands", prompt_id)
         return ""
 
-    def beat(self, prompt_id: str, job_id: str) -> str:
+    def heartbeat(self, prompt_id: str, job_id: str) -> str:
         """Shows now and then that a job of this process is being worked on. "" as long as it has the prompt,
         also when that cannot be told; else the id of the job that has it now."""
         now = self._clock()
         with self._lock:
-            held = self._held.get((prompt_id, job_id))
-        if held is None or now - held.beaten < BEAT_SECONDS:
+            claim = self._claims.get((prompt_id, job_id))
+        if claim is None or now - claim.last_heartbeat < HEARTBEAT_SECONDS:
             return ""
-        with held.lock:
-            if held.over:
+        with claim.lock:
+            if claim.finished:
                 return ""
-            held.beaten = now
+            claim.last_heartbeat = now
             try:
                 other = self._write(prompt_id, job_id, RUNNING)
                 self._observe(prompt_id)
@@ -114,7 +114,7 @@ class Claims:
         """The job has its result: the prompt stays taken. Nothing happens when another job has it."""
         if not PROMPT_ID.fullmatch(prompt_id):
             return
-        with self._last(prompt_id, job_id):
+        with self._closing(prompt_id, job_id):
             try:
                 if other := self._write(prompt_id, job_id, DONE):
                     log.warning("prompt %s: job %s has it now", prompt_id, other)
@@ -126,7 +126,7 @@ class Claims:
         has it."""
         if not PROMPT_ID.fullmatch(prompt_id):
             return
-        with self._last(prompt_id, job_id):
+        with self._closing(prompt_id, job_id):
             try:
                 for _ in range(_TRIES):
                     found = self._records.read(prompt_id)
@@ -152,13 +152,13 @@ class Claims:
     # -- what this process knows ----------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _last(self, prompt_id: str, job_id: str) -> Iterator[None]:
+    def _closing(self, prompt_id: str, job_id: str) -> Iterator[None]:
         """The last change of a job's record: no beat comes after it."""
         with self._lock:
-            held = self._held.pop((prompt_id, job_id), None) or _Held(0.0)
+            claim = self._claims.pop((prompt_id, job_id), None) or _Claim(0.0)
             self._observed.pop(prompt_id, None)
-        with held.lock:
-            held.over = True
+        with claim.lock:
+            claim.finished = True
             yield
 
     def _observe(self, prompt_id: str) -> None:
@@ -169,10 +169,10 @@ class Claims:
         """Whether the record has been seen unchanged for too long, by this process."""
         now = self._clock()
         with self._lock:
-            mark, since = self._observed.pop(prompt_id, (found.mark, now))
-            if mark != found.mark:
+            version, since = self._observed.pop(prompt_id, (found.version, now))
+            if version != found.version:
                 since = now
-            self._observed[prompt_id] = found.mark, since
+            self._observed[prompt_id] = found.version, since
             while len(self._observed) > _OBSERVED:
                 self._observed.popitem(last=False)
         return now - since > STALE_SECONDS

@@ -23,8 +23,8 @@ from backend.servers.plan import choose
 from backend.settings.model import Settings
 from backend.worker.claims import Claims
 from backend.worker.handler import Worker
-from backend.worker.order import Limits
-from backend.worker.results import Ways, bucket_upload, clear_old
+from backend.worker.job_input import Limits
+from backend.worker.results import DeliveryOptions, bucket_upload, remove_old_results
 
 if TYPE_CHECKING:
     from backend.settings.model import Settings
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("wan.worker")
 
 WATCH_SECONDS = 2.0
-REPORTS_SECONDS = 10.0
-LAST_SECONDS = 15.0
-LEAVE_SECONDS = 3.0
+REPORT_SECONDS = 10.0
+FAILURE_SECONDS = 15.0
+EXIT_SECONDS = 3.0
 
 
 def add_worker(commands: Any) -> None:
@@ -55,14 +55,14 @@ def worker_settings(settings: Settings) -> Settings:
     """
     engine = "auto" if settings.engine == "runpod" else settings.engine
     runpod = settings.runpod.model_copy(update={"endpoint_id": "", "api_key": ""})
-    mine = settings.model_copy(update={"engine": engine, "runpod": runpod})
-    if settings.engine != "demo" and KINDS[choose(mine).kind].simulated:
+    adjusted = settings.model_copy(update={"engine": engine, "runpod": runpod})
+    if settings.engine != "demo" and KINDS[choose(adjusted).kind].simulated:
         raise BadSettings(
             f"The worker has no ComfyUI: none on port {settings.comfyui_port}, and no folder that it can"
             " start.",
             "Use the gpu image, or set COMFYUI_DIR; WAN_ENGINE=demo tries the worker out without WAN.",
         )
-    return mine
+    return adjusted
 
 
 def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
@@ -81,28 +81,31 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
         threading.Thread(target=_watch, args=(servers, closing), name="comfyui-watch", daemon=True).start()
         volume = writable(settings.worker.volume)
         limits = Limits(settings.max_upload_mb * 1_000_000, settings.worker.volume)
-        ways = Ways(round(settings.worker.result_mb * 1e6), volume, bucket_upload(environ))
+        delivery = DeliveryOptions(round(settings.worker.result_mb * 1e6), volume, bucket_upload(environ))
         if volume is None:
             log.warning(
                 "there is no network volume at %s: what other workers do is not known, and a video whose"
                 " request was sent twice may be made twice",
                 settings.worker.volume,
             )
-        clear_old(volume, time.time())
+        remove_old_results(volume, time.time())
         claims = Claims((volume or folder) / "wan-studio" / "claims")
         worker = Worker(
-            servers.engines, decoder, claims, folder, limits, ways,
+            servers.engines, decoder, claims, folder, limits, delivery,
             minutes=settings.worker.minutes,
             report=_reporter(sdk, environ),
-            settle=_settle,
+            flush_reports=_flush_reports,
             recover=servers.recover,
         )  # fmt: skip
-        log.info(
-            "worker: %s; results %s", servers.engines[0].info().address,
-            "go into the bucket" if ways.upload else f"up to {ways.file_bytes / 1e6:.1f} MB in the answer,"
-            f" larger ones {'onto the volume' if volume else 'are refused'}",
-        )  # fmt: skip
-        stop = _Stop(worker, servers)
+        if delivery.upload:
+            destination = "go to the bucket"
+        else:
+            destination = (
+                f"of up to {delivery.file_bytes / 1e6:.1f} MB go into the response,"
+                f" larger ones {'to the volume' if volume else 'are refused'}"
+            )
+        log.info("worker: %s; results %s", servers.engines[0].info().address, destination)
+        stop = _SigtermHandler(worker, servers)
         lanes = len(servers.engines)
         quiet = () if any("rp_log_level" in option for option in options) else ("--rp_log_level", "INFO")
         sys.argv = [sys.argv[0], *options, *quiet]  # the SDK reads its options there
@@ -111,7 +114,7 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
             return await worker.handle(job)
 
         def concurrency(_: int) -> int:
-            stop.behind_the_sdk()
+            stop.install()
             return lanes
 
         sdk.start({"handler": handler, "concurrency_modifier": concurrency})
@@ -144,29 +147,29 @@ def _leave(*_: object) -> None:
     raise SystemExit(0)
 
 
-class _Stop:
+class _SigtermHandler:
     """SIGTERM. The SDK's own handler lets the job in hand end, and then waits for its last question for
     jobs, a minute or more: without a job the process ends before."""
 
     def __init__(self, worker: Worker, servers: Servers) -> None:
         self._worker, self._servers = worker, servers
-        self._theirs: Any = None
+        self._sdk_handler: Any = None
 
-    def behind_the_sdk(self) -> None:
+    def install(self) -> None:
         """Puts us behind the SDK's handler; called in its loop, on the main thread."""
         now = signal.getsignal(signal.SIGTERM)
-        if now not in (self._both, _leave):
-            self._theirs = now
-            signal.signal(signal.SIGTERM, self._both)
+        if now not in (self._handle, _leave):
+            self._sdk_handler = now
+            signal.signal(signal.SIGTERM, self._handle)
 
-    def _both(self, number: int, frame: Any) -> None:
-        self._theirs(number, frame)
+    def _handle(self, number: int, frame: Any) -> None:
+        self._sdk_handler(number, frame)
         threading.Thread(target=self._leave, name="leaving", daemon=True).start()
 
     def _leave(self) -> None:
         while self._worker.busy:
             time.sleep(0.2)
-        time.sleep(LEAVE_SECONDS)  # for the SDK to send the last result
+        time.sleep(EXIT_SECONDS)  # for the SDK to send the last result
         self._servers.close()
         for child in multiprocessing.active_children():  # the SDK's, which tells RunPod that we are alive
             child.kill()
@@ -177,7 +180,7 @@ def wait_until_up(servers: Servers, seconds: float) -> None:
     """Takes no job before ComfyUI can work on it. Raises EngineUnreachable."""
     until = time.monotonic() + seconds
     while not any(engine.refresh().state == "ok" for engine in servers.engines):
-        if gone(servers):
+        if comfyui_ended(servers):
             words = next((server.trouble for server in servers.servers if server.trouble), "ComfyUI stopped.")
             raise EngineUnreachable(words, "See the log for ComfyUI's last output.")
         if time.monotonic() > until:
@@ -188,7 +191,7 @@ def wait_until_up(servers: Servers, seconds: float) -> None:
         time.sleep(0.25)
 
 
-def gone(servers: Servers) -> bool:
+def comfyui_ended(servers: Servers) -> bool:
     """Whether a ComfyUI of ours has ended; a worker's is not started again."""
     return any(process.over for process in servers.processes)
 
@@ -202,9 +205,9 @@ def _watch(servers: Servers, closing: threading.Event) -> None:
     """Ends the process when ComfyUI is gone: RunPod then starts another worker. A job in hand has a moment to
     say that it failed."""
     while not closing.wait(WATCH_SECONDS):
-        if gone(servers):
+        if comfyui_ended(servers):
             log.critical("ComfyUI ended; the worker ends too, so that RunPod starts another one")
-            if not closing.wait(LAST_SECONDS):
+            if not closing.wait(FAILURE_SECONDS):
                 servers.close()
                 os._exit(1)
 
@@ -216,10 +219,10 @@ def _reporter(sdk: Any, environ: Mapping[str, str]) -> Any:
     return lambda job, shown: sdk.progress_update(dict(job), dict(shown))
 
 
-def _settle() -> None:
+def _flush_reports() -> None:
     """Waits for the SDK's reports that are on their way (a thread each): one that came after the result
     would say that the job still runs."""
-    until = time.monotonic() + REPORTS_SECONDS
+    until = time.monotonic() + REPORT_SECONDS
     for thread in threading.enumerate():
         if "_thread_target" in thread.name:
             thread.join(max(0.0, until - time.monotonic()))

@@ -31,8 +31,8 @@ class Record:
 
     job: str
     state: str
-    beat: int = 0
-    mark: tuple[bytes, int] = (b"", 0)
+    heartbeat: int = 0
+    version: tuple[bytes, int] = (b"", 0)
 
 
 class Records:
@@ -48,10 +48,10 @@ class Records:
         """Whether the record could be put where none was; it is there whole or not at all."""
         path = self._path(prompt_id)
         self.folder.mkdir(parents=True, exist_ok=True)
-        part = _aside(path)
+        part = _temporary_path(path)
         try:
             part.write_bytes(_content(record))
-            return _placed(part, path)
+            return _link(part, path)
         finally:
             part.unlink(missing_ok=True)
 
@@ -67,7 +67,7 @@ class Records:
             if found.job not in ("", job_id):
                 return False
             state = DONE if found.state == DONE else state
-            changed = _content(replace(found, job=job_id, state=state, beat=found.beat + 1))
+            changed = _content(replace(found, job=job_id, state=state, heartbeat=found.heartbeat + 1))
             before = os.fstat(descriptor).st_size
             try:
                 os.pwrite(descriptor, changed.ljust(before), 0)  # JSON may end in spaces
@@ -102,19 +102,19 @@ class Records:
         return self._remove(self._path(prompt_id), expected)
 
     def _remove(self, path: Path, expected: Record) -> bool:
-        aside = _aside(path)
+        aside = _temporary_path(path)
         try:
             path.rename(aside)
         except FileNotFoundError:
             return False
         descriptor = os.open(aside, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            same = _read(descriptor).mark == expected.mark
+            same = _read(descriptor).version == expected.version
         finally:
             os.close(descriptor)
         try:
             if not same:  # if the prompt is taken meanwhile, the owner finds that out with its next beat
-                _placed(aside, path)
+                _link(aside, path)
         finally:
             aside.unlink(missing_ok=True)
         return same
@@ -122,7 +122,7 @@ class Records:
     def remove_old(self, seconds: float) -> None:
         """Removes what is older than this by the volume's own time: that of a file made now."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        probe = _aside(self.folder / "probe")
+        probe = _temporary_path(self.folder / "probe")
         try:
             probe.touch()
             oldest = probe.stat().st_mtime - seconds
@@ -140,11 +140,11 @@ class Records:
                 self._remove(path, found)
 
 
-def _aside(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
 
 
-def _placed(source: Path, path: Path) -> bool:
+def _link(source: Path, path: Path) -> bool:
     """Whether the file now also has the name `path`, which must be free."""
     try:
         os.link(source, path)
@@ -169,16 +169,16 @@ def _placed(source: Path, path: Path) -> bool:
 
 def _content(record: Record) -> bytes:
     """Equally long for every beat of a job, so that a change rewrites all of it at once."""
-    said = {"job": record.job, "state": record.state, "beat": f"{record.beat:012d}"}
-    return json.dumps(said).encode()
+    fields = {"job": record.job, "state": record.state, "beat": f"{record.heartbeat:012d}"}
+    return json.dumps(fields).encode()
 
 
 def _read(descriptor: int) -> Record:
     """The record in an open file. Records of earlier versions count no beats: their time changes instead."""
     content = os.pread(descriptor, _RECORD_BYTES, 0)
-    mark = content, os.fstat(descriptor).st_mtime_ns
+    version = content, os.fstat(descriptor).st_mtime_ns
     try:
-        said = json.loads(content)
-        return Record(str(said["job"]), str(said["state"]), int(said.get("beat", 0)), mark)
+        fields = json.loads(content)
+        return Record(str(fields["job"]), str(fields["state"]), int(fields.get("beat", 0)), version)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Record("", RUNNING, 0, mark)
+        return Record("", RUNNING, 0, version)

@@ -40,7 +40,7 @@ class ResultTooLarge(EngineError):
 
 
 @dataclass(frozen=True)
-class Ways:
+class DeliveryOptions:
     """How results may go back. answer_bytes: of the whole answer, base64 and all."""
 
     answer_bytes: int
@@ -53,7 +53,7 @@ class Ways:
         return max(0, self.answer_bytes - 20_000) * 3 // 4
 
 
-def expected_of_graph(graph: Mapping[str, Any]) -> int:
+def estimate_graph_bytes(graph: Mapping[str, Any]) -> int:
     """The same for somebody's graph, by the largest width, height and length that it names."""
     best = 0
     for node in graph.values():
@@ -63,50 +63,56 @@ def expected_of_graph(graph: Mapping[str, Any]) -> int:
     return best
 
 
-def check(expected: int, ways: Ways) -> None:
+def check(expected: int, delivery: DeliveryOptions) -> None:
     """Before the work: whether the result will find a way. Raises ResultTooLarge."""
-    if expected > ways.file_bytes and ways.upload is None and ways.volume is None:
+    if expected > delivery.file_bytes and delivery.upload is None and delivery.volume is None:
         raise ResultTooLarge(
             f"The result would be about {expected / 1e6:.0f} MB, and RunPod brings back"
-            f" {ways.file_bytes / 1e6:.1f} MB."
+            f" {delivery.file_bytes / 1e6:.1f} MB."
         )
 
 
-def deliver(files: Sequence[tuple[str, Path]], job_id: str, ways: Ways) -> list[dict[str, str]]:
+def deliver(
+    files: Sequence[tuple[str, Path]], job_id: str, delivery: DeliveryOptions
+) -> list[dict[str, str]]:
     """{filename, type, data} for each file (name, path). Raises ResultTooLarge, DiskFull."""
     items = []
-    left = ways.answer_bytes - 20_000
+    left = delivery.answer_bytes - 20_000
     for name, path in files:
-        item = _uploaded(name, path, job_id, ways)
+        item = _uploaded(name, path, job_id, delivery)
         size = -(-path.stat().st_size // 3) * 4
         if item is None and size <= left:
             left -= size
             data = base64.b64encode(path.read_bytes()).decode()
             item = {"filename": name, "type": "base64", "data": data}
-        if item is None and ways.volume is not None:
-            item = {"filename": name, "type": "volume_path", "data": str(_stored(name, path, job_id, ways))}
+        if item is None and delivery.volume is not None:
+            item = {
+                "filename": name,
+                "type": "volume_path",
+                "data": str(_stored(name, path, job_id, delivery)),
+            }
         if item is None:
             raise ResultTooLarge(
                 f"The result is {path.stat().st_size / 1e6:.1f} MB, and RunPod brings back"
-                f" {ways.file_bytes / 1e6:.1f} MB."
+                f" {delivery.file_bytes / 1e6:.1f} MB."
             )
         items.append(item)
     return items
 
 
-def _uploaded(name: str, path: Path, job_id: str, ways: Ways) -> dict[str, str] | None:
+def _uploaded(name: str, path: Path, job_id: str, delivery: DeliveryOptions) -> dict[str, str] | None:
     """None without a bucket, or when the bucket refuses: then the other ways are tried."""
-    if ways.upload is None:
+    if delivery.upload is None:
         return None
     try:
-        return {"filename": name, "type": "s3_url", "data": ways.upload(name, path, job_id)}
+        return {"filename": name, "type": "s3_url", "data": delivery.upload(name, path, job_id)}
     except Exception as error:  # boto's errors share no base with anything of ours
         log.error("job %s: the bucket refused %s: %s: %s", job_id, name, type(error).__name__, error)
         return None
 
 
-def _stored(name: str, path: Path, job_id: str, ways: Ways) -> Path:
-    folder = Path(str(ways.volume)) / RESULTS / job_id
+def _stored(name: str, path: Path, job_id: str, delivery: DeliveryOptions) -> Path:
+    folder = Path(str(delivery.volume)) / RESULTS / job_id
     try:
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / f"{name}.part"
@@ -117,26 +123,26 @@ def _stored(name: str, path: Path, job_id: str, ways: Ways) -> Path:
     return folder / name
 
 
-def piece(asked: object, ways: Ways) -> dict[str, Any]:
+def read_range(request: object, delivery: DeliveryOptions) -> dict[str, Any]:
     """A piece of a result on the volume, for a page that has no other way to it: {data, size}.
 
     Raises BadInput, NoOutput.
     """
-    said = asked if isinstance(asked, Mapping) else {}
-    offset, count = said.get("offset", 0), said.get("bytes", ways.file_bytes)
-    if not isinstance(said.get("path"), str) or not all(type(n) is int and n >= 0 for n in (offset, count)):
+    fields = request if isinstance(request, Mapping) else {}
+    offset, count = fields.get("offset", 0), fields.get("bytes", delivery.file_bytes)
+    if not isinstance(fields.get("path"), str) or not all(type(n) is int and n >= 0 for n in (offset, count)):
         raise BadInput("A piece is read by path, offset and bytes.", field="read")
-    root = (ways.volume / RESULTS).resolve() if ways.volume is not None else None
-    path = Path(said["path"]).resolve()
+    root = (delivery.volume / RESULTS).resolve() if delivery.volume is not None else None
+    path = Path(fields["path"]).resolve()
     if root is None or not path.is_relative_to(root) or not path.is_file():
         raise NoOutput("The result is not on the endpoint's volume any more.", "Make it again.")
     with path.open("rb") as file:
         file.seek(offset)
-        data = file.read(min(count, ways.file_bytes))
+        data = file.read(min(count, delivery.file_bytes))
     return {"data": base64.b64encode(data).decode(), "size": path.stat().st_size}
 
 
-def clear_old(volume: Path | None, now: float) -> None:
+def remove_old_results(volume: Path | None, now: float) -> None:
     """Results on the volume that nobody has fetched within a week go; links stay."""
     if volume is None:
         return

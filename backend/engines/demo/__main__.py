@@ -20,7 +20,7 @@ from backend.engines.demo.executor import Options
 from backend.engines.demo.folders import Folders
 from backend.engines.demo.server import DemoServer
 
-LOOK_SECONDS = 0.5
+CHECK_SECONDS = 0.5
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -76,25 +76,25 @@ async def serve(arguments: argparse.Namespace, base: Path) -> None:
     delivery = server.start()
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     print(f"Demo engine on http://{host}:{port} (no GPU; results are marked DEMO)", flush=True)
-    threading.Thread(target=_warm_up, daemon=True).start()
-    await _until_the_end(end, arguments.parent_pid, server, arguments.until_idle)
+    threading.Thread(target=_preload, daemon=True).start()
+    await _wait_for_exit(end, arguments.parent_pid, server, arguments.until_idle)
     delivery.cancel()
 
 
-async def _until_the_end(
+async def _wait_for_exit(
     end: asyncio.Event, parent: int | None, server: DemoServer, idle: float | None
 ) -> None:
     was_parent = parent is not None and os.getppid() == parent
     while not end.is_set():
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(end.wait(), LOOK_SECONDS if parent or idle else None)
+            await asyncio.wait_for(end.wait(), CHECK_SECONDS if parent or idle else None)
         if parent and not alive(parent, was_parent):
             return
         if idle and server.idle_seconds() > idle:
             return
 
 
-def _warm_up() -> None:
+def _preload() -> None:
     """Loads the picture libraries while nobody waits for them."""
     import backend.engines.demo.nodes  # noqa: F401
 

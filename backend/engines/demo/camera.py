@@ -23,7 +23,7 @@ WORDS: tuple[tuple[tuple[str, ...], tuple[int, int, int]], ...] = (
     (("falls", "sinks", "lowers", "downward", "downwards", "tilts down", "down"), (0, -1, 0)),
     (("orbits", "orbit", "around", "turns"), (1, 0, 1)),
 )
-GENTLE = ((0, 0, 1), (0, 0, -1), (-1, 0, 1), (1, 0, 1), (0, 1, 1))  # for a prompt that says nothing
+DEFAULT_MOVES = ((0, 0, 1), (0, 0, -1), (-1, 0, 1), (1, 0, 1), (0, 1, 1))  # for a prompt that says nothing
 
 ZOOM = 0.17  # how much larger at the end of a push at motion 1
 MARGIN = 0.15  # extra zoom that gives a pan room
@@ -73,7 +73,7 @@ def camera_for(text: str, seed: int, motion: float) -> Camera:
     lower = text.lower()
     picker = random.Random(seed)  # noqa: S311 - a picture, not a secret
     phase = picker.uniform(0, 2 * math.pi)
-    across, up, closer = picker.choice(GENTLE)
+    across, up, closer = picker.choice(DEFAULT_MOVES)
     for words, move in WORDS:
         if any(re.search(rf"\b{re.escape(word)}\b", lower) for word in words):
             across, up, closer = move

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 
-from backend.engines.demo.values import Sound, Video, each
+from backend.engines.demo.values import Sound, Video, iter_frames
 
 CRF = "19"
 PRESET = "veryfast"  # 81 frames of 832 x 480 in about a second
@@ -41,7 +41,7 @@ def _write(container: Any, video: Video, check: Callable[[], None]) -> None:
     voice = None
     if sound is not None and sound.samples.shape[1]:
         voice = container.add_stream("aac", rate=sound.rate, layout="stereo")
-    for image in each(video.frames):
+    for image in iter_frames(video.frames):
         check()
         frame = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
         container.mux(stream.encode(frame))

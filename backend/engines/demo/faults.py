@@ -32,39 +32,39 @@ class Faults:
         self._drop_socket = drop_socket
         self._die = die
         self._lock = threading.Lock()
-        self._orders: dict[str, dict[str, Any]] = {}
-        self._let_go = threading.Event()
+        self._active: dict[str, dict[str, Any]] = {}
+        self._release = threading.Event()
 
-    def order(self, body: dict[str, Any]) -> None:
+    def configure(self, body: dict[str, Any]) -> None:
         """Raises ValueError for a name that is none, so that a test cannot wait for nothing."""
         unknown = set(body) - KEYS
         if unknown:
             raise ValueError(f"No such fault: {', '.join(sorted(unknown))}")
         times = int(body.get("times", 1))
-        orders: dict[str, dict[str, Any]] = {}
+        active: dict[str, dict[str, Any]] = {}
         for name, value in body.items():
             if name == "times":
                 continue
             fields = dict(value) if isinstance(value, dict) else {"value": value}
             fields.setdefault("times", times)
-            orders[name] = fields
+            active[name] = fields
         with self._lock:
-            self._orders = orders
-            self._let_go.set()
-            self._let_go = threading.Event()
+            self._active = active
+            self._release.set()
+            self._release = threading.Event()
 
     def pending(self) -> dict[str, Any]:
         with self._lock:
-            return {name: dict(fields) for name, fields in self._orders.items()}
+            return {name: dict(fields) for name, fields in self._active.items()}
 
     def _use(self, name: str, applies: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
         with self._lock:
-            fields = self._orders.get(name)
+            fields = self._active.get(name)
             if fields is None or not applies(fields):
                 return None
             fields["times"] -= 1
             if fields["times"] <= 0:
-                del self._orders[name]
+                del self._active[name]
             return fields
 
     def at_path(self, path: str) -> bool:
@@ -81,9 +81,9 @@ class Faults:
             self._drop_socket()
         if self._use("die_at_step", lambda f: f["value"] == prompt_step):
             self._die()
-        let_go = self._let_go
+        release = self._release
         if self._use("hang_at_step", lambda f: f["value"] == prompt_step):
-            let_go.wait()
+            release.wait()
         slow = self._use("slow_step", lambda f: True)
         return float(slow.get("value", slow.get("seconds", 0.0))) if slow else 0.0
 
@@ -98,6 +98,6 @@ class Faults:
         raise RuntimeError(str(wanted.get("message", "A fault that was ordered.")))
 
 
-def leave_at_once() -> None:
+def exit_immediately() -> None:
     """Ends the process as a crash does: nothing is closed."""
     os._exit(137)

@@ -14,7 +14,13 @@ from aiohttp import web
 
 from backend.engines.demo.folders import Folders
 
-UNSAFE_TYPES = {"text/html", "text/html-sandboxed", "application/xhtml+xml", "text/javascript", "text/css"}
+ACTIVE_CONTENT_TYPES = {
+    "text/html",
+    "text/html-sandboxed",
+    "application/xhtml+xml",
+    "text/javascript",
+    "text/css",
+}
 
 
 class MediaRoutes:
@@ -63,7 +69,7 @@ class MediaRoutes:
             name = f"{stem} ({number}){suffix}"
             path, number = target / name, number + 1
         if original is not None and original.is_file():
-            await asyncio.to_thread(_lay_mask, original, data, path)
+            await asyncio.to_thread(_apply_mask, original, data, path)
         elif overwrite or not path.exists():
             await asyncio.to_thread(path.write_bytes, data)
         return web.json_response({"name": name, "subfolder": subfolder, "type": kind})
@@ -99,11 +105,11 @@ class MediaRoutes:
             body = await asyncio.to_thread(_converted, path, kind, quality)
             return web.Response(body=body, content_type=f"image/{kind}", headers=headers)
         mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        headers["Content-Type"] = "application/octet-stream" if mime in UNSAFE_TYPES else mime
+        headers["Content-Type"] = "application/octet-stream" if mime in ACTIVE_CONTENT_TYPES else mime
         return web.FileResponse(path, headers=headers)
 
 
-def _lay_mask(original: Path, data: bytes, path: Path) -> None:
+def _apply_mask(original: Path, data: bytes, path: Path) -> None:
     from PIL import Image
 
     with Image.open(original) as picture, Image.open(io.BytesIO(data)) as mask:

@@ -14,7 +14,7 @@ from typing import Any
 
 from backend.engines.demo.folders import Folders, fingerprint
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 # (class, input) -> folder whose files are the options
 MODEL_INPUTS: dict[tuple[str, str], str] = {
@@ -51,14 +51,14 @@ class NodeInfo:
     places: where uploads lie. without: model file names to leave out (for tests).
     """
 
-    def __init__(self, places: Folders, without: Iterable[str] = ()) -> None:
-        self.places = places
-        self._nodes: dict[str, Any] = json.loads((HERE / "object_info.json").read_text("utf-8"))
-        folders: dict[str, list[str]] = json.loads((HERE / "models.json").read_text("utf-8"))
+    def __init__(self, file_folders: Folders, without: Iterable[str] = ()) -> None:
+        self.file_folders = file_folders
+        self._nodes: dict[str, Any] = json.loads((FOLDER / "object_info.json").read_text("utf-8"))
+        folders: dict[str, list[str]] = json.loads((FOLDER / "models.json").read_text("utf-8"))
         gone = set(without)
-        self.folders = {name: [f for f in files if f not in gone] for name, files in folders.items()}
+        self.model_files = {name: [f for f in files if f not in gone] for name, files in folders.items()}
         for (class_type, name), folder in MODEL_INPUTS.items():
-            options = list(self.folders[folder])
+            options = list(self.model_files[folder])
             if folder == "vae":
                 options.append("pixel_space")  # ComfyUI's built-in
             self._set_options(self._nodes[class_type], name, options)
@@ -101,7 +101,7 @@ class NodeInfo:
         return found
 
     def _files(self, kinds: tuple[str, ...]) -> list[str]:
-        files = [entry.name for entry in self.places.input.iterdir() if entry.is_file()]
+        files = [entry.name for entry in self.file_folders.input.iterdir() if entry.is_file()]
         if kinds:
             files = [name for name in files if (mimetypes.guess_type(name)[0] or "").split("/")[0] in kinds]
         return sorted(files)
@@ -109,12 +109,16 @@ class NodeInfo:
     def fingerprint(self, class_type: str, inputs: Mapping[str, Any]) -> str:
         """Stands for the bytes of the file that a loader reads; empty for other nodes."""
         for (owner, name), _ in FILE_INPUTS.items():
-            if owner == class_type and isinstance(inputs.get(name), str) and self.places.has(inputs[name]):
-                return fingerprint(self.places.locate(inputs[name]))
+            if (
+                owner == class_type
+                and isinstance(inputs.get(name), str)
+                and self.file_folders.has(inputs[name])
+            ):
+                return fingerprint(self.file_folders.locate(inputs[name]))
         return ""
 
     def find_model(self, folder: str, name: str) -> str:
         """The name itself when the file is on offer. Raises FileNotFoundError in ComfyUI's words."""
-        if name not in self.folders[folder]:
+        if name not in self.model_files[folder]:
             raise FileNotFoundError(f"Model in folder '{folder}' with filename '{name}' not found.")
         return name

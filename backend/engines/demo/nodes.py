@@ -27,7 +27,7 @@ NODES: Mapping[str, Callable[..., Any]] = {
     "LoadImageMask": nodes_load.load_image_mask,
     "LoadAudio": nodes_load.load_audio,
     "LoadVideo": nodes_load.load_video,
-    "GetVideoComponents": nodes_load.video_parts,
+    "GetVideoComponents": nodes_load.video_components,
     "AudioEncoderEncode": nodes_load.audio_encode,
     "TrimAudioDuration": nodes_load.trim_audio,
     "WanImageToVideo": nodes_wan.image_to_video,
@@ -65,5 +65,5 @@ NODES: Mapping[str, Callable[..., Any]] = {
 
 def run_node(class_type: str, context: Context, inputs: dict[str, Any]) -> Result:
     """Runs one node. Raises whatever was wrong with its inputs, and Interrupted."""
-    given = NODES[class_type](context, **inputs)
-    return given if isinstance(given, Result) else Result(given)
+    result = NODES[class_type](context, **inputs)
+    return result if isinstance(result, Result) else Result(result)

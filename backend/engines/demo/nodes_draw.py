@@ -9,8 +9,8 @@ from typing import Any
 from backend.engines.demo.executor import Context
 from backend.engines.demo.nodes_wan import PIXELS, latents
 from backend.engines.demo.preview import preview
-from backend.engines.demo.scene import Rendered
-from backend.engines.demo.values import Conditioning, Frames, Latent, Scaled, Shot, Thing
+from backend.engines.demo.scene import RenderedScene
+from backend.engines.demo.values import Conditioning, Frames, Latent, ModelHandle, ScaledFrames, Scene
 
 DECODE_STEPS = 2.0  # a decode takes as long as this many sampling steps
 SUBTLE, DYNAMIC = (0.35, 0.6), (0.65, 1.5)  # (share of steps before the hand-over, motion)
@@ -18,7 +18,7 @@ SUBTLE, DYNAMIC = (0.35, 0.6), (0.65, 1.5)  # (share of steps before the hand-ov
 
 def sample(
     ctx: Context,
-    model: Thing,
+    model: ModelHandle,
     seed: int,
     steps: int,
     cfg: float,
@@ -29,13 +29,13 @@ def sample(
     latent_image: Latent,
     denoise: float = 1.0,
 ) -> tuple[Any, ...]:
-    shot = _shot(positive, seed, 1.0)
-    return (_draw(ctx, shot, latent_image, 0, steps, steps),)
+    scene = _scene(positive, seed, 1.0)
+    return (_draw(ctx, scene, latent_image, 0, steps, steps),)
 
 
 def sample_advanced(
     ctx: Context,
-    model: Thing,
+    model: ModelHandle,
     add_noise: str,
     noise_seed: int,
     steps: int,
@@ -50,13 +50,13 @@ def sample_advanced(
     return_with_leftover_noise: str,
 ) -> tuple[Any, ...]:
     last = min(end_at_step, steps)
-    shot = latent_image.shot
-    if shot is None or add_noise == "enable":
-        shot = _shot(positive, noise_seed, motion_for(start_at_step, last, steps))
-    return (_draw(ctx, shot, latent_image, start_at_step, last, steps),)
+    scene = latent_image.scene
+    if scene is None or add_noise == "enable":
+        scene = _scene(positive, noise_seed, motion_for(start_at_step, last, steps))
+    return (_draw(ctx, scene, latent_image, start_at_step, last, steps),)
 
 
-def _shot(positive: Conditioning, seed: int, motion: float) -> Shot:
+def _scene(positive: Conditioning, seed: int, motion: float) -> Scene:
     return replace(positive.guide, text=positive.text, seed=seed, motion=motion)
 
 
@@ -69,23 +69,23 @@ def motion_for(first: int, last: int, steps: int) -> float:
     return least + (most - least) * ((share - low) / (high - low)) ** 1.3
 
 
-def _draw(ctx: Context, shot: Shot, latent: Latent, first: int, last: int, steps: int) -> Latent:
+def _draw(ctx: Context, scene: Scene, latent: Latent, first: int, last: int, steps: int) -> Latent:
     for done in range(first + 1, last + 1):
         began = time.monotonic()
-        picture = preview(shot, latent, done / steps, done) if ctx.previews else None
+        picture = preview(scene, latent, done / steps, done) if ctx.previews else None
         ctx.pause(ctx.step_seconds - (time.monotonic() - began))
         ctx.report(done - first, last - first, picture)
-    return replace(latent, shot=shot, source=None)
+    return replace(latent, scene=scene, source=None)
 
 
-def decode(ctx: Context, samples: Latent, vae: Thing, **tiling: Any) -> tuple[Any, ...]:
+def decode(ctx: Context, samples: Latent, vae: ModelHandle, **tiling: Any) -> tuple[Any, ...]:
     ctx.pause(ctx.step_seconds * DECODE_STEPS)
     width, height = samples.width * PIXELS, samples.height * PIXELS
     if samples.source is not None and samples.source.count >= samples.frames:
-        return (Scaled(samples.source, width, height),)
-    return (Rendered(samples.shot or Shot(), width, height, samples.frames),)
+        return (ScaledFrames(samples.source, width, height),)
+    return (RenderedScene(samples.scene or Scene(), width, height, samples.frames),)
 
 
-def encode(ctx: Context, pixels: Frames, vae: Thing) -> tuple[Any, ...]:
+def encode(ctx: Context, pixels: Frames, vae: ModelHandle) -> tuple[Any, ...]:
     width, height = pixels.width // PIXELS, pixels.height // PIXELS
     return (Latent(width, height, latents(pixels.count), source=pixels),)

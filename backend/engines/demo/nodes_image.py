@@ -8,18 +8,18 @@ from typing import Any
 from PIL import Image, ImageFilter, ImageOps
 
 from backend.engines.demo.executor import Context
-from backend.engines.demo.values import Frames, Joined, Part, Scaled, Still
+from backend.engines.demo.values import ConcatenatedFrames, FrameRange, Frames, ScaledFrames, StillImage
 
 LONGEST_BATCH = 4096  # ImageFromBatch's own limit
 
 
 @dataclass(frozen=True)
-class Changed:
+class FilteredFrames:
     """Every frame through one of: invert, grow:<pixels>, threshold:<level>, and the channels red, green,
     blue, alpha."""
 
     frames: Frames
-    how: str
+    operation: str
 
     @property
     def width(self) -> int:
@@ -35,31 +35,31 @@ class Changed:
 
     def frame(self, index: int) -> Image.Image:
         image = self.frames.frame(index)
-        if self.how == "invert":
+        if self.operation == "invert":
             return ImageOps.invert(image)
-        if self.how.startswith("grow:"):
-            pixels = int(self.how[5:])
+        if self.operation.startswith("grow:"):
+            pixels = int(self.operation[5:])
             kind = ImageFilter.MaxFilter if pixels > 0 else ImageFilter.MinFilter
             return image.filter(kind(2 * min(abs(pixels), 40) + 1)) if pixels else image
-        if self.how.startswith("threshold:"):
-            level = 255 * float(self.how[10:])
+        if self.operation.startswith("threshold:"):
+            level = 255 * float(self.operation[10:])
             return image.point([255 if value > level else 0 for value in range(256)] * 3)
         bands = dict(zip(("red", "green", "blue"), image.split(), strict=True))
-        band = bands.get(self.how) or Image.new("L", image.size, 255)
+        band = bands.get(self.operation) or Image.new("L", image.size, 255)
         return band.convert("RGB")
 
 
 def from_batch(ctx: Context, image: Frames, batch_index: int, length: int) -> tuple[Any, ...]:
     first = min(image.count - 1, batch_index)
-    return (Part(image, first, min(image.count - first, length)),)
+    return (FrameRange(image, first, min(image.count - first, length)),)
 
 
 def batch(ctx: Context, image1: Frames, image2: Frames) -> tuple[Any, ...]:
-    return (Joined((image1, image2)),)
+    return (ConcatenatedFrames((image1, image2)),)
 
 
 def repeat(ctx: Context, image: Frames, amount: int) -> tuple[Any, ...]:
-    return (Joined((image,) * amount),)
+    return (ConcatenatedFrames((image,) * amount),)
 
 
 def scale(
@@ -69,11 +69,11 @@ def scale(
         return (image,)
     width = width or max(1, round(image.width * height / image.height))
     height = height or max(1, round(image.height * width / image.width))
-    return (Scaled(image, width, height, crop == "center"),)
+    return (ScaledFrames(image, width, height, crop == "center"),)
 
 
 def to_mask(ctx: Context, image: Frames, channel: str) -> tuple[Any, ...]:
-    return (Changed(image, channel),)
+    return (FilteredFrames(image, channel),)
 
 
 def mask_to_image(ctx: Context, mask: Frames) -> tuple[Any, ...]:
@@ -81,20 +81,20 @@ def mask_to_image(ctx: Context, mask: Frames) -> tuple[Any, ...]:
 
 
 def grow_mask(ctx: Context, mask: Frames, expand: int, tapered_corners: bool) -> tuple[Any, ...]:
-    return (Changed(mask, f"grow:{expand}"),)
+    return (FilteredFrames(mask, f"grow:{expand}"),)
 
 
 def invert_mask(ctx: Context, mask: Frames) -> tuple[Any, ...]:
-    return (Changed(mask, "invert"),)
+    return (FilteredFrames(mask, "invert"),)
 
 
 def threshold_mask(ctx: Context, mask: Frames, value: float) -> tuple[Any, ...]:
-    return (Changed(mask, f"threshold:{value}"),)
+    return (FilteredFrames(mask, f"threshold:{value}"),)
 
 
 def empty_image(ctx: Context, width: int, height: int, batch_size: int, color: int) -> tuple[Any, ...]:
     colour = (color >> 16 & 255, color >> 8 & 255, color & 255)
-    return (Still(Image.new("RGB", (width, height), colour), batch_size),)
+    return (StillImage(Image.new("RGB", (width, height), colour), batch_size),)
 
 
 @dataclass(frozen=True)

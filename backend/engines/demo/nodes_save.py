@@ -7,7 +7,7 @@ from typing import Any
 from backend.engines.demo.cache import Result
 from backend.engines.demo.encode import next_name, write_video
 from backend.engines.demo.executor import Context
-from backend.engines.demo.values import Frames, Sound, Video, each
+from backend.engines.demo.values import Frames, Sound, Video, iter_frames
 
 
 def create_video(ctx: Context, images: Frames, fps: float, audio: Sound | None = None) -> tuple[Any, ...]:
@@ -36,7 +36,7 @@ def _save(ctx: Context, images: Frames, prefix: str, kind: str) -> Result:
     base = ctx.folders.output if kind == "output" else ctx.folders.temp
     folder, subfolder, name, number = next_name(base, prefix, images.width, images.height)
     shown = []
-    for offset, image in enumerate(each(images)):
+    for offset, image in enumerate(iter_frames(images)):
         ctx.check()
         file = f"{name}_{number + offset:05}_.png"
         image.save(folder / file, compress_level=4)

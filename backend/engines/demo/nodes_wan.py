@@ -11,7 +11,7 @@ from typing import Any
 
 from backend.engines.demo.executor import Context
 from backend.engines.demo.faults import OUT_OF_MEMORY
-from backend.engines.demo.values import Conditioning, Frames, Latent, Part, Sound
+from backend.engines.demo.values import Conditioning, FrameRange, Frames, Latent, Sound
 
 PIXELS = 8  # per latent, each way
 MEMORY = 64 << 30  # bytes: no machine that runs this has more for one tensor
@@ -137,7 +137,7 @@ def animate(
 def _from(frames: Frames | None, offset: int) -> Frames | None:
     if frames is None or frames.count <= offset:
         return None
-    return Part(frames, offset, frames.count - offset)
+    return FrameRange(frames, offset, frames.count - offset)
 
 
 def _require_same(first: Latent, second: Latent, dim: str) -> None:
@@ -149,8 +149,8 @@ def _require_same(first: Latent, second: Latent, dim: str) -> None:
 def latent_concat(ctx: Context, samples1: Latent, samples2: Latent, dim: str) -> tuple[Any, ...]:
     axis = dim.strip("-")
     _require_same(samples1, samples2, axis)
-    shot = samples1.shot or samples2.shot
-    joined = replace(samples1, shot=shot, source=None)
+    scene = samples1.scene or samples2.scene
+    joined = replace(samples1, scene=scene, source=None)
     if axis == "x":
         return (replace(joined, width=samples1.width + samples2.width),)
     if axis == "y":

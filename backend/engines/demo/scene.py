@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 
 from backend.engines.demo.camera import Camera, camera_for
 from backend.engines.demo.paint import Painting
-from backend.engines.demo.tag import mark
-from backend.engines.demo.values import Frames, Shot, Sound, fit
+from backend.engines.demo.values import Frames, Scene, Sound, fit
+from backend.engines.demo.watermark import add_watermark
 
 FPS = 16.0  # WAN's own; the sway of the camera is timed by it
 ROOM = 1.18  # the picture is kept this much larger than the frame, so that closing in stays sharp
@@ -23,10 +23,10 @@ INSET = 0.24  # width of a driving video's picture, as a share of the frame's
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderedScene:
     """The frames of a shot, `width` x `height` pixels, drawn when asked for."""
 
-    shot: Shot
+    scene: Scene
     width: int
     height: int
     count: int
@@ -34,13 +34,13 @@ class Rendered:
 
     def frame(self, index: int) -> Image.Image:
         at = index / (self.count - 1) if self.count > 1 else 0.0
-        image = self._draw(at, (index + self.shot.offset) / FPS, index)
+        image = self._draw(at, (index + self.scene.offset) / FPS, index)
         if not self.marked:
             return image
-        if self.shot.driving is not None:
-            driving = self.shot.driving
+        if self.scene.driving is not None:
+            driving = self.scene.driving
             inset(image, driving.frame(min(index, driving.count - 1)))
-        return mark(image)
+        return add_watermark(image)
 
     def _draw(self, at: float, seconds: float, index: int) -> Image.Image:
         beat = self._loudness[min(index, len(self._loudness) - 1)] if self._loudness else 0.0
@@ -65,25 +65,25 @@ class Rendered:
 
     @cached_property
     def _camera(self) -> Camera:
-        if self.shot.sound is not None or self.shot.driving is not None:
+        if self.scene.sound is not None or self.scene.driving is not None:
             return HAND_HELD
-        return camera_for(self.shot.text, self.shot.seed, self.shot.motion)
+        return camera_for(self.scene.text, self.scene.seed, self.scene.motion)
 
     @cached_property
     def _departure(self) -> Camera:
-        return Camera(0, 0, 1, 0.8 * self.shot.motion, self._camera.phase)
+        return Camera(0, 0, 1, 0.8 * self.scene.motion, self._camera.phase)
 
     @cached_property
     def _arrival(self) -> Camera:
-        return Camera(0, 0, -1, 0.6 * self.shot.motion, 0.0)
+        return Camera(0, 0, -1, 0.6 * self.scene.motion, 0.0)
 
     @cached_property
     def _start(self) -> Image.Image | None:
-        return self._roomy(self.shot.start)
+        return self._roomy(self.scene.start)
 
     @cached_property
     def _end(self) -> Image.Image | None:
-        return self._roomy(self.shot.end)
+        return self._roomy(self.scene.end)
 
     def _roomy(self, frames: Frames | None) -> Image.Image | None:
         if frames is None:
@@ -92,11 +92,11 @@ class Rendered:
 
     @cached_property
     def _painting(self) -> Painting:
-        return Painting(self.shot.text, self.shot.seed, self.width, self.height)
+        return Painting(self.scene.text, self.scene.seed, self.width, self.height)
 
     @cached_property
     def _loudness(self) -> list[float]:
-        return loudness(self.shot.sound, self.count)
+        return loudness(self.scene.sound, self.count)
 
 
 def inset(image: Image.Image, small: Image.Image) -> None:

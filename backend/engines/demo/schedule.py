@@ -83,6 +83,6 @@ class Schedule:
         for other in self._feeds.pop(node):
             self._waiting[other].discard(node)
 
-    def circle(self) -> str:
+    def cycle_member(self) -> str:
         """A node that waits for itself."""
         return next(iter(self._waiting))

@@ -18,15 +18,15 @@ from aiohttp import WSMsgType, web
 
 from backend.engines.demo.cache import Cache, Result
 from backend.engines.demo.executor import Context, Executor, Options
-from backend.engines.demo.faults import Faults, leave_at_once
+from backend.engines.demo.faults import Faults, exit_immediately
 from backend.engines.demo.folders import Folders
 from backend.engines.demo.hub import Hub
 from backend.engines.demo.media_routes import MediaRoutes
 from backend.engines.demo.nodeinfo import NodeInfo
+from backend.engines.demo.prompt_queue import PromptQueue, QueuedPrompt
 from backend.engines.demo.validate import validate
-from backend.engines.demo.work import Item, Work
 
-SPEAKS = "0.3.64"  # the ComfyUI version whose protocol was recorded
+COMFYUI_VERSION = "0.3.64"  # the ComfyUI version whose protocol was recorded
 MAX_UPLOAD = 100 * 1024 * 1024  # bytes, ComfyUI's default
 FEATURES = {"supports_preview_metadata": True, "max_upload_size": MAX_UPLOAD}
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -53,20 +53,20 @@ class DemoServer:
     ) -> None:
         self.info = NodeInfo(folders, without)
         self.hub = Hub(asyncio.get_running_loop())
-        self.work = Work(self._queue_changed)
-        self.faults = Faults(lambda: self.hub.drop(self.executor.client), leave_at_once)
+        self.queue = PromptQueue(self._queue_changed)
+        self.faults = Faults(lambda: self.hub.drop(self.executor.client), exit_immediately)
         cache = Cache(self.info.fingerprint)
-        self.executor = Executor(self.work, self.hub, self.info, options, self.faults, cache, _run_node)
+        self.executor = Executor(self.queue, self.hub, self.info, options, self.faults, cache, _run_node)
         self._allow_faults = allow_faults
         self._media = MediaRoutes(folders)
         self._number = 0
-        self._asked = time.monotonic()
+        self._last_request = time.monotonic()
 
     def idle_seconds(self) -> float:
         """Since when nobody has asked for anything, nothing runs or waits and nobody is connected."""
-        if self.work.counts() or self.hub.connected():
-            self._asked = time.monotonic()
-        return time.monotonic() - self._asked
+        if self.queue.remaining() or self.hub.connected():
+            self._last_request = time.monotonic()
+        return time.monotonic() - self._last_request
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_UPLOAD, middlewares=[self._guard])
@@ -103,7 +103,7 @@ class DemoServer:
         return asyncio.create_task(self.hub.deliver())
 
     def _queue_info(self) -> dict[str, Any]:
-        return {"exec_info": {"queue_remaining": self.work.counts()}}
+        return {"exec_info": {"queue_remaining": self.queue.remaining()}}
 
     def _queue_changed(self) -> None:
         self.hub.send("status", {"status": self._queue_info()})
@@ -111,7 +111,7 @@ class DemoServer:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuses pages of other sites, as ComfyUI does, and fails where a test asked for it."""
-        self._asked = time.monotonic()
+        self._last_request = time.monotonic()
         host = request.url.host or ""
         origin = request.headers.get("Origin")
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
@@ -170,40 +170,40 @@ class DemoServer:
             text = "prompt_id must be a canonical lowercase UUID"
             return _refused("invalid_prompt_id", text, id)
         graph = body["prompt"]
-        verdict = validate(graph, self.info, body.get("partial_execution_targets"))
-        if verdict.error is not None:
-            answer = {"error": verdict.error, "node_errors": verdict.node_errors}
+        result = validate(graph, self.info, body.get("partial_execution_targets"))
+        if result.error is not None:
+            answer = {"error": result.error, "node_errors": result.node_errors}
             return web.json_response(answer, status=400)
         extra = body.get("extra_data") or {}
         if "client_id" in body:
             extra["client_id"] = body["client_id"]
-        self.work.put(Item(number, id, graph, extra, verdict.targets))
-        return web.json_response({"prompt_id": id, "number": number, "node_errors": verdict.node_errors})
+        self.queue.put(QueuedPrompt(number, id, graph, extra, result.targets))
+        return web.json_response({"prompt_id": id, "number": number, "node_errors": result.node_errors})
 
     async def get_queue(self, request: web.Request) -> web.Response:
-        running, pending = self.work.lists()
+        running, pending = self.queue.snapshot()
         return web.json_response({"queue_running": running, "queue_pending": pending})
 
     async def post_queue(self, request: web.Request) -> web.Response:
         body = await request.json()
         if body.get("clear"):
-            self.work.clear()
-        self.work.delete(body.get("delete", []))
+            self.queue.clear()
+        self.queue.delete(body.get("delete", []))
         return web.Response()
 
     async def get_history(self, request: web.Request) -> web.Response:
         query = request.rel_url.query
         count = int(query["max_items"]) if "max_items" in query else None
-        return web.json_response(self.work.history(count=count, offset=int(query.get("offset", -1))))
+        return web.json_response(self.queue.history(count=count, offset=int(query.get("offset", -1))))
 
     async def get_history_of(self, request: web.Request) -> web.Response:
-        return web.json_response(self.work.history(request.match_info["id"]))
+        return web.json_response(self.queue.history(request.match_info["id"]))
 
     async def post_history(self, request: web.Request) -> web.Response:
         body = await request.json()
         if body.get("clear"):
-            self.work.forget()
-        self.work.forget(body.get("delete", []))
+            self.queue.forget()
+        self.queue.forget(body.get("delete", []))
         return web.Response()
 
     async def interrupt(self, request: web.Request) -> web.Response:
@@ -212,7 +212,7 @@ class DemoServer:
             body = await request.json()
         except json.JSONDecodeError:
             body = {}
-        running = self.work.running()
+        running = self.queue.running()
         wanted = body.get("prompt_id")
         if not wanted or (running is not None and running.id == wanted):
             self.executor.interrupt()
@@ -220,7 +220,7 @@ class DemoServer:
 
     async def free(self, request: web.Request) -> web.Response:
         if (await request.json()).get("free_memory"):
-            self.work.free()
+            self.queue.free()
         return web.Response()
 
     async def object_info(self, request: web.Request) -> web.Response:
@@ -232,7 +232,7 @@ class DemoServer:
             "os": os.name,
             "ram_total": total,
             "ram_free": free,
-            "comfyui_version": SPEAKS,
+            "comfyui_version": COMFYUI_VERSION,
             "python_version": sys.version,
             "pytorch_version": "none",
             "embedded_python": False,
@@ -247,10 +247,10 @@ class DemoServer:
         return web.json_response(FEATURES)
 
     async def models(self, request: web.Request) -> web.Response:
-        return web.json_response(list(self.info.folders))
+        return web.json_response(list(self.info.model_files))
 
     async def models_of(self, request: web.Request) -> web.Response:
-        files = self.info.folders.get(request.match_info["folder"])
+        files = self.info.model_files.get(request.match_info["folder"])
         return web.Response(status=404) if files is None else web.json_response(files)
 
     async def embeddings(self, request: web.Request) -> web.Response:
@@ -261,7 +261,7 @@ class DemoServer:
 
     async def post_faults(self, request: web.Request) -> web.Response:
         try:
-            self.faults.order(await request.json())
+            self.faults.configure(await request.json())
         except (ValueError, TypeError) as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(self.faults.pending())

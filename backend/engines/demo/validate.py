@@ -19,7 +19,7 @@ LONGEST_LIST = 20  # longer option lists are not sent back
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ValidationResult:
     """`targets`: the outputs that can run; with none of them `error` says why."""
 
     targets: list[str]
@@ -31,26 +31,26 @@ def _error(kind: str, message: str, details: str, **extra: Any) -> Error:
     return {"type": kind, "message": message, "details": details, "extra_info": extra}
 
 
-def validate(graph: dict[str, Any], info: NodeInfo, only: Iterable[str] | None = None) -> Verdict:
+def validate(graph: dict[str, Any], info: NodeInfo, only: Iterable[str] | None = None) -> ValidationResult:
     """`only`: the output nodes that shall run, all of them with None."""
     outputs: list[str] = []
     for node in graph:
         if "class_type" not in graph[node]:
             text = "Cannot execute because a node is missing the class_type property."
-            return Verdict([], _error("invalid_prompt", text, f"Node ID '#{node}'"))
+            return ValidationResult([], _error("invalid_prompt", text, f"Node ID '#{node}'"))
         class_type = graph[node]["class_type"]
         if class_type not in info:
             text = f"Cannot execute because node {class_type} does not exist."
-            return Verdict([], _error("invalid_prompt", text, f"Node ID '#{node}'"))
+            return ValidationResult([], _error("invalid_prompt", text, f"Node ID '#{node}'"))
         if info.is_output(class_type) and (only is None or node in only):
             outputs.append(node)
     if not outputs:
-        return Verdict([], _error("prompt_no_outputs", "Prompt has no outputs", ""))
+        return ValidationResult([], _error("prompt_no_outputs", "Prompt has no outputs", ""))
     return _validate_outputs(graph, info, outputs)
 
 
-def _validate_outputs(graph: dict[str, Any], info: NodeInfo, outputs: list[str]) -> Verdict:
-    check = _Check(graph, info)
+def _validate_outputs(graph: dict[str, Any], info: NodeInfo, outputs: list[str]) -> ValidationResult:
+    check = _Validator(graph, info)
     good: list[str] = []
     node_errors: dict[str, Any] = {}
     lines: list[str] = []
@@ -77,12 +77,12 @@ def _validate_outputs(graph: dict[str, Any], info: NodeInfo, outputs: list[str])
                 about = {"errors": errors, "dependent_outputs": [], "class_type": graph[node]["class_type"]}
                 node_errors.setdefault(node, about)["dependent_outputs"].append(output)
     if good:
-        return Verdict(good, None, node_errors)
+        return ValidationResult(good, None, node_errors)
     kind, text = "prompt_outputs_failed_validation", "Prompt outputs failed validation"
-    return Verdict([], _error(kind, text, "\n".join(lines)), node_errors)
+    return ValidationResult([], _error(kind, text, "\n".join(lines)), node_errors)
 
 
-class _Check:
+class _Validator:
     """Walks from the outputs upwards, each node once. `found`: the errors of every node seen."""
 
     def __init__(self, graph: dict[str, Any], info: NodeInfo) -> None:
@@ -180,7 +180,7 @@ class _Check:
         errors = []
         for (owner, name), (kind, _) in FILE_INPUTS.items():
             if owner == class_type and isinstance(inputs.get(name), str):
-                if self._info.places.has(inputs[name]):
+                if self._info.file_folders.has(inputs[name]):
                     continue
                 text = f"{name} - Invalid {kind} file: {inputs[name]}"
                 message = "Custom validation failed for node"

@@ -48,16 +48,16 @@ class Video:
 
 
 @dataclass(frozen=True)
-class Thing:
+class ModelHandle:
     """A model, encoder or the like: only its name matters here."""
 
     kind: str
     name: str
-    parts: tuple[str, ...] = ()
+    loras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Shot:
+class Scene:
     """What a sampler drew: enough to paint every frame of it."""
 
     text: str = ""
@@ -75,7 +75,7 @@ class Conditioning:
     """A text, and what a WAN node added to it."""
 
     text: str = ""
-    guide: Shot = field(default_factory=Shot)
+    guide: Scene = field(default_factory=Scene)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Latent:
     length: int = 1
     batch: int = 1
     video: bool = True
-    shot: Shot | None = None
+    scene: Scene | None = None
     source: Frames | None = None  # encoded from pictures
 
     @property
@@ -100,7 +100,7 @@ class Latent:
 
 
 @dataclass(frozen=True)
-class Still:
+class StillImage:
     """One picture (or the same picture `count` times)."""
 
     image: Image.Image
@@ -119,7 +119,7 @@ class Still:
 
 
 @dataclass(frozen=True)
-class Part:
+class FrameRange:
     """`count` frames of `frames` from `first` on."""
 
     frames: Frames
@@ -139,33 +139,33 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Joined:
+class ConcatenatedFrames:
     """One batch after the other, all in the size of the first."""
 
-    parts: tuple[Frames, ...]
+    batches: tuple[Frames, ...]
 
     @property
     def width(self) -> int:
-        return self.parts[0].width
+        return self.batches[0].width
 
     @property
     def height(self) -> int:
-        return self.parts[0].height
+        return self.batches[0].height
 
     @property
     def count(self) -> int:
-        return sum(part.count for part in self.parts)
+        return sum(batch.count for batch in self.batches)
 
     def frame(self, index: int) -> Image.Image:
-        for part in self.parts:
-            if index < part.count:
-                return fit(part.frame(index), self.width, self.height)
-            index -= part.count
+        for batch in self.batches:
+            if index < batch.count:
+                return fit(batch.frame(index), self.width, self.height)
+            index -= batch.count
         raise IndexError(index)
 
 
 @dataclass(frozen=True)
-class Scaled:
+class ScaledFrames:
     """The frames at another size; `crop` keeps the ratio and cuts evenly, as ComfyUI's "center"."""
 
     frames: Frames
@@ -202,6 +202,6 @@ def fit(image: Image.Image, width: int, height: int) -> Image.Image:
     return image.resize((width, height), Pil.Resampling.LANCZOS, box=box)
 
 
-def each(frames: Frames) -> Iterator[Image.Image]:
+def iter_frames(frames: Frames) -> Iterator[Image.Image]:
     for index in range(frames.count):
         yield frames.frame(index)

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from backend.engines.base import EngineInfo, Prompt
 from backend.engines.kinds import RUNPOD
-from backend.engines.runpod import responses as read
+from backend.engines.runpod import responses
 from backend.engines.runpod.http import Expired, Policy, RunPodHttp, Timing, pause
-from backend.engines.runpod.results import PIECE, VOLUMES, Results
+from backend.engines.runpod.results import RANGE_BYTES, VOLUMES, Results
 from backend.errors import (
     EngineError,
     EngineUnreachable,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wan.engines.runpod")
 
-REMEMBERED = 256
+MAX_CANCELLED = 256
 
 
 class Endpoint:
@@ -51,7 +51,7 @@ class Endpoint:
         policy: Policy | None = None,
         timing: Timing | None = None,
         volumes: tuple[Path, ...] = VOLUMES,
-        piece: int = PIECE,
+        range_bytes: int = RANGE_BYTES,
     ) -> None:
         """`volumes`: where a network volume may be on a worker and here. `piece`: bytes of a result that a
         worker reads in one answer."""
@@ -62,7 +62,7 @@ class Endpoint:
         self._info = EngineInfo(RUNPOD.id, http.address)
         self._asked = 0.0
         self._health_lock = threading.Lock()
-        self.results = Results(http, self.policy, self.timing, self.closed, volumes, piece)
+        self.results = Results(http, self.policy, self.timing, self.closed, volumes, range_bytes)
 
     def info(self) -> EngineInfo:
         return self._info
@@ -82,14 +82,14 @@ class Endpoint:
                 words = f"{error.message} {error.hint}".strip()
                 self._info = replace(before, state=state, error=words, note=None)
                 return self._info
-            workers, jobs = read.counts(health, "workers"), read.counts(health, "jobs")
+            workers, jobs = responses.counts(health, "workers"), responses.counts(health, "jobs")
             self._info = EngineInfo(
                 RUNPOD.id,
                 self.http.address,
                 state="ok",
                 running=jobs.get("inProgress", 0),
                 pending=jobs.get("inQueue", 0),
-                note=read.note(workers),
+                note=responses.health_note(workers),
                 workers=workers,
             )
             return self._info
@@ -155,7 +155,7 @@ class RunPodEngine:
         with self._lock:
             known = self._remote.get(prompt_id, remote)
             self._cancelled[prompt_id] = None
-            while len(self._cancelled) > REMEMBERED:
+            while len(self._cancelled) > MAX_CANCELLED:
                 self._cancelled.popitem(last=False)
         self._wake.set()
         if not known:
@@ -220,24 +220,24 @@ class RunPodEngine:
 
     def _follow(self, prompt: Prompt, remote: str, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
         """Asks for the status until it is an end."""
-        timing, seen = self.endpoint.timing, read.Seen()
-        heard, connected, interval = time.monotonic(), True, timing.first
-        stopping = 0.0
+        timing, progress = self.endpoint.timing, responses.JobProgress()
+        last_answer, connected, interval = time.monotonic(), True, timing.first
+        cancelled_at = 0.0
         last: object = None
         while True:
             if self.endpoint.closed.is_set():
                 raise EngineUnreachable("Wan Studio was stopped; RunPod goes on with this video.")
             now = time.monotonic()
-            if self._is_cancelled(prompt.id) and not stopping:
-                stopping = now
+            if self._is_cancelled(prompt.id) and not cancelled_at:
+                cancelled_at = now
                 self.cancel(prompt.id)
                 interval = timing.first
-            if stopping and now - stopping > timing.stop:
+            if cancelled_at and now - cancelled_at > timing.stop:
                 raise JobCancelled("Cancelled.")
             try:
                 status = self.endpoint.http.status(remote)
             except Expired as error:
-                if stopping:
+                if cancelled_at:
                     raise JobCancelled("Cancelled.") from error
                 raise PromptGone(
                     "RunPod no longer knows of this video: its result was kept for 30 minutes, or it waited"
@@ -246,7 +246,7 @@ class RunPodEngine:
                     detail=error.detail,
                 ) from error
             except EngineUnreachable as error:
-                if now - heard > timing.lost:
+                if now - last_answer > timing.lost:
                     raise PromptGone(
                         "RunPod did not answer for so long that the video is gone there.",
                         "Try again when the connection is back.",
@@ -257,11 +257,11 @@ class RunPodEngine:
                     on_event(Connection(False))
                 connected = False
             else:
-                heard = now
+                last_answer = now
                 if not connected:
                     on_event(Connection(True))
                 connected = True
-                if other := read.duplicate_of(status):
+                if other := responses.duplicate_of(status):
                     log.info("prompt %s: RunPod's job %s has it already", prompt.id, other)
                     if other == remote:
                         raise PromptGone("The RunPod worker lost this video.", "Try again.")
@@ -269,12 +269,12 @@ class RunPodEngine:
                     self._remember(prompt.id, remote)
                     on_event(Accepted(remote))
                     continue
-                if status.get("status") in read.ENDED:
-                    return self._end(prompt, remote, status, seen, on_event)
-                seen, events = read.read(status, seen, max(0, self.info().pending - 1))
+                if status.get("status") in responses.ENDED:
+                    return self._end(prompt, remote, status, progress, on_event)
+                progress, events = responses.read_status(status, progress, max(0, self.info().pending - 1))
                 for event in events:
                     on_event(event)
-                if (state := (status.get("status"), seen)) != last:
+                if (state := (status.get("status"), progress)) != last:
                     last, interval = state, timing.first
             self._wait(interval)
             interval = min(timing.longest, interval * timing.growth)
@@ -284,19 +284,21 @@ class RunPodEngine:
         prompt: Prompt,
         remote: str,
         status: Mapping[str, Any],
-        seen: read.Seen,
+        progress: responses.JobProgress,
         on_event: Callable[[Event], None],
     ) -> tuple[Output, ...]:
         if self._is_cancelled(prompt.id):
             raise JobCancelled("Cancelled.")
         policy = self.endpoint.policy
-        error = read.ending(status, seen, policy.minutes, policy.ttl_hours)
+        error = responses.job_error(status, progress, policy.minutes, policy.ttl_hours)
         if error is not None:
             log.info("prompt %s: %s: %s", prompt.id, remote, status.get("status"))
             raise error
         if isinstance(status["output"].get("warnings"), list):
-            on_event(Warned(read.warnings(status["output"])))
-        outputs = tuple(self.endpoint.results.take(item) for item in read.files(status.get("output")))
+            on_event(Warned(responses.warnings(status["output"])))
+        outputs = tuple(
+            self.endpoint.results.add(item) for item in responses.result_files(status.get("output"))
+        )
         for output in outputs:
             on_event(output)
         return outputs

@@ -96,7 +96,7 @@ class RunPodHttp:
         data = json.dumps(body, allow_nan=False).encode()
         if len(data) > REQUEST_LIMIT:
             raise _too_large(len(data))
-        answer = self._again("POST", "run", stop, wait, data=data, read=POST_SECONDS)
+        answer = self._request_with_retry("POST", "run", stop, wait, data=data, read=POST_SECONDS)
         job_id = answer.get("id")
         if not isinstance(job_id, str) or not job_id:
             raise EngineError(
@@ -107,15 +107,15 @@ class RunPodHttp:
 
     def status(self, job_id: str) -> dict[str, Any]:
         """State, output and error of a job. Raises Expired, EngineUnreachable, EndpointRefused."""
-        return self._once("GET", f"status/{quote(job_id)}")
+        return self._request("GET", f"status/{quote(job_id)}")
 
     def cancel(self, job_id: str, wait: Callable[[float], None]) -> None:
         """Stops a job wherever it is. Raises Expired, EngineUnreachable, EndpointRefused."""
-        self._again("POST", f"cancel/{quote(job_id)}", lambda: None, wait)
+        self._request_with_retry("POST", f"cancel/{quote(job_id)}", lambda: None, wait)
 
     def health(self) -> dict[str, Any]:
         """Counts of workers and jobs. Raises EngineUnreachable, EndpointRefused."""
-        return self._once("GET", "health")
+        return self._request("GET", "health")
 
     def get(self, url: str) -> requests.Response:
         """A file elsewhere (a bucket's signed address), not read yet; without our key. Close it."""
@@ -125,7 +125,7 @@ class RunPodHttp:
         self._session.close()
         self._plain.close()
 
-    def _again(
+    def _request_with_retry(
         self,
         method: str,
         path: str,
@@ -139,7 +139,7 @@ class RunPodHttp:
         for number in range(1, self.retry.tries + 1):
             stop()
             try:
-                return self._once(method, path, data=data, read=read)
+                return self._request(method, path, data=data, read=read)
             except EngineUnreachable as error:
                 if number == self.retry.tries:
                     raise
@@ -149,7 +149,7 @@ class RunPodHttp:
                 pause = min(self.retry.longest, 2 * pause)
         raise AssertionError("unreachable")
 
-    def _once(
+    def _request(
         self, method: str, path: str, *, data: bytes | None = None, read: float = READ_SECONDS
     ) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"} if data is not None else {}

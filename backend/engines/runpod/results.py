@@ -16,7 +16,7 @@ from typing import Any
 
 import requests
 
-from backend.engines.runpod import responses as read
+from backend.engines.runpod import responses
 from backend.engines.runpod.http import Expired, Policy, RunPodHttp, Timing, pause
 from backend.errors import EngineUnreachable, NoOutput, from_os_error
 from backend.events import Output
@@ -26,9 +26,9 @@ RESULT_LIMIT = 2_000_000_000
 """Bytes of a result that is fetched."""
 VOLUMES = (Path("/runpod-volume"), Path("/workspace"))
 """Where a network volume is on a worker and on a pod: the same content."""
-PIECE = 7_000_000
+RANGE_BYTES = 7_000_000
 """Bytes of a result that a worker reads to us in one answer."""
-ASK_MINUTES = 5.0
+QUERY_MINUTES = 5.0
 
 
 class Results:
@@ -41,14 +41,14 @@ class Results:
         timing: Timing,
         closed: threading.Event,
         volumes: tuple[Path, ...] = VOLUMES,
-        piece: int = PIECE,
+        range_bytes: int = RANGE_BYTES,
     ) -> None:
-        self._volumes, self._piece = volumes, piece
+        self._volumes, self._range_bytes = volumes, range_bytes
         self._http, self._policy, self._timing, self._closed = http, policy, timing, closed
         self._lock = threading.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
-    def take(self, item: Mapping[str, Any]) -> Output:
+    def add(self, item: Mapping[str, Any]) -> Output:
         """A result of the status as something that `fetch` finds: where it is goes into `subfolder`."""
         name = PurePosixPath(str(item["filename"])).name or "result"
         kind, data = str(item["type"]), str(item["data"])
@@ -59,7 +59,7 @@ class Results:
         if kind == "volume_path":
             here = _on_volume(data, self._volumes)
             return Output(name, data, "volume_remote") if here is None else Output(name, str(here), kind)
-        target = self._place() / f"{uuid.uuid4().hex}{PurePosixPath(name).suffix}"
+        target = self._temporary_folder() / f"{uuid.uuid4().hex}{PurePosixPath(name).suffix}"
         try:
             target.write_bytes(base64.b64decode(data, validate=True))
         except (binascii.Error, ValueError) as error:
@@ -75,7 +75,7 @@ class Results:
             if output.kind == "s3_url":
                 self._download(output.subfolder, part)
             elif output.kind == "volume_remote":
-                self._read_in_pieces(output.subfolder, part)
+                self._read_in_ranges(output.subfolder, part)
             else:
                 source = Path(output.subfolder)
                 if output.kind == "volume_path":
@@ -91,7 +91,7 @@ class Results:
         finally:
             part.unlink(missing_ok=True)
 
-    def _place(self) -> Path:
+    def _temporary_folder(self) -> Path:
         """A folder of our own for results that came with the status."""
         with self._lock:
             self._check()
@@ -106,13 +106,13 @@ class Results:
         if folder is not None:
             folder.cleanup()
 
-    def _read_in_pieces(self, path: str, part: Path) -> None:
+    def _read_in_ranges(self, path: str, part: Path) -> None:
         """A result on the endpoint's volume that is too large for one answer: a worker reads it to us."""
         with part.open("wb") as file:
             size = -1
             while size < 0 or file.tell() < size:
-                asked = {"path": path, "offset": file.tell(), "bytes": self._piece}
-                output = self._ask({"read": asked})
+                request = {"path": path, "offset": file.tell(), "bytes": self._range_bytes}
+                output = self._query({"read": request})
                 try:
                     data = base64.b64decode(str(output["data"]), validate=True)
                     size = int(output["size"])
@@ -122,11 +122,11 @@ class Results:
                     raise NoOutput("The result on the endpoint's volume cannot be read.", detail=path)
                 file.write(data)
 
-    def _ask(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _query(self, job_input: Mapping[str, Any]) -> Mapping[str, Any]:
         """A small question to a worker, as a job of its own. Raises what it answers."""
-        policy = Policy(ASK_MINUTES, self._policy.ttl_hours).to_json()
-        remote = self._http.run({"input": given, "policy": policy}, self._check, self._wait)
-        seen, interval, heard = read.Seen(), self._timing.first, time.monotonic()
+        policy = Policy(QUERY_MINUTES, self._policy.ttl_hours).to_json()
+        remote = self._http.run({"input": job_input, "policy": policy}, self._check, self._wait)
+        progress, interval, last_answer = responses.JobProgress(), self._timing.first, time.monotonic()
         while True:
             self._check()
             self._wait(interval)
@@ -136,15 +136,15 @@ class Results:
             except Expired as error:
                 raise NoOutput("RunPod did not pass the result on.", "Try again.") from error
             except EngineUnreachable:
-                if time.monotonic() - heard > self._timing.lost:
+                if time.monotonic() - last_answer > self._timing.lost:
                     raise
                 continue
-            heard = time.monotonic()
-            seen, _ = read.read(status, seen)
-            if status.get("status") == read.COMPLETED and isinstance(status.get("output"), dict):
+            last_answer = time.monotonic()
+            progress, _ = responses.read_status(status, progress)
+            if status.get("status") == responses.COMPLETED and isinstance(status.get("output"), dict):
                 return status["output"]
-            if status.get("status") in read.ENDED:
-                fault = read.ending(status, seen, ASK_MINUTES, self._policy.ttl_hours)
+            if status.get("status") in responses.ENDED:
+                fault = responses.job_error(status, progress, QUERY_MINUTES, self._policy.ttl_hours)
                 raise fault or NoOutput("RunPod did not pass the result on.", "Try again.")
 
     def _check(self) -> None:
@@ -185,10 +185,10 @@ class Results:
 
 def _on_volume(path: str, volumes: tuple[Path, ...]) -> Path | None:
     """The worker's file on this machine: its volume is mounted here, perhaps at another place; else None."""
-    given = PurePosixPath(path)
+    remote = PurePosixPath(path)
     for root in volumes:
         with contextlib.suppress(ValueError):
-            inner = given.relative_to(PurePosixPath(root))
+            inner = remote.relative_to(PurePosixPath(root))
             for here in volumes:
                 found = (here / inner).resolve()
                 if found.is_relative_to(here.resolve()) and found.is_file():

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from backend.worker import records
-from backend.worker.claims import BEAT_SECONDS, KEPT_SECONDS, STALE_SECONDS, Claims
+from backend.worker.claims import HEARTBEAT_SECONDS, KEPT_SECONDS, STALE_SECONDS, Claims
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.full
@@ -42,7 +42,7 @@ def beating(claims: Claims, clocks: list[Clock], seconds: float, *jobs: tuple[st
     for _ in range(round(seconds)):
         for clock in clocks:
             clock.now += 1
-        said += [claims.beat(prompt, job) for prompt, job in jobs]
+        said += [claims.heartbeat(prompt, job) for prompt, job in jobs]
     return said
 
 
@@ -68,7 +68,7 @@ def test_a_worker_that_died_does_not_keep_its_prompt(tmp_path: Path) -> None:
     assert claims.take(PROMPT, "a") == ""
     clock.now += STALE_SECONDS - 1
     assert claims.take(PROMPT, "b") == "a"
-    claims.beat(PROMPT, "a")
+    claims.heartbeat(PROMPT, "a")
     clock.now += STALE_SECONDS - 1
     assert claims.take(PROMPT, "b") == "a", "it has beaten"
     clock.now += 2
@@ -97,7 +97,7 @@ def test_clocks_that_disagree_take_no_live_claim(tmp_path: Path, skew: float) ->
     other = Claims(tmp_path, clock=theirs)  # its clean-up leaves the record alone, too
     for _ in range(5):
         assert other.take(PROMPT, "b") == "a"
-        beating(worker, [clock, theirs], STALE_SECONDS - BEAT_SECONDS, (PROMPT, "a"))
+        beating(worker, [clock, theirs], STALE_SECONDS - HEARTBEAT_SECONDS, (PROMPT, "a"))
     clock.now += STALE_SECONDS + 1  # the worker dies
     theirs.now += STALE_SECONDS + 1
     assert other.take(PROMPT, "b") == "a", "a worker may have beaten a moment ago"
@@ -161,12 +161,12 @@ def test_no_beat_comes_after_the_end(tmp_path: Path) -> None:
     worker = Claims(tmp_path, clock=clock)
     assert worker.take(PROMPT, "a") == ""
     worker.release(PROMPT, "a")
-    clock.now += BEAT_SECONDS
-    assert worker.beat(PROMPT, "a") == ""
+    clock.now += HEARTBEAT_SECONDS
+    assert worker.heartbeat(PROMPT, "a") == ""
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize("change", ["beat", "done", "release"])
+@pytest.mark.parametrize("change", ["heartbeat", "done", "release"])
 def test_a_record_that_is_replaced_in_the_middle_of_a_change_stays(
     tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,7 +174,7 @@ def test_a_record_that_is_replaced_in_the_middle_of_a_change_stays(
     clock = Clock()
     worker = Claims(tmp_path, clock=clock)
     assert worker.take(PROMPT, "a") == ""
-    clock.now += BEAT_SECONDS
+    clock.now += HEARTBEAT_SECONDS
     record = tmp_path / f"{PROMPT}.json"
     theirs = OLD_RECORD.replace('"a"', '"b"')
     replaced = []
@@ -201,8 +201,8 @@ def test_a_record_that_is_gone_is_written_again(tmp_path: Path) -> None:
     worker = Claims(tmp_path / "c", clock=clock)
     assert worker.take(PROMPT, "a") == ""
     shutil.rmtree(tmp_path / "c")
-    clock.now += BEAT_SECONDS
-    assert worker.beat(PROMPT, "a") == ""
+    clock.now += HEARTBEAT_SECONDS
+    assert worker.heartbeat(PROMPT, "a") == ""
     assert Claims(tmp_path / "c").take(PROMPT, "b") == "a"
     shutil.rmtree(tmp_path / "c")
     worker.done(PROMPT, "a")
@@ -267,8 +267,8 @@ def test_only_one_of_many_takes_over_a_stale_prompt(
         assert {one.take(PROMPT, "x") for one in claims} == {"dead"}
         clock.now += STALE_SECONDS + 1
         has_it = contenders(claims)
-        clock.now += BEAT_SECONDS
-        kept = [name for name in has_it if not claims[int(name)].beat(PROMPT, name)]
+        clock.now += HEARTBEAT_SECONDS
+        kept = [name for name in has_it if not claims[int(name)].heartbeat(PROMPT, name)]
         assert kept == [json.loads((folder / f"{PROMPT}.json").read_text())["job"]]
         assert files(folder) == [f"{PROMPT}.json"]
 
@@ -306,7 +306,7 @@ other = claims.take(prompt, name)
 print(other or name, flush=True)
 sys.stdin.readline()
 now[0] += BEAT_SECONDS
-print(claims.beat(prompt, name) if not other else "-", flush=True)
+print(claims.heartbeat(prompt, name) if not other else "-", flush=True)
 """
 
 
@@ -354,7 +354,7 @@ def test_a_random_history_has_one_owner_at_a_time(tmp_path: Path) -> None:
         workers = {name: Claims(folder, clock=clock) for name in "abcd"}
         holding: set[str] = set()
         for _ in range(60):
-            clock.now += chance.choice([1, BEAT_SECONDS, STALE_SECONDS / 2, STALE_SECONDS + 1])
+            clock.now += chance.choice([1, HEARTBEAT_SECONDS, STALE_SECONDS / 2, STALE_SECONDS + 1])
             name = chance.choice("abcd")
             if name not in holding:
                 if not workers[name].take(PROMPT, name):
@@ -366,8 +366,8 @@ def test_a_random_history_has_one_owner_at_a_time(tmp_path: Path) -> None:
             elif what == "release":
                 workers[name].release(PROMPT, name)
                 holding.discard(name)
-            clock.now += BEAT_SECONDS
-            lost = {one for one in sorted(holding) if workers[one].beat(PROMPT, one)}
+            clock.now += HEARTBEAT_SECONDS
+            lost = {one for one in sorted(holding) if workers[one].heartbeat(PROMPT, one)}
             for one in lost:
                 workers[one].release(PROMPT, one)
             holding -= lost
@@ -381,8 +381,8 @@ def test_records_that_cannot_be_kept_refuse_nothing(tmp_path: Path) -> None:
     clock = Clock()
     claims = Claims(tmp_path / "file", clock=clock)
     assert claims.take(PROMPT, "a") == ""
-    clock.now += BEAT_SECONDS
-    assert claims.beat(PROMPT, "a") == ""
+    clock.now += HEARTBEAT_SECONDS
+    assert claims.heartbeat(PROMPT, "a") == ""
     claims.done(PROMPT, "a")
     claims.release(PROMPT, "a")
     assert Claims(tmp_path).take("../../etc/passwd", "a") == ""
@@ -426,11 +426,11 @@ def test_a_live_record_is_not_taken_for_an_old_one(tmp_path: Path, monkeypatch: 
     worker.take(PROMPT, "a")
     record = tmp_path / f"{PROMPT}.json"
     os.utime(record, (1, 1))
-    clock.now += BEAT_SECONDS
+    clock.now += HEARTBEAT_SECONDS
     rename = Path.rename
 
     def late(path: Path, target: Path) -> Path:
-        worker.beat(PROMPT, "a")
+        worker.heartbeat(PROMPT, "a")
         return rename(path, target)
 
     with monkeypatch.context() as patched:

@@ -256,7 +256,7 @@ def test_a_graph_that_follows_another_goes_on_counting() -> None:
 
 def test_a_stage_says_which_chunk_is_drawn() -> None:
     labels = {"12": Label("draw", "Generating, part 2 of 5", 2, 2, chunk=2, chunks=5)}
-    _, events = feed(Watch(MINE, labels, 10), frame("executing", node="12"))
+    _, events = feed(PromptState(MINE, labels, 10), frame("executing", node="12"))
     assert Stage("draw", "Generating, part 2 of 5", "12", chunk=2, chunks=5) in events
 
 

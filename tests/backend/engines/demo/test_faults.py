@@ -124,7 +124,7 @@ def test_an_unknown_fault_is_refused(demo: DemoServer) -> None:
 def test_steps_are_counted_per_prompt() -> None:
     dropped: list[int] = []
     faults = Faults(lambda: dropped.append(1), lambda: None)
-    faults.order({"drop_socket_at_step": 3})
+    faults.configure({"drop_socket_at_step": 3})
     faults.at_step("KSamplerAdvanced", 2, 2)
     assert not dropped
     faults.at_step("KSamplerAdvanced", 1, 3)

@@ -209,7 +209,7 @@ def test_a_result_on_the_volume_is_copied_when_the_volume_is_here(fake: FakeRunP
 def test_a_result_on_a_volume_that_is_not_here_is_read_by_a_worker(
     fake: FakeRunPod, tmp_path: Path, path: str
 ) -> None:
-    engine = engine_of(fake.url, piece=8)
+    engine = engine_of(fake.url, range_bytes=8)
     asked: list[dict[str, Any]] = []
 
     def work(job: FakeJob) -> None:

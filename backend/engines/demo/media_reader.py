@@ -39,7 +39,7 @@ def _read_picture(path: Path) -> Image.Image:
         return upright.convert("RGB")
 
 
-def read_alpha(path: Path, channel: str = "alpha") -> Image.Image:
+def read_channel(path: Path, channel: str = "alpha") -> Image.Image:
     """One channel as a mask in RGB, white where ComfyUI's mask is 1 (alpha is turned round)."""
     with Image.open(path) as image:
         image.seek(0)
@@ -50,7 +50,7 @@ def read_alpha(path: Path, channel: str = "alpha") -> Image.Image:
 
 
 @dataclass
-class Footage:
+class VideoFile:
     """The frames of a video file, decoded when asked for; in order is quick, backwards starts over."""
 
     path: Path
@@ -81,7 +81,7 @@ class Footage:
             yield from container.decode(video=0)
 
 
-def open_video(path: Path) -> Footage:
+def open_video(path: Path) -> VideoFile:
     """Raises av.error.FFmpegError or ValueError for what is no video."""
     with av.open(str(path)) as container:
         if not container.streams.video:
@@ -89,7 +89,7 @@ def open_video(path: Path) -> Footage:
         stream = container.streams.video[0]
         rate = stream.average_rate or stream.guessed_rate
         count = stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
-        return Footage(path, stream.width, stream.height, count, float(rate or 1))
+        return VideoFile(path, stream.width, stream.height, count, float(rate or 1))
 
 
 def read_sound(path: Path, need: bool = True) -> Sound | None:

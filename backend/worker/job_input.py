@@ -30,7 +30,7 @@ _DATA = re.compile(r"data:[\w.+/-]*;base64,", re.I)
 
 
 @dataclass(frozen=True)
-class Order:
+class JobInput:
     """`graph` or `mode` is set. files: name in the graph, or parameter -> file."""
 
     prompt_id: str
@@ -51,9 +51,9 @@ class Limits:
 Download = Callable[[str, Path, int, str, Callable[[], None]], None]
 
 
-def read_order(
+def read_job_input(
     given: object, folder: Path, limits: Limits, stop: Callable[[], None], fetch: Download = download
-) -> Order:
+) -> JobInput:
     """Writes the input's files into `folder`. `stop` is called often and may raise. Raises BadInput."""
     if not isinstance(given, Mapping):
         raise BadInput("The input is no JSON object.", _EXAMPLE)
@@ -63,7 +63,7 @@ def read_order(
     if "workflow" in given:
         graph = _graph(given["workflow"])
         graph, renamed = _with_files(graph, given, files)
-        return Order(prompt_id, graph, "", {}, renamed)
+        return JobInput(prompt_id, graph, "", {}, renamed)
     mode = given.get("mode")
     if not isinstance(mode, str) or mode not in MODES:
         raise BadInput(f"The input needs a mode: {', '.join(MODES)}; or a workflow.", _EXAMPLE, field="mode")
@@ -77,7 +77,7 @@ def read_order(
             field="media",
         )  # fmt: skip
     found = {name: files.take(name, source) for name, source in media.items() if source not in (None, "")}
-    return Order(
+    return JobInput(
         prompt_id, None, mode, {k: v for k, v in params.items() if k not in MODES[mode].media}, found
     )
 

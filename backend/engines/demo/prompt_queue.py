@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Item:
+class QueuedPrompt:
     """One submitted prompt."""
 
     number: float
@@ -25,7 +25,7 @@ class Item:
         return [self.number, self.id, self.graph, self.extra, self.targets]
 
 
-class Work:
+class PromptQueue:
     """Thread-safe. `changed` is called after every change of the number of prompts."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
@@ -33,18 +33,18 @@ class Work:
         self._lock = threading.RLock()
         self._filled = threading.Condition(self._lock)
         self._order = itertools.count()
-        self._pending: list[tuple[float, int, Item]] = []
-        self._running: Item | None = None
+        self._pending: list[tuple[float, int, QueuedPrompt]] = []
+        self._running: QueuedPrompt | None = None
         self._history: dict[str, dict[str, Any]] = {}
         self._free = False
 
-    def put(self, item: Item) -> None:
+    def put(self, item: QueuedPrompt) -> None:
         with self._lock:
             heapq.heappush(self._pending, (item.number, next(self._order), item))
             self._changed()
             self._filled.notify()
 
-    def take(self) -> Item | None:
+    def take(self) -> QueuedPrompt | None:
         """Waits for a prompt and makes it the running one; None when `free` was called meanwhile."""
         with self._filled:
             while not self._pending:
@@ -55,7 +55,7 @@ class Work:
             self._changed()
             return self._running
 
-    def finish(self, item: Item, entry: dict[str, Any]) -> None:
+    def finish(self, item: QueuedPrompt, entry: dict[str, Any]) -> None:
         """The running prompt has ended; `entry` goes into its history."""
         with self._lock:
             self._running = None
@@ -77,15 +77,15 @@ class Work:
             self._pending = []
             self._changed()
 
-    def counts(self) -> int:
+    def remaining(self) -> int:
         with self._lock:
             return len(self._pending) + (self._running is not None)
 
-    def running(self) -> Item | None:
+    def running(self) -> QueuedPrompt | None:
         with self._lock:
             return self._running
 
-    def lists(self) -> tuple[list[list[Any]], list[list[Any]]]:
+    def snapshot(self) -> tuple[list[list[Any]], list[list[Any]]]:
         """Running and pending, as records."""
         with self._lock:
             running = [self._running.record()] if self._running is not None else []

@@ -42,7 +42,7 @@ def plate(width: int, height: int) -> tuple[Image.Image, tuple[int, int]]:
     return image.resize(small, Image.Resampling.LANCZOS), (margin, margin)
 
 
-def mark(image: Image.Image) -> Image.Image:
+def add_watermark(image: Image.Image) -> Image.Image:
     """The picture with the mark on it; draws into the picture given."""
     label, corner = plate(image.width, image.height)
     image.paste(label, corner, label)

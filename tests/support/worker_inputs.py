@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from backend.engines.runpod.responses import said_by_worker
+from backend.engines.runpod.responses import worker_error
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
 from workflows.graph.node_contract import facts, recorded
@@ -31,7 +31,7 @@ def video(answer: dict[str, Any], here: Path) -> Path:
 def error(answer: dict[str, Any]) -> Mapping[str, Any]:
     assert "images" not in answer
     assert isinstance(answer["error"], str), "a dict there becomes an error of the SDK"
-    return said_by_worker(answer["error"])
+    return worker_error(answer["error"])
 
 
 def png(size: tuple[int, int] = (96, 64), colour: str = "red") -> bytes:
