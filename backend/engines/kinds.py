@@ -1,5 +1,5 @@
-"""The kinds of engine: one row of data each. Code asks a row what the kind can do, and never compares a kind
-with a name."""
+"""The kinds of engine, one row of data each. Code reads the capabilities of a row instead of comparing the
+name of a kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workflows.notice import Code, Notice, notice
 
 @dataclass(frozen=True)
 class EngineKind:
-    """What is true of every engine of a kind."""
+    """Names and capabilities of one kind of engine."""
 
     id: str  # EngineInfo.kind: the text in /healthz and in benchmark files
     name: str  # for a heading
@@ -101,23 +101,24 @@ KINDS: Mapping[str, EngineKind] = MappingProxyType({row.id: row for row in (COMF
 
 
 def kind_of(info: EngineInfo) -> EngineKind:
+    """The kind of the engine that reported a snapshot."""
     return KINDS[info.kind]
 
 
 def engine_name(info: EngineInfo) -> str:
-    """What a job remembers of where it ran, and what estimates go by."""
+    """The engine name that a job stores and that estimates are grouped by."""
     row = kind_of(info)
     return f"{info.gpu or row.id} ({row.id} {info.version})".strip() if row.reports_gpu else row.service
 
 
 def location(info: EngineInfo) -> Location:
-    """Where a video is made; "here" while the server has not said which GPU it has."""
+    """Where a video is made; "here" until the server has reported its GPU."""
     row = kind_of(info)
     return row.location if info.gpu or not row.reports_gpu else "here"
 
 
 def silent(info: EngineInfo) -> Notice:
-    """The notice of an engine that does not answer."""
+    """The notice for an engine that does not respond."""
     row = kind_of(info)
     if row.error_is_reason and info.error:
         return notice("engine_error", reason=info.error)
@@ -125,5 +126,5 @@ def silent(info: EngineInfo) -> Notice:
 
 
 def takes_whole(info: EngineInfo) -> bool:
-    """Whether the engine is given whole jobs (Prompt.request)."""
+    """Whether the engine takes whole jobs (Prompt.request) instead of graphs."""
     return kind_of(info).takes_whole

@@ -1,8 +1,8 @@
-"""The handler of a RunPod Serverless worker: one job from its input to its answer.
+"""The handler of a RunPod Serverless worker: runs one job from its input to its response.
 
-The work itself runs in a thread; the handler is async, so that RunPod's stop signal (a cancelled task)
-reaches it at once, interrupts ComfyUI and is passed on. It is no generator: a generator's output is a list.
-A failure is {"error": text}, the text being JSON of code, message and hint.
+The job runs in a thread. The handler is async, so that RunPod's stop signal (the cancellation of its task)
+interrupts ComfyUI immediately. It is not a generator, because the output of a generator would be a list.
+A failure is {"error": text}, where the text is JSON with code, message and hint.
 """
 
 from __future__ import annotations
@@ -55,38 +55,38 @@ from workflows.params.limits import RANDOM_SEEDS
 
 log = logging.getLogger("wan.worker")
 
-REPORT_SECONDS = 1.0
-STOP_SECONDS = 30.0
-ENGINE_SECONDS = 60.0  # for an engine that is up to be up again
+REPORT_SECONDS = 1.0  # between progress reports
+STOP_SECONDS = 30.0  # for a cancelled job to end
+ENGINE_SECONDS = 60.0  # for an engine to respond before a job
 
 Report = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
-"""(job, what to show): tells RunPod how far a job is."""
-
+"""(job, progress): sends a progress report to RunPod."""
 
 Recover = Callable[[Engine, StudioError], StudioError]
+"""(engine, error): returns the error that explains why the engine was lost."""
 
 
 @dataclass
 class ActiveJob:
-    """One job in hand."""
+    """A job that is being processed."""
 
     job_id: str
     live: LiveJob
     prompt_id: str = ""
     engine: Engine | None = None
     late: bool = False
-    taken_by: str = ""  # the job that has the prompt now, after this one has lost it
+    taken_by: str = ""  # id of the job that took over the prompt
     reported: dict[str, Any] = field(default_factory=dict)
     preview: bytes = b""
 
     def check(self) -> None:
-        """Raises JobCancelled when it is to end."""
+        """Raises JobCancelled if the job was cancelled."""
         if self.live.cancelled:
             raise JobCancelled("Cancelled.")
 
 
 class Worker:
-    """Takes jobs for as many engines as it is given, one each at a time."""
+    """Processes jobs, one at a time per engine."""
 
     def __init__(
         self,
@@ -102,23 +102,23 @@ class Worker:
         flush_reports: Callable[[], None] = lambda: None,
         recover: Recover = lambda engine, error: error,
     ) -> None:
-        """`folder`: for jobs while they are worked on. `settle` waits until no report is on its way;
-        `recover` says why an engine was lost."""
+        """`folder`: holds the files of jobs while they run. `minutes`: time limit of a job. `report` sends
+        progress to RunPod; `flush_reports` waits until all reports are sent; `recover`: see Recover."""
         self.decoder, self.claims, self.folder = decoder, claims, folder
         self.limits, self.delivery, self.minutes = limits, delivery, minutes
         self._report, self._flush_reports, self._recover = report, flush_reports, recover
-        self._active_count = 0  # changed by the event loop's thread alone
+        self._active_count = 0  # changed only by the thread of the event loop
         self._engines: queue.Queue[Engine] = queue.Queue()
         for engine in engines:
             self._engines.put(engine)
 
     @property
     def busy(self) -> bool:
-        """Whether a job is in hand."""
+        """Whether a job is being processed."""
         return self._active_count > 0
 
     async def handle(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """What the SDK calls. Raises nothing but CancelledError."""
+        """Processes one job for the SDK and returns its response. Raises only CancelledError."""
         job_id = re.sub(r"[^\w-]", "", str(job.get("id") or ""))[:100] or uuid.uuid4().hex
         active = ActiveJob(job_id, LiveJob(job_id))
         loop = asyncio.get_running_loop()
@@ -150,12 +150,12 @@ class Worker:
             self._active_count -= 1
 
     async def _send_heartbeats(self, active: ActiveJob) -> None:
-        """Keeps the claim on the prompt alive; a job that has lost it is stopped. A task of its own, so that
-        a volume that hangs delays nothing else."""
+        """Sends heartbeats for the claim, and stops the job if it has lost the claim. Runs as a separate
+        task, so that a volume that hangs does not delay the handler."""
         while not active.taken_by:
             await asyncio.sleep(REPORT_SECONDS)
             active.taken_by = await asyncio.to_thread(self.claims.heartbeat, active.prompt_id, active.job_id)
-        log.warning("job %s: job %s has its prompt now; it is stopped", active.job_id, active.taken_by)
+        log.warning("job %s: stopped, because job %s took over its prompt", active.job_id, active.taken_by)
         await asyncio.to_thread(self._stop, active)
 
     def _stop(self, active: ActiveJob) -> None:
@@ -165,7 +165,7 @@ class Worker:
             engine.cancel(prompt_id)
 
     def _report_progress(self, job: Mapping[str, Any], active: ActiveJob) -> None:
-        """Reports what has changed."""
+        """Reports the progress to RunPod if it has changed."""
         now = active.live.snapshot()
         stage = Stage(now.stage, now.text, "", now.chunk, now.chunks, now.preparing)
         shown = progress_of(now.percent, stage, now.step, now.steps)
@@ -180,7 +180,7 @@ class Worker:
     # -- in the job's thread ----------------------------------------------------------------
 
     def _answer(self, active: ActiveJob, given: object) -> dict[str, Any]:
-        """Does the work and puts what came of it into words. Raises nothing."""
+        """Runs the job in a logging context and returns its response. Never raises."""
         began = time.monotonic()
         folder = self.folder / f"{active.job_id[:60]}-{secrets.token_hex(4)}"
         said = given.get("params") if isinstance(given, Mapping) else None
@@ -205,7 +205,7 @@ class Worker:
             return _failure(error)
         except Exception as error:
             log.exception("job %s: unexpected error", active.job_id)
-            return _failure(InternalError("Something went wrong in the worker itself.", detail=repr(error)))
+            return _failure(InternalError("An internal error occurred in the worker.", detail=repr(error)))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -215,12 +215,12 @@ class Worker:
         prompt_id = str(given.get("prompt_id") or "") if isinstance(given, Mapping) else ""
         other = self.claims.take(prompt_id, active.job_id) if prompt_id else ""
         if other:
-            log.info("job %s: %s has this prompt already", active.job_id, other)
+            log.info("job %s: job %s already has this prompt", active.job_id, other)
             return _duplicate(other)
         active.prompt_id = prompt_id
         done = False
         try:
-            job_input = read_job_input(given, folder / "given", self.limits, active.check)
+            job_input = read_job_input(given, folder / "inputs", self.limits, active.check)
             engine = self._engine(active)
             try:
                 if job_input.graph is not None:
@@ -241,7 +241,7 @@ class Worker:
                 self.claims.release(prompt_id, active.job_id)
 
     def _engine(self, active: ActiveJob) -> Engine:
-        """The next engine that is free and up. Raises EngineUnreachable, JobCancelled."""
+        """Waits for a free engine that responds. Raises EngineUnreachable, JobCancelled."""
         while True:
             active.check()
             try:
@@ -261,7 +261,7 @@ class Worker:
     def _run_graph(
         self, active: ActiveJob, engine: Engine, job_input: JobInput, folder: Path
     ) -> tuple[list[tuple[str, Path]], dict[str, Any]]:
-        """A graph that somebody sent, as it is."""
+        """Runs a graph from the job's input unchanged. Returns (name, file) pairs and no further fields."""
         graph = job_input.graph or {}
         results.check(results.estimate_graph_bytes(graph), self.delivery)
         labels = labels_of(graph)
@@ -279,7 +279,8 @@ class Worker:
     def _run_mode(
         self, active: ActiveJob, engine: Engine, job_input: JobInput, folder: Path
     ) -> tuple[list[tuple[str, Path]], dict[str, Any]]:
-        """A job as the page makes it, all of its parts included."""
+        """Runs a job of a mode as the studio does, with all its segments. Returns (name, file) pairs and the
+        fields of the response."""
         job = self._job(job_input, folder)
 
         def compile_job(job: Job, engine: Engine) -> Compiled:
@@ -287,7 +288,7 @@ class Worker:
             results.check(estimate.expected_bytes(compiled), self.delivery)
             return compiled
 
-        # Nothing is written down of a job under way: a worker that dies takes its job with it.
+        # The state of a running job is not stored: it ends with the worker.
         execution = Execution(
             cast(Any, _EmptyHistory()), self.decoder, folder, compile_job, time.time, lambda job: None
         )
@@ -307,7 +308,7 @@ class Worker:
         return [(name, folder / job.id / name)], about
 
     def _job(self, job_input: JobInput, folder: Path) -> Job:
-        """The order as a job, its files looked at and kept as the page keeps them. Raises BadInput."""
+        """Creates the job, and checks and stores its files as the studio does. Raises BadInput."""
         values = dict(job_input.params)
         if values.get("seed", -1) in (-1, None):
             values["seed"] = secrets.randbelow(RANDOM_SEEDS)
@@ -326,7 +327,7 @@ class Worker:
 
 
 class _EmptyHistory:
-    """A worker remembers no earlier jobs: percentages go by what stages usually take."""
+    """A job history without jobs, so that percentages are based on default durations of the stages."""
 
     def done_on(self, engine: str, mode: str, limit: int = 20) -> Sequence[Job]:
         return ()
@@ -339,13 +340,13 @@ def _fetched(engine: Engine, output: Output, folder: Path, number: int) -> tuple
 
 
 def _duplicate(other: str) -> dict[str, Any]:
-    """Tells the client which job to follow instead."""
-    said = {"code": DUPLICATE, "message": "Another job has this prompt already.", "hint": ""}
-    return {"error": json.dumps({**said, "job": other})}
+    """The response that names the job which has the prompt."""
+    error = {"code": DUPLICATE, "message": "Another job has this prompt already.", "hint": ""}
+    return {"error": json.dumps({**error, "job": other})}
 
 
 def _failure(error: StudioError) -> dict[str, Any]:
-    """As the SDK passes it on; a lost ComfyUI asks for a fresh worker."""
+    """The response for an error; after the loss of ComfyUI it requests a new worker."""
     answer: dict[str, Any] = {"error": json.dumps(error.to_dict())}
     if isinstance(error, (EngineLost, EngineUnreachable)):
         answer["refresh_worker"] = True

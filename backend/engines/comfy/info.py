@@ -1,4 +1,4 @@
-"""What a ComfyUI says of itself -> EngineInfo."""
+"""Converts ComfyUI's status responses into an EngineInfo."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ MODEL_FOLDERS = (
 )
 
 OLDEST, NEWEST = (0, 3, 64), (0, 38)
-"""The versions whose protocol was read; graphs were run on 0.3.64 and 0.33.0."""
+"""Supported ComfyUI versions: their protocol was checked; graphs were run on 0.3.64 and 0.33.0."""
 
 
 def list_models(http: Http) -> dict[str, tuple[str, ...]]:
-    """folder -> file names, for the folders that WAN uses. Raises EngineUnreachable, EngineError."""
+    """Model file names by folder, for the folders in MODEL_FOLDERS. Raises EngineUnreachable, EngineError."""
     known = http.get("/models")
     found: dict[str, tuple[str, ...]] = {}
     for folder in MODEL_FOLDERS:
@@ -38,7 +38,7 @@ def list_models(http: Http) -> dict[str, tuple[str, ...]]:
 
 
 def engine_info(stats: Mapping[str, Any], queue: object, address: str) -> EngineInfo:
-    """The snapshot of a server that answers."""
+    """The snapshot of a server from the bodies of /system_stats and /queue."""
     system = stats["system"]
     devices = stats.get("devices")
     device = devices[0] if isinstance(devices, list) and devices and isinstance(devices[0], dict) else {}
@@ -62,7 +62,7 @@ def engine_info(stats: Mapping[str, Any], queue: object, address: str) -> Engine
 
 
 def version_note(version: str) -> Notice | None:
-    """What to know of a ComfyUI that is older or newer than those that Wan Studio was made for."""
+    """A warning for a ComfyUI outside of the supported versions, else None."""
     try:
         read = tuple(int(part) for part in version.split("."))
     except ValueError:
@@ -79,7 +79,8 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def gpu_name(name: str) -> str:
-    """`cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync` -> `NVIDIA GeForce RTX 4090`; `cpu` -> `CPU`."""
+    """The name of a GPU without its index and allocator: `cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync`
+    becomes `NVIDIA GeForce RTX 4090`, and `cpu` becomes `CPU`."""
     name = name.partition(" : ")[0].strip()
     head, _, tail = name.partition(" ")
     if ":" in head and tail:

@@ -1,20 +1,20 @@
-"""One prompt from its acceptance to its end: the websocket first, the history as backup.
+"""Monitors one prompt from acceptance to completion: events over the websocket, with HTTP polling as backup.
 
-Why both. ComfyUI sends a job's events only to the client id that posted it, and only to the socket that
-registered last under that id. A lost connection is made again under the same id; another would hear
-nothing. But when the old socket was lost without a good-bye, the server may notice that later, and then
-forgets the new one, too: it looks healthy and stays silent. Therefore
-- while the socket is down, the server is asked about every second;
-- after a reconnect it is asked at once: a job that ended meanwhile is found ended;
-- while a healthy socket is silent, it is asked every few seconds;
-- after an unclean loss, a socket that stays silent is closed (in good order, so that the server lets go of
-  it) and made again, and ComfyUI then repeats which node it executes.
-A prompt that is in neither queue nor history is gone: the server was restarted, or somebody deleted it.
+Both are needed. ComfyUI sends a job's events only to the client id that posted it, and only to the socket
+that registered last under that id, so a lost connection is reopened under the same id. But if the old socket
+was lost without a close handshake, the server may notice the loss later and then drop the new socket as well:
+it stays open and receives nothing. Therefore:
+- while the socket is down, the server is polled about once per second;
+- after a reconnect it is polled immediately, to detect a job that ended in the meantime;
+- while an open socket receives nothing, the server is polled every few seconds;
+- after an unclean loss, a socket that stays silent is closed with a handshake (so that the server releases
+  it) and reopened; ComfyUI then repeats which node it executes.
+A prompt that is in neither the queue nor the history is lost: the server was restarted, or a user deleted it.
 
-Hung is a server with our prompt running of which nothing is heard: neither an event nor an answer for a set
-time (a model load may hold up both for minutes). A server that answers while no step is made for three times
-as long is hung as well: its HTTP goes on while the thread that works stands still in the GPU's driver. A
-prompt that waits behind others is never hung.
+A server counts as hung if it executes our prompt and sends neither an event nor an HTTP response for
+Timing.hung seconds (loading a model can block both for minutes). It also counts as hung if it responds to
+HTTP but makes no progress for STALLED times as long: the thread that executes the prompt may be blocked in
+the GPU driver. A prompt that waits in the queue is never hung.
 """
 
 from __future__ import annotations
@@ -42,32 +42,30 @@ from backend.events import Cancelled, Connection, Event, Failed, Finished, Outpu
 
 log = logging.getLogger("wan.engines.comfy")
 
-STALLED = 3  # times the limit for hung: without any event, although the server answers
+STALLED = 3  # a server that responds but sends no events is hung after this many times Timing.hung
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds. Tests make them short."""
+    """Timeouts and intervals in seconds."""
 
-    receive: float = 0.5  # longest wait for a frame before we look around
-    first_poll: float = 0.25  # after the acceptance, until we ask who is ahead
-    queue_poll: float = 2.0  # between two looks at the queue while the job waits
-    idle_poll: float = 5.0  # without a frame of ours, until we ask whether the job is still there
-    offline_poll: float = 1.0  # between two questions, and two connects, while the socket is down
-    interrupt_interval: float = (
-        1.0  # between two interrupts of a cancelled job: noticed only at the next step
-    )
-    drain: float = 0.05  # for frames of a job that the history has already
-    reopen_after: float = 20.0  # silence after which a doubtful socket is made again
-    refused_limit: float = 20.0  # nobody listens at the address: so long until the engine counts as lost
-    error_limit: float = 180.0  # no or broken answers: so long; ComfyUI may be busy loading, or the net down
-    hung: float = 600.0  # our prompt runs, and there is neither an event nor an answer: so long
-    connect: float = 5.0  # for the websocket's handshake
-    read: float = 20.0  # of an answer, from byte to byte
+    receive: float = 0.5  # longest wait for one frame
+    first_poll: float = 0.25  # from acceptance to the first poll of the queue position
+    queue_poll: float = 2.0  # between polls while the prompt waits in the queue
+    idle_poll: float = 5.0  # without a frame for this prompt, before the server is polled
+    offline_poll: float = 1.0  # between polls, and between connection attempts, while the socket is down
+    interrupt_interval: float = 1.0  # between interrupts; ComfyUI reacts to one only at the next step
+    drain: float = 0.05  # wait for remaining frames once the history has the prompt
+    reopen_after: float = 20.0  # silence after which a possibly stale socket is reopened
+    refused_limit: float = 20.0  # of refused connections, before the engine counts as lost
+    error_limit: float = 180.0  # of missing or invalid responses, before the engine counts as lost
+    hung: float = 600.0  # without an event or a response while the prompt is executed
+    connect: float = 5.0  # for the websocket handshake
+    read: float = 20.0  # between two bytes of a response
 
 
 class PromptMonitor:
-    """Follows one prompt on the calling thread. Not reusable."""
+    """Monitors one prompt on the calling thread. Each instance is used once."""
 
     def __init__(
         self,
@@ -82,35 +80,36 @@ class PromptMonitor:
         wake: threading.Event,
         timing: Timing,
     ) -> None:
-        """`ours`: what all client ids of this lane begin with."""
+        """`lane_id`: prefix of all client ids of this lane. `cancelled` and `closed` are polled; `wake`
+        interrupts a wait. `on_event` is called on the calling thread."""
         self.http, self.state, self.timing = http, state, timing
         self.client_id, self.lane_id = client_id, lane_id
         self.on_event, self.cancelled, self.closed, self.wake = on_event, cancelled, closed, wake
         self.socket: Socket | None = None
-        self.maybe_stale = False  # the server may hold an older socket of this client id
+        self.maybe_stale = False  # the server may still hold an older socket of this client id
         self.may_have_missed = False  # events may have been missed
-        self._connected = True  # as last told to the watcher
+        self._connected = True  # as last reported
         self._jobs_ahead = -1
         self._missing_polls = 0
         self._running_without_frames = False
-        self._running_by_queue = False  # by what the server last said of the queue
+        self._running_by_queue = False  # according to the last response to GET /queue
         self._refused_since = self._failing_since = 0.0
         now = time.monotonic()
         self._last_frame = self._last_poll = self._opened_at = now
-        self._last_activity = now  # the last event or answer
-        self._last_event = now  # the last event, or the last time when none could come
+        self._last_activity = now  # the last event or response
+        self._last_event = now  # the last event, or the last time at which none was possible
         self._next_connect = self._next_interrupt = 0.0
         self._poll_now = False
 
     def connect(self) -> None:
-        """Opens the socket. When that fails, the job is followed by questions alone until it works."""
+        """Opens the socket. If that fails, the server is polled until a later attempt succeeds."""
         self._next_connect = time.monotonic() + self.timing.offline_poll
         try:
             self.socket = Socket(
                 self.http.socket_url(self.client_id), self.http.headers, timeout=self.timing.connect
             )
         except SocketLost as error:
-            level = logging.INFO if self._connected else logging.DEBUG  # the first of many tries
+            level = logging.INFO if self._connected else logging.DEBUG  # only the first attempt at INFO
             log.log(level, "prompt %s: no websocket: %s", self.state.prompt_id, error)
             self.may_have_missed = True
             self._last_event = time.monotonic()
@@ -122,7 +121,7 @@ class PromptMonitor:
         self._report_connection(True)
 
     def disconnect(self) -> bool:
-        """Ends it; False when the server may still hold a socket of this client id."""
+        """Closes the socket. Returns False if the server may still hold a socket of this client id."""
         clean = not self.maybe_stale
         if self.socket is not None:
             clean = self.socket.close() and clean
@@ -130,7 +129,11 @@ class PromptMonitor:
         return clean
 
     def wait(self, *, accepted_now: bool = True) -> tuple[Output, ...]:
-        """The files that were written. Raises what the job ended with; `accepted_now`: just posted."""
+        """Blocks until the prompt ends and returns the output files.
+
+        `accepted_now`: the prompt was posted just before. Raises JobCancelled, EngineLost, EngineHung,
+        PromptGone, NoOutput, or the error that ComfyUI reported.
+        """
         now = time.monotonic()
         self._last_frame = self._last_activity = self._last_event = now
         self._last_poll = now + self.timing.first_poll - self.timing.queue_poll
@@ -160,7 +163,7 @@ class PromptMonitor:
                     self.wake.clear()
             return
         if self.maybe_stale and now - max(self._last_frame, self._opened_at) > self.timing.reopen_after:
-            log.info("prompt %s: silent socket is made again", self.state.prompt_id)
+            log.info("prompt %s: reopening a silent websocket", self.state.prompt_id)
             self.socket.close()
             self.socket = None
             self.connect()
@@ -168,7 +171,7 @@ class PromptMonitor:
         self._receive(min(self.timing.receive, max(0.001, self._next_poll() - now)))
 
     def _receive(self, seconds: float) -> bool:
-        """Takes in one frame; False when none came in that time, or the socket is lost."""
+        """Processes one frame. Returns False if none arrived in that time, or if the socket was lost."""
         if self.socket is None:
             return False
         try:
@@ -191,11 +194,11 @@ class PromptMonitor:
         runs = self.state.running
         self._apply(protocol.read_frame(frame, self.state))
         if runs == self.state.prompt_id and not self.state.running and not self.state.ending:
-            self._poll_now = True  # the server stopped executing it and we missed how
+            self._poll_now = True  # the prompt is no longer executed, and its final event was missed
         return True
 
     def _apply(self, read: protocol.Update) -> None:
-        """Endings are not told as events: the result or the exception is the ending."""
+        """Stores the new state and reports the events, except final ones: `wait` returns or raises those."""
         self.state, events = read
         for event in events:
             if not isinstance(event, (Finished, Failed, Cancelled)):
@@ -206,10 +209,10 @@ class PromptMonitor:
             self._connected = connected
             self.on_event(Connection(connected))
 
-    # -- questions --------------------------------------------------------------------------
+    # -- polling ----------------------------------------------------------------------------
 
     def _next_poll(self) -> float:
-        """When to ask the server next."""
+        """The monotonic time of the next poll."""
         if self._poll_now:
             return 0.0
         if self.socket is None or self._missing_polls:
@@ -241,7 +244,7 @@ class PromptMonitor:
         if not position.running:
             self._last_event = self._last_activity
         if position.running and not self.state.started:
-            # With a healthy socket its frames are on their way, and say more.
+            # With an open socket, the frames arrive shortly and contain more information.
             if self.socket is None or self._running_without_frames:
                 self._apply(protocol.assume_running(self.state))
             self._running_without_frames = True
@@ -253,7 +256,7 @@ class PromptMonitor:
         history = self.http.get(f"/history/{self.state.prompt_id}")
         entry = protocol.history_entry(history, self.state.prompt_id)
         if entry is not None:
-            # The last frames may have come meanwhile; they say the same, and more.
+            # Remaining frames may have arrived in the meantime; they contain more than the history.
             while not self.state.ending and self._receive(self.timing.drain):
                 pass
         self._apply(protocol.read_history(entry, self.state))
@@ -265,7 +268,7 @@ class PromptMonitor:
         if silent and self._is_executing():
             self._refused_since = self._failing_since = 0.0
             if now - self._last_activity >= self.timing.hung:
-                self._raise_hung(now - self._last_activity, f"no answer: {error.detail}")
+                self._raise_hung(now - self._last_activity, f"no response: {error.detail}")
             return
         self._failing_since = self._failing_since or now
         if is_connection_refused(error):
@@ -282,15 +285,16 @@ class PromptMonitor:
         raise EngineLost("ComfyUI stopped answering while it worked on this.", detail=error.detail)
 
     def _is_executing(self) -> bool:
-        """Whether our prompt is what the server works on, by frames or by its queue."""
+        """Whether the server executes this prompt, according to the frames or the queue."""
         return self._running_by_queue or self.state.started
 
     def _check_stalled(self) -> None:
-        """The server answers, but the job makes no step. A cancelled one is waited for less long."""
+        """Raises EngineHung if the server responds but makes no progress; the limit of a cancelled prompt is
+        shorter."""
         limit = self.timing.hung * (1 if self.cancelled() else STALLED)
         silent = time.monotonic() - self._last_event
         if self._is_executing() and silent >= limit:
-            self._raise_hung(silent, "it answers, but sends no events")
+            self._raise_hung(silent, "it responds, but sends no events")
 
     def _raise_hung(self, seconds: float, detail: str) -> NoReturn:
         log.warning("prompt %s: hung: %s", self.state.prompt_id, detail)
@@ -302,7 +306,10 @@ class PromptMonitor:
         )
 
     def _handle_missing(self) -> None:
-        """In neither queue nor history. Asked twice before it is believed."""
+        """Handles a prompt that is in neither the queue nor the history, once two polls have agreed.
+
+        Raises JobCancelled, PromptGone.
+        """
         self._missing_polls += 1
         if self.cancelled():
             raise JobCancelled("Cancelled.")
@@ -325,7 +332,7 @@ class PromptMonitor:
             log.warning("prompt %s: cancelling: %s %s", self.state.prompt_id, error.message, error.detail)
         self._poll_now = True
 
-    # -- the end ----------------------------------------------------------------------------
+    # -- result -----------------------------------------------------------------------------
 
     def _result(self) -> tuple[Output, ...]:
         if self.cancelled():
@@ -344,7 +351,7 @@ class PromptMonitor:
         return self.state.outputs
 
     def _fetch_missing_outputs(self) -> None:
-        """Files whose frames were missed. The history has them a moment after the success is told."""
+        """Adds output files whose frames were missed. The history has them soon after the success event."""
         for _ in range(5):
             try:
                 history = self.http.get(f"/history/{self.state.prompt_id}")
@@ -359,9 +366,9 @@ class PromptMonitor:
 
 
 def stop_prompt(http: Http, prompt_id: str) -> None:
-    """Takes the prompt out of the queue, or interrupts it if it is the one that runs; never another.
+    """Removes the prompt from the queue, or interrupts it if it is running; affects no other prompt.
 
-    /interrupt before ComfyUI 0.3.57 ignores the prompt id, so the queue is asked just before.
+    Before ComfyUI 0.3.57, /interrupt ignores the prompt id, so the queue is read first.
     Raises EngineUnreachable, EngineError.
     """
     http.post("/queue", {"delete": [prompt_id]})

@@ -1,7 +1,7 @@
-"""ComfyUI's websocket frames and history entries -> our events. Pure, and it never raises.
+"""Converts ComfyUI's websocket frames, history entries and queue into events. Pure; never raises.
 
-`read` takes one frame and what is known of the prompt so far, and gives what is known now and the events.
-Unknown, damaged and foreign frames give no event: newer servers send more than we know.
+Each function takes the state of a prompt and returns the new state with the resulting events. Unknown and
+malformed frames, and those of other prompts, produce no events.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from workflows.compile import Label
 
 PREVIEW = 1
 PREVIEW_WITH_METADATA = 4
-"""First four bytes (big endian) of a binary frame; protocol.BinaryEventTypes in ComfyUI."""
+"""First four bytes (big endian) of a binary frame, from ComfyUI's protocol.BinaryEventTypes."""
 
 _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"RIFF", "image/webp"))
 
 
 @dataclass(frozen=True)
 class PromptState:
-    """One prompt as followed so far. Make it with the first six; the rest is what frames told."""
+    """State of one prompt. The first four fields are set by the caller, the others by the functions below."""
 
     prompt_id: str
     labels: Mapping[str, Label] = field(default_factory=dict)
     sampling_steps: int = 0
     index: int = 0
-    step: int = 0  # sampling steps of the whole job shown so far; never goes back
-    node: str = ""  # the node that was announced last
+    step: int = 0  # completed sampling steps of the whole job; never decreases
+    node: str = ""  # the node that was reported last
     started: bool = False
-    running: str = ""  # the prompt that the server executes, by what this socket said
+    running: str = ""  # id of the prompt that the server executes, according to this socket
     outputs: tuple[Output, ...] = ()
     ending: str = ""  # finished, failed, cancelled
-    error: StudioError | None = None  # of a failed one
+    error: StudioError | None = None  # of a failed prompt
 
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """Where a prompt is in GET /queue. `others`: jobs of other clients that come before it."""
+    """Position of a prompt in GET /queue. `others`: prompts of other clients that run before it."""
 
     running: bool
     others: int = 0
@@ -54,7 +54,7 @@ Update = tuple[PromptState, tuple[Event, ...]]
 
 
 def read_frame(frame: str | bytes, state: PromptState) -> Update:
-    """One frame -> the new state and its events, in order. After the ending event there are none."""
+    """Processes one frame. Produces no events after the final one."""
     if state.ending:
         return state, ()
     if isinstance(frame, bytes):
@@ -70,8 +70,8 @@ def read_frame(frame: str | bytes, state: PromptState) -> Update:
 
     prompt_id = data.get("prompt_id")
     if prompt_id is None:
-        # After a reconnect ComfyUI repeats the running node without saying of which prompt. Node ids are
-        # the same from job to job, so this counts only when our prompt is known to run.
+        # After a reconnect ComfyUI repeats the running node without a prompt id. Node ids are the same from
+        # job to job, so the frame is used only if this prompt is known to be running.
         if kind != "executing" or not state.started:
             return state, ()
     elif prompt_id != state.prompt_id:
@@ -87,9 +87,9 @@ def read_frame(frame: str | bytes, state: PromptState) -> Update:
 
 
 def read_history(entry: object, state: PromptState) -> Update:
-    """An entry of GET /history/<prompt id> -> what was missed, and the ending.
+    """Processes an entry of GET /history/<prompt id>: events that were missed, and the final event.
 
-    An entry exists only when the prompt has ended; an interrupted one reads `error` there.
+    An entry exists only once the prompt has ended. The status of an interrupted prompt is `error`.
     """
     if state.ending or not isinstance(entry, Mapping):
         return state, ()
@@ -119,14 +119,17 @@ def read_history(entry: object, state: PromptState) -> Update:
 
 
 def history_entry(history: object, prompt_id: str) -> object:
-    """The entry of one prompt in the body of GET /history/<prompt id>, bare or under its id; else None."""
+    """The entry of one prompt in the body of GET /history/<prompt id>; None if there is none.
+
+    Some versions return the entry itself, others a mapping from prompt id to entry.
+    """
     if not isinstance(history, Mapping):
         return None
     return history if "status" in history and "outputs" in history else history.get(prompt_id)
 
 
 def add_outputs(entry: object, state: PromptState) -> Update:
-    """The files of a history entry that were not heard of yet."""
+    """Adds the output files of a history entry that are not in the state yet."""
     outputs = entry.get("outputs") if isinstance(entry, Mapping) else None
     nodes = outputs.values() if isinstance(outputs, Mapping) else ()
     files = dict.fromkeys(file for node in nodes for file in _files(node))
@@ -135,10 +138,10 @@ def add_outputs(entry: object, state: PromptState) -> Update:
 
 
 def queue_position(queue: object, prompt_id: str, client: str = "") -> QueuePosition | None:
-    """Where a prompt is in the body of GET /queue; None when it is not there.
+    """The position of a prompt in the body of GET /queue; None if it is not there.
 
-    An item is [number, prompt id, graph, extra data, outputs]. The pending list is a heap, so it is the
-    number that says who comes first. Client ids that begin with `client` are ours.
+    An item is [number, prompt id, graph, extra data, outputs]. The pending list is a heap, so the number
+    determines the order. Client ids that begin with `client` belong to this lane.
     """
     if not isinstance(queue, Mapping):
         return None
@@ -158,7 +161,7 @@ def queue_position(queue: object, prompt_id: str, client: str = "") -> QueuePosi
 
 
 def assume_running(state: PromptState) -> Update:
-    """The server's queue says that the prompt runs, although no frame said so."""
+    """Marks the prompt as started: it is running according to the queue, although no frame reported it."""
     return _ensure_started(replace(state, running=state.prompt_id))
 
 
@@ -198,7 +201,10 @@ def _cached(data: Mapping[str, Any], state: PromptState) -> Update:
 
 
 def _executing(data: Mapping[str, Any], state: PromptState) -> Update:
-    """A node of its own name, or of the node it was expanded from (`display_node`); null is the end."""
+    """Reports the stage of the executing node, or of the node it was expanded from (`display_node`).
+
+    A null node means that the prompt is no longer executed.
+    """
     if data.get("node") is None:
         return replace(state, running=""), ()
     for key in ("display_node", "node"):
@@ -218,7 +224,7 @@ def _progress(data: Mapping[str, Any], state: PromptState) -> Update:
 
 
 def _progress_state(data: Mapping[str, Any], state: PromptState) -> Update:
-    """All nodes seen so far: what was missed while the socket was down is in it, too."""
+    """Reads the progress of all nodes so far, including updates missed while the socket was down."""
     nodes = data.get("nodes")
     step = 0
     for name, node_state in nodes.items() if isinstance(nodes, dict) else ():
@@ -249,7 +255,7 @@ def _executed(data: Mapping[str, Any], state: PromptState) -> Update:
 
 
 def _files(content: object) -> tuple[Output, ...]:
-    """Files come in lists under `images` (videos, too), `audio`, `gifs` ...: whatever has a file name."""
+    """The output files of a node: all entries with a file name in its lists (`images`, `audio`, `gifs`)."""
     lists = content.values() if isinstance(content, Mapping) else ()
     files = [file for files in lists if isinstance(files, list) for file in files if isinstance(file, dict)]
     return tuple(

@@ -20,7 +20,7 @@ _current = threading.local()
 
 
 class TimeLimit:
-    """What `within` watches. `over`: the time is over and the connection was shut down."""
+    """The connections of one `time_limit` block. `expired`: the time is up and they were shut down."""
 
     def __init__(self) -> None:
         self.expired = False
@@ -28,7 +28,7 @@ class TimeLimit:
         self._lock = threading.Lock()
 
     def add(self, connection: object) -> None:
-        """Adds a connection; connection that comes too late is shut down at once."""
+        """Adds a connection; shuts it down immediately if the limit has already expired."""
         with self._lock:
             if isinstance(connection, socket.socket):
                 self._sockets.append(connection)
@@ -36,6 +36,7 @@ class TimeLimit:
                 self._shut_down()
 
     def expire(self) -> None:
+        """Shuts down all connections of the block."""
         with self._lock:
             self.expired = True
             self._shut_down()
@@ -48,7 +49,7 @@ class TimeLimit:
 
 @contextlib.contextmanager
 def time_limit(seconds: float, *watched: object) -> Iterator[TimeLimit]:
-    """What this thread reads in the block, by `Adapter` or from the given sockets, must be whole by then."""
+    """Limits the time in which this thread may read, through `TimeLimitAdapter` or from the given sockets."""
     limit = TimeLimit()
     for connection in watched:
         limit.add(connection)
@@ -64,7 +65,7 @@ def time_limit(seconds: float, *watched: object) -> Iterator[TimeLimit]:
 
 
 def socket_of(response: requests.Response) -> object:
-    """The socket under a streamed response, None when it has let go of it."""
+    """The socket of a streamed response; None once the response has released it."""
     return getattr(getattr(response.raw, "connection", None), "sock", None)
 
 
@@ -95,7 +96,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class TimeLimitAdapter(requests.adapters.HTTPAdapter):
-    """Connections of a session that `within` can shut down."""
+    """HTTP adapter whose connections `time_limit` can shut down."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)

@@ -1,6 +1,7 @@
-"""Bytes to and from one ComfyUI: inputs are sent or hard-linked once, outputs are streamed to disk.
+"""File transfer with one ComfyUI server: uploads or hard-links inputs once, downloads outputs.
 
-An input's name is made of its content, so a file of that name and size on the server is the right one.
+The name of an input contains the hash of its content, so a file of that name and size on the server is
+the same file.
 """
 
 from __future__ import annotations
@@ -31,32 +32,35 @@ from backend.events import Output
 log = logging.getLogger("wan.engines.comfy")
 
 CHUNK = 1 << 18  # bytes
-CHUNK_SECONDS = 120.0  # for so many bytes of a result
+CHUNK_SECONDS = 120.0  # time limit for CHUNK bytes of a result
 FETCH_ATTEMPTS = 3
 
 
 class InputFiles:
-    """What one server's input folder has of ours. `stop` is called often and may raise."""
+    """Tracks which input files one server has. Thread-safe."""
 
     def __init__(self, http: Http, folder: Path | None = None) -> None:
-        """`folder`: the server's input folder when it is on this machine."""
+        """`folder`: the server's input folder if it is on this machine."""
         self._http = http
         self._folder = folder
         self._present: set[str] = set()
         self._lock = threading.Lock()
 
     def set_folder(self, folder: Path | None) -> None:
-        """A folder that may be the server's. Linking there is given up if the server does not see it."""
+        """Sets the folder in which files are linked; dropped if the server does not find them there."""
         with self._lock:
             self._folder = folder
 
     def invalidate(self) -> None:
-        """The server may have lost our files: look again before the next job."""
+        """Makes the next `ensure` check every file on the server again."""
         with self._lock:
             self._present.clear()
 
     def ensure(self, files: Mapping[str, Path], stop: Callable[[], None]) -> None:
-        """Brings the files to the server under these names. Raises BadMedia, EngineError."""
+        """Makes sure that the server has the files under these names. Raises BadMedia, EngineError.
+
+        `stop` is called before each file and each chunk, and may raise to abort.
+        """
         for name, path in files.items():
             stop()
             with self._lock:
@@ -74,16 +78,16 @@ class InputFiles:
                 self._present.add(name)
 
     def _was_removed(self, name: str) -> bool:
-        """Whether a file that was there has been removed, as far as can be told from here. Lock held."""
+        """Whether a linked file has been removed; False if the folder is unknown. Call with the lock held."""
         return self._folder is not None and not (self._folder / PurePosixPath(name)).exists()
 
     def _remote_size(self, name: str) -> int:
-        """The size of the file on the server; -1 when it is not there."""
+        """The size in bytes of the file on the server; -1 if it is missing."""
         status, length = self._http.head("/view", _view_query(_input_location(name)))
         return length if status == 200 else -1
 
     def _link(self, name: str, path: Path, size: int) -> bool:
-        """Puts the file into the server's folder without copying, and asks the server whether it is seen."""
+        """Links the file into the server's folder; returns whether the server then finds it."""
         with self._lock:
             folder = self._folder
         if folder is None:
@@ -101,7 +105,7 @@ class InputFiles:
             self.set_folder(None)
             return False
         finally:
-            fresh.unlink(missing_ok=True)  # replacing a link by a link to the same file leaves both
+            fresh.unlink(missing_ok=True)  # renaming one link onto another of the same file keeps both
         if self._remote_size(name) == size:
             return True
         log.info(
@@ -134,7 +138,10 @@ class InputFiles:
 
 
 class MultipartForm:
-    """A multipart form with one file, read from disk as it is sent (requests takes it as a stream)."""
+    """A multipart form with one file that is read from disk while it is sent.
+
+    `stop` is called before each chunk and may raise. Reading raises BadMedia if the file became shorter.
+    """
 
     def __init__(
         self, fields: Mapping[str, str], filename: str, file: BinaryIO, size: int, stop: Callable[[], None]
@@ -185,9 +192,9 @@ class MultipartForm:
 
 
 def download(http: Http, output: Output, destination: Path) -> None:
-    """Streams an output into a new file, which appears under its name only when it is whole.
+    """Downloads an output into a new file, which gets its final name only when it is complete.
 
-    Raises NoOutput, EngineUnreachable, DiskFull; nothing is left behind then.
+    Raises NoOutput, EngineUnreachable, DiskFull; the partial file is removed.
     """
     part = destination.with_name(destination.name + ".part")
     try:
@@ -196,7 +203,7 @@ def download(http: Http, output: Output, destination: Path) -> None:
                 _fetch_once(http, output, part)
                 break
             except _Truncated as error:
-                log.warning("output of %s came short, attempt %d: %s", http.address, attempt, error)
+                log.warning("output of %s is incomplete, attempt %d: %s", http.address, attempt, error)
                 if attempt == FETCH_ATTEMPTS:
                     raise NoOutput(
                         "The video could not be fetched from ComfyUI: it came incomplete.",
@@ -214,7 +221,7 @@ def download(http: Http, output: Output, destination: Path) -> None:
 
 
 class _Truncated(Exception):
-    """Fewer bytes than announced."""
+    """The response had fewer bytes than its Content-Length."""
 
 
 def _fetch_once(http: Http, output: Output, part: Path) -> None:
@@ -252,7 +259,7 @@ def _fetch_once(http: Http, output: Output, part: Path) -> None:
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another file system, or one without links
+    except OSError:  # another file system, or one without hard links
         with source.open("rb") as reader, target.open("xb") as writer:
             while data := reader.read(CHUNK):
                 writer.write(data)

@@ -1,6 +1,6 @@
-"""Runs prompts one after the other on a thread, and tells the clients what ComfyUI would tell them.
+"""Executes prompts one at a time on a thread and sends the events that ComfyUI would send.
 
-Order of events and their content are those of recorded runs (a test compares them).
+The order and content of the events are those of recorded ComfyUI runs (a test compares them).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from backend.engines.demo.schedule import Schedule, is_link
 
 
 class Interrupted(Exception):
-    """The prompt was cancelled."""
+    """The prompt was interrupted."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Seconds per sampling step; preview method none, auto, latent2rgb or taesd."""
+    """step_seconds: per sampling step; preview_method: none, auto, latent2rgb or taesd."""
 
     step_seconds: float = 0.15
     preview_method: str = "none"
@@ -35,7 +35,11 @@ class Options:
 
 @dataclass
 class Context:
-    """What a node may use. `report` tells the progress; `check` raises Interrupted after a cancel."""
+    """The execution context of a node.
+
+    `report(step, steps, preview JPEG)` reports the progress; `check` raises Interrupted after an interrupt;
+    `pause` sleeps for a number of seconds.
+    """
 
     folders: Folders
     info: NodeInfo
@@ -50,7 +54,7 @@ class Context:
 
 @dataclass
 class _Prompt:
-    """State of the one prompt that runs."""
+    """State of the running prompt."""
 
     queued: QueuedPrompt
     client: str | None
@@ -63,7 +67,7 @@ class _Prompt:
 
 
 class Executor:
-    """`run_node(class, context, inputs)` returns a node's Result and raises what went wrong with it."""
+    """Executes prompts from the queue. `run_node(class, context, inputs)` returns a Result or raises."""
 
     def __init__(
         self,
@@ -79,12 +83,14 @@ class Executor:
         self._faults, self._cache, self._run_node = faults, cache, run_node
         self._interrupt = threading.Event()
         self.client: str | None = None
-        self.node: str | None = None  # the one that runs, for clients that come back
+        self.node: str | None = None  # the running node, for clients that reconnect
 
     def interrupt(self) -> None:
+        """Interrupts the running prompt at its next check."""
         self._interrupt.set()
 
     def run_forever(self) -> None:
+        """Executes prompts as they arrive; the body of the executor thread."""
         while True:
             queued = self._queue.take()
             if queued is not None:
@@ -93,7 +99,7 @@ class Executor:
                 self._cache.clear()
 
     def run(self, queued: QueuedPrompt) -> None:
-        """One prompt from start to history. Never raises."""
+        """Executes one prompt and adds it to the history. Never raises."""
         self._interrupt.clear()
         prompt = _Prompt(queued, queued.extra.get("client_id"), self._wants_previews(queued.extra))
         self.client = prompt.client
@@ -104,7 +110,7 @@ class Executor:
             self._message(prompt, "execution_cached", {"nodes": cached})
             if self._execute(prompt):
                 self._message(prompt, "execution_success", {})
-        except Exception as error:  # a malformed graph: the next prompt must still run
+        except Exception as error:  # a malformed graph must not end the executor thread
             self._failed(prompt, next(iter(queued.graph)), {}, error)
         finally:
             self.node = None
@@ -190,9 +196,9 @@ class Executor:
             metadata = self._hub.wants_metadata(prompt.client)
             self._progress(prompt, node, "running", value, total)
             if jpeg is not None and metadata:
-                place = {"node_id": node, "display_node_id": node, "real_node_id": node}
-                rest = {"prompt_id": prompt.queued.id, "parent_node_id": None}
-                self._hub.send_preview(jpeg, {**place, **rest}, prompt.client)
+                about: dict[str, Any] = {"node_id": node, "display_node_id": node, "real_node_id": node}
+                about |= {"prompt_id": prompt.queued.id, "parent_node_id": None}
+                self._hub.send_preview(jpeg, about, prompt.client)
             data = {"value": value, "max": total, "prompt_id": prompt.queued.id, "node": node}
             self._hub.send("progress", data, prompt.client)
             if jpeg is not None and not metadata:
@@ -217,6 +223,7 @@ class Executor:
 
     @staticmethod
     def pause(seconds: float) -> None:
+        """Sleeps; returns immediately for zero or less."""
         if seconds > 0:
             time.sleep(seconds)
 

@@ -1,13 +1,13 @@
-"""Faults that a test can order (`--faults`): what goes wrong on real machines, at a chosen moment.
+"""Fault injection for tests (`--faults`).
 
-POST /demo/faults replaces the list (and lets a hanging step go on); each applies once unless `times`
-says otherwise, inside it or beside it:
+POST /demo/faults replaces the active faults and releases a hanging step. Each fault applies once, or `times`
+times, which may be given in the fault or for all of them:
 
-    {"slow_step": 2.0}                                  one step takes this many seconds more
-    {"error_at": {"class": "KSamplerAdvanced", "kind": "oom" | "error", "step": 2}}   step 0: at once
-    {"drop_socket_at_step": 3}                          the client's socket breaks; steps count per prompt
-    {"hang_at_step": 3}                                 no more progress; interrupting does not help
-    {"die_at_step": 3}                                  the process is gone
+    {"slow_step": 2.0}                                  one step takes this many seconds longer
+    {"error_at": {"class": "KSamplerAdvanced", "kind": "oom" | "error", "step": 2}}   step 0: at the start
+    {"drop_socket_at_step": 3}                          drops the client's connection; steps count per prompt
+    {"hang_at_step": 3}                                 no further progress; an interrupt has no effect
+    {"die_at_step": 3}                                  the process exits
     {"http_500": {"path": "/history", "times": 2}}      requests below this path fail
 """
 
@@ -26,7 +26,7 @@ KEYS = {"slow_step", "error_at", "drop_socket_at_step", "hang_at_step", "die_at_
 
 
 class Faults:
-    """Thread-safe. `drop_socket` and `die` are how this server does that."""
+    """The active faults. Thread-safe. `drop_socket` and `die` carry out those two faults."""
 
     def __init__(self, drop_socket: Callable[[], None], die: Callable[[], None]) -> None:
         self._drop_socket = drop_socket
@@ -36,7 +36,7 @@ class Faults:
         self._release = threading.Event()
 
     def configure(self, body: dict[str, Any]) -> None:
-        """Raises ValueError for a name that is none, so that a test cannot wait for nothing."""
+        """Replaces the active faults. Raises ValueError for an unknown name."""
         unknown = set(body) - KEYS
         if unknown:
             raise ValueError(f"No such fault: {', '.join(sorted(unknown))}")
@@ -54,6 +54,7 @@ class Faults:
             self._release = threading.Event()
 
     def pending(self) -> dict[str, Any]:
+        """The faults that have not been used up."""
         with self._lock:
             return {name: dict(fields) for name, fields in self._active.items()}
 
@@ -68,14 +69,18 @@ class Faults:
             return fields
 
     def at_path(self, path: str) -> bool:
-        """Whether this request is to fail."""
+        """Whether a request for this path has to fail."""
         return self._use("http_500", lambda f: path.startswith(str(f.get("path", "/")))) is not None
 
     def at_node(self, class_type: str) -> None:
+        """Called before a node runs. Raises RuntimeError for an `error_at` fault with step 0."""
         self._fail(class_type, 0)
 
     def at_step(self, class_type: str, node_step: int, prompt_step: int) -> float:
-        """Called after a step, both counted from 1. Returns the seconds that it takes longer."""
+        """Called after a sampling step; both counts begin at 1. Returns the additional seconds to wait.
+
+        Raises RuntimeError for an `error_at` fault.
+        """
         self._fail(class_type, node_step)
         if self._use("drop_socket_at_step", lambda f: f["value"] == prompt_step):
             self._drop_socket()
@@ -95,9 +100,9 @@ class Faults:
             return
         if wanted.get("kind") == "oom":
             raise RuntimeError(OUT_OF_MEMORY.format(size=1 << 40))
-        raise RuntimeError(str(wanted.get("message", "A fault that was ordered.")))
+        raise RuntimeError(str(wanted.get("message", "An injected fault.")))
 
 
 def exit_immediately() -> None:
-    """Ends the process as a crash does: nothing is closed."""
+    """Ends the process without cleanup, as a crash does."""
     os._exit(137)

@@ -1,4 +1,4 @@
-"""All node classes that the demo engine runs. Imports the picture libraries: load it late."""
+"""The node classes that the demo engine runs. Imports the image libraries, so import it lazily."""
 
 from __future__ import annotations
 
@@ -64,6 +64,6 @@ NODES: Mapping[str, Callable[..., Any]] = {
 
 
 def run_node(class_type: str, context: Context, inputs: dict[str, Any]) -> Result:
-    """Runs one node. Raises whatever was wrong with its inputs, and Interrupted."""
+    """Runs one node. Raises the node's error, or Interrupted."""
     result = NODES[class_type](context, **inputs)
     return result if isinstance(result, Result) else Result(result)

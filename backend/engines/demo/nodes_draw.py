@@ -1,4 +1,4 @@
-"""Sampling, decoding and encoding: where a real engine spends its time, and this one only waits."""
+"""Sampling, decoding and encoding nodes. They wait instead of computing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from backend.engines.demo.preview import preview
 from backend.engines.demo.scene import RenderedScene
 from backend.engines.demo.values import Conditioning, Frames, Latent, ModelHandle, ScaledFrames, Scene
 
-DECODE_STEPS = 2.0  # a decode takes as long as this many sampling steps
-SUBTLE, DYNAMIC = (0.35, 0.6), (0.65, 1.5)  # (share of steps before the hand-over, motion)
+DECODE_STEPS = 2.0  # duration of a decode, in sampling steps
+SUBTLE, DYNAMIC = (0.35, 0.6), (0.65, 1.5)  # (share of steps before the expert switch, motion)
 
 
 def sample(
@@ -29,6 +29,7 @@ def sample(
     latent_image: Latent,
     denoise: float = 1.0,
 ) -> tuple[Any, ...]:
+    """KSampler."""
     scene = _scene(positive, seed, 1.0)
     return (_draw(ctx, scene, latent_image, 0, steps, steps),)
 
@@ -49,6 +50,7 @@ def sample_advanced(
     end_at_step: int,
     return_with_leftover_noise: str,
 ) -> tuple[Any, ...]:
+    """KSamplerAdvanced. The first sampler of a pair (`add_noise`) determines the scene."""
     last = min(end_at_step, steps)
     scene = latent_image.scene
     if scene is None or add_noise == "enable":
@@ -61,7 +63,7 @@ def _scene(positive: Conditioning, seed: int, motion: float) -> Scene:
 
 
 def motion_for(first: int, last: int, steps: int) -> float:
-    """How much the camera moves: the later the hand-over between the experts, the more."""
+    """The camera's motion factor: it grows with the share of steps before the switch between the experts."""
     if first > 0 or last >= steps:
         return 1.0
     (low, least), (high, most) = SUBTLE, DYNAMIC
@@ -79,6 +81,7 @@ def _draw(ctx: Context, scene: Scene, latent: Latent, first: int, last: int, ste
 
 
 def decode(ctx: Context, samples: Latent, vae: ModelHandle, **tiling: Any) -> tuple[Any, ...]:
+    """VAEDecode and VAEDecodeTiled."""
     ctx.pause(ctx.step_seconds * DECODE_STEPS)
     width, height = samples.width * PIXELS, samples.height * PIXELS
     if samples.source is not None and samples.source.count >= samples.frames:
@@ -87,5 +90,6 @@ def decode(ctx: Context, samples: Latent, vae: ModelHandle, **tiling: Any) -> tu
 
 
 def encode(ctx: Context, pixels: Frames, vae: ModelHandle) -> tuple[Any, ...]:
+    """VAEEncode."""
     width, height = pixels.width // PIXELS, pixels.height // PIXELS
     return (Latent(width, height, latents(pixels.count), source=pixels),)

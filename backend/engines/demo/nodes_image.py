@@ -1,4 +1,4 @@
-"""Nodes that change batches of pictures and masks. Masks are pictures too, white where they hold."""
+"""Nodes that process batches of images and masks. A mask is an RGB image that is white where it applies."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from PIL import Image, ImageFilter, ImageOps
 from backend.engines.demo.executor import Context
 from backend.engines.demo.values import ConcatenatedFrames, FrameRange, Frames, ScaledFrames, StillImage
 
-LONGEST_BATCH = 4096  # ImageFromBatch's own limit
-
 
 @dataclass(frozen=True)
 class FilteredFrames:
-    """Every frame through one of: invert, grow:<pixels>, threshold:<level>, and the channels red, green,
-    blue, alpha."""
+    """Frames with an operation applied: invert, grow:<pixels>, threshold:<level>, or the extraction of a
+    channel: red, green, blue, alpha."""
 
     frames: Frames
     operation: str
@@ -99,7 +97,7 @@ def empty_image(ctx: Context, width: int, height: int, batch_size: int, color: i
 
 @dataclass(frozen=True)
 class Composite:
-    """`source` laid on `destination` at x, y where `mask` is white."""
+    """`source` pasted onto `destination` at x, y (pixels) where `mask` is white."""
 
     destination: Frames
     source: Frames
@@ -131,7 +129,7 @@ class Composite:
 
 
 def _cycled(frames: Frames, index: int) -> Image.Image:
-    """A batch that is too short begins again, as ComfyUI repeats it."""
+    """A frame of a batch that repeats when it is too short, as in ComfyUI."""
     return frames.frame(index % frames.count)
 
 

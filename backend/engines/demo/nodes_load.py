@@ -1,4 +1,4 @@
-"""Nodes that bring something in: model files, texts, the creator's files."""
+"""Nodes that load models, encode texts and load input files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes that write files, and what they tell the page."""
+"""Nodes that create and save videos and images."""
 
 from __future__ import annotations
 

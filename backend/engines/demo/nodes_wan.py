@@ -1,7 +1,7 @@
-"""WAN's own nodes: what is given to the sampler, and how many latents of which size come of it.
+"""WAN's conditioning and latent nodes.
 
-The arithmetic was measured on ComfyUI 0.3.64: sides are cut to multiples of 8, a length of L frames
-gives (L - 1) // 4 + 1 latents, and those decode to 4 * latents - 3 frames.
+The sizes were measured on ComfyUI 0.3.64: sides are rounded down to multiples of 8, a length of L frames
+gives (L - 1) // 4 + 1 latent frames, and n latent frames decode to 4 * n - 3 frames.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from backend.engines.demo.executor import Context
 from backend.engines.demo.faults import OUT_OF_MEMORY
 from backend.engines.demo.values import Conditioning, FrameRange, Frames, Latent, Sound
 
-PIXELS = 8  # per latent, each way
-MEMORY = 64 << 30  # bytes: no machine that runs this has more for one tensor
+PIXELS = 8  # pixels per latent, horizontally and vertically
+MEMORY = 64 << 30  # bytes; a larger latent fails with an out-of-memory error
 
 
 def latents(length: int) -> int:
+    """The number of latent frames for a length in frames."""
     return (length - 1) // 4 + 1
 
 
@@ -129,7 +130,7 @@ def animate(
         driving=_from(pose_video, video_frame_offset),
         offset=video_frame_offset,
     )
-    reference = 1  # latents of the reference picture, in front
+    reference = 1  # latent frames of the reference image, at the beginning
     latent = _empty(width, height, latents(length) + reference, batch_size)
     return (*both, latent, reference, trim_image, video_frame_offset + length)
 

@@ -1,4 +1,4 @@
-"""A look at the work in progress: coarse and noisy at first, clearer with every step, always moving."""
+"""Previews during sampling: coarse and noisy at first, clearer with each step."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from backend.engines.demo.scene import RenderedScene
 from backend.engines.demo.values import Latent, Scene
 from backend.engines.demo.watermark import add_watermark
 
-LONGEST = 512  # pixels, as ComfyUI's
-QUALITY = 82
+LONGEST = 512  # longer side in pixels, as in ComfyUI
+QUALITY = 82  # of the JPEG
 
 
 def preview(scene: Scene, latent: Latent, done: float, step: int) -> bytes:
-    """JPEG of the shot when `done` (0 to 1) of its sampling is over; `step` picks noise and moment."""
+    """The preview as JPEG. done: completed share of the sampling, 0 to 1; step: selects noise and frame."""
     width, height = latent.width * 8, latent.height * 8
     scale = min(1.0, LONGEST / max(width, height))
     size = (max(8, round(width * scale)), max(8, round(height * scale)))

@@ -1,4 +1,4 @@
-"""The queue of prompts, the one that runs, and the history."""
+"""The queue of prompts, the running prompt and the history."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class QueuedPrompt:
     targets: list[str]
 
     def record(self) -> list[Any]:
-        """As /queue and /history show it."""
+        """The item as in the bodies of /queue and /history."""
         return [self.number, self.id, self.graph, self.extra, self.targets]
 
 
 class PromptQueue:
-    """Thread-safe. `changed` is called after every change of the number of prompts."""
+    """Queue, running prompt and history. Thread-safe. Calls `changed` when the number of prompts changes."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -39,13 +39,14 @@ class PromptQueue:
         self._free = False
 
     def put(self, item: QueuedPrompt) -> None:
+        """Adds a prompt; lower numbers run first."""
         with self._lock:
             heapq.heappush(self._pending, (item.number, next(self._order), item))
             self._changed()
             self._filled.notify()
 
     def take(self) -> QueuedPrompt | None:
-        """Waits for a prompt and makes it the running one; None when `free` was called meanwhile."""
+        """Waits for a prompt and makes it the running one; returns None if `free` is called while waiting."""
         with self._filled:
             while not self._pending:
                 if self._free:
@@ -56,14 +57,14 @@ class PromptQueue:
             return self._running
 
     def finish(self, item: QueuedPrompt, entry: dict[str, Any]) -> None:
-        """The running prompt has ended; `entry` goes into its history."""
+        """Ends the running prompt and adds `entry` to the history."""
         with self._lock:
             self._running = None
             self._history[item.id] = {"prompt": item.record(), **entry}
             self._changed()
 
     def delete(self, ids: Iterable[str]) -> None:
-        """Takes prompts out of the queue; a running or unknown one is left alone."""
+        """Removes waiting prompts; ignores running and unknown ones."""
         with self._lock:
             for id in ids:
                 left = [entry for entry in self._pending if entry[2].id != id]
@@ -73,26 +74,29 @@ class PromptQueue:
                     self._changed()
 
     def clear(self) -> None:
+        """Removes all waiting prompts."""
         with self._lock:
             self._pending = []
             self._changed()
 
     def remaining(self) -> int:
+        """The number of waiting and running prompts."""
         with self._lock:
             return len(self._pending) + (self._running is not None)
 
     def running(self) -> QueuedPrompt | None:
+        """The running prompt, or None."""
         with self._lock:
             return self._running
 
     def snapshot(self) -> tuple[list[list[Any]], list[list[Any]]]:
-        """Running and pending, as records."""
+        """The running and the waiting prompts, as records."""
         with self._lock:
             running = [self._running.record()] if self._running is not None else []
             return running, [entry[2].record() for entry in self._pending]
 
     def history(self, id: str | None = None, count: int | None = None, offset: int = -1) -> dict[str, Any]:
-        """One entry (or none), or the newest `count`, or `count` from `offset` on."""
+        """History entries by id: that of one prompt, or the newest `count`, or `count` from `offset` on."""
         with self._lock:
             if id is not None:
                 return {id: self._history[id]} if id in self._history else {}
@@ -103,17 +107,19 @@ class PromptQueue:
             return dict(entries[max(0, first) :][:count])
 
     def forget(self, ids: Iterable[str] | None = None) -> None:
+        """Removes history entries; all of them if `ids` is None."""
         with self._lock:
             for id in list(self._history) if ids is None else list(ids):
                 self._history.pop(id, None)
 
     def free(self) -> None:
-        """Asks for the cache to be dropped after the prompt that runs now."""
+        """Requests that the node cache is cleared after the running prompt."""
         with self._lock:
             self._free = True
             self._filled.notify()
 
     def take_free(self) -> bool:
+        """Whether `free` was called since the last call of this method."""
         with self._lock:
             asked, self._free = self._free, False
             return asked

@@ -1,4 +1,4 @@
-"""The demo engine's HTTP and websocket surface: ComfyUI's addresses, bodies and status codes."""
+"""The demo engine's HTTP and websocket API: ComfyUI's routes, bodies and status codes."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from backend.engines.demo.nodeinfo import NodeInfo
 from backend.engines.demo.prompt_queue import PromptQueue, QueuedPrompt
 from backend.engines.demo.validate import validate
 
-COMFYUI_VERSION = "0.3.64"  # the ComfyUI version whose protocol was recorded
-MAX_UPLOAD = 100 * 1024 * 1024  # bytes, ComfyUI's default
+COMFYUI_VERSION = "0.3.64"  # the version whose protocol was recorded
+MAX_UPLOAD = 100 * 1024 * 1024  # bytes; ComfyUI's default
 FEATURES = {"supports_preview_metadata": True, "max_upload_size": MAX_UPLOAD}
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Demo engine</title>
 <body style="font:16px/1.5 system-ui;max-width:38rem;margin:4rem auto;padding:0 1rem">
 <h1 style="font-size:1.4rem">Demo engine of Wan Studio</h1>
-<p>It speaks ComfyUI's protocol and needs no GPU. No model runs here: every result is made from the
+<p>It has ComfyUI's API and needs no GPU. No model runs here: every result is made from the
 picture that was sent, and is marked DEMO.</p></body></html>"""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class DemoServer:
-    """One engine. Make it inside the event loop that serves it; `start` begins to work."""
+    """One demo engine. Create it inside the event loop that serves it, then call `start`."""
 
     def __init__(
         self,
@@ -63,12 +63,13 @@ class DemoServer:
         self._last_request = time.monotonic()
 
     def idle_seconds(self) -> float:
-        """Since when nobody has asked for anything, nothing runs or waits and nobody is connected."""
+        """Seconds since the last request, running or waiting prompt, or connected client."""
         if self.queue.remaining() or self.hub.connected():
             self._last_request = time.monotonic()
         return time.monotonic() - self._last_request
 
     def app(self) -> web.Application:
+        """The aiohttp application with all routes, also below /api."""
         app = web.Application(client_max_size=MAX_UPLOAD, middlewares=[self._guard])
         routes = [
             web.get("/ws", self.socket),
@@ -98,7 +99,7 @@ class DemoServer:
         return app
 
     def start(self) -> asyncio.Task[None]:
-        """Starts the worker; the task delivers messages and is to be cancelled at the end."""
+        """Starts the executor thread. Returns the task that delivers messages; cancel it at the end."""
         threading.Thread(target=self.executor.run_forever, daemon=True, name="executor").start()
         return asyncio.create_task(self.hub.deliver())
 
@@ -110,7 +111,7 @@ class DemoServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuses pages of other sites, as ComfyUI does, and fails where a test asked for it."""
+        """Rejects cross-site requests, as ComfyUI does, and applies `http_500` faults."""
         self._last_request = time.monotonic()
         host = request.url.host or ""
         origin = request.headers.get("Origin")
@@ -119,7 +120,7 @@ class DemoServer:
         if host in LOOPBACK and origin and origin.split("//")[-1] != request.headers.get("Host"):
             return web.Response(status=403)
         if self._allow_faults and self.faults.at_path(request.path.removeprefix("/api")):
-            raise RuntimeError("A fault that was ordered.")
+            raise RuntimeError("An injected fault.")
         return await handler(request)
 
     async def page(self, request: web.Request) -> web.Response:
@@ -207,7 +208,7 @@ class DemoServer:
         return web.Response()
 
     async def interrupt(self, request: web.Request) -> web.Response:
-        """Stops what runs; with a prompt id only if that is what runs."""
+        """Interrupts the running prompt; with a prompt id, only if that prompt is running."""
         try:
             body = await request.json()
         except json.JSONDecodeError:
@@ -273,13 +274,13 @@ def _refused(kind: str, message: str, details: str) -> web.Response:
 
 
 def _run_node(class_type: str, context: Context, inputs: dict[str, Any]) -> Result:
-    from backend.engines.demo.nodes import run_node  # late: brings the picture libraries
+    from backend.engines.demo.nodes import run_node  # imports the image libraries
 
     return run_node(class_type, context, inputs)
 
 
 def memory() -> tuple[int, int]:
-    """This machine's RAM in bytes: all of it, and what is free. 0 where the system does not tell."""
+    """This machine's total and free RAM in bytes; 0 on systems other than Linux."""
     if platform.system() != "Linux":
         return 0, 0
     page = os.sysconf("SC_PAGE_SIZE")

@@ -1,7 +1,7 @@
-"""Whether a prompt can run: ComfyUI's checks, with the bodies that it answers with.
+"""Validates prompts with ComfyUI's checks and error bodies.
 
-Like ComfyUI it turns values into the type that is wanted (in the graph given), and it does not look at
-the options of newer choices (type "COMBO"); a missing model there shows when the node runs.
+Like ComfyUI, it converts values to the input's type in place, and does not check the options of newer choices
+(type "COMBO"); a missing model of such an input is reported when the node runs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from backend.engines.demo.nodeinfo import FILE_INPUTS, InputSpec, NodeInfo
 
 Error = dict[str, Any]
 CASTS = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
-LONGEST_LIST = 20  # longer option lists are not sent back
+LONGEST_LIST = 20  # longer option lists are left out of error bodies
 
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """`targets`: the outputs that can run; with none of them `error` says why."""
+    """`targets`: the output nodes that can run; if there is none, `error` is the reason."""
 
     targets: list[str]
     error: Error | None
@@ -32,7 +32,7 @@ def _error(kind: str, message: str, details: str, **extra: Any) -> Error:
 
 
 def validate(graph: dict[str, Any], info: NodeInfo, only: Iterable[str] | None = None) -> ValidationResult:
-    """`only`: the output nodes that shall run, all of them with None."""
+    """Validates a graph. `only`: the output nodes to run; None for all."""
     outputs: list[str] = []
     for node in graph:
         if "class_type" not in graph[node]:
@@ -83,7 +83,7 @@ def _validate_outputs(graph: dict[str, Any], info: NodeInfo, outputs: list[str])
 
 
 class _Validator:
-    """Walks from the outputs upwards, each node once. `found`: the errors of every node seen."""
+    """Validates nodes from the outputs upwards, each once. `found`: the errors of each visited node."""
 
     def __init__(self, graph: dict[str, Any], info: NodeInfo) -> None:
         self._graph = graph
@@ -92,7 +92,7 @@ class _Validator:
         self._fine: dict[str, bool] = {}
 
     def node(self, node: str) -> bool:
-        """Raises what a malformed node raises (KeyError and the like)."""
+        """Whether a node and all nodes upstream are valid. A malformed node raises KeyError or similar."""
         if node in self._fine:
             return self._fine[node]
         inputs = self._graph[node]["inputs"]
@@ -119,14 +119,14 @@ class _Validator:
         return self._fine[node]
 
     def _link(self, name: str, spec: InputSpec, value: list[Any]) -> tuple[Error | None, bool]:
-        """The error of the connection itself, and whether the node at its other end is fine."""
+        """The error of a link, and whether the node at its other end is valid."""
         about = {"input_name": name, "input_config": [spec.type, spec.extra]}
         if len(value) != 2:
             text = "Bad linked input, must be a length-2 list of [node_id, slot_index]"
             return _error("bad_linked_input", text, name, **about, received_value=value), True
         source = value[0]
         gives = self._info.outputs(self._graph[source]["class_type"])
-        received = tuple(gives)[value[1]]  # a tuple, for the words of its IndexError
+        received = tuple(gives)[value[1]]  # a tuple, for the message of its IndexError
         if not _fits(received, spec.type):
             text = f"{name}, received_type({received}) mismatch input_type({spec.type})"
             message = "Return type mismatch between linked nodes"
@@ -189,7 +189,7 @@ class _Validator:
 
 
 def _fits(received: Any, wanted: Any) -> bool:
-    """Whether an output of one type may feed an input of another; types may be alternatives."""
+    """Whether an output type is accepted by an input type; both may list alternatives."""
     if isinstance(received, list) or isinstance(wanted, list):
         return received == wanted
     if "*" in (received, wanted) or received == wanted:

@@ -1,6 +1,6 @@
-"""What flows between the demo engine's nodes: small descriptions where ComfyUI passes tensors.
+"""The values that demo nodes exchange: descriptions instead of ComfyUI's tensors.
 
-Pictures are lazy (`Frames`): nothing is drawn before a node that saves asks for it, one at a time.
+Images are lazy (`Frames`): a frame is rendered only when a node that saves requests it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Frames(Protocol):
-    """A batch of pictures of one size, in pixels. `frame` gives RGB and may be called in any order."""
+    """A batch of images of one size in pixels. `frame` returns RGB and may be called in any order."""
 
     @property
     def width(self) -> int: ...
@@ -30,7 +30,7 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class Sound:
-    """Samples as float32 of shape (channels, samples), -1 to 1; `rate` in Hz."""
+    """Sound. samples: float32 of shape (channels, samples), -1 to 1; rate: Hz."""
 
     samples: Any
     rate: int
@@ -42,6 +42,8 @@ class Sound:
 
 @dataclass(frozen=True)
 class Video:
+    """Frames with their rate and, optionally, a sound."""
+
     frames: Frames
     fps: float
     sound: Sound | None = None
@@ -49,7 +51,7 @@ class Video:
 
 @dataclass(frozen=True)
 class ModelHandle:
-    """A model, encoder or the like: only its name matters here."""
+    """A loaded model or encoder, represented by its kind and file name."""
 
     kind: str
     name: str
@@ -58,21 +60,21 @@ class ModelHandle:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a sampler drew: enough to paint every frame of it."""
+    """The result of sampling: everything that determines its frames."""
 
     text: str = ""
     seed: int = 0
-    motion: float = 1.0  # 1 is a calm camera; subtle is less, dynamic more
+    motion: float = 1.0  # camera motion: 1 is normal, subtle is less, dynamic more
     start: Frames | None = None
     end: Frames | None = None
     sound: Sound | None = None
     driving: Frames | None = None
-    offset: int = 0  # frames of the whole clip before this shot: chunks must not jump at their seams
+    offset: int = 0  # frames of the clip before this chunk, for continuous motion across chunks
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """A text, and what a WAN node added to it."""
+    """A text, and the inputs that a WAN node added to it."""
 
     text: str = ""
     guide: Scene = field(default_factory=Scene)
@@ -80,8 +82,8 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class Latent:
-    """`width` and `height` in latents (8 pixels each), `length` in latent frames; `video`: WAN's kind,
-    where `length` latents are 4 * length - 3 frames. `shot` is None until a sampler ran."""
+    """A latent. width, height: in latents of 8 pixels; length: in latent frames. `video`: a WAN latent, whose
+    `length` latent frames are 4 * length - 3 frames. `scene` is None until a sampler has run."""
 
     width: int
     height: int
@@ -89,7 +91,7 @@ class Latent:
     batch: int = 1
     video: bool = True
     scene: Scene | None = None
-    source: Frames | None = None  # encoded from pictures
+    source: Frames | None = None  # the images it was encoded from
 
     @property
     def frames(self) -> int:
@@ -101,7 +103,7 @@ class Latent:
 
 @dataclass(frozen=True)
 class StillImage:
-    """One picture (or the same picture `count` times)."""
+    """One image, repeated `count` times."""
 
     image: Image.Image
     count: int = 1
@@ -120,7 +122,7 @@ class StillImage:
 
 @dataclass(frozen=True)
 class FrameRange:
-    """`count` frames of `frames` from `first` on."""
+    """`count` frames of a batch, beginning with `first`."""
 
     frames: Frames
     first: int
@@ -140,7 +142,7 @@ class FrameRange:
 
 @dataclass(frozen=True)
 class ConcatenatedFrames:
-    """One batch after the other, all in the size of the first."""
+    """Batches one after another, all scaled to the size of the first."""
 
     batches: tuple[Frames, ...]
 
@@ -166,7 +168,7 @@ class ConcatenatedFrames:
 
 @dataclass(frozen=True)
 class ScaledFrames:
-    """The frames at another size; `crop` keeps the ratio and cuts evenly, as ComfyUI's "center"."""
+    """Frames scaled to another size; `crop` keeps the aspect ratio and crops to the centre."""
 
     frames: Frames
     width: int
@@ -185,7 +187,7 @@ class ScaledFrames:
 
 
 def crop_box(width: int, height: int, to_width: int, to_height: int) -> tuple[float, float, float, float]:
-    """The centred part of a width x height picture that has the ratio of to_width x to_height."""
+    """The centred box of a width x height image with the aspect ratio of to_width x to_height, in pixels."""
     scale = min(width / to_width, height / to_height)
     w, h = to_width * scale, to_height * scale
     left, top = max(0.0, (width - w) / 2), max(0.0, (height - h) / 2)
@@ -193,7 +195,7 @@ def crop_box(width: int, height: int, to_width: int, to_height: int) -> tuple[fl
 
 
 def fit(image: Image.Image, width: int, height: int) -> Image.Image:
-    """Centre-cropped to the ratio and resized to width x height."""
+    """The image, cropped to the centre and scaled to width x height."""
     if image.size == (width, height):
         return image
     from PIL import Image as Pil
@@ -203,5 +205,6 @@ def fit(image: Image.Image, width: int, height: int) -> Image.Image:
 
 
 def iter_frames(frames: Frames) -> Iterator[Image.Image]:
+    """All frames of a batch, in order."""
     for index in range(frames.count):
         yield frames.frame(index)

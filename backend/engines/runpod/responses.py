@@ -1,7 +1,7 @@
-"""What RunPod and our worker say -> our events, errors and figures. Pure, and it never raises.
+"""Converts responses of RunPod and of our worker into events, errors and counts. Pure; never raises.
 
-A job's status while it runs has in `output` what the worker last reported: progress_of() writes it,
-read() reads it. Reports may be lost, come late or in another order: nothing here goes back.
+While a job runs, the `output` of its status is the worker's last progress report: `progress_of` creates it,
+`read_status` reads it. Reports may be lost, delayed or reordered, so the progress never decreases.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from workflows.notice import Notice, notice
 IN_QUEUE, IN_PROGRESS, COMPLETED = "IN_QUEUE", "IN_PROGRESS", "COMPLETED"
 FAILED, CANCELLED, TIMED_OUT = "FAILED", "CANCELLED", "TIMED_OUT"
 RUNNING = frozenset({IN_PROGRESS, "RUNNING"})
-"""Two words for one state in RunPod's documentation; its API says the first."""
+"""RunPod's documentation has two names for this state; its API uses the first."""
 ENDED = frozenset({COMPLETED, FAILED, CANCELLED, TIMED_OUT})
 PREVIEW_BYTES = 48_000
-"""The largest picture that goes with a report of progress."""
+"""Maximum size of a preview in a progress report."""
 DUPLICATE = "duplicate"
-"""Our worker's code for a prompt that another job has already."""
+"""The worker's error code for a prompt that another job already has."""
 _WORKER_DEATH = re.compile(
     r"worker|container|exit(?:ed)? (?:code|with)|timed out after|retr(?:y|ies)|killed|out of memory|oom", re.I
 )
@@ -46,19 +46,19 @@ _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", 
 
 @dataclass(frozen=True)
 class JobProgress:
-    """One job as followed so far."""
+    """The progress of a job, as reported so far."""
 
-    waiting: bool = False  # it was said that it waits
+    waiting: bool = False  # Queued was reported
     started: bool = False
     stage: Stage | None = None
     step: int = 0
-    preview: str = ""  # base64, the last one
+    preview: str = ""  # the last one, in base64
 
 
 def progress_of(
     percent: float, stage: Stage, step: int, steps: int, preview: bytes | None = None
 ) -> dict[str, Any]:
-    """What our worker reports."""
+    """The progress report that a worker sends to RunPod."""
     report: dict[str, Any] = {
         "percent": round(percent, 1),
         "stage": stage.stage,
@@ -77,7 +77,10 @@ def progress_of(
 def read_status(
     status: Mapping[str, Any], progress: JobProgress, ahead: int = 0
 ) -> tuple[JobProgress, tuple[Event, ...]]:
-    """A status that is no end -> what is known now, and the events in order. `ahead`: jobs that wait."""
+    """Processes the status of an unfinished job: its new progress, and the events in order.
+
+    `ahead`: the number of jobs that wait before this one.
+    """
     state = status.get("status")
     if state == IN_QUEUE:
         if progress.waiting:
@@ -133,7 +136,7 @@ def _preview(text: str) -> tuple[Event, ...]:
 def job_error(
     status: Mapping[str, Any], progress: JobProgress, minutes: float, ttl_hours: float
 ) -> StudioError | None:
-    """What an ended job failed with; None for one that is done, with a result."""
+    """The error of a job that ended; None if it completed with a result. The limits are for the messages."""
     state = status.get("status")
     if state == CANCELLED:
         return JobCancelled("Cancelled.")
@@ -161,7 +164,7 @@ def job_error(
 
 
 def result_files(output: object) -> tuple[Mapping[str, Any], ...]:
-    """The results of a finished job: {filename, type, data}."""
+    """The result files of a completed job: {filename, type, data}."""
     found = output.get("images") if isinstance(output, Mapping) else None
     return tuple(
         item
@@ -189,7 +192,7 @@ def _warning(data: object, sentence: str) -> Notice:
 
 
 def failed_job_error(error: object) -> StudioError:
-    """The error of a failed job: our worker's own, the SDK's account of an exception, or RunPod's words."""
+    """The error of a failed job: the worker's, the SDK's report of an exception, or RunPod's message."""
     error_data = worker_error(error)
     if "code" in error_data:
         kind = by_code().get(str(error_data["code"]))
@@ -221,7 +224,7 @@ def failed_job_error(error: object) -> StudioError:
 
 
 def duplicate_of(status: Mapping[str, Any]) -> str:
-    """The id of the job that has this prompt already, when our worker says so; else ""."""
+    """The id of the job that already has this prompt, if the worker reported one; else ""."""
     if status.get("status") != FAILED:
         return ""
     error_data = worker_error(status.get("error"))
@@ -229,7 +232,7 @@ def duplicate_of(status: Mapping[str, Any]) -> str:
 
 
 def worker_error(error: object) -> Mapping[str, Any]:
-    """The JSON object that an error text holds; {} when it holds none."""
+    """The JSON object in an error text; {} if it contains none."""
     if isinstance(error, Mapping):
         return error
     try:
@@ -240,14 +243,14 @@ def worker_error(error: object) -> Mapping[str, Any]:
 
 
 def counts(health: Mapping[str, Any], part: str) -> dict[str, int]:
-    """The counts under `workers` or `jobs` of a /health answer."""
+    """The counts under `workers` or `jobs` in the body of /health."""
     found = health.get(part)
     items = found.items() if isinstance(found, Mapping) else ()
     return {str(name): value for name, value in items if type(value) is int and value >= 0}
 
 
 def health_note(workers: Mapping[str, int]) -> Notice | None:
-    """What a creator should know of an endpoint before Generate; None when some worker can work."""
+    """A warning about the endpoint's workers for the user; None if at least one is usable."""
     if sum(workers.values()) == 0:
         return notice("runpod_no_workers")
     if sum(count for state, count in workers.items() if state not in ("throttled", "unhealthy")):

@@ -294,7 +294,7 @@ def contenders(claims: list[Claims]) -> list[str]:
 PROCESS = """
 import sys
 from pathlib import Path
-from backend.worker.claims import BEAT_SECONDS, STALE_SECONDS, Claims
+from backend.worker.claims import HEARTBEAT_SECONDS, STALE_SECONDS, Claims
 folder, prompt, name, skew = Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
 now = [skew]
 claims = Claims(folder, clock=lambda: now[0])
@@ -305,7 +305,7 @@ sys.stdin.readline()
 other = claims.take(prompt, name)
 print(other or name, flush=True)
 sys.stdin.readline()
-now[0] += BEAT_SECONDS
+now[0] += HEARTBEAT_SECONDS
 print(claims.heartbeat(prompt, name) if not other else "-", flush=True)
 """
 
