@@ -75,7 +75,7 @@ def download(
                     continue
                 if response.status != 200:
                     raise BadInput(
-                        f"The address of {field} answers with HTTP {response.status}.",
+                        f"The address of {field} responds with HTTP {response.status}.",
                         "Check that it can be opened without a login.",
                         field=field,
                     )
@@ -84,7 +84,7 @@ def download(
             finally:
                 response.close()
         raise BadInput(
-            f"The address of {field} leads on and on.", "Give the file's own address.", field=field
+            f"The address of {field} has too many redirects.", "Use the file's final address.", field=field
         )
     except urllib3.exceptions.HTTPError as error:
         raise BadInput(
@@ -111,7 +111,7 @@ def _checked(
         addresses = resolve(parts.hostname, port)
     except (OSError, UnicodeError) as error:
         raise BadInput(
-            f"The host of {field} is not known: {parts.hostname}.", "Check the address.", field=field
+            f"The host of {field} was not found: {parts.hostname}.", "Check the address.", field=field
         ) from error
     if not addresses or not all(public(address) for address in addresses):
         raise BadInput(
@@ -168,7 +168,7 @@ def _write(
         target.unlink(missing_ok=True)
         raise
     if count == 0:
-        raise BadInput(f"There is nothing at the address of {field}.", "Check the address.", field=field)
+        raise BadInput(f"The file at the address of {field} is empty.", "Check the address.", field=field)
 
 
 def _too_large(field: str, limit: int) -> BadInput:

@@ -57,7 +57,7 @@ def read_job_input(
     """Parses an input and writes its files into `folder`. `stop` may raise to abort. Raises BadInput,
     DiskFull."""
     if not isinstance(given, Mapping):
-        raise BadInput("The input is no JSON object.", _EXAMPLE)
+        raise BadInput("The input is not a JSON object.", _EXAMPLE)
     folder.mkdir(parents=True, exist_ok=True)
     files = _Files(folder, limits, stop, fetch)
     prompt_id = str(given.get("prompt_id") or "")
@@ -70,11 +70,11 @@ def read_job_input(
         raise BadInput(f"The input needs a mode: {', '.join(MODES)}; or a workflow.", _EXAMPLE, field="mode")
     params, media = given.get("params") or {}, given.get("media") or {}
     if not isinstance(params, Mapping) or not isinstance(media, Mapping):
-        raise BadInput("params and media are JSON objects.", _EXAMPLE, field="params")
+        raise BadInput("params and media must be JSON objects.", _EXAMPLE, field="params")
     unknown = sorted(set(media) - set(MODES[mode].media))
     if unknown:
         raise BadInput(
-            f"{mode} takes no {unknown[0]!r}.", f"Its media: {', '.join(MODES[mode].media) or 'none'}.",
+            f"{mode} does not take {unknown[0]!r}.", f"Its media: {', '.join(MODES[mode].media) or 'none'}.",
             field="media",
         )  # fmt: skip
     found = {name: files.take(name, source) for name, source in media.items() if source not in (None, "")}
@@ -118,7 +118,7 @@ class _Files:
             if source.startswith(tuple(f"{mount}/" for mount in (*MOUNTS, str(self._limits.volume)))):
                 return "path", source
             return "data", source
-        raise BadInput(f"{field} is no file.", "Send base64, an https address or a path.", field=field)
+        raise BadInput(f"{field} is not a file.", "Send base64, an https address or a path.", field=field)
 
     def _decode(self, field: str, text: str, target: Path) -> None:
         text = "".join(text[match.end() if (match := _DATA.match(text)) else 0 :].split())
@@ -162,10 +162,10 @@ class _Files:
 
 def _graph(value: object) -> dict[str, Any]:
     if not isinstance(value, dict) or not value:
-        raise BadInput("The workflow is no JSON object with nodes.", field="workflow")
+        raise BadInput("The workflow is not a JSON object with nodes.", field="workflow")
     if isinstance(value.get("nodes"), list):
         raise BadInput(
-            "This is a workflow as ComfyUI's page saves it.",
+            "This workflow is in the format that ComfyUI's page saves.",
             "Export it in API format: Workflow, Export (API).",
             field="workflow",
         )
@@ -189,11 +189,11 @@ def _with_files(
     other files on the server. Returns the graph and the files by new name."""
     images, media = given.get("images") or [], given.get("media") or {}
     if not isinstance(images, list) or not isinstance(media, Mapping):
-        raise BadInput('images is a list of {"name", "image"}, media an object.', field="images")
+        raise BadInput('images must be a list of {"name", "image"}, and media an object.', field="images")
     sources: dict[str, object] = {}
     for item in images:
         if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
-            raise BadInput('Each of images is {"name", "image"}.', field="images")
+            raise BadInput('Each entry of images must be {"name", "image"}.', field="images")
         sources[item["name"]] = item
     sources.update(media)
     found: dict[str, Path] = {}

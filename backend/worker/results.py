@@ -67,7 +67,7 @@ def check(expected: int, delivery: DeliveryOptions) -> None:
     """Checks before a job runs that its result can be delivered. `expected`: bytes. Raises ResultTooLarge."""
     if expected > delivery.file_bytes and delivery.upload is None and delivery.volume is None:
         raise ResultTooLarge(
-            f"The result would be about {expected / 1e6:.0f} MB, and RunPod brings back"
+            f"The result would be about {expected / 1e6:.0f} MB, and RunPod's limit is"
             f" {delivery.file_bytes / 1e6:.1f} MB."
         )
 
@@ -94,7 +94,7 @@ def deliver(
             }
         if item is None:
             raise ResultTooLarge(
-                f"The result is {path.stat().st_size / 1e6:.1f} MB, and RunPod brings back"
+                f"The result is {path.stat().st_size / 1e6:.1f} MB, and RunPod's limit is"
                 f" {delivery.file_bytes / 1e6:.1f} MB."
             )
         items.append(item)

@@ -21,7 +21,7 @@ from backend.engines.base import EngineInfo, Prompt
 from backend.engines.comfy import protocol
 from backend.engines.comfy.folders import input_folder, output_folder, sibling_output
 from backend.engines.comfy.http import POST_SECONDS, Http, is_connection_refused, is_read_timeout
-from backend.engines.comfy.info import engine_info, list_models
+from backend.engines.comfy.info import engine_info, list_models, server_name
 from backend.engines.comfy.monitor import PromptMonitor, Timing, stop_prompt
 from backend.engines.comfy.transfer import InputFiles, download
 from backend.engines.comfy.validation_errors import validation_error
@@ -155,7 +155,7 @@ class ComfyEngine:
             info = self.http.get("/object_info")
             if not isinstance(info, dict):
                 raise EngineError(
-                    "ComfyUI describes its nodes in a way that Wan Studio does not know.",
+                    "ComfyUI describes its nodes in an unknown format.",
                     "Use ComfyUI 0.3.64 or newer.",
                     detail=f"/object_info: {type(info).__name__}",
                 )
@@ -281,7 +281,10 @@ class ComfyEngine:
         self._wake.set()
 
     def _monitor(self, prompt: Prompt, client_id: str, on_event: Callable[[Event], None]) -> PromptMonitor:
-        state = protocol.PromptState(prompt.id, prompt.labels, prompt.sampling_steps, prompt.index)
+        name = server_name(self._info)
+        state = protocol.PromptState(
+            prompt.id, prompt.labels, prompt.sampling_steps, prompt.index, server_name=name
+        )
         return PromptMonitor(
             self.http,
             state,
@@ -374,7 +377,7 @@ class ComfyEngine:
 
     def _stop_if_cancelled(self, prompt_id: str) -> None:
         if self._closed.is_set():
-            raise EngineLost("Wan Studio was stopped before ComfyUI worked on this.")
+            raise EngineLost("Wan Studio was stopped before this job was submitted.")
         if self._is_cancelled(prompt_id):
             with self._cancelled_lock:
                 self._cancelled.pop(prompt_id, None)

@@ -61,10 +61,10 @@ _GPU_TROUBLE = re.compile(
 _INPUT_KINDS = (("Image", "picture"), ("Audio", "sound"), ("Video", "video"))
 
 
-def execution_error(data: Mapping[str, Any], stage: str = "") -> StudioError:
+def execution_error(data: Mapping[str, Any], stage: str = "", server_name: str = "ComfyUI") -> StudioError:
     """The error for the data of an `execution_error`.
 
-    `stage` (one of events.STAGES) selects the wording of the general message.
+    `stage` (one of events.STAGES) and `server_name` are for the general message.
     """
     kind = str(data.get("exception_type", ""))
     message = str(data.get("exception_message", "")).strip()
@@ -93,7 +93,7 @@ def execution_error(data: Mapping[str, Any], stage: str = "") -> StudioError:
             detail=detail,
         )
     when = _STAGE_WORDS.get(stage, "while it made the video")
-    return EngineError(f"ComfyUI stopped with an error {when}.", detail=detail)
+    return EngineError(f"{server_name} stopped with an error {when}.", detail=detail)
 
 
 def _out_of_memory(name: str, message: str, detail: str) -> StudioError:

@@ -63,7 +63,7 @@ class Http:
         response = self._request_with_retry("GET", path, params=params)
         if response.status_code != 200:
             raise EngineError(
-                "ComfyUI gave an answer that Wan Studio does not know.",
+                "ComfyUI sent an unexpected response.",
                 "Check that the address is that of a ComfyUI.",
                 detail=f"GET {path}: HTTP {response.status_code}",
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.engines.base import EngineInfo
 from backend.engines.comfy.http import Http
-from backend.engines.kinds import COMFYUI, DEMO
+from backend.engines.kinds import COMFYUI, DEMO, kind_of
 from workflows.notice import Notice, notice
 
 MODEL_FOLDERS = (
@@ -59,6 +59,12 @@ def engine_info(stats: Mapping[str, Any], queue: object, address: str) -> Engine
         pytorch=str(system.get("pytorch_version") or ""),
         note=version_note(str(system.get("comfyui_version") or "")),
     )
+
+
+def server_name(info: EngineInfo) -> str:
+    """The name of the server for the beginning of a sentence: ComfyUI, or the demo engine."""
+    kind = kind_of(info)
+    return "The demo engine" if kind.simulated else kind.server
 
 
 def version_note(version: str) -> Notice | None:

@@ -140,7 +140,7 @@ class PromptMonitor:
         self._poll_now = self._poll_now or not accepted_now
         while not self.state.ending:
             if self.closed():
-                raise EngineLost("Wan Studio was stopped while ComfyUI worked on this.")
+                raise EngineLost("Wan Studio was stopped while this job was running.")
             if self.cancelled():
                 self._repeat_interrupt()
             self._read_socket()
@@ -282,7 +282,9 @@ class PromptMonitor:
         if self.cancelled():
             raise JobCancelled("Cancelled.")
         log.warning("prompt %s: engine lost: %s %s", self.state.prompt_id, error.message, error.detail)
-        raise EngineLost("ComfyUI stopped answering while it worked on this.", detail=error.detail)
+        raise EngineLost(
+            f"{self.state.server_name} stopped responding while it worked on this.", detail=error.detail
+        )
 
     def _is_executing(self) -> bool:
         """Whether the server executes this prompt, according to the frames or the queue."""
@@ -300,8 +302,8 @@ class PromptMonitor:
         log.warning("prompt %s: hung: %s", self.state.prompt_id, detail)
         words = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
         raise EngineHung(
-            f"ComfyUI has not responded for {words} and appears to be stuck.",
-            "Restart ComfyUI, then try again.",
+            f"{self.state.server_name} has not responded for {words} and appears to be stuck.",
+            "Restart it, then try again.",
             detail=detail,
         )
 
@@ -316,8 +318,8 @@ class PromptMonitor:
         if self._missing_polls < 2:
             return
         if self.may_have_missed:
-            raise PromptGone("ComfyUI was restarted and no longer knows of this job.")
-        raise JobCancelled("The job was taken out of ComfyUI's queue.")
+            raise PromptGone(f"{self.state.server_name} was restarted and no longer knows of this job.")
+        raise JobCancelled("The job was removed from the server's queue.")
 
     def _repeat_interrupt(self) -> None:
         now = time.monotonic()
@@ -338,7 +340,7 @@ class PromptMonitor:
         if self.cancelled():
             raise JobCancelled("Cancelled.")
         if self.state.ending == "cancelled":
-            raise JobCancelled("The job was stopped at ComfyUI.")
+            raise JobCancelled("The job was stopped on the server.")
         if self.state.error is not None:
             log.warning(
                 "prompt %s: %s %s", self.state.prompt_id, self.state.error.message, self.state.error.detail
@@ -347,7 +349,7 @@ class PromptMonitor:
         if not self.state.outputs or self.may_have_missed:
             self._fetch_missing_outputs()
         if not self.state.outputs:
-            raise NoOutput("ComfyUI finished, but wrote no video.", "Try again.")
+            raise NoOutput(f"{self.state.server_name} finished, but wrote no video.", "Try again.")
         return self.state.outputs
 
     def _fetch_missing_outputs(self) -> None:

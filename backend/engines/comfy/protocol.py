@@ -26,7 +26,8 @@ _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"), 
 
 @dataclass(frozen=True)
 class PromptState:
-    """State of one prompt. The first four fields are set by the caller, the others by the functions below."""
+    """State of one prompt. The caller sets the first four fields and `server_name`; the others are updated by
+    the functions below."""
 
     prompt_id: str
     labels: Mapping[str, Label] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class PromptState:
     outputs: tuple[Output, ...] = ()
     ending: str = ""  # finished, failed, cancelled
     error: StudioError | None = None  # of a failed prompt
+    server_name: str = "ComfyUI"  # for the beginning of a sentence
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def read_history(entry: object, state: PromptState) -> Update:
     if "execution_error" in messages:
         return _failed(messages["execution_error"], state)
     if status.get("status_str") == "error":
-        error = EngineError("ComfyUI stopped with an error and did not say which.")
+        error = EngineError(f"{state.server_name} stopped with an error and did not say which.")
         return _ended_with(error, state)
 
     events: list[Event] = []
@@ -275,7 +277,8 @@ def _interrupted(data: Mapping[str, Any], state: PromptState) -> Update:
 
 def _failed(data: Mapping[str, Any], state: PromptState) -> Update:
     label = state.labels.get(str(data.get("node_id")))
-    return _ended_with(execution_error(data, label.stage if label else ""), state)
+    error = execution_error(data, label.stage if label else "", state.server_name)
+    return _ended_with(error, state)
 
 
 def _ended_with(error: StudioError, state: PromptState) -> Update:

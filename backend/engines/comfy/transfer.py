@@ -70,7 +70,7 @@ class InputFiles:
                 size = path.stat().st_size
             except OSError as error:
                 raise BadMedia(
-                    "The file of this job is no longer on the disk.", "Drop it once more.", detail=str(error)
+                    "The file of this job is no longer on the disk.", "Upload it again.", detail=str(error)
                 ) from error
             if self._remote_size(name) != size and not self._link(name, path, size):
                 self._upload(name, path, size, stop)
@@ -94,7 +94,7 @@ class InputFiles:
             return False
         target = folder / PurePosixPath(name)
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise EngineError("A file name is not usable.", detail=f"{name!r} leaves the input folder")
+            raise EngineError("A file name is not valid.", detail=f"{name!r} leaves the input folder")
         fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ class InputFiles:
         got = answer if isinstance(answer, dict) else {}
         if status != 200 or (got.get("name"), got.get("subfolder")) != (where.filename, where.subfolder):
             raise EngineError(
-                "ComfyUI did not take the file that was sent to it.",
+                "ComfyUI did not accept the uploaded file.",
                 "Check the free space on the machine that runs ComfyUI, then try again.",
                 detail=f"upload of {name}: HTTP {status}: {str(answer)[:300]}",
             )
@@ -185,7 +185,7 @@ class MultipartForm:
             self._stop()
             data = self._file.read(min(CHUNK, left))
             if not data:
-                raise BadMedia("The file changed while it was sent.", "Try again.")
+                raise BadMedia("The file changed during the upload.", "Try again.")
             left -= len(data)
             yield data
         yield self._tail
@@ -206,7 +206,7 @@ def download(http: Http, output: Output, destination: Path) -> None:
                 log.warning("output of %s is incomplete, attempt %d: %s", http.address, attempt, error)
                 if attempt == FETCH_ATTEMPTS:
                     raise NoOutput(
-                        "The video could not be fetched from ComfyUI: it came incomplete.",
+                        "The video from ComfyUI is incomplete.",
                         "Check the connection to ComfyUI, then try again.",
                         detail=f"{output}: {error}",
                     ) from error
@@ -228,8 +228,8 @@ def _fetch_once(http: Http, output: Output, part: Path) -> None:
     with http.stream("/view", _view_query(output)) as response:
         if response.status_code != 200:
             raise NoOutput(
-                "ComfyUI says that the video is ready, but does not give it out.",
-                "Look whether it is in ComfyUI's output folder.",
+                "ComfyUI reported a finished video, but cannot send it.",
+                "Check whether it is in ComfyUI's output folder.",
                 detail=f"{output}: HTTP {response.status_code}",
             )
         announced = response.headers.get("Content-Length", "")

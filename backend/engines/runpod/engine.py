@@ -243,15 +243,15 @@ class RunPodEngine:
                 if cancelled_at:
                     raise JobCancelled("Cancelled.") from error
                 raise PromptGone(
-                    "RunPod no longer knows of this video: its result was kept for 30 minutes, or it waited"
-                    " longer than it may live.",
-                    "Try again. WAN_RUNPOD_TTL_HOURS says how long a video may wait.",
+                    "RunPod no longer has this video: results are kept for 30 minutes, and a video that waits"
+                    " too long is dropped.",
+                    "Try again. WAN_RUNPOD_TTL_HOURS sets how long a video may wait.",
                     detail=error.detail,
                 ) from error
             except EngineUnreachable as error:
                 if now - last_answer > timing.lost:
                     raise PromptGone(
-                        "RunPod did not answer for so long that the video is gone there.",
+                        "RunPod did not respond for so long that it no longer has the video.",
                         "Try again when the connection is back.",
                         detail=error.detail,
                     ) from error

@@ -101,7 +101,7 @@ class RunPodHttp:
         job_id = answer.get("id")
         if not isinstance(job_id, str) or not job_id:
             raise EngineError(
-                "RunPod gave an answer that Wan Studio does not know.",
+                "RunPod sent an unexpected response.",
                 detail=f"POST run: {str(answer)[:300]}",
             )
         return job_id
@@ -187,7 +187,7 @@ class RunPodHttp:
                 detail=detail,
             )
         if status == 404 and what in ("status", "cancel"):
-            return Expired("RunPod no longer knows of this video.", detail=detail)
+            return Expired("RunPod no longer has this video.", detail=detail)
         if status == 404:
             return EndpointRefused(
                 f"RunPod has no Serverless endpoint {self.endpoint_id}.",
@@ -202,7 +202,7 @@ class RunPodHttp:
             error.retry_after = _seconds(response.headers.get("Retry-After", ""))
             return error
         return EngineError(
-            "RunPod did not take the request.", "The log has RunPod's own words.", detail=detail
+            "RunPod rejected the request.", "The log contains RunPod's message.", detail=detail
         )
 
 
@@ -210,7 +210,7 @@ class _Unreachable(EngineUnreachable):
     """RunPod did not respond. `retry_after`: the delay in seconds that it requested, or 0."""
 
     code = "runpod_unreachable"
-    default_hint = "Check the connection to the internet and status.runpod.io; the video is looked for again."
+    default_hint = "Check the internet connection and status.runpod.io; Wan Studio keeps trying."
     retry_after = 0.0
 
 
@@ -220,7 +220,7 @@ def _unreachable(detail: str, message: str = "") -> _Unreachable:
 
 def _too_large(size: int) -> TooLargeToSend:
     return TooLargeToSend(
-        f"The files of this video are {size / 1e6:.1f} MB on the way to RunPod, and it takes 10 MB.",
+        f"The files of this video need {size / 1e6:.1f} MB in a request to RunPod, and the limit is 10 MB.",
         "Use a shorter sound or driving video, or a smaller size.",
     )
 
