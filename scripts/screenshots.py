@@ -34,7 +34,7 @@ STEP_SECONDS = "1.2"  # slow enough to catch a preview
 
 
 def serve(folder: Path, engine_port: int) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes], str]:
-    """A demo engine that takes orders to fail, the app on it, and the app's address."""
+    """Starts a demo engine with fault injection and the app; returns both processes and the app's URL."""
     engine = subprocess.Popen(
         [sys.executable, "-m", "backend.engines.demo", "--port", str(engine_port), "--faults",
          "--dir", str(folder / "engine"), "--step-seconds", STEP_SECONDS],
@@ -78,7 +78,7 @@ def state(page: Page, name: str) -> None:
 
 
 def start(page: Page, number: int) -> None:
-    """A starter's picture and prompt, then Generate."""
+    """Selects a starter and presses Generate."""
     page.locator('#ws-card [data-act="starter"]').nth(number).click()
     page.locator("#image_to_video-image img").first.wait_for()
     page.wait_for_timeout(800)
@@ -136,7 +136,7 @@ def everything(browser: Browser, url: str, engine_port: int, folder: Path) -> No
 
 TABS = ("Image-to-Video", "Sound-to-Video", "Animate", "Fast 4-step", "Text", "Library", "System")
 LACKING = {"there": (), "missing": ("wan2.2_", "wan_2.1_vae")}
-"""What the pictures are called -> beginnings of the model files' names that are not there."""
+"""Name of the screenshots -> prefixes of model files that are missing."""
 
 PUBLIC = (
     "Anybody with the address can use this page (a share link). "
@@ -146,8 +146,8 @@ PUBLIC = (
 
 @contextlib.contextmanager
 def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeStudio]]:
-    """The page over a studio that plays a ComfyUI on an RTX 4090, with three clips, one under way, one in
-    line; its address."""
+    """Serves the page of a FakeStudio that simulates a ComfyUI on an RTX 4090, with three finished clips, one
+    running and one waiting job. Yields the URL and the studio."""
     from ui import page as layout
 
     studio = FakeStudio(seconds=1e-9)

@@ -1,4 +1,4 @@
-"""What a RunPod worker is asked for, and reading what it answers."""
+"""Inputs for a RunPod worker, and readers for its responses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def png(size: tuple[int, int] = (96, 64), colour: str = "red") -> bytes:
 
 
 def graph_of(image: str = "input_image.png") -> dict[str, Any]:
-    """A graph as the page makes it, with its picture under a name of somebody's own."""
+    """A graph as the page compiles it, with a custom name for its image."""
     params = make_params("image_to_video", SMALL, {"image": Media("PICTURE", 96, 64)})
     text = json.dumps(compile_for(params, facts(recorded()), "job").graphs[0])
     return json.loads(text.replace("PICTURE", image))

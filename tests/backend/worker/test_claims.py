@@ -148,7 +148,7 @@ def test_a_worker_that_lost_its_claim_leaves_that_of_the_new_one_alone(tmp_path:
     assert json.loads((tmp_path / f"{PROMPT}.json").read_text())["state"] == "done"
 
 
-def test_a_worker_that_lost_its_claim_is_told_and_does_not_beat_for_the_new_one(tmp_path: Path) -> None:
+def test_a_worker_that_lost_its_claim_sends_no_heartbeat_for_the_new_one(tmp_path: Path) -> None:
     worker, _, clock = lost_to("b", tmp_path)
     third = Claims(tmp_path, clock=clock)
     assert third.take(PROMPT, "c") == "b"
@@ -215,7 +215,7 @@ def test_a_record_that_is_gone_is_written_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", '{"job": "a", "sta', "[]", "null", '{"job": "a"}', "[" * 5000, "\0" * 60]
 )
-def test_a_half_written_record_blocks_nobody_for_long(tmp_path: Path, content: str) -> None:
+def test_a_half_written_record_does_not_block_for_long(tmp_path: Path, content: str) -> None:
     record = tmp_path / f"{PROMPT}.json"
     record.write_text(content)
     claims = Claims(tmp_path)
@@ -345,8 +345,8 @@ def test_of_several_processes_one_takes_over(tmp_path: Path) -> None:
 
 
 def test_a_random_history_has_one_owner_at_a_time(tmp_path: Path) -> None:
-    """Workers that take, beat, end, die and lose the folder in any order: who beats without being told of
-    another job is the one that the record names."""
+    """Workers claim, send heartbeats, end, die and lose the folder in random order: a worker whose heartbeat
+    reports no other job is the one in the record."""
     for seed in range(40):
         chance = random.Random(seed)
         clock = Clock()

@@ -78,7 +78,7 @@ def test_a_job_by_its_settings(harness: WorkerHarness, decoder: Decoder, tmp_pat
 
 
 def test_files_are_looked_at_for_the_job(demo: DemoServer, tmp_path: Path) -> None:
-    """A job that somebody pays for is never told to try again because others look at files."""
+    """A paid job never fails because other processes decode files at the same time."""
     seen: list[requester.Requester] = []
 
     class Noting(Decoder):

@@ -1,4 +1,4 @@
-"""What the worker is made of: files of a job, addresses of strangers, its settings."""
+"""Modules of the worker: input files, URLs from clients, settings."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_labels_of_a_foreign_graph() -> None:
     ]  # fmt: skip
 
 
-# -- addresses of strangers ---------------------------------------------------------------------------
+# -- URLs from clients ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

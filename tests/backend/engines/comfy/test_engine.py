@@ -243,7 +243,7 @@ def test_a_restarted_server_does_not_know_the_job(server: FakeComfy, engine: Com
         Run(engine, prompt()).result()
 
 
-def test_a_job_that_somebody_deleted_is_cancelled(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_a_job_deleted_from_the_queue_is_cancelled(server: FakeComfy, engine: ComfyEngine) -> None:
     server.accept = False
     run = Run(engine, prompt())
     run.until(has(Queued))
@@ -313,7 +313,7 @@ def test_a_post_that_did_not_arrive_is_sent_again(server: FakeComfy, engine: Com
     assert server.count("POST", "/prompt") == 2
 
 
-def test_nobody_there() -> None:
+def test_connection_refused() -> None:
     with FakeComfy() as gone:
         url = gone.url
     engine = ComfyEngine(url, timing=FAST)
@@ -434,7 +434,7 @@ def test_cancelled_while_a_file_is_sent(server: FakeComfy, engine: ComfyEngine, 
     assert server.count("POST", "/prompt") == 0
 
 
-def test_cancelled_while_the_post_is_under_way(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_cancelled_during_the_post(server: FakeComfy, engine: ComfyEngine) -> None:
     """The deletion comes before the prompt is there; it must still be stopped afterwards."""
     job = prompt()
     server.accept = False

@@ -79,9 +79,7 @@ def test_odd_figures_of_a_server_do_not_matter(server: FakeComfy, body: Any) -> 
     assert ComfyEngine(server.url).refresh().state == "ok"
 
 
-def test_an_answer_that_nobody_thought_of_is_said_and_logged_once(
-    server: FakeComfy, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unexpected_response_is_logged_once(server: FakeComfy, caplog: pytest.LogCaptureFixture) -> None:
     deep = status(200, '{"system":' + '{"a":' * 200_000 + "1" + "}" * 200_001)
     server.answer("GET", "/system_stats", deep, deep)
     engine = ComfyEngine(server.url)

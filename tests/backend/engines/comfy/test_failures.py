@@ -131,7 +131,7 @@ def test_a_job_that_waits_behind_a_hanging_one_is_not_hung(demo: DemoServer, pic
 
 @pytest.mark.parametrize("seconds", [0.4, 2.0])
 def test_a_connection_cut_again_and_again(demo: DemoServer, picture: Path, seconds: float) -> None:
-    """The job ends well, nothing is told twice and nothing goes back."""
+    """The job succeeds, no event is reported twice and the progress never decreases."""
     with TcpProxy(demo.url) as proxy:
         engine = ComfyEngine(proxy.url, timing=replace(TIMING, error_limit=30.0, refused_limit=30.0))
         demo.faults(slow_step=seconds / 2, times=4)

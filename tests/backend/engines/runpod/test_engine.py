@@ -276,7 +276,7 @@ def test_a_lost_answer_is_not_paid_for_twice(fake: FakeRunPod, engine: RunPodEng
     assert fake.billed == 1
 
 
-def test_a_job_whose_id_was_never_told_is_found_by_its_prompt_id(
+def test_a_job_whose_id_was_lost_is_found_by_its_prompt_id(
     fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path
 ) -> None:
     """The app was stopped between POST run and its answer: resume has no RunPod id."""
@@ -514,7 +514,7 @@ def test_cancelled_in_the_console_of_runpod(fake: FakeRunPod, engine: RunPodEngi
         start(engine, prompt(tmp_path)).result()
 
 
-def test_a_job_that_nobody_follows_is_cancelled_by_its_id(fake: FakeRunPod, engine: RunPodEngine) -> None:
+def test_a_job_that_is_not_monitored_is_cancelled_by_its_id(fake: FakeRunPod, engine: RunPodEngine) -> None:
     job = fake.new({"input": {}})
     engine.cancel("of-an-earlier-run", job.id)
     assert job.status == "CANCELLED"
