@@ -68,6 +68,7 @@ def save(picture: Image.Image, path: Path) -> int:
 
 
 def main() -> None:
+    """Paints the starters that the command line names, and writes starters.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only these")
     parser.add_argument("--draft", action="store_true", help="without supersampling")

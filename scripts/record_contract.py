@@ -45,6 +45,7 @@ UPLOADS = ("image_upload", "audio_upload", "video_upload")
 
 
 def main() -> int:
+    """Writes the reduced node descriptions; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=Path, help="an object_info.json")
     parser.add_argument("--out", type=Path, default=ROOT / "workflows" / "graph" / "node_contract.json")

@@ -30,6 +30,7 @@ CLASSES = {**from_object_info(ROUTES).nodes, **recorded().nodes}
 
 
 def main() -> int:
+    """Prints the reduced template; returns the exit status."""
     path = Path(sys.argv[1])
     template = Template(json.loads(path.read_text(encoding="utf-8")))
     print("{")

@@ -1,4 +1,5 @@
-"""The node classes that the demo engine runs. Imports the image libraries, so import it lazily."""
+"""The node classes that the demo engine implements. Importing it loads the image libraries, so import it
+lazily."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def sample(
     latent_image: Latent,
     denoise: float = 1.0,
 ) -> tuple[Any, ...]:
-    """KSampler."""
+    """Implements KSampler."""
     scene = _scene(positive, seed, 1.0)
     return (_draw(ctx, scene, latent_image, 0, steps, steps),)
 
@@ -50,7 +50,7 @@ def sample_advanced(
     end_at_step: int,
     return_with_leftover_noise: str,
 ) -> tuple[Any, ...]:
-    """KSamplerAdvanced. The first sampler of a pair (`add_noise`) determines the scene."""
+    """Implements KSamplerAdvanced. The first sampler of a pair (`add_noise`) determines the scene."""
     last = min(end_at_step, steps)
     scene = latent_image.scene
     if scene is None or add_noise == "enable":
@@ -81,7 +81,7 @@ def _draw(ctx: Context, scene: Scene, latent: Latent, first: int, last: int, ste
 
 
 def decode(ctx: Context, samples: Latent, vae: ModelHandle, **tiling: Any) -> tuple[Any, ...]:
-    """VAEDecode and VAEDecodeTiled."""
+    """Implements VAEDecode and VAEDecodeTiled."""
     ctx.pause(ctx.step_seconds * DECODE_STEPS)
     width, height = samples.width * PIXELS, samples.height * PIXELS
     if samples.source is not None and samples.source.count >= samples.frames:
@@ -90,6 +90,6 @@ def decode(ctx: Context, samples: Latent, vae: ModelHandle, **tiling: Any) -> tu
 
 
 def encode(ctx: Context, pixels: Frames, vae: ModelHandle) -> tuple[Any, ...]:
-    """VAEEncode."""
+    """Implements VAEEncode."""
     width, height = pixels.width // PIXELS, pixels.height // PIXELS
     return (Latent(width, height, latents(pixels.count), source=pixels),)

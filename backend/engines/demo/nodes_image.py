@@ -48,21 +48,25 @@ class FilteredFrames:
 
 
 def from_batch(ctx: Context, image: Frames, batch_index: int, length: int) -> tuple[Any, ...]:
+    """Implements ImageFromBatch."""
     first = min(image.count - 1, batch_index)
     return (FrameRange(image, first, min(image.count - first, length)),)
 
 
 def batch(ctx: Context, image1: Frames, image2: Frames) -> tuple[Any, ...]:
+    """Implements ImageBatch."""
     return (ConcatenatedFrames((image1, image2)),)
 
 
 def repeat(ctx: Context, image: Frames, amount: int) -> tuple[Any, ...]:
+    """Implements RepeatImageBatch."""
     return (ConcatenatedFrames((image,) * amount),)
 
 
 def scale(
     ctx: Context, image: Frames, upscale_method: str, width: int, height: int, crop: str
 ) -> tuple[Any, ...]:
+    """Implements ImageScale."""
     if width == 0 and height == 0:
         return (image,)
     width = width or max(1, round(image.width * height / image.height))
@@ -71,26 +75,32 @@ def scale(
 
 
 def to_mask(ctx: Context, image: Frames, channel: str) -> tuple[Any, ...]:
+    """Implements ImageToMask."""
     return (FilteredFrames(image, channel),)
 
 
 def mask_to_image(ctx: Context, mask: Frames) -> tuple[Any, ...]:
+    """Implements MaskToImage."""
     return (mask,)
 
 
 def grow_mask(ctx: Context, mask: Frames, expand: int, tapered_corners: bool) -> tuple[Any, ...]:
+    """Implements GrowMask."""
     return (FilteredFrames(mask, f"grow:{expand}"),)
 
 
 def invert_mask(ctx: Context, mask: Frames) -> tuple[Any, ...]:
+    """Implements InvertMask."""
     return (FilteredFrames(mask, "invert"),)
 
 
 def threshold_mask(ctx: Context, mask: Frames, value: float) -> tuple[Any, ...]:
+    """Implements ThresholdMask."""
     return (FilteredFrames(mask, f"threshold:{value}"),)
 
 
 def empty_image(ctx: Context, width: int, height: int, batch_size: int, color: int) -> tuple[Any, ...]:
+    """Implements EmptyImage."""
     colour = (color >> 16 & 255, color >> 8 & 255, color & 255)
     return (StillImage(Image.new("RGB", (width, height), colour), batch_size),)
 
@@ -142,4 +152,5 @@ def composite(
     resize_source: bool,
     mask: Frames | None = None,
 ) -> tuple[Any, ...]:
+    """Implements ImageCompositeMasked."""
     return (Composite(destination, source, x, y, resize_source, mask),)

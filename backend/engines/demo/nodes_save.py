@@ -11,10 +11,12 @@ from backend.engines.demo.values import Frames, Sound, Video, iter_frames
 
 
 def create_video(ctx: Context, images: Frames, fps: float, audio: Sound | None = None) -> tuple[Any, ...]:
+    """Implements CreateVideo."""
     return (Video(images, fps, audio),)
 
 
 def save_video(ctx: Context, video: Video, filename_prefix: str, **coding: Any) -> Result:
+    """Implements SaveVideo."""
     folder, subfolder, name, number = next_name(
         ctx.folders.output, filename_prefix, video.frames.width, video.frames.height
     )
@@ -25,10 +27,12 @@ def save_video(ctx: Context, video: Video, filename_prefix: str, **coding: Any) 
 
 
 def save_image(ctx: Context, images: Frames, filename_prefix: str = "ComfyUI") -> Result:
+    """Implements SaveImage."""
     return _save(ctx, images, filename_prefix, "output")
 
 
 def preview_image(ctx: Context, images: Frames) -> Result:
+    """Implements PreviewImage."""
     return _save(ctx, images, f"ComfyUI_temp_{ctx.node}", "temp")
 
 

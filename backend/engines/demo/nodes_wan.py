@@ -53,15 +53,18 @@ def image_to_video(
     clip_vision_start_image: Any = None,
     clip_vision_end_image: Any = None,
 ) -> tuple[Any, ...]:
+    """Implements WanImageToVideo and WanFirstLastFrameToVideo."""
     both = _guided(positive, negative, start=start_image, end=end_image)
     return (*both, _empty(width, height, latents(length), batch_size))
 
 
 def empty_video(ctx: Context, width: int, height: int, length: int, batch_size: int) -> tuple[Any, ...]:
+    """Implements EmptyHunyuanLatentVideo."""
     return (_empty(width, height, latents(length), batch_size),)
 
 
 def empty_image(ctx: Context, width: int, height: int, batch_size: int) -> tuple[Any, ...]:
+    """Implements EmptySD3LatentImage."""
     return (_empty(width, height, 1, batch_size, video=False),)
 
 
@@ -79,6 +82,7 @@ def sound_to_video(
     control_video: Frames | None = None,
     ref_motion: Frames | None = None,
 ) -> tuple[Any, ...]:
+    """Implements WanSoundImageToVideo."""
     both = _guided(positive, negative, start=ref_image, sound=audio_encoder_output, driving=control_video)
     return (*both, _empty(width, height, latents(length), batch_size))
 
@@ -94,6 +98,7 @@ def sound_to_video_extend(
     ref_image: Frames | None = None,
     control_video: Frames | None = None,
 ) -> tuple[Any, ...]:
+    """Implements WanSoundImageToVideoExtend."""
     both = _guided(positive, negative, start=ref_image, sound=audio_encoder_output, driving=control_video)
     width, height = video_latent.width * PIXELS, video_latent.height * PIXELS
     return (*both, _empty(width, height, latents(length), video_latent.batch))
@@ -118,6 +123,7 @@ def animate(
     character_mask: Any = None,
     continue_motion: Frames | None = None,
 ) -> tuple[Any, ...]:
+    """Implements WanAnimateToVideo."""
     trim_image = 0
     if continue_motion is not None:
         kept = min(continue_motion.count, continue_motion_max_frames)
@@ -148,6 +154,7 @@ def _require_same(first: Latent, second: Latent, dim: str) -> None:
 
 
 def latent_concat(ctx: Context, samples1: Latent, samples2: Latent, dim: str) -> tuple[Any, ...]:
+    """Implements LatentConcat."""
     axis = dim.strip("-")
     _require_same(samples1, samples2, axis)
     scene = samples1.scene or samples2.scene
@@ -160,6 +167,7 @@ def latent_concat(ctx: Context, samples1: Latent, samples2: Latent, dim: str) ->
 
 
 def latent_cut(ctx: Context, samples: Latent, dim: str, index: int, amount: int) -> tuple[Any, ...]:
+    """Implements LatentCut."""
     size = {"x": samples.width, "y": samples.height, "t": samples.length}[dim]
     left = size - min(index, size - 1) if index >= 0 else -max(index, -size)
     amount = min(left, amount)
@@ -170,4 +178,5 @@ def latent_cut(ctx: Context, samples: Latent, dim: str, index: int, amount: int)
 
 
 def trim_latent(ctx: Context, samples: Latent, trim_amount: int) -> tuple[Any, ...]:
+    """Implements TrimVideoLatent."""
     return (samples.with_length(max(0, samples.length - trim_amount)),)

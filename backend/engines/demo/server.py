@@ -124,9 +124,11 @@ class DemoServer:
         return await handler(request)
 
     async def page(self, request: web.Request) -> web.Response:
+        """GET /: a page that says what this server is."""
         return web.Response(text=PAGE, content_type="text/html")
 
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        """GET /ws: the websocket of a client."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         client = request.rel_url.query.get("clientId", "") or uuid.uuid4().hex
@@ -155,9 +157,11 @@ class DemoServer:
         self.hub.send("feature_flags", FEATURES, client)
 
     async def get_prompt(self, request: web.Request) -> web.Response:
+        """GET /prompt."""
         return web.json_response(self._queue_info())
 
     async def post_prompt(self, request: web.Request) -> web.Response:
+        """POST /prompt."""
         body = await request.json()
         if "number" in body:
             number = float(body["number"])
@@ -182,10 +186,12 @@ class DemoServer:
         return web.json_response({"prompt_id": id, "number": number, "node_errors": result.node_errors})
 
     async def get_queue(self, request: web.Request) -> web.Response:
+        """GET /queue."""
         running, pending = self.queue.snapshot()
         return web.json_response({"queue_running": running, "queue_pending": pending})
 
     async def post_queue(self, request: web.Request) -> web.Response:
+        """POST /queue."""
         body = await request.json()
         if body.get("clear"):
             self.queue.clear()
@@ -193,14 +199,17 @@ class DemoServer:
         return web.Response()
 
     async def get_history(self, request: web.Request) -> web.Response:
+        """GET /history."""
         query = request.rel_url.query
         count = int(query["max_items"]) if "max_items" in query else None
         return web.json_response(self.queue.history(count=count, offset=int(query.get("offset", -1))))
 
     async def get_history_of(self, request: web.Request) -> web.Response:
+        """GET /history/{id}."""
         return web.json_response(self.queue.history(request.match_info["id"]))
 
     async def post_history(self, request: web.Request) -> web.Response:
+        """POST /history."""
         body = await request.json()
         if body.get("clear"):
             self.queue.forget()
@@ -220,14 +229,17 @@ class DemoServer:
         return web.Response()
 
     async def free(self, request: web.Request) -> web.Response:
+        """POST /free."""
         if (await request.json()).get("free_memory"):
             self.queue.free()
         return web.Response()
 
     async def object_info(self, request: web.Request) -> web.Response:
+        """GET /object_info and GET /object_info/{name}."""
         return web.json_response(self.info.describe(request.match_info.get("name")))
 
     async def system_stats(self, request: web.Request) -> web.Response:
+        """GET /system_stats."""
         total, free = memory()
         system = {
             "os": os.name,
@@ -245,22 +257,28 @@ class DemoServer:
         return web.json_response({"system": system, "devices": [{**device, **sizes}]})
 
     async def features(self, request: web.Request) -> web.Response:
+        """GET /features."""
         return web.json_response(FEATURES)
 
     async def models(self, request: web.Request) -> web.Response:
+        """GET /models."""
         return web.json_response(list(self.info.model_files))
 
     async def models_of(self, request: web.Request) -> web.Response:
+        """GET /models/{folder}."""
         files = self.info.model_files.get(request.match_info["folder"])
         return web.Response(status=404) if files is None else web.json_response(files)
 
     async def embeddings(self, request: web.Request) -> web.Response:
+        """GET /embeddings."""
         return web.json_response([])
 
     async def get_faults(self, request: web.Request) -> web.Response:
+        """GET /demo/faults."""
         return web.json_response(self.faults.pending())
 
     async def post_faults(self, request: web.Request) -> web.Response:
+        """POST /demo/faults."""
         try:
             self.faults.configure(await request.json())
         except (ValueError, TypeError) as error:

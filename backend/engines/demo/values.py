@@ -17,15 +17,23 @@ class Frames(Protocol):
     """A batch of images of one size in pixels. `frame` returns RGB and may be called in any order."""
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Width in pixels."""
+        ...
 
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """Height in pixels."""
+        ...
 
     @property
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """The number of frames."""
+        ...
 
-    def frame(self, index: int) -> Image.Image: ...
+    def frame(self, index: int) -> Image.Image:
+        """The frame with this index, as RGB."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class Sound:
 
     @property
     def seconds(self) -> float:
+        """The duration in seconds."""
         return float(self.samples.shape[1]) / self.rate
 
 
@@ -95,9 +104,11 @@ class Latent:
 
     @property
     def frames(self) -> int:
+        """The number of frames that the latent decodes to."""
         return self.batch * (4 * self.length - 3 if self.video else self.length)
 
     def with_length(self, length: int) -> Latent:
+        """The latent with another length, in latent frames."""
         return replace(self, length=length, source=None if length != self.length else self.source)
 
 
