@@ -76,7 +76,7 @@ def test_a_worker_that_died_does_not_keep_its_prompt(tmp_path: Path) -> None:
     assert claims.take(PROMPT, "a") == "b"
 
 
-def test_each_of_several_prompts_has_beats_of_its_own(tmp_path: Path) -> None:
+def test_each_prompt_has_its_own_heartbeats(tmp_path: Path) -> None:
     clock = Clock()
     worker, other = Claims(tmp_path, clock=clock), Claims(tmp_path, clock=clock)
     prompts = [f"6a1f8c1e-0000-4000-8000-00000000010{n}" for n in range(4)]
@@ -90,7 +90,7 @@ def test_each_of_several_prompts_has_beats_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("skew", [-10 * KEPT_SECONDS, -STALE_SECONDS - 1, 3600.0, 10 * KEPT_SECONDS])
-def test_clocks_that_disagree_take_no_live_claim(tmp_path: Path, skew: float) -> None:
+def test_different_clocks_do_not_take_over_a_live_claim(tmp_path: Path, skew: float) -> None:
     clock, theirs = Clock(), Clock(1_000_000.0 + skew)
     worker = Claims(tmp_path, clock=clock)
     assert worker.take(PROMPT, "a") == ""
@@ -156,7 +156,7 @@ def test_a_worker_that_lost_its_claim_sends_no_heartbeat_for_the_new_one(tmp_pat
     assert third.take(PROMPT, "c") == "", "the second worker has not beaten"
 
 
-def test_no_beat_comes_after_the_end(tmp_path: Path) -> None:
+def test_no_heartbeat_after_the_end(tmp_path: Path) -> None:
     clock = Clock()
     worker = Claims(tmp_path, clock=clock)
     assert worker.take(PROMPT, "a") == ""
@@ -376,7 +376,7 @@ def test_a_random_history_has_one_owner_at_a_time(tmp_path: Path) -> None:
                 assert json.loads((folder / f"{PROMPT}.json").read_text())["job"] == one, seed
 
 
-def test_records_that_cannot_be_kept_refuse_nothing(tmp_path: Path) -> None:
+def test_jobs_run_without_writable_records(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     clock = Clock()
     claims = Claims(tmp_path / "file", clock=clock)
@@ -408,7 +408,7 @@ def test_a_full_disk_does_not_end_a_claim(tmp_path: Path, monkeypatch: pytest.Mo
         beating(worker, [clock], STALE_SECONDS / 2, (PROMPT, "a"))
 
 
-def test_old_records_go(tmp_path: Path) -> None:
+def test_old_records_are_removed(tmp_path: Path) -> None:
     claims = Claims(tmp_path)
     claims.take(PROMPT, "a")
     claims.take(OTHER, "b")

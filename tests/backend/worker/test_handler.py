@@ -97,7 +97,7 @@ def test_files_are_looked_at_for_the_job(demo: DemoServer, tmp_path: Path) -> No
     assert [(who.owner, who.is_job) for who in seen] == [("job-u1", True)] * 2
 
 
-def test_a_long_job_is_made_in_parts_and_joined(
+def test_a_long_job_is_made_in_segments_and_joined(
     harness: WorkerHarness, decoder: Decoder, tmp_path: Path
 ) -> None:
     sound = tmp_path / "a.wav"
@@ -270,7 +270,7 @@ def test_a_job_that_takes_too_long_is_stopped(decoder: Decoder, tmp_path: Path) 
         assert slow.call("GET", "/queue").json()["queue_running"] == []
 
 
-def test_a_lost_comfyui_asks_for_a_fresh_worker(decoder: Decoder, tmp_path: Path) -> None:
+def test_a_lost_comfyui_requests_a_new_worker(decoder: Decoder, tmp_path: Path) -> None:
     with start_demo(step_seconds=5.0) as slow:
         timing = Timing(refused_limit=0.5, error_limit=1.0, offline_poll=0.1)
         harness = WorkerHarness(ComfyEngine(slow.url, timing=timing), decoder, tmp_path)
@@ -308,7 +308,7 @@ def test_a_bucket_takes_the_result(demo: DemoServer, decoder: Decoder, tmp_path:
     assert uploads == [("result.mp4", b"ftyp", "job-u1")]
 
 
-def test_a_bucket_that_refuses_is_no_reason_to_lose_the_work(
+def test_a_failed_upload_falls_back_to_the_response(
     demo: DemoServer, decoder: Decoder, tmp_path: Path
 ) -> None:
     def upload(name: str, path: Path, job_id: str) -> str:
@@ -347,7 +347,7 @@ def test_what_is_too_large_for_the_answer_goes_onto_the_volume(
 
 
 @pytest.mark.parametrize("kind", ["mode", "workflow"])
-def test_what_has_no_way_back_is_refused_before_the_work(
+def test_a_result_that_cannot_be_delivered_is_refused_before_the_job(
     demo: DemoServer, decoder: Decoder, tmp_path: Path, kind: str
 ) -> None:
     harness = WorkerHarness(

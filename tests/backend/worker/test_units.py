@@ -215,7 +215,7 @@ def test_what_is_at_an_address(tmp_path: Path, site: str, monkeypatch: pytest.Mo
         ("/to//to//to//to//to//to//to/a", "on and on"),
     ],
 )
-def test_an_address_that_leads_nowhere_good(tmp_path: Path, site: str, path: str, words: str) -> None:
+def test_urls_with_bad_redirects(tmp_path: Path, site: str, path: str, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         download(
             site + path, tmp_path / "a", 1000, "image", lambda: None, schemes=("http",),

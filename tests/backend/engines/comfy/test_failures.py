@@ -74,7 +74,7 @@ def test_a_stopped_server_is_hung(demo: DemoServer, picture: Path) -> None:
         os.kill(demo.process.pid, signal.SIGCONT)
 
 
-def test_a_server_that_goes_on_in_time_was_not_hung(demo: DemoServer, picture: Path) -> None:
+def test_a_server_that_continues_in_time_is_not_hung(demo: DemoServer, picture: Path) -> None:
     """Longer than the patience for broken answers, shorter than the limit for hung."""
     engine = ComfyEngine(demo.url, timing=replace(TIMING, hung=60.0))
     run = Run(engine, prompt(engine, picture))
@@ -95,7 +95,7 @@ def test_a_step_that_never_ends_is_hung_although_the_server_answers(demo: DemoSe
     demo.faults()
 
 
-def test_hung_is_seen_also_while_a_doubtful_socket_is_made_again(demo: DemoServer, picture: Path) -> None:
+def test_a_hung_server_is_detected_while_a_stale_socket_is_reopened(demo: DemoServer, picture: Path) -> None:
     engine = ComfyEngine(demo.url, timing=replace(TIMING, reopen_after=0.2))
     demo.faults(drop_socket_at_step=1, hang_at_step=2)
     run = Run(engine, prompt(engine, picture))
@@ -105,7 +105,7 @@ def test_hung_is_seen_also_while_a_doubtful_socket_is_made_again(demo: DemoServe
     demo.faults()
 
 
-def test_a_hanging_job_that_was_cancelled_does_not_hold_the_lane(demo: DemoServer, picture: Path) -> None:
+def test_a_cancelled_hanging_job_does_not_block_the_lane(demo: DemoServer, picture: Path) -> None:
     engine = ComfyEngine(demo.url, timing=TIMING)
     demo.faults(hang_at_step=2)
     run = Run(engine, prompt(engine, picture))
@@ -146,7 +146,7 @@ def test_a_connection_cut_again_and_again(demo: DemoServer, picture: Path, secon
         assert states == [bool(n % 2) for n in range(len(states))], "down and up in turn, never twice"
 
 
-def test_an_answer_that_trickles_in_is_none(demo: DemoServer) -> None:
+def test_a_response_that_arrives_too_slowly_is_an_error(demo: DemoServer) -> None:
     with TcpProxy(demo.url, trickle=0.1) as proxy:
         http = Http(proxy.url, read=0.2)
         with pytest.raises(EngineUnreachable) as caught:
@@ -156,7 +156,7 @@ def test_an_answer_that_trickles_in_is_none(demo: DemoServer) -> None:
         assert http.get("/system_stats")
 
 
-def test_frames_that_trickle_in_do_not_hold_the_lane() -> None:
+def test_frames_that_arrive_too_slowly_do_not_block_the_lane() -> None:
     """One of 10 MB, a byte at a time, would take for ever."""
     with FakeComfy(play(COLD), COLD) as server, TcpProxy(server.url) as proxy:
         ready = threading.Event()

@@ -267,7 +267,7 @@ def test_progress_of_other_nodes_is_not_sampling() -> None:
     assert events == [Started()]
 
 
-def test_frames_of_other_prompts_are_not_ours() -> None:
+def test_frames_of_other_prompts_are_ignored() -> None:
     state, events = feed(
         new_state(),
         frame("execution_start", OTHER),
@@ -282,7 +282,7 @@ def test_frames_of_other_prompts_are_not_ours() -> None:
     assert not state.ending
 
 
-def test_a_bare_preview_belongs_to_what_executes() -> None:
+def test_a_preview_without_metadata_belongs_to_the_executing_prompt() -> None:
     state, events = feed(new_state(), preview(1), frame("executing", OTHER, node="12"), preview(1))
     assert events == []
     _, events = feed(state, frame("executing", node="12"), preview(1), preview(4, MINE), preview(4, OTHER))
@@ -290,7 +290,7 @@ def test_a_bare_preview_belongs_to_what_executes() -> None:
     assert len(events) == 4
 
 
-def test_png_previews_say_so() -> None:
+def test_png_previews_have_their_mime_type() -> None:
     png = b"\x89PNG\r\n\x1a\n123"
     _, events = feed(new_state(), preview(4, MINE, png))
     assert events == [Preview(png, "image/png")]
@@ -317,7 +317,7 @@ def test_stale_ends_are_ignored() -> None:
     assert in_words(events) == "start end"
 
 
-def test_a_node_of_a_subgraph_is_called_by_the_node_it_came_from() -> None:
+def test_a_node_of_a_subgraph_is_reported_as_the_node_it_came_from() -> None:
     _, events = feed(new_state(), frame("executing", node="12:0:3", display_node="12"))
     assert events[1:] == [Stage("draw", "Generating", "12")]
 
@@ -341,7 +341,7 @@ def test_every_kind_of_file_is_an_output_once() -> None:
     assert state.ending == "finished"
 
 
-def test_history_of_an_interrupted_job_is_no_failure() -> None:
+def test_history_of_an_interrupted_job_is_not_a_failure() -> None:
     entry = {"status": {"status_str": "error", "messages": [["execution_interrupted", {"prompt_id": MINE}]]}}
     state, events = protocol.read_history(entry, new_state())
     assert (state.ending, events) == ("cancelled", (Cancelled(),))

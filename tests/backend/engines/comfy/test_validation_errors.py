@@ -173,7 +173,7 @@ def test_a_prompt_is_never_repeated() -> None:
         {"error": {}, "node_errors": {"1": {"errors": [value]}}} for value in (None, 1, {}, {"extra_info": 1})
     ],
 )
-def test_odd_bodies_are_errors_too(odd: Any) -> None:
+def test_unexpected_bodies_are_errors(odd: Any) -> None:
     for_people(validation_error(odd, 400))
 
 

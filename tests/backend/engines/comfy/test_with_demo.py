@@ -86,7 +86,7 @@ def test_an_input_is_uploaded_when_the_folder_is_not_known(demo: DemoServer, pic
     assert not copy.samefile(picture)
 
 
-def test_on_a_new_seed_what_is_known_is_not_made_again(engine: ComfyEngine, picture: Path) -> None:
+def test_a_new_seed_reuses_cached_nodes(engine: ComfyEngine, picture: Path) -> None:
     Run(engine, prompt(engine, picture)).result(60)
     again = Run(engine, prompt(engine, picture))
     again.result(60)
@@ -114,7 +114,7 @@ def test_cancel_while_it_draws(demo: DemoServer, engine: ComfyEngine, picture: P
     assert Run(engine, prompt(engine, picture)).result(60)
 
 
-def test_a_dropped_socket_is_made_again(demo: DemoServer, engine: ComfyEngine, picture: Path) -> None:
+def test_a_dropped_socket_is_reopened(demo: DemoServer, engine: ComfyEngine, picture: Path) -> None:
     demo.faults(drop_socket_at_step=2)
     run = Run(engine, prompt(engine, picture))
     assert run.result(60)
@@ -129,7 +129,7 @@ def test_an_error_at_a_node(demo: DemoServer, engine: ComfyEngine, picture: Path
     assert caught.value.code == "out_of_memory"
 
 
-def test_two_lanes_on_one_server_do_not_hit_each_other(
+def test_two_lanes_on_one_server_do_not_interfere(
     demo: DemoServer, engine: ComfyEngine, picture: Path
 ) -> None:
     other = ComfyEngine(demo.url, timing=TIMING)

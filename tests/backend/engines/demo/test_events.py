@@ -386,7 +386,7 @@ def test_coming_back_with_the_same_client_id(slow: DemoServer) -> None:
     second.close()
 
 
-def test_an_older_socket_that_closes_takes_the_newer_one_with_it(demo: DemoServer) -> None:
+def test_closing_an_older_socket_drops_the_newer_one(demo: DemoServer) -> None:
     """A trap of the real server, kept so that clients are tested against it."""
     old = Client(demo)
     old.hear()

@@ -54,7 +54,7 @@ def test_what_has_a_result_is_left_out() -> None:
     assert run_order(graphs.image_to_video(), cached) == ["13", "14", "15", "16", "17"]
 
 
-def test_a_circle_is_found() -> None:
+def test_a_cycle_is_found() -> None:
     graph: graphs.Graph = {
         "1": {"class_type": "A", "inputs": {"a": ["2", 0]}},
         "2": {"class_type": "A", "inputs": {"a": ["1", 0]}},
@@ -108,7 +108,7 @@ def test_camera_words(text: str, move: tuple[int, int, int]) -> None:
     assert (camera.across, camera.up, camera.closer) == move
 
 
-def test_a_leftover_is_no_left() -> None:
+def test_leftover_does_not_match_left() -> None:
     gentle = camera_for("", 5, 1.0)
     assert camera_for("leftover uprights", 5, 1.0) == gentle
 
@@ -124,7 +124,7 @@ def test_the_camera_stays_in_the_picture_and_moves_smoothly(text: str, motion: f
     assert np.abs(np.diff(boxes, 2, axis=0)).max() < 1.0, "no jerk: the speed changes slowly"
 
 
-def test_motion_follows_the_hand_over() -> None:
+def test_motion_depends_on_the_expert_switch() -> None:
     assert motion_for(0, 7, 20) == pytest.approx(0.6)
     assert motion_for(0, 13, 20) == pytest.approx(1.5)
     assert 0.9 < motion_for(0, 10, 20) < 1.1
@@ -138,7 +138,7 @@ def test_crop_is_centred(size: tuple[int, int], wanted: tuple[float, ...]) -> No
     assert crop_box(*size, 64, 64) == wanted
 
 
-def test_parts_and_joins() -> None:
+def test_ranges_and_concatenation() -> None:
     red, blue = (StillImage(Image.new("RGB", (8, 8), colour), 3) for colour in ("red", "blue"))
     joined = ConcatenatedFrames((red, FrameRange(blue, 1, 2)))
     assert joined.count == 5
@@ -146,7 +146,7 @@ def test_parts_and_joins() -> None:
 
 
 @pytest.mark.parametrize("width", [64, 128, 512, 832, 1280])
-def test_the_mark_fits_and_grows_with_the_picture(width: int) -> None:
+def test_the_watermark_scales_with_the_image(width: int) -> None:
     label, (x, y) = plate(width, width * 9 // 16)
     assert label.width + 2 * x <= width and label.height + y <= width * 9 // 16
     assert label.height >= 8 and 0.05 < label.width / width < 0.6

@@ -179,7 +179,7 @@ def test_a_result_in_a_bucket_is_fetched_without_our_key(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["got.mp4", "picture"]
 
 
-def test_the_end_takes_results_along_and_fails_no_job(
+def test_close_removes_results_and_fails_no_job(
     fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path
 ) -> None:
     fake.on_run = lambda job: fake.finish(job, done())
@@ -258,7 +258,7 @@ def test_what_did_not_get_through_is_sent_again(
     assert running.of(Connection) == [Connection(False), Connection(True)]
 
 
-def test_a_lost_answer_is_not_paid_for_twice(fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path) -> None:
+def test_a_lost_response_is_not_billed_twice(fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path) -> None:
     """The first POST was carried out, its answer was cut off; the worker refuses the second job."""
     fake.faults["run"] = ["lost"]
     asked = prompt(tmp_path)
@@ -293,7 +293,7 @@ def test_a_job_whose_id_was_lost_is_found_by_its_prompt_id(
     assert running.of(Accepted)[-1] == Accepted(first.id)
 
 
-def test_a_job_is_followed_again_by_its_id_and_nothing_is_sent(
+def test_a_job_is_resumed_by_its_id_without_sending(
     fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path
 ) -> None:
     job = fake.new({"input": {}})
