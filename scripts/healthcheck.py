@@ -11,7 +11,7 @@ SECONDS = 4.0
 
 
 def main() -> int:
-    """`starting` and `degraded` are fine: the page is there, and says what ComfyUI lacks."""
+    """Prints the status. `starting` and `degraded` also count as healthy, because the page is available."""
     host = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     host = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host
     port = os.environ.get("GRADIO_SERVER_PORT") or os.environ.get("PORT") or "7860"

@@ -12,7 +12,7 @@ NEED = re.compile(r"([A-Za-z0-9._-]+)")
 
 
 def has(file: Path) -> bool:
-    """Whether every `name[extras]==version` line is installed. A line of another form counts as missing."""
+    """Whether every `name[extras]==version` line is installed. Any other line counts as missing."""
     for line in file.read_text(encoding="utf-8").splitlines():
         line = line.split("#")[0].strip()
         if line.startswith("-r "):

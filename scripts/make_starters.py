@@ -1,7 +1,7 @@
 """Paints the six starter pictures of the empty page: `python scripts/make_starters.py [name ...]`.
 
-All of it is computed here, so the pictures are ours to give away. The same versions of numpy and Pillow
-give the same files. `--draft` paints at a quarter of the work.
+They are computed entirely by this program, so no third-party rights apply. The same versions of numpy and
+Pillow produce the same files. `--draft` skips supersampling.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ STARTERS = (
 
 
 def save(picture: Image.Image, path: Path) -> int:
-    """Write as JPEG in the best quality that fits into MAX_BYTES; returns the quality."""
+    """Writes a JPEG in the best quality that fits into MAX_BYTES; returns the quality."""
     for quality in range(90, 60, -2):
         out = io.BytesIO()
         picture.save(out, format="JPEG", quality=quality, optimize=True, progressive=True)
@@ -68,6 +68,7 @@ def save(picture: Image.Image, path: Path) -> int:
 
 
 def main() -> None:
+    """Paints the starters that the command line names, and writes starters.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only these")
     parser.add_argument("--draft", action="store_true", help="without supersampling")

@@ -39,12 +39,13 @@ NODES = {
 ROUTES = """SDPoseKeypointExtractor SDPoseDrawKeypoints SDPoseFaceBBoxes CropByBBoxes SAM3_VideoTrack
     SAM3_TrackToMask OnnxDetectionModelLoader PoseAndFaceDetection DrawViTPose DWPreprocessor
     DownloadAndLoadSAM2Model Sam2Segmentation BlockifyMask"""
-"""What Animate can use where a server has it: newer ComfyUIs and custom nodes."""
+"""Nodes that Animate uses if available: from newer ComfyUI versions and custom nodes."""
 KEPT = ("default", "min", "max", "step", "round", "options", "multiline")
 UPLOADS = ("image_upload", "audio_upload", "video_upload")
 
 
 def main() -> int:
+    """Writes the reduced node descriptions; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=Path, help="an object_info.json")
     parser.add_argument("--out", type=Path, default=ROOT / "workflows" / "graph" / "node_contract.json")
@@ -65,7 +66,7 @@ def main() -> int:
 
 
 def reduced(class_type: str, node: dict[str, Any]) -> dict[str, Any]:
-    """What matters of one node."""
+    """The parts of a node's description that belong to the contract."""
     groups = {
         group: {name: reduced_input(class_type, name, spec) for name, spec in node["input"][group].items()}
         for group in ("required", "optional")
@@ -78,7 +79,7 @@ def reduced(class_type: str, node: dict[str, Any]) -> dict[str, Any]:
 
 
 def reduced_input(class_type: str, name: str, spec: list[Any]) -> list[Any]:
-    """One input in the spelling that the server used."""
+    """The same for one input, in the server's format."""
     extra = spec[1] if len(spec) > 1 else {}
     kept = {key: value for key, value in extra.items() if key in KEPT}
     uploads = {key: True for key in UPLOADS if extra.get(key)}
@@ -91,7 +92,7 @@ def reduced_input(class_type: str, name: str, spec: list[Any]) -> list[Any]:
 
 
 def reduced_option(class_type: str, option: dict[str, Any]) -> dict[str, Any]:
-    """One option of a dynamic combo with the inputs that it brings."""
+    """The same for one option of a dynamic combo, with its inputs."""
     inputs = {
         group: {name: reduced_input(class_type, name, spec) for name, spec in entries.items()}
         for group, entries in option["inputs"].items()

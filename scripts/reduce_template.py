@@ -30,6 +30,7 @@ CLASSES = {**from_object_info(ROUTES).nodes, **recorded().nodes}
 
 
 def main() -> int:
+    """Prints the reduced template; returns the exit status."""
     path = Path(sys.argv[1])
     template = Template(json.loads(path.read_text(encoding="utf-8")))
     print("{")
@@ -41,7 +42,7 @@ def main() -> int:
 
 
 def written(nodes: dict[str, Any]) -> str:
-    """One node a line."""
+    """The nodes as JSON, one per line."""
     return "{\n" + ",\n".join(f'  "{key}": {json.dumps(value)}' for key, value in nodes.items()) + "\n}"
 
 
@@ -122,7 +123,7 @@ class Template:
                 if value is not None:
                     result[name] = value
                 if name == "text":
-                    result[name] = ""  # the template's own words are no setting
+                    result[name] = ""  # the template's prompt is not a setting
                 if name in ("noise_seed", "seed"):
                     next(values)  # the page's own "randomize" widget
         for entry in node.get("inputs", []):
@@ -136,7 +137,7 @@ class Template:
         return result
 
     def _resolved(self, source: tuple[str, int], bypassed: bool) -> Any:
-        """[node, output] with subgraphs and bypassed nodes seen through, or a constant."""
+        """The [node, output] behind subgraphs and bypassed nodes, or a constant."""
         while True:
             key, output = source
             node = self.nodes[key]

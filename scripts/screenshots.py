@@ -34,7 +34,7 @@ STEP_SECONDS = "1.2"  # slow enough to catch a preview
 
 
 def serve(folder: Path, engine_port: int) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes], str]:
-    """A demo engine that takes orders to fail, the app on it, and the app's address."""
+    """Starts a demo engine with fault injection and the app; returns both processes and the app's URL."""
     engine = subprocess.Popen(
         [sys.executable, "-m", "backend.engines.demo", "--port", str(engine_port), "--faults",
          "--dir", str(folder / "engine"), "--step-seconds", STEP_SECONDS],
@@ -59,6 +59,7 @@ def serve(folder: Path, engine_port: int) -> tuple[subprocess.Popen[bytes], subp
 
 
 def visitor(browser: Browser, url: str, size: str, theme: str) -> Page:
+    """Opens the page in a new browser context with this window size and theme."""
     width, height = SIZES[size]
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -74,11 +75,12 @@ def visitor(browser: Browser, url: str, size: str, theme: str) -> Page:
 
 
 def state(page: Page, name: str) -> None:
+    """Waits until the job card is in this state."""
     page.locator(f'#ws-card .card[data-state="{name}"]').wait_for()
 
 
 def start(page: Page, number: int) -> None:
-    """A starter's picture and prompt, then Generate."""
+    """Selects a starter and presses Generate."""
     page.locator('#ws-card [data-act="starter"]').nth(number).click()
     page.locator("#image_to_video-image img").first.wait_for()
     page.wait_for_timeout(800)
@@ -87,6 +89,7 @@ def start(page: Page, number: int) -> None:
 
 
 def order_failure(engine_port: int) -> None:
+    """Makes the next sampling on the demo engine fail with an out-of-memory error."""
     body = b'{"error_at": {"class": "KSamplerAdvanced", "kind": "oom", "step": 2}}'
     request = urllib.request.Request(
         f"http://127.0.0.1:{engine_port}/demo/faults", body, {"Content-Type": "application/json"}
@@ -95,12 +98,14 @@ def order_failure(engine_port: int) -> None:
 
 
 def running(page: Page, number: int) -> None:
+    """Starts a job and waits for its first preview."""
     start(page, number)
     page.locator('[data-live="tag"]', has_text="Preview").wait_for()
     page.wait_for_timeout(2500)
 
 
 def everything(browser: Browser, url: str, engine_port: int, folder: Path) -> None:
+    """Takes the screenshots of all states of the page."""
     for size in SIZES:
         for theme in ("light", "dark"):
             page = visitor(browser, url, size, theme)
@@ -136,7 +141,7 @@ def everything(browser: Browser, url: str, engine_port: int, folder: Path) -> No
 
 TABS = ("Image-to-Video", "Sound-to-Video", "Animate", "Fast 4-step", "Text", "Library", "System")
 LACKING = {"there": (), "missing": ("wan2.2_", "wan_2.1_vae")}
-"""What the pictures are called -> beginnings of the model files' names that are not there."""
+"""Name of the screenshots -> prefixes of model files that are missing."""
 
 PUBLIC = (
     "Anybody with the address can use this page (a share link). "
@@ -146,8 +151,8 @@ PUBLIC = (
 
 @contextlib.contextmanager
 def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeStudio]]:
-    """The page over a studio that plays a ComfyUI on an RTX 4090, with three clips, one under way, one in
-    line; its address."""
+    """Serves the page of a FakeStudio that simulates a ComfyUI on an RTX 4090, with three finished clips, one
+    running and one waiting job. Yields the URL and the studio."""
     from ui import page as layout
 
     studio = FakeStudio(seconds=1e-9)
@@ -178,6 +183,7 @@ def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeSt
 
 
 def tabs(browser: Browser, folder: Path) -> None:
+    """Takes the screenshots of the Library and System tabs."""
     for state, lacking in LACKING.items():
         with played(folder, lacking) as (url, _):
             for size in ("1440", "375"):
@@ -194,6 +200,7 @@ def tabs(browser: Browser, folder: Path) -> None:
 
 
 def readme(browser: Browser, url: str) -> None:
+    """Takes the screenshots for the README."""
     folder = ROOT / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     page = visitor(browser, url, "1440", "dark")
@@ -209,6 +216,7 @@ def readme(browser: Browser, url: str) -> None:
 
 
 def main() -> None:
+    """Takes the screenshots that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--readme", action="store_true")

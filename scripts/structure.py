@@ -1,10 +1,10 @@
-"""The structure of the code by numbers: rooms, layers, import arrows and cycles.
+"""Counts packages, layers, imports between packages, and import cycles.
 
-    python scripts/structure.py [FOLDER] [--arrows]
+    python scripts/structure.py [FOLDER] [--imports]
 
-A room is a package (backend.jobs, ui.views), or a module that lies directly in backend, ui or workflows. An
-arrow is a pair of rooms of which one imports the other; a layer holds the rooms whose longest chain of
-imports has the same length; a cycle is a set of rooms that import each other, directly or not.
+A package is a folder (backend.jobs, ui.views), or a module directly in backend, ui or workflows. A layer is
+the set of packages whose longest chain of imports has the same length. A cycle is a set of packages that
+import each other, directly or indirectly.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TOPS = ("app", "backend", "ui", "workflows")
 
 
 def modules(root: Path) -> dict[str, Path]:
-    """Dotted name -> file of every module."""
+    """The file of every module, by dotted name."""
     found = {"app": root / "app.py"}
     for top in TOPS[1:]:
         for path in sorted((root / top).rglob("*.py")):
@@ -27,13 +27,13 @@ def modules(root: Path) -> dict[str, Path]:
     return found
 
 
-def room(name: str) -> str:
-    """The room of a module: its first two names."""
+def package_of(name: str) -> str:
+    """The package of a module: the first two parts of its name."""
     return ".".join(name.split(".")[:2])
 
 
 def imported(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
-    """The modules of this project that a file imports."""
+    """Dotted names of the modules of this project that a file imports."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -44,17 +44,17 @@ def imported(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
         yield from (name for name in names if name in known)
 
 
-def arrows(root: Path) -> dict[str, set[str]]:
-    """room -> the rooms that it imports."""
+def package_imports(root: Path) -> dict[str, set[str]]:
+    """The packages that each package imports."""
     known = modules(root)
-    found: dict[str, set[str]] = {room(name): set() for name in known}
+    found: dict[str, set[str]] = {package_of(name): set() for name in known}
     for name, path in known.items():
-        found[room(name)] |= {room(other) for other in imported(path, known)} - {room(name)}
+        found[package_of(name)] |= {package_of(other) for other in imported(path, known)} - {package_of(name)}
     return found
 
 
 def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """The sets of rooms that reach each other."""
+    """The sets of packages that import each other."""
     reach: dict[str, set[str]] = {}
     for start in graph:
         seen, waiting = set[str](), [*graph[start]]
@@ -69,7 +69,7 @@ def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def layers(graph: Mapping[str, set[str]]) -> dict[str, int]:
-    """room -> length of its longest chain of imports; only for a graph without cycles."""
+    """The length of each package's longest chain of imports. The graph must have no cycles."""
     depth: dict[str, int] = {}
 
     def of(name: str) -> int:
@@ -83,24 +83,25 @@ def layers(graph: Mapping[str, set[str]]) -> dict[str, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Counts rooms, layers, import arrows and cycles.")
+    """Prints the counts of a checkout."""
+    parser = argparse.ArgumentParser(description="Counts packages, layers, imports and cycles.")
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[1])
-    parser.add_argument("--arrows", action="store_true", help="list the arrows, too")
-    given = parser.parse_args()
-    graph = arrows(given.folder)
+    parser.add_argument("--imports", action="store_true", help="also list the imports")
+    options = parser.parse_args()
+    graph = package_imports(options.folder)
     found = cycles(graph)
-    print(f"modules: {len(modules(given.folder))}")
-    print(f"rooms:   {len(graph)}")
-    print(f"arrows:  {sum(len(others) for others in graph.values())}")
-    print(f"cycles:  {len(found)}")
+    print(f"modules:  {len(modules(options.folder))}")
+    print(f"packages: {len(graph)}")
+    print(f"imports:  {sum(len(others) for others in graph.values())}")
+    print(f"cycles:   {len(found)}")
     for group in found:
         print(f"  {' <-> '.join(group)}")
     if not found:
         depth = layers(graph)
-        print(f"layers:  {max(depth.values())}")
+        print(f"layers:   {max(depth.values())}")
         for number in range(max(depth.values()), 0, -1):
             print(f"  {number}: {', '.join(sorted(name for name in depth if depth[name] == number))}")
-    if given.arrows:
+    if options.imports:
         for name, others in sorted(graph.items()):
             print(f"{name} -> {', '.join(sorted(others))}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.structure import arrows, cycles
+from scripts.structure import cycles, package_imports
 from tests.support.paths import ROOT
 
 LAYERS: tuple[tuple[str, ...], ...] = (
@@ -196,5 +196,5 @@ def test_package_inits_are_empty() -> None:
 
 
 def test_packages_do_not_import_each_other_in_a_circle() -> None:
-    assert cycles(arrows(ROOT)) == []
+    assert cycles(package_imports(ROOT)) == []
     assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from backend.cli.console import complain, plain_table, print_table, say, terminal
 from backend.engines.comfy.http import Http
-from backend.engines.comfy.info import models_seen
+from backend.engines.comfy.info import list_models
 from backend.errors import BadInput, StudioError
 from backend.models import paths as model_paths
 from backend.models.inventory import (
@@ -164,7 +164,7 @@ def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, 
         system = http.get("/system_stats")["system"]
         if system.get("wan_studio_demo"):
             return None, f"The demo engine answers at {http.address}: only the disk was looked at."
-        seen = models_seen(http)
+        seen = list_models(http)
     except (StudioError, KeyError, TypeError, AttributeError):
         return None, f"No ComfyUI answers at {http.address}: only the disk was looked at."
     finally:

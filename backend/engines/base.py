@@ -1,4 +1,4 @@
-"""What the runner needs of an engine, and what an engine says of itself."""
+"""The engine interface: its protocol, the prompts it takes and the snapshot it reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workflows.notice import Notice
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """A snapshot of one server, for the badge, /healthz and System. Sizes in bytes, 0 when unknown."""
+    """A snapshot of one server, for the page header, /healthz and System. Sizes in bytes, 0 if unknown."""
 
     kind: str  # comfyui, demo, runpod: see engines/kinds.py
     address: str
@@ -29,82 +29,84 @@ class EngineInfo:
     running: int = 0
     pending: int = 0
     error: str = ""
-    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # folder -> file names seen
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # folder -> model file names
     python: str = ""
     pytorch: str = ""
-    input_dir: str = ""  # its folders, when they are on this machine
-    output_dir: str = ""
-    note: Notice | None = None  # worth knowing of a server that works
+    input_dir: str = ""  # empty if the folder is not on this machine
+    output_dir: str = ""  # likewise
+    note: Notice | None = None  # a warning about a server that works
     ours: bool = False  # started by this studio
-    restarts: int = 0  # of a server of ours, since the studio was started
-    workers: Mapping[str, int] = field(default_factory=dict)  # of a Serverless endpoint: state -> how many
+    restarts: int = 0  # of a server that this studio started, since the studio's start
+    workers: Mapping[str, int] = field(default_factory=dict)  # of a Serverless endpoint: state -> count
 
 
 @dataclass(frozen=True)
 class Request:
-    """A whole job as it was asked for, for an engine that compiles by itself (EngineKind.takes_whole)."""
+    """A whole job as requested, for an engine that compiles the graph itself (EngineKind.takes_whole)."""
 
     mode: str
-    params: Mapping[str, Any]  # interface names and values without media, seed and size resolved
+    params: Mapping[str, Any]  # API names and values without media; seed and size are resolved
     media: Mapping[str, Path]  # parameter -> file on this machine
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One graph on its way to an engine, or, with `request`, a whole job."""
+    """One graph to run, or, with `request`, a whole job."""
 
-    id: str  # canonical lowercase uuid4, chosen by us
+    id: str  # canonical lowercase UUID4, chosen by the caller
     graph: Mapping[str, Any]  # ComfyUI API format
-    labels: Mapping[str, Label]  # node id -> what it does, in words
+    labels: Mapping[str, Label]  # node id -> stage and text for the progress
     sampling_steps: int  # of the whole job
     files: Mapping[str, Path]  # name in the graph -> file on this machine
-    index: int = 0  # which graph of the job
-    remote: str = ""  # the engine's own id of it (events.Accepted), when it is followed again
+    index: int = 0  # of the graph within the job
+    remote: str = ""  # the engine's own job id (events.Accepted), for a prompt that is resumed
     request: Request | None = None
 
 
 class Engine(Protocol):
-    """One server, one job at a time. All methods may be called from any thread."""
+    """A lane on one server that runs one prompt at a time. All methods may be called from any thread."""
 
     def info(self) -> EngineInfo:
         """The last known snapshot; never blocks."""
         ...
 
     def refresh(self) -> EngineInfo:
-        """Asks the server; an unreachable one gives state `starting` or `lost`, never an exception."""
+        """Requests the server's status. Never raises: without a response, state is `starting` or `lost`."""
         ...
 
     def contract(self) -> Contract | None:
-        """What the server's nodes take, from its own /object_info; None for a kind that does not describe
-        its nodes (EngineKind.has_contract). Raises EngineUnreachable."""
+        """The inputs of the server's nodes, from /object_info; None for a kind without a node contract
+        (EngineKind.has_contract). Raises EngineUnreachable."""
         ...
 
     def known_contract(self) -> Contract | None:
-        """The same as last read, None also before the server has answered; never blocks."""
+        """The contract as last read, or None before the server has responded; never blocks."""
         ...
 
     def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
-        """Uploads, submits and follows one prompt until its end; returns what was written.
+        """Uploads inputs, submits the prompt, waits for it to end and returns its output files.
 
-        Raises a StudioError: JobCancelled when it was cancelled, EngineLost when the server went away,
-        else what the engine said. on_event runs on the calling thread.
+        Raises a StudioError: JobCancelled after a cancellation, EngineLost if the server became unavailable,
+        else the error that the engine reported. `on_event` is called on the calling thread.
         """
         ...
 
     def resume(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
-        """Follows a prompt that was posted by an earlier run of the app, as `run` does; nothing is sent.
+        """Waits for a prompt that an earlier process submitted, as `run` does, without submitting anything.
 
-        Raises PromptGone when the server does not know it, else as run.
+        Raises PromptGone if the server does not know the prompt, otherwise as `run`.
         """
         ...
 
     def cancel(self, prompt_id: str, remote: str = "") -> bool:
-        """Stops that prompt only; harmless when it is not there. `remote`: the engine's own id of it.
-        False when the server could not be told."""
+        """Cancels only this prompt; does nothing if the server does not have it. `remote`: the engine's own
+        job id. Returns False if the server could not be reached."""
         ...
 
     def fetch(self, output: Output, destination: Path) -> None:
-        """Streams an output into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
+        """Downloads an output into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Disconnects from the server; prompts that are running there continue."""
+        ...

@@ -1,4 +1,5 @@
-"""The kinds of engine, one row of data each. Code asks a row for a capability, never for its name."""
+"""The kinds of engine, one row of data each. Code reads the capabilities of a row instead of comparing the
+name of a kind."""
 
 from __future__ import annotations
 
@@ -13,27 +14,25 @@ from workflows.notice import Code, Notice, notice
 
 @dataclass(frozen=True)
 class EngineKind:
-    """What is true of every engine of a kind."""
+    """Names and capabilities of one kind of engine."""
 
-    id: str  # EngineInfo.kind: the text in /healthz and in benchmark files
+    id: str  # EngineInfo.kind, in /healthz and in benchmark files
     name: str  # for a heading
-    server: str  # the name in messages that it is starting, or does not answer
+    server: str  # for messages: "... is starting", "... does not answer"
     service: str  # the full product name; stored with jobs unless a GPU is reported
     location: Location  # where a video is made
-    silent: (
-        Code  # the notice of one that does not answer; its argument is the address of one that runs locally
-    )
-    takes_whole: bool  # is given mode, parameters and media (Prompt.request) and compiles by itself
-    has_contract: bool  # describes its nodes (/object_info), so that a graph can be checked beforehand
-    simulated: bool  # draws without the models; results are marked DEMO
-    reports_gpu: bool  # EngineInfo has the GPU that draws, its memory and PyTorch
-    has_workers: bool  # an endpoint: reports workers and jobs of its own, and has no memory to show
-    runs_locally: bool  # is a process with an address of its own, which may be on this machine
+    silent: Code  # notice for an engine that does not respond; its argument is the address of a local one
+    takes_whole: bool  # takes mode, parameters and media (Prompt.request) and compiles the graph itself
+    has_contract: bool  # describes its nodes (/object_info), so that graphs can be checked before submission
+    simulated: bool  # renders without models; results are marked DEMO
+    reports_gpu: bool  # EngineInfo has GPU, memory and PyTorch version
+    has_workers: bool  # an endpoint: reports counts of workers and jobs instead of memory
+    runs_locally: bool  # is a process with its own address, possibly on this machine
     runs_from_folder: bool  # runs from a ComfyUI folder, which COMFYUI_DIR may name
-    adoptable: bool  # a running one is used; otherwise the studio starts it
-    lists_files: bool  # the models that it lists are files on the disk of its machine
-    error_is_reason: bool  # EngineInfo.error tells a creator why it does not answer
-    keeps_logs: bool  # the logs of its processes are kept when the studio stops
+    adoptable: bool  # a running one is used; otherwise this studio starts one
+    lists_files: bool  # the listed models are files on the disk of its machine
+    error_is_reason: bool  # EngineInfo.error is an explanation for the user
+    keeps_logs: bool  # logs of its processes are kept after the studio stops
 
 
 COMFYUI = EngineKind(
@@ -62,8 +61,8 @@ RUNPOD = EngineKind(
     service="RunPod Serverless",
     location="runpod",
     silent="runpod_silent",
-    # What is between two graphs of a long job is too large to go through RunPod, and only its worker knows
-    # the nodes that are there.
+    # The intermediate files of a long job are too large to be sent through RunPod, and only the worker knows
+    # the available nodes.
     takes_whole=True,
     has_contract=False,
     simulated=False,
@@ -79,14 +78,14 @@ RUNPOD = EngineKind(
 DEMO = EngineKind(
     id="demo",
     name="Demo",
-    server="ComfyUI",  # it stands in for one and speaks the same
+    server="ComfyUI",  # has the same API
     service="demo",
     location="demo",
     silent="comfyui_silent",
     takes_whole=False,
     has_contract=True,
     simulated=True,
-    reports_gpu=False,  # it draws in ordinary memory; what it reports is made up
+    reports_gpu=False,  # the reported device is simulated
     has_workers=False,
     runs_locally=True,
     runs_from_folder=False,
@@ -100,23 +99,24 @@ KINDS: Mapping[str, EngineKind] = MappingProxyType({row.id: row for row in (COMF
 
 
 def kind_of(info: EngineInfo) -> EngineKind:
+    """The kind of the engine that reported a snapshot."""
     return KINDS[info.kind]
 
 
 def engine_name(info: EngineInfo) -> str:
-    """The engine's name as stored with its jobs, by which estimates find their history."""
+    """The engine name that a job stores and that estimates are grouped by."""
     row = kind_of(info)
     return f"{info.gpu or row.id} ({row.id} {info.version})".strip() if row.reports_gpu else row.service
 
 
 def location(info: EngineInfo) -> Location:
-    """Where a video is made; "here" while the server has not said which GPU it has."""
+    """Where a video is made; "here" until the server has reported its GPU."""
     row = kind_of(info)
     return row.location if info.gpu or not row.reports_gpu else "here"
 
 
 def silent(info: EngineInfo) -> Notice:
-    """The notice of an engine that does not answer."""
+    """The notice for an engine that does not respond."""
     row = kind_of(info)
     if row.error_is_reason and info.error:
         return notice("engine_error", reason=info.error)
@@ -124,5 +124,5 @@ def silent(info: EngineInfo) -> Notice:
 
 
 def takes_whole(info: EngineInfo) -> bool:
-    """Whether the engine is given whole jobs (Prompt.request)."""
+    """Whether the engine takes whole jobs (Prompt.request) instead of graphs."""
     return kind_of(info).takes_whole

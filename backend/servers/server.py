@@ -11,7 +11,7 @@ import requests
 
 from backend.engines.base import EngineInfo
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.follow import Timing
+from backend.engines.comfy.monitor import Timing
 from backend.engines.kinds import COMFYUI
 from backend.errors import EngineHung, EngineLost, StudioError
 from backend.servers import postmortem

@@ -1,11 +1,11 @@
-"""Which RunPod job has which prompt: a record on the volume, so that no prompt is worked on twice.
+"""Claims of RunPod jobs on prompts: records on the volume that prevent a prompt from running twice.
 
-A client whose POST got no answer sends the same prompt id again. Whichever of its jobs comes to a worker
-first has the prompt; the other is told its id and costs a moment. Without a volume the record is this
-worker's own. A record that cannot be kept is no reason to refuse work.
+A client that receives no response to POST run sends the same prompt id again. The first of its jobs that
+reaches a worker claims the prompt; the others end immediately with the id of that job. Without a volume, each
+worker has its own records. If a record cannot be written, the job runs anyway.
 
-Clocks of different machines are never compared: a claim is stale when its record, which counts the beats of
-the worker that has it, has not changed for STALE_SECONDS of the observer's own clock.
+Clocks of different machines are never compared. A record counts the heartbeats of its worker, and a claim is
+stale if its record has not changed for STALE_SECONDS on the observer's clock.
 """
 
 from __future__ import annotations
@@ -24,51 +24,51 @@ from backend.worker.records import DONE, RUNNING, Record, Records
 
 log = logging.getLogger("wan.worker")
 
-STALE_SECONDS = 180.0  # without a beat from the worker that has a prompt
-KEPT_SECONDS = 48 * 3600.0  # a client may ask again so long after the end
-BEAT_SECONDS = 20.0
+STALE_SECONDS = 180.0  # without a heartbeat, before another job may take over the prompt
+KEPT_SECONDS = 48 * 3600.0  # after the end of a job, for clients that send a prompt again
+HEARTBEAT_SECONDS = 20.0
 PROMPT_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
-_TRIES = 8  # to take a prompt whose record changes hands meanwhile
-_OBSERVED = 1000
+_TRIES = 8  # attempts at a record that other workers change at the same time
+_OBSERVED = 1000  # records whose last change is remembered
 
 
 @dataclass
-class _Held:
-    """A prompt that a job of this process has. `lock` is held while its record is changed."""
+class _Claim:
+    """A claim of this process. `lock` is held while its record is changed."""
 
-    beaten: float
+    last_heartbeat: float
     lock: threading.Lock = field(default_factory=threading.Lock)
-    over: bool = False
+    finished: bool = False
 
 
 class Claims:
-    """One folder of records. Any number of workers may share it; methods may be called from any thread."""
+    """A folder of records, which several workers may share. Thread-safe."""
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: this process's own seconds, from any origin."""
+        """`clock`: seconds from any origin, used only within this process."""
         self.folder, self._clock = folder, clock
         self._records = Records(folder)
         self._lock = threading.Lock()
-        self._held: dict[tuple[str, str], _Held] = {}
+        self._claims: dict[tuple[str, str], _Claim] = {}
         self._observed: OrderedDict[str, tuple[tuple[bytes, int], float]] = OrderedDict()
         try:
             self._records.remove_old(KEPT_SECONDS)
         except OSError as error:
-            log.warning("records of prompts cannot be kept in %s: %s", folder, error.strerror)
+            log.warning("records of prompts cannot be stored in %s: %s", folder, error.strerror)
 
     def take(self, prompt_id: str, job_id: str) -> str:
-        """ "" when this job has the prompt now, else the id of the job that has it."""
+        """Claims a prompt. Returns "" if this job has it now, else the id of the job that has it."""
         if not PROMPT_ID.fullmatch(prompt_id):
             return ""
         try:
             other = self._take(prompt_id, job_id)
         except OSError as error:
-            log.warning("prompt %s: no record of it can be kept: %s", prompt_id, error.strerror)
+            log.warning("prompt %s: its record cannot be written: %s", prompt_id, error.strerror)
             other = ""
         if not other:
             with self._lock:
-                self._held[prompt_id, job_id] = _Held(self._clock())
+                self._claims[prompt_id, job_id] = _Claim(self._clock())
         return other
 
     def _take(self, prompt_id: str, job_id: str) -> str:
@@ -79,69 +79,73 @@ class Claims:
             found = self._records.read(prompt_id)
             if found is None:
                 continue
-            if found.job == job_id:  # RunPod gives a job to another worker when its first one died
+            if found.job == job_id:  # RunPod moves a job to another worker when its first one died
                 if self._records.change(prompt_id, job_id, RUNNING):
                     self._observe(prompt_id)
                     return ""
             elif found.job and not (found.state == RUNNING and self._stale(prompt_id, found)):
                 return found.job
-            else:  # of several workers that remove it, one succeeds; then all begin anew
+            else:  # if several workers remove it, one succeeds, and all of them try again
                 self._records.remove(prompt_id, found)
-        log.warning("prompt %s: its record keeps changing hands", prompt_id)
+        log.warning("prompt %s: its record changes too often to claim it", prompt_id)
         return ""
 
-    def beat(self, prompt_id: str, job_id: str) -> str:
-        """Shows now and then that a job of this process is being worked on. "" as long as it has the prompt,
-        also when that cannot be told; else the id of the job that has it now."""
+    def heartbeat(self, prompt_id: str, job_id: str) -> str:
+        """Writes a heartbeat if HEARTBEAT_SECONDS have passed since the last one.
+
+        Returns the id of the job that took over the prompt, or "" if there is none or that is unknown.
+        """
         now = self._clock()
         with self._lock:
-            held = self._held.get((prompt_id, job_id))
-        if held is None or now - held.beaten < BEAT_SECONDS:
+            claim = self._claims.get((prompt_id, job_id))
+        if claim is None or now - claim.last_heartbeat < HEARTBEAT_SECONDS:
             return ""
-        with held.lock:
-            if held.over:
+        with claim.lock:
+            if claim.finished:
                 return ""
-            held.beaten = now
+            claim.last_heartbeat = now
             try:
                 other = self._write(prompt_id, job_id, RUNNING)
                 self._observe(prompt_id)
                 return other
             except OSError as error:
-                log.info("prompt %s: its beat could not be written: %s", prompt_id, error.strerror)
+                log.info("prompt %s: its heartbeat could not be written: %s", prompt_id, error.strerror)
                 return ""
 
     def done(self, prompt_id: str, job_id: str) -> None:
-        """The job has its result: the prompt stays taken. Nothing happens when another job has it."""
+        """Records that the job has its result; the claim remains. Does nothing if another job has the
+        prompt."""
         if not PROMPT_ID.fullmatch(prompt_id):
             return
-        with self._last(prompt_id, job_id):
+        with self._closing(prompt_id, job_id):
             try:
                 if other := self._write(prompt_id, job_id, DONE):
                     log.warning("prompt %s: job %s has it now", prompt_id, other)
             except OSError as error:
-                log.warning("prompt %s: its end is not recorded: %s", prompt_id, error.strerror)
+                log.warning("prompt %s: its result could not be recorded: %s", prompt_id, error.strerror)
 
     def release(self, prompt_id: str, job_id: str) -> None:
-        """The job failed or was stopped: the prompt may be tried again. Nothing happens when another job
-        has it."""
+        """Removes the claim of a job that failed or was stopped, so that the prompt can be run again. Does
+        nothing if another job has the prompt."""
         if not PROMPT_ID.fullmatch(prompt_id):
             return
-        with self._last(prompt_id, job_id):
+        with self._closing(prompt_id, job_id):
             try:
                 for _ in range(_TRIES):
                     found = self._records.read(prompt_id)
                     if found is None or found.job != job_id or self._records.remove(prompt_id, found):
                         break
             except OSError as error:
-                log.warning("prompt %s: its record stays: %s", prompt_id, error.strerror)
+                log.warning("prompt %s: its record could not be removed: %s", prompt_id, error.strerror)
 
     def _write(self, prompt_id: str, job_id: str, state: str) -> str:
-        """Writes the state into the job's own record. "", or the id of the job that has the prompt now."""
+        """Writes the state into the job's record. Returns "", or the id of the job that has the prompt
+        now."""
         for _ in range(_TRIES):
             found = self._records.read(prompt_id)
-            if found is None:  # removed by hand, or renamed for a moment by a worker that puts it back
+            if found is None:  # deleted, or renamed temporarily by another worker
                 if self._records.create(prompt_id, Record(job_id, state)):
-                    log.warning("prompt %s: its record was gone and is written again", prompt_id)
+                    log.warning("prompt %s: its record was missing and has been written again", prompt_id)
                     return ""
             elif found.job not in ("", job_id):
                 return found.job
@@ -149,16 +153,16 @@ class Claims:
                 return ""
         return ""
 
-    # -- what this process knows ----------------------------------------------------------------
+    # -- state of this process ------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _last(self, prompt_id: str, job_id: str) -> Iterator[None]:
-        """The last change of a job's record: no beat comes after it."""
+    def _closing(self, prompt_id: str, job_id: str) -> Iterator[None]:
+        """Context of the last change of a job's record; heartbeats are not written after it."""
         with self._lock:
-            held = self._held.pop((prompt_id, job_id), None) or _Held(0.0)
+            claim = self._claims.pop((prompt_id, job_id), None) or _Claim(0.0)
             self._observed.pop(prompt_id, None)
-        with held.lock:
-            held.over = True
+        with claim.lock:
+            claim.finished = True
             yield
 
     def _observe(self, prompt_id: str) -> None:
@@ -166,13 +170,13 @@ class Claims:
             self._stale(prompt_id, found)
 
     def _stale(self, prompt_id: str, found: Record) -> bool:
-        """Whether the record has been seen unchanged for too long, by this process."""
+        """Whether this process has observed no change of the record for STALE_SECONDS."""
         now = self._clock()
         with self._lock:
-            mark, since = self._observed.pop(prompt_id, (found.mark, now))
-            if mark != found.mark:
+            version, since = self._observed.pop(prompt_id, (found.version, now))
+            if version != found.version:
                 since = now
-            self._observed[prompt_id] = found.mark, since
+            self._observed[prompt_id] = found.version, since
             while len(self._observed) > _OBSERVED:
                 self._observed.popitem(last=False)
         return now - since > STALE_SECONDS

@@ -1,8 +1,8 @@
-"""Fetching what a job names by an address: https and public hosts only, bounded in size and time.
+"""Downloads the input files of a job: https URLs on public hosts only, limited in size and time.
 
-A stranger's address must not make the worker ask its own network. The host is resolved here, every one of
-its addresses must be public, the connection goes to the address that was looked at (a second look-up could
-answer otherwise), and each redirect is held to the same.
+URLs must not give access to the worker's own network (server-side request forgery). The host is resolved
+here, all of its addresses must be public, and the connection uses the checked address, because a second
+lookup could return another one. Redirects are checked in the same way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _EMBEDDED_V4 = ipaddress.ip_network("64:ff9b::/96")  # NAT64: an IPv4 address in
 
 
 def is_public(text: str) -> bool:
-    """Whether an address is one of the open internet, also where it hides another one inside."""
+    """Whether an IP address is public, including an IPv4 address embedded in an IPv6 address."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -44,7 +44,7 @@ def is_public(text: str) -> bool:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """All addresses of a host. Raises OSError."""
+    """All IP addresses of a host. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(item[4][0]) for item in found))
 
@@ -60,9 +60,9 @@ def download(
     public: Callable[[str], bool] = is_public,
     seconds: float = WHOLE_SECONDS,
 ) -> None:
-    """Writes what is at `url` to `target`, at most `limit` bytes. `stop` is called often and may raise.
+    """Downloads `url` to `target`, at most `limit` bytes within `seconds`.
 
-    Raises BadInput with the field, DiskFull, and what `stop` raises.
+    `stop` is called for each block and may raise to abort. Raises BadInput with the field, DiskFull.
     """
     until = time.monotonic() + seconds
     try:
@@ -75,7 +75,7 @@ def download(
                     continue
                 if response.status != 200:
                     raise BadInput(
-                        f"The address of {field} answers with HTTP {response.status}.",
+                        f"The address of {field} responds with HTTP {response.status}.",
                         "Check that it can be opened without a login.",
                         field=field,
                     )
@@ -84,7 +84,7 @@ def download(
             finally:
                 response.close()
         raise BadInput(
-            f"The address of {field} leads on and on.", "Give the file's own address.", field=field
+            f"The address of {field} has too many redirects.", "Use the file's final address.", field=field
         )
     except urllib3.exceptions.HTTPError as error:
         raise BadInput(
@@ -111,7 +111,7 @@ def _checked(
         addresses = resolve(parts.hostname, port)
     except (OSError, UnicodeError) as error:
         raise BadInput(
-            f"The host of {field} is not known: {parts.hostname}.", "Check the address.", field=field
+            f"The host of {field} was not found: {parts.hostname}.", "Check the address.", field=field
         ) from error
     if not addresses or not all(public(address) for address in addresses):
         raise BadInput(
@@ -168,7 +168,7 @@ def _write(
         target.unlink(missing_ok=True)
         raise
     if count == 0:
-        raise BadInput(f"There is nothing at the address of {field}.", "Check the address.", field=field)
+        raise BadInput(f"The file at the address of {field} is empty.", "Check the address.", field=field)
 
 
 def _too_large(field: str, limit: int) -> BadInput:

@@ -1,8 +1,8 @@
-"""The handler of a RunPod Serverless worker: one job from its input to its answer.
+"""The handler of a RunPod Serverless worker: runs one job from its input to its response.
 
-The work itself runs in a thread; the handler is async, so that RunPod's stop signal (a cancelled task)
-reaches it at once, interrupts ComfyUI and is passed on. It is no generator: a generator's output is a list.
-A failure is {"error": text}, the text being JSON of code, message and hint.
+The job runs in a thread. The handler is async, so that RunPod's stop signal (the cancellation of its task)
+interrupts ComfyUI immediately. It is not a generator, because the output of a generator would be a list.
+A failure is {"error": text}, where the text is JSON with code, message and hint.
 """
 
 from __future__ import annotations
@@ -47,46 +47,46 @@ from backend.media.decoder import Decoder
 from backend.notices import words
 from backend.worker import results
 from backend.worker.claims import Claims
-from backend.worker.order import Limits, Order, labels_of, read_order
-from backend.worker.results import Ways
+from backend.worker.job_input import JobInput, Limits, labels_of, read_job_input
+from backend.worker.results import DeliveryOptions
 from workflows.compile import Compiled
 from workflows.modes.registry import MODES
 from workflows.params.limits import RANDOM_SEEDS
 
 log = logging.getLogger("wan.worker")
 
-REPORT_SECONDS = 1.0
-STOP_SECONDS = 30.0
-ENGINE_SECONDS = 60.0  # for an engine that is up to be up again
+REPORT_SECONDS = 1.0  # between progress reports
+STOP_SECONDS = 30.0  # for a cancelled job to end
+ENGINE_SECONDS = 60.0  # for an engine to respond before a job
 
 Report = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
-"""(job, what to show): tells RunPod how far a job is."""
-
+"""(job, progress): sends a progress report to RunPod."""
 
 Recover = Callable[[Engine, StudioError], StudioError]
+"""(engine, error): returns the error that explains why the engine was lost."""
 
 
 @dataclass
-class Work:
-    """One job in hand."""
+class ActiveJob:
+    """A job that is being processed."""
 
     job_id: str
     live: LiveJob
     prompt_id: str = ""
     engine: Engine | None = None
     late: bool = False
-    taken_by: str = ""  # the job that has the prompt now, after this one has lost it
+    taken_by: str = ""  # id of the job that took over the prompt
     reported: dict[str, Any] = field(default_factory=dict)
     preview: bytes = b""
 
     def check(self) -> None:
-        """Raises JobCancelled when it is to end."""
+        """Raises JobCancelled if the job was cancelled."""
         if self.live.cancelled:
             raise JobCancelled("Cancelled.")
 
 
 class Worker:
-    """Takes jobs for as many engines as it is given, one each at a time."""
+    """Processes jobs, one at a time per engine."""
 
     def __init__(
         self,
@@ -95,155 +95,155 @@ class Worker:
         claims: Claims,
         folder: Path,
         limits: Limits,
-        ways: Ways,
+        delivery: DeliveryOptions,
         *,
         minutes: float,
         report: Report = lambda job, shown: None,
-        settle: Callable[[], None] = lambda: None,
+        flush_reports: Callable[[], None] = lambda: None,
         recover: Recover = lambda engine, error: error,
     ) -> None:
-        """`folder`: for jobs while they are worked on. `settle` waits until no report is on its way;
-        `recover` says why an engine was lost."""
+        """`folder`: holds the files of jobs while they run. `minutes`: time limit of a job. `report` sends
+        progress to RunPod; `flush_reports` waits until all reports are sent; `recover`: see Recover."""
         self.decoder, self.claims, self.folder = decoder, claims, folder
-        self.limits, self.ways, self.minutes = limits, ways, minutes
-        self._report, self._settle, self._recover = report, settle, recover
-        self._in_hand = 0  # changed by the event loop's thread alone
+        self.limits, self.delivery, self.minutes = limits, delivery, minutes
+        self._report, self._flush_reports, self._recover = report, flush_reports, recover
+        self._active_count = 0  # changed only by the thread of the event loop
         self._engines: queue.Queue[Engine] = queue.Queue()
         for engine in engines:
             self._engines.put(engine)
 
     @property
     def busy(self) -> bool:
-        """Whether a job is in hand."""
-        return self._in_hand > 0
+        """Whether a job is being processed."""
+        return self._active_count > 0
 
     async def handle(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """What the SDK calls. Raises nothing but CancelledError."""
+        """Processes one job for the SDK and returns its response. Raises only CancelledError."""
         job_id = re.sub(r"[^\w-]", "", str(job.get("id") or ""))[:100] or uuid.uuid4().hex
-        work = Work(job_id, LiveJob(job_id))
+        active = ActiveJob(job_id, LiveJob(job_id))
         loop = asyncio.get_running_loop()
         done: asyncio.Future[dict[str, Any]] = loop.create_future()
 
         def run() -> None:
-            answer = self._answer(work, job.get("input"))
+            answer = self._answer(active, job.get("input"))
             loop.call_soon_threadsafe(lambda: None if done.done() else done.set_result(answer))
 
         threading.Thread(target=run, name=f"job-{job_id}", daemon=True).start()
         until = time.monotonic() + self.minutes * 60
-        beats = asyncio.create_task(self._beats(work))
-        self._in_hand += 1
+        heartbeats = asyncio.create_task(self._send_heartbeats(active))
+        self._active_count += 1
         try:
             while not (await asyncio.wait({done}, timeout=REPORT_SECONDS))[0]:
-                self._tell(job, work)
-                if time.monotonic() > until and not work.late:
-                    work.late = True
-                    await asyncio.to_thread(self._stop, work)
-            await asyncio.to_thread(self._settle)
+                self._report_progress(job, active)
+                if time.monotonic() > until and not active.late:
+                    active.late = True
+                    await asyncio.to_thread(self._stop, active)
+            await asyncio.to_thread(self._flush_reports)
             return done.result()
         except asyncio.CancelledError:
             log.info("job %s: stopped by RunPod", job_id)
-            await asyncio.to_thread(self._stop, work)
+            await asyncio.to_thread(self._stop, active)
             await asyncio.wait({done}, timeout=STOP_SECONDS)
             raise
         finally:
-            beats.cancel()
-            self._in_hand -= 1
+            heartbeats.cancel()
+            self._active_count -= 1
 
-    async def _beats(self, work: Work) -> None:
-        """Keeps the claim on the prompt alive; a job that has lost it is stopped. A task of its own, so that
-        a volume that hangs delays nothing else."""
-        while not work.taken_by:
+    async def _send_heartbeats(self, active: ActiveJob) -> None:
+        """Sends heartbeats for the claim, and stops the job if it has lost the claim. Runs as a separate
+        task, so that a volume that hangs does not delay the handler."""
+        while not active.taken_by:
             await asyncio.sleep(REPORT_SECONDS)
-            work.taken_by = await asyncio.to_thread(self.claims.beat, work.prompt_id, work.job_id)
-        log.warning("job %s: job %s has its prompt now; it is stopped", work.job_id, work.taken_by)
-        await asyncio.to_thread(self._stop, work)
+            active.taken_by = await asyncio.to_thread(self.claims.heartbeat, active.prompt_id, active.job_id)
+        log.warning("job %s: stopped, because job %s took over its prompt", active.job_id, active.taken_by)
+        await asyncio.to_thread(self._stop, active)
 
-    def _stop(self, work: Work) -> None:
-        work.live.cancelled = True
-        engine, prompt_id = work.live.engine, work.live.prompt_id
+    def _stop(self, active: ActiveJob) -> None:
+        active.live.cancelled = True
+        engine, prompt_id = active.live.engine, active.live.prompt_id
         if engine is not None and prompt_id:
             engine.cancel(prompt_id)
 
-    def _tell(self, job: Mapping[str, Any], work: Work) -> None:
-        """Reports what has changed."""
-        now = work.live.snapshot()
+    def _report_progress(self, job: Mapping[str, Any], active: ActiveJob) -> None:
+        """Reports the progress to RunPod if it has changed."""
+        now = active.live.snapshot()
         stage = Stage(now.stage, now.text, "", now.chunk, now.chunks, now.preparing)
         shown = progress_of(now.percent, stage, now.step, now.steps)
-        picture = work.live.preview
-        if picture is not None and picture[0] != work.preview:
-            work.preview = picture[0]
+        picture = active.live.preview
+        if picture is not None and picture[0] != active.preview:
+            active.preview = picture[0]
             shown = progress_of(now.percent, stage, now.step, now.steps, picture[0])
-        if shown != work.reported:
-            work.reported = {key: value for key, value in shown.items() if key != "preview"}
+        if shown != active.reported:
+            active.reported = {key: value for key, value in shown.items() if key != "preview"}
             self._report(job, shown)
 
     # -- in the job's thread ----------------------------------------------------------------
 
-    def _answer(self, work: Work, given: object) -> dict[str, Any]:
-        """Does the work and puts what came of it into words. Raises nothing."""
+    def _answer(self, active: ActiveJob, given: object) -> dict[str, Any]:
+        """Runs the job in a logging context and returns its response. Never raises."""
         began = time.monotonic()
-        folder = self.folder / f"{work.job_id[:60]}-{secrets.token_hex(4)}"
+        folder = self.folder / f"{active.job_id[:60]}-{secrets.token_hex(4)}"
         said = given.get("params") if isinstance(given, Mapping) else None
-        with logs.job_context(work.job_id, logs.prompt_texts(said) if isinstance(said, Mapping) else ()):
-            return self._worded(work, given, folder, began)
+        with logs.job_context(active.job_id, logs.prompt_texts(said) if isinstance(said, Mapping) else ()):
+            return self._run_safely(active, given, folder, began)
 
-    def _worded(self, work: Work, given: object, folder: Path, began: float) -> dict[str, Any]:
+    def _run_safely(self, active: ActiveJob, given: object, folder: Path, began: float) -> dict[str, Any]:
         try:
-            with requester.job(work.job_id, work.check):
-                answer = self._work(work, given, folder)
-            log.info("job %s: done in %.1f s", work.job_id, time.monotonic() - began)
+            with requester.job(active.job_id, active.check):
+                answer = self._run_job(active, given, folder)
+            log.info("job %s: done in %.1f s", active.job_id, time.monotonic() - began)
             return answer
         except StudioError as error:
-            if isinstance(error, JobCancelled) and work.taken_by:
-                return _duplicate(work.taken_by)
-            if isinstance(error, JobCancelled) and work.late:
+            if isinstance(error, JobCancelled) and active.taken_by:
+                return _duplicate(active.taken_by)
+            if isinstance(error, JobCancelled) and active.late:
                 error = TooLate(
                     f"The video was not done within {self.minutes:g} minutes.",
                     "Raise WAN_WORKER_MINUTES on the endpoint, or make a smaller or shorter video.",
                 )
-            log.warning("job %s: %s: %s %s", work.job_id, error.code, error.message, error.detail)
+            log.warning("job %s: %s: %s %s", active.job_id, error.code, error.message, error.detail)
             return _failure(error)
         except Exception as error:
-            log.exception("job %s: unexpected error", work.job_id)
-            return _failure(InternalError("Something went wrong in the worker itself.", detail=repr(error)))
+            log.exception("job %s: unexpected error", active.job_id)
+            return _failure(InternalError("An internal error occurred in the worker.", detail=repr(error)))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _work(self, work: Work, given: object, folder: Path) -> dict[str, Any]:
+    def _run_job(self, active: ActiveJob, given: object, folder: Path) -> dict[str, Any]:
         if isinstance(given, Mapping) and "read" in given:
-            return results.piece(given["read"], self.ways)
+            return results.read_range(given["read"], self.delivery)
         prompt_id = str(given.get("prompt_id") or "") if isinstance(given, Mapping) else ""
-        other = self.claims.take(prompt_id, work.job_id) if prompt_id else ""
+        other = self.claims.take(prompt_id, active.job_id) if prompt_id else ""
         if other:
-            log.info("job %s: %s has this prompt already", work.job_id, other)
+            log.info("job %s: job %s already has this prompt", active.job_id, other)
             return _duplicate(other)
-        work.prompt_id = prompt_id
+        active.prompt_id = prompt_id
         done = False
         try:
-            order = read_order(given, folder / "given", self.limits, work.check)
-            engine = self._engine(work)
+            job_input = read_job_input(given, folder / "inputs", self.limits, active.check)
+            engine = self._engine(active)
             try:
-                if order.graph is not None:
-                    files, about = self._graph(work, engine, order, folder)
+                if job_input.graph is not None:
+                    files, about = self._run_graph(active, engine, job_input, folder)
                 else:
-                    files, about = self._mode(work, engine, order, folder)
+                    files, about = self._run_mode(active, engine, job_input, folder)
             except (EngineLost, EngineUnreachable) as error:
                 raise self._recover(engine, error) from error
             finally:
                 self._engines.put(engine)
-            work.check()
-            answer = {"images": results.deliver(files, work.job_id, self.ways), **about}
-            self.claims.done(prompt_id, work.job_id)
+            active.check()
+            answer = {"images": results.deliver(files, active.job_id, self.delivery), **about}
+            self.claims.done(prompt_id, active.job_id)
             done = True
             return answer
         finally:
             if not done:
-                self.claims.release(prompt_id, work.job_id)
+                self.claims.release(prompt_id, active.job_id)
 
-    def _engine(self, work: Work) -> Engine:
-        """The next engine that is free and up. Raises EngineUnreachable, JobCancelled."""
+    def _engine(self, active: ActiveJob) -> Engine:
+        """Waits for a free engine that responds. Raises EngineUnreachable, JobCancelled."""
         while True:
-            work.check()
+            active.check()
             try:
                 engine = self._engines.get(timeout=0.5)
                 break
@@ -251,47 +251,48 @@ class Worker:
                 continue
         until = time.monotonic() + ENGINE_SECONDS
         while engine.refresh().state != "ok":
-            if time.monotonic() > until or work.live.cancelled:
+            if time.monotonic() > until or active.live.cancelled:
                 self._engines.put(engine)
-                work.check()
+                active.check()
                 raise EngineUnreachable("The worker's ComfyUI does not answer.", "Try again.")
             time.sleep(0.5)
         return engine
 
-    def _graph(
-        self, work: Work, engine: Engine, order: Order, folder: Path
+    def _run_graph(
+        self, active: ActiveJob, engine: Engine, job_input: JobInput, folder: Path
     ) -> tuple[list[tuple[str, Path]], dict[str, Any]]:
-        """A graph that somebody sent, as it is."""
-        graph = order.graph or {}
-        results.check(results.expected_of_graph(graph), self.ways)
+        """Runs a graph from the job's input unchanged. Returns (name, file) pairs and no further fields."""
+        graph = job_input.graph or {}
+        results.check(results.estimate_graph_bytes(graph), self.delivery)
         labels = labels_of(graph)
         steps = sum(label.steps for label in labels.values())
-        prompt = Prompt(str(uuid.uuid4()), graph, labels, steps, order.files)
-        work.live.engine, work.live.prompt_id = engine, prompt.id
-        work.check()
-        outputs = engine.run(prompt, work.live.feed)
+        prompt = Prompt(str(uuid.uuid4()), graph, labels, steps, job_input.files)
+        active.live.engine, active.live.prompt_id = engine, prompt.id
+        active.check()
+        outputs = engine.run(prompt, active.live.feed)
         kept = [output for output in outputs if output.kind != "temp"] or list(outputs)
         if not kept:
             raise NoOutput("The workflow ran, but wrote no file.", "Add a Save node to it.")
         folder.mkdir(parents=True, exist_ok=True)
         return [_fetched(engine, output, folder, number) for number, output in enumerate(kept)], {}
 
-    def _mode(
-        self, work: Work, engine: Engine, order: Order, folder: Path
+    def _run_mode(
+        self, active: ActiveJob, engine: Engine, job_input: JobInput, folder: Path
     ) -> tuple[list[tuple[str, Path]], dict[str, Any]]:
-        """A job as the page makes it, all of its parts included."""
-        job = self._job(order, folder)
+        """Runs a job of a mode as the studio does, with all its segments. Returns (name, file) pairs and the
+        fields of the response."""
+        job = self._job(job_input, folder)
 
         def compile_job(job: Job, engine: Engine) -> Compiled:
             compiled = checked(job, engine)
-            results.check(estimate.expected_bytes(compiled), self.ways)
+            results.check(estimate.expected_bytes(compiled), self.delivery)
             return compiled
 
-        # Nothing is written down of a job under way: a worker that dies takes its job with it.
+        # The state of a running job is not stored: it ends with the worker.
         execution = Execution(
-            cast(Any, _NoHistory()), self.decoder, folder, compile_job, time.time, lambda job: None
+            cast(Any, _EmptyHistory()), self.decoder, folder, compile_job, time.time, lambda job: None
         )
-        ended = execution.run(engine, job, work.live)
+        ended = execution.run(engine, job, active.live)
         name = result_name(job.mode)
         about = {
             "seed": ended.seed,
@@ -306,27 +307,27 @@ class Worker:
         }
         return [(name, folder / job.id / name)], about
 
-    def _job(self, order: Order, folder: Path) -> Job:
-        """The order as a job, its files looked at and kept as the page keeps them. Raises BadInput."""
-        values = dict(order.params)
+    def _job(self, job_input: JobInput, folder: Path) -> Job:
+        """Creates the job, and checks and stores its files as the studio does. Raises BadInput."""
+        values = dict(job_input.params)
         if values.get("seed", -1) in (-1, None):
             values["seed"] = secrets.randbelow(RANDOM_SEEDS)
         seen = {
-            name: input_files.look(self.decoder, MODES[order.mode].media[name].kind, path, name)
-            for name, path in order.files.items()
+            name: input_files.look(self.decoder, MODES[job_input.mode].media[name].kind, path, name)
+            for name, path in job_input.files.items()
         }
         sizes = {name: input_files.as_media(one, name) for name, one in seen.items()}
         notes = {name: input_files.note(one) for name, one in seen.items()}
-        params = make_params(order.mode, values, sizes)
+        params = make_params(job_input.mode, values, sizes)
         job_id = uuid.uuid4().hex
-        inputs = input_files.keep(self.decoder, params, order.files, sizes, folder / job_id, notes)
+        inputs = input_files.keep(self.decoder, params, job_input.files, sizes, folder / job_id, notes)
         return Job(
-            job_id, "worker", order.mode, values, inputs, created=time.time(), seed=params.seed,
+            job_id, "worker", job_input.mode, values, inputs, created=time.time(), seed=params.seed,
         )  # fmt: skip
 
 
-class _NoHistory:
-    """A worker remembers no earlier jobs: percentages go by what stages usually take."""
+class _EmptyHistory:
+    """A job history without jobs, so that percentages are based on default durations of the stages."""
 
     def done_on(self, engine: str, mode: str, limit: int = 20) -> Sequence[Job]:
         return ()
@@ -339,13 +340,13 @@ def _fetched(engine: Engine, output: Output, folder: Path, number: int) -> tuple
 
 
 def _duplicate(other: str) -> dict[str, Any]:
-    """Tells the client which job to follow instead."""
-    said = {"code": DUPLICATE, "message": "Another job has this prompt already.", "hint": ""}
-    return {"error": json.dumps({**said, "job": other})}
+    """The response that names the job which has the prompt."""
+    error = {"code": DUPLICATE, "message": "Another job has this prompt already.", "hint": ""}
+    return {"error": json.dumps({**error, "job": other})}
 
 
 def _failure(error: StudioError) -> dict[str, Any]:
-    """As the SDK passes it on; a lost ComfyUI asks for a fresh worker."""
+    """The response for an error; after the loss of ComfyUI it requests a new worker."""
     answer: dict[str, Any] = {"error": json.dumps(error.to_dict())}
     if isinstance(error, (EngineLost, EngineUnreachable)):
         answer["refresh_worker"] = True

@@ -1,4 +1,4 @@
-"""`python app.py worker`: ComfyUI and the RunPod SDK's loop around the handler."""
+"""`python app.py worker`: starts ComfyUI and runs the handler in the RunPod SDK's loop."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ from backend.servers.fleet import Servers
 from backend.servers.plan import choose
 from backend.worker.claims import Claims
 from backend.worker.handler import Worker
-from backend.worker.order import Limits
-from backend.worker.results import Ways, bucket_upload, clear_old
+from backend.worker.job_input import Limits
+from backend.worker.results import DeliveryOptions, bucket_upload, remove_old_results
 
 if TYPE_CHECKING:
     from backend.settings.model import Settings
 
 log = logging.getLogger("wan.worker")
 
-WATCH_SECONDS = 2.0
-REPORTS_SECONDS = 10.0
-LAST_SECONDS = 15.0
-LEAVE_SECONDS = 3.0
+WATCH_SECONDS = 2.0  # between checks whether ComfyUI has ended
+REPORT_SECONDS = 10.0  # maximum wait for unsent progress reports
+FAILURE_SECONDS = 15.0  # for running jobs to report their failure after ComfyUI has ended
+EXIT_SECONDS = 3.0  # for the SDK to send the last result
 
 
 def add_worker(commands: Any) -> None:
-    """The `worker` command."""
+    """Adds the `worker` command to the argument parser."""
     commands.add_parser(
         "worker",
-        help="be a worker of a RunPod Serverless endpoint",
-        description="Takes the jobs of a RunPod Serverless endpoint. Options of the SDK are passed on:"
-        " --rp_serve_api --rp_api_host HOST --rp_api_port PORT serves /runsync here, for trying out.",
+        help="run as a worker of a RunPod Serverless endpoint",
+        description="Processes the jobs of a RunPod Serverless endpoint. Options of the SDK are passed on:"
+        " --rp_serve_api --rp_api_host HOST --rp_api_port PORT serves /runsync on this machine, for tests.",
     )
 
 
 def worker_settings(settings: Settings) -> Settings:
-    """The settings of a worker: RunPod sets RUNPOD_ENDPOINT_ID inside its workers, and one that sent its
-    jobs to that endpoint would call, and pay for, itself.
+    """The settings for a worker, which never uses RunPod as its engine.
 
-    Raises BadSettings when there is no ComfyUI; the demo engine runs only when it is asked for.
+    RunPod sets RUNPOD_ENDPOINT_ID inside its workers, so a worker with that engine would send its jobs to its
+    own endpoint. Raises BadSettings without ComfyUI, unless the demo engine is configured.
     """
     engine = "auto" if settings.engine == "runpod" else settings.engine
     runpod = settings.runpod.model_copy(update={"endpoint_id": "", "api_key": ""})
-    mine = settings.model_copy(update={"engine": engine, "runpod": runpod})
-    if settings.engine != "demo" and KINDS[choose(mine).kind].simulated:
+    adjusted = settings.model_copy(update={"engine": engine, "runpod": runpod})
+    if settings.engine != "demo" and KINDS[choose(adjusted).kind].simulated:
         raise BadSettings(
             f"The worker has no ComfyUI: none on port {settings.comfyui_port}, and no folder that it can"
             " start.",
-            "Use the gpu image, or set COMFYUI_DIR; WAN_ENGINE=demo tries the worker out without WAN.",
+            "Use the gpu image, or set COMFYUI_DIR. To test the worker without WAN, set WAN_ENGINE=demo.",
         )
-    return mine
+    return adjusted
 
 
 def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
-    """Serves until the SDK ends. Raises BadSettings, EngineUnreachable."""
+    """Processes jobs until the SDK's loop ends. Raises BadSettings, EngineUnreachable."""
     settings = worker_settings(settings)
     signal.signal(signal.SIGTERM, _leave)
     with contextlib.ExitStack() as stack:
@@ -80,37 +80,40 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
         threading.Thread(target=_watch, args=(servers, closing), name="comfyui-watch", daemon=True).start()
         volume = writable(settings.worker.volume)
         limits = Limits(settings.max_upload_mb * 1_000_000, settings.worker.volume)
-        ways = Ways(round(settings.worker.result_mb * 1e6), volume, bucket_upload(environ))
+        delivery = DeliveryOptions(round(settings.worker.result_mb * 1e6), volume, bucket_upload(environ))
         if volume is None:
             log.warning(
-                "there is no network volume at %s: what other workers do is not known, and a video whose"
-                " request was sent twice may be made twice",
+                "no network volume at %s: workers cannot share their records, so a video may be made twice"
+                " if its request is sent twice",
                 settings.worker.volume,
             )
-        clear_old(volume, time.time())
+        remove_old_results(volume, time.time())
         claims = Claims((volume or folder) / "wan-studio" / "claims")
         worker = Worker(
-            servers.engines, decoder, claims, folder, limits, ways,
+            servers.engines, decoder, claims, folder, limits, delivery,
             minutes=settings.worker.minutes,
             report=_reporter(sdk, environ),
-            settle=_settle,
+            flush_reports=_flush_reports,
             recover=servers.recover,
         )  # fmt: skip
-        log.info(
-            "worker: %s; results %s", servers.engines[0].info().address,
-            "go into the bucket" if ways.upload else f"up to {ways.file_bytes / 1e6:.1f} MB in the answer,"
-            f" larger ones {'onto the volume' if volume else 'are refused'}",
-        )  # fmt: skip
-        stop = _Stop(worker, servers)
+        if delivery.upload:
+            destination = "go to the bucket"
+        else:
+            destination = (
+                f"of up to {delivery.file_bytes / 1e6:.1f} MB go into the response,"
+                f" larger ones {'to the volume' if volume else 'are refused'}"
+            )
+        log.info("worker: %s; results %s", servers.engines[0].info().address, destination)
+        stop = _SigtermHandler(worker, servers)
         lanes = len(servers.engines)
         quiet = () if any("rp_log_level" in option for option in options) else ("--rp_log_level", "INFO")
-        sys.argv = [sys.argv[0], *options, *quiet]  # the SDK reads its options there
+        sys.argv = [sys.argv[0], *options, *quiet]  # the SDK parses sys.argv
 
         async def handler(job: dict[str, Any]) -> dict[str, Any]:
             return await worker.handle(job)
 
         def concurrency(_: int) -> int:
-            stop.behind_the_sdk()
+            stop.install()
             return lanes
 
         sdk.start({"handler": handler, "concurrency_modifier": concurrency})
@@ -118,10 +121,10 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
 
 
 def _sdk(folder: Path) -> Any:
-    """RunPod's SDK. Where it is imported, it keeps the inputs of jobs in hand in a file, and counts those as
-    in hand for ever that a killed worker left: so that is a folder of this process alone.
+    """Imports RunPod's SDK with `folder` as its state folder. Raises BadSettings if it is not installed.
 
-    Raises BadSettings.
+    The SDK stores the running jobs in a file in the current folder at import. Entries of a killed worker
+    would count as running forever, so each process needs its own folder.
     """
     before = Path.cwd()
     os.chdir(folder)
@@ -134,91 +137,92 @@ def _sdk(folder: Path) -> Any:
         ) from error
     finally:
         os.chdir(before)
-    log.debug("the SDK keeps its state in %s", worker_state.JobsProgress._STATE_DIR)
+    log.debug("the SDK stores its state in %s", worker_state.JobsProgress._STATE_DIR)
     return sdk
 
 
 def _leave(*_: object) -> None:
-    """SIGTERM until the SDK has its loop, and after its local server has ended."""
+    """Handles SIGTERM before the SDK's loop has started, and after its local server has ended."""
     raise SystemExit(0)
 
 
-class _Stop:
-    """SIGTERM. The SDK's own handler lets the job in hand end, and then waits for its last question for
-    jobs, a minute or more: without a job the process ends before."""
+class _SigtermHandler:
+    """Handles SIGTERM. The SDK's handler lets the running job end and then waits for its last request for
+    jobs, which can take more than a minute. This handler ends the process as soon as no job is running."""
 
     def __init__(self, worker: Worker, servers: Servers) -> None:
         self._worker, self._servers = worker, servers
-        self._theirs: Any = None
+        self._sdk_handler: Any = None
 
-    def behind_the_sdk(self) -> None:
-        """Puts us behind the SDK's handler; called in its loop, on the main thread."""
+    def install(self) -> None:
+        """Installs this handler after the SDK's, which it calls. Called in the SDK's loop on the main
+        thread."""
         now = signal.getsignal(signal.SIGTERM)
-        if now not in (self._both, _leave):
-            self._theirs = now
-            signal.signal(signal.SIGTERM, self._both)
+        if now not in (self._handle, _leave):
+            self._sdk_handler = now
+            signal.signal(signal.SIGTERM, self._handle)
 
-    def _both(self, number: int, frame: Any) -> None:
-        self._theirs(number, frame)
+    def _handle(self, number: int, frame: Any) -> None:
+        self._sdk_handler(number, frame)
         threading.Thread(target=self._leave, name="leaving", daemon=True).start()
 
     def _leave(self) -> None:
         while self._worker.busy:
             time.sleep(0.2)
-        time.sleep(LEAVE_SECONDS)  # for the SDK to send the last result
+        time.sleep(EXIT_SECONDS)  # for the SDK to send the last result
         self._servers.close()
-        for child in multiprocessing.active_children():  # the SDK's, which tells RunPod that we are alive
+        for child in multiprocessing.active_children():  # the SDK's process that pings RunPod
             child.kill()
         os._exit(0)
 
 
 def wait_until_up(servers: Servers, seconds: float) -> None:
-    """Takes no job before ComfyUI can work on it. Raises EngineUnreachable."""
+    """Waits until a ComfyUI responds. Raises EngineUnreachable if none does, or if one ends."""
     until = time.monotonic() + seconds
     while not any(engine.refresh().state == "ok" for engine in servers.engines):
-        if gone(servers):
+        if comfyui_ended(servers):
             words = next((server.trouble for server in servers.servers if server.trouble), "ComfyUI stopped.")
             raise EngineUnreachable(words, "See the log for ComfyUI's last output.")
         if time.monotonic() > until:
             raise EngineUnreachable(
                 f"ComfyUI did not start within {seconds:g} s.",
-                "WAN_WORKER_START_SECONDS allows more; the log has what ComfyUI said.",
+                "Raise WAN_WORKER_START_SECONDS; the log contains ComfyUI's output.",
             )
         time.sleep(0.25)
 
 
-def gone(servers: Servers) -> bool:
-    """Whether a ComfyUI of ours has ended; a worker's is not started again."""
+def comfyui_ended(servers: Servers) -> bool:
+    """Whether a ComfyUI of this worker has ended; a worker does not restart it."""
     return any(process.over for process in servers.processes)
 
 
 def writable(volume: Path) -> Path | None:
-    """The network volume, when there is one that can be written to."""
+    """The network volume if it exists and is writable, else None."""
     return volume if volume.is_dir() and os.access(volume, os.W_OK | os.X_OK) else None
 
 
 def _watch(servers: Servers, closing: threading.Event) -> None:
-    """Ends the process when ComfyUI is gone: RunPod then starts another worker. A job in hand has a moment to
-    say that it failed."""
+    """Ends the process after ComfyUI has ended, so that RunPod starts another worker. Running jobs get
+    FAILURE_SECONDS to report their failure."""
     while not closing.wait(WATCH_SECONDS):
-        if gone(servers):
-            log.critical("ComfyUI ended; the worker ends too, so that RunPod starts another one")
-            if not closing.wait(LAST_SECONDS):
+        if comfyui_ended(servers):
+            log.critical("ComfyUI ended; the worker exits, so that RunPod starts another one")
+            if not closing.wait(FAILURE_SECONDS):
                 servers.close()
                 os._exit(1)
 
 
 def _reporter(sdk: Any, environ: Mapping[str, str]) -> Any:
-    """The SDK's progress_update; nothing where nobody would take it."""
+    """The SDK's progress_update; a function that does nothing if RunPod's API is not configured."""
     if not environ.get("RUNPOD_WEBHOOK_POST_OUTPUT"):
         return lambda job, shown: None
     return lambda job, shown: sdk.progress_update(dict(job), dict(shown))
 
 
-def _settle() -> None:
-    """Waits for the SDK's reports that are on their way (a thread each): one that came after the result
-    would say that the job still runs."""
-    until = time.monotonic() + REPORTS_SECONDS
+def _flush_reports() -> None:
+    """Waits for the SDK's unsent progress reports, each of which is a thread. If one arrived after the
+    result, the job would appear to be still running."""
+    until = time.monotonic() + REPORT_SECONDS
     for thread in threading.enumerate():
         if "_thread_target" in thread.name:
             thread.join(max(0.0, until - time.monotonic()))

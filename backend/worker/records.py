@@ -1,9 +1,9 @@
-"""The files behind claims on prompts: one record each, on a volume that several machines may share.
+"""Stores the records of claims as files on a volume that several machines may share.
 
-A record is created whole (a hard link to a finished file) and changed only through a descriptor whose content
-has been checked: one that somebody else has put in its place meanwhile is not touched. It is removed by
-renaming it first, so that only one process gets it; what turns out to be another record than expected goes
-back.
+A record is created atomically (as a hard link to a complete file). It is changed only through a descriptor
+whose content has been checked, so a record that replaced it in the meantime is not changed. To remove a
+record, a process first renames it, which only one process can do, and restores it if its content is not the
+expected one.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ log = logging.getLogger("wan.worker")
 
 RUNNING, DONE = "running", "done"
 
-_READS, _READ_PAUSE = 10, 0.05  # of a record that is being written
+_READS, _READ_PAUSE = 10, 0.05  # attempts, and seconds between them, to read a record during a write
 _RECORD_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a file says. `job` is "" when it cannot be read; `mark` changes with every beat."""
+    """The content of a record. `job` is "" if it is unreadable; `version` changes with every heartbeat."""
 
     job: str
     state: str
-    beat: int = 0
-    mark: tuple[bytes, int] = (b"", 0)
+    heartbeat: int = 0
+    version: tuple[bytes, int] = (b"", 0)
 
 
 class Records:
-    """One folder of records by prompt id. All methods raise OSError."""
+    """A folder of records by prompt id. All methods raise OSError."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,19 +45,22 @@ class Records:
         return self.folder / f"{prompt_id}.json"
 
     def create(self, prompt_id: str, record: Record) -> bool:
-        """Whether the record could be put where none was; it is there whole or not at all."""
+        """Creates a record atomically. Returns False if there is one already."""
         path = self._path(prompt_id)
         self.folder.mkdir(parents=True, exist_ok=True)
-        part = _aside(path)
+        part = _temporary_path(path)
         try:
             part.write_bytes(_content(record))
-            return _placed(part, path)
+            return _link(part, path)
         finally:
             part.unlink(missing_ok=True)
 
     def change(self, prompt_id: str, job_id: str, state: str) -> bool:
-        """Counts a beat and sets the state, if the record names this job or cannot be read. Another record
-        that takes its place meanwhile is not touched: the change goes into the open file."""
+        """Counts a heartbeat and sets the state if the record belongs to this job or is unreadable.
+
+        Returns False if there is no such record, or it was removed in the meantime. The change goes into the
+        open file, so a record that replaced it is not affected.
+        """
         try:
             descriptor = os.open(self._path(prompt_id), os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -67,12 +70,12 @@ class Records:
             if found.job not in ("", job_id):
                 return False
             state = DONE if found.state == DONE else state
-            changed = _content(replace(found, job=job_id, state=state, beat=found.beat + 1))
+            changed = _content(replace(found, job=job_id, state=state, heartbeat=found.heartbeat + 1))
             before = os.fstat(descriptor).st_size
             try:
-                os.pwrite(descriptor, changed.ljust(before), 0)  # JSON may end in spaces
+                os.pwrite(descriptor, changed.ljust(before), 0)  # JSON may end with spaces
             except OSError:
-                os.utime(descriptor)  # on a full disk a beat is a new time
+                os.utime(descriptor)  # on a full disk, the modification time is the heartbeat
                 if state != found.state:
                     raise
             return os.fstat(descriptor).st_nlink > 0
@@ -80,7 +83,7 @@ class Records:
             os.close(descriptor)
 
     def read(self, prompt_id: str) -> Record | None:
-        """The record, read again while it is being written; None when there is none."""
+        """The record, or None if there is none. Reads again while the record is being written."""
         path = self._path(prompt_id)
         for attempt in range(_READS):
             try:
@@ -98,31 +101,31 @@ class Records:
         return found
 
     def remove(self, prompt_id: str, expected: Record) -> bool:
-        """Whether the record is gone. One that has changed since it was read goes back."""
+        """Removes a record unless it has changed since it was read. Returns whether it was removed."""
         return self._remove(self._path(prompt_id), expected)
 
     def _remove(self, path: Path, expected: Record) -> bool:
-        aside = _aside(path)
+        aside = _temporary_path(path)
         try:
             path.rename(aside)
         except FileNotFoundError:
             return False
         descriptor = os.open(aside, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            same = _read(descriptor).mark == expected.mark
+            same = _read(descriptor).version == expected.version
         finally:
             os.close(descriptor)
         try:
-            if not same:  # if the prompt is taken meanwhile, the owner finds that out with its next beat
-                _placed(aside, path)
+            if not same:  # if the prompt was claimed meanwhile, the owner notices with its next heartbeat
+                _link(aside, path)
         finally:
             aside.unlink(missing_ok=True)
         return same
 
     def remove_old(self, seconds: float) -> None:
-        """Removes what is older than this by the volume's own time: that of a file made now."""
+        """Removes records older than `seconds`. Ages are measured with the clock of the volume's server."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        probe = _aside(self.folder / "probe")
+        probe = _temporary_path(self.folder / "probe")
         try:
             probe.touch()
             oldest = probe.stat().st_mtime - seconds
@@ -140,12 +143,12 @@ class Records:
                 self._remove(path, found)
 
 
-def _aside(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
 
 
-def _placed(source: Path, path: Path) -> bool:
-    """Whether the file now also has the name `path`, which must be free."""
+def _link(source: Path, path: Path) -> bool:
+    """Links the file to `path`, or copies it without hard links. Returns False if `path` exists."""
     try:
         os.link(source, path)
         return True
@@ -153,7 +156,7 @@ def _placed(source: Path, path: Path) -> bool:
         return False
     except OSError as error:
         log.debug("no hard links in %s: %s", path.parent, error.strerror)
-    try:  # a file system without links: others may see the record while it is written, and read it again
+    try:  # other processes may read the record while it is being written, and then read it again
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
     except FileExistsError:
         return False
@@ -168,17 +171,18 @@ def _placed(source: Path, path: Path) -> bool:
 
 
 def _content(record: Record) -> bytes:
-    """Equally long for every beat of a job, so that a change rewrites all of it at once."""
-    said = {"job": record.job, "state": record.state, "beat": f"{record.beat:012d}"}
-    return json.dumps(said).encode()
+    """The JSON of a record; its length does not depend on the heartbeat, so that one write replaces it."""
+    fields = {"job": record.job, "state": record.state, "beat": f"{record.heartbeat:012d}"}
+    return json.dumps(fields).encode()
 
 
 def _read(descriptor: int) -> Record:
-    """The record in an open file. Records of earlier versions count no beats: their time changes instead."""
+    """The record in an open file. Records of earlier versions have no counter; their modification time
+    counts."""
     content = os.pread(descriptor, _RECORD_BYTES, 0)
-    mark = content, os.fstat(descriptor).st_mtime_ns
+    version = content, os.fstat(descriptor).st_mtime_ns
     try:
-        said = json.loads(content)
-        return Record(str(said["job"]), str(said["state"]), int(said.get("beat", 0)), mark)
+        fields = json.loads(content)
+        return Record(str(fields["job"]), str(fields["state"]), int(fields.get("beat", 0)), version)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Record("", RUNNING, 0, mark)
+        return Record("", RUNNING, 0, version)

@@ -1,4 +1,4 @@
-"""A job's files on their way back: in the answer, into a bucket, or onto the volume."""
+"""Delivers the result files of a job: in the response, to a bucket, or to the volume."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from backend.jobs.folders import names_in, opened, remove_at
 log = logging.getLogger("wan.worker")
 
 BUCKET = ("BUCKET_ENDPOINT_URL", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY")
-"""The SDK's own variables; all three must be set."""
-RESULTS = "wan-studio/results"
-KEPT_SECONDS = 7 * 86_400.0
+"""Environment variables of the SDK; all three must be set."""
+RESULTS = "wan-studio/results"  # folder on the volume
+KEPT_SECONDS = 7 * 86_400.0  # of results on the volume
 
 Upload = Callable[[str, Path, str], str]
-"""(file name, file, job id) -> a signed address. Raises anything."""
+"""(file name, file, job id) -> a signed URL. May raise any exception."""
 
 
 class ResultTooLarge(EngineError):
-    """The result cannot be brought back."""
+    """The result is too large for every configured way of delivery."""
 
     code = "result_too_large"
     default_hint = (
@@ -40,21 +40,21 @@ class ResultTooLarge(EngineError):
 
 
 @dataclass(frozen=True)
-class Ways:
-    """How results may go back. answer_bytes: of the whole answer, base64 and all."""
+class DeliveryOptions:
+    """The ways in which results can be delivered. answer_bytes: maximum size of the response with base64."""
 
     answer_bytes: int
-    volume: Path | None  # None: there is none, or it cannot be written
-    upload: Upload | None  # None: no bucket
+    volume: Path | None  # None if there is none, or it is not writable
+    upload: Upload | None  # None without a bucket
 
     @property
     def file_bytes(self) -> int:
-        """The largest file that fits into the answer."""
+        """Maximum size in bytes of a file in the response."""
         return max(0, self.answer_bytes - 20_000) * 3 // 4
 
 
-def expected_of_graph(graph: Mapping[str, Any]) -> int:
-    """The same for somebody's graph, by the largest width, height and length that it names."""
+def estimate_graph_bytes(graph: Mapping[str, Any]) -> int:
+    """Estimated size in bytes of a graph's result, from the largest width, height and length in it."""
     best = 0
     for node in graph.values():
         size = [node["inputs"].get(name) for name in ("width", "height", "length")]
@@ -63,81 +63,88 @@ def expected_of_graph(graph: Mapping[str, Any]) -> int:
     return best
 
 
-def check(expected: int, ways: Ways) -> None:
-    """Before the work: whether the result will find a way. Raises ResultTooLarge."""
-    if expected > ways.file_bytes and ways.upload is None and ways.volume is None:
+def check(expected: int, delivery: DeliveryOptions) -> None:
+    """Checks before a job runs that its result can be delivered. `expected`: bytes. Raises ResultTooLarge."""
+    if expected > delivery.file_bytes and delivery.upload is None and delivery.volume is None:
         raise ResultTooLarge(
-            f"The result would be about {expected / 1e6:.0f} MB, and RunPod brings back"
-            f" {ways.file_bytes / 1e6:.1f} MB."
+            f"The result would be about {expected / 1e6:.0f} MB, and RunPod's limit is"
+            f" {delivery.file_bytes / 1e6:.1f} MB."
         )
 
 
-def deliver(files: Sequence[tuple[str, Path]], job_id: str, ways: Ways) -> list[dict[str, str]]:
-    """{filename, type, data} for each file (name, path). Raises ResultTooLarge, DiskFull."""
+def deliver(
+    files: Sequence[tuple[str, Path]], job_id: str, delivery: DeliveryOptions
+) -> list[dict[str, str]]:
+    """Delivers files (name, path); returns {filename, type, data} for each. Raises ResultTooLarge,
+    DiskFull."""
     items = []
-    left = ways.answer_bytes - 20_000
+    left = delivery.answer_bytes - 20_000
     for name, path in files:
-        item = _uploaded(name, path, job_id, ways)
+        item = _uploaded(name, path, job_id, delivery)
         size = -(-path.stat().st_size // 3) * 4
         if item is None and size <= left:
             left -= size
             data = base64.b64encode(path.read_bytes()).decode()
             item = {"filename": name, "type": "base64", "data": data}
-        if item is None and ways.volume is not None:
-            item = {"filename": name, "type": "volume_path", "data": str(_stored(name, path, job_id, ways))}
+        if item is None and delivery.volume is not None:
+            item = {
+                "filename": name,
+                "type": "volume_path",
+                "data": str(_stored(name, path, job_id, delivery)),
+            }
         if item is None:
             raise ResultTooLarge(
-                f"The result is {path.stat().st_size / 1e6:.1f} MB, and RunPod brings back"
-                f" {ways.file_bytes / 1e6:.1f} MB."
+                f"The result is {path.stat().st_size / 1e6:.1f} MB, and RunPod's limit is"
+                f" {delivery.file_bytes / 1e6:.1f} MB."
             )
         items.append(item)
     return items
 
 
-def _uploaded(name: str, path: Path, job_id: str, ways: Ways) -> dict[str, str] | None:
-    """None without a bucket, or when the bucket refuses: then the other ways are tried."""
-    if ways.upload is None:
+def _uploaded(name: str, path: Path, job_id: str, delivery: DeliveryOptions) -> dict[str, str] | None:
+    """Uploads a file. Returns None without a bucket, or if the upload fails: other ways are tried then."""
+    if delivery.upload is None:
         return None
     try:
-        return {"filename": name, "type": "s3_url", "data": ways.upload(name, path, job_id)}
-    except Exception as error:  # boto's errors share no base with anything of ours
-        log.error("job %s: the bucket refused %s: %s: %s", job_id, name, type(error).__name__, error)
+        return {"filename": name, "type": "s3_url", "data": delivery.upload(name, path, job_id)}
+    except Exception as error:  # boto's exceptions have no common base class
+        log.error("job %s: upload of %s failed: %s: %s", job_id, name, type(error).__name__, error)
         return None
 
 
-def _stored(name: str, path: Path, job_id: str, ways: Ways) -> Path:
-    folder = Path(str(ways.volume)) / RESULTS / job_id
+def _stored(name: str, path: Path, job_id: str, delivery: DeliveryOptions) -> Path:
+    folder = Path(str(delivery.volume)) / RESULTS / job_id
     try:
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / f"{name}.part"
         shutil.copyfile(path, part)
         part.replace(folder / name)
     except OSError as error:
-        raise from_os_error(error, "The result could not be put onto the volume.") from error
+        raise from_os_error(error, "The result could not be stored on the volume.") from error
     return folder / name
 
 
-def piece(asked: object, ways: Ways) -> dict[str, Any]:
-    """A piece of a result on the volume, for a page that has no other way to it: {data, size}.
+def read_range(request: object, delivery: DeliveryOptions) -> dict[str, Any]:
+    """Reads a byte range of a result on the volume, for a page without access to the volume.
 
-    Raises BadInput, NoOutput.
+    Returns {data: base64, size: bytes of the whole file}. Raises BadInput, NoOutput.
     """
-    said = asked if isinstance(asked, Mapping) else {}
-    offset, count = said.get("offset", 0), said.get("bytes", ways.file_bytes)
-    if not isinstance(said.get("path"), str) or not all(type(n) is int and n >= 0 for n in (offset, count)):
-        raise BadInput("A piece is read by path, offset and bytes.", field="read")
-    root = (ways.volume / RESULTS).resolve() if ways.volume is not None else None
-    path = Path(said["path"]).resolve()
+    fields = request if isinstance(request, Mapping) else {}
+    offset, count = fields.get("offset", 0), fields.get("bytes", delivery.file_bytes)
+    if not isinstance(fields.get("path"), str) or not all(type(n) is int and n >= 0 for n in (offset, count)):
+        raise BadInput("Reading a result requires path, offset and bytes.", field="read")
+    root = (delivery.volume / RESULTS).resolve() if delivery.volume is not None else None
+    path = Path(fields["path"]).resolve()
     if root is None or not path.is_relative_to(root) or not path.is_file():
-        raise NoOutput("The result is not on the endpoint's volume any more.", "Make it again.")
+        raise NoOutput("The result is no longer on the endpoint's volume.", "Make it again.")
     with path.open("rb") as file:
         file.seek(offset)
-        data = file.read(min(count, ways.file_bytes))
+        data = file.read(min(count, delivery.file_bytes))
     return {"data": base64.b64encode(data).decode(), "size": path.stat().st_size}
 
 
-def clear_old(volume: Path | None, now: float) -> None:
-    """Results on the volume that nobody has fetched within a week go; links stay."""
+def remove_old_results(volume: Path | None, now: float) -> None:
+    """Removes results on the volume that are older than KEPT_SECONDS. Does not follow symbolic links."""
     if volume is None:
         return
     with contextlib.suppress(OSError), opened(volume.resolve(), *RESULTS.split("/")) as root:
@@ -149,7 +156,7 @@ def clear_old(volume: Path | None, now: float) -> None:
 
 
 def bucket_upload(environ: Mapping[str, str]) -> Upload | None:
-    """The SDK's own upload, when its variables are set; None when they are not."""
+    """The SDK's upload function if its variables are set, else None."""
     if not all(environ.get(name, "").strip() for name in BUCKET):
         return None
 

@@ -1,4 +1,4 @@
-"""A prompt for ComfyEngine, recorded or compiled, and its run in a thread with the events it reports."""
+"""Prompts for ComfyEngine, and runs of them in a thread that record the events."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def prompt(transcript: Transcript = COLD, files: dict[str, Path] | None = None, 
 
 
 class Run:
-    """A run in a thread of its own, with what it told."""
+    """A run in its own thread, with the events it reported."""
 
     def __init__(self, engine: ComfyEngine, job: Prompt, method: str = "run") -> None:
         self.job = job

@@ -1,6 +1,7 @@
 """A ComfyUI folder whose main.py is the demo engine behind ComfyUI's own options.
 
-With a file `record` in it, what was drawn is noted in notes-<port>, as by recording_engine.
+If it contains a file `record`, started and finished prompts are written to notes-<port>, as by
+recording_engine.
 """
 
 from __future__ import annotations

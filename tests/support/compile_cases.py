@@ -1,4 +1,4 @@
-"""One job per mode and option: the golden graphs, and what every check of compiled graphs runs over.
+"""One job per mode and option, for the golden graphs and all tests of compiled graphs.
 
 `python -m tests.support.compile_cases` writes the golden graphs; read the difference before committing it.
 """
@@ -122,7 +122,7 @@ ROUTE_CASES: dict[str, tuple[ModeParams, str]] = {
     for route in ("native", "preprocess", "template")
     for method in ("move", "mix")
 }
-"""Animate on servers that can find pose and person: params, and the route."""
+"""Animate jobs for servers with a preparation route: params, and the route."""
 
 
 def newer() -> Contract:
@@ -138,7 +138,7 @@ _ONNX = ("vitpose_h_wholebody_model.onnx", "yolov10m.onnx")
 
 
 def route_server(route: str, without: frozenset[str] = frozenset()) -> ServerFacts:
-    """A server that offers this route and the ones after it; `without`: nodes or files that it lacks."""
+    """A server with this route and those after it; `without`: missing nodes or files."""
     full = facts(newer())
     lacking: set[str] = set(without)
     if route in ("preprocess", "template", "none"):
@@ -170,7 +170,7 @@ def golden() -> dict[str, Compiled]:
 
 
 def as_text(result: Compiled) -> str:
-    """The golden form: what the engine gets, then what the studio is told. One node or label a line."""
+    """The text of a golden file: the graph, then the data for the studio. One node or label per line."""
     facts_of_job = {
         key: value for key, value in dataclasses.asdict(result).items() if key not in ("graphs", "labels")
     }

@@ -1,4 +1,4 @@
-"""A data folder on a disk of its own size: real files, a real database, made-up disk figures and clocks."""
+"""A data folder with real files and a real database, on a disk with simulated size and clocks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from backend.storage.retention import Retention
 from backend.storage.retention_policy import DAY, Disk
 
 BLOCK = 4096
-"""What a file system gives to a small file: sizes here are multiples of it."""
+"""Allocation unit of the simulated file system in bytes; all sizes are multiples of it."""
 
 
 @dataclass
 class DataFolder:
-    """`total`: bytes of the disk; `others`: what models and the like take of it, all but jobs and uploads."""
+    """`total`: bytes of the disk; `others`: bytes used by anything except jobs and uploads."""
 
     base: Path
     total: int
@@ -46,7 +46,7 @@ class DataFolder:
         self.restart()
 
     def restart(self) -> None:
-        """What a new start of the studio knows: what is on the disk."""
+        """The state after a restart, read from the disk."""
         self.retention = Retention(
             self.store, self.data, Limits(30, self.percent, self.owner_bytes),
             engine_folders=lambda: [self.comfy], cache=lambda: self.cache,
@@ -66,7 +66,7 @@ class DataFolder:
         self.steady += seconds
 
     def submit(self, owner: str, size: int, result: int = BLOCK) -> Job | None:
-        """A job whose input takes `size` bytes, as the studio submits it; None when it is refused."""
+        """Submits a job with an input of `size` bytes, as the studio does; None if it is rejected."""
         job_id = uuid.uuid4().hex
         try:
             self.retention.quota.reserve(job_id, owner, size + 4 * BLOCK, "audio")
@@ -84,7 +84,7 @@ class DataFolder:
         return job
 
     def end(self, job: Job, status: str = DONE, result: int = 0, **changes: Any) -> Job:
-        """The job ended; a cancelled one's files go with that."""
+        """Ends a job; the files of a cancelled job are removed."""
         started = job.moved("running") if job.status == QUEUED and status == DONE else job
         ended = started.moved(status, finished=self.wall, size=result, **changes)
         if status == DONE:
@@ -95,7 +95,7 @@ class DataFolder:
         return ended
 
     def clip(self, owner: str, size: int, days_ago: float = 1.0, **changes: Any) -> Job:
-        """A finished clip of this size, made some days ago."""
+        """Adds a finished clip of this size in bytes, made some days ago."""
         job = Job(
             uuid.uuid4().hex, owner, "text_to_video", {"prompt": "x"}, {}, created=self.wall - days_ago * DAY,
             status=DONE, finished=self.wall - days_ago * DAY, size=size,
@@ -107,7 +107,7 @@ class DataFolder:
         return job
 
     def failed(self, owner: str, size: int, days_ago: float, **changes: Any) -> Job:
-        """A failed job with what it was made from, and a part that it had finished."""
+        """Adds a failed job with its inputs and one finished segment."""
         inputs = {"audio": {"name": f"wan-studio/{uuid.uuid4().hex}", "file": "inputs/audio"}}
         job = Job(
             uuid.uuid4().hex, owner, "sound_to_video", {"prompt": "x"}, inputs,
@@ -122,7 +122,7 @@ class DataFolder:
         return job
 
     def clips(self) -> dict[str, set[str]]:
-        """Owner -> ids of finished clips that are there."""
+        """Ids of the finished clips by owner."""
         found: dict[str, set[str]] = {}
         for row in self.store.summaries():
             if row.status == DONE and (self.jobs / row.id / "result.mp4").exists():
@@ -130,7 +130,7 @@ class DataFolder:
         return found
 
     def used(self, owner: str) -> int:
-        """Bytes on the disk of an owner's jobs."""
+        """Bytes that an owner's jobs use on the disk."""
         mine = [row.id for row in self.store.summaries() if row.owner == owner]
         return sum(folders.measured(self.jobs / job_id).bytes for job_id in mine)
 
@@ -139,7 +139,7 @@ class DataFolder:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             if size:
-                os.posix_fallocate(file.fileno(), 0, size)  # blocks that count, without writing them
+                os.posix_fallocate(file.fileno(), 0, size)  # allocates the blocks without writing them
 
 
 Make = Callable[..., DataFolder]

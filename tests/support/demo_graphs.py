@@ -11,7 +11,7 @@ Graph = dict[str, dict[str, Any]]
 
 
 class Sheet:
-    """Nodes numbered in the order in which they are added."""
+    """A graph whose nodes are numbered in the order of their creation."""
 
     def __init__(self, text: str) -> None:
         self.graph: Graph = {}
@@ -42,7 +42,7 @@ def two_experts(
     sheet: Sheet, positive: list[Any], negative: list[Any], latent: list[Any], experts: tuple[str, str],
     steps: int, hand_over: int, seed: int,
 ) -> str:  # fmt: skip
-    """Both samplers and the decode."""
+    """Adds both samplers and the decoder."""
     common: dict[str, Any] = {
         "noise_seed": seed, "steps": steps, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple",
         "positive": positive, "negative": negative,

@@ -1,4 +1,4 @@
-"""The input files that the recorded graphs read, made on the spot."""
+"""Generates the input files of the recorded graphs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 
 def make(folder: Path) -> None:
-    """Pictures, sounds and videos under the names of the recorded runs."""
+    """Writes images, sounds and videos under the names of the recorded runs."""
     folder.mkdir(parents=True, exist_ok=True)
     picture(96, 128).save(folder / "rig_image.png")
     picture(200, 100).save(folder / "rig_image_wide.jpg")
@@ -25,7 +25,7 @@ def make(folder: Path) -> None:
 
 
 def picture(width: int, height: int) -> Image.Image:
-    """Left is red, right is blue, the top is brighter: a crop or a mirror shows."""
+    """An image that reveals crops and mirroring: red on the left, blue on the right, brighter at the top."""
     y, x = np.mgrid[0:height, 0:width]
     red, blue = 255 * (1 - x / width), 255 * x / width
     return Image.fromarray(np.stack([red, 255 * (1 - y / height), blue], -1).astype(np.uint8))

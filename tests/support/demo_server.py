@@ -26,14 +26,14 @@ from tests.support.waiting import SECONDS, until
 
 @dataclass(frozen=True)
 class DemoServer:
-    """`folder` has input/, output/ and temp/ in it."""
+    """A running demo engine. `folder` contains input, output and temp."""
 
     url: str
     process: subprocess.Popen[str]
     folder: Path
 
     def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
-        """One request; `body` bytes are sent as they are, anything else as JSON."""
+        """Sends a request. A `body` of bytes is sent unchanged, anything else as JSON."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers or {}, method=method)
         try:
@@ -57,7 +57,7 @@ class DemoServer:
         return entry
 
     def faults(self, **orders: Any) -> None:
-        """Orders faults (the server must have been started with faults=True)."""
+        """Activates faults (requires start_demo(faults=True))."""
         answer = self.call("POST", "/demo/faults", orders)
         assert answer.status == 200, answer.body
 
@@ -82,7 +82,7 @@ def start_demo(
     folder: Path | None = None,
     port: int = 0,
 ) -> Iterator[DemoServer]:
-    """Starts the engine, waits until it listens, and ends it afterwards. The process is a real one."""
+    """Starts a demo engine process, waits until it responds, and stops it afterwards."""
     with contextlib.ExitStack() as stack:
         place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         command = [sys.executable, "-m", "backend.engines.demo", "--port", str(port), "--dir", str(place)]

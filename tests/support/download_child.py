@@ -1,4 +1,4 @@
-"""A download in a process of its own, to be killed.
+"""A download in a separate process, which tests kill.
 
 python -m tests.support.download_child STORE HUB ROLE SIZE
 """

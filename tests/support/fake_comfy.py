@@ -1,12 +1,12 @@
-"""A scripted ComfyUI in this process: plays recorded frames, and goes wrong where a test says so.
+"""A scripted ComfyUI server in this process: plays recorded frames and injects failures.
 
     with FakeComfy() as server:
         server.script = play(named("success_t2v"))
         server.answer("GET", "/queue", status(500))
 
-A script is a list of steps: a frame is sent to the socket of whoever posted the prompt; DROP breaks that
-socket, CLOSE closes it in good order, FORGET makes the server forget it; an Event is waited for; END puts
-the prompt into the history, GONE out of the queue without a trace.
+A script is a list of steps: a frame is sent to the socket of the client that posted the prompt; DROP aborts
+that socket, CLOSE closes it with a handshake, FORGET makes the server forget it; an Event is waited for; END
+moves the prompt to the history, GONE removes it from the queue.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HTTP = DATA / "http"
 
 
 def play(transcript: Transcript, *, then: tuple[Any, ...] = (END,)) -> list[Any]:
-    """All frames of a transcript with one prompt, then its end."""
+    """A script with all frames of a transcript of one prompt, then END."""
     return [*transcript.frames(), *then]
 
 
@@ -41,7 +41,7 @@ def status(code: int, text: str = "") -> Answer:
 
 
 async def cut(request: web.Request) -> web.StreamResponse:
-    """Breaks the connection without an answer."""
+    """Aborts the connection without a response."""
     await request.read()
     assert request.transport is not None
     request.transport.abort()
@@ -49,7 +49,7 @@ async def cut(request: web.Request) -> web.StreamResponse:
 
 
 async def half(request: web.Request) -> web.StreamResponse:
-    """Announces 1000 bytes and breaks off after 10."""
+    """Announces 1000 bytes and aborts the connection after 10."""
     response = web.StreamResponse(headers={"Content-Length": "1000"})
     await response.prepare(request)
     await response.write(b'{"queue_ru')
@@ -62,9 +62,9 @@ async def half(request: web.Request) -> web.StreamResponse:
 class FakeComfy:
     script: list[Any] = field(default_factory=list)
     transcript: Transcript | None = None
-    input_dir: Path | None = None  # what the server reads; in memory when None
-    busy: list[list[Any]] = field(default_factory=list)  # jobs of others that run, as queue items
-    accept: bool = True  # whether an accepted prompt starts at once
+    input_dir: Path | None = None  # the server's input folder; in memory if None
+    busy: list[list[Any]] = field(default_factory=list)  # running prompts of other clients, as queue items
+    accept: bool = True  # whether an accepted prompt starts immediately
     sockets_allowed: bool = True
     ignore_interrupts: int = 0
     argv: list[str] = field(default_factory=lambda: ["main.py"])
@@ -86,7 +86,7 @@ class FakeComfy:
         self._number = 10
         self._port = 0
 
-    # -- the test's side --------------------------------------------------------------------
+    # -- for tests ---------------------------------------------------------------------------
 
     def __enter__(self) -> FakeComfy:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
@@ -102,13 +102,13 @@ class FakeComfy:
         return f"http://127.0.0.1:{self._port}"
 
     def stop(self) -> None:
-        """The process is gone: nobody listens, all connections break."""
+        """Simulates the end of the process: stops listening and aborts all connections."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(60)
 
     def answer(self, method: str, path: str, *answers: Answer) -> None:
-        """The next answers for this path; after them the usual ones."""
+        """Sets the next responses for this path; after them, the default ones are used."""
         self._answers.setdefault((method, path), []).extend(answers)
 
     def count(self, method: str, path: str) -> int:
@@ -118,10 +118,10 @@ class FakeComfy:
         return [body for method, where, body in self.requests if method == "POST" and where == path]
 
     def start_pending(self) -> None:
-        """Begins with the first prompt that waits."""
+        """Starts the first waiting prompt."""
         self._loop.call_soon_threadsafe(self._start_first)
 
-    # -- the server's side ------------------------------------------------------------------
+    # -- the server --------------------------------------------------------------------------
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -238,7 +238,7 @@ class FakeComfy:
                 await socket.send_str(step.replace(recorded, prompt_id) if recorded else step)
 
     def end(self, prompt_id: str) -> None:
-        """Out of the queue, into the history, with what was recorded."""
+        """Moves a prompt from the queue to the history, with the recorded data."""
         self.running = []
         body = self.transcript.history(self.transcript.posted()[0]) if self.transcript else None
         entry = next(iter(body.values())) if body and "status" not in body else body

@@ -1,4 +1,4 @@
-"""A scripted engine at the interface: no process, no network. What it does, a test says."""
+"""A scripted implementation of the engine interface, without processes or network."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def write_video(path: Path, width: int, height: int, frames: int, fps: int = 16)
 
 
 class FakeEngine:
-    """Runs every prompt through the stages at once; `hold` keeps it in the drawing until it is set,
-    `script` is called before with the prompt and may raise."""
+    """Runs every prompt through all stages without delay. `hold` blocks the sampling until it is set;
+    `script` is called with the prompt at the start and may raise."""
 
     def __init__(self, address: str = "http://fake") -> None:
         self.address = address
@@ -119,7 +119,7 @@ class FakeEngine:
 
 
 def _frames(graph: Mapping[str, Any]) -> int:
-    """How many pictures the graph's video has: what is cut out last, else what is drawn."""
+    """The number of frames of the graph's video: of the last cut, else of the sampling."""
     video = next((n["inputs"]["images"][0] for n in graph.values() if n["class_type"] == "CreateVideo"), "")
     made = graph.get(video, {"inputs": {}})["inputs"]
     drawn = next(n["inputs"]["length"] for n in graph.values() if "length" in n["inputs"])
@@ -127,7 +127,7 @@ def _frames(graph: Mapping[str, Any]) -> int:
 
 
 def _tail(graph: Mapping[str, Any]) -> tuple[Output, ...]:
-    """The pictures that the graph hands on to the next one."""
+    """The frames that the graph passes to the next one."""
     for node in graph.values():
         if node["class_type"] == "SaveImage" and node["inputs"]["filename_prefix"].endswith("-tail"):
             count = graph[node["inputs"]["images"][0]]["inputs"]["length"]

@@ -4,7 +4,7 @@ HEAD and GET /<owner>/<repository>/resolve/<revision>/<path> answer 302 to the s
 as the hub's CDN is) with X-Repo-Commit, X-Linked-Etag (a large file's sha256) and X-Linked-Size; the
 storage answers with Content-Length and understands Range. GET /api/models/<owner>/<repository> lists
 the files.
-Errors carry X-Error-Code as the hub's do. What goes wrong is set in `faults`.
+Errors carry X-Error-Code as the hub's do. `faults` configures failures.
 """
 
 from __future__ import annotations
@@ -27,24 +27,22 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Faults:
-    """What goes wrong, for all files."""
+    """Failures to inject, for all files."""
 
-    status: int = 0  # the hub answers with this
-    code: str = ""  # X-Error-Code to go with it
-    token: str = ""  # wanted as a Bearer token, else 401
-    cut_after: list[int] = field(default_factory=list)  # of each storage answer in turn: bytes, then broken
-    storage_status: list[int] = field(
-        default_factory=list
-    )  # of each storage answer in turn, 0 for a right one
-    no_range: bool = False  # the storage begins at the beginning, whatever was asked
-    hang: bool = False  # the hub takes the request and never answers
-    plain: bool = False  # answers like any web server: no hub headers
-    wrong_bytes: bool = False  # the storage sends something else of the same length
-    delay: float = 0.0  # seconds before each piece of 64 kB
+    status: int = 0  # status of the hub's responses
+    code: str = ""  # X-Error-Code of those responses
+    token: str = ""  # required as Bearer token, else 401
+    cut_after: list[int] = field(default_factory=list)  # bytes after which each storage response is cut off
+    storage_status: list[int] = field(default_factory=list)  # status of each storage response; 0 for success
+    no_range: bool = False  # the storage ignores Range
+    hang: bool = False  # the hub accepts the request and never responds
+    plain: bool = False  # responds without the hub's headers
+    wrong_bytes: bool = False  # the storage sends other content of the same length
+    delay: float = 0.0  # seconds before each block of 64 kB
 
 
 class FakeHub:
-    """One running server. `files`: source ("owner/repository/path") -> content."""
+    """A running server. `files`: content by source ("owner/repository/path")."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -69,7 +67,7 @@ class FakeHub:
         self._server.server_close()
 
     def storage_requests(self) -> list[str]:
-        """The Range header of each request for content, "" where there was none."""
+        """The Range header of each request for content, "" if it had none."""
         return [ranged for method, path, ranged, _ in self.requests if path.startswith("/cdn/")]
 
 
@@ -86,7 +84,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that was killed is no news."""
+        """Ignores the aborted connections of killed clients."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -121,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         repository, resolve, rest = path.strip("/").partition("/resolve/")
         source = f"{repository}/{rest.partition('/')[2]}"
         if not resolve or not any(name.startswith(repository + "/") for name in hub.files):
-            return self._error(401, "RepoNotFound")  # the hub does not tell missing from private
+            return self._error(401, "RepoNotFound")  # the hub does not distinguish missing and private
         if source not in hub.files:
             return self._error(404, "EntryNotFound")
         content = hub.files[source]
@@ -213,11 +211,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Suppresses the request log."""
 
 
 @contextmanager
 def small_pieces(size: int = 65_536) -> Iterator[None]:
-    """Downloads write after so many bytes. The library has no argument for it, and 10 MB otherwise."""
+    """Downloads write blocks of `size` bytes; the library has no argument for this, and its default is 10
+    MB."""
     with patch.object(constants, "DOWNLOAD_CHUNK_SIZE", size):
         yield

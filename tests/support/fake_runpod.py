@@ -3,7 +3,7 @@
 For clients, below /v2/<endpoint>: POST run, GET status/<job>, POST cancel/<job>, GET health, with a Bearer
 key. For workers, as the official SDK calls them: GET job-take/<worker> (204 when there is none), POST
 job-done/<worker>/<job>, GET job-stop/<worker>, GET ping/<worker>. A job ends by a worker, or by the test
-(`finish`, `fail`, `set`). What goes wrong is set in `faults`: operation -> what to do to its next calls.
+(`finish`, `fail`, `set`). `faults` configures failures: operation -> faults of its next calls.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FINAL = {"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"}
 
 @dataclass
 class FakeJob:
-    """One job as RunPod keeps it."""
+    """A job as stored by RunPod."""
 
     id: str
     input: dict[str, Any]
@@ -38,10 +38,10 @@ class FakeJob:
     output: Any = None
     error: str = ""
     worker: str = ""
-    stop: bool = False  # a worker is to stop it
+    stop: bool = False  # its worker has to stop it
     expired: bool = False
-    billed: bool = False  # a worker began to work on it
-    history: list[Any] = field(default_factory=list)  # of reports of progress
+    billed: bool = False  # a worker has started it
+    history: list[Any] = field(default_factory=list)  # progress reports
 
     def answer(self) -> dict[str, Any]:
         body: dict[str, Any] = {"id": self.id, "status": self.status, "delayTime": 10}
@@ -53,18 +53,18 @@ class FakeJob:
 
 
 class FakeRunPod:
-    """One running server. Each fault is a status to answer with, "lost" (done, but the connection is cut
-    before the answer), "cut" (not done, and cut), or "junk"."""
+    """A running server. Each fault is a response status, "lost" (executed, but the connection is aborted
+    before the response), "cut" (not executed, and aborted), or "junk"."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, FakeJob] = {}
         self.faults: dict[str, list[Any]] = {}
-        self.asked: set[str] = set()  # what workers have asked
+        self.asked: set[str] = set()  # operations that workers have called
         self.calls: list[tuple[str, str]] = []  # operation, job or ""
         self.workers: dict[str, int] = {"idle": 1, "ready": 1, "running": 0, "throttled": 0}
         self.on_run: Callable[[FakeJob], None] | None = None
         self.retry_after = ""
-        self.poll_seconds = 2.0  # a worker's question for jobs is held so long
+        self.poll_seconds = 2.0  # how long a worker's request for jobs is held
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.closing = False
@@ -95,7 +95,7 @@ class FakeRunPod:
         return sum(job.billed for job in self.jobs.values())
 
     def only(self) -> FakeJob:
-        """The one job there is, once there is one."""
+        """Waits for the first job and returns it."""
         return self.wait(lambda: next(iter(self.jobs.values()), None))
 
     def wait(self, condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
@@ -138,7 +138,7 @@ class FakeRunPod:
         return job
 
     def take(self, worker: str, seconds: float) -> FakeJob | None:
-        """The next job in the queue, for a worker."""
+        """Takes the next job from the queue for a worker."""
         end = time.monotonic() + seconds
         with self.changed:
             while not self.closing:
@@ -154,7 +154,7 @@ class FakeRunPod:
         return None
 
     def stops(self, seconds: float) -> list[str]:
-        """Jobs that workers are to stop now."""
+        """The jobs that workers have to stop."""
         end = time.monotonic() + seconds
         with self.changed:
             while not self.closing:
@@ -271,7 +271,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif said.get("error"):
                 fake.fail(job, said["error"])
             elif len(data) > LIMIT:
-                fake.finish(job, None)  # as RunPod does: the job is completed, and has no output
+                fake.finish(job, None)  # as RunPod: the job is completed, without output
                 return self._send(400, {"error": "too large"})
             else:
                 fake.finish(job, said.get("output"))
@@ -295,7 +295,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def fake_runpod() -> Iterator[FakeRunPod]:
-    """A server for the length of a test."""
+    """Context manager with a running server."""
     fake = FakeRunPod()
     try:
         yield fake

@@ -1,6 +1,6 @@
-"""A studio without engines for tests of the page: the facade's interface, one job at a time, on a clock.
+"""A studio without engines for tests of the page: the facade's interface, one job at a time, simulated time.
 
-Its pictures are painted, its videos are made with PyAV from the painted picture, and nothing is kept.
+Images are generated, videos are encoded from them with PyAV, and nothing is stored.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class _Run:
 
 
 class FakeStudio:
-    """seconds: length of a job; engine: comfyui or demo; hold: where in a job the clock stops, 0 to 1."""
+    """seconds: duration of a job; engine: comfyui or demo; hold: progress at which the clock stops, 0 to
+    1."""
 
     def __init__(self, seconds: float = 8.0, engine: str = "comfyui", hold: float | None = None) -> None:
         self.length, self.engine, self.hold = seconds, engine, hold
@@ -100,7 +101,7 @@ class FakeStudio:
         return isinstance(text, str) and len(text) >= 16
 
     def inspect(self, mode: str, field: str, path: Path) -> PictureFacts | SoundFacts | VideoFacts:
-        """Sounds and videos are believed: their names say how long they are, song-190.wav lasts 190 s."""
+        """Sounds and videos are not decoded: their names contain their duration, song-190.wav lasts 190 s."""
         kind = MODES[mode].media[field].kind
         if kind == "picture":
             return self._picture(path, field)
@@ -244,7 +245,7 @@ class FakeStudio:
         return path.stat().st_size
 
     def finish(self, view: JobView) -> None:
-        """Ends this job as done at once."""
+        """Ends this job as done immediately."""
         run = self.runs[view.id]
         run.view = replace(run.view, status="done", finished=time.time(), elapsed=65.0, bytes=self._make(run))
 

@@ -1,4 +1,4 @@
-"""A small app behind the middleware, reached without a socket."""
+"""A small app behind the middleware, called without a socket."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Clock:
 
 
 class Site:
-    """An app behind the middleware that answers how many bytes it got, and its client."""
+    """An app behind the middleware that returns the number of bytes it received, and its client."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Another program that holds the job database."""
+"""Another process that locks the job database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from backend.jobs.limits import Limits
 
 BRIEF = Limits(busy=0.3)
-"""A studio that waits for the database for a moment only."""
+"""Limits for a studio that waits only briefly for the database."""
 HOLD = """
 import sqlite3, sys, time
 db = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -24,7 +24,7 @@ db.execute("COMMIT")
 
 @contextlib.contextmanager
 def held(database: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    """Another process has the write lock, for so long or until the end of the block."""
+    """Another process holds the write lock, for the given time or until the end of the block."""
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(database), str(seconds)], stdout=subprocess.PIPE, text=True
     )

@@ -1,4 +1,4 @@
-"""A job as the page shows it, and as the store keeps it."""
+"""Job views as the page shows them, and jobs as the store returns them."""
 
 from __future__ import annotations
 

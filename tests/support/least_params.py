@@ -1,4 +1,4 @@
-"""Each mode's parameters with no more than must be given."""
+"""Each mode's parameters with only the required values."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ REQUIRED: dict[str, dict[str, Any]] = {
 
 
 def least(mode: str, **options: Any) -> Any:
-    """The params of a mode with what must be given, and `options`."""
+    """The params of a mode with the required values and `options`."""
     return MODES[mode].params(**{"seed": 1, **REQUIRED[mode], **options})

@@ -1,4 +1,4 @@
-"""Random values that the API takes, for every parameter of a mode that is no file. Seeded by the caller."""
+"""Random valid API values for every parameter of a mode except files. Seeded by the caller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
 from workflows.spec import Field
 
 FILE_SECONDS = 6.0
-"""Length of the sound or driving video that these values go with."""
+"""Duration in seconds of the sound or driving video for these values."""
 TEXTS = (
     "A boat drifts", "  two spaces, both kept  ", "línea\nzweite Zeile\n第三行", "🎬👩‍🚀 日本語 العربية",
     "<b>no markup</b> & \"quotes\" 'more' \\ {0} %s $x", "x" * PROMPT_MAX, "é" * PROMPT_MAX,
@@ -21,7 +21,7 @@ TEXTS = (
 
 
 def legal(mode: str, draw: random.Random) -> dict[str, Any]:
-    """One set of values; limits come up as often as what lies between."""
+    """A random set of values; limits are as frequent as values between them."""
     values = {field.name: _value(field, draw) for field in MODES[mode].fields}
     if draw.random() < 0.4:
         values["width"], values["height"] = 0, 0
@@ -32,7 +32,7 @@ def legal(mode: str, draw: random.Random) -> dict[str, Any]:
 
 
 def _value(field: Field, draw: random.Random) -> Any:
-    """One value within the limits that the field names."""
+    """A random value within the field's limits."""
     match field.kind:
         case "choice":
             return draw.choice(field.values)
@@ -47,12 +47,12 @@ def _value(field: Field, draw: random.Random) -> Any:
             return draw.choice([low, low + 1, high, high - 1, draw.randint(low, high)])
     if (field.zero or field.high == LONGEST_FILE) and draw.random() < 0.2:
         return 0.0
-    if field.high == LONGEST_FILE:  # a part of a file: start and length together lie within it
+    if field.high == LONGEST_FILE:  # start and length together stay within the file
         return _number(draw, 0.5, FILE_SECONDS / 2)
     return _number(draw, field.low, field.high)
 
 
 def _number(draw: random.Random, low: float, high: float) -> float:
-    """A limit, a whole number, a short one, or one with all the digits that a float has."""
+    """A limit, an integer, a number with few decimals, or one with all digits of a float."""
     free = draw.uniform(low, high)
     return draw.choice([low, high, float(int(free)) if int(free) >= low else high, round(free, 2), free])

@@ -1,4 +1,4 @@
-"""Who touches disk or database on the thread of an event loop."""
+"""Detects disk and database access on the thread of an event loop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.paths import ROOT
 
 LIBRARIES = f"{os.sep}site-packages{os.sep}"
 EVENTS = ("open", "os.", "shutil.", "sqlite3.", "tempfile.", "glob.", "subprocess.Popen", "pathlib.")
-"""Audit events that reach the disk; https://docs.python.org/3/library/audit_events.html."""
+"""Audit events of disk access; https://docs.python.org/3/library/audit_events.html."""
 HARMLESS = ("os.putenv", "os.unsetenv", "os.add_dll_directory")
 UNAUDITED = ("stat", "lstat", "access", "readlink", "statvfs", "fsync", "fstat")
 """Functions of os that raise no audit event."""
@@ -26,7 +26,8 @@ UNAUDITED = ("stat", "lstat", "access", "readlink", "statvfs", "fsync", "fstat")
 
 @dataclass(frozen=True)
 class Touch:
-    """what: the event; by: "package/module.py:function", the innermost code that is no standard library's."""
+    """what: the event; by: "package/module.py:function", the innermost frame outside of the standard
+    library."""
 
     what: str
     by: str
@@ -37,7 +38,7 @@ class Touch:
 
 
 class LoopWatch:
-    """Records touches while `thread` is set. Installed once in a process: audit hooks cannot be removed."""
+    """Records accesses while `thread` is set. Installed once per process: audit hooks cannot be removed."""
 
     def __init__(self) -> None:
         self.thread: int | None = None
@@ -58,7 +59,7 @@ class LoopWatch:
             self.note(f"{event}({args[0]!r})" if args else event)
 
     def note(self, what: str) -> None:
-        """Something touches the disk; recorded when it happens on the watched thread."""
+        """Records an access if it happens on the watched thread."""
         if threading.get_ident() != self.thread:
             return
         by, ours = _caller()
@@ -67,7 +68,7 @@ class LoopWatch:
 
 
 def _caller() -> tuple[str, bool]:
-    """The innermost frame that is no standard library's; "" for an import, which reads code once."""
+    """The innermost frame outside of the standard library; "" for an import, which reads code only once."""
     frame = sys._getframe(2)
     found: tuple[str, bool] = ("", False)
     while frame is not None:

@@ -1,4 +1,4 @@
-"""Sounds and videos made for tests, small and of known content."""
+"""Generates small sounds and videos of known content."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def _encode(container: Any, stream: Any, samples: np.ndarray, rate: int, at: flo
 
 
 def coded(number: int, size: tuple[int, int] = (64, 48)) -> np.ndarray:
-    """A picture of eight black or white columns: the number in binary, which no codec blurs."""
+    """An image of eight black or white columns, the number in binary, which survives lossy codecs."""
     bits = np.array([number >> i & 1 for i in range(8)], np.uint8) * 200 + 20
     row = np.repeat(bits, -(-size[0] // 8))[: size[0]]
     return np.ascontiguousarray(np.broadcast_to(row[None, :, None], (size[1], size[0], 3)))
 
 
 def decoded(picture: np.ndarray) -> int:
-    """The number in a picture made by `coded`."""
+    """The number in an image made by `coded`."""
     width = -(-picture.shape[1] // 8)
     columns = [float(picture[:, i * width : (i + 1) * width].mean()) for i in range(8)]
     return sum((value > 120) << i for i, value in enumerate(columns))
 
 
 def _sound_options(codec: str) -> dict[str, str]:
-    if codec == "aac":  # the default search makes clicks at abrupt ends
+    if codec == "aac":  # the default coder produces clicks at abrupt ends
         return {"aac_coder": "fast", "b": "192k"}
     return {"strict": "-2"} if codec == "vorbis" else {}
 
@@ -61,7 +61,7 @@ def write_sound(
     form: str | None = None,
     cover: bool = False,
 ) -> Path:
-    """The samples in a file; `cover` adds a picture as music players show it."""
+    """Encodes the samples into a file; `cover` adds a cover image."""
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[len(samples)]
     with av.open(str(path), "w", format=form) as container:
         stream = container.add_stream(codec, rate=rate, layout=layout, options=_sound_options(codec))
@@ -79,12 +79,12 @@ def write_sound(
 
 
 def flat(value: int, size: tuple[int, int]) -> np.ndarray:
-    """A grey picture."""
+    """A grey image."""
     return np.full((size[1], size[0], 3), value, np.uint8)
 
 
 def numbered(count: int, size: tuple[int, int] = (128, 96), step: int = 4) -> list[np.ndarray]:
-    """Grey pictures whose brightness tells their number (see `number_of`)."""
+    """Grey images whose brightness encodes their number (see `number_of`)."""
     return [flat(20 + step * i, size) for i in range(count)]
 
 
@@ -107,7 +107,8 @@ def write_video(
     options: dict[str, str] | None = None,
     movflags: str = "",
 ) -> Path:
-    """The pictures as a video, evenly at `rate` or at `times` (seconds), with sound from `sound_at` on."""
+    """Encodes the images as a video, at a constant `rate` or at `times` (seconds), with sound from
+    `sound_at`."""
     container_options = {"movflags": movflags} if movflags else {}
     defaults = {"libx264": {"preset": "ultrafast"}, "libx265": {"preset": "ultrafast"}}
     defaults["libx265"]["x265-params"] = "log-level=none"
@@ -140,7 +141,7 @@ def write_video(
 
 
 def repeat(src: Path, dst: Path, times: int, kind: str = "video") -> Path:
-    """The one track of `src` again and again, copied without encoding."""
+    """Repeats the only track of `src` without re-encoding."""
     with av.open(str(src)) as source, av.open(str(dst), "w") as target:
         track = (source.streams.video if kind == "video" else source.streams.audio)[0]
         stream = target.add_stream_from_template(track)
@@ -157,7 +158,7 @@ def repeat(src: Path, dst: Path, times: int, kind: str = "video") -> Path:
 
 
 def rotate_flag(path: Path, degrees: int) -> Path:
-    """Set the MP4's flag: to be shown turned clockwise by `degrees`."""
+    """Sets the MP4's display rotation, clockwise in degrees."""
     one = 0x10000
     matrix = {
         90: (0, one, 0, -one, 0, 0, 0, 0, 0x40000000),
@@ -173,7 +174,7 @@ def rotate_flag(path: Path, degrees: int) -> Path:
 
 
 def pictures_of(path: Path) -> list[np.ndarray]:
-    """All pictures of a video as RGB."""
+    """All frames of a video as RGB."""
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 

@@ -1,4 +1,4 @@
-"""Model files for tests: right headers, any size, no bytes on the disk."""
+"""Sparse model files for tests: valid headers, any size, almost no disk usage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workflows.catalog import Catalog, ModelFile, load_catalog
 
 
 def model_bytes(seed: str, size: int) -> bytes:
-    """A sound safetensors file of exactly this size, its content made from the seed."""
+    """A valid safetensors file of exactly this size, with content generated from the seed."""
     head = header(size)
     return head + random.Random(seed).randbytes(size - len(head))
 
@@ -28,7 +28,7 @@ def header(size: int) -> bytes:
 
 
 def sparse(path: Path, size: int) -> Path:
-    """A file that looks like a model of this size and takes no room."""
+    """Creates a sparse file that has a model's header and size."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(header(size))
@@ -37,7 +37,7 @@ def sparse(path: Path, size: int) -> Path:
 
 
 def fill(store: Path, catalog: Catalog | None = None, *, but: tuple[str, ...] = ()) -> None:
-    """All files of the catalogue as sparse ones, except some roles."""
+    """Creates all files of the catalogue as sparse files, except some roles."""
     for file in (catalog or load_catalog()).files:
         if file.role not in but:
             sparse(store / file.folder / file.name, file.bytes)
@@ -61,7 +61,7 @@ def model(role: str, content: bytes, *needed_by: str, folder: str = "vae", **mor
 
 
 def as_nobody(work: Callable[[], str]) -> str:
-    """What `work` returns in a child process without root's rights (root may read everything)."""
+    """The result of `work` in a child process without root privileges (root can read everything)."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""Where the checkout keeps what tests read."""
+"""Paths of the checkout."""
 
 from __future__ import annotations
 

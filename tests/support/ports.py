@@ -1,7 +1,7 @@
-"""Ports for tests: no two test processes of this machine are given the same one.
+"""Allocates ports for tests; no two test processes on this machine get the same one.
 
-A row of ports belongs to the process that holds the lock on the row's file; the kernel lets go of it when the
-process ends. Rows lie below the ports that the system gives out by itself.
+A range of ports belongs to the process that holds the lock on the range's file; the kernel releases it when
+the process ends. The ranges are below the system's ephemeral ports.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _held: dict[int, IO[bytes]] = {}
 
 
 def free_row(count: int = ROW) -> int:
-    """The first of `count` free ports next to each other."""
+    """The first of `count` consecutive free ports."""
     assert count <= ROW
     LOCKS.mkdir(exist_ok=True)
     rows = list(range(FIRST, LAST, ROW))
@@ -42,5 +42,5 @@ def free_row(count: int = ROW) -> int:
 
 
 def free_port() -> int:
-    """One such port."""
+    """A free port."""
     return free_row(1)

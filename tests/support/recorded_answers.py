@@ -1,4 +1,4 @@
-"""Answers of a real ComfyUI to graphs that it refuses."""
+"""Recorded responses of ComfyUI to graphs that it rejects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo engine, noting each prompt that it begins, and has drawn to the end, in a file that outlives it.
+"""The demo engine, with a log file of each prompt that it starts and finishes.
 
 python -m tests.support.recording_engine NOTES --port 8188 --dir FOLDER
 
@@ -20,7 +20,7 @@ NOTES = Path()
 
 
 class Noting(Executor):
-    """Writes one line per start and success: when, and the file names that tell the job."""
+    """Writes one line per start and success: the time, and file names that identify the job."""
 
     def _message(self, prompt: Any, event: str, data: dict[str, Any], *, to_all: bool = False) -> None:
         if event in ("execution_start", "execution_success"):

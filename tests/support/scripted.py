@@ -1,4 +1,4 @@
-"""A whole studio over scripted engines, and waiting for what it does."""
+"""A complete studio with scripted engines, and functions that wait for its jobs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Servers:
 
 
 def ended(studio: Studio, job: JobView, seconds: float = SECONDS) -> JobView:
-    """The job when it has ended, on disk and then for those who watch it."""
+    """Waits until the job has ended in the store and in its view, and returns it."""
     until(lambda: studio.progress(job.id, job.key).status in TERMINAL, seconds)
     return until(lambda: (now := studio.job(job.id, job.key)).status in TERMINAL and now, seconds)
 
@@ -48,7 +48,7 @@ def speak(studio: Studio, tone: Path, earlier: JobView | None = None) -> JobView
 
 
 def stop_at(index: int, error: Exception) -> Callable[[Prompt, Callable[[Event], None]], None]:
-    """A script that fails the graph of this number, once."""
+    """A script that fails once, at the graph with this index."""
     left = [error]
 
     def script(prompt: Prompt, _: Callable[[Event], None]) -> None:

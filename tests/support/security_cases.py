@@ -1,6 +1,6 @@
-"""What a stranger may try, what has to come of it, and what came of it: one function per attempt.
+"""Attacks and their expected outcomes, one function per attack.
 
-Each gets a Site and says what it saw in a few words; the words have to be those that are expected. The same
+Each function takes a Site and returns the outcome as a short text, which has to be the expected one. The same
 cases are the tests in test_security.py and the table of `python -m benchmarks.security`.
 """
 
@@ -51,7 +51,7 @@ def case(attempt: str, expected: str, locked: bool = False) -> Callable[[Callabl
 
 
 def made(visitor: Visitor, prompt: str = "A boat drifts") -> dict[str, Any]:
-    """A finished job of this visitor: its record."""
+    """Makes a job of this visitor and returns its finished record."""
     kind, answer = visitor.call("text_to_video", prompt, *SMALL)
     assert kind == "complete", answer
     record: dict[str, Any] = answer[1]
@@ -60,7 +60,7 @@ def made(visitor: Visitor, prompt: str = "A boat drifts") -> dict[str, Any]:
 
 
 def said(answer: Any) -> str:
-    """The sentence of a refusal, whatever it came in."""
+    """The message of a rejection, from any kind of response."""
     if isinstance(answer, dict):
         return str(answer.get("error") or answer.get("detail") or "")
     return str(answer)
@@ -70,7 +70,7 @@ def once(found: set[str]) -> str:
     return " / ".join(sorted(found))
 
 
-# -- another's job ----------------------------------------------------------------------------------
+# -- jobs of others ---------------------------------------------------------------------------------
 
 
 @case("a job's id with no key, a made-up key, another job's key, by /job, /result and /cancel", "not found")
@@ -165,7 +165,7 @@ def _(site: Site) -> str:
 
 
 def address(visitor: Visitor, job: dict[str, Any], name: str = "result.mp4") -> str:
-    """The signed address of a job's file, as its owner's page has it."""
+    """The signed URL of a job's file, as on its owner's page."""
     fn = visitor.site.fn("ws-card", "show")
     html = json.dumps(visitor.event(fn, [visitor.token], {"id": job["id"], "key": job["key"]}))
     start = html.index(f"media/{job['id']}/{name}?")
@@ -307,7 +307,7 @@ def sentence(kind: str, answer: Any) -> str:
 
 
 def png(width: int, height: int, rows: int = 0) -> bytes:
-    """A grey PNG that says it has this size; `rows`: how many it really has."""
+    """A grey PNG whose header has this size; `rows`: the number of rows it really has."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -334,7 +334,7 @@ def _(site: Site) -> str:
         seen.add(answer_is(answer, 413, "larger than 3 MB" if ours else "File size exceeded maximum"))
     answer = attacker.http.post(
         "/gradio_api/upload", content=multipart(b"x" * 3_500_000), headers=form
-    )  # under the request's limit, over the file's: Gradio's own answer
+    )  # below the limit of requests, above that of files: Gradio's own response
     seen.add("413 with a sentence" if answer.status_code == 413 else f"{answer.status_code} {answer.text}")
     return once(seen)
 
@@ -494,7 +494,7 @@ def _(site: Site) -> str:
     return once(seen)
 
 
-# -- too much ---------------------------------------------------------------------------------------------
+# -- limits ----------------------------------------------------------------------------------------------
 
 
 @case(

@@ -1,4 +1,4 @@
-"""app.py as a real process, and a visitor who writes requests by hand."""
+"""app.py as a process, and visitors that send raw requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS = 60
 
 
 class Visitor:
-    """One browser or program: a client with a token of its own, and raw events of the page."""
+    """A client with its own token that can send raw events of the page."""
 
     def __init__(self, site: Site, headers: dict[str, str] | None = None) -> None:
         self.site, self.token = site, new_token()
@@ -42,7 +42,7 @@ class Visitor:
         return Path(answer.json()[0])
 
     def call(self, api_name: str, *data: Any, owner: bool = True) -> tuple[str, Any]:
-        """(event, data) of an endpoint: ("complete", [...]) or ("error", what was said)."""
+        """The final (event, data) of an endpoint: ("complete", [...]) or ("error", message)."""
         headers = {"X-Wan-Owner": self.token} if owner else {}
         begun = self.post(f"/gradio_api/call/{api_name}", {"data": list(data)}, headers=headers)
         if begun.status_code != 200:
@@ -58,7 +58,7 @@ class Visitor:
         return seen
 
     def event(self, fn: int, data: list[Any], event_data: Any = None) -> Any:
-        """A private event of the page by its number, as a raw client sends it: its output, or the refusal."""
+        """Calls a private event of the page by its number; returns its output or the rejection."""
         session = uuid.uuid4().hex
         body = {"fn_index": fn, "data": data, "event_data": event_data, "session_hash": session}
         if not self.site.queued(fn):
@@ -77,7 +77,7 @@ class Visitor:
         return None
 
     def poll(self, request: Any) -> Any:
-        """The card's server function, with anything as its argument."""
+        """Calls the card's server function with any argument."""
         body = {
             "component_id": self.site.component("ws-card"), "fn_name": "poll", "session_hash": "x",
             "data": request,
@@ -86,7 +86,7 @@ class Visitor:
 
 
 class Site:
-    """app.py with the demo engine; `login`: user:password of its owner, where one is asked for."""
+    """app.py with the demo engine; `login`: user:password of the machine's owner, if a login is required."""
 
     def __init__(self, folder: Path, **env: str) -> None:
         self.folder, self.port = folder, free_port()
@@ -140,24 +140,24 @@ class Site:
         return next(c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
 
     def fn(self, elem_id: str, event: str) -> int:
-        """The number of the event that this component's trigger starts first."""
+        """The number of the first event that this component's trigger starts."""
         target = [self.component(elem_id), event]
         return next(d["id"] for d in self.config["dependencies"] if target in [list(t) for t in d["targets"]])
 
     def named(self, handler: str) -> int:
-        """The number of the private event that this handler answers."""
+        """The number of the private event with this handler."""
         return next(d["id"] for d in self.config["dependencies"] if d.get("api_name") == handler)
 
     def queued(self, fn: int) -> bool:
         return bool(next(d for d in self.config["dependencies"] if d["id"] == fn)["queue"])
 
     def values(self, fn: int) -> list[Any]:
-        """What the page would send to this event: its components' own values."""
+        """The default values of the event's input components."""
         dependency = next(d for d in self.config["dependencies"] if d["id"] == fn)
         known = {c["id"]: c["props"].get("value") for c in self.config["components"]}
         return [known[number] for number in dependency["inputs"]]
 
     def place(self, fn: int, elem_id: str) -> int:
-        """Where in this event's values the component's is."""
+        """The index of the component among the event's inputs."""
         dependency = next(d for d in self.config["dependencies"] if d["id"] == fn)
         return dependency["inputs"].index(self.component(elem_id))

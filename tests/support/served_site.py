@@ -1,4 +1,4 @@
-"""The whole page of a studio, served from a thread of the test's process as app.py serves it."""
+"""Serves the page of a studio from a thread of the test process, as app.py does."""
 
 from __future__ import annotations
 

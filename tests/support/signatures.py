@@ -1,4 +1,4 @@
-"""How a double differs from the class that it stands in for."""
+"""Compares the interface of a test double with that of the real class."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ EMPTY = inspect.Parameter.empty
 
 
 def differences(real: type, double: type | object, *, whole: bool = True) -> list[str]:
-    """What is missing in the double or has another signature there, in sentences.
+    """Members that the double lacks or that have another signature there, as sentences.
 
-    `double`: a class, or an instance where attributes stand for properties. `whole`: False for one that has
-    a part of the real class alone, and controls of its own beside it.
+    `double`: a class, or an instance whose attributes replace properties. `whole`: False for a double that
+    implements only some members and has additional controls.
     """
     kind = double if isinstance(double, type) else type(double)
     found = []
@@ -35,7 +35,7 @@ def differences(real: type, double: type | object, *, whole: bool = True) -> lis
 
 
 def _public(real: type) -> Iterator[tuple[str, object]]:
-    """Its methods and properties, those of its base classes included."""
+    """Its public methods and properties, including inherited ones."""
     for name in sorted({name for base in real.__mro__[:-1] for name in vars(base)}):
         member = inspect.getattr_static(real, name)
         if not name.startswith("_") and (isinstance(member, property) or callable(_function(member))):
@@ -47,7 +47,7 @@ def _function(member: object) -> object:
 
 
 def _parameters(member: object) -> list[tuple[str, object, object]]:
-    """Name, kind and default of each; annotations may be wider in a double."""
+    """Name, kind and default of each parameter; annotations may differ."""
     signature = inspect.signature(_function(member))  # type: ignore[arg-type]
     return [(one.name, one.kind, one.default) for one in signature.parameters.values()]
 

@@ -1,8 +1,8 @@
-"""A decoder's child that does what the file it is given says: `python slow_child.py FOLDER`.
+"""A child process of the decoder that is controlled by its input files: `python slow_child.py FOLDER`.
 
-Each request is written to FOLDER/log ("picture a.png"), in the order in which they are begun. While
-FOLDER/hold exists, a request waits for that file to go, or for FOLDER/go-<name>. A file that begins with
-"error CODE" or "transient" is answered with that error, "die" ends the process, "hang" is never answered.
+Each request is written to FOLDER/log ("picture a.png") when it starts. While FOLDER/hold exists, a request
+waits until it is removed, or until FOLDER/go-<name> exists. A file that begins with "error CODE" or
+"transient" produces that error, "die" ends the process, "hang" gets no response.
 """
 
 from __future__ import annotations

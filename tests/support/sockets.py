@@ -1,7 +1,7 @@
-"""Sockets that our own code opens and never closes are failures; a library's are not.
+"""Fails tests whose code leaves sockets open; sockets of libraries are only counted.
 
-Used as a plugin by tests/conftest.py. Such a socket is told when it is collected, which may be in a later
-test: the line that opened it is named.
+A plugin of tests/conftest.py. An open socket is reported when it is garbage collected, which may be in a
+later test, so the line that opened it is included.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def pytest_warning_recorded(warning_message: warnings.WarningMessage) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    """What was collected up to the end of the test before."""
+    """Reports the sockets collected until the end of the previous test."""
     result = yield
     if _leaks:
         found, _leaks[:] = list(_leaks), []

@@ -1,6 +1,6 @@
-"""A scene of start.sh, in a network of its own: ports 7860 and 8188 are free there whatever else runs.
+"""A scenario for start.sh in its own network namespace, where ports 7860 and 8188 are free.
 
-`python -m tests.support.start_scene SCENE FOLDER` plays it and prints what was seen as JSON on its last line.
+`python -m tests.support.start_scene SCENE FOLDER` runs it; its last line of output is the result as JSON.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ while True:
 
 
 def own_network() -> None:
-    """And mounts of its own. Raises OSError where that is not allowed."""
+    """Also creates a mount namespace. Raises OSError if that is not permitted."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET | CLONE_NEWNS):
         raise OSError(ctypes.get_errno(), "unshare")
@@ -62,7 +62,7 @@ def own_network() -> None:
 
 
 class Started:
-    """start.sh as a process, with a mark in its environment by which all that it leaves is found."""
+    """start.sh as a process, with an environment variable by which its descendants are found."""
 
     def __init__(self, folder: Path, **env: str) -> None:
         self.mark = f"scene-{os.getpid()}-{time.monotonic_ns()}"
@@ -99,7 +99,7 @@ class Started:
         return found
 
     def stop(self) -> dict[str, Any]:
-        """SIGTERM to the one process, as an engine of containers sends it."""
+        """Sends SIGTERM to the main process, as a container runtime does."""
         self.process.send_signal(signal.SIGTERM)
         try:
             status = self.process.wait(60)
@@ -139,7 +139,7 @@ def job_of(studio: Any, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def starting(folder: Path) -> dict[str, Any]:
-    """ComfyUI takes its time: the page is there, takes a job, and the job is made when ComfyUI is up."""
+    """ComfyUI starts slowly: the page accepts a job, which runs once ComfyUI responds."""
     comfyui = folder / "ComfyUI"
     comfyui.mkdir()
     (comfyui / "main.py").write_text(SLEEPY)
@@ -160,7 +160,7 @@ def starting(folder: Path) -> dict[str, Any]:
 
 
 def pod(folder: Path) -> dict[str, Any]:
-    """A pod: a volume at /workspace with RunPod's ComfyUI, which RunPod's script starts some time later."""
+    """A RunPod pod: a volume at /workspace with a ComfyUI that RunPod's script starts later."""
     volume = Path("/workspace")
     made = not volume.exists()
     volume.mkdir(exist_ok=True)
@@ -197,7 +197,7 @@ def pod(folder: Path) -> dict[str, Any]:
 
 
 def stubborn(folder: Path) -> dict[str, Any]:
-    """Three ComfyUIs that mind no SIGTERM."""
+    """Three ComfyUI processes that ignore SIGTERM."""
     comfyui = folder / "ComfyUI"
     comfyui.mkdir()
     (comfyui / "main.py").write_text(STUBBORN)
@@ -208,7 +208,7 @@ def stubborn(folder: Path) -> dict[str, Any]:
 
 
 def interrupted(folder: Path) -> dict[str, Any]:
-    """Stopped in the middle of a job: the next start makes it."""
+    """Stopped during a job: the next start completes it."""
     slow = Started(folder, WAN_ENGINE="demo", WAN_DEMO_STEP_SECONDS="3")
     slow.wait(lambda: (slow.health() or {}).get("status") == "ok")
     studio = client()
@@ -231,7 +231,7 @@ def interrupted(folder: Path) -> dict[str, Any]:
 
 
 def refused(folder: Path) -> dict[str, Any]:
-    """Where it cannot run: a second one on the same data, a taken port, a volume that is read-only."""
+    """Failing starts: a second instance on the same data, a port in use, a read-only volume."""
     first = Started(folder, WAN_ENGINE="demo")
     first.wait(first.health)
     seen: dict[str, Any] = {}

@@ -1,8 +1,8 @@
-"""A storm: a stream of jobs into the real app while app and servers are killed; an account of every job.
+"""A stress test: submits jobs to the real app while app and servers are killed, and accounts for every job.
 
-The app is app.py as a process, the servers are demo engines that nobody but the storm starts again. A job
-that the app confirmed must end done or failed with a reason, once; what a killed app never confirmed must
-end, too. Cancels are sent just before the kills: one that was answered must end its job as cancelled.
+The app is app.py as a process; the servers are demo engines that only the stress test restarts. A job
+that the app confirmed must end exactly once, done or failed with a reason; an unconfirmed job must
+end, too. Cancellations are sent just before the kills; a confirmed one must end its job as cancelled.
 """
 
 from __future__ import annotations
@@ -34,20 +34,22 @@ from tests.support.waiting import served, until
 TERMINAL = ("done", "failed", "cancelled")
 UP_SECONDS = 180.0
 STEP_SECONDS = 0.2
-OPEN_SECONDS = 10.0  # how long a cancel waits for a job that it can be about
-FETCH_SECONDS = 3.0  # within this time an app that serves has a result, also one that it was not there for
+OPEN_SECONDS = 10.0  # how long a cancellation waits for a job
+FETCH_SECONDS = (
+    3.0  # within this time a serving app has every result, also of prompts that ended while it was down
+)
 
 
 @dataclass
 class Account:
-    """What became of the jobs. twice: drawn to the end more than once although the first one could be had;
-    after_cancel: made, or begun again, after a cancel was answered."""
+    """The outcome of all jobs. twice: rendered more than once although the first result was available;
+    after_cancel: completed or restarted after a confirmed cancellation."""
 
     sent: int = 0
     done: int = 0
     failed: int = 0
     cancelled: int = 0
-    cancels: int = 0  # that were answered while their job had not ended
+    cancels: int = 0  # confirmed before their job ended
     after_cancel: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     without_reason: list[str] = field(default_factory=list)
@@ -57,7 +59,7 @@ class Account:
 
 
 class Server:
-    """A recording demo engine on a port that stays."""
+    """A recording demo engine on a fixed port."""
 
     def __init__(self, folder: Path, step_seconds: float) -> None:
         self.folder, self.step_seconds = folder, step_seconds
@@ -90,7 +92,7 @@ class Server:
 
 
 class App:
-    """app.py on a port and a data folder that stay."""
+    """app.py on a fixed port and data folder."""
 
     def __init__(self, folder: Path, urls: list[str], **env: str) -> None:
         self.folder, self.port = folder, free_port()
@@ -112,7 +114,7 @@ class App:
             **env,
         }
         self.process: subprocess.Popen[bytes] | None = None
-        self.up: list[tuple[float, float]] = []  # from when to when it served
+        self.up: list[tuple[float, float]] = []  # (from, to) of each period in which it served
 
     def start(self) -> None:
         log = (self.folder / "log").open("ab")
@@ -123,7 +125,7 @@ class App:
         self.serve()
 
     def serve(self) -> None:
-        """Waits until it serves, and notes when."""
+        """Waits until it serves, and records the time."""
         assert self.process is not None
         wait_for(f"{self.url}/healthz", self.process)
         self.up.append((time.time(), float("inf")))
@@ -135,7 +137,7 @@ class App:
         self.process.wait()
 
     def served(self, since: float, until: float) -> float:
-        """For how many seconds of that time it served."""
+        """The seconds of a period in which it served."""
         return sum(max(0.0, min(until, end) - max(since, begin)) for begin, end in self.up)
 
     def stop(self) -> None:
@@ -144,7 +146,7 @@ class App:
             self.process.wait(60)
 
     def rows(self) -> dict[str, dict[str, Any]]:
-        """job id -> its row, read beside the running app."""
+        """Database rows by job id, read while the app is running."""
         with sqlite3.connect(f"file:{self.data / 'studio.db'}?mode=ro", uri=True, timeout=30) as db:
             db.row_factory = sqlite3.Row
             return {row["id"]: dict(row) for row in db.execute("SELECT * FROM job")}
@@ -158,17 +160,17 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 class Storm:
-    """`run` sends jobs and kills; `account` says what became of them."""
+    """`run` submits jobs and kills processes; `account` returns the outcome."""
 
     def __init__(self, folder: Path, *, servers: int = 2, seed: int = 1, **env: str) -> None:
-        self.random, self._sender_random = random.Random(seed), random.Random(-seed)  # of one thread each
+        self.random, self._sender_random = random.Random(seed), random.Random(-seed)  # one thread each
         self.servers = [Server(folder / f"server-{n}", STEP_SECONDS) for n in range(servers)]
         self.app = App(folder / "app", [server.url for server in self.servers], **env)
         self.picture = folder / "picture.png"
         Image.effect_noise((96, 96), 60).convert("RGB").save(self.picture)
         self.confirmed: dict[str, str] = {}  # id -> key
         self.asked: set[str] = set()  # to be cancelled
-        self.answered: dict[str, float] = {}  # id -> when its cancel was answered
+        self.answered: dict[str, float] = {}  # id -> when its cancellation was confirmed
         self.kills: Counter[str] = Counter()
         self._up = threading.Event()
 
@@ -186,8 +188,8 @@ class Storm:
         shutil.rmtree(self.app.data, ignore_errors=True)
 
     def run(self, jobs: int, app_kills: int, server_kills: int, cancels: float = 0.5) -> None:
-        """Sends `jobs` jobs; the kills fall at random moments while they are sent and drawn. `cancels`: the
-        share of kills that come right after a cancel, or while one is on its way."""
+        """Submits `jobs` jobs while processes are killed at random times. `cancels`: the
+        share of kills that follow or interrupt a cancellation."""
         sender = threading.Thread(target=self._send, args=(jobs,), daemon=True)
         sender.start()
         faults = ["app"] * app_kills + ["server"] * server_kills
@@ -201,7 +203,7 @@ class Storm:
         assert not sender.is_alive(), "jobs cannot be sent"
 
     def _cancel(self) -> None:
-        """Asks for the end of a random job; returns when it was answered, sometimes before."""
+        """Cancels a random job; returns once that is confirmed, sometimes before."""
         client = Client(self.app.url, verbose=False)
         until = time.monotonic() + OPEN_SECONDS
         while not (open_jobs := self._open_jobs()):
@@ -214,7 +216,7 @@ class Storm:
         def ask() -> None:
             try:
                 answer = client.predict(job_id, self.confirmed[job_id], api_name="/cancel")
-            except Exception:  # the app was killed first: nothing is promised
+            except Exception:  # the app was killed before it confirmed
                 return
             if answer["status"] not in ("done", "failed"):
                 self.answered[job_id] = time.time()
@@ -253,7 +255,7 @@ class Storm:
                     image=handle_file(str(self.picture)), prompt=f"Wave {number}", seconds=0.5, width=64,
                     height=64, seed=number, wait=False, api_name="/fast_video",
                 )  # fmt: skip
-            except Exception:  # whatever a killed app does to a client
+            except Exception:  # any error of a client whose app was killed
                 client = None
                 time.sleep(0.1)
             else:
@@ -261,7 +263,7 @@ class Storm:
                 time.sleep(self._sender_random.uniform(0.0, 0.6))
 
     def wait(self, seconds: float) -> None:
-        """Until every job has ended, confirmed or not."""
+        """Waits until every job has ended."""
 
         def ended() -> bool:
             rows = self.app.rows()
@@ -269,7 +271,7 @@ class Storm:
                 rows
             )
 
-        with contextlib.suppress(AssertionError):  # the account says which have not
+        with contextlib.suppress(AssertionError):  # the account lists those that have not
             until(ended, seconds)
 
     def account(self) -> Account:
@@ -302,7 +304,7 @@ class Storm:
         return found
 
     def _notes(self, event: str) -> Iterator[tuple[Server, float, str]]:
-        """(server, when, job) of what the servers noted."""
+        """(server, time, job) of the servers' log entries."""
         for server in self.servers:
             for line in server.notes.read_text().splitlines():
                 note = json.loads(line)
@@ -310,7 +312,7 @@ class Storm:
                     yield server, note["at"], note["names"][0].rpartition("-")[2]
 
     def _begun_after_cancel(self) -> set[str]:
-        """Jobs that a server began after their cancel was answered and the app had been started again."""
+        """Jobs that a server started after their cancellation was confirmed and the app was restarted."""
         again = {
             job_id: next((begin for begin, _ in self.app.up if begin > at), float("inf"))
             for job_id, at in self.answered.items()
@@ -318,7 +320,7 @@ class Storm:
         return {job_id for _, at, job_id in self._notes("execution_start") if at > again.get(job_id, at)}
 
     def _drawn_twice(self) -> list[str]:
-        """Jobs with two successes; results that a server took along before the app had them do not count."""
+        """Jobs with two successes, except those whose first result was lost with its server."""
         drawn: Counter[str] = Counter()
         for server, at, job_id in self._notes("execution_success"):
             kills = [killed for killed in server.killed_at if killed >= at]

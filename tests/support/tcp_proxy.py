@@ -1,4 +1,4 @@
-"""A TCP proxy in this process that goes wrong on order: cuts all connections, lets bytes only trickle."""
+"""A TCP proxy in this process that can abort all connections or slow them down."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 class TcpProxy:
     """with TcpProxy("http://127.0.0.1:8188") as proxy: use proxy.url
 
-    `trickle`: seconds between two bytes of what the server sends; 0 lets all pass at once.
+    `trickle`: seconds between two bytes from the server; 0 passes data on without delay.
     """
 
     def __init__(self, target: str, trickle: float = 0.0) -> None:
@@ -19,7 +19,7 @@ class TcpProxy:
         self._target = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.trickle = trickle
         self.cuts = 0
-        self.trickled = 0  # bytes that went through one by one
+        self.trickled = 0  # bytes that were passed on one by one
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -39,7 +39,7 @@ class TcpProxy:
         self.cut()
 
     def cut(self) -> None:
-        """Breaks all connections, both ways, without a good-bye."""
+        """Aborts all connections in both directions."""
         with self._lock:
             broken, self._open = self._open, set()
         self.cuts += 1
@@ -48,7 +48,7 @@ class TcpProxy:
                 one.shutdown(socket.SHUT_RDWR)
 
     def cut_every(self, seconds: float, times: int) -> None:
-        """So often from now on, or until the proxy is closed."""
+        """Waits for this many further bytes, or until the proxy is closed."""
 
         def run() -> None:
             for _ in range(times):

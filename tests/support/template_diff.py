@@ -1,4 +1,4 @@
-"""Comparing a graph of ours with an official template, from SaveVideo upwards."""
+"""Compares a compiled graph with an official template, from SaveVideo upwards."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def differences(
 ) -> dict[tuple[str, str], list[tuple]]:
     """(class, input) -> [(their value, our value), ...], class by class and link by link.
 
-    At an input of `stops` the two may differ by whole branches: it is named with the classes behind it,
-    and not followed. Everything else must be wired alike, or an AssertionError says where it is not.
+    At an input in `stops`, the graphs may have different branches: its classes are reported, and the branch
+    is not followed. Everything else must be linked alike. Raises AssertionError with the first difference.
     """
     pairs: dict[str, str] = {}
     found: dict[tuple[str, str], list[tuple]] = {}
@@ -62,12 +62,12 @@ def saving(graph: Graph) -> str:
 
 
 def behind(graph: Graph, value: Any) -> Any:
-    """A link by the class that it leads to, a value as it is."""
+    """A link as the class of its source; a value unchanged."""
     return graph[value[0]]["class_type"] if isinstance(value, list) else value
 
 
 def seen_through(graph: Graph, nodes: set[str]) -> Graph:
-    """The graph without these nodes: who reads from them reads from what their `image` is."""
+    """The graph without these nodes; links to them are replaced by their `image` input."""
     leads = {node: graph[node]["inputs"]["image"] for node in nodes}
     return {
         key: {**data, "inputs": {n: leads.get(v[0], v) if isinstance(v, list) else v

@@ -1,7 +1,7 @@
 """Three tiers of tests. A test without a mark is `fast`: it starts no process and opens no listening socket,
 and fails when it does. `full` and `deep` are marked, by file (`pytestmark`) or by test.
 
-Used as a plugin by tests/conftest.py.
+A plugin of tests/conftest.py.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import pytest
 
 SLOW = ("live", "e2e", "deep", "full")
 STARTING = {"make"}
-"""Fixtures that start a process: a whole studio has a decoder in one. Who takes them is `full` at least."""
+"""Fixtures that start a process, such as a studio with its decoder. Tests that use them are at least
+`full`."""
 PROCESS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec")
 
 
 class Watch:
-    """What the code that runs now starts, as the interpreter's audit events say."""
+    """Processes and listening sockets that a test starts, from the interpreter's audit events."""
 
     def __init__(self) -> None:
         self.seen: list[str] | None = None
@@ -28,7 +29,7 @@ class Watch:
         sys.addaudithook(self._hear)
 
     def begin(self) -> None:
-        """From now on. What threads of earlier tests do does not count."""
+        """Starts recording on this thread; threads of earlier tests are ignored."""
         self._earlier = {thread.ident for thread in threading.enumerate()} - {threading.main_thread().ident}
         self.seen = []
 
@@ -49,14 +50,14 @@ _watch = Watch()
 
 
 def tier(item: pytest.Item) -> str:
-    """The slowest of its marks."""
+    """The slowest tier among its marks."""
     marks = {mark.name for mark in item.iter_markers()}
     return next((name for name in SLOW if name in marks), "fast")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what has no mark, so that `-m` selects it."""
+    """Marks unmarked tests as `fast`, so that `-m` selects them."""
     for item in items:
         if item.path.parent.name in ("e2e", "live"):
             item.add_marker(item.path.parent.name)
@@ -76,7 +77,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """After the test's own teardown: what it started is its fault, whoever stopped it."""
+    """Runs after the test's teardown, and fails a `fast` test that started a process or socket."""
     result = yield
     if tier(item) == "fast" and (found := _watch.end()):
         pytest.fail(f"a fast test starts {', '.join(found)}: mark it full", pytrace=False)
@@ -84,5 +85,5 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 
 def deep(*values: Any) -> Any:
-    """A case of a `parametrize` that is for the whole matrix alone."""
+    """A `parametrize` case that belongs to the `deep` tier."""
     return pytest.param(*values, marks=pytest.mark.deep)

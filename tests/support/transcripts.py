@@ -1,4 +1,4 @@
-"""Recorded websocket transcripts as frames: what a real ComfyUI sent, ready to be read or played back."""
+"""Recorded websocket transcripts of ComfyUI as frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 16
 
 @dataclass
 class Transcript:
-    """One file: its records, and what is known of its prompts in the order in which they were posted."""
+    """One transcript file: its records, and its prompts in the order of submission."""
 
     path: Path
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -36,21 +36,21 @@ class Transcript:
         ]
 
     def frames(self) -> Iterator[str | bytes]:
-        """Binary frames have the recorded header and a short picture in place of the recorded one."""
+        """Binary frames have the recorded header and a short image instead of the recorded one."""
         for record in self.records:
             frame = frame_of(record)
             if frame is not None:
                 yield frame
 
     def history(self, prompt_id: str) -> dict[str, Any] | None:
-        """The body of the last look at /history/<prompt id>, when it was not empty."""
+        """The last body of /history/<prompt id> that was not empty."""
         for record in self.records:
             if record.get("http") == f"GET /history/{prompt_id}" and record.get("body"):
                 return dict(record["body"])
         return None
 
     def labels(self, prompt_id: str) -> dict[str, Label]:
-        """Labels as compiling gives them: nodes that report steps are samplers, in their order."""
+        """Labels as the compiler creates them: nodes that report steps are samplers, in order."""
         labels: dict[str, Label] = {}
         done = 0
         for record in self.records:

@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a bound far above what a loaded machine needs."""
+"""Waits for conditions, with a limit far above what a busy machine needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Found = TypeVar("Found")
 
 
 def until(condition: Callable[[], Found], seconds: float = SECONDS, says: object = None) -> Found:
-    """What the condition returns once that is true. `says`: what a failure shows; called when callable."""
+    """The first true result of the condition. `says`: the failure message, or a function that returns it."""
     end = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > end:
@@ -26,7 +26,7 @@ def until(condition: Callable[[], Found], seconds: float = SECONDS, says: object
 def served(
     url: str, process: subprocess.Popen[Any], says: Callable[[], object], seconds: float = 180.0
 ) -> bytes:
-    """What this address answers once it does. Fails with what `says` returns when the process ends first."""
+    """The first response of this URL. Fails with the result of `says` if the process ends first."""
 
     def answer() -> bytes | None:
         assert process.poll() is None, says()
@@ -40,6 +40,6 @@ def served(
 
 
 def let_pass(seconds: float) -> None:
-    """For a test of what time itself does, or of what must not happen meanwhile. More of it does no harm: a
-    test that goes wrong when this takes longer has to wait for a condition instead."""
+    """Sleeps, for tests of time limits or of events that must not happen. A longer sleep must not break the
+    test; otherwise the test has to wait for a condition instead."""
     time.sleep(seconds)

@@ -1,8 +1,8 @@
-"""A ComfyUI as an Engine: moves bytes and questions, nothing else.
+"""The engine for one ComfyUI server: uploads inputs, submits and monitors prompts, fetches outputs.
 
-One lane, one client id, one prompt at a time. The websocket is opened for each prompt and closed in good
-order after it: an idle socket that nobody reads would fill up and hold up ComfyUI's sender for every other
-client, and a fresh one has no frames of an earlier job. comfy_follow.py says how a lost one is made good.
+It has one lane and one client id, and runs one prompt at a time. The websocket is opened for each prompt and
+closed after it: an idle socket that is not read would fill up and block ComfyUI's sender for all other
+clients, and a new socket has no frames of an earlier job. monitor.py handles lost sockets.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines.base import EngineInfo, Prompt
-from backend.engines.comfy import wire
-from backend.engines.comfy.folders import beside, input_folder, output_folder
-from backend.engines.comfy.follow import Follow, Timing, stop
-from backend.engines.comfy.http import POST_SECONDS, Http, is_refused, is_silent
-from backend.engines.comfy.info import described, models_seen
-from backend.engines.comfy.transfer import Inputs, download
-from backend.engines.comfy.validation_errors import rejected
+from backend.engines.comfy import protocol
+from backend.engines.comfy.folders import input_folder, output_folder, sibling_output
+from backend.engines.comfy.http import POST_SECONDS, Http, is_connection_refused, is_read_timeout
+from backend.engines.comfy.info import engine_info, list_models, server_name
+from backend.engines.comfy.monitor import PromptMonitor, Timing, stop_prompt
+from backend.engines.comfy.transfer import InputFiles, download
+from backend.engines.comfy.validation_errors import validation_error
 from backend.engines.kinds import COMFYUI
 from backend.errors import (
     BadEngineInput,
@@ -44,15 +44,15 @@ from workflows.graph.node_contract import Contract
 
 log = logging.getLogger("wan.engines.comfy")
 
-FACTS_SECONDS = 60.0
-LEARN_SECONDS = 300.0  # some megabytes where there are many custom nodes
-MODELS_SECONDS = 30.0
-REMEMBERED = 256  # cancelled prompt ids
-ODD = "Something answers at the address, but not as ComfyUI does."
+FACTS_SECONDS = 60.0  # maximum age of the contract when a job needs it
+CONTRACT_SECONDS = 300.0  # maximum age otherwise; the response has megabytes if there are many custom nodes
+MODELS_SECONDS = 30.0  # maximum age of the list of model files
+MAX_CANCELLED = 256  # remembered ids of cancelled prompts
+UNEXPECTED_ANSWER = "Something answers at the address, but not as ComfyUI does."
 
 
 class ComfyEngine:
-    """Drives one ComfyUI (0.3.64 or newer), or the demo engine, which speaks the same."""
+    """Client of one ComfyUI server (0.3.64 or newer), or of the demo engine, which has the same API."""
 
     def __init__(
         self,
@@ -64,24 +64,24 @@ class ComfyEngine:
         kind: str = COMFYUI.id,
         amend: Callable[[EngineInfo], EngineInfo] = lambda info: info,
     ) -> None:
-        """`url`: host:port or http(s)://[user:password@]host[:port][/path]. `client_id`: the lane's, fixed;
-        by default a new one. `input_dir`: the server's input folder when it is on this machine; without
-        it, it is guessed for a server on loopback. `kind`: what it counts as until it answers.
-        `amend`: adds to each snapshot what others know of the server."""
+        """`url`: host:port or http(s)://[user:password@]host[:port][/path]. `client_id`: default a new one.
+        `input_dir`: the server's input folder if it is on this machine; by default it is derived from the
+        command line of a server on loopback. `kind`: the engine kind until the server responds. `amend`:
+        adds to each snapshot what the caller knows about the server."""
         self.timing = timing or Timing()
         self.http = Http(url, read=self.timing.read)
         self.client_id = client_id or f"wan-{uuid.uuid4().hex}"
-        self._given_input_dir = input_dir
-        self._inputs = Inputs(self.http, input_dir)
+        self._configured_input_dir = input_dir
+        self._inputs = InputFiles(self.http, input_dir)
         self._amend = amend
         self._info = amend(EngineInfo(kind, self.http.address))
-        self.asked = 0.0  # when the server was last asked for its state (monotonic)
-        self.began = 0.0  # when the last job was begun (monotonic)
+        self.asked = 0.0  # monotonic time of the last status request
+        self.began = 0.0  # monotonic time at which the last job started
         self._info_lock = threading.Lock()
         self._lane = threading.Lock()
         self._facts_lock = threading.Lock()
-        self._contract: tuple[float, Contract] | None = None  # any thread may clear it: read it once
-        self._told_skipped: set[str] = set()
+        self._contract: tuple[float, Contract] | None = None  # any thread may clear it: read it only once
+        self._logged_skipped: set[str] = set()
         self._models_read = 0.0
         self._cancelled: OrderedDict[str, None] = OrderedDict()
         self._cancelled_lock = threading.Lock()
@@ -91,25 +91,25 @@ class ComfyEngine:
 
     @property
     def busy(self) -> bool:
-        """Whether a job is being run or followed."""
+        """Whether a prompt is being run or resumed."""
         return self._lane.locked()
 
-    # -- what the server is -----------------------------------------------------------------
+    # -- server status ----------------------------------------------------------------------
 
     def info(self) -> EngineInfo:
         """The last known snapshot; never blocks."""
         return self._info
 
     def refresh(self) -> EngineInfo:
-        """Asks the server for its state; never raises."""
+        """Requests the server's status and returns the new snapshot; never raises."""
         before = self._info
         try:
             return self._ask(before)
-        except Exception as error:  # an answer that nobody thought of
-            if before.error != ODD:
-                log.exception("%s: unexpected answer", self.http.address)
+        except Exception as error:  # a response that no parser expects
+            if before.error != UNEXPECTED_ANSWER:
+                log.exception("%s: unexpected response", self.http.address)
             log.debug("%s: %r", self.http.address, error)
-            return self._set(replace(before, state=_not_ok(before), error=ODD))
+            return self._set(replace(before, state=_not_ok(before), error=UNEXPECTED_ANSWER))
 
     def _ask(self, before: EngineInfo) -> EngineInfo:
         self.asked = time.monotonic()
@@ -117,20 +117,20 @@ class ComfyEngine:
             stats = self.http.get("/system_stats")
             queue = self.http.get("/queue")
             if not isinstance(stats, dict) or not isinstance(stats.get("system"), dict):
-                raise EngineError(ODD)
+                raise EngineError(UNEXPECTED_ANSWER)
         except EngineError as error:
-            if is_silent(error) and before.state == "ok" and self.busy:
-                return before  # busy with our job; whether it hangs is found there
+            if is_read_timeout(error) and before.state == "ok" and self.busy:
+                return before  # busy with our job, whose monitor detects a hung server
             return self._set(replace(before, state=_not_ok(before), error=error.message))
         if before.state != "ok":
-            self._forget()
-            if self._given_input_dir is None:
-                self._inputs.suggest(self._folders(stats)[0])
+            self._invalidate()
+            if self._configured_input_dir is None:
+                self._inputs.set_folder(self._folders(stats)[0])
         one, two = self._folders(stats)
-        info = described(stats, queue, self.http.address)
+        info = engine_info(stats, queue, self.http.address)
         models = self._models(before)
         if models != before.models:
-            self._contract = None  # it lists the same files
+            self._contract = None  # the contract lists the same files
         info = replace(
             info,
             models=models,
@@ -138,15 +138,15 @@ class ComfyEngine:
             output_dir=str(two) if two else "",
         )
         if not self.busy:
-            self._learn()
+            self._refresh_contract()
         return self._set(info)
 
     def facts(self) -> ServerFacts:
-        """Nodes and options of the server. Raises EngineUnreachable, EngineError."""
+        """The server's nodes and options for the compiler. Raises EngineUnreachable, EngineError."""
         return node_contract.facts(self.contract())
 
     def contract(self) -> Contract:
-        """What the server's nodes take, at most a minute old. Raises EngineUnreachable, EngineError."""
+        """The inputs of the server's nodes, at most a minute old. Raises EngineUnreachable, EngineError."""
         with self._facts_lock:
             now = time.monotonic()
             known = self._contract
@@ -155,31 +155,31 @@ class ComfyEngine:
             info = self.http.get("/object_info")
             if not isinstance(info, dict):
                 raise EngineError(
-                    "ComfyUI describes its nodes in a way that Wan Studio does not know.",
+                    "ComfyUI describes its nodes in an unknown format.",
                     "Use ComfyUI 0.3.64 or newer.",
                     detail=f"/object_info: {type(info).__name__}",
                 )
             contract = node_contract.from_object_info(info)
-            self._tell_skipped(contract)
+            self._log_skipped(contract)
             self._contract = (now, contract)
             return contract
 
-    def _tell_skipped(self, contract: Contract) -> None:
-        """Logs each node that cannot be read once."""
-        for name in contract.skipped.keys() - self._told_skipped:
-            self._told_skipped.add(name)
+    def _log_skipped(self, contract: Contract) -> None:
+        """Logs each node whose description could not be parsed, once."""
+        for name in contract.skipped.keys() - self._logged_skipped:
+            self._logged_skipped.add(name)
             words = f"node {name} is not usable: {contract.skipped[name]}"
             log.warning("%s: %s", self.http.address, words.encode("utf-8", "replace").decode())
 
     def known_contract(self) -> Contract | None:
-        """The contract as last read, None before the server has answered; never blocks."""
+        """The contract as last read, or None before the server has responded; never blocks."""
         known = self._contract
         return known[1] if known is not None else None
 
-    def _learn(self) -> None:
-        """Reads the contract now and then, so that plans know this server; a failure is the next job's."""
+    def _refresh_contract(self) -> None:
+        """Reads the contract for planning if it is old; a failure is only logged."""
         known = self._contract
-        if known is not None and time.monotonic() - known[0] < LEARN_SECONDS:
+        if known is not None and time.monotonic() - known[0] < CONTRACT_SECONDS:
             return
         try:
             self.contract()
@@ -191,7 +191,7 @@ class ComfyEngine:
         if self._models_read and now - self._models_read < MODELS_SECONDS:
             return before.models
         try:
-            found = models_seen(self.http)
+            found = list_models(self.http)
         except EngineError as error:
             log.info("models of %s: %s", self.http.address, error.detail)
             return before.models
@@ -199,9 +199,9 @@ class ComfyEngine:
         return found
 
     def _folders(self, stats: Mapping[str, Any]) -> tuple[Path | None, Path | None]:
-        """The server's input and output folders, where they are on this machine."""
-        if self._given_input_dir is not None:
-            return self._given_input_dir, beside(self._given_input_dir)
+        """The server's input and output folders, or None if they are not on this machine."""
+        if self._configured_input_dir is not None:
+            return self._configured_input_dir, sibling_output(self._configured_input_dir)
         argv = stats["system"].get("argv") if self.http.loopback else None
         return input_folder(argv), output_folder(argv)
 
@@ -211,80 +211,83 @@ class ComfyEngine:
             self._info = info
         return info
 
-    def _forget(self) -> None:
-        """After a loss: the server may be another one now."""
-        self._inputs.forget()
+    def _invalidate(self) -> None:
+        """Drops cached data after a connection loss: the server may have been replaced."""
+        self._inputs.invalidate()
         self._models_read = 0.0
         self._contract = None
 
-    # -- a prompt ---------------------------------------------------------------------------
+    # -- prompts ----------------------------------------------------------------------------
 
     def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
-        """Sends inputs and graph, follows the prompt to its end and returns the files it wrote.
+        """Uploads the inputs, submits the graph, monitors the prompt and returns its output files.
 
-        on_event runs on the calling thread; it is told what happens, but not the end: that is the result
-        or the exception. Raises JobCancelled, EngineLost, and what base.Engine says.
+        on_event is called on the calling thread with every event except the final one, which becomes the
+        result or the exception. Raises JobCancelled, EngineLost and the errors that base.Engine lists.
         """
         with self._lane:
             self.began = time.monotonic()
             client_id = self.client_id if not self._generation else f"{self.client_id}-{self._generation}"
             self._stop_if_cancelled(prompt.id)
             self._inputs.ensure(prompt.files, lambda: self._stop_if_cancelled(prompt.id))
-            follow = self._follow(prompt, client_id, on_event)
+            monitor = self._monitor(prompt, client_id, on_event)
             try:
-                follow.connect()
+                monitor.connect()
                 self._stop_if_cancelled(prompt.id)
-                follow.was_lost = not self._submit(prompt, client_id) or follow.was_lost
-                return follow.until_end()
+                monitor.may_have_missed = not self._submit(prompt, client_id) or monitor.may_have_missed
+                return monitor.wait()
             finally:
-                self._leave(prompt, follow)
+                self._finish(prompt, monitor)
 
     def resume(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
-        """Follows a prompt that the server has already, as `run` does; nothing is sent.
+        """Monitors a prompt that was submitted earlier, as `run` does, without submitting anything.
 
-        Raises EngineUnreachable when the server does not answer, PromptGone when it does not know it.
+        Raises EngineUnreachable if the server does not respond, PromptGone if it does not know the prompt.
         """
         with self._lane:
             self.began = time.monotonic()
-            place = wire.place(self.http.get("/queue"), prompt.id)
-            client_id = place.client_id if place is not None and place.client_id else self.client_id
-            follow = self._follow(prompt, client_id, on_event)
+            position = protocol.queue_position(self.http.get("/queue"), prompt.id)
+            client_id = position.client_id if position is not None and position.client_id else self.client_id
+            monitor = self._monitor(prompt, client_id, on_event)
             try:
-                follow.connect()
-                follow.was_lost = True
-                return follow.until_end(accepted_now=False)
+                monitor.connect()
+                monitor.may_have_missed = True
+                return monitor.wait(accepted_now=False)
             finally:
-                self._leave(prompt, follow)
+                self._finish(prompt, monitor)
 
     def cancel(self, prompt_id: str, remote: str = "") -> bool:
-        """Stops that prompt only, also one that is still being sent; `run` goes on until it has stopped.
-        False when the server could not be told."""
+        """Cancels only this prompt, even while it is being submitted; `run` returns once it has stopped.
+        Returns False if the server could not be reached."""
         with self._cancelled_lock:
             self._cancelled[prompt_id] = None
-            while len(self._cancelled) > REMEMBERED:
+            while len(self._cancelled) > MAX_CANCELLED:
                 self._cancelled.popitem(last=False)
         self._wake.set()
         try:
-            stop(self.http, prompt_id)
+            stop_prompt(self.http, prompt_id)
         except EngineError as error:
             log.info("prompt %s: cancelling: %s", prompt_id, error.detail or error.message)
             return False
         return True
 
     def fetch(self, output: Output, destination: Path) -> None:
-        """Streams an output into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
+        """Downloads an output into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
         download(self.http, output, destination)
 
     def close(self) -> None:
-        """Lets go of the server; a job that runs there goes on, and `run` raises EngineLost."""
+        """Disconnects. A prompt that is running on the server continues, and `run` raises EngineLost."""
         self._closed.set()
         self._wake.set()
 
-    def _follow(self, prompt: Prompt, client_id: str, on_event: Callable[[Event], None]) -> Follow:
-        watch = wire.Watch(prompt.id, prompt.labels, prompt.sampling_steps, prompt.index)
-        return Follow(
+    def _monitor(self, prompt: Prompt, client_id: str, on_event: Callable[[Event], None]) -> PromptMonitor:
+        name = server_name(self._info)
+        state = protocol.PromptState(
+            prompt.id, prompt.labels, prompt.sampling_steps, prompt.index, server_name=name
+        )
+        return PromptMonitor(
             self.http,
-            watch,
+            state,
             client_id,
             self.client_id,
             on_event,
@@ -294,21 +297,21 @@ class ComfyEngine:
             timing=self.timing,
         )
 
-    def _leave(self, prompt: Prompt, follow: Follow) -> None:
-        if not follow.disconnect():
-            self._generation += 1  # the server may still hold the old socket: see comfy_follow.py
-        if follow.was_lost:
-            self._forget()
+    def _finish(self, prompt: Prompt, monitor: PromptMonitor) -> None:
+        if not monitor.disconnect():
+            self._generation += 1  # use a new client id: the server may still hold the old socket
+        if monitor.may_have_missed:
+            self._invalidate()
         with self._cancelled_lock:
             self._cancelled.pop(prompt.id, None)
 
     def _submit(self, prompt: Prompt, client_id: str) -> bool:
-        """POSTs the prompt; whether the server confirmed it. Raises what the server has against it."""
+        """Submits the prompt. Returns whether the server confirmed it; raises its validation error."""
         try:
             return self._post(prompt, client_id)
         except BadEngineInput:
-            # Somebody emptied the input folder since we looked.
-            self._inputs.forget()
+            # The input folder was emptied since the files were uploaded.
+            self._inputs.invalidate()
             self._inputs.ensure(prompt.files, lambda: self._stop_if_cancelled(prompt.id))
             return self._post(prompt, client_id)
         except (MissingModel, MissingNode):
@@ -322,59 +325,59 @@ class ComfyEngine:
             "client_id": client_id,
             "extra_data": {"preview_method": "auto"},
         }
-        answered = self._post_once_or_twice(prompt.id, body)
+        answered = self._post_with_retry(prompt.id, body)
         if answered is None:
             return False
         status, answer = answered
         if status != 200 or not isinstance(answer, dict) or "prompt_id" not in answer:
             raise self._refusal(prompt, answer, status)
         if answer.get("node_errors"):
-            stop(self.http, prompt.id)  # accepted in part: what would come is not what was asked for
+            stop_prompt(self.http, prompt.id)  # only some of its outputs were accepted
             raise self._refusal(prompt, answer, status)
         if answer["prompt_id"] != prompt.id:
-            stop(self.http, str(answer["prompt_id"]))
+            stop_prompt(self.http, str(answer["prompt_id"]))
             raise EngineError("This ComfyUI is too old for Wan Studio.", "Update ComfyUI to 0.3.64 or newer.")
         log.info("prompt %s: accepted by %s", prompt.id, self.http.address)
         return True
 
-    def _post_once_or_twice(self, prompt_id: str, body: Mapping[str, Any]) -> tuple[int, Any] | None:
-        """Status and answer; None when it is not known whether it arrived, or it did without an answer.
+    def _post_with_retry(self, prompt_id: str, body: Mapping[str, Any]) -> tuple[int, Any] | None:
+        """HTTP status and body of POST /prompt; None if no response came and the server may have the prompt.
 
-        Posted again only when the server surely does not have it.
+        The request is repeated only if the server certainly does not have the prompt.
         """
         for last in (False, True):
             try:
                 return self.http.post("/prompt", body, read=POST_SECONDS)
             except EngineUnreachable as error:
-                if is_refused(error):
+                if is_connection_refused(error):
                     raise
-                log.info("prompt %s: no answer to the POST: %s", prompt_id, error.detail)
-                if last or self._may_be_known(prompt_id):
+                log.info("prompt %s: no response to the POST: %s", prompt_id, error.detail)
+                if last or self._may_be_accepted(prompt_id):
                     return None
             except (TypeError, ValueError) as error:
                 raise InternalError("The workflow could not be sent.", detail=repr(error)) from error
         return None
 
     def _refusal(self, prompt: Prompt, answer: object, status: int) -> StudioError:
-        error = rejected(answer, status)
-        log.warning("prompt %s: refused (%d): %s %s", prompt.id, status, error.message, error.detail)
+        error = validation_error(answer, status)
+        log.warning("prompt %s: rejected (%d): %s %s", prompt.id, status, error.message, error.detail)
         return error
 
-    def _may_be_known(self, prompt_id: str) -> bool:
+    def _may_be_accepted(self, prompt_id: str) -> bool:
         try:
-            if wire.place(self.http.get("/queue"), prompt_id) is not None:
+            if protocol.queue_position(self.http.get("/queue"), prompt_id) is not None:
                 return True
             history = self.http.get(f"/history/{prompt_id}")
         except EngineError:
             return True
-        return wire.entry_of(history, prompt_id) is not None
+        return protocol.history_entry(history, prompt_id) is not None
 
     def _is_cancelled(self, prompt_id: str) -> bool:
         return prompt_id in self._cancelled
 
     def _stop_if_cancelled(self, prompt_id: str) -> None:
         if self._closed.is_set():
-            raise EngineLost("Wan Studio was stopped before ComfyUI worked on this.")
+            raise EngineLost("Wan Studio was stopped before this job was submitted.")
         if self._is_cancelled(prompt_id):
             with self._cancelled_lock:
                 self._cancelled.pop(prompt_id, None)
@@ -382,5 +385,5 @@ class ComfyEngine:
 
 
 def _not_ok(before: EngineInfo) -> str:
-    """The state of a server that does not answer as it should: one that never did is still starting."""
+    """The state of a server without a valid response: `starting` if it never sent one, else `lost`."""
     return "starting" if before.state == "starting" else "lost"

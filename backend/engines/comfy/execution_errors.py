@@ -1,6 +1,6 @@
-"""The data of an execution_error (in a frame or in the history) -> one StudioError. Pure.
+"""Converts the data of a ComfyUI `execution_error` (from a frame or the history) into a StudioError. Pure.
 
-Node classes, tracebacks and paths go into `detail` for the log; prompts' texts go nowhere.
+Node classes, tracebacks and paths go into `detail`, which is only logged. Prompt texts are dropped.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ _GPU_TROUBLE = re.compile(
 _INPUT_KINDS = (("Image", "picture"), ("Audio", "sound"), ("Video", "video"))
 
 
-def failed(data: Mapping[str, Any], stage: str = "") -> StudioError:
-    """The error for the data of an `execution_error` (the same in a frame and in the history).
+def execution_error(data: Mapping[str, Any], stage: str = "", server_name: str = "ComfyUI") -> StudioError:
+    """The error for the data of an `execution_error`.
 
-    `stage` (one of events.STAGES) gives the general sentence its second half.
+    `stage` (one of events.STAGES) and `server_name` are for the general message.
     """
     kind = str(data.get("exception_type", ""))
     message = str(data.get("exception_message", "")).strip()
@@ -93,7 +93,7 @@ def failed(data: Mapping[str, Any], stage: str = "") -> StudioError:
             detail=detail,
         )
     when = _STAGE_WORDS.get(stage, "while it made the video")
-    return EngineError(f"ComfyUI stopped with an error {when}.", detail=detail)
+    return EngineError(f"{server_name} stopped with an error {when}.", detail=detail)
 
 
 def _out_of_memory(name: str, message: str, detail: str) -> StudioError:
@@ -140,7 +140,7 @@ def _bad_media(name: str, message: str, node: str, detail: str) -> StudioError |
 
 
 def _model_in(text: str) -> str:
-    """The file name of a model that a message mentions, without its path; empty when there is none."""
+    """The file name, without its path, of a model that a message mentions; empty if there is none."""
     suffixes = "|".join(re.escape(suffix) for suffix in MODEL_SUFFIXES)
     found = re.search(rf"([^\s'\"/\\:]+(?:{suffixes}))(?![\w.])", text, re.IGNORECASE)
     return found[1] if found else ""

@@ -1,4 +1,4 @@
-"""Where a ComfyUI of this machine has its files, as far as it says."""
+"""Finds the input and output folders of a ComfyUI on this machine from its command line."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from pathlib import Path
 
 
 def input_folder(argv: object) -> Path | None:
-    """ComfyUI's input folder by its command line (`/system_stats`), if that tells and it is writable here."""
+    """ComfyUI's input folder according to its command line (`argv` of /system_stats); None if it is not
+    writable here."""
     return _folder(argv, "input")
 
 
 def output_folder(argv: object) -> Path | None:
-    """The same for its output folder."""
+    """ComfyUI's output folder according to its command line; None if it is not writable here."""
     return _folder(argv, "output")
 
 
-def beside(folder: Path) -> Path | None:
-    """The output folder beside an input folder, where ComfyUI has them side by side."""
+def sibling_output(folder: Path) -> Path | None:
+    """The `output` folder next to an input folder, if it is writable here."""
     return _usable(folder.parent / "output")
 
 

@@ -1,4 +1,4 @@
-"""What a ComfyUI says of itself -> EngineInfo."""
+"""Converts ComfyUI's status responses into an EngineInfo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.engines.base import EngineInfo
 from backend.engines.comfy.http import Http
-from backend.engines.kinds import COMFYUI, DEMO
+from backend.engines.kinds import COMFYUI, DEMO, kind_of
 from workflows.notice import Notice, notice
 
 MODEL_FOLDERS = (
@@ -23,11 +23,11 @@ MODEL_FOLDERS = (
 )
 
 OLDEST, NEWEST = (0, 3, 64), (0, 38)
-"""The versions whose protocol was read; graphs were run on 0.3.64 and 0.33.0."""
+"""Supported ComfyUI versions: their protocol was checked; graphs were run on 0.3.64 and 0.33.0."""
 
 
-def models_seen(http: Http) -> dict[str, tuple[str, ...]]:
-    """folder -> file names, for the folders that WAN uses. Raises EngineUnreachable, EngineError."""
+def list_models(http: Http) -> dict[str, tuple[str, ...]]:
+    """Model file names by folder, for the folders in MODEL_FOLDERS. Raises EngineUnreachable, EngineError."""
     known = http.get("/models")
     found: dict[str, tuple[str, ...]] = {}
     for folder in MODEL_FOLDERS:
@@ -37,8 +37,8 @@ def models_seen(http: Http) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def described(stats: Mapping[str, Any], queue: object, address: str) -> EngineInfo:
-    """The snapshot of a server that answers."""
+def engine_info(stats: Mapping[str, Any], queue: object, address: str) -> EngineInfo:
+    """The snapshot of a server from the bodies of /system_stats and /queue."""
     system = stats["system"]
     devices = stats.get("devices")
     device = devices[0] if isinstance(devices, list) and devices and isinstance(devices[0], dict) else {}
@@ -61,8 +61,14 @@ def described(stats: Mapping[str, Any], queue: object, address: str) -> EngineIn
     )
 
 
+def server_name(info: EngineInfo) -> str:
+    """The name of the server for the beginning of a sentence: ComfyUI, or the demo engine."""
+    kind = kind_of(info)
+    return "The demo engine" if kind.simulated else kind.server
+
+
 def version_note(version: str) -> Notice | None:
-    """What to know of a ComfyUI that is older or newer than those that Wan Studio was made for."""
+    """A warning for a ComfyUI outside of the supported versions, else None."""
     try:
         read = tuple(int(part) for part in version.split("."))
     except ValueError:
@@ -79,7 +85,8 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def gpu_name(name: str) -> str:
-    """`cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync` -> `NVIDIA GeForce RTX 4090`; `cpu` -> `CPU`."""
+    """The name of a GPU without its index and allocator: `cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync`
+    becomes `NVIDIA GeForce RTX 4090`, and `cpu` becomes `CPU`."""
     name = name.partition(" : ")[0].strip()
     head, _, tail = name.partition(" ")
     if ":" in head and tail:

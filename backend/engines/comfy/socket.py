@@ -1,4 +1,4 @@
-"""ComfyUI's websocket: one connection, read with a time limit, kept alive with pings."""
+"""A websocket connection to ComfyUI: reads with a timeout, sends keep-alive pings."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from urllib.parse import urlsplit
 import certifi
 import websocket
 
-from backend.engines.comfy.deadline import within
+from backend.engines.comfy.time_limit import time_limit
 
 log = logging.getLogger("wan.engines.comfy")
 
 FLAGS = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
-"""Counts only as the first message on a socket; with it previews say of which prompt they are."""
+"""Must be the first message on a socket; previews then carry the id of their prompt."""
 
 CLOSE_SECONDS = 0.5
-HANDSHAKE = 2  # times the time-out of a connect: by then the handshake must be done
+HANDSHAKE = 2  # the handshake must be complete within this many connect timeouts
 
 
 class SocketLost(Exception):
-    """The connection is gone or could not be made. `clean`: the server itself closed it, in good order."""
+    """The connection was lost or could not be opened. `clean`: the server closed it with a close frame."""
 
     def __init__(self, reason: str, clean: bool = False) -> None:
         super().__init__(reason)
@@ -35,13 +35,13 @@ class SocketLost(Exception):
 
 
 class _Bounded(websocket.WebSocket):
-    """Breaks off a frame that trickles in; what came of it is kept, and the next read goes on with it."""
+    """Stops reading an incomplete frame at `until`; the bytes received are kept for the next read."""
 
     until = float("inf")  # monotonic
 
     def _recv(self, bufsize: int) -> Any:
         if time.monotonic() >= self.until:
-            raise websocket.WebSocketTimeoutException("not whole yet")
+            raise websocket.WebSocketTimeoutException("the frame is incomplete")
         return super()._recv(bufsize)
 
 
@@ -62,7 +62,7 @@ def _connect(url: str, timeout: float) -> socket.socket:
 
 
 class Socket:
-    """An open websocket. Used by one thread. Opening and reading raise SocketLost."""
+    """An open websocket, for use by one thread. The constructor and `receive` raise SocketLost."""
 
     def __init__(
         self,
@@ -73,30 +73,31 @@ class Socket:
         ping: float = 20.0,
         dead: float = 90.0,
     ) -> None:
-        """`ping`: after so many silent seconds we ask; `dead`: after so many we give the connection up.
-        ComfyUI may not answer for a while when it loads a model."""
+        """`timeout`: of the connection attempt. `ping`: silence before a ping is sent; `dead`: silence after
+        which the connection counts as lost. Both are long because ComfyUI may not respond while it loads a
+        model. All in seconds."""
         self._ping, self._dead = ping, dead
         try:
-            # A connection of our own: websocket-client would use the proxies of the environment.
+            # Connect here, because websocket-client would use the proxies of the environment.
             connection = _connect(url, timeout)
-            with within(HANDSHAKE * timeout, connection):
+            with time_limit(HANDSHAKE * timeout, connection):
                 self._socket = websocket.create_connection(
                     url,
                     timeout=timeout,
                     class_=_Bounded,
                     socket=connection,
                     header=[f"{name}: {value}" for name, value in (headers or {}).items()],
-                    suppress_origin=True,  # ComfyUI turns foreign origins away
+                    suppress_origin=True,  # ComfyUI rejects other origins
                     enable_multithread=False,
-                    skip_utf8_validation=True,  # it takes longer than all our own work; receive() decodes
+                    skip_utf8_validation=True,  # slow, and receive() decodes anyway
                 )
             self._socket.send(FLAGS)
         except (websocket.WebSocketException, OSError, ValueError) as error:
             raise SocketLost(f"{type(error).__name__}: {error}") from error
-        self._heard = self._asked = time.monotonic()
+        self._last_frame = self._asked = time.monotonic()
 
     def receive(self, seconds: float) -> str | bytes | None:
-        """The next text or binary frame, or None after at most so many seconds."""
+        """The next text or binary frame, or None if there is none within `seconds`."""
         try:
             self._socket.settimeout(max(0.001, seconds))
             self._socket.until = time.monotonic() + seconds
@@ -106,7 +107,7 @@ class Socket:
             return None
         except (websocket.WebSocketException, OSError, ValueError) as error:
             raise SocketLost(f"{type(error).__name__}: {error}") from error
-        self._heard = time.monotonic()
+        self._last_frame = time.monotonic()
         if opcode == websocket.ABNF.OPCODE_TEXT:
             return data.decode("utf-8", "replace") if isinstance(data, bytes) else str(data)
         if opcode == websocket.ABNF.OPCODE_BINARY:
@@ -116,7 +117,7 @@ class Socket:
         return None
 
     def close(self) -> bool:
-        """Closes in good order; False when the server did not confirm, so that it may still hold its side."""
+        """Closes with a handshake. Returns False if the server did not confirm it within CLOSE_SECONDS."""
         self._socket.until = time.monotonic() + CLOSE_SECONDS
         try:
             self._socket.close(timeout=CLOSE_SECONDS)
@@ -125,15 +126,15 @@ class Socket:
         return self._socket.close_frame is not None
 
     def drop(self) -> None:
-        """Closes without asking: for a connection that is lost."""
+        """Closes a lost connection without a handshake."""
         with contextlib.suppress(websocket.WebSocketException, OSError, ValueError):
             self._socket.shutdown()
 
     def _keep_alive(self) -> None:
         now = time.monotonic()
-        if now - self._heard > self._dead:
-            raise SocketLost(f"nothing heard for {self._dead:.0f} s")
-        if now - max(self._heard, self._asked) > self._ping:
+        if now - self._last_frame > self._dead:
+            raise SocketLost(f"nothing received for {self._dead:.0f} s")
+        if now - max(self._last_frame, self._asked) > self._ping:
             self._asked = now
             try:
                 self._socket.settimeout(1.0)

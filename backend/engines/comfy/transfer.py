@@ -1,6 +1,7 @@
-"""Bytes to and from one ComfyUI: inputs are sent or hard-linked once, outputs are streamed to disk.
+"""File transfer with one ComfyUI server: uploads or hard-links inputs once, downloads outputs.
 
-An input's name is made of its content, so a file of that name and size on the server is the right one.
+The name of an input contains the hash of its content, so a file of that name and size on the server is
+the same file.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import BinaryIO
 
 import requests
 
-from backend.engines.comfy.deadline import connection_of, within
 from backend.engines.comfy.http import Http
+from backend.engines.comfy.time_limit import socket_of, time_limit
 from backend.errors import (
     BadEngineInput,
     BadMedia,
@@ -31,66 +32,69 @@ from backend.events import Output
 log = logging.getLogger("wan.engines.comfy")
 
 CHUNK = 1 << 18  # bytes
-CHUNK_SECONDS = 120.0  # for so many bytes of a result
+CHUNK_SECONDS = 120.0  # time limit for CHUNK bytes of a result
 FETCH_ATTEMPTS = 3
 
 
-class Inputs:
-    """What one server's input folder has of ours. `stop` is called often and may raise."""
+class InputFiles:
+    """Tracks which input files one server has. Thread-safe."""
 
     def __init__(self, http: Http, folder: Path | None = None) -> None:
-        """`folder`: the server's input folder when it is on this machine."""
+        """`folder`: the server's input folder if it is on this machine."""
         self._http = http
         self._folder = folder
-        self._there: set[str] = set()
+        self._present: set[str] = set()
         self._lock = threading.Lock()
 
-    def suggest(self, folder: Path | None) -> None:
-        """A folder that may be the server's. Linking there is given up if the server does not see it."""
+    def set_folder(self, folder: Path | None) -> None:
+        """Sets the folder in which files are linked; dropped if the server does not find them there."""
         with self._lock:
             self._folder = folder
 
-    def forget(self) -> None:
-        """The server may have lost our files: look again before the next job."""
+    def invalidate(self) -> None:
+        """Makes the next `ensure` check every file on the server again."""
         with self._lock:
-            self._there.clear()
+            self._present.clear()
 
     def ensure(self, files: Mapping[str, Path], stop: Callable[[], None]) -> None:
-        """Brings the files to the server under these names. Raises BadMedia, EngineError."""
+        """Makes sure that the server has the files under these names. Raises BadMedia, EngineError.
+
+        `stop` is called before each file and each chunk, and may raise to abort.
+        """
         for name, path in files.items():
             stop()
             with self._lock:
-                if name in self._there and not self._vanished(name):
+                if name in self._present and not self._was_removed(name):
                     continue
             try:
                 size = path.stat().st_size
             except OSError as error:
                 raise BadMedia(
-                    "The file of this job is no longer on the disk.", "Drop it once more.", detail=str(error)
+                    "The file of this job is no longer on the disk.", "Upload it again.", detail=str(error)
                 ) from error
-            if self._seen(name) != size and not self._link(name, path, size):
+            if self._remote_size(name) != size and not self._link(name, path, size):
                 self._upload(name, path, size, stop)
             with self._lock:
-                self._there.add(name)
+                self._present.add(name)
 
-    def _vanished(self, name: str) -> bool:
-        """Whether a file that was there has been removed, as far as can be told from here. Lock held."""
+    def _was_removed(self, name: str) -> bool:
+        """Whether a linked file has been removed; False if the folder is unknown. Call with the lock held."""
         return self._folder is not None and not (self._folder / PurePosixPath(name)).exists()
 
-    def _seen(self, name: str) -> int:
-        """The size of the file on the server; -1 when it is not there."""
-        status, length = self._http.head("/view", _view(_input(name)))
+    def _remote_size(self, name: str) -> int:
+        """The size in bytes of the file on the server; -1 if it is missing."""
+        status, length = self._http.head("/view", _view_query(_input_location(name)))
         return length if status == 200 else -1
 
     def _link(self, name: str, path: Path, size: int) -> bool:
-        """Puts the file into the server's folder without copying, and asks the server whether it is seen."""
+        """Links the file into the server's folder; returns whether the server then finds it."""
         with self._lock:
             folder = self._folder
         if folder is None:
             return False
         target = folder / PurePosixPath(name)
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise EngineError("A file name is not usable.", detail=f"{name!r} leaves the input folder")
+            raise EngineError("A file name is not valid.", detail=f"{name!r} leaves the input folder")
         fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,24 +102,24 @@ class Inputs:
             fresh.replace(target)
         except OSError as error:
             log.info("inputs are uploaded: %s is not writable here (%s)", folder, error.strerror)
-            self.suggest(None)
+            self.set_folder(None)
             return False
         finally:
-            fresh.unlink(missing_ok=True)  # replacing a link by a link to the same file leaves both
-        if self._seen(name) == size:
+            fresh.unlink(missing_ok=True)  # renaming one link onto another of the same file keeps both
+        if self._remote_size(name) == size:
             return True
         log.info(
             "inputs are uploaded: %s is not the folder that ComfyUI at %s reads", folder, self._http.address
         )
         target.unlink(missing_ok=True)
-        self.suggest(None)
+        self.set_folder(None)
         return False
 
     def _upload(self, name: str, path: Path, size: int, stop: Callable[[], None]) -> None:
-        where = _input(name)
+        where = _input_location(name)
         with path.open("rb") as file:
             fields = {"type": "input", "subfolder": where.subfolder, "overwrite": "true"}
-            form = Form(fields, where.filename, file, size, stop)
+            form = MultipartForm(fields, where.filename, file, size, stop)
             status, answer = self._http.upload("/upload/image", form, form.content_type)
         if status == 413:
             raise BadEngineInput(
@@ -126,15 +130,18 @@ class Inputs:
         got = answer if isinstance(answer, dict) else {}
         if status != 200 or (got.get("name"), got.get("subfolder")) != (where.filename, where.subfolder):
             raise EngineError(
-                "ComfyUI did not take the file that was sent to it.",
+                "ComfyUI did not accept the uploaded file.",
                 "Check the free space on the machine that runs ComfyUI, then try again.",
                 detail=f"upload of {name}: HTTP {status}: {str(answer)[:300]}",
             )
         log.info("sent %s (%d bytes) to %s", name, size, self._http.address)
 
 
-class Form:
-    """A multipart form with one file, read from disk as it is sent (requests takes it as a stream)."""
+class MultipartForm:
+    """A multipart form with one file that is read from disk while it is sent.
+
+    `stop` is called before each chunk and may raise. Reading raises BadMedia if the file became shorter.
+    """
 
     def __init__(
         self, fields: Mapping[str, str], filename: str, file: BinaryIO, size: int, stop: Callable[[], None]
@@ -155,7 +162,7 @@ class Form:
         self._file, self._stop = file, stop
         self._size = len(self._head) + size + len(self._tail)
         self._chunks = self._generate(size)
-        self._rest = b""
+        self._buffer = b""
 
     def __len__(self) -> int:
         return self._size
@@ -165,11 +172,11 @@ class Form:
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, at most `size`; empty at the end."""
-        data = self._rest or next(self._chunks, b"")
+        data = self._buffer or next(self._chunks, b"")
         if size < 0:
             data += b"".join(self._chunks)
             size = len(data)
-        self._rest = data[size:]
+        self._buffer = data[size:]
         return data[:size]
 
     def _generate(self, left: int) -> Iterator[bytes]:
@@ -178,16 +185,16 @@ class Form:
             self._stop()
             data = self._file.read(min(CHUNK, left))
             if not data:
-                raise BadMedia("The file changed while it was sent.", "Try again.")
+                raise BadMedia("The file changed during the upload.", "Try again.")
             left -= len(data)
             yield data
         yield self._tail
 
 
 def download(http: Http, output: Output, destination: Path) -> None:
-    """Streams an output into a new file, which appears under its name only when it is whole.
+    """Downloads an output into a new file, which gets its final name only when it is complete.
 
-    Raises NoOutput, EngineUnreachable, DiskFull; nothing is left behind then.
+    Raises NoOutput, EngineUnreachable, DiskFull; the partial file is removed.
     """
     part = destination.with_name(destination.name + ".part")
     try:
@@ -196,10 +203,10 @@ def download(http: Http, output: Output, destination: Path) -> None:
                 _fetch_once(http, output, part)
                 break
             except _Truncated as error:
-                log.warning("output of %s came short, attempt %d: %s", http.address, attempt, error)
+                log.warning("output of %s is incomplete, attempt %d: %s", http.address, attempt, error)
                 if attempt == FETCH_ATTEMPTS:
                     raise NoOutput(
-                        "The video could not be fetched from ComfyUI: it came incomplete.",
+                        "The video from ComfyUI is incomplete.",
                         "Check the connection to ComfyUI, then try again.",
                         detail=f"{output}: {error}",
                     ) from error
@@ -214,15 +221,15 @@ def download(http: Http, output: Output, destination: Path) -> None:
 
 
 class _Truncated(Exception):
-    """Fewer bytes than announced."""
+    """The response had fewer bytes than its Content-Length."""
 
 
 def _fetch_once(http: Http, output: Output, part: Path) -> None:
-    with http.stream("/view", _view(output)) as response:
+    with http.stream("/view", _view_query(output)) as response:
         if response.status_code != 200:
             raise NoOutput(
-                "ComfyUI says that the video is ready, but does not give it out.",
-                "Look whether it is in ComfyUI's output folder.",
+                "ComfyUI reported a finished video, but cannot send it.",
+                "Check whether it is in ComfyUI's output folder.",
                 detail=f"{output}: HTTP {response.status_code}",
             )
         announced = response.headers.get("Content-Length", "")
@@ -231,7 +238,7 @@ def _fetch_once(http: Http, output: Output, part: Path) -> None:
             chunks = response.iter_content(CHUNK)
             while True:
                 try:
-                    with within(CHUNK_SECONDS, connection_of(response)):
+                    with time_limit(CHUNK_SECONDS, socket_of(response)):
                         data = next(chunks, b"")
                 except requests.RequestException as error:
                     raise _Truncated(
@@ -252,16 +259,16 @@ def _fetch_once(http: Http, output: Output, part: Path) -> None:
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another file system, or one without links
+    except OSError:  # another file system, or one without hard links
         with source.open("rb") as reader, target.open("xb") as writer:
             while data := reader.read(CHUNK):
                 writer.write(data)
 
 
-def _input(name: str) -> Output:
+def _input_location(name: str) -> Output:
     subfolder, _, filename = name.rpartition("/")
     return Output(filename, subfolder, "input")
 
 
-def _view(output: Output) -> dict[str, str]:
+def _view_query(output: Output) -> dict[str, str]:
     return {"filename": output.filename, "subfolder": output.subfolder, "type": output.kind}

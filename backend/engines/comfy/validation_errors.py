@@ -1,6 +1,6 @@
-"""The body of a refused POST /prompt -> one StudioError in a creator's words. Pure.
+"""Converts the body of a rejected POST /prompt into a StudioError with a message for the user. Pure.
 
-Node classes go into `detail` for the log; prompts' texts go nowhere.
+Node classes go into `detail`, which is only logged. Prompt texts are dropped.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MODEL_FOLDERS: Mapping[tuple[str, str], str] = {
     ("FrameInterpolationModelLoader", "model_name"): "frame_interpolation",
     ("DownloadAndLoadSAM2Model", "model"): "sam2",
 }
-"""Loader class and input -> the folder below `models` that ComfyUI lists for it."""
+"""Folder below `models` whose files ComfyUI offers, by loader class and input."""
 
 MODEL_SUFFIXES = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx")
 
@@ -49,16 +49,16 @@ _FIELDS |= {"height": "height", "length": "seconds", "shift": "shift"}
 
 _FILE_KINDS = {"image": "picture", "audio": "sound", "video": "video", "file": "video"}
 
-_SECRET_INPUTS = frozenset({"text", "prompt", "positive", "negative", "string", "value"})
+_PRIVATE_INPUTS = frozenset({"text", "prompt", "positive", "negative", "string", "value"})
 _DETAIL_MAX = 8000
 _SENTENCES_MAX = 3
 
 
-def rejected(body: object, status: int = 400) -> StudioError:
-    """The error for an answer to POST /prompt that is not an acceptance.
+def validation_error(body: object, status: int = 400) -> StudioError:
+    """The error for a rejected POST /prompt.
 
-    `body` is the decoded JSON, or the text when it was none; `status` the HTTP status.
-    Several problems become one error: missing files first, then missing inputs, then values.
+    `body` is the decoded JSON, or the text if it was not JSON; `status` is the HTTP status. Several problems
+    become one error: missing model files first, then missing inputs, then invalid values.
     """
     if not isinstance(body, Mapping) or not ("error" in body or "node_errors" in body):
         return EngineError(
@@ -69,7 +69,7 @@ def rejected(body: object, status: int = 400) -> StudioError:
     error = body.get("error")
     detail = _body_detail(error, problems)
     if not problems:
-        return _whole_graph(error if isinstance(error, Mapping) else {"message": str(error)}, detail)
+        return _graph_error(error if isinstance(error, Mapping) else {"message": str(error)}, detail)
 
     missing = _unique([p for p in problems if p.model])
     if missing:
@@ -93,7 +93,7 @@ def rejected(body: object, status: int = 400) -> StudioError:
 
 
 class _Problem:
-    """One entry of node_errors: where, which kind, and its sentence (empty: only for the log)."""
+    """One entry of `node_errors`. `sentence` is empty if the problem is only logged."""
 
     def __init__(self, class_type: str, error: Mapping[str, Any]) -> None:
         extra = error.get("extra_info")
@@ -106,7 +106,7 @@ class _Problem:
 
     @property
     def model(self) -> str:
-        """The name of the model file that the server does not have, else empty."""
+        """The name of the model file that the server lacks; empty for other problems."""
         if self.type != "value_not_in_list" or not isinstance(self.received, str):
             return ""
         known = (self.class_type, self.input) in MODEL_FOLDERS
@@ -123,7 +123,7 @@ class _Problem:
     @property
     def sentence(self) -> str:
         words = _INPUT_WORDS.get(self.input, self.input.replace("_", " "))
-        value = "" if self.input in _SECRET_INPUTS else _short(json.dumps(self.received, default=str), 60)
+        value = "" if self.input in _PRIVATE_INPUTS else _short(json.dumps(self.received, default=str), 60)
         limits = self._limits()
         if self.type == "value_not_in_list":
             return f"This ComfyUI does not offer {value} as {words}."
@@ -142,7 +142,7 @@ class _Problem:
         return {}
 
     def log(self) -> str:
-        text = "" if self.input in _SECRET_INPUTS else f" ({_short(self.details, 200)})"
+        text = "" if self.input in _PRIVATE_INPUTS else f" ({_short(self.details, 200)})"
         return f"{self.class_type}.{self.input}: {self.type}{text}"
 
 
@@ -159,7 +159,7 @@ def _problems(nodes: Mapping[str, Any]) -> list[_Problem]:
 
 
 def _unique(problems: list[_Problem]) -> list[_Problem]:
-    """Without repetitions of the same file in the same folder, in the order of their names."""
+    """The problems sorted by file name, each file of a folder once."""
     seen = {(p.folder, str(p.received), p.details if not p.model else ""): p for p in problems}
     return [seen[key] for key in sorted(seen)]
 
@@ -173,8 +173,8 @@ def _missing_sentence(problems: list[_Problem]) -> str:
     return f"{len(problems)} model files are not on this ComfyUI: {names}."
 
 
-def _whole_graph(error: Mapping[str, Any], detail: str) -> StudioError:
-    """Refusals that name no input: unknown node class, nothing to make, half a graph."""
+def _graph_error(error: Mapping[str, Any], detail: str) -> StudioError:
+    """The error for a rejection that names no input: an unknown node class, a graph without outputs."""
     text = str(error.get("message", "")).lower()
     kind = str(error.get("type", ""))
     if kind == "missing_node_type" or ("does not exist" in text and "node" in text):

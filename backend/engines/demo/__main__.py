@@ -1,4 +1,4 @@
-"""Starts the demo engine: `python -m backend.engines.demo --port 8188`."""
+"""Command line of the demo engine: `python -m backend.engines.demo --port 8188`."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from backend.engines.demo.executor import Options
 from backend.engines.demo.folders import Folders
 from backend.engines.demo.server import DemoServer
 
-LOOK_SECONDS = 0.5
+CHECK_SECONDS = 0.5  # between checks whether the parent is alive and the server is idle
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Exits with 2 on wrong use."""
+    """Parses the command line; exits with status 2 if it is invalid."""
     parser = argparse.ArgumentParser(
         prog="python -m backend.engines.demo",
-        description="A server that speaks ComfyUI's protocol without a GPU. Its results are marked DEMO.",
+        description="A server with ComfyUI's API that needs no GPU. Its results are marked DEMO.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8188, help="0 picks a free one (default 8188)")
-    parser.add_argument("--dir", type=Path, help="holds input, output and temp (default: made, then removed)")
+    parser.add_argument("--dir", type=Path, help="holds input, output and temp (default: a temporary folder)")
     default = os.environ.get("WAN_DEMO_STEP_SECONDS") or "0.15"
     parser.add_argument(
         "--step-seconds", type=float, default=default, help="how long a sampling step takes (default 0.15)"
@@ -40,28 +40,31 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--preview-method",
         choices=("none", "auto", "latent2rgb", "taesd"),
         default="none",
-        help="send pictures of the work in progress to everyone (default: to who asks)",
+        help="send previews to all clients (default: only to those that request them)",
     )
     parser.add_argument(
-        "--without", action="append", default=[], metavar="FILE", help="a model file that is not there"
+        "--without", action="append", default=[], metavar="FILE", help="a model file to leave out"
     )
     parser.add_argument("--faults", action="store_true", help="accept POST /demo/faults, for tests")
-    parser.add_argument("--parent-pid", type=int, help="end when this process is gone")
+    parser.add_argument("--parent-pid", type=int, help="exit when this process has ended")
     parser.add_argument(
-        "--until-idle", type=float, metavar="SECONDS", help="end when nobody has asked for anything so long"
+        "--until-idle", type=float, metavar="SECONDS", help="exit after this long without a request"
     )
     return parser.parse_args(arguments)
 
 
 def alive(pid: int, was_parent: bool) -> bool:
-    """Whether a process is there; our own parent counts as gone when another took us over."""
+    """Whether a process exists. The parent (`was_parent`) has ended once this process has another parent."""
     if was_parent:
         return os.getppid() == pid
     return psutil.pid_exists(pid)
 
 
 async def serve(arguments: argparse.Namespace, base: Path) -> None:
-    """Serves until a signal or the end of the parent. Raises OSError when the port is taken."""
+    """Serves until a signal arrives, the parent ends or the server is idle.
+
+    Raises OSError if the port is in use.
+    """
     end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
@@ -76,30 +79,31 @@ async def serve(arguments: argparse.Namespace, base: Path) -> None:
     delivery = server.start()
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     print(f"Demo engine on http://{host}:{port} (no GPU; results are marked DEMO)", flush=True)
-    threading.Thread(target=_warm_up, daemon=True).start()
-    await _until_the_end(end, arguments.parent_pid, server, arguments.until_idle)
+    threading.Thread(target=_preload, daemon=True).start()
+    await _wait_for_exit(end, arguments.parent_pid, server, arguments.until_idle)
     delivery.cancel()
 
 
-async def _until_the_end(
+async def _wait_for_exit(
     end: asyncio.Event, parent: int | None, server: DemoServer, idle: float | None
 ) -> None:
     was_parent = parent is not None and os.getppid() == parent
     while not end.is_set():
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(end.wait(), LOOK_SECONDS if parent or idle else None)
+            await asyncio.wait_for(end.wait(), CHECK_SECONDS if parent or idle else None)
         if parent and not alive(parent, was_parent):
             return
         if idle and server.idle_seconds() > idle:
             return
 
 
-def _warm_up() -> None:
-    """Loads the picture libraries while nobody waits for them."""
+def _preload() -> None:
+    """Imports the image libraries in the background, before the first prompt needs them."""
     import backend.engines.demo.nodes  # noqa: F401
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Runs the server and ends the process: status 0, or 1 if it cannot listen on the port."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     base = options.dir or Path(tempfile.mkdtemp(prefix="wan-demo-"))
     status = 0
@@ -112,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.dir is None:
             shutil.rmtree(base, ignore_errors=True)
     sys.stdout.flush()
-    os._exit(status)  # a frame may still be drawn on the other thread: it is not waited for
+    os._exit(status)  # does not wait for the executor thread, which may still be rendering a frame
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""ComfyUI's classic cache: results of the last prompt only, found by what a node was given.
+"""ComfyUI's classic cache: the node results of the last prompt, by signature.
 
-A node's signature is its class, its own inputs (for a file: the bytes behind the name) and the
-signatures of everything upstream. Node ids do not count.
+A node's signature is the hash of its class, its inputs (for a file: of its content) and the signatures of
+all upstream nodes. Node ids are not part of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from backend.engines.demo.schedule import is_link
 
 @dataclass(frozen=True)
 class Result:
-    """What a node gave: its outputs, and for an output node what the page is told (`ui`)."""
+    """The outputs of a node, and for an output node the data that clients receive (`ui`, `meta`)."""
 
     outputs: tuple[Any, ...]
     ui: dict[str, Any] | None = None
@@ -25,7 +25,7 @@ class Result:
 
 
 class Cache:
-    """`fingerprint(class, inputs)` stands for what changes without the graph changing."""
+    """Results by signature. `fingerprint(class, inputs)` identifies the content of the files a node reads."""
 
     def __init__(self, fingerprint: Callable[[str, Mapping[str, Any]], str]) -> None:
         self._fingerprint = fingerprint
@@ -33,7 +33,7 @@ class Cache:
         self._signatures: dict[str, str] = {}
 
     def begin(self, graph: Mapping[str, Any]) -> None:
-        """A prompt starts: results that it has no use for are dropped."""
+        """Computes the signatures of a prompt's nodes and drops all results that it does not use."""
         self._signatures = {}
         for node in graph:
             self._sign(node, graph)
@@ -57,10 +57,13 @@ class Cache:
         return self._signatures[node]
 
     def get(self, node: str) -> Result | None:
+        """The cached result of a node of the current prompt, or None."""
         return self._results.get(self._signatures.get(node, ""))
 
     def put(self, node: str, result: Result) -> None:
+        """Stores the result of a node of the current prompt."""
         self._results[self._signatures[node]] = result
 
     def clear(self) -> None:
+        """Drops all results."""
         self._results.clear()

@@ -1,4 +1,4 @@
-"""Where the camera looks, from the words of a prompt: pure arithmetic, no pictures."""
+"""The camera move of a clip, derived from the words of its prompt. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 Box = tuple[float, float, float, float]
 
-# The first group with a word in the prompt wins; (across, up, closer) each -1, 0 or 1.
+# The first group with a word in the prompt is used. A move is (across, up, closer), each -1, 0 or 1.
 WORDS: tuple[tuple[tuple[str, ...], tuple[int, int, int]], ...] = (
     (("still", "static", "locked off", "locked-off", "tripod", "motionless", "does not move"), (0, 0, 0)),
     (
@@ -23,16 +23,16 @@ WORDS: tuple[tuple[tuple[str, ...], tuple[int, int, int]], ...] = (
     (("falls", "sinks", "lowers", "downward", "downwards", "tilts down", "down"), (0, -1, 0)),
     (("orbits", "orbit", "around", "turns"), (1, 0, 1)),
 )
-GENTLE = ((0, 0, 1), (0, 0, -1), (-1, 0, 1), (1, 0, 1), (0, 1, 1))  # for a prompt that says nothing
+DEFAULT_MOVES = ((0, 0, 1), (0, 0, -1), (-1, 0, 1), (1, 0, 1), (0, 1, 1))  # if no word matches
 
-ZOOM = 0.17  # how much larger at the end of a push at motion 1
-MARGIN = 0.15  # extra zoom that gives a pan room
-SWAY = 0.0022  # share of the side that a hand-held camera wanders
+ZOOM = 0.17  # relative enlargement at the end of a zoom with motion 1
+MARGIN = 0.15  # extra zoom that leaves room for a pan
+SWAY = 0.0022  # amplitude of hand-held movement, as a share of the side
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A move over the whole clip. across, up: -1 to 1; closer: -1 (back) to 1; motion: how much."""
+    """A camera move over a clip. across, up, closer: -1 to 1; motion: a factor, 1 is normal."""
 
     across: int
     up: int
@@ -41,9 +41,10 @@ class Camera:
     phase: float
 
     def box(self, width: float, height: float, at: float, seconds: float, beat: float = 0.0) -> Box:
-        """The part of a width x height picture that is seen at `at` (0 start to 1 end).
+        """The visible box (left, top, right, bottom) of a width x height image, in pixels.
 
-        seconds: time since the start, for the slight sway; beat: 0 to 1, loudness, breathes a little.
+        at: position in the clip, 0 to 1. seconds: time since the start, for the hand-held movement.
+        beat: loudness, 0 to 1, zooms in slightly.
         """
         eased = 0.45 * at + 0.55 * at * at * (3 - 2 * at)
         zoom, x, y = 1.0, 0.0, 0.0
@@ -69,11 +70,11 @@ class Camera:
 
 
 def camera_for(text: str, seed: int, motion: float) -> Camera:
-    """The move that the prompt asks for, else a gentle one that the seed picks."""
+    """The move that the prompt describes, else one of DEFAULT_MOVES, chosen by the seed."""
     lower = text.lower()
     picker = random.Random(seed)  # noqa: S311 - a picture, not a secret
     phase = picker.uniform(0, 2 * math.pi)
-    across, up, closer = picker.choice(GENTLE)
+    across, up, closer = picker.choice(DEFAULT_MOVES)
     for words, move in WORDS:
         if any(re.search(rf"\b{re.escape(word)}\b", lower) for word in words):
             across, up, closer = move

@@ -1,4 +1,4 @@
-"""Frames out: an H.264 MP4 that a browser plays while it loads, written one frame at a time."""
+"""Encodes frames as an H.264 MP4 with the index in front, one frame at a time."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 import av
 import numpy as np
 
-from backend.engines.demo.values import Sound, Video, each
+from backend.engines.demo.values import Sound, Video, iter_frames
 
 CRF = "19"
 PRESET = "veryfast"  # 81 frames of 832 x 480 in about a second
 
 
 def write_video(video: Video, path: Path, check: Callable[[], None]) -> None:
-    """H.264 (yuv420p, index in front) with every frame of the video, and AAC cut to its length.
+    """Writes an MP4 with H.264 (yuv420p) video, and AAC sound cut to the length of the video.
 
-    `check` runs before each frame and may raise; then no file is left.
+    `check` is called before each frame and may raise to abort; the partial file is removed.
     """
     unfinished = path.with_name(path.name + ".part")
     try:
@@ -41,7 +41,7 @@ def _write(container: Any, video: Video, check: Callable[[], None]) -> None:
     voice = None
     if sound is not None and sound.samples.shape[1]:
         voice = container.add_stream("aac", rate=sound.rate, layout="stereo")
-    for image in each(video.frames):
+    for image in iter_frames(video.frames):
         check()
         frame = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
         container.mux(stream.encode(frame))
@@ -55,20 +55,20 @@ def _write_sound(container: Any, stream: Any, sound: Sound, length: int, check: 
     samples = sound.samples[:, :length]
     if samples.shape[0] == 1:
         samples = np.repeat(samples, 2, axis=0)
-    piece = 1024  # AAC's own frame
-    for first in range(0, samples.shape[1], piece):
+    size = 1024  # samples of one AAC frame
+    for first in range(0, samples.shape[1], size):
         check()
-        part = np.ascontiguousarray(samples[:2, first : first + piece], np.float32)
-        frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
+        block = np.ascontiguousarray(samples[:2, first : first + size], np.float32)
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
         frame.sample_rate, frame.pts = sound.rate, first
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
 
 
 def next_name(folder: Path, prefix: str, width: int, height: int) -> tuple[Path, str, str, int]:
-    """Folder (made), subfolder, name and first free number for a prefix such as "wan-studio/abc".
+    """The folder (created), subfolder, name and first free number for a prefix such as "wan-studio/abc".
 
-    The number is one more than the highest of files named <name>_00012_*, as ComfyUI counts.
+    Like ComfyUI, it uses the highest number of existing files <name>_00012_* plus one.
     Raises ValueError for a prefix that leads out of the folder.
     """
     now = time.localtime()

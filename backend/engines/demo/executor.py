@@ -1,6 +1,6 @@
-"""Runs prompts one after the other on a thread, and tells the clients what ComfyUI would tell them.
+"""Executes prompts one at a time on a thread and sends the events that ComfyUI would send.
 
-Order of events and their content are those of recorded runs (a test compares them).
+The order and content of the events are those of recorded ComfyUI runs (a test compares them).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from backend.engines.demo.faults import Faults
 from backend.engines.demo.folders import Folders
 from backend.engines.demo.hub import Hub
 from backend.engines.demo.nodeinfo import NodeInfo
+from backend.engines.demo.prompt_queue import PromptQueue, QueuedPrompt
 from backend.engines.demo.schedule import Schedule, is_link
-from backend.engines.demo.work import Item, Work
 
 
 class Interrupted(Exception):
-    """The prompt was cancelled."""
+    """The prompt was interrupted."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Seconds per sampling step; preview method none, auto, latent2rgb or taesd."""
+    """step_seconds: per sampling step; preview_method: none, auto, latent2rgb or taesd."""
 
     step_seconds: float = 0.15
     preview_method: str = "none"
@@ -35,7 +35,11 @@ class Options:
 
 @dataclass
 class Context:
-    """What a node may use. `report` tells the progress; `check` raises Interrupted after a cancel."""
+    """The execution context of a node.
+
+    `report(step, steps, preview JPEG)` reports the progress; `check` raises Interrupted after an interrupt;
+    `pause` sleeps for a number of seconds.
+    """
 
     folders: Folders
     info: NodeInfo
@@ -50,9 +54,9 @@ class Context:
 
 @dataclass
 class _Prompt:
-    """State of the one prompt that runs."""
+    """State of the running prompt."""
 
-    item: Item
+    queued: QueuedPrompt
     client: str | None
     previews: bool
     messages: list[list[Any]] = field(default_factory=list)
@@ -63,11 +67,11 @@ class _Prompt:
 
 
 class Executor:
-    """`run_node(class, context, inputs)` returns a node's Result and raises what went wrong with it."""
+    """Executes prompts from the queue. `run_node(class, context, inputs)` returns a Result or raises."""
 
     def __init__(
         self,
-        work: Work,
+        queue: PromptQueue,
         hub: Hub,
         info: NodeInfo,
         options: Options,
@@ -75,59 +79,61 @@ class Executor:
         cache: Cache,
         run_node: Callable[[str, Context, dict[str, Any]], Result],
     ) -> None:
-        self._work, self._hub, self._info, self._options = work, hub, info, options
+        self._queue, self._hub, self._info, self._options = queue, hub, info, options
         self._faults, self._cache, self._run_node = faults, cache, run_node
         self._interrupt = threading.Event()
         self.client: str | None = None
-        self.node: str | None = None  # the one that runs, for clients that come back
+        self.node: str | None = None  # the running node, for clients that reconnect
 
     def interrupt(self) -> None:
+        """Interrupts the running prompt at its next check."""
         self._interrupt.set()
 
     def run_forever(self) -> None:
+        """Executes prompts as they arrive; the body of the executor thread."""
         while True:
-            item = self._work.take()
-            if item is not None:
-                self.run(item)
-            if self._work.take_free():
+            queued = self._queue.take()
+            if queued is not None:
+                self.run(queued)
+            if self._queue.take_free():
                 self._cache.clear()
 
-    def run(self, item: Item) -> None:
-        """One prompt from start to history. Never raises."""
+    def run(self, queued: QueuedPrompt) -> None:
+        """Executes one prompt and adds it to the history. Never raises."""
         self._interrupt.clear()
-        prompt = _Prompt(item, item.extra.get("client_id"), self._wants_previews(item.extra))
+        prompt = _Prompt(queued, queued.extra.get("client_id"), self._wants_previews(queued.extra))
         self.client = prompt.client
         self._message(prompt, "execution_start", {})
         try:
-            self._cache.begin(item.graph)
-            cached = [node for node in item.graph if self._cache.get(node) is not None]
+            self._cache.begin(queued.graph)
+            cached = [node for node in queued.graph if self._cache.get(node) is not None]
             self._message(prompt, "execution_cached", {"nodes": cached})
             if self._execute(prompt):
                 self._message(prompt, "execution_success", {})
-        except Exception as error:  # a malformed graph: the next prompt must still run
-            self._failed(prompt, next(iter(item.graph)), {}, error)
+        except Exception as error:  # a malformed graph must not end the executor thread
+            self._failed(prompt, next(iter(queued.graph)), {}, error)
         finally:
             self.node = None
-            self._work.finish(item, self._entry(prompt))
+            self._queue.finish(queued, self._entry(prompt))
         if prompt.client is not None:
-            self._hub.send("executing", {"node": None, "prompt_id": item.id}, prompt.client)
+            self._hub.send("executing", {"node": None, "prompt_id": queued.id}, prompt.client)
 
     def _wants_previews(self, extra: dict[str, Any]) -> bool:
         method = extra.get("preview_method") or "default"
         return (self._options.preview_method if method == "default" else method) != "none"
 
     def _execute(self, prompt: _Prompt) -> bool:
-        graph = prompt.item.graph
+        graph = prompt.queued.graph
         schedule = Schedule(
             graph,
-            prompt.item.targets,
+            prompt.queued.targets,
             has_result=lambda node: self._cache.get(node) is not None,
             is_output=lambda node: self._info.is_output(graph[node]["class_type"]),
         )
         while schedule:
             node = schedule.next()
             if node is None:
-                self._failed(prompt, schedule.circle(), {}, RuntimeError("Dependency cycle detected"))
+                self._failed(prompt, schedule.cycle_member(), {}, RuntimeError("Dependency cycle detected"))
                 return False
             if not self._execute_node(prompt, node):
                 return False
@@ -140,16 +146,16 @@ class Executor:
             self._executed(prompt, node, known.ui)
             self._progress(prompt, node, "finished")
             return True
-        class_type = prompt.item.graph[node]["class_type"]
+        class_type = prompt.queued.graph[node]["class_type"]
         inputs: dict[str, Any] = {}
         self._progress(prompt, node, "running", 0.0, 1.0)
         if prompt.client is not None:
             self.node = node
-            shown = {"node": node, "display_node": node, "prompt_id": prompt.item.id}
+            shown = {"node": node, "display_node": node, "prompt_id": prompt.queued.id}
             self._hub.send("executing", shown, prompt.client)
         try:
             self._check()
-            inputs = self._inputs(prompt.item.graph[node])
+            inputs = self._inputs(prompt.queued.graph[node])
             self._faults.at_node(class_type)
             result = self._run_node(class_type, self._context(prompt, node, class_type), inputs)
         except Interrupted:
@@ -190,16 +196,16 @@ class Executor:
             metadata = self._hub.wants_metadata(prompt.client)
             self._progress(prompt, node, "running", value, total)
             if jpeg is not None and metadata:
-                place = {"node_id": node, "display_node_id": node, "real_node_id": node}
-                rest = {"prompt_id": prompt.item.id, "parent_node_id": None}
-                self._hub.send_preview(jpeg, {**place, **rest}, prompt.client)
-            data = {"value": value, "max": total, "prompt_id": prompt.item.id, "node": node}
+                about: dict[str, Any] = {"node_id": node, "display_node_id": node, "real_node_id": node}
+                about |= {"prompt_id": prompt.queued.id, "parent_node_id": None}
+                self._hub.send_preview(jpeg, about, prompt.client)
+            data = {"value": value, "max": total, "prompt_id": prompt.queued.id, "node": node}
             self._hub.send("progress", data, prompt.client)
             if jpeg is not None and not metadata:
                 self._hub.send_preview(jpeg, None, prompt.client)
 
         return Context(
-            folders=self._info.places,
+            folders=self._info.file_folders,
             info=self._info,
             step_seconds=self._options.step_seconds,
             node=node,
@@ -217,6 +223,7 @@ class Executor:
 
     @staticmethod
     def pause(seconds: float) -> None:
+        """Sleeps; returns immediately for zero or less."""
         if seconds > 0:
             time.sleep(seconds)
 
@@ -229,20 +236,20 @@ class Executor:
         else:
             entry.update(value=value, max=total)
         entry["state"] = state
-        about = {"prompt_id": prompt.item.id, "parent_node_id": None}
+        about = {"prompt_id": prompt.queued.id, "parent_node_id": None}
         nodes = {
             id: {**entry, "node_id": id, "display_node_id": id, "real_node_id": id, **about}
             for id, entry in prompt.progress.items()
         }
-        self._hub.send("progress_state", {"prompt_id": prompt.item.id, "nodes": nodes}, prompt.client)
+        self._hub.send("progress_state", {"prompt_id": prompt.queued.id, "nodes": nodes}, prompt.client)
 
     def _executed(self, prompt: _Prompt, node: str, output: dict[str, Any] | None) -> None:
         if prompt.client is not None:
-            data = {"node": node, "display_node": node, "output": output, "prompt_id": prompt.item.id}
+            data = {"node": node, "display_node": node, "output": output, "prompt_id": prompt.queued.id}
             self._hub.send("executed", data, prompt.client)
 
     def _message(self, prompt: _Prompt, event: str, data: dict[str, Any], *, to_all: bool = False) -> None:
-        data = {"prompt_id": prompt.item.id, **data, "timestamp": int(time.time() * 1000)}
+        data = {"prompt_id": prompt.queued.id, **data, "timestamp": int(time.time() * 1000)}
         prompt.messages.append([event, data])
         if prompt.client is not None or to_all:
             self._hub.send(event, data, prompt.client)
@@ -253,19 +260,19 @@ class Executor:
         module = "" if kind.__module__ == "builtins" else kind.__module__ + "."
         data = {
             "node_id": node,
-            "node_type": prompt.item.graph[node]["class_type"],
+            "node_type": prompt.queued.graph[node]["class_type"],
             "executed": list(prompt.executed),
             "exception_message": f"{error}\n",
             "exception_type": module + kind.__qualname__,
             "traceback": traceback.format_tb(error.__traceback__),
             "current_inputs": {name: [_plain(value)] for name, value in inputs.items()},
-            "current_outputs": list(prompt.item.graph),
+            "current_outputs": list(prompt.queued.graph),
         }
         self._message(prompt, "execution_error", data)
 
     def _entry(self, prompt: _Prompt) -> dict[str, Any]:
         shown = {}
-        for node in prompt.item.graph:
+        for node in prompt.queued.graph:
             result = self._cache.get(node)
             if result is not None and result.ui is not None:
                 shown[node] = result

@@ -1,13 +1,13 @@
-"""Faults that a test can order (`--faults`): what goes wrong on real machines, at a chosen moment.
+"""Fault injection for tests (`--faults`).
 
-POST /demo/faults replaces the list (and lets a hanging step go on); each applies once unless `times`
-says otherwise, inside it or beside it:
+POST /demo/faults replaces the active faults and releases a hanging step. Each fault applies once, or `times`
+times, which may be given in the fault or for all of them:
 
-    {"slow_step": 2.0}                                  one step takes this many seconds more
-    {"error_at": {"class": "KSamplerAdvanced", "kind": "oom" | "error", "step": 2}}   step 0: at once
-    {"drop_socket_at_step": 3}                          the client's socket breaks; steps count per prompt
-    {"hang_at_step": 3}                                 no more progress; interrupting does not help
-    {"die_at_step": 3}                                  the process is gone
+    {"slow_step": 2.0}                                  one step takes this many seconds longer
+    {"error_at": {"class": "KSamplerAdvanced", "kind": "oom" | "error", "step": 2}}   step 0: at the start
+    {"drop_socket_at_step": 3}                          drops the client's connection; steps count per prompt
+    {"hang_at_step": 3}                                 no further progress; an interrupt has no effect
+    {"die_at_step": 3}                                  the process exits
     {"http_500": {"path": "/history", "times": 2}}      requests below this path fail
 """
 
@@ -26,64 +26,69 @@ KEYS = {"slow_step", "error_at", "drop_socket_at_step", "hang_at_step", "die_at_
 
 
 class Faults:
-    """Thread-safe. `drop_socket` and `die` are how this server does that."""
+    """The active faults. Thread-safe. `drop_socket` and `die` carry out those two faults."""
 
     def __init__(self, drop_socket: Callable[[], None], die: Callable[[], None]) -> None:
         self._drop_socket = drop_socket
         self._die = die
         self._lock = threading.Lock()
-        self._orders: dict[str, dict[str, Any]] = {}
-        self._let_go = threading.Event()
+        self._active: dict[str, dict[str, Any]] = {}
+        self._release = threading.Event()
 
-    def order(self, body: dict[str, Any]) -> None:
-        """Raises ValueError for a name that is none, so that a test cannot wait for nothing."""
+    def configure(self, body: dict[str, Any]) -> None:
+        """Replaces the active faults. Raises ValueError for an unknown name."""
         unknown = set(body) - KEYS
         if unknown:
             raise ValueError(f"No such fault: {', '.join(sorted(unknown))}")
         times = int(body.get("times", 1))
-        orders: dict[str, dict[str, Any]] = {}
+        active: dict[str, dict[str, Any]] = {}
         for name, value in body.items():
             if name == "times":
                 continue
             fields = dict(value) if isinstance(value, dict) else {"value": value}
             fields.setdefault("times", times)
-            orders[name] = fields
+            active[name] = fields
         with self._lock:
-            self._orders = orders
-            self._let_go.set()
-            self._let_go = threading.Event()
+            self._active = active
+            self._release.set()
+            self._release = threading.Event()
 
     def pending(self) -> dict[str, Any]:
+        """The faults that have not been used up."""
         with self._lock:
-            return {name: dict(fields) for name, fields in self._orders.items()}
+            return {name: dict(fields) for name, fields in self._active.items()}
 
     def _use(self, name: str, applies: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
         with self._lock:
-            fields = self._orders.get(name)
+            fields = self._active.get(name)
             if fields is None or not applies(fields):
                 return None
             fields["times"] -= 1
             if fields["times"] <= 0:
-                del self._orders[name]
+                del self._active[name]
             return fields
 
     def at_path(self, path: str) -> bool:
-        """Whether this request is to fail."""
+        """Whether a request for this path has to fail."""
         return self._use("http_500", lambda f: path.startswith(str(f.get("path", "/")))) is not None
 
     def at_node(self, class_type: str) -> None:
+        """Called before a node runs. Raises RuntimeError for an `error_at` fault with step 0."""
         self._fail(class_type, 0)
 
     def at_step(self, class_type: str, node_step: int, prompt_step: int) -> float:
-        """Called after a step, both counted from 1. Returns the seconds that it takes longer."""
+        """Called after a sampling step; both counts begin at 1. Returns the additional seconds to wait.
+
+        Raises RuntimeError for an `error_at` fault.
+        """
         self._fail(class_type, node_step)
         if self._use("drop_socket_at_step", lambda f: f["value"] == prompt_step):
             self._drop_socket()
         if self._use("die_at_step", lambda f: f["value"] == prompt_step):
             self._die()
-        let_go = self._let_go
+        release = self._release
         if self._use("hang_at_step", lambda f: f["value"] == prompt_step):
-            let_go.wait()
+            release.wait()
         slow = self._use("slow_step", lambda f: True)
         return float(slow.get("value", slow.get("seconds", 0.0))) if slow else 0.0
 
@@ -95,9 +100,9 @@ class Faults:
             return
         if wanted.get("kind") == "oom":
             raise RuntimeError(OUT_OF_MEMORY.format(size=1 << 40))
-        raise RuntimeError(str(wanted.get("message", "A fault that was ordered.")))
+        raise RuntimeError(str(wanted.get("message", "An injected fault.")))
 
 
-def leave_at_once() -> None:
-    """Ends the process as a crash does: nothing is closed."""
+def exit_immediately() -> None:
+    """Ends the process without cleanup, as a crash does."""
     os._exit(137)

@@ -1,4 +1,4 @@
-"""The three folders of a server, and the files behind names in a graph."""
+"""The input, output and temp folders of a server, and the files that a graph names."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Folders:
+    """Absolute paths of the three folders."""
+
     input: Path
     output: Path
     temp: Path
 
     @staticmethod
     def below(base: Path) -> Folders:
-        """input/, output/ and temp/ in this folder, made when they are not there."""
+        """The folders input, output and temp in `base`; creates missing ones."""
         base = base.resolve()
         folders = Folders(base / "input", base / "output", base / "temp")
         for folder in (folders.input, folders.output, folders.temp):
@@ -23,20 +25,20 @@ class Folders:
         return folders
 
     def of(self, kind: str) -> Path | None:
-        """input, output or temp; None for another word."""
+        """The folder of a kind (input, output or temp); None for another word."""
         return {"input": self.input, "output": self.output, "temp": self.temp}.get(kind)
 
     def annotated(self, name: str) -> tuple[str, Path | None]:
-        """A name such as "b.png [output]" as name and folder; without a mark the folder is None."""
+        """Splits a name such as "b.png [output]" into name and folder (None without an annotation)."""
         for kind in ("input", "output", "temp"):
             if name.endswith(f" [{kind}]"):
                 return name[: -len(kind) - 3], self.of(kind)
         return name, None
 
     def locate(self, name: str) -> Path:
-        """The file behind a name in a graph, below the input folder unless it is marked.
+        """The file for a name in a graph, in the input folder unless it is annotated.
 
-        Raises FileNotFoundError for one that is not there or lies outside of the folder.
+        Raises FileNotFoundError for a file that is missing or outside of the folder.
         """
         plain, marked = self.annotated(name)
         folder = marked or self.input
@@ -46,6 +48,7 @@ class Folders:
         return path
 
     def has(self, name: str) -> bool:
+        """Whether `locate` finds the file."""
         try:
             return self.locate(name).is_file()
         except (OSError, ValueError):
@@ -53,7 +56,7 @@ class Folders:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of the bytes: a file that was replaced under its name counts as changed."""
+    """SHA-256 of a file's content, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):

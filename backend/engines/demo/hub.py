@@ -1,6 +1,6 @@
-"""The websockets: who is connected, and messages to them in the order in which they were sent.
+"""The websocket clients, and the delivery of messages to them.
 
-`send` may be called from any thread. Delivery is one task, so the order holds for every client.
+Messages may be queued from any thread. One task delivers them, so each client receives them in order.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ PREVIEW_FLAG = "supports_preview_metadata"
 
 
 class Hub:
+    """Connected clients by client id. Create it inside the event loop that serves them."""
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._sockets: dict[str, web.WebSocketResponse] = {}
@@ -28,11 +30,11 @@ class Hub:
         self._messages: asyncio.Queue[tuple[str | bytes, str | None]] = asyncio.Queue()
 
     def send(self, event: str, data: dict[str, Any], client: str | None = None) -> None:
-        """A JSON message to one client, or to all with None."""
+        """Queues a JSON message for one client, or for all if `client` is None."""
         self._put(json.dumps({"type": event, "data": data}), client)
 
     def send_preview(self, jpeg: bytes, metadata: dict[str, Any] | None, client: str | None) -> None:
-        """A picture of the work so far, with metadata for clients that asked for it (type 4)."""
+        """Queues a preview: a type 1 frame, or a type 4 frame if it has metadata."""
         if metadata is None:
             head = struct.pack(">II", BINARY_PREVIEW, IMAGE_JPEG)
         else:
@@ -41,35 +43,38 @@ class Hub:
         self._put(head + jpeg, client)
 
     def _put(self, message: str | bytes, client: str | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is there to hear it
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._messages.put_nowait, (message, client))
 
     def wants_metadata(self, client: str | None) -> bool:
+        """Whether the client supports previews with metadata."""
         return client is not None and self._flags.get(client, {}).get(PREVIEW_FLAG) is True
 
     def add(
         self, client: str, socket: web.WebSocketResponse, transport: asyncio.BaseTransport | None
     ) -> None:
+        """Registers a client; replaces an earlier socket with the same id."""
         self._sockets[client] = socket
         self._transports[client] = transport
         self._flags[client] = {}
 
     def connected(self) -> int:
-        """How many clients there are."""
+        """The number of clients."""
         return len(self._sockets)
 
     def remove(self, client: str) -> None:
-        """Forgets the client, even when a newer socket took its id: ComfyUI does the same."""
+        """Removes a client, even if a newer socket has the same id, as ComfyUI does."""
         self._sockets.pop(client, None)
         self._transports.pop(client, None)
         self._flags.pop(client, None)
 
     def set_flags(self, client: str, flags: dict[str, Any]) -> None:
+        """Stores the feature flags of a connected client."""
         if client in self._flags:
             self._flags[client] = flags
 
     def drop(self, client: str | None) -> None:
-        """Cuts the connection without a closing frame, as a broken network does."""
+        """Aborts the connection without a close frame, as a network failure does."""
 
         def cut() -> None:
             transport = self._transports.get(client or "")
@@ -79,7 +84,7 @@ class Hub:
         self._loop.call_soon_threadsafe(cut)
 
     async def deliver(self) -> None:
-        """Runs as long as the server does."""
+        """Delivers queued messages until it is cancelled."""
         while True:
             message, client = await self._messages.get()
             sockets = list(self._sockets.values()) if client is None else [self._sockets.get(client)]

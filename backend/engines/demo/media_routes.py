@@ -1,4 +1,4 @@
-"""/upload and /view: files in and out, with ComfyUI's rules for names and places."""
+"""The routes /upload/image, /upload/mask and /view, with ComfyUI's rules for names and folders."""
 
 from __future__ import annotations
 
@@ -14,14 +14,23 @@ from aiohttp import web
 
 from backend.engines.demo.folders import Folders
 
-UNSAFE_TYPES = {"text/html", "text/html-sandboxed", "application/xhtml+xml", "text/javascript", "text/css"}
+ACTIVE_CONTENT_TYPES = {
+    "text/html",
+    "text/html-sandboxed",
+    "application/xhtml+xml",
+    "text/javascript",
+    "text/css",
+}
 
 
 class MediaRoutes:
+    """Handlers for the files of one server."""
+
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
 
     def table(self) -> list[web.RouteDef]:
+        """The routes to add to an application."""
         return [
             web.post("/upload/image", self.upload),
             web.post("/upload/mask", self.upload_mask),
@@ -29,11 +38,11 @@ class MediaRoutes:
         ]
 
     async def upload(self, request: web.Request) -> web.Response:
-        """The same name with the same bytes is kept; with other bytes it becomes "x (1).png"."""
+        """Stores an image. If the name is in use by other content, the file becomes "x (1).png"."""
         return await self._store(await request.post(), None)
 
     async def upload_mask(self, request: web.Request) -> web.Response:
-        """A mask: its transparency is laid on the picture that `original_ref` names."""
+        """Stores the image that `original_ref` names with the alpha channel of the uploaded mask."""
         post = await request.post()
         original = json.loads(str(post.get("original_ref")))
         path = self._path(
@@ -57,19 +66,19 @@ class MediaRoutes:
         data = field.file.read()
         target.mkdir(parents=True, exist_ok=True)
         name, number = field.filename, 1
-        stem, suffix = os.path.splitext(name)  # noqa: PTH122 - ComfyUI's notion of a suffix
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122 - splits names as ComfyUI does
         overwrite = post.get("overwrite") in ("true", "1")
         while not overwrite and path.exists() and path.read_bytes() != data:
             name = f"{stem} ({number}){suffix}"
             path, number = target / name, number + 1
         if original is not None and original.is_file():
-            await asyncio.to_thread(_lay_mask, original, data, path)
+            await asyncio.to_thread(_apply_mask, original, data, path)
         elif overwrite or not path.exists():
             await asyncio.to_thread(path.write_bytes, data)
         return web.json_response({"name": name, "subfolder": subfolder, "type": kind})
 
     def _path(self, name: str, kind: str, subfolder: str | None) -> Path | int:
-        """The file that a request means, or the status that refuses it."""
+        """The path of the requested file, or the HTTP status of the error."""
         plain, folder = self._folders.annotated(name)
         if not plain or plain[0] == "/" or ".." in plain:
             return 400
@@ -82,7 +91,7 @@ class MediaRoutes:
         return inside / Path(plain).name
 
     async def view(self, request: web.Request) -> web.StreamResponse:
-        """A file, with Range, ETag and HEAD; `preview=webp;90` gives a picture in that format."""
+        """Serves a file, with Range, ETag and HEAD; `preview=webp;90` converts an image to that format."""
         query = request.rel_url.query
         if "filename" not in query:
             return web.Response(status=404)
@@ -99,11 +108,11 @@ class MediaRoutes:
             body = await asyncio.to_thread(_converted, path, kind, quality)
             return web.Response(body=body, content_type=f"image/{kind}", headers=headers)
         mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        headers["Content-Type"] = "application/octet-stream" if mime in UNSAFE_TYPES else mime
+        headers["Content-Type"] = "application/octet-stream" if mime in ACTIVE_CONTENT_TYPES else mime
         return web.FileResponse(path, headers=headers)
 
 
-def _lay_mask(original: Path, data: bytes, path: Path) -> None:
+def _apply_mask(original: Path, data: bytes, path: Path) -> None:
     from PIL import Image
 
     with Image.open(original) as picture, Image.open(io.BytesIO(data)) as mask:

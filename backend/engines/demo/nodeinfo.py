@@ -1,5 +1,6 @@
-"""What the demo engine offers: its nodes (recorded from ComfyUI 0.3.64) and the model files it pretends
-to have. Lists of input files are read from the input folder each time, as ComfyUI does.
+"""The node classes of the demo engine (recorded from ComfyUI 0.3.64) and the model files that it lists.
+
+Input files are listed from the input folder at each request, as ComfyUI does.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Any
 
 from backend.engines.demo.folders import Folders, fingerprint
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
-# (class, input) -> folder whose files are the options
+# (class, input) -> model folder whose files are the options
 MODEL_INPUTS: dict[tuple[str, str], str] = {
     ("UNETLoader", "unet_name"): "diffusion_models",
     ("CLIPLoader", "clip_name"): "text_encoders",
@@ -27,7 +28,7 @@ MODEL_INPUTS: dict[tuple[str, str], str] = {
     ("LoraLoaderModelOnly", "lora_name"): "loras",
 }
 
-# (class, input) -> kinds of file listed; empty: all files. The word is ComfyUI's in its complaint.
+# (class, input) -> word for the file in ComfyUI's error message, and the MIME types listed (empty: all)
 FILE_INPUTS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("LoadImage", "image"): ("image", ("image",)),
     ("LoadImageMask", "image"): ("image", ()),
@@ -38,7 +39,7 @@ FILE_INPUTS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class InputSpec:
-    """One input of a node. `type` is a list for an old-style choice, else a name such as INT."""
+    """One input of a node. `type`: a list of options in the old format, else a type name such as INT."""
 
     type: Any
     required: bool
@@ -46,21 +47,21 @@ class InputSpec:
 
 
 class NodeInfo:
-    """The node classes and files on offer.
+    """The available node classes, model files and input files.
 
-    places: where uploads lie. without: model file names to leave out (for tests).
+    file_folders: the server's folders. without: model file names to leave out, for tests.
     """
 
-    def __init__(self, places: Folders, without: Iterable[str] = ()) -> None:
-        self.places = places
-        self._nodes: dict[str, Any] = json.loads((HERE / "object_info.json").read_text("utf-8"))
-        folders: dict[str, list[str]] = json.loads((HERE / "models.json").read_text("utf-8"))
+    def __init__(self, file_folders: Folders, without: Iterable[str] = ()) -> None:
+        self.file_folders = file_folders
+        self._nodes: dict[str, Any] = json.loads((FOLDER / "object_info.json").read_text("utf-8"))
+        folders: dict[str, list[str]] = json.loads((FOLDER / "models.json").read_text("utf-8"))
         gone = set(without)
-        self.folders = {name: [f for f in files if f not in gone] for name, files in folders.items()}
+        self.model_files = {name: [f for f in files if f not in gone] for name, files in folders.items()}
         for (class_type, name), folder in MODEL_INPUTS.items():
-            options = list(self.folders[folder])
+            options = list(self.model_files[folder])
             if folder == "vae":
-                options.append("pixel_space")  # ComfyUI's built-in
+                options.append("pixel_space")  # built into ComfyUI
             self._set_options(self._nodes[class_type], name, options)
 
     @staticmethod
@@ -75,14 +76,16 @@ class NodeInfo:
         return class_type in self._nodes
 
     def is_output(self, class_type: str) -> bool:
+        """Whether a node class is an output node."""
         return bool(self._nodes[class_type]["output_node"])
 
     def outputs(self, class_type: str) -> list[str]:
+        """The output types of a node class."""
         found: list[str] = self._nodes[class_type]["output"]
         return found
 
     def inputs(self, class_type: str) -> Iterator[tuple[str, InputSpec]]:
-        """All inputs that a graph may set, required ones first."""
+        """Names and specifications of a node class's inputs, required ones first."""
         for group in ("required", "optional"):
             for name, spec in self._nodes[class_type]["input"].get(group, {}).items():
                 extra = spec[1] if len(spec) > 1 else {}
@@ -101,20 +104,24 @@ class NodeInfo:
         return found
 
     def _files(self, kinds: tuple[str, ...]) -> list[str]:
-        files = [entry.name for entry in self.places.input.iterdir() if entry.is_file()]
+        files = [entry.name for entry in self.file_folders.input.iterdir() if entry.is_file()]
         if kinds:
             files = [name for name in files if (mimetypes.guess_type(name)[0] or "").split("/")[0] in kinds]
         return sorted(files)
 
     def fingerprint(self, class_type: str, inputs: Mapping[str, Any]) -> str:
-        """Stands for the bytes of the file that a loader reads; empty for other nodes."""
+        """SHA-256 of the file that a loader node reads; empty for other nodes."""
         for (owner, name), _ in FILE_INPUTS.items():
-            if owner == class_type and isinstance(inputs.get(name), str) and self.places.has(inputs[name]):
-                return fingerprint(self.places.locate(inputs[name]))
+            if (
+                owner == class_type
+                and isinstance(inputs.get(name), str)
+                and self.file_folders.has(inputs[name])
+            ):
+                return fingerprint(self.file_folders.locate(inputs[name]))
         return ""
 
     def find_model(self, folder: str, name: str) -> str:
-        """The name itself when the file is on offer. Raises FileNotFoundError in ComfyUI's words."""
-        if name not in self.folders[folder]:
+        """Returns the name if the file is available. Raises FileNotFoundError with ComfyUI's message."""
+        if name not in self.model_files[folder]:
             raise FileNotFoundError(f"Model in folder '{folder}' with filename '{name}' not found.")
         return name

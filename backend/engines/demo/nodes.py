@@ -1,4 +1,5 @@
-"""All node classes that the demo engine runs. Imports the picture libraries: load it late."""
+"""The node classes that the demo engine implements. Importing it loads the image libraries, so import it
+lazily."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ NODES: Mapping[str, Callable[..., Any]] = {
     "LoadImageMask": nodes_load.load_image_mask,
     "LoadAudio": nodes_load.load_audio,
     "LoadVideo": nodes_load.load_video,
-    "GetVideoComponents": nodes_load.video_parts,
+    "GetVideoComponents": nodes_load.video_components,
     "AudioEncoderEncode": nodes_load.audio_encode,
     "TrimAudioDuration": nodes_load.trim_audio,
     "WanImageToVideo": nodes_wan.image_to_video,
@@ -64,6 +65,6 @@ NODES: Mapping[str, Callable[..., Any]] = {
 
 
 def run_node(class_type: str, context: Context, inputs: dict[str, Any]) -> Result:
-    """Runs one node. Raises whatever was wrong with its inputs, and Interrupted."""
-    given = NODES[class_type](context, **inputs)
-    return given if isinstance(given, Result) else Result(given)
+    """Runs one node. Raises the node's error, or Interrupted."""
+    result = NODES[class_type](context, **inputs)
+    return result if isinstance(result, Result) else Result(result)

@@ -1,4 +1,4 @@
-"""Sampling, decoding and encoding: where a real engine spends its time, and this one only waits."""
+"""Sampling, decoding and encoding nodes. They wait instead of computing."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from backend.engines.demo.executor import Context
 from backend.engines.demo.nodes_wan import PIXELS, latents
 from backend.engines.demo.preview import preview
-from backend.engines.demo.scene import Rendered
-from backend.engines.demo.values import Conditioning, Frames, Latent, Scaled, Shot, Thing
+from backend.engines.demo.scene import RenderedScene
+from backend.engines.demo.values import Conditioning, Frames, Latent, ModelHandle, ScaledFrames, Scene
 
-DECODE_STEPS = 2.0  # a decode takes as long as this many sampling steps
-SUBTLE, DYNAMIC = (0.35, 0.6), (0.65, 1.5)  # (share of steps before the hand-over, motion)
+DECODE_STEPS = 2.0  # duration of a decode, in sampling steps
+SUBTLE, DYNAMIC = (0.35, 0.6), (0.65, 1.5)  # (share of steps before the expert switch, motion)
 
 
 def sample(
     ctx: Context,
-    model: Thing,
+    model: ModelHandle,
     seed: int,
     steps: int,
     cfg: float,
@@ -29,13 +29,14 @@ def sample(
     latent_image: Latent,
     denoise: float = 1.0,
 ) -> tuple[Any, ...]:
-    shot = _shot(positive, seed, 1.0)
-    return (_draw(ctx, shot, latent_image, 0, steps, steps),)
+    """Implements KSampler."""
+    scene = _scene(positive, seed, 1.0)
+    return (_draw(ctx, scene, latent_image, 0, steps, steps),)
 
 
 def sample_advanced(
     ctx: Context,
-    model: Thing,
+    model: ModelHandle,
     add_noise: str,
     noise_seed: int,
     steps: int,
@@ -49,19 +50,20 @@ def sample_advanced(
     end_at_step: int,
     return_with_leftover_noise: str,
 ) -> tuple[Any, ...]:
+    """Implements KSamplerAdvanced. The first sampler of a pair (`add_noise`) determines the scene."""
     last = min(end_at_step, steps)
-    shot = latent_image.shot
-    if shot is None or add_noise == "enable":
-        shot = _shot(positive, noise_seed, motion_for(start_at_step, last, steps))
-    return (_draw(ctx, shot, latent_image, start_at_step, last, steps),)
+    scene = latent_image.scene
+    if scene is None or add_noise == "enable":
+        scene = _scene(positive, noise_seed, motion_for(start_at_step, last, steps))
+    return (_draw(ctx, scene, latent_image, start_at_step, last, steps),)
 
 
-def _shot(positive: Conditioning, seed: int, motion: float) -> Shot:
+def _scene(positive: Conditioning, seed: int, motion: float) -> Scene:
     return replace(positive.guide, text=positive.text, seed=seed, motion=motion)
 
 
 def motion_for(first: int, last: int, steps: int) -> float:
-    """How much the camera moves: the later the hand-over between the experts, the more."""
+    """The camera's motion factor: it grows with the share of steps before the switch between the experts."""
     if first > 0 or last >= steps:
         return 1.0
     (low, least), (high, most) = SUBTLE, DYNAMIC
@@ -69,23 +71,25 @@ def motion_for(first: int, last: int, steps: int) -> float:
     return least + (most - least) * ((share - low) / (high - low)) ** 1.3
 
 
-def _draw(ctx: Context, shot: Shot, latent: Latent, first: int, last: int, steps: int) -> Latent:
+def _draw(ctx: Context, scene: Scene, latent: Latent, first: int, last: int, steps: int) -> Latent:
     for done in range(first + 1, last + 1):
         began = time.monotonic()
-        picture = preview(shot, latent, done / steps, done) if ctx.previews else None
+        picture = preview(scene, latent, done / steps, done) if ctx.previews else None
         ctx.pause(ctx.step_seconds - (time.monotonic() - began))
         ctx.report(done - first, last - first, picture)
-    return replace(latent, shot=shot, source=None)
+    return replace(latent, scene=scene, source=None)
 
 
-def decode(ctx: Context, samples: Latent, vae: Thing, **tiling: Any) -> tuple[Any, ...]:
+def decode(ctx: Context, samples: Latent, vae: ModelHandle, **tiling: Any) -> tuple[Any, ...]:
+    """Implements VAEDecode and VAEDecodeTiled."""
     ctx.pause(ctx.step_seconds * DECODE_STEPS)
     width, height = samples.width * PIXELS, samples.height * PIXELS
     if samples.source is not None and samples.source.count >= samples.frames:
-        return (Scaled(samples.source, width, height),)
-    return (Rendered(samples.shot or Shot(), width, height, samples.frames),)
+        return (ScaledFrames(samples.source, width, height),)
+    return (RenderedScene(samples.scene or Scene(), width, height, samples.frames),)
 
 
-def encode(ctx: Context, pixels: Frames, vae: Thing) -> tuple[Any, ...]:
+def encode(ctx: Context, pixels: Frames, vae: ModelHandle) -> tuple[Any, ...]:
+    """Implements VAEEncode."""
     width, height = pixels.width // PIXELS, pixels.height // PIXELS
     return (Latent(width, height, latents(pixels.count), source=pixels),)

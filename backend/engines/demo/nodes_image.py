@@ -1,4 +1,4 @@
-"""Nodes that change batches of pictures and masks. Masks are pictures too, white where they hold."""
+"""Nodes that process batches of images and masks. A mask is an RGB image that is white where it applies."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from typing import Any
 from PIL import Image, ImageFilter, ImageOps
 
 from backend.engines.demo.executor import Context
-from backend.engines.demo.values import Frames, Joined, Part, Scaled, Still
-
-LONGEST_BATCH = 4096  # ImageFromBatch's own limit
+from backend.engines.demo.values import ConcatenatedFrames, FrameRange, Frames, ScaledFrames, StillImage
 
 
 @dataclass(frozen=True)
-class Changed:
-    """Every frame through one of: invert, grow:<pixels>, threshold:<level>, and the channels red, green,
-    blue, alpha."""
+class FilteredFrames:
+    """Frames with an operation applied: invert, grow:<pixels>, threshold:<level>, or the extraction of a
+    channel: red, green, blue, alpha."""
 
     frames: Frames
-    how: str
+    operation: str
 
     @property
     def width(self) -> int:
@@ -35,71 +33,81 @@ class Changed:
 
     def frame(self, index: int) -> Image.Image:
         image = self.frames.frame(index)
-        if self.how == "invert":
+        if self.operation == "invert":
             return ImageOps.invert(image)
-        if self.how.startswith("grow:"):
-            pixels = int(self.how[5:])
+        if self.operation.startswith("grow:"):
+            pixels = int(self.operation[5:])
             kind = ImageFilter.MaxFilter if pixels > 0 else ImageFilter.MinFilter
             return image.filter(kind(2 * min(abs(pixels), 40) + 1)) if pixels else image
-        if self.how.startswith("threshold:"):
-            level = 255 * float(self.how[10:])
+        if self.operation.startswith("threshold:"):
+            level = 255 * float(self.operation[10:])
             return image.point([255 if value > level else 0 for value in range(256)] * 3)
         bands = dict(zip(("red", "green", "blue"), image.split(), strict=True))
-        band = bands.get(self.how) or Image.new("L", image.size, 255)
+        band = bands.get(self.operation) or Image.new("L", image.size, 255)
         return band.convert("RGB")
 
 
 def from_batch(ctx: Context, image: Frames, batch_index: int, length: int) -> tuple[Any, ...]:
+    """Implements ImageFromBatch."""
     first = min(image.count - 1, batch_index)
-    return (Part(image, first, min(image.count - first, length)),)
+    return (FrameRange(image, first, min(image.count - first, length)),)
 
 
 def batch(ctx: Context, image1: Frames, image2: Frames) -> tuple[Any, ...]:
-    return (Joined((image1, image2)),)
+    """Implements ImageBatch."""
+    return (ConcatenatedFrames((image1, image2)),)
 
 
 def repeat(ctx: Context, image: Frames, amount: int) -> tuple[Any, ...]:
-    return (Joined((image,) * amount),)
+    """Implements RepeatImageBatch."""
+    return (ConcatenatedFrames((image,) * amount),)
 
 
 def scale(
     ctx: Context, image: Frames, upscale_method: str, width: int, height: int, crop: str
 ) -> tuple[Any, ...]:
+    """Implements ImageScale."""
     if width == 0 and height == 0:
         return (image,)
     width = width or max(1, round(image.width * height / image.height))
     height = height or max(1, round(image.height * width / image.width))
-    return (Scaled(image, width, height, crop == "center"),)
+    return (ScaledFrames(image, width, height, crop == "center"),)
 
 
 def to_mask(ctx: Context, image: Frames, channel: str) -> tuple[Any, ...]:
-    return (Changed(image, channel),)
+    """Implements ImageToMask."""
+    return (FilteredFrames(image, channel),)
 
 
 def mask_to_image(ctx: Context, mask: Frames) -> tuple[Any, ...]:
+    """Implements MaskToImage."""
     return (mask,)
 
 
 def grow_mask(ctx: Context, mask: Frames, expand: int, tapered_corners: bool) -> tuple[Any, ...]:
-    return (Changed(mask, f"grow:{expand}"),)
+    """Implements GrowMask."""
+    return (FilteredFrames(mask, f"grow:{expand}"),)
 
 
 def invert_mask(ctx: Context, mask: Frames) -> tuple[Any, ...]:
-    return (Changed(mask, "invert"),)
+    """Implements InvertMask."""
+    return (FilteredFrames(mask, "invert"),)
 
 
 def threshold_mask(ctx: Context, mask: Frames, value: float) -> tuple[Any, ...]:
-    return (Changed(mask, f"threshold:{value}"),)
+    """Implements ThresholdMask."""
+    return (FilteredFrames(mask, f"threshold:{value}"),)
 
 
 def empty_image(ctx: Context, width: int, height: int, batch_size: int, color: int) -> tuple[Any, ...]:
+    """Implements EmptyImage."""
     colour = (color >> 16 & 255, color >> 8 & 255, color & 255)
-    return (Still(Image.new("RGB", (width, height), colour), batch_size),)
+    return (StillImage(Image.new("RGB", (width, height), colour), batch_size),)
 
 
 @dataclass(frozen=True)
 class Composite:
-    """`source` laid on `destination` at x, y where `mask` is white."""
+    """`source` pasted onto `destination` at x, y (pixels) where `mask` is white."""
 
     destination: Frames
     source: Frames
@@ -131,7 +139,7 @@ class Composite:
 
 
 def _cycled(frames: Frames, index: int) -> Image.Image:
-    """A batch that is too short begins again, as ComfyUI repeats it."""
+    """A frame of a batch that repeats when it is too short, as in ComfyUI."""
     return frames.frame(index % frames.count)
 
 
@@ -144,4 +152,5 @@ def composite(
     resize_source: bool,
     mask: Frames | None = None,
 ) -> tuple[Any, ...]:
+    """Implements ImageCompositeMasked."""
     return (Composite(destination, source, x, y, resize_source, mask),)

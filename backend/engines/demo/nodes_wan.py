@@ -1,7 +1,7 @@
-"""WAN's own nodes: what is given to the sampler, and how many latents of which size come of it.
+"""WAN's conditioning and latent nodes.
 
-The arithmetic was measured on ComfyUI 0.3.64: sides are cut to multiples of 8, a length of L frames
-gives (L - 1) // 4 + 1 latents, and those decode to 4 * latents - 3 frames.
+The sizes were measured on ComfyUI 0.3.64: sides are rounded down to multiples of 8, a length of L frames
+gives (L - 1) // 4 + 1 latent frames, and n latent frames decode to 4 * n - 3 frames.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Any
 
 from backend.engines.demo.executor import Context
 from backend.engines.demo.faults import OUT_OF_MEMORY
-from backend.engines.demo.values import Conditioning, Frames, Latent, Part, Sound
+from backend.engines.demo.values import Conditioning, FrameRange, Frames, Latent, Sound
 
-PIXELS = 8  # per latent, each way
-MEMORY = 64 << 30  # bytes: no machine that runs this has more for one tensor
+PIXELS = 8  # pixels per latent, horizontally and vertically
+MEMORY = 64 << 30  # bytes; a larger latent fails with an out-of-memory error
 
 
 def latents(length: int) -> int:
+    """The number of latent frames for a length in frames."""
     return (length - 1) // 4 + 1
 
 
@@ -52,15 +53,18 @@ def image_to_video(
     clip_vision_start_image: Any = None,
     clip_vision_end_image: Any = None,
 ) -> tuple[Any, ...]:
+    """Implements WanImageToVideo and WanFirstLastFrameToVideo."""
     both = _guided(positive, negative, start=start_image, end=end_image)
     return (*both, _empty(width, height, latents(length), batch_size))
 
 
 def empty_video(ctx: Context, width: int, height: int, length: int, batch_size: int) -> tuple[Any, ...]:
+    """Implements EmptyHunyuanLatentVideo."""
     return (_empty(width, height, latents(length), batch_size),)
 
 
 def empty_image(ctx: Context, width: int, height: int, batch_size: int) -> tuple[Any, ...]:
+    """Implements EmptySD3LatentImage."""
     return (_empty(width, height, 1, batch_size, video=False),)
 
 
@@ -78,6 +82,7 @@ def sound_to_video(
     control_video: Frames | None = None,
     ref_motion: Frames | None = None,
 ) -> tuple[Any, ...]:
+    """Implements WanSoundImageToVideo."""
     both = _guided(positive, negative, start=ref_image, sound=audio_encoder_output, driving=control_video)
     return (*both, _empty(width, height, latents(length), batch_size))
 
@@ -93,6 +98,7 @@ def sound_to_video_extend(
     ref_image: Frames | None = None,
     control_video: Frames | None = None,
 ) -> tuple[Any, ...]:
+    """Implements WanSoundImageToVideoExtend."""
     both = _guided(positive, negative, start=ref_image, sound=audio_encoder_output, driving=control_video)
     width, height = video_latent.width * PIXELS, video_latent.height * PIXELS
     return (*both, _empty(width, height, latents(length), video_latent.batch))
@@ -117,6 +123,7 @@ def animate(
     character_mask: Any = None,
     continue_motion: Frames | None = None,
 ) -> tuple[Any, ...]:
+    """Implements WanAnimateToVideo."""
     trim_image = 0
     if continue_motion is not None:
         kept = min(continue_motion.count, continue_motion_max_frames)
@@ -129,7 +136,7 @@ def animate(
         driving=_from(pose_video, video_frame_offset),
         offset=video_frame_offset,
     )
-    reference = 1  # latents of the reference picture, in front
+    reference = 1  # latent frames of the reference image, at the beginning
     latent = _empty(width, height, latents(length) + reference, batch_size)
     return (*both, latent, reference, trim_image, video_frame_offset + length)
 
@@ -137,7 +144,7 @@ def animate(
 def _from(frames: Frames | None, offset: int) -> Frames | None:
     if frames is None or frames.count <= offset:
         return None
-    return Part(frames, offset, frames.count - offset)
+    return FrameRange(frames, offset, frames.count - offset)
 
 
 def _require_same(first: Latent, second: Latent, dim: str) -> None:
@@ -147,10 +154,11 @@ def _require_same(first: Latent, second: Latent, dim: str) -> None:
 
 
 def latent_concat(ctx: Context, samples1: Latent, samples2: Latent, dim: str) -> tuple[Any, ...]:
+    """Implements LatentConcat."""
     axis = dim.strip("-")
     _require_same(samples1, samples2, axis)
-    shot = samples1.shot or samples2.shot
-    joined = replace(samples1, shot=shot, source=None)
+    scene = samples1.scene or samples2.scene
+    joined = replace(samples1, scene=scene, source=None)
     if axis == "x":
         return (replace(joined, width=samples1.width + samples2.width),)
     if axis == "y":
@@ -159,6 +167,7 @@ def latent_concat(ctx: Context, samples1: Latent, samples2: Latent, dim: str) ->
 
 
 def latent_cut(ctx: Context, samples: Latent, dim: str, index: int, amount: int) -> tuple[Any, ...]:
+    """Implements LatentCut."""
     size = {"x": samples.width, "y": samples.height, "t": samples.length}[dim]
     left = size - min(index, size - 1) if index >= 0 else -max(index, -size)
     amount = min(left, amount)
@@ -169,4 +178,5 @@ def latent_cut(ctx: Context, samples: Latent, dim: str, index: int, amount: int)
 
 
 def trim_latent(ctx: Context, samples: Latent, trim_amount: int) -> tuple[Any, ...]:
+    """Implements TrimVideoLatent."""
     return (samples.with_length(max(0, samples.length - trim_amount)),)

@@ -1,4 +1,4 @@
-"""Pictures out of nothing: a calm, slowly drifting gradient whose colours follow the prompt."""
+"""Generates slowly moving gradients whose colours depend on the prompt."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import re
 import numpy as np
 from PIL import Image
 
-GRID = 96  # the field is computed on this many points across and scaled up smoothly
+GRID = 96  # the gradient is computed on this many points along the longer side and scaled up
 Colour = tuple[int, int, int]
 
-# From dark to light. The first that has a word in the prompt is used, else one by the prompt's hash.
+# From dark to light. The first palette whose pattern matches is used, else one chosen by the prompt's hash.
 PALETTES: tuple[tuple[str, tuple[Colour, Colour, Colour, Colour]], ...] = (
     (r"night|moon|star|space|dark", ((9, 12, 30), (28, 36, 84), (74, 74, 140), (196, 190, 222))),
     (r"sunset|sunrise|dawn|dusk|fire|warm", ((44, 20, 54), (146, 52, 78), (232, 122, 84), (252, 214, 158))),
@@ -29,7 +29,7 @@ PALETTES: tuple[tuple[str, tuple[Colour, Colour, Colour, Colour]], ...] = (
 
 
 def palette(text: str) -> np.ndarray:
-    """Four colours as floats of shape (4, 3), dark to light."""
+    """The four colours for a prompt, dark to light: float32 of shape (4, 3), 0 to 255."""
     for pattern, colours in PALETTES:
         if re.search(pattern, text.lower()):
             return np.array(colours, np.float32)
@@ -38,7 +38,7 @@ def palette(text: str) -> np.ndarray:
 
 
 class Painting:
-    """One drifting gradient. The same text and seed give the same picture."""
+    """A moving gradient, determined by text and seed. Sizes in pixels."""
 
     def __init__(self, text: str, seed: int, width: int, height: int) -> None:
         self.size = (width, height)
@@ -55,7 +55,7 @@ class Painting:
         self._grain = rng.integers(0, 4, (height, width, 1), dtype=np.uint8)
 
     def frame(self, at: float, seconds: float, beat: float = 0.0) -> Image.Image:
-        """`at`: 0 to 1 over the clip; seconds: time; beat: 0 to 1, makes the light swell."""
+        """One frame. at: position in the clip, 0 to 1; seconds: time; beat: loudness, 0 to 1."""
         p, t = self._phases, seconds * 0.45
         x, y = self._x * self._ratio, self._y
         warp_x = x + 0.16 * np.sin(3.1 * y + p[0] + 0.7 * t) + 0.07 * np.sin(5.3 * y - p[1] - 0.5 * t)
@@ -73,4 +73,4 @@ class Painting:
         colour = self._colours[low] * (1 - part) + self._colours[low + 1] * part
         small = Image.fromarray(np.clip(colour, 0, 251).astype(np.uint8))
         large = np.asarray(small.resize(self.size, Image.Resampling.BICUBIC))
-        return Image.fromarray(np.minimum(large, 251) + self._grain)  # the grain hides the steps
+        return Image.fromarray(np.minimum(large, 251) + self._grain)  # the grain hides banding

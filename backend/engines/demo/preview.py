@@ -1,4 +1,4 @@
-"""A look at the work in progress: coarse and noisy at first, clearer with every step, always moving."""
+"""Previews during sampling: coarse and noisy at first, clearer with each step."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import io
 import numpy as np
 from PIL import Image, ImageFilter
 
-from backend.engines.demo.scene import Rendered
-from backend.engines.demo.tag import mark
-from backend.engines.demo.values import Latent, Shot
+from backend.engines.demo.scene import RenderedScene
+from backend.engines.demo.values import Latent, Scene
+from backend.engines.demo.watermark import add_watermark
 
-LONGEST = 512  # pixels, as ComfyUI's
-QUALITY = 82
+LONGEST = 512  # longer side in pixels, as in ComfyUI
+QUALITY = 82  # of the JPEG
 
 
-def preview(shot: Shot, latent: Latent, done: float, step: int) -> bytes:
-    """JPEG of the shot when `done` (0 to 1) of its sampling is over; `step` picks noise and moment."""
+def preview(scene: Scene, latent: Latent, done: float, step: int) -> bytes:
+    """The preview as JPEG. done: completed share of the sampling, 0 to 1; step: selects noise and frame."""
     width, height = latent.width * 8, latent.height * 8
     scale = min(1.0, LONGEST / max(width, height))
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     shrink = 1 + 9 * (1 - done) ** 1.5
     coarse = (max(8, round(size[0] / shrink)), max(8, round(size[1] / shrink)))
-    frames = Rendered(shot, *coarse, count=max(1, latent.frames), marked=False)
+    frames = RenderedScene(scene, *coarse, count=max(1, latent.frames), marked=False)
     moment = int((step * 0.11 % 1.0) * (frames.count - 1))
     image = frames.frame(moment)
     noise = 84 * (1 - done) ** 1.35
@@ -36,5 +36,5 @@ def preview(shot: Shot, latent: Latent, done: float, step: int) -> bytes:
     if done < 0.9:
         image = image.filter(ImageFilter.GaussianBlur(1 + 2.5 * (1 - done)))
     stream = io.BytesIO()
-    mark(image).save(stream, "JPEG", quality=QUALITY)
+    add_watermark(image).save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()

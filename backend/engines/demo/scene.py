@@ -1,6 +1,6 @@
-"""A shot turned into frames: the creator's own picture under a slow camera, or a painted one.
+"""Renders the frames of a scene: a camera move over the input image, or a generated gradient.
 
-A frame depends only on its index, so that cutting, joining and previews agree with the clip.
+A frame depends only on its index, so cut, joined and preview frames are equal to those of the whole clip.
 """
 
 from __future__ import annotations
@@ -13,34 +13,35 @@ from PIL import Image, ImageDraw
 
 from backend.engines.demo.camera import Camera, camera_for
 from backend.engines.demo.paint import Painting
-from backend.engines.demo.tag import mark
-from backend.engines.demo.values import Frames, Shot, Sound, fit
+from backend.engines.demo.values import Frames, Scene, Sound, fit
+from backend.engines.demo.watermark import add_watermark
 
-FPS = 16.0  # WAN's own; the sway of the camera is timed by it
-ROOM = 1.18  # the picture is kept this much larger than the frame, so that closing in stays sharp
+FPS = 16.0  # WAN's frame rate; times the hand-held movement
+ROOM = 1.18  # the image is kept larger than the frame by this factor, so that zooming in stays sharp
 HAND_HELD = Camera(0, 0, 0, motion=3.0, phase=0.0)  # the same in every chunk of a long clip
-INSET = 0.24  # width of a driving video's picture, as a share of the frame's
+INSET = 0.24  # width of the driving video's inset, as a share of the frame width
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """The frames of a shot, `width` x `height` pixels, drawn when asked for."""
+class RenderedScene:
+    """The frames of a scene, `width` x `height` pixels, rendered on demand."""
 
-    shot: Shot
+    scene: Scene
     width: int
     height: int
     count: int
-    marked: bool = True  # previews are marked when they have their final size
+    marked: bool = True  # previews get their watermark after scaling
 
     def frame(self, index: int) -> Image.Image:
+        """One frame as RGB."""
         at = index / (self.count - 1) if self.count > 1 else 0.0
-        image = self._draw(at, (index + self.shot.offset) / FPS, index)
+        image = self._draw(at, (index + self.scene.offset) / FPS, index)
         if not self.marked:
             return image
-        if self.shot.driving is not None:
-            driving = self.shot.driving
+        if self.scene.driving is not None:
+            driving = self.scene.driving
             inset(image, driving.frame(min(index, driving.count - 1)))
-        return mark(image)
+        return add_watermark(image)
 
     def _draw(self, at: float, seconds: float, index: int) -> Image.Image:
         beat = self._loudness[min(index, len(self._loudness) - 1)] if self._loudness else 0.0
@@ -65,25 +66,25 @@ class Rendered:
 
     @cached_property
     def _camera(self) -> Camera:
-        if self.shot.sound is not None or self.shot.driving is not None:
+        if self.scene.sound is not None or self.scene.driving is not None:
             return HAND_HELD
-        return camera_for(self.shot.text, self.shot.seed, self.shot.motion)
+        return camera_for(self.scene.text, self.scene.seed, self.scene.motion)
 
     @cached_property
     def _departure(self) -> Camera:
-        return Camera(0, 0, 1, 0.8 * self.shot.motion, self._camera.phase)
+        return Camera(0, 0, 1, 0.8 * self.scene.motion, self._camera.phase)
 
     @cached_property
     def _arrival(self) -> Camera:
-        return Camera(0, 0, -1, 0.6 * self.shot.motion, 0.0)
+        return Camera(0, 0, -1, 0.6 * self.scene.motion, 0.0)
 
     @cached_property
     def _start(self) -> Image.Image | None:
-        return self._roomy(self.shot.start)
+        return self._roomy(self.scene.start)
 
     @cached_property
     def _end(self) -> Image.Image | None:
-        return self._roomy(self.shot.end)
+        return self._roomy(self.scene.end)
 
     def _roomy(self, frames: Frames | None) -> Image.Image | None:
         if frames is None:
@@ -92,26 +93,26 @@ class Rendered:
 
     @cached_property
     def _painting(self) -> Painting:
-        return Painting(self.shot.text, self.shot.seed, self.width, self.height)
+        return Painting(self.scene.text, self.scene.seed, self.width, self.height)
 
     @cached_property
     def _loudness(self) -> list[float]:
-        return loudness(self.shot.sound, self.count)
+        return loudness(self.scene.sound, self.count)
 
 
 def inset(image: Image.Image, small: Image.Image) -> None:
-    """Draws the driving picture into the lower left corner, with round corners."""
+    """Draws a frame of the driving video into the lower left corner, with rounded corners."""
     width = max(16, round(image.width * INSET))
     height = max(9, round(width * small.height / small.width))
     edge = max(2, round(min(image.size) * 0.03))
     corners = Image.new("L", (width * 2, height * 2))
     ImageDraw.Draw(corners).rounded_rectangle((0, 0, width * 2 - 1, height * 2 - 1), edge * 2, fill=255)
-    place = (edge, image.height - height - edge)
-    image.paste(fit(small, width, height), place, corners.resize((width, height)))
+    corner = (edge, image.height - height - edge)
+    image.paste(fit(small, width, height), corner, corners.resize((width, height)))
 
 
 def loudness(sound: Sound | None, count: int) -> list[float]:
-    """How loud each frame's stretch of sound is, 0 to 1, smoothed; empty without sound."""
+    """The smoothed loudness of each frame, 0 to 1; empty without sound."""
     if sound is None or sound.samples.shape[1] == 0:
         return []
     mono = sound.samples.mean(axis=0)

@@ -1,8 +1,8 @@
-"""Which node runs next: ComfyUI's order, so that a demo run sends the events of a real one.
+"""Determines the order in which nodes run. It is ComfyUI's, so that the events are in the same order.
 
-The order (observed in recorded runs): from the outputs upwards, the last input of a node is visited
-first, and that is the waiting list. Of the nodes with nothing left to wait for, an output goes first,
-then one that feeds an output, then one two links away from an output, else the first on the list.
+The order, as observed in recorded runs: nodes are listed from the outputs upwards, visiting the last input of
+a node first. Of the nodes whose inputs are available, an output node runs first, then one that feeds an
+output node, then one that is two links away from an output node, else the first in the list.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def is_link(value: object) -> bool:
-    """A connection is written as [node id, output index]."""
+    """Whether an input value is a link: [node id, output index]."""
     return (
         isinstance(value, list)
         and len(value) == 2
@@ -22,12 +22,12 @@ def is_link(value: object) -> bool:
 
 
 def upstream(node: Mapping[str, Any]) -> list[str]:
-    """The node ids that the inputs of a node are connected to, in the order of the inputs."""
+    """The ids of the nodes that a node's inputs are linked to, in the order of the inputs."""
     return [value[0] for value in node["inputs"].values() if is_link(value)]
 
 
 class Schedule:
-    """The nodes that are still to run. `has_result` tells which need not run at all."""
+    """The nodes that have to run for the target nodes. Nodes with `has_result` are left out."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Schedule:
     ) -> None:
         self._graph = graph
         self._is_output = is_output
-        self._waiting: dict[str, set[str]] = {}  # node -> what it waits for; its order is the list
+        self._waiting: dict[str, set[str]] = {}  # node -> nodes it waits for, in ComfyUI's list order
         self._feeds: dict[str, list[str]] = {}
         for target in targets:
             self._add(target, has_result)
@@ -65,7 +65,7 @@ class Schedule:
         return bool(self._waiting)
 
     def next(self) -> str | None:
-        """The node to run now; None when the rest waits for itself in a circle."""
+        """The next node to run; None if the remaining nodes form a cycle."""
         ready = [node for node, sources in self._waiting.items() if not sources]
         for distance in (0, 1, 2):
             for node in ready:
@@ -79,10 +79,11 @@ class Schedule:
         return any(self._reaches_output(other, distance - 1) for other in self._feeds[node])
 
     def done(self, node: str) -> None:
+        """Removes a node that has run."""
         del self._waiting[node]
         for other in self._feeds.pop(node):
             self._waiting[other].discard(node)
 
-    def circle(self) -> str:
-        """A node that waits for itself."""
+    def cycle_member(self) -> str:
+        """A node of the cycle."""
         return next(iter(self._waiting))

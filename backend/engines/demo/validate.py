@@ -1,7 +1,7 @@
-"""Whether a prompt can run: ComfyUI's checks, with the bodies that it answers with.
+"""Validates prompts with ComfyUI's checks and error bodies.
 
-Like ComfyUI it turns values into the type that is wanted (in the graph given), and it does not look at
-the options of newer choices (type "COMBO"); a missing model there shows when the node runs.
+Like ComfyUI, it converts values to the input's type in place, and does not check the options of newer choices
+(type "COMBO"); a missing model of such an input is reported when the node runs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from backend.engines.demo.nodeinfo import FILE_INPUTS, InputSpec, NodeInfo
 
 Error = dict[str, Any]
 CASTS = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
-LONGEST_LIST = 20  # longer option lists are not sent back
+LONGEST_LIST = 20  # longer option lists are left out of error bodies
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """`targets`: the outputs that can run; with none of them `error` says why."""
+class ValidationResult:
+    """`targets`: the output nodes that can run; if there is none, `error` is the reason."""
 
     targets: list[str]
     error: Error | None
@@ -31,26 +31,26 @@ def _error(kind: str, message: str, details: str, **extra: Any) -> Error:
     return {"type": kind, "message": message, "details": details, "extra_info": extra}
 
 
-def validate(graph: dict[str, Any], info: NodeInfo, only: Iterable[str] | None = None) -> Verdict:
-    """`only`: the output nodes that shall run, all of them with None."""
+def validate(graph: dict[str, Any], info: NodeInfo, only: Iterable[str] | None = None) -> ValidationResult:
+    """Validates a graph. `only`: the output nodes to run; None for all."""
     outputs: list[str] = []
     for node in graph:
         if "class_type" not in graph[node]:
             text = "Cannot execute because a node is missing the class_type property."
-            return Verdict([], _error("invalid_prompt", text, f"Node ID '#{node}'"))
+            return ValidationResult([], _error("invalid_prompt", text, f"Node ID '#{node}'"))
         class_type = graph[node]["class_type"]
         if class_type not in info:
             text = f"Cannot execute because node {class_type} does not exist."
-            return Verdict([], _error("invalid_prompt", text, f"Node ID '#{node}'"))
+            return ValidationResult([], _error("invalid_prompt", text, f"Node ID '#{node}'"))
         if info.is_output(class_type) and (only is None or node in only):
             outputs.append(node)
     if not outputs:
-        return Verdict([], _error("prompt_no_outputs", "Prompt has no outputs", ""))
+        return ValidationResult([], _error("prompt_no_outputs", "Prompt has no outputs", ""))
     return _validate_outputs(graph, info, outputs)
 
 
-def _validate_outputs(graph: dict[str, Any], info: NodeInfo, outputs: list[str]) -> Verdict:
-    check = _Check(graph, info)
+def _validate_outputs(graph: dict[str, Any], info: NodeInfo, outputs: list[str]) -> ValidationResult:
+    check = _Validator(graph, info)
     good: list[str] = []
     node_errors: dict[str, Any] = {}
     lines: list[str] = []
@@ -77,13 +77,13 @@ def _validate_outputs(graph: dict[str, Any], info: NodeInfo, outputs: list[str])
                 about = {"errors": errors, "dependent_outputs": [], "class_type": graph[node]["class_type"]}
                 node_errors.setdefault(node, about)["dependent_outputs"].append(output)
     if good:
-        return Verdict(good, None, node_errors)
+        return ValidationResult(good, None, node_errors)
     kind, text = "prompt_outputs_failed_validation", "Prompt outputs failed validation"
-    return Verdict([], _error(kind, text, "\n".join(lines)), node_errors)
+    return ValidationResult([], _error(kind, text, "\n".join(lines)), node_errors)
 
 
-class _Check:
-    """Walks from the outputs upwards, each node once. `found`: the errors of every node seen."""
+class _Validator:
+    """Validates nodes from the outputs upwards, each once. `found`: the errors of each visited node."""
 
     def __init__(self, graph: dict[str, Any], info: NodeInfo) -> None:
         self._graph = graph
@@ -92,7 +92,7 @@ class _Check:
         self._fine: dict[str, bool] = {}
 
     def node(self, node: str) -> bool:
-        """Raises what a malformed node raises (KeyError and the like)."""
+        """Whether a node and all nodes upstream are valid. A malformed node raises KeyError or similar."""
         if node in self._fine:
             return self._fine[node]
         inputs = self._graph[node]["inputs"]
@@ -119,14 +119,14 @@ class _Check:
         return self._fine[node]
 
     def _link(self, name: str, spec: InputSpec, value: list[Any]) -> tuple[Error | None, bool]:
-        """The error of the connection itself, and whether the node at its other end is fine."""
+        """The error of a link, and whether the node at its other end is valid."""
         about = {"input_name": name, "input_config": [spec.type, spec.extra]}
         if len(value) != 2:
             text = "Bad linked input, must be a length-2 list of [node_id, slot_index]"
             return _error("bad_linked_input", text, name, **about, received_value=value), True
         source = value[0]
         gives = self._info.outputs(self._graph[source]["class_type"])
-        received = tuple(gives)[value[1]]  # a tuple, for the words of its IndexError
+        received = tuple(gives)[value[1]]  # a tuple, for the message of its IndexError
         if not _fits(received, spec.type):
             text = f"{name}, received_type({received}) mismatch input_type({spec.type})"
             message = "Return type mismatch between linked nodes"
@@ -180,7 +180,7 @@ class _Check:
         errors = []
         for (owner, name), (kind, _) in FILE_INPUTS.items():
             if owner == class_type and isinstance(inputs.get(name), str):
-                if self._info.places.has(inputs[name]):
+                if self._info.file_folders.has(inputs[name]):
                     continue
                 text = f"{name} - Invalid {kind} file: {inputs[name]}"
                 message = "Custom validation failed for node"
@@ -189,7 +189,7 @@ class _Check:
 
 
 def _fits(received: Any, wanted: Any) -> bool:
-    """Whether an output of one type may feed an input of another; types may be alternatives."""
+    """Whether an output type is accepted by an input type; both may list alternatives."""
     if isinstance(received, list) or isinstance(wanted, list):
         return received == wanted
     if "*" in (received, wanted) or received == wanted:

@@ -1,6 +1,6 @@
-"""What flows between the demo engine's nodes: small descriptions where ComfyUI passes tensors.
+"""The values that demo nodes exchange: descriptions instead of ComfyUI's tensors.
 
-Pictures are lazy (`Frames`): nothing is drawn before a node that saves asks for it, one at a time.
+Images are lazy (`Frames`): a frame is rendered only when a node that saves requests it.
 """
 
 from __future__ import annotations
@@ -14,94 +14,107 @@ if TYPE_CHECKING:
 
 
 class Frames(Protocol):
-    """A batch of pictures of one size, in pixels. `frame` gives RGB and may be called in any order."""
+    """A batch of images of one size in pixels. `frame` returns RGB and may be called in any order."""
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Width in pixels."""
+        ...
 
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """Height in pixels."""
+        ...
 
     @property
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """The number of frames."""
+        ...
 
-    def frame(self, index: int) -> Image.Image: ...
+    def frame(self, index: int) -> Image.Image:
+        """The frame with this index, as RGB."""
+        ...
 
 
 @dataclass(frozen=True)
 class Sound:
-    """Samples as float32 of shape (channels, samples), -1 to 1; `rate` in Hz."""
+    """Sound. samples: float32 of shape (channels, samples), -1 to 1; rate: Hz."""
 
     samples: Any
     rate: int
 
     @property
     def seconds(self) -> float:
+        """The duration in seconds."""
         return float(self.samples.shape[1]) / self.rate
 
 
 @dataclass(frozen=True)
 class Video:
+    """Frames with their rate and, optionally, a sound."""
+
     frames: Frames
     fps: float
     sound: Sound | None = None
 
 
 @dataclass(frozen=True)
-class Thing:
-    """A model, encoder or the like: only its name matters here."""
+class ModelHandle:
+    """A loaded model or encoder, represented by its kind and file name."""
 
     kind: str
     name: str
-    parts: tuple[str, ...] = ()
+    loras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Shot:
-    """What a sampler drew: enough to paint every frame of it."""
+class Scene:
+    """The result of sampling: everything that determines its frames."""
 
     text: str = ""
     seed: int = 0
-    motion: float = 1.0  # 1 is a calm camera; subtle is less, dynamic more
+    motion: float = 1.0  # camera motion: 1 is normal, subtle is less, dynamic more
     start: Frames | None = None
     end: Frames | None = None
     sound: Sound | None = None
     driving: Frames | None = None
-    offset: int = 0  # frames of the whole clip before this shot: chunks must not jump at their seams
+    offset: int = 0  # frames of the clip before this chunk, for continuous motion across chunks
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """A text, and what a WAN node added to it."""
+    """A text, and the inputs that a WAN node added to it."""
 
     text: str = ""
-    guide: Shot = field(default_factory=Shot)
+    guide: Scene = field(default_factory=Scene)
 
 
 @dataclass(frozen=True)
 class Latent:
-    """`width` and `height` in latents (8 pixels each), `length` in latent frames; `video`: WAN's kind,
-    where `length` latents are 4 * length - 3 frames. `shot` is None until a sampler ran."""
+    """A latent. width, height: in latents of 8 pixels; length: in latent frames. `video`: a WAN latent, whose
+    `length` latent frames are 4 * length - 3 frames. `scene` is None until a sampler has run."""
 
     width: int
     height: int
     length: int = 1
     batch: int = 1
     video: bool = True
-    shot: Shot | None = None
-    source: Frames | None = None  # encoded from pictures
+    scene: Scene | None = None
+    source: Frames | None = None  # the images it was encoded from
 
     @property
     def frames(self) -> int:
+        """The number of frames that the latent decodes to."""
         return self.batch * (4 * self.length - 3 if self.video else self.length)
 
     def with_length(self, length: int) -> Latent:
+        """The latent with another length, in latent frames."""
         return replace(self, length=length, source=None if length != self.length else self.source)
 
 
 @dataclass(frozen=True)
-class Still:
-    """One picture (or the same picture `count` times)."""
+class StillImage:
+    """One image, repeated `count` times."""
 
     image: Image.Image
     count: int = 1
@@ -119,8 +132,8 @@ class Still:
 
 
 @dataclass(frozen=True)
-class Part:
-    """`count` frames of `frames` from `first` on."""
+class FrameRange:
+    """`count` frames of a batch, beginning with `first`."""
 
     frames: Frames
     first: int
@@ -139,34 +152,34 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Joined:
-    """One batch after the other, all in the size of the first."""
+class ConcatenatedFrames:
+    """Batches one after another, all scaled to the size of the first."""
 
-    parts: tuple[Frames, ...]
+    batches: tuple[Frames, ...]
 
     @property
     def width(self) -> int:
-        return self.parts[0].width
+        return self.batches[0].width
 
     @property
     def height(self) -> int:
-        return self.parts[0].height
+        return self.batches[0].height
 
     @property
     def count(self) -> int:
-        return sum(part.count for part in self.parts)
+        return sum(batch.count for batch in self.batches)
 
     def frame(self, index: int) -> Image.Image:
-        for part in self.parts:
-            if index < part.count:
-                return fit(part.frame(index), self.width, self.height)
-            index -= part.count
+        for batch in self.batches:
+            if index < batch.count:
+                return fit(batch.frame(index), self.width, self.height)
+            index -= batch.count
         raise IndexError(index)
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """The frames at another size; `crop` keeps the ratio and cuts evenly, as ComfyUI's "center"."""
+class ScaledFrames:
+    """Frames scaled to another size; `crop` keeps the aspect ratio and crops to the centre."""
 
     frames: Frames
     width: int
@@ -185,7 +198,7 @@ class Scaled:
 
 
 def crop_box(width: int, height: int, to_width: int, to_height: int) -> tuple[float, float, float, float]:
-    """The centred part of a width x height picture that has the ratio of to_width x to_height."""
+    """The centred box of a width x height image with the aspect ratio of to_width x to_height, in pixels."""
     scale = min(width / to_width, height / to_height)
     w, h = to_width * scale, to_height * scale
     left, top = max(0.0, (width - w) / 2), max(0.0, (height - h) / 2)
@@ -193,7 +206,7 @@ def crop_box(width: int, height: int, to_width: int, to_height: int) -> tuple[fl
 
 
 def fit(image: Image.Image, width: int, height: int) -> Image.Image:
-    """Centre-cropped to the ratio and resized to width x height."""
+    """The image, cropped to the centre and scaled to width x height."""
     if image.size == (width, height):
         return image
     from PIL import Image as Pil
@@ -202,6 +215,7 @@ def fit(image: Image.Image, width: int, height: int) -> Image.Image:
     return image.resize((width, height), Pil.Resampling.LANCZOS, box=box)
 
 
-def each(frames: Frames) -> Iterator[Image.Image]:
+def iter_frames(frames: Frames) -> Iterator[Image.Image]:
+    """All frames of a batch, in order."""
     for index in range(frames.count):
         yield frames.frame(index)

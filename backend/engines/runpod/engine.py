@@ -1,10 +1,10 @@
-"""A RunPod Serverless endpoint as engines: one lane for each video that may be there at once.
+"""The engine for a RunPod Serverless endpoint, with one lane for each concurrent job.
 
-A job goes there whole (Prompt.request), is followed by asking for its status, and its result is taken at
-once, since RunPod keeps it for 30 minutes. What a lost answer costs: POST run may have queued the job
-although we do not know its id. The same body goes out again with the same `prompt_id`; our worker keeps a
-record by that id on the volume, and answers the second job at once with the first one's id, which is then
-followed. So a video is paid for once, also when Wan Studio was stopped before it had the id.
+Jobs are sent whole (Prompt.request) and their status is polled. Results are fetched immediately, because
+RunPod keeps them for 30 minutes. If the response to POST run is lost, the job may have been queued under an
+unknown id. The same body is then sent again with the same `prompt_id`; the worker keeps a record by that id
+on the volume and ends the second job with the id of the first, which is then monitored. A video is therefore
+billed once, even if Wan Studio was stopped before it received the id.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from backend.engines.base import EngineInfo, Prompt
 from backend.engines.kinds import RUNPOD
-from backend.engines.runpod import responses as read
+from backend.engines.runpod import responses
 from backend.engines.runpod.http import Expired, Policy, RunPodHttp, Timing, pause
-from backend.engines.runpod.results import PIECE, VOLUMES, Results
+from backend.engines.runpod.results import RANGE_BYTES, VOLUMES, Results
 from backend.errors import (
     EngineError,
     EngineUnreachable,
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wan.engines.runpod")
 
-REMEMBERED = 256
+MAX_CANCELLED = 256  # remembered ids of cancelled prompts
 
 
 class Endpoint:
-    """What all lanes of an endpoint share: connection, health, results."""
+    """The state that all lanes of an endpoint share: connection, health, results."""
 
     def __init__(
         self,
@@ -51,10 +51,10 @@ class Endpoint:
         policy: Policy | None = None,
         timing: Timing | None = None,
         volumes: tuple[Path, ...] = VOLUMES,
-        piece: int = PIECE,
+        range_bytes: int = RANGE_BYTES,
     ) -> None:
-        """`volumes`: where a network volume may be on a worker and here. `piece`: bytes of a result that a
-        worker reads in one answer."""
+        """`volumes`: mount points of a network volume on a worker and on this machine. `range_bytes`: bytes
+        of a result that a worker sends in one response."""
         self.http = http
         self.policy = policy or Policy()
         self.timing = timing or Timing()
@@ -62,13 +62,14 @@ class Endpoint:
         self._info = EngineInfo(RUNPOD.id, http.address)
         self._asked = 0.0
         self._health_lock = threading.Lock()
-        self.results = Results(http, self.policy, self.timing, self.closed, volumes, piece)
+        self.results = Results(http, self.policy, self.timing, self.closed, volumes, range_bytes)
 
     def info(self) -> EngineInfo:
+        """The last known snapshot; never blocks."""
         return self._info
 
     def refresh(self) -> EngineInfo:
-        """Asks for the health, now and then; never raises."""
+        """Requests the endpoint's health, at most once per Timing.health; never raises."""
         with self._health_lock:
             now = time.monotonic()
             if self._asked and now - self._asked < self.timing.health:
@@ -82,55 +83,57 @@ class Endpoint:
                 words = f"{error.message} {error.hint}".strip()
                 self._info = replace(before, state=state, error=words, note=None)
                 return self._info
-            workers, jobs = read.counts(health, "workers"), read.counts(health, "jobs")
+            workers, jobs = responses.counts(health, "workers"), responses.counts(health, "jobs")
             self._info = EngineInfo(
                 RUNPOD.id,
                 self.http.address,
                 state="ok",
                 running=jobs.get("inProgress", 0),
                 pending=jobs.get("inQueue", 0),
-                note=read.note(workers),
+                note=responses.health_note(workers),
                 workers=workers,
             )
             return self._info
 
     def close(self) -> None:
+        """Closes connections and removes temporary results; ends the waits of all lanes."""
         self.closed.set()
         self.http.close()
         self.results.close()
 
 
 class RunPodEngine:
-    """One lane."""
+    """One lane of an endpoint."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._wake = threading.Event()
         self._lock = threading.Lock()
-        self._remote: dict[str, str] = {}  # prompt id -> RunPod's id, of the job that is followed
+        self._remote: dict[str, str] = {}  # prompt id -> RunPod's job id, for jobs that are monitored
         self._cancelled: OrderedDict[str, None] = OrderedDict()
 
-    # -- what it is -------------------------------------------------------------------------
+    # -- endpoint status --------------------------------------------------------------------
 
     def info(self) -> EngineInfo:
         """The last known snapshot; never blocks."""
         return self.endpoint.info()
 
     def refresh(self) -> EngineInfo:
-        """Asks the endpoint for its health; never raises."""
+        """Requests the endpoint's health; never raises."""
         return self.endpoint.refresh()
 
     def contract(self) -> Contract | None:
-        """None: an endpoint has no /object_info; its worker checks the graph."""
+        """None: an endpoint has no /object_info; its worker validates the graph."""
         return None
 
     def known_contract(self) -> Contract | None:
+        """None, as `contract`."""
         return None
 
-    # -- a job ------------------------------------------------------------------------------
+    # -- jobs -------------------------------------------------------------------------------
 
     def run(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
-        """Queues the job at RunPod and follows it. Raises as base.Engine says; EndpointRefused, TooLate."""
+        """Queues the job at RunPod and waits for it. Raises as base.Engine.run; EndpointRefused, TooLate."""
         self._wake.clear()
         try:
             return self._follow(prompt, self._post(prompt, on_event), on_event)
@@ -138,8 +141,8 @@ class RunPodEngine:
             self._forget(prompt.id)
 
     def resume(self, prompt: Prompt, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
-        """Follows a job of an earlier run of the app by RunPod's id. When that was not told before the app
-        was stopped, the job is sent again: the worker knows its prompt id and tells who has it."""
+        """Waits for a job of an earlier process by RunPod's job id. If that id was not received before the
+        process ended, the job is sent again: the worker recognises the prompt id and returns the job id."""
         if not prompt.remote:
             return self.run(prompt, on_event)
         self._wake.clear()
@@ -150,12 +153,12 @@ class RunPodEngine:
             self._forget(prompt.id)
 
     def cancel(self, prompt_id: str, remote: str = "") -> bool:
-        """Stops that job only. `remote`: RunPod's id of a job that nobody follows at the moment. False when
-        RunPod could not be told."""
+        """Cancels only this job. `remote`: RunPod's job id, for a job that is not monitored at the moment.
+        Returns False if RunPod could not be reached."""
         with self._lock:
             known = self._remote.get(prompt_id, remote)
             self._cancelled[prompt_id] = None
-            while len(self._cancelled) > REMEMBERED:
+            while len(self._cancelled) > MAX_CANCELLED:
                 self._cancelled.popitem(last=False)
         self._wake.set()
         if not known:
@@ -168,27 +171,27 @@ class RunPodEngine:
         return True
 
     def fetch(self, output: Output, destination: Path) -> None:
-        """Brings a result into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
+        """Downloads a result into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
         self.endpoint.results.fetch(output, destination)
 
     def close(self) -> None:
-        """Lets go; jobs at RunPod go on, and `run` raises EngineUnreachable: the next start follows them."""
+        """Disconnects. Jobs at RunPod continue, and `run` raises EngineUnreachable; they can be resumed."""
         self.endpoint.close()
         self._wake.set()
 
-    # -- inside -----------------------------------------------------------------------------
+    # -- private ----------------------------------------------------------------------------
 
     def _post(self, prompt: Prompt, on_event: Callable[[Event], None]) -> str:
         remote = self.endpoint.http.run(self._body(prompt), lambda: self._check(prompt), self._wait)
         self._remember(prompt.id, remote)
-        log.info("prompt %s: RunPod calls it %s", prompt.id, remote)
+        log.info("prompt %s: queued at RunPod as job %s", prompt.id, remote)
         on_event(Accepted(remote))
         return remote
 
     def _body(self, prompt: Prompt) -> dict[str, Any]:
         request = prompt.request
         if request is None:
-            raise InternalError("A graph was to be sent to RunPod.")
+            raise InternalError("RunPod cannot run a graph without its job.")
         media = {name: {"data": _encoded(path)} for name, path in request.media.items()}
         job = {"mode": request.mode, "params": dict(request.params), "media": media, "prompt_id": prompt.id}
         return {"input": job, "policy": self.endpoint.policy.to_json()}
@@ -213,42 +216,42 @@ class RunPodEngine:
             raise JobCancelled("Cancelled.")
 
     def _wait(self, seconds: float) -> None:
-        """Until the time is over or somebody cancels; woken for another job, it looks and waits on."""
+        """Waits for `seconds`, or until the lane is woken by a cancellation or by `close`."""
         if not self.endpoint.closed.is_set():
             self._wake.wait(seconds)
             self._wake.clear()
 
     def _follow(self, prompt: Prompt, remote: str, on_event: Callable[[Event], None]) -> tuple[Output, ...]:
-        """Asks for the status until it is an end."""
-        timing, seen = self.endpoint.timing, read.Seen()
-        heard, connected, interval = time.monotonic(), True, timing.first
-        stopping = 0.0
+        """Polls the status until the job ends; returns its output files or raises its error."""
+        timing, progress = self.endpoint.timing, responses.JobProgress()
+        last_answer, connected, interval = time.monotonic(), True, timing.first
+        cancelled_at = 0.0
         last: object = None
         while True:
             if self.endpoint.closed.is_set():
                 raise EngineUnreachable("Wan Studio was stopped; RunPod goes on with this video.")
             now = time.monotonic()
-            if self._is_cancelled(prompt.id) and not stopping:
-                stopping = now
+            if self._is_cancelled(prompt.id) and not cancelled_at:
+                cancelled_at = now
                 self.cancel(prompt.id)
                 interval = timing.first
-            if stopping and now - stopping > timing.stop:
+            if cancelled_at and now - cancelled_at > timing.stop:
                 raise JobCancelled("Cancelled.")
             try:
                 status = self.endpoint.http.status(remote)
             except Expired as error:
-                if stopping:
+                if cancelled_at:
                     raise JobCancelled("Cancelled.") from error
                 raise PromptGone(
-                    "RunPod no longer knows of this video: its result was kept for 30 minutes, or it waited"
-                    " longer than it may live.",
-                    "Try again. WAN_RUNPOD_TTL_HOURS says how long a video may wait.",
+                    "RunPod no longer has this video: results are kept for 30 minutes, and a video that waits"
+                    " too long is dropped.",
+                    "Try again. WAN_RUNPOD_TTL_HOURS sets how long a video may wait.",
                     detail=error.detail,
                 ) from error
             except EngineUnreachable as error:
-                if now - heard > timing.lost:
+                if now - last_answer > timing.lost:
                     raise PromptGone(
-                        "RunPod did not answer for so long that the video is gone there.",
+                        "RunPod did not respond for so long that it no longer has the video.",
                         "Try again when the connection is back.",
                         detail=error.detail,
                     ) from error
@@ -257,24 +260,24 @@ class RunPodEngine:
                     on_event(Connection(False))
                 connected = False
             else:
-                heard = now
+                last_answer = now
                 if not connected:
                     on_event(Connection(True))
                 connected = True
-                if other := read.duplicate_of(status):
-                    log.info("prompt %s: RunPod's job %s has it already", prompt.id, other)
+                if other := responses.duplicate_of(status):
+                    log.info("prompt %s: RunPod job %s already has it", prompt.id, other)
                     if other == remote:
                         raise PromptGone("The RunPod worker lost this video.", "Try again.")
                     remote = other
                     self._remember(prompt.id, remote)
                     on_event(Accepted(remote))
                     continue
-                if status.get("status") in read.ENDED:
-                    return self._end(prompt, remote, status, seen, on_event)
-                seen, events = read.read(status, seen, max(0, self.info().pending - 1))
+                if status.get("status") in responses.ENDED:
+                    return self._end(prompt, remote, status, progress, on_event)
+                progress, events = responses.read_status(status, progress, max(0, self.info().pending - 1))
                 for event in events:
                     on_event(event)
-                if (state := (status.get("status"), seen)) != last:
+                if (state := (status.get("status"), progress)) != last:
                     last, interval = state, timing.first
             self._wait(interval)
             interval = min(timing.longest, interval * timing.growth)
@@ -284,19 +287,21 @@ class RunPodEngine:
         prompt: Prompt,
         remote: str,
         status: Mapping[str, Any],
-        seen: read.Seen,
+        progress: responses.JobProgress,
         on_event: Callable[[Event], None],
     ) -> tuple[Output, ...]:
         if self._is_cancelled(prompt.id):
             raise JobCancelled("Cancelled.")
         policy = self.endpoint.policy
-        error = read.ending(status, seen, policy.minutes, policy.ttl_hours)
+        error = responses.job_error(status, progress, policy.minutes, policy.ttl_hours)
         if error is not None:
             log.info("prompt %s: %s: %s", prompt.id, remote, status.get("status"))
             raise error
         if isinstance(status["output"].get("warnings"), list):
-            on_event(Warned(read.warnings(status["output"])))
-        outputs = tuple(self.endpoint.results.take(item) for item in read.files(status.get("output")))
+            on_event(Warned(responses.warnings(status["output"])))
+        outputs = tuple(
+            self.endpoint.results.add(item) for item in responses.result_files(status.get("output"))
+        )
         for output in outputs:
             on_event(output)
         return outputs
@@ -310,7 +315,7 @@ def _encoded(path: Path) -> str:
 
 
 def engines(settings: RunPodSettings) -> tuple[RunPodEngine, ...]:
-    """The lanes of the endpoint that the settings name."""
+    """The lanes of the endpoint in the settings."""
     http = RunPodHttp(settings.base_url, settings.endpoint_id, settings.api_key)
     endpoint = Endpoint(http, Policy(settings.minutes, settings.ttl_hours))
     return tuple(RunPodEngine(endpoint) for _ in range(settings.concurrency))

@@ -1,7 +1,7 @@
-"""HTTP to one RunPod Serverless endpoint: five calls, and what their failures mean.
+"""HTTP client of one RunPod Serverless endpoint, and the errors for its failures.
 
-Written after RunPod's documentation of queue-based endpoints. Nothing is read from the environment, and the
-key never reaches a log.
+Implements RunPod's documentation of queue-based endpoints. Proxies and credentials of the environment are
+ignored, and the API key is never logged.
 """
 
 from __future__ import annotations
@@ -23,54 +23,55 @@ from backend.errors import EndpointRefused, EngineError, EngineUnreachable, Stud
 log = logging.getLogger("wan.engines.runpod")
 
 REQUEST_LIMIT = 10_000_000
-"""Bytes that POST /run takes. Source: docs.runpod.io, "Operation reference"."""
+"""Maximum bytes of a POST /run body. Source: docs.runpod.io, "Operation reference"."""
 CONNECT_SECONDS, READ_SECONDS, POST_SECONDS = 5.0, 20.0, 90.0
 RETRIED = frozenset({408, 425, 429})
+"""HTTP statuses below 500 after which a request is repeated."""
 
 
 class Expired(StudioError):
-    """RunPod knows no job of this id (any more): results are kept for 30 minutes."""
+    """RunPod has no job with this id; it keeps results for 30 minutes."""
 
     code = "runpod_expired"
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Seconds. Tests make them short."""
+    """Number of attempts and the delays between them in seconds."""
 
     tries: int = 6
-    first: float = 0.5  # before the second try; doubled each time, less a random part
+    first: float = 0.5  # before the second attempt; doubled each time, less up to half at random
     longest: float = 15.0
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds. Tests make them short."""
+    """Intervals and timeouts in seconds."""
 
-    first: float = 0.5  # between two questions for a job's status, at the beginning and after each change
-    longest: float = 5.0
-    growth: float = 1.4
-    health: float = 5.0  # between two questions for the endpoint's health
-    lost: float = 1500.0  # without an answer about a job; RunPod keeps a result for 1800
-    stop: float = 30.0  # for a cancelled job to be reported as such
+    first: float = 0.5  # between polls of a job's status, at the beginning and after each change
+    longest: float = 5.0  # maximum interval between polls
+    growth: float = 1.4  # factor of the interval from poll to poll
+    health: float = 5.0  # between requests of the endpoint's health
+    lost: float = 1500.0  # without a response, until a job counts as lost; RunPod keeps results for 1800
+    stop: float = 30.0  # until a cancelled job is given up
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What RunPod is told of every job. minutes: of work; ttl_hours: with the time in the queue."""
+    """The time limits of each job. minutes: of execution; ttl_hours: of execution and queueing together."""
 
     minutes: float = 60.0
     ttl_hours: float = 24.0
 
     def to_json(self) -> dict[str, int]:
-        """In milliseconds, within RunPod's bounds."""
+        """The `policy` object of a request: milliseconds, within RunPod's limits."""
         work = max(5_001, round(self.minutes * 60_000))
         life = max(10_000, round(self.ttl_hours * 3_600_000), work)
         return {"executionTimeout": work, "ttl": min(life, 7 * 24 * 3_600_000)}
 
 
 class RunPodHttp:
-    """One endpoint. Any thread may use it; no call blocks for longer than its timeouts and retries."""
+    """A session with one endpoint. Thread-safe; calls block no longer than their timeouts and retries."""
 
     def __init__(self, base_url: str, endpoint_id: str, api_key: str, *, retry: Retry | None = None) -> None:
         self.address = f"{base_url.rstrip('/')}/{quote(endpoint_id)}"
@@ -87,45 +88,49 @@ class RunPodHttp:
         self._jitter = random.Random()  # noqa: S311 - spreads retries, keeps nothing secret
 
     def run(self, body: Mapping[str, Any], stop: Callable[[], None], wait: Callable[[float], None]) -> str:
-        """Queues a job and returns RunPod's id of it. `stop` may raise between tries, `wait` waits.
+        """Queues a job and returns RunPod's job id. `stop` may raise before each attempt; `wait` sleeps.
 
-        An answer that is lost leaves it open whether the job was queued: the same body is sent again, and
-        the worker, which knows the body's `prompt_id`, refuses the second one.
+        If a response is lost, the job may have been queued. The same body is sent again, and the worker
+        rejects the second job, because it records each `prompt_id`.
         Raises EngineUnreachable, EndpointRefused, TooLargeToSend.
         """
         data = json.dumps(body, allow_nan=False).encode()
         if len(data) > REQUEST_LIMIT:
             raise _too_large(len(data))
-        answer = self._again("POST", "run", stop, wait, data=data, read=POST_SECONDS)
+        answer = self._request_with_retry("POST", "run", stop, wait, data=data, read=POST_SECONDS)
         job_id = answer.get("id")
         if not isinstance(job_id, str) or not job_id:
             raise EngineError(
-                "RunPod gave an answer that Wan Studio does not know.",
+                "RunPod sent an unexpected response.",
                 detail=f"POST run: {str(answer)[:300]}",
             )
         return job_id
 
     def status(self, job_id: str) -> dict[str, Any]:
-        """State, output and error of a job. Raises Expired, EngineUnreachable, EndpointRefused."""
-        return self._once("GET", f"status/{quote(job_id)}")
+        """The status of a job, with output and error. Raises Expired, EngineUnreachable, EndpointRefused."""
+        return self._request("GET", f"status/{quote(job_id)}")
 
     def cancel(self, job_id: str, wait: Callable[[float], None]) -> None:
-        """Stops a job wherever it is. Raises Expired, EngineUnreachable, EndpointRefused."""
-        self._again("POST", f"cancel/{quote(job_id)}", lambda: None, wait)
+        """Cancels a queued or running job. Raises Expired, EngineUnreachable, EndpointRefused."""
+        self._request_with_retry("POST", f"cancel/{quote(job_id)}", lambda: None, wait)
 
     def health(self) -> dict[str, Any]:
-        """Counts of workers and jobs. Raises EngineUnreachable, EndpointRefused."""
-        return self._once("GET", "health")
+        """The counts of workers and jobs. Raises EngineUnreachable, EndpointRefused."""
+        return self._request("GET", "health")
 
     def get(self, url: str) -> requests.Response:
-        """A file elsewhere (a bucket's signed address), not read yet; without our key. Close it."""
+        """A response from another server (a bucket's signed URL), requested without the API key.
+
+        Its body has not been read; the caller closes it. Raises requests.RequestException.
+        """
         return self._plain.get(url, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS))
 
     def close(self) -> None:
+        """Closes all connections."""
         self._session.close()
         self._plain.close()
 
-    def _again(
+    def _request_with_retry(
         self,
         method: str,
         path: str,
@@ -139,17 +144,17 @@ class RunPodHttp:
         for number in range(1, self.retry.tries + 1):
             stop()
             try:
-                return self._once(method, path, data=data, read=read)
+                return self._request(method, path, data=data, read=read)
             except EngineUnreachable as error:
                 if number == self.retry.tries:
                     raise
-                log.info("%s %s, try %d: %s", method, path.partition("/")[0], number, error.detail)
+                log.info("%s %s, attempt %d: %s", method, path.partition("/")[0], number, error.detail)
                 asked = getattr(error, "retry_after", 0.0)
                 wait(max(min(asked, self.retry.longest), pause * self._jitter.uniform(0.5, 1.0)))
                 pause = min(self.retry.longest, 2 * pause)
         raise AssertionError("unreachable")
 
-    def _once(
+    def _request(
         self, method: str, path: str, *, data: bytes | None = None, read: float = READ_SECONDS
     ) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"} if data is not None else {}
@@ -182,7 +187,7 @@ class RunPodHttp:
                 detail=detail,
             )
         if status == 404 and what in ("status", "cancel"):
-            return Expired("RunPod no longer knows of this video.", detail=detail)
+            return Expired("RunPod no longer has this video.", detail=detail)
         if status == 404:
             return EndpointRefused(
                 f"RunPod has no Serverless endpoint {self.endpoint_id}.",
@@ -197,15 +202,15 @@ class RunPodHttp:
             error.retry_after = _seconds(response.headers.get("Retry-After", ""))
             return error
         return EngineError(
-            "RunPod did not take the request.", "The log has RunPod's own words.", detail=detail
+            "RunPod rejected the request.", "The log contains RunPod's message.", detail=detail
         )
 
 
 class _Unreachable(EngineUnreachable):
-    """With the pause that the other side asks for."""
+    """RunPod did not respond. `retry_after`: the delay in seconds that it requested, or 0."""
 
     code = "runpod_unreachable"
-    default_hint = "Check the connection to the internet and status.runpod.io; the video is looked for again."
+    default_hint = "Check the internet connection and status.runpod.io; Wan Studio keeps trying."
     retry_after = 0.0
 
 
@@ -215,7 +220,7 @@ def _unreachable(detail: str, message: str = "") -> _Unreachable:
 
 def _too_large(size: int) -> TooLargeToSend:
     return TooLargeToSend(
-        f"The files of this video are {size / 1e6:.1f} MB on the way to RunPod, and it takes 10 MB.",
+        f"The files of this video need {size / 1e6:.1f} MB in a request to RunPod, and the limit is 10 MB.",
         "Use a shorter sound or driving video, or a smaller size.",
     )
 
@@ -228,7 +233,7 @@ def _seconds(text: str) -> float:
 
 
 def pause(closed: threading.Event, seconds: float) -> None:
-    """Waits, unless it is closed meanwhile."""
+    """Sleeps for `seconds`, or until `closed` is set."""
     until = time.monotonic() + seconds
     while not closed.is_set() and (left := until - time.monotonic()) > 0:
         closed.wait(min(0.5, left))

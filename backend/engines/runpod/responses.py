@@ -1,7 +1,7 @@
-"""What RunPod and our worker say -> our events, errors and figures. Pure, and it never raises.
+"""Converts responses of RunPod and of our worker into events, errors and counts. Pure; never raises.
 
-A job's status while it runs has in `output` what the worker last reported: progress_of() writes it,
-read() reads it. Reports may be lost, come late or in another order: nothing here goes back.
+While a job runs, the `output` of its status is the worker's last progress report: `progress_of` creates it,
+`read_status` reads it. Reports may be lost, delayed or reordered, so the progress never decreases.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from workflows.notice import Notice, notice
 IN_QUEUE, IN_PROGRESS, COMPLETED = "IN_QUEUE", "IN_PROGRESS", "COMPLETED"
 FAILED, CANCELLED, TIMED_OUT = "FAILED", "CANCELLED", "TIMED_OUT"
 RUNNING = frozenset({IN_PROGRESS, "RUNNING"})
-"""Two words for one state in RunPod's documentation; its API says the first."""
+"""RunPod's documentation has two names for this state; its API uses the first."""
 ENDED = frozenset({COMPLETED, FAILED, CANCELLED, TIMED_OUT})
 PREVIEW_BYTES = 48_000
-"""The largest picture that goes with a report of progress."""
+"""Maximum size of a preview in a progress report."""
 DUPLICATE = "duplicate"
-"""Our worker's code for a prompt that another job has already."""
-_DEATHS = re.compile(
+"""The worker's error code for a prompt that another job already has."""
+_WORKER_DEATH = re.compile(
     r"worker|container|exit(?:ed)? (?:code|with)|timed out after|retr(?:y|ies)|killed|out of memory|oom", re.I
 )
 _FILE = ("filename", "type", "data")
@@ -45,20 +45,20 @@ _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", 
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One job as followed so far."""
+class JobProgress:
+    """The progress of a job, as reported so far."""
 
-    waiting: bool = False  # it was said that it waits
+    waiting: bool = False  # Queued was reported
     started: bool = False
     stage: Stage | None = None
     step: int = 0
-    preview: str = ""  # base64, the last one
+    preview: str = ""  # the last one, in base64
 
 
 def progress_of(
     percent: float, stage: Stage, step: int, steps: int, preview: bytes | None = None
 ) -> dict[str, Any]:
-    """What our worker reports."""
+    """The progress report that a worker sends to RunPod."""
     report: dict[str, Any] = {
         "percent": round(percent, 1),
         "stage": stage.stage,
@@ -74,37 +74,42 @@ def progress_of(
     return report
 
 
-def read(status: Mapping[str, Any], seen: Seen, ahead: int = 0) -> tuple[Seen, tuple[Event, ...]]:
-    """A status that is no end -> what is known now, and the events in order. `ahead`: jobs that wait."""
+def read_status(
+    status: Mapping[str, Any], progress: JobProgress, ahead: int = 0
+) -> tuple[JobProgress, tuple[Event, ...]]:
+    """Processes the status of an unfinished job: its new progress, and the events in order.
+
+    `ahead`: the number of jobs that wait before this one.
+    """
     state = status.get("status")
     if state == IN_QUEUE:
-        if seen.waiting:
-            return seen, ()
+        if progress.waiting:
+            return progress, ()
         words = Stage("wait", "Waiting for a RunPod worker")
-        return replace(seen, waiting=True), (Queued(others=ahead), words)
+        return replace(progress, waiting=True), (Queued(others=ahead), words)
     if state not in RUNNING:
-        return seen, ()
+        return progress, ()
     events: list[Event] = []
-    if not seen.started:
+    if not progress.started:
         starting = Stage("load", "Starting on a RunPod worker")
-        seen = replace(seen, started=True, stage=starting)
+        progress = replace(progress, started=True, stage=starting)
         events += [Started(), starting]
     output = status.get("output")
     if not isinstance(output, Mapping):
-        return seen, tuple(events)
+        return progress, tuple(events)
     stage = _stage(output)
-    if stage is not None and stage != seen.stage:
-        seen = replace(seen, stage=stage)
+    if stage is not None and stage != progress.stage:
+        progress = replace(progress, stage=stage)
         events.append(stage)
     step, steps = output.get("step"), output.get("steps")
-    if isinstance(step, int) and isinstance(steps, int) and seen.step < step <= steps:
-        seen = replace(seen, step=step)
+    if isinstance(step, int) and isinstance(steps, int) and progress.step < step <= steps:
+        progress = replace(progress, step=step)
         events.append(Progress(step, steps))
     picture = output.get("preview")
-    if isinstance(picture, str) and picture and picture != seen.preview:
-        seen = replace(seen, preview=picture)
+    if isinstance(picture, str) and picture and picture != progress.preview:
+        progress = replace(progress, preview=picture)
         events += _preview(picture)
-    return seen, tuple(events)
+    return progress, tuple(events)
 
 
 def _stage(output: Mapping[str, Any]) -> Stage | None:
@@ -128,12 +133,14 @@ def _preview(text: str) -> tuple[Event, ...]:
     return tuple(Preview(image, mime) for magic, mime in _MAGIC if image.startswith(magic))
 
 
-def ending(status: Mapping[str, Any], seen: Seen, minutes: float, ttl_hours: float) -> StudioError | None:
-    """What an ended job failed with; None for one that is done, with a result."""
+def job_error(
+    status: Mapping[str, Any], progress: JobProgress, minutes: float, ttl_hours: float
+) -> StudioError | None:
+    """The error of a job that ended; None if it completed with a result. The limits are for the messages."""
     state = status.get("status")
     if state == CANCELLED:
         return JobCancelled("Cancelled.")
-    if state == TIMED_OUT and not seen.started:
+    if state == TIMED_OUT and not progress.started:
         return TooLate(
             f"No RunPod worker took this video within {ttl_hours:g} hours.",
             "Look in the RunPod console whether the endpoint has workers (max workers above 0) and GPUs.",
@@ -146,8 +153,8 @@ def ending(status: Mapping[str, Any], seen: Seen, minutes: float, ttl_hours: flo
             detail=str(status.get("error", ""))[:500],
         )
     if state == FAILED:
-        return failure(status.get("error"))
-    if not files(status.get("output")):
+        return failed_job_error(status.get("error"))
+    if not result_files(status.get("output")):
         return NoOutput(
             "RunPod says that the video is done, but did not pass it on: it was too large, or got lost.",
             "Give the endpoint a bucket (BUCKET_ENDPOINT_URL and its keys): the README says how.",
@@ -156,8 +163,8 @@ def ending(status: Mapping[str, Any], seen: Seen, minutes: float, ttl_hours: flo
     return None
 
 
-def files(output: object) -> tuple[Mapping[str, Any], ...]:
-    """The results of a finished job: {filename, type, data}."""
+def result_files(output: object) -> tuple[Mapping[str, Any], ...]:
+    """The result files of a completed job: {filename, type, data}."""
     found = output.get("images") if isinstance(output, Mapping) else None
     return tuple(
         item
@@ -170,8 +177,8 @@ def files(output: object) -> tuple[Mapping[str, Any], ...]:
 def warnings(output: Mapping[str, Any]) -> tuple[Notice, ...]:
     """The warnings of a finished job. A worker of an earlier version sends sentences alone; a sentence also
     stands in for a notice that this version has no words for."""
-    said, coded = output.get("warnings"), output.get("notices")
-    sentences = [str(text)[:500] for text in said[:20]] if isinstance(said, list) else []
+    texts, coded = output.get("warnings"), output.get("notices")
+    sentences = [str(text)[:500] for text in texts[:20]] if isinstance(texts, list) else []
     codes = coded if isinstance(coded, list) else []
     return tuple(_warning(codes[n] if n < len(codes) else text, text) for n, text in enumerate(sentences))
 
@@ -184,23 +191,26 @@ def _warning(data: object, sentence: str) -> Notice:
     return found if readable(found) else notice("text", text=sentence)
 
 
-def failure(error: object) -> StudioError:
-    """The error of a failed job: our worker's own, the SDK's account of an exception, or RunPod's words."""
-    said = said_by_worker(error)
-    if "code" in said:
-        kind = by_code().get(str(said["code"]))
+def failed_job_error(error: object) -> StudioError:
+    """The error of a failed job: the worker's, the SDK's report of an exception, or RunPod's message."""
+    error_data = worker_error(error)
+    if "code" in error_data:
+        kind = by_code().get(str(error_data["code"]))
         if kind is None or kind is InternalError:
-            return EngineError(str(said.get("message") or "The worker failed."), str(said.get("hint") or ""))
-        return StudioError.from_dict(dict(said))
-    if "error_type" in said:
-        detail = f"{said.get('error_type')}: {said.get('error_message')}\n{said.get('error_traceback', '')}"
+            return EngineError(
+                str(error_data.get("message") or "The worker failed."), str(error_data.get("hint") or "")
+            )
+        return StudioError.from_dict(dict(error_data))
+    if "error_type" in error_data:
+        kind, message = error_data.get("error_type"), error_data.get("error_message")
+        detail = f"{kind}: {message}\n{error_data.get('error_traceback', '')}"
         return EngineError(
             "The RunPod worker failed while it made the video.",
             "Try again. The endpoint's log in the RunPod console says more.",
             detail=detail[:8000],
         )
     text = str(error or "")
-    if not text or _DEATHS.search(text):
+    if not text or _WORKER_DEATH.search(text):
         return PromptGone(
             "The RunPod worker stopped while it made the video.",
             "Try again. If it stops again, the endpoint's log in the RunPod console says why.",
@@ -214,33 +224,33 @@ def failure(error: object) -> StudioError:
 
 
 def duplicate_of(status: Mapping[str, Any]) -> str:
-    """The id of the job that has this prompt already, when our worker says so; else ""."""
+    """The id of the job that already has this prompt, if the worker reported one; else ""."""
     if status.get("status") != FAILED:
         return ""
-    said = said_by_worker(status.get("error"))
-    return str(said.get("job") or "") if said.get("code") == DUPLICATE else ""
+    error_data = worker_error(status.get("error"))
+    return str(error_data.get("job") or "") if error_data.get("code") == DUPLICATE else ""
 
 
-def said_by_worker(error: object) -> Mapping[str, Any]:
-    """The JSON object that an error text holds; {} when it holds none."""
+def worker_error(error: object) -> Mapping[str, Any]:
+    """The JSON object in an error text; {} if it contains none."""
     if isinstance(error, Mapping):
         return error
     try:
-        said = json.loads(error) if isinstance(error, str) else None
+        error_data = json.loads(error) if isinstance(error, str) else None
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return error_data if isinstance(error_data, dict) else {}
 
 
 def counts(health: Mapping[str, Any], part: str) -> dict[str, int]:
-    """The counts under `workers` or `jobs` of a /health answer."""
+    """The counts under `workers` or `jobs` in the body of /health."""
     found = health.get(part)
     items = found.items() if isinstance(found, Mapping) else ()
     return {str(name): value for name, value in items if type(value) is int and value >= 0}
 
 
-def note(workers: Mapping[str, int]) -> Notice | None:
-    """What a creator should know of an endpoint before Generate; None when some worker can work."""
+def health_note(workers: Mapping[str, int]) -> Notice | None:
+    """A warning about the endpoint's workers for the user; None if at least one is usable."""
     if sum(workers.values()) == 0:
         return notice("runpod_no_workers")
     if sum(count for state, count in workers.items() if state not in ("throttled", "unhealthy")):

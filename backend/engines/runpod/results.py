@@ -1,4 +1,4 @@
-"""Results of RunPod jobs on their way here: from the answer, a bucket, or the endpoint's volume."""
+"""Fetches results of RunPod jobs from the job's status, a bucket, or the endpoint's volume."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from typing import Any
 
 import requests
 
-from backend.engines.runpod import responses as read
+from backend.engines.runpod import responses
 from backend.engines.runpod.http import Expired, Policy, RunPodHttp, Timing, pause
 from backend.errors import EngineUnreachable, NoOutput, from_os_error
 from backend.events import Output
 
 CHUNK = 1 << 18
 RESULT_LIMIT = 2_000_000_000
-"""Bytes of a result that is fetched."""
+"""Maximum bytes of a result."""
 VOLUMES = (Path("/runpod-volume"), Path("/workspace"))
-"""Where a network volume is on a worker and on a pod: the same content."""
-PIECE = 7_000_000
-"""Bytes of a result that a worker reads to us in one answer."""
-ASK_MINUTES = 5.0
+"""Mount points of a network volume on a worker and on a pod."""
+RANGE_BYTES = 7_000_000
+"""Bytes of a result that a worker sends in one response."""
+QUERY_MINUTES = 5.0  # execution limit of a job that reads a range of a result
 
 
 class Results:
-    """Those of one endpoint. Any thread may use it."""
+    """The results of one endpoint. Thread-safe."""
 
     def __init__(
         self,
@@ -41,15 +41,18 @@ class Results:
         timing: Timing,
         closed: threading.Event,
         volumes: tuple[Path, ...] = VOLUMES,
-        piece: int = PIECE,
+        range_bytes: int = RANGE_BYTES,
     ) -> None:
-        self._volumes, self._piece = volumes, piece
+        self._volumes, self._range_bytes = volumes, range_bytes
         self._http, self._policy, self._timing, self._closed = http, policy, timing, closed
         self._lock = threading.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
-    def take(self, item: Mapping[str, Any]) -> Output:
-        """A result of the status as something that `fetch` finds: where it is goes into `subfolder`."""
+    def add(self, item: Mapping[str, Any]) -> Output:
+        """Registers a result file of a status and returns it as an Output for `fetch`.
+
+        `subfolder` of the Output holds its location. Raises NoOutput, DiskFull.
+        """
         name = PurePosixPath(str(item["filename"])).name or "result"
         kind, data = str(item["type"]), str(item["data"])
         if kind == "s3_url":
@@ -59,23 +62,23 @@ class Results:
         if kind == "volume_path":
             here = _on_volume(data, self._volumes)
             return Output(name, data, "volume_remote") if here is None else Output(name, str(here), kind)
-        target = self._place() / f"{uuid.uuid4().hex}{PurePosixPath(name).suffix}"
+        target = self._temporary_folder() / f"{uuid.uuid4().hex}{PurePosixPath(name).suffix}"
         try:
             target.write_bytes(base64.b64decode(data, validate=True))
         except (binascii.Error, ValueError) as error:
-            raise NoOutput("The result came damaged from RunPod.", "Try again.", detail=str(error)) from error
+            raise NoOutput("The result from RunPod is damaged.", "Try again.", detail=str(error)) from error
         except OSError as error:
             raise from_os_error(error, "The video could not be saved.") from error
         return Output(name, str(target), "base64")
 
     def fetch(self, output: Output, destination: Path) -> None:
-        """Brings a result into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
+        """Downloads a result into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
         part = destination.with_name(destination.name + ".part")
         try:
             if output.kind == "s3_url":
                 self._download(output.subfolder, part)
             elif output.kind == "volume_remote":
-                self._read_in_pieces(output.subfolder, part)
+                self._read_in_ranges(output.subfolder, part)
             else:
                 source = Path(output.subfolder)
                 if output.kind == "volume_path":
@@ -84,15 +87,15 @@ class Results:
                     shutil.move(source, part)
             part.replace(destination)
         except FileNotFoundError as error:
-            self._check()  # RunPod still has it for the next start
-            raise NoOutput("The result is not there any more.", "Try again.", detail=str(error)) from error
+            self._check()  # after `close`, the job can be resumed while RunPod keeps its result
+            raise NoOutput("The result no longer exists.", "Try again.", detail=str(error)) from error
         except OSError as error:
             raise from_os_error(error, "The video could not be saved.") from error
         finally:
             part.unlink(missing_ok=True)
 
-    def _place(self) -> Path:
-        """A folder of our own for results that came with the status."""
+    def _temporary_folder(self) -> Path:
+        """The folder for results that were part of a status; created when first needed."""
         with self._lock:
             self._check()
             if self._folder is None:
@@ -100,33 +103,33 @@ class Results:
             return Path(self._folder.name)
 
     def close(self) -> None:
-        """Removes that folder."""
+        """Removes the temporary folder."""
         with self._lock:
             folder, self._folder = self._folder, None
         if folder is not None:
             folder.cleanup()
 
-    def _read_in_pieces(self, path: str, part: Path) -> None:
-        """A result on the endpoint's volume that is too large for one answer: a worker reads it to us."""
+    def _read_in_ranges(self, path: str, part: Path) -> None:
+        """Downloads a result from the endpoint's volume through a worker, one range per job."""
         with part.open("wb") as file:
             size = -1
             while size < 0 or file.tell() < size:
-                asked = {"path": path, "offset": file.tell(), "bytes": self._piece}
-                output = self._ask({"read": asked})
+                request = {"path": path, "offset": file.tell(), "bytes": self._range_bytes}
+                output = self._query({"read": request})
                 try:
                     data = base64.b64decode(str(output["data"]), validate=True)
                     size = int(output["size"])
                 except (KeyError, TypeError, ValueError) as error:
-                    raise NoOutput("The result came damaged from RunPod.", "Try again.") from error
+                    raise NoOutput("The result from RunPod is damaged.", "Try again.") from error
                 if not data or size > RESULT_LIMIT:
                     raise NoOutput("The result on the endpoint's volume cannot be read.", detail=path)
                 file.write(data)
 
-    def _ask(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A small question to a worker, as a job of its own. Raises what it answers."""
-        policy = Policy(ASK_MINUTES, self._policy.ttl_hours).to_json()
-        remote = self._http.run({"input": given, "policy": policy}, self._check, self._wait)
-        seen, interval, heard = read.Seen(), self._timing.first, time.monotonic()
+    def _query(self, job_input: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Runs a short job on a worker and returns its output. Raises the job's error."""
+        policy = Policy(QUERY_MINUTES, self._policy.ttl_hours).to_json()
+        remote = self._http.run({"input": job_input, "policy": policy}, self._check, self._wait)
+        progress, interval, last_answer = responses.JobProgress(), self._timing.first, time.monotonic()
         while True:
             self._check()
             self._wait(interval)
@@ -136,15 +139,15 @@ class Results:
             except Expired as error:
                 raise NoOutput("RunPod did not pass the result on.", "Try again.") from error
             except EngineUnreachable:
-                if time.monotonic() - heard > self._timing.lost:
+                if time.monotonic() - last_answer > self._timing.lost:
                     raise
                 continue
-            heard = time.monotonic()
-            seen, _ = read.read(status, seen)
-            if status.get("status") == read.COMPLETED and isinstance(status.get("output"), dict):
+            last_answer = time.monotonic()
+            progress, _ = responses.read_status(status, progress)
+            if status.get("status") == responses.COMPLETED and isinstance(status.get("output"), dict):
                 return status["output"]
-            if status.get("status") in read.ENDED:
-                fault = read.ending(status, seen, ASK_MINUTES, self._policy.ttl_hours)
+            if status.get("status") in responses.ENDED:
+                fault = responses.job_error(status, progress, QUERY_MINUTES, self._policy.ttl_hours)
                 raise fault or NoOutput("RunPod did not pass the result on.", "Try again.")
 
     def _check(self) -> None:
@@ -159,8 +162,8 @@ class Results:
             with self._http.get(url) as response:
                 if response.status_code != 200:
                     raise NoOutput(
-                        "The bucket does not give out the video.",
-                        "Look whether it is in the bucket; its keys need the right to read.",
+                        "The bucket refused access to the video.",
+                        "Check that the video is in the bucket and that its keys have read permission.",
                         detail=f"{url.partition('?')[0]}: HTTP {response.status_code}",
                     )
                 count = 0
@@ -173,7 +176,7 @@ class Results:
                 announced = response.headers.get("Content-Length", "")
                 if not count or (announced.isdigit() and count != int(announced)):
                     raise EngineUnreachable(
-                        "The video came incomplete from the bucket.", "Try again.", detail=f"{count} bytes"
+                        "The video from the bucket is incomplete.", "Try again.", detail=f"{count} bytes"
                     )
         except requests.RequestException as error:
             raise EngineUnreachable(
@@ -184,11 +187,11 @@ class Results:
 
 
 def _on_volume(path: str, volumes: tuple[Path, ...]) -> Path | None:
-    """The worker's file on this machine: its volume is mounted here, perhaps at another place; else None."""
-    given = PurePosixPath(path)
+    """The local path of a worker's file if its volume is mounted on this machine, else None."""
+    remote = PurePosixPath(path)
     for root in volumes:
         with contextlib.suppress(ValueError):
-            inner = given.relative_to(PurePosixPath(root))
+            inner = remote.relative_to(PurePosixPath(root))
             for here in volumes:
                 found = (here / inner).resolve()
                 if found.is_relative_to(here.resolve()) and found.is_file():

@@ -20,7 +20,7 @@ from backend.models import partial
 from backend.models.owner import mark
 from backend.servers.ports import free_port
 from backend.storage.upload_folder import KEEP_SECONDS, MARKER, claim, is_ours, sweep
-from backend.worker.results import RESULTS, clear_old
+from backend.worker.results import RESULTS, remove_old_results
 from tests.support.paths import ROOT
 from tests.support.scripted import until
 
@@ -271,12 +271,12 @@ def test_old_results_on_a_volume_are_removed_and_links_kept(tmp_path: Path) -> N
     moment = time.time() - 30 * KEEP_SECONDS
     for path in (gone, film.parent, link):
         os.utime(path, (moment, moment), follow_symlinks=False)
-    clear_old(tmp_path / "volume", time.time())
+    remove_old_results(tmp_path / "volume", time.time())
     assert not gone.exists() and kept.exists() and film.exists() and link.is_symlink()
     linked = tmp_path / "linked"
     (linked / "wan-studio").mkdir(parents=True)
     (linked / "wan-studio" / "results").symlink_to(tmp_path, target_is_directory=True)
-    clear_old(linked, time.time())
+    remove_old_results(linked, time.time())
     assert film.exists()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from backend.worker import records
-from backend.worker.claims import BEAT_SECONDS, KEPT_SECONDS, STALE_SECONDS, Claims
+from backend.worker.claims import HEARTBEAT_SECONDS, KEPT_SECONDS, STALE_SECONDS, Claims
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.full
@@ -42,7 +42,7 @@ def beating(claims: Claims, clocks: list[Clock], seconds: float, *jobs: tuple[st
     for _ in range(round(seconds)):
         for clock in clocks:
             clock.now += 1
-        said += [claims.beat(prompt, job) for prompt, job in jobs]
+        said += [claims.heartbeat(prompt, job) for prompt, job in jobs]
     return said
 
 
@@ -68,7 +68,7 @@ def test_a_worker_that_died_does_not_keep_its_prompt(tmp_path: Path) -> None:
     assert claims.take(PROMPT, "a") == ""
     clock.now += STALE_SECONDS - 1
     assert claims.take(PROMPT, "b") == "a"
-    claims.beat(PROMPT, "a")
+    claims.heartbeat(PROMPT, "a")
     clock.now += STALE_SECONDS - 1
     assert claims.take(PROMPT, "b") == "a", "it has beaten"
     clock.now += 2
@@ -76,7 +76,7 @@ def test_a_worker_that_died_does_not_keep_its_prompt(tmp_path: Path) -> None:
     assert claims.take(PROMPT, "a") == "b"
 
 
-def test_each_of_several_prompts_has_beats_of_its_own(tmp_path: Path) -> None:
+def test_each_prompt_has_its_own_heartbeats(tmp_path: Path) -> None:
     clock = Clock()
     worker, other = Claims(tmp_path, clock=clock), Claims(tmp_path, clock=clock)
     prompts = [f"6a1f8c1e-0000-4000-8000-00000000010{n}" for n in range(4)]
@@ -90,14 +90,14 @@ def test_each_of_several_prompts_has_beats_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("skew", [-10 * KEPT_SECONDS, -STALE_SECONDS - 1, 3600.0, 10 * KEPT_SECONDS])
-def test_clocks_that_disagree_take_no_live_claim(tmp_path: Path, skew: float) -> None:
+def test_different_clocks_do_not_take_over_a_live_claim(tmp_path: Path, skew: float) -> None:
     clock, theirs = Clock(), Clock(1_000_000.0 + skew)
     worker = Claims(tmp_path, clock=clock)
     assert worker.take(PROMPT, "a") == ""
     other = Claims(tmp_path, clock=theirs)  # its clean-up leaves the record alone, too
     for _ in range(5):
         assert other.take(PROMPT, "b") == "a"
-        beating(worker, [clock, theirs], STALE_SECONDS - BEAT_SECONDS, (PROMPT, "a"))
+        beating(worker, [clock, theirs], STALE_SECONDS - HEARTBEAT_SECONDS, (PROMPT, "a"))
     clock.now += STALE_SECONDS + 1  # the worker dies
     theirs.now += STALE_SECONDS + 1
     assert other.take(PROMPT, "b") == "a", "a worker may have beaten a moment ago"
@@ -148,7 +148,7 @@ def test_a_worker_that_lost_its_claim_leaves_that_of_the_new_one_alone(tmp_path:
     assert json.loads((tmp_path / f"{PROMPT}.json").read_text())["state"] == "done"
 
 
-def test_a_worker_that_lost_its_claim_is_told_and_does_not_beat_for_the_new_one(tmp_path: Path) -> None:
+def test_a_worker_that_lost_its_claim_sends_no_heartbeat_for_the_new_one(tmp_path: Path) -> None:
     worker, _, clock = lost_to("b", tmp_path)
     third = Claims(tmp_path, clock=clock)
     assert third.take(PROMPT, "c") == "b"
@@ -156,17 +156,17 @@ def test_a_worker_that_lost_its_claim_is_told_and_does_not_beat_for_the_new_one(
     assert third.take(PROMPT, "c") == "", "the second worker has not beaten"
 
 
-def test_no_beat_comes_after_the_end(tmp_path: Path) -> None:
+def test_no_heartbeat_after_the_end(tmp_path: Path) -> None:
     clock = Clock()
     worker = Claims(tmp_path, clock=clock)
     assert worker.take(PROMPT, "a") == ""
     worker.release(PROMPT, "a")
-    clock.now += BEAT_SECONDS
-    assert worker.beat(PROMPT, "a") == ""
+    clock.now += HEARTBEAT_SECONDS
+    assert worker.heartbeat(PROMPT, "a") == ""
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize("change", ["beat", "done", "release"])
+@pytest.mark.parametrize("change", ["heartbeat", "done", "release"])
 def test_a_record_that_is_replaced_in_the_middle_of_a_change_stays(
     tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,7 +174,7 @@ def test_a_record_that_is_replaced_in_the_middle_of_a_change_stays(
     clock = Clock()
     worker = Claims(tmp_path, clock=clock)
     assert worker.take(PROMPT, "a") == ""
-    clock.now += BEAT_SECONDS
+    clock.now += HEARTBEAT_SECONDS
     record = tmp_path / f"{PROMPT}.json"
     theirs = OLD_RECORD.replace('"a"', '"b"')
     replaced = []
@@ -201,8 +201,8 @@ def test_a_record_that_is_gone_is_written_again(tmp_path: Path) -> None:
     worker = Claims(tmp_path / "c", clock=clock)
     assert worker.take(PROMPT, "a") == ""
     shutil.rmtree(tmp_path / "c")
-    clock.now += BEAT_SECONDS
-    assert worker.beat(PROMPT, "a") == ""
+    clock.now += HEARTBEAT_SECONDS
+    assert worker.heartbeat(PROMPT, "a") == ""
     assert Claims(tmp_path / "c").take(PROMPT, "b") == "a"
     shutil.rmtree(tmp_path / "c")
     worker.done(PROMPT, "a")
@@ -215,7 +215,7 @@ def test_a_record_that_is_gone_is_written_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", '{"job": "a", "sta', "[]", "null", '{"job": "a"}', "[" * 5000, "\0" * 60]
 )
-def test_a_half_written_record_blocks_nobody_for_long(tmp_path: Path, content: str) -> None:
+def test_a_half_written_record_does_not_block_for_long(tmp_path: Path, content: str) -> None:
     record = tmp_path / f"{PROMPT}.json"
     record.write_text(content)
     claims = Claims(tmp_path)
@@ -267,8 +267,8 @@ def test_only_one_of_many_takes_over_a_stale_prompt(
         assert {one.take(PROMPT, "x") for one in claims} == {"dead"}
         clock.now += STALE_SECONDS + 1
         has_it = contenders(claims)
-        clock.now += BEAT_SECONDS
-        kept = [name for name in has_it if not claims[int(name)].beat(PROMPT, name)]
+        clock.now += HEARTBEAT_SECONDS
+        kept = [name for name in has_it if not claims[int(name)].heartbeat(PROMPT, name)]
         assert kept == [json.loads((folder / f"{PROMPT}.json").read_text())["job"]]
         assert files(folder) == [f"{PROMPT}.json"]
 
@@ -294,7 +294,7 @@ def contenders(claims: list[Claims]) -> list[str]:
 PROCESS = """
 import sys
 from pathlib import Path
-from backend.worker.claims import BEAT_SECONDS, STALE_SECONDS, Claims
+from backend.worker.claims import HEARTBEAT_SECONDS, STALE_SECONDS, Claims
 folder, prompt, name, skew = Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
 now = [skew]
 claims = Claims(folder, clock=lambda: now[0])
@@ -305,8 +305,8 @@ sys.stdin.readline()
 other = claims.take(prompt, name)
 print(other or name, flush=True)
 sys.stdin.readline()
-now[0] += BEAT_SECONDS
-print(claims.beat(prompt, name) if not other else "-", flush=True)
+now[0] += HEARTBEAT_SECONDS
+print(claims.heartbeat(prompt, name) if not other else "-", flush=True)
 """
 
 
@@ -345,8 +345,8 @@ def test_of_several_processes_one_takes_over(tmp_path: Path) -> None:
 
 
 def test_a_random_history_has_one_owner_at_a_time(tmp_path: Path) -> None:
-    """Workers that take, beat, end, die and lose the folder in any order: who beats without being told of
-    another job is the one that the record names."""
+    """Workers claim, send heartbeats, end, die and lose the folder in random order: a worker whose heartbeat
+    reports no other job is the one in the record."""
     for seed in range(40):
         chance = random.Random(seed)
         clock = Clock()
@@ -354,7 +354,7 @@ def test_a_random_history_has_one_owner_at_a_time(tmp_path: Path) -> None:
         workers = {name: Claims(folder, clock=clock) for name in "abcd"}
         holding: set[str] = set()
         for _ in range(60):
-            clock.now += chance.choice([1, BEAT_SECONDS, STALE_SECONDS / 2, STALE_SECONDS + 1])
+            clock.now += chance.choice([1, HEARTBEAT_SECONDS, STALE_SECONDS / 2, STALE_SECONDS + 1])
             name = chance.choice("abcd")
             if name not in holding:
                 if not workers[name].take(PROMPT, name):
@@ -366,8 +366,8 @@ def test_a_random_history_has_one_owner_at_a_time(tmp_path: Path) -> None:
             elif what == "release":
                 workers[name].release(PROMPT, name)
                 holding.discard(name)
-            clock.now += BEAT_SECONDS
-            lost = {one for one in sorted(holding) if workers[one].beat(PROMPT, one)}
+            clock.now += HEARTBEAT_SECONDS
+            lost = {one for one in sorted(holding) if workers[one].heartbeat(PROMPT, one)}
             for one in lost:
                 workers[one].release(PROMPT, one)
             holding -= lost
@@ -376,13 +376,13 @@ def test_a_random_history_has_one_owner_at_a_time(tmp_path: Path) -> None:
                 assert json.loads((folder / f"{PROMPT}.json").read_text())["job"] == one, seed
 
 
-def test_records_that_cannot_be_kept_refuse_nothing(tmp_path: Path) -> None:
+def test_jobs_run_without_writable_records(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     clock = Clock()
     claims = Claims(tmp_path / "file", clock=clock)
     assert claims.take(PROMPT, "a") == ""
-    clock.now += BEAT_SECONDS
-    assert claims.beat(PROMPT, "a") == ""
+    clock.now += HEARTBEAT_SECONDS
+    assert claims.heartbeat(PROMPT, "a") == ""
     claims.done(PROMPT, "a")
     claims.release(PROMPT, "a")
     assert Claims(tmp_path).take("../../etc/passwd", "a") == ""
@@ -408,7 +408,7 @@ def test_a_full_disk_does_not_end_a_claim(tmp_path: Path, monkeypatch: pytest.Mo
         beating(worker, [clock], STALE_SECONDS / 2, (PROMPT, "a"))
 
 
-def test_old_records_go(tmp_path: Path) -> None:
+def test_old_records_are_removed(tmp_path: Path) -> None:
     claims = Claims(tmp_path)
     claims.take(PROMPT, "a")
     claims.take(OTHER, "b")
@@ -426,11 +426,11 @@ def test_a_live_record_is_not_taken_for_an_old_one(tmp_path: Path, monkeypatch: 
     worker.take(PROMPT, "a")
     record = tmp_path / f"{PROMPT}.json"
     os.utime(record, (1, 1))
-    clock.now += BEAT_SECONDS
+    clock.now += HEARTBEAT_SECONDS
     rename = Path.rename
 
     def late(path: Path, target: Path) -> Path:
-        worker.beat(PROMPT, "a")
+        worker.heartbeat(PROMPT, "a")
         return rename(path, target)
 
     with monkeypatch.context() as patched:

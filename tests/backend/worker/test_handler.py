@@ -14,15 +14,15 @@ import pytest
 
 from backend import requester
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.follow import Timing
+from backend.engines.comfy.monitor import Timing
 from backend.media.decoder import Decoder, PictureFacts, StoredMedia
-from backend.worker.claims import BEAT_SECONDS, STALE_SECONDS, Claims
+from backend.worker.claims import HEARTBEAT_SECONDS, STALE_SECONDS, Claims
 from backend.worker.handler import Worker
-from backend.worker.order import Limits
-from backend.worker.results import Ways
+from backend.worker.job_input import Limits
+from backend.worker.results import DeliveryOptions
 from tests.support import media_files
 from tests.support.demo_server import DemoServer, start_demo
-from tests.support.worker_orders import SMALL, error, graph_of, png, video
+from tests.support.worker_inputs import SMALL, error, graph_of, png, video
 from workflows.graph.node_contract import facts, recorded
 from workflows.notice import notice
 
@@ -43,7 +43,7 @@ def decoder() -> Iterator[Decoder]:
         yield made
 
 
-class Bench:
+class WorkerHarness:
     """A worker and what it reported."""
 
     def __init__(self, engine: ComfyEngine, decoder: Decoder, here: Path, **more: Any) -> None:
@@ -52,10 +52,10 @@ class Bench:
         self.volume.mkdir(exist_ok=True)
         self.claims = more.pop("claims", None) or Claims(here / "claims")
         self.folder = here / "work"
-        ways = more.pop("ways", Ways(10_000_000, None, None))
+        delivery = more.pop("delivery", DeliveryOptions(10_000_000, None, None))
         self.worker = Worker(
             [engine, *more.pop("engines", ())], decoder, self.claims, self.folder,
-            Limits(2_000_000, self.volume), ways,
+            Limits(2_000_000, self.volume), delivery,
             minutes=more.pop("minutes", 5.0), report=lambda job, shown: self.reports.append(shown), **more,
         )  # fmt: skip
 
@@ -64,21 +64,21 @@ class Bench:
 
 
 @pytest.fixture
-def bench(demo: DemoServer, decoder: Decoder, tmp_path: Path) -> Bench:
-    return Bench(ComfyEngine(demo.url), decoder, tmp_path)
+def harness(demo: DemoServer, decoder: Decoder, tmp_path: Path) -> WorkerHarness:
+    return WorkerHarness(ComfyEngine(demo.url), decoder, tmp_path)
 
 
-def test_a_job_by_its_settings(bench: Bench, decoder: Decoder, tmp_path: Path) -> None:
+def test_a_job_by_its_settings(harness: WorkerHarness, decoder: Decoder, tmp_path: Path) -> None:
     picture = base64.b64encode(png()).decode()
-    answer = bench.handle({"mode": "image_to_video", "params": SMALL, "media": {"image": picture}})
+    answer = harness.handle({"mode": "image_to_video", "params": SMALL, "media": {"image": picture}})
     found = decoder.video_facts(video(answer, tmp_path))
     assert (found.width, found.height, found.frames) == (64, 64, 9)
     assert (answer["width"], answer["frames"], answer["seed"]) == (64, 9, 3)
-    assert list(bench.folder.iterdir()) == [], "nothing of a job stays"
+    assert list(harness.folder.iterdir()) == [], "nothing of a job stays"
 
 
 def test_files_are_looked_at_for_the_job(demo: DemoServer, tmp_path: Path) -> None:
-    """A job that somebody pays for is never told to try again because others look at files."""
+    """A paid job never fails because other processes decode files at the same time."""
     seen: list[requester.Requester] = []
 
     class Noting(Decoder):
@@ -91,45 +91,47 @@ def test_files_are_looked_at_for_the_job(demo: DemoServer, tmp_path: Path) -> No
             return super().normalise(*args, **more)
 
     with Noting() as decoder:
-        bench = Bench(ComfyEngine(demo.url), decoder, tmp_path)
+        harness = WorkerHarness(ComfyEngine(demo.url), decoder, tmp_path)
         media = {"image": base64.b64encode(png()).decode()}
-        assert "images" in bench.handle({"mode": "image_to_video", "params": SMALL, "media": media})
+        assert "images" in harness.handle({"mode": "image_to_video", "params": SMALL, "media": media})
     assert [(who.owner, who.is_job) for who in seen] == [("job-u1", True)] * 2
 
 
-def test_a_long_job_is_made_in_parts_and_joined(bench: Bench, decoder: Decoder, tmp_path: Path) -> None:
+def test_a_long_job_is_made_in_segments_and_joined(
+    harness: WorkerHarness, decoder: Decoder, tmp_path: Path
+) -> None:
     sound = tmp_path / "a.wav"
     media_files.write_sound(sound, media_files.tone(41.0, rate=8_000), rate=8_000)
     given = base64.b64encode(sound.read_bytes()).decode()
     params = {"width": 64, "height": 64, "speed": "fast", "seed": 3, "negative_prompt": "rain"}
-    answer = bench.handle({"mode": "sound_to_video", "params": params, "media": {"audio": {"data": given}}})
+    answer = harness.handle({"mode": "sound_to_video", "params": params, "media": {"audio": {"data": given}}})
     found = decoder.video_facts(video(answer, tmp_path))
     assert (found.frames, found.has_audio) == (656, True)
     assert answer["notices"] == [notice("negative_prompt_unused").to_json()]
     assert answer["warnings"] == ["The negative prompt has no effect at guidance (cfg) 1."]
-    shown = [report["percent"] for report in bench.reports]
+    shown = [report["percent"] for report in harness.reports]
     assert shown == sorted(shown)
 
 
-def test_a_graph_with_its_pictures(bench: Bench, decoder: Decoder, tmp_path: Path) -> None:
+def test_a_graph_with_its_pictures(harness: WorkerHarness, decoder: Decoder, tmp_path: Path) -> None:
     """The input of runpod-workers/worker-comfyui."""
     for data in (
         base64.b64encode(png()).decode(),
         "data:image/png;base64," + base64.b64encode(png()).decode(),
     ):
         images = [{"name": "input_image.png", "image": data}]
-        answer = bench.handle({"workflow": graph_of(), "images": images})
+        answer = harness.handle({"workflow": graph_of(), "images": images})
         assert decoder.video_facts(video(answer, tmp_path)).frames == 9
 
 
 def test_reports_of_progress(decoder: Decoder, tmp_path: Path) -> None:
     with start_demo(step_seconds=0.6, preview_method="auto") as slow:
-        bench = Bench(ComfyEngine(slow.url), decoder, tmp_path)
-        bench.handle({"mode": "text_to_video", "params": SMALL})
-    last = bench.reports[-1]
+        harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path)
+        harness.handle({"mode": "text_to_video", "params": SMALL})
+    last = harness.reports[-1]
     assert {"percent", "stage", "text", "step", "steps"} <= last.keys()
-    assert last["steps"] == 4 and any(report["stage"] == "draw" for report in bench.reports)
-    assert any("preview" in report for report in bench.reports)
+    assert last["steps"] == 4 and any(report["stage"] == "draw" for report in harness.reports)
+    assert any("preview" in report for report in harness.reports)
 
 
 @pytest.mark.parametrize(
@@ -152,42 +154,42 @@ def test_reports_of_progress(decoder: Decoder, tmp_path: Path) -> None:
         ({"workflow": {"1": {"class_type": "NoSuchNode", "inputs": {}}}}, "missing_node", "lacks a part"),
     ],
 )
-def test_what_cannot_be_done_says_why(bench: Bench, given: Any, code: str, words: str) -> None:
-    said = error(bench.handle(given))
+def test_what_cannot_be_done_says_why(harness: WorkerHarness, given: Any, code: str, words: str) -> None:
+    said = error(harness.handle(given))
     assert said["code"] == code
     assert words in f"{said['message']} {said['hint']}"
 
 
-def test_a_prompt_is_worked_on_once(bench: Bench) -> None:
+def test_a_prompt_is_worked_on_once(harness: WorkerHarness) -> None:
     given = {"mode": "text_to_video", "params": SMALL, "prompt_id": PROMPT}
 
     async def both() -> list[dict[str, Any]]:
-        first = asyncio.create_task(bench.worker.handle({"id": "first-u1", "input": given}))
-        while not bench.reports and not first.done():
+        first = asyncio.create_task(harness.worker.handle({"id": "first-u1", "input": given}))
+        while not harness.reports and not first.done():
             await asyncio.sleep(0.01)
-        second = await bench.worker.handle({"id": "second-u1", "input": given})
+        second = await harness.worker.handle({"id": "second-u1", "input": given})
         return [await first, second]
 
     first, second = asyncio.run(both())
     assert "images" in first
     assert error(second) == {**error(second), "code": "duplicate", "job": "first-u1"}
-    assert error(bench.handle(given, "third-u1"))["job"] == "first-u1", "also after its end"
+    assert error(harness.handle(given, "third-u1"))["job"] == "first-u1", "also after its end"
 
 
-def test_a_failed_prompt_may_be_tried_again(bench: Bench) -> None:
+def test_a_failed_prompt_may_be_tried_again(harness: WorkerHarness) -> None:
     bad = {"mode": "text_to_video", "params": {**SMALL, "width": 17}, "prompt_id": PROMPT}
-    assert error(bench.handle(bad, "first-u1"))["code"] == "bad_input"
-    assert "images" in bench.handle({**bad, "params": SMALL}, "second-u1")
+    assert error(harness.handle(bad, "first-u1"))["code"] == "bad_input"
+    assert "images" in harness.handle({**bad, "params": SMALL}, "second-u1")
 
 
 def test_runpods_stop_interrupts_comfyui_and_is_passed_on(decoder: Decoder, tmp_path: Path) -> None:
     with start_demo(step_seconds=5.0) as slow:
-        bench = Bench(ComfyEngine(slow.url), decoder, tmp_path)
+        harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path)
         given = {"mode": "text_to_video", "params": SMALL, "prompt_id": PROMPT}
 
         async def stopped() -> None:
-            task = asyncio.create_task(bench.worker.handle({"id": "a-u1", "input": given}))
-            while not any(report["stage"] == "draw" for report in bench.reports):
+            task = asyncio.create_task(harness.worker.handle({"id": "a-u1", "input": given}))
+            while not any(report["stage"] == "draw" for report in harness.reports):
                 await asyncio.sleep(0.05)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -196,7 +198,7 @@ def test_runpods_stop_interrupts_comfyui_and_is_passed_on(decoder: Decoder, tmp_
         asyncio.run(asyncio.wait_for(stopped(), 60))
         queue = slow.call("GET", "/queue").json()
         assert queue == {"queue_running": [], "queue_pending": []}
-        assert bench.claims.take(PROMPT, "another-u1") == "", "the prompt is free again"
+        assert harness.claims.take(PROMPT, "another-u1") == "", "the prompt is free again"
 
 
 def test_a_job_that_lost_its_prompt_is_stopped(decoder: Decoder, tmp_path: Path) -> None:
@@ -205,15 +207,15 @@ def test_a_job_that_lost_its_prompt_is_stopped(decoder: Decoder, tmp_path: Path)
     record = tmp_path / "claims" / f"{PROMPT}.json"
     taken_over = '{"job": "b-u1", "state": "running"}'
     with start_demo(step_seconds=5.0) as slow:
-        bench = Bench(ComfyEngine(slow.url), decoder, tmp_path, claims=claims)
+        harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path, claims=claims)
         given = {"mode": "text_to_video", "params": SMALL, "prompt_id": PROMPT}
 
         async def overtaken() -> dict[str, Any]:
-            task = asyncio.create_task(bench.worker.handle({"id": "a-u1", "input": given}))
-            while not any(report["stage"] == "draw" for report in bench.reports):
+            task = asyncio.create_task(harness.worker.handle({"id": "a-u1", "input": given}))
+            while not any(report["stage"] == "draw" for report in harness.reports):
                 await asyncio.sleep(0.05)
             record.write_text(taken_over)
-            now[0] += BEAT_SECONDS
+            now[0] += HEARTBEAT_SECONDS
             return await task
 
         said = error(asyncio.run(asyncio.wait_for(overtaken(), 60)))
@@ -233,12 +235,16 @@ def test_two_prompts_at_once_keep_their_claims(decoder: Decoder, tmp_path: Path)
         ]
 
     with start_demo(step_seconds=5.0) as one, start_demo(step_seconds=5.0) as two:
-        bench = Bench(ComfyEngine(one.url), decoder, tmp_path, claims=worker, engines=[ComfyEngine(two.url)])
+        harness = WorkerHarness(
+            ComfyEngine(one.url), decoder, tmp_path, claims=worker, engines=[ComfyEngine(two.url)]
+        )
 
         async def both() -> None:
             given = {"mode": "text_to_video", "params": SMALL}
             tasks = [
-                asyncio.create_task(bench.worker.handle({"id": job, "input": {**given, "prompt_id": prompt}}))
+                asyncio.create_task(
+                    harness.worker.handle({"id": job, "input": {**given, "prompt_id": prompt}})
+                )
                 for job, prompt in prompts.items()
             ]
             while len(list((tmp_path / "claims").glob("*.json"))) < 2:
@@ -258,22 +264,22 @@ def test_two_prompts_at_once_keep_their_claims(decoder: Decoder, tmp_path: Path)
 
 def test_a_job_that_takes_too_long_is_stopped(decoder: Decoder, tmp_path: Path) -> None:
     with start_demo(step_seconds=5.0) as slow:
-        bench = Bench(ComfyEngine(slow.url), decoder, tmp_path, minutes=0.03)
-        said = error(bench.handle({"mode": "text_to_video", "params": SMALL}))
+        harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path, minutes=0.03)
+        said = error(harness.handle({"mode": "text_to_video", "params": SMALL}))
         assert said["code"] == "too_late" and "WAN_WORKER_MINUTES" in said["hint"]
         assert slow.call("GET", "/queue").json()["queue_running"] == []
 
 
-def test_a_lost_comfyui_asks_for_a_fresh_worker(decoder: Decoder, tmp_path: Path) -> None:
+def test_a_lost_comfyui_requests_a_new_worker(decoder: Decoder, tmp_path: Path) -> None:
     with start_demo(step_seconds=5.0) as slow:
-        timing = Timing(grace=0.5, patience=1.0, down=0.1)
-        bench = Bench(ComfyEngine(slow.url, timing=timing), decoder, tmp_path)
+        timing = Timing(refused_limit=0.5, error_limit=1.0, offline_poll=0.1)
+        harness = WorkerHarness(ComfyEngine(slow.url, timing=timing), decoder, tmp_path)
 
         async def killed() -> dict[str, Any]:
             task = asyncio.create_task(
-                bench.worker.handle({"id": "a-u1", "input": {"mode": "text_to_video", "params": SMALL}})
+                harness.worker.handle({"id": "a-u1", "input": {"mode": "text_to_video", "params": SMALL}})
             )
-            while not any(report["stage"] == "draw" for report in bench.reports):
+            while not any(report["stage"] == "draw" for report in harness.reports):
                 await asyncio.sleep(0.05)
             slow.process.kill()
             return await task
@@ -293,21 +299,25 @@ def test_a_bucket_takes_the_result(demo: DemoServer, decoder: Decoder, tmp_path:
         uploads.append((name, path.read_bytes()[4:8], job_id))
         return "https://bucket/result.mp4?signature"
 
-    bench = Bench(ComfyEngine(demo.url), decoder, tmp_path, ways=Ways(10_000_000, None, upload))
-    (item,) = bench.handle({"mode": "text_to_video", "params": SMALL})["images"]
+    harness = WorkerHarness(
+        ComfyEngine(demo.url), decoder, tmp_path, delivery=DeliveryOptions(10_000_000, None, upload)
+    )
+    (item,) = harness.handle({"mode": "text_to_video", "params": SMALL})["images"]
     wanted = {"filename": "result.mp4", "type": "s3_url", "data": "https://bucket/result.mp4?signature"}
     assert item == wanted
     assert uploads == [("result.mp4", b"ftyp", "job-u1")]
 
 
-def test_a_bucket_that_refuses_is_no_reason_to_lose_the_work(
+def test_a_failed_upload_falls_back_to_the_response(
     demo: DemoServer, decoder: Decoder, tmp_path: Path
 ) -> None:
     def upload(name: str, path: Path, job_id: str) -> str:
         raise RuntimeError("AccessDenied")
 
-    bench = Bench(ComfyEngine(demo.url), decoder, tmp_path, ways=Ways(10_000_000, None, upload))
-    video(bench.handle({"mode": "text_to_video", "params": SMALL}), tmp_path)
+    harness = WorkerHarness(
+        ComfyEngine(demo.url), decoder, tmp_path, delivery=DeliveryOptions(10_000_000, None, upload)
+    )
+    video(harness.handle({"mode": "text_to_video", "params": SMALL}), tmp_path)
 
 
 def test_what_is_too_large_for_the_answer_goes_onto_the_volume(
@@ -315,36 +325,40 @@ def test_what_is_too_large_for_the_answer_goes_onto_the_volume(
 ) -> None:
     volume = tmp_path / "volume"
     volume.mkdir()
-    bench = Bench(ComfyEngine(demo.url), decoder, tmp_path, ways=Ways(21_000, volume, None))
-    (item,) = bench.handle({"mode": "text_to_video", "params": SMALL})["images"]
+    harness = WorkerHarness(
+        ComfyEngine(demo.url), decoder, tmp_path, delivery=DeliveryOptions(21_000, volume, None)
+    )
+    (item,) = harness.handle({"mode": "text_to_video", "params": SMALL})["images"]
     assert item["type"] == "volume_path"
     assert Path(item["data"]).is_relative_to(volume)
     assert decoder.video_facts(item["data"]).frames == 9
     whole, data = Path(item["data"]).read_bytes(), b""
     while len(data) < len(whole):
         asked = {"path": item["data"], "offset": len(data), "bytes": 1_000_000}
-        answer = bench.handle({"read": asked})
+        answer = harness.handle({"read": asked})
         assert answer["size"] == len(whole)
         data += base64.b64decode(answer["data"])
     assert data == whole
     for path in ("/etc/passwd", str(volume / "models.safetensors"), f"{item['data']}/../../../../x", ""):
         (volume / "models.safetensors").write_bytes(b"not a result")
-        said = error(bench.handle({"read": {"path": path, "offset": 0, "bytes": 10}}))
+        said = error(harness.handle({"read": {"path": path, "offset": 0, "bytes": 10}}))
         assert said["code"] == "no_output"
-    assert error(bench.handle({"read": {"offset": -1}}))["code"] == "bad_input"
+    assert error(harness.handle({"read": {"offset": -1}}))["code"] == "bad_input"
 
 
 @pytest.mark.parametrize("kind", ["mode", "workflow"])
-def test_what_has_no_way_back_is_refused_before_the_work(
+def test_a_result_that_cannot_be_delivered_is_refused_before_the_job(
     demo: DemoServer, decoder: Decoder, tmp_path: Path, kind: str
 ) -> None:
-    bench = Bench(ComfyEngine(demo.url), decoder, tmp_path, ways=Ways(20_500, None, None))
+    harness = WorkerHarness(
+        ComfyEngine(demo.url), decoder, tmp_path, delivery=DeliveryOptions(20_500, None, None)
+    )
     before = len(demo.call("GET", "/history").json())
     images = [{"name": "input_image.png", "image": base64.b64encode(png()).decode()}]
     given = {"mode": "text_to_video", "params": SMALL} if kind == "mode" else {
         "workflow": graph_of(), "images": images
     }  # fmt: skip
-    said = error(bench.handle(given))
+    said = error(harness.handle(given))
     assert said["code"] == "result_too_large" and "BUCKET_ENDPOINT_URL" in said["hint"]
     assert len(demo.call("GET", "/history").json()) == before
 

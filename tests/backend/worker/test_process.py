@@ -32,7 +32,7 @@ from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.processes import alive
 from tests.support.scripted import OWNER, ended, until
-from tests.support.worker_orders import SMALL, error, graph_of, png, video
+from tests.support.worker_inputs import SMALL, error, graph_of, png, video
 
 pytestmark = pytest.mark.full
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.follow import Timing
+from backend.engines.comfy.monitor import Timing
 from backend.errors import (
     BadMedia,
     EngineError,
@@ -35,9 +35,17 @@ from workflows.graph.label import Label
 pytestmark = pytest.mark.full
 
 FAST = Timing(
-    slice=0.02, first=0.01, queue=0.03, quiet=0.1, down=0.02, interrupt=0.03, reopen=0.15,
-    grace=0.2, patience=1.0, connect=1.0,
-)  # fmt: skip
+    receive=0.02,
+    first_poll=0.01,
+    queue_poll=0.03,
+    idle_poll=0.1,
+    offline_poll=0.02,
+    interrupt_interval=0.03,
+    reopen_after=0.15,
+    refused_limit=0.2,
+    error_limit=1.0,
+    connect=1.0,
+)
 REAL = Output("i2v4_00010_.mp4", "rig", "output")
 NEW = named("transcripts-0.33/success_i2v_two_expert_4step")
 
@@ -131,7 +139,7 @@ def test_success_without_a_file_is_a_failure(server: FakeComfy, engine: ComfyEng
     [("error_out_of_memory", "out_of_memory"), ("error_corrupt_image", "engine_bad_input"),
      ("error_truncated_model", "bad_model_file"), ("interrupt_by_prompt_id", "cancelled")],
 )  # fmt: skip
-def test_endings_are_raised(server: FakeComfy, engine: ComfyEngine, name: str, code: str) -> None:
+def test_final_events_are_raised(server: FakeComfy, engine: ComfyEngine, name: str, code: str) -> None:
     transcript = named(name)
     server.script, server.transcript = play(transcript), transcript
     with pytest.raises(Exception) as caught:
@@ -190,7 +198,7 @@ def test_steps_made_while_the_socket_was_down_are_caught_up(server: FakeComfy, e
     assert [event.step for event in run.of(Progress)] == [1, 3, 4]
 
 
-def test_a_server_that_forgot_the_new_socket_is_asked(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_a_server_that_dropped_the_new_socket_is_polled(server: FakeComfy, engine: ComfyEngine) -> None:
     """An older socket of the same client id closed late: the new one is open and silent."""
     first, _ = split(COLD, '"progress", "data": {"value": 1')
     back = threading.Event()
@@ -201,7 +209,7 @@ def test_a_server_that_forgot_the_new_socket_is_asked(server: FakeComfy, engine:
     assert run.result() == (REAL,)
 
 
-def test_a_silent_doubtful_socket_is_made_again(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_a_silent_stale_socket_is_reopened(server: FakeComfy, engine: ComfyEngine) -> None:
     first, rest = split(COLD, '"progress", "data": {"value": 1')
     back, more = threading.Event(), threading.Event()
     server.script = [*first, DROP, back, FORGET, more, *rest, END]
@@ -235,7 +243,7 @@ def test_a_restarted_server_does_not_know_the_job(server: FakeComfy, engine: Com
         Run(engine, prompt()).result()
 
 
-def test_a_job_that_somebody_deleted_is_cancelled(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_a_job_deleted_from_the_queue_is_cancelled(server: FakeComfy, engine: ComfyEngine) -> None:
     server.accept = False
     run = Run(engine, prompt())
     run.until(has(Queued))
@@ -244,7 +252,9 @@ def test_a_job_that_somebody_deleted_is_cancelled(server: FakeComfy, engine: Com
         run.result()
 
 
-def test_a_server_that_goes_away_is_lost_after_the_grace(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_a_server_that_refuses_connections_is_lost_after_the_limit(
+    server: FakeComfy, engine: ComfyEngine
+) -> None:
     first, _ = split(COLD, '"progress", "data": {"value": 1')
     server.script = [*first, threading.Event()]
     run = Run(engine, prompt())
@@ -256,7 +266,9 @@ def test_a_server_that_goes_away_is_lost_after_the_grace(server: FakeComfy, engi
 
 
 @pytest.mark.parametrize("trouble", [status(500), status(502), status(200, "<html>"), half, cut, status(404)])
-def test_bad_answers_on_the_way_are_lived_with(server: FakeComfy, engine: ComfyEngine, trouble: Any) -> None:
+def test_temporary_invalid_responses_are_tolerated(
+    server: FakeComfy, engine: ComfyEngine, trouble: Any
+) -> None:
     first, _ = split(COLD, '"progress", "data": {"value": 1')
     job = prompt()
     server.script = [*first, DROP, END]
@@ -265,17 +277,17 @@ def test_bad_answers_on_the_way_are_lived_with(server: FakeComfy, engine: ComfyE
     assert Run(engine, job).result() == (REAL,)
 
 
-def test_answers_that_stay_bad_end_the_patience(server: FakeComfy) -> None:
+def test_persistent_invalid_responses_end_the_job(server: FakeComfy) -> None:
     first, _ = split(COLD, '"progress", "data": {"value": 1')
     server.script = [*first, threading.Event()]
     job = prompt()
     server.answer("GET", f"/history/{job.id}", *[status(500)] * 200)
-    engine = ComfyEngine(server.url, timing=Timing(slice=0.01, quiet=0.01, patience=0.1))
+    engine = ComfyEngine(server.url, timing=Timing(receive=0.01, idle_poll=0.01, error_limit=0.1))
     with pytest.raises(EngineLost):
         Run(engine, job).result()
 
 
-def test_without_a_websocket_the_history_carries_the_job(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_a_job_without_a_websocket_is_followed_by_polling(server: FakeComfy, engine: ComfyEngine) -> None:
     server.sockets_allowed = False
     held = threading.Event()
     server.script = [held, END]
@@ -305,7 +317,7 @@ def test_a_post_that_did_not_arrive_is_sent_again(server: FakeComfy, engine: Com
     assert server.count("POST", "/prompt") == 2
 
 
-def test_nobody_there() -> None:
+def test_connection_refused() -> None:
     with FakeComfy() as gone:
         url = gone.url
     engine = ComfyEngine(url, timing=FAST)
@@ -336,7 +348,7 @@ def test_a_refused_graph(server: FakeComfy, engine: ComfyEngine, name: str) -> N
     assert caught.value.code == codes.get(name, "engine_failed")
 
 
-def test_after_a_missing_model_the_server_is_looked_at_again(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_the_contract_is_read_again_after_a_missing_model(server: FakeComfy, engine: ComfyEngine) -> None:
     async def refuse(request: web.Request) -> web.StreamResponse:
         return web.json_response(BODIES["missing_model"]["body"], status=400)
 
@@ -350,7 +362,7 @@ def test_after_a_missing_model_the_server_is_looked_at_again(server: FakeComfy, 
     assert server.count("GET", "/object_info") == 2
 
 
-def test_a_graph_that_is_taken_in_part_is_taken_back(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_a_partially_accepted_graph_is_cancelled(server: FakeComfy, engine: ComfyEngine) -> None:
     server.accept = False
 
     async def partly(request: web.Request) -> web.StreamResponse:
@@ -375,7 +387,7 @@ def test_a_server_that_gives_another_id_is_too_old(server: FakeComfy, engine: Co
     assert {"delete": ["other"]} in server.bodies("/queue")
 
 
-def test_a_graph_that_is_no_json_is_our_mistake(engine: ComfyEngine) -> None:
+def test_a_graph_that_is_not_json_is_an_internal_error(engine: ComfyEngine) -> None:
     with pytest.raises(InternalError):
         Run(engine, prompt(graph={"1": {"inputs": {"cfg": float("nan")}}})).result()
 
@@ -426,7 +438,7 @@ def test_cancelled_while_a_file_is_sent(server: FakeComfy, engine: ComfyEngine, 
     assert server.count("POST", "/prompt") == 0
 
 
-def test_cancelled_while_the_post_is_under_way(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_cancelled_during_the_post(server: FakeComfy, engine: ComfyEngine) -> None:
     """The deletion comes before the prompt is there; it must still be stopped afterwards."""
     job = prompt()
     server.accept = False
@@ -493,7 +505,7 @@ def test_a_cancelled_job_whose_server_goes_away_is_cancelled(server: FakeComfy, 
         run.result()
 
 
-def test_close_lets_go_and_leaves_the_job(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_close_disconnects_and_leaves_the_job_running(server: FakeComfy, engine: ComfyEngine) -> None:
     first, _ = split(COLD, '"progress", "data": {"value": 1')
     server.script = [*first, threading.Event()]
     run = Run(engine, prompt())
@@ -542,7 +554,7 @@ def test_resume_of_an_unknown_job(engine: ComfyEngine) -> None:
 # -- labels of several graphs -------------------------------------------------------------------
 
 
-def test_the_second_graph_of_a_job_says_so(server: FakeComfy, engine: ComfyEngine) -> None:
+def test_the_second_graph_of_a_job_has_its_index(server: FakeComfy, engine: ComfyEngine) -> None:
     labels = {"13": Label("draw", "Generating", 2, 10), "14": Label("draw", "Generating", 2, 12)}
     run = Run(engine, prompt(labels=labels, sampling_steps=14, index=1))
     run.result()

@@ -74,14 +74,12 @@ def test_no_description_of_a_node_keeps_a_server_from_being_up(server: FakeComfy
         {**STATS, "system": {**STATS["system"], "argv": [None, 5], "comfyui_version": 3, "ram_total": "9"}},
     ],
 )
-def test_odd_figures_of_a_server_do_not_matter(server: FakeComfy, body: Any) -> None:
+def test_invalid_numbers_from_a_server_are_ignored(server: FakeComfy, body: Any) -> None:
     server.answer("GET", "/system_stats", says(body))
     assert ComfyEngine(server.url).refresh().state == "ok"
 
 
-def test_an_answer_that_nobody_thought_of_is_said_and_logged_once(
-    server: FakeComfy, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unexpected_response_is_logged_once(server: FakeComfy, caplog: pytest.LogCaptureFixture) -> None:
     deep = status(200, '{"system":' + '{"a":' * 200_000 + "1" + "}" * 200_001)
     server.answer("GET", "/system_stats", deep, deep)
     engine = ComfyEngine(server.url)
@@ -91,7 +89,7 @@ def test_an_answer_that_nobody_thought_of_is_said_and_logged_once(
     assert engine.refresh().state == "ok"
 
 
-def test_files_that_come_are_seen_in_the_nodes_at_once(server: FakeComfy) -> None:
+def test_new_model_files_appear_in_the_contract_immediately(server: FakeComfy) -> None:
     engine = ComfyEngine(server.url)
     engine.refresh()
     before = engine.known_contract()

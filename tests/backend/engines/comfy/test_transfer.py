@@ -12,11 +12,11 @@ from aiohttp import web
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.folders import beside, input_folder, output_folder
-from backend.engines.comfy.follow import Timing
+from backend.engines.comfy.folders import input_folder, output_folder, sibling_output
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.info import gpu_name
-from backend.engines.comfy.transfer import Form
+from backend.engines.comfy.monitor import Timing
+from backend.engines.comfy.transfer import MultipartForm
 from backend.errors import (
     BadEngineInput,
     DiskFull,
@@ -53,7 +53,9 @@ def picture(tmp_path: Path) -> Path:
 
 
 def engine_of(server: FakeComfy, **more: Any) -> ComfyEngine:
-    return ComfyEngine(server.url, timing=Timing(slice=0.02, first=0.01, quiet=0.1, down=0.02), **more)
+    return ComfyEngine(
+        server.url, timing=Timing(receive=0.02, first_poll=0.01, idle_poll=0.1, offline_poll=0.02), **more
+    )
 
 
 def go(engine: ComfyEngine, files: dict[str, Path]) -> None:
@@ -83,13 +85,15 @@ def test_after_a_restart_of_the_app_it_is_not_sent_again(server: FakeComfy, pict
     assert server.count("POST", "/upload/image") == 1
 
 
-def test_a_file_of_another_size_is_not_taken_for_ours(server: FakeComfy, picture: Path) -> None:
+def test_a_file_of_another_size_is_uploaded_again(server: FakeComfy, picture: Path) -> None:
     server.files[NAME] = CONTENT[:-1]
     go(engine_of(server), {NAME: picture})
     assert server.files[NAME] == CONTENT
 
 
-def test_an_emptied_input_folder_is_filled_again(server: FakeComfy, picture: Path) -> None:
+def test_files_are_uploaded_again_after_the_input_folder_was_emptied(
+    server: FakeComfy, picture: Path
+) -> None:
     engine = engine_of(server)
     go(engine, {NAME: picture})
     server.files.clear()
@@ -133,7 +137,7 @@ def test_refused_uploads(server: FakeComfy, picture: Path, answer: Any, error: t
 def test_the_form_is_streamed_with_its_length(picture: Path) -> None:
     stops: list[int] = []
     with picture.open("rb") as file:
-        form = Form({"type": "input"}, "a.png", file, len(CONTENT), lambda: stops.append(1))
+        form = MultipartForm({"type": "input"}, "a.png", file, len(CONTENT), lambda: stops.append(1))
         pieces = []
         while piece := form.read(1000):
             assert len(piece) <= 1000
@@ -223,7 +227,7 @@ def test_input_folder_by_command_line(tmp_path: Path) -> None:
     assert input_folder(None) is None
 
 
-def test_a_linked_file_that_was_removed_is_put_back_before_it_is_missed(
+def test_a_linked_file_that_was_removed_is_linked_again(
     server: FakeComfy, picture: Path, tmp_path: Path
 ) -> None:
     server.input_dir = tmp_path / "comfy-input"
@@ -245,9 +249,9 @@ def test_output_folder_by_command_line(tmp_path: Path) -> None:
     both = [main, "--output-directory", str(one), "--base-directory", str(base), "--input-directory", "/x"]
     assert output_folder(both) == one
     assert output_folder([main, f"--base-directory={base}"]) == base / "output"
-    assert output_folder([main]) == beside(tmp_path / "input") == tmp_path / "output"
+    assert output_folder([main]) == sibling_output(tmp_path / "input") == tmp_path / "output"
     assert output_folder(["main.py"]) is None
-    assert beside(one / "input") is None
+    assert sibling_output(one / "input") is None
 
 
 # -- outputs ------------------------------------------------------------------------------------
@@ -260,7 +264,7 @@ def test_fetch(server: FakeComfy, tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["result.mp4"]
 
 
-def test_fetch_tries_again_when_it_came_short(server: FakeComfy, tmp_path: Path) -> None:
+def test_an_incomplete_download_is_repeated(server: FakeComfy, tmp_path: Path) -> None:
     server.outputs["video/clip.mp4"] = CONTENT
     server.answer("GET", "/view", half, cut)
     engine_of(server).fetch(VIDEO, tmp_path / "result.mp4")
@@ -327,7 +331,7 @@ def test_refresh_counts_and_does_not_list_the_models_every_time(server: FakeComf
     assert server.count("GET", "/models/loras") == 1
 
 
-def test_a_server_that_goes_and_comes(server: FakeComfy) -> None:
+def test_a_server_that_stops_and_restarts(server: FakeComfy) -> None:
     engine = engine_of(server)
     assert engine.known_contract() is None
     assert engine.refresh().state == "ok"
@@ -358,7 +362,7 @@ def test_something_else_at_the_address(server: FakeComfy, odd: Any) -> None:
     ("version", "says"),
     [("0.3.40", "too old"), ("0.3.64", ""), ("0.33.0", ""), ("0.38.2", ""), ("0.39.0", "newer"), ("v1", "")],
 )
-def test_versions_that_wan_studio_was_not_made_for(version: str, says: str) -> None:
+def test_unsupported_versions(version: str, says: str) -> None:
     from backend.engines.comfy.info import version_note
 
     note = version_note(version)
@@ -400,7 +404,7 @@ def test_addresses(url: str, address: str, socket: str, loopback: bool) -> None:
     assert (http.address, http.socket_url("a"), http.loopback) == (address, socket, loopback)
 
 
-def test_a_password_goes_into_the_header_and_nowhere_else() -> None:
+def test_a_password_appears_only_in_the_header() -> None:
     http = Http("http://me:p%40ss@box:1")
     assert http.headers["Authorization"] == "Basic bWU6cEBzcw=="
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from backend.engines.comfy.execution_errors import failed
-from backend.engines.comfy.validation_errors import rejected
+from backend.engines.comfy.execution_errors import execution_error
+from backend.engines.comfy.validation_errors import validation_error
 from backend.errors import StudioError
 from tests.support.recorded_answers import BODIES
 
@@ -84,7 +84,7 @@ def test_every_recorded_refusal_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_recorded_refusal(name: str) -> None:
-    error = rejected(REFUSED[name]["body"], REFUSED[name]["status"])
+    error = validation_error(REFUSED[name]["body"], REFUSED[name]["status"])
     assert (error.code, error.field, error.message) == EXPECTED[name]
     for_people(error)
     assert error.detail, "the log says more"
@@ -115,7 +115,7 @@ def body(*errors: tuple[str, str, str, Any, dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_a_missing_file_comes_before_other_problems_and_is_named_once() -> None:
-    error = rejected(
+    error = validation_error(
         body(
             ("KSampler", "value_bigger_than_max", "steps", 99999, {"max": 10000}),
             ("CLIPLoader", "value_not_in_list", "clip_name", "umt5.safetensors", {}),
@@ -126,12 +126,12 @@ def test_a_missing_file_comes_before_other_problems_and_is_named_once() -> None:
 
 
 def test_a_missing_file_of_an_unknown_loader_is_still_a_missing_file() -> None:
-    error = rejected(body(("PoseLoader", "value_not_in_list", "weights", "vitpose.onnx", {})))
+    error = validation_error(body(("PoseLoader", "value_not_in_list", "weights", "vitpose.onnx", {})))
     assert (error.code, error.message) == ("missing_model", "vitpose.onnx is not on this ComfyUI.")
 
 
 def test_several_values_become_several_sentences() -> None:
-    error = rejected(
+    error = validation_error(
         body(
             ("A", "value_bigger_than_max", "steps", 99999, {"max": 10000}),
             ("A", "value_smaller_than_min", "width", 8, {"min": 16}),
@@ -145,12 +145,14 @@ def test_several_values_become_several_sentences() -> None:
 
 
 def test_many_values_are_counted() -> None:
-    error = rejected(body(*(("A", "value_smaller_than_min", f"input_{n}", 8, {"min": 16}) for n in range(5))))
+    error = validation_error(
+        body(*(("A", "value_smaller_than_min", f"input_{n}", 8, {"min": 16}) for n in range(5)))
+    )
     assert error.message.endswith("And 2 more.")
 
 
 def test_a_prompt_is_never_repeated() -> None:
-    error = rejected(body(("CLIPTextEncode", "invalid_input_type", "text", "my secret wish", {})))
+    error = validation_error(body(("CLIPTextEncode", "invalid_input_type", "text", "my secret wish", {})))
     assert "secret" not in f"{error.message}{error.hint}{error.detail}"
 
 
@@ -171,8 +173,8 @@ def test_a_prompt_is_never_repeated() -> None:
         {"error": {}, "node_errors": {"1": {"errors": [value]}}} for value in (None, 1, {}, {"extra_info": 1})
     ],
 )
-def test_odd_bodies_are_errors_too(odd: Any) -> None:
-    for_people(rejected(odd, 400))
+def test_unexpected_bodies_are_errors(odd: Any) -> None:
+    for_people(validation_error(odd, 400))
 
 
 # -- execution errors (the recorded ones are in test_wire) --------------------------------------
@@ -289,7 +291,7 @@ def test_execution_error(kind: str, message: str, node: str, code: str, sentence
         "node_type": node,
         "traceback": ['  File "x"\n'],
     }
-    error = failed(data, "draw")
+    error = execution_error(data, "draw")
     assert (error.code, error.message) == (code, sentence)
     for_people(error)
     assert node in error.detail
@@ -301,7 +303,7 @@ def test_a_sampler_is_not_a_short_sound() -> None:
         "exception_message": "Kernel size can't be greater than actual input size",
         "node_type": "KSampler",
     }
-    assert failed(data).code == "engine_failed"
+    assert execution_error(data).code == "engine_failed"
 
 
 def test_inputs_of_the_node_never_reach_the_log() -> None:
@@ -311,8 +313,8 @@ def test_inputs_of_the_node_never_reach_the_log() -> None:
         "node_type": "CLIPTextEncode",
         "current_inputs": {"text": ["my secret wish"]},
     }
-    assert "secret" not in failed(data).detail
+    assert "secret" not in execution_error(data).detail
 
 
 def test_an_empty_report_is_an_error_too() -> None:
-    for_people(failed({}))
+    for_people(execution_error({}))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.follow import Timing
+from backend.engines.comfy.monitor import Timing
 from backend.errors import EngineError, EngineLost, JobCancelled
 from backend.events import Connection, Finished, Output, Preview, Progress, Queued, Stage, Started
 from tests.support.comfy_run import NAME, Run, has, in_order
@@ -22,7 +22,14 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.full
 
 TIMING = Timing(
-    slice=0.05, first=0.02, queue=0.1, quiet=0.3, down=0.05, interrupt=0.1, grace=0.5, patience=3.0
+    receive=0.05,
+    first_poll=0.02,
+    queue_poll=0.1,
+    idle_poll=0.3,
+    offline_poll=0.05,
+    interrupt_interval=0.1,
+    refused_limit=0.5,
+    error_limit=3.0,
 )
 
 
@@ -79,7 +86,7 @@ def test_an_input_is_uploaded_when_the_folder_is_not_known(demo: DemoServer, pic
     assert not copy.samefile(picture)
 
 
-def test_on_a_new_seed_what_is_known_is_not_made_again(engine: ComfyEngine, picture: Path) -> None:
+def test_a_new_seed_reuses_cached_nodes(engine: ComfyEngine, picture: Path) -> None:
     Run(engine, prompt(engine, picture)).result(60)
     again = Run(engine, prompt(engine, picture))
     again.result(60)
@@ -107,7 +114,7 @@ def test_cancel_while_it_draws(demo: DemoServer, engine: ComfyEngine, picture: P
     assert Run(engine, prompt(engine, picture)).result(60)
 
 
-def test_a_dropped_socket_is_made_again(demo: DemoServer, engine: ComfyEngine, picture: Path) -> None:
+def test_a_dropped_socket_is_reopened(demo: DemoServer, engine: ComfyEngine, picture: Path) -> None:
     demo.faults(drop_socket_at_step=2)
     run = Run(engine, prompt(engine, picture))
     assert run.result(60)
@@ -122,7 +129,7 @@ def test_an_error_at_a_node(demo: DemoServer, engine: ComfyEngine, picture: Path
     assert caught.value.code == "out_of_memory"
 
 
-def test_two_lanes_on_one_server_do_not_hit_each_other(
+def test_two_lanes_on_one_server_do_not_interfere(
     demo: DemoServer, engine: ComfyEngine, picture: Path
 ) -> None:
     other = ComfyEngine(demo.url, timing=TIMING)

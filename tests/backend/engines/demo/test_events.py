@@ -66,7 +66,7 @@ def recorded(name: str) -> list[Row]:
 
 
 class Client:
-    """A websocket to the engine that keeps what it hears."""
+    """A websocket client that stores the messages it receives."""
 
     def __init__(self, demo: DemoServer, flags: bool = False) -> None:
         self.demo = demo
@@ -122,7 +122,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
 
 
 def play(demo: DemoServer, graph: graphs.Graph, **extra: Any) -> list[Row]:
-    """All that a client hears from connecting to the end of its prompt."""
+    """All messages that a client receives from connecting to the end of its prompt."""
     client = Client(demo, flags=extra.pop("flags", False))
     try:
         client.hear()  # the greeting comes before anything that the prompt causes
@@ -386,7 +386,7 @@ def test_coming_back_with_the_same_client_id(slow: DemoServer) -> None:
     second.close()
 
 
-def test_an_older_socket_that_closes_takes_the_newer_one_with_it(demo: DemoServer) -> None:
+def test_closing_an_older_socket_drops_the_newer_one(demo: DemoServer) -> None:
     """A trap of the real server, kept so that clients are tested against it."""
     old = Client(demo)
     old.hear()

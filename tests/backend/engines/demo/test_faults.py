@@ -49,7 +49,7 @@ def until(socket: websocket.WebSocket, what: Callable[[dict[str, Any]], bool]) -
 
 
 @pytest.mark.parametrize("step", [0, 2])
-def test_out_of_memory_on_order(demo: DemoServer, step: int) -> None:
+def test_injected_out_of_memory(demo: DemoServer, step: int) -> None:
     demo.faults(error_at={"class": "KSamplerAdvanced", "kind": "oom", "step": step})
     id, socket = connect(demo)
     prompt = demo.submit(graphs.text_to_video(), client_id=id)
@@ -79,7 +79,7 @@ def test_a_dropped_socket_leaves_the_job_running(demo: DemoServer) -> None:
     socket.close()
 
 
-def test_a_hang_lasts_until_it_is_let_go(demo: DemoServer) -> None:
+def test_a_hang_lasts_until_it_is_released(demo: DemoServer) -> None:
     demo.faults(hang_at_step=2)
     id, socket = connect(demo)
     prompt = demo.submit(graphs.text_to_video(), client_id=id)
@@ -124,7 +124,7 @@ def test_an_unknown_fault_is_refused(demo: DemoServer) -> None:
 def test_steps_are_counted_per_prompt() -> None:
     dropped: list[int] = []
     faults = Faults(lambda: dropped.append(1), lambda: None)
-    faults.order({"drop_socket_at_step": 3})
+    faults.configure({"drop_socket_at_step": 3})
     faults.at_step("KSamplerAdvanced", 2, 2)
     assert not dropped
     faults.at_step("KSamplerAdvanced", 1, 3)

@@ -179,7 +179,7 @@ def test_an_output_that_cannot_run_does_not_hold_up_the_other(demo: DemoServer) 
     assert list(demo.wait(answer.json()["prompt_id"])["outputs"]) == ["16"]
 
 
-def test_a_missing_model_can_be_played() -> None:
+def test_a_missing_model_can_be_simulated() -> None:
     gone = "wan2.2_i2v_low_noise_14B_fp8_scaled.safetensors"
     with start_demo(without=(gone,)) as server:
         demo_inputs.make(server.folder / "input")
@@ -367,5 +367,5 @@ def test_pages_of_other_sites_are_refused(demo: DemoServer) -> None:
     assert demo.call("GET", "/queue", headers={"Origin": demo.url}).status == 200
 
 
-def test_faults_are_only_there_when_asked_for(demo: DemoServer) -> None:
+def test_faults_are_available_only_if_enabled(demo: DemoServer) -> None:
     assert demo.call("POST", "/demo/faults", {"die_at_step": 1}).status == 404

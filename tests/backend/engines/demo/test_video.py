@@ -162,7 +162,7 @@ def test_first_and_last_picture(demo: DemoServer) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(64, 64), (832, 480), (480, 832)])
-def test_every_picture_carries_the_mark(demo: DemoServer, width: int, height: int) -> None:
+def test_every_image_has_the_watermark(demo: DemoServer, width: int, height: int) -> None:
     """Bright letters on a dark plate in the top left, over the brightest of pictures."""
     Image.new("RGB", (width, height), "white").save(demo.folder / "input" / "white.png")
     frames = pictures(

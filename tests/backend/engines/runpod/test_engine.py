@@ -179,7 +179,7 @@ def test_a_result_in_a_bucket_is_fetched_without_our_key(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["got.mp4", "picture"]
 
 
-def test_the_end_takes_results_along_and_fails_no_job(
+def test_close_removes_results_and_fails_no_job(
     fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path
 ) -> None:
     fake.on_run = lambda job: fake.finish(job, done())
@@ -209,7 +209,7 @@ def test_a_result_on_the_volume_is_copied_when_the_volume_is_here(fake: FakeRunP
 def test_a_result_on_a_volume_that_is_not_here_is_read_by_a_worker(
     fake: FakeRunPod, tmp_path: Path, path: str
 ) -> None:
-    engine = engine_of(fake.url, piece=8)
+    engine = engine_of(fake.url, range_bytes=8)
     asked: list[dict[str, Any]] = []
 
     def work(job: FakeJob) -> None:
@@ -258,7 +258,7 @@ def test_what_did_not_get_through_is_sent_again(
     assert running.of(Connection) == [Connection(False), Connection(True)]
 
 
-def test_a_lost_answer_is_not_paid_for_twice(fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path) -> None:
+def test_a_lost_response_is_not_billed_twice(fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path) -> None:
     """The first POST was carried out, its answer was cut off; the worker refuses the second job."""
     fake.faults["run"] = ["lost"]
     asked = prompt(tmp_path)
@@ -276,7 +276,7 @@ def test_a_lost_answer_is_not_paid_for_twice(fake: FakeRunPod, engine: RunPodEng
     assert fake.billed == 1
 
 
-def test_a_job_whose_id_was_never_told_is_found_by_its_prompt_id(
+def test_a_job_whose_id_was_lost_is_found_by_its_prompt_id(
     fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path
 ) -> None:
     """The app was stopped between POST run and its answer: resume has no RunPod id."""
@@ -293,7 +293,7 @@ def test_a_job_whose_id_was_never_told_is_found_by_its_prompt_id(
     assert running.of(Accepted)[-1] == Accepted(first.id)
 
 
-def test_a_job_is_followed_again_by_its_id_and_nothing_is_sent(
+def test_a_job_is_resumed_by_its_id_without_sending(
     fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path
 ) -> None:
     job = fake.new({"input": {}})
@@ -514,7 +514,7 @@ def test_cancelled_in_the_console_of_runpod(fake: FakeRunPod, engine: RunPodEngi
         start(engine, prompt(tmp_path)).result()
 
 
-def test_a_job_that_nobody_follows_is_cancelled_by_its_id(fake: FakeRunPod, engine: RunPodEngine) -> None:
+def test_a_job_that_is_not_monitored_is_cancelled_by_its_id(fake: FakeRunPod, engine: RunPodEngine) -> None:
     job = fake.new({"input": {}})
     engine.cancel("of-an-earlier-run", job.id)
     assert job.status == "CANCELLED"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backend.engines.runpod import responses
-from backend.engines.runpod.responses import Seen, progress_of
+from backend.engines.runpod.responses import JobProgress, progress_of
 from backend.events import Stage
 from backend.notices import words
 from workflows.notice import notice
@@ -17,14 +17,18 @@ POOR, UNUSED = notice("no_pose_detector"), notice("negative_prompt_unused")
 
 def test_a_report_carries_the_chunk_and_one_of_an_earlier_worker_has_none() -> None:
     stage = Stage("draw", "Generating, part 2 of 5", chunk=2, chunks=5)
-    _, events = responses.read({"status": "IN_PROGRESS", "output": progress_of(3.0, stage, 1, 4)}, Seen())
+    _, events = responses.read_status(
+        {"status": "IN_PROGRESS", "output": progress_of(3.0, stage, 1, 4)}, JobProgress()
+    )
     assert stage in events
     cut = Stage("load", "Preparing part 3 of 5", preparing=True)
-    _, events = responses.read({"status": "IN_PROGRESS", "output": progress_of(3.0, cut, 1, 4)}, Seen())
+    _, events = responses.read_status(
+        {"status": "IN_PROGRESS", "output": progress_of(3.0, cut, 1, 4)}, JobProgress()
+    )
     assert cut in events
     for more in ({}, {"chunk": 9, "chunks": 5}, {"chunk": "2", "chunks": 5}, {"preparing": "yes"}):
         report = {"stage": "draw", "text": "Generating, part 2 of 5", **more}
-        _, events = responses.read({"status": "IN_PROGRESS", "output": report}, Seen())
+        _, events = responses.read_status({"status": "IN_PROGRESS", "output": report}, JobProgress())
         assert Stage("draw", "Generating, part 2 of 5") in events
 
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.follow import Timing
-from backend.engines.comfy.http import Http, is_silent
+from backend.engines.comfy.http import Http, is_read_timeout
+from backend.engines.comfy.monitor import Timing
 from backend.errors import EngineHung, EngineLost, EngineUnreachable, JobCancelled
 from backend.events import Connection, Progress, Queued, Started
 from tests.support.comfy_run import COLD, Run, has, in_order
@@ -29,9 +29,19 @@ from tests.support.waiting import let_pass, until
 pytestmark = pytest.mark.full
 
 TIMING = Timing(
-    slice=0.05, first=0.02, queue=0.1, quiet=0.2, down=0.05, interrupt=0.1, reopen=0.6, grace=1.0,
-    patience=0.6, hung=1.0, connect=0.5, read=0.3,
-)  # fmt: skip
+    receive=0.05,
+    first_poll=0.02,
+    queue_poll=0.1,
+    idle_poll=0.2,
+    offline_poll=0.05,
+    interrupt_interval=0.1,
+    reopen_after=0.6,
+    refused_limit=1.0,
+    error_limit=0.6,
+    hung=1.0,
+    connect=0.5,
+    read=0.3,
+)
 
 
 @pytest.fixture
@@ -64,7 +74,7 @@ def test_a_stopped_server_is_hung(demo: DemoServer, picture: Path) -> None:
         os.kill(demo.process.pid, signal.SIGCONT)
 
 
-def test_a_server_that_goes_on_in_time_was_not_hung(demo: DemoServer, picture: Path) -> None:
+def test_a_server_that_continues_in_time_is_not_hung(demo: DemoServer, picture: Path) -> None:
     """Longer than the patience for broken answers, shorter than the limit for hung."""
     engine = ComfyEngine(demo.url, timing=replace(TIMING, hung=60.0))
     run = Run(engine, prompt(engine, picture))
@@ -85,8 +95,8 @@ def test_a_step_that_never_ends_is_hung_although_the_server_answers(demo: DemoSe
     demo.faults()
 
 
-def test_hung_is_seen_also_while_a_doubtful_socket_is_made_again(demo: DemoServer, picture: Path) -> None:
-    engine = ComfyEngine(demo.url, timing=replace(TIMING, reopen=0.2))
+def test_a_hung_server_is_detected_while_a_stale_socket_is_reopened(demo: DemoServer, picture: Path) -> None:
+    engine = ComfyEngine(demo.url, timing=replace(TIMING, reopen_after=0.2))
     demo.faults(drop_socket_at_step=1, hang_at_step=2)
     run = Run(engine, prompt(engine, picture))
     with pytest.raises(EngineHung):
@@ -95,7 +105,7 @@ def test_hung_is_seen_also_while_a_doubtful_socket_is_made_again(demo: DemoServe
     demo.faults()
 
 
-def test_a_hanging_job_that_was_cancelled_does_not_hold_the_lane(demo: DemoServer, picture: Path) -> None:
+def test_a_cancelled_hanging_job_does_not_block_the_lane(demo: DemoServer, picture: Path) -> None:
     engine = ComfyEngine(demo.url, timing=TIMING)
     demo.faults(hang_at_step=2)
     run = Run(engine, prompt(engine, picture))
@@ -121,9 +131,9 @@ def test_a_job_that_waits_behind_a_hanging_one_is_not_hung(demo: DemoServer, pic
 
 @pytest.mark.parametrize("seconds", [0.4, 2.0])
 def test_a_connection_cut_again_and_again(demo: DemoServer, picture: Path, seconds: float) -> None:
-    """The job ends well, nothing is told twice and nothing goes back."""
+    """The job succeeds, no event is reported twice and the progress never decreases."""
     with TcpProxy(demo.url) as proxy:
-        engine = ComfyEngine(proxy.url, timing=replace(TIMING, patience=30.0, grace=30.0))
+        engine = ComfyEngine(proxy.url, timing=replace(TIMING, error_limit=30.0, refused_limit=30.0))
         demo.faults(slow_step=seconds / 2, times=4)
         job = prompt(engine, picture)
         proxy.cut_every(seconds, times=10)
@@ -136,22 +146,24 @@ def test_a_connection_cut_again_and_again(demo: DemoServer, picture: Path, secon
         assert states == [bool(n % 2) for n in range(len(states))], "down and up in turn, never twice"
 
 
-def test_an_answer_that_trickles_in_is_none(demo: DemoServer) -> None:
+def test_a_response_that_arrives_too_slowly_is_an_error(demo: DemoServer) -> None:
     with TcpProxy(demo.url, trickle=0.1) as proxy:
         http = Http(proxy.url, read=0.2)
         with pytest.raises(EngineUnreachable) as caught:
             http.get("/object_info")
-        assert is_silent(caught.value)
+        assert is_read_timeout(caught.value)
         proxy.trickle = 0.0
         assert http.get("/system_stats")
 
 
-def test_frames_that_trickle_in_do_not_hold_the_lane() -> None:
+def test_frames_that_arrive_too_slowly_do_not_block_the_lane() -> None:
     """One of 10 MB, a byte at a time, would take for ever."""
     with FakeComfy(play(COLD), COLD) as server, TcpProxy(server.url) as proxy:
         ready = threading.Event()
         server.script = [*play(COLD)[:3], ready, json.dumps({"type": "x" * 10_000_000})]
-        patient = replace(TIMING, hung=600.0, quiet=600.0, patience=600.0, grace=600.0, read=60.0)
+        patient = replace(
+            TIMING, hung=600.0, idle_poll=600.0, error_limit=600.0, refused_limit=600.0, read=60.0
+        )
         engine = ComfyEngine(proxy.url, timing=patient)
         run = Run(engine, recorded())
         run.until(has(Started))

@@ -13,18 +13,27 @@ from PIL import Image
 from backend.engines.demo.cache import Cache, Result
 from backend.engines.demo.camera import camera_for
 from backend.engines.demo.encode import next_name
-from backend.engines.demo.footage import open_video, read_picture, read_sound
+from backend.engines.demo.media_reader import open_video, read_picture, read_sound
 from backend.engines.demo.nodes_draw import motion_for
 from backend.engines.demo.preview import preview
-from backend.engines.demo.scene import Rendered, loudness
+from backend.engines.demo.scene import RenderedScene, loudness
 from backend.engines.demo.schedule import Schedule, is_link
-from backend.engines.demo.tag import plate
-from backend.engines.demo.values import Joined, Latent, Part, Shot, Sound, Still, crop_box, fit
+from backend.engines.demo.values import (
+    ConcatenatedFrames,
+    FrameRange,
+    Latent,
+    Scene,
+    Sound,
+    StillImage,
+    crop_box,
+    fit,
+)
+from backend.engines.demo.watermark import plate
 from tests.support import demo_graphs as graphs
 from tests.support import demo_inputs
 
 
-def order(graph: graphs.Graph, cached: tuple[str, ...] = ()) -> list[str]:
+def run_order(graph: graphs.Graph, cached: tuple[str, ...] = ()) -> list[str]:
     target = next(id for id, node in graph.items() if node["class_type"] == "SaveVideo")
     schedule = Schedule(graph, [target], lambda id: id in cached, lambda id: id == target)
     found = []
@@ -37,21 +46,21 @@ def order(graph: graphs.Graph, cached: tuple[str, ...] = ()) -> list[str]:
 
 
 def test_the_order_of_a_recorded_run() -> None:
-    assert " ".join(order(graphs.image_to_video())) == "4 5 1 3 2 6 7 8 9 13 10 11 12 14 15 16 17"
+    assert " ".join(run_order(graphs.image_to_video())) == "4 5 1 3 2 6 7 8 9 13 10 11 12 14 15 16 17"
 
 
 def test_what_has_a_result_is_left_out() -> None:
     cached = tuple(str(node) for node in range(1, 13))
-    assert order(graphs.image_to_video(), cached) == ["13", "14", "15", "16", "17"]
+    assert run_order(graphs.image_to_video(), cached) == ["13", "14", "15", "16", "17"]
 
 
-def test_a_circle_is_found() -> None:
+def test_a_cycle_is_found() -> None:
     graph: graphs.Graph = {
         "1": {"class_type": "A", "inputs": {"a": ["2", 0]}},
         "2": {"class_type": "A", "inputs": {"a": ["1", 0]}},
     }
     schedule = Schedule(graph, ["1"], lambda id: False, lambda id: False)
-    assert schedule.next() is None and schedule.circle() in graph
+    assert schedule.next() is None and schedule.cycle_member() in graph
 
 
 @pytest.mark.parametrize(
@@ -99,7 +108,7 @@ def test_camera_words(text: str, move: tuple[int, int, int]) -> None:
     assert (camera.across, camera.up, camera.closer) == move
 
 
-def test_a_leftover_is_no_left() -> None:
+def test_leftover_does_not_match_left() -> None:
     gentle = camera_for("", 5, 1.0)
     assert camera_for("leftover uprights", 5, 1.0) == gentle
 
@@ -115,7 +124,7 @@ def test_the_camera_stays_in_the_picture_and_moves_smoothly(text: str, motion: f
     assert np.abs(np.diff(boxes, 2, axis=0)).max() < 1.0, "no jerk: the speed changes slowly"
 
 
-def test_motion_follows_the_hand_over() -> None:
+def test_motion_depends_on_the_expert_switch() -> None:
     assert motion_for(0, 7, 20) == pytest.approx(0.6)
     assert motion_for(0, 13, 20) == pytest.approx(1.5)
     assert 0.9 < motion_for(0, 10, 20) < 1.1
@@ -129,26 +138,26 @@ def test_crop_is_centred(size: tuple[int, int], wanted: tuple[float, ...]) -> No
     assert crop_box(*size, 64, 64) == wanted
 
 
-def test_parts_and_joins() -> None:
-    red, blue = (Still(Image.new("RGB", (8, 8), colour), 3) for colour in ("red", "blue"))
-    joined = Joined((red, Part(blue, 1, 2)))
+def test_ranges_and_concatenation() -> None:
+    red, blue = (StillImage(Image.new("RGB", (8, 8), colour), 3) for colour in ("red", "blue"))
+    joined = ConcatenatedFrames((red, FrameRange(blue, 1, 2)))
     assert joined.count == 5
     assert [joined.frame(i).getpixel((0, 0)) == (0, 0, 255) for i in range(5)] == [False] * 3 + [True] * 2
 
 
 @pytest.mark.parametrize("width", [64, 128, 512, 832, 1280])
-def test_the_mark_fits_and_grows_with_the_picture(width: int) -> None:
+def test_the_watermark_scales_with_the_image(width: int) -> None:
     label, (x, y) = plate(width, width * 9 // 16)
     assert label.width + 2 * x <= width and label.height + y <= width * 9 // 16
     assert label.height >= 8 and 0.05 < label.width / width < 0.6
 
 
 def test_previews_clear_up_and_stay_small() -> None:
-    picture = Still(demo_inputs.picture(400, 300))
+    picture = StillImage(demo_inputs.picture(400, 300))
     latent = Latent(104, 60, 21)
 
     def look(done: float, step: int) -> np.ndarray:
-        with Image.open(io.BytesIO(preview(Shot("x", start=picture), latent, done, step))) as image:
+        with Image.open(io.BytesIO(preview(Scene("x", start=picture), latent, done, step))) as image:
             assert image.size == (512, 295) and image.format == "JPEG"
             return np.asarray(image).astype(float)
 
@@ -169,9 +178,9 @@ def test_a_picture_is_turned_upright_and_loses_its_transparency(tmp_path: Path) 
 
 def test_a_video_is_read_frame_by_frame_and_backwards(tmp_path: Path) -> None:
     demo_inputs.clip(tmp_path / "a.mp4", frames=6)
-    footage = open_video(tmp_path / "a.mp4")
-    assert (footage.count, footage.width, footage.height, footage.fps) == (6, 96, 64, 16.0)
-    assert footage.frame(5).size == footage.frame(0).size == (96, 64)
+    video_file = open_video(tmp_path / "a.mp4")
+    assert (video_file.count, video_file.width, video_file.height, video_file.fps) == (6, 96, 64, 16.0)
+    assert video_file.frame(5).size == video_file.frame(0).size == (96, 64)
     sound = read_sound(tmp_path / "a.mp4")
     assert sound is not None and sound.rate == 16000
 
@@ -185,9 +194,9 @@ def test_loudness_follows_the_sound() -> None:
 
 
 def test_frames_depend_on_their_index_only() -> None:
-    shot = Shot("closer", 3, start=Still(demo_inputs.picture(64, 64)))
-    forward = Rendered(shot, 64, 48, 9)
-    backward = Rendered(shot, 64, 48, 9)
+    scene = Scene("closer", 3, start=StillImage(demo_inputs.picture(64, 64)))
+    forward = RenderedScene(scene, 64, 48, 9)
+    backward = RenderedScene(scene, 64, 48, 9)
     last = backward.frame(8)
     assert forward.frame(0).tobytes() == backward.frame(0).tobytes()
     assert forward.frame(8).tobytes() == last.tobytes()
@@ -217,9 +226,9 @@ def test_crops_never_leave_the_picture() -> None:
 
 def test_chunks_meet_without_a_jump() -> None:
     """The last frames of a chunk and the first of the next show the same, whatever their seeds are."""
-    picture, driving = Still(demo_inputs.picture(320, 200)), Still(Image.new("RGB", (32, 20)), 200)
-    first = Rendered(Shot(seed=1, start=picture, driving=driving), 160, 96, 33)
-    second = Rendered(Shot(seed=2, start=picture, driving=driving, offset=28), 160, 96, 33)
+    picture, driving = StillImage(demo_inputs.picture(320, 200)), StillImage(Image.new("RGB", (32, 20)), 200)
+    first = RenderedScene(Scene(seed=1, start=picture, driving=driving), 160, 96, 33)
+    second = RenderedScene(Scene(seed=2, start=picture, driving=driving, offset=28), 160, 96, 33)
     for index in range(5):
         there, here = np.asarray(first.frame(28 + index)), np.asarray(second.frame(index))
         assert np.abs(there.astype(int) - here).max() <= 1

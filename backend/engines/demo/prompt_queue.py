@@ -1,4 +1,4 @@
-"""The queue of prompts, the one that runs, and the history."""
+"""The queue of prompts, the running prompt and the history."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Item:
+class QueuedPrompt:
     """One submitted prompt."""
 
     number: float
@@ -21,31 +21,32 @@ class Item:
     targets: list[str]
 
     def record(self) -> list[Any]:
-        """As /queue and /history show it."""
+        """The item as in the bodies of /queue and /history."""
         return [self.number, self.id, self.graph, self.extra, self.targets]
 
 
-class Work:
-    """Thread-safe. `changed` is called after every change of the number of prompts."""
+class PromptQueue:
+    """Queue, running prompt and history. Thread-safe. Calls `changed` when the number of prompts changes."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._lock = threading.RLock()
         self._filled = threading.Condition(self._lock)
         self._order = itertools.count()
-        self._pending: list[tuple[float, int, Item]] = []
-        self._running: Item | None = None
+        self._pending: list[tuple[float, int, QueuedPrompt]] = []
+        self._running: QueuedPrompt | None = None
         self._history: dict[str, dict[str, Any]] = {}
         self._free = False
 
-    def put(self, item: Item) -> None:
+    def put(self, item: QueuedPrompt) -> None:
+        """Adds a prompt; lower numbers run first."""
         with self._lock:
             heapq.heappush(self._pending, (item.number, next(self._order), item))
             self._changed()
             self._filled.notify()
 
-    def take(self) -> Item | None:
-        """Waits for a prompt and makes it the running one; None when `free` was called meanwhile."""
+    def take(self) -> QueuedPrompt | None:
+        """Waits for a prompt and makes it the running one; returns None if `free` is called while waiting."""
         with self._filled:
             while not self._pending:
                 if self._free:
@@ -55,15 +56,15 @@ class Work:
             self._changed()
             return self._running
 
-    def finish(self, item: Item, entry: dict[str, Any]) -> None:
-        """The running prompt has ended; `entry` goes into its history."""
+    def finish(self, item: QueuedPrompt, entry: dict[str, Any]) -> None:
+        """Ends the running prompt and adds `entry` to the history."""
         with self._lock:
             self._running = None
             self._history[item.id] = {"prompt": item.record(), **entry}
             self._changed()
 
     def delete(self, ids: Iterable[str]) -> None:
-        """Takes prompts out of the queue; a running or unknown one is left alone."""
+        """Removes waiting prompts; ignores running and unknown ones."""
         with self._lock:
             for id in ids:
                 left = [entry for entry in self._pending if entry[2].id != id]
@@ -73,26 +74,29 @@ class Work:
                     self._changed()
 
     def clear(self) -> None:
+        """Removes all waiting prompts."""
         with self._lock:
             self._pending = []
             self._changed()
 
-    def counts(self) -> int:
+    def remaining(self) -> int:
+        """The number of waiting and running prompts."""
         with self._lock:
             return len(self._pending) + (self._running is not None)
 
-    def running(self) -> Item | None:
+    def running(self) -> QueuedPrompt | None:
+        """The running prompt, or None."""
         with self._lock:
             return self._running
 
-    def lists(self) -> tuple[list[list[Any]], list[list[Any]]]:
-        """Running and pending, as records."""
+    def snapshot(self) -> tuple[list[list[Any]], list[list[Any]]]:
+        """The running and the waiting prompts, as records."""
         with self._lock:
             running = [self._running.record()] if self._running is not None else []
             return running, [entry[2].record() for entry in self._pending]
 
     def history(self, id: str | None = None, count: int | None = None, offset: int = -1) -> dict[str, Any]:
-        """One entry (or none), or the newest `count`, or `count` from `offset` on."""
+        """History entries by id: that of one prompt, or the newest `count`, or `count` from `offset` on."""
         with self._lock:
             if id is not None:
                 return {id: self._history[id]} if id in self._history else {}
@@ -103,17 +107,19 @@ class Work:
             return dict(entries[max(0, first) :][:count])
 
     def forget(self, ids: Iterable[str] | None = None) -> None:
+        """Removes history entries; all of them if `ids` is None."""
         with self._lock:
             for id in list(self._history) if ids is None else list(ids):
                 self._history.pop(id, None)
 
     def free(self) -> None:
-        """Asks for the cache to be dropped after the prompt that runs now."""
+        """Requests that the node cache is cleared after the running prompt."""
         with self._lock:
             self._free = True
             self._filled.notify()
 
     def take_free(self) -> bool:
+        """Whether `free` was called since the last call of this method."""
         with self._lock:
             asked, self._free = self._free, False
             return asked

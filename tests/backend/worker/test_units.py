@@ -1,4 +1,4 @@
-"""What the worker is made of: files of a job, addresses of strangers, its settings."""
+"""Modules of the worker: input files, URLs from clients, settings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from backend.servers.fleet import Servers
 from backend.settings.model import Settings
 from backend.worker import downloads
 from backend.worker.downloads import download, is_public
+from backend.worker.job_input import Limits, labels_of, read_job_input
 from backend.worker.main import wait_until_up, worker_settings, writable
-from backend.worker.order import Limits, labels_of, read_order
-from backend.worker.results import Ways, bucket_upload, deliver
+from backend.worker.results import DeliveryOptions, bucket_upload, deliver
 
 PROMPT = "6a1f8c1e-0000-4000-8000-000000000002"
 
@@ -38,7 +38,7 @@ def volume(tmp_path: Path) -> Path:
 
 def order(tmp_path: Path, volume: Path, source: Any, **more: Any) -> Any:
     given = {"mode": "image_to_video", "params": {}, "media": {"image": source}}
-    return read_order(given, tmp_path / "work", Limits(1000, volume), lambda: None, **more)
+    return read_job_input(given, tmp_path / "work", Limits(1000, volume), lambda: None, **more)
 
 
 @pytest.mark.parametrize("form", ["{volume}/in/a.png", "/runpod-volume/in/a.png", "/workspace/in/a.png"])
@@ -90,7 +90,7 @@ def test_equal_names_with_other_content_are_other_files(tmp_path: Path) -> None:
     for number, data in enumerate((b"one", b"two", b"one")):
         images = [{"name": "input.png", "image": base64.b64encode(data).decode()}]
         given = {"workflow": graph, "images": images}
-        made = read_order(given, tmp_path / str(number), Limits(1000, tmp_path), lambda: None)
+        made = read_job_input(given, tmp_path / str(number), Limits(1000, tmp_path), lambda: None)
         name = made.graph["1"]["inputs"]["image"]
         assert made.files[name].read_bytes() == data and name.endswith(".png")
         names.append(name)
@@ -113,7 +113,7 @@ def test_labels_of_a_foreign_graph() -> None:
     ]  # fmt: skip
 
 
-# -- addresses of strangers ---------------------------------------------------------------------------
+# -- URLs from clients ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_what_is_at_an_address(tmp_path: Path, site: str, monkeypatch: pytest.Mo
         ("/to//to//to//to//to//to//to/a", "on and on"),
     ],
 )
-def test_an_address_that_leads_nowhere_good(tmp_path: Path, site: str, path: str, words: str) -> None:
+def test_urls_with_bad_redirects(tmp_path: Path, site: str, path: str, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         download(
             site + path, tmp_path / "a", 1000, "image", lambda: None, schemes=("http",),
@@ -319,8 +319,8 @@ def test_the_sdks_own_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ke
         }
         for name, value in given.items():  # the SDK reads the environment itself
             monkeypatch.setenv(name, value)
-        ways = Ways(10_000_000, None, bucket_upload(given))
-        (item,) = deliver([("result.mp4", video)], "job-u1", ways)
+        delivery = DeliveryOptions(10_000_000, None, bucket_upload(given))
+        (item,) = deliver([("result.mp4", video)], "job-u1", delivery)
         server.shutdown()
     if key == "refused":
         assert item["type"] == "base64", "it goes back in the answer then"

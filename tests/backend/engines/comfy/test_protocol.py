@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from backend.engines.comfy import wire
-from backend.engines.comfy.wire import Watch
+from backend.engines.comfy import protocol
+from backend.engines.comfy.protocol import PromptState
 from backend.events import Cancelled, Event, Failed, Finished, Output, Preview, Progress, Stage, Started
 from tests.support.transcripts import FILES, JPEG, Transcript, load, named
 from workflows.graph.label import Label
@@ -82,17 +82,17 @@ SEQUENCES = {
 }
 
 
-def follow(transcript: Transcript, prompt_id: str) -> tuple[Watch, list[Event]]:
-    watch, events = fresh(transcript, prompt_id), []
+def follow(transcript: Transcript, prompt_id: str) -> tuple[PromptState, list[Event]]:
+    new_state, events = fresh(transcript, prompt_id), []
     for frame in transcript.frames():
-        watch, more = wire.read(frame, watch)
+        new_state, more = protocol.read_frame(frame, new_state)
         events += more
-    return watch, events
+    return new_state, events
 
 
-def fresh(transcript: Transcript, prompt_id: str) -> Watch:
+def fresh(transcript: Transcript, prompt_id: str) -> PromptState:
     labels = transcript.labels(prompt_id)
-    return Watch(prompt_id, labels, sum(label.steps for label in labels.values()))
+    return PromptState(prompt_id, labels, sum(label.steps for label in labels.values()))
 
 
 def in_words(events: list[Event]) -> str:
@@ -118,23 +118,32 @@ def test_transcript(path: Any) -> None:
     transcript = load(path)
     found = []
     for prompt_id in transcript.posted():
-        watch, events = follow(transcript, prompt_id)
+        new_state, events = follow(transcript, prompt_id)
         steps = [event.step for event in events if isinstance(event, Progress)]
         assert steps == sorted(set(steps)), "progress is shown once and never goes back"
         assert sum(isinstance(event, Started) for event in events) <= 1
         endings = [event for event in events if isinstance(event, (Finished, Failed, Cancelled))]
-        assert endings == events[-1:] if watch.ending else not endings, "one ending, and it is the last event"
-        pictures = sum(isinstance(event, Preview) for event in events)
-        entry = wire.entry_of(transcript.history(prompt_id), prompt_id)
-        late, _ = wire.from_history(entry, fresh(transcript, prompt_id))
-        found.append(
-            (watch.ending, watch.step, watch.sampling_steps, len(watch.outputs), pictures, late.ending)
+        assert endings == events[-1:] if new_state.ending else not endings, (
+            "one ending, and it is the last event"
         )
-        if watch.ending == late.ending == DONE:
-            assert watch.outputs == late.outputs, "frames and history name the same files"
-        if watch.ending == late.ending == ERROR:
-            assert watch.error and late.error
-            assert watch.error.to_dict() == late.error.to_dict(), "frames and history tell the same error"
+        pictures = sum(isinstance(event, Preview) for event in events)
+        entry = protocol.history_entry(transcript.history(prompt_id), prompt_id)
+        late, _ = protocol.read_history(entry, fresh(transcript, prompt_id))
+        found.append(
+            (
+                new_state.ending,
+                new_state.step,
+                new_state.sampling_steps,
+                len(new_state.outputs),
+                pictures,
+                late.ending,
+            )
+        )
+        if new_state.ending == late.ending == DONE:
+            assert new_state.outputs == late.outputs, "frames and history name the same files"
+        if new_state.ending == late.ending == ERROR:
+            assert new_state.error and late.error
+            assert new_state.error.to_dict() == late.error.to_dict(), "frames and history tell the same error"
     assert found == EXPECTED[transcript.name]
 
 
@@ -154,13 +163,13 @@ def test_previews_without_metadata_come_in_their_place() -> None:
 
 def test_outputs_and_cached_nodes() -> None:
     transcript = named("rerun_seed_changed")
-    watch, events = follow(transcript, transcript.posted()[0])
+    new_state, events = follow(transcript, transcript.posted()[0])
     started = events[0]
     assert isinstance(started, Started)
     assert started.cached
-    assert watch.outputs[0].subfolder == "rig"
-    assert watch.outputs[0].filename.endswith(".mp4")
-    assert watch.outputs[0].kind == "output"
+    assert new_state.outputs[0].subfolder == "rig"
+    assert new_state.outputs[0].filename.endswith(".mp4")
+    assert new_state.outputs[0].kind == "output"
 
 
 @pytest.mark.parametrize(
@@ -175,14 +184,14 @@ def test_outputs_and_cached_nodes() -> None:
 )
 def test_failures_have_their_own_error(name: str, code: str) -> None:
     transcript = named(name)
-    watch, events = follow(transcript, transcript.posted()[0])
-    assert watch.error
-    assert watch.error.code == code
+    new_state, events = follow(transcript, transcript.posted()[0])
+    assert new_state.error
+    assert new_state.error.code == code
     last = events[-1]
     assert isinstance(last, Failed)
     assert last.error["code"] == code
-    assert "Traceback" not in watch.error.message
-    assert "execution.py" in watch.error.detail
+    assert "Traceback" not in new_state.error.message
+    assert "execution.py" in new_state.error.detail
 
 
 # -- frames of one's own making ---------------------------------------------------------------
@@ -195,14 +204,16 @@ LABELS = {
 }
 
 
-def watch() -> Watch:
-    return Watch(MINE, LABELS, 6)
+def new_state() -> PromptState:
+    return PromptState(MINE, LABELS, 6)
 
 
-def feed(state: Watch, *frames: Any) -> tuple[Watch, list[Event]]:
+def feed(state: PromptState, *frames: Any) -> tuple[PromptState, list[Event]]:
     events: list[Event] = []
     for frame in frames:
-        state, more = wire.read(frame if isinstance(frame, (str, bytes)) else json.dumps(frame), state)
+        state, more = protocol.read_frame(
+            frame if isinstance(frame, (str, bytes)) else json.dumps(frame), state
+        )
         events += more
     return state, events
 
@@ -220,7 +231,7 @@ def preview(kind: int, prompt_id: str = "", image: bytes = JPEG) -> bytes:
 
 def test_progress_is_counted_over_the_whole_job() -> None:
     _, events = feed(
-        watch(),
+        new_state(),
         frame("progress", value=1, max=2, node="12"),
         frame("progress", value=1, max=4, node="13"),
         frame("progress", value=4, max=4, node="13"),
@@ -230,33 +241,35 @@ def test_progress_is_counted_over_the_whole_job() -> None:
 
 def test_a_sampler_that_reports_twice_the_steps_is_scaled() -> None:
     _, events = feed(
-        watch(), frame("progress", value=3, max=8, node="13"), frame("progress", value=4, max=8, node="13")
+        new_state(),
+        frame("progress", value=3, max=8, node="13"),
+        frame("progress", value=4, max=8, node="13"),
     )
     assert events[1:] == [Progress(3, 6), Progress(4, 6)]
 
 
 def test_a_graph_that_follows_another_goes_on_counting() -> None:
     labels = {"12": Label("draw", "Generating", steps=2, first_step=10)}
-    _, events = feed(Watch(MINE, labels, 12, index=1), frame("progress", value=1, max=2, node="12"))
+    _, events = feed(PromptState(MINE, labels, 12, index=1), frame("progress", value=1, max=2, node="12"))
     assert events == [Started(1), Progress(11, 12)]
 
 
 def test_a_stage_says_which_chunk_is_drawn() -> None:
     labels = {"12": Label("draw", "Generating, part 2 of 5", 2, 2, chunk=2, chunks=5)}
-    _, events = feed(Watch(MINE, labels, 10), frame("executing", node="12"))
+    _, events = feed(PromptState(MINE, labels, 10), frame("executing", node="12"))
     assert Stage("draw", "Generating, part 2 of 5", "12", chunk=2, chunks=5) in events
 
 
 def test_progress_of_other_nodes_is_not_sampling() -> None:
     _, events = feed(
-        watch(), frame("progress", value=1, max=2, node="3"), frame("progress", value=1, max=2, node="99")
+        new_state(), frame("progress", value=1, max=2, node="3"), frame("progress", value=1, max=2, node="99")
     )
     assert events == [Started()]
 
 
-def test_frames_of_other_prompts_are_not_ours() -> None:
+def test_frames_of_other_prompts_are_ignored() -> None:
     state, events = feed(
-        watch(),
+        new_state(),
         frame("execution_start", OTHER),
         frame("executing", OTHER, node="12"),
         frame("progress", OTHER, value=1, max=2, node="12"),
@@ -269,31 +282,33 @@ def test_frames_of_other_prompts_are_not_ours() -> None:
     assert not state.ending
 
 
-def test_a_bare_preview_belongs_to_what_executes() -> None:
-    state, events = feed(watch(), preview(1), frame("executing", OTHER, node="12"), preview(1))
+def test_a_preview_without_metadata_belongs_to_the_executing_prompt() -> None:
+    state, events = feed(new_state(), preview(1), frame("executing", OTHER, node="12"), preview(1))
     assert events == []
     _, events = feed(state, frame("executing", node="12"), preview(1), preview(4, MINE), preview(4, OTHER))
     assert events[-2:] == [Preview(JPEG), Preview(JPEG)]
     assert len(events) == 4
 
 
-def test_png_previews_say_so() -> None:
+def test_png_previews_have_their_mime_type() -> None:
     png = b"\x89PNG\r\n\x1a\n123"
-    _, events = feed(watch(), preview(4, MINE, png))
+    _, events = feed(new_state(), preview(4, MINE, png))
     assert events == [Preview(png, "image/png")]
 
 
 def test_a_node_without_a_prompt_counts_only_for_a_running_job() -> None:
     bare = frame("executing", None, node="12")
-    _, events = feed(watch(), bare)
+    _, events = feed(new_state(), bare)
     assert events == []
-    state, _ = feed(watch(), frame("execution_cached", nodes=[]))
+    state, _ = feed(new_state(), frame("execution_cached", nodes=[]))
     _, events = feed(state, bare, bare)
     assert events == [Stage("draw", "Generating", "12")]
 
 
 def test_stale_ends_are_ignored() -> None:
-    state, events = feed(watch(), frame("executing", None, node=None), frame("executing", OTHER, node=None))
+    state, events = feed(
+        new_state(), frame("executing", None, node=None), frame("executing", OTHER, node=None)
+    )
     assert events == []
     assert not state.ending
     state, events = feed(
@@ -302,8 +317,8 @@ def test_stale_ends_are_ignored() -> None:
     assert in_words(events) == "start end"
 
 
-def test_a_node_of_a_subgraph_is_called_by_the_node_it_came_from() -> None:
-    _, events = feed(watch(), frame("executing", node="12:0:3", display_node="12"))
+def test_a_node_of_a_subgraph_is_reported_as_the_node_it_came_from() -> None:
+    _, events = feed(new_state(), frame("executing", node="12:0:3", display_node="12"))
     assert events[1:] == [Stage("draw", "Generating", "12")]
 
 
@@ -313,9 +328,9 @@ def test_every_kind_of_file_is_an_output_once() -> None:
     two = frame(
         "executed", node="17", output={"audio": [{"filename": "b.flac", "type": "temp"}], "images": [video]}
     )
-    state, events = feed(watch(), one, two)
+    state, events = feed(new_state(), one, two)
     assert events == [Output("a.mp4", "s", "output"), Output("b.flac", "", "temp")]
-    state, more = wire.from_history(
+    state, more = protocol.read_history(
         {
             "status": {"status_str": "success"},
             "outputs": {"16": {"images": [video]}, "18": {"gifs": [{"filename": "c.gif"}]}},
@@ -326,22 +341,22 @@ def test_every_kind_of_file_is_an_output_once() -> None:
     assert state.ending == "finished"
 
 
-def test_history_of_an_interrupted_job_is_no_failure() -> None:
+def test_history_of_an_interrupted_job_is_not_a_failure() -> None:
     entry = {"status": {"status_str": "error", "messages": [["execution_interrupted", {"prompt_id": MINE}]]}}
-    state, events = wire.from_history(entry, watch())
+    state, events = protocol.read_history(entry, new_state())
     assert (state.ending, events) == ("cancelled", (Cancelled(),))
 
 
 def test_history_that_only_says_error() -> None:
-    state, events = wire.from_history({"status": {"status_str": "error"}, "outputs": {}}, watch())
+    state, events = protocol.read_history({"status": {"status_str": "error"}, "outputs": {}}, new_state())
     assert state.ending == "failed"
     assert isinstance(events[-1], Failed)
 
 
 def test_no_history_no_events() -> None:
-    assert wire.from_history(None, watch()) == (watch(), ())
-    assert wire.entry_of({}, MINE) is None
-    assert wire.entry_of([], MINE) is None
+    assert protocol.read_history(None, new_state()) == (new_state(), ())
+    assert protocol.history_entry({}, MINE) is None
+    assert protocol.history_entry([], MINE) is None
 
 
 QUEUE = {
@@ -356,12 +371,12 @@ QUEUE = {
 
 
 def test_place_in_the_queue() -> None:
-    assert wire.place(QUEUE, MINE) == wire.Place(False, 3, "lane-1")
-    assert wire.place(QUEUE, MINE, "lane-") == wire.Place(False, 2, "lane-1")
-    assert wire.place(QUEUE, OTHER, "lane-") == wire.Place(True, 0, "somebody")
-    assert wire.place(QUEUE, "nobody") is None
+    assert protocol.queue_position(QUEUE, MINE) == protocol.QueuePosition(False, 3, "lane-1")
+    assert protocol.queue_position(QUEUE, MINE, "lane-") == protocol.QueuePosition(False, 2, "lane-1")
+    assert protocol.queue_position(QUEUE, OTHER, "lane-") == protocol.QueuePosition(True, 0, "somebody")
+    assert protocol.queue_position(QUEUE, "nobody") is None
     for broken in (None, [], {}, {"queue_running": 3, "queue_pending": [1, [], ["x", MINE]]}):
-        wire.place(broken, MINE)
+        protocol.queue_position(broken, MINE)
 
 
 def test_recorded_queue() -> None:
@@ -369,10 +384,10 @@ def test_recorded_queue() -> None:
         "body"
     ]
     ids = [item[1] for item in (*body["queue_running"], *body["queue_pending"])]
-    assert [wire.place(body, name) for name in ids] == [
-        wire.Place(True, 0, body["queue_running"][0][3]["client_id"]),
-        wire.Place(False, 1, body["queue_running"][0][3]["client_id"]),
-        wire.Place(False, 2, body["queue_running"][0][3]["client_id"]),
+    assert [protocol.queue_position(body, name) for name in ids] == [
+        protocol.QueuePosition(True, 0, body["queue_running"][0][3]["client_id"]),
+        protocol.QueuePosition(False, 1, body["queue_running"][0][3]["client_id"]),
+        protocol.QueuePosition(False, 2, body["queue_running"][0][3]["client_id"]),
     ]
 
 
@@ -395,24 +410,24 @@ def test_recorded_queue() -> None:
     ],
 )
 def test_unknown_and_damaged_frames_are_ignored(text: str | bytes) -> None:
-    assert wire.read(text, watch()) == (watch(), ())
+    assert protocol.read_frame(text, new_state()) == (new_state(), ())
 
 
 def test_no_mangled_frame_raises() -> None:
     chance = random.Random(64)
     frames = [frame for path in FILES for frame in load(path).frames()]
     for original in chance.sample(frames, 400):
-        state = Watch(MINE, LABELS, 6, started=True)
+        state = PromptState(MINE, LABELS, 6, started=True)
         if isinstance(original, bytes):
             broken = bytearray(original)
             for _ in range(3):
                 broken[chance.randrange(len(broken))] = chance.randrange(256)
-            wire.read(bytes(broken[: chance.randrange(len(broken))]), state)
+            protocol.read_frame(bytes(broken[: chance.randrange(len(broken))]), state)
         else:
             message = json.loads(original)
-            wire.read(json.dumps(_mangled(message, chance)), state)
+            protocol.read_frame(json.dumps(_mangled(message, chance)), state)
             entry = {"status": _mangled({"messages": [["execution_error", message["data"]]]}, chance)}
-            wire.from_history({**entry, "outputs": _mangled({"1": message["data"]}, chance)}, state)
+            protocol.read_history({**entry, "outputs": _mangled({"1": message["data"]}, chance)}, state)
 
 
 def _mangled(value: Any, chance: random.Random) -> Any:

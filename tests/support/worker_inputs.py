@@ -1,4 +1,4 @@
-"""What a RunPod worker is asked for, and reading what it answers."""
+"""Inputs for a RunPod worker, and readers for its responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from backend.engines.runpod.responses import said_by_worker
+from backend.engines.runpod.responses import worker_error
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
 from workflows.graph.node_contract import facts, recorded
@@ -31,7 +31,7 @@ def video(answer: dict[str, Any], here: Path) -> Path:
 def error(answer: dict[str, Any]) -> Mapping[str, Any]:
     assert "images" not in answer
     assert isinstance(answer["error"], str), "a dict there becomes an error of the SDK"
-    return said_by_worker(answer["error"])
+    return worker_error(answer["error"])
 
 
 def png(size: tuple[int, int] = (96, 64), colour: str = "red") -> bytes:
@@ -41,7 +41,7 @@ def png(size: tuple[int, int] = (96, 64), colour: str = "red") -> bytes:
 
 
 def graph_of(image: str = "input_image.png") -> dict[str, Any]:
-    """A graph as the page makes it, with its picture under a name of somebody's own."""
+    """A graph as the page compiles it, with a custom name for its image."""
     params = make_params("image_to_video", SMALL, {"image": Media("PICTURE", 96, 64)})
     text = json.dumps(compile_for(params, facts(recorded()), "job").graphs[0])
     return json.loads(text.replace("PICTURE", image))

@@ -1,5 +1,7 @@
-"""A limit on a whole answer: a time-out of the socket counts from byte to byte, so that a server which sends
-one now and then would hold a lane for ever. When the time is over, the connection is shut down under it.
+"""A time limit for a whole HTTP response.
+
+A socket timeout restarts with every byte, so a server that sends one byte now and then could block a lane
+forever. When the limit expires, the connection is shut down while it is being read.
 """
 
 from __future__ import annotations
@@ -17,39 +19,40 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 _current = threading.local()
 
 
-class Limit:
-    """What `within` watches. `over`: the time is over and the connection was shut down."""
+class TimeLimit:
+    """The connections of one `time_limit` block. `expired`: the time is up and they were shut down."""
 
     def __init__(self) -> None:
-        self.over = False
+        self.expired = False
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
 
-    def watch(self, one: object) -> None:
-        """Adds a connection; one that comes too late is shut down at once."""
+    def add(self, connection: object) -> None:
+        """Adds a connection; shuts it down immediately if the limit has already expired."""
         with self._lock:
-            if isinstance(one, socket.socket):
-                self._sockets.append(one)
-            if self.over:
+            if isinstance(connection, socket.socket):
+                self._sockets.append(connection)
+            if self.expired:
                 self._shut_down()
 
     def expire(self) -> None:
+        """Shuts down all connections of the block."""
         with self._lock:
-            self.over = True
+            self.expired = True
             self._shut_down()
 
     def _shut_down(self) -> None:
-        for one in self._sockets:
+        for connection in self._sockets:
             with contextlib.suppress(OSError, ValueError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager
-def within(seconds: float, *watched: object) -> Iterator[Limit]:
-    """What this thread reads in the block, by `Adapter` or from the given sockets, must be whole by then."""
-    limit = Limit()
-    for one in watched:
-        limit.watch(one)
+def time_limit(seconds: float, *watched: object) -> Iterator[TimeLimit]:
+    """Limits the time in which this thread may read, through `TimeLimitAdapter` or from the given sockets."""
+    limit = TimeLimit()
+    for connection in watched:
+        limit.add(connection)
     timer = threading.Timer(seconds, limit.expire)
     timer.daemon = True
     before, _current.limit = getattr(_current, "limit", None), limit
@@ -61,15 +64,15 @@ def within(seconds: float, *watched: object) -> Iterator[Limit]:
         _current.limit = before
 
 
-def connection_of(response: requests.Response) -> object:
-    """The socket under a streamed response, None when it has let go of it."""
+def socket_of(response: requests.Response) -> object:
+    """The socket of a streamed response; None once the response has released it."""
     return getattr(getattr(response.raw, "connection", None), "sock", None)
 
 
 def _register(connection: HTTPConnection) -> None:
     limit = getattr(_current, "limit", None)
     if limit is not None:
-        limit.watch(connection.sock)
+        limit.add(connection.sock)
 
 
 class _Plain(HTTPConnection):
@@ -92,8 +95,8 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _Secure
 
 
-class Adapter(requests.adapters.HTTPAdapter):
-    """Connections of a session that `within` can shut down."""
+class TimeLimitAdapter(requests.adapters.HTTPAdapter):
+    """HTTP adapter whose connections `time_limit` can shut down."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)

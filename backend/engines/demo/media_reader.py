@@ -1,4 +1,4 @@
-"""Files in: a picture, a video and its sound, each read the way ComfyUI reads it."""
+"""Reads images, videos and sounds as ComfyUI does."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from backend.engines.demo.values import Sound
 
 
 def read_picture(path: Path) -> Image.Image:
-    """The first frame as RGB, upright. Raises OSError for what is no picture.
+    """The first frame as RGB, with its EXIF orientation applied. Raises OSError if it is not an image.
 
-    As ComfyUI, a file that cannot be read gets a second try that forgives missing parts.
+    As in ComfyUI, a second attempt accepts truncated files.
     """
     try:
         return _read_picture(path)
     except (UnidentifiedImageError, ValueError):
-        forgiving = ImageFile.LOAD_TRUNCATED_IMAGES
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         try:
             return _read_picture(path)
         finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = forgiving
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _read_picture(path: Path) -> Image.Image:
@@ -39,8 +39,8 @@ def _read_picture(path: Path) -> Image.Image:
         return upright.convert("RGB")
 
 
-def read_alpha(path: Path, channel: str = "alpha") -> Image.Image:
-    """One channel as a mask in RGB, white where ComfyUI's mask is 1 (alpha is turned round)."""
+def read_channel(path: Path, channel: str = "alpha") -> Image.Image:
+    """One channel as an RGB mask, white where ComfyUI's mask is 1 (alpha is inverted)."""
     with Image.open(path) as image:
         image.seek(0)
         upright = ImageOps.exif_transpose(image).convert("RGBA")
@@ -50,8 +50,8 @@ def read_alpha(path: Path, channel: str = "alpha") -> Image.Image:
 
 
 @dataclass
-class Footage:
-    """The frames of a video file, decoded when asked for; in order is quick, backwards starts over."""
+class VideoFile:
+    """The frames of a video file, decoded on demand. Going back decodes from the start again."""
 
     path: Path
     width: int
@@ -63,6 +63,7 @@ class Footage:
     _last: Image.Image | None = field(default=None, repr=False)
 
     def frame(self, index: int) -> Image.Image:
+        """A frame as RGB; the index is limited to the valid range. Raises ValueError if there is no frame."""
         index = max(0, min(index, self.count - 1))
         if self._last is None or index < self._at:
             self._coming, self._at, self._last = self._decode(), -1, None
@@ -81,21 +82,21 @@ class Footage:
             yield from container.decode(video=0)
 
 
-def open_video(path: Path) -> Footage:
-    """Raises av.error.FFmpegError or ValueError for what is no video."""
+def open_video(path: Path) -> VideoFile:
+    """Opens a video file. Raises av.error.FFmpegError or ValueError if it is not a video."""
     with av.open(str(path)) as container:
         if not container.streams.video:
             raise ValueError(f"No video stream found in file '{path.name}'")
         stream = container.streams.video[0]
         rate = stream.average_rate or stream.guessed_rate
         count = stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
-        return Footage(path, stream.width, stream.height, count, float(rate or 1))
+        return VideoFile(path, stream.width, stream.height, count, float(rate or 1))
 
 
 def read_sound(path: Path, need: bool = True) -> Sound | None:
-    """All of a file's first sound stream, at its own rate.
+    """The first audio stream of a file at its own sample rate; None if there is none and `need` is false.
 
-    Raises av.error.FFmpegError, and ValueError when there is no sound and it is needed.
+    Raises av.error.FFmpegError; ValueError if there is none and `need` is true.
     """
     with av.open(str(path)) as container:
         if not container.streams.audio:
@@ -106,8 +107,8 @@ def read_sound(path: Path, need: bool = True) -> Sound | None:
         rate = int(stream.codec_context.sample_rate)
         channels = 1 if stream.codec_context.channels == 1 else 2
         resampler = av.AudioResampler(format="fltp", layout="mono" if channels == 1 else "stereo", rate=rate)
-        pieces: list[Any] = [np.zeros((channels, 0), np.float32)]
+        blocks: list[Any] = [np.zeros((channels, 0), np.float32)]
         for frame in container.decode(stream):
-            pieces.extend(part.to_ndarray() for part in resampler.resample(frame))
-        pieces.extend(part.to_ndarray() for part in resampler.resample(None))
-        return Sound(np.concatenate(pieces, axis=1), rate)
+            blocks.extend(block.to_ndarray() for block in resampler.resample(frame))
+        blocks.extend(block.to_ndarray() for block in resampler.resample(None))
+        return Sound(np.concatenate(blocks, axis=1), rate)

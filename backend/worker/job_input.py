@@ -1,8 +1,8 @@
-"""A job's input -> what is to be done: checked, with all of its files on this machine.
+"""Parses and validates the input of a job, and brings its files to this machine.
 
-Two forms: {"workflow": graph, "images": [{"name", "image"}]} as runpod-workers/worker-comfyui takes it, and
-{"mode", "params", "media": {parameter: file}}. A file is base64 (bare, as a data address, or {"data"}), an
-https address (bare or {"url"}), or a path on the volume ({"path"}, or bare below the volume's folder).
+There are two forms: {"workflow": graph, "images": [{"name", "image"}]}, as in runpod-workers/worker-comfyui,
+and {"mode", "params", "media": {parameter: file}}. A file is base64 (plain, as a data URL, or {"data"}), an
+https URL (plain or {"url"}), or a path on the volume (plain or {"path"}).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from workflows.modes.registry import MODES
 
 GRAPH_BYTES = 4_000_000
 MOUNTS = ("/runpod-volume", "/workspace")
-"""Where the volume is on a worker, and on a pod: a path may be written either way."""
+"""Mount points of the volume on a worker and on a pod; a path may begin with either."""
 _DATA = re.compile(r"data:[\w.+/-]*;base64,", re.I)
 
 
 @dataclass(frozen=True)
-class Order:
-    """`graph` or `mode` is set. files: name in the graph, or parameter -> file."""
+class JobInput:
+    """A validated input: either `graph` or `mode` is set. files: name in the graph, or parameter -> file."""
 
     prompt_id: str
     graph: Mapping[str, Any] | None
@@ -42,7 +42,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one file, and where the volume is."""
+    """Maximum size of one file in bytes, and the folder of the volume."""
 
     file_bytes: int
     volume: Path
@@ -51,33 +51,34 @@ class Limits:
 Download = Callable[[str, Path, int, str, Callable[[], None]], None]
 
 
-def read_order(
+def read_job_input(
     given: object, folder: Path, limits: Limits, stop: Callable[[], None], fetch: Download = download
-) -> Order:
-    """Writes the input's files into `folder`. `stop` is called often and may raise. Raises BadInput."""
+) -> JobInput:
+    """Parses an input and writes its files into `folder`. `stop` may raise to abort. Raises BadInput,
+    DiskFull."""
     if not isinstance(given, Mapping):
-        raise BadInput("The input is no JSON object.", _EXAMPLE)
+        raise BadInput("The input is not a JSON object.", _EXAMPLE)
     folder.mkdir(parents=True, exist_ok=True)
     files = _Files(folder, limits, stop, fetch)
     prompt_id = str(given.get("prompt_id") or "")
     if "workflow" in given:
         graph = _graph(given["workflow"])
         graph, renamed = _with_files(graph, given, files)
-        return Order(prompt_id, graph, "", {}, renamed)
+        return JobInput(prompt_id, graph, "", {}, renamed)
     mode = given.get("mode")
     if not isinstance(mode, str) or mode not in MODES:
         raise BadInput(f"The input needs a mode: {', '.join(MODES)}; or a workflow.", _EXAMPLE, field="mode")
     params, media = given.get("params") or {}, given.get("media") or {}
     if not isinstance(params, Mapping) or not isinstance(media, Mapping):
-        raise BadInput("params and media are JSON objects.", _EXAMPLE, field="params")
+        raise BadInput("params and media must be JSON objects.", _EXAMPLE, field="params")
     unknown = sorted(set(media) - set(MODES[mode].media))
     if unknown:
         raise BadInput(
-            f"{mode} takes no {unknown[0]!r}.", f"Its media: {', '.join(MODES[mode].media) or 'none'}.",
+            f"{mode} does not take {unknown[0]!r}.", f"Its media: {', '.join(MODES[mode].media) or 'none'}.",
             field="media",
         )  # fmt: skip
     found = {name: files.take(name, source) for name, source in media.items() if source not in (None, "")}
-    return Order(
+    return JobInput(
         prompt_id, None, mode, {k: v for k, v in params.items() if k not in MODES[mode].media}, found
     )
 
@@ -86,14 +87,14 @@ _EXAMPLE = 'Example: {"input": {"mode": "text_to_video", "params": {"prompt": ".
 
 
 class _Files:
-    """Brings each file into one folder."""
+    """Writes input files into a folder."""
 
     def __init__(self, folder: Path, limits: Limits, stop: Callable[[], None], fetch: Download) -> None:
         self._folder, self._limits, self._stop, self._fetch = folder, limits, stop, fetch
         self._count = 0
 
     def take(self, field: str, source: object) -> Path:
-        """Raises BadInput."""
+        """Writes the file that `source` describes. Raises BadInput, DiskFull."""
         self._stop()
         self._count += 1
         target = self._folder / f"file-{self._count}"
@@ -117,7 +118,7 @@ class _Files:
             if source.startswith(tuple(f"{mount}/" for mount in (*MOUNTS, str(self._limits.volume)))):
                 return "path", source
             return "data", source
-        raise BadInput(f"{field} is no file.", "Send base64, an https address or a path.", field=field)
+        raise BadInput(f"{field} is not a file.", "Send base64, an https address or a path.", field=field)
 
     def _decode(self, field: str, text: str, target: Path) -> None:
         text = "".join(text[match.end() if (match := _DATA.match(text)) else 0 :].split())
@@ -161,10 +162,10 @@ class _Files:
 
 def _graph(value: object) -> dict[str, Any]:
     if not isinstance(value, dict) or not value:
-        raise BadInput("The workflow is no JSON object with nodes.", field="workflow")
+        raise BadInput("The workflow is not a JSON object with nodes.", field="workflow")
     if isinstance(value.get("nodes"), list):
         raise BadInput(
-            "This is a workflow as ComfyUI's page saves it.",
+            "This workflow is in the format that ComfyUI's page saves.",
             "Export it in API format: Workflow, Export (API).",
             field="workflow",
         )
@@ -184,14 +185,15 @@ def _graph(value: object) -> dict[str, Any]:
 def _with_files(
     graph: dict[str, Any], given: Mapping[str, Any], files: _Files
 ) -> tuple[dict[str, Any], dict[str, Path]]:
-    """The graph with its files under names made of their content: ComfyUI may hold others of their name."""
+    """Replaces file names in the graph by names made from the hash of the content, which cannot collide with
+    other files on the server. Returns the graph and the files by new name."""
     images, media = given.get("images") or [], given.get("media") or {}
     if not isinstance(images, list) or not isinstance(media, Mapping):
-        raise BadInput('images is a list of {"name", "image"}, media an object.', field="images")
+        raise BadInput('images must be a list of {"name", "image"}, and media an object.', field="images")
     sources: dict[str, object] = {}
     for item in images:
         if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
-            raise BadInput('Each of images is {"name", "image"}.', field="images")
+            raise BadInput('Each entry of images must be {"name", "image"}.', field="images")
         sources[item["name"]] = item
     sources.update(media)
     found: dict[str, Path] = {}
@@ -206,7 +208,7 @@ def _with_files(
 
 
 def labels_of(graph: Mapping[str, Any]) -> dict[str, Label]:
-    """What the nodes of somebody's graph do, by their class names, for the progress."""
+    """Labels for the nodes of an unknown graph, derived from their class names, for the progress."""
     labels: dict[str, Label] = {}
     done = 0
     for key, node in graph.items():
