@@ -32,7 +32,7 @@ from backend.jobs.job import TERMINAL, Job
 from backend.jobs.limits import Limits
 from backend.jobs.offers import Offers
 from backend.jobs.progress import Snapshot, Tracker
-from backend.jobs.scheduler import Runner
+from backend.jobs.scheduler import Scheduler
 from backend.jobs.store import Store
 from backend.jobs.submission import Intake
 from backend.jobs.views import JobView, Place, Plan, QueueState, view
@@ -91,16 +91,16 @@ class Studio:
         if told:
             log.info("%s", told)
         offers = Offers(self.servers.engines)
-        self.runner = Runner(
+        self.scheduler = Scheduler(
             self.store, settings.jobs_dir, self.servers.engines, preflight.compiled, self.decoder,
             models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
         )  # fmt: skip
         self.files = Files(settings.jobs_dir, self._secret, self.store)
         self.retention = retention_setup.create(
-            settings, self.store, self.engines, self.runner.forget, self.secret(UPLOADS)
+            settings, self.store, self.engines, self.scheduler.forget, self.secret(UPLOADS)
         )
         self.intake = Intake(
-            lambda: self.settings, self.store, self.decoder, self.runner, offers, self.retention,
+            lambda: self.settings, self.store, self.decoder, self.scheduler, offers, self.retention,
             self.servers.plan.start, self.limits,
         )  # fmt: skip
         self._housekeeping = threading.Thread(
@@ -109,21 +109,21 @@ class Studio:
         self._started = False
 
         if self._taken:
-            self.runner.evict()
+            self.scheduler.evict()
 
     def _evicted(self) -> None:
-        """Called by the data folder's lock, which is held before there is a runner."""
+        """Called by the data folder's lock, which is held before there is a scheduler."""
         self._taken = True
-        if (runner := getattr(self, "runner", None)) is not None:
-            runner.evict()
+        if (scheduler := getattr(self, "scheduler", None)) is not None:
+            scheduler.evict()
 
     def _look_at_store(self) -> None:
-        if (runner := getattr(self, "runner", None)) is not None:
-            runner.look_at_store()
+        if (scheduler := getattr(self, "scheduler", None)) is not None:
+            scheduler.look_at_store()
 
     def start(self) -> None:
         """Takes up unfinished jobs and starts the lanes; returns at once."""
-        self.runner.start()
+        self.scheduler.start()
         self.decoder.prewarm()
         self._started = True
         self._housekeeping.start()
@@ -135,16 +135,16 @@ class Studio:
         locked until the process ends.
         """
         self._closing.set()
-        self.runner.stop()
+        self.scheduler.stop()
         self.decoder.stop_waiting()
         self.reads.close()
         self.writes.close()
-        self.runner.close()
+        self.scheduler.close()
         self.servers.close()
         self.decoder.close()
         if self._started:
             self._housekeeping.join(self.limits.close)
-        if not self.runner.join() or self._housekeeping.is_alive():
+        if not self.scheduler.join() or self._housekeeping.is_alive():
             log.warning("a job or housekeeping has not stopped: the database stays open until the end")
             return
         self.store.close()
@@ -240,7 +240,7 @@ class Studio:
     def _open(self, job_id: str, key: str) -> Job:
         if not tokens.same(key, tokens.job_key(self._secret, str(job_id))):
             raise NotFound("There is no such video, or the link is incomplete.")
-        job = self.runner.unsaved(str(job_id)) or self.store.get(str(job_id))
+        job = self.scheduler.unsaved(str(job_id)) or self.store.get(str(job_id))
         if job is None:
             raise NotFound("This video no longer exists.")
         return job
@@ -259,7 +259,7 @@ class Studio:
         found = self.store.of_owner(
             tokens.owner_id(owner), limit, mode, search.strip().encode("utf-8", "replace").decode()
         )
-        return [self._view(self.runner.unsaved(job.id) or job) for job in found]
+        return [self._view(self.scheduler.unsaved(job.id) or job) for job in found]
 
     def totals(self, owner: str) -> tuple[int, int]:
         """(clips, bytes) of an owner's finished jobs."""
@@ -269,7 +269,7 @@ class Studio:
         """The owner's running job, else the first of theirs in line (memory)."""
         if not tokens.is_token(owner):
             return None
-        job = self.runner.current(tokens.owner_id(owner))
+        job = self.scheduler.current(tokens.owner_id(owner))
         return self._view(job) if job is not None else None
 
     def cancel(self, id: str, key: str) -> JobView:
@@ -279,14 +279,14 @@ class Studio:
         """
         job = self._open(id, key)
         if job.status not in TERMINAL:
-            self.runner.cancel(job.id)
+            self.scheduler.cancel(job.id)
         return self.job(id, key)
 
     def delete(self, id: str, key: str) -> None:
         """Removes an ended job with its files; a running one is cancelled first and stays until it ended."""
         job = self._open(id, key)
         if job.status not in TERMINAL:
-            self.runner.cancel(job.id)
+            self.scheduler.cancel(job.id)
             raise BadInput(
                 "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
             )
@@ -297,7 +297,7 @@ class Studio:
         Raises NotFound for a wrong key."""
         if not tokens.same(key, tokens.job_key(self._secret, str(id))):
             raise NotFound("There is no such video, or the link is incomplete.")
-        live = self.runner.live(id)
+        live = self.scheduler.live(id)
         return live.snapshot() if live is not None else None
 
     def progress(self, id: str, key: str) -> Snapshot:
@@ -314,7 +314,7 @@ class Studio:
         """The last preview: bytes and MIME type (memory)."""
         if not tokens.same(key, tokens.job_key(self._secret, str(id))):
             return None
-        live = self.runner.live(id)
+        live = self.scheduler.live(id)
         return live.preview if live is not None else None
 
     # -- files ----------------------------------------------------------------------------
@@ -340,7 +340,7 @@ class Studio:
     def line(self, owner: str) -> tuple[Place, ...]:
         """All that runs and waits, in the order in which it is served; the owner's own as jobs (memory)."""
         mine = tokens.owner_id(owner) if tokens.is_token(owner) else ""
-        running, waiting = self.runner.line()
+        running, waiting = self.scheduler.line()
         numbered = [*((0, job) for job in running), *enumerate(waiting, 1)]
         return tuple(
             Place(position, job.mode, job.owner == mine, self._view(job) if job.owner == mine else None)
@@ -349,17 +349,17 @@ class Studio:
 
     def paused(self) -> bool:
         """Whether the admin has paused the queue (memory)."""
-        return self.runner.paused
+        return self.scheduler.paused
 
     def pause(self, owner: str, user: str = "") -> None:
         """No job is begun until `resume`; those that run go on. Raises NotAllowed, DiskFull."""
         self._only_admin(owner, user)
-        self.runner.pause(True)
+        self.scheduler.pause(True)
 
     def resume(self, owner: str, user: str = "") -> None:
         """Jobs are begun again. Raises NotAllowed, DiskFull."""
         self._only_admin(owner, user)
-        self.runner.pause(False)
+        self.scheduler.pause(False)
 
     def pin(self, id: str, key: str, pinned: bool) -> JobView:
         """Keeps an ended job from being removed by age or disk share, or lets it go. Raises NotFound."""
@@ -373,11 +373,11 @@ class Studio:
 
     def engines(self) -> list[EngineInfo]:
         """One per lane (memory)."""
-        return [engine.info() for engine in self.runner.engines]
+        return [engine.info() for engine in self.scheduler.engines]
 
     def queue(self) -> QueueState:
         """How much runs and waits, of everybody (memory)."""
-        return QueueState(*self.runner.counts())
+        return QueueState(*self.scheduler.counts())
 
     def models(self) -> list[ModelState]:
         """The catalogue as this machine and its server have it; looks at names, sizes and headers."""
@@ -389,7 +389,7 @@ class Studio:
 
     def trouble(self) -> str:
         """Why no video can be begun although engines work, in a sentence; "" while one can (memory)."""
-        return self.runner.trouble
+        return self.scheduler.trouble
 
     def _ended(self) -> list[str]:
         """Why servers that we started ended, while one of them is not back."""

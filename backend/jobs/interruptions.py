@@ -25,11 +25,12 @@ from backend.errors import (
     StoreClosed,
     StudioError,
 )
-from backend.jobs.cancellations import Strays
-from backend.jobs.execution import AGAIN, Execution
+from backend.jobs.cancellations import PromptsToStop
+from backend.jobs.execution import Execution
 from backend.jobs.job import CANCELLED, FAILED, QUEUED, RUNNING, Job
 from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import Obstacles
+from backend.jobs.recovery import restarted
 from backend.jobs.refusals import Refusals
 from backend.jobs.store import Store
 from workflows.compile import Compiled
@@ -81,7 +82,7 @@ class Interruptions:
     def __init__(
         self,
         store: Store,
-        strays: Strays,
+        to_stop: PromptsToStop,
         obstacles: Obstacles,
         refusals: Refusals,
         lock: threading.Condition,
@@ -92,17 +93,17 @@ class Interruptions:
         is_closing: Callable[[], bool],
     ) -> None:
         """`lock` guards the refusals. `reason` says why an engine was lost; `states`: of each server."""
-        self._store, self._strays, self._obstacles = store, strays, obstacles
+        self._store, self._to_stop, self._obstacles = store, to_stop, obstacles
         self._refusals, self._lock = refusals, lock
         self._end, self._reason, self._states, self._is_closing = end, reason, states, is_closing
 
     def leave_behind(self, lane: Lane, job: Job) -> Job:
         """A prompt of this job on another server of ours must not go on: it is stopped there, or as soon as
         that server answers again."""
-        if not job.prompt_id or job.server == lane.address or not self._strays.drives(job.server):
+        if not job.prompt_id or job.server == lane.address or not self._to_stop.drives(job.server):
             return job
-        self._strays.stop_soon(job)
-        return _again(replace(job, prompt_id="", remote="", server=""))
+        self._to_stop.stop_soon(job)
+        return restarted(replace(job, prompt_id="", remote="", server=""))
 
     def after(self, lane: Lane, job: Job, live: LiveJob, error: StudioError) -> Job | None:
         """The run raised this error."""
@@ -110,7 +111,7 @@ class Interruptions:
         if live.cancelled:
             if isinstance(error, EngineHung):
                 self._reason(lane, error)
-            self._strays.add(job)
+            self._to_stop.add(job)
             self._end(job, CANCELLED)
             return None
         # While the studio closes, its parts are closed, too.
@@ -135,10 +136,10 @@ class Interruptions:
         if reason is not error or isinstance(error, PromptGone):  # the engine began anew
             had = bool(job.prompt_id)
             job = replace(job, prompt_id="", remote="", server="")
-            job = _again(job) if had else job
+            job = restarted(job) if had else job
         job = replace(job, losses=job.losses + 1)
         if job.losses >= MAX_LOSSES:
-            self._strays.add(job)
+            self._to_stop.add(job)
             self._end(job, FAILED, reason)
             return None
         with self._lock:
@@ -155,7 +156,7 @@ class Interruptions:
             self._refusals.note(job.id, lane.address, error, now)
             outlook = self._refusals.outlook(job.id, self._states(), now)
         if outlook.error is not None:
-            self._strays.add(job)
+            self._to_stop.add(job)
             self._end(job, FAILED, error)
             return None
         log.info("job %s: left to another server: %s", job.id, error.message)
@@ -169,8 +170,3 @@ class Interruptions:
 
 def _waits(job: Job) -> Job:
     return job if job.status == QUEUED else job.moved(QUEUED, started=None)
-
-
-def _again(job: Job) -> Job:
-    """With the warning that it was started again."""
-    return replace(job, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN))))

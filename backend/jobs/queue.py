@@ -31,7 +31,7 @@ class Waiting:
     passed: int = 0
 
 
-class Line:
+class FairQueue:
     """The waiting jobs. Not thread-safe: the runner's lock guards it."""
 
     def __init__(self) -> None:

@@ -22,8 +22,8 @@ from backend.jobs.job import Job
 from backend.jobs.limits import Limits
 from backend.jobs.offers import Offers
 from backend.jobs.params import job_params, make_params
-from backend.jobs.scheduler import Runner
-from backend.jobs.segments import adopt
+from backend.jobs.scheduler import Scheduler
+from backend.jobs.segments import inherit_segments
 from backend.jobs.store import Store
 from backend.jobs.views import Plan
 from backend.media.decoder import Decoder
@@ -63,7 +63,7 @@ class Intake:
         settings: Callable[[], Settings],
         store: Store,
         decoder: Decoder,
-        runner: Runner,
+        scheduler: Scheduler,
         offers: Offers,
         disk: DiskSpace,
         starts: bool,
@@ -74,7 +74,7 @@ class Intake:
         self._disk = disk
         self.limits = limits or Limits()
         self._settings_now, self._store, self._decoder = settings, store, decoder
-        self._runner, self._offers, self._starts = runner, offers, starts
+        self._scheduler, self._offers, self._starts = scheduler, offers, starts
         self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
         self._born = time.monotonic()
 
@@ -172,7 +172,7 @@ class Intake:
                 warnings=(*found.warnings, *filter(None, notes.values())),
                 part=self._parts_of(earlier, folder),
             )
-            self._runner.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
+            self._scheduler.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
         except BaseException as error:
             files_of_jobs.remove(folder)
             self._disk.release(job_id)
@@ -194,7 +194,11 @@ class Intake:
 
     def _parts_of(self, failed: Job | None, folder: Path) -> int:
         """How many finished parts a failed job leaves to this one; whether they fit is seen when it runs."""
-        if failed is None or not failed.part or not adopt(self._settings.jobs_dir / failed.id, folder):
+        if (
+            failed is None
+            or not failed.part
+            or not inherit_segments(self._settings.jobs_dir / failed.id, folder)
+        ):
             return 0
         return failed.part
 

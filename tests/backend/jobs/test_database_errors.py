@@ -398,6 +398,6 @@ def test_a_lane_that_does_not_stop_keeps_the_database_open(
     studio.close()
     assert studio.store.check() == "ok"
     release.set()
-    until(lambda: studio.runner.join(), BOUND)
+    until(lambda: studio.scheduler.join(), BOUND)
     left = studio.store.get(job.id)
     assert left is not None and left.status in (DONE, QUEUED, RUNNING), "it is not called a failure"
