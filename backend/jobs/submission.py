@@ -7,7 +7,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,8 +55,20 @@ class DiskSpace(Protocol):
         """The job is in the queue: removes what its owner gave up for it."""
 
 
-class Intake:
-    """Plans and takes in jobs."""
+@dataclass(frozen=True)
+class Submission:
+    """What a caller submits. `files`: media parameter -> uploaded file. `earlier`: a failed job that this is
+    another attempt at; its finished segments are kept if they fit."""
+
+    owner: str
+    mode: str
+    values: Mapping[str, Any]
+    files: Mapping[str, Path | None]
+    earlier: Job | None = None
+
+
+class Submitter:
+    """Plans jobs and submits them."""
 
     def __init__(
         self,
@@ -96,41 +108,26 @@ class Intake:
             longest=self._settings.max_seconds,
         )
 
-    def submit(
-        self,
-        owner: str,
-        mode: str,
-        values: Mapping[str, Any],
-        files: Mapping[str, Path | None],
-        earlier: Job | None = None,
-    ) -> Job:
+    def submit(self, new: Submission) -> Job:
         """Checks everything, copies the inputs and queues the job; it is on disk when this returns.
 
-        files: media parameter -> uploaded file. earlier: a failed job that this is another try at; the parts
-        that it had finished are not made again, if they fit. Raises BadInput (with the field), BadMedia,
-        OverQuota, QueueFull, DiskFull, StoreGone.
+        Raises BadInput (with the field), BadMedia, OverQuota, QueueFull, DiskFull, StoreGone.
         """
-        if not tokens.is_token(owner):
+        if not tokens.is_token(new.owner):
             raise BadInput(
                 "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
             )
-        owner_id = tokens.owner_id(owner)
+        owner_id = tokens.owner_id(new.owner)
         with requester.visitor(owner_id):
-            return self._submit(owner_id, mode, values, files, earlier)
+            return self._submit(owner_id, new)
 
-    def _submit(
-        self,
-        owner_id: str,
-        mode: str,
-        values: Mapping[str, Any],
-        files: Mapping[str, Path | None],
-        earlier: Job | None,
-    ) -> Job:
+    def _submit(self, owner_id: str, new: Submission) -> Job:
         self._store.require()  # else the copies of the inputs would make a new folder where it was
         self._check_newcomer(owner_id)
         self._check_server()
-        given = {name: path for name, path in files.items() if path is not None}
-        values = {name: value for name, value in values.items() if name not in given}
+        mode = new.mode
+        given = {name: path for name, path in new.files.items() if path is not None}
+        values = {name: value for name, value in new.values.items() if name not in given}
         if values.get("seed", -1) in (-1, None):
             values["seed"] = secrets.randbelow(RANDOM_SEEDS)
         seen = {
@@ -170,7 +167,7 @@ class Intake:
                 steps=compiled.steps,
                 evaluations=compiled.evaluations,
                 warnings=(*found.warnings, *filter(None, notes.values())),
-                part=self._parts_of(earlier, folder),
+                part=self._parts_of(new.earlier, folder),
             )
             self._scheduler.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
         except BaseException as error:
@@ -193,14 +190,10 @@ class Intake:
             raise TooMany("Too many new visitors are making videos right now.")
 
     def _parts_of(self, failed: Job | None, folder: Path) -> int:
-        """How many finished parts a failed job leaves to this one; whether they fit is seen when it runs."""
-        if (
-            failed is None
-            or not failed.part
-            or not inherit_segments(self._settings.jobs_dir / failed.id, folder)
-        ):
+        """Number of finished segments that a failed job leaves to this one; its run checks that they fit."""
+        if failed is None or not failed.part:
             return 0
-        return failed.part
+        return failed.part if inherit_segments(self._settings.jobs_dir / failed.id, folder) else 0
 
     def _check_server(self) -> None:
         """Refuses what no server would take up. Raises EngineUnreachable."""

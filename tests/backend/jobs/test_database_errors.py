@@ -374,7 +374,7 @@ def test_the_database_is_closed_after_housekeeping(make: Make) -> None:
     assert entered.wait(BOUND)
     closing = threading.Thread(target=studio.close)
     closing.start()
-    until(lambda: studio._closing.is_set(), BOUND)
+    until(lambda: studio._services.closing.is_set(), BOUND)
     release.set()
     closing.join(BOUND)
     assert seen == ["ok"]

@@ -1,4 +1,4 @@
-"""The bench of one job: what is cut for each graph and laid on the joined result, from recorded files."""
+"""A job's segments: the sound cut for each graph and mixed into the joined result."""
 
 from __future__ import annotations
 
