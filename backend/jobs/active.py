@@ -17,7 +17,7 @@ from backend.engines.base import EngineInfo
 from backend.errors import QueueFull, StudioError
 from backend.events import Queued
 from backend.jobs.endings import Ends
-from backend.jobs.job import TERMINAL, Job
+from backend.jobs.job import TERMINAL, Job, Status
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import Obstacles
@@ -167,7 +167,7 @@ class ActiveJobs:
         with self.changed:
             self.running[job.id] = job
 
-    def end(self, job: Job, status: str, error: StudioError | None = None) -> None:
+    def end(self, job: Job, status: Status, error: StudioError | None = None) -> None:
         """Writes a job's final state, or keeps it in memory until the disk takes it."""
         with self.changed:
             live = self._live.get(job.id)

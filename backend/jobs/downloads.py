@@ -33,7 +33,7 @@ class Files:
         """A file that a job was made from, a picture not padded; None without one. Raises InputsGone."""
         if name not in job.inputs:
             return None
-        path = self._jobs_dir / job.id / str(job.inputs[name].get("original", job.inputs[name]["file"]))
+        path = self._jobs_dir / job.id / job.inputs[name].unpadded
         if not path.is_file():
             raise InputsGone("The files this was made from are no longer stored.")
         return path
@@ -58,7 +58,7 @@ class Files:
         if name == INPUT:
             if "image" not in job.inputs:
                 return None
-            path = folder / str(job.inputs["image"]["file"])
+            path = folder / job.inputs["image"].file
         if name == POSTER and makes_still(job.mode):
             path = folder / STILL  # a picture is its own poster
         return (path, job) if path.is_file() else None

@@ -181,7 +181,7 @@ def _steps_in(compiled: Compiled, segments: int) -> int:
 
 def _notes(job: Job) -> tuple[Notice, ...]:
     """Warnings about the given files; they hold for every engine."""
-    return tuple(Notice.from_json(item["note"]) for item in job.inputs.values() if item.get("note"))
+    return tuple(item.note for item in job.inputs.values() if item.note is not None)
 
 
 def _pretty(graphs: tuple[dict[str, Any], ...]) -> str:

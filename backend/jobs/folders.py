@@ -16,8 +16,8 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from backend.jobs.job import StoredInput
 from backend.jobs.layout import ENGINE_FOLDER, PART, RESULT, STILL, WORKFLOW
 
 log = logging.getLogger("wan.jobs")
@@ -186,9 +186,9 @@ def identities(folder: Path) -> set[tuple[int, int]]:
     return {(info.st_dev, info.st_ino) for _, info in _walk(folder) if stat.S_ISREG(info.st_mode)}
 
 
-def names_of(folder: Path, inputs: Iterable[dict[str, Any]]) -> set[str]:
+def names_of(folder: Path, inputs: Iterable[StoredInput]) -> set[str]:
     """The names of this job's files in ComfyUI's folders, from its inputs and its graphs."""
-    names = {str(item.get("name", "")) for item in inputs}
+    names = {item.media.name for item in inputs}
     try:
         if not folder.is_symlink():
             names |= set(_texts(json.loads((folder / WORKFLOW).read_text(encoding="utf-8"))))

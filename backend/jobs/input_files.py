@@ -7,11 +7,11 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from backend.errors import BadMedia
+from backend.jobs.job import StoredInput
 from backend.jobs.layout import ENGINE_FOLDER, INPUTS
 from backend.media.decoder import Decoder
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
@@ -64,8 +64,8 @@ def keep(
     sizes: Mapping[str, Media],
     folder: Path,
     notes: Mapping[str, Notice | None],
-) -> dict[str, dict[str, Any]]:
-    """Copies files into the job's folder: parameter -> name, file, original, measures, note.
+) -> dict[str, StoredInput]:
+    """Copies files into the job's folder: the inputs of the job by parameter name.
 
     The copies have no extensions. Pictures are normalised and named by their new content; the original of a
     padded one is stored too, so that the same settings can be used at another size. Sounds and videos are
@@ -73,7 +73,7 @@ def keep(
     """
     target = folder / INPUTS
     target.mkdir(parents=True)
-    inputs: dict[str, dict[str, Any]] = {}
+    inputs: dict[str, StoredInput] = {}
     side = round(NORMALISED_MARGIN * max(params.size))
     for name, path in files.items():
         if MODES[params.MODE].media[name].kind == "picture":
@@ -89,13 +89,9 @@ def keep(
         else:
             file = original = target / name
             media = _copied(path, file, sizes[name], name)
-        said = notes.get(name)
-        inputs[name] = {
-            **asdict(media),
-            "note": said.to_json() if said is not None else "",
-            "file": str(file.relative_to(folder)),
-            "original": str(original.relative_to(folder)),
-        }
+        inputs[name] = StoredInput(
+            media, str(file.relative_to(folder)), str(original.relative_to(folder)), notes.get(name)
+        )
     return inputs
 
 

@@ -27,7 +27,7 @@ from backend.errors import (
 )
 from backend.jobs.cancellations import PromptsToStop
 from backend.jobs.execution import Execution
-from backend.jobs.job import CANCELLED, FAILED, QUEUED, RUNNING, Job
+from backend.jobs.job import CANCELLED, FAILED, QUEUED, RUNNING, Job, Status
 from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import Obstacles
 from backend.jobs.recovery import restarted
@@ -62,7 +62,7 @@ class Refused(Exception):
 class End(Protocol):
     """Writes the end of a job."""
 
-    def __call__(self, job: Job, status: str, error: StudioError | None = None) -> None: ...
+    def __call__(self, job: Job, status: Status, error: StudioError | None = None) -> None: ...
 
 
 def compiled_for(execution: Execution, job: Job, engine: Engine) -> Compiled:

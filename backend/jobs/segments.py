@@ -61,10 +61,10 @@ class Segments:
         cls, decoder: Decoder, folder: Path, job: Job, compiled: Compiled, *, check: Callable[[], None]
     ) -> Segments:
         """Those of a stored job, from the inputs in its folder. Raises InputsGone."""
-        sources = {str(media["name"]): folder / str(media["file"]) for media in job.inputs.values()}
+        sources = {item.media.name: folder / item.file for item in job.inputs.values()}
         if not all(path.is_file() for path in sources.values()):
             raise InputsGone("The files for this video no longer exist.")
-        driving = frozenset({str(job.inputs["video"]["name"])} if "video" in job.inputs else ())
+        driving = frozenset({job.inputs["video"].media.name} if "video" in job.inputs else ())
         return cls(decoder, folder, sources, compiled, job.id, check=check, quiet=driving)
 
     def reuse(self, finished: int) -> int:

@@ -151,7 +151,7 @@ class Submitter:
             stored = {**values, "prompt": params.prompt, **cleaned}
             job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
             if any(takes_whole(info) for info in self._offers.infos()):
-                kept = {name: folder / str(item["original"]) for name, item in inputs.items()}
+                kept = {name: folder / item.unpadded for name, item in inputs.items()}
                 bundle.check(params, {name: path.stat().st_size for name, path in kept.items()})
             found = planning.outlook(mode, job_params(job), self._offers.all(), job_id)
             compiled = found.compiled

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.formatting import Location, crop_text, estimate_text
-from backend.jobs.job import Job
+from backend.jobs.job import Job, Status
 from backend.jobs.layout import answer_name, result_name
 from backend.notices import words
 from workflows.modes.registry import MODES, title
@@ -20,7 +20,7 @@ class JobView:
     id: str
     key: str
     mode: str
-    status: str
+    status: Status
     params: dict[str, Any]
     title: str
     seed: int

@@ -20,7 +20,7 @@ from backend.errors import (
     PromptGone,
 )
 from backend.events import Event, Output, Stage
-from backend.jobs.job import DONE, RUNNING, Job
+from backend.jobs.job import DONE, RUNNING, Job, StoredInput
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import silence
@@ -32,6 +32,7 @@ from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, Make, ended, speak, stop_at
 from tests.support.waiting import let_pass, until
+from workflows.params.media import Media
 
 pytestmark = pytest.mark.full
 
@@ -193,7 +194,7 @@ def test_a_job_that_cannot_be_read_any_more_fails_and_the_others_are_made(
     stored = [studio.store.get(job.id) for job in jobs]
     assert stored[0] is not None and stored[1] is not None
     studio.store.save(replace(stored[0], mode="of_a_later_version"))
-    studio.store.save(replace(stored[1], inputs={"image": {"name": "x", "file": "x"}}))
+    studio.store.save(replace(stored[1], inputs={"image": StoredInput(Media("x"), "x")}))
     again = make(FakeEngine())
     assert [ended(again, job, 10).status for job in jobs] == ["failed", "failed", "done"]
     assert all(again.job(job.id, job.key).error for job in jobs[:2])
