@@ -141,7 +141,7 @@ def _serve(
     studio: Studio, settings: Settings, host: str, port: int, stop: threading.Event, out: TextIO
 ) -> int:
     """Serves the page until `stop`. out: where the start's own sentences are printed."""
-    from backend.studio import UPLOADS
+    from backend.services import UPLOADS
 
     _gradio_environment(studio.secret(UPLOADS))
     from ui import page as layout

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from backend.jobs.job import DONE, RUNNING, Job
+from backend.jobs.job import DONE, RUNNING, Job, StoredInput
 from backend.jobs.store import Store
 from benchmarks.served import load
+from workflows.params.media import Media
 
 
 def job(number: int, owners: int) -> Job:
@@ -21,8 +22,7 @@ def job(number: int, owners: int) -> Job:
     return Job(
         uuid.uuid4().hex, f"owner{number % owners:027d}", "image_to_video",
         {"prompt": prompt, "seed": number, "seconds": 5.0, "resolution": "480p", "speed": "fast"},
-        {"image": {"name": f"wan-studio/{uuid.uuid4().hex}.png", "width": 1280, "height": 720,
-                   "file": "inputs/image", "original": "inputs/image", "note": ""}},
+        {"image": StoredInput(Media(f"wan-studio/{uuid.uuid4().hex}.png", 1280, 720), "inputs/image")},
         created=1_790_000_000.0 + number, seed=number, width=832, height=480, frames=81, fps=16.0, steps=4,
         evaluations=4,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend import studio as studio_module
+from backend import services
 from backend.jobs.limits import Limits
 from backend.settings.model import Settings
 from backend.studio import Studio
@@ -30,7 +30,7 @@ def make(tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) ->
     def build(
         *engines: FakeEngine, limits: Limits | None = None, start: bool = True, **settings: str
     ) -> Studio:
-        monkeypatch.setattr(studio_module, "Servers", lambda _: Servers(*(engines or (engine,))))
+        monkeypatch.setattr(services, "Servers", lambda _: Servers(*(engines or (engine,))))
         values = {"WAN_DATA_DIR": str(tmp_path / "data"), **settings}
         studio = Studio(Settings.from_env(values, tmp_path), limits=limits)
         made.append(studio)

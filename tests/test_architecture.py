@@ -16,6 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("app",),
     ("ui", "backend.cli", "backend.web"),
     ("backend.studio",),
+    ("backend.services",),
     ("backend.storage", "backend.worker"),
     ("backend.jobs", "backend.servers", "backend.system"),
     ("backend.engines", "backend.models", "backend.security"),
@@ -61,6 +62,7 @@ ONLY: dict[str, frozenset[str]] = {
 
 NEVER: tuple[tuple[str, str], ...] = (
     ("backend.studio", "backend.worker"),
+    ("backend.services", "backend.worker"),
     ("backend.web", "backend.jobs.store"),
 )
 """(importer, imported) that no layer forbids and that must not be."""

@@ -90,7 +90,7 @@ def request(
 
     Raises TooLargeToSend, BadMedia, DiskFull.
     """
-    files = {name: folder / str(item.get("original", item["file"])) for name, item in job.inputs.items()}
+    files = {name: folder / item.unpadded for name, item in job.inputs.items()}
     values: dict[str, Any] = {**job.params, "seed": job.seed}
     if "width" in MODES[job.mode].by_name:  # a smaller copy of a picture would give another size
         values["width"], values["height"] = params.size

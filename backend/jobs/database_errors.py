@@ -1,4 +1,4 @@
-"""What an error of SQLite means: told by its code, or by its text where Python gives no code (3.10)."""
+"""SQLite's errors as StudioErrors, by their code, or by their text where Python has no code (3.10)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEXTS = (
     ("unable to open database", "SQLITE_CANTOPEN"),
     ("constraint failed", "SQLITE_CONSTRAINT"),
 )
-"""A part of the message in lower case -> the code (sqlite3.c, sqlite3ErrStr). CLOSED is Python's own."""
+"""A part of the message in lower case -> the code (sqlite3ErrStr in sqlite3.c). CLOSED is Python's own."""
 BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
 
 
@@ -45,8 +45,8 @@ def code_of(error: Exception) -> str:
 
 
 def translated(error: Exception, is_full: Callable[[], bool]) -> StudioError:
-    """The error as the studio tells it. `is_full`: whether the disk has no room for the database: SQLite
-    calls a used-up quota an I/O error."""
+    """The error as a StudioError. `is_full`: whether the disk has no room for the database; SQLite reports a
+    used-up quota as an I/O error."""
     code, text = code_of(error), f"{type(error).__name__}: {error}"
     detail = f"{code}: {text}" if code else text
     if code.startswith("SQLITE_FULL") or (code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and is_full()):

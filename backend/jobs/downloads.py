@@ -1,24 +1,23 @@
-"""The files of jobs: where they lie, and the signed addresses by which a browser gets them."""
+"""Files of jobs as downloads: their paths, their signed addresses, and the names they are saved under."""
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 from backend.errors import InputsGone, NotFound
 from backend.jobs.job import DONE, Job
-from backend.jobs.layout import POSTER, RESULT, STILL, WORKFLOW, result_name
+from backend.jobs.layout import DOWNLOADS, INPUT, POSTER, STILL, result_name
 from backend.jobs.store import Store
 from backend.security import tokens
 from workflows.modes.registry import makes_still
 
-ADDRESS_SECONDS = 24 * 3600  # how long a signed media address is good
-INPUT = "input"
-MEDIA_NAMES = (RESULT, STILL, POSTER, WORKFLOW, INPUT)
+ADDRESS_SECONDS = 24 * 3600  # how long a signed address is valid
 
 
 class Files:
-    """The files below a jobs folder. Who may ask is settled before, by a job's key or a signature."""
+    """The files below a jobs folder. Access is checked before, by a job's key or a signature."""
 
     def __init__(self, jobs_dir: Path, secret: bytes, store: Store) -> None:
         self._jobs_dir, self._secret, self._store = jobs_dir, secret, store
@@ -34,20 +33,20 @@ class Files:
         """A file that a job was made from, a picture not padded; None without one. Raises InputsGone."""
         if name not in job.inputs:
             return None
-        path = self._jobs_dir / job.id / str(job.inputs[name].get("original", job.inputs[name]["file"]))
+        path = self._jobs_dir / job.id / job.inputs[name].unpadded
         if not path.is_file():
             raise InputsGone("The files this was made from are no longer stored.")
         return path
 
     def address(self, job_id: str, name: str, download: bool = False) -> str:
-        """A signed path to a file of a job, good for a day or a little more."""
-        # Rounded, so that a page that is drawn again keeps the address and the browser its cache.
+        """A signed path to a file of a job, valid for 24 to 25 hours."""
+        # Rounded to the hour: a page that is drawn again keeps the address, and the browser its cache.
         expires = (int(time.time()) // 3600 + 1) * 3600 + ADDRESS_SECONDS
         return tokens.media_address(self._secret, job_id, name, expires, download)
 
     def behind(self, job_id: str, name: str, expires: str, signature: str) -> tuple[Path, Job] | None:
-        """The file behind a signed address, or None: forged, over its time, or gone."""
-        if name not in MEDIA_NAMES:
+        """The file behind a signed address; None if the address is forged or expired, or the file gone."""
+        if name not in DOWNLOADS:
             return None
         if not tokens.may_open(self._secret, job_id, name, expires, signature, time.time()):
             return None
@@ -59,7 +58,19 @@ class Files:
         if name == INPUT:
             if "image" not in job.inputs:
                 return None
-            path = folder / str(job.inputs["image"]["file"])
+            path = folder / job.inputs["image"].file
         if name == POSTER and makes_still(job.mode):
             path = folder / STILL  # a picture is its own poster
         return (path, job) if path.is_file() else None
+
+
+def download_name(job: Job, name: str) -> str:
+    """The name that a browser saves a file under: the prompt's first words and the seed, ASCII only.
+
+    ("A fisherman drifts to the right", 271828) -> "a-fisherman-drifts-to-the-271828.mp4"
+    """
+    words = re.findall(r"[a-z0-9]+", str(job.params.get("prompt") or "").lower())[:5]
+    stem = "-".join([*words, str(job.seed)]) if words else f"wan-{job.mode.replace('_', '-')}-{job.seed}"
+    if job.demo:
+        stem = f"demo-{stem}"
+    return stem[:100] + DOWNLOADS[name]

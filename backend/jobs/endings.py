@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backend.errors import StudioError
 from backend.jobs import folders
-from backend.jobs.job import CANCELLED, FAILED, Job
+from backend.jobs.job import CANCELLED, FAILED, Job, Status
 from backend.jobs.layout import POSTER, WORK, result_name
 from backend.jobs.live import LiveJob
 from backend.jobs.store import Store
@@ -26,7 +26,7 @@ class Ends:
         self._store, self._jobs_dir, self._clock = store, jobs_dir, clock
         self._unsaved: dict[str, Job] = {}
 
-    def write(self, job: Job, status: str, live: LiveJob | None, error: StudioError | None = None) -> None:
+    def write(self, job: Job, status: Status, live: LiveJob | None, error: StudioError | None = None) -> None:
         """Saves the job as `status`, or as cancelled if requested meanwhile, then updates its tracker."""
         data = error.to_dict() if error is not None else None
         if error is not None:

@@ -1,7 +1,7 @@
-"""Files of jobs: measured and removed. Links are removed as links; nothing behind one is ever touched.
+"""Measures and removes the files of jobs. A link is removed as a link; its target is never touched.
 
-What is removed is named relative to the descriptor of its folder, and every folder on the way is opened
-without following links: a folder that is swapped for a link in the meantime leads nowhere.
+Files are removed by name relative to the descriptor of their folder, and every folder of the path is opened
+without following links, so replacing a folder by a link in the meantime has no effect outside.
 """
 
 from __future__ import annotations
@@ -16,28 +16,24 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from backend.jobs.job import StoredInput
+from backend.jobs.layout import ENGINE_FOLDER, PART, RESULT, STILL, WORKFLOW
 
 log = logging.getLogger("wan.jobs")
 
 JOB = re.compile(r"[0-9a-f]{32}")
-OURS = "wan-studio"
-"""The subfolder of ComfyUI's input and output folders that is ours."""
-RESULTS = ("result.mp4", "result.png")
-GONE = ".deleted"
-"""Ending of a job's folder from the moment on that it is to be removed: a kill in between is made good."""
-WORKFLOW = "workflow.json"
-BENCH = "work"
-"""The subfolder of a job's folder that has its finished parts."""
+REMOVED = ".deleted"
+"""Suffix of the folder of a job that is being removed: a removal that is interrupted is completed later."""
 NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-"""What opening with NO_LINKS answers where there is no folder: nothing, a file or a link."""
+"""Errors of opening with NO_LINKS when there is no folder: nothing, a file or a link."""
 NO_LINKS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A job's folder as found: bytes on the disk, latest change (unix seconds), whether it has a result,
-    files that were being written, and whether there is anything beside the graph."""
+    """A job's folder: bytes on the disk, latest change (unix seconds), whether it has a result, unfinished
+    files (`parts`), and whether it holds anything besides the graph (`more`)."""
 
     path: Path
     bytes: int = 0
@@ -48,7 +44,7 @@ class Folder:
 
 
 def folders(jobs_dir: Path) -> dict[str, Folder]:
-    """Job id -> its folder. What has another name is not ours and not looked at."""
+    """Job id -> its folder. Entries with other names are ignored."""
     found = {}
     for entry in _entries(jobs_dir):
         if JOB.fullmatch(entry.name):
@@ -56,28 +52,28 @@ def folders(jobs_dir: Path) -> dict[str, Folder]:
     return found
 
 
-def graves(jobs_dir: Path) -> list[tuple[str, Path]]:
+def interrupted_removals(jobs_dir: Path) -> list[tuple[str, Path]]:
     """(job id, folder) of removals that were begun and not finished."""
     return [
-        (entry.name.removesuffix(GONE), Path(entry.path))
+        (entry.name.removesuffix(REMOVED), Path(entry.path))
         for entry in _entries(jobs_dir)
-        if entry.name.endswith(GONE) and JOB.fullmatch(entry.name.removesuffix(GONE))
+        if entry.name.endswith(REMOVED) and JOB.fullmatch(entry.name.removesuffix(REMOVED))
     ]
 
 
-def bury(folder: Path) -> Path | None:
-    """Gives a job's folder the name of one that is removed, in one step. None when there is no folder."""
-    grave = folder.with_name(folder.name + GONE)
+def mark_removed(folder: Path) -> Path | None:
+    """Renames a job's folder, in one step, as one that is being removed. None when there is no folder."""
+    renamed = folder.with_name(folder.name + REMOVED)
     try:
-        folder.rename(grave)
+        folder.rename(renamed)
     except FileNotFoundError:
-        return grave if os.path.lexists(grave) else None
+        return renamed if os.path.lexists(renamed) else None
     except OSError:
-        if not os.path.lexists(grave):
+        if not os.path.lexists(renamed):
             raise
-        empty(grave)  # of an earlier removal that was not finished
-        folder.replace(grave)
-    return grave
+        empty(renamed)  # of an earlier removal that was interrupted
+        folder.replace(renamed)
+    return renamed
 
 
 @contextlib.contextmanager
@@ -104,9 +100,9 @@ def names_in(descriptor: int) -> list[str]:
 
 
 def empty(folder: Path, keep: Collection[str] = ()) -> None:
-    """Removes what is in a folder; a link or a file in the folder's place is removed itself.
+    """Removes the contents of a folder; a link or a file in its place is removed itself.
 
-    `keep`: names of files directly in the folder that stay. Raises OSError for what cannot be removed.
+    `keep`: names of files directly in the folder that stay. Raises OSError.
     """
     try:
         with opened(folder) as descriptor:
@@ -120,7 +116,7 @@ def empty(folder: Path, keep: Collection[str] = ()) -> None:
 
 
 def remove(folder: Path) -> bool:
-    """Removes a folder with all that is in it. Logs and returns False when something stays."""
+    """Removes a folder with its contents. Logs and returns False when something remains."""
     try:
         empty(folder)
         with contextlib.suppress(FileNotFoundError):
@@ -132,7 +128,7 @@ def remove(folder: Path) -> bool:
 
 
 def clear(folder: Path) -> None:
-    """Removes all but the graph from a job's folder. Never raises: what stays is named in the log."""
+    """Removes all but the graph from a job's folder. Never raises: errors are logged."""
     try:
         empty(folder, keep={WORKFLOW})
     except OSError as error:
@@ -140,8 +136,8 @@ def clear(folder: Path) -> None:
 
 
 def remove_below(folder: Path, name: str) -> None:
-    """Removes a subfolder, or whatever has its name, from a folder that is no link. Never raises: what stays
-    is named in the log."""
+    """Removes a subfolder, or a file or link of its name, from a folder that is not a link. Never raises:
+    errors are logged."""
     try:
         with opened(folder) as top:
             remove_at(name, top)
@@ -152,10 +148,8 @@ def remove_below(folder: Path, name: str) -> None:
 
 
 def remove_at(name: str, folder: int) -> None:
-    """Removes a file, a link, or a folder with all that is in it, by its name in an open folder.
-
-    Raises OSError for what cannot be removed.
-    """
+    """Removes a file, a link, or a folder with its contents, by its name in an open folder. Raises
+    OSError."""
     try:
         descriptor = os.open(name, NO_LINKS, dir_fd=folder)
     except OSError as error:
@@ -188,27 +182,27 @@ def _remove(name: str, folder: int) -> None:
 
 
 def identities(folder: Path) -> set[tuple[int, int]]:
-    """(device, inode) of the files in a job's folder: hard links elsewhere have the same."""
+    """(device, inode) of the files in a job's folder; hard links to them elsewhere have the same."""
     return {(info.st_dev, info.st_ino) for _, info in _walk(folder) if stat.S_ISREG(info.st_mode)}
 
 
-def names_of(folder: Path, inputs: Iterable[dict[str, Any]]) -> set[str]:
-    """The names under which ComfyUI was given this job's files: of its row, and of its graphs."""
-    names = {str(item.get("name", "")) for item in inputs}
+def names_of(folder: Path, inputs: Iterable[StoredInput]) -> set[str]:
+    """The names of this job's files in ComfyUI's folders, from its inputs and its graphs."""
+    names = {item.media.name for item in inputs}
     try:
         if not folder.is_symlink():
             names |= set(_texts(json.loads((folder / WORKFLOW).read_text(encoding="utf-8"))))
     except (OSError, ValueError, RecursionError):
         pass
-    return {name.removeprefix(OURS + "/") for name in names if name.startswith(OURS + "/")}
+    return {name.removeprefix(ENGINE_FOLDER + "/") for name in names if name.startswith(ENGINE_FOLDER + "/")}
 
 
 def regular(folder: Path | None) -> list[tuple[Path, os.stat_result]]:
     """The plain files of `wan-studio` in one of ComfyUI's folders; no subfolders, no links."""
-    if folder is None or (folder / OURS).is_symlink():
+    if folder is None or (folder / ENGINE_FOLDER).is_symlink():
         return []
     found = []
-    for entry in _entries(folder / OURS):
+    for entry in _entries(folder / ENGINE_FOLDER):
         with contextlib.suppress(OSError):
             info = entry.stat(follow_symlinks=False)
             if stat.S_ISREG(info.st_mode):
@@ -217,9 +211,9 @@ def regular(folder: Path | None) -> list[tuple[Path, os.stat_result]]:
 
 
 def unlink(path: Path, within: Path | None = None) -> bool:
-    """Removes one file; whether it was there. One that cannot be removed is named in the log.
+    """Removes one file; False if it was not there or could not be removed, which is logged.
 
-    `within`: the folder above it from which on no link is followed; its own folder when not given.
+    `within`: a folder above it; no link is followed below that. Its own folder by default.
     """
     root = within or path.parent
     *below, name = path.relative_to(root).parts
@@ -243,7 +237,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Everything below a folder, links as links; a link in the folder's place is only itself."""
+    """A folder and everything below it; links are not followed."""
     with contextlib.suppress(OSError):
         info = folder.lstat()
         yield folder, info
@@ -258,16 +252,16 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def measured(folder: Path) -> Folder:
-    """What is in a job's folder; nothing is an empty one."""
+    """Measures a job's folder; one that does not exist counts as empty."""
     size, changed, parts, result, more = 0, 0.0, [], False, False
     for path, info in _walk(folder):
         size += info.st_blocks * 512
         changed = max(changed, info.st_mtime)
         more = more or path not in (folder, folder / WORKFLOW)
         if stat.S_ISREG(info.st_mode):
-            if path.suffix == ".part":
+            if path.suffix == PART:
                 parts.append(path)
-            result = result or (path.parent == folder and path.name in RESULTS)
+            result = result or (path.parent == folder and path.name in (RESULT, STILL))
     return Folder(folder, size, changed, result, tuple(parts), more)
 
 

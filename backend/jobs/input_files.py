@@ -1,4 +1,4 @@
-"""A creator's files on their way into a job: looked at, then kept in the job's own folder."""
+"""The files that a job is made from: inspected, then copied into the job's folder."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from backend.errors import BadMedia
+from backend.jobs.job import StoredInput
+from backend.jobs.layout import ENGINE_FOLDER, INPUTS
 from backend.media.decoder import Decoder
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from workflows.modes.registry import MODES
@@ -19,8 +20,8 @@ from workflows.notice import Notice, notice
 from workflows.params.media import Media
 from workflows.spec import ModeParams
 
-NORMALISED_MARGIN = 2.0  # pictures are kept at up to twice the video's size: enough for ComfyUI's resampling
-PICTURE_BYTES = 3  # a pixel of a picture that is kept as PNG, at most
+NORMALISED_MARGIN = 2.0  # pictures are stored at up to twice the video's size: enough for resampling
+PICTURE_BYTES = 3  # per pixel of a stored PNG, at most
 CHUNK = 1 << 20
 
 Facts = PictureFacts | SoundFacts | VideoFacts
@@ -36,7 +37,7 @@ def look(decoder: Decoder, kind: str, path: Path, field: str) -> Facts:
 
 
 def as_media(facts: Facts, name: str) -> Media:
-    """The facts as the compiler wants them."""
+    """The facts in the compiler's form."""
     if isinstance(facts, PictureFacts):
         return Media(name, facts.width, facts.height)
     if isinstance(facts, SoundFacts):
@@ -47,7 +48,7 @@ def as_media(facts: Facts, name: str) -> Media:
 
 
 def note(facts: Facts) -> Notice | None:
-    """What a caller should know of a file that is accepted all the same."""
+    """A warning about a file that is accepted all the same."""
     return notice("silent_sound") if isinstance(facts, SoundFacts) and facts.silent else None
 
 
@@ -63,16 +64,16 @@ def keep(
     sizes: Mapping[str, Media],
     folder: Path,
     notes: Mapping[str, Notice | None],
-) -> dict[str, dict[str, Any]]:
-    """Copies in the job's folder, without extensions: parameter -> name, file, original, measures, note.
+) -> dict[str, StoredInput]:
+    """Copies files into the job's folder: the inputs of the job by parameter name.
 
-    Pictures are normalised and known by their new content; a padded one is kept unpadded too, so that the
-    same settings at another size start from it. Sounds and videos are kept as they are: what the engine
-    gets of them is cut for each graph. Raises BadMedia, DiskFull, OSError.
+    The copies have no extensions. Pictures are normalised and named by their new content; the original of a
+    padded one is stored too, so that the same settings can be used at another size. Sounds and videos are
+    copied unchanged: the engine gets a cut of them for each graph. Raises BadMedia, DiskFull, OSError.
     """
-    target = folder / "inputs"
+    target = folder / INPUTS
     target.mkdir(parents=True)
-    inputs: dict[str, dict[str, Any]] = {}
+    inputs: dict[str, StoredInput] = {}
     side = round(NORMALISED_MARGIN * max(params.size))
     for name, path in files.items():
         if MODES[params.MODE].media[name].kind == "picture":
@@ -82,24 +83,20 @@ def keep(
                 padded = target / f"{name}-padded"
                 stored = decoder.normalise(path, padded, field=name, pad_to=params.size, max_side=side)
             file = stored.path
-            media = replace(sizes[name], name=stored.name)  # its own size: a smaller copy rounds otherwise
+            media = replace(sizes[name], name=stored.name)  # not the copy's size, which is rounded
             if file != original:
                 media = Media(stored.name, stored.width, stored.height)
         else:
             file = original = target / name
             media = _copied(path, file, sizes[name], name)
-        said = notes.get(name)
-        inputs[name] = {
-            **asdict(media),
-            "note": said.to_json() if said is not None else "",
-            "file": str(file.relative_to(folder)),
-            "original": str(original.relative_to(folder)),
-        }
+        inputs[name] = StoredInput(
+            media, str(file.relative_to(folder)), str(original.relative_to(folder)), notes.get(name)
+        )
     return inputs
 
 
 def kept_bytes(params: ModeParams, files: Mapping[str, Path], seen: Mapping[str, Facts]) -> dict[str, int]:
-    """What `keep` will write for each parameter, rather too much than too little. Raises BadMedia."""
+    """An upper bound of the bytes that `keep` writes for each parameter. Raises BadMedia."""
     found = {}
     side = round(NORMALISED_MARGIN * max(params.size))
     for name, facts in seen.items():
@@ -120,7 +117,7 @@ def _gone(field: str) -> BadMedia:
 
 
 def _copied(source: Path, target: Path, media: Media, field: str) -> Media:
-    """A copy that no later change of the upload reaches, named by its content."""
+    """Copies an upload, so that later changes of it have no effect, and names it by its content."""
     try:
         shutil.copyfile(source, target)
     except FileNotFoundError as error:
@@ -131,4 +128,4 @@ def _copied(source: Path, target: Path, media: Media, field: str) -> Media:
             digest.update(piece)
         with contextlib.suppress(OSError):
             os.fsync(file.fileno())
-    return replace(media, name=f"wan-studio/{digest.hexdigest()[:32]}")
+    return replace(media, name=f"{ENGINE_FOLDER}/{digest.hexdigest()[:32]}")

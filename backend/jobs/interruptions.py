@@ -24,11 +24,12 @@ from backend.errors import (
     StoreClosed,
     StudioError,
 )
-from backend.jobs.cancellations import Strays
-from backend.jobs.execution import AGAIN, Execution
-from backend.jobs.job import CANCELLED, FAILED, QUEUED, RUNNING, Job
+from backend.jobs.cancellations import PromptsToStop
+from backend.jobs.execution import Execution
+from backend.jobs.job import CANCELLED, FAILED, QUEUED, RUNNING, Job, Status
 from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import Obstacles
+from backend.jobs.recovery import restarted
 from backend.jobs.refusals import Refusals
 from backend.jobs.store import Store
 from workflows.compile import Compiled
@@ -60,7 +61,7 @@ class Refused(Exception):
 class End(Protocol):
     """Writes the final state of a job."""
 
-    def __call__(self, job: Job, status: str, error: StudioError | None = None) -> None: ...
+    def __call__(self, job: Job, status: Status, error: StudioError | None = None) -> None: ...
 
 
 def compiled_for(execution: Execution, job: Job, engine: Engine) -> Compiled:
@@ -80,7 +81,7 @@ class Interruptions:
     def __init__(
         self,
         store: Store,
-        strays: Strays,
+        to_stop: PromptsToStop,
         obstacles: Obstacles,
         refusals: Refusals,
         lock: threading.Condition,
@@ -90,17 +91,18 @@ class Interruptions:
         states: Callable[[], Mapping[str, str]],
         is_closing: Callable[[], bool],
     ) -> None:
-        """`lock` guards the refusals. `reason` finds out why an engine was lost. `states`: by address."""
-        self._store, self._strays, self._obstacles = store, strays, obstacles
+        """`lock` guards the refusals. `reason` says why an engine was lost; `states`: of each server."""
+        self._store, self._to_stop, self._obstacles = store, to_stop, obstacles
         self._refusals, self._lock = refusals, lock
         self._end, self._reason, self._states, self._is_closing = end, reason, states, is_closing
 
     def leave_behind(self, lane: Lane, job: Job) -> Job:
-        """Stops a prompt of this job on another server, now or as soon as that server answers again."""
-        if not job.prompt_id or job.server == lane.address or not self._strays.drives(job.server):
+        """A prompt of this job on another server of ours must not go on: it is stopped there, or as soon as
+        that server answers again."""
+        if not job.prompt_id or job.server == lane.address or not self._to_stop.drives(job.server):
             return job
-        self._strays.stop_soon(job)
-        return _again(replace(job, prompt_id="", remote="", server=""))
+        self._to_stop.stop_soon(job)
+        return restarted(replace(job, prompt_id="", remote="", server=""))
 
     def after(self, lane: Lane, job: Job, live: LiveJob, error: StudioError) -> Job | None:
         """Handles an error that the run raised."""
@@ -108,7 +110,7 @@ class Interruptions:
         if live.cancelled:
             if isinstance(error, EngineHung):
                 self._reason(lane, error)
-            self._strays.add(job)
+            self._to_stop.add(job)
             self._end(job, CANCELLED)
             return None
         # A closing studio has closed components already, which raises errors that say nothing of the job.
@@ -133,10 +135,10 @@ class Interruptions:
         if reason is not error or isinstance(error, PromptGone):  # the engine was restarted
             had = bool(job.prompt_id)
             job = replace(job, prompt_id="", remote="", server="")
-            job = _again(job) if had else job
+            job = restarted(job) if had else job
         job = replace(job, losses=job.losses + 1)
         if job.losses >= MAX_LOSSES:
-            self._strays.add(job)
+            self._to_stop.add(job)
             self._end(job, FAILED, reason)
             return None
         with self._lock:
@@ -153,7 +155,7 @@ class Interruptions:
             self._refusals.note(job.id, lane.address, error, now)
             outlook = self._refusals.outlook(job.id, self._states(), now)
         if outlook.error is not None:
-            self._strays.add(job)
+            self._to_stop.add(job)
             self._end(job, FAILED, error)
             return None
         log.info("job %s: left to another server: %s", job.id, error.message)
@@ -167,8 +169,3 @@ class Interruptions:
 
 def _waits(job: Job) -> Job:
     return job if job.status == QUEUED else job.moved(QUEUED, started=None)
-
-
-def _again(job: Job) -> Job:
-    """The job with the warning that it was restarted."""
-    return replace(job, warnings=tuple(dict.fromkeys((*job.warnings, AGAIN))))

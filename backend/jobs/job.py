@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Final, Literal
 
 from workflows.notice import Notice
+from workflows.params.media import Media
 
-QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
-TERMINAL = frozenset({DONE, FAILED, CANCELLED})
+Status = Literal["queued", "running", "done", "failed", "cancelled"]
 
-LEGAL: dict[str, frozenset[str]] = {
+QUEUED: Final = "queued"
+RUNNING: Final = "running"
+DONE: Final = "done"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+TERMINAL: frozenset[Status] = frozenset({DONE, FAILED, CANCELLED})
+
+LEGAL: dict[Status, frozenset[Status]] = {
     QUEUED: frozenset({RUNNING, FAILED, CANCELLED}),
     RUNNING: frozenset({DONE, FAILED, CANCELLED, QUEUED}),  # back to the queue: the app or engine was lost
     DONE: frozenset(),
@@ -29,17 +37,50 @@ class JobSummary:
 
     id: str
     owner: str
-    status: str
+    status: Status
     finished: float | None
     pinned: bool
+
+
+@dataclass(frozen=True)
+class StoredInput:
+    """A file that a job is made from. `media`: its name in the graphs and its measures. `file`, and
+    `original` where a picture was padded: paths relative to the job's folder. `note`: a warning about it."""
+
+    media: Media
+    file: str
+    original: str = ""
+    note: Notice | None = None
+
+    @property
+    def unpadded(self) -> str:
+        """The path of the file as it was given."""
+        return self.original or self.file
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        note = self.note.to_json() if self.note is not None else ""
+        return {**asdict(self.media), "note": note, "file": self.file, "original": self.original}
+
+    @classmethod
+    def from_json(cls, item: Mapping[str, Any]) -> StoredInput:
+        """A stored input; what an earlier version did not store has its default. Raises ValueError."""
+        known = {field.name for field in fields(Media)} - {"name"}
+        measures = {name: value for name, value in item.items() if name in known}
+        return cls(
+            Media(str(item.get("name", "")), **measures),
+            str(item.get("file", "")),
+            str(item.get("original", "")),
+            Notice.from_json(item["note"]) if item.get("note") else None,
+        )
 
 
 @dataclass(frozen=True)
 class Job:
     """One row of the job table.
 
-    `params`: interface names and values as submitted, seed resolved. `inputs`: parameter name -> media
-    (name, width, height, file: relative to the job's folder). `seconds`: of the video; `elapsed`: of work.
+    `params`: interface names and values as submitted, seed resolved. `inputs`: by parameter
+    name. `seconds`: of the video; `elapsed`: of work.
     Times are unix seconds.
     """
 
@@ -47,9 +88,9 @@ class Job:
     owner: str  # access.owner_id of the owner's token
     mode: str
     params: dict[str, Any]
-    inputs: dict[str, dict[str, Any]]
+    inputs: dict[str, StoredInput]
     created: float
-    status: str = QUEUED
+    status: Status = QUEUED
     seed: int = 0
     width: int = 0
     height: int = 0
@@ -84,7 +125,7 @@ class Job:
             return None
         return max(0.0, self.finished - self.started)
 
-    def moved(self, status: str, **changes: Any) -> Job:
+    def moved(self, status: Status, **changes: Any) -> Job:
         """The job in its next status. Raises IllegalTransition."""
         if status not in LEGAL[self.status]:
             raise IllegalTransition(f"{self.status} -> {status}")

@@ -1,4 +1,4 @@
-"""The files of a job's folder, by name."""
+"""The names of a job's files: in its folder, in download addresses, in the engine's folders."""
 
 from __future__ import annotations
 
@@ -10,18 +10,38 @@ from backend.errors import from_os_error
 from workflows.modes.registry import makes_still
 
 RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
+INPUTS = "inputs"
+"""Subfolder with the files that the job is made from."""
+WORK, PLAN = "work", "plan"
+"""Subfolder with the job's segments, and the file there that says which plan they are of."""
+INPUT = "input"
+"""The name under which a job's picture is downloaded."""
+DOWNLOADS = {
+    RESULT: ".mp4",
+    STILL: ".png",
+    POSTER: ".jpg",
+    WORKFLOW: "-workflow.json",
+    INPUT: "-picture.png",
+}
+"""Every name that can be downloaded -> how the name of the saved file ends."""
+ENGINE_FOLDER = "wan-studio"
+"""Subfolder of ComfyUI's input and output folders that the studio's files are in."""
+PART = ".part"
+"""Suffix of a file while it is written."""
 
 
 def result_name(mode: str) -> str:
-    """What the finished file of a mode is called: a video, or a picture."""
+    """The name of a mode's finished file: a video or a picture."""
     return STILL if makes_still(mode) else RESULT
 
 
-WORK, PLAN = "work", "plan"
+def answer_name(mode: str, job_id: str) -> str:
+    """The name of a result that the API returns: "wan-fast-video-1f0c2d3e.mp4"."""
+    return f"wan-{mode.replace('_', '-')}-{job_id[:8]}{Path(result_name(mode)).suffix}"
 
 
 def link_or_copy(source: Path | str, target: Path | str) -> None:
-    """A second name for a file that nobody changes; a copy where the file system has no links."""
+    """Gives a file that never changes a second name; copies it where the file system has no hard links."""
     try:
         os.link(source, target)
     except OSError:
@@ -29,8 +49,8 @@ def link_or_copy(source: Path | str, target: Path | str) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A file that is there whole or not at all. Raises DiskFull, InternalError."""
-    part = path.with_name(path.name + ".part")
+    """Writes a file atomically. Raises DiskFull, InternalError."""
+    part = path.with_name(path.name + PART)
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(path)

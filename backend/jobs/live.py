@@ -1,20 +1,26 @@
-"""A running or recent job as its watchers see it: progress and the last preview, in memory."""
+"""The in-memory state of a running or recent job, and the sink that a run reports to."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from backend.engines.base import Engine
-from backend.events import Event, Preview, Stage
+from backend.errors import JobCancelled
+from backend.events import Accepted, Event, Preview, Stage, Warned
+from backend.jobs.job import Job
 from backend.jobs.progress import Snapshot, Tracker
 from workflows.notice import Notice
 
 
 @dataclass
 class LiveJob:
-    """A job as the watchers see it. `lock` guards tracker and preview."""
+    """What the page and the API poll of a job. `lock` guards tracker and preview.
+
+    `prompt_id` and `engine`: the prompt that runs now; `warned`: warnings of an engine that compiles itself.
+    """
 
     id: str
     tracker: Tracker = field(default_factory=Tracker)
@@ -23,23 +29,67 @@ class LiveJob:
     prompt_id: str = ""
     engine: Engine | None = None
     cancelled: bool = False
-    warned: tuple[Notice, ...] | None = None  # by an engine that compiles by itself
+    warned: tuple[Notice, ...] | None = None
 
     def snapshot(self) -> Snapshot:
+        """The progress at this moment."""
         with self.lock:
             return self.tracker.snapshot(time.monotonic())
 
     def stop(self) -> None:
-        """Tells the engine that the job is cancelled; returns before the engine knows."""
+        """Cancels the prompt on its engine, in a thread: returns before the engine has answered."""
         self.feed(Stage(self.tracker.stage, "Cancelling"))
         engine, prompt_id = self.engine, self.prompt_id
         if engine is not None and prompt_id:
             threading.Thread(target=engine.cancel, args=(prompt_id,), daemon=True).start()
 
     def feed(self, event: Event) -> None:
+        """Applies an event of the engine to the progress and the preview."""
         with self.lock:
             if isinstance(event, Preview):
                 self.preview = (event.image, event.mime)
             if self.cancelled and isinstance(event, Stage):
                 event = replace(event, text="Cancelling")
             self.tracker.feed(event, time.monotonic())
+
+
+@dataclass(frozen=True)
+class RunSink:
+    """The one receiver of what a run reports: changes of the job's record, and progress.
+
+    `write` writes the running job to disk; no change is visible before.
+    """
+
+    live: LiveJob
+    write: Callable[[Job], None]
+
+    def check(self) -> None:
+        """Raises JobCancelled when the job was cancelled; every step calls it while it works."""
+        if self.live.cancelled:
+            raise JobCancelled("Cancelled.")
+
+    def save(self, job: Job) -> Job:
+        """Writes the running job. Raises StudioError."""
+        self.write(job)
+        return job
+
+    def prompt(self, job: Job, engine: Engine) -> Job:
+        """Writes the id of the job's prompt before the engine has it, and makes the prompt cancellable.
+        Raises JobCancelled."""
+        self.live.prompt_id, self.live.engine = job.prompt_id, engine
+        self.check()
+        return self.save(job)
+
+    def listener(self, job: Job) -> Callable[[Event], None]:
+        """Receives the events of the job's prompt. The engine's own id of it is on disk before the engine's
+        next event is handled."""
+
+        def receive(event: Event) -> None:
+            if isinstance(event, Accepted):
+                self.save(replace(job, remote=event.remote))
+            elif isinstance(event, Warned):
+                self.live.warned = event.notices
+            else:
+                self.live.feed(event)
+
+        return receive

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from backend.errors import BadInput
@@ -44,10 +43,4 @@ def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]
 
 def job_params(job: Job) -> ModeParams:
     """The Params of a stored job."""
-    return make_params(job.mode, job.params, {name: stored_media(item) for name, item in job.inputs.items()})
-
-
-def stored_media(item: Mapping[str, Any]) -> Media:
-    """The Media of a stored input; fields that an earlier version did not store have their defaults."""
-    known = {field.name for field in fields(Media)}
-    return Media(**{name: value for name, value in item.items() if name in known})
+    return make_params(job.mode, job.params, {name: item.media for name, item in job.inputs.items()})

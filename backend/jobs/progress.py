@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from backend.events import STAGES, Connection, Event, Preview, Progress, Queued, Stage, Started
+from backend.jobs.job import Status
 from backend.notices import words
 from workflows.graph.label import StageName
 from workflows.notice import Notice
@@ -32,7 +33,7 @@ class Snapshot:
     """
 
     version: int = 0
-    status: str = "queued"
+    status: Status = "queued"
     stage: StageName = "wait"
     text: str = ""
     percent: float = 0.0
@@ -60,7 +61,7 @@ class Tracker:
     """
 
     expected: Mapping[str, float] = field(default_factory=dict)
-    status: str = "queued"
+    status: Status = "queued"
     stage: StageName = "wait"
     text: str = ""
     waits: Notice | None = None  # what a queued job waits for besides its turn
@@ -113,7 +114,7 @@ class Tracker:
             self.connected = event.connected
         self.version += 1
 
-    def end(self, status: str, now: float, error: dict[str, str] | None = None) -> None:
+    def end(self, status: Status, now: float, error: dict[str, str] | None = None) -> None:
         """The job ended as `status`."""
         self._account(now)
         self.status, self.error, self.ended_at = status, error, now

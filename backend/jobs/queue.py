@@ -1,8 +1,8 @@
-"""Who is next: fair between owners, mindful of what a server has loaded. Pure; times come in.
+"""The order of the waiting jobs: fair between owners, with a preference for loaded models. Pure: no clock.
 
-Fair means: the owner with the fewest running jobs comes first, among those the one who has waited longest
-since a job of theirs was taken. Nobody waits behind one owner's forty jobs. What a lost engine or a full
-disk sent back comes before all: it has had its turn.
+The owner with the fewest running jobs comes first; among those, the one who has waited longest since a job
+of theirs was taken. So nobody waits behind one owner's forty jobs. An interrupted job (a lost engine, a full
+disk) comes before all others.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from types import MappingProxyType
 
 from backend.jobs.job import Job
 
-WINDOW = 8  # jobs at the head of the line among which a lane looks for one whose models it holds
-PASSES = 3  # a job is passed over at most this often for one that needs no loading
+WINDOW = 8  # jobs at the head of the queue among which a lane looks for one whose models are loaded
+PASSES = 3  # times that a job may be passed over for one that needs no loading
 
 
 @dataclass
 class Waiting:
-    """A job in line. `bound`: address of the server that may still have its prompt, which takes it alone
-    until `bound_until` (monotonic seconds)."""
+    """A queued job. `first`: before all others. `bound`: address of the server that may still have its
+    prompt; only its lane may take the job until `bound_until` (monotonic seconds). `passed`: how often the
+    job was passed over."""
 
     job: Job
     models: frozenset[str] = frozenset()
@@ -31,12 +32,12 @@ class Waiting:
     passed: int = 0
 
 
-class Line:
-    """The waiting jobs. Not thread-safe: the runner's lock guards it."""
+class FairQueue:
+    """The waiting jobs. Not thread-safe: ActiveJobs.changed guards it."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Waiting] = {}
-        self._since: dict[str, int] = {}  # owner -> the turn at which they were served, or came
+        self._since: dict[str, int] = {}  # owner -> turn of the last job taken or the first queued
         self._turn = 0
 
     def __len__(self) -> int:
@@ -50,7 +51,7 @@ class Line:
         return [entry.job.owner for entry in self._waiting.values()]
 
     def add(self, entry: Waiting) -> None:
-        """Puts a job in line, behind its owner's others unless it is `first`."""
+        """Queues a job, behind its owner's others unless it is `first`."""
         owner = entry.job.owner
         if owner not in self.owners():
             self._turn += 1
@@ -58,17 +59,17 @@ class Line:
         self._waiting[entry.job.id] = entry
 
     def remove(self, job_id: str) -> Job | None:
-        """Takes a job out, because it is cancelled; None when it is not in line."""
+        """Removes a job without running it; None when it is not queued."""
         entry = self._waiting.pop(job_id, None)
         return entry.job if entry is not None else None
 
     def bound(self, job_id: str, now: float) -> str:
-        """The server that a job is kept for; "" when any may take it."""
+        """The address of the server that a job is reserved for; "" when any may take it."""
         entry = self._waiting.get(job_id)
         return entry.bound if entry is not None and now < entry.bound_until else ""
 
     def order(self, running: Mapping[str, int]) -> list[Job]:
-        """All waiting jobs in the order in which they are served as things stand. running: owner -> jobs."""
+        """All waiting jobs in the order in which they would run now. running: owner -> number of jobs."""
         return [entry.job for entry in self._order(running)]
 
     def _order(self, running: Mapping[str, int]) -> list[Waiting]:
@@ -101,12 +102,12 @@ class Line:
         begun: bool = False,
         refused: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> Waiting | None:
-        """The job that this lane takes now, out of the line; None when there is none for it.
+        """Removes and returns the next job for a lane; None when there is none for it.
 
-        lane: the server's address; held: the models that it has loaded; idle: (address, loaded models) of
-        each other lane that waits for work: a job is left to one of them that needs no loading for it, unless
-        it is this lane's server that may have its prompt. begun: only jobs whose prompt some engine may have.
-        refused: job id -> addresses of servers that cannot make it.
+        lane: address of the lane's server; held: models loaded there; idle: (address, loaded models) of each
+        other lane without a job: a job is left to one of them that has its models loaded, unless this lane's
+        server may have its prompt. begun: only jobs whose prompt an engine may have. refused: job id ->
+        addresses of servers that cannot run it.
         """
         able = [
             e
@@ -139,7 +140,7 @@ class Line:
         return chosen
 
     def prune(self, active: frozenset[str]) -> None:
-        """Forgets owners who neither wait nor run (`active`: owners of running jobs)."""
+        """Drops the turns of owners without a queued or running job (`active`: owners of running jobs)."""
         keep = active | set(self.owners())
         self._since = {owner: turn for owner, turn in self._since.items() if owner in keep}
 

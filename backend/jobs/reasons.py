@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from backend.engines.base import EngineInfo
 from backend.errors import StudioError
 from backend.jobs.obstacles import Obstacles, no_engine
-from backend.jobs.queue import Line
+from backend.jobs.queue import FairQueue
 from backend.jobs.refusals import Refusals
 from workflows.notice import Notice, notice
 
@@ -18,9 +18,13 @@ class Reasons:
     """For all queued jobs. `infos`: one per lane."""
 
     def __init__(
-        self, line: Line, refusals: Refusals, obstacles: Obstacles, infos: Callable[[], Sequence[EngineInfo]]
+        self,
+        queue: FairQueue,
+        refusals: Refusals,
+        obstacles: Obstacles,
+        infos: Callable[[], Sequence[EngineInfo]],
     ) -> None:
-        self._line, self._refusals, self._obstacles, self._infos = line, refusals, obstacles, infos
+        self._queue, self._refusals, self._obstacles, self._infos = queue, refusals, obstacles, infos
 
     def states(self) -> dict[str, str]:
         """The state of each server by its address; lanes of one server share it."""
@@ -37,7 +41,7 @@ class Reasons:
     def of(self, job_id: str) -> tuple[Notice | None, StudioError | None]:
         """What this job waits for, or the error that ends it. Called with the lock held."""
         now, states = time.monotonic(), self.states()
-        bound = self._line.bound(job_id, now)
+        bound = self._queue.bound(job_id, now)
         if bound and states.get(bound) != "ok":
             return notice("waiting_for_prompt", address=bound), None
         outlook = self._refusals.outlook(job_id, states, now)

@@ -1,8 +1,8 @@
-"""Servers that refused a job because they lack something for it, and what becomes of the job.
+"""Servers that refused a job because they lack a model or node for it, and whether the job waits or fails.
 
-A refusal holds for a while only: a model may be downloaded, a node installed. It ends earlier when the server
-reports other models or nodes, or when the server that had taken the job is lost. Not thread-safe: the
-runner's lock guards it. Times are monotonic seconds.
+A refusal expires: a model may be downloaded, a node installed. It expires early when the server reports other
+models or nodes, or when the server that ran the job is lost. Not thread-safe: ActiveJobs.changed guards it.
+Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from workflows.notice import Code, Notice, notice
 
 @dataclass
 class _Refused:
-    """One job. `by`: address -> (reason, until when it holds); `stuck`: since when no server is left that
-    is up and has not refused it."""
+    """One job. `by`: address -> (reason, expiry); `stuck`: since when every server that is up has refused
+    it."""
 
     by: dict[str, tuple[StudioError, float]] = field(default_factory=dict)
     stuck: float | None = None
@@ -33,43 +33,43 @@ class Outlook:
 
 
 class Refusals:
-    """Of all jobs that wait or run."""
+    """The refusals of all jobs that wait or run."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._jobs: dict[str, _Refused] = {}
 
     def note(self, job_id: str, address: str, error: StudioError, now: float) -> None:
-        """The server at this address cannot make the job."""
+        """Records that the server at this address cannot run the job."""
         refused = self._jobs.setdefault(job_id, _Refused())
-        refused.by.pop(address, None)  # the last one comes last
+        refused.by.pop(address, None)  # the latest refusal is the last entry
         refused.by[address] = (error, now + self._limits.refusal)
 
     def holding(self, now: float) -> dict[str, set[str]]:
-        """job -> servers that are not to be asked again yet."""
+        """Job id -> addresses of servers whose refusal has not expired."""
         return {
             job_id: {address for address, (_, until) in refused.by.items() if now < until}
             for job_id, refused in self._jobs.items()
         }
 
     def facts_changed(self, address: str) -> None:
-        """The server has other models or nodes than before: it is asked again."""
+        """Expires the refusals of a server whose models or nodes have changed."""
         for refused in self._jobs.values():
             if address in refused.by:
                 refused.by[address] = (refused.by[address][0], 0.0)
 
     def ask_all_again(self, job_id: str) -> None:
-        """The server that had taken the job is lost."""
+        """Expires all refusals of a job whose server is lost."""
         if (refused := self._jobs.get(job_id)) is not None:
             refused.by = {address: (error, 0.0) for address, (error, _) in refused.by.items()}
             refused.stuck = None
 
     def forget(self, job_id: str) -> None:
-        """The job has ended."""
+        """Drops the refusals of an ended job."""
         self._jobs.pop(job_id, None)
 
     def outlook(self, job_id: str, states: Mapping[str, str], now: float) -> Outlook:
-        """`states`: of each server by its address, as in EngineInfo."""
+        """What a refused job waits for, or why it fails. `states`: address -> state, as in EngineInfo."""
         refused = self._jobs.get(job_id)
         up = [address for address, state in states.items() if state == "ok"]
         if refused is None or not up:

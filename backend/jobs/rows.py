@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
-from backend.jobs.job import FAILED, LEGAL, TERMINAL, Job
+from backend.jobs.job import FAILED, LEGAL, TERMINAL, Job, StoredInput
 from workflows.notice import Notice
 
 COLUMNS = tuple(field.name for field in fields(Job))
@@ -30,13 +30,15 @@ def _figure(value: object) -> bool:
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "str": lambda value: isinstance(value, str),
+    "Status": lambda value: value in LEGAL,
     "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "float": _figure,
     "bool": lambda value: value in (0, 1),
     "float | None": lambda value: value is None or _figure(value),
     "dict[str, Any]": lambda value: isinstance(value, dict),
-    "dict[str, dict[str, Any]]": lambda value: (
-        isinstance(value, dict) and all(isinstance(item, dict) for item in value.values())
+    "dict[str, StoredInput]": lambda value: (
+        isinstance(value, dict)
+        and all(isinstance(item, dict) and StoredInput.from_json(item) for item in value.values())
     ),
     "tuple[Notice, ...]": lambda value: (
         isinstance(value, list) and all(Notice.from_json(item) is not None for item in value)
@@ -57,7 +59,7 @@ def row_of(job: Job) -> tuple[Any, ...]:
 
 
 def _dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=Notice.to_json)
+    return json.dumps(value, ensure_ascii=False, default=lambda item: item.to_json())
 
 
 def _utf8(value: Any) -> Any:
@@ -88,7 +90,7 @@ def _read(row: sqlite3.Row) -> tuple[Job, list[str]]:
             value = row[name]
             if name in _JSON and value is not None:
                 value = json.loads(value)
-            if not _CHECKS[str(field.type)](value) or (name == "status" and value not in LEGAL):
+            if not _CHECKS[str(field.type)](value):
                 raise ValueError(f"has another type or value: {value!r:.40}")
         except (TypeError, ValueError, RecursionError) as error:
             faults.append(f"{name}: {error}")
@@ -98,6 +100,7 @@ def _read(row: sqlite3.Row) -> tuple[Job, list[str]]:
                 value = _REQUIRED.get(name, field.default)
                 value = FAILED if name == "status" else dict(value) if isinstance(value, dict) else value
         values[name] = value
+    values["inputs"] = {name: StoredInput.from_json(item) for name, item in values["inputs"].items()}
     values["warnings"] = tuple(Notice.from_json(item) for item in values["warnings"])
     values["demo"], values["pinned"] = bool(values["demo"]), bool(values["pinned"])
     return Job(**values), faults

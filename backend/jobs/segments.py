@@ -1,8 +1,8 @@
-"""The files between the graphs of one job: cuts made before a graph runs, what it hands on, the join.
+"""The files of a job's segments: media derived before each graph runs, the outputs collected, the join.
 
-Everything lies in `work/` in the job's folder, without extensions, and goes when the job has ended. What a
-graph made is there under its name only when it is whole, so a job that was interrupted goes on after the
-last part that is there, as long as its plan (`work/plan`, a digest) is the same.
+A segment is what one prompt draws. Its files lie in `work/` in the job's folder, without extensions, and are
+removed when the job has ended. An output has its name only once it is complete, so an interrupted job resumes
+after its last complete segment while its plan (`work/plan`, a digest) is unchanged.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines.base import Engine
-from backend.errors import BadMedia, NoOutput, from_os_error
+from backend.errors import BadMedia, InputsGone, NoOutput, from_os_error
 from backend.events import Output
 from backend.jobs.folders import remove_below
+from backend.jobs.job import Job
 from backend.jobs.layout import PLAN, WORK, link_or_copy, write_text
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 from workflows.compiled import Derived
 
 TAIL = "-tail"
+"""Marks, in an output's name, the last frames of a segment, which the next one starts from."""
 SILENCE_RATE = 16_000  # Hz
 
 
-class Parts:
-    """One job's bench. `sources`: name in the graphs -> file, for what the creator gave."""
+class Segments:
+    """The segments of one compiled job. `sources`: name in the graphs -> file that the job was given."""
 
     def __init__(
         self,
@@ -42,61 +44,69 @@ class Parts:
         check: Callable[[], None] = lambda: None,
         quiet: frozenset[str] = frozenset(),
     ) -> None:
-        """`check` is called while media are cut and joined; what it raises ends that. `quiet`: sources whose
-        sound may be shorter than their pictures: silence stands in for what is not there."""
+        """`check` is called while media are cut and joined; an exception that it raises stops them. `quiet`:
+        sources whose sound may be shorter than their video; the missing part is silent."""
+        self.compiled = compiled
         self._on_progress = lambda share: check()
-        self.quiet = quiet
-        self.decoder, self.folder, self.compiled = decoder, folder, compiled
-        self.work = folder / WORK
-        self.sources = dict(sources)
-        self.videos: list[Path] = []
+        self._quiet = quiet
+        self._decoder, self._folder = decoder, folder
+        self._work = folder / WORK
+        self._sources = dict(sources)
+        self._videos: list[Path] = []
         self._tail: list[Path] = []
-        self.plan = plan_digest(compiled, job_id)
+        self._plan = plan_digest(compiled, job_id)
 
-    def take_up(self, finished: int) -> int:
-        """How many of the `finished` parts are there and belong to this plan; they are not made again.
+    @classmethod
+    def of_job(
+        cls, decoder: Decoder, folder: Path, job: Job, compiled: Compiled, *, check: Callable[[], None]
+    ) -> Segments:
+        """Those of a stored job, from the inputs in its folder. Raises InputsGone."""
+        sources = {item.media.name: folder / item.file for item in job.inputs.values()}
+        if not all(path.is_file() for path in sources.values()):
+            raise InputsGone("The files for this video no longer exist.")
+        driving = frozenset({job.inputs["video"].media.name} if "video" in job.inputs else ())
+        return cls(decoder, folder, sources, compiled, job.id, check=check, quiet=driving)
 
-        All of them, or none: then the bench is cleared for a new start. Raises DiskFull.
+    def reuse(self, finished: int) -> int:
+        """Keeps the `finished` first segments of an earlier run if all are there and of the same plan.
+
+        The number kept: all of them or 0. With 0 the work folder is emptied for a new start. Raises DiskFull.
         """
         videos = [self._video(index) for index in range(finished)]
-        there = all(path.is_file() for path in videos)
-        if finished and there and _text(self.work / PLAN) == self.plan:
-            self.videos = videos
-            self._tail = sorted(self.work.glob(f"tail-{finished - 1}-*.png"))
+        complete = all(path.is_file() for path in videos)
+        if finished and complete and _text(self._work / PLAN) == self._plan:
+            self._videos = videos
+            self._tail = sorted(self._work.glob(f"tail-{finished - 1}-*.png"))
             return finished
-        remove_below(self.folder, WORK)
+        remove_below(self._folder, WORK)
         try:
-            self.work.mkdir(parents=True, exist_ok=True)
+            self._work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise from_os_error(error) from error
-        write_text(self.work / PLAN, self.plan)
+        write_text(self._work / PLAN, self._plan)
         return 0
 
     def _video(self, index: int) -> Path:
-        return self.work / f"part-{index}"
+        return self._work / f"part-{index}"
 
-    def files(self, index: int, graph: Mapping[str, Any]) -> dict[str, Path]:
-        """The files that this graph reads, derived ones made now. Raises BadMedia, DiskFull."""
-        made = {
-            derived.name: self._make(derived, index, n)
-            for n, derived in enumerate(self.compiled.derived[index])
-        }
-        at_hand = {**self.sources, **made}
-        read = {
-            value for node in graph.values() for value in node["inputs"].values() if isinstance(value, str)
-        }
-        return {name: path for name, path in at_hand.items() if name in read}
+    def derive(self, index: int) -> dict[str, Path]:
+        """Name -> file, of all that a segment's graph reads; makes the derived ones. Raises BadMedia,
+        DiskFull."""
+        derived = self.compiled.derived[index]
+        made = {item.name: self._make(item, index, number) for number, item in enumerate(derived)}
+        read = _texts_in(self.compiled.graphs[index])
+        return {name: path for name, path in {**self._sources, **made}.items() if name in read}
 
     def _make(self, derived: Derived, index: int, number: int) -> Path:
-        target = self.work / f"{derived.kind}-{index}-{number}"
+        target = self._work / f"{derived.kind}-{index}-{number}"
         if derived.kind == "tail":
-            self.decoder.frames_to_video(self._tail, target, fps=derived.fps, on_progress=self._on_progress)
+            self._decoder.frames_to_video(self._tail, target, fps=derived.fps, on_progress=self._on_progress)
             return target
-        source = self.sources[derived.source]
+        source = self._sources[derived.source]
         if derived.kind == "sound":
             self._cut_sound(derived, source, target)
         else:
-            self.decoder.cut_video(
+            self._decoder.cut_video(
                 source, target, derived.start, derived.seconds, fps=derived.fps,
                 width=derived.width, height=derived.height,
                 first_frame=derived.first_frame, frames=derived.frames, on_progress=self._on_progress,
@@ -105,7 +115,7 @@ class Parts:
 
     def _cut_sound(self, derived: Derived, source: Path, target: Path) -> None:
         try:
-            self.decoder.cut_sound(
+            self._decoder.cut_sound(
                 source,
                 target,
                 derived.start,
@@ -115,7 +125,7 @@ class Parts:
                 on_progress=self._on_progress,
             )
         except BadMedia:
-            if derived.source not in self.quiet:
+            if derived.source not in self._quiet:
                 raise
             with wave.open(str(target), "wb") as silence:
                 silence.setnchannels(1)
@@ -123,8 +133,8 @@ class Parts:
                 silence.setframerate(SILENCE_RATE)
                 silence.writeframes(bytes(2 * round(SILENCE_RATE * (derived.silence + derived.seconds))))
 
-    def fetch(self, engine: Engine, outputs: tuple[Output, ...], index: int) -> None:
-        """Takes what a graph wrote: its video or picture, and the frames to hand on. Raises NoOutput."""
+    def collect(self, engine: Engine, outputs: tuple[Output, ...], index: int) -> None:
+        """Fetches a segment's video or picture, and the last frames for the next one. Raises NoOutput."""
         ending = ".png" if self.compiled.still else ".mp4"
         tail = sorted((o for o in outputs if TAIL in o.filename), key=lambda o: o.filename)
         results = [o for o in outputs if o not in tail and o.filename.lower().endswith(ending)]
@@ -133,33 +143,35 @@ class Parts:
             raise NoOutput(f"ComfyUI finished, but wrote no {what}.", "Try again.")
         self._tail = []
         for number, output in enumerate(tail):
-            path = self.work / f"tail-{index}-{number:04d}.png"
+            path = self._work / f"tail-{index}-{number:04d}.png"
             engine.fetch(output, path)
             self._tail.append(path)
         engine.fetch(results[-1], self._video(index))
-        self.videos.append(self._video(index))
+        self._videos.append(self._video(index))
 
-    def finish(self, result: Path) -> None:
-        """The job's file under its final name; the bench stays. Raises BadMedia, DiskFull, OSError."""
-        sound = self.compiled.sound
-        if len(self.videos) == 1 and sound is None:
-            result.unlink(missing_ok=True)
-            link_or_copy(self.videos[0], result)
-        else:
-            laid = self._make(sound, len(self.videos), 0) if sound is not None else None
-            frames = self.compiled.frames
-            self.decoder.join(self.videos, result, laid, frames=frames, on_progress=self._on_progress)
+    def join(self, result: Path) -> None:
+        """Writes the job's result from all segments, which stay. Raises BadMedia, DiskFull, InternalError."""
+        sound, frames = self.compiled.sound, self.compiled.frames
+        try:
+            if len(self._videos) == 1 and sound is None:
+                result.unlink(missing_ok=True)
+                link_or_copy(self._videos[0], result)
+            else:
+                track = self._make(sound, len(self._videos), 0) if sound is not None else None
+                self._decoder.join(self._videos, result, track, frames=frames, on_progress=self._on_progress)
+        except OSError as error:
+            raise from_os_error(error) from error
 
 
 def plan_digest(compiled: Compiled, job_id: str) -> str:
-    """The same for two jobs exactly when the parts of one can stand for the parts of the other."""
+    """A digest that is equal for two jobs exactly when their segments are interchangeable."""
     text = json.dumps([compiled.graphs, compiled.kept, compiled.width, compiled.height, compiled.fps])
     text += repr((compiled.derived, compiled.sound))
     return hashlib.sha256(text.replace(job_id, "JOB").encode()).hexdigest()
 
 
-def adopt(earlier: Path, folder: Path) -> bool:
-    """Gives a job's folder the finished parts of an earlier try at the same. Whether there were any."""
+def inherit_segments(earlier: Path, folder: Path) -> bool:
+    """Links the finished segments of an earlier attempt into a job's folder; False if there are none."""
     source, target = earlier / WORK, folder / WORK
     try:
         if not (source / PLAN).is_file():
@@ -169,6 +181,10 @@ def adopt(earlier: Path, folder: Path) -> bool:
         remove_below(folder, WORK)
         return False
     return True
+
+
+def _texts_in(graph: Mapping[str, Any]) -> set[str]:
+    return {value for node in graph.values() for value in node["inputs"].values() if isinstance(value, str)}
 
 
 def _text(path: Path) -> str:

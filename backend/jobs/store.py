@@ -42,7 +42,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX job_by_status ON job (status, created);
     CREATE INDEX job_timings ON job (engine, mode, finished DESC) WHERE status = 'done';
     """,
-    # 2: pins, parts of long jobs, where a prompt is; what the admin has set
+    # 2: pins, finished segments, the server of a prompt; settings made by the admin
     """
     ALTER TABLE job ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE job ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
@@ -51,7 +51,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE job ADD COLUMN remote TEXT NOT NULL DEFAULT '';
     CREATE TABLE machine (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,
-    # 3: a cancel that was asked for (unix seconds); prompts that must not go on once their server answers
+    # 3: requests to cancel (unix seconds); prompts to stop when their server answers
     """
     ALTER TABLE job ADD COLUMN cancel_requested REAL;
     CREATE TABLE prompt_to_stop (
@@ -66,9 +66,9 @@ MIGRATIONS: tuple[str, ...] = (
 LOCAL = frozenset(
     {"apfs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"}
 )
-"""File systems whose shared memory is this machine's own; on any other (a network volume) SQLite's WAL may
-lose what was written (https://www.sqlite.org/wal.html, "All processes using a database must be on the same
-host computer")."""
+"""Local file systems, on which shared memory works. On any other (a network volume) SQLite's WAL may lose
+writes (https://www.sqlite.org/wal.html, "All processes using a database must be on the same host
+computer")."""
 
 READABLE = " AND ".join(
     [
@@ -82,7 +82,7 @@ UNREADABLE = {
     "hint": "Its files are still there. Delete the video, or put a backup of studio.db in its place.",
 }
 SAVED = tuple(name for name in COLUMNS if name not in ("pinned", "cancel_requested"))
-"""The columns that `save` writes; the others are the creator's, and may be set meanwhile."""
+"""The columns that `save` writes; the owner may change the others at any time."""
 
 
 class Store:
@@ -96,13 +96,13 @@ class Store:
         migrations: Sequence[str] = MIGRATIONS,
         local: Callable[[Path], bool] | None = None,
     ) -> None:
-        """`busy`: seconds that a call waits for another program that holds the database, such as a backup.
-        `local`: whether a folder lies on a file system of this machine; `is_local` by default."""
+        """`busy`: seconds that a call waits while another program, such as a backup, locks the database.
+        `local`: whether a folder is on a local file system; `is_local` by default."""
         self.path = path
         self._lock = threading.RLock()
-        self._unreadable: dict[str, str] = {}  # job id -> what is wrong with its row
+        self._unreadable: dict[str, str] = {}  # job id -> why its row cannot be read
         self._local = (local or is_local)(path.parent)
-        self._file: os.stat_result | None = None  # as it was opened
+        self._file: os.stat_result | None = None  # when it was opened
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._guard():
@@ -147,7 +147,7 @@ class Store:
                 raise problem from error
 
     def _is_full(self) -> bool:
-        """Whether a file beside the database cannot grow as large as it is: a full disk, a quota, a limit."""
+        """Whether the disk, a quota or a file size limit leaves no room for the database to grow."""
         try:
             with tempfile.TemporaryFile(dir=self.path.parent) as probe:
                 files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
@@ -158,7 +158,7 @@ class Store:
         return False
 
     def lost(self) -> str:
-        """Why the database is not where it was opened, in a sentence; "" while it is there."""
+        """Why the database file is no longer the one that was opened, in a sentence; "" while it is."""
         folder, opened = self.path.parent, self._file
         if opened is None:
             return ""
@@ -168,13 +168,13 @@ class Store:
             return f"The data folder {folder} is gone: it was deleted or moved, or its disk was unmounted."
         except OSError as error:
             return f"The data folder {folder} cannot be reached: {error.strerror or error}."
-        # Network file systems may give a file another number each time.
+        # On network file systems the inode of a file may change.
         if self._local and (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino):
             return f"The job database in {folder} was replaced by another file while Wan Studio was running."
         return ""
 
     def require(self) -> None:
-        """What is written into a file that was deleted is on no disk. Raises StoreGone."""
+        """Raises StoreGone if the database file was deleted or replaced: writes to it would be lost."""
         lost = self.lost()
         if lost:
             raise StoreGone(lost)
@@ -187,9 +187,9 @@ class Store:
             self._db.execute(f"INSERT INTO job ({', '.join(COLUMNS)}) VALUES ({marks})", row_of(job))  # noqa: S608
 
     def save(self, job: Job) -> bool:
-        """Writes the columns of a known job, but its pin and the request to cancel it.
+        """Writes the columns of a job, except its pin and its request to cancel.
 
-        Nothing is written, and the answer is False, when the job was to be cancelled and ended otherwise.
+        Writes nothing and returns False for a final state other than cancelled after a request to cancel.
         """
         sets = ", ".join(f"{name} = ?" for name in SAVED)
         row = dict(zip(COLUMNS, row_of(job), strict=True))
@@ -199,9 +199,9 @@ class Store:
             return done.rowcount > 0
 
     def request_cancel(self, job_id: str, moment: float) -> bool:
-        """Notes that a job is to be cancelled (unix seconds); False for one that has ended or is not there.
+        """Records the request to cancel a job (unix seconds); False if it has ended or does not exist.
 
-        From then on it can end as cancelled only, in this process or after a restart.
+        From then on it can end as cancelled only, in this process and after a restart.
         """
         self.require()
         sql = (
@@ -212,11 +212,12 @@ class Store:
             return self._db.execute(sql, (moment, job_id, QUEUED, RUNNING)).rowcount > 0
 
     def pin(self, job_id: str, pinned: bool) -> None:
-        """Keeps a job from being removed by age or disk share, or lets it go."""
+        """Exempts a job from removal by age or disk share, or ends that."""
         with self._guard():
             self._db.execute("UPDATE job SET pinned = ? WHERE id = ?", (pinned, job_id))
 
     def get(self, job_id: str) -> Job | None:
+        """One job. A damaged row gives what can be read of it, as a failed job."""
         with self._guard():
             row = self._db.execute("SELECT * FROM job WHERE id = ?", (job_id,)).fetchone()
         if row is None:
@@ -228,7 +229,7 @@ class Store:
             return salvaged(row, {**UNREADABLE, "field": ""})
 
     def _jobs(self, rows: Iterable[sqlite3.Row]) -> list[Job]:
-        """The jobs of those rows that can be read."""
+        """The jobs of the rows; damaged rows are left out and logged once."""
         found = []
         for row in rows:
             try:
@@ -249,7 +250,7 @@ class Store:
         self._unreadable.pop(job_id, None)
 
     def of_owner(self, owner: str, limit: int, mode: str = "", search: str = "") -> list[Job]:
-        """An owner's jobs, newest first; `search` is looked for in prompt and seed."""
+        """An owner's jobs, newest first. `search`: a part of the prompt, or the seed."""
         sql, values = "SELECT * FROM job WHERE owner = ?", [owner]
         if mode:
             sql, values = sql + " AND mode = ?", [*values, mode]
@@ -283,7 +284,7 @@ class Store:
         return self._jobs(rows)
 
     def summaries(self) -> list[JobSummary]:
-        """Every job, without what is costly to read."""
+        """Every job, without its JSON columns."""
         with self._guard():
             rows = self._db.execute("SELECT id, owner, status, finished, pinned FROM job").fetchall()
         return [JobSummary(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
@@ -308,13 +309,13 @@ class Store:
         return int(row[0]), int(row[1])
 
     def setting(self, name: str) -> str:
-        """What `set_setting` last wrote; empty when nothing."""
+        """The value that `set_setting` last wrote, else ""."""
         with self._guard():
             row = self._db.execute("SELECT value FROM machine WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else ""
 
     def set_setting(self, name: str, value: str) -> None:
-        """Keeps what the admin has set (such as a paused queue) across restarts."""
+        """Stores a setting made by the admin (such as a paused queue)."""
         with self._guard():
             self._db.execute(
                 "INSERT INTO machine (name, value) VALUES (?, ?) "
@@ -323,21 +324,21 @@ class Store:
             )
 
     def prompts_to_stop(self, since: float) -> list[tuple[str, str, str]]:
-        """(prompt id, the engine's own id of it, server) of each prompt that must not go on. Those that were
-        noted before `since` (unix seconds) are dropped."""
+        """(prompt id, the engine's own id of it, server) of each prompt to stop. Drops those added before
+        `since` (unix seconds)."""
         with self._guard():
             self._db.execute("DELETE FROM prompt_to_stop WHERE noted < ?", (since,))
             rows = self._db.execute("SELECT prompt_id, remote, server FROM prompt_to_stop").fetchall()
         return [(str(row[0]), str(row[1]), str(row[2])) for row in rows]
 
     def add_prompt_to_stop(self, prompt_id: str, remote: str, server: str, moment: float) -> None:
-        """Keeps it across restarts, until `drop_prompt_to_stop`."""
+        """Adds a prompt to stop, until `drop_prompt_to_stop`. `moment`: unix seconds."""
         sql = "INSERT OR REPLACE INTO prompt_to_stop (prompt_id, remote, server, noted) VALUES (?, ?, ?, ?)"
         with self._guard():
             self._db.execute(sql, (prompt_id, remote, server, moment))
 
     def drop_prompt_to_stop(self, prompt_id: str) -> None:
-        """Its server was told."""
+        """Removes a prompt that its server has stopped."""
         with self._guard():
             self._db.execute("DELETE FROM prompt_to_stop WHERE prompt_id = ?", (prompt_id,))
 
@@ -363,9 +364,9 @@ class Store:
 
 
 def is_local(folder: Path, mounts: str = "") -> bool:
-    """Whether a folder lies on a file system of this machine. `mounts`: /proc/self/mountinfo, or its text.
+    """Whether a folder is on a local file system. `mounts`: text in the format of /proc/self/mountinfo.
 
-    What cannot be found out counts as local on a system without that file, else as a network volume.
+    Without that file a folder counts as local; an unknown file system counts as a network volume.
     """
     try:
         text = mounts or Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")

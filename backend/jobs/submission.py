@@ -7,7 +7,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,8 +22,8 @@ from backend.jobs.job import Job
 from backend.jobs.limits import Limits
 from backend.jobs.offers import Offers
 from backend.jobs.params import job_params, make_params
-from backend.jobs.scheduler import Runner
-from backend.jobs.segments import adopt
+from backend.jobs.scheduler import Scheduler
+from backend.jobs.segments import inherit_segments
 from backend.jobs.store import Store
 from backend.jobs.views import Plan
 from backend.media.decoder import Decoder
@@ -55,15 +55,27 @@ class DiskSpace(Protocol):
         """The job is queued: removes the owner's videos that make room for it."""
 
 
-class Intake:
-    """Plans and submits jobs."""
+@dataclass(frozen=True)
+class Submission:
+    """What a caller submits. `files`: media parameter -> uploaded file. `earlier`: a failed job that this one
+    retries; its finished segments are reused if they fit."""
+
+    owner: str
+    mode: str
+    values: Mapping[str, Any]
+    files: Mapping[str, Path | None]
+    earlier: Job | None = None
+
+
+class Submitter:
+    """Plans jobs and submits them."""
 
     def __init__(
         self,
         settings: Callable[[], Settings],
         store: Store,
         decoder: Decoder,
-        runner: Runner,
+        scheduler: Scheduler,
         offers: Offers,
         disk: DiskSpace,
         starts: bool,
@@ -74,7 +86,7 @@ class Intake:
         self._disk = disk
         self.limits = limits or Limits()
         self._settings_now, self._store, self._decoder = settings, store, decoder
-        self._runner, self._offers, self._starts = runner, offers, starts
+        self._scheduler, self._offers, self._starts = scheduler, offers, starts
         self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
         self._born = time.monotonic()
 
@@ -96,41 +108,26 @@ class Intake:
             longest=self._settings.max_seconds,
         )
 
-    def submit(
-        self,
-        owner: str,
-        mode: str,
-        values: Mapping[str, Any],
-        files: Mapping[str, Path | None],
-        earlier: Job | None = None,
-    ) -> Job:
-        """Checks everything, copies the inputs and queues the job, which is saved when this returns.
+    def submit(self, new: Submission) -> Job:
+        """Checks everything, copies the inputs and queues the job; it is on disk when this returns.
 
-        files: media parameter -> uploaded file. earlier: a failed job that this one retries; its finished
-        segments are reused if they fit. Raises BadInput (with the field), BadMedia,
-        OverQuota, QueueFull, DiskFull, StoreGone.
+        Raises BadInput (with the field), BadMedia, OverQuota, QueueFull, DiskFull, StoreGone.
         """
-        if not tokens.is_token(owner):
+        if not tokens.is_token(new.owner):
             raise BadInput(
                 "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
             )
-        owner_id = tokens.owner_id(owner)
+        owner_id = tokens.owner_id(new.owner)
         with requester.visitor(owner_id):
-            return self._submit(owner_id, mode, values, files, earlier)
+            return self._submit(owner_id, new)
 
-    def _submit(
-        self,
-        owner_id: str,
-        mode: str,
-        values: Mapping[str, Any],
-        files: Mapping[str, Path | None],
-        earlier: Job | None,
-    ) -> Job:
+    def _submit(self, owner_id: str, new: Submission) -> Job:
         self._store.require()  # else the copies of the inputs would make a new folder where it was
         self._check_newcomer(owner_id)
         self._check_server()
-        given = {name: path for name, path in files.items() if path is not None}
-        values = {name: value for name, value in values.items() if name not in given}
+        mode = new.mode
+        given = {name: path for name, path in new.files.items() if path is not None}
+        values = {name: value for name, value in new.values.items() if name not in given}
         if values.get("seed", -1) in (-1, None):
             values["seed"] = secrets.randbelow(RANDOM_SEEDS)
         seen = {
@@ -154,7 +151,7 @@ class Intake:
             stored = {**values, "prompt": params.prompt, **cleaned}
             job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
             if any(takes_whole(info) for info in self._offers.infos()):
-                kept = {name: folder / str(item["original"]) for name, item in inputs.items()}
+                kept = {name: folder / item.unpadded for name, item in inputs.items()}
                 bundle.check(params, {name: path.stat().st_size for name, path in kept.items()})
             found = planning.outlook(mode, job_params(job), self._offers.all(), job_id)
             compiled = found.compiled
@@ -170,9 +167,9 @@ class Intake:
                 steps=compiled.steps,
                 evaluations=compiled.evaluations,
                 warnings=(*found.warnings, *filter(None, notes.values())),
-                part=self._segments_of(earlier, folder),
+                part=self._segments_of(new.earlier, folder),
             )
-            self._runner.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
+            self._scheduler.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
         except BaseException as error:
             files_of_jobs.remove(folder)
             self._disk.release(job_id)
@@ -193,10 +190,10 @@ class Intake:
             raise TooMany("Too many new visitors are making videos right now.")
 
     def _segments_of(self, failed: Job | None, folder: Path) -> int:
-        """The number of finished segments taken over from a failed job; the run checks whether they fit."""
-        if failed is None or not failed.part or not adopt(self._settings.jobs_dir / failed.id, folder):
+        """Number of finished segments that a failed job leaves to this one; its run checks that they fit."""
+        if failed is None or not failed.part:
             return 0
-        return failed.part
+        return failed.part if inherit_segments(self._settings.jobs_dir / failed.id, folder) else 0
 
     def _check_server(self) -> None:
         """Raises EngineUnreachable while no server has ever answered."""

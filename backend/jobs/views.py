@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.formatting import Location, crop_text, estimate_text
-from backend.jobs.job import Job
-from backend.jobs.layout import result_name
+from backend.jobs.job import Job, Status
+from backend.jobs.layout import answer_name, result_name
 from backend.notices import words
 from workflows.modes.registry import MODES, title
 from workflows.notice import Notice
@@ -20,7 +20,7 @@ class JobView:
     id: str
     key: str
     mode: str
-    status: str
+    status: Status
     params: dict[str, Any]
     title: str
     seed: int
@@ -44,6 +44,11 @@ class JobView:
     def result(self) -> str:
         """The name of the finished file."""
         return result_name(self.mode)
+
+    @property
+    def answer_name(self) -> str:
+        """The name that the API gives the finished file."""
+        return answer_name(self.mode, self.id)
 
     def record(self) -> dict[str, Any]:
         """The job record of the API."""

@@ -20,6 +20,7 @@ from typing import Protocol
 from backend.errors import StudioError
 from backend.jobs import folders as files
 from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, Job
+from backend.jobs.layout import WORK
 from backend.storage import engine_files, retention_policy
 from backend.storage.clock_check import EARLIEST_END, ClockCheck, plausible_end
 from backend.storage.engine_files import EngineFolders
@@ -113,7 +114,7 @@ class Retention:
         StoreError, DiskFull; the next pass then completes the removal.
         """
         with self._lock:
-            renamed = files.bury(self.jobs_dir / job.id)
+            renamed = files.mark_removed(self.jobs_dir / job.id)
             self._complete_removal(job.id, job, renamed)
             self._forget(job.id)
             self.quota.forget(job.id)
@@ -121,7 +122,7 @@ class Retention:
     def finish_removals(self) -> None:
         """Completes removals that were interrupted."""
         with self._lock:
-            for job_id, renamed in files.graves(self.jobs_dir):
+            for job_id, renamed in files.interrupted_removals(self.jobs_dir):
                 job = self.records.get(job_id)
                 if job is None or job.status in TERMINAL:
                     self._complete_removal(job_id, job, renamed)
@@ -277,7 +278,7 @@ class Retention:
                 continue
             log.info("job %s: folder without a record removed", job_id)
             with self._lock:
-                self._complete_removal(job_id, None, files.bury(folder.path))
+                self._complete_removal(job_id, None, files.mark_removed(folder.path))
             self.quota.forget(job_id)
 
     def remove_partial_files(self) -> None:
@@ -285,13 +286,13 @@ class Retention:
         have been removed with the job's end. A failed job keeps its segments for a retry."""
         found = files.folders(self.jobs_dir)
         for job_id, folder in found.items():
-            segments = folder.path / files.BENCH
+            segments = folder.path / WORK
             job = self.records.get(job_id) if folder.parts or segments.is_dir() else None
             if job is not None and job.status in TERMINAL:
                 for path in folder.parts:
                     files.unlink(path, folder.path)
                 if job.status != FAILED or not job.part:
-                    files.remove_below(folder.path, files.BENCH)
+                    files.remove_below(folder.path, WORK)
 
     # -- ComfyUI's folders ----------------------------------------------------------------
 

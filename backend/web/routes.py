@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,9 +15,8 @@ from starlette.routing import Route
 
 from backend import logs
 from backend.errors import StudioError
-from backend.jobs.downloads import INPUT
-from backend.jobs.job import Job
-from backend.jobs.layout import POSTER, RESULT, STILL, WORKFLOW
+from backend.jobs.downloads import download_name
+from backend.jobs.layout import INPUT, POSTER, RESULT, STILL, WORKFLOW
 from backend.security.accounts import Accounts
 from backend.studio import Studio
 from backend.threads import visitor_of
@@ -118,22 +116,3 @@ def routes(studio: Studio) -> list[Any]:
         Route("/healthz", healthz, methods=["GET"]),
         Route("/media/{job_id}/{name}", media, methods=["GET", "HEAD"]),
     ]
-
-
-def download_name(job: Job, name: str) -> str:
-    """A sensible file name: the prompt's first words and the seed, ASCII only.
-
-    ("A fisherman drifts to the right", 271828) -> "a-fisherman-drifts-to-the-271828.mp4"
-    """
-    words = re.findall(r"[a-z0-9]+", str(job.params.get("prompt") or "").lower())[:5]
-    stem = "-".join([*words, str(job.seed)]) if words else f"wan-{job.mode.replace('_', '-')}-{job.seed}"
-    if job.demo:
-        stem = f"demo-{stem}"
-    suffix = {
-        RESULT: ".mp4",
-        STILL: ".png",
-        POSTER: ".jpg",
-        WORKFLOW: "-workflow.json",
-        INPUT: "-picture.png",
-    }[name]
-    return stem[:100] + suffix

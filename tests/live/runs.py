@@ -18,7 +18,7 @@ import pytest
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
 from backend.events import Event, Progress
-from backend.jobs.segments import Parts
+from backend.jobs.segments import Segments
 from backend.media.decoder import Decoder, StoredMedia
 from tests.live.table import Table
 from workflows.catalog import load_catalog
@@ -106,16 +106,16 @@ class Bench:
         folder = self.folder / uuid.uuid4().hex
         folder.mkdir()
         files = {s.name: s.path if isinstance(s, StoredMedia) else s for s in sources}
-        parts = Parts(self.decoder, folder, files, compiled, "live")
-        parts.take_up(0)
+        segments = Segments(self.decoder, folder, files, compiled, "live")
+        segments.reuse(0)
         events: list[Event] = []
         began = time.monotonic()
         for index, (graph, labels) in enumerate(zip(compiled.graphs, compiled.labels, strict=True)):
-            read = parts.files(index, graph)
+            read = segments.derive(index)
             assert set(read) <= set(compiled.inputs)
             prompt = Prompt(str(uuid.uuid4()), graph, labels, compiled.sampling_steps, read, index)
-            parts.fetch(self.engine, self.engine.run(prompt, events.append), index)
-        parts.finish(folder / "result")
+            segments.collect(self.engine, self.engine.run(prompt, events.append), index)
+        segments.join(folder / "result")
         steps = [event.step for event in events if isinstance(event, Progress)]
         return Made(folder / "result", steps, time.monotonic() - began)
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from backend.errors import StudioError
 from backend.jobs import folders
-from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, Job
+from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, Job, StoredInput
 from backend.jobs.store import Store
 from backend.storage.engine_files import EngineFolders
 from backend.storage.quota import Limits
 from backend.storage.retention import Retention
 from backend.storage.retention_policy import DAY, Disk
+from workflows.params.media import Media
 
 BLOCK = 4096
 """Allocation unit of the simulated file system in bytes; all sizes are multiples of it."""
@@ -77,7 +78,7 @@ class DataFolder:
             folders.remove(self.jobs / job_id)
             self.retention.quota.release(job_id)
             return None
-        inputs = {"audio": {"name": f"wan-studio/{uuid.uuid4().hex}", "file": "inputs/audio"}}
+        inputs = {"audio": StoredInput(Media(f"wan-studio/{uuid.uuid4().hex}"), "inputs/audio")}
         job = Job(job_id, owner, "sound_to_video", {"prompt": "x"}, inputs, created=self.wall)
         self.store.add(job)
         self.retention.submitted(job_id)
@@ -108,7 +109,7 @@ class DataFolder:
 
     def failed(self, owner: str, size: int, days_ago: float, **changes: Any) -> Job:
         """Adds a failed job with its inputs and one finished segment."""
-        inputs = {"audio": {"name": f"wan-studio/{uuid.uuid4().hex}", "file": "inputs/audio"}}
+        inputs = {"audio": StoredInput(Media(f"wan-studio/{uuid.uuid4().hex}"), "inputs/audio")}
         job = Job(
             uuid.uuid4().hex, owner, "sound_to_video", {"prompt": "x"}, inputs,
             created=self.wall - days_ago * DAY, status=FAILED, finished=self.wall - days_ago * DAY, part=1,

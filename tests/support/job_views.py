@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from backend.jobs.job import Job
+from backend.jobs.job import Job, StoredInput
 from backend.jobs.views import JobView
 from workflows.notice import notice
+from workflows.params.media import Media
 
 
 def job(**changes: object) -> JobView:
@@ -27,7 +28,8 @@ def media(view: JobView, name: str, download: bool) -> str:
 def stored_job(number: int = 1, **changes: object) -> Job:
     values: dict = {
         "id": f"job{number}", "owner": "me", "mode": "image_to_video",
-        "params": {"prompt": "Ünïcödé ✓ <b>", "seed": 7}, "inputs": {"image": {"name": "a.png", "width": 3}},
+        "params": {"prompt": "Ünïcödé ✓ <b>", "seed": 7},
+        "inputs": {"image": StoredInput(Media("a.png", width=3), "inputs/image")},
         "created": float(number), "seed": 7, "warnings": (notice("tiled_decode"),),
     }  # fmt: skip
     return Job(**{**values, **changes})

@@ -189,9 +189,13 @@ class Calls:
             raise refusal(f"The job was cancelled. Start it again if you still want the {thing(view)}.")
         if view.status != DONE:
             return None, view.record()
-        suffix = Path(view.result).suffix
-        name = f"wan-{view.mode.replace('_', '-')}-{view.id[:8]}{suffix}"
+        name = view.answer_name
         source = await self._ask(owner, self._studio.result_path, view)
         path = await asked(self._studio.writes, owner, cached_copy, source, name)
-        file = {"path": str(path), "orig_name": name, "mime_type": TYPES[suffix], "meta": FILE_META}
+        file = {
+            "path": str(path),
+            "orig_name": name,
+            "mime_type": TYPES[Path(name).suffix],
+            "meta": FILE_META,
+        }
         return file, view.record()

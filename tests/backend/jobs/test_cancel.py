@@ -60,7 +60,7 @@ def test_before_the_start(make: Make, engine: FakeEngine, picture: Path, status:
         engine.hold.clear()
         first = make()
         job = drawing(first, engine, picture)
-        first.runner.evict()  # killed
+        first.scheduler.evict()  # killed
     studio = make(other := FakeEngine(), start=False)  # as the page has it when it is served
     assert studio.job(job.id, job.key).status == status
     assert studio.cancel(job.id, job.key).status == CANCELLED

@@ -374,7 +374,7 @@ def test_the_database_is_closed_after_housekeeping(make: Make) -> None:
     assert entered.wait(BOUND)
     closing = threading.Thread(target=studio.close)
     closing.start()
-    until(lambda: studio._closing.is_set(), BOUND)
+    until(lambda: studio._services.closing.is_set(), BOUND)
     release.set()
     closing.join(BOUND)
     assert seen == ["ok"]
@@ -398,6 +398,6 @@ def test_a_lane_that_does_not_stop_keeps_the_database_open(
     studio.close()
     assert studio.store.check() == "ok"
     release.set()
-    until(lambda: studio.runner.join(), BOUND)
+    until(lambda: studio.scheduler.join(), BOUND)
     left = studio.store.get(job.id)
     assert left is not None and left.status in (DONE, QUEUED, RUNNING), "it is not called a failure"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from backend.jobs.job import Job
-from backend.jobs.queue import PASSES, Line, Waiting
+from backend.jobs.queue import PASSES, FairQueue, Waiting
 
 A, B, C = frozenset({"a"}), frozenset({"b"}), frozenset({"c"})
 
@@ -14,8 +14,8 @@ def job(name: str, owner: str) -> Job:
     return Job(name, owner, "image_to_video", {}, {}, created=0.0)
 
 
-def line(*rows: tuple[str, str], models: dict[str, frozenset[str]] | None = None) -> Line:
-    made = Line()
+def line(*rows: tuple[str, str], models: dict[str, frozenset[str]] | None = None) -> FairQueue:
+    made = FairQueue()
     for name, owner in rows:
         made.add(Waiting(job(name, owner), (models or {}).get(name, frozenset())))
     return made
@@ -25,7 +25,7 @@ def names(jobs: list[Job]) -> str:
     return " ".join(one.id for one in jobs)
 
 
-def drain(made: Line, lane: str = "s", **more: object) -> str:
+def drain(made: FairQueue, lane: str = "s", **more: object) -> str:
     taken = []
     while (entry := made.take({}, lane=lane, **more)) is not None:  # type: ignore[arg-type]
         taken.append(entry.job.id)
@@ -90,7 +90,7 @@ def test_a_job_is_left_to_the_idle_lane_that_holds_its_models() -> None:
 
 
 def test_a_job_waits_for_the_server_that_has_its_prompt() -> None:
-    made = Line()
+    made = FairQueue()
     made.add(Waiting(job("left", "a"), first=True, bound="s1", bound_until=50.0))
     made.add(Waiting(job("other", "b")))
     assert made.take({}, lane="s2", now=0.0).job.id == "other"  # type: ignore[union-attr]
@@ -110,7 +110,7 @@ def test_twenty_owners_two_hundred_jobs_four_lanes() -> None:
     """Four owners with 40 jobs each, eight with 4, eight with 1, which come last: in turns of equal length
     (a lane's worth of work), nobody with one job waits longer than every owner has had one turn."""
     sizes = [40] * 4 + [4] * 8 + [1] * 8
-    made = Line()
+    made = FairQueue()
     for owner, count in enumerate(sizes):
         for number in range(count):
             made.add(Waiting(job(f"{owner}-{number}", str(owner))))
@@ -133,7 +133,7 @@ def test_twenty_owners_two_hundred_jobs_four_lanes() -> None:
 
 
 def test_a_job_is_not_left_to_an_idle_server_when_another_may_have_its_prompt() -> None:
-    made = Line()
+    made = FairQueue()
     made.add(Waiting(job("1", "a"), A, True, "s", bound_until=60.0))
     assert made.take({}, lane="t", held=A, idle=[], now=0.0) is None
     taken = made.take({}, lane="s", held=frozenset(), idle=[("t", A)], now=0.0)

@@ -119,7 +119,7 @@ def test_the_second_loss_in_a_row_ends_it_with_the_reason(
         told.append(str(error))
         return OutOfMemory("ComfyUI was ended: the machine ran out of memory.")
 
-    studio.runner._recover = recover  # type: ignore[assignment]
+    studio.scheduler._recover = recover  # type: ignore[assignment]
     engine.error = EngineLost("away")
     failed = ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}))
     assert failed.error is not None and failed.error["code"] == "out_of_memory"
@@ -142,7 +142,7 @@ def test_a_cancelled_job_that_hangs_is_cancelled_and_its_server_set_free(
         until(lambda: prompt.id in engine.cancelled)
         raise EngineHung("It stands still.")
 
-    studio.runner._recover = recover  # type: ignore[assignment]
+    studio.scheduler._recover = recover  # type: ignore[assignment]
     engine.script = script
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     until(lambda: engine.prompts)
@@ -289,7 +289,7 @@ def test_closing_puts_what_runs_back_in_line(make: Make, engine: FakeEngine, pic
     studio = make()
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert engine.drawing.wait(60)
-    studio.runner.close()
+    studio.scheduler.close()
     left: Job | None = studio.store.get(job.id)
     assert left is not None and left.status == "queued" and left.prompt_id == engine.prompts[0].id
     other = FakeEngine()
@@ -311,7 +311,7 @@ def test_nothing_is_begun_once_another_machine_has_the_folder(
     engine.state = "starting"
     studio = make()
     studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    studio.runner.evict()
+    studio.scheduler.evict()
     engine.state = "ok"
     let_pass(0.3)
     assert not engine.prompts and studio.queue().waiting == 1

@@ -1,4 +1,4 @@
-"""The bench of one job: what is cut for each graph and laid on the joined result, with an engine of files."""
+"""A job's segments: the sound cut for each graph and mixed into the joined result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from backend.events import Output
-from backend.jobs.segments import Parts
+from backend.jobs.segments import Segments
 from backend.media.decoder import Decoder
 from tests.support.compile_cases import sound
 from tests.support.media_files import numbered, samples_of, tone, write_sound, write_video
@@ -55,16 +55,16 @@ def test_a_levelled_sound_has_no_step_at_a_seam(decoder: Decoder, tmp_path: Path
     )
     job = sound_to_video.build(params, load_catalog(), ServerFacts(frozenset()), "job", 2)
     assert len(job.graphs) == 2
-    parts = Parts(decoder, tmp_path, {"talk": path}, job, "job")
-    parts.take_up(0)
+    segments = Segments(decoder, tmp_path, {"talk": path}, job, "job")
+    segments.reuse(0)
     gains = []
-    for index, graph in enumerate(job.graphs):
+    for index in range(len(job.graphs)):
         heard = job.derived[index][0]
-        cut = samples_of(parts.files(index, graph)[heard.name])[0][:, round(heard.silence * RATE) :]
+        cut = samples_of(segments.derive(index)[heard.name])[0][:, round(heard.silence * RATE) :]
         gains.append(gain(cut, samples, heard.start))
         drawn: Any = Drawn(tmp_path / f"graph-{index}", job.kept[index], 73 * (index == 0))
-        parts.fetch(drawn, drawn.outputs, index)
-    parts.finish(tmp_path / "result")
+        segments.collect(drawn, drawn.outputs, index)
+    segments.join(tmp_path / "result")
     laid, rate = samples_of(decoder.cut_sound(tmp_path / "result", tmp_path / "laid.wav").path)
     assert rate == RATE and decoder.video_facts(tmp_path / "result").frames == 272
     assert gains[1] == pytest.approx(gains[0], rel=0.01)

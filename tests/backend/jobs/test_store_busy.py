@@ -172,7 +172,7 @@ def test_a_clock_that_jumps_in_the_middle_of_a_job(
     first = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert engine.drawing.wait(60)
     real = time.time
-    for part in (studio.runner, studio.runner._execution):
+    for part in (studio.scheduler, studio.scheduler._execution):
         part.clock = lambda: real() + jump  # type: ignore[assignment]
     engine.hold.set()
     done = ended(studio, first)

@@ -20,11 +20,11 @@ from backend.errors import (
     PromptGone,
 )
 from backend.events import Event, Output, Stage
-from backend.jobs.execution import AGAIN
-from backend.jobs.job import DONE, RUNNING, Job
+from backend.jobs.job import DONE, RUNNING, Job, StoredInput
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import no_engine
+from backend.jobs.recovery import AGAIN
 from backend.jobs.store import StoreBusy
 from backend.jobs.views import JobView
 from backend.notices import words
@@ -32,6 +32,7 @@ from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, Make, ended, speak, stop_at
 from tests.support.waiting import let_pass, until
+from workflows.params.media import Media
 
 pytestmark = pytest.mark.full
 
@@ -73,7 +74,7 @@ def test_cancelled_while_it_goes_back_in_line_it_is_cancelled(
         studio.cancel(job.id, job.key)
         return error
 
-    studio.runner._recover = recover  # type: ignore[assignment]
+    studio.scheduler._recover = recover  # type: ignore[assignment]
     engine.hold.clear()
     job = small(studio, picture)
     assert ended(studio, job, 5).status == "cancelled"
@@ -124,7 +125,7 @@ def test_a_closing_studio_fails_no_job(make: Make, engine: FakeEngine, picture: 
     studio = make()
 
     def close(_: Prompt) -> None:
-        studio.runner._closing = True
+        studio.scheduler._active.closing = True
 
     engine.script = once(InternalError("Wan Studio is shutting down."), before=close)
     job = small(studio, picture)
@@ -141,7 +142,7 @@ def test_a_mistake_while_a_server_is_brought_back_loses_no_job(
     def recover(_: object, error: EngineLost) -> EngineLost:
         raise ValueError("a mistake of ours")
 
-    studio.runner._recover = recover  # type: ignore[assignment]
+    studio.scheduler._recover = recover  # type: ignore[assignment]
     engine.script = once(EngineLost("away"))
     assert ended(studio, small(studio, picture), 5).status == "done"
 
@@ -177,9 +178,9 @@ def test_a_pin_outlives_an_end_that_is_written_late(make: Make, engine: FakeEngi
     stored = studio.store.get(done.id)
     assert stored is not None
     studio.store.save(replace(stored, status=RUNNING, finished=None))  # as after a disk that was full
-    studio.runner._ends._unsaved[done.id] = stored
+    studio.scheduler._active.ends._unsaved[done.id] = stored
     assert studio.pin(done.id, done.key, True).pinned
-    studio.runner._ends.write_late()
+    studio.scheduler._active.ends.write_late()
     late = studio.store.get(done.id)
     assert late is not None and late.pinned and late.status == DONE
 
@@ -193,7 +194,7 @@ def test_a_job_that_cannot_be_read_any_more_fails_and_the_others_are_made(
     stored = [studio.store.get(job.id) for job in jobs]
     assert stored[0] is not None and stored[1] is not None
     studio.store.save(replace(stored[0], mode="of_a_later_version"))
-    studio.store.save(replace(stored[1], inputs={"image": {"name": "x", "file": "x"}}))
+    studio.store.save(replace(stored[1], inputs={"image": StoredInput(Media("x"), "x")}))
     again = make(FakeEngine())
     assert [ended(again, job, 10).status for job in jobs] == ["failed", "failed", "done"]
     assert all(again.job(job.id, job.key).error for job in jobs[:2])
@@ -228,7 +229,7 @@ def test_a_studio_that_lost_its_folder_takes_no_job_that_nobody_would_begin(
     engine.state = "starting"
     studio = make()
     waiting = small(studio, picture)
-    studio.runner.evict()
+    studio.scheduler.evict()
     with pytest.raises(BadSettings, match="taken over"):
         small(studio, picture)
     assert len(list(studio.settings.jobs_dir.iterdir())) == 1
@@ -253,13 +254,13 @@ def test_a_pause_does_not_stop_what_its_engine_works_on(
     studio = make()
     job = small(studio, picture)
     assert engine.drawing.wait(60)
-    studio.runner.pause(True)
+    studio.scheduler.pause(True)
     behind = small(studio, picture)
     other = FakeEngine()
     other.known.add(engine.prompts[0].id)
     again = make(other)
     assert ended(again, job, 5).status == "done" and again.queue().waiting == 1
-    again.runner.pause(False)
+    again.scheduler.pause(False)
     assert ended(again, behind).status == "done"
 
 
@@ -344,15 +345,16 @@ def test_another_lane_may_take_a_lost_job_at_once(
     one, two = FakeEngine("http://one"), FakeEngine("http://two")
     two.state = "lost"
     studio = make(one, two)
-    back = studio.runner._back_in_line
+    requeue = studio.scheduler._active.requeue
 
-    def slowly(job: Job, live: LiveJob) -> None:
+    def slowly(job: Job, live: LiveJob) -> bool:
         """The lane that lost the job is not done with it when the other one has it."""
-        back(job, live)
+        requeued = requeue(job, live)
         two.state = "ok"
         until(lambda: two.drawing.is_set())
+        return requeued
 
-    monkeypatch.setattr(studio.runner, "_back_in_line", slowly)
+    monkeypatch.setattr(studio.scheduler._active, "requeue", slowly)
 
     def lose(prompt: Prompt, _: object) -> None:
         one.state = "lost"

@@ -13,8 +13,7 @@ import gradio as gr
 import pytest
 from starlette.requests import Request
 
-from backend import requester
-from backend import studio as studio_module
+from backend import requester, services
 from backend.errors import MediaBusy, ShuttingDown
 from backend.media.decoder import Decoder
 from backend.web.middleware import AccessMiddleware, Rules
@@ -55,7 +54,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Asked]]:
         made.append(Asked(**more))
         return made[-1]
 
-    monkeypatch.setattr(studio_module, "Decoder", build)
+    monkeypatch.setattr(services, "Decoder", build)
     yield made
 
 
@@ -102,7 +101,7 @@ def test_a_finished_video_waits_for_the_decoder(
     """All places are taken, for longer than a visitor would wait."""
     command = (sys.executable, slow_child.__file__, str(tmp_path))
     monkeypatch.setattr(
-        studio_module, "Decoder",
+        services, "Decoder",
         lambda **more: Decoder(**more, workers=1, wait_seconds=3.0, command=command),
     )  # fmt: skip
     studio = make()
@@ -135,7 +134,7 @@ def test_a_video_that_waits_for_the_decoder_is_cancelled_or_left_for_the_next_st
     make: Make, engine: FakeEngine, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     command = (sys.executable, slow_child.__file__, str(tmp_path))
-    monkeypatch.setattr(studio_module, "Decoder", lambda **more: Decoder(**more, workers=1, command=command))
+    monkeypatch.setattr(services, "Decoder", lambda **more: Decoder(**more, workers=1, command=command))
     studio = make()
     engine.hold.clear()
     job = studio.submit(OWNER, "image_to_video", VALUES, {"image": picture})

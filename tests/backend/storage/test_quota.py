@@ -464,7 +464,7 @@ def test_comfyuis_copies_of_a_cancelled_job_are_removed_unless_another_job_reads
     folder.retention.remove_ended_outputs()
     alone, first, second = (folder.submit("ann", BLOCK) for _ in range(3))
     assert alone is not None and first is not None and second is not None
-    shared = first.inputs["audio"]["name"].removeprefix("wan-studio/")
+    shared = first.inputs["audio"].media.name.removeprefix("wan-studio/")
     folder.store.save(first.moved(CANCELLED, finished=folder.wall))
     second = second.moved(RUNNING)
     folder.store.save(second)
@@ -473,7 +473,7 @@ def test_comfyuis_copies_of_a_cancelled_job_are_removed_unless_another_job_reads
     )
     copies = [
         folder.comfy.input / "wan-studio" / name
-        for name in (alone.inputs["audio"]["name"].removeprefix("wan-studio/"), shared)
+        for name in (alone.inputs["audio"].media.name.removeprefix("wan-studio/"), shared)
     ]
     for copy in copies:
         copy.write_bytes(b"x")

@@ -16,11 +16,12 @@ import pytest
 
 from backend.errors import DiskFull
 from backend.jobs import folders as files
-from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
+from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, StoredInput
 from backend.jobs.store import Store
 from backend.storage.clock_check import EARLIEST_END, WAIT_SECONDS, ClockCheck
 from backend.storage.retention import EngineFolders, Limits, Retention
 from backend.storage.retention_policy import DAY, Disk, excess_bytes, to_remove
+from workflows.params.media import Media
 
 NOW = 1_790_000_000.0
 GB = 1_000_000_000
@@ -71,7 +72,7 @@ class Scene:
         finished = None if status in (QUEUED, RUNNING) else self.clock.wall - days_ago * DAY
         made = Job(
             uuid.uuid4().hex, "me", "image_to_video", {"prompt": "x"},
-            {"image": {"name": f"wan-studio/{uuid.uuid4().hex}.png", "file": "inputs/image"}},
+            {"image": StoredInput(Media(f"wan-studio/{uuid.uuid4().hex}.png"), "inputs/image")},
             created=self.clock.wall - days_ago * DAY - 60, status=status, finished=finished, size=size,
         )  # fmt: skip
         made = replace(made, **changes)  # type: ignore[arg-type]
@@ -262,7 +263,7 @@ def test_a_full_disk_removes_the_oldest_clips_but_no_pinned_or_running_one(scene
 def test_delete_removes_every_copy(scene: Scene) -> None:
     job, other = scene.job(), scene.job()
     folder = scene.jobs / job.id
-    picture = job.inputs["image"]["name"].removeprefix("wan-studio/")
+    picture = job.inputs["image"].media.name.removeprefix("wan-studio/")
     cut = f"{uuid.uuid4().hex}-sound.wav"
     (folder / "workflow.json").write_text(f'[{{"1": {{"inputs": {{"audio": "wan-studio/{cut}"}}}}}}]')
     ours = [
@@ -277,7 +278,7 @@ def test_delete_removes_every_copy(scene: Scene) -> None:
     copied = copied / f"wan-image-to-video-{job.id[:8]}.mp4"
     copied.write_bytes(b"v")
     kept = [
-        scene.input(other.inputs["image"]["name"].removeprefix("wan-studio/")),
+        scene.input(other.inputs["image"].media.name.removeprefix("wan-studio/")),
         scene.output(f"image_to_video-{other.id}_00001_.mp4"),
         scene.input("my own picture.png"), scene.output("my_film_00001_.mp4"),
         scene.cache / "abc" / "somebody-elses.png",
@@ -293,7 +294,7 @@ def test_delete_removes_every_copy(scene: Scene) -> None:
 def test_delete_keeps_an_input_that_a_queued_job_reads(scene: Scene) -> None:
     job = scene.job()
     waiting = scene.job(status=QUEUED, inputs=job.inputs)
-    shared = scene.input(job.inputs["image"]["name"].removeprefix("wan-studio/"))
+    shared = scene.input(job.inputs["image"].media.name.removeprefix("wan-studio/"))
     scene.retention.remove(job)
     assert shared.exists() and scene.there() == {waiting.id}
 
@@ -534,7 +535,7 @@ def test_outputs_of_ended_jobs_are_removed(scene: Scene) -> None:
 
 def test_inputs_unused_for_a_week_are_removed(scene: Scene) -> None:
     done, waiting = scene.job(1), scene.job(1, QUEUED)
-    names = [job.inputs["image"]["name"].removeprefix("wan-studio/") for job in (done, waiting)]
+    names = [job.inputs["image"].media.name.removeprefix("wan-studio/") for job in (done, waiting)]
     old, in_use = (scene.input(name, 24 * 8) for name in names)
     new, cut = scene.input(f"{'a' * 32}.png", 24), scene.input(f"{'b' * 32}-clip.mp4", 24 * 8)
     part = scene.input(f".{'c' * 32}.png.0123abcd.part", 24 * 8)

@@ -76,7 +76,7 @@ def untouched(touches: list[Touch]) -> None:
 
 def forget(studio: Studio, job: JobView) -> JobView:
     """As after a restart of the app: the job is in the database only."""
-    studio.runner.forget(job.id)
+    studio.scheduler.forget(job.id)
     return job
 
 

@@ -9,8 +9,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from backend.jobs.downloads import download_name
 from backend.jobs.job import Job
-from backend.web.routes import download_name, routes
+from backend.web.routes import routes
 from tests.support.scripted import OWNER, Make, ended
 
 pytestmark = pytest.mark.full

@@ -110,7 +110,7 @@ def site(
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     (tmp_path / "uploads").mkdir()
     studio = make(WAN_MAX_QUEUED="1000", WAN_MAX_QUEUED_PER_OWNER="1000")
-    studio.runner.pause(True)
+    studio.scheduler.pause(True)
     site = ServedSite(studio, tmp_path / "uploads")
     yield site
     site.close()

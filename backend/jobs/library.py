@@ -1,0 +1,90 @@
+"""The clips of the library: found, opened by their key, pinned, deleted, and their files.
+
+A job is opened by its id and key (a private link). Methods raise NotFound for a wrong key and for a job that
+no longer exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from backend.errors import BadInput, NotFound
+from backend.jobs.downloads import Files
+from backend.jobs.job import TERMINAL, Job
+from backend.jobs.scheduler import Scheduler
+from backend.jobs.store import Store
+from backend.jobs.views import JobView, view
+from backend.security import tokens
+
+
+class Library:
+    """All jobs of one data folder. Methods may be called from any thread."""
+
+    def __init__(
+        self, store: Store, scheduler: Scheduler, jobs_dir: Path, secret: bytes, remove: Callable[[Job], None]
+    ) -> None:
+        """`secret`: the keys and the signed addresses are made with it. `remove`: removes an ended job with
+        its files."""
+        self._store, self._scheduler, self._secret, self._remove = store, scheduler, secret, remove
+        self.files = Files(jobs_dir, secret, store)
+
+    def has_key(self, job_id: str, key: str) -> bool:
+        """Whether this is the job's key (memory)."""
+        return tokens.same(key, tokens.job_key(self._secret, str(job_id)))
+
+    def open(self, job_id: str, key: str) -> Job:
+        """The job that a key opens."""
+        if not self.has_key(job_id, key):
+            raise NotFound("There is no such video, or the link is incomplete.")
+        job = self._scheduler.unsaved(str(job_id)) or self._store.get(str(job_id))
+        if job is None:
+            raise NotFound("This video no longer exists.")
+        return job
+
+    def view(self, job: Job) -> JobView:
+        """What is shown of a job, with its key."""
+        return view(job, tokens.job_key(self._secret, job.id))
+
+    def job(self, job_id: str, key: str) -> JobView:
+        """What is shown of one job."""
+        return self.view(self.open(job_id, key))
+
+    def jobs(self, owner: str, limit: int, mode: str, search: str) -> list[JobView]:
+        """An owner's jobs, newest first; none for a text that is no owner's token."""
+        if not tokens.is_token(owner):
+            return []
+        words = search.strip().encode("utf-8", "replace").decode()
+        found = self._store.of_owner(tokens.owner_id(owner), limit, mode, words)
+        return [self.view(self._scheduler.unsaved(job.id) or job) for job in found]
+
+    def totals(self, owner: str) -> tuple[int, int]:
+        """(clips, bytes) of an owner's finished jobs."""
+        return self._store.totals(tokens.owner_id(owner)) if tokens.is_token(owner) else (0, 0)
+
+    def cancel(self, job_id: str, key: str) -> JobView:
+        """Stops a job; an ended one stays as it is. Raises DiskFull or StoreError when the request cannot be
+        written: then nothing has changed."""
+        job = self.open(job_id, key)
+        if job.status not in TERMINAL:
+            self._scheduler.cancel(job.id)
+        return self.job(job_id, key)
+
+    def delete(self, job_id: str, key: str) -> None:
+        """Removes an ended job with its files. Cancels one that has not ended, and raises BadInput."""
+        job = self.open(job_id, key)
+        if job.status not in TERMINAL:
+            self._scheduler.cancel(job.id)
+            raise BadInput(
+                "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
+            )
+        self._remove(job)
+
+    def pin(self, job_id: str, key: str, pinned: bool) -> JobView:
+        """Exempts an ended job from removal by age or disk share, or ends that. Raises BadInput."""
+        job = self.open(job_id, key)
+        if job.status not in TERMINAL:
+            raise BadInput("This video is still being made.", "Keep it when it is done.")
+        self._store.pin(job.id, bool(pinned))
+        return self.view(replace(job, pinned=bool(pinned)))

@@ -1,0 +1,63 @@
+"""What the page and the API poll: progress, preview, an owner's active job and the queue.
+
+Everything is read from memory, except the progress of a job of an earlier run of the app.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from backend.errors import NotFound
+from backend.jobs.library import Library
+from backend.jobs.progress import Snapshot, Tracker
+from backend.jobs.scheduler import Scheduler
+from backend.jobs.views import JobView, Place
+from backend.security import tokens
+
+
+class Watch:
+    """Methods may be called from any thread."""
+
+    def __init__(self, scheduler: Scheduler, library: Library) -> None:
+        self._scheduler, self._library = scheduler, library
+
+    def live_progress(self, job_id: str, key: str) -> Snapshot | None:
+        """The progress of a job; None if it is not in memory. Raises NotFound for a wrong key."""
+        if not self._library.has_key(job_id, key):
+            raise NotFound("There is no such video, or the link is incomplete.")
+        live = self._scheduler.live(job_id)
+        return live.snapshot() if live is not None else None
+
+    def progress(self, job_id: str, key: str) -> Snapshot:
+        """As live_progress; a job that is not in memory costs one database read. Raises NotFound."""
+        live = self.live_progress(job_id, key)
+        if live is not None:
+            return live
+        job = self._library.open(job_id, key)
+        tracker = Tracker()
+        tracker.end(job.status, 0.0, job.error)
+        return replace(tracker.snapshot(0.0), elapsed=job.elapsed or 0.0)
+
+    def preview(self, job_id: str, key: str) -> tuple[bytes, str] | None:
+        """The last preview: bytes and MIME type; None without one and for a wrong key."""
+        live = self._scheduler.live(job_id) if self._library.has_key(job_id, key) else None
+        return live.preview if live is not None else None
+
+    def active(self, owner: str) -> JobView | None:
+        """The owner's running job, else the first of theirs in the queue."""
+        if not tokens.is_token(owner):
+            return None
+        job = self._scheduler.current(tokens.owner_id(owner))
+        return self._library.view(job) if job is not None else None
+
+    def line(self, owner: str) -> tuple[Place, ...]:
+        """All running and waiting jobs in the order in which they run; only the owner's own with details."""
+        mine = tokens.owner_id(owner) if tokens.is_token(owner) else ""
+        running, waiting = self._scheduler.line()
+        numbered = [*((0, job) for job in running), *enumerate(waiting, 1)]
+        return tuple(
+            Place(
+                position, job.mode, job.owner == mine, self._library.view(job) if job.owner == mine else None
+            )
+            for position, job in numbered
+        )

@@ -1,0 +1,128 @@
+"""The services behind the facade: built in the order of their dependencies, started and closed together."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+
+from backend.jobs import preflight
+from backend.jobs.library import Library
+from backend.jobs.limits import Limits
+from backend.jobs.offers import Offers
+from backend.jobs.scheduler import Scheduler
+from backend.jobs.store import Store
+from backend.jobs.submission import Submitter
+from backend.jobs.watch import Watch
+from backend.media.decoder import Decoder
+from backend.security import secret_file, tokens
+from backend.security.admin import Admins
+from backend.servers.fleet import Servers
+from backend.settings.model import Settings
+from backend.storage import data_folder, retention_setup
+from backend.storage.data_lock import DataLock
+from backend.system import diagnostics
+from backend.system.machine import Machine
+from backend.threads import Threads
+
+log = logging.getLogger("wan.studio")
+
+UPLOADS = "uploads"
+"""The purpose of the secret that marks this studio's upload folder."""
+
+
+class Services:
+    """Those of one data folder."""
+
+    def __init__(self, settings: Settings, exclusive: bool, limits: Limits) -> None:
+        """exclusive: hold the data folder against every other studio. Raises BadSettings when another one
+        has it, or when a setting cannot be used; StoreError, DiskFull."""
+        self.settings = settings  # replaced once it is known how the page is reached
+        self.limits = limits
+        self.closing = threading.Event()
+        self.reads, self.writes = Threads("read"), Threads("write")
+        self._taken = False  # by another machine
+        data_folder.prepare(settings.data_dir, settings.jobs_dir)
+        self._data_lock = DataLock(
+            settings.data_dir, settings.machine, lost=self._evicted, each=self._look_at_store
+        )
+        if exclusive:
+            self._data_lock.acquire()
+        self._secret = secret_file.load(settings.data_dir / "secret", secrets.token_bytes(32))
+        self.store = Store(settings.database, busy=self.limits.busy)
+        first_user = settings.auth[0][0] if settings.auth else ""
+        self.admins = Admins(settings.data_dir, first_user, self.store.setting, self.store.set_setting)
+        self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
+        self.servers = Servers(settings)
+        plan = self.servers.plan
+        if told := diagnostics.tell_adopted(settings, plan.kind, plan.start, plan.urls):
+            log.info("%s", told)
+        offers = Offers(self.servers.engines)
+        self.scheduler = Scheduler(
+            self.store, settings.jobs_dir, self.servers.engines, preflight.compiled, self.decoder,
+            models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
+        )  # fmt: skip
+        self.machine = Machine(
+            settings, self.servers.engines, self.scheduler, self.store.check,
+            lambda: [process.ended for process in self.servers.processes],
+        )  # fmt: skip
+        self.retention = retention_setup.create(
+            settings, self.store, self.machine.engines, self.scheduler.forget, self.secret(UPLOADS)
+        )
+        self.library = Library(
+            self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove
+        )
+        self.watch = Watch(self.scheduler, self.library)
+        self.submitter = Submitter(
+            lambda: self.settings, self.store, self.decoder, self.scheduler, offers, self.retention,
+            self.servers.plan.start, self.limits,
+        )  # fmt: skip
+        self._housekeeping = threading.Thread(
+            target=self.retention.run, args=(self.closing,), name="housekeeping", daemon=True
+        )
+        self._started = False
+        if self._taken:
+            self.scheduler.evict()
+
+    def _evicted(self) -> None:
+        """Called by the data folder's lock, which is held before there is a scheduler."""
+        self._taken = True
+        if (scheduler := getattr(self, "scheduler", None)) is not None:
+            scheduler.evict()
+
+    def _look_at_store(self) -> None:
+        if (scheduler := getattr(self, "scheduler", None)) is not None:
+            scheduler.look_at_store()
+
+    def secret(self, purpose: str) -> str:
+        """A text for one purpose that stays the same across restarts."""
+        return tokens.sign(self._secret, "purpose", purpose)
+
+    def start(self) -> None:
+        """Recovers unfinished jobs and starts the lanes; returns at once."""
+        self.scheduler.start()
+        self.decoder.prewarm()
+        self._started = True
+        self._housekeeping.start()
+
+    def close(self) -> None:
+        """Stops lanes, decoders, housekeeping and the servers that we started; then closes the database.
+
+        What does not stop in time may still write: then the database stays open and the data folder stays
+        locked until the process ends.
+        """
+        self.closing.set()
+        self.scheduler.stop()
+        self.decoder.stop_waiting()
+        self.reads.close()
+        self.writes.close()
+        self.scheduler.close()
+        self.servers.close()
+        self.decoder.close()
+        if self._started:
+            self._housekeeping.join(self.limits.close)
+        if not self.scheduler.join() or self._housekeeping.is_alive():
+            log.warning("a job or housekeeping has not stopped: the database stays open until the end")
+            return
+        self.store.close()
+        self._data_lock.release()

@@ -1,0 +1,71 @@
+"""The state of this machine: its engines, models, queue, database and disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from backend.engines.base import Engine, EngineInfo
+from backend.models.state import ModelState
+from backend.settings.model import Settings
+from backend.system import diagnostics, health
+
+
+class Queue(Protocol):
+    """What the scheduler reports."""
+
+    @property
+    def trouble(self) -> str:
+        """Why no job can be started although the engines work, in a sentence; "" while one can."""
+
+    def counts(self) -> tuple[int, int]:
+        """(running, waiting)."""
+
+
+class Machine:
+    """Methods may be called from any thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engines: Sequence[Engine],
+        queue: Queue,
+        check_database: Callable[[], str],
+        exits: Callable[[], list[str]],
+    ) -> None:
+        """`check_database`: "ok" or what is wrong. `exits`: why servers that the studio started ended."""
+        self._settings, self._engines, self._queue = settings, engines, queue
+        self._check_database, self._exits = check_database, exits
+
+    def engines(self) -> list[EngineInfo]:
+        """One per lane (memory)."""
+        return [engine.info() for engine in self._engines]
+
+    def models(self) -> list[ModelState]:
+        """The catalogue as this machine and its server have it; reads names, sizes and headers of files."""
+        return health.models(self._settings, self.engines())
+
+    def status(self) -> str:
+        """starting, ok or degraded (memory)."""
+        return health.status(self.engines(), self._queue.trouble)
+
+    def health(self) -> dict[str, Any]:
+        """The facts of the System tab: each server, the queue, the database, the disk."""
+        engines, trouble = self.engines(), self._queue.trouble
+        running, waiting = self._queue.counts()
+        up = health.status(engines) == "ok"
+        exits = [] if up else self._exits()
+        return {
+            "status": self.status(),
+            "trouble": trouble,
+            "engine": engines[0].kind,
+            "queue": {"waiting": waiting, "running": running},
+            "servers": health.servers(engines),
+            "database": self._check_database(),
+            "disk": health.disk(self._settings.data_dir),
+            "models_disk": health.models_disk(self._settings, engines),
+            "notes": [
+                *filter(None, [trouble]),
+                *diagnostics.in_system(self._settings, engines, self.models(), exits),
+            ],
+        }
