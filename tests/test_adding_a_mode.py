@@ -144,7 +144,7 @@ from ui.forms import schema
 from ui.head import head
 from ui.page import build
 from ui.tabs.library import FILTERS
-from ui.views import model_table, wording
+from ui.views import model_table
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES, title
 
@@ -164,7 +164,7 @@ print(json.dumps({
     "filter": ["Postcard", "postcard"] in [list(row) for row in FILTERS],
     "script": '"postcard": {"modes": ["postcard"]}' in head(),
     "style": "#tab-postcard-button" in head(),
-    "files": [heading for heading, modes in model_table.GROUPS if "postcard" in modes],
+    "files": [model_table.group_title(group) for group in model_table.GROUPS if "postcard" in group],
     "needed": [file.name for file in load_catalog().needed("postcard")],
     "title": title("postcard"),
 }))

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from ui.gradio_fixes import loading_clock
+from ui.i18n.texts import section
 from ui.tabs.registry import TABS
 from ui.theme import theme
 
@@ -56,7 +57,8 @@ def head() -> str:
     )
     title = '<meta name="description" content="Make videos with WAN 2.2">'
     table = json.dumps({tab.key: {"modes": tab.modes} for tab in TABS})
-    script = f"window.wanTabs = {table};\n{script}"
+    texts = json.dumps(section("script")).replace("</", "<\\/")
+    script = f"window.wanTabs = {table};\nwindow.wanTexts = {texts};\n{script}"
     return f"{title}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
 
 

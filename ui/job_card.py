@@ -1,7 +1,7 @@
-"""The job card: a gr.HTML that polls by a server function, and what its buttons do.
+"""The job card: a gr.HTML that polls a server function, and the handlers of its buttons.
 
-The page asks `poll` with {id, key, seen}; the answer comes from memory, and what is not there is looked up
-in a thread. Everything else is a short event.
+The page calls `poll` with {id, key, seen}; the answer comes from memory, and jobs that are not there are
+looked up in a thread. Everything else is a short event.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import gradio as gr
 from backend.errors import NotFound, StudioError
 from backend.threads import visitor_of
 from ui.forms.schema import file_names
+from ui.i18n.texts import text
 from ui.views import engine_badge, progress
 from ui.views.card import RECENT, CardState, Starter, card
 
@@ -31,8 +32,9 @@ EVENTS = (
     "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "starter", "library",
     "finished", "engine", "redraw", "system",
 )  # fmt: skip
-"""What the card's script may trigger. `finished`: a job that the page follows ended; `engine`: its state
-changed; `redraw`: another job of the page goes on; `system`: System is open and wants to be fresh."""
+"""The events that the card's script triggers. `finished`: a job that the page follows ended; `engine`: the
+engine's state or files changed; `redraw`: another job of the page started; `system`: the System tab is open
+and due for an update."""
 
 JS = (
     f"const events = {list(EVENTS)!r};\n"
@@ -40,8 +42,8 @@ JS = (
     "  ? window.wanStudio.card({element, trigger, server, watch, upload, events}) : setTimeout(start, 15);\n"
     "start();"
 )
-MOST_FOLLOWED = 16  # jobs of a page that a poll may ask for beside the one on the stage
-PATIENCE = 2.0  # seconds that a poll waits for jobs that have to be looked up; the next poll asks again
+MOST_FOLLOWED = 16  # jobs that a poll may ask for beside the one on the stage
+PATIENCE = 2.0  # seconds that a poll waits for database lookups; the next poll asks again
 LOOK_BACK = 40  # jobs read to find the recent clips among failed and cancelled ones
 
 
@@ -50,7 +52,7 @@ Pair = tuple[str, str]
 
 
 def event_text(event: gr.EventData, name: str) -> str:
-    """A text that the script sent along; anything else counts as empty."""
+    """A string of the event's data, "" for a missing value or another type."""
     value = (getattr(event, "_data", None) or {}).get(name)
     return value if isinstance(value, str) else ""
 
@@ -65,13 +67,13 @@ class Card:
         begin: Mapping[str, str] = {},
         patience: float = PATIENCE,
     ) -> None:
-        """begin: tab -> how to begin there, shown while the stage is empty."""
+        """begin: tab -> how to start there, shown while the stage is empty; patience: see PATIENCE."""
         self.studio, self.starters, self.begin, self.patience = studio, tuple(starters), begin, patience
 
     def component(self) -> gr.HTML:
         """The component; its events are in EVENTS."""
 
-        # Gradio marks the function: no bound method
+        # Gradio sets attributes on the function, which a bound method does not allow
         async def poll(asked: Any = None, request: gr.Request = None) -> dict[str, Any]:
             return await self.poll(asked, visitor_of(request))
 
@@ -84,7 +86,7 @@ class Card:
         )
 
     def state(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> CardState:
-        """All that the card needs to show `shown` to this owner."""
+        """The card's state for this owner with `shown` on the stage."""
         known = self.studio.is_owner(owner)
         jobs = self.studio.jobs(owner, limit=LOOK_BACK) if known else []
         active = self.studio.active(owner) if known else None
@@ -106,19 +108,21 @@ class Card:
             starters=self.starters,
             autoplay=autoplay,
             media=self.studio.media_url,
-            pictured=shown is not None and self._pictured(shown),
-            gone=shown is not None and shown.status in ("failed", "cancelled") and self._gone(shown),
+            has_picture=shown is not None and self._has_picture(shown),
+            inputs_deleted=shown is not None
+            and shown.status in ("failed", "cancelled")
+            and self._inputs_deleted(shown),
         )
 
-    def _pictured(self, job: JobView) -> bool:
-        """Whether the job has a picture of its own to show until there is a preview."""
+    def _has_picture(self, job: JobView) -> bool:
+        """Whether the job has an input picture to show until there is a preview."""
         try:
             return "image" in file_names(job.mode) and bool(self.studio.input_path(job.id, job.key, "image"))
         except NotFound:
             return False
 
-    def _gone(self, job: JobView) -> bool:
-        """Whether files that the job was made from are not kept any more."""
+    def _inputs_deleted(self, job: JobView) -> bool:
+        """Whether input files of the job are deleted."""
         try:
             for name in file_names(job.mode):
                 self.studio.input_path(job.id, job.key, name)
@@ -130,8 +134,8 @@ class Card:
         return card(self.state(owner, shown, autoplay, note))
 
     def on_load(self, owner: str, job_id: str = "", key: str = "") -> str:
-        """The job of a private link; else the active one, the last that ended with something to see, or the
-        empty stage. A link that opens nothing is said above it."""
+        """The card with the job of a private link; else with the latest one. A note above the stage reports
+        a link that opens nothing."""
         if not job_id and not key:
             return self.html(owner, self.latest(owner))
         try:
@@ -140,17 +144,18 @@ class Card:
             return self.html(owner, self.latest(owner), note=f"{error.message} {error.hint}".strip())
 
     def latest(self, owner: str) -> JobView | None:
+        """The owner's active job, else the last one that is done or failed."""
         if not self.studio.is_owner(owner):
             return None
         jobs = self.studio.jobs(owner, limit=LOOK_BACK)
         return self.studio.active(owner) or next((j for j in jobs if j.status in ("done", "failed")), None)
 
     def find(self, event: gr.EventData) -> JobView | None:
-        """The job that a button means, or None with a note when it is gone."""
+        """The job of a button; None, with a toast, when it is deleted."""
         try:
             return self.studio.job(event_text(event, "id"), event_text(event, "key"))
         except NotFound:
-            gr.Info("This clip no longer exists.")
+            gr.Info(text("card.not_found"))
             return None
 
     def show(self, owner: str, event: gr.EventData) -> str:
@@ -159,7 +164,7 @@ class Card:
         return self.html(owner, job or self.latest(owner), autoplay=bool(job))
 
     def cancel(self, owner: str, event: gr.EventData) -> str:
-        """Cancels, and shows what became of it if it was on the stage."""
+        """Cancels a job and shows its new state if it was on the stage."""
         job: JobView | None
         try:
             job = self.studio.cancel(event_text(event, "id"), event_text(event, "key"))
@@ -169,7 +174,7 @@ class Card:
         return self.html(owner, self._on_stage(event) or job or self.latest(owner))
 
     def finished(self, owner: str, event: gr.EventData) -> str:
-        """A followed job ended: it takes the stage if it was on it, else only what is below it changes."""
+        """The card after a followed job ended: another job on the stage stays there."""
         other = self._on_stage(event)
         if other is not None:
             return self.html(owner, other)
@@ -180,11 +185,11 @@ class Card:
         return self.html(owner, job, autoplay=True)
 
     def redraw(self, owner: str, event: gr.EventData) -> str:
-        """The same job on the stage, everything else as of now."""
+        """The card with the same job on the stage and everything else updated."""
         return self.html(owner, self._on_stage(event) or self.latest(owner))
 
     def _on_stage(self, event: gr.EventData) -> JobView | None:
-        """The job that keeps the stage while the event is about another one."""
+        """The job on the stage when the event is about another one, else None."""
         shown = event_text(event, "shown")
         if not shown or shown == event_text(event, "id"):
             return None
@@ -194,9 +199,9 @@ class Card:
             return None
 
     async def poll(self, request: Any = None, visitor: str = "") -> dict[str, Any]:
-        """The engine, the queue, one job and how far others of the page are; the preview only when it is
-        newer than `seen`. Memory only, but for jobs of an earlier run of the app: those are looked up in a
-        thread, and left out of the answer while the database does not answer."""
+        """The engine, the queue, one job, and the progress of other jobs on the page; the preview only when
+        it is newer than `seen`. Read from memory, except for jobs of an earlier run of the app: those are
+        looked up in a thread, and left out while the database does not answer."""
         asked = request if isinstance(request, dict) else {}
         job_id, key = str(asked.get("id") or ""), str(asked.get("key") or "")
         others = _pairs(asked.get("more"))
@@ -221,7 +226,7 @@ class Card:
         return answer
 
     async def _progress(self, jobs: Sequence[Pair], visitor: str) -> dict[Pair, Snapshot | None]:
-        """How far these jobs are, None for one that is gone. One that could not be looked up in time is
+        """The progress of these jobs, None for a deleted one. A job that could not be looked up in time is
         left out."""
         found: dict[Pair, Snapshot | None] = {}
         absent: list[Pair] = []
@@ -254,35 +259,35 @@ class Card:
             log.warning("poll: %s: %s %s", error.code, error.message, error.detail)
 
     def _models_seen(self) -> int:
-        """A number that changes when an engine sees other model files than before."""
+        """A number that changes when the model files of an engine change."""
         return (
             hash(tuple((e.address, frozenset(e.models.items())) for e in self.studio.engines())) & 0xFFFFFFFF
         )
 
 
 def _pairs(asked: object) -> list[Pair]:
-    """(id, key) of the jobs that a page asks for beside the followed one; nonsense is left out."""
+    """(id, key) of the jobs that a page asks for beside the followed one; malformed entries are left out."""
     given = asked[:MOST_FOLLOWED] if isinstance(asked, list) else []
     return [(str(one[0]), str(one[1])) for one in given if isinstance(one, list) and len(one) == 2]
 
 
 def _more(others: Sequence[Pair], found: Mapping[Pair, Snapshot | None]) -> dict[str, list[Any]]:
-    """id -> [status, place in line, percent, time left]; nothing of a job that could not be looked up."""
-    told: dict[str, list[Any]] = {}
+    """id -> [status, place in the queue, percent, time left], without jobs that could not be looked up."""
+    answer: dict[str, list[Any]] = {}
     for pair in others:
         if pair not in found:
             continue
         snapshot = found[pair]
         if snapshot is None:
-            told[pair[0]] = ["gone", "", 0, ""]
+            answer[pair[0]] = ["gone", "", 0, ""]
         else:
-            said = progress.progress(snapshot)
-            told[pair[0]] = [said["status"], said["place"], said["percent"], said["left"]]
-    return told
+            shown = progress.progress(snapshot)
+            answer[pair[0]] = [shown["status"], shown["place"], shown["percent"], shown["left"]]
+    return answer
 
 
 def data_url(preview: tuple[bytes, str] | None) -> str:
-    """A preview as the page shows it; only pictures, whatever the engine called them."""
+    """A preview (bytes, media type) as a data URL; "" for anything but JPEG, PNG and WebP."""
     if not preview or preview[1] not in ("image/jpeg", "image/png", "image/webp"):
         return ""
     return f"data:{preview[1]};base64,{base64.b64encode(preview[0]).decode()}"

@@ -147,7 +147,7 @@ def test_a_paused_queue_is_said_to_who_waits(studio: FakeStudio, picture: Path) 
     studio.is_paused = True
     answer = poll(make(studio), {"id": second.id, "key": second.key})
     assert answer["paused"] and answer["job"]["words"] == "Queue paused by the admin"
-    assert answer["job"]["gone"] == "2nd in the queue" and "paused" in answer["queue"][0]
+    assert answer["job"]["elapsed"] == "2nd in the queue" and "paused" in answer["queue"][0]
     running = poll(make(studio), {"id": first.id, "key": first.key})
     assert running["job"]["words"].startswith("Generating"), "what runs goes on"
     assert "Queue paused by the admin" in make(studio).html(OWNER, first)

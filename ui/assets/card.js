@@ -1,32 +1,31 @@
-/* The job card: follows one job with a short poll, and hands clicks to the server. */
+/* The job card: follows one job with short polls, and sends clicks to the server. */
 (() => {
   "use strict";
   const studio = window.wanStudio;
-  const { $, $$ } = studio;
-  const LOST = "Connection lost. Reconnecting; your form is safe.";
+  const { $, $$, text } = studio;
   const SECONDS = { running: 1, next: 0.5, queued: 3, idle: 5, hidden: 6, retry: 0.5, waits: 3, most: 8, again: 5, system: 5 };
 
   studio.card = ({ element, trigger, server, watch, upload, events }) => {
     const card = () => $(".card", element);
-    const follow = { id: "", key: "", seen: 0, best: 0, said: "", status: "", ended: "", endedAt: 0 };
-    const asked_for = new Map(); // what the server was asked to draw anew -> when
+    const follow = { id: "", key: "", seen: 0, best: 0, announced: "", status: "", ended: "", endedAt: 0 };
+    const requested = new Map(); // request to render again -> its time in milliseconds
     let timer = 0, failures = 0, asking = false, engine = null, models = null, loaded = false, looked = 0;
 
     const live = (name) => $(`[data-live="${name}"]`, element);
-    const set = (place, text) => place && place.textContent !== text && (place.textContent = text);
+    const set = (place, value) => place && place.textContent !== value && (place.textContent = value);
 
     // -- what the server rendered -----------------------------------------------------------------
     const sync = () => {
       const data = card()?.dataset || {};
       if ((data.id || "") !== follow.id) {
-        // On a phone Generate is far below the stage: go and see.
+        // On a phone Generate is far below the stage: scroll up to it.
         if (loaded && data.id && data.id === data.shown && innerWidth < 860) scrollTo({ top: 0 });
         const id = data.id && data.id !== follow.ended ? data.id : "";
-        Object.assign(follow, { id, key: data.key || "", seen: 0, best: 0, said: "", status: "" });
+        Object.assign(follow, { id, key: data.key || "", seen: 0, best: 0, announced: "", status: "" });
         if (!id) titleFor(null);
       }
       address(data.shown);
-      follow.seen = 0; // what was drawn anew wants the preview again
+      follow.seen = 0; // the new HTML lacks the preview
       document.documentElement.dataset.card = data.state || "empty";
       studio.busy(Boolean(data.busy));
       studio.refreshFrame();
@@ -36,7 +35,7 @@
       soon(0);
     };
 
-    // A private link stays in the address while its job is on the stage.
+    // A private link stays in the address bar while its job is on the stage.
     const address = (shown) => {
       const here = new URL(location.href), asked = here.searchParams;
       if (!loaded || !asked.has("job") || asked.get("job") === shown) return;
@@ -44,11 +43,11 @@
       history.replaceState(history.state, "", here);
     };
     const about = (id, key) => ({ id, key, shown: card()?.dataset.shown || "", shownkey: card()?.dataset.shownkey || "" });
-    // Asks once, and again after a while: the event may have got lost with the connection.
+    // Triggers once per interval: an event may get lost with the connection.
     const ask = (what, name, data) => {
       const now = Date.now();
-      if (now - (asked_for.get(what) || 0) < SECONDS.again * 1000) return;
-      asked_for.set(what, now);
+      if (now - (requested.get(what) || 0) < SECONDS.again * 1000) return;
+      requested.set(what, now);
       trigger(name, data);
     };
 
@@ -71,7 +70,7 @@
       if (!answer) {
         failures += 1;
         if (failures > 1) lost();
-        const most = follow.id && !document.hidden ? SECONDS.waits : SECONDS.most; // somebody waits for this job
+        const most = follow.id && !document.hidden ? SECONDS.waits : SECONDS.most; // the visitor waits for this job
         return soon(Math.min(most, SECONDS.retry * 2 ** (failures - 1)));
       }
       if (failures) notice("");
@@ -79,9 +78,9 @@
       header(answer);
       if (asked.id && asked.id === follow.id) {
         if (answer.gone) end("gone");
-        else if (answer.job) show(answer.job); // else it could not be looked up in time: the next poll asks again
+        else if (answer.job) show(answer.job); // else it was not looked up in time: the next poll asks again
       } else if (follow.ended && card()?.dataset.id === follow.ended && Date.now() - follow.endedAt > 5000) {
-        // The event that should have replaced the card got lost with the connection.
+        // The event that replaces the card got lost with the connection.
         follow.endedAt = Date.now();
         trigger("finished", about(follow.ended, card().dataset.key));
       }
@@ -91,7 +90,7 @@
       soon(pace || SECONDS.running);
     };
 
-    // Jobs that the page shows besides the followed one: in line, in the strip, in the Library.
+    // Jobs that the page shows besides the followed one: in the queue, in the strip, in the Library.
     const others = () => {
       const found = new Map();
       for (const { dataset } of $$("[data-waits]")) if (dataset.id !== follow.id) found.set(dataset.id, dataset.key);
@@ -105,8 +104,8 @@
           ask(`end ${id}`, "finished", about(id, key));
           continue;
         }
-        for (const text of $$(`[data-place="${id}"]`)) set(text, place || "Now");
-        for (const text of $$(`[data-left="${id}"]`)) set(text, left || (status === "queued" ? "Waiting" : "Running"));
+        for (const tag of $$(`[data-place="${id}"]`)) set(tag, place || text("now"));
+        for (const tag of $$(`[data-left="${id}"]`)) set(tag, left || text(status === "queued" ? "waiting" : "running"));
         for (const bar of $$(`[data-bar="${id}"]`)) bar.style.setProperty("--d", percent / 100);
         if (status === "running" && $(`.line [data-place="${id}"]`, element)) ask(`run ${id}`, "redraw", about(id, key));
       }
@@ -117,14 +116,14 @@
       }
     };
 
-    // Said in the card while a job is on the stage, and always in the header.
+    // Shown in the card while a job is on the stage, and always in the header.
     const lost = () => {
-      notice(LOST);
+      notice(text("connection_lost"));
       const badge = $('[data-live="badge"]');
       if (!badge) return;
       badge.dataset.state = "lost";
-      badge.title = LOST;
-      set($("small", badge), "no connection");
+      badge.title = text("connection_lost");
+      set($("small", badge), text("no_connection"));
     };
     const header = ({ badge: [state, name, detail, demo, tip], queue: [long, short, percent], models: seen }) => {
       const badge = $('[data-live="badge"]');
@@ -136,7 +135,7 @@
         set($("small", badge), detail);
       }
       document.documentElement.toggleAttribute("data-demo", demo);
-      // The engine came, went, or sees other model files: what the tabs say of it is asked for again.
+      // The state or the model files of the engine changed: the tabs that show them are rendered again.
       if (engine !== null && (engine !== state || models !== seen)) trigger("engine", {});
       engine = state;
       models = seen;
@@ -155,14 +154,13 @@
       const onStage = card()?.dataset.shown === follow.id;
       if (onStage) {
         set(live("words"), job.words);
-        set(live("gone"), job.gone);
+        set(live("elapsed"), job.elapsed);
         set(live("left"), job.left);
         bars(job, percent);
         if (card().dataset.state !== job.status) card().dataset.state = job.status;
-        notice(job.connected ? "" : "Lost contact with ComfyUI. The job is probably still running; reconnecting.");
-        const said = job.words.replace(/, step.*/, ""); // per stage and part, not per step
-        if (follow.said !== said) set(live("stage"), said);
-        follow.said = said;
+        notice(job.connected ? "" : text("engine_lost"));
+        if (follow.announced !== job.announcement) set(live("stage"), job.announcement);
+        follow.announced = job.announcement;
       }
       if (job.image) {
         follow.seen = job.preview;
@@ -170,8 +168,8 @@
         for (const tile of $$(`[data-bar="${follow.id}"]`)) for (const img of $$("img", tile.parentNode)) img.src = job.image;
       }
       for (const bar of $$(`[data-bar="${follow.id}"]`)) bar.style.setProperty("--d", percent / 100);
-      for (const text of $$(`[data-left="${follow.id}"]`)) set(text, job.left || (job.status === "queued" ? "Waiting" : "Running"));
-      for (const text of $$(`[data-words="${follow.id}"]`)) set(text, job.words);
+      for (const tag of $$(`[data-left="${follow.id}"]`)) set(tag, job.left || text(job.status === "queued" ? "waiting" : "running"));
+      for (const tag of $$(`[data-words="${follow.id}"]`)) set(tag, job.words);
       titleFor(job.status === "running" ? percent : null);
     };
 
@@ -193,7 +191,7 @@
       if (!img) return;
       img.src = image;
       img.classList.remove("soft");
-      set(live("tag"), "Preview");
+      set(live("tag"), text("preview"));
     };
 
     const end = (status) => {
@@ -207,23 +205,23 @@
 
     const announce = () => {
       if (document.hidden) {
-        document.title = "Done, Wan Studio";
+        document.title = text("title_done");
         if (window.Notification?.permission === "granted")
           try {
-            new Notification("Wan Studio is done", { tag: "wan-studio" }).onclick = () => window.focus();
+            new Notification(text("notify_done"), { tag: "wan-studio" }).onclick = () => window.focus();
           } catch {
-            /* phones take notifications from service workers only */
+            /* phones accept notifications from service workers only */
           }
       }
     };
     const titleFor = (percent) => {
-      document.title = percent === null ? "Wan Studio" : `${Math.floor(percent)} % Wan Studio`;
+      document.title = percent === null ? text("app") : text("title_percent", { percent: Math.floor(percent) });
     };
-    const notice = (text) => {
+    const notice = (message) => {
       const place = live("notice");
       if (place) {
-        set($("span", place), text);
-        place.hidden = !text;
+        set($("span", place), message);
+        place.hidden = !message;
       }
     };
 
@@ -247,7 +245,7 @@
       if (act === "show" || act === "again" || act === "quality" || act === "retry") scrollTo({ top: 0 });
     });
 
-    // The frame on the stage, as a PNG of the clip's own size, uploaded like any picture.
+    // The frame on the stage as a PNG of the clip's own size, uploaded like any picture; "" when that fails.
     const frame = async (button) => {
       const video = $("video", element);
       if (!video?.videoWidth) return "";

@@ -1,9 +1,9 @@
-/* A chosen sound or driving video: play the part, move its ends. The number fields hold the truth; what is
-   moved here is written into them, and the server draws the result. */
+/* A chosen sound or driving video: play the part, move its ends. The number fields hold the values: a moved
+   end is written into them, and the server draws the result. */
 (() => {
   "use strict";
   const studio = window.wanStudio;
-  const { $, $$ } = studio;
+  const { $, $$, text } = studio;
   const SHORTEST = 0.2; // seconds
   const of = (node) => node.closest?.("[data-media]");
   const screen = (media) => $("audio, video", media);
@@ -15,7 +15,8 @@
     return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}${tenths % 10 ? `.${tenths % 10}` : ""}`;
   };
 
-  // -- what is drawn between two answers of the server ------------------------------------------------
+  // -- drawing between two answers of the server ------------------------------------------------
+  const part = (from, to) => text("part", { start: clock(from), end: clock(to) });
   const draw = (media, from, to) => {
     const [seconds] = numbers(media);
     Object.assign(media.dataset, { from, to });
@@ -27,7 +28,7 @@
       handle.setAttribute("aria-valuenow", value.toFixed(1));
       handle.setAttribute("aria-valuetext", clock(value));
     }
-    if (media.hasAttribute("data-paused")) $('[data-m="at"]', media).textContent = `${clock(from)} to ${clock(to)}`;
+    if (media.hasAttribute("data-paused")) $('[data-m="at"]', media).textContent = part(from, to);
   };
   const write = (id, value) => {
     const input = $(`#${id} input`);
@@ -97,12 +98,12 @@
       player.pause();
       player.currentTime = from;
     }
-    if (!player.paused && !media.getClientRects().length) player.pause(); // another tab lies over it
+    if (!player.paused && !media.getClientRects().length) player.pause(); // another tab is selected
     media.toggleAttribute("data-paused", player.paused);
-    $('[data-m="play"]', media)?.setAttribute("aria-label", player.paused ? "Play the part" : "Pause");
+    $('[data-m="play"]', media)?.setAttribute("aria-label", text(player.paused ? "play_part" : "pause"));
     const track = $(".track", media);
     track?.style.setProperty("--at", (player.currentTime / seconds).toFixed(4));
-    const words = player.paused ? (track ? `${clock(from)} to ${clock(to)}` : clock(seconds)) : clock(player.currentTime);
+    const words = player.paused ? (track ? part(from, to) : clock(seconds)) : clock(player.currentTime);
     const place = $('[data-m="at"]', media);
     if (place.textContent !== words) place.textContent = words;
     clearTimeout(following.get(media));

@@ -2,34 +2,34 @@
 (() => {
   "use strict";
   const studio = window.wanStudio;
-  const { $ } = studio;
+  const { $, text } = studio;
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
   const of = (node) => node.closest?.("[data-player]");
   let looping = true, muted = false;
 
-  const say = (node, name, value) => node && node.getAttribute(name) !== value && node.setAttribute(name, value);
+  const set = (node, name, value) => node && node.getAttribute(name) !== value && node.setAttribute(name, value);
   const draw = (player) => {
     const video = $("video", player), range = $('input[type="range"]', player), now = $(".now", player);
     const length = video.duration || 0;
     const share = length ? video.currentTime / length : 0;
     if (!range.matches(":active")) range.value = Math.round(share * 1000);
     range.style.setProperty("--p", share.toFixed(4));
-    say(range, "aria-valuetext", `${video.currentTime.toFixed(1)} s of ${length.toFixed(1)} s`);
+    set(range, "aria-valuetext", text("position", { seconds: video.currentTime.toFixed(1), length: length.toFixed(1) }));
     const time = clock(video.currentTime);
     if (now.textContent !== time) now.textContent = time;
     player.toggleAttribute("data-paused", video.paused);
     player.toggleAttribute("data-muted", video.muted);
-    say($('[data-p="mute"]', player), "aria-label", video.muted ? "Sound on" : "Mute");
-    say($('[data-p="play"]', player), "aria-label", video.paused ? "Play" : "Pause");
+    set($('[data-p="mute"]', player), "aria-label", text(video.muted ? "sound_on" : "mute"));
+    set($('[data-p="play"]', player), "aria-label", text(video.paused ? "play" : "pause"));
   };
-  // While a clip plays, the bar moves as often as WAN's pictures do; one timer, however often it was started.
+  // While a clip plays, the bar moves 16 times a second, the frame rate of WAN's clips. One timer at most.
   const PACE = 1000 / 16;
   let running = 0;
   const run = (player) => {
     clearTimeout(running);
     const video = player.isConnected && $("video", player);
     if (!video) return;
-    if (!video.paused && !video.getClientRects().length) video.pause(); // the Library or System lies over it
+    if (!video.paused && !video.getClientRects().length) video.pause(); // the Library or System tab is selected
     draw(player);
     if (!video.paused) running = setTimeout(run, document.hidden ? 1000 : PACE, player);
   };

@@ -1,4 +1,4 @@
-/* The page around the card: theme, keyboard, segmented controls, the inputs' messages. No request but to our host. */
+/* The page around the card: theme, keyboard, segmented controls, messages of the forms. Makes no requests. */
 (() => {
   "use strict";
   const studio = (window.wanStudio = {});
@@ -6,9 +6,11 @@
   const $ = (selector, from = document) => from.querySelector(selector);
   const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
   const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-  Object.assign(studio, { $, $$, still });
+  // A text of the page with its {placeholders} filled in; the table comes from ui/i18n by ui/head.py.
+  const text = (key, values = {}) => window.wanTexts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  Object.assign(studio, { $, $$, still, text });
 
-  // -- theme: stored, and put back when Gradio changes the body's class ---------------------------
+  // -- theme: stored, and restored when Gradio changes the body's class ---------------------------
   const THEME = "wan-studio-theme";
   const stored = () => {
     try {
@@ -28,7 +30,7 @@
     try {
       localStorage.setItem(THEME, next);
     } catch {
-      /* private window: for this visit only */
+      /* private window: the theme lasts for this visit only */
     }
     document.body.classList.toggle("dark", next === "dark");
   };
@@ -48,21 +50,21 @@
     studio.refreshFrame();
   };
 
-  // -- the line under Generate carries the frame and what is wrong ----------------------------------
+  // -- the line under Generate carries the frame and the problems of the fields ----------------------------------
   const spread = (line) => {
     const { mode, frame, problems, scroll } = line.dataset;
     if (mode === studio.mode()) for (const place of $$('[data-live="frame"]')) place.textContent = frame;
     const found = JSON.parse(problems || "{}");
     for (const old of $$(`.ws-problem[data-mode="${mode}"]`)) old.remove();
     for (const old of $$(`[id^="${mode}-"][data-invalid]`)) old.removeAttribute("data-invalid");
-    for (const [field, text] of Object.entries(found)) {
+    for (const [field, problem] of Object.entries(found)) {
       const block = document.getElementById(`${mode}-${field}`);
       if (!block) continue;
       const note = document.createElement("p");
       note.className = "ws-problem";
       note.dataset.mode = mode;
       note.setAttribute("role", "alert");
-      note.textContent = text;
+      note.textContent = problem;
       block.append(note);
       block.setAttribute("data-invalid", "");
       if (block.closest(".ws-advanced-body")) openAdvanced(mode, true);
@@ -94,7 +96,7 @@
   };
   studio.advanced = ({ element, watch }) => {
     const mode = () => $("button", element).getAttribute("aria-controls").replace("-advanced", "");
-    // A new summary comes with a fresh button: the drawer stays as the creator left it.
+    // A new summary replaces the button: the state of the drawer is kept.
     watch("value", () => openAdvanced(mode(), document.getElementById(`${mode()}-advanced`)?.hasAttribute("data-open")));
   };
 
@@ -114,12 +116,12 @@
     button.classList.add("sure");
     button.setAttribute("aria-label", button.dataset.confirm);
     button.dataset.word = button.dataset.confirm;
-    const calm = () => {
+    const reset = () => {
       button.classList.remove("sure");
       button.setAttribute("aria-label", label);
     };
-    button.addEventListener("blur", calm, { once: true });
-    setTimeout(calm, 5000);
+    button.addEventListener("blur", reset, { once: true });
+    setTimeout(reset, 5000);
   };
 
   // -- segmented controls: one tab stop, arrow keys -------------------------------------------------
@@ -129,7 +131,7 @@
     const box = inputs[0].closest(".wrap") || group;
     if (box.getAttribute("role") !== "radiogroup") {
       box.setAttribute("role", "radiogroup");
-      box.setAttribute("aria-label", $('[data-testid="block-info"]', group)?.textContent.trim() || "Choice");
+      box.setAttribute("aria-label", $('[data-testid="block-info"]', group)?.textContent.trim() || text("choice"));
     }
     const chosen = inputs.find((input) => input.checked) || inputs[0];
     for (const input of inputs) input.tabIndex = input === chosen ? 0 : -1;
@@ -155,7 +157,7 @@
     }
     label();
   };
-  // New elements only: a clock whose text changes is nothing to dress.
+  // New elements only: changed texts, such as a clock, need no dressing.
   const grew = ({ addedNodes }) => [...addedNodes].some((node) => node.nodeType === 1);
   new MutationObserver((changes) => {
     if (!dressing && changes.some(grew)) dressing = requestAnimationFrame(dressAll);
@@ -173,13 +175,13 @@
     setTimeout(dressAll, 30);
   });
 
-  // -- Generate's words -----------------------------------------------------------------------------
+  // -- Generate's label -----------------------------------------------------------------------------
   const label = () => {
-    const words = root.dataset.busy ? "Add to queue" : "Generate";
+    const words = text(root.dataset.busy ? "add_to_queue" : "generate");
     for (const button of $$("button.ws-generate")) {
-      const text = [...button.childNodes].find((node) => node.nodeType === 3 && node.data.trim());
-      if (text && text.data.trim() !== words) text.data = words;
-      if (!button.title) button.title = "Ctrl + Enter";
+      const node = [...button.childNodes].find((child) => child.nodeType === 3 && child.data.trim());
+      if (node && node.data.trim() !== words) node.data = words;
+      if (!button.title) button.title = text("generate_keys");
     }
   };
   studio.busy = (yes) => {
@@ -188,17 +190,17 @@
     label();
   };
 
-  // -- a file that the browser cannot show: the line below it says what it is ---------------------------
+  // -- a file that the browser cannot show is hidden; the line below describes it ---------------------------
   const PICTURES = ".ws-drop, .stage, .thumb, .tile";
   document.addEventListener("error", (event) => event.target.closest?.(PICTURES) && event.target.classList.add("unseen"), true);
   document.addEventListener("load", (event) => event.target.closest?.(PICTURES) && event.target.classList.remove("unseen"), true);
 
   // -- clicks and keys of the page --------------------------------------------------------------------
-  const copy = async (text) => {
+  const copy = async (value) => {
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(value);
     } catch {
-      const area = Object.assign(document.createElement("textarea"), { value: text });
+      const area = Object.assign(document.createElement("textarea"), { value });
       document.body.append(area);
       area.select();
       document.execCommand("copy");
@@ -219,16 +221,16 @@
     }
     const copied = at("[data-copy], [data-link]");
     if (copied) {
-      const { copy: text, link } = copied.dataset;
-      await copy(link ? new URL(link, location.origin + location.pathname).href : text);
+      const { copy: value, link } = copied.dataset;
+      await copy(link ? new URL(link, location.origin + location.pathname).href : value);
       const span = $("span", copied);
       const before = span.textContent;
-      if (before !== "Copied") setTimeout(() => (span.textContent = before), 1600);
-      span.textContent = "Copied";
+      if (before !== text("copied")) setTimeout(() => (span.textContent = before), 1600);
+      span.textContent = text("copied");
     }
     const chosen = at("#ws-tabs [role=tab]");
     if (chosen) {
-      const row = chosen.closest(".tab-wrapper"); // on a phone the row scrolls: the chosen one is seen whole
+      const row = chosen.closest(".tab-wrapper"); // on a phone the row scrolls: show the chosen tab in full
       row?.scrollTo({ left: chosen.offsetLeft - (row.clientWidth - chosen.offsetWidth) / 2, behavior: still() ? "auto" : "smooth" });
       setTimeout(studio.refreshFrame, 50);
     }
@@ -238,7 +240,7 @@
     const button = panel() && $("button.ws-generate", panel());
     if (!button || !button.offsetParent || button.disabled) return;
     event.preventDefault();
-    document.activeElement?.blur?.(); // a number that is being typed counts
+    document.activeElement?.blur?.(); // commits a number that is being typed
     setTimeout(() => button.click(), 30);
   });
 })();

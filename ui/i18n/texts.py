@@ -1,25 +1,31 @@
-"""The page's texts: every sentence and label of ui/ stands in en.yaml, and is asked for by its key."""
+"""The page's texts: every sentence and label of ui/ is in en.yaml and is looked up by its key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-HERE = Path(__file__).parent
-LANGUAGE = "en"
+ENGLISH = Path(__file__).parent / "en.yaml"
+
+_table: dict[str, str] = {}
 
 
-@cache
-def table(language: str = LANGUAGE) -> Mapping[str, str]:
-    """Dotted key -> template with `{name}` placeholders, as `str.format` takes them.
+def table() -> Mapping[str, str]:
+    """Dotted key -> template with `{name}` placeholders, as `str.format` takes them; English until `use`."""
+    if not _table:
+        use(ENGLISH)
+    return _table
 
-    Raises FileNotFoundError for a language that has no file.
-    """
-    return dict(_flat(yaml.safe_load((HERE / f"{language}.yaml").read_text("utf-8"))))
+
+def use(path: Path) -> None:
+    """Replaces all texts by those of a language file. Components that are built already keep theirs."""
+    entries = dict(_flat(yaml.safe_load(path.read_text("utf-8"))))
+    _table.clear()
+    _table.update(entries)
 
 
 def text(key: str, **values: Any) -> str:
@@ -32,8 +38,18 @@ def plural(key: str, count: int, **values: Any) -> str:
     return text(f"{key}.{'one' if count == 1 else 'other'}", count=count, **values)
 
 
+def escaped(key: str, **values: Any) -> str:
+    """The text of a key for HTML: as content, or inside an attribute in double quotes."""
+    return escape(text(key, **values), quote=False).replace('"', "&quot;")
+
+
+def with_markup(key: str, **markup: str) -> str:
+    """The text of a key for HTML, its placeholders filled with HTML that is escaped already."""
+    return escape(table()[key], quote=False).replace('"', "&quot;").format(**markup)
+
+
 def section(prefix: str) -> dict[str, str]:
-    """The raw templates below a prefix, without it: what a script gets as a whole."""
+    """Key without the prefix -> template, of all keys below a prefix: what the page's scripts receive."""
     start = prefix + "."
     return {key.removeprefix(start): value for key, value in table().items() if key.startswith(start)}
 

@@ -1,4 +1,4 @@
-"""The job card as HTML: empty, on its way, done, failed, cancelled. Pure; what a user wrote is escaped."""
+"""The job card as HTML: empty, queued or running, done, failed, cancelled. What a user wrote is escaped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from backend.jobs.progress import Snapshot
 from backend.notices import words
+from ui.i18n.texts import escaped, text
 from ui.views import failure, progress, wording
 from ui.views.icons import icon
 from ui.views.player import fit, player, shape, still, tags
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
 
 RECENT = 6
 BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
-"""One clear pixel: where a preview will be."""
+"""One transparent pixel, the source of the preview's <img> until there is one."""
 CORNERS = '<span class="corners" aria-hidden="true"><i></i><i></i><i></i><i></i></span>'
 ACTIVE = ("queued", "running")
 
 
 @dataclass(frozen=True)
 class Starter:
-    """A picture to start from. `url`: of its small copy on the page."""
+    """A picture to start from. `url`: address of its small copy."""
 
     title: str
     url: str
@@ -37,8 +38,9 @@ class Starter:
 
 @dataclass(frozen=True)
 class CardState:
-    """All that the card shows. `shown`: the job on the stage, one's own or by a private link; `active`: the
-    owner's own that runs or comes next; `line`: the queue; `note`: a sentence above the stage."""
+    """Everything that the card shows. `shown`: the job on the stage, the visitor's own or that of a private
+    link; `active`: the visitor's own job that runs or is next; `line`: the queue; `note`: a sentence above
+    the stage."""
 
     shown: JobView | None = None
     active: JobView | None = None
@@ -46,18 +48,18 @@ class CardState:
     line: Sequence[Place] = ()
     paused: bool = False
     note: str = ""
-    snapshot: Snapshot | None = None  # of `shown`, when it is on its way
+    snapshot: Snapshot | None = None  # of `shown` while it is queued or running
     preview: str = ""  # data URL of the last preview of `shown`
     starters: Sequence[Starter] = ()
-    begin: Mapping[str, str] = field(default_factory=dict)  # tab -> how to begin there
+    begin: Mapping[str, str] = field(default_factory=dict)  # tab -> how to start there
     autoplay: bool = False
-    pictured: bool = True  # `shown` was made from a picture
-    gone: bool = False  # `shown` has ended without a result, and the files it was made from are not kept
+    has_picture: bool = True  # `shown` was made from a picture
+    inputs_deleted: bool = False  # `shown` has ended without a result, and its input files are deleted
     media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
 
     @property
     def followed(self) -> JobView | None:
-        """The job that the page asks for: the one on the stage while it is on its way, else `active`."""
+        """The job that the page polls: the one on the stage while it is queued or running, else `active`."""
         return self.shown if self.shown is not None and self.shown.status in ACTIVE else self.active
 
     def url(self, job: JobView, name: str, download: bool = False) -> str:
@@ -66,13 +68,14 @@ class CardState:
 
 
 def attributes(values: Mapping[str, object]) -> str:
+    """`data-` attributes, values escaped."""
     return " ".join(f'data-{name}="{escape(str(value))}"' for name, value in values.items())
 
 
 def button(
     act: str, label: str, job: JobView, symbol: str = "", kind: str = "", change: Mapping[str, object] = {}
 ) -> str:
-    """A button whose click goes to the server as event `act`."""
+    """A button whose click is sent to the server as event `act`."""
     data: dict[str, object] = {"act": act, "id": job.id, "key": job.key}
     if change:
         data["change"] = json.dumps(dict(change))
@@ -84,17 +87,16 @@ def button(
 
 
 def link_button(job: JobView, kind: str = "") -> str:
-    """Copies the private link of a job: whoever has it sees the job, and may cancel it."""
+    """A button that copies the private link of a job; whoever has the link can see and cancel the job."""
     query = escape("?" + urlencode({"job": job.id, "key": job.key}))
-    what = "Anyone with the link can see this, and cancel it while it is running"
     return (
-        f'<button type="button" class="btn {kind}" data-link="{query}" title="{what}">{icon("link")}'
-        "<span>Copy link</span></button>"
+        f'<button type="button" class="btn {kind}" data-link="{query}" title="{escaped("card.link_tip")}">'
+        f"{icon('link')}<span>{escaped('card.copy_link')}</span></button>"
     )
 
 
 def card(state: CardState) -> str:
-    """The whole card. Its data attributes tell the script what to follow."""
+    """The whole card. Its data attributes name the job that the script follows."""
     job = state.shown
     status = job.status if job else "empty"
     data: dict[str, object] = {"state": status, "shown": job.id if job else ""}
@@ -107,7 +109,7 @@ def card(state: CardState) -> str:
     if job is None:
         inside = _empty(state)
     elif status in ACTIVE:
-        inside = _under_way(state, job)
+        inside = _active(state, job)
     elif status == "done":
         inside = _done(state, job)
     else:
@@ -119,20 +121,23 @@ def card(state: CardState) -> str:
     )
     line = line_list(state.line, job.id if job else "", state.paused)
     return (
-        f'<section class="card" aria-label="Result" {attributes(data)}>{note}{inside}{line}{recent(state)}'
+        f'<section class="card" aria-label="{escaped("card.label")}" {attributes(data)}>{note}{inside}{line}'
+        f"{recent(state)}"
         '<p class="sr" role="status" aria-live="polite" data-live="stage"></p></section>'
     )
 
 
 def facts(job: JobView) -> str:
-    """The recipe line."""
+    """The recipe line: size, length, speed and seed of a job."""
     return '<p class="facts">' + "".join(f"<span>{escape(f)}</span>" for f in wording.recipe(job)) + "</p>"
 
 
 def warnings(job: JobView) -> str:
+    """The job's warnings as a list, "" without any."""
     if not job.warnings:
         return ""
-    rows = "".join(f"<li>{icon('warn', 16)}<span>{escape(words(one))}</span></li>" for one in job.warnings)
+    sentences = [words(warning) for warning in job.warnings]
+    rows = "".join(f"<li>{icon('warn', 16)}<span>{escape(sentence)}</span></li>" for sentence in sentences)
     return f'<ul class="warnings">{rows}</ul>'
 
 
@@ -144,81 +149,84 @@ def _empty(state: CardState) -> str:
     )
     if starters:
         starters = (
-            '<div class="starters"><h2 class="label">No picture handy? Try one of these</h2>'
+            f'<div class="starters"><h2 class="label">{escaped("card.starters")}</h2>'
             f'<div class="strip">{starters}</div></div>'
         )
     begin = "".join(f'<p data-tab="{key}">{escape(words)}</p>' for key, words in state.begin.items())
     return (
         f'<div class="stage empty">{CORNERS}<div class="empty-words">'
-        '<h2>Your <span data-makes="video">video</span><span data-makes="picture">picture</span>'
-        " appears here</h2>"
-        f"{begin}</div>"
+        f'<h2><span data-makes="video">{escaped("card.empty.video")}</span>'
+        f'<span data-makes="picture">{escaped("card.empty.picture")}</span></h2>{begin}</div>'
         f'<p class="frame" data-live="frame"></p></div>{starters}'
     )
 
 
-def _under_way(state: CardState, job: JobView) -> str:
+def _active(state: CardState, job: JobView) -> str:
     words = progress.progress(state.snapshot or Snapshot(), state.paused)
     picture, tag = _picture(state, job)
     kind = fit(job) if state.preview else f"{fit(job)} soft"
-    bell = "Notify me when it's done"
+    bell = escaped("card.notify")
     return (
         f'<div class="stage"{shape(job)}>{"" if tag else CORNERS}'
-        f'<img class="{kind}" data-live="preview" src="{picture}" alt="Preview">{tags(job, tag)}</div>'
+        f'<img class="{kind}" data-live="preview" src="{picture}" alt="{escaped("card.preview")}">'
+        f"{tags(job, tag)}</div>"
         f'<div class="head"><h2 class="status" data-live="words">{escape(words["words"])}</h2>'
-        f'<p class="times"><span data-live="gone">{escape(words["gone"])}</span>'
+        f'<p class="times"><span data-live="elapsed">{escape(words["elapsed"])}</span>'
         f'<strong data-live="left">{escape(words["left"])}</strong></p></div>'
         f"{segments(words)}"
         f'<p class="notice" data-live="notice" hidden>{icon("warn", 16)}<span></span></p>'
         f'<div class="foot">{facts(job)}<span class="foot-buttons">'
         f'<button type="button" class="btn quiet" data-notify hidden title="{bell}" aria-label="{bell}">'
         f"{icon('bell')}</button>{link_button(job, 'quiet')}"
-        f"{button('cancel', 'Cancel', job, 'close', 'quiet')}</span></div>"
+        f"{button('cancel', text('card.cancel'), job, 'close', 'quiet')}</span></div>"
         f"{warnings(job)}"
     )
 
 
 def _picture(state: CardState, job: JobView) -> tuple[str, str]:
-    """(address, tag) of what stands on the stage until there is a result."""
+    """(address, tag) of the picture on the stage until there is a result."""
     if state.preview:
-        return state.preview, "Preview"
-    return (state.url(job, "input"), "Your picture") if state.pictured else (BLANK, "")
+        return state.preview, text("card.preview")
+    return (state.url(job, "input"), text("card.your_picture")) if state.has_picture else (BLANK, "")
 
 
 def segments(words: Mapping[str, Any]) -> str:
-    """Six bars weighted by time, the stage's word under each; words: present.progress."""
+    """Six bars weighted by time, each with its stage's name; words: progress.progress()."""
     bars = []
     for stage, weight, done in words["segments"]:
         kind = "now" if stage == words["stage"] else "past" if done >= 1 else ""
         bars.append(
             f'<div class="{kind}" data-stage="{escape(stage)}" style="--w:{weight:.4f};--d:{done:.4f}">'
-            f"<i></i><span>{progress.STAGE_WORDS.get(stage, '')}</span></div>"
+            f"<i></i><span>{escape(progress.stage_words(stage))}</span></div>"
         )
     return (
-        '<div class="segments" role="progressbar" aria-label="Progress" aria-valuemin="0"'
+        f'<div class="segments" role="progressbar" aria-label="{escaped("card.progress")}" aria-valuemin="0"'
         f' aria-valuemax="100" aria-valuenow="{words["percent"]:.0f}"'
         f' aria-valuetext="{escape(words["spoken"])}" data-live="bar">{"".join(bars)}</div>'
     )
 
 
 def _done(state: CardState, job: JobView) -> str:
-    took = f"Done in {wording.duration(job.elapsed)}" if job.elapsed else "Done"
+    took = text("card.done")
+    if job.elapsed:
+        took = text("card.done_in", duration=wording.duration(job.elapsed))
+    bytes_made = wording.file_size(job.bytes) if job.bytes else ""
     download = (
         f'<a class="btn ink" href="{state.url(job, job.result, True)}" download>{icon("download")}'
-        f"<span>Download</span><small>{wording.file_size(job.bytes) if job.bytes else ''}</small></a>"
+        f"<span>{escaped('card.download')}</span><small>{bytes_made}</small></a>"
     )
-    steps = [button("again", "Try another seed", job, "seed")]
-    if wording.speed(job) == "Fast":
-        steps.append(button("quality", "Re-render in Quality", job, "gem"))
+    steps = [button("again", text("card.another_seed"), job, "seed")]
+    if wording.is_fast(job):
+        steps.append(button("quality", text("card.in_quality"), job, "gem"))
     if wording.is_still(job):
-        steps.append(button("picture", "Animate this picture", job, "frame"))
+        steps.append(button("picture", text("card.animate_picture"), job, "frame"))
     else:
-        steps.append(button("frame", "Use this frame as start", job, "frame"))
+        steps.append(button("frame", text("card.use_frame"), job, "frame"))
     steps += [
-        button("reuse", "Reuse settings", job, "again"),
+        button("reuse", text("card.reuse"), job, "again"),
         f'<a class="btn" href="{state.url(job, "workflow.json", True)}" download'
-        f' title="The graph of this {wording.thing(job)}, to open in ComfyUI">'
-        f"{icon('graph')}<span>Workflow</span></a>",
+        f' title="{escaped(f"card.workflow_tip.{wording.thing(job)}")}">'
+        f"{icon('graph')}<span>{escaped('card.workflow')}</span></a>",
         link_button(job),
     ]
     return (
@@ -234,12 +242,13 @@ def _stopped(state: CardState, job: JobView) -> str:
     snapshot = state.snapshot
     picture, tag = _picture(state, job)
     if state.preview:
-        tag = "Last preview"
+        tag = text("card.last_preview")
         if snapshot and snapshot.steps:
-            tag += f", {progress.step_words(replace(snapshot, step=max(0, snapshot.step - 1)))}"
+            last = replace(snapshot, step=max(0, snapshot.step - 1))
+            tag = text("card.last_preview_step", step=progress.step_words(last))
     if failed:
-        what, why = failure.failure(job, state.gone)
-        remedies = [] if state.gone else failure.remedies(job)
+        what, why = failure.failure(job, state.inputs_deleted)
+        remedies = [] if state.inputs_deleted else failure.remedies(job)
         buttons = [
             button(
                 "retry",
@@ -251,22 +260,24 @@ def _stopped(state: CardState, job: JobView) -> str:
             )
             for i, r in enumerate(remedies)
         ]
-        if state.gone:
-            buttons.append(button("reuse", "Reuse settings", job, "again", "ink"))
+        if state.inputs_deleted:
+            buttons.append(button("reuse", text("card.reuse"), job, "again", "ink"))
         buttons.append(
             f'<button type="button" class="btn quiet" data-copy="{escape(failure.details(job))}">'
-            f"{icon('copy')}<span>Copy details</span></button>"
+            f"{icon('copy')}<span>{escaped('card.copy_details')}</span></button>"
         )
     else:
-        what = f"Cancelled after {wording.duration(job.elapsed)}" if job.elapsed else "Cancelled"
-        said = str((job.error or {}).get("message") or "")  # when it was not the creator who stopped it
-        why = f"{said} {failure.kept(job.mode, state.gone)}".strip()
-        if state.gone:
-            buttons = [button("reuse", "Reuse settings", job, "again", "ink")]
+        what = text("card.cancelled")
+        if job.elapsed:
+            what = text("card.cancelled_after", duration=wording.duration(job.elapsed))
+        reason = str((job.error or {}).get("message") or "")  # "" where the visitor cancelled it
+        why = f"{reason} {failure.kept(job.mode, state.inputs_deleted)}".strip()
+        if state.inputs_deleted:
+            buttons = [button("reuse", text("card.reuse"), job, "again", "ink")]
         else:
             buttons = [
-                button("retry", "Start again", job, "again", "ink", {"seed": job.seed}),
-                button("reuse", "Reuse settings", job),
+                button("retry", text("card.start_again"), job, "again", "ink", {"seed": job.seed}),
+                button("reuse", text("card.reuse"), job),
             ]
     alert = ' role="alert"' if failed else ""
     mark = f'<span class="mark">{icon("alert", 21)}</span>' if failed else ""
@@ -280,27 +291,27 @@ def _stopped(state: CardState, job: JobView) -> str:
 
 
 def recent(state: CardState) -> str:
-    """The last six clips; a job on its way that is not on the stage comes first."""
+    """The last six clips; a queued or running job that is not on the stage comes first."""
     if not state.recent:
         return ""
     thumbs = "".join(_thumb(state, job) for job in state.recent[:RECENT])
     return (
-        '<div class="recent"><div class="label-row"><h2 class="label">Recent</h2>'
-        '<button type="button" class="link" data-act="library">Open the library</button></div>'
+        f'<div class="recent"><div class="label-row"><h2 class="label">{escaped("card.recent")}</h2>'
+        f'<button type="button" class="link" data-act="library">{escaped("card.open_library")}</button></div>'
         f'<div class="strip">{thumbs}</div></div>'
     )
 
 
 def thumb_picture(job: JobView, url: Callable[[JobView, str], str]) -> str:
-    """The address of a small picture of the job: its poster, the picture itself, or what it is made from."""
+    """The address of a small picture of the job: its poster, the finished picture, or its input picture."""
     if job.status in ACTIVE:
         return url(job, "input") if "image" in media_fields(job.mode) else BLANK
     return url(job, job.result if wording.is_still(job) else "poster.jpg")
 
 
 def length_tag(job: JobView) -> str:
-    """`0:05`; a picture says that it is one."""
-    return "Picture" if wording.is_still(job) else wording.clock(wording.clip_seconds(job))
+    """`0:05`, or `Picture`."""
+    return text("facts.picture") if wording.is_still(job) else wording.clock(wording.clip_seconds(job))
 
 
 def _thumb(state: CardState, job: JobView) -> str:
@@ -309,18 +320,20 @@ def _thumb(state: CardState, job: JobView) -> str:
     name = escape(wording.title(job))
     if job.status in ACTIVE:
         data += " data-waits"
-        word = "Running" if job.status == "running" else "Waiting"
+        running = job.status == "running"
+        word = escaped("card.running") if running else escaped("card.waiting")
         inside = (
             f'<img src="{thumb_picture(job, state.url)}" alt="">'
             f'<span class="len" data-left="{job.id}">{word}</span>'
             f'<i class="under-way" data-bar="{job.id}"></i>'
         )
-        label = f"{word}: {name}"
+        key = "card.running_clip" if running else "card.waiting_clip"
+        label = escaped(key, title=wording.title(job))
     else:
         length = length_tag(job)
         poster = thumb_picture(job, state.url)
-        inside = f'<img src="{poster}" alt="" loading="lazy"><span class="len">{length}</span>'
-        label = f"{name}, {length}"
+        inside = f'<img src="{poster}" alt="" loading="lazy"><span class="len">{escape(length)}</span>'
+        label = escaped("card.clip", title=wording.title(job), length=length)
     current = ' aria-current="true"' if here else ""
     return (
         f'<button type="button" class="thumb" {data} aria-label="{label}" title="{name}"{current}>'

@@ -1,4 +1,4 @@
-"""The engine badge and the queue in the header."""
+"""The texts of the engine badge and of the queue in the header."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from backend.engines.base import EngineInfo
 from backend.engines.kinds import kind_of
 from backend.jobs.views import QueueState
 from backend.notices import words
-from ui.views.wording import DEMO_SENTENCE, memory
+from ui.i18n.texts import plural, text
+from ui.views.wording import listed, memory
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Badge:
 
 
 def gpu_name(name: str) -> str:
-    """A GPU's name as people say it: `NVIDIA GeForce RTX 4090` is `RTX 4090`."""
+    """A GPU's name without its brand: `NVIDIA GeForce RTX 4090` is `RTX 4090`."""
     short = name.removeprefix("cuda:0 ").split(" : ")[0]
     for brand in ("NVIDIA ", "GeForce ", "AMD "):
         short = short.removeprefix(brand)
@@ -32,63 +33,65 @@ def gpu_name(name: str) -> str:
 
 
 def badge(engines: Sequence[EngineInfo], trouble: str = "") -> Badge:
-    """One badge for all lanes: the first engine that works, and how many more there are. `trouble`: why no
-    video can be begun although they work."""
+    """One badge for all lanes: the first engine that works, and how many there are. `trouble`: why no
+    video can be started although they work."""
     if trouble:
-        return Badge("lost", "No videos", "data folder", tip=trouble)
+        name, detail = text("header.badge.no_videos"), text("header.badge.data_folder")
+        return Badge("lost", name, detail, tip=trouble)
+    starting = text("header.badge.starting")
     if not engines:
-        return Badge("starting", "No engine", "starting", tip="No engine is set up yet.")
+        tip = text("header.badge.no_engine_tip")
+        return Badge("starting", text("header.badge.no_engine"), starting, tip=tip)
     best = next((engine for engine in engines if engine.state == "ok"), engines[0])
     kind = kind_of(best)
     if kind.simulated:
-        tip = DEMO_SENTENCE if best.state == "ok" else "The demo engine is starting."
-        return Badge(best.state, "Demo engine", demo=True, tip=tip)
+        tip = text("app.demo") if best.state == "ok" else text("header.badge.demo_starting")
+        return Badge(best.state, text("header.badge.demo"), demo=True, tip=tip)
     name = gpu_name(best.gpu) or kind.name
     if best.state == "starting":
-        return Badge(
-            "starting", name, "starting", tip=best.error or f"{kind.server} is starting. Jobs wait for it."
-        )
+        tip = best.error or text("header.badge.starting_tip", server=kind.server)
+        return Badge("starting", name, starting, tip=tip)
     if best.state != "ok":
-        return Badge(
-            "lost", name, "lost", tip=best.error or f"{kind.server} at {best.address} does not answer."
-        )
+        tip = best.error or text("header.badge.lost_tip", server=kind.server, address=best.address)
+        return Badge("lost", name, text("header.badge.lost"), tip=tip)
     if kind.has_workers:
-        return Badge(
-            "ok", kind.name, workers(best), tip=words(best.note) or f"{kind.service} at {best.address}"
+        tip = words(best.note) or text(
+            "header.badge.endpoint_tip", service=kind.service, address=best.address
         )
+        return Badge("ok", kind.name, workers(best), tip=tip)
     ready = sum(engine.state == "ok" for engine in engines)
     detail = memory(round(best.vram_total / (1 << 30)) << 30) if best.vram_total else ""
     if ready > 1:
-        detail = f"{detail}, {ready} GPUs".removeprefix(", ")
-    return Badge("ok", name, detail, tip=f"ComfyUI {best.version} at {best.address}".replace("http://", ""))
+        gpus = plural("header.badge.gpus", ready)
+        detail = text("header.badge.memory_gpus", memory=detail, gpus=gpus) if detail else gpus
+    address = best.address.replace("http://", "")
+    return Badge(
+        "ok", name, detail, tip=text("header.badge.server_tip", version=best.version, address=address)
+    )
 
 
 def workers(engine: EngineInfo) -> str:
-    """ "2 workers", "no workers": those of a Serverless endpoint that can work."""
+    """`2 workers`, `no workers`: the workers of a Serverless endpoint."""
     states = ("idle", "initializing", "running", "throttled", "unhealthy")  # "ready" counts idle ones again
     count = sum(engine.workers.get(state, 0) for state in states)
-    return f"{count} worker{'' if count == 1 else 's'}" if count else "no workers"
+    return plural("header.badge.workers", count) if count else text("header.badge.no_workers")
 
 
 def engine_note(engines: Sequence[EngineInfo]) -> str:
-    """What stands where the estimate would, while no engine can be asked."""
+    """Replaces the estimate while every engine is starting; "" otherwise."""
     if engines and all(engine.state == "starting" for engine in engines):
-        return "The engine is starting. Videos wait for it."
+        return text("header.engine_starting")
     return ""
 
 
 def queue(state: QueueState | None, percent: float | None, paused: bool = False) -> tuple[str, str]:
-    """The queue in the header: long words for a desk, short ones for a phone."""
+    """The queue in the header: (text for wide screens, number of jobs for phones). percent: of the job that
+    runs, 0 to 100."""
     running, waits = (state.running, state.waiting) if state else (0, 0)
     if not running and not waits:
-        return ("Queue paused" if paused else "Queue empty"), "0"
-    parts = []
+        return (text("queue.paused") if paused else text("queue.empty")), "0"
+    now = plural("queue.running", running) if running else ""
     if percent is not None:
-        parts.append(f"{percent:.0f} %")
-    elif running:
-        parts.append(f"{running} running")
-    if waits:
-        parts.append(f"{waits} waiting")
-    if paused:
-        parts.append("paused")
-    return ", ".join(parts), str(running + waits)
+        now = text("format.percent", percent=f"{percent:.0f}")
+    waiting = plural("queue.waiting", waits) if waits else ""
+    return listed((now, waiting, text("queue.paused_part") if paused else "")), str(running + waits)

@@ -1,17 +1,18 @@
-"""What a plan says around the fields, as HTML: summary, the line under Generate, notes, lines below files."""
+"""The messages of a form as HTML: summary of Advanced, line under Generate, notes, lines below files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
+from ui.i18n.texts import escaped, text
 from ui.views.icons import icon
 
 
 def advanced_row(mode: str, summary: str) -> str:
     return (
         f'<button type="button" class="advanced" aria-expanded="false" aria-controls="{mode}-advanced">'
-        f"<strong>Advanced</strong><span>{escape(summary)}</span>{icon('chevron')}</button>"
+        f"<strong>{escaped('form_messages.advanced')}</strong><span>{escape(summary)}</span>{icon('chevron')}</button>"
     )
 
 
@@ -34,11 +35,13 @@ def hint_line(
     if obstacle:
         words = f'<p class="warn">{icon("warn", 18)}<span>{escape(obstacle)}</span></p>'
     else:
-        more = f" {escape(each)} each." if each else ""
-        words = f'<p class="idle">{escape(estimate)}</p><p class="busy">Queued behind this video.{more}</p>'
+        queued = text("form_messages.queued")
+        if each:
+            queued = text("form_messages.queued_each", estimate=each)
+        words = f'<p class="idle">{escape(estimate)}</p><p class="busy">{escape(queued)}</p>'
     if beware and not obstacle:
         words = f'<p class="warn beware">{icon("warn", 18)}<span>{escape(beware)}</span></p>{words}'
-    words += "".join(f'<p class="aside">{escape(text)}</p>' for text in asides)
+    words += "".join(f'<p class="aside">{escape(aside)}</p>' for aside in asides)
     return (
         f'<div data-mode="{mode}" data-frame="{escape(frame)}" data-problems="{escape(problems)}"'
         f' data-scroll="{int(scroll)}" aria-live="polite">{words}</div>'
@@ -46,11 +49,11 @@ def hint_line(
 
 
 def notes_html(warnings: Sequence[str], quiet: Sequence[str] = ()) -> str:
-    """Warnings in amber, each with its mark; what is merely worth knowing in grey."""
+    """A list of notes: `warnings` in amber with an icon, `quiet` ones in grey."""
     rows = "".join(
-        f'<li class="warn">{icon("warn", 18)}<span>{escape(text)}</span></li>' for text in warnings
+        f'<li class="warn">{icon("warn", 18)}<span>{escape(warning)}</span></li>' for warning in warnings
     )
-    rows += "".join(f"<li><span>{escape(text)}</span></li>" for text in quiet)
+    rows += "".join(f"<li><span>{escape(note)}</span></li>" for note in quiet)
     return f'<ul class="notes" aria-live="polite">{rows}</ul>' if rows else ""
 
 

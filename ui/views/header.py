@@ -1,4 +1,4 @@
-"""The header: name, engine badge, queue, theme. The card's poll keeps the badge and the queue fresh."""
+"""The page's header as HTML: name, engine badge, queue, theme. The card's poll updates badge and queue."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from ui.i18n.texts import escaped
 from ui.views import engine_badge
 from ui.views.icons import icon, logo
 
@@ -17,23 +18,26 @@ if TYPE_CHECKING:
 def header(engines: Sequence[EngineInfo], state: QueueState | None) -> str:
     badge = engine_badge.badge(engines)
     long, short = engine_badge.queue(state, None)
+    theme = escaped("header.theme")
     return (
-        f'<header class="header"><a class="brand" href="./">{logo()}<span>Wan Studio</span></a>'
+        f'<header class="header"><a class="brand" href="./">{logo()}<span>{escaped("app.name")}</span></a>'
         '<div class="right">'
         f'<span class="badge" data-live="badge" data-state="{badge.state}" data-demo="{int(badge.demo)}"'
-        f' title="{escape(badge.tip)}"><span class="tag demo">DEMO</span><i class="dot"></i>'
+        f' title="{escape(badge.tip)}"><span class="tag demo">{escaped("app.demo_tag")}</span>'
+        '<i class="dot"></i>'
         f"<strong>{escape(badge.name)}</strong><small>{escape(badge.detail)}</small></span>"
-        f'<span class="queue" data-live="queue" title="Queue of this studio">{icon("queue")}'
+        f'<span class="queue" data-live="queue" title="{escaped("header.queue_tip")}">'
+        f"{icon('queue')}"
         '<svg class="ring" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">'
         '<circle cx="8" cy="8" r="6"/>'
         '<circle cx="8" cy="8" r="6" pathLength="100" stroke-dasharray="0 100"/></svg>'
         f'<span class="long">{escape(long)}</span><span class="short">{escape(short)}</span></span>'
         '<button type="button" class="theme" data-theme-toggle'
-        ' aria-label="Switch between light and dark theme" title="Switch between light and dark theme">'
+        f' aria-label="{theme}" title="{theme}">'
         f"{icon('sun')}{icon('moon')}</button></div></header>"
     )
 
 
 def public_line(warning: str) -> str:
-    """What to know of a page that strangers can use."""
+    """The warning on a page that anyone on the internet can open."""
     return f'<p class="public" role="note">{icon("warn", 16)}<span>{escape(warning)}</span></p>'

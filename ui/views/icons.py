@@ -1,4 +1,4 @@
-"""The page's icons, drawn on a grid of 20: one stroke of 1.5, round ends, the colour of the text."""
+"""The page's icons as inline SVG on a 20 x 20 grid: stroke width 1.5, round ends, current text colour."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def icon(name: str, size: int = 18, label: str = "") -> str:
 
 
 def logo(size: int = 22) -> str:
-    """The mark: viewfinder corners around a lime (in light: moss) dot."""
+    """The logo: viewfinder corners around a dot in the accent colour."""
     return (
         f'<svg class="ws-logo" aria-hidden="true" width="{size}" height="{size}" viewBox="0 0 22 22"'
         ' fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">'

@@ -1,4 +1,4 @@
-"""The Library as HTML: one tile per clip, the job on its way first. Pure; what a user wrote is escaped."""
+"""The Library as HTML: one tile per clip, unfinished jobs first. What a user wrote is escaped."""
 
 from __future__ import annotations
 
@@ -6,39 +6,41 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from ui.i18n import mode_texts
+from ui.i18n.texts import escaped, plural, text
 from ui.views import wording
 from ui.views.card import ACTIVE, attributes, length_tag, thumb_picture
 from ui.views.icons import icon
-from workflows.modes.registry import title
+from ui.views.player import demo_tag
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
 
-PINNED = "Pinned: not deleted automatically"
 Media = Callable[["JobView", str, bool], str]
 
 
 def heading(clips: int, size: int, keep_days: int) -> str:
     """`48 clips, 1.2 GB. Kept for 30 days. Pinned clips stay.`"""
     if not clips:
-        words = f"Nothing here yet. Clips are kept for {keep_days} days."
+        summary = text("library.empty", days=keep_days)
     else:
-        count = "1 clip" if clips == 1 else f"{clips} clips"
-        words = f"{count}, {wording.file_size(size)}. Kept for {keep_days} days. Pinned clips stay."
-    return f'<div class="page-head"><h1>Library</h1><p>{words}</p></div>'
+        summary = plural("library.count", clips, size=wording.file_size(size), days=keep_days)
+    return f'<div class="page-head"><h1>{escaped("library.heading")}</h1><p>{escape(summary)}</p></div>'
 
 
 def grid(
     jobs: Sequence[JobView], media: Media, now: float, searched: bool = False, more: bool = False
 ) -> str:
-    """Tiles of jobs that are under way or done; failed and cancelled ones are left out by the caller."""
+    """Tiles of the jobs; the caller leaves out failed and cancelled ones. now: Unix time in seconds."""
     if not jobs:
-        words = (
-            "No clips match. Clear the search or show all." if searched else "Your videos will appear here."
-        )
+        words = escaped("library.no_match") if searched else escaped("library.nothing")
         return f'<div class="nothing"><p>{words}</p></div>'
     tiles = "".join(_tile(job, media, now) for job in jobs)
-    button = '<button type="button" class="btn" data-act="more">Show more</button>' if more else ""
+    button = (
+        f'<button type="button" class="btn" data-act="more">{escaped("library.more")}</button>'
+        if more
+        else ""
+    )
     return f'<ul class="tiles">{tiles}</ul><div class="more">{button}</div>'
 
 
@@ -47,29 +49,33 @@ def _tile(job: JobView, media: Media, now: float) -> str:
         return escape(media(job, name, download).lstrip("/"))
 
     name = escape(wording.title(job))
-    under_way = job.status in ACTIVE
+    active = job.status in ACTIVE
+    state = escaped("library.starting") if job.status == "running" else escaped("library.waiting")
     picture = thumb_picture(job, lambda _, name: url(name))
     tall = job.width * 9 < job.height * 16 * 0.9
     inside = f'<img class="blur" src="{picture}" alt="" loading="lazy">' if tall else ""
     inside += f'<img class="{"whole" if tall else "fill"}" src="{picture}" alt="" loading="lazy">'
-    if under_way:
-        word = "Starting" if job.status == "running" else "Waiting"
+    if active:
         inside += (
-            f'<span class="len bare" data-left="{escape(job.id)}">{word}</span>'
+            f'<span class="len bare" data-left="{escape(job.id)}">{state}</span>'
             f'<i class="under-way" data-bar="{escape(job.id)}"></i>'
         )
     else:
-        inside += f'<span class="len">{length_tag(job)}</span>'
+        inside += f'<span class="len">{escape(length_tag(job))}</span>'
     if job.demo:
-        inside += f'<span class="tag demo" title="{escape(wording.DEMO_SENTENCE)}">DEMO</span>'
-    data = attributes({"act": "show", "id": job.id, "key": job.key}) + (" data-waits" if under_way else "")
-    pinned = f'<span class="pinned" title="{PINNED}">{icon("pin", 14)}Pinned</span>' if job.pinned else ""
+        inside += demo_tag()
+    data = attributes({"act": "show", "id": job.id, "key": job.key}) + (" data-waits" if active else "")
+    pinned = ""
+    if job.pinned:
+        tip = escaped("library.pinned_tip")
+        pinned = f'<span class="pinned" title="{tip}">{icon("pin", 14)}{escaped("library.pinned")}</span>'
     facts = [wording.when(job.created, now), *_kind(job), wording.speed(job), wording.resolution(job)]
-    live = f' data-words="{escape(job.id)}"' if under_way else ""
-    shown = "Waiting" if job.status == "queued" else "Starting" if under_way else name
+    live = f' data-words="{escape(job.id)}"' if active else ""
+    shown = state if active else name
+    label = escaped("library.open", title=wording.title(job))
     return (
         f'<li class="tile" data-state="{job.status}"><button type="button" class="open" {data}'
-        f' aria-label="Open: {name}">{inside}</button>{"" if under_way else _actions(job, url)}'
+        f' aria-label="{label}">{inside}</button>{"" if active else _actions(job, url)}'
         f'<p class="name" title="{name}"{live}>{shown}</p><p class="facts">{pinned}'
         + "".join(f"<span>{escape(f)}</span>" for f in facts)
         + "</p></li>"
@@ -77,20 +83,23 @@ def _tile(job: JobView, media: Media, now: float) -> str:
 
 
 def _kind(job: JobView) -> list[str]:
-    return [title(job.mode)] if wording.follows(job.mode) else []
+    return [mode_texts.title(job.mode)] if wording.follows(job.mode) else []
 
 
 def _actions(job: JobView, url: Callable[[str, bool], str]) -> str:
     data = {"id": job.id, "key": job.key}
-    why = f"{PINNED}. Click to unpin" if job.pinned else "Pin: don't auto-delete"
+    pin_tip = escaped("library.unpin_tip") if job.pinned else escaped("library.pin_tip")
+    download, reuse, delete = escaped("library.download"), escaped("library.reuse"), escaped("library.delete")
     return (
         '<div class="actions">'
-        f'<a href="{url(job.result, True)}" download aria-label="Download" title="Download">'
+        f'<a href="{url(job.result, True)}" download aria-label="{download}" title="{download}">'
         f"{icon('download')}</a>"
         f'<button type="button" {attributes({"act": "unpin" if job.pinned else "pin", **data})}'
-        f' aria-label="Pin" aria-pressed="{str(job.pinned).lower()}" title="{why}">{icon("pin")}</button>'
-        f'<button type="button" {attributes({"act": "reuse", **data})} aria-label="Reuse settings"'
-        f' title="Reuse settings">{icon("again")}</button>'
-        f'<button type="button" {attributes({"act": "delete", **data})} aria-label="Delete" title="Delete"'
-        f' data-confirm="Delete permanently?">{icon("trash")}</button></div>'
+        f' aria-label="{escaped("library.pin")}" aria-pressed="{str(job.pinned).lower()}" title="{pin_tip}">'
+        f"{icon('pin')}</button>"
+        f'<button type="button" {attributes({"act": "reuse", **data})} aria-label="{reuse}"'
+        f' title="{reuse}">{icon("again")}</button>'
+        f'<button type="button" {attributes({"act": "delete", **data})}'
+        f' aria-label="{delete}" title="{delete}"'
+        f' data-confirm="{escaped("library.delete_confirm")}">{icon("trash")}</button></div>'
     )

@@ -1,4 +1,4 @@
-"""System's left column as HTML: servers, queue, memory and disks. Pure; what a server says is escaped."""
+"""System's left column as HTML: servers, queue, memory and disks. What a server reports is escaped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.engines.kinds import kind_of
 from backend.notices import words
+from ui.i18n.texts import escaped, plural, table, text, with_markup
 from ui.views import engine_badge, wording
 from ui.views.icons import icon
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from backend.jobs.views import QueueState
 
 Facts = Mapping[str, str]
+"""Name of a fact (`machine.fact.<name>` is its label) -> text; "" is not shown."""
 NONE: Facts = MappingProxyType({})
 
 
@@ -28,57 +30,61 @@ def machine(
     paused: bool = False,
     admin: bool = False,
 ) -> str:
-    """The column. disks: name -> (bytes used, bytes in all); admin: may pause the queue."""
+    """The column. disks: label -> (bytes used, bytes in total); admin: may pause the queue."""
     studio = {
-        "Studio queue": queue_words(queue, paused, admin),
-        "Database": database_words(health.get("database")),
+        "studio_queue": queue_words(queue, paused, admin),
+        "database": database_words(health.get("database")),
     }
     bars = "".join(
         _bar(name, wording.file_size(used), wording.file_size(total), used / total)
         for name, (used, total) in disks.items()
         if total
     )
-    engines = list({(e.kind, e.address): e for e in engines}.values())  # all lanes of an endpoint are one
+    engines = list(
+        {(e.kind, e.address): e for e in engines}.values()
+    )  # the lanes of one endpoint are one row
     known = {str(server.get("address")): server for server in health.get("servers", ())}
-    parts = [f'<p class="note">{escape(words)}</p>' for words in health.get("notes", ())]
+    parts = [f'<p class="note">{escape(note)}</p>' for note in health.get("notes", ())]
     if len(engines) == 1:
         parts.append(_server(engines[0], known.get(engines[0].address, {}), bars, studio))
     else:
         parts += [_server(engine, known.get(engine.address, {}), small=True) for engine in engines]
         parts.append(
-            f'<section class="server small"><h2>Studio</h2><div class="bars">{bars}</div>{_facts(studio)}'
-            "</section>"
+            f'<section class="server small"><h2>{escaped("machine.studio")}</h2>'
+            f'<div class="bars">{bars}</div>{_facts(studio)}</section>'
         )
     return f'<div class="machine">{"".join(parts)}{_buttons(engines, health, paused, admin)}</div>'
 
 
 def queue_words(queue: QueueState, paused: bool, admin: bool) -> str:
-    """`Empty`, `1 running, 2 waiting`, and who has paused it."""
-    words, _ = engine_badge.queue(queue, None)
-    words = words if queue.running or queue.waiting else "Empty"
+    """`Empty`, `1 running, 2 waiting`, and that the queue is paused."""
+    state = text("machine.queue_empty")
+    if queue.running or queue.waiting:
+        state, _ = engine_badge.queue(queue, None)
     if not paused:
-        return words
-    return f"{words}. {'Queue paused' if admin else wording.PAUSED}."
+        return state
+    return text("machine.queue_paused" if admin else "machine.queue_paused_by_admin", queue=state)
 
 
 def database_words(state: object) -> str:
-    """What the store said of itself: "ok", or what is wrong."""
+    """The state of the job database: `OK`, or the store's description of the fault."""
     if state in (None, ""):
         return ""
-    return "OK" if state in ("ok", True) else str(state)
+    return text("machine.database_ok") if state in ("ok", True) else str(state)
 
 
 def _buttons(engines: Sequence[EngineInfo], health: Mapping[str, Any], paused: bool, admin: bool) -> str:
-    act, word, symbol = ("resume", "Resume queue", "play") if paused else ("pause", "Pause queue", "pause")
+    act, symbol = ("resume", "play") if paused else ("pause", "pause")
+    label = escaped("machine.resume") if paused else escaped("machine.pause")
     pause = (
-        f'<button type="button" class="btn" data-act="{act}">{icon(symbol)}<span>{word}</span></button>'
+        f'<button type="button" class="btn" data-act="{act}">{icon(symbol)}<span>{label}</span></button>'
         if admin
         else ""
     )
     return (
         f'<div class="steps">{pause}<button type="button" class="btn quiet"'
-        f' data-copy="{escape(report(engines, health))}">{icon("copy")}<span>Copy report</span></button>'
-        "</div>"
+        f' data-copy="{escape(report(engines, health))}">{icon("copy")}'
+        f"<span>{escaped('machine.copy_report')}</span></button></div>"
     )
 
 
@@ -89,22 +95,22 @@ def _server(
     facts: Facts = NONE,
     small: bool = False,
 ) -> str:
-    """more: what health says of this server; keys that are not there are not shown."""
+    """One server. more: the health report's entry for it; absent keys are not shown."""
     badge = engine_badge.badge([engine])
     line, note = _state(engine)
     used = ""
     kind = kind_of(engine)
     if engine.vram_total and kind.reports_gpu:
-        used += _used("GPU memory", engine.vram_total, engine.vram_free)
+        used += _used(escaped("machine.gpu_memory"), engine.vram_total, engine.vram_free)
     if engine.ram_total and not small:
-        used += _used("Memory", engine.ram_total, engine.ram_free)
+        used += _used(escaped("machine.memory"), engine.ram_total, engine.ram_free)
     rows = {
-        "Engine": f"{kind.name} {engine.version}".strip(),
-        "Address": engine.address.split("//")[-1],
+        "engine": f"{kind.name} {engine.version}".strip(),
+        "address": engine.address.split("//")[-1],
         **_endpoint(engine),
         **_life(engine, more),
-        "Python": "" if small else engine.python.split(" ")[0],
-        "PyTorch": engine.pytorch if kind.reports_gpu and not small else "",
+        "python": "" if small else engine.python.split(" ")[0],
+        "pytorch": engine.pytorch if kind.reports_gpu and not small else "",
         **facts,
     }
     heading = "h2" if small else "h1"
@@ -112,47 +118,41 @@ def _server(
         f'<section class="server{" small" if small else ""}"><div class="page-head">'
         f"<{heading}>{escape(badge.name)}</{heading}>"
         f'<p class="state" data-state="{badge.state}"><i class="dot"></i><span>{escape(line)}</span></p>'
-        f'</div>{note}<div class="bars">{used}{bars}</div>{_facts(rows, mono=("Address",))}</section>'
+        f'</div>{note}<div class="bars">{used}{bars}</div>{_facts(rows, mono=("address",))}</section>'
     )
 
 
 def _state(engine: EngineInfo) -> tuple[str, str]:
-    """(how it is, a note about it)."""
+    """(the server's state as a sentence, a note about it as HTML or "")."""
     address = engine.address.split("//")[-1]
     local = address.split(":")[0] in ("127.0.0.1", "localhost")
-    here = "on this machine" if local else f"at {address}"
+    state = engine.state if engine.state in ("ok", "starting") else "lost"
     if kind_of(engine).simulated:
-        line = "Running on this machine." if engine.state == "ok" else "Starting."
-        said = wording.DEMO_SENTENCE
+        line = text("machine.demo.ok" if state == "ok" else "machine.demo.starting")
+        note = text("app.demo")
     elif kind_of(engine).has_workers:
-        line = {
-            "ok": "RunPod takes jobs for this endpoint.",
-            "starting": "RunPod has not answered yet.",
-        }.get(engine.state, "RunPod does not answer.")
-        said = words(engine.note) if engine.state == "ok" else engine.error
+        line = text(f"machine.endpoint.{state}")
+        note = words(engine.note) if state == "ok" else engine.error
     else:
-        line = {
-            "ok": f"ComfyUI is running {here}.",
-            "starting": f"ComfyUI {here} is starting. Jobs wait for it.",
-        }.get(engine.state, f"ComfyUI {here} does not answer.")
-        said = engine.error if engine.state != "ok" else ""
-    return line, f'<p class="note">{escape(said)}</p>' if said else ""
+        line = text(f"machine.local.{state}") if local else text(f"machine.remote.{state}", address=address)
+        note = engine.error if state != "ok" else ""
+    return line, f'<p class="note">{escape(note)}</p>' if note else ""
 
 
 def _life(engine: EngineInfo, more: Mapping[str, Any]) -> dict[str, str]:
-    """A server's own queue, and how often it had to be started again."""
+    """The server's own queue, restarts, last error, and whether this studio started it."""
     if kind_of(engine).has_workers:
         return {}
     rows = {}
     if more.get("running") or more.get("pending"):
-        rows["Engine queue"] = f"{more.get('running') or 0} running, {more.get('pending') or 0} waiting"
+        running, waiting = more.get("running") or 0, more.get("pending") or 0
+        rows["engine_queue"] = text("machine.running_waiting", running=running, waiting=waiting)
     if more.get("restarts"):
-        count = more["restarts"]
-        rows["Restarts"] = "1 since the studio started" if count == 1 else f"{count} since the studio started"
+        rows["restarts"] = plural("machine.restarts", more["restarts"])
     if more.get("error") and engine.state == "ok":
-        rows["Last error"] = str(more["error"])
+        rows["last_error"] = str(more["error"])
     if kind_of(engine).adoptable and more.get("ours"):
-        rows["Started by"] = "This studio"
+        rows["started_by"] = text("machine.started_by_studio")
     return rows
 
 
@@ -160,11 +160,18 @@ def _endpoint(engine: EngineInfo) -> dict[str, str]:
     """Workers and jobs of a Serverless endpoint."""
     if not kind_of(engine).has_workers or engine.state != "ok":
         return {}
-    workers = ", ".join(f"{count} {state}" for state, count in engine.workers.items() if count)
+    workers = wording.listed(_workers(state, count) for state, count in engine.workers.items() if count)
     return {
-        "Workers": workers or "none",
-        "Jobs at RunPod": f"{engine.running} running, {engine.pending} waiting",
+        "workers": workers or text("machine.no_workers"),
+        "endpoint_jobs": text("machine.running_waiting", running=engine.running, waiting=engine.pending),
     }
+
+
+def _workers(state: str, count: int) -> str:
+    """`2 idle`; a state that is not in the table is shown by its own name."""
+    if f"machine.workers.{state}" in table():
+        return text(f"machine.workers.{state}", count=count)
+    return text("machine.unlisted_workers", count=count, state=state)
 
 
 def _used(name: str, total: int, free: int) -> str:
@@ -173,28 +180,42 @@ def _used(name: str, total: int, free: int) -> str:
 
 
 def _bar(name: str, used: str, total: str, share: float) -> str:
+    """A bar with its label; name is escaped already, share: 0 to 1."""
+    amount = with_markup("machine.used", used=f"<strong>{escape(used)}</strong>", total=escape(total))
     return (
-        f'<div class="bar-row"><span>{name}</span><span><strong>{used}</strong> of {total}</span>'
+        f'<div class="bar-row"><span>{name}</span><span>{amount}</span>'
         f'<i style="--d:{max(0.0, min(1.0, share)):.3f}"></i></div>'
     )
 
 
 def _facts(facts: Facts, mono: tuple[str, ...] = ()) -> str:
     rows = "".join(
-        f"<dt>{name}</dt><dd{' class=mono' if name in mono else ''}>{escape(text)}</dd>"
-        for name, text in facts.items()
-        if text
+        f"<dt>{escaped(f'machine.fact.{name}')}</dt>"
+        f"<dd{' class=mono' if name in mono else ''}>{escape(value)}</dd>"
+        for name, value in facts.items()
+        if value
     )
     return f"<dl>{rows}</dl>"
 
 
 def report(engines: Sequence[EngineInfo], health: Mapping[str, Any]) -> str:
-    """What Copy report puts on the clipboard."""
-    lines = [f"Wan Studio: {health.get('status', '')}, database {health.get('database', '')}"]
+    """The text that "Copy report" puts on the clipboard."""
+    status, database = health.get("status", ""), health.get("database", "")
+    lines = [text("machine.report.studio", status=status, database=database)]
     lines += [
-        f"{e.kind} {e.version} at {e.address}: {e.state}, {e.gpu or 'no GPU'},"
-        f" {wording.memory(e.vram_free)} of {wording.memory(e.vram_total)} GPU memory free,"
-        f" Python {e.python}, PyTorch {e.pytorch} {e.error}".rstrip()
-        for e in engines
+        text(
+            "machine.report.engine",
+            kind=engine.kind,
+            version=engine.version,
+            address=engine.address,
+            state=engine.state,
+            gpu=engine.gpu or text("machine.report.no_gpu"),
+            free=wording.memory(engine.vram_free),
+            total=wording.memory(engine.vram_total),
+            python=engine.python,
+            pytorch=engine.pytorch,
+            error=engine.error,
+        ).rstrip()
+        for engine in engines
     ]
     return "\n".join(lines)

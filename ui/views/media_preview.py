@@ -1,6 +1,6 @@
-"""A chosen sound or driving video as HTML: its wave or picture, a play button, two handles. Pure.
+"""A chosen sound or driving video as HTML: its wave or picture, a play button, two handles.
 
-assets/media.js moves the handles and writes what they mean into the number fields; the server draws them.
+assets/media.js moves the handles and writes their times into the number fields; the server draws them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
+from ui.i18n.texts import escaped
 from ui.views.icons import icon
 from ui.views.media_text import clock_exact
 
@@ -30,14 +31,14 @@ class Trim:
     length: float = 0.0
 
     def part(self, seconds: float) -> tuple[float, float]:
-        """(start, end) inside a file of `seconds`; nonsense counts as the whole file."""
+        """(start, end) in seconds inside a file of `seconds`; values outside it select the whole file."""
         start = self.start if 0 <= self.start < seconds else 0.0
         end = start + self.length if self.length > 0 else seconds
         return start, min(end, seconds)
 
 
 def empty(heading: str, hint: str, kind: str) -> str:
-    """What stands in the drop zone while nothing is chosen."""
+    """The content of an empty drop zone."""
     return (
         f'<div class="drop-words">{icon({"sound": "wave", "video": "film"}[kind], 22)}'
         f"<h2>{escape(heading)}</h2><p>{escape(hint)}</p></div>"
@@ -53,12 +54,12 @@ def chosen(
     peaks: Sequence[float] = (),
     trim: Trim | None = None,
 ) -> str:
-    """The file that is chosen. kind: sound or video; seconds 0: it could not be read, only remove it."""
+    """The chosen file. kind: sound or video; seconds 0: it could not be read and can only be removed."""
     address = escape(FILE_ROUTE + quote(path))
-    what = {"sound": "sound", "video": "video"}[kind]
+    label = escaped(f"media.remove.{kind}")
     remove = (
-        f'<button type="button" class="remove" data-m="remove" aria-label="Remove the {what}"'
-        f' title="Remove the {what}">{icon("close")}</button>'
+        f'<button type="button" class="remove" data-m="remove" aria-label="{label}"'
+        f' title="{label}">{icon("close")}</button>'
     )
     if not seconds:
         return f'<div class="media {kind} bad" data-media="{mode}-{name}">{remove}</div>'
@@ -68,12 +69,12 @@ def chosen(
         fields = f' data-start="{mode}-{trim.start_field}" data-length="{mode}-{trim.length_field}"'
     shares = f"--from:{start / seconds:.5f};--to:{end / seconds:.5f}"
     play = (
-        f'<button type="button" class="toggle" data-m="play" aria-label="Play the part">'
+        f'<button type="button" class="toggle" data-m="play" aria-label="{escaped("media.play")}">'
         f"{icon('play', 20)}{icon('pause', 20)}</button>"
     )
     words = clock_exact(seconds)
     if trim:
-        words = f"{clock_exact(start)} to {clock_exact(end)}"
+        words = escaped("media.part", start=clock_exact(start), end=clock_exact(end))
     times = f'<span class="part" data-m="at">{words}</span>'
     if kind == "sound":
         screen = f'<audio preload="none" src="{address}"></audio>'
@@ -81,15 +82,14 @@ def chosen(
     else:
         screen = (
             f'<div class="screen"><video muted playsinline preload="metadata" src="{address}#t={start:.3f}"'
-            f' tabindex="-1" aria-label="Driving video"></video>'
-            '<p class="unplayable">This browser cannot play it, but it can still be used.</p></div>'
+            f' tabindex="-1" aria-label="{escaped("media.driving_video")}"></video>'
+            f'<p class="unplayable">{escaped("media.unplayable")}</p></div>'
         )
         track = '<i class="rail"></i>'
     handles = ""
     if trim:
-        handles = _handle("from", "Start of the part", start, seconds) + _handle(
-            "to", "End of the part", end, seconds
-        )
+        handles = _handle("from", escaped("media.start"), start, seconds)
+        handles += _handle("to", escaped("media.end"), end, seconds)
     track = f'<div class="track" style="{shares}">{track}<i class="head"></i>{handles}</div>'
     return (
         f'<div class="media {kind}" data-media="{mode}-{name}" data-seconds="{seconds:.3f}"'
@@ -107,7 +107,7 @@ def _handle(side: str, label: str, value: float, seconds: float) -> str:
 
 
 def wave(peaks: Sequence[float], key: str) -> str:
-    """Peaks (0 to 1) as bars, drawn twice: all of it in grey, the chosen part in the accent."""
+    """Peaks (0 to 1) as bars, drawn twice: all in grey, the chosen part in the accent colour."""
     bars = loudest(peaks, BARS)
     path = "".join(f"M{n + 0.5:g} {50 - h:g}V{50 + h:g}" for n, h in enumerate(1 + 47 * b for b in bars))
     path = path or "M0 50H1"

@@ -1,4 +1,4 @@
-"""Which model files a tab still needs: what, how big, from where, and the command that fetches them. Pure."""
+"""The model files that a tab still needs as HTML: name, size, source, and the command that downloads them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ui.i18n import mode_texts
+from ui.i18n.texts import escaped, plural, text
 from ui.views import wording
 from ui.views.icons import icon
 from workflows.catalog import ModelFile, load_catalog
-from workflows.modes.registry import title as mode_title
 
 if TYPE_CHECKING:
     from backend.models.state import ModelState
 
 FINE = ("ready", "unknown")
-"""States in which a file is not asked for."""
+"""States in which a file does not count as missing."""
 SEEN_ON_DISK = "unseen"
 
 
@@ -36,9 +37,9 @@ def lacking(mode: str, values: Mapping[str, Any], states: Sequence[ModelState]) 
 
 
 def _wanted(file: ModelFile, mode: str, values: Mapping[str, Any]) -> bool:
-    """Whether these settings need the file: for every setting of the mode, or for the one that is chosen."""
+    """Whether the mode needs the file, always or with these settings."""
     if mode not in file.needed_by and load_catalog().needed(mode):
-        return False  # an extra: the job is made without it
+        return False  # optional: the job runs without it
     setting = file.option(mode)
     if not setting:
         return mode in file.needed_by
@@ -48,12 +49,12 @@ def _wanted(file: ModelFile, mode: str, values: Mapping[str, Any]) -> bool:
 
 def headline(mode: str, files: Sequence[ModelState]) -> str:
     """`Text-to-Video needs 4 more files, 31 GB`."""
-    count = "1 more file" if len(files) == 1 else f"{len(files)} more files"
-    return f"{mode_title(mode)} needs {count}, {wording.file_size(sum(f.bytes for f in files))}"
+    size = wording.file_size(sum(file.bytes for file in files))
+    return plural("models.headline", len(files), mode=mode_texts.title(mode), size=size)
 
 
 def panel(mode: str, files: Sequence[ModelState]) -> str:
-    """The files, their sizes and sources, and the command with a copy button; nothing when all are there."""
+    """The files, their sizes and sources, and the command with a copy button; "" without files."""
     if not files:
         return ""
     catalog = load_catalog()
@@ -61,26 +62,25 @@ def panel(mode: str, files: Sequence[ModelState]) -> str:
     for state in files:
         file = catalog.by_name(state.name)
         source = "/".join(file.source.split("/")[:2]) if file else ""
-        word = "" if state.state == "missing" else f" ({wording.model_state(state.state).lower()})"
+        title = state.title
+        if state.state != "missing":
+            word = wording.model_state(state.state).lower()
+            title = text("models.title_state", title=title, state=word)
         rows += (
-            f"<li><span>{escape(state.title)}{escape(word)}</span><span>{wording.file_size(state.bytes)}</span>"
+            f"<li><span>{escape(title)}</span><span>{wording.file_size(state.bytes)}</span>"
             f"<code>{escape(state.folder)}/{escape(state.name)}</code>"
-            + (f"<small>from {escape(source)}</small>" if source else "")
+            + (f"<small>{escaped('models.source', source=source)}</small>" if source else "")
             + "</li>"
         )
     command = f"python app.py models download {mode}"
     unseen = all(state.state == SEEN_ON_DISK for state in files)
-    what = (
-        "<p>The files are on the disk, but ComfyUI does not list them. Run this, then restart ComfyUI.</p>"
-        if unseen
-        else "<p>Run this in the Wan Studio folder. The tab becomes available once the files are there.</p>"
-    )
+    advice = escaped("models.run_paths") if unseen else escaped("models.run_here")
     if unseen:
         command = "python app.py models paths"
     return (
         f'<section class="needs" role="status"><h2>{icon("missing", 18)}'
         f"<span>{escape(headline(mode, files))}</span></h2>"
-        f'<ul>{rows}</ul>{what}<div class="command"><code>{escape(command)}</code>'
-        f'<button type="button" class="btn" data-copy="{escape(command)}">{icon("copy")}<span>Copy</span>'
-        "</button></div></section>"
+        f'<ul>{rows}</ul><p>{advice}</p><div class="command"><code>{escape(command)}</code>'
+        f'<button type="button" class="btn" data-copy="{escape(command)}">{icon("copy")}'
+        f"<span>{escaped('models.copy')}</span></button></div></section>"
     )

@@ -1,24 +1,30 @@
-"""System's right column as HTML: which model files the engine has. Pure but for its arguments."""
+"""System's right column as HTML: the model files by group of modes, with their states."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from html import escape
 from typing import TYPE_CHECKING
 
+from ui.i18n import mode_texts
+from ui.i18n.texts import escaped, plural, text, with_markup
 from ui.views import wording
 from ui.views.icons import icon
 from ui.views.missing_models import FINE
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
-from workflows.modes.registry import title as mode_title
 
 if TYPE_CHECKING:
     from backend.models.state import ModelState
 
 
-def _mode_groups() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Heading -> the modes whose files are listed below it; modes with the same first model share one.
+Group = tuple[str, ...]
+"""Modes whose files are listed below one heading."""
+
+
+def _mode_groups() -> tuple[Group, ...]:
+    """The modes with the same first model, as a group each.
 
     A file of several groups is listed under the first that needs it.
     """
@@ -28,17 +34,19 @@ def _mode_groups() -> tuple[tuple[str, tuple[str, ...]], ...]:
         sets = catalog.sets(name)
         first = sets[0][1][0].role if sets and sets[0][1] else name
         found.setdefault(first, []).append(name)
-    return tuple((" and ".join(mode_title(name) for name in names), tuple(names)) for names in found.values())
+    return tuple(tuple(names) for names in found.values())
 
 
 GROUPS = _mode_groups()
+COLUMNS = ("model", "file", "size", "state")
 MARKS = {"ready": "check", "missing": "missing", "unknown": "missing"}
 """state -> icon; any other state is a fault."""
 
 
-ENDPOINT_WORDS = (
-    "The files are on the endpoint's volume, in models. A video that lacks one fails at once and names it."
-)
+def group_title(group: Group) -> str:
+    """`Image-to-Video and Fast 4-step`."""
+    titles = [mode_texts.title(mode) for mode in group]
+    return reduce(lambda first, second: text("format.pair", first=first, second=second), titles)
 
 
 def models(
@@ -48,20 +56,20 @@ def models(
     disk: Mapping[str, int] = {},
     endpoint: bool = False,
 ) -> str:
-    """The right column: the files by group. disk: mode -> bytes that its files take, shared ones too;
-    endpoint: they are wanted by workers of RunPod, whose volume nobody can look at from here."""
+    """The right column. disk: mode -> bytes that its files take, shared ones included; endpoint: the files
+    are on the volume of a RunPod endpoint, which this machine cannot read."""
     groups = _groups(states)
-    words = ENDPOINT_WORDS if endpoint else _summary(states, [title for title, _ in groups], demo)
-    where = (
-        f'<p class="note">Files go into the subfolders of <code>{escape(folder)}</code>.</p>'
-        if folder and not endpoint
-        else ""
-    )
-    body = "".join(_group(title, files, states, demo, disk) for title, files in groups)
+    summary = text("models.endpoint") if endpoint else _summary(states, [group for group, _ in groups], demo)
+    where = ""
+    if folder and not endpoint:
+        where = with_markup("models.folder", folder=f"<code>{escape(folder)}</code>")
+        where = f'<p class="note">{where}</p>'
+    body = "".join(_group(group, files, states, demo, disk) for group, files in groups)
+    columns = "".join(f"<th>{escaped(f'models.column.{name}')}</th>" for name in COLUMNS)
     return (
-        f'<div class="models"><div class="page-head"><h1>Models</h1><p>{escape(words)}</p></div>'
-        "<table><thead><tr><th>Model</th><th>File</th><th>Size</th><th>State</th></tr></thead>"
-        f"{body}</table>{where}</div>"
+        f'<div class="models"><div class="page-head"><h1>{escaped("models.heading")}</h1>'
+        f"<p>{escape(summary)}</p></div>"
+        f"<table><thead><tr>{columns}</tr></thead>{body}</table>{where}</div>"
     )
 
 
@@ -72,20 +80,21 @@ def _needed_by(state: ModelState) -> tuple[str, ...]:
     return file.needed_by
 
 
-def _groups(states: Sequence[ModelState]) -> list[tuple[str, list[ModelState]]]:
-    found: dict[str, list[ModelState]] = {title: [] for title, _ in GROUPS}
+def _groups(states: Sequence[ModelState]) -> list[tuple[Group, list[ModelState]]]:
+    """The groups that have files, each with those listed below it."""
+    found: dict[Group, list[ModelState]] = {group: [] for group in GROUPS}
     for state in states:
-        for wanted in (_needed_by(state), state.modes):
-            title = next((t for t, modes in GROUPS if set(modes) & set(wanted)), "")
-            if title:
-                found[title].append(state)
+        for modes in (_needed_by(state), state.modes):
+            group = next((group for group in GROUPS if set(group) & set(modes)), None)
+            if group:
+                found[group].append(state)
                 break
-    return [(title, files) for title, files in found.items() if files]
+    return [(group, files) for group, files in found.items() if files]
 
 
-def _lacking(title: str, states: Sequence[ModelState]) -> list[ModelState]:
-    """Files that the modes of a group need and that are not ready, those of other groups too."""
-    modes = set(dict(GROUPS)[title])
+def _lacking(group: Group, states: Sequence[ModelState]) -> list[ModelState]:
+    """Files that the modes of a group need and that are not ready, those listed in other groups included."""
+    modes = set(group)
     catalog = load_catalog()
     ready = {file.role for s in states if s.state == "ready" and (file := catalog.by_name(s.name))}
     replaced = {file.stands_in_for for file in catalog.files if file.role in ready}
@@ -98,51 +107,52 @@ def _lacking(title: str, states: Sequence[ModelState]) -> list[ModelState]:
     ]
 
 
-def _summary(states: Sequence[ModelState], titles: Sequence[str], demo: bool) -> str:
+def _summary(states: Sequence[ModelState], groups: Sequence[Group], demo: bool) -> str:
     if demo:
-        return "The demo engine needs no models. These are the files that WAN needs in ComfyUI."
+        return text("models.demo")
     if any(s.state == "unknown" for s in states):
-        return "ComfyUI has not listed its files yet."
-    said = []
-    for title in titles:
-        gone = _lacking(title, states)
-        if gone:
-            count = "1 more file" if len(gone) == 1 else f"{len(gone)} more files"
-            verb = "need" if " and " in title else "needs"
-            said.append(f"{title} {verb} {count}, {wording.file_size(sum(s.bytes for s in gone))}.")
-        else:
-            said.append(f"{title} {'are' if ' and ' in title else 'is'} ready.")
-    return " ".join(said)
+        return text("models.not_listed")
+    return " ".join(_group_summary(group, _lacking(group, states)) for group in groups)
+
+
+def _group_summary(group: Group, missing: Sequence[ModelState]) -> str:
+    """`Animate is ready.`, or how many files the modes of a group still need, and their size."""
+    title, several = group_title(group), len(group) > 1
+    if not missing:
+        return text("models.modes_ready", modes=title) if several else text("models.mode_ready", mode=title)
+    size = wording.file_size(sum(state.bytes for state in missing))
+    if several:
+        return plural("models.modes_need", len(missing), modes=title, size=size)
+    return plural("models.mode_needs", len(missing), mode=title, size=size)
 
 
 def _group(
-    title: str,
+    group: Group,
     files: Sequence[ModelState],
     states: Sequence[ModelState],
     demo: bool,
     disk: Mapping[str, int],
 ) -> str:
-    gone = _lacking(title, states)
-    state = f"{len(gone)} file{'s' if len(gone) > 1 else ''} missing" if gone else "Ready"
+    missing = len(_lacking(group, states))
+    state = plural("models.some_missing", missing) if missing else text("models.all_ready")
     if demo or any(s.state == "unknown" for s in files):
         state = ""
-    modes = dict(GROUPS)[title]
-    taken = max((disk.get(mode, 0) for mode in modes), default=0)
-    room = f" <small>{wording.file_size(taken)} on disk</small>" if taken else ""
-    rows = "".join(_row(s, demo, extra=not set(modes) & set(_needed_by(s))) for s in files)
+    taken = max((disk.get(mode, 0) for mode in group), default=0)
+    room = f" <small>{escaped('models.on_disk', size=wording.file_size(taken))}</small>" if taken else ""
+    rows = "".join(_row(s, demo, extra=not set(group) & set(_needed_by(s))) for s in files)
     return (
-        f'<tbody><tr class="group"><th colspan="3" scope="rowgroup">{escape(title)}{room}</th>'
-        f"<td>{state}</td></tr>{rows}</tbody>"
+        f'<tbody><tr class="group"><th colspan="3" scope="rowgroup">{escape(group_title(group))}{room}</th>'
+        f"<td>{escape(state)}</td></tr>{rows}</tbody>"
     )
 
 
 def _row(s: ModelState, demo: bool, extra: bool) -> str:
-    optional = " <small>optional</small>" if extra else ""
+    optional = f" <small>{escaped('models.optional')}</small>" if extra else ""
     stem = s.name.rsplit(".", 1)[0]
     word = escape(wording.model_state(s.state))
     cell = f"{icon(MARKS.get(s.state, 'warn'), 16)}<span>{word}</span>"
     if demo:
-        cell = '<span class="quiet">Not needed</span>'
+        cell = f'<span class="quiet">{escaped("models.not_needed")}</span>'
     kind = "demo" if demo else s.state if s.state in MARKS else "fault"
     return (
         f'<tr data-state="{kind}"><td>{escape(s.title)}{optional}</td>'

@@ -1,4 +1,4 @@
-"""A finished clip or picture on the stage, as HTML. Pure; what a user wrote is escaped."""
+"""A finished clip or picture on the stage as HTML. What a user wrote is escaped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
 
+from ui.i18n.texts import escaped
 from ui.views import wording
 from ui.views.icons import icon
 
@@ -16,26 +17,32 @@ if TYPE_CHECKING:
 
 
 def fit(job: JobView) -> str:
-    """The classes of a job's picture on the stage; near: about 16:9, so that the stage takes its shape."""
+    """The CSS classes of a job's picture. `near`: about 16:9, so that the stage takes its shape."""
     near = job.height > 0 and abs(job.width / job.height * 9 / 16 - 1) < 0.03
     return "fit near" if near else "fit"
 
 
 def shape(job: JobView) -> str:
-    """The stage's style: the job's width and height, of which the style sheet makes the frame that its
-    picture, preview, video and poster share. All of it is seen, at the same size from start to end."""
+    """The stage's style attribute: width and height of the job in pixels, from which the style sheet computes
+    one frame for input picture, preview, video and poster; "" for unknown sizes."""
     return f' style="--wide:{job.width};--high:{job.height}"' if job.width > 0 and job.height > 0 else ""
 
 
+def demo_tag() -> str:
+    """The mark of a result of the demo engine."""
+    return f'<span class="tag demo" title="{escaped("app.demo")}">{escaped("app.demo_tag")}</span>'
+
+
 def tags(job: JobView, word: str = "") -> str:
+    """The tags over the stage: `word`, and DEMO for a simulated result."""
     found = f'<span class="tag" data-live="tag">{escape(word)}</span>' if word else ""
     if job.demo:
-        found += f'<span class="tag demo" title="{escape(wording.DEMO_SENTENCE)}">DEMO</span>'
+        found += demo_tag()
     return f'<div class="tags">{found}</div>' if found else ""
 
 
 def player(job: JobView, url: Url, autoplay: bool = False) -> str:
-    """The clip with our own controls; a sound button where the mode keeps sound."""
+    """The clip with the page's own controls; a mute button where the mode keeps sound."""
     length = wording.clock(wording.clip_seconds(job))
     play = f"{icon('play', 24)}{icon('pause', 24)}"
     video, poster = url(job, "result.mp4"), url(job, "poster.jpg")
@@ -45,15 +52,18 @@ def player(job: JobView, url: Url, autoplay: bool = False) -> str:
         f' poster="{poster}" loop playsinline preload="metadata" tabindex="-1"'
         f' aria-label="{escape(wording.title(job))}"{" data-autoplay" if autoplay else ""}></video>'
         f"{tags(job)}"
-        '<div class="bar" role="group" aria-label="Player">'
-        f'<button type="button" class="toggle" data-p="play" aria-label="Play">{play}</button>'
+        f'<div class="bar" role="group" aria-label="{escaped("player.label")}">'
+        f'<button type="button" class="toggle" data-p="play"'
+        f' aria-label="{escaped("player.play")}">{play}</button>'
         '<span class="now">0:00</span>'
-        '<input type="range" min="0" max="1000" step="1" value="0" aria-label="Position in the clip">'
+        f'<input type="range" min="0" max="1000" step="1" value="0"'
+        f' aria-label="{escaped("player.position")}">'
         f'<span class="all">{length}</span>'
-        '<button type="button" data-p="loop" aria-label="Repeat" aria-pressed="true">'
+        f'<button type="button" data-p="loop" aria-label="{escaped("player.repeat")}" aria-pressed="true">'
         f"{icon('loop', 20)}</button>"
         f"{_volume(job)}"
-        f'<button type="button" data-p="full" aria-label="Full screen">{icon("fullscreen", 20)}</button>'
+        f'<button type="button" data-p="full" aria-label="{escaped("player.full_screen")}">'
+        f"{icon('fullscreen', 20)}</button>"
         "</div></div>"
     )
 
@@ -62,7 +72,8 @@ def _volume(job: JobView) -> str:
     if not wording.follows(job.mode):
         return ""
     marks = f"{icon('sound', 20)}{icon('muted', 20)}"
-    return f'<button type="button" class="volume" data-p="mute" aria-label="Mute">{marks}</button>'
+    label = escaped("player.mute")
+    return f'<button type="button" class="volume" data-p="mute" aria-label="{label}">{marks}</button>'
 
 
 def still(job: JobView, url: Url) -> str:

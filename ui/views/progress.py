@@ -1,32 +1,28 @@
-"""How far a job is, in words and segments of the bar."""
+"""A job's progress as texts and as segments of the bar."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from backend.jobs.progress import Snapshot
-from ui.views.wording import PAUSED, duration, ordinal
+from backend.jobs.progress import STAGES, Snapshot
+from ui.i18n.texts import plural, text
+from ui.views.wording import duration, ordinal
 
-STAGE_WORDS = {
-    "wait": "Waiting",
-    "load": "Loading models",
-    "read": "Preparing inputs",
-    "draw": "Generating",
-    "finish": "Finishing",
-    "save": "Saving",
-}
+EMPTY_SEGMENTS = tuple((stage, 1 / len(STAGES), 0.0) for stage in STAGES)
+"""(stage, weight, share done) of a job of which nothing is known yet."""
 
-EMPTY_SEGMENTS = tuple((stage, 1 / len(STAGE_WORDS), 0.0) for stage in STAGE_WORDS)
+
+def stage_words(stage: str) -> str:
+    """`Loading models`: a stage's name; `Starting` for one that is not in STAGES."""
+    return text(f"progress.stage.{stage}") if stage in STAGES else text("progress.starting")
 
 
 def waiting(snapshot: Snapshot) -> str:
-    """`Waiting: 3 jobs ahead of you`, those of other clients on the same server included, or the reason."""
+    """`Waiting: 3 jobs ahead of you`, with those of other clients; or the reason of the wait."""
     if snapshot.text:
         return snapshot.text
     ahead = snapshot.ahead + snapshot.others
-    if not ahead:
-        return "Waiting to start"
-    return f"Waiting: {ahead} job{'' if ahead == 1 else 's'} ahead of you"
+    return plural("progress.ahead", ahead) if ahead else text("progress.to_start")
 
 
 def step_words(snapshot: Snapshot) -> str:
@@ -34,45 +30,61 @@ def step_words(snapshot: Snapshot) -> str:
     step, steps = min(snapshot.step, snapshot.steps - 1), snapshot.steps
     number, count = snapshot.chunk, snapshot.chunks
     if count < 2:
-        return f"step {step + 1} of {steps}"
-    part = f"part {number} of {count}"
+        return text("progress.step", step=step + 1, steps=steps)
     each = steps // count
-    if not each or steps % count:
-        return f"{part}, step {step + 1} of {steps}"
-    within = min(max(step - (number - 1) * each, 0), each - 1)
-    return f"{part}, step {within + 1} of {each}"
+    if each and not steps % count:
+        step, steps = min(max(step - (number - 1) * each, 0), each - 1), each
+    return text("progress.part_step", part=number, parts=count, step=step + 1, steps=steps)
 
 
 def status(snapshot: Snapshot) -> str:
-    """The card's headline while a job is on its way."""
+    """The card's headline while a job is queued or running."""
     if snapshot.status == "queued":
         return waiting(snapshot)
     if snapshot.stage == "draw" and snapshot.steps:
         if snapshot.preparing:
             return snapshot.text
-        return f"Generating, {step_words(snapshot)}"
+        return text("progress.generating", position=step_words(snapshot))
     if snapshot.stage in ("load", "finish", "save") and snapshot.text:
         return snapshot.text
-    return STAGE_WORDS.get(snapshot.stage, "Starting")
+    return stage_words(snapshot.stage)
+
+
+def announcement(snapshot: Snapshot) -> str:
+    """`Generating, part 2 of 5`: the headline without the step, so that screen readers announce each stage
+    and part once."""
+    drawing = snapshot.stage == "draw" and snapshot.steps and not snapshot.preparing
+    if snapshot.status == "queued" or not drawing:
+        return status(snapshot)
+    if snapshot.chunks < 2:
+        return stage_words("draw")
+    part = text("progress.part", part=snapshot.chunk, parts=snapshot.chunks)
+    return text("progress.generating", position=part)
 
 
 def progress(snapshot: Snapshot, paused: bool = False) -> dict[str, Any]:
-    """The poll's answer without the preview: words and figures, ready to be shown. paused: the queue is."""
+    """The poll's answer without the preview: texts and numbers, ready to be shown. paused: the queue is."""
     running = snapshot.status == "running"
     held = paused and snapshot.status == "queued"
-    left = duration(snapshot.remaining) + " left" if snapshot.remaining is not None and running else ""
-    gone = f"{duration(snapshot.elapsed)} so far" if running and snapshot.elapsed >= 0.5 else ""
+    left = elapsed = ""
+    if running and snapshot.remaining is not None:
+        left = text("progress.left", duration=duration(snapshot.remaining))
+    if running and snapshot.elapsed >= 0.5:
+        elapsed = text("progress.elapsed", duration=duration(snapshot.elapsed))
+    place = ordinal(snapshot.ahead + 1)
     percent = round(snapshot.percent, 1)
-    words = PAUSED if held else status(snapshot)
+    words = text("queue.paused_by_admin") if held else status(snapshot)
+    spoken = "progress.spoken_left" if left else "progress.spoken"
     return {
         "version": snapshot.version,
         "status": snapshot.status,
         "stage": snapshot.stage,
         "words": words,
+        "announcement": words if held else announcement(snapshot),
         "left": left,
-        "gone": f"{ordinal(snapshot.ahead + 1)} in the queue" if held and snapshot.ahead else gone,
+        "elapsed": text("progress.place", place=place) if held and snapshot.ahead else elapsed,
         "percent": percent,
-        "spoken": f"{words}, {percent:.0f} %" + (f", {left}" if left else ""),
+        "spoken": text(spoken, status=words, percent=f"{percent:.0f}", left=left),
         "segments": [
             [stage, round(weight, 4), round(max(0.0, min(1.0, done)), 4)]
             for stage, weight, done in snapshot.segments or EMPTY_SEGMENTS
@@ -82,5 +94,5 @@ def progress(snapshot: Snapshot, paused: bool = False) -> dict[str, Any]:
         "next": snapshot.status == "queued" and not snapshot.ahead,
         "preview": snapshot.preview_version,
         "connected": snapshot.connected,
-        "place": ordinal(snapshot.ahead + 1) if snapshot.status == "queued" else "",
+        "place": place if snapshot.status == "queued" else "",
     }

@@ -1,26 +1,17 @@
-"""What the page says: durations, sizes, stages, progress and failures in words. Pure; gives text, no HTML."""
+"""Durations, sizes, dates and the facts of a clip as texts, without markup."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ui.i18n import mode_texts
+from ui.i18n.texts import plural, table, text
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
-
-MODEL_STATES = {
-    "ready": "Ready",
-    "missing": "Missing",
-    "unseen": "Not seen by ComfyUI",
-    "wrong_size": "Wrong size",
-    "damaged": "Damaged",
-    "unreadable": "Not readable",
-    "unknown": "Not known yet",
-}
-PAUSED = "Queue paused by the admin"
-DEMO_SENTENCE = "Demo mode: simulated results, no AI model. Connect ComfyUI to generate real videos."
 
 
 def is_still(job: JobView) -> bool:
@@ -29,29 +20,39 @@ def is_still(job: JobView) -> bool:
 
 
 def thing(job: JobView) -> str:
-    """`video` or `picture`: what the job makes."""
+    """`video` or `picture`: what the job makes; a part of text keys, not a text."""
     return "picture" if is_still(job) else "video"
 
 
 def model_state(state: str) -> str:
-    """A model file's state in a word or two."""
-    return MODEL_STATES.get(state, state.replace("_", " ").capitalize() or "Not known yet")
+    """A model file's state in a word or two; an unlisted state is shown by its own name."""
+    unlisted = state.replace("_", " ").capitalize() or text("models.state.unknown")
+    return table().get(f"models.state.{state}", unlisted)
+
+
+def listed(facts: Iterable[str]) -> str:
+    """The facts that are not empty as one list: `1 running, 2 waiting`."""
+    joined = ""
+    for fact in filter(None, facts):
+        joined = text("format.list", head=joined, tail=fact) if joined else fact
+    return joined
 
 
 def duration(seconds: float) -> str:
-    """`41 s`, `1 min 5 s`, `3 h 12 min`; below ten seconds of work still whole seconds, at least 1."""
+    """`41 s`, `1 min 5 s`, `3 h 12 min`; rounded to seconds, from an hour on to minutes, at least 1 s."""
     whole = max(1, round(seconds))
     if whole < 60:
-        return f"{whole} s"
+        return text("format.seconds", seconds=whole)
     if whole < 3600:
         minutes, rest = divmod(whole, 60)
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+        key = "format.minutes_seconds" if rest else "format.minutes"
+        return text(key, minutes=minutes, seconds=rest)
     hours, rest = divmod(round(whole / 60), 60)
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return text("format.hours_minutes" if rest else "format.hours", hours=hours, minutes=rest)
 
 
 def clock(seconds: float) -> str:
-    """A clip's length as players write it: `0:05`."""
+    """A clip's length as players show it: `0:05`."""
     whole = max(0, round(seconds))
     return f"{whole // 60}:{whole % 60:02d}"
 
@@ -64,28 +65,28 @@ def number(value: float, digits: int = 1) -> str:
 def file_size(count: float) -> str:
     """Bytes of a file or disk in decimal units, as disks and browsers count: `3.1 MB`, `254 MB`."""
     if count < 1000:
-        return f"{int(count)} B"
-    for unit in ("kB", "MB", "GB"):
+        return text("format.bytes.b", value=int(count))
+    for unit in ("kb", "mb", "gb"):
         count /= 1000
         if count < 999.5:
-            return f"{number(count, 1 if count < 100 else 0)} {unit}"
-    return f"{number(count / 1000)} TB"
+            return text(f"format.bytes.{unit}", value=number(count, 1 if count < 100 else 0))
+    return text("format.bytes.tb", value=number(count / 1000))
 
 
 def memory(count: float) -> str:
-    """Bytes of memory in binary gigabytes, as GPUs are sold: `24 GB`, `17.2 GB`."""
-    return f"{number(count / (1 << 30))} GB"
+    """Bytes of memory in binary gigabytes, the unit that GPUs are sold by: `24 GB`, `17.2 GB`."""
+    return text("format.bytes.gb", value=number(count / (1 << 30)))
 
 
 def ordinal(count: int) -> str:
     """`1st`, `2nd`, `11th`."""
-    if count % 100 in (11, 12, 13):
-        return f"{count}th"
-    return f"{count}{({1: 'st', 2: 'nd', 3: 'rd'}).get(count % 10, 'th')}"
+    form = {1: "first", 2: "second", 3: "third"}.get(count % 10, "any")
+    return text(f"format.ordinal.{'any' if count % 100 in (11, 12, 13) else form}", count=count)
 
 
 def made_seconds(mode: str, frames: int, fps: float) -> float:
-    """A clip's length as chosen: from pictures and words WAN makes a frame more than seconds x fps (4n+1)."""
+    """A clip's length in seconds as chosen: from pictures and prompts WAN makes a frame more than
+    seconds x fps (4n+1)."""
     if not fps:
         return 0.0
     return (frames if follows(mode) else max(0, frames - 1)) / fps
@@ -104,61 +105,68 @@ def follows(mode: str) -> bool:
 
 
 def chunks(mode: str, frames: int) -> int:
-    """How many pieces the model draws for this many frames, one after the other."""
+    """How many chunks the model draws for this many frames, one after the other."""
     return MODES[mode].chunks(frames) if mode in MODES else 1
 
 
 def chunk_words(mode: str, frames: int) -> str:
-    """`9 parts`, or nothing for one."""
+    """`9 parts`, or "" for one."""
     count = chunks(mode, frames)
-    return f"{count} parts" if count > 1 else ""
+    return plural("common.parts", count) if count > 1 else ""
 
 
 def size(width: int, height: int) -> str:
-    return f"{width} × {height}"
+    """`832 × 480`."""
+    return text("format.size", width=width, height=height)
 
 
 def frame(width: int, height: int, seconds: float, fps: float) -> str:
     """The frame to be made: `832 × 480, 5 s at 16 fps`; a picture has its size alone."""
     if not fps:
         return size(width, height)
-    return f"{size(width, height)}, {length(seconds)} at {number(fps)} fps"
+    return text("format.frame", size=size(width, height), length=length(seconds), fps=number(fps))
 
 
 def length(seconds: float) -> str:
     """A clip's length: `5 s`, `4.9 s`, from a minute on `1 min 5 s`."""
-    return f"{number(seconds)} s" if seconds < 59.95 else duration(seconds)
+    return text("format.seconds", seconds=number(seconds)) if seconds < 59.95 else duration(seconds)
+
+
+def is_fast(job: JobView) -> bool:
+    """Whether the clip is made in few steps; a picture never counts as fast."""
+    if is_still(job):
+        return False
+    return (job.mode in MODES and MODES[job.mode].always_fast) or job.params.get("speed") == "fast"
 
 
 def speed(job: JobView) -> str:
     """`Fast` or `Quality`; a picture's model, `WAN` or `Flux`."""
     if is_still(job):
         return choice(job, "model")
-    always = job.mode in MODES and MODES[job.mode].always_fast
-    return "Fast" if always or job.params.get("speed") == "fast" else "Quality"
+    return text("facts.fast") if is_fast(job) else text("facts.quality")
 
 
 def choice(job: JobView, name: str) -> str:
     """The chosen value of a job's parameter as the page shows it, "" for a parameter that its mode lacks."""
     if job.mode not in MODES or name not in MODES[job.mode].by_name:
         return ""
-    field = MODES[job.mode].field(name)
-    return field.word(job.params.get(name) or field.default)
+    value = job.params.get(name) or MODES[job.mode].field(name).default
+    return mode_texts.choice_label(job.mode, name, value)
 
 
 def recipe(job: JobView) -> list[str]:
     """The facts under a clip: `832 × 480`, `5 s`, `16 fps`, `Fast, 4 steps`, `Seed 271828`."""
-    steps = f"{speed(job)}, {job.steps} steps" if job.steps else speed(job)
+    steps = plural("facts.steps", job.steps, speed=speed(job)) if job.steps else speed(job)
     facts = [size(job.width, job.height)]
     if not is_still(job):
-        facts += [length(clip_seconds(job)), f"{number(job.fps)} fps"]
+        facts += [length(clip_seconds(job)), text("format.fps", fps=number(job.fps))]
     facts += [choice(job, name) for name in (MODES[job.mode].tells if job.mode in MODES else ())]
     count = chunk_words(job.mode, job.frames)
-    return [*facts, *([count] if count else []), steps, f"Seed {job.seed}"]
+    return [*facts, *([count] if count else []), steps, text("facts.seed", seed=job.seed)]
 
 
 def resolution(job: JobView) -> str:
-    """`480p` as chosen, or the height where the size was given by hand."""
+    """`480p` as chosen, or the size where it was given by hand."""
     if job.params.get("width") or job.params.get("height"):
         return size(job.width, job.height)
     if "resolution" not in job.params and is_still(job):
@@ -168,21 +176,26 @@ def resolution(job: JobView) -> str:
 
 def title(job: JobView) -> str:
     """One line for a tile; a clip without a prompt is named by its seed."""
-    return job.title or f"Seed {job.seed}"
+    return job.title or text("facts.seed", seed=job.seed)
 
 
 def when(created: float, now: float) -> str:
-    """`Now`, `Today 14:02`, `Yesterday`, `3 Nov`: in the time of the machine that the studio runs on."""
+    """`Now`, `Today 14:02`, `Yesterday`, `3 Nov`, in local time of the machine that serves the page.
+
+    created, now: Unix time in seconds.
+    """
     if now - created < 60:
-        return "Now"
+        return text("format.now")
     then, today = time.localtime(created), time.localtime(now)
     if then[:3] == today[:3]:
-        return time.strftime("Today %H:%M", then)
+        return text("format.today", time=time.strftime("%H:%M", then))
     if time.localtime(now - 86_400)[:3] == then[:3]:
-        return "Yesterday"
-    return f"{then.tm_mday} {time.strftime('%b', then)}"
+        return text("format.yesterday")
+    return text("format.day", day=then.tm_mday, month=text(f"format.month.{then.tm_mon}"))
 
 
 def line_counts(waits: int, mine: int) -> str:
-    """`7 waiting, 2 yours`; only the total when all are one's own."""
-    return f"{waits} waiting" if mine == waits else f"{waits} waiting, {mine} yours"
+    """`7 waiting, 2 yours`; only the total when all are the visitor's own."""
+    return (
+        plural("queue.waiting", waits) if mine == waits else plural("queue.waiting_yours", waits, mine=mine)
+    )

@@ -15,6 +15,7 @@ from backend.jobs.progress import Snapshot
 from backend.jobs.views import QueueState
 from backend.models.state import ModelState
 from tests.support.job_views import job, media
+from ui.i18n.texts import text
 from ui.views import (
     engine_badge,
     failure,
@@ -137,7 +138,7 @@ def test_progress_is_ready_to_be_shown() -> None:
         segments=(("draw", 0.5, 1.7),), preview_version=3,
     )  # fmt: skip
     said = progress.progress(snapshot)
-    assert (said["words"], said["gone"], said["left"]) == (
+    assert (said["words"], said["elapsed"], said["left"]) == (
         "Generating, step 3 of 4",
         "41 s so far",
         "24 s left",
@@ -204,7 +205,8 @@ def test_a_memory_failure_offers_what_fits() -> None:
     assert why == f"It stopped at step 2. {failure.kept('image_to_video')}"
     told = replace(failed, error={**OOM, "hint": OutOfMemory.default_hint})
     assert failure.failure(told)[1] == f"It stopped at step 2. {OutOfMemory.default_hint}", "once is enough"
-    assert failure.failure(told, gone=True)[1] == f"It stopped at step 2. {failure.GONE}"
+    deleted = text("failure.files_deleted")
+    assert failure.failure(told, inputs_deleted=True)[1] == f"It stopped at step 2. {deleted}"
     assert [(r.label, dict(r.change)) for r in failure.remedies(failed)] == [
         ("Try again at 480p", {"resolution": "480p", "width": 0, "height": 0}),
         ("Try again with 5 s", {"seconds": 5.0}),
@@ -330,7 +332,7 @@ def test_clips_with_sound_have_a_sound_button() -> None:
 
 def test_a_job_without_a_picture_promises_none() -> None:
     running = job(mode="text_to_video", status="running")
-    shown = card(CardState(shown=running, active=running, recent=[running], media=media, pictured=False))
+    shown = card(CardState(shown=running, active=running, recent=[running], media=media, has_picture=False))
     assert "Your picture" not in shown and "/input?" not in shown
     assert 'data-live="preview"' in shown, "a preview finds its place"
 
