@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from ui.gradio_fixes import loading_clock
+from ui.i18n.texts import text
 from ui.tabs.registry import TABS
 from ui.theme import theme
 
@@ -54,10 +56,10 @@ def head() -> str:
         f'<link rel="preload" href="{ADDRESS}/fonts/{name}" as="font" type="font/woff2" crossorigin>'
         for name in ("schibsted-grotesk-variable.woff2",)
     )
-    title = '<meta name="description" content="Make videos with WAN 2.2">'
+    description = f'<meta name="description" content="{escape(text("page.description"))}">'
     table = json.dumps({tab.key: {"modes": tab.modes} for tab in TABS})
     script = f"window.wanTabs = {table};\n{script}"
-    return f"{title}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
+    return f"{description}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
 
 
 def tab_style() -> str:

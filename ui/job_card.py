@@ -1,4 +1,4 @@
-"""The job card: a gr.HTML that polls by a server function, and what its buttons do.
+"""The job card: a gr.HTML that polls by a server function; ui/actions handles its buttons.
 
 The page asks `poll` with {id, key, seen}; the answer comes from memory, and what is not there is looked up
 in a thread. Everything else is a short event.
@@ -47,12 +47,6 @@ LOOK_BACK = 40  # jobs read to find the recent clips among failed and cancelled 
 
 Pair = tuple[str, str]
 """A job's id and key."""
-
-
-def event_text(event: gr.EventData, name: str) -> str:
-    """A text that the script sent along; anything else counts as empty."""
-    value = (getattr(event, "_data", None) or {}).get(name)
-    return value if isinstance(value, str) else ""
 
 
 class Card:
@@ -144,54 +138,6 @@ class Card:
             return None
         jobs = self.studio.jobs(owner, limit=LOOK_BACK)
         return self.studio.active(owner) or next((j for j in jobs if j.status in ("done", "failed")), None)
-
-    def find(self, event: gr.EventData) -> JobView | None:
-        """The job that a button means, or None with a note when it is gone."""
-        try:
-            return self.studio.job(event_text(event, "id"), event_text(event, "key"))
-        except NotFound:
-            gr.Info("This clip no longer exists.")
-            return None
-
-    def show(self, owner: str, event: gr.EventData) -> str:
-        """Puts a clip on the stage."""
-        job = self.find(event)
-        return self.html(owner, job or self.latest(owner), autoplay=bool(job))
-
-    def cancel(self, owner: str, event: gr.EventData) -> str:
-        """Cancels, and shows what became of it if it was on the stage."""
-        job: JobView | None
-        try:
-            job = self.studio.cancel(event_text(event, "id"), event_text(event, "key"))
-        except StudioError as error:
-            gr.Warning(f"{error.message} {error.hint}".strip())
-            job = self.find(event)
-        return self.html(owner, self._on_stage(event) or job or self.latest(owner))
-
-    def finished(self, owner: str, event: gr.EventData) -> str:
-        """A followed job ended: it takes the stage if it was on it, else only what is below it changes."""
-        other = self._on_stage(event)
-        if other is not None:
-            return self.html(owner, other)
-        try:
-            job = self.studio.job(event_text(event, "id"), event_text(event, "key"))
-        except NotFound:
-            return self.on_load(owner)
-        return self.html(owner, job, autoplay=True)
-
-    def redraw(self, owner: str, event: gr.EventData) -> str:
-        """The same job on the stage, everything else as of now."""
-        return self.html(owner, self._on_stage(event) or self.latest(owner))
-
-    def _on_stage(self, event: gr.EventData) -> JobView | None:
-        """The job that keeps the stage while the event is about another one."""
-        shown = event_text(event, "shown")
-        if not shown or shown == event_text(event, "id"):
-            return None
-        try:
-            return self.studio.job(shown, event_text(event, "shownkey"))
-        except NotFound:
-            return None
 
     async def poll(self, request: Any = None, visitor: str = "") -> dict[str, Any]:
         """The engine, the queue, one job and how far others of the page are; the preview only when it is

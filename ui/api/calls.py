@@ -23,7 +23,8 @@ from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL
 from backend.threads import Threads
 from ui.forms.schema import api_values
 from ui.forms.uploads import FILE_META, cached_copy, checked_upload, max_upload_bytes
-from ui.gradio_fixes.event_errors import UNEXPECTED, refusal
+from ui.gradio_fixes.event_errors import refusal, sentence
+from ui.i18n.texts import text
 from ui.views.progress import status
 from ui.views.wording import thing
 from workflows.modes.registry import MODES
@@ -85,11 +86,6 @@ class SessionOwners:
             return token
 
 
-def sentence(error: StudioError | InvalidParam) -> str:
-    """What happened, then what to do: the text that the page shows."""
-    return " ".join(part for part in (error.message, error.hint) if part)
-
-
 async def asked(
     threads: Threads, visitor: str, call: Callable[..., Any], *args: Any, join: bool = False
 ) -> Any:
@@ -102,10 +98,11 @@ async def asked(
         raise
     except Exception:
         log.exception("An API call failed")
-        raise refusal(UNEXPECTED) from None
+        raise refusal(text("errors.unexpected")) from None
 
 
-def text(value: object) -> str:
+def as_text(value: object) -> str:
+    """A text as it is; any other value counts as empty."""
     return value if isinstance(value, str) else ""
 
 
@@ -124,7 +121,7 @@ class Calls:
         if wait is None:
             wait = True
         if not isinstance(wait, bool):
-            raise refusal("wait must be true or false.")
+            raise refusal(text("api.bad_wait"))
         headers = request.headers if request is not None else {}
         session = request.session_hash if request is not None else None
         owner = self._owners.owner(headers.get(OWNER_HEADER), session)
@@ -186,7 +183,7 @@ class Calls:
         if view.status == FAILED:
             raise refusal(sentence(StudioError.from_dict(view.error or {})))
         if view.status == CANCELLED:
-            raise refusal(f"The job was cancelled. Start it again if you still want the {thing(view)}.")
+            raise refusal(text("api.cancelled", result=thing(view)))
         if view.status != DONE:
             return None, view.record()
         suffix = Path(view.result).suffix

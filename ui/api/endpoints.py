@@ -14,10 +14,11 @@ from gradio.context import Context
 
 from backend.threads import visitor_of
 from ui.api import modes
-from ui.api.calls import Answer, Calls, Pace, asked, text
+from ui.api.calls import Answer, Calls, Pace, as_text, asked
 from ui.api.modes import FILE_SCHEMA
 from ui.forms.uploads import guard_uploads
 from ui.gradio_fixes.event_errors import guard_events
+from ui.i18n.texts import text
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _returns(kind: Any) -> Callable[[Function], Function]:
-    """Tells gr.api how many values come out, which it cannot see in a generator's type hint."""
+def _endpoint(summary: str, returns: Any) -> Callable[[Function], Function]:
+    """Documents an endpoint that takes a job's id and key.
+
+    summary: a key of the text table. returns: the type that gr.api reads the number of outputs from.
+    """
 
     def mark(function: Function) -> Function:
-        signature = inspect.signature(function).replace(return_annotation=kind)
+        signature = inspect.signature(function).replace(return_annotation=returns)
         function.__signature__ = signature  # type: ignore[attr-defined]
+        function.__doc__ = f"{text(summary)}\n\nArgs:\n    id: {text('api.id')}\n    key: {text('api.key')}"
         return function
 
     return mark
@@ -45,46 +50,27 @@ class Endpoints:
         self._studio = studio
         self.calls = Calls(studio, pace)
 
-    @_returns(dict)
+    @_endpoint("api.job", dict)
     async def job(self, id: str, key: str, request: gr.Request = None) -> dict[str, Any]:
-        """Say how a job is doing: its record, with status queued, running, done, failed or cancelled.
-
-        Args:
-            id: The job's id, from its record.
-            key: The job's key, from its record.
-        """
         return (await self._job(id, key, visitor_of(request))).record()
 
-    @_returns(Answer)
+    @_endpoint("api.fetch", Answer)
     async def result(self, id: str, key: str, request: gr.Request = None) -> Answer:
-        """Fetch what a job made. Returns the file and the record; no file while it is not done.
-
-        Args:
-            id: The job's id, from its record.
-            key: The job's key, from its record.
-        """
         visitor = visitor_of(request)
         return await self.calls.answer(visitor, await self._job(id, key, visitor))
 
-    @_returns(dict)
+    @_endpoint("api.cancel", dict)
     async def cancel(self, id: str, key: str, request: gr.Request = None) -> dict[str, Any]:
-        """Stop a job, waiting or running. Returns its record.
-
-        Args:
-            id: The job's id, from its record.
-            key: The job's key, from its record.
-        """
         call, writes = self._studio.cancel, self._studio.writes
-        return (await asked(writes, visitor_of(request), call, text(id), text(key))).record()
+        return (await asked(writes, visitor_of(request), call, as_text(id), as_text(key))).record()
 
     async def _job(self, id: str, key: str, visitor: str) -> JobView:
         """A job as of now, from the database."""
         call, reads = self._studio.job, self._studio.reads
-        view: JobView = await asked(reads, visitor, call, text(id), text(key), join=True)
+        view: JobView = await asked(reads, visitor, call, as_text(id), as_text(key), join=True)
         return view
 
 
-_RECORD: dict[str, Any] = {"type": "object", "additionalProperties": {}, "description": "the job's record"}
 _STRING: dict[str, Any] = {"type": "string"}
 
 
@@ -93,14 +79,15 @@ def register(studio: Studio, pace: Pace | None = None) -> None:
     blocks = Context.root_block
     if blocks is None:
         raise RuntimeError("register() belongs inside `with gr.Blocks()`")
+    record = {"type": "object", "additionalProperties": {}, "description": text("api.record")}
     guard_uploads(blocks, studio.reads)
     guard_events(blocks)
     endpoints = Endpoints(studio)
     for spec in MODES.values():
-        _add(blocks, modes.endpoint(spec, endpoints.calls), modes.schemas(spec), [FILE_SCHEMA, _RECORD])
-    _add(blocks, endpoints.job, [_STRING, _STRING], [_RECORD])
-    _add(blocks, endpoints.result, [_STRING, _STRING], [FILE_SCHEMA, _RECORD])
-    _add(blocks, endpoints.cancel, [_STRING, _STRING], [_RECORD])
+        _add(blocks, modes.endpoint(spec, endpoints.calls), modes.schemas(spec), [FILE_SCHEMA, record])
+    _add(blocks, endpoints.job, [_STRING, _STRING], [record])
+    _add(blocks, endpoints.result, [_STRING, _STRING], [FILE_SCHEMA, record])
+    _add(blocks, endpoints.cancel, [_STRING, _STRING], [record])
 
 
 def _add(

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from ui.api.calls import Answer, Calls
+from ui.i18n.texts import text
 from workflows.spec import Field, MediaField, ModeSpec, Spec
 
 FILE_SCHEMA: dict[str, Any] = {
@@ -19,7 +20,6 @@ FILE_SCHEMA: dict[str, Any] = {
     "type": "object",
 }
 """The least by which clients and MCP know a file; the page's own schema would add 13 kB to every load."""
-WAIT_HELP = "True waits for the {}; false returns the job's record at once, for job and result."
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
@@ -78,9 +78,10 @@ def schema(each: Spec) -> dict[str, Any]:
 
 def documentation(spec: ModeSpec) -> str:
     """The docstring: the summary, then a line for each parameter, which MCP shows as its description."""
-    lines = [f"{spec.summary} Returns the {spec.makes} and the job's record.", "", "Args:"]
+    result = text(f"api.result.{spec.makes}")
+    lines = [text("api.mode", summary=spec.summary, result=result), "", "Args:"]
     lines += [f"    {each.name}: {each.help}" for each in ordered(spec)]
-    lines.append(f"    wait: {WAIT_HELP.format(spec.makes)}")
+    lines.append(f"    wait: {text('api.wait', result=result)}")
     return textwrap.dedent("\n".join(lines))
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import gradio as gr
 
 from backend import requester
+from backend.errors import StudioError
 from backend.logs import job_context
+from ui.i18n.texts import text
+from workflows.params.values import InvalidParam
 
 log = logging.getLogger("wan.ui")
 
-UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it keeps happening, check the log."
-NOT_OFFERED = "Unsupported value in request."
 WORD = 16
 """Shorter texts of a request, without a space, are our own words: a mode, a resolution."""
 DEEPEST = 4
@@ -37,11 +38,11 @@ def guard_events(blocks: gr.Blocks) -> None:
                     log.info("event %s: %s", getattr(block_fn, "api_name", None), error.message)
                     error.print_exception = False
                     if "<" in error.message:  # it repeats what was sent
-                        error.message = NOT_OFFERED
+                        error.message = text("errors.not_offered")
                 raise
             except Exception:
                 log.exception("event %s: unexpected error", getattr(block_fn, "api_name", None) or block_fn)
-                raise refusal(UNEXPECTED) from None
+                raise refusal(text("errors.unexpected")) from None
 
     blocks.process_api = process_api
 
@@ -72,6 +73,11 @@ def _written(value: Any, depth: int = 0) -> Iterator[str]:
             yield from _written(item, depth + 1)
 
 
-def refusal(sentence: str) -> gr.Error:
-    """An answer for the caller: no traceback goes to the log with it."""
-    return gr.Error(sentence, print_exception=False)
+def sentence(error: StudioError | InvalidParam) -> str:
+    """The text that page and API show for an error: what happened, then what to do."""
+    return " ".join(part for part in (error.message, error.hint) if part)
+
+
+def refusal(message: str) -> gr.Error:
+    """The error that an event or endpoint answers with; no traceback is logged for it."""
+    return gr.Error(message, print_exception=False)

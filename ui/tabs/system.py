@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from backend.engines.kinds import kind_of
-from backend.errors import StudioError
+from ui.i18n.texts import text
 from ui.views.machine_panel import machine
 from ui.views.model_table import models
 
@@ -70,26 +69,12 @@ class System:
             self.studio.engines(), self.studio.queue(), health, self.disks(), self.studio.paused(), admin
         )
 
-    def pause(self, owner: str, request: gr.Request) -> str:
-        """No job is begun from now on; those that run go on."""
-        return self._change(self.studio.pause, owner, request)
-
-    def resume(self, owner: str, request: gr.Request) -> str:
-        return self._change(self.studio.resume, owner, request)
-
-    def _change(self, change: Callable[[str, str], Any], owner: str, request: gr.Request) -> str:
-        try:
-            change(owner, request.username or "")
-        except StudioError as error:
-            gr.Warning(f"{error.message} {error.hint}".strip())
-        return self.machine(owner, request)
-
     def disks(self) -> dict[str, tuple[int, int]]:
         """The disks that models and library lie on, as far as this machine sees them."""
         found: dict[str, tuple[int, int]] = {}
         for name, folder in (
-            ("Disk, models", self.studio.settings.models_dir),
-            ("Disk, library", self.studio.settings.data_dir),
+            (text("system.disk_models"), self.studio.settings.models_dir),
+            (text("system.disk_library"), self.studio.settings.data_dir),
         ):
             with contextlib.suppress(OSError):
                 usage = shutil.disk_usage(folder)

@@ -18,10 +18,10 @@ from ui.forms.widgets import (
     seed,
     segmented,
 )
+from ui.i18n.texts import text
 from ui.tabs.tab import Layout, Tab
 
 VIDEO, PICTURE = "text_to_video", "text_to_image"
-KINDS = [("Video", VIDEO), ("Picture", PICTURE)]
 SWITCH_JS = """(kind, video, picture) => {
   window.wanStudio.textKind(kind);
   return kind === "text_to_image" ? [video, picture || video] : [video || picture, picture];
@@ -32,7 +32,8 @@ SWITCH_JS = """(kind, video, picture) => {
 def build(limit_mb: int, default_negative: str) -> Layout:
     """The inputs of the tab."""
     kind = gr.Radio(
-        KINDS, value=VIDEO, label="Make", show_label=False, interactive=True, min_width=0,
+        [(text("tabs.text.video"), VIDEO), (text("tabs.text.picture"), PICTURE)],
+        value=VIDEO, label=text("tabs.text.make"), show_label=False, interactive=True, min_width=0,
         elem_id="text-kind", elem_classes=["ws-seg", "ws-kind"],
     )  # fmt: skip
     with gr.Column(elem_id="text-video"):
@@ -79,10 +80,7 @@ def _picture() -> Form:
 TAB = Tab(
     id="text",
     key="text",
-    title="Text",
-    short="Text",
     modes=(VIDEO, PICTURE),
-    begin="Describe the scene and press Generate.",
     build=build,
     starters=False,
 )

@@ -125,7 +125,7 @@ def test_component_is_an_image_to_the_browser() -> None:
 
 def test_sounds_and_videos_are_paths_too(uploads: Path, no_opening: None) -> None:
     component = FileInput(label="Sound", file_types=["audio"], render=False)
-    component.what = "sound"
+    component.kind = "sound"
     path = _file(uploads / "a.mp3", b"not a sound")
     assert component.preprocess(FileData(path=str(path), orig_name="a.mp3")) == path
     assert component.preprocess(None) is None
@@ -141,14 +141,14 @@ def test_sounds_and_videos_are_paths_too(uploads: Path, no_opening: None) -> Non
 @pytest.mark.full
 def test_guard_knows_the_kind_of_a_file(uploads: Path) -> None:
     component = FileInput(file_types=["video"], render=False)
-    component.what = "video"
+    component.kind = "video"
     path = _file(uploads / "a.mp4")
     assert _guarded(component, {"path": str(path), "meta": META}, uploads) == path
     wrong: list[Any] = ["/etc/passwd", [{"path": str(path)}], {"path": "/etc/passwd", "meta": META}]
     for value in wrong:
         with pytest.raises(gr.Error, match="video"):
             component = FileInput(file_types=["video"], render=False)
-            component.what = "video"
+            component.kind = "video"
             _guarded(component, value, uploads)
 
 
