@@ -37,7 +37,7 @@ from backend.jobs.store import Store
 from backend.jobs.submission import Intake
 from backend.jobs.views import JobView, Place, Plan, QueueState, view
 from backend.media.decoder import Decoder
-from backend.models.state import ModelState
+from backend.models.state import ModelScan, ModelState
 from backend.security import secret_file, tokens
 from backend.security.admin import Admins
 from backend.servers.fleet import Servers
@@ -379,9 +379,13 @@ class Studio:
         """How much runs and waits, of everybody (memory)."""
         return QueueState(*self.runner.counts())
 
-    def models(self) -> list[ModelState]:
+    def model_scan(self) -> ModelScan:
         """The catalogue as this machine and its server have it; looks at names, sizes and headers."""
-        return health.models(self.settings, self.engines())
+        return health.scan(self.settings, self.engines())
+
+    def models(self) -> list[ModelState]:
+        """The files of a model_scan."""
+        return list(self.model_scan().files)
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""
@@ -396,9 +400,10 @@ class Studio:
         up = health.status(self.engines()) == "ok"
         return [] if up else [process.ended for process in self.servers.processes]
 
-    def health(self) -> dict[str, Any]:
-        """For System: each server, the queue, the database, the disk."""
+    def health(self, scan: ModelScan | None = None) -> dict[str, Any]:
+        """For System: each server, the queue, the database, the disk. Without a scan it makes one."""
         queue = self.queue()
+        models = list((scan or self.model_scan()).files)
         return {
             "status": self.status(),
             "trouble": self.trouble(),
@@ -407,9 +412,8 @@ class Studio:
             "servers": health.servers(self.engines()),
             "database": self.store.check(),
             "disk": health.disk(self.settings.data_dir),
-            "models_disk": health.models_disk(self.settings, self.engines()),
             "notes": [
                 *filter(None, [self.trouble()]),
-                *diagnostics.in_system(self.settings, self.engines(), self.models(), self._ended()),
+                *diagnostics.in_system(self.settings, self.engines(), models, self._ended()),
             ],
         }

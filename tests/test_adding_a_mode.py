@@ -33,7 +33,6 @@ from workflows.modes import fields
 from workflows.modes.image_to_video import assemble, picture_size
 from workflows.params.checks import check_sides
 from workflows.params.media import Media
-from workflows.params.sizes import FPS, frames_for
 from workflows.spec import Choice, ModeParams, ModeSpec
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe
 
@@ -60,14 +59,6 @@ class Postcard(ModeParams):
     @property
     def size(self) -> tuple[int, int]:
         return picture_size(self)
-
-    @property
-    def frames(self) -> int:
-        return frames_for(self.seconds)
-
-    @property
-    def fps(self) -> float:
-        return FPS
 
 
 def build(params: Postcard, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
