@@ -6,10 +6,12 @@ The names of the functions are the names of the MCP tools.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
+from gradio.components.api_component import Api
 from gradio.context import Context
 
 from backend.threads import visitor_of
@@ -71,7 +73,8 @@ class Endpoints:
         return view
 
 
-_STRING: dict[str, Any] = {"type": "string"}
+Schema = dict[str, Any]
+_STRING: Schema = {"type": "string"}
 
 
 def register(studio: Studio, pace: Pace | None = None) -> None:
@@ -83,27 +86,50 @@ def register(studio: Studio, pace: Pace | None = None) -> None:
     guard_uploads(blocks, studio.reads)
     guard_events(blocks)
     endpoints = Endpoints(studio)
+    shared = _SharedComponents()
     for spec in MODES.values():
-        _add(blocks, modes.endpoint(spec, endpoints.calls), modes.schemas(spec), [FILE_SCHEMA, record])
-    _add(blocks, endpoints.job, [_STRING, _STRING], [record])
-    _add(blocks, endpoints.result, [_STRING, _STRING], [FILE_SCHEMA, record])
-    _add(blocks, endpoints.cancel, [_STRING, _STRING], [record])
+        endpoint = modes.endpoint(spec, endpoints.calls)
+        shared.add(blocks, endpoint, modes.schemas(spec), {"result": FILE_SCHEMA, "job": record})
+    job = {"id": _STRING, "key": _STRING}
+    shared.add(blocks, endpoints.job, job, {"job": record})
+    shared.add(blocks, endpoints.result, job, {"result": FILE_SCHEMA, "job": record})
+    shared.add(blocks, endpoints.cancel, job, {"job": record})
 
 
-def _add(
-    blocks: gr.Blocks,
-    function: Callable[..., Any],
-    inputs: list[dict[str, Any]],
-    outputs: list[dict[str, Any]],
-) -> None:
-    """One endpoint, with the schemas that gr.api cannot read from type hints: files and choices."""
-    name = function.__name__
-    for other in blocks.fns.values():
-        if other.api_name == name:  # a private event of the page, named after its handler
-            other.api_name = f"page_{name}"
-    dependency = gr.api(function, api_name=name, concurrency_limit=None)
-    registered = blocks.fns[dependency["id"]]
-    for component, schema in zip(registered.inputs, inputs, strict=True):
-        component._api_info = schema
-    for component, schema in zip(registered.outputs, outputs, strict=True):
-        component._api_info = schema
+class _SharedComponents:
+    """The hidden components of the endpoints: one for all values of the same name, schema and default.
+
+    gr.api creates one for every parameter and result of every endpoint, and each is sent to every browser.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Api] = {}
+
+    def add(
+        self,
+        blocks: gr.Blocks,
+        function: Callable[..., Any],
+        inputs: Mapping[str, Schema],
+        outputs: Mapping[str, Schema],
+    ) -> None:
+        """Adds an endpoint. inputs, outputs: name -> JSON schema, as gr.api cannot read from type hints which
+        values are files and which of a choice."""
+        name = function.__name__
+        for other in blocks.fns.values():
+            if other.api_name == name:  # a private event of the page, named after its handler
+                other.api_name = f"page_{name}"
+        dependency = gr.api(function, api_name=name, concurrency_limit=None)
+        registered = blocks.fns[dependency["id"]]
+        registered.inputs = self._shared(registered.inputs, inputs)
+        registered.outputs = self._shared(registered.outputs, outputs)
+
+    def _shared(self, components: Sequence[Any], schemas: Mapping[str, Schema]) -> list[Any]:
+        found = []
+        for component, (name, schema) in zip(components, schemas.items(), strict=True):
+            component.label, component._api_info = name, schema
+            key = json.dumps([name, schema, component.value], sort_keys=True)
+            known = self._known.setdefault(key, component)
+            if known is not component:
+                component.unrender()
+            found.append(known)
+        return found

@@ -61,9 +61,9 @@ def required(spec: ModeSpec, each: Spec) -> bool:
     return each.name == "prompt" and not spec.media
 
 
-def schemas(spec: ModeSpec) -> list[dict[str, Any]]:
-    """The JSON schema of each parameter of the endpoint, `wait` included."""
-    return [*(schema(each) for each in ordered(spec)), {"type": "boolean"}]
+def schemas(spec: ModeSpec) -> dict[str, dict[str, Any]]:
+    """name -> JSON schema of each parameter of the endpoint, `wait` included, in order."""
+    return {**{each.name: schema(each) for each in ordered(spec)}, "wait": {"type": "boolean"}}
 
 
 def schema(each: Spec) -> dict[str, Any]:

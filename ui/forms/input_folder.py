@@ -10,6 +10,7 @@ import gradio as gr
 
 from backend.errors import StudioError
 from ui.gradio_fixes.event_errors import sentence
+from ui.gradio_fixes.no_form import no_form
 from ui.i18n.texts import text
 from ui.views.wording import file_size
 from workflows.modes.registry import MODES
@@ -30,16 +31,18 @@ class InputFolder:
 
     def box(self, mode: str) -> None:
         """The dropdown, hidden until `updates` shows it."""
-        self.boxes[mode] = gr.Dropdown(
-            [],
-            value=None,
-            label=text("forms.input_folder.label"),
-            info=text("forms.input_folder.info"),
-            visible=False,
-            interactive=True,
-            allow_custom_value=True,
-            elem_id=f"{mode}-inbox",
-            elem_classes=["ws-inbox"],
+        self.boxes[mode] = no_form(
+            gr.Dropdown(
+                [],
+                value=None,
+                label=text("forms.input_folder.label"),
+                info=text("forms.input_folder.info"),
+                visible=False,
+                interactive=True,
+                allow_custom_value=True,
+                elem_id=f"{mode}-inbox",
+                elem_classes=["ws-inbox"],
+            )
         )
 
     def updates(self, owner: str, user: str) -> dict[Any, Any]:

@@ -13,6 +13,7 @@ import gradio as gr
 from ui.forms import schema
 from ui.forms.uploads import FileInput, PictureInput
 from ui.gradio_fixes.free_inputs import Amount, Choice
+from ui.gradio_fixes.no_form import no_form
 from ui.i18n import mode_texts
 from ui.i18n.texts import text
 from ui.views import media_preview
@@ -156,15 +157,17 @@ def note(words: str) -> None:
 
 def prompt(form: Form, name: str = "prompt", lines: int = 4) -> None:
     """A text of several lines."""
-    form.widgets[name] = gr.Textbox(
-        value=form.start[name],
-        label=mode_texts.label(form.mode, name),
-        placeholder=mode_texts.placeholder(form.mode, name),
-        lines=lines,
-        max_lines=10,
-        interactive=True,
-        elem_id=form.named(name),
-        elem_classes=["ws-text", "short"] if lines < 3 else ["ws-text"],
+    form.widgets[name] = no_form(
+        gr.Textbox(
+            value=form.start[name],
+            label=mode_texts.label(form.mode, name),
+            placeholder=mode_texts.placeholder(form.mode, name),
+            lines=lines,
+            max_lines=10,
+            interactive=True,
+            elem_id=form.named(name),
+            elem_classes=["ws-text", "short"] if lines < 3 else ["ws-text"],
+        )
     )
 
 
@@ -172,47 +175,53 @@ def segmented(form: Form, name: str, classes: tuple[str, ...] = ()) -> None:
     """One of a few values, or of the lengths on offer, side by side."""
     field = form.spec.field(name)
     choices: list[Any] = [*schema.lengths(field)] if field.offered else schema.options(form.mode, name)
-    form.widgets[name] = Choice(
-        choices=choices,
-        value=form.start[name],
-        label=mode_texts.label(form.mode, name),
-        info=mode_texts.help_text(form.mode, name) or None,
-        interactive=True,
-        min_width=0,
-        elem_id=form.named(name),
-        elem_classes=["ws-seg", *classes],
+    form.widgets[name] = no_form(
+        Choice(
+            choices=choices,
+            value=form.start[name],
+            label=mode_texts.label(form.mode, name),
+            info=mode_texts.help_text(form.mode, name) or None,
+            interactive=True,
+            min_width=0,
+            elem_id=form.named(name),
+            elem_classes=["ws-seg", *classes],
+        )
     )
 
 
 def number(form: Form, name: str) -> None:
     """A number in a box of its own."""
     field = form.spec.field(name)
-    form.widgets[name] = gr.Number(
-        value=form.start[name],
-        label=mode_texts.label(form.mode, name),
-        info=mode_texts.help_text(form.mode, name) or None,
-        interactive=True,
-        step=field.step,
-        min_width=0,
-        elem_id=form.named(name),
-        elem_classes=["ws-number"],
+    form.widgets[name] = no_form(
+        gr.Number(
+            value=form.start[name],
+            label=mode_texts.label(form.mode, name),
+            info=mode_texts.help_text(form.mode, name) or None,
+            interactive=True,
+            step=field.step,
+            min_width=0,
+            elem_id=form.named(name),
+            elem_classes=["ws-number"],
+        )
     )
 
 
 def slider(form: Form, name: str) -> None:
     """A number between its two limits."""
     field = form.spec.field(name)
-    form.widgets[name] = Amount(
-        field.low,
-        field.high,
-        value=form.start[name],
-        step=field.step,
-        label=mode_texts.label(form.mode, name),
-        info=mode_texts.help_text(form.mode, name) or None,
-        interactive=True,
-        buttons=[],
-        elem_id=form.named(name),
-        elem_classes=["ws-slider"],
+    form.widgets[name] = no_form(
+        Amount(
+            field.low,
+            field.high,
+            value=form.start[name],
+            step=field.step,
+            label=mode_texts.label(form.mode, name),
+            info=mode_texts.help_text(form.mode, name) or None,
+            interactive=True,
+            buttons=[],
+            elem_id=form.named(name),
+            elem_classes=["ws-slider"],
+        )
     )
 
 
@@ -239,14 +248,16 @@ def negative(form: Form) -> None:
 
 def switch(form: Form, name: str) -> None:
     """On or off."""
-    form.widgets[name] = gr.Checkbox(
-        value=bool(form.start[name]),
-        label=mode_texts.label(form.mode, name),
-        info=mode_texts.help_text(form.mode, name),
-        interactive=True,
-        min_width=0,
-        elem_id=form.named(name),
-        elem_classes=["ws-switch"],
+    form.widgets[name] = no_form(
+        gr.Checkbox(
+            value=bool(form.start[name]),
+            label=mode_texts.label(form.mode, name),
+            info=mode_texts.help_text(form.mode, name),
+            interactive=True,
+            min_width=0,
+            elem_id=form.named(name),
+            elem_classes=["ws-switch"],
+        )
     )
 
 

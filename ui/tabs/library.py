@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ui.gradio_fixes.no_form import no_form
 from ui.i18n.texts import text
 from ui.tabs.registry import TABS
 from ui.views.card import ACTIVE
@@ -46,16 +47,31 @@ class Library:
     def build(self) -> None:
         with gr.Row(elem_classes=["ws-library-head"]):
             self.head = gr.HTML(heading(0, 0, self.studio.settings.keep_days), apply_default_css=False)
-            self.mode = gr.Radio(
-                filters(), value="", label=text("library_tab.show"), show_label=False, interactive=True,
-                elem_id="library-mode", elem_classes=["ws-seg"], min_width=0,
-            )  # fmt: skip
-            self.search = gr.Textbox(
-                label=text("library_tab.find"), show_label=False,
-                placeholder=text("library_tab.find_placeholder"), interactive=True,
-                elem_id="library-search", elem_classes=["ws-search"], min_width=0, max_lines=1,
-            )  # fmt: skip
-        self.limit = gr.Number(PAGE, visible=False)
+            self.mode = no_form(
+                gr.Radio(
+                    filters(),
+                    value="",
+                    label=text("library_tab.show"),
+                    show_label=False,
+                    interactive=True,
+                    elem_id="library-mode",
+                    elem_classes=["ws-seg"],
+                    min_width=0,
+                )
+            )
+            self.search = no_form(
+                gr.Textbox(
+                    label=text("library_tab.find"),
+                    show_label=False,
+                    placeholder=text("library_tab.find_placeholder"),
+                    interactive=True,
+                    elem_id="library-search",
+                    elem_classes=["ws-search"],
+                    min_width=0,
+                    max_lines=1,
+                )
+            )
+        self.limit = no_form(gr.Number(PAGE, visible=False))
         self.tiles = gr.HTML("", apply_default_css=False, elem_id="ws-library", js_on_load=JS)
 
     def inputs(self, owner: Any) -> list[Any]:

@@ -18,6 +18,7 @@ from ui.forms.widgets import (
     seed,
     segmented,
 )
+from ui.gradio_fixes.no_form import no_form
 from ui.i18n.texts import text
 from ui.tabs.tab import Layout, Tab
 
@@ -31,11 +32,18 @@ SWITCH_JS = """(kind, video, picture) => {
 
 def build(limit_mb: int, default_negative: str) -> Layout:
     """The inputs of the tab."""
-    kind = gr.Radio(
-        [(text("tabs.text.video"), VIDEO), (text("tabs.text.picture"), PICTURE)],
-        value=VIDEO, label=text("tabs.text.make"), show_label=False, interactive=True, min_width=0,
-        elem_id="text-kind", elem_classes=["ws-seg", "ws-kind"],
-    )  # fmt: skip
+    kind = no_form(
+        gr.Radio(
+            [(text("tabs.text.video"), VIDEO), (text("tabs.text.picture"), PICTURE)],
+            value=VIDEO,
+            label=text("tabs.text.make"),
+            show_label=False,
+            interactive=True,
+            min_width=0,
+            elem_id="text-kind",
+            elem_classes=["ws-seg", "ws-kind"],
+        )
+    )
     with gr.Column(elem_id="text-video"):
         video = _video(default_negative)
     with gr.Column(elem_id="text-picture"):
