@@ -1,4 +1,4 @@
-"""The endpoint of a mode, made from its specification: signature, documentation and JSON schemas."""
+"""The endpoint of a mode, derived from its specification: signature, documentation and JSON schemas."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILE_SCHEMA: dict[str, Any] = {
     "required": ["path", "meta"],
     "type": "object",
 }
-"""The least by which clients and MCP know a file; the page's own schema would add 13 kB to every load."""
+"""The minimal schema by which clients and MCP recognise a file; Gradio's own adds 13 kB to each page load."""
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 

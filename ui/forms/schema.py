@@ -26,7 +26,7 @@ def file_names(mode: str) -> tuple[str, ...]:
 
 
 def page_defaults(mode: str, default_negative: str = "") -> dict[str, Any]:
-    """What the widgets start with. default_negative: the catalogue's text, shown in full to be edited."""
+    """The initial values of the widgets. default_negative: the catalogue's text, shown to be edited."""
     return from_params(mode, {field.name: field.start for field in MODES[mode].fields}, default_negative)
 
 

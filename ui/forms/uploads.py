@@ -1,8 +1,8 @@
-"""Uploaded files reach our code as checked paths. Nothing here opens a picture or fetches an address.
+"""Uploaded files as checked paths. Nothing here opens a file or fetches an address.
 
-Gradio's own Image decodes the file in this process before our code sees it, and any of its components
-downloads a web address that a raw request names. Here a picture, a sound or a video is only a path inside
-the upload folder; what it holds is judged later, in a bounded child process.
+Gradio's Image decodes the file in this process before the handler runs, and any Gradio component downloads a
+web address that a raw request names. Here a picture, sound or video is only a path inside the upload folder;
+its content is checked later in a bounded child process.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def max_upload_bytes(blocks: gr.Blocks | None) -> int:
 
 
 class PictureInput(gr.Image, metaclass=NoStub):
-    """gr.Image in the browser; for our code a checked pathlib.Path, or None when it is empty."""
+    """gr.Image in the browser; for handlers a checked pathlib.Path, or None when it is empty."""
 
     is_template = True  # the browser shows its parent
     kind = "picture"
@@ -115,7 +115,7 @@ class PictureInput(gr.Image, metaclass=NoStub):
 
 
 class FileInput(gr.File, metaclass=NoStub):
-    """gr.File for one sound or video; for our code a checked pathlib.Path, or None when it is empty."""
+    """gr.File for one sound or video; for handlers a checked pathlib.Path, or None when it is empty."""
 
     is_template = True
     kind = "file"  # sound or video, for sentences
@@ -133,7 +133,7 @@ def guard_uploads(blocks: gr.Blocks, reads: Threads) -> None:
     """Checks every file that a request names, before Gradio touches it; in `reads`, not on the event loop.
 
     For all events of `blocks`: a file must lie in the upload folder, and no address is fetched. A refusal
-    is one of our sentences instead of a traceback in the log. An API call may leave out parameters at the
+    is a message to the caller instead of a traceback in the log. An API call may leave out parameters at the
     end of its list: they get their defaults.
     """
     inner = blocks.preprocess_data

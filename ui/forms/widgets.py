@@ -1,4 +1,4 @@
-"""The inputs of the mode tabs: drop zones, prompt, segmented choices, Advanced, Generate. Widgets only."""
+"""The widgets of the mode tabs: drop zones, prompt, segmented choices, Advanced, Generate."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ HTML_JS = (
 
 @dataclass
 class Form:
-    """One mode's widgets. `widgets`: parameter name -> component; the rest is where the plan is said."""
+    """One mode's components. `widgets`: parameter name -> component; the others show the plan."""
 
     mode: str
     widgets: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, gr.HTML] = field(default_factory=dict)  # file parameter -> the line below it
     views: dict[str, gr.HTML] = field(default_factory=dict)  # sound or video parameter -> what is shown of it
-    empty_texts: dict[str, tuple[str, str]] = field(default_factory=dict)  # of it: heading, hint while empty
+    empty_texts: dict[str, tuple[str, str]] = field(default_factory=dict)  # its heading and hint while empty
     advanced: Any = None
     hint: Any = None
     button: Any = None
     needs: Any = None  # which model files are missing
-    notes: Any = None  # what to know before Generate, in amber
-    start: dict[str, Any] = field(default_factory=dict)  # what the widgets start with
+    notes: Any = None  # warnings above Generate
+    start: dict[str, Any] = field(default_factory=dict)  # initial values of the widgets
 
     @property
     def spec(self) -> ModeSpec:
-        """What the mode may be asked for."""
+        """The mode's specification."""
         return MODES[self.mode]
 
     def named(self, name: str) -> str:
@@ -65,7 +65,7 @@ def new_form(mode: str, default_negative: str = "") -> Form:
 
 
 def picture(form: Form, name: str, limit_mb: int, small: bool = False) -> None:
-    """A drop zone and the line below it."""
+    """A drop zone for a picture and the line below it."""
     heading = mode_texts.heading(form.mode, name)
     form.widgets[name] = PictureInput(
         label=heading,
@@ -90,9 +90,9 @@ FILE_TYPES = {
 
 
 def media(form: Form, name: str, limit_mb: int = 0, small: bool = False) -> None:
-    """A drop zone for a sound or a video, what is shown of the chosen one, and the line below it.
+    """A drop zone for a sound or a video, the preview of the chosen file, and the line below it.
 
-    limit_mb: said in the empty drop zone; 0 leaves it out.
+    limit_mb: shown in the empty drop zone unless 0.
     """
     kind = form.spec.media[name].kind
     heading, hint = mode_texts.heading(form.mode, name), mode_texts.help_text(form.mode, name)
@@ -120,7 +120,7 @@ def media(form: Form, name: str, limit_mb: int = 0, small: bool = False) -> None
 
 
 def whole_again(form: Form) -> None:
-    """A new file is used from its start to its end."""
+    """Resets start and length when the file changes: a new file is used as a whole."""
     trim = form.spec.trim
     if trim is None:
         raise ValueError(f"{form.mode} uses no part of a file")
@@ -136,12 +136,12 @@ def whole_again(form: Form) -> None:
 
 
 def needs(form: Form) -> None:
-    """Where missing model files are said."""
+    """The place for the list of missing model files."""
     form.needs = gr.HTML("", elem_classes=["ws-needs"], apply_default_css=False)
 
 
 def notes(form: Form) -> None:
-    """Where warnings are said that must be read before Generate."""
+    """The place for warnings that should be read before Generate."""
     form.notes = gr.HTML("", elem_classes=["ws-notes"], apply_default_css=False)
 
 
@@ -276,7 +276,7 @@ def seed(form: Form) -> None:
 
 @contextmanager
 def advanced(form: Form) -> Iterator[None]:
-    """The hairline row and what it opens."""
+    """The Advanced row and the section that it opens; a context manager for its widgets."""
     form.advanced = gr.HTML(
         advanced_row(form.mode, schema.summary(form.mode, form.start)),
         apply_default_css=False,
@@ -288,7 +288,7 @@ def advanced(form: Form) -> Iterator[None]:
 
 
 def generate(form: Form) -> None:
-    """The one lime button, and the line that says how long or why not."""
+    """The Generate button, and the line with the estimate or the obstacle."""
     with gr.Column(elem_classes=["ws-generate-box"]):
         form.button = gr.Button(
             text("forms.generate"),

@@ -1,4 +1,4 @@
-"""Mistakes of ours in an event: the log gets the traceback, the visitor a sentence."""
+"""Unexpected errors in events: the traceback is logged, the visitor gets a general message."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from workflows.params.values import InvalidParam
 log = logging.getLogger("wan.ui")
 
 WORD = 16
-"""Shorter texts of a request, without a space, are our own words: a mode, a resolution."""
+"""Shorter texts of a request without a space are values such as a mode or resolution, not user texts."""
 DEEPEST = 4
 
 
 def guard_events(blocks: gr.Blocks) -> None:
-    """For all events of `blocks`: it is known for whom they work, and whatever is no gr.Error is logged,
-    without what the visitor wrote.
+    """For all events of `blocks`: sets the requester and logs every exception that is not a gr.Error, without
+    the visitor's texts.
 
-    Gradio by itself prints such a traceback past the log, and the page shows nothing.
+    Gradio itself prints such a traceback to stderr instead of the log, and the page shows nothing.
     """
     inner = blocks.process_api
 
@@ -34,10 +34,10 @@ def guard_events(blocks: gr.Blocks) -> None:
             try:
                 return await inner(block_fn, inputs, *rest, **more)
             except gr.Error as error:
-                if error.print_exception:  # Gradio's own refusal
+                if error.print_exception:  # raised by Gradio itself
                     log.info("event %s: %s", getattr(block_fn, "api_name", None), error.message)
                     error.print_exception = False
-                    if "<" in error.message:  # it repeats what was sent
+                    if "<" in error.message:  # the message quotes the request
                         error.message = text("errors.not_offered")
                 raise
             except Exception:
@@ -48,7 +48,7 @@ def guard_events(blocks: gr.Blocks) -> None:
 
 
 def owner_of(request: Any) -> str:
-    """Who sent the request: by login, else as the guard knows them. `request`: Gradio's, or Starlette's."""
+    """The sender of a request: the login, else the middleware's id. `request`: Gradio's or Starlette's."""
     if isinstance(request, list):
         request = request[0] if request else None
     if user := getattr(request, "username", None):
@@ -56,12 +56,12 @@ def owner_of(request: Any) -> str:
     found = str(getattr(getattr(request, "state", None), "visitor", "") or "")
     if found and not found.startswith("direct:"):
         return found
-    session = getattr(request, "session_hash", None)  # programs of this machine have one address
+    session = getattr(request, "session_hash", None)  # clients on this machine share one address
     return f"{found}:{session}" if session else found
 
 
 def _written(value: Any, depth: int = 0) -> Iterator[str]:
-    """The texts in a request that a visitor may have written, and their token."""
+    """The texts in a request that a visitor may have written, and the visitor's token."""
     if isinstance(value, str):
         if len(value) >= WORD or " " in value:
             yield value

@@ -1,4 +1,4 @@
-"""Animate: widgets only."""
+"""The Animate tab."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fast 4-step: widgets only."""
+"""The Fast 4-step tab."""
 
 from __future__ import annotations
 

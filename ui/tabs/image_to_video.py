@@ -1,4 +1,4 @@
-"""Image-to-Video: widgets only."""
+"""The Image-to-Video tab."""
 
 from __future__ import annotations
 

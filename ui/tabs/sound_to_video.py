@@ -1,4 +1,4 @@
-"""Sound-to-Video: widgets only."""
+"""The Sound-to-Video tab."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ui.i18n.texts import text
 
 @dataclass(frozen=True)
 class Layout:
-    """The forms of a tab. `kind`: the component that chooses between them, where there are several."""
+    """The forms of a tab. `kind`: the component that chooses between several forms, else None."""
 
     forms: Sequence[Form]
     kind: Any = None

@@ -1,4 +1,4 @@
-"""Text: a video or a picture from words. Widgets only, two forms of which one is shown."""
+"""The Text tab: a form for videos and one for pictures, of which one is shown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SWITCH_JS = """(kind, video, picture) => {
   window.wanStudio.textKind(kind);
   return kind === "text_to_image" ? [video, picture || video] : [video || picture, picture];
 }"""
-"""Shows the other form; words that are only in the one go along."""
+"""Shows the other form and copies the prompt to it, unless the target has one already."""
 
 
 def build(limit_mb: int, default_negative: str) -> Layout:
