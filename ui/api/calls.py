@@ -158,7 +158,7 @@ class Calls:
     async def _watched(self, owner: str, view: JobView) -> AsyncIterator[JobView]:
         """The job whenever its status changed or a heartbeat is due, until it ends."""
         progress = gr.Progress()
-        began = told = time.monotonic()
+        began = reported = time.monotonic()
         version, last = -1, view.status
         while last not in TERMINAL:
             await asyncio.sleep(self.pace.pause(time.monotonic() - began))
@@ -168,11 +168,11 @@ class Calls:
             if state.version != version:
                 version = state.version
                 progress((min(100, int(state.percent)), 100), desc=status(state))
-            due = time.monotonic() - told >= self.pace.heartbeat
+            due = time.monotonic() - reported >= self.pace.heartbeat
             if state.status != last or due:
                 view = await self._ask(owner, self._studio.job, view)
                 if view.status != last or due:  # the store may lag behind the memory
-                    last, told = view.status, time.monotonic()
+                    last, reported = view.status, time.monotonic()
                     yield view
 
     async def _ask(self, owner: str, call: Callable[..., Any], view: JobView) -> Any:
