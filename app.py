@@ -36,7 +36,6 @@ HERE = Path(__file__).resolve().parent
 PORT = 7860
 MAX_EVENTS = 160
 """Gradio events that may run at once: API calls that wait for their video count, the page's polls do not."""
-LOGIN_WORDS = "Wan Studio. After ten wrong tries there is a wait."
 
 
 def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
@@ -144,18 +143,19 @@ def _serve(
     from backend.services import UPLOADS
 
     _gradio_environment(studio.secret(UPLOADS))
-    from ui import page as layout
+    from ui import page
+    from ui.i18n.texts import text
 
-    page = layout.build(studio)
+    blocks = page.build(studio)
     from backend.web import connections
     from backend.web.routes import middleware_lifespan, routes
 
-    options = layout.launch_options(studio)
+    options = page.launch_options(studio)
     accounts = Accounts.of(settings)
     try:
         # quiet=True still prints about MCP
         with contextlib.redirect_stdout(io.StringIO()), connections.bounded_servers():
-            _, _, share_url = page.launch(
+            _, _, share_url = blocks.launch(
                 server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
                 prevent_thread_lock=True,
@@ -163,18 +163,18 @@ def _serve(
                 max_threads=MAX_EVENTS,
                 mcp_server=os.environ.get("GRADIO_MCP_SERVER", "true").lower() != "false",
                 auth=accounts.check if accounts is not None else None,
-                auth_message=LOGIN_WORDS,
+                auth_message=text("page.login"),
                 app_kwargs={
-                    "routes": [*routes(studio), *layout.routes()],
+                    "routes": [*routes(studio), *page.routes()],
                     "lifespan": middleware_lifespan(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
                 },
                 **options,
             )
     except OSError as error:
         raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
-    page.share = False  # else Gradio sends share links a page whose scripts lie on another host
+    blocks.share = False  # else Gradio sends share links a page whose scripts lie on another host
     studio.reached(reach(os.environ, shared=bool(share_url)))
-    layout.say_who_reaches(page, studio)
+    page.update_public_warning(blocks, studio)
     studio.start()
     gc.freeze()
     gc.enable()
@@ -194,7 +194,7 @@ def _serve(
     ):
         print(line, file=out, flush=True)
     stop.wait()
-    page.close(verbose=False)
+    blocks.close(verbose=False)
     return 0
 
 

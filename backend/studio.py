@@ -21,7 +21,7 @@ from backend.jobs.limits import Limits
 from backend.jobs.progress import Snapshot
 from backend.jobs.submission import Submission
 from backend.jobs.views import JobView, Place, Plan, QueueState
-from backend.models.state import ModelState
+from backend.models.state import ModelScan, ModelState
 from backend.security import tokens
 from backend.services import Services
 from backend.settings.model import Settings
@@ -221,9 +221,13 @@ class Studio:
         """One per lane (memory)."""
         return self._machine.engines()
 
+    def model_scan(self) -> ModelScan:
+        """The catalogue as this machine and its server have it; reads names, sizes and headers of files."""
+        return self._machine.model_scan()
+
     def models(self) -> list[ModelState]:
-        """The catalogue as this machine and its server have it."""
-        return self._machine.models()
+        """The files of a model_scan."""
+        return list(self.model_scan().files)
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""
@@ -233,6 +237,6 @@ class Studio:
         """Why no job can be started although engines work, in a sentence; "" while one can (memory)."""
         return self.scheduler.trouble
 
-    def health(self) -> dict[str, Any]:
-        """The facts of the System tab."""
-        return self._machine.health()
+    def health(self, scan: ModelScan | None = None) -> dict[str, Any]:
+        """The facts of the System tab; a scan at hand saves another one."""
+        return self._machine.health(scan)

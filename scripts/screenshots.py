@@ -153,7 +153,6 @@ PUBLIC = (
 def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeStudio]]:
     """Serves the page of a FakeStudio that simulates a ComfyUI on an RTX 4090, with three finished clips, one
     running and one waiting job. Yields the URL and the studio."""
-    from ui import page as layout
 
     studio = FakeStudio(seconds=1e-9)
     names = [file.name for file in load_catalog().files]
@@ -170,16 +169,16 @@ def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeSt
         studio.finish(job)
         if number == 1:
             studio.pin(job.id, job.key, True)
-    page = layout.build(studio)  # type: ignore[arg-type]
-    _, url, _ = page.launch(
+    blocks = page.build(studio)  # type: ignore[arg-type]
+    _, url, _ = blocks.launch(
         server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True,
-        app_kwargs={"routes": [*studio.routes(), *layout.routes()]},
-        **layout.launch_options(studio),  # type: ignore[arg-type]
+        app_kwargs={"routes": [*studio.routes(), *page.routes()]},
+        **page.launch_options(studio),  # type: ignore[arg-type]
     )  # fmt: skip
     try:
         yield url, studio
     finally:
-        page.close(verbose=False)
+        blocks.close(verbose=False)
 
 
 def tabs(browser: Browser, folder: Path) -> None:

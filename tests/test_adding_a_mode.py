@@ -1,4 +1,5 @@
-"""A new mode is a module and a tab, a line in each registry, rows in models.yaml, and golden graphs.
+"""A new mode is a module and a tab with its texts, a line in each registry, rows in models.yaml, and golden
+graphs.
 
 The test adds a toy mode to a copy of the code in exactly these places, and finds it everywhere.
 """
@@ -32,7 +33,6 @@ from workflows.modes import fields
 from workflows.modes.image_to_video import assemble, picture_size
 from workflows.params.checks import check_sides
 from workflows.params.media import Media
-from workflows.params.sizes import FPS, frames_for
 from workflows.spec import Choice, ModeParams, ModeSpec
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe
 
@@ -59,14 +59,6 @@ class Postcard(ModeParams):
     @property
     def size(self) -> tuple[int, int]:
         return picture_size(self)
-
-    @property
-    def frames(self) -> int:
-        return frames_for(self.seconds)
-
-    @property
-    def fps(self) -> float:
-        return FPS
 
 
 def build(params: Postcard, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
@@ -107,8 +99,7 @@ def build(limit_mb: int, default_negative: str) -> Layout:
 
 
 TAB = Tab(
-    id="postcard", key="postcard", title="Postcard", short="Postcard", modes=("postcard",),
-    begin="Choose a motif and press Generate.", build=build,
+    id="postcard", key="postcard", modes=("postcard",), build=build,
 )
 '''
 
@@ -122,6 +113,12 @@ LINES = {
         ("text.TAB)", "text.TAB, postcard.TAB)"),
     ],
 }
+TEXTS = """tabs:
+  postcard:
+    title: Postcard
+    short: Postcard
+    begin: Choose a motif and press Generate.
+"""
 MODEL = """
   - role: paper
     name: paper.safetensors
@@ -143,8 +140,8 @@ from tests.support.legal_values import legal
 from ui.forms import schema
 from ui.head import head
 from ui.page import build
-from ui.tabs.library import FILTERS
-from ui.views import model_table
+from ui.tabs.library import filters
+from ui.views import model_table, wording
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES, title
 
@@ -161,7 +158,7 @@ print(json.dumps({
     "required": [name for name, p in parameters.items() if not p["parameter_has_default"]],
     "help": next(fn.fn.__doc__ for fn in page.fns.values() if fn.api_name == "postcard"),
     "ids": sorted({str(b.elem_id) for b in page.blocks.values() if str(b.elem_id).startswith(("postcard", "tab-post"))}),
-    "filter": ["Postcard", "postcard"] in [list(row) for row in FILTERS],
+    "filter": ["Postcard", "postcard"] in [list(row) for row in filters()],
     "script": '"postcard": {"modes": ["postcard"]}' in head(),
     "style": "#tab-postcard-button" in head(),
     "files": [model_table.group_title(group) for group in model_table.GROUPS if "postcard" in group],
@@ -189,6 +186,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / name).write_text(text, encoding="utf-8")
     with (root / "workflows/models.yaml").open("a", encoding="utf-8") as catalog:
         catalog.write(MODEL)
+    texts = root / "ui/i18n/en.yaml"
+    table = texts.read_text(encoding="utf-8")
+    assert table.count("\ntabs:\n") == 1
+    texts.write_text(table.replace("tabs:\n", TEXTS, 1), encoding="utf-8")
     return root
 
 

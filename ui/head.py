@@ -1,8 +1,9 @@
-"""What the page has besides components: style, script, fonts, starters, and Gradio's launch options."""
+"""Everything of the page besides its components: style, scripts, fonts, starters and launch options."""
 
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from ui.gradio_fixes import loading_clock
-from ui.i18n.texts import section
+from ui.i18n.texts import section, text
 from ui.tabs.registry import TABS
 from ui.theme import theme
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from backend.studio import Studio
 
 ASSETS = Path(__file__).parent / "assets"
-ADDRESS = "page"  # where ui/assets is served: relative in the page, so that a proxy's path does no harm
+ADDRESS = "page"  # where ui/assets is served; relative, so that it works below a proxy's path
 SCRIPTS = ("studio.js", "media.js", "player.js", "card.js")
 
 
@@ -34,7 +35,7 @@ def starters() -> list[dict[str, str]]:
 
 
 class _Assets(StaticFiles):
-    """Fonts and pictures of the page: kept by the browser for a day."""
+    """Fonts and pictures of the page, cached by the browser for a day."""
 
     def file_response(self, *args: Any, **more: Any) -> Response:
         response = super().file_response(*args, **more)
@@ -43,27 +44,27 @@ class _Assets(StaticFiles):
 
 
 def routes() -> list[BaseRoute]:
-    """`/page/...`: ui/assets, and what is mended of Gradio's own; for app_kwargs["routes"]."""
+    """`/page/...`: ui/assets, and the patched Gradio script; for app_kwargs["routes"]."""
     return [Mount(f"/{ADDRESS}", _Assets(directory=ASSETS), name="page"), *loading_clock.routes()]
 
 
 def head() -> str:
-    """Style and script of the page, inlined: one request less, and no rewriting by Gradio."""
+    """The page's style and scripts, inlined: one request less, and Gradio does not rewrite them."""
     style = (ASSETS / "studio.css").read_text(encoding="utf-8")
     script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
     fonts = "".join(
         f'<link rel="preload" href="{ADDRESS}/fonts/{name}" as="font" type="font/woff2" crossorigin>'
         for name in ("schibsted-grotesk-variable.woff2",)
     )
-    title = '<meta name="description" content="Make videos with WAN 2.2">'
+    description = f'<meta name="description" content="{escape(text("page.description"))}">'
     table = json.dumps({tab.key: {"modes": tab.modes} for tab in TABS})
     texts = json.dumps(section("script")).replace("</", "<\\/")
     script = f"window.wanTabs = {table};\nwindow.wanTexts = {texts};\n{script}"
-    return f"{title}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
+    return f"{description}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
 
 
 def tab_style() -> str:
-    """The style rules that name tabs: the empty stage's words for each, and where no starters are offered."""
+    """The style rules that depend on the tab: its text on the empty card, and whether it has starters."""
     rules = ""
     for tab in TABS:
         chosen = f"& #ws-page:has(#tab-{tab.key}-button.selected)"
@@ -74,12 +75,12 @@ def tab_style() -> str:
 
 
 SESSIONS = 2000
-"""Sessions that Gradio remembers, the least recently used forgotten first: 0.55 MB each, and anybody can
-begin one with a made-up name. An open page polls, so it stays among the recent ones."""
+"""Sessions that Gradio keeps, 0.55 MB each; the least recently used is dropped first. Any client can start
+one under any name. An open page polls, so its session stays recent."""
 
 
 def launch_options(studio: Studio) -> dict[str, Any]:
-    """What the page needs of Blocks.launch(); app.py adds address, port and app_kwargs (see routes())."""
+    """The page's arguments for Blocks.launch(); app.py adds address, port and app_kwargs (see routes())."""
     return {
         "theme": theme(),
         "head": head(),
@@ -91,5 +92,5 @@ def launch_options(studio: Studio) -> dict[str, Any]:
         "pwa": False,
         "max_file_size": studio.settings.max_upload_mb * 1_000_000,
         "state_session_capacity": SESSIONS,
-        "show_error": False,  # an unexpected exception is the log's, never a visitor's
+        "show_error": False,  # unexpected exceptions are logged, not shown
     }

@@ -1,4 +1,4 @@
-"""The job card: a gr.HTML that polls a server function, and the handlers of its buttons.
+"""The job card: a gr.HTML that polls by a server function; ui/actions handles its buttons.
 
 The page calls `poll` with {id, key, seen}; the answer comes from memory, and jobs that are not there are
 looked up in a thread. Everything else is a short event.
@@ -17,7 +17,6 @@ import gradio as gr
 from backend.errors import NotFound, StudioError
 from backend.threads import visitor_of
 from ui.forms.schema import file_names
-from ui.i18n.texts import text
 from ui.views import engine_badge, progress
 from ui.views.card import RECENT, CardState, Starter, card
 
@@ -49,12 +48,6 @@ LOOK_BACK = 40  # jobs read to find the recent clips among failed and cancelled 
 
 Pair = tuple[str, str]
 """A job's id and key."""
-
-
-def event_text(event: gr.EventData, name: str) -> str:
-    """A string of the event's data, "" for a missing value or another type."""
-    value = (getattr(event, "_data", None) or {}).get(name)
-    return value if isinstance(value, str) else ""
 
 
 class Card:
@@ -149,54 +142,6 @@ class Card:
             return None
         jobs = self.studio.jobs(owner, limit=LOOK_BACK)
         return self.studio.active(owner) or next((j for j in jobs if j.status in ("done", "failed")), None)
-
-    def find(self, event: gr.EventData) -> JobView | None:
-        """The job of a button; None, with a toast, when it is deleted."""
-        try:
-            return self.studio.job(event_text(event, "id"), event_text(event, "key"))
-        except NotFound:
-            gr.Info(text("card.not_found"))
-            return None
-
-    def show(self, owner: str, event: gr.EventData) -> str:
-        """Puts a clip on the stage."""
-        job = self.find(event)
-        return self.html(owner, job or self.latest(owner), autoplay=bool(job))
-
-    def cancel(self, owner: str, event: gr.EventData) -> str:
-        """Cancels a job and shows its new state if it was on the stage."""
-        job: JobView | None
-        try:
-            job = self.studio.cancel(event_text(event, "id"), event_text(event, "key"))
-        except StudioError as error:
-            gr.Warning(f"{error.message} {error.hint}".strip())
-            job = self.find(event)
-        return self.html(owner, self._on_stage(event) or job or self.latest(owner))
-
-    def finished(self, owner: str, event: gr.EventData) -> str:
-        """The card after a followed job ended: another job on the stage stays there."""
-        other = self._on_stage(event)
-        if other is not None:
-            return self.html(owner, other)
-        try:
-            job = self.studio.job(event_text(event, "id"), event_text(event, "key"))
-        except NotFound:
-            return self.on_load(owner)
-        return self.html(owner, job, autoplay=True)
-
-    def redraw(self, owner: str, event: gr.EventData) -> str:
-        """The card with the same job on the stage and everything else updated."""
-        return self.html(owner, self._on_stage(event) or self.latest(owner))
-
-    def _on_stage(self, event: gr.EventData) -> JobView | None:
-        """The job on the stage when the event is about another one, else None."""
-        shown = event_text(event, "shown")
-        if not shown or shown == event_text(event, "id"):
-            return None
-        try:
-            return self.studio.job(shown, event_text(event, "shownkey"))
-        except NotFound:
-            return None
 
     async def poll(self, request: Any = None, visitor: str = "") -> dict[str, Any]:
         """The engine, the queue, one job, and the progress of other jobs on the page; the preview only when

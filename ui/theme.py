@@ -1,4 +1,7 @@
-"""Gradio's theme under the studio's own tokens: literal page colours against a flash, else variables."""
+"""Gradio's theme in terms of the page's CSS variables.
+
+The page's own colours are literal, so that the background is right before the style sheet loads.
+"""
 
 from __future__ import annotations
 

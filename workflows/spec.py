@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from workflows.params.checks import check_media
+from workflows.params.sizes import FPS, frames_for
 from workflows.params.values import (
     InvalidParam,
     check_bool,
@@ -210,14 +211,19 @@ class ModeParams:
         raise NotImplementedError
 
     @property
+    def seconds(self) -> float:
+        """The length that was asked for in seconds; 0.0 for a mode without one."""
+        return 0.0
+
+    @property
     def frames(self) -> int:
-        """Number of frames of the result, 1 for a picture."""
-        raise NotImplementedError
+        """Number of frames of the result, 1 for a picture; by default 4n+1 of a clip of `seconds`."""
+        return frames_for(self.seconds)
 
     @property
     def fps(self) -> float:
-        """Frames a second, 0.0 for a picture."""
-        raise NotImplementedError
+        """Frames a second, 0.0 for a picture; by default those of the models."""
+        return FPS
 
 
 def one_chunk(frames: int) -> int:

@@ -1,7 +1,8 @@
-"""The state of a model file on this machine and its server."""
+"""The states of model files on this machine and its server."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -18,3 +19,12 @@ class ModelState:
     optional: bool
     state: str
     words: str = ""
+
+
+@dataclass(frozen=True)
+class ModelScan:
+    """One look at all files of the catalogue. disk: mode -> bytes that its files take on this machine's disk,
+    files shared with other modes included; empty when the server is elsewhere."""
+
+    files: tuple[ModelState, ...]
+    disk: Mapping[str, int]

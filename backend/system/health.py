@@ -12,7 +12,7 @@ from backend.engines.base import EngineInfo
 from backend.engines.kinds import kind_of
 from backend.models import needs
 from backend.models.needs import Overview
-from backend.models.state import ModelState
+from backend.models.state import ModelScan, ModelState
 from backend.notices import words
 from backend.settings.model import Settings
 from workflows.catalog import ModelFile, load_catalog
@@ -31,20 +31,23 @@ def status(engines: Sequence[EngineInfo], trouble: str = "") -> str:
     return "ok" if "ok" in states else "starting"
 
 
-def models(settings: Settings, engines: Sequence[EngineInfo]) -> list[ModelState]:
-    """The state of each file of the catalogue.
+def scan(settings: Settings, engines: Sequence[EngineInfo]) -> ModelScan:
+    """The states of the catalogue's files and their use of the disk, from one scan.
 
-    From disk and server if the server runs on this machine; from a remote server's list alone; until a server
-    has listed its models from the disk alone, with unknown for files that are not there.
+    A state comes from disk and server if the server runs on this machine; from a remote server's list alone;
+    until a server has listed its models from the disk alone, with unknown for files that are not there.
     """
     known = next((info for info in engines if info.models), None)
-    if known is not None and (not kind_of(known).lists_files or not on_this_machine(known.address)):
-        return [_state(file, _told(file, known)) for file in load_catalog().files]
-    found = overview(settings, known)
-    return [
-        _state(item.file, "unknown" if known is None and item.state == "missing" else item.state, item.words)
-        for item in found.files
-    ]
+    local = next((info for info in engines if info.models and kind_of(info).lists_files), None)
+    on_disk = overview(settings, local) if local is None or on_this_machine(local.address) else None
+    disk = {need.mode: need.disk for need in on_disk.modes} if on_disk is not None else {}
+    if known is not None and (known is not local or on_disk is None):
+        return ModelScan(tuple(_state(file, _told(file, known)) for file in load_catalog().files), disk)
+    files = []
+    for item in on_disk.files if on_disk is not None else ():
+        unlisted = known is None and item.state == "missing"
+        files.append(_state(item.file, "unknown" if unlisted else item.state, item.words))
+    return ModelScan(tuple(files), disk)
 
 
 def overview(settings: Settings, known: EngineInfo | None) -> Overview:
@@ -65,14 +68,6 @@ def _told(file: ModelFile, known: EngineInfo) -> str:
 
 def _state(file: ModelFile, state: str, words: str = "") -> ModelState:
     return ModelState(file.title, file.name, file.folder, file.bytes, file.modes, file.optional, state, words)
-
-
-def models_disk(settings: Settings, engines: Sequence[EngineInfo]) -> dict[str, int]:
-    """mode -> bytes of its files on this machine's disk, including files shared with other modes."""
-    known = next((info for info in engines if info.models and kind_of(info).lists_files), None)
-    if known is not None and not on_this_machine(known.address):
-        return {}
-    return {need.mode: need.disk for need in overview(settings, known).modes}
 
 
 def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from backend.engines.base import Engine, EngineInfo
-from backend.models.state import ModelState
+from backend.models.state import ModelScan
 from backend.settings.model import Settings
 from backend.system import diagnostics, health
 
@@ -41,16 +41,19 @@ class Machine:
         """One per lane (memory)."""
         return [engine.info() for engine in self._engines]
 
-    def models(self) -> list[ModelState]:
+    def model_scan(self) -> ModelScan:
         """The catalogue as this machine and its server have it; reads names, sizes and headers of files."""
-        return health.models(self._settings, self.engines())
+        return health.scan(self._settings, self.engines())
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""
         return health.status(self.engines(), self._queue.trouble)
 
-    def health(self) -> dict[str, Any]:
-        """The facts of the System tab: each server, the queue, the database, the disk."""
+    def health(self, scan: ModelScan | None = None) -> dict[str, Any]:
+        """The facts of the System tab: each server, the queue, the database, the disk.
+
+        `scan`: a model scan that the caller has already; without one, a new scan is made.
+        """
         engines, trouble = self.engines(), self._queue.trouble
         running, waiting = self._queue.counts()
         up = health.status(engines) == "ok"
@@ -63,9 +66,8 @@ class Machine:
             "servers": health.servers(engines),
             "database": self._check_database(),
             "disk": health.disk(self._settings.data_dir),
-            "models_disk": health.models_disk(self._settings, engines),
             "notes": [
                 *filter(None, [trouble]),
-                *diagnostics.in_system(self._settings, engines, self.models(), exits),
+                *diagnostics.in_system(self._settings, engines, (scan or self.model_scan()).files, exits),
             ],
         }

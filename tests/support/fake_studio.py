@@ -30,7 +30,7 @@ from backend.jobs.job import Job
 from backend.jobs.progress import Snapshot
 from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueState
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
-from backend.models.state import ModelState
+from backend.models.state import ModelScan, ModelState
 from backend.storage.input_folder import InputFile
 from backend.threads import Threads
 from workflows.catalog import load_catalog
@@ -401,9 +401,12 @@ class FakeStudio:
     def trouble(self) -> str:
         return ""
 
-    def health(self) -> dict[str, Any]:
+    def health(self, scan: ModelScan | None = None) -> dict[str, Any]:
         disk = {"total": 40_000_000_000, "free": 38_800_000_000, "data_bytes": 1_200_000_000}
         return {"status": "ok", "engine": self.engine, "disk": disk, "database": "ok"}
+
+    def model_scan(self) -> ModelScan:
+        return ModelScan(tuple(self.models()), {})
 
     def models(self) -> list[ModelState]:
         return [

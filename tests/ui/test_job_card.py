@@ -13,9 +13,12 @@ import pytest
 from PIL import Image
 
 from tests.support.fake_studio import FakeStudio
+from ui.actions.event_data import event_text
+from ui.actions.stage import Stage
+from ui.forms.form_view import FormView
 from ui.forms.planner import Planner, short
 from ui.forms.widgets import new_form
-from ui.job_card import Card, data_url, event_text
+from ui.job_card import Card, data_url
 from workflows.modes.registry import MODES
 from workflows.notice import notice
 
@@ -45,6 +48,10 @@ def event(**data: object) -> Any:
 
 def make(studio: FakeStudio) -> Any:
     return Card(studio)  # type: ignore[arg-type]
+
+
+def stage(studio: FakeStudio) -> Stage:
+    return Stage(studio, make(studio))  # type: ignore[arg-type]
 
 
 def test_poll_answers_words_and_a_preview_that_is_new(studio: FakeStudio, picture: Path) -> None:
@@ -99,7 +106,7 @@ def test_a_reload_finds_the_running_job(studio: FakeStudio, picture: Path) -> No
 def test_a_finished_job_takes_the_stage_it_was_on(studio: FakeStudio, picture: Path) -> None:
     job = studio.add("image_to_video", VALUES, picture)
     studio.finish(job)
-    shown = make(studio).finished(OWNER, event(id=job.id, key=job.key, shown=job.id))
+    shown = stage(studio).finished(OWNER, event(id=job.id, key=job.key, shown=job.id))
     assert 'data-state="done"' in shown and "data-autoplay" in shown
 
 
@@ -107,7 +114,7 @@ def test_a_finished_job_leaves_another_clip_on_the_stage(studio: FakeStudio, pic
     old, new = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
     studio.finish(old)
     studio.finish(new)
-    shown = make(studio).finished(OWNER, event(id=new.id, key=new.key, shown=old.id, shownkey=old.key))
+    shown = stage(studio).finished(OWNER, event(id=new.id, key=new.key, shown=old.id, shownkey=old.key))
     assert f'data-shown="{old.id}"' in shown and "data-autoplay" not in shown
 
 
@@ -131,7 +138,7 @@ def test_what_is_on_the_stage_is_followed_before_what_runs(studio: FakeStudio, p
 def test_a_job_of_the_line_is_cancelled_and_the_stage_stays(studio: FakeStudio, picture: Path) -> None:
     first, second = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
     given = event(id=second.id, key=second.key, shown=first.id, shownkey=first.key)
-    shown = make(studio).cancel(OWNER, given)
+    shown = stage(studio).cancel(OWNER, given)
     assert f'data-shown="{first.id}"' in shown and 'class="line"' not in shown
     assert studio.job(second.id, second.key).status == "cancelled"
 
@@ -169,30 +176,24 @@ def test_a_link_that_opens_nothing_is_said_calmly(studio: FakeStudio, picture: P
 
 def test_cancel_shows_what_became_of_it(studio: FakeStudio, picture: Path) -> None:
     job = studio.add("image_to_video", VALUES, picture)
-    assert 'data-state="cancelled"' in make(studio).cancel(OWNER, event(id=job.id, key=job.key))
+    assert 'data-state="cancelled"' in stage(studio).cancel(OWNER, event(id=job.id, key=job.key))
 
 
 def test_event_texts_are_texts() -> None:
     assert event_text(event(id=["x"]), "id") == "" and event_text(SimpleNamespace(), "id") == ""  # type: ignore[arg-type]
 
 
-def planned(studio: FakeStudio, mode: str = "image_to_video", **given: Any) -> tuple[Any, dict[str, str]]:
-    """What a plan says of a form whose widgets hold `given`, by name, and the problems beside its fields."""
+def planned(
+    studio: FakeStudio, mode: str = "image_to_video", **given: Any
+) -> tuple[FormView, dict[str, str]]:
+    """The view of a form whose widgets hold `given`, and the problems beside its fields."""
     to = new_form(mode)
     sounds = [name for name, field in MODES[mode].media.items() if field.kind != "picture"]
     to.lines, to.views = dict.fromkeys(MODES[mode].media, Any), dict.fromkeys(sounds, Any)
-    to.words = dict.fromkeys(sounds, ("Drop one", "Any"))
+    to.empty_texts = dict.fromkeys(sounds, ("Drop one", "Any"))
     to.notes = Any if sounds else None
-    updates = Planner(studio, "").outcome(to, {**to.start, **given})  # type: ignore[arg-type]
-    lines = dict(zip(to.lines, updates, strict=False))
-    advanced, hint, button, *views = updates[len(lines) :]
-    notes = views.pop() if sounds else ""
-    needs = views.pop()
-    found = hint.split('data-problems="', 1)[1].split('"', 1)[0].replace("&quot;", '"')
-    said = SimpleNamespace(
-        lines=lines, advanced=advanced, hint=hint, button=button, needs=needs, notes=notes,
-        views=dict(zip(to.views, views, strict=True)),
-    )  # fmt: skip
+    said = Planner(studio, "").view(to, {**to.start, **given})  # type: ignore[arg-type]
+    found = said.hint.split('data-problems="', 1)[1].split('"', 1)[0].replace("&quot;", '"')
     return said, json.loads(found)
 
 
@@ -225,7 +226,7 @@ def test_a_file_that_is_no_picture_is_said_below_it(studio: FakeStudio, tmp_path
 def test_an_obstacle_greys_generate(studio: FakeStudio, picture: Path) -> None:
     studio.obstacle = notice("text", text="Needs about 31 GB; this GPU has 24 GB. 480p fits.")
     said, _ = planned(studio, image=picture)
-    assert "Needs about 31 GB" in said.hint and said.button.interactive is False
+    assert "Needs about 31 GB" in said.hint and said.ready is False
 
 
 def test_missing_files_are_named_in_a_panel_and_counted_below_generate(studio: FakeStudio) -> None:
@@ -288,14 +289,14 @@ def test_a_file_that_only_these_settings_need(studio: FakeStudio, picture: Path,
     studio.problems = {"mask": "Replace needs a person mask. Upload a mask video or use Move."}
     given = {"image": picture, "video": tmp_path / "dance-6.mp4", "method": "mix"}
     said, problems = planned(studio, "animate", **given)
-    assert said.button.interactive is False and "Replace needs a person mask." in said.hint
+    assert said.ready is False and "Replace needs a person mask." in said.hint
     assert "or use Move" in said.notes and said.lines["mask"] == "" and problems == {}
 
 
 @pytest.mark.parametrize("mode", ["text_to_video", "text_to_image"])
 def test_nobody_is_blamed_before_the_first_word(studio: FakeStudio, mode: str) -> None:
     said, problems = planned(studio, mode)
-    assert problems == {} and said.button.interactive is True
+    assert problems == {} and said.ready is True
     assert ("at 16 fps" in said.hint) == (mode == "text_to_video")
 
 
@@ -313,8 +314,8 @@ def test_generate_without_a_file(
     to = new_form(mode)
     to.lines = dict.fromkeys(MODES[mode].media, Any)
     files = {name: picture.parent / file for name, file in given.items()}
-    job, updates = Planner(studio, "").submit(OWNER, to, {**to.start, **files})  # type: ignore[arg-type]
-    assert job is None and words in updates[list(to.lines).index(field)]
+    made = Planner(studio, "").submit(OWNER, to, {**to.start, **files})  # type: ignore[arg-type]
+    assert made.job is None and words in made.view.lines[field]
 
 
 def test_the_poll_tells_when_an_engine_sees_other_files(

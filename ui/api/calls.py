@@ -1,6 +1,6 @@
-"""One call of a client: who it is, its job, what it is told while it waits, and the file at the end.
+"""One API call: the caller's identity, its job, the updates while it waits, and the result file.
 
-A call inserts a job and then only watches it: the job runs on when the caller goes away.
+A call queues a job and then only watches it: the job continues when the caller disconnects.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL
 from backend.threads import Threads
 from ui.forms.schema import api_values
 from ui.forms.uploads import FILE_META, cached_copy, checked_upload, max_upload_bytes
-from ui.gradio_fixes.event_errors import UNEXPECTED, refusal
+from ui.gradio_fixes.event_errors import refusal, sentence
+from ui.i18n.texts import text
 from ui.views.progress import status
 from ui.views.wording import thing
 from workflows.modes.registry import MODES
@@ -44,8 +45,8 @@ TYPES = {".mp4": "video/mp4", ".png": "image/png"}
 class Pace:
     """How a waiting call follows its job, in seconds.
 
-    heartbeat: how often it yields the job; with `longest` it stays below the 10 s that are promised. Between
-    looks at the progress lies a `share` of the time waited so far, from `shortest` to `longest`.
+    heartbeat: how often it yields the job; with `longest` it stays below the documented 10 s. The interval
+    between progress checks is a `share` of the time waited so far, from `shortest` to `longest`.
     """
 
     heartbeat: float = 8.0
@@ -72,7 +73,7 @@ class SessionOwners:
         self._lock = threading.Lock()
 
     def owner(self, header: str | None, session: str | None) -> str:
-        """The caller's own token as it was sent (the studio judges it), else the session's."""
+        """The token that the caller sent (the studio checks it), else the session's."""
         if header:
             return header
         if not session:
@@ -83,11 +84,6 @@ class SessionOwners:
             while len(self._known) > self._limit:
                 self._known.popitem(last=False)
             return token
-
-
-def sentence(error: StudioError | InvalidParam) -> str:
-    """What happened, then what to do: the text that the page shows."""
-    return " ".join(part for part in (error.message, error.hint) if part)
 
 
 async def asked(
@@ -102,15 +98,16 @@ async def asked(
         raise
     except Exception:
         log.exception("An API call failed")
-        raise refusal(UNEXPECTED) from None
+        raise refusal(text("errors.unexpected")) from None
 
 
-def text(value: object) -> str:
+def as_text(value: object) -> str:
+    """A text as it is; any other value counts as empty."""
     return value if isinstance(value, str) else ""
 
 
 class Calls:
-    """Makes and watches the jobs of calls; knows how many of them wait."""
+    """Queues and watches the jobs of API calls, and counts the waiting calls."""
 
     def __init__(self, studio: Studio, pace: Pace | None = None) -> None:
         self._studio, self.pace = studio, pace or Pace()
@@ -124,7 +121,7 @@ class Calls:
         if wait is None:
             wait = True
         if not isinstance(wait, bool):
-            raise refusal("wait must be true or false.")
+            raise refusal(text("api.bad_wait"))
         headers = request.headers if request is not None else {}
         session = request.session_hash if request is not None else None
         owner = self._owners.owner(headers.get(OWNER_HEADER), session)
@@ -154,28 +151,28 @@ class Calls:
         yield await self.answer(owner, view)
 
     def may_wait(self, blocks: Any) -> bool:
-        """A quarter of Gradio's places for running events stays free for the page's own clicks."""
+        """Whether another call may wait: a quarter of Gradio's event threads stays free for the page."""
         places = getattr(blocks, "max_threads", None) or 40
         return self.waiting < places * 3 // 4
 
     async def _watched(self, owner: str, view: JobView) -> AsyncIterator[JobView]:
-        """The job whenever its status changed or a heartbeat is due, until it has ended."""
+        """The job whenever its status changed or a heartbeat is due, until it ends."""
         progress = gr.Progress()
-        began = told = time.monotonic()
+        began = reported = time.monotonic()
         version, last = -1, view.status
         while last not in TERMINAL:
             await asyncio.sleep(self.pace.pause(time.monotonic() - began))
             state = self._studio.live_progress(view.id, view.key)  # memory
-            if state is None:  # many jobs ended meanwhile, or this one was deleted
+            if state is None:  # evicted from memory, or deleted
                 state = await self._ask(owner, self._studio.progress, view)
             if state.version != version:
                 version = state.version
                 progress((min(100, int(state.percent)), 100), desc=status(state))
-            due = time.monotonic() - told >= self.pace.heartbeat
+            due = time.monotonic() - reported >= self.pace.heartbeat
             if state.status != last or due:
                 view = await self._ask(owner, self._studio.job, view)
-                if view.status != last or due:  # the store may be a moment behind the memory
-                    last, told = view.status, time.monotonic()
+                if view.status != last or due:  # the store may lag behind the memory
+                    last, reported = view.status, time.monotonic()
                     yield view
 
     async def _ask(self, owner: str, call: Callable[..., Any], view: JobView) -> Any:
@@ -186,7 +183,7 @@ class Calls:
         if view.status == FAILED:
             raise refusal(sentence(StudioError.from_dict(view.error or {})))
         if view.status == CANCELLED:
-            raise refusal(f"The job was cancelled. Start it again if you still want the {thing(view)}.")
+            raise refusal(text("api.cancelled", result=thing(view)))
         if view.status != DONE:
             return None, view.record()
         name = view.answer_name

@@ -6,18 +6,21 @@ The names of the functions are the names of the MCP tools.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
+from gradio.components.api_component import Api
 from gradio.context import Context
 
 from backend.threads import visitor_of
 from ui.api import modes
-from ui.api.calls import Answer, Calls, Pace, asked, text
+from ui.api.calls import Answer, Calls, Pace, as_text, asked
 from ui.api.modes import FILE_SCHEMA
 from ui.forms.uploads import guard_uploads
 from ui.gradio_fixes.event_errors import guard_events
+from ui.i18n.texts import text
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
@@ -27,12 +30,16 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _returns(kind: Any) -> Callable[[Function], Function]:
-    """Tells gr.api how many values come out, which it cannot see in a generator's type hint."""
+def _endpoint(summary: str, returns: Any) -> Callable[[Function], Function]:
+    """Documents an endpoint that takes a job's id and key.
+
+    summary: a key of the text table. returns: the type that gr.api reads the number of outputs from.
+    """
 
     def mark(function: Function) -> Function:
-        signature = inspect.signature(function).replace(return_annotation=kind)
+        signature = inspect.signature(function).replace(return_annotation=returns)
         function.__signature__ = signature  # type: ignore[attr-defined]
+        function.__doc__ = f"{text(summary)}\n\nArgs:\n    id: {text('api.id')}\n    key: {text('api.key')}"
         return function
 
     return mark
@@ -45,47 +52,29 @@ class Endpoints:
         self._studio = studio
         self.calls = Calls(studio, pace)
 
-    @_returns(dict)
+    @_endpoint("api.job", dict)
     async def job(self, id: str, key: str, request: gr.Request = None) -> dict[str, Any]:
-        """Say how a job is doing: its record, with status queued, running, done, failed or cancelled.
-
-        Args:
-            id: The job's id, from its record.
-            key: The job's key, from its record.
-        """
         return (await self._job(id, key, visitor_of(request))).record()
 
-    @_returns(Answer)
+    @_endpoint("api.fetch", Answer)
     async def result(self, id: str, key: str, request: gr.Request = None) -> Answer:
-        """Fetch what a job made. Returns the file and the record; no file while it is not done.
-
-        Args:
-            id: The job's id, from its record.
-            key: The job's key, from its record.
-        """
         visitor = visitor_of(request)
         return await self.calls.answer(visitor, await self._job(id, key, visitor))
 
-    @_returns(dict)
+    @_endpoint("api.cancel", dict)
     async def cancel(self, id: str, key: str, request: gr.Request = None) -> dict[str, Any]:
-        """Stop a job, waiting or running. Returns its record.
-
-        Args:
-            id: The job's id, from its record.
-            key: The job's key, from its record.
-        """
         call, writes = self._studio.cancel, self._studio.writes
-        return (await asked(writes, visitor_of(request), call, text(id), text(key))).record()
+        return (await asked(writes, visitor_of(request), call, as_text(id), as_text(key))).record()
 
     async def _job(self, id: str, key: str, visitor: str) -> JobView:
         """A job as of now, from the database."""
         call, reads = self._studio.job, self._studio.reads
-        view: JobView = await asked(reads, visitor, call, text(id), text(key), join=True)
+        view: JobView = await asked(reads, visitor, call, as_text(id), as_text(key), join=True)
         return view
 
 
-_RECORD: dict[str, Any] = {"type": "object", "additionalProperties": {}, "description": "the job's record"}
-_STRING: dict[str, Any] = {"type": "string"}
+Schema = dict[str, Any]
+_STRING: Schema = {"type": "string"}
 
 
 def register(studio: Studio, pace: Pace | None = None) -> None:
@@ -93,30 +82,54 @@ def register(studio: Studio, pace: Pace | None = None) -> None:
     blocks = Context.root_block
     if blocks is None:
         raise RuntimeError("register() belongs inside `with gr.Blocks()`")
+    record = {"type": "object", "additionalProperties": {}, "description": text("api.record")}
     guard_uploads(blocks, studio.reads)
     guard_events(blocks)
     endpoints = Endpoints(studio)
+    shared = _SharedComponents()
     for spec in MODES.values():
-        _add(blocks, modes.endpoint(spec, endpoints.calls), modes.schemas(spec), [FILE_SCHEMA, _RECORD])
-    _add(blocks, endpoints.job, [_STRING, _STRING], [_RECORD])
-    _add(blocks, endpoints.result, [_STRING, _STRING], [FILE_SCHEMA, _RECORD])
-    _add(blocks, endpoints.cancel, [_STRING, _STRING], [_RECORD])
+        endpoint = modes.endpoint(spec, endpoints.calls)
+        shared.add(blocks, endpoint, modes.schemas(spec), {"result": FILE_SCHEMA, "job": record})
+    job = {"id": _STRING, "key": _STRING}
+    shared.add(blocks, endpoints.job, job, {"job": record})
+    shared.add(blocks, endpoints.result, job, {"result": FILE_SCHEMA, "job": record})
+    shared.add(blocks, endpoints.cancel, job, {"job": record})
 
 
-def _add(
-    blocks: gr.Blocks,
-    function: Callable[..., Any],
-    inputs: list[dict[str, Any]],
-    outputs: list[dict[str, Any]],
-) -> None:
-    """One endpoint, with the schemas that gr.api cannot read from type hints: files and choices."""
-    name = function.__name__
-    for other in blocks.fns.values():
-        if other.api_name == name:  # a private event of the page, named after its handler
-            other.api_name = f"page_{name}"
-    dependency = gr.api(function, api_name=name, concurrency_limit=None)
-    registered = blocks.fns[dependency["id"]]
-    for component, schema in zip(registered.inputs, inputs, strict=True):
-        component._api_info = schema
-    for component, schema in zip(registered.outputs, outputs, strict=True):
-        component._api_info = schema
+class _SharedComponents:
+    """The hidden components of the endpoints: one for all values of the same name, schema and default.
+
+    gr.api creates one for every parameter and result of every endpoint, and each is sent to every browser.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Api] = {}
+
+    def add(
+        self,
+        blocks: gr.Blocks,
+        function: Callable[..., Any],
+        inputs: Mapping[str, Schema],
+        outputs: Mapping[str, Schema],
+    ) -> None:
+        """Adds an endpoint. inputs, outputs: name -> JSON schema, as gr.api cannot read from type hints which
+        values are files and which of a choice."""
+        name = function.__name__
+        for other in blocks.fns.values():
+            if other.api_name == name:  # a private event of the page, named after its handler
+                other.api_name = f"page_{name}"
+        dependency = gr.api(function, api_name=name, concurrency_limit=None)
+        registered = blocks.fns[dependency["id"]]
+        registered.inputs = self._shared(registered.inputs, inputs)
+        registered.outputs = self._shared(registered.outputs, outputs)
+
+    def _shared(self, components: Sequence[Any], schemas: Mapping[str, Schema]) -> list[Any]:
+        found = []
+        for component, (name, schema) in zip(components, schemas.items(), strict=True):
+            component.label, component._api_info = name, schema
+            key = json.dumps([name, schema, component.value], sort_keys=True)
+            known = self._known.setdefault(key, component)
+            if known is not component:
+                component.unrender()
+            found.append(known)
+        return found

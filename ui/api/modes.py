@@ -1,4 +1,4 @@
-"""The endpoint of a mode, made from its specification: signature, documentation and JSON schemas."""
+"""The endpoint of a mode, derived from its specification: signature, documentation and JSON schemas."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from ui.api.calls import Answer, Calls
+from ui.i18n.texts import text
 from workflows.spec import Field, MediaField, ModeSpec, Spec
 
 FILE_SCHEMA: dict[str, Any] = {
@@ -18,8 +19,7 @@ FILE_SCHEMA: dict[str, Any] = {
     "required": ["path", "meta"],
     "type": "object",
 }
-"""The least by which clients and MCP know a file; the page's own schema would add 13 kB to every load."""
-WAIT_HELP = "True waits for the {}; false returns the job's record at once, for job and result."
+"""The minimal schema by which clients and MCP recognise a file; Gradio's own adds 13 kB to each page load."""
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
@@ -61,9 +61,9 @@ def required(spec: ModeSpec, each: Spec) -> bool:
     return each.name == "prompt" and not spec.media
 
 
-def schemas(spec: ModeSpec) -> list[dict[str, Any]]:
-    """The JSON schema of each parameter of the endpoint, `wait` included."""
-    return [*(schema(each) for each in ordered(spec)), {"type": "boolean"}]
+def schemas(spec: ModeSpec) -> dict[str, dict[str, Any]]:
+    """name -> JSON schema of each parameter of the endpoint, `wait` included, in order."""
+    return {**{each.name: schema(each) for each in ordered(spec)}, "wait": {"type": "boolean"}}
 
 
 def schema(each: Spec) -> dict[str, Any]:
@@ -78,9 +78,10 @@ def schema(each: Spec) -> dict[str, Any]:
 
 def documentation(spec: ModeSpec) -> str:
     """The docstring: the summary, then a line for each parameter, which MCP shows as its description."""
-    lines = [f"{spec.summary} Returns the {spec.makes} and the job's record.", "", "Args:"]
+    result = text(f"api.result.{spec.makes}")
+    lines = [text("api.mode", summary=spec.summary, result=result), "", "Args:"]
     lines += [f"    {each.name}: {each.help}" for each in ordered(spec)]
-    lines.append(f"    wait: {WAIT_HELP.format(spec.makes)}")
+    lines.append(f"    wait: {text('api.wait', result=result)}")
     return textwrap.dedent("\n".join(lines))
 
 

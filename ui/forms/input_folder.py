@@ -1,4 +1,4 @@
-"""The input folder in the forms: the admin picks a file there instead of uploading it."""
+"""The input folder in the forms: the admin chooses a file in it instead of uploading one."""
 
 from __future__ import annotations
 
@@ -9,45 +9,51 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import StudioError
+from ui.gradio_fixes.event_errors import sentence
+from ui.gradio_fixes.no_form import no_form
+from ui.i18n.texts import text
 from ui.views.wording import file_size
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
     from backend.storage.input_folder import InputFile
     from backend.studio import Studio
-    from ui.forms.planner import Planner
+    from ui.forms.page_files import PageFiles
     from ui.forms.widgets import Form
 
-LABEL = "From the input folder"
-INFO = "The file you choose goes into the first empty field that accepts it."
 
+class InputFolder:
+    """One dropdown per form with files. Only the admin sees and can use it."""
 
-class Inbox:
-    """One dropdown per form. Nobody but the admin sees it, or can use it."""
-
-    def __init__(self, studio: Studio, planner: Planner) -> None:
-        self.studio, self.planner = studio, planner
+    def __init__(self, studio: Studio, files: PageFiles) -> None:
+        self.studio, self.files = studio, files
         self.boxes: dict[str, gr.Dropdown] = {}
 
     def box(self, mode: str) -> None:
-        """The dropdown, hidden until `shown` knows who is looking."""
-        self.boxes[mode] = gr.Dropdown(
-            [], value=None, label=LABEL, info=INFO, visible=False, interactive=True, allow_custom_value=True,
-            elem_id=f"{mode}-inbox", elem_classes=["ws-inbox"],
-        )  # fmt: skip
+        """The dropdown, hidden until `updates` shows it."""
+        self.boxes[mode] = no_form(
+            gr.Dropdown(
+                [],
+                value=None,
+                label=text("forms.input_folder.label"),
+                info=text("forms.input_folder.info"),
+                visible=False,
+                interactive=True,
+                allow_custom_value=True,
+                elem_id=f"{mode}-inbox",
+                elem_classes=["ws-inbox"],
+            )
+        )
 
-    def outputs(self) -> list[Any]:
-        """What `shown` writes."""
-        return list(self.boxes.values())
-
-    def shown(self, owner: str, user: str) -> list[Any]:
-        """The dropdowns with the files that each form can use; hidden for everybody else."""
+    def updates(self, owner: str, user: str) -> dict[Any, Any]:
+        """dropdown -> the files that its form accepts; empty for anybody but the admin."""
         files = self._files(owner, user)
-        updates = []
-        for mode in self.boxes:
-            fitting = choices(mode, files)
-            updates.append(gr.Dropdown(choices=fitting, value=None, visible=True) if fitting else gr.skip())
-        return updates
+        fitting = {box: choices(mode, files) for mode, box in self.boxes.items()}
+        return {
+            box: gr.Dropdown(choices=offered, value=None, visible=True)
+            for box, offered in fitting.items()
+            if offered
+        }
 
     def _files(self, owner: str, user: str) -> Sequence[InputFile]:
         try:
@@ -55,23 +61,23 @@ class Inbox:
         except StudioError:
             return ()
 
-    def wire(self, to: Form, owner: Any, **options: Any) -> None:
-        """A choice fills a field of this form, as an upload would."""
-        names = list(to.lines)
-        box = self.boxes[to.mode]
+    def wire(self, form: Form, owner: Any, **options: Any) -> None:
+        """Choosing a file fills a field of this form, like an upload."""
+        names = list(form.lines)
+        box = self.boxes[form.mode]
 
-        def pick(request: gr.Request, token: str, chosen: Any, *given: Any) -> list[Any]:
+        def pick(request: gr.Request, token: str, chosen: Any, *given: Any) -> dict[Any, Any]:
             held = dict(zip(names, given, strict=True))
-            filled = self.filled(token, request.username or "", to.mode, chosen, held)
-            return [None, *(filled.get(name, gr.skip()) for name in names)]
+            filled = self.filled(token, request.username or "", form.mode, chosen, held)
+            return {box: None, **{form.widgets[name]: path for name, path in filled.items()}}
 
-        fields = [to.widgets[name] for name in names]
+        fields = [form.widgets[name] for name in names]
         box.input(pick, [owner, box, *fields], [box, *fields], trigger_mode="once", **options)
 
     def filled(
         self, owner: str, user: str, mode: str, chosen: Any, held: dict[str, Path | None]
     ) -> dict[str, str]:
-        """field -> a link to the chosen file in the upload folder; none, and a word of why, without one."""
+        """field -> a link to the chosen file in the upload folder; empty, with a message, after a refusal."""
         if not chosen:
             return {}
         try:
@@ -80,22 +86,26 @@ class Inbox:
                 (file.kind for file in self.studio.input_files(owner, user) if file.name == chosen), ""
             )
         except StudioError as error:
-            gr.Warning(f"{error.message} {error.hint}".strip())
+            gr.Warning(sentence(error))
             return {}
         name = target(mode, kind, held)
-        link = self.planner.for_page(path, path.stem, mode, name) if name else None
+        link = self.files.for_page(path, path.stem, mode, name) if name else None
         if link is None:
-            gr.Warning("This file cannot be used here. Upload it instead.")
+            gr.Warning(text("forms.input_folder.refused"))
             return {}
         return {name: str(link)}
 
 
 def choices(mode: str, files: Sequence[InputFile]) -> list[tuple[str, str]]:
-    """(words, name) of the files that a form of this mode has a field for."""
+    """(text, name) of the files that a form of this mode has a field for."""
     kinds = {field.kind for field in MODES[mode].media.values()}
     if "sound" in kinds:
         kinds = {*kinds, "video"}  # a video's sound
-    return [(f"{file.name}, {file_size(file.bytes)}", file.name) for file in files if file.kind in kinds]
+    return [
+        (text("forms.input_folder.file", name=file.name, size=file_size(file.bytes)), file.name)
+        for file in files
+        if file.kind in kinds
+    ]
 
 
 def target(mode: str, kind: str, held: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Before Generate and on Generate: what would be made, what stands in the way, and the job itself."""
+"""Plans the job that a form describes, and submits it: what would be made, what prevents it, what to show."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import json
 import logging
 import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import gradio as gr
-
 from backend.engines.kinds import kind_of
 from backend.errors import StudioError
-from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
+from backend.media.facts import PictureFacts, VideoFacts
 from backend.notices import brief, words
 from ui.forms import schema
-from ui.forms.uploads import cached_copy
+from ui.forms.form_view import FormView
+from ui.forms.page_files import Measured, PageFiles
 from ui.forms.widgets import Form
-from ui.gradio_fixes.event_errors import UNEXPECTED
+from ui.gradio_fixes.event_errors import sentence
+from ui.i18n.texts import text
 from ui.views import engine_badge, media_preview, media_text, missing_models, wording
 from ui.views.form_messages import advanced_row, hint_line, notes_html, picture_line
 from ui.views.media_preview import Trim
@@ -33,303 +32,219 @@ if TYPE_CHECKING:
     from backend.models.state import ModelState
     from backend.studio import Studio
 
-    Facts = PictureFacts | SoundFacts | VideoFacts
-
 log = logging.getLogger("wan.ui")
 
-FILES_REMEMBERED = 256
 MODELS_SECONDS = 2.0
-"""How long the model files' states are taken for granted: every form asks for them at once."""
-WAVE_POINTS = 280
-CHOOSE = {
-    "picture": "Choose a picture first.",
-    "sound": "Choose a sound first.",
-    "video": "Choose a video first.",
-}
-SUFFIXES = {
-    "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif",
-    "mp3": ".mp3", "flac": ".flac", "aac": ".m4a", "alac": ".m4a", "vorbis": ".ogg", "opus": ".ogg",
-    "vp8": ".webm", "vp9": ".webm",
-}  # fmt: skip
-"""Format or codec -> the ending under which a kept file goes back to the page."""
-OTHER_SUFFIX = {"picture": ".png", "sound": ".wav", "video": ".mp4"}
+"""How long the scanned states of the model files are reused: a page load plans every form at once."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What is known of an upload: its facts, and the peaks of a sound."""
+class Submission:
+    """The outcome of Generate: the queued job, or None after a refusal, and what the form shows then."""
 
-    facts: Facts
-    peaks: tuple[float, ...] = ()
+    job: JobView | None
+    view: FormView
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """A form's state while it is planned. `problems`: parameter -> message beside its field."""
+
+    form: Form
+    given: Mapping[str, Any]
+    measured: Mapping[str, Measured]
+    problems: Mapping[str, str]
+    plan: Plan
+    trim: Trim | None
 
 
 class Planner:
-    """The studio's plan for what stands in a form. Thread-safe; keeps only facts of recent files."""
+    """Plans and submits what a form holds. Thread-safe."""
 
-    def __init__(self, studio: Studio, default_negative: str) -> None:
+    def __init__(self, studio: Studio, default_negative: str, files: PageFiles | None = None) -> None:
         self.studio, self.default_negative = studio, default_negative
-        self._seen: OrderedDict[tuple[str, str], Seen] = OrderedDict()
+        self.files = files or PageFiles(studio)
         self._models: tuple[float, Any, list[ModelState]] = (0.0, None, [])
-        self._lock, self._models_lock = Lock(), Lock()
+        self._models_lock = Lock()
 
-    def look(self, mode: str, field: str, path: Path) -> Seen:
-        """What an upload is, measured once. Raises BadMedia."""
-        kind = MODES[mode].media[field].kind
-        key = (kind, str(path))
-        with self._lock:
-            if key in self._seen:
-                self._seen.move_to_end(key)
-                return self._seen[key]
-        found = Seen(self.studio.inspect(mode, field, path))
-        if kind == "sound":
-            found = replace(found, peaks=tuple(self.studio.waveform(path, WAVE_POINTS)))
-        with self._lock:
-            self._seen[key] = found
-            while len(self._seen) > FILES_REMEMBERED:
-                self._seen.popitem(last=False)
-        return found
+    def view(
+        self, form: Form, given: Mapping[str, Any], problems: Mapping[str, str] = {}, notice: str = ""
+    ) -> FormView:
+        """What the form shows. given: parameter -> value of its widget.
 
-    def values(self, to: Form, given: Mapping[str, Any]) -> dict[str, Any]:
-        return schema.to_values(to.mode, given, self.default_negative)
-
-    def outcome(
-        self, to: Form, given: Mapping[str, Any], problems: Mapping[str, str] = {}, notice: str = ""
-    ) -> list[Any]:
-        """Updates for Form.outputs(). problems, notice: what a click on Generate met, over the plan's own."""
-        seen: dict[str, Seen] = {}
-        said = dict(problems)
-        for name in to.lines:
-            path = given.get(name)
-            if path is not None:
-                try:
-                    seen[name] = self.look(to.mode, name, Path(path))
-                except StudioError as error:
-                    said.setdefault(name, sentence(error))
-        values = self.values(to, given)
-        wordless = not MODES[to.mode].media and values["prompt"] == ""
-        asked = {**values, "prompt": "..."} if wordless else values  # nobody is blamed before the first word
-        plan = self.studio.plan(to.mode, asked, {name: one.facts for name, one in seen.items()})
+        problems, notice: the refusal of a submission; they replace the plan's own messages.
+        """
+        mode = form.mode
+        measured, said = self._measure(form, given, dict(problems))
+        values = schema.to_values(mode, given, self.default_negative)
+        # An empty prompt is an error only once the form is submitted.
+        unwritten = not form.spec.media and values["prompt"] == ""
+        asked = {**values, "prompt": "..."} if unwritten else values
+        plan = self.studio.plan(mode, asked, {name: one.facts for name, one in measured.items()})
         for name, problem in plan.problems.items():
-            if name not in to.lines or given.get(name) is not None:
+            if name not in form.lines or given.get(name) is not None:
                 said.setdefault(name, problem)
         absent = [
-            text
-            for name, text in plan.problems.items()
-            if given.get(name) is None and not _required(to.mode, name)
-        ]  # files that only these settings need
-        obstacle = plan.obstacle if not problems and (absent or not plan.problems) else None
-        blocked = words(obstacle)
-        if absent and obstacle is not None and to.notes is not None:
-            blocked = brief(obstacle)
-        gone = missing_models.lacking(to.mode, values, self._model_states())
-        lacked = obstacle.arg("files") if obstacle is not None else None
-        if isinstance(lacked, tuple) and any(file.name in lacked for file in gone):
-            blocked = f"{missing_models.headline(to.mode, gone)}."  # the panel names them
-        trim = self._trim(to.mode, values)
-        frame = wording.frame(plan.width, plan.height, _made(to.mode, plan), plan.fps) if plan.width else ""
-        told = tuple(words(warning) for warning in plan.warnings)
-        cautioned = to.notes is not None and plan.warnings and not absent
+            problem
+            for name, problem in plan.problems.items()
+            if given.get(name) is None and not _required(mode, name)
+        ]  # optional files that the chosen settings require
+        missing = missing_models.lacking(mode, values, self._model_states())
+        blocked = _obstacle(form, plan, absent, missing) if not problems else ""
+        frame = ""
+        if plan.width:
+            seconds = wording.made_seconds(mode, plan.frames, plan.fps)
+            frame = wording.frame(plan.width, plan.height, seconds, plan.fps)
+        warnings = [words(warning) for warning in plan.warnings]
+        separate = form.notes is not None
         route = media_text.route(plan.route)
         hint = hint_line(
-            to.mode,
+            mode,
             plan.estimate.text if plan.estimate else engine_badge.engine_note(self.studio.engines()),
             plan.estimate.short if plan.estimate else "",
             notice or blocked,
             frame,
-            json.dumps({name: text for name, text in said.items() if name not in to.lines}),
+            json.dumps({name: problem for name, problem in said.items() if name not in form.lines}),
             scroll=bool(problems),
-            asides=told if to.notes is None else (),
-            beware=brief(plan.warnings[0]) if cautioned else "",
+            asides=() if separate else warnings,
+            beware=brief(plan.warnings[0]) if separate and plan.warnings and not absent else "",
         )
-        lines = [self._line(to, name, given, seen, plan, trim, said) for name in to.lines]
-        views = [self._view(to, name, given, seen, trim) for name in to.views]
-        summary = advanced_row(to.mode, schema.summary(to.mode, given))
-        updates = [
-            *lines,
-            summary,
-            hint,
-            gr.Button(interactive=not blocked),
-            *views,
-            missing_models.panel(to.mode, gone),
-        ]
-        return (
-            [*updates, notes_html([*absent, *told], [route] if route else [])]
-            if to.notes is not None
-            else updates
+        inputs = _Inputs(form, given, measured, said, plan, _trim(mode, values))
+        return FormView(
+            lines={name: _line(inputs, name) for name in form.lines},
+            views={name: _preview(inputs, name) for name in form.views},
+            advanced=advanced_row(mode, schema.summary(mode, given)),
+            hint=hint,
+            ready=not blocked,
+            needs=missing_models.panel(mode, missing),
+            notes=notes_html([*absent, *warnings], [route] if route else []),
         )
 
+    def submit(self, owner: str, form: Form, given: Mapping[str, Any]) -> Submission:
+        """Queues the job. A refusal is shown beside the field that it is about, else under Generate."""
+        job: JobView | None = None
+        problems, notice = _missing_file(form, given), ""
+        if not problems:
+            files = {name: Path(given[name]) for name in form.lines if given.get(name) is not None}
+            values = schema.to_values(form.mode, given, self.default_negative)
+            try:
+                job = self.studio.submit(owner, form.mode, values, files)
+            except StudioError as error:
+                if error.field in form.widgets:
+                    problems = {error.field: sentence(error)}
+                else:
+                    notice = sentence(error)
+            except Exception:
+                log.exception("Generate failed")
+                notice = text("errors.unexpected")
+        return Submission(job, self.view(form, given, problems, notice))
+
+    def _measure(
+        self, form: Form, given: Mapping[str, Any], problems: dict[str, str]
+    ) -> tuple[dict[str, Measured], dict[str, str]]:
+        """The form's files, measured; `problems` with those of unusable files added."""
+        measured: dict[str, Measured] = {}
+        for name in form.lines:
+            if (path := given.get(name)) is not None:
+                try:
+                    measured[name] = self.files.measure(form.mode, name, Path(path))
+                except StudioError as error:
+                    problems.setdefault(name, sentence(error))
+        return measured, problems
+
     def _model_states(self) -> list[ModelState]:
-        """The studio's model files, none for a demo; asked for again when an engine sees other files."""
+        """The model files' states, none for a demo engine; scanned again when an engine's list changes."""
         engines = self.studio.engines()
         if engines and all(kind_of(engine).simulated for engine in engines):
             return []
-        now, seen = time.monotonic(), [engine.models for engine in engines]
+        now, listed = time.monotonic(), [engine.models for engine in engines]
         with self._models_lock:
             read, before, states = self._models
-            if now - read > MODELS_SECONDS or before != seen:
+            if now - read > MODELS_SECONDS or before != listed:
                 states = self.studio.models()
-                self._models = (now, seen, states)
+                self._models = (now, listed, states)
         return states
 
-    def _trim(self, mode: str, values: Mapping[str, Any]) -> Trim | None:
-        """The part that the number fields choose; nonsense in them counts as 0."""
-        trim = MODES[mode].trim
-        if trim is None:
-            return None
-        return Trim(trim.start, trim.length, _seconds(values[trim.start]), _seconds(values[trim.length]))
 
-    def _line(
-        self,
-        to: Form,
-        name: str,
-        given: Mapping[str, Any],
-        seen: Mapping[str, Seen],
-        plan: Plan,
-        trim: Trim | None,
-        said: Mapping[str, str],
-    ) -> str:
-        if name not in seen:
-            return picture_line([], said[name]) if said.get(name) else ""
-        facts = seen[name].facts
-        parts = [short(Path(given[name]).name)]
-        if isinstance(facts, PictureFacts):
-            parts += [wording.size(facts.width, facts.height), facts.note]
-            if name == "image":
-                parts.append(plan.crop.text if plan.crop else "")
-        else:
-            parts += media_text.video_facts(facts) if isinstance(facts, VideoFacts) else [facts.note]
-            if trim is not None and _trimmed(to.mode) == name:
-                start, end = trim.part(facts.seconds)
-                parts += media_text.part_facts(to.mode, end - start, facts.seconds, plan)
-        problem = picture_line([], said[name]) if said.get(name) else ""
-        return picture_line(parts) + problem
+def _obstacle(form: Form, plan: Plan, absent: Sequence[str], missing: Sequence[ModelState]) -> str:
+    """Why Generate is disabled; "" while it is not. absent: problems of files that are not given."""
+    obstacle = plan.obstacle if absent or not plan.problems else None
+    if obstacle is None:
+        return ""
+    lacked = obstacle.arg("files")
+    if isinstance(lacked, tuple) and any(file.name in lacked for file in missing):
+        headline = missing_models.headline(form.mode, missing)  # the panel of missing files names them
+        return text("forms.missing_files", headline=headline)
+    return brief(obstacle) if absent and form.notes is not None else words(obstacle)
 
-    def _view(
-        self,
-        to: Form,
-        name: str,
-        given: Mapping[str, Any],
-        seen: Mapping[str, Seen],
-        trim: Trim | None,
-    ) -> str:
-        kind = MODES[to.mode].media[name].kind
-        if given.get(name) is None:
-            return media_preview.empty(*to.words[name], kind)
-        if name not in seen:
-            return media_preview.chosen(to.mode, name, kind, str(given[name]))
-        facts = seen[name].facts
-        seconds = 0.0 if isinstance(facts, PictureFacts) else facts.seconds
-        part = trim if trim is not None and _trimmed(to.mode) == name else None
-        return media_preview.chosen(to.mode, name, kind, str(given[name]), seconds, seen[name].peaks, part)
 
-    def submit(self, owner: str, to: Form, given: Mapping[str, Any]) -> tuple[JobView | None, list[Any]]:
-        """Queues the job. On a refusal: None, and the updates that say it beside the field."""
-        for name, field in to.spec.media.items():
-            if field.required and given.get(name) is None:
-                return None, self.outcome(to, given, {name: CHOOSE[field.kind]})
-        files = {name: Path(given[name]) for name in to.lines if given.get(name) is not None}
-        try:
-            job = self.studio.submit(owner, to.mode, self.values(to, given), files)
-        except StudioError as error:
-            if error.field in to.widgets:
-                return None, self.outcome(to, given, {error.field: sentence(error)})
-            return None, self.outcome(to, given, notice=sentence(error))
-        except Exception:
-            log.exception("Generate failed")
-            return None, self.outcome(to, given, notice=UNEXPECTED)
-        return job, self.outcome(to, given)
+def _missing_file(form: Form, given: Mapping[str, Any]) -> dict[str, str]:
+    """The first required file that is not given -> the message for it."""
+    for name, field in form.spec.media.items():
+        if field.required and given.get(name) is None:
+            return {name: text(f"forms.choose.{field.kind}")}
+    return {}
 
-    def again(self, owner: str, job: JobView, change: Mapping[str, Any], mode: str = "") -> JobView | None:
-        """Another job with this one's picture and settings, and `change` over them.
 
-        mode: another one, then `change` must hold all of its values.
-        """
-        given = dict(change) if mode else {**job.params, **change}
-        try:
-            earlier = job if job.status == "failed" else None
-            return self.studio.submit(owner, mode or job.mode, given, self.inputs(job), earlier)
-        except StudioError as error:
-            gr.Warning(sentence(error))
-        except Exception:
-            log.exception("Starting again failed")
-            gr.Warning(UNEXPECTED)
-        return None
+def _line(inputs: _Inputs, name: str) -> str:
+    """The line below a drop zone: the file's facts, and the problem with it."""
+    problem = picture_line([], inputs.problems[name]) if inputs.problems.get(name) else ""
+    if name not in inputs.measured:
+        return problem
+    facts, plan, mode = inputs.measured[name].facts, inputs.plan, inputs.form.mode
+    parts = [short(Path(inputs.given[name]).name)]
+    if isinstance(facts, PictureFacts):
+        parts += [wording.size(facts.width, facts.height), facts.note]
+        if name == "image":
+            parts.append(plan.crop.text if plan.crop else "")
+    else:
+        parts += media_text.video_facts(facts) if isinstance(facts, VideoFacts) else [facts.note]
+        if inputs.trim is not None and _trimmed(mode) == name:
+            start, end = inputs.trim.part(facts.seconds)
+            parts += media_text.part_facts(mode, end - start, facts.seconds, plan)
+    return picture_line(parts) + problem
 
-    def inputs(self, job: JobView) -> dict[str, Path]:
-        """The files that the job was made from. Raises InputsGone when they are not kept any more."""
-        found = {name: self.studio.input_path(job.id, job.key, name) for name in schema.file_names(job.mode)}
-        return {name: path for name, path in found.items() if path is not None}
 
-    def for_page(self, path: Path, name: str, mode: str, field: str) -> Path | None:
-        """A file of ours where the drop zone may take it from: a link in the upload folder."""
-        try:
-            suffix = path.suffix or self._suffix(mode, field, path)
-            return cached_copy(path, name + suffix)
-        except (OSError, StudioError):
-            log.exception("A file could not be put on the page")
-            return None
-
-    def _suffix(self, mode: str, field: str, path: Path) -> str:
-        facts = self.look(mode, field, path).facts
-        known = facts.format.upper() if isinstance(facts, PictureFacts) else facts.codec
-        return SUFFIXES.get(known, OTHER_SUFFIX[MODES[mode].media[field].kind])
+def _preview(inputs: _Inputs, name: str) -> str:
+    """The preview of a sound or video, or its empty drop zone."""
+    form, path = inputs.form, inputs.given.get(name)
+    kind = form.spec.media[name].kind
+    if path is None:
+        return media_preview.empty(*form.empty_texts[name], kind)
+    if name not in inputs.measured:
+        return media_preview.chosen(form.mode, name, kind, str(path))
+    measured = inputs.measured[name]
+    seconds = 0.0 if isinstance(measured.facts, PictureFacts) else measured.facts.seconds
+    part = inputs.trim if _trimmed(form.mode) == name else None
+    return media_preview.chosen(form.mode, name, kind, str(path), seconds, measured.peaks, part)
 
 
 def _required(mode: str, name: str) -> bool:
-    """Whether a parameter is a file that must be given; yes for one that is no file."""
+    """Whether a parameter is a required file; true for one that is not a file."""
     field = MODES[mode].media.get(name)
     return field is None or field.required
 
 
 def _trimmed(mode: str) -> str:
-    """The file of which a part is used; "" where there is none."""
+    """The file that a mode uses a part of; "" where there is none."""
     trim = MODES[mode].trim
     return "" if trim is None else trim.media
 
 
-def _made(mode: str, plan: Plan) -> float:
-    return wording.made_seconds(mode, plan.frames, plan.fps)
+def _trim(mode: str, values: Mapping[str, Any]) -> Trim | None:
+    """The part that the number fields choose."""
+    trim = MODES[mode].trim
+    if trim is None:
+        return None
+    return Trim(trim.start, trim.length, _seconds(values[trim.start]), _seconds(values[trim.length]))
 
 
 def _seconds(value: Any) -> float:
-    """A number field's seconds; what is no number counts as 0."""
+    """The value of a number field in seconds, at least 0; anything but a finite number counts as 0."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return max(0.0, float(value)) if is_number else 0.0
 
 
-def sentence(error: StudioError) -> str:
-    """What happened, then what to do."""
-    return " ".join(part for part in (error.message, error.hint) if part)
-
-
 def short(name: str, longest: int = 28) -> str:
-    """A file name that fits on the line, its end kept."""
+    """A file name of at most `longest` characters; the middle is cut, so that the suffix stays."""
     return name if len(name) <= longest else f"{name[: longest - 9]}…{name[-8:]}"
-
-
-def wire(planner: Planner, to: Form, *events: Callable[..., Any]) -> list[Any]:
-    """Plans on every change of the form, and on `events` (the page loads, a job ended, ...)."""
-    names, widgets = list(to.widgets), list(to.widgets.values())
-
-    def run(*given: Any) -> list[Any]:
-        return planner.outcome(to, dict(zip(names, given, strict=True)))
-
-    triggers = []
-    for widget in widgets:
-        if isinstance(widget, (gr.Number, gr.Textbox)):
-            triggers += [widget.blur, widget.submit]
-        else:
-            triggers.append(widget.change)
-    options: dict[str, Any] = {
-        "fn": run,
-        "inputs": widgets,
-        "outputs": to.outputs(),
-        "show_progress": "hidden",
-        "trigger_mode": "always_last",
-        "queue": False,
-        "api_visibility": "private",
-    }
-    gr.on(triggers, **options)
-    for event in events:
-        event(**options)
-    return widgets

@@ -1,6 +1,6 @@
-"""The values in a form's widgets <-> the parameters of a mode. Pure: no gradio, nothing is refused.
+"""Converts between the values of a form's widgets and the parameters of a mode. Pure: no gradio, no checks.
 
-A value that makes no sense passes through unchanged, so that the one check, in `workflows`, can name it.
+An unusable value passes through unchanged; the checks in `workflows` report it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ui.i18n.mode_texts import choice_label, choice_note
+from ui.i18n.texts import text
 from workflows.modes.registry import MODES
 from workflows.spec import RANDOM_SEED, Field
 
 
 def value_names(mode: str) -> tuple[str, ...]:
-    """All parameters of a mode that are no files: the keys of to_values and from_params."""
+    """All parameters of a mode that are not files: the keys of to_values and from_params."""
     return tuple(field.name for field in MODES[mode].fields)
 
 
@@ -24,16 +26,18 @@ def file_names(mode: str) -> tuple[str, ...]:
 
 
 def page_defaults(mode: str, default_negative: str = "") -> dict[str, Any]:
-    """What the widgets start with. default_negative: the catalogue's text, shown in full to be edited."""
+    """The initial values of the widgets. default_negative: the catalogue's text, shown to be edited."""
     return from_params(mode, {field.name: field.start for field in MODES[mode].fields}, default_negative)
 
 
-def options(field: Field) -> list[tuple[str, str]]:
-    """(word on the page, value) of a choice. The page's script sets a sentence behind the word apart."""
-    return [
-        (f"{choice.label}: {choice.note}" if choice.note else choice.label, choice.value)
-        for choice in field.choices
-    ]
+def options(mode: str, name: str) -> list[tuple[str, str]]:
+    """(text on the page, value) of a choice. The page's script sets a note behind the label apart."""
+    found = []
+    for choice in MODES[mode].field(name).choices:
+        label, note = choice_label(mode, name, choice.value), choice_note(mode, name, choice.value)
+        shown = text("forms.choice_with_note", label=label, note=note) if note else label
+        found.append((shown, choice.value))
+    return found
 
 
 def length_text(seconds: float) -> str:
@@ -95,27 +99,29 @@ def from_params(mode: str, params: Mapping[str, Any], default_negative: str = ""
 
 def summary(mode: str, widgets: Mapping[str, Any]) -> str:
     """The present values beside "Advanced": "480p, balanced motion, random seed"."""
-    spec, values = MODES[mode], to_values(mode, widgets)
+    values = to_values(mode, widgets)
+
+    def chosen(name: str) -> str:
+        value = values[name]
+        return choice_label(mode, name, value) if isinstance(value, str) else str(value)
+
     parts = []
     if values["width"] and values["height"]:
-        parts.append(f"{values['width']} × {values['height']}")
+        parts.append(text("forms.summary.size", width=values["width"], height=values["height"]))
     elif "resolution" in values:
-        parts.append(_word(spec.field("resolution"), values["resolution"]))
+        parts.append(chosen("resolution"))
     if "motion" in values:
-        parts.append(f"{_word(spec.field('motion'), values['motion']).lower()} motion")
+        parts.append(text("forms.summary.motion", motion=chosen("motion").lower()))
     if values.get("experts", "both") != "both":
-        parts.append(f"{_word(spec.field('experts'), values['experts']).lower()} only")
+        parts.append(text("forms.summary.experts", experts=chosen("experts").lower()))
     if "fps" in values:
-        parts.append(f"{_plain(values['fps'])} fps")
+        parts.append(text("forms.summary.fps", fps=_plain(values["fps"])))
     if values.get("steps"):
-        parts.append(f"{_plain(values['steps'])} steps")
+        parts.append(text("forms.summary.steps", steps=_plain(values["steps"])))
     seed = values["seed"]
-    parts.append("random seed" if seed == RANDOM_SEED else f"seed {seed}")
+    random = seed == RANDOM_SEED
+    parts.append(text("forms.summary.random_seed") if random else text("forms.summary.seed", seed=seed))
     return ", ".join(parts)
-
-
-def _word(field: Field, value: Any) -> str:
-    return field.word(value) if isinstance(value, str) else str(value)
 
 
 def _plain(value: Any) -> str:

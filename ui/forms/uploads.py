@@ -1,8 +1,8 @@
-"""Uploaded files reach our code as checked paths. Nothing here opens a picture or fetches an address.
+"""Uploaded files as checked paths. Nothing here opens a file or fetches an address.
 
-Gradio's own Image decodes the file in this process before our code sees it, and any of its components
-downloads a web address that a raw request names. Here a picture, a sound or a video is only a path inside
-the upload folder; what it holds is judged later, in a bounded child process.
+Gradio's Image decodes the file in this process before the handler runs, and any Gradio component downloads a
+web address that a raw request names. Here a picture, sound or video is only a path inside the upload folder;
+its content is checked later in a bounded child process.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from gradio.utils import get_upload_folder
 from backend.threads import Threads, visitor_of
 from ui.gradio_fixes.event_errors import refusal
 from ui.gradio_fixes.free_inputs import NoStub
+from ui.i18n.texts import text
 from ui.views.wording import file_size
 
 FILE_META = {"_type": "gradio.FileData"}
@@ -39,7 +40,7 @@ def upload_folder() -> Path:
     return Path(get_upload_folder()).resolve()
 
 
-def checked_upload(value: Any, what: str = "picture", max_bytes: int = DEFAULT_MAX_BYTES) -> Path | None:
+def checked_upload(value: Any, kind: str = "picture", max_bytes: int = DEFAULT_MAX_BYTES) -> Path | None:
     """The path of an uploaded file, from whatever a client sent; None stays None.
 
     Takes Gradio's file dictionary (with or without "meta"), a bare path, and the address of an upload on
@@ -52,42 +53,44 @@ def checked_upload(value: Any, what: str = "picture", max_bytes: int = DEFAULT_M
     if isinstance(given, os.PathLike):
         given = os.fspath(given)
     if not isinstance(given, str) or not given:
-        raise refusal(f"This is not a {what}. Send one uploaded file.")
-    path = _inside(_own_upload(given, what), what)
+        raise _refused("not_a_file", kind)
+    path = _inside(_own_upload(given, kind), kind)
     try:
         facts = path.stat()
     except (OSError, ValueError):
-        raise refusal(f"The uploaded {what} is no longer here. Add it again.") from None
+        raise _refused("gone", kind) from None
     if not stat.S_ISREG(facts.st_mode):
-        raise refusal(f"This is not a {what}. Send one uploaded file.")
+        raise _refused("not_a_file", kind)
     if facts.st_size > max_bytes:
-        have, limit = file_size(facts.st_size), file_size(max_bytes)
-        raise refusal(
-            f"The {what} has {have}; at most {limit} can be used. Save it smaller and add it again."
-        )
+        raise _refused("too_large", kind, size=file_size(facts.st_size), limit=file_size(max_bytes))
     return path
 
 
-def _own_upload(given: str, what: str) -> str:
+def _refused(reason: str, kind: str, **values: str) -> gr.Error:
+    """reason: a key below `uploads` in the text table."""
+    return refusal(text(f"uploads.{reason}", kind=text(f"uploads.kind.{kind}"), **values))
+
+
+def _own_upload(given: str, kind: str) -> str:
     """A path as it is; the address of an upload on this server as its path; any other address refused."""
     if given.lower().startswith("data:"):
-        raise refusal(f"The {what} came inside the request. Upload it first and send the upload's path.")
+        raise _refused("inline", kind)
     if "://" not in given and not given.startswith(_FILE_ROUTE):
         return given
     address = urlsplit(given)
     if address.scheme not in ("http", "https", "") or _FILE_ROUTE not in address.path:
-        raise refusal(f"Web addresses are not fetched. Download the {what}, then upload it here.")
+        raise _refused("web_address", kind)
     return unquote(address.path.split(_FILE_ROUTE, 1)[1])
 
 
-def _inside(given: str, what: str) -> Path:
+def _inside(given: str, kind: str) -> Path:
     try:
         path = Path(given).resolve()
     except (OSError, RuntimeError, ValueError):  # a null byte, a name too long, a loop of links
         path = Path("/")
     folder = upload_folder()
     if path == folder or not path.is_relative_to(folder):
-        raise refusal(f"This {what} was not uploaded here. Upload it first, then send the upload's path.")
+        raise _refused("outside", kind)
     return path
 
 
@@ -98,10 +101,10 @@ def max_upload_bytes(blocks: gr.Blocks | None) -> int:
 
 
 class PictureInput(gr.Image, metaclass=NoStub):
-    """gr.Image in the browser; for our code a checked pathlib.Path, or None when it is empty."""
+    """gr.Image in the browser; for handlers a checked pathlib.Path, or None when it is empty."""
 
     is_template = True  # the browser shows its parent
-    what = "picture"
+    kind = "picture"
 
     def preprocess(self, payload: ImageData | None) -> Path | None:
         """Raises gr.Error when the path is not an uploaded file."""
@@ -112,10 +115,10 @@ class PictureInput(gr.Image, metaclass=NoStub):
 
 
 class FileInput(gr.File, metaclass=NoStub):
-    """gr.File for one sound or video; for our code a checked pathlib.Path, or None when it is empty."""
+    """gr.File for one sound or video; for handlers a checked pathlib.Path, or None when it is empty."""
 
     is_template = True
-    what = "file"  # sound or video, for sentences
+    kind = "file"  # sound or video, for sentences
 
     def preprocess(self, payload: FileData | None) -> Path | None:
         """Raises gr.Error when the path is not an uploaded file."""
@@ -123,14 +126,14 @@ class FileInput(gr.File, metaclass=NoStub):
             return None
         blocks = LocalContext.blocks.get(None)
         given = {"path": payload.path, "url": payload.url}
-        return checked_upload(given, self.what, max_upload_bytes(blocks))
+        return checked_upload(given, self.kind, max_upload_bytes(blocks))
 
 
 def guard_uploads(blocks: gr.Blocks, reads: Threads) -> None:
     """Checks every file that a request names, before Gradio touches it; in `reads`, not on the event loop.
 
     For all events of `blocks`: a file must lie in the upload folder, and no address is fetched. A refusal
-    is one of our sentences instead of a traceback in the log. An API call may leave out parameters at the
+    is a message to the caller instead of a traceback in the log. An API call may leave out parameters at the
     end of its list: they get their defaults.
     """
     inner = blocks.preprocess_data
@@ -141,13 +144,13 @@ def guard_uploads(blocks: gr.Blocks, reads: Threads) -> None:
         missing = wanted[len(inputs) :]
         if missing and all(isinstance(block, Api) for block in wanted):
             inputs = [*inputs, *(block.value for block in missing)]
-        kinds = [block.what if isinstance(block, (PictureInput, FileInput)) else "" for block in wanted]
-        pairs = list(zip(inputs, kinds, strict=False))
+        file_kinds = [block.kind if isinstance(block, (PictureInput, FileInput)) else "" for block in wanted]
+        pairs = list(zip(inputs, file_kinds, strict=False))
 
         def check() -> list[Any]:
-            return [_checked_files(value, limit, what) for value, what in pairs]
+            return [_checked_files(value, limit, kind) for value, kind in pairs]
 
-        if any(_may_hold_files(value, what) for value, what in pairs):
+        if any(_may_hold_files(value, kind) for value, kind in pairs):
             inputs = await reads.run(visitor_of(LocalContext.request.get(None)), check)
         else:
             inputs = [value for value, _ in pairs]
@@ -156,23 +159,23 @@ def guard_uploads(blocks: gr.Blocks, reads: Threads) -> None:
     blocks.preprocess_data = preprocess_data
 
 
-def _may_hold_files(value: Any, what: str) -> bool:
+def _may_hold_files(value: Any, kind: str) -> bool:
     """Whether _checked_files would look at the disk for this value."""
-    return isinstance(value, (list, dict)) or (bool(what) and value is not None)
+    return isinstance(value, (list, dict)) or (bool(kind) and value is not None)
 
 
-def _checked_files(value: Any, limit: int, what: str = "") -> Any:
+def _checked_files(value: Any, limit: int, kind: str = "") -> Any:
     """The value with each file dictionary in it checked and reduced to what Gradio needs of it.
 
-    what: the kind of file that the component takes; "": any value, which may hold files.
+    kind: of the file that the component takes; "": any value, which may hold files.
     """
-    if isinstance(value, list) and not what:
+    if isinstance(value, list) and not kind:
         return [_checked_files(item, limit) for item in value]
-    if isinstance(value, dict) and not what and not ("path" in value and "meta" in value):
+    if isinstance(value, dict) and not kind and not ("path" in value and "meta" in value):
         return {name: _checked_files(item, limit) for name, item in value.items()}
-    if not what and not isinstance(value, dict):
+    if not kind and not isinstance(value, dict):
         return value
-    path = checked_upload(value, what or "file", limit)
+    path = checked_upload(value, kind or "file", limit)
     if path is None:
         return None
     name = value.get("orig_name") if isinstance(value, dict) else None

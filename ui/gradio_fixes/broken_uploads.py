@@ -1,7 +1,7 @@
-"""An upload that is broken off leaves nothing behind: no partial file, no open descriptor.
+"""Removes the partial files of aborted uploads and closes their descriptors.
 
-Gradio writes an upload to a temporary file, and removes it only when the upload is malformed. It stays, open,
-when the client goes away, when a limit of ours ends the body, and for a file in a field that nobody reads.
+Gradio writes an upload to a temporary file and removes it only when the upload is malformed. The file stays,
+open, when the client disconnects, when a size limit ends the body, and when no field reads it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _parsers: contextvars.ContextVar[list[Any]] = contextvars.ContextVar("parsers")
 
 
 class _Parser(route_utils.GradioMultiPartParser):
-    """Is known to the upload that it works for."""
+    """Registers itself with the upload that it parses."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -26,7 +26,7 @@ class _Parser(route_utils.GradioMultiPartParser):
 
 
 def clean_up() -> None:
-    """Makes Gradio remove what its uploads leave. Once is enough; more does nothing."""
+    """Patches Gradio's upload function to clean up. Repeated calls have no effect."""
     inner = route_utils.upload_fn
     if routes.upload_fn is not inner:
         return
@@ -39,7 +39,7 @@ def clean_up() -> None:
         except BaseException:
             _close_all(parsers, set())
             for parser in parsers:
-                if parser.upload_progress is not None:  # whoever watches the progress is not kept waiting
+                if parser.upload_progress is not None:  # ends the progress stream of the upload
                     parser.upload_progress.set_done(parser.upload_id)
             raise
         _close_all(parsers, {str(name) for name in to_copy})
@@ -50,7 +50,7 @@ def clean_up() -> None:
 
 
 def _close_all(parsers: list[Any], wanted: set[str]) -> None:
-    """Does it in a thread: the event loop, which may be cancelling this task, removes no files."""
+    """Runs in a thread: the event loop, which may be cancelling this task, does no file I/O."""
 
     def close() -> None:
         for parser in parsers:
@@ -61,9 +61,9 @@ def _close_all(parsers: list[Any], wanted: set[str]) -> None:
 
 
 def _close(parser: Any, wanted: set[str]) -> None:
-    """Closes the parser's files, and removes those that were not moved to their place."""
+    """Closes the parser's files and removes those that are not in `wanted`, the moved ones."""
     for file in parser._files_to_close_on_error:
-        with contextlib.suppress(OSError, ValueError):  # what a full disk did not take; a write under way
+        with contextlib.suppress(OSError, ValueError):  # a full disk, or a write in progress
             file.close()
         if str(file.name) not in wanted:
             with contextlib.suppress(OSError):

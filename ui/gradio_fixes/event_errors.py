@@ -1,4 +1,4 @@
-"""Mistakes of ours in an event: the log gets the traceback, the visitor a sentence."""
+"""Unexpected errors in events: the traceback is logged, the visitor gets a general message."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any
 import gradio as gr
 
 from backend import requester
+from backend.errors import StudioError
 from backend.logs import job_context
+from ui.i18n.texts import text
+from workflows.params.values import InvalidParam
 
 log = logging.getLogger("wan.ui")
 
-UNEXPECTED = "Something went wrong in Wan Studio. Try again. If it keeps happening, check the log."
-NOT_OFFERED = "Unsupported value in request."
 WORD = 16
-"""Shorter texts of a request, without a space, are our own words: a mode, a resolution."""
+"""Shorter texts of a request without a space are values such as a mode or resolution, not user texts."""
 DEEPEST = 4
 
 
 def guard_events(blocks: gr.Blocks) -> None:
-    """For all events of `blocks`: it is known for whom they work, and whatever is no gr.Error is logged,
-    without what the visitor wrote.
+    """For all events of `blocks`: sets the requester and logs every exception that is not a gr.Error, without
+    the visitor's texts.
 
-    Gradio by itself prints such a traceback past the log, and the page shows nothing.
+    Gradio itself prints such a traceback to stderr instead of the log, and the page shows nothing.
     """
     inner = blocks.process_api
 
@@ -33,21 +34,21 @@ def guard_events(blocks: gr.Blocks) -> None:
             try:
                 return await inner(block_fn, inputs, *rest, **more)
             except gr.Error as error:
-                if error.print_exception:  # Gradio's own refusal
+                if error.print_exception:  # raised by Gradio itself
                     log.info("event %s: %s", getattr(block_fn, "api_name", None), error.message)
                     error.print_exception = False
-                    if "<" in error.message:  # it repeats what was sent
-                        error.message = NOT_OFFERED
+                    if "<" in error.message:  # the message quotes the request
+                        error.message = text("errors.not_offered")
                 raise
             except Exception:
                 log.exception("event %s: unexpected error", getattr(block_fn, "api_name", None) or block_fn)
-                raise refusal(UNEXPECTED) from None
+                raise refusal(text("errors.unexpected")) from None
 
     blocks.process_api = process_api
 
 
 def owner_of(request: Any) -> str:
-    """Who sent the request: by login, else as the guard knows them. `request`: Gradio's, or Starlette's."""
+    """The sender of a request: the login, else the middleware's id. `request`: Gradio's or Starlette's."""
     if isinstance(request, list):
         request = request[0] if request else None
     if user := getattr(request, "username", None):
@@ -55,12 +56,12 @@ def owner_of(request: Any) -> str:
     found = str(getattr(getattr(request, "state", None), "visitor", "") or "")
     if found and not found.startswith("direct:"):
         return found
-    session = getattr(request, "session_hash", None)  # programs of this machine have one address
+    session = getattr(request, "session_hash", None)  # clients on this machine share one address
     return f"{found}:{session}" if session else found
 
 
 def _written(value: Any, depth: int = 0) -> Iterator[str]:
-    """The texts in a request that a visitor may have written, and their token."""
+    """The texts in a request that a visitor may have written, and the visitor's token."""
     if isinstance(value, str):
         if len(value) >= WORD or " " in value:
             yield value
@@ -72,6 +73,11 @@ def _written(value: Any, depth: int = 0) -> Iterator[str]:
             yield from _written(item, depth + 1)
 
 
-def refusal(sentence: str) -> gr.Error:
-    """An answer for the caller: no traceback goes to the log with it."""
-    return gr.Error(sentence, print_exception=False)
+def sentence(error: StudioError | InvalidParam) -> str:
+    """The text that page and API show for an error: what happened, then what to do."""
+    return " ".join(part for part in (error.message, error.hint) if part)
+
+
+def refusal(message: str) -> gr.Error:
+    """The error that an event or endpoint answers with; no traceback is logged for it."""
+    return gr.Error(message, print_exception=False)

@@ -1,7 +1,7 @@
-"""Widgets that pass on what they hold; whether it can be used is judged once, by `workflows`.
+"""Widgets that pass on any value; `workflows` alone validates it.
 
-Gradio's own refuse a value outside of what the page first offered, with a sentence of theirs: a job from the
-API may have such a value, and so may a page that is older than this run of the app.
+Gradio's widgets reject a value that the page did not offer at first, with a message of their own. A job from
+the API may have such a value, and so may a page that was loaded before the app restarted.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One line of Gradio's page, mended on its way to the browser.
+"""Patches one line of Gradio's script, so that an idle page uses no CPU.
 
-The clock of Gradio's loading screen (6.31) runs on when the screen is gone: the page is woken with every
-frame, for ever, and an idle tab takes a tenth of a processor core. The served script stops the clock when its
-element is gone. With another Gradio, where the line is not found, the file is served as it is.
+The clock of Gradio's loading screen (6.31) keeps requesting animation frames after the screen is removed, and
+an idle tab takes a tenth of a processor core. The patched script stops the clock with its element. A Gradio
+version without that line is served unchanged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ENDLESS, ENDING = "W&&ze()", "W&&U&&ze()"
 
 
 def script() -> tuple[str, str] | None:
-    """(file name, mended text), or None where there is nothing to mend."""
+    """(file name, patched text), or None if the line is not found."""
     for path in sorted(FOLDER.glob("statustracker-*.js")):
         text = path.read_text(encoding="utf-8")
         if text.count(ENDLESS) == 1 and "e=>U=e,()=>U" in text:
@@ -29,7 +29,7 @@ def script() -> tuple[str, str] | None:
 
 
 def routes() -> list[Route]:
-    """The mended script at its own address; ours come before Gradio's."""
+    """The patched script at its original address; these routes precede Gradio's."""
     found = script()
     if found is None:
         return []

@@ -1,4 +1,4 @@
-"""Animate: widgets only."""
+"""The Animate tab."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ui.forms.widgets import (
     slider,
     whole_again,
 )
+from ui.i18n.texts import text
 from ui.tabs.tab import Layout, Tab
 
 
@@ -36,8 +37,8 @@ def build(limit_mb: int, default_negative: str) -> Layout:
     segmented(form, "speed")
     slider(form, "relight")
     with advanced(form):
-        heading("Your own pose, face and mask videos")
-        note("Optional. Same length as the driving video; skips automatic detection.")
+        heading(text("tabs.animate.own_files"))
+        note(text("tabs.animate.own_files_note"))
         for name in ("pose_video", "face_video", "mask"):
             media(form, name, small=True)
         number(form, "fps")
@@ -55,9 +56,6 @@ def build(limit_mb: int, default_negative: str) -> Layout:
 TAB = Tab(
     id="animate",
     key="animate",
-    title="Animate",
-    short="Animate",
     modes=("animate",),
-    begin="Add a character and a driving video, and press Generate.",
     build=build,
 )

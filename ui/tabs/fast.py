@@ -1,4 +1,4 @@
-"""Fast 4-step: widgets only."""
+"""The Fast 4-step tab."""
 
 from __future__ import annotations
 
@@ -36,9 +36,6 @@ def build(limit_mb: int, default_negative: str) -> Layout:
 TAB = Tab(
     id="fast_video",
     key="fast",
-    title="Fast 4-step",
-    short="Fast",
     modes=("fast_video",),
-    begin="Add a picture, say what should move, and press Generate.",
     build=build,
 )

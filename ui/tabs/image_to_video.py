@@ -1,4 +1,4 @@
-"""Image-to-Video: widgets only."""
+"""The Image-to-Video tab."""
 
 from __future__ import annotations
 
@@ -50,9 +50,6 @@ def build(limit_mb: int, default_negative: str) -> Layout:
 TAB = Tab(
     id="image_to_video",
     key="image",
-    title="Image-to-Video",
-    short="Image",
     modes=("image_to_video",),
-    begin="Add a picture, say what should move, and press Generate.",
     build=build,
 )

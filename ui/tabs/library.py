@@ -1,4 +1,4 @@
-"""Library: filter, search, and the grid's buttons."""
+"""The Library tab: filter, search and the grid of clips."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from backend.errors import StudioError
-from ui.job_card import event_text
+from ui.gradio_fixes.no_form import no_form
+from ui.i18n.texts import text
 from ui.tabs.registry import TABS
 from ui.views.card import ACTIVE
 from ui.views.library import grid, heading
@@ -25,8 +25,12 @@ JS = (
     "  ? window.wanStudio.grid({element, trigger, watch, events}) : setTimeout(start, 15);\n"
     "start();"
 )
-FILTERS = [("All", ""), *((tab.short, tab.id) for tab in TABS)]
 PAGE, MOST = 60, 3000
+
+
+def filters() -> list[tuple[str, str]]:
+    """(text, tab id) of each filter; the id is "" for all clips."""
+    return [(text("library_tab.all"), ""), *((tab.short, tab.id) for tab in TABS)]
 
 
 @dataclass
@@ -43,15 +47,31 @@ class Library:
     def build(self) -> None:
         with gr.Row(elem_classes=["ws-library-head"]):
             self.head = gr.HTML(heading(0, 0, self.studio.settings.keep_days), apply_default_css=False)
-            self.mode = gr.Radio(
-                FILTERS, value="", label="Show", show_label=False, interactive=True, elem_id="library-mode",
-                elem_classes=["ws-seg"], min_width=0,
-            )  # fmt: skip
-            self.search = gr.Textbox(
-                label="Find", show_label=False, placeholder="Find a prompt or seed", interactive=True,
-                elem_id="library-search", elem_classes=["ws-search"], min_width=0, max_lines=1,
-            )  # fmt: skip
-        self.limit = gr.Number(PAGE, visible=False)
+            self.mode = no_form(
+                gr.Radio(
+                    filters(),
+                    value="",
+                    label=text("library_tab.show"),
+                    show_label=False,
+                    interactive=True,
+                    elem_id="library-mode",
+                    elem_classes=["ws-seg"],
+                    min_width=0,
+                )
+            )
+            self.search = no_form(
+                gr.Textbox(
+                    label=text("library_tab.find"),
+                    show_label=False,
+                    placeholder=text("library_tab.find_placeholder"),
+                    interactive=True,
+                    elem_id="library-search",
+                    elem_classes=["ws-search"],
+                    min_width=0,
+                    max_lines=1,
+                )
+            )
+        self.limit = no_form(gr.Number(PAGE, visible=False))
         self.tiles = gr.HTML("", apply_default_css=False, elem_id="ws-library", js_on_load=JS)
 
     def inputs(self, owner: Any) -> list[Any]:
@@ -87,24 +107,5 @@ class Library:
         return sorted(found, key=lambda job: job.created, reverse=True)[:count]
 
     def more(self, limit: float) -> int:
+        """The number of clips to show after Show more."""
         return min(int(limit or PAGE) + PAGE, MOST)
-
-    def delete(self, event: gr.EventData) -> None:
-        """Deletes one clip; the page has asked before."""
-        try:
-            self.studio.delete(event_text(event, "id"), event_text(event, "key"))
-        except StudioError as error:
-            gr.Warning(f"{error.message} {error.hint}".strip())
-
-    def pin(self, event: gr.EventData) -> None:
-        """Keeps a clip from being removed by age or for room."""
-        self._pin(event, True)
-
-    def unpin(self, event: gr.EventData) -> None:
-        self._pin(event, False)
-
-    def _pin(self, event: gr.EventData, pinned: bool) -> None:
-        try:
-            self.studio.pin(event_text(event, "id"), event_text(event, "key"), pinned)
-        except StudioError as error:
-            gr.Warning(f"{error.message} {error.hint}".strip())

@@ -1,4 +1,4 @@
-"""Sound-to-Video: widgets only."""
+"""The Sound-to-Video tab."""
 
 from __future__ import annotations
 
@@ -46,9 +46,6 @@ def build(limit_mb: int, default_negative: str) -> Layout:
 TAB = Tab(
     id="sound_to_video",
     key="sound",
-    title="Sound-to-Video",
-    short="Sound",
     modes=("sound_to_video",),
-    begin="Add a sound, and a picture if you like, and press Generate.",
     build=build,
 )

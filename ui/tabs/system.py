@@ -1,17 +1,16 @@
-"""System: the servers, the queue and its pause, and the model files."""
+"""The System tab: servers, queue, memory and disks on the left, model files on the right."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from backend.engines.kinds import kind_of
-from backend.errors import StudioError
+from ui.i18n.texts import text
 from ui.views.machine_panel import machine
 from ui.views.model_table import models
 
@@ -41,27 +40,25 @@ class System:
             self.right = gr.HTML("", apply_default_css=False, elem_classes=["ws-models"])
 
     def outputs(self) -> list[Any]:
+        """The components that `fill` writes."""
         return [self.left, self.right]
 
-    def fill(self, owner: str, request: gr.Request) -> list[str]:
-        """Both columns, as of now."""
+    def fill(self, owner: str, request: gr.Request) -> dict[Any, str]:
+        """Both columns, from one scan of the model files."""
         engines = self.studio.engines()
         demo = bool(engines) and all(kind_of(engine).simulated for engine in engines)
-        health = self.studio.health()
-        taken = health.get("models_disk")  # mode -> bytes, once the inventory says
-        return [
-            self._machine(owner, request, health),
-            models(
-                self.studio.models(),
-                demo,
-                str(self.studio.settings.models_dir),
-                taken if isinstance(taken, dict) else {},
-                endpoint=any(kind_of(engine).has_workers for engine in engines),
-            ),
-        ]
+        scan = self.studio.model_scan()
+        table = models(
+            scan.files,
+            demo,
+            str(self.studio.settings.models_dir),
+            scan.disk,
+            endpoint=any(kind_of(engine).has_workers for engine in engines),
+        )
+        return {self.left: self._machine(owner, request, self.studio.health(scan)), self.right: table}
 
     def machine(self, owner: str, request: gr.Request) -> str:
-        """The left column, as of now."""
+        """The left column."""
         return self._machine(owner, request, self.studio.health())
 
     def _machine(self, owner: str, request: gr.Request, health: dict[str, Any]) -> str:
@@ -70,26 +67,12 @@ class System:
             self.studio.engines(), self.studio.queue(), health, self.disks(), self.studio.paused(), admin
         )
 
-    def pause(self, owner: str, request: gr.Request) -> str:
-        """No job is begun from now on; those that run go on."""
-        return self._change(self.studio.pause, owner, request)
-
-    def resume(self, owner: str, request: gr.Request) -> str:
-        return self._change(self.studio.resume, owner, request)
-
-    def _change(self, change: Callable[[str, str], Any], owner: str, request: gr.Request) -> str:
-        try:
-            change(owner, request.username or "")
-        except StudioError as error:
-            gr.Warning(f"{error.message} {error.hint}".strip())
-        return self.machine(owner, request)
-
     def disks(self) -> dict[str, tuple[int, int]]:
-        """The disks that models and library lie on, as far as this machine sees them."""
+        """name -> (bytes used, bytes in all) of the disks that hold models and library."""
         found: dict[str, tuple[int, int]] = {}
         for name, folder in (
-            ("Disk, models", self.studio.settings.models_dir),
-            ("Disk, library", self.studio.settings.data_dir),
+            (text("system.disk_models"), self.studio.settings.models_dir),
+            (text("system.disk_library"), self.studio.settings.data_dir),
         ):
             with contextlib.suppress(OSError):
                 usage = shutil.disk_usage(folder)

@@ -1,4 +1,4 @@
-"""Text: a video or a picture from words. Widgets only, two forms of which one is shown."""
+"""The Text tab: a form for videos and one for pictures, of which one is shown."""
 
 from __future__ import annotations
 
@@ -18,23 +18,32 @@ from ui.forms.widgets import (
     seed,
     segmented,
 )
+from ui.gradio_fixes.no_form import no_form
+from ui.i18n.texts import text
 from ui.tabs.tab import Layout, Tab
 
 VIDEO, PICTURE = "text_to_video", "text_to_image"
-KINDS = [("Video", VIDEO), ("Picture", PICTURE)]
 SWITCH_JS = """(kind, video, picture) => {
   window.wanStudio.textKind(kind);
   return kind === "text_to_image" ? [video, picture || video] : [video || picture, picture];
 }"""
-"""Shows the other form; words that are only in the one go along."""
+"""Shows the other form and copies the prompt to it, unless the target has one already."""
 
 
 def build(limit_mb: int, default_negative: str) -> Layout:
     """The inputs of the tab."""
-    kind = gr.Radio(
-        KINDS, value=VIDEO, label="Make", show_label=False, interactive=True, min_width=0,
-        elem_id="text-kind", elem_classes=["ws-seg", "ws-kind"],
-    )  # fmt: skip
+    kind = no_form(
+        gr.Radio(
+            [(text("tabs.text.video"), VIDEO), (text("tabs.text.picture"), PICTURE)],
+            value=VIDEO,
+            label=text("tabs.text.make"),
+            show_label=False,
+            interactive=True,
+            min_width=0,
+            elem_id="text-kind",
+            elem_classes=["ws-seg", "ws-kind"],
+        )
+    )
     with gr.Column(elem_id="text-video"):
         video = _video(default_negative)
     with gr.Column(elem_id="text-picture"):
@@ -79,10 +88,7 @@ def _picture() -> Form:
 TAB = Tab(
     id="text",
     key="text",
-    title="Text",
-    short="Text",
     modes=(VIDEO, PICTURE),
-    begin="Describe the scene and press Generate.",
     build=build,
     starters=False,
 )

@@ -25,7 +25,7 @@ from workflows.modes.image_to_video import (
 from workflows.notice import notice
 from workflows.params.checks import check_sides
 from workflows.params.media import Media
-from workflows.params.sizes import AREAS, FPS, frames_for
+from workflows.params.sizes import AREAS
 from workflows.spec import Choice, ModeParams, ModeSpec, specs
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
@@ -79,15 +79,6 @@ class FastVideo(ModeParams):
     @property
     def size(self) -> tuple[int, int]:
         return picture_size(self)
-
-    @property
-    def frames(self) -> int:
-        """Number of frames, 4n+1."""
-        return frames_for(self.seconds)
-
-    @property
-    def fps(self) -> float:
-        return FPS
 
 
 def recipe(params: FastVideo) -> Recipe:

@@ -14,7 +14,7 @@ from workflows.modes import fields
 from workflows.notice import Notice, notice
 from workflows.params.checks import check_shared_steps, check_sides
 from workflows.params.media import Media
-from workflows.params.sizes import FPS, fit_size, frames_for
+from workflows.params.sizes import fit_size
 from workflows.spec import Choice, ModeParams, ModeSpec
 from workflows.stages.diffusion import (
     EASY_CACHE_MIN_STEPS,
@@ -96,15 +96,6 @@ class ImageToVideo(ModeParams):
     @property
     def size(self) -> tuple[int, int]:
         return picture_size(self)
-
-    @property
-    def frames(self) -> int:
-        """Number of frames, 4n+1."""
-        return frames_for(self.seconds)
-
-    @property
-    def fps(self) -> float:
-        return FPS
 
 
 def picture_size(params: Any) -> tuple[int, int]:

@@ -119,10 +119,6 @@ class SoundToVideo(ModeParams):
         """Number of frames: as long as the sound, within half a frame."""
         return round(FPS * self.seconds)
 
-    @property
-    def fps(self) -> float:
-        return FPS
-
 
 @dataclass(frozen=True)
 class _Run:

@@ -22,7 +22,7 @@ from workflows.modes.image_to_video import (
 from workflows.notice import notice
 from workflows.params.checks import check_prompt_given, check_shared_steps, check_sides
 from workflows.params.limits import ASPECTS
-from workflows.params.sizes import FPS, fit_size, frames_for
+from workflows.params.sizes import fit_size
 from workflows.spec import Choice, ModeParams, ModeSpec
 from workflows.stages.diffusion import decode, file_prefix, finished, load_experts, read_prompts, sample
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
@@ -73,15 +73,6 @@ class TextToVideo(ModeParams):
         if self.width:
             return (self.width, self.height)
         return fit_size(*ASPECTS[self.aspect], self.resolution)
-
-    @property
-    def frames(self) -> int:
-        """Number of frames, 4n+1."""
-        return frames_for(self.seconds)
-
-    @property
-    def fps(self) -> float:
-        return FPS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,8 +25,10 @@ from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
 from ui import page as layout
+from ui.actions.again import Again
+from ui.actions.stage import Stage
 from ui.api.calls import asked
-from ui.forms.planner import Planner
+from ui.forms.page_files import PageFiles
 from ui.job_card import Card
 
 SMALL = {"width": 64, "height": 64, "seconds": 0.5, "seed": 7}
@@ -109,20 +111,24 @@ def test_an_end_that_is_written_late_clears_the_files_then(
     until(lambda: not inputs(studio, job).exists(), 60)
 
 
+def again(studio: Studio) -> Again:
+    return Again(studio, PageFiles(studio), Stage(studio, Card(studio, [])))
+
+
 def test_start_again_on_a_cancelled_job_is_a_sentence(
     make: Make, engine: FakeEngine, picture: Path, tone: Path, said: list[str]
 ) -> None:
     engine.state = "starting"
     studio = make()
-    planner = Planner(studio, "")
+    actions = again(studio)
     drawn = draw(studio, picture)
     spoken = studio.submit(OWNER, "sound_to_video", SPOKEN, {"audio": tone, "image": picture})
     words = studio.submit(OWNER, "text_to_video", {**SMALL, "prompt": "A boat"}, {})
     for number, job in enumerate((drawn, spoken), 1):
         cancelled = studio.cancel(job.id, job.key)
-        assert planner.again(OWNER, cancelled, {}) is None
+        assert actions.submit(OWNER, cancelled, {}) is None
         assert len(said) == number and "no longer stored" in said[-1] and "Add the files" in said[-1]
-    started = planner.again(OWNER, studio.cancel(words.id, words.key), {})
+    started = actions.submit(OWNER, studio.cancel(words.id, words.key), {})
     assert started is not None and started.status == "queued", "one without files is started again"
     assert draw(studio, picture).status == "queued"
 
@@ -133,7 +139,7 @@ def test_a_job_whose_optional_file_is_gone_is_not_made_without_it(
     studio = make()
     job = ended(studio, studio.submit(OWNER, "sound_to_video", SPOKEN, {"audio": tone, "image": picture}), 60)
     (inputs(studio, job) / "image").unlink()
-    assert Planner(studio, "").again(OWNER, job, {}) is None and "no longer stored" in said[0]
+    assert again(studio).submit(OWNER, job, {}) is None and "no longer stored" in said[0]
 
 
 def test_a_failed_job_can_be_tried_again_for_a_day(
@@ -144,12 +150,12 @@ def test_a_failed_job_can_be_tried_again_for_a_day(
     failed = ended(studio, draw(studio, picture), 60)
     assert failed.status == "failed"
     studio.retention.run_once()
-    planner = Planner(studio, "")
-    again = planner.again(OWNER, failed, {})
-    assert again is not None and ended(studio, again, 60).status == "failed" and not said
+    actions = again(studio)
+    second = actions.submit(OWNER, failed, {})
+    assert second is not None and ended(studio, second, 60).status == "failed" and not said
     a_day_later(studio, failed)
-    assert not inputs(studio, failed).exists() and inputs(studio, again).is_dir()
-    assert planner.again(OWNER, studio.job(failed.id, failed.key), {}) is None
+    assert not inputs(studio, failed).exists() and inputs(studio, second).is_dir()
+    assert actions.submit(OWNER, studio.job(failed.id, failed.key), {}) is None
     assert len(said) == 1 and "no longer stored" in said[0]
     assert studio.job(failed.id, failed.key).error, "why it failed is still known"
 
@@ -185,10 +191,10 @@ def test_reuse_settings_without_files_fills_the_rest(
     job = studio.submit(OWNER, "image_to_video", {**SMALL, "prompt": "A red boat"}, {"image": picture})
     event: Any = SimpleNamespace(_data={"id": job.id, "key": job.key})
     widgets = page.forms["image_to_video"].widgets
-    filled = page.reuse(event)
+    filled = page.fill.reuse(event)
     assert filled[widgets["image"]] and filled[widgets["prompt"]] == "A red boat" and not said
     studio.cancel(job.id, job.key)
-    filled = page.reuse(event)
+    filled = page.fill.reuse(event)
     assert filled[widgets["image"]] is None and filled[widgets["prompt"]] == "A red boat"
     assert len(said) == 1 and "no longer stored" in said[0] and "back in the form" in said[0]
 

@@ -25,7 +25,7 @@ def put(folder: Path, size: int = VAE.bytes) -> None:
 
 
 def state(folder: Path, *engines: EngineInfo) -> str:
-    return next(m.state for m in health.models(settings(folder), engines) if m.name == VAE.name)
+    return next(m.state for m in health.scan(settings(folder), engines).files if m.name == VAE.name)
 
 
 def test_status() -> None:
@@ -42,7 +42,9 @@ def test_disk_and_server_of_this_machine_are_distinguished(tmp_path: Path) -> No
     put(tmp_path)
     assert state(tmp_path, EngineInfo("comfyui", "x")) != "missing"
     assert state(tmp_path, engine({"vae": (VAE.name,)})) == "ready"
-    unseen = next(m for m in health.models(settings(tmp_path), [engine({"vae": ()})]) if m.name == VAE.name)
+    unseen = next(
+        m for m in health.scan(settings(tmp_path), [engine({"vae": ()})]).files if m.name == VAE.name
+    )
     assert unseen.state == "unseen" and "does not look there" in unseen.words
 
 
@@ -56,10 +58,10 @@ def test_the_list_of_a_remote_server_decides(tmp_path: Path) -> None:
     far = "http://10.0.0.9:8188"
     assert state(tmp_path, engine({"vae": ()}, far)) == "missing"
     assert state(tmp_path, engine({"vae": (VAE.name,)}, far)) == "ready"
-    assert health.models_disk(settings(tmp_path), [engine({"vae": ()}, far)]) == {}
+    assert health.scan(settings(tmp_path), [engine({"vae": ()}, far)]).disk == {}
 
 
 def test_disk_use_counts_shared_files_in_each_mode(tmp_path: Path) -> None:
     put(tmp_path)
-    taken = health.models_disk(settings(tmp_path), [])
+    taken = health.scan(settings(tmp_path), []).disk
     assert taken["image_to_video"] == taken["sound_to_video"] == VAE.bytes

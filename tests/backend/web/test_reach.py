@@ -68,8 +68,8 @@ def test_the_public_warning_follows_the_state_when_the_page_is_opened() -> None:
     page = layout.build(studio)
     assert said(page) == (True, True)
     studio.warning = ""
-    layout.say_who_reaches(page, studio)
+    layout.update_public_warning(page, studio)
     assert said(page) == (False, False)
     studio.warning = "Anybody can come in."
-    layout.say_who_reaches(page, studio)
+    layout.update_public_warning(page, studio)
     assert said(page) == (True, True)

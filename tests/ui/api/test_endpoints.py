@@ -35,7 +35,7 @@ from tests.support.signatures import differences
 from tests.support.waiting import until
 from ui.api.calls import Calls, Pace, SessionOwners
 from ui.api.endpoints import Endpoints, register
-from ui.gradio_fixes.event_errors import UNEXPECTED
+from ui.i18n.texts import text
 from workflows.modes.registry import MODES
 from workflows.params.media import Media
 
@@ -643,7 +643,7 @@ def test_errors_of_the_studio(
     assert said == f"{page.studio.error} {QueueFull.default_hint}"
     page.studio.error = RuntimeError("secret detail")
     with caplog.at_level(logging.ERROR, logger="wan.ui"):
-        assert page.refused("image_to_video", [page.upload()]) == UNEXPECTED
+        assert page.refused("image_to_video", [page.upload()]) == text("errors.unexpected")
     assert "secret detail" in caplog.text  # ours, once; Gradio prints none
     assert "Traceback" not in capfd.readouterr().err
 

@@ -9,8 +9,8 @@ import pytest
 
 from backend.storage.input_folder import InputFile
 from tests.support.scripted import OWNER, Make
-from ui.forms.input_folder import Inbox, choices, target
-from ui.forms.planner import Planner
+from ui.forms.input_folder import InputFolder, choices, target
+from ui.forms.page_files import PageFiles
 
 pytestmark = pytest.mark.full
 
@@ -52,16 +52,16 @@ def test_only_the_owner_sees_and_fills(
     folder.mkdir()
     picture.rename(folder / "boat.png")
     studio = make(WAN_INPUT_DIR=str(folder), WAN_AUTH="ann:secret")
-    inbox = Inbox(studio, Planner(studio, ""))
+    field = InputFolder(studio, PageFiles(studio))
     with gr.Blocks():
-        inbox.box("image_to_video")
-    assert inbox.shown(OWNER, "bob") == [gr.skip()]
-    assert inbox.filled(OWNER, "bob", "image_to_video", "boat.png", {}) == {} and "admin" in said.pop()
-    (shown,) = inbox.shown(OWNER, "ann")
+        field.box("image_to_video")
+    assert field.updates(OWNER, "bob") == {}
+    assert field.filled(OWNER, "bob", "image_to_video", "boat.png", {}) == {} and "admin" in said.pop()
+    (shown,) = field.updates(OWNER, "ann").values()
     assert shown.visible and [name for _, name in shown.choices] == ["boat.png"]
-    (path,) = inbox.filled(OWNER, "ann", "image_to_video", "boat.png", {}).values()
+    (path,) = field.filled(OWNER, "ann", "image_to_video", "boat.png", {}).values()
     assert Path(path).is_relative_to(tmp_path / "uploads") and Path(path).name == "boat.png"
     assert Path(path).read_bytes() == (folder / "boat.png").read_bytes()
     for name in ("../secret", "gone.png", 5, ["boat.png"]):
-        assert inbox.filled(OWNER, "ann", "image_to_video", name, {}) == {} and said.pop()
-    assert inbox.filled(OWNER, "ann", "image_to_video", None, {}) == {} and not said
+        assert field.filled(OWNER, "ann", "image_to_video", name, {}) == {} and said.pop()
+    assert field.filled(OWNER, "ann", "image_to_video", None, {}) == {} and not said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,8 @@ from gradio.context import LocalContext
 from gradio.data_classes import FileData, ImageData
 
 from backend.threads import Threads
-from ui.forms import uploads as picture
 from ui.forms.uploads import (
+    DEFAULT_MAX_BYTES,
     FileInput,
     PictureInput,
     cached_copy,
@@ -98,7 +99,7 @@ def test_too_large(uploads: Path) -> None:
 def test_the_limit_is_the_one_that_launch_was_given() -> None:
     assert max_upload_bytes(SimpleNamespace(max_file_size=5)) == 5  # type: ignore[arg-type]
     for blocks in (None, SimpleNamespace(), SimpleNamespace(max_file_size=None)):
-        assert max_upload_bytes(blocks) == picture.DEFAULT_MAX_BYTES  # type: ignore[arg-type]
+        assert max_upload_bytes(blocks) == DEFAULT_MAX_BYTES  # type: ignore[arg-type]
 
 
 def test_component_gives_a_path_and_opens_nothing(uploads: Path, no_opening: None) -> None:
@@ -120,12 +121,12 @@ def test_component_is_an_image_to_the_browser() -> None:
     ours, theirs = component.get_config(), plain.get_config()
     assert ours == theirs
     assert component.get_block_name() == "image"
-    assert not Path(picture.__file__).with_suffix(".pyi").exists()
+    assert not Path(inspect.getfile(PictureInput)).with_suffix(".pyi").exists()
 
 
 def test_sounds_and_videos_are_paths_too(uploads: Path, no_opening: None) -> None:
     component = FileInput(label="Sound", file_types=["audio"], render=False)
-    component.what = "sound"
+    component.kind = "sound"
     path = _file(uploads / "a.mp3", b"not a sound")
     assert component.preprocess(FileData(path=str(path), orig_name="a.mp3")) == path
     assert component.preprocess(None) is None
@@ -141,14 +142,14 @@ def test_sounds_and_videos_are_paths_too(uploads: Path, no_opening: None) -> Non
 @pytest.mark.full
 def test_guard_knows_the_kind_of_a_file(uploads: Path) -> None:
     component = FileInput(file_types=["video"], render=False)
-    component.what = "video"
+    component.kind = "video"
     path = _file(uploads / "a.mp4")
     assert _guarded(component, {"path": str(path), "meta": META}, uploads) == path
     wrong: list[Any] = ["/etc/passwd", [{"path": str(path)}], {"path": "/etc/passwd", "meta": META}]
     for value in wrong:
         with pytest.raises(gr.Error, match="video"):
             component = FileInput(file_types=["video"], render=False)
-            component.what = "video"
+            component.kind = "video"
             _guarded(component, value, uploads)
 
 

@@ -10,7 +10,8 @@ import gradio as gr
 import pytest
 
 from backend import logs
-from ui.gradio_fixes.event_errors import UNEXPECTED, guard_events
+from ui.gradio_fixes.event_errors import guard_events
+from ui.i18n.texts import text
 
 WRITTEN = "a boat that nobody should read about"
 
@@ -59,7 +60,7 @@ def test_a_mistake_is_logged_without_what_was_written(capsys: pytest.CaptureFixt
         root.handlers[:] = before
         root.setLevel(level)
         logging.captureWarnings(False)
-    assert caught.value.message == UNEXPECTED and not caught.value.print_exception
+    assert caught.value.message == text("errors.unexpected") and not caught.value.print_exception
     said = capsys.readouterr().err
     assert "Traceback" in said and "KeyError" in said and "test_event_errors.py" in said
     assert WRITTEN not in said

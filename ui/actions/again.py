@@ -1,0 +1,73 @@
+"""The card's buttons that make another job from an earlier one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from backend.errors import StudioError
+from ui.actions.event_data import event_job, event_text
+from ui.gradio_fixes.event_errors import sentence
+from ui.i18n.texts import text
+from workflows.modes.registry import MODES
+
+if TYPE_CHECKING:
+    from backend.jobs.views import JobView
+    from backend.studio import Studio
+    from ui.actions.stage import Stage
+    from ui.forms.page_files import PageFiles
+
+log = logging.getLogger("wan.ui")
+
+
+class Again:
+    """Handlers that return the card's new HTML, or gr.skip() when no job was queued."""
+
+    def __init__(self, studio: Studio, files: PageFiles, stage: Stage) -> None:
+        self.studio, self.files, self.stage = studio, files, stage
+
+    def again(self, owner: str, event: gr.EventData) -> Any:
+        """The same settings with a new seed."""
+        return self._start(owner, event_job(self.studio, event), {"seed": -1})
+
+    def quality(self, owner: str, event: gr.EventData) -> Any:
+        """The same seed at quality settings, after a fast run."""
+        job = event_job(self.studio, event)
+        better = MODES[job.mode].in_quality if job is not None and job.mode in MODES else None
+        if job is None or better is None:
+            return gr.skip()
+        mode, change = better(job.params)
+        return self._start(owner, job, change, "" if mode == job.mode else mode)
+
+    def retry(self, owner: str, event: gr.EventData) -> Any:
+        """The same settings with the changes that a failure's remedy proposes."""
+        try:
+            change = json.loads(event_text(event, "change") or "{}")
+        except ValueError:
+            change = {}
+        return self._start(owner, event_job(self.studio, event), change if isinstance(change, dict) else {})
+
+    def _start(self, owner: str, job: JobView | None, change: Mapping[str, Any], mode: str = "") -> Any:
+        started = self.submit(owner, job, change, mode) if job is not None else None
+        return gr.skip() if started is None else self.stage.started(owner, started)
+
+    def submit(self, owner: str, job: JobView, change: Mapping[str, Any], mode: str = "") -> JobView | None:
+        """Queues another job with this one's inputs and settings, and `change` over them.
+
+        mode: another mode; `change` then holds all of its values. None, with a message on the page, when the
+        job is refused.
+        """
+        given = dict(change) if mode else {**job.params, **change}
+        try:
+            earlier = job if job.status == "failed" else None
+            return self.studio.submit(owner, mode or job.mode, given, self.files.inputs(job), earlier)
+        except StudioError as error:
+            gr.Warning(sentence(error))
+        except Exception:
+            log.exception("A job could not be started again")
+            gr.Warning(text("errors.unexpected"))
+        return None

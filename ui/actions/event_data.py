@@ -1,0 +1,29 @@
+"""The data that a script sends along with an event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from backend.errors import NotFound
+from ui.i18n.texts import text
+
+if TYPE_CHECKING:
+    from backend.jobs.views import JobView
+    from backend.studio import Studio
+
+
+def event_text(event: gr.EventData, name: str) -> str:
+    """A text of the event's data; anything else counts as empty."""
+    value = (getattr(event, "_data", None) or {}).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def event_job(studio: Studio, event: gr.EventData) -> JobView | None:
+    """The job that the event is about; None, with a message on the page, when it no longer exists."""
+    try:
+        return studio.job(event_text(event, "id"), event_text(event, "key"))
+    except NotFound:
+        gr.Info(text("actions.job_gone"))
+        return None

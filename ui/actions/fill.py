@@ -1,0 +1,128 @@
+"""Events that put values into a form: reused settings, a starter, a frame or a picture of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from backend.errors import StudioError
+from ui.actions.event_data import event_job, event_text
+from ui.forms import schema
+from ui.forms.uploads import checked_upload
+from ui.forms.widgets import Form
+from ui.gradio_fixes.event_errors import sentence
+from ui.head import ASSETS
+from ui.i18n.texts import text
+from ui.tabs.registry import tab_of
+from workflows.modes.registry import MODES
+
+if TYPE_CHECKING:
+    from backend.studio import Studio
+    from ui.forms.planner import Planner
+
+PICTURE_MODE = "image_to_video"
+"""The mode that a picture goes to when the event names none."""
+
+
+class FillForms:
+    """Handlers that return component -> update."""
+
+    def __init__(
+        self,
+        studio: Studio,
+        planner: Planner,
+        forms: Mapping[str, Form],
+        tabs: Any,
+        choosers: Mapping[str, Any],
+        starters: Sequence[Mapping[str, str]],
+    ) -> None:
+        """forms: mode -> form. tabs: the component. choosers: tab id -> what chooses between its forms."""
+        self.studio, self.planner, self.files = studio, planner, planner.files
+        self.forms, self.tabs, self.choosers, self.starters = forms, tabs, choosers, starters
+
+    def outputs(self) -> list[Any]:
+        """Every component that a handler may update."""
+        form_parts = [[*form.widgets.values(), *form.outputs()] for form in self.forms.values()]
+        return [self.tabs, *self.choosers.values(), *(part for parts in form_parts for part in parts)]
+
+    def tab_updates(self, mode: str) -> dict[Any, Any]:
+        """Opens the tab of a mode and chooses its form."""
+        tab = tab_of(mode)
+        updates: dict[Any, Any] = {self.tabs: gr.Tabs(selected=tab.id)}
+        if tab.id in self.choosers:
+            updates[self.choosers[tab.id]] = mode
+        return updates
+
+    def reuse(self, event: gr.EventData) -> dict[Any, Any]:
+        """Puts a job's settings, seed and files into its form."""
+        job = event_job(self.studio, event)
+        if job is None or job.mode not in self.forms:
+            return self.nothing()
+        filled: dict[str, Any] = schema.from_params(job.mode, job.params, self.planner.default_negative)
+        filled["seed"] = job.seed
+        try:
+            stored = self.files.inputs(job)
+        except StudioError as error:  # the settings are still useful
+            gr.Warning(text("actions.settings_only", problem=error.message))
+            stored = {}
+        for name, field in MODES[job.mode].media.items():
+            path = stored.get(name)
+            filled[name] = self.files.for_page(path, field.file_name, job.mode, name) if path else None
+        return self._fill(job.mode, filled)
+
+    def use_starter(self, event: gr.EventData) -> dict[Any, Any]:
+        """Puts a starter's picture into a form, and its prompt unless the mode uses a part of a file."""
+        number = (getattr(event, "_data", None) or {}).get("n")
+        mode = event_text(event, "mode") or PICTURE_MODE
+        if not isinstance(number, int) or not 0 <= number < len(self.starters) or mode not in self.forms:
+            return self.nothing()
+        starter = self.starters[number]
+        path = ASSETS / "starters" / starter["file"]
+        filled: dict[str, Any] = {}
+        if "image" in self.forms[mode].widgets:
+            filled["image"] = self.files.for_page(path, path.stem, mode, "image")
+        if MODES[mode].trim is None:
+            filled["prompt"] = starter["prompt"]
+        return self._fill(mode, filled)
+
+    def use_frame(self, event: gr.EventData) -> dict[Any, Any]:
+        """Puts a frame of a clip, which the script has uploaded, into a form as its picture."""
+        mode = event_text(event, "mode")
+        if "image" not in schema.file_names(mode):
+            mode = PICTURE_MODE
+        path = checked_upload(event_text(event, "path"))
+        return self.nothing() if path is None else self._fill(mode, {"image": path})
+
+    def use_picture(self, event: gr.EventData) -> dict[Any, Any]:
+        """Puts a finished picture into Image-to-Video."""
+        job = event_job(self.studio, event)
+        try:
+            made = self.studio.result_path(job.id, job.key) if job is not None else None
+        except StudioError as error:
+            gr.Warning(sentence(error))
+            made = None
+        path = self.files.for_page(made, "picture", PICTURE_MODE, "image") if made else None
+        return self.nothing() if path is None else self._fill(PICTURE_MODE, {"image": path})
+
+    def nothing(self) -> dict[Any, Any]:
+        """No change. Gradio takes an empty dictionary for a missing result."""
+        return {self.tabs: gr.skip()}
+
+    def _fill(self, mode: str, filled: Mapping[str, Any]) -> dict[Any, Any]:
+        """Opens the form of a mode with these values; a complete set is planned at once."""
+        form = self.forms[mode]
+        updates = self.tab_updates(mode)
+        for name, value in filled.items():
+            widget = form.widgets[name]
+            if name in form.lines:
+                updates[widget] = str(value) if value else None
+            elif (field := form.spec.field(name)).offered:
+                seconds = schema.to_values(mode, {name: value})[name]
+                updates[widget] = gr.Radio(choices=schema.lengths(field, seconds), value=value)
+            else:
+                updates[widget] = value
+        if {"prompt", "seed"} <= filled.keys():
+            updates.update(self.planner.view(form, filled).updates(form))
+        return updates

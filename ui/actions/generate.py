@@ -1,0 +1,57 @@
+"""A form's events: every change plans the job anew, Generate submits it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from ui.forms.widgets import Form
+
+if TYPE_CHECKING:
+    from ui.actions.stage import Stage
+    from ui.forms.planner import Planner
+
+
+def plan_on(planner: Planner, form: Form, *events: Callable[..., Any]) -> None:
+    """Plans on every change of the form's widgets, and on `events` (the page loads, a job ended, ...)."""
+    names, widgets = list(form.widgets), list(form.widgets.values())
+
+    def plan(*given: Any) -> dict[Any, Any]:
+        return planner.view(form, dict(zip(names, given, strict=True))).updates(form)
+
+    changes = []
+    for widget in widgets:
+        if isinstance(widget, (gr.Number, gr.Textbox)):
+            changes += [widget.blur, widget.submit]
+        else:
+            changes.append(widget.change)
+    options: dict[str, Any] = {
+        "fn": plan,
+        "inputs": widgets,
+        "outputs": form.outputs(),
+        "show_progress": "hidden",
+        "trigger_mode": "always_last",
+        "queue": False,
+        "api_visibility": "private",
+    }
+    gr.on(changes, **options)
+    for event in events:
+        event(**options)
+
+
+def submit_on_generate(
+    planner: Planner, stage: Stage, form: Form, owner: Any, card: Any, **options: Any
+) -> None:
+    """Generate queues the job and shows it on the card; a refusal is shown in the form."""
+    names, widgets = list(form.widgets), list(form.widgets.values())
+
+    def submit(owner_token: str, *given: Any) -> dict[Any, Any]:
+        made = planner.submit(owner_token, form, dict(zip(names, given, strict=True)))
+        updates = made.view.updates(form)
+        if made.job is not None:
+            updates[card] = stage.started(owner_token, made.job)
+        return updates
+
+    form.button.click(submit, [owner, *widgets], [card, *form.outputs()], scroll_to_output=False, **options)

@@ -1,0 +1,72 @@
+"""The events of the job card that change which job it shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from backend.errors import NotFound, StudioError
+from ui.actions.event_data import event_job, event_text
+from ui.gradio_fixes.event_errors import sentence
+from ui.i18n.texts import text
+
+if TYPE_CHECKING:
+    from backend.jobs.views import JobView
+    from backend.studio import Studio
+    from ui.job_card import Card
+
+
+class Stage:
+    """Handlers that return the card's new HTML."""
+
+    def __init__(self, studio: Studio, card: Card) -> None:
+        self.studio, self.card = studio, card
+
+    def show(self, owner: str, event: gr.EventData) -> str:
+        """Shows a clip."""
+        job = event_job(self.studio, event)
+        return self.card.html(owner, job or self.card.latest(owner), autoplay=bool(job))
+
+    def cancel(self, owner: str, event: gr.EventData) -> str:
+        """Cancels a job; the card shows the result if it showed that job."""
+        job: JobView | None
+        try:
+            job = self.studio.cancel(event_text(event, "id"), event_text(event, "key"))
+        except StudioError as error:
+            gr.Warning(sentence(error))
+            job = event_job(self.studio, event)
+        return self.card.html(owner, self._other_job(event) or job or self.card.latest(owner))
+
+    def finished(self, owner: str, event: gr.EventData) -> str:
+        """A followed job ended: the card shows it if it showed that job, else only its lists change."""
+        other = self._other_job(event)
+        if other is not None:
+            return self.card.html(owner, other)
+        try:
+            job = self.studio.job(event_text(event, "id"), event_text(event, "key"))
+        except NotFound:
+            return self.card.on_load(owner)
+        return self.card.html(owner, job, autoplay=True)
+
+    def redraw(self, owner: str, event: gr.EventData) -> str:
+        """The same job, with everything else up to date."""
+        return self.card.html(owner, self._other_job(event) or self.card.latest(owner))
+
+    def started(self, owner: str, job: JobView) -> str:
+        """The card after a job was queued: an active job stays on it, and the new one waits below."""
+        active = self.studio.active(owner)
+        if active is None or active.id == job.id:
+            return self.card.html(owner, job)
+        gr.Info(text("actions.queued"))
+        return self.card.html(owner, active)
+
+    def _other_job(self, event: gr.EventData) -> JobView | None:
+        """The job that the card shows, if the event is about another one."""
+        shown = event_text(event, "shown")
+        if not shown or shown == event_text(event, "id"):
+            return None
+        try:
+            return self.studio.job(shown, event_text(event, "shownkey"))
+        except NotFound:
+            return None

@@ -1,0 +1,37 @@
+"""Pause and resume of the queue, on the System tab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from backend.errors import StudioError
+from ui.gradio_fixes.event_errors import sentence
+
+if TYPE_CHECKING:
+    from backend.studio import Studio
+    from ui.tabs.system import System
+
+
+class SystemActions:
+    """Handlers that return the new HTML of the System tab's left column."""
+
+    def __init__(self, studio: Studio, tab: System) -> None:
+        self.studio, self.tab = studio, tab
+
+    def pause(self, owner: str, request: gr.Request) -> str:
+        """No further job starts; running jobs continue."""
+        return self._change(self.studio.pause, owner, request)
+
+    def resume(self, owner: str, request: gr.Request) -> str:
+        """Jobs start again."""
+        return self._change(self.studio.resume, owner, request)
+
+    def _change(self, change: Callable[[str, str], Any], owner: str, request: gr.Request) -> str:
+        try:
+            change(owner, request.username or "")
+        except StudioError as error:
+            gr.Warning(sentence(error))
+        return self.tab.machine(owner, request)

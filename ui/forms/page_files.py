@@ -1,0 +1,89 @@
+"""Files of a form: what is known of an upload, a job's stored inputs, and links that the page can load."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from backend.errors import StudioError
+from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
+from ui.forms import schema
+from ui.forms.uploads import cached_copy
+from workflows.modes.registry import MODES
+
+if TYPE_CHECKING:
+    from backend.jobs.views import JobView
+    from backend.studio import Studio
+
+    Facts = PictureFacts | SoundFacts | VideoFacts
+
+log = logging.getLogger("wan.ui")
+
+FILES_REMEMBERED = 256
+WAVE_POINTS = 280
+SUFFIXES = {
+    "JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif",
+    "mp3": ".mp3", "flac": ".flac", "aac": ".m4a", "alac": ".m4a", "vorbis": ".ogg", "opus": ".ogg",
+    "vp8": ".webm", "vp9": ".webm",
+}  # fmt: skip
+"""Format or codec -> the file name suffix under which the page loads a stored input."""
+OTHER_SUFFIX = {"picture": ".png", "sound": ".wav", "video": ".mp4"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The facts of an upload, and the peaks of a sound."""
+
+    facts: Facts
+    peaks: tuple[float, ...] = ()
+
+
+class PageFiles:
+    """Measures uploads and links stored files into the upload folder. Thread-safe."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self._measured: OrderedDict[tuple[str, str], Measured] = OrderedDict()
+        self._lock = Lock()
+
+    def measure(self, mode: str, field: str, path: Path) -> Measured:
+        """The facts of an upload; those of the last FILES_REMEMBERED files are cached. Raises BadMedia."""
+        kind = MODES[mode].media[field].kind
+        key = (kind, str(path))
+        with self._lock:
+            if key in self._measured:
+                self._measured.move_to_end(key)
+                return self._measured[key]
+        found = Measured(self.studio.inspect(mode, field, path))
+        if kind == "sound":
+            found = replace(found, peaks=tuple(self.studio.waveform(path, WAVE_POINTS)))
+        with self._lock:
+            self._measured[key] = found
+            while len(self._measured) > FILES_REMEMBERED:
+                self._measured.popitem(last=False)
+        return found
+
+    def inputs(self, job: JobView) -> dict[str, Path]:
+        """field -> stored file of the job's inputs. Raises InputsGone when they are no longer stored."""
+        found = {name: self.studio.input_path(job.id, job.key, name) for name in schema.file_names(job.mode)}
+        return {name: path for name, path in found.items() if path is not None}
+
+    def for_page(self, path: Path, stem: str, mode: str, field: str) -> Path | None:
+        """A link to a stored file in the upload folder, where a drop zone can load it.
+
+        None, with a traceback in the log, when it cannot be made.
+        """
+        try:
+            return cached_copy(path, stem + (path.suffix or self._suffix(mode, field, path)))
+        except (OSError, StudioError):
+            log.exception("A stored file could not be linked into the upload folder")
+            return None
+
+    def _suffix(self, mode: str, field: str, path: Path) -> str:
+        facts = self.measure(mode, field, path).facts
+        known = facts.format.upper() if isinstance(facts, PictureFacts) else facts.codec
+        return SUFFIXES.get(known, OTHER_SUFFIX[MODES[mode].media[field].kind])
