@@ -145,7 +145,7 @@ def test_addresses_that_are_public(address: str) -> None:
         ("https://localhost/a.png", "not on the public internet"),
         ("https://169.254.169.254/latest/meta-data", "not on the public internet"),
         ("https://2130706433/a.png", "not on the public internet"),
-        ("https://no-such-host.invalid/a.png", "not known"),
+        ("https://no-such-host.invalid/a.png", "not found"),
     ],
 )
 def test_addresses_that_are_refused(tmp_path: Path, url: str, words: str) -> None:
