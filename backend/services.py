@@ -25,7 +25,7 @@ from backend.system import diagnostics
 from backend.system.machine import Machine
 from backend.threads import Threads
 
-log = logging.getLogger("wan.studio")
+log = logging.getLogger("wan.services")
 
 UPLOADS = "uploads"
 """The purpose of the secret that marks this studio's upload folder."""

@@ -153,6 +153,7 @@ PUBLIC = (
 def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeStudio]]:
     """Serves the page of a FakeStudio that simulates a ComfyUI on an RTX 4090, with three finished clips, one
     running and one waiting job. Yields the URL and the studio."""
+    from ui import page
 
     studio = FakeStudio(seconds=1e-9)
     names = [file.name for file in load_catalog().files]

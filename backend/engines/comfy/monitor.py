@@ -303,7 +303,7 @@ class PromptMonitor:
         words = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
         raise EngineHung(
             f"{self.state.server_name} has not responded for {words} and appears to be stuck.",
-            "Restart it, then try again.",
+            "Restart ComfyUI, then try again.",
             detail=detail,
         )
 

@@ -53,7 +53,7 @@ def test_a_path_on_the_volume(tmp_path: Path, volume: Path, form: str, bare: boo
     "path", ["/etc/passwd", "../secret", "/runpod-volume/../secret", "link", "in", "/runpod-volume/in/b.png"]
 )
 def test_a_path_off_the_volume(tmp_path: Path, volume: Path, path: str) -> None:
-    with pytest.raises(BadInput, match="no file"):
+    with pytest.raises(BadInput, match="not a file"):
         order(tmp_path, volume, {"path": path})
 
 
@@ -145,7 +145,7 @@ def test_addresses_that_are_public(address: str) -> None:
         ("https://localhost/a.png", "not on the public internet"),
         ("https://169.254.169.254/latest/meta-data", "not on the public internet"),
         ("https://2130706433/a.png", "not on the public internet"),
-        ("https://no-such-host.invalid/a.png", "not found"),
+        ("https://no-such-host.invalid/a.png", "was not found"),
     ],
 )
 def test_addresses_that_are_refused(tmp_path: Path, url: str, words: str) -> None:
@@ -207,12 +207,12 @@ def test_what_is_at_an_address(tmp_path: Path, site: str, monkeypatch: pytest.Mo
     ("path", "words"),
     [
         ("/missing", "HTTP 404"),
-        ("/empty", "nothing at the address"),
+        ("/empty", "is empty"),
         ("/big", "larger than"),
         ("/long", "larger than"),
         ("/to/http://10.0.0.1/a", "not on the public"),
         ("/to/ftp://localhost/a", "not an https"),
-        ("/to//to//to//to//to//to//to/a", "on and on"),
+        ("/to//to//to//to//to//to//to/a", "too many redirects"),
     ],
 )
 def test_urls_with_bad_redirects(tmp_path: Path, site: str, path: str, words: str) -> None:

@@ -260,7 +260,7 @@ def test_a_server_that_refuses_connections_is_lost_after_the_limit(
     run = Run(engine, prompt())
     run.until(has(Progress))
     server.stop()
-    with pytest.raises(EngineLost, match="stopped answering"):
+    with pytest.raises(EngineLost, match="stopped responding"):
         run.result()
     assert Connection(False) in run.events
 

@@ -75,11 +75,11 @@ def test_a_stopped_server_is_hung(demo: DemoServer, picture: Path) -> None:
 
 
 def test_a_server_that_continues_in_time_is_not_hung(demo: DemoServer, picture: Path) -> None:
-    """Longer than the patience for broken answers, shorter than the limit for hung."""
+    """Longer than the limit for invalid responses, shorter than the limit for a hung server."""
     engine = ComfyEngine(demo.url, timing=replace(TIMING, hung=60.0))
     run = Run(engine, prompt(engine, picture))
     stopped_while_drawing(demo, run)
-    let_pass(2 * TIMING.patience)
+    let_pass(2 * TIMING.error_limit)
     os.kill(demo.process.pid, signal.SIGCONT)
     assert run.result(60)
     in_order(run)

@@ -171,7 +171,7 @@ def test_a_result_in_a_bucket_is_fetched_without_our_key(
         fake.on_run = lambda job: fake.finish(job, done(f"{base}/good.mp4?sig=1".encode(), "s3_url"))
         (output,) = start(engine, prompt(tmp_path)).result()
         engine.fetch(output, tmp_path / "got.mp4")
-        with pytest.raises(NoOutput, match="does not give out"):
+        with pytest.raises(NoOutput, match="refused access"):
             engine.fetch(Output("x.mp4", f"{base}/refused.mp4", "s3_url"), tmp_path / "not.mp4")
         bucket.shutdown()
     assert (tmp_path / "got.mp4").read_bytes() == VIDEO
@@ -360,7 +360,7 @@ def test_the_health_of_the_workers(
 
 
 def test_a_body_that_is_too_large_is_not_sent(fake: FakeRunPod, engine: RunPodEngine, tmp_path: Path) -> None:
-    with pytest.raises(TooLargeToSend, match="takes 10 MB"):
+    with pytest.raises(TooLargeToSend, match="limit is 10 MB"):
         engine.run(prompt(tmp_path, size=7_500_001), lambda event: None)
     assert fake.calls == []
 
@@ -412,7 +412,7 @@ def test_a_job_that_has_expired(fake: FakeRunPod, engine: RunPodEngine, tmp_path
     running = start(engine, prompt(tmp_path))
     job = fake.only()
     job.expired = True
-    with pytest.raises(PromptGone, match="no longer knows"):
+    with pytest.raises(PromptGone, match="no longer has"):
         running.result()
 
 
