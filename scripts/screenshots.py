@@ -154,6 +154,8 @@ def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeSt
     """Serves the page of a FakeStudio that simulates a ComfyUI on an RTX 4090, with three finished clips, one
     running and one waiting job. Yields the URL and the studio."""
 
+    from ui import page
+
     studio = FakeStudio(seconds=1e-9)
     names = [file.name for file in load_catalog().files]
     studio.missing = {name for name in names if lacking and name.startswith(lacking)}
