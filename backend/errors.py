@@ -91,7 +91,7 @@ class NotAllowed(StudioError):
 
 
 class TooMany(StudioError):
-    """More requests, logins or newcomers than this studio takes at once."""
+    """More requests, logins or new visitors than this studio takes at once."""
 
     code = "too_many"
     default_hint = "Wait a minute and try again."

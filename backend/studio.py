@@ -87,11 +87,11 @@ class Studio:
         return done
 
     def reached(self, public: str) -> None:
-        """Called when the page is served. public: how strangers reach it, "" if they cannot."""
+        """Called when the page is served. public: how unknown visitors reach it, "" if they cannot."""
         self._services.settings = self.settings.model_copy(update={"public": public})
 
     def public_warning(self) -> str:
-        """A warning for a page that strangers can use, else ""."""
+        """A warning for a page that is open to unknown visitors, else ""."""
         if not self.settings.open_to_all:
             return ""
         return (
@@ -100,7 +100,7 @@ class Studio:
         )
 
     def input_files(self, owner: str, user: str = "") -> tuple[InputFile, ...]:
-        """The files of WAN_INPUT_DIR. Raises NotAllowed for anybody but the admin."""
+        """The files of WAN_INPUT_DIR. Raises NotAllowed for everyone but the admin."""
         self._require_admin(owner, user)
         return input_folder.listing(self.settings.input_dir)
 

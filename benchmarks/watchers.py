@@ -47,7 +47,7 @@ async def poller(
                     preview = job.get("preview", preview)
                 else:
                     seen.failed += 1
-        except (aiohttp.ClientError, asyncio.TimeoutError):
+        except (TimeoutError, aiohttp.ClientError):
             seen.failed += 1
         await asyncio.sleep(max(0.0, pause - (time.perf_counter() - began)))
 

@@ -3,14 +3,14 @@
 
 find_python() {
   local candidate
-  for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 python3.10 python; do
+  for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 python; do
     if [ -n "$candidate" ] && command -v "$candidate" >/dev/null 2>&1 &&
-      "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+      "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
       command -v "$candidate"
       return 0
     fi
   done
-  echo "Wan Studio needs Python 3.10 to 3.13, and none was found. Install one, or set PYTHON to it." >&2
+  echo "Wan Studio needs Python 3.11 to 3.13, and none was found. Install one, or set PYTHON to it." >&2
   return 1
 }
 

@@ -9,9 +9,7 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from scripts.docstrings import TOPS, docstrings, python_files
+from scripts.docstrings import TOPS, python_files
 from tests.support.paths import ROOT
 
 DENIED = frozenset(
@@ -30,52 +28,10 @@ PHRASES = ("in good order", "lets go of", "let go of", "on its way", "on their w
 """Denied phrases, matched as whole words."""
 
 ALLOWED: frozenset[str] = frozenset()
-"""file:word pairs for technical uses, such as "ui/head.py:door" for a picture of a door."""
-
-PENDING = (
-    "app.py",
-    "ui",
-    "workflows",
-    "backend/cli",
-    "backend/custom_nodes",
-    "backend/errors.py",
-    "backend/events.py",
-    "backend/formatting.py",
-    "backend/jobs",
-    "backend/log_limits.py",
-    "backend/log_lines.py",
-    "backend/logs.py",
-    "backend/media",
-    "backend/models",
-    "backend/notices.py",
-    "backend/requester.py",
-    "backend/security",
-    "backend/servers",
-    "backend/settings",
-    "backend/storage",
-    "backend/studio.py",
-    "backend/system",
-    "backend/threads.py",
-    "backend/web",
-    "tests/backend/test_errors.py",
-    "tests/backend/test_log_limits.py",
-    "tests/backend/test_logs.py",
-    "tests/backend/test_studio.py",
-    "tests/backend/test_threads.py",
-)
-"""Files and folders whose language is not checked yet."""
+"""file:word pairs for technical uses, for words that mean what they say."""
 
 LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
-
-
-def pending(name: str) -> bool:
-    """Whether a file, or the package that a test file is for, is in PENDING."""
-    return any(
-        one == entry or one.startswith(f"{entry}/")
-        for one in (name, name.removeprefix("tests/"))
-        for entry in PENDING
-    )
 
 
 def texts(source: str, *, test_names: bool = False) -> Iterator[tuple[int, str]]:
@@ -128,7 +84,7 @@ def found_in(path: Path, *, test_names: bool = False) -> list[str]:
 
 
 def checked(tops: tuple[str, ...]) -> list[Path]:
-    return [path for path in python_files(ROOT, tops) if not pending(path.relative_to(ROOT).as_posix())]
+    return list(python_files(ROOT, tops))
 
 
 def test_code_uses_standard_terms() -> None:
@@ -143,32 +99,3 @@ def test_tests_use_standard_terms() -> None:
     assert tests and support
     found = [message for path in tests for message in found_in(path, test_names=True)]
     assert found + [message for path in support for message in found_in(path)] == []
-
-
-def test_every_pending_entry_exists() -> None:
-    assert [entry for entry in PENDING if not (ROOT / entry).exists()] == []
-
-
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ('"""The keeper of the house."""', ["keeper", "house"]),
-        ("x = 1  # nobody reads it", ["nobody"]),
-        ('log.info("%s was told", name)', ["told"]),
-        ('def f():\n    """Lets go of a lock."""', ["lets go of"]),
-        ("def test_a_stray_job():\n    pass", ["stray"]),
-        ('"""Calls `house()` of the warehouse."""', []),
-        ('text = "Nobody may enter."', []),
-    ],
-)
-def test_denied_words_are_found(source: str, words: list[str]) -> None:
-    assert [word for _, text in texts(source, test_names=True) for word in denied(text)] == words
-
-
-def test_public_docstrings_are_listed_with_their_line(tmp_path: Path) -> None:
-    path = tmp_path / "module.py"
-    path.write_text(
-        '"""M."""\n\n\nclass A:\n    """C."""\n\n    def f(self):\n        """F."""\n'
-        '\n    def _g(self):\n        """G."""\n'
-    )
-    assert list(docstrings(path)) == [(1, "module", "M."), (5, "A", "C."), (8, "A.f", "F.")]

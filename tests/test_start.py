@@ -111,7 +111,7 @@ def test_other_versions_and_missing_extras_are_not_taken_for_ours(project: Path)
         assert done.returncode == 1, line
 
 
-def test_an_environment_is_made_once_and_anew_for_another_python(project: Path) -> None:
+def test_an_environment_is_made_once_and_again_for_another_python(project: Path) -> None:
     (project / "requirements.txt").write_text("# nothing\n")
     say = 'prepare_environment requirements.txt; echo "$venv"'
     first = shell(project, say, PYTHON=sys.executable)
@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_written_to(project: Path) -> None:
     assert shell(project, 'venv_folder; echo "$venv"', HOME="/h").stdout == "/h/.cache/wan-studio/venv\n"
 
 
-def test_a_python_that_is_too_old_is_told(project: Path, tmp_path: Path) -> None:
+def test_a_python_that_is_too_old_is_reported(project: Path, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     for name in ("python3", "python"):
         old = tmp_path / "bin" / name
@@ -152,4 +152,4 @@ def test_a_python_that_is_too_old_is_told(project: Path, tmp_path: Path) -> None
         (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "")
     (project / "requirements.txt").write_text("nothing-that-is==1\n")
     done = shell(project, "prepare_python requirements.txt", PATH=f"{tmp_path}/bin", PYTHON="")
-    assert done.returncode != 0 and done.stderr.count("needs Python 3.10 to 3.13") == 1, done.stderr
+    assert done.returncode != 0 and done.stderr.count("needs Python 3.11 to 3.13") == 1, done.stderr

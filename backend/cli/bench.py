@@ -13,7 +13,7 @@ import tempfile
 import time
 import wave
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ class _Bench:
             "kind": info.kind, "gpu": info.gpu, "vram": info.vram_total, "comfyui": info.version,
             "pytorch": info.pytorch, "address": info.address,
         }  # fmt: skip
-        when = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        when = datetime.now(UTC).isoformat(timespec="seconds")
         found: list[Measured] = []
         for row in rows:
             found.append(self._row(row, repeat))

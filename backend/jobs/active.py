@@ -162,7 +162,7 @@ class ActiveJobs:
         return self._live.get(job_id)
 
     def save_running(self, job: Job) -> None:
-        """Writes a change of a running job to disk; nobody sees it before. Raises StudioError."""
+        """Writes a change of a running job to disk before it becomes visible. Raises StudioError."""
         self._store.save(job)
         with self.changed:
             self.running[job.id] = job

@@ -1,8 +1,8 @@
 """The order of the waiting jobs: fair between owners, with a preference for loaded models. Pure: no clock.
 
 The owner with the fewest running jobs comes first; among those, the one who has waited longest since a job
-of theirs was taken. So nobody waits behind one owner's forty jobs. An interrupted job (a lost engine, a full
-disk) comes before all others.
+of theirs was taken. So the forty jobs of one owner do not block the others. An interrupted job (a lost
+engine, a full disk) comes before all others.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The scheduler: takes jobs in, has one lane per engine run them, cancels them, and answers for all of them.
+"""The scheduler: queues jobs, runs them in one lane per engine, cancels them, and reports on all of them.
 
-Every change of a job's status is on disk before anybody can see it; a final state that cannot be written (a
+Every change of a job's status is on disk before it becomes visible; a final state that cannot be written (a
 full disk) is kept in memory and written when it can be. What the page polls (LiveJob) is kept in memory.
 
 An interrupted job goes on. Its prompt id is on disk before the engine has it, so after a restart its lane

@@ -37,7 +37,7 @@ def sign(secret: bytes, *parts: str) -> str:
 
 
 def job_key(secret: bytes, job_id: str) -> str:
-    """The key of one job: whoever has it may watch, download and cancel the job."""
+    """The key of one job: its holder may watch, download and cancel the job."""
     return sign(secret, "job", job_id)
 
 

@@ -18,7 +18,7 @@ from backend.settings.variable import variable, variables
 
 QUEUED_PER_OWNER, OPEN_QUEUED_PER_OWNER = 5, 3
 """WAN_MAX_QUEUED_PER_OWNER where it is not set: on a page with a login or of this machine alone, and on a
-page that anybody can use."""
+page without a login that others can reach."""
 
 Lowered = BeforeValidator(lambda text: text.lower() if isinstance(text, str) else text)
 
@@ -156,7 +156,7 @@ class Settings(EnvironmentModel):
 
     @property
     def open_to_all(self) -> bool:
-        """Whether anybody who knows the address can use the page: public, and no login."""
+        """Whether everyone who knows the address can use the page: public, and no login."""
         return bool(self.public) and not self.auth
 
     @property

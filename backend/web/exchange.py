@@ -1,4 +1,4 @@
-"""One HTTP request on its way through the middleware, and what is sent in response to it."""
+"""One HTTP request as it passes through the middleware, and its response."""
 
 from __future__ import annotations
 

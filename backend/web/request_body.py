@@ -52,7 +52,7 @@ class Body:
         asked = self._clock()
         try:
             message = await asyncio.wait_for(self._receive(), max(0.0, self._left))
-        except (TimeoutError, asyncio.TimeoutError):
+        except TimeoutError:
             self.problem = TooSlow()
             raise self.problem from None
         if message["type"] == "http.request":
@@ -104,5 +104,5 @@ async def drain(receive: Receive, at_most: float) -> None:
 
     try:
         await asyncio.wait_for(read(), DRAIN_SECONDS)
-    except (TimeoutError, asyncio.TimeoutError, TooLarge, TooSlow):
+    except (TimeoutError, TooLarge, TooSlow):
         return

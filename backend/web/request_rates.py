@@ -26,7 +26,7 @@ class Rates:
 
 
 STRICT = Rates(newcomers=(60, 2.0), all_newcomers=(120, 1.0), uploads=(4, 16), streams=(32, 400))
-"""On a page that anybody can use: fewer new visitors a minute, fewer uploads at once."""
+"""On a page without a login: fewer new visitors a minute, fewer uploads at once."""
 
 
 class Counters:

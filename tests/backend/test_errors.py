@@ -18,7 +18,7 @@ def classes() -> list[type[StudioError]]:
 
 
 def test_every_code_is_its_own() -> None:
-    import backend.studio  # noqa: F401 - brings in the classes that other rooms add
+    import backend.studio  # noqa: F401 - brings in the classes that other packages add
 
     codes = [kind.code for kind in classes()]
     assert len(codes) == len(set(codes)), sorted(codes)
@@ -50,7 +50,7 @@ def test_a_code_of_the_future_reads_as_internal() -> None:
     assert type(StudioError.from_dict({"code": "from_tomorrow", "message": "x"})) is InternalError
 
 
-def test_a_full_disk_is_told_apart() -> None:
+def test_a_full_disk_has_its_own_error() -> None:
     full = errors.from_os_error(OSError(errno.ENOSPC, "No space left on device", "/secret/path"))
     quota = errors.from_os_error(OSError(errno.EDQUOT, "Disk quota exceeded"))
     other = errors.from_os_error(OSError(errno.EACCES, "Permission denied", "/secret/path"))

@@ -146,9 +146,7 @@ def test_no_video_among_the_outputs(make: Make, engine: FakeEngine, picture: Pat
     assert failed.error is not None and failed.error["code"] == "no_output"
 
 
-def test_the_record_tells_what_the_file_is_not_what_was_asked(
-    make: Make, engine: FakeEngine, picture: Path
-) -> None:
+def test_the_record_describes_the_file_not_the_request(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.size = (80, 64, 5)
     studio = make()
     done = ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}))
@@ -198,7 +196,7 @@ def test_the_queue_has_limits(make: Make, engine: FakeEngine, picture: Path) -> 
         studio.submit("a-third-owner-0003", "image_to_video", SMALL, {"image": picture})
 
 
-def test_nobody_sees_anybody_elses(make: Make, picture: Path) -> None:
+def test_owners_do_not_see_jobs_of_others(make: Make, picture: Path) -> None:
     studio = make()
     mine = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     ended(studio, mine)
@@ -317,7 +315,7 @@ def test_a_full_disk_at_the_end_loses_nothing(
     until(lambda: (now := studio.store.get(job.id)) is not None and now.status == "done")
 
 
-def test_a_lane_survives_what_nobody_thought_of(make: Make, engine: FakeEngine, picture: Path) -> None:
+def test_a_lane_survives_an_unexpected_exception(make: Make, engine: FakeEngine, picture: Path) -> None:
     refresh, calls = engine.refresh, []
 
     def broken() -> object:
@@ -458,7 +456,7 @@ def test_a_full_disk_while_storing_the_picture(
     assert studio.jobs(OWNER) == [] and list(studio.settings.jobs_dir.iterdir()) == []
 
 
-def test_plan_tells_before(make: Make, picture: Path) -> None:
+def test_the_plan_shows_problems_before_generate(make: Make, picture: Path) -> None:
     studio = make()
     facts = {"image": studio.inspect("image_to_video", "image", picture)}
     plan = studio.plan("image_to_video", {**VALUES, "resolution": "480p"}, facts)

@@ -61,7 +61,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def started(page: Page, photo: Path, prompt: str = "A long one") -> None:
-    """A job of 20 steps is on its way."""
+    """A job of 20 steps is running."""
     quality(page)
     generate(page, photo, prompt)
     card(page, "running")

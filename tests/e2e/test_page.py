@@ -223,7 +223,7 @@ COUNT_FRAMES = """(() => {
 
 
 def test_a_page_that_does_nothing_rests(browser: Browser, site: Site) -> None:
-    """An idle tab that asks for every frame takes a tenth of a core from whoever left it open."""
+    """An idle tab that asks for every frame takes a tenth of a core for nothing."""
     page = browser.new_page()
     page.add_init_script(COUNT_FRAMES)
     page.goto(site.url)

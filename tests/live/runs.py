@@ -78,7 +78,7 @@ def film(path: Path, frames: int, sound: bool = True, shape: tuple[int, int] = (
 
 @dataclass(frozen=True)
 class Made:
-    """A finished job. steps: as they were told, one after the other."""
+    """A finished job. steps: as they were reported, in order."""
 
     path: Path
     steps: list[int]

@@ -120,7 +120,7 @@ def test_a_model_that_the_server_does_not_have_is_named(
 
 
 @pytest.mark.parametrize("case", ["image_to_video-fast", "image_to_video-first_last_frame_fast"])
-def test_the_demo_engine_tells_the_same_story(
+def test_the_demo_engine_reports_the_same_events(
     case: str, engine: ComfyEngine, picture: StoredMedia, last_picture: StoredMedia
 ) -> None:
     params = replace(small(CASES[case], picture, last_picture), seed=uuid.uuid4().int % 2**53)

@@ -160,14 +160,14 @@ def test_a_paused_queue_is_said_to_who_waits(studio: FakeStudio, picture: Path) 
     assert "Queue paused by the admin" in make(studio).html(OWNER, first)
 
 
-def test_a_private_link_shows_its_job_to_anybody(studio: FakeStudio, picture: Path) -> None:
+def test_a_private_link_shows_its_job_to_every_visitor(studio: FakeStudio, picture: Path) -> None:
     job = studio.add("image_to_video", VALUES, picture)
     studio.finish(job)
     shown = make(studio).on_load("another-visitor-with-a-token", job.id, job.key)
     assert f'data-shown="{job.id}"' in shown and f'data-link="?job={job.id}&amp;key={job.key}"' in shown
 
 
-def test_a_link_that_opens_nothing_is_said_calmly(studio: FakeStudio, picture: Path) -> None:
+def test_a_link_to_no_job_gets_a_message(studio: FakeStudio, picture: Path) -> None:
     job = studio.add("image_to_video", VALUES, picture)
     shown = make(studio).on_load("", job.id, "wrong")
     assert 'data-state="empty"' in shown and "This clip no longer exists." in shown
@@ -206,7 +206,7 @@ def test_a_plan_says_crop_frame_and_estimate(studio: FakeStudio, picture: Path) 
     assert problems == {}
 
 
-def test_a_plan_without_a_picture_blames_nobody(studio: FakeStudio) -> None:
+def test_a_plan_without_a_picture_shows_no_error(studio: FakeStudio) -> None:
     said, problems = planned(studio)
     assert said.lines["image"] == "" and problems == {}
 
@@ -294,7 +294,7 @@ def test_a_file_that_only_these_settings_need(studio: FakeStudio, picture: Path,
 
 
 @pytest.mark.parametrize("mode", ["text_to_video", "text_to_image"])
-def test_nobody_is_blamed_before_the_first_word(studio: FakeStudio, mode: str) -> None:
+def test_an_empty_form_shows_no_error(studio: FakeStudio, mode: str) -> None:
     said, problems = planned(studio, mode)
     assert problems == {} and said.ready is True
     assert ("at 16 fps" in said.hint) == (mode == "text_to_video")
@@ -318,7 +318,7 @@ def test_generate_without_a_file(
     assert made.job is None and words in made.view.lines[field]
 
 
-def test_the_poll_tells_when_an_engine_sees_other_files(
+def test_the_poll_reports_when_an_engine_sees_other_files(
     studio: FakeStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = make(studio)

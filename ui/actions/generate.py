@@ -1,4 +1,4 @@
-"""A form's events: every change plans the job anew, Generate submits it."""
+"""A form's events: every change plans the job again, Generate submits it."""
 
 from __future__ import annotations
 

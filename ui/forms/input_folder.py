@@ -46,7 +46,7 @@ class InputFolder:
         )
 
     def updates(self, owner: str, user: str) -> dict[Any, Any]:
-        """dropdown -> the files that its form accepts; empty for anybody but the admin."""
+        """dropdown -> the files that its form accepts; empty for everyone but the admin."""
         files = self._files(owner, user)
         fitting = {box: choices(mode, files) for mode, box in self.boxes.items()}
         return {

@@ -107,7 +107,7 @@ class Planner:
             json.dumps({name: problem for name, problem in said.items() if name not in form.lines}),
             scroll=bool(problems),
             asides=() if separate else warnings,
-            beware=brief(plan.warnings[0]) if separate and plan.warnings and not absent else "",
+            short_warning=brief(plan.warnings[0]) if separate and plan.warnings and not absent else "",
         )
         inputs = _Inputs(form, given, measured, said, plan, _trim(mode, values))
         return FormView(

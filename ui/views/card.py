@@ -87,7 +87,7 @@ def button(
 
 
 def link_button(job: JobView, kind: str = "") -> str:
-    """A button that copies the private link of a job; whoever has the link can see and cancel the job."""
+    """A button that copies the private link of a job; its holder can see and cancel the job."""
     query = escape("?" + urlencode({"job": job.id, "key": job.key}))
     return (
         f'<button type="button" class="btn {kind}" data-link="{query}" title="{escaped("card.link_tip")}">'

@@ -25,12 +25,12 @@ def hint_line(
     problems: str = "{}",
     scroll: bool = False,
     asides: Sequence[str] = (),
-    beware: str = "",
+    short_warning: str = "",
 ) -> str:
     """The line under Generate, and what the script spreads over the page: frame and problems (JSON).
 
     each: what each further video takes, without the place; "" while it is not known.
-    beware: the note above Generate in a few words, for phones, where Generate stands apart from it.
+    short_warning: the note above Generate in a few words, for phones, where Generate stands apart from it.
     """
     if obstacle:
         words = f'<p class="warn">{icon("warn", 18)}<span>{escape(obstacle)}</span></p>'
@@ -39,8 +39,10 @@ def hint_line(
         if each:
             queued = text("form_messages.queued_each", estimate=each)
         words = f'<p class="idle">{escape(estimate)}</p><p class="busy">{escape(queued)}</p>'
-    if beware and not obstacle:
-        words = f'<p class="warn beware">{icon("warn", 18)}<span>{escape(beware)}</span></p>{words}'
+    if short_warning and not obstacle:
+        words = (
+            f'<p class="warn short-warning">{icon("warn", 18)}<span>{escape(short_warning)}</span></p>{words}'
+        )
     words += "".join(f'<p class="aside">{escape(aside)}</p>' for aside in asides)
     return (
         f'<div data-mode="{mode}" data-frame="{escape(frame)}" data-problems="{escape(problems)}"'

@@ -42,7 +42,7 @@ class MediaNodes(Nodes):
         return AudioEncoder(self.add_cached("AudioEncoderLoader", label, inputs))
 
     def audio_encoder_encode(self, audio_encoder: AudioEncoder, audio: Audio) -> AudioFeatures:
-        """What the model hears."""
+        """The sound that the model receives."""
         inputs: dict[str, Value] = {"audio_encoder": audio_encoder, "audio": audio}
         return AudioFeatures(self.add("AudioEncoderEncode", Label("read", "Encoding the sound"), inputs))
 

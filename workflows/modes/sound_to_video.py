@@ -26,7 +26,7 @@ CHUNK_LENGTH = 77
 CHUNK_FRAMES = 80
 """Frames of sound that a chunk of 77 uses: 20 latents of four frames each, 5.0 s."""
 LEAD_FRAMES = 2
-"""Frames of silence (125 ms) that the sound encoder hears first. With them, and with three frames dropped,
+"""Frames of silence (125 ms) that the sound encoder receives first. With them, and with three frames dropped,
 the picture is in step with the sound from the first frame on; the template drops three without them."""
 DROPPED_FRAMES = 3
 """Frames dropped after decoding: the doubled first latent makes 80 n + 1, of which 80 n - 2 stay."""
@@ -195,12 +195,12 @@ def _chosen_sound(params: SoundToVideo) -> Derived:
 
 
 def _levelled(params: SoundToVideo) -> tuple[float, float] | None:
-    """All that was chosen, whatever piece of it a graph hears: one gain, so no step in loudness at a seam."""
+    """The whole chosen part, for every graph: one gain, so that loudness does not jump at a seam."""
     return (params.start, params.seconds) if params.level else None
 
 
 def _heard_sound(params: SoundToVideo, span: Span) -> Derived:
-    """What the encoder hears in one graph: from where the graph begins, as far as its chunks reach."""
+    """What the encoder receives in one graph: from where the graph begins, as far as its chunks reach."""
     begin = _first_frame(span) / FPS
     silence = LEAD_FRAMES / FPS if span.is_first else 0.0
     seconds = min(params.seconds - begin, span.chunks * CHUNK_FRAMES / FPS - silence)

@@ -24,14 +24,14 @@ BOUND = 60.0
 
 
 class Deaf(FakeEngine):
-    """Cannot be told to stop anything."""
+    """Fails every request to stop a prompt."""
 
     def cancel(self, prompt_id: str, remote: str = "") -> bool:
         return False
 
 
 class Away(FakeEngine):
-    """Can be told to stop a prompt only while it answers."""
+    """Accepts a request to stop a prompt only while it answers."""
 
     def cancel(self, prompt_id: str, remote: str = "") -> bool:
         if self.state != "ok":
@@ -113,7 +113,7 @@ def test_its_prompt_is_stopped_when_the_engine_answers_after_a_restart(make: Mak
     until(lambda: not again.store.prompts_to_stop(0.0), BOUND)
 
 
-def test_a_prompt_that_its_server_could_not_be_told_of_is_told_again(make: Make, picture: Path) -> None:
+def test_a_failed_request_to_stop_a_prompt_is_retried(make: Make, picture: Path) -> None:
     one, two = Away("http://one"), FakeEngine("http://two")
     two.state = "lost"
 

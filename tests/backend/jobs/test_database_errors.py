@@ -1,4 +1,4 @@
-"""What is wrong with the database is told apart, costs as little as it must, and is noticed."""
+"""Kinds of database errors are distinguished, limited in their effect, and noticed."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_a_row_that_cannot_be_read_is_left_out(
     assert "2 records" in store.check()
 
 
-def test_damaged_records_are_said_before_anybody_lists_them(store: Store) -> None:
+def test_damaged_records_are_reported_before_they_are_listed(store: Store) -> None:
     store.add(stored(1))
     spoil(store.path, "job1", "params", "{bad")
     store.close()

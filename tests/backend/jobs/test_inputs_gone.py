@@ -251,7 +251,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_on_a_real_small_disk_cancelled_uploads_cost_nobody_a_clip(
+def test_on_a_real_small_disk_cancelled_uploads_remove_no_clips(
     small_disk: Path, make: Make, engine: FakeEngine, tmp_path: Path
 ) -> None:
     """Sixteen times a picture of 3 MB by one visitor, beside six clips of another."""

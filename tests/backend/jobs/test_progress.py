@@ -139,7 +139,7 @@ def test_steps_already_seen_do_not_count_twice() -> None:
     tracker = Tracker()
     for at, event in RUN[:7]:
         tracker.feed(event, at)
-    tracker.feed(Progress(1, 4), 45.0)  # after a reconnect the server tells an old step again
+    tracker.feed(Progress(1, 4), 45.0)  # after a reconnect the server repeats an old step
     assert tracker.snapshot(45.0).step == 2
 
 

@@ -36,7 +36,7 @@ def test_one_owner_is_served_in_order() -> None:
     assert drain(line(("1", "a"), ("2", "a"), ("3", "a"))) == "1 2 3"
 
 
-def test_nobody_waits_behind_forty_jobs_of_one() -> None:
+def test_one_owner_with_forty_jobs_does_not_block_others() -> None:
     made = line(*((f"a{n}", "anna") for n in range(40)))
     assert made.take({}, lane="s").job.id == "a0"  # type: ignore[union-attr]
     made.add(Waiting(job("b", "ben")))
@@ -60,7 +60,7 @@ def test_who_comes_back_joins_behind_those_who_wait() -> None:
 
 
 def test_a_single_owner_at_a_time_cannot_push_in_front() -> None:
-    """Sending the next one as soon as the last is done does not win over somebody who waits."""
+    """Sending the next one as soon as the last is done does not win over an owner who waits."""
     made = line(("b1", "b"), ("b2", "b"))
     taken = []
     for number in range(3):
@@ -75,7 +75,7 @@ def test_what_was_sent_back_is_first() -> None:
     assert names(made.order({"z": 3})) == "lost a1 b1"
 
 
-def test_a_lane_prefers_what_it_has_loaded_but_starves_nobody() -> None:
+def test_a_lane_prefers_what_it_has_loaded_but_starves_no_owner() -> None:
     models = {"x": B, **{f"a{n}": A for n in range(9)}}
     made = line(("x", "x"), *((f"a{n}", f"o{n}") for n in range(9)), models=models)
     taken = drain(made, held=A).split()
@@ -108,7 +108,7 @@ def test_cancelled_ones_are_out_and_owners_are_forgotten() -> None:
 
 def test_twenty_owners_two_hundred_jobs_four_lanes() -> None:
     """Four owners with 40 jobs each, eight with 4, eight with 1, which come last: in turns of equal length
-    (a lane's worth of work), nobody with one job waits longer than every owner has had one turn."""
+    (a lane's worth of work), an owner with one job waits no longer than one turn of every owner."""
     sizes = [40] * 4 + [4] * 8 + [1] * 8
     made = FairQueue()
     for owner, count in enumerate(sizes):

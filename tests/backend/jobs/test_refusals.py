@@ -90,7 +90,7 @@ def test_the_one_that_took_it_is_lost_and_the_first_still_refuses(make: Make, pi
     assert ended(studio, job, BOUND).status == "done"
 
 
-def test_nobody_waits_for_ever_for_a_server_that_does_not_come_back(make: Make, picture: Path) -> None:
+def test_no_job_waits_for_ever_for_a_server_that_does_not_come_back(make: Make, picture: Path) -> None:
     studio, _, two, job = taken_by_the_second(make, picture, absent=5.0)
     lose(two)
     failed = ended(studio, job, BOUND)
@@ -143,7 +143,7 @@ def test_all_refuse(make: Make, picture: Path) -> None:
     assert len(one.prompts) == len(two.prompts) == 1
 
 
-def test_what_one_server_cannot_be_told_of_another_makes(make: Make, picture: Path) -> None:
+def test_a_job_that_one_server_refuses_runs_on_another(make: Make, picture: Path) -> None:
     one, two = pair()
     one.without = frozenset({"CreateVideo"})
     two.hold.clear()

@@ -40,7 +40,7 @@ Script = Callable[[Prompt, Callable[[Event], None]], None]
 
 
 class Away(FakeEngine):
-    """Cannot be told to stop anything while it does not answer."""
+    """Fails requests to stop a prompt while it does not answer."""
 
     def cancel(self, prompt_id: str, remote: str = "") -> None:
         if self.state == "ok":
@@ -223,7 +223,7 @@ def test_a_later_part_is_begun_three_times_as_well(make: Make, tone: Path) -> No
     assert not engines[3].prompts
 
 
-def test_a_studio_that_lost_its_folder_takes_no_job_that_nobody_would_begin(
+def test_a_studio_that_lost_its_folder_takes_no_job_that_would_not_start(
     make: Make, engine: FakeEngine, picture: Path
 ) -> None:
     engine.state = "starting"
@@ -281,7 +281,7 @@ def test_started_again_is_said_of_what_is_started_again_alone(
     assert AGAIN in ended(pair, small(pair, picture)).warnings
 
 
-def test_a_job_that_somebody_else_stopped_says_so(make: Make, engine: FakeEngine, picture: Path) -> None:
+def test_a_job_stopped_by_another_program_says_so(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.script = once(JobCancelled("The job was stopped at ComfyUI."))
     studio = make()
     stopped = ended(studio, small(studio, picture))

@@ -146,7 +146,7 @@ def test_sound_is_added_and_cut_to_the_pictures(
 
 
 def test_sound_keeps_its_position(decoder: Decoder, tmp_path: Path) -> None:
-    """A click at 2.0 s of the sound, whose part begins at 1.25 s, is heard at 0.75 s."""
+    """A click at 2.0 s of the sound, whose part begins at 1.25 s, is at 0.75 s."""
     samples = np.zeros((1, 4 * 48_000), np.float32)
     samples[0, 96_000:96_480] = 0.9
     sound = write_sound(tmp_path / "click.wav", samples, 48_000)

@@ -244,7 +244,7 @@ def test_the_middleware_sets_the_requester(tmp_path: Path) -> None:
     assert all(who.startswith("visitor:") for who in seen[1:]) and len(set(seen)) == 3
 
 
-# -- askers -----------------------------------------------------------------------------------------------
+# -- requesters -----------------------------------------------------------------------------------------
 
 
 def test_the_first_name_of_a_visitor_counts() -> None:

@@ -373,7 +373,7 @@ def test_a_cut_beyond_the_end(decoder: Decoder, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("container", ["clip.mp4", "clip.mkv"])
 def test_sound_that_begins_after_the_pictures(decoder: Decoder, tmp_path: Path, container: str) -> None:
-    """Times count from the first picture: the sound of 0.4 s is heard at 0.4 s, not at 0."""
+    """Times count from the first picture: the sound of 0.4 s plays at 0.4 s, not at 0."""
     path = write_video(tmp_path / container, numbered(50), 25, sound=tone(1.0), sound_at=0.4)
     facts = decoder.sound(path)
     assert facts.seconds == pytest.approx(1.4, abs=0.06)

@@ -1,4 +1,4 @@
-"""What strangers can do to a served page without a login: they fill neither the disk nor the open files."""
+"""Unknown visitors of a page without a login fill neither the disk nor the file descriptors."""
 
 from __future__ import annotations
 

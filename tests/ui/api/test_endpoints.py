@@ -400,7 +400,7 @@ def test_without_waiting_the_record_comes_at_once(page: Page, client: Client, pi
     assert Path(file).read_bytes().startswith(b"video of ")
 
 
-def test_a_waiting_call_tells_progress_and_status(page: Page, client: Client, picture: str) -> None:
+def test_a_waiting_call_reports_progress_and_status(page: Page, client: Client, picture: str) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
     until(call.outputs)
@@ -422,7 +422,7 @@ def test_a_waiting_call_tells_progress_and_status(page: Page, client: Client, pi
 
 @pytest.fixture
 def lively(page: Page) -> Iterator[None]:
-    """Waiting calls are told of their job every few milliseconds."""
+    """Waiting calls get an update every few milliseconds."""
     endpoints, pace = page.endpoints.calls, page.endpoints.calls.pace
     endpoints.pace = replace(pace, heartbeat=0.05)
     yield
@@ -438,7 +438,7 @@ def test_a_waiting_call_is_kept_alive(page: Page, client: Client, picture: str, 
     assert call.result(timeout=60)[0]
 
 
-def test_a_waiting_call_is_told_of_its_job_at_least_every_ten_seconds() -> None:
+def test_a_waiting_call_gets_an_update_at_least_every_ten_seconds() -> None:
     assert Pace().heartbeat + Pace().longest < 10
     waits = [Pace().pause(waited) for waited in (0.0, 20.0, 1e6)]
     assert waits == [Pace().shortest, 0.2, Pace().longest], "short at first, then longer, within limits"
@@ -457,7 +457,7 @@ def test_the_job_runs_on_when_the_caller_goes(page: Page, client: Client, pictur
     page.studio.end(job_id, "done")
 
 
-def test_cancel_and_what_the_waiting_caller_is_told(page: Page, client: Client, picture: str) -> None:
+def test_cancel_reaches_the_waiting_caller(page: Page, client: Client, picture: str) -> None:
     page.studio.finish_at_once = False
     call = client.submit(image=handle_file(picture), api_name="/image_to_video")
     until(call.outputs)
@@ -729,7 +729,7 @@ def test_with_the_studio_itself(launched: Page, tmp_path: Path) -> None:
 
 
 class Trap:
-    """A web server on loopback that nobody should ask."""
+    """A web server on loopback that must get no request."""
 
     def __init__(self) -> None:
         from http.server import BaseHTTPRequestHandler, HTTPServer

@@ -1,4 +1,4 @@
-"""A mistake of ours in an event: the log has it, the visitor gets a sentence, nobody's words are logged."""
+"""An unexpected exception in an event: logged without the visitor's words, and shown as a sentence."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ from workflows.spec import Field
 
 OPEN, CLOSE = "⟦", "⟧"
 SPOKEN = ("title", "alt", "aria-label", "aria-valuetext", "data-confirm")
-"""Attributes that a visitor sees or hears."""
+"""Attributes with text for a visitor or a screen reader."""
 STATUSES = ("queued", "running", "done", "failed", "cancelled")
 MODEL_STATES = ("ready", "missing", "unseen", "wrong_size", "damaged", "unreadable", "unknown")
 NOW = 1_700_000_100.0
@@ -80,7 +80,7 @@ def marked(tmp_path: Path) -> Iterator[None]:
 
 
 class Reader(HTMLParser):
-    """Collects what a visitor sees or hears of a piece of HTML; <code> holds names of files and commands."""
+    """Collects the visible and spoken text of a piece of HTML; <code> holds names of files and commands."""
 
     INLINE = ("code", "strong")
 

@@ -1,4 +1,4 @@
-"""System's left column, the line of waiting jobs, pins: words and figures, for anybody and for the owner."""
+"""System's left column, the line of waiting jobs, pins: texts and figures, for visitors and for the admin."""
 
 from __future__ import annotations
 

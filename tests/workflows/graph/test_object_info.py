@@ -129,7 +129,7 @@ def test_infinite_limits_limit_nothing() -> None:
     assert not contract.skipped and check(graph, contract) == ()
 
 
-def test_a_job_that_needs_a_faulty_node_is_told_which_and_why() -> None:
+def test_the_error_for_a_faulty_node_names_it_and_says_why() -> None:
     info = copy.deepcopy(INFO)
     info["CreateVideo"]["input"]["required"]["fps"] = ["FLOAT", {"min": "0"}]
     contract = from_object_info(info).offline()
