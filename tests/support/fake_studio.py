@@ -72,7 +72,8 @@ class FakeStudio:
         self.missing = {
             "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors",
         }
-        self.folder = Path(tempfile.mkdtemp(prefix="wan-fake-"))
+        self._temporary = tempfile.TemporaryDirectory(prefix="wan-fake-", ignore_cleanup_errors=True)
+        self.folder = Path(self._temporary.name)
         self.settings = SimpleNamespace(
             max_upload_mb=100, keep_days=30, data_dir=self.folder, models_dir=Path("/workspace/models")
         )
