@@ -26,11 +26,11 @@ class Noting(Executor):
         if event in ("execution_start", "execution_success"):
             names = [
                 node["inputs"]["filename_prefix"]
-                for node in prompt.item.graph.values()
+                for node in prompt.queued.graph.values()
                 if "filename_prefix" in node["inputs"]
             ]
             with NOTES.open("a", encoding="utf-8") as file:
-                note = {"event": event, "at": time.time(), "prompt": prompt.item.id, "names": names}
+                note = {"event": event, "at": time.time(), "prompt": prompt.queued.id, "names": names}
                 file.write(json.dumps(note) + "\n")
         super()._message(prompt, event, data, to_all=to_all)
 

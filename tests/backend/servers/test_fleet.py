@@ -128,7 +128,14 @@ def picture(tmp_path: Path) -> Path:
 
 def engine_of(server: Server) -> ComfyEngine:
     server.engine.timing = replace(
-        server.engine.timing, slice=0.05, first=0.02, queue=0.1, quiet=0.2, down=0.05, grace=1.0, patience=2.0
+        server.engine.timing,
+        receive=0.05,
+        first_poll=0.02,
+        queue_poll=0.1,
+        idle_poll=0.2,
+        offline_poll=0.05,
+        refused_limit=1.0,
+        error_limit=2.0,
     )
     return server.engine
 
