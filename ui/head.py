@@ -71,7 +71,8 @@ def tab_style() -> str:
         rules += f'{chosen} .stage.empty [data-tab="{tab.key}"] {{ display: block; }}\n'
         if not tab.starters:
             rules += f"{chosen} .starters {{ display: none; }}\n"
-    return f".gradio-container.gradio-container {{\n{rules}}}"
+    reading = json.dumps(text("media.reading"), ensure_ascii=False)
+    return f":root {{ --text-reading: {reading}; }}\n.gradio-container.gradio-container {{\n{rules}}}"
 
 
 SESSIONS = 2000

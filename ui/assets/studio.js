@@ -152,8 +152,9 @@
     const kinds = $$("#text-kind input");
     if (kinds.length) studio.textKind(kinds[1]?.checked ? "text_to_image" : "text_to_video");
     for (const zone of $$(".ws-drop button.upload-container")) {
-      const words = $("h2", zone.closest(".ws-media") || zone);
-      if (words && zone.getAttribute("aria-label") !== words.textContent) zone.setAttribute("aria-label", words.textContent);
+      const words = zone.closest(".ws-media")?.querySelector(".drop-words") || zone;
+      const name = words.textContent.trim().replace(/\s+/g, " ");
+      if (name && zone.getAttribute("aria-label") !== name) zone.setAttribute("aria-label", name);
     }
     label();
   };

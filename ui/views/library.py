@@ -74,8 +74,8 @@ def _tile(job: JobView, media: Media, now: float) -> str:
     shown = state if active else name
     label = escaped("library.open", title=wording.title(job))
     return (
-        f'<li class="tile" data-state="{job.status}"><button type="button" class="open" {data}'
-        f' aria-label="{label}">{inside}</button>{"" if active else _actions(job, url)}'
+        f'<li class="tile" data-state="{job.status}"><button type="button" class="open" {data}>'
+        f'<span class="sr">{label}</span>{inside}</button>{"" if active else _actions(job, url)}'
         f'<p class="name" title="{name}"{live}>{shown}</p><p class="facts">{pinned}'
         + "".join(f"<span>{escape(f)}</span>" for f in facts)
         + "</p></li>"
