@@ -90,6 +90,13 @@ class Connection:
 
 
 @dataclass(frozen=True)
+class EndedAt:
+    """The prompt had ended `seconds_ago` before it was seen, by the clock of its engine."""
+
+    seconds_ago: float
+
+
+@dataclass(frozen=True)
 class Finished:
     """The engine has finished; it sent the outputs before."""
 
@@ -120,6 +127,7 @@ Event = Union[  # noqa: UP007 - Python 3.10 evaluates this at run time
     Output,
     Warned,
     Connection,
+    EndedAt,
     Finished,
     Failed,
     Cancelled,
