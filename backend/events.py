@@ -91,9 +91,9 @@ class Connection:
 
 @dataclass(frozen=True)
 class EndedAt:
-    """The prompt had ended `seconds_ago` before it was seen, by the clock of its engine."""
+    """The prompt has ended at this unix time, by the clock of its engine; told where the end was not seen."""
 
-    seconds_ago: float
+    unix: float
 
 
 @dataclass(frozen=True)

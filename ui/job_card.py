@@ -156,7 +156,9 @@ class Card:
         percent = None
         snapshot = found.get((job_id, key))
         if snapshot is not None:
-            job = answer["job"] = progress.progress(snapshot, paused)
+            job = answer["job"] = progress.progress(
+                snapshot, paused, engine_badge.server(self.studio.engines())
+            )
             if snapshot.status == "running":
                 percent = snapshot.percent
             if snapshot.preview_version and snapshot.preview_version != asked.get("seen"):

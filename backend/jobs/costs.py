@@ -21,7 +21,9 @@ class Costs:
     expected: Mapping[str, float] = field(default_factory=dict)
     _measured: dict[str, list[float]] = field(default_factory=dict)  # kind -> seconds by size
     _paces: list[float] = field(default_factory=list)  # seconds of a step
-    _first_paces: list[float] = field(default_factory=list)  # of a sampler's first step, which loads its model
+    _first_paces: list[float] = field(
+        default_factory=list
+    )  # of a sampler's first step, which loads its model
 
     def measured(self, unit: Unit, seconds: float) -> None:
         """A unit took this long."""

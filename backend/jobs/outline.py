@@ -1,4 +1,4 @@
-"""The pieces of work of a compiled job, in the order of its graphs: what progress and time left count. Pure."""
+"""The pieces of work of a compiled job, graph by graph: what progress and time left count. Pure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SIZED: frozenset[StageName] = frozenset({"finish", "save"})
 class Unit:
     """One node of one graph. `kind`: its class; nodes of one kind and size take about the same time.
 
-    `before`: the nodes of its graph that have run when it runs. `first` to `last`: the chunks that it works on,
-    from 1; 0 where that is not known. `steps` from `first_step` on: those of a sampler.
+    `before`: the nodes of its graph that have run when it runs. `first` to `last`: the chunks that it works
+    on, from 1; 0 where that is not known. `steps` from `first_step` on: those of a sampler.
     """
 
     graph: int
@@ -75,9 +75,9 @@ class Outline:
         """One unit for each stage: for an engine that reports stages instead of nodes."""
         before: tuple[str, ...] = ()
         units = []
-        for stage in ("load", "read", "draw", "finish", "save"):
-            name: StageName = stage  # type: ignore[assignment]
-            units.append(Unit(0, stage, name, stage, steps if stage == "draw" else 0, 0, frozenset(before)))
+        stages: tuple[StageName, ...] = ("load", "read", "draw", "finish", "save")
+        for stage in stages:
+            units.append(Unit(0, stage, stage, stage, steps if stage == "draw" else 0, 0, frozenset(before)))
             if stage != "draw":  # steps say when the drawing is done
                 before = (*before, stage)
         return Outline(tuple(units), steps, chunks)
@@ -110,15 +110,11 @@ def _units(graph: int, nodes: Mapping[str, Any], labels: Mapping[str, Label], ca
         label, behind = labels[node], before[node]
         first, last = _chunks(node, labels, before)
         kind = str(nodes[node].get("class_type", ""))
-        units.append(
-            Unit(graph, node, label.stage, kind, label.steps, label.first_step, behind, first, last)
-        )
+        units.append(Unit(graph, node, label.stage, kind, label.steps, label.first_step, behind, first, last))
     return units
 
 
-def _chunks(
-    node: str, labels: Mapping[str, Label], before: Mapping[str, frozenset[str]]
-) -> tuple[int, int]:
+def _chunks(node: str, labels: Mapping[str, Label], before: Mapping[str, frozenset[str]]) -> tuple[int, int]:
     """(first, last) chunk that a node works on: those drawn since the decoding before it."""
     label = labels[node]
     if label.steps:
@@ -132,7 +128,7 @@ def _chunks(
     if label.stage == "finish":
         for name in behind:
             if name in labels and labels[name].stage == "finish":
-                # A node of the same decoding follows the same chunks; an earlier decoding is behind a later draw.
+                # An earlier decoding has a sampler behind it; a node of the same decoding has not.
                 later = any(labels[d].steps and name in before[d] for d in behind if d in labels)
                 decoded |= drawn(before[name]) if later else set()
     chunks = drawn(behind) - decoded
@@ -144,9 +140,7 @@ def _sources(node: Mapping[str, Any]) -> list[str]:
     return [value[0] for value in values if isinstance(value, list) and len(value) == 2]
 
 
-def _ancestors(
-    nodes: Mapping[str, Any], node: str, found: dict[str, frozenset[str]]
-) -> frozenset[str]:
+def _ancestors(nodes: Mapping[str, Any], node: str, found: dict[str, frozenset[str]]) -> frozenset[str]:
     if node not in found:
         found[node] = frozenset()  # ends a cycle, which no graph of ours has
         names = [source for source in _sources(nodes[node]) if source in nodes]

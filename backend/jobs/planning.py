@@ -7,7 +7,7 @@ and names the servers that cannot run it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +16,7 @@ from backend.engines.kinds import engine_name, kind_of, location, silent, takes_
 from backend.errors import BadInput, StudioError
 from backend.formatting import duration_text
 from backend.jobs import bundle
-from backend.jobs.estimate import Workload, stage_seconds
-from backend.jobs.job import Job
+from backend.jobs.estimate import History, history_of, stage_seconds, workload
 from backend.jobs.offers import Offer
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
@@ -39,8 +38,6 @@ LENGTH_SLACK = 0.5  # seconds; 5 s are 81 frames, which is 5.06 s
 GIB = 1 << 30
 VRAM_RECOMMENDED = 22 * GIB
 """The WAN 2.2 guide recommends 24 GB or more for the 14B models; a 24 GB card reports slightly less."""
-History = Callable[[str, str], Iterable[Job]]
-"""(engine name, mode) -> the jobs that it has finished"""
 DIFFERENT = notice("servers_differ")
 
 
@@ -182,11 +179,11 @@ def _estimate(
     there = [info for info in infos if info.state == "ok"]
     if not there:
         return None
-    work = Workload(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
+    work = workload(compiled)
     known = [
         (sum(seconds.values()), info)
         for info in there
-        if (seconds := stage_seconds(work, history(engine_name(info), mode)))
+        if (seconds := stage_seconds(work, history_of(history, engine_name(info), mode)))
     ]
     if not known:
         return Estimate(mode)

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
-from backend.events import STAGES, Connection, EndedAt, Event, Preview, Progress, Queued, Stage, Started
+from backend.events import STAGES, Connection, Event, Preview, Progress, Queued, Stage, Started
 from backend.jobs.costs import Costs
 from backend.jobs.job import Status
 from backend.jobs.outline import Outline, Unit
-from backend.jobs.stopwatch import AWAY, LOST, OWN, QUEUE, UNTIL, Activity, Stopwatch
+from backend.jobs.stopwatch import OWN, QUEUE, UNTIL, Activity, Stopwatch
 from backend.notices import words
 from workflows.graph.label import StageName
 from workflows.notice import Notice
 
 ACTIVE_STAGES = STAGES[1:]
+ACTIVITIES: Mapping[StageName, Activity] = {
+    "load": "load", "read": "read", "draw": "draw", "finish": "finish", "save": "save",
+}  # fmt: skip
 WAIT_SHARE = 0.04  # share of the bar for waiting, which has no percent of its own
 LEAST_WEIGHT = 0.001  # of a stage's share of the bar
-OVERDUE = 0.2  # a unit that takes longer than expected is expected to go on for this share of its time
+OVERDUE = 1.0  # s; no time left is said once this work is late by that much, and by more than what follows
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,13 @@ class Snapshot:
     """What the page's poll reads. `version` grows with each visible change.
 
     `percent` 0 to 100, never decreases. `segments`: six of (stage, weight 0..1, done 0..1), weights sum to 1.
-    `elapsed`: seconds of work, without waiting at the engine; `remaining`: seconds, None while nothing is known. `ahead`: our jobs before this
-    one; `others`: jobs of other clients on that server. `preview_version` 0: there is no preview yet.
-    `chunk` of `chunks`: what is drawn now, from 1; 0 for a job of one chunk. `activity`: what is done now,
-    which goes back and forth in a job of several parts, where `stage` does not; `parts`: the first and the
-    last chunk that it concerns, 0 where that is all of the job. `preparing`: the media of the next graph are
-    cut. `waits`: what a queued job waits for besides its turn; `text` has its words.
+    `elapsed`: seconds of work, without waiting at the engine. `remaining`: seconds; None while nothing is
+    known. `ahead`: our jobs before this one; `others`: jobs of other clients on that server.
+    `preview_version` 0: there is no preview yet. `chunk` of `chunks`: what is drawn now, from 1; 0 for a job
+    of one chunk. `activity`: what is done now ("": `stage`), which goes back and forth in a job of several
+    parts, where `stage` does not. `parts`: the first and the last chunk that it concerns, 0 where that is all
+    of the job. `preparing`: the media of the next graph are cut. `waits`: what a queued job waits for besides
+    its turn; `text` has its words.
     """
 
     version: int = 0
@@ -56,8 +61,13 @@ class Snapshot:
     chunks: int = 0
     preparing: bool = False
     waits: Notice | None = None
-    activity: StageName = "wait"
+    activity: StageName | Literal[""] = ""
     parts: tuple[int, int] = (0, 0)
+
+    @property
+    def doing(self) -> StageName:
+        """The stage of what is done now."""
+        return self.stage if not self.activity or self.stage == "done" else self.activity
 
 
 @dataclass
@@ -79,7 +89,7 @@ class Tracker:
     chunk: int = 0
     chunks: int = 0
     preparing: bool = False
-    activity: StageName = "wait"
+    activity: StageName | Literal[""] = ""
     best: float = 0.0
     watch: Stopwatch = field(default_factory=Stopwatch)
     costs: Costs = field(default_factory=Costs)
@@ -90,6 +100,8 @@ class Tracker:
     _done: dict[Unit, float] = field(default_factory=dict)  # unit -> seconds that it took
     _stepped: float = 0.0  # when the last step ended
     _first: bool = True  # no step of this sampler has ended
+    _left_at: float | None = None  # when the job was queued again while its engine worked
+    _gap: float = 0.0  # seconds that the engine may have worked meanwhile
     _joined: bool = False  # the engine had begun before this tracker did
     _full: dict[str, float] = field(default_factory=dict)  # stage -> the share of it that was shown
 
@@ -107,20 +119,35 @@ class Tracker:
         self.step = max(self.step, outline.steps_before(graph))
         self.version += 1
 
-    def restore(self, timings: Mapping[str, float], unix: float, *, adopted: bool) -> None:
-        """Goes on from what an earlier run of the studio measured, until `unix` (seconds). `adopted`: the
-        engine may still have the prompt, so that it worked meanwhile."""
-        if self.watch.begun or not timings:
-            return
-        self.watch.restore(timings)
-        self._joined = adopted
-        if adopted and UNTIL in timings:
-            self.watch.spent[AWAY] = self.watch.spent.get(AWAY, 0.0) + max(0.0, unix - timings[UNTIL])
+    def restore(self, timings: Mapping[str, float], unix: float, now: float, *, adopted: bool) -> None:
+        """Goes on from what was measured before the job was queued again, by an earlier run of the studio
+        (`timings`, up to now in unix seconds) or by this one. `adopted`: the engine may still have the
+        prompt, so that it worked meanwhile."""
+        self._joined, self._gap = adopted, 0.0
+        if self.watch.begun:
+            if adopted and self._left_at is not None:
+                self._gap = now - self._left_at
+        else:
+            self.watch.restore(timings)
+            self._gap = max(0.0, unix - timings[UNTIL]) if adopted and UNTIL in timings else 0.0
+        if adopted:
+            self.watch.add_away(self._gap)
 
-    def work(self, now: float, activity: Activity = OWN) -> None:
-        """The studio itself works on the job, or the job waits at the engine."""
+    def work(self, now: float) -> None:
+        """The studio itself works on the job."""
         self._leave(now)
-        self.watch.enter(activity, now)
+        self.watch.enter(OWN, now)
+
+    def attempt_lost(self, now: float) -> None:
+        """The engine has nothing of the prompt any more: it did not work on it meanwhile."""
+        self.watch.add_away(-self._gap)
+        self.watch.lose(now)
+        self.watch.enter(OWN, now)
+
+    def ended_before(self, seconds: float) -> None:
+        """The prompt had ended that long before its end was seen: so much less was work meanwhile."""
+        if self._gap:
+            self.watch.add_away(-min(self._gap, seconds))
 
     def feed(self, event: Event, now: float) -> None:
         """Applies an event that happened at `now`."""
@@ -129,6 +156,7 @@ class Tracker:
             self.ahead, self.others = event.ahead, event.others
             if self.watch.activity == OWN:
                 self.watch.enter(QUEUE, now)
+                self.activity, self.text, self.preparing = "wait", "", False
         elif isinstance(event, Started):
             self._start(event, now)
         elif isinstance(event, Stage):
@@ -139,9 +167,6 @@ class Tracker:
             self.preview_version += 1
         elif isinstance(event, Connection):
             self.connected = event.connected
-        elif isinstance(event, EndedAt):
-            over = max(0.0, event.seconds_ago)
-            self.watch.spent[AWAY] = max(0.0, self.watch.spent.get(AWAY, 0.0) - over)
         self.version += 1
 
     def _start(self, event: Started, now: float) -> None:
@@ -150,6 +175,7 @@ class Tracker:
             self.text = ""
         if self.watch.activity in (None, OWN, QUEUE):
             self.watch.enter("load", now)
+            self.activity = ""
         self._graph = event.graph
         cached = set(event.cached)
         for unit in self.outline.units:
@@ -168,7 +194,7 @@ class Tracker:
             self.watch.enter(OWN, now)
         elif event.stage in ACTIVE_STAGES:
             self.activity = event.stage
-            self.watch.enter(event.stage, now)  # type: ignore[arg-type]
+            self.watch.enter(ACTIVITIES[event.stage], now)
             self._begin(self.outline.find(self._graph, event.node, event.stage), now)
 
     def _begin(self, unit: Unit | None, now: float) -> None:
@@ -198,10 +224,10 @@ class Tracker:
             if self._unit is not None:
                 self._unit = self.outline.find(0, "", self._unit.stage)
         if event.step > self.step:
-            if self._unit is not None and self._unit.stage == "draw":
-                if not self._first or event.step == self.step + 1:  # else drawing began before the tracker did
-                    took = (now - self._stepped) / (event.step - self.step)
-                    self.costs.step_took(took, first=self._first)
+            seen = not self._first or event.step == self.step + 1  # else drawing began before the tracker did
+            if seen and self._unit is not None and self._unit.stage == "draw":
+                took = (now - self._stepped) / (event.step - self.step)
+                self.costs.step_took(took, first=self._first)
             self._first = False
             self.step, self._stepped = event.step, now
         self.steps = event.steps
@@ -217,8 +243,9 @@ class Tracker:
 
     def requeue(self, now: float, why: Notice | None = None) -> None:
         """The job is queued again; the bar keeps the percent that was reached. `why`: shown meanwhile."""
+        self._left_at = now if self.watch.activity in STAGES[1:] else None
         self.watch.lose(now)
-        self.status, self.stage, self.activity, self.text, self.step = "queued", "wait", "wait", "", 0
+        self.status, self.stage, self.activity, self.text, self.step = "queued", "wait", "", "", 0
         self.waits = why
         self.chunk, self.chunks, self.preparing = 0, 0, False
         self.connected = True  # the next engine reports only a lost connection
@@ -278,9 +305,9 @@ class Tracker:
 
     def remaining(self, now: float) -> float | None:
         """Seconds left; None while unknown, and when the last of the work takes longer than expected."""
-        if self.status != "running" or not self.costs.known:
+        if self.status != "running" or not self.costs.known or self.watch.activity == QUEUE:
             return None
-        left, over = 0.0, 0.0
+        left, over = self._own_left(now), 0.0
         for unit in self.outline.units:
             cost, share = self.costs.unit(unit), self._share(unit, now)
             if share >= 1.0:
@@ -294,12 +321,17 @@ class Tracker:
                 left += max(self.costs.pace * (to_go - 1), self.costs.pace * to_go - since, 0.0)
             else:
                 went = max(0.0, now - self._since)
-                if went >= cost:
-                    over = OVERDUE * went
+                over = max(0.0, went - cost)
                 left += max(0.0, cost - went)
-        if over:
-            return None if left <= over else left + over
-        return left
+        if over and left <= max(over, OVERDUE):
+            return None
+        return left + over if left else None
+
+    def _own_left(self, now: float) -> float:
+        """Seconds of the studio's own work that are left: about the same for each graph."""
+        graphs = self.outline.graphs
+        left = self.costs.expected.get("own", 0.0) * max(0, graphs - self._graph) / graphs
+        return max(0.0, left - self.watch.since(now)) if self.watch.activity == OWN else left
 
     def _stages(self, now: float) -> dict[str, tuple[float, float]]:
         """Stage -> (expected seconds, finished share)."""
@@ -308,7 +340,7 @@ class Tracker:
             seconds = self._seconds(unit)
             sums[unit.stage][0] += seconds
             sums[unit.stage][1] += seconds * self._share(unit, now)
-        found = {}
+        found: dict[str, tuple[float, float]] = {}
         for stage, (total, done) in sums.items():
             share = done / total if total else 1.0
             if self.stage == "done":

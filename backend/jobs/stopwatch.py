@@ -1,4 +1,4 @@
-"""Measures what the seconds of a job went into: stages of the engine, waiting there, and work of the studio."""
+"""Measures what a job's seconds go into: stages of the engine, waiting there, and the studio's own work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ Activity = Literal["queue", "own", "load", "read", "draw", "finish", "save"]
 """`queue`: behind other prompts in the engine's own queue. `own`: the studio cuts, sends, fetches and joins
 media. The others are stages of the engine."""
 STAGES: tuple[Activity, ...] = ("load", "read", "draw", "finish", "save")
-QUEUE, OWN, LOST, AWAY = "queue", "own", "lost", "away"
+QUEUE: Activity = "queue"
+OWN: Activity = "own"
+LOST, AWAY = "lost", "away"
 """Names in a job's timings beside those of the stages. `lost`: an attempt that was interrupted, all together;
 `away`: the engine went on while the studio was down."""
 UNTIL = "until"
@@ -29,7 +31,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
         self.activity: Activity | None = None
-        self._last = 0.0
+        self._last = self._entered = 0.0
 
     def account(self, now: float) -> None:
         """Adds the time since the last call to the present activity."""
@@ -40,7 +42,7 @@ class Stopwatch:
     def enter(self, activity: Activity | None, now: float) -> None:
         """Another activity began."""
         self.account(now)
-        self.activity = activity
+        self.activity, self._entered = activity, now
 
     def lose(self, now: float) -> None:
         """The attempt is interrupted: its stages have to be done again."""
@@ -54,6 +56,14 @@ class Stopwatch:
         for name, seconds in timings.items():
             if name != UNTIL:
                 self.spent[name] = self.spent.get(name, 0.0) + seconds
+
+    def since(self, now: float) -> float:
+        """Seconds since the present activity began."""
+        return max(0.0, now - self._entered)
+
+    def add_away(self, seconds: float) -> None:
+        """The engine went on for this long while the studio did not look; less than 0 takes some back."""
+        self.spent[AWAY] = max(0.0, self.spent.get(AWAY, 0.0) + seconds)
 
     @property
     def begun(self) -> bool:

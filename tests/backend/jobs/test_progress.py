@@ -16,7 +16,6 @@ def expecting(**seconds: float) -> Tracker:
     return tracker
 
 
-
 RUN = [
     (0.0, Started()),
     (0.1, Stage("load", "Loading the text encoder")),
