@@ -66,6 +66,10 @@ TEMPLATES: Mapping[str, Template] = {
         ": its aspect ratio differs from the video's. For best results, frame the person the same way in"
         " both.",
     ),
+    "above_driving_rate": Template(
+        "The driving video has {driving:g} frames a second",
+        ": at {fps:g}, some of them are used twice.",
+    ),
     "servers_differ": Template(
         "The servers prepare driving videos differently; this plan is for the least capable one."
     ),

@@ -19,6 +19,7 @@ from backend.threads import visitor_of
 from ui.forms.schema import file_names
 from ui.views import engine_badge, progress
 from ui.views.card import RECENT, CardState, Starter, card
+from ui.views.skeleton import skeleton
 
 if TYPE_CHECKING:
     from backend.jobs.progress import Snapshot
@@ -71,7 +72,7 @@ class Card:
             return await self.poll(asked, visitor_of(request))
 
         return gr.HTML(
-            card(CardState(starters=self.starters, begin=self.begin)),
+            skeleton(),
             elem_id="ws-card",
             apply_default_css=False,
             js_on_load=JS,

@@ -27,6 +27,7 @@ Code = Literal[
     "person_in_middle",
     "helper_length",
     "cropped",
+    "above_driving_rate",
     # planning
     "servers_differ",
     "server_refuses",

@@ -114,19 +114,21 @@ def plan(
         refusal = notice("refused", error=error.code, message=error.message, hint=error.hint)
         return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=refusal)
     compiled = found.compiled
+    trim = MODES[mode].trim
+    follows = kinds[trim.media].kind if trim is not None and trim.media not in sizes else ""
     picture = sizes.get("image", Media("none"))
     cut = crop_fraction(picture.width, picture.height, compiled.width, compiled.height)
     crop = Crop(*cut, padded=getattr(params, "fit", "crop") == "pad")
     return Plan(
         width=compiled.width,
         height=compiled.height,
-        frames=compiled.frames,
+        frames=0 if follows else compiled.frames,
         fps=compiled.fps,
-        seconds=compiled.frames / compiled.fps if compiled.fps else 0.0,
+        seconds=compiled.frames / compiled.fps if compiled.fps and not follows else 0.0,
         steps=compiled.steps,
         segments=len(compiled.graphs),
         crop=crop if "image" in sizes else None,
-        estimate=_estimate(mode, compiled, found.able or engines[:1], history),
+        estimate=None if follows else _estimate(mode, compiled, found.able or engines[:1], history),
         obstacle=silent(engines[0]) if absent or _all_lost(engines) else found.obstacle,
         warnings=(
             *found.warnings,
@@ -134,6 +136,7 @@ def plan(
             *dict.fromkeys(info.note for info in engines if info.note),
         ),
         route=compiled.route,
+        follows=follows,
     )
 
 

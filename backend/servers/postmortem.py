@@ -68,8 +68,8 @@ def cause(ended: ProcessExit) -> ExitCause:
 
 
 def error(ended: ProcessExit, name: str = "ComfyUI") -> StudioError:
-    """The error of its job: OutOfMemory if exit status, kernel or output say so, else EngineLost. `name`: of the
-    server, at the start of a sentence."""
+    """The error of its job: OutOfMemory if exit status, kernel or output say so, else EngineLost. `name`: of
+    the server, at the start of a sentence."""
     memory = _memory(ended, name)
     if memory is not None:
         return memory

@@ -279,8 +279,8 @@ class ComfyEngine:
         download(self.http, output, destination)
 
     def process_ended(self) -> None:
-        """The server's process has ended, as its supervisor knows: `run` and `resume` raise EngineLost at once,
-        and the snapshot says so."""
+        """The server's process has ended, as its supervisor knows: `run` and `resume` raise EngineLost at
+        once, and the snapshot says so."""
         self._exits += 1
         self._wake.set()
         self._set(replace(self._info, state="lost", running=0, pending=0))

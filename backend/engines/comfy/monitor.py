@@ -82,7 +82,8 @@ class PromptMonitor:
         timing: Timing,
     ) -> None:
         """`lane_id`: prefix of all client ids of this lane. `cancelled`, `closed` and `ended` (whether the
-        server's process is known to have ended) are polled; `wake` interrupts a wait. `on_event` is called on the calling thread."""
+        server's process is known to have ended) are polled; `wake` interrupts a wait. `on_event` is called
+        on the calling thread."""
         self.http, self.state, self.timing = http, state, timing
         self.client_id, self.lane_id = client_id, lane_id
         self.on_event, self.cancelled, self.closed, self.wake = on_event, cancelled, closed, wake

@@ -132,7 +132,7 @@ def read_history(entry: object, state: PromptState) -> Update:
 
 
 def _ended_at(data: Mapping[str, Any]) -> tuple[Event, ...]:
-    """When the prompt ended, where the history tells it (milliseconds of unix time)."""
+    """When the prompt ended, where the history has it (milliseconds of unix time)."""
     stamp = data.get("timestamp")
     known = isinstance(stamp, (int, float)) and not isinstance(stamp, bool)
     return (EndedAt(float(stamp) / 1000),) if known else ()  # type: ignore[arg-type]
