@@ -19,21 +19,26 @@ class StudioError(Exception):
     says_kept: ClassVar[bool] = False
     """Whether `default_hint` says that picture, prompt and settings are kept."""
 
-    def __init__(self, message: str, hint: str = "", *, field: str = "", detail: str = "") -> None:
-        self.message, self.detail = _writable(message), _writable(detail)
+    def __init__(
+        self, message: str, hint: str = "", *, field: str = "", detail: str = "", cause: str = ""
+    ) -> None:
+        """`cause`: the technical cause in a few words, for a bug report."""
+        self.message, self.detail, self.cause = _writable(message), _writable(detail), _writable(cause)
         super().__init__(self.message)
         self.hint = hint or self.default_hint
         self.field = field
 
     def to_dict(self) -> dict[str, str]:
         """What is stored with a failed job and sent to API clients; `detail` stays in the log."""
-        return {"code": self.code, "message": self.message, "hint": self.hint, "field": self.field}
+        data = {"code": self.code, "message": self.message, "hint": self.hint, "field": self.field}
+        return {**data, "cause": self.cause} if self.cause else data
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> StudioError:
         """The stored error again; a code that this version does not know reads as `internal`."""
         kind = by_code().get(str(data.get("code")), InternalError)
-        return kind(str(data.get("message", "")), str(data.get("hint", "")), field=str(data.get("field", "")))
+        text = {name: str(data.get(name, "")) for name in ("message", "hint", "field", "cause")}
+        return kind(text["message"], text["hint"], field=text["field"], cause=text["cause"])
 
 
 class InternalError(StudioError):
@@ -193,7 +198,7 @@ class EngineLost(EngineError):
     """ComfyUI went away while it was working on the job."""
 
     code = "engine_lost"
-    default_hint = "Your picture, prompt and settings are still here. Try again when ComfyUI is back."
+    default_hint = "Your picture, prompt and settings are still here. Try again in a moment."
     says_kept = True
 
 
@@ -286,6 +291,9 @@ class JobCancelled(StudioError):
     code = "cancelled"
 
 
+KEPT = "Your picture, prompt and settings are still here."
+
+
 def _writable(text: str) -> str:
     """A server's words may hold half a surrogate pair, which no log, page or database takes."""
     return text.encode("utf-8", "replace").decode()
@@ -312,4 +320,4 @@ def by_code() -> dict[str, type[StudioError]]:
 def says_kept(error: Mapping[str, Any]) -> bool:
     """Whether the hint of a stored error (`to_dict`) says that picture, prompt and settings are kept."""
     kind = by_code().get(str(error.get("code")))
-    return kind is not None and kind.says_kept and error.get("hint") == kind.default_hint
+    return kind is not None and kind.says_kept and str(error.get("hint") or "").startswith(KEPT)

@@ -90,6 +90,13 @@ class Connection:
 
 
 @dataclass(frozen=True)
+class EndedAt:
+    """The prompt has ended at this unix time, by the clock of its engine; told where the end was not seen."""
+
+    unix: float
+
+
+@dataclass(frozen=True)
 class Finished:
     """The engine has finished; it sent the outputs before."""
 
@@ -120,6 +127,7 @@ Event = Union[  # noqa: UP007 - Python 3.10 evaluates this at run time
     Output,
     Warned,
     Connection,
+    EndedAt,
     Finished,
     Failed,
     Cancelled,

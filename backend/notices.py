@@ -66,6 +66,10 @@ TEMPLATES: Mapping[str, Template] = {
         ": its aspect ratio differs from the video's. For best results, frame the person the same way in"
         " both.",
     ),
+    "above_driving_rate": Template(
+        "The driving video has {driving:g} frames a second",
+        ": at {fps:g}, some of them are used twice.",
+    ),
     "servers_differ": Template(
         "The servers prepare driving videos differently; this plan is for the least capable one."
     ),
@@ -80,6 +84,7 @@ TEMPLATES: Mapping[str, Template] = {
     "restarted": Template("The studio or ComfyUI was restarted, so this video was started again."),
     "engine_error": Template("{reason}"),
     "comfyui_silent": Template("ComfyUI does not answer at {address}. Check that it is running."),
+    "demo_silent": Template("The demo engine does not answer at {address}."),
     "runpod_silent": Template("RunPod does not answer. Check the connection to the internet."),
     "comfyui_old": Template(
         "ComfyUI {version} is too old for Wan Studio",
@@ -111,6 +116,7 @@ TEMPLATES: Mapping[str, Template] = {
     "disk_failing": Template("{reason} Retrying for a few minutes before giving up."),
     "waiting_for_engine": Template("Waiting for {engine}. {reason}"),
     "waiting_for_start": Template("Waiting for {engine} to start"),
+    "waiting_for_restart": Template("{engine} stopped and is being restarted"),
     "waiting_for_answer": Template("Waiting for {engine}, which does not answer"),
     "waiting_for_prompt": Template(
         "Waiting for the server at {address}, which may still have this video",

@@ -19,6 +19,7 @@ from backend.threads import visitor_of
 from ui.forms.schema import file_names
 from ui.views import engine_badge, progress
 from ui.views.card import RECENT, CardState, Starter, card
+from ui.views.skeleton import skeleton
 
 if TYPE_CHECKING:
     from backend.jobs.progress import Snapshot
@@ -71,7 +72,7 @@ class Card:
             return await self.poll(asked, visitor_of(request))
 
         return gr.HTML(
-            card(CardState(starters=self.starters, begin=self.begin)),
+            skeleton(),
             elem_id="ws-card",
             apply_default_css=False,
             js_on_load=JS,
@@ -156,7 +157,9 @@ class Card:
         percent = None
         snapshot = found.get((job_id, key))
         if snapshot is not None:
-            job = answer["job"] = progress.progress(snapshot, paused)
+            job = answer["job"] = progress.progress(
+                snapshot, paused, engine_badge.server(self.studio.engines())
+            )
             if snapshot.status == "running":
                 percent = snapshot.percent
             if snapshot.preview_version and snapshot.preview_version != asked.get("seen"):

@@ -27,6 +27,7 @@ Code = Literal[
     "person_in_middle",
     "helper_length",
     "cropped",
+    "above_driving_rate",
     # planning
     "servers_differ",
     "server_refuses",
@@ -39,6 +40,7 @@ Code = Literal[
     # engines
     "engine_error",
     "comfyui_silent",
+    "demo_silent",
     "runpod_silent",
     "comfyui_old",
     "comfyui_new",
@@ -53,6 +55,7 @@ Code = Literal[
     "disk_failing",
     "waiting_for_engine",
     "waiting_for_start",
+    "waiting_for_restart",
     "waiting_for_answer",
     "waiting_for_prompt",
     "waiting_for_able",

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from backend.events import Event, Output
 from workflows.graph.label import Label
 from workflows.graph.node_contract import Contract
 from workflows.notice import Notice
+
+ExitCause = Literal["", "ended", "crashed", "killed", "memory", "gpu", "hung"]
+"""Why a server process ended: by itself, by a fault of its own, by a signal from outside, for lack of memory,
+after an error of the GPU, or because it no longer answered."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class EngineInfo:
     note: Notice | None = None  # a warning about a server that works
     ours: bool = False  # started by this studio
     restarts: int = 0  # of a server that this studio started, since the studio's start
+    exited: float = 0.0  # unix time at which such a server last ended by itself; 0: it never did
+    exit_cause: ExitCause = ""  # why
     workers: Mapping[str, int] = field(default_factory=dict)  # of a Serverless endpoint: state -> count
 
 

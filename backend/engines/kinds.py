@@ -18,7 +18,8 @@ class EngineKind:
 
     id: str  # EngineInfo.kind, in /healthz and in benchmark files
     name: str  # for a heading
-    server: str  # for messages: "... is starting", "... does not answer"
+    server: str  # within a sentence: "Waiting for ... to start"
+    subject: str  # at the start of a sentence: "... stopped unexpectedly"
     service: str  # the full product name; stored with jobs unless a GPU is reported
     location: Location  # where a video is made
     silent: Code  # notice for an engine that does not respond; its argument is the address of a local one
@@ -39,6 +40,7 @@ COMFYUI = EngineKind(
     id="comfyui",
     name="ComfyUI",
     server="ComfyUI",
+    subject="ComfyUI",
     service="ComfyUI",
     location="gpu",
     silent="comfyui_silent",
@@ -58,6 +60,7 @@ RUNPOD = EngineKind(
     id="runpod",
     name="RunPod",
     server="RunPod",
+    subject="RunPod",
     service="RunPod Serverless",
     location="runpod",
     silent="runpod_silent",
@@ -78,10 +81,11 @@ RUNPOD = EngineKind(
 DEMO = EngineKind(
     id="demo",
     name="Demo",
-    server="ComfyUI",  # has the same API
+    server="the demo engine",
+    subject="The demo engine",
     service="demo",
     location="demo",
-    silent="comfyui_silent",
+    silent="demo_silent",
     takes_whole=False,
     has_contract=True,
     simulated=True,

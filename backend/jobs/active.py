@@ -12,6 +12,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from backend.engines.base import EngineInfo
 from backend.errors import QueueFull, StudioError
@@ -87,6 +88,7 @@ class ActiveJobs:
 
     def requeue(self, job: Job, live: LiveJob) -> bool:
         """Puts a running job back at the front of the queue; False if it was cancelled in the meantime."""
+        job = replace(job, timings=live.timings())
         try:
             self._store.save(job)
         except StudioError as error:
@@ -97,7 +99,7 @@ class ActiveJobs:
             if live.cancelled:
                 return False
             self.queue.add(entry)
-            why = self.obstacles.why() or self.reasons.of(job.id)[0]
+            why = self.reasons.of_all() or self.reasons.of(job.id)[0]
             with live.lock:
                 live.tracker.requeue(time.monotonic(), why)
         return True

@@ -32,6 +32,9 @@ class Ends:
         if error is not None:
             log.warning("job %s: %s: %s %s", job.id, error.code, error.message, error.detail)
         job = job.moved(status, finished=self._clock(), error=data)
+        if live is not None and live.tracker.watch.begun:
+            with live.lock:
+                job = replace(job, timings=live.tracker.timings(time.monotonic()))
         try:
             job = self._save(job)
         except StudioError as problem:

@@ -22,11 +22,12 @@ from backend.engines.kinds import engine_name, kind_of, takes_whole
 from backend.errors import EngineUnreachable, StudioError
 from backend.events import Output, Stage, Started
 from backend.jobs import bundle, results
-from backend.jobs.estimate import Workload, stage_seconds
+from backend.jobs.estimate import history_of, stage_seconds, workload
 from backend.jobs.job import QUEUED, RUNNING, Job
 from backend.jobs.layout import WORKFLOW, result_name, write_text
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob, RunSink
+from backend.jobs.outline import Outline
 from backend.jobs.params import job_params
 from backend.jobs.prompt_run import run_prompt
 from backend.jobs.recovery import AGAIN, another_attempt, resume_point
@@ -68,30 +69,28 @@ class Execution:
         expected = self._expected(engine, job, compiled)
         segments = Segments.of_job(self.decoder, folder, job, compiled, check=sink.check)
         job, first = resume_point(engine, job, segments)
-        whole = not first and not job.prompt_id
+        with sink.live.lock:
+            now, tracker = time.monotonic(), sink.live.tracker
+            tracker.plan(_outline(engine, compiled), expected, first)
+            tracker.restore(job.timings, self.clock(), now, adopted=bool(job.prompt_id))
+            tracker.work(now)
         job = sink.save(self._begun(_described(job, compiled, engine)))
         write_text(folder / WORKFLOW, _pretty(compiled.graphs))
-        with sink.live.lock:
-            sink.live.tracker.expected = expected
-            if first:
-                sink.live.tracker.reached(_steps_in(compiled, first), compiled.sampling_steps)
         for index in range(first, len(compiled.graphs)):
             prompt = self._prepare(engine, job, sink, segments, index)
             job, outputs = run_prompt(engine, job, prompt, sink)
+            sink.work()
             self._collect(engine, sink, segments, outputs, index)
             job = self._finished(job, sink, index)
         result = folder / result_name(job.mode)
         segments.join(result)
         job = results.measured(self.decoder, job, result, compiled.still)
-        with sink.live.lock:
-            timings = sink.live.tracker.timings(time.monotonic())
-        # The seconds of a job that was resumed halfway would mislead estimates.
-        return replace(_warned(job, sink.live), timings=timings if whole else {})
+        return _warned(job, sink.live)
 
     def _expected(self, engine: Engine, job: Job, compiled: Compiled) -> dict[str, float]:
         """Stage -> seconds, of earlier jobs alike; asked before any lock that the page's poll takes."""
-        work = Workload(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
-        return stage_seconds(work, self.store.done_on(engine_name(engine.info()), job.mode))
+        found = history_of(self.store.done_on, engine_name(engine.info()), job.mode)
+        return stage_seconds(workload(compiled), found)
 
     def _begun(self, job: Job) -> Job:
         """The job as a running one. Without a prompt to adopt this is a new attempt. Raises LostTooOften."""
@@ -173,10 +172,10 @@ def _warnings(job: Job, of_graphs: tuple[Notice, ...]) -> tuple[Notice, ...]:
     return tuple(dict.fromkeys((*of_graphs, *_notes(job), *again)))
 
 
-def _steps_in(compiled: Compiled, segments: int) -> int:
-    """Sampling steps of the whole job that the first `segments` segments contain."""
-    labels = (label for part in compiled.labels[:segments] for label in part.values() if label.steps)
-    return max((label.first_step + label.steps for label in labels), default=0)
+def _outline(engine: Engine, compiled: Compiled) -> Outline:
+    """The work of the job; by stages for an engine that does not tell its nodes."""
+    outline = Outline.of(compiled)
+    return Outline.by_stage(outline.steps, outline.chunks) if takes_whole(engine.info()) else outline
 
 
 def _notes(job: Job) -> tuple[Notice, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal
 
+from backend.jobs.stopwatch import worked
 from workflows.notice import Notice
 from workflows.params.media import Media
 
@@ -112,7 +113,7 @@ class Job:
     losses: int = 0  # engines lost in a row while running it
     server: str = ""  # address of the engine that has `prompt_id`
     remote: str = ""  # the engine's own id of the prompt, "" where it has none
-    timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
+    timings: dict[str, float] = field(default_factory=dict)  # activity -> seconds, see stopwatch
     cancel_requested: float | None = None  # unix seconds of the cancel request
 
     @property
@@ -121,7 +122,12 @@ class Job:
 
     @property
     def elapsed(self) -> float | None:
-        if self.started is None or self.finished is None:
+        """Seconds of work, without waiting in queues; None for a job that was never begun."""
+        if self.finished is None:
+            return None
+        if seconds := worked(self.timings):
+            return seconds
+        if self.started is None:
             return None
         return max(0.0, self.finished - self.started)
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from backend.engines.base import Engine
-from backend.errors import JobCancelled
-from backend.events import Accepted, Event, Preview, Stage, Warned
+from backend.errors import JobCancelled, StudioError
+from backend.events import Accepted, EndedAt, Event, Preview, Stage, Started, Warned
 from backend.jobs.job import Job
 from backend.jobs.progress import Snapshot, Tracker
+from backend.jobs.stopwatch import STAGES, UNTIL
 from workflows.notice import Notice
+
+log = logging.getLogger("wan.jobs")
+
+TIMINGS_SECONDS = 5.0
+"""Timings are written at most this often while a prompt runs."""
 
 
 @dataclass
@@ -36,6 +43,12 @@ class LiveJob:
         with self.lock:
             return self.tracker.snapshot(time.monotonic())
 
+    def timings(self) -> dict[str, float]:
+        """What was measured so far, with the unix time at which the engine was at work."""
+        with self.lock:
+            found = self.tracker.timings(time.monotonic())
+            return {**found, UNTIL: time.time()} if self.tracker.watch.activity in STAGES else found
+
     def stop(self) -> None:
         """Cancels the prompt on its engine, in a thread: returns before the engine has answered."""
         self.feed(Stage(self.tracker.stage, "Cancelling"))
@@ -48,6 +61,8 @@ class LiveJob:
         with self.lock:
             if isinstance(event, Preview):
                 self.preview = (event.image, event.mime)
+            if isinstance(event, EndedAt):
+                self.tracker.ended_before(max(0.0, time.time() - event.unix))
             if self.cancelled and isinstance(event, Stage):
                 event = replace(event, text="Cancelling")
             self.tracker.feed(event, time.monotonic())
@@ -69,9 +84,20 @@ class RunSink:
             raise JobCancelled("Cancelled.")
 
     def save(self, job: Job) -> Job:
-        """Writes the running job. Raises StudioError."""
+        """Writes the running job with its timings. Raises StudioError."""
+        job = replace(job, timings=self.live.timings())
         self.write(job)
         return job
+
+    def work(self) -> None:
+        """The studio itself works on the job from now on."""
+        with self.live.lock:
+            self.live.tracker.work(time.monotonic())
+
+    def attempt_lost(self) -> None:
+        """The engine has nothing of the prompt any more."""
+        with self.live.lock:
+            self.live.tracker.attempt_lost(time.monotonic())
 
     def prompt(self, job: Job, engine: Engine) -> Job:
         """Writes the id of the job's prompt before the engine has it, and makes the prompt cancellable.
@@ -82,14 +108,24 @@ class RunSink:
 
     def listener(self, job: Job) -> Callable[[Event], None]:
         """Receives the events of the job's prompt. The engine's own id of it is on disk before the engine's
-        next event is handled."""
+        next event is handled. What was measured is on disk when the prompt begins and now and then."""
+        saved = job
+        written = 0.0
 
         def receive(event: Event) -> None:
+            nonlocal saved, written
             if isinstance(event, Accepted):
-                self.save(replace(job, remote=event.remote))
+                saved = self.save(replace(saved, remote=event.remote))
             elif isinstance(event, Warned):
                 self.live.warned = event.notices
             else:
                 self.live.feed(event)
+            late = isinstance(event, Stage) and time.monotonic() - written >= TIMINGS_SECONDS
+            if isinstance(event, Started) or late:
+                written = time.monotonic()
+                try:
+                    self.save(saved)
+                except StudioError as error:  # only figures: the job's next change writes them
+                    log.debug("job %s: its timings are not saved: %s", saved.id, error.message)
 
         return receive

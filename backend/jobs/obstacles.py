@@ -74,5 +74,7 @@ def no_engine(infos: Sequence[EngineInfo]) -> Notice:
     )
     if why := next(filter(None, told), ""):
         return notice("waiting_for_engine", engine=name, reason=why)
+    if any(info.exited and info.state == "starting" for info in infos):
+        return notice("waiting_for_restart", engine=kind_of(infos[0]).subject)
     starts = any(info.state == "starting" for info in infos)
     return notice("waiting_for_start" if starts else "waiting_for_answer", engine=name)

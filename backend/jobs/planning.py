@@ -7,7 +7,7 @@ and names the servers that cannot run it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +16,7 @@ from backend.engines.kinds import engine_name, kind_of, location, silent, takes_
 from backend.errors import BadInput, StudioError
 from backend.formatting import duration_text
 from backend.jobs import bundle
-from backend.jobs.estimate import Workload, stage_seconds
-from backend.jobs.job import Job
+from backend.jobs.estimate import History, history_of, stage_seconds, workload
 from backend.jobs.offers import Offer
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
@@ -39,8 +38,6 @@ LENGTH_SLACK = 0.5  # seconds; 5 s are 81 frames, which is 5.06 s
 GIB = 1 << 30
 VRAM_RECOMMENDED = 22 * GIB
 """The WAN 2.2 guide recommends 24 GB or more for the 14B models; a 24 GB card reports slightly less."""
-History = Callable[[str, str], Iterable[Job]]
-"""(engine name, mode) -> the jobs that it has finished"""
 DIFFERENT = notice("servers_differ")
 
 
@@ -117,19 +114,21 @@ def plan(
         refusal = notice("refused", error=error.code, message=error.message, hint=error.hint)
         return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=refusal)
     compiled = found.compiled
+    trim = MODES[mode].trim
+    follows = kinds[trim.media].kind if trim is not None and trim.media not in sizes else ""
     picture = sizes.get("image", Media("none"))
     cut = crop_fraction(picture.width, picture.height, compiled.width, compiled.height)
     crop = Crop(*cut, padded=getattr(params, "fit", "crop") == "pad")
     return Plan(
         width=compiled.width,
         height=compiled.height,
-        frames=compiled.frames,
+        frames=0 if follows else compiled.frames,
         fps=compiled.fps,
-        seconds=compiled.frames / compiled.fps if compiled.fps else 0.0,
+        seconds=compiled.frames / compiled.fps if compiled.fps and not follows else 0.0,
         steps=compiled.steps,
         segments=len(compiled.graphs),
         crop=crop if "image" in sizes else None,
-        estimate=_estimate(mode, compiled, found.able or engines[:1], history),
+        estimate=None if follows else _estimate(mode, compiled, found.able or engines[:1], history),
         obstacle=silent(engines[0]) if absent or _all_lost(engines) else found.obstacle,
         warnings=(
             *found.warnings,
@@ -137,6 +136,7 @@ def plan(
             *dict.fromkeys(info.note for info in engines if info.note),
         ),
         route=compiled.route,
+        follows=follows,
     )
 
 
@@ -182,11 +182,11 @@ def _estimate(
     there = [info for info in infos if info.state == "ok"]
     if not there:
         return None
-    work = Workload(compiled.evaluations, compiled.width, compiled.height, compiled.frames)
+    work = workload(compiled)
     known = [
         (sum(seconds.values()), info)
         for info in there
-        if (seconds := stage_seconds(work, history(engine_name(info), mode)))
+        if (seconds := stage_seconds(work, history_of(history, engine_name(info), mode)))
     ]
     if not known:
         return Estimate(mode)

@@ -24,6 +24,7 @@ def run_prompt(engine: Engine, job: Job, prompt: Prompt, sink: RunSink) -> tuple
         try:
             return job, engine.resume(left, sink.listener(job))
         except PromptGone:
+            sink.attempt_lost()
             job = another_attempt(restarted(job))
     posted = replace(job, prompt_id=prompt.id, remote="", server=engine.info().address)
     job = sink.prompt(posted, engine)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from backend.formatting import Location, crop_text, estimate_text
 from backend.jobs.job import Job, Status
 from backend.jobs.layout import answer_name, result_name
+from backend.jobs.stopwatch import UNTIL
 from backend.notices import words
-from workflows.modes.registry import MODES, title
+from workflows.modes.registry import MODES
 from workflows.notice import Notice
 
 
@@ -39,6 +41,7 @@ class JobView:
     error: dict[str, str] | None
     bytes: int
     pinned: bool = False
+    timings: Mapping[str, float] = field(default_factory=dict)  # activity -> seconds, see jobs.stopwatch
 
     @property
     def result(self) -> str:
@@ -58,6 +61,7 @@ class JobView:
         )  # fmt: skip
         record: dict[str, Any] = {name: getattr(self, name) for name in names}
         record["warnings"] = [words(warning) for warning in self.warnings]
+        record["timings"] = {name: seconds for name, seconds in self.timings.items() if name != UNTIL}
         record["warning_codes"] = [warning.code for warning in self.warnings]
         if self.error is not None:
             record["error"] = dict(self.error)
@@ -80,8 +84,7 @@ class Estimate:
     @property
     def text(self) -> str:
         if self.seconds is None:
-            makes = MODES[self.mode].makes
-            return f"No estimate yet. We'll know after your first {title(self.mode)} {makes}."
+            return f"No estimate yet. We'll know once a {MODES[self.mode].makes} has been made here."
         return estimate_text(self.seconds, self.location)
 
     @property
@@ -110,7 +113,8 @@ class Crop:
 class Plan:
     """What a job with the current settings becomes. `segments`: graphs of the job; `crop`: None without
     a picture; `estimate`: None while no server answers; `obstacle`: why it cannot run; `problems`: field ->
-    sentence; `route`: where Animate gets pose and mask from, as Compiled has it."""
+    sentence; `route`: where Animate gets pose and mask from, as Compiled has it; `follows`: the kind of the
+    file that the length comes from, while it is not given: length and estimate are not known then."""
 
     width: int = 0
     height: int = 0
@@ -125,6 +129,7 @@ class Plan:
     problems: dict[str, str] = field(default_factory=dict)
     warnings: tuple[Notice, ...] = ()
     route: str = ""
+    follows: str = ""
 
     @property
     def obstacle_code(self) -> str:
@@ -176,6 +181,7 @@ def view(job: Job, key: str) -> JobView:
         error=job.error,
         bytes=job.size,
         pinned=job.pinned,
+        timings=dict(job.timings),
     )
 
 

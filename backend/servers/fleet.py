@@ -228,7 +228,9 @@ class Servers:
     ) -> SupervisedProcess:
         def on_exit(ended: ProcessExit) -> None:
             server.handle_exit(ended)
-            self._on_exit(postmortem.error(ended) if ended.was_up else EngineLost(server.trouble))
+            self._on_exit(
+                postmortem.error(ended, server.name) if ended.was_up else EngineLost(server.trouble)
+            )
 
         environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
         process = SupervisedProcess(

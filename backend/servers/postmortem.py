@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
+from backend.engines.base import ExitCause
 from backend.errors import EngineLost, OutOfMemory, StudioError
 from backend.servers.exit_reasons import why
 from backend.servers.process import ProcessExit
@@ -26,6 +27,8 @@ _GPU = re.compile(
 )
 _RAISED = re.compile(r"(?:[\w.]+\.)?\w*(?:Error|Exception)\b")  # start of the last line of a Python traceback
 _LAST = 40  # lines
+_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+NO_EXIT: ExitCause = ""
 
 
 def why_not_up(ended: ProcessExit, trouble: OSError | None, python: str) -> str:
@@ -47,52 +50,79 @@ def why_not_up(ended: ProcessExit, trouble: OSError | None, python: str) -> str:
     lines = [line for line in reversed(ended.lines) if line.strip()]
     last = next((line for line in lines if _RAISED.match(line)), lines[0] if lines else "")
     said = f" Its last output: {last[:200]}" if last else ""
-    return f"ComfyUI stopped while it was starting ({_ending(ended.status)}).{said}"
+    return f"ComfyUI stopped while it was starting.{said}"
 
 
-def error(ended: ProcessExit) -> StudioError:
-    """The error of its job: OutOfMemory if exit status, kernel or output say so, else EngineLost."""
-    memory = _memory(ended)
+def cause(ended: ProcessExit) -> ExitCause:
+    """Why it ended, for the System tab."""
+    if ended.by_us:
+        return "hung"
+    if _memory(ended) is not None:
+        return "memory"
+    if any(_GPU.search(line) for line in ended.lines[-_LAST:]):
+        return "gpu"
+    number = _signal(ended.status)
+    if number in _OUTSIDE:
+        return "killed"
+    return "crashed" if number else "ended"
+
+
+def error(ended: ProcessExit, name: str = "ComfyUI") -> StudioError:
+    """The error of its job: OutOfMemory if exit status, kernel or output say so, else EngineLost. `name`: of
+    the server, at the start of a sentence."""
+    memory = _memory(ended, name)
     if memory is not None:
         return memory
     ending = _ending(ended.status)
     detail = "\n".join(ended.lines[-_LAST:])
     if any(_GPU.search(line) for line in ended.lines[-_LAST:]):
         return EngineLost(
-            f"ComfyUI stopped after a GPU error ({ending}).",
+            f"{name} stopped after a GPU error.",
             "If it happens again, restart the machine.",
             detail=detail,
+            cause=ending,
         )
-    return EngineLost(f"ComfyUI stopped unexpectedly ({ending}).", detail=detail)
+    return EngineLost(f"{name} stopped unexpectedly.", detail=detail, cause=ending)
 
 
-def _memory(ended: ProcessExit) -> OutOfMemory | None:
+def _memory(ended: ProcessExit, name: str = "ComfyUI") -> OutOfMemory | None:
     lines = ended.lines[-_LAST:]
     detail = "\n".join(lines)
     killed = ended.status in (-signal.SIGKILL, 128 + signal.SIGKILL, None)
     if (ended.oom and killed) or any(_RAM.search(line) for line in lines):
         return OutOfMemory(
-            "The machine ran out of memory (RAM), and ComfyUI was killed.",
+            f"The machine ran out of memory (RAM), and {_inside(name)} was killed.",
             "Try a smaller size or a shorter video, close what else uses memory, or take a machine"
             " with more RAM.",
             detail=detail,
         )
     if any(_GPU_MEMORY.search(line) for line in lines):
         return OutOfMemory(
-            "The GPU ran out of memory, and ComfyUI stopped.",
+            f"The GPU ran out of memory, and {_inside(name)} stopped.",
             "Try a smaller size or a shorter video.",
             detail=detail,
         )
     return None
 
 
-def _ending(status: int | None) -> str:
+def _inside(name: str) -> str:
+    """The name within a sentence: `the demo engine`."""
+    return name[0].lower() + name[1:] if name.startswith("The ") else name
+
+
+def _signal(status: int | None) -> signal.Signals | None:
+    """The signal that ended a process; a shell adds 128 to its number."""
     if status is None:
-        return "exit status unknown"
+        return None
     number = -status if status < 0 else status - 128
-    if number > 0:
-        try:
-            return f"signal {signal.Signals(number).name}"
-        except ValueError:
-            pass
-    return f"exit status {status}"
+    try:
+        return signal.Signals(number) if number > 0 else None
+    except ValueError:
+        return None
+
+
+def _ending(status: int | None) -> str:
+    number = _signal(status)
+    if number is not None:
+        return f"signal {number.name}"
+    return "exit status unknown" if status is None else f"exit status {status}"

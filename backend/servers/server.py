@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import requests
 from backend.engines.base import EngineInfo
 from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.monitor import Timing
-from backend.engines.kinds import COMFYUI
+from backend.engines.kinds import COMFYUI, kind_of
 from backend.errors import EngineHung, EngineLost, StudioError
 from backend.servers import postmortem
 from backend.servers.process import TIMES, ProcessExit, SupervisedProcess, Times
@@ -63,6 +64,7 @@ class Server:
         self.process: SupervisedProcess | None = None
         self.trouble = ""  # why the process exited before it was up; empty once it is up
         self._python = ""
+        self._exited, self._exit_cause = 0.0, postmortem.NO_EXIT
         self._limits = limits
         self._hung_seconds = hung = settings.hung_seconds
         self.engine = ComfyEngine(
@@ -79,22 +81,26 @@ class Server:
     def handle_exit(self, ended: ProcessExit) -> None:
         """Called by the supervisor after each exit."""
         process = self.process
+        self._exited, self._exit_cause = time.time(), postmortem.cause(ended)
         if process is not None and not ended.was_up:
             self.trouble = postmortem.why_not_up(ended, process.trouble, self._python)
             log.error("%s: %s", process.name, self.trouble)
+        self.engine.process_ended()
 
     def _amend(self, info: EngineInfo) -> EngineInfo:
         """Adds the state of the process: while it starts up, the engine is `starting` and not `lost`."""
         process = self.process
         if process is None:
             return info
-        info = replace(info, ours=True, restarts=process.restarts)
+        info = replace(
+            info, ours=True, restarts=process.restarts, exited=self._exited, exit_cause=self._exit_cause
+        )
         if info.state == "ok":
             process.note_answer()
             self.trouble = ""
             return info
         if process.over:
-            return replace(info, state="lost", error=self.trouble or "ComfyUI stopped.")
+            return replace(info, state="lost", error=self.trouble or f"{kind_of(info).subject} stopped.")
         if not process.is_up:
             return replace(info, state="starting", error=self.trouble)
         return info
@@ -118,22 +124,28 @@ class Server:
             return error
         if isinstance(error, EngineHung):
             process.kill("its job makes no progress")
-            return _hung(error.detail)
+            return self._hung(error.detail)
         began, address = self.engine.began, self.engine.http.address
         ended = process.exit_since(began)
         if ended is None and not answers(address):
             ended = process.exit_since(began, self._limits.dying)
         if ended is not None:
-            return _hung(error.detail) if ended.by_us else postmortem.error(ended.after(began))
+            if ended.by_us:
+                return self._hung(error.detail)
+            return postmortem.error(ended.after(began), self.name)
         if isinstance(error, EngineLost) and not answers(address, self._limits.answer):
             process.kill("it stopped answering")
-            return _hung(error.detail)
+            return self._hung(error.detail)
         return error
 
+    @property
+    def name(self) -> str:
+        """The server's name at the start of a sentence."""
+        return kind_of(self.engine.info()).subject
 
-def _hung(detail: str) -> EngineHung:
-    return EngineHung(
-        "ComfyUI stood still while it worked on this video, and was restarted.",
-        "If it happens again, try a smaller size or a shorter video.",
-        detail=detail,
-    )
+    def _hung(self, detail: str) -> EngineHung:
+        return EngineHung(
+            f"{self.name} stood still while it worked on this video, and was restarted.",
+            "If it happens again, try a smaller size or a shorter video.",
+            detail=detail,
+        )

@@ -86,6 +86,8 @@ def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:
             "note": words(info.note),
             "workers": dict(info.workers),
             "restarts": info.restarts,
+            "exited": info.exited,
+            "exit_cause": info.exit_cause,
             "ours": info.ours,
         }
         for info in engines

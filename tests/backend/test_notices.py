@@ -16,6 +16,7 @@ from workflows.notice import CODES, Notice, notice
 
 INDIRECT = {
     "comfyui_silent": {"address"},
+    "demo_silent": {"address"},
     "runpod_silent": set(),
 }
 """Codes that a row of engines/kinds.py names; `silent` there gives the arguments."""

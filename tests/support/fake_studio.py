@@ -152,13 +152,17 @@ class FakeStudio:
         for text in problems.values():
             message, _, hint = text.partition(". ")
             obstacle = notice("refused", error="bad_input", message=f"{message}.", hint=hint)
+        trim = MODES[mode].trim
+        follows = MODES[mode].media[trim.media].kind if trim is not None and whole is None else ""
+        if follows:
+            seconds, frames = 0.0, 0
         still = mode == "text_to_image"
         fast = mode == "fast_video" or values.get("speed") == "fast"
         return Plan(
             width, height, 1 if still else frames, 0.0 if still else 16.0, seconds, 4 if fast else 20,
             crop=Crop(0.0, 0.0 if abs(ratio - 16 / 9) < 0.05 else 0.11),
-            estimate=Estimate(mode, 65.0, "gpu"), obstacle=obstacle, problems=problems,
-            warnings=self.warnings, route=self.route,
+            estimate=None if follows else Estimate(mode, 65.0, "gpu"), obstacle=obstacle, problems=problems,
+            warnings=self.warnings, route=self.route, follows=follows,
         )  # fmt: skip
 
     def submit(

@@ -158,7 +158,7 @@
         set(live("left"), job.left);
         bars(job, percent);
         if (card().dataset.state !== job.status) card().dataset.state = job.status;
-        notice(job.connected ? "" : text("engine_lost"));
+        notice(job.notice);
         if (follow.announced !== job.announcement) set(live("stage"), job.announcement);
         follow.announced = job.announcement;
       }

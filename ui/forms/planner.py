@@ -100,7 +100,7 @@ class Planner:
         route = media_text.route(plan.route)
         hint = hint_line(
             mode,
-            plan.estimate.text if plan.estimate else engine_badge.engine_note(self.studio.engines()),
+            self._estimate(plan),
             plan.estimate.short if plan.estimate else "",
             notice or blocked,
             frame,
@@ -138,6 +138,13 @@ class Planner:
                 log.exception("Generate failed")
                 notice = text("errors.unexpected")
         return Submission(job, self.view(form, given, problems, notice))
+
+    def _estimate(self, plan: Plan) -> str:
+        """The estimate, or why there is none yet."""
+        if plan.estimate is not None:
+            return plan.estimate.text
+        starting = engine_badge.engine_note(self.studio.engines())
+        return starting or (text(f"form_messages.follows.{plan.follows}") if plan.follows else "")
 
     def _measure(
         self, form: Form, given: Mapping[str, Any], problems: dict[str, str]

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from backend.jobs.progress import Snapshot
 from backend.notices import words
 from ui.i18n.texts import escaped, text
-from ui.views import failure, progress, wording
+from ui.views import failure, progress, times, wording
 from ui.views.icons import icon
 from ui.views.player import fit, player, shape, still, tags
 from ui.views.queue import line_list
@@ -231,7 +231,8 @@ def _done(state: CardState, job: JobView) -> str:
     ]
     return (
         f"{still(job, state.url) if wording.is_still(job) else player(job, state.url, state.autoplay)}"
-        f'<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}</div>'
+        f'<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}'
+        f"{times.details(job.timings)}</div>"
         f"{download}</div>"
         f'<div class="steps">{"".join(steps)}</div>{warnings(job)}'
     )

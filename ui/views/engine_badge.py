@@ -49,10 +49,10 @@ def badge(engines: Sequence[EngineInfo], trouble: str = "") -> Badge:
         return Badge(best.state, text("header.badge.demo"), demo=True, tip=tip)
     name = gpu_name(best.gpu) or kind.name
     if best.state == "starting":
-        tip = best.error or text("header.badge.starting_tip", server=kind.server)
+        tip = best.error or text("header.badge.starting_tip", server=kind.subject)
         return Badge("starting", name, starting, tip=tip)
     if best.state != "ok":
-        tip = best.error or text("header.badge.lost_tip", server=kind.server, address=best.address)
+        tip = best.error or text("header.badge.lost_tip", server=kind.subject, address=best.address)
         return Badge("lost", name, text("header.badge.lost"), tip=tip)
     if kind.has_workers:
         tip = words(best.note) or text(
@@ -68,6 +68,11 @@ def badge(engines: Sequence[EngineInfo], trouble: str = "") -> Badge:
     return Badge(
         "ok", name, detail, tip=text("header.badge.server_tip", version=best.version, address=address)
     )
+
+
+def server(engines: Sequence[EngineInfo]) -> str:
+    """The engine within a sentence: `ComfyUI`, `the demo engine`."""
+    return kind_of(engines[0]).server if engines else text("header.badge.engine")
 
 
 def workers(engine: EngineInfo) -> str:

@@ -86,6 +86,7 @@ def details(job: JobView) -> str:
     lines = [
         text("failure.details.job", mode=mode_texts.title(job.mode), id=job.id),
         f"{error.get('code', '')}: {error.get('message', '')}",
+        text("failure.details.cause", cause=error["cause"]) if error.get("cause") else "",
         listed(recipe(job)),
         text("failure.details.engine", engine=job.engine) if job.engine else "",
     ]

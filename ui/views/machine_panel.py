@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from html import escape
 from types import MappingProxyType
@@ -148,12 +149,23 @@ def _life(engine: EngineInfo, more: Mapping[str, Any]) -> dict[str, str]:
         running, waiting = more.get("running") or 0, more.get("pending") or 0
         rows["engine_queue"] = text("machine.running_waiting", running=running, waiting=waiting)
     if more.get("restarts"):
-        rows["restarts"] = plural("machine.restarts", more["restarts"])
+        rows["restarts"] = _restarts(more)
     if more.get("error") and engine.state == "ok":
         rows["last_error"] = str(more["error"])
     if kind_of(engine).adoptable and more.get("ours"):
         rows["started_by"] = text("machine.started_by_studio")
     return rows
+
+
+def _restarts(more: Mapping[str, Any]) -> str:
+    """`1 since the studio started. Last today 14:02: it crashed.`"""
+    count = plural("machine.restarts", more["restarts"])
+    exited, cause = float(more.get("exited") or 0.0), str(more.get("exit_cause") or "")
+    if not exited:
+        return count
+    at = time.strftime("%H:%M", time.localtime(exited))
+    why = table().get(f"machine.exit.{cause}", text("machine.exit.ended"))
+    return text("machine.restarts_last", restarts=count, time=at, cause=why)
 
 
 def _endpoint(engine: EngineInfo) -> dict[str, str]:

@@ -39,21 +39,37 @@ def step_words(snapshot: Snapshot) -> str:
 
 def status(snapshot: Snapshot) -> str:
     """The card's headline while a job is queued or running."""
-    if snapshot.status == "queued":
+    if snapshot.status == "queued" or (snapshot.activity == "wait" and not snapshot.text):
         return waiting(snapshot)
-    if snapshot.stage == "draw" and snapshot.steps:
-        if snapshot.preparing:
-            return snapshot.text
-        return text("progress.generating", position=step_words(snapshot))
-    if snapshot.stage in ("load", "finish", "save") and snapshot.text:
+    if snapshot.preparing and snapshot.text:
         return snapshot.text
-    return stage_words(snapshot.stage)
+    if snapshot.doing == "draw" and snapshot.steps:
+        return text("progress.generating", position=step_words(snapshot))
+    if snapshot.doing in ("load", "finish", "save") and snapshot.text:
+        return (
+            text("progress.of_parts", what=snapshot.text, part=part_words(snapshot))
+            if _in_parts(snapshot)
+            else snapshot.text
+        )
+    return stage_words(snapshot.doing)
+
+
+def _in_parts(snapshot: Snapshot) -> bool:
+    return bool(snapshot.parts[0]) and snapshot.chunks > 1
+
+
+def part_words(snapshot: Snapshot) -> str:
+    """`part 2 of 5`, `parts 1 to 4 of 5`: what the present work concerns."""
+    first, last = snapshot.parts
+    if first == last:
+        return text("progress.part", part=first, parts=snapshot.chunks)
+    return text("progress.parts", first=first, last=last, parts=snapshot.chunks)
 
 
 def announcement(snapshot: Snapshot) -> str:
     """`Generating, part 2 of 5`: the headline without the step, so that screen readers announce each stage
     and part once."""
-    drawing = snapshot.stage == "draw" and snapshot.steps and not snapshot.preparing
+    drawing = snapshot.doing == "draw" and snapshot.steps and not snapshot.preparing
     if snapshot.status == "queued" or not drawing:
         return status(snapshot)
     if snapshot.chunks < 2:
@@ -62,12 +78,13 @@ def announcement(snapshot: Snapshot) -> str:
     return text("progress.generating", position=part)
 
 
-def progress(snapshot: Snapshot, paused: bool = False) -> dict[str, Any]:
-    """The poll's answer without the preview: texts and numbers, ready to be shown. paused: the queue is."""
+def progress(snapshot: Snapshot, paused: bool = False, engine: str = "") -> dict[str, Any]:
+    """The poll's answer without the preview: texts and numbers, ready to be shown. paused: the queue is.
+    engine: its name within a sentence."""
     running = snapshot.status == "running"
     held = paused and snapshot.status == "queued"
     left = elapsed = ""
-    if running and snapshot.remaining is not None:
+    if running and snapshot.connected and snapshot.remaining is not None:
         left = text("progress.left", duration=duration(snapshot.remaining))
     if running and snapshot.elapsed >= 0.5:
         elapsed = text("progress.elapsed", duration=duration(snapshot.elapsed))
@@ -94,5 +111,6 @@ def progress(snapshot: Snapshot, paused: bool = False) -> dict[str, Any]:
         "next": snapshot.status == "queued" and not snapshot.ahead,
         "preview": snapshot.preview_version,
         "connected": snapshot.connected,
+        "notice": "" if snapshot.connected else text("progress.engine_lost", engine=engine),
         "place": place if snapshot.status == "queued" else "",
     }

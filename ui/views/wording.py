@@ -124,6 +124,8 @@ def frame(width: int, height: int, seconds: float, fps: float) -> str:
     """The frame to be made: `832 × 480, 5 s at 16 fps`; a picture has its size alone."""
     if not fps:
         return size(width, height)
+    if not seconds:  # not known yet
+        return text("format.frame_rate", size=size(width, height), fps=number(fps))
     return text("format.frame", size=size(width, height), length=length(seconds), fps=number(fps))
 
 

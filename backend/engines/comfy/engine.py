@@ -88,6 +88,7 @@ class ComfyEngine:
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._generation = 0
+        self._exits = 0  # of the server's process, as far as they are known
 
     @property
     def busy(self) -> bool:
@@ -250,6 +251,8 @@ class ComfyEngine:
             client_id = position.client_id if position is not None and position.client_id else self.client_id
             monitor = self._monitor(prompt, client_id, on_event)
             try:
+                if position is not None and position.running:
+                    monitor.assume_running()  # the socket's first frame names the running node
                 monitor.connect()
                 monitor.may_have_missed = True
                 return monitor.wait(accepted_now=False)
@@ -275,13 +278,20 @@ class ComfyEngine:
         """Downloads an output into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
         download(self.http, output, destination)
 
+    def process_ended(self) -> None:
+        """The server's process has ended, as its supervisor knows: `run` and `resume` raise EngineLost at
+        once, and the snapshot says so."""
+        self._exits += 1
+        self._wake.set()
+        self._set(replace(self._info, state="lost", running=0, pending=0))
+
     def close(self) -> None:
         """Disconnects. A prompt that is running on the server continues, and `run` raises EngineLost."""
         self._closed.set()
         self._wake.set()
 
     def _monitor(self, prompt: Prompt, client_id: str, on_event: Callable[[Event], None]) -> PromptMonitor:
-        name = server_name(self._info)
+        name, exits = server_name(self._info), self._exits
         state = protocol.PromptState(
             prompt.id, prompt.labels, prompt.sampling_steps, prompt.index, server_name=name
         )
@@ -293,6 +303,7 @@ class ComfyEngine:
             on_event,
             cancelled=lambda: self._is_cancelled(prompt.id),
             closed=self._closed.is_set,
+            ended=lambda: self._exits != exits,
             wake=self._wake,
             timing=self.timing,
         )

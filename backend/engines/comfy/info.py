@@ -63,8 +63,7 @@ def engine_info(stats: Mapping[str, Any], queue: object, address: str) -> Engine
 
 def server_name(info: EngineInfo) -> str:
     """The name of the server for the beginning of a sentence: ComfyUI, or the demo engine."""
-    kind = kind_of(info)
-    return "The demo engine" if kind.simulated else kind.server
+    return kind_of(info).subject
 
 
 def version_note(version: str) -> Notice | None:

@@ -77,14 +77,17 @@ class PromptMonitor:
         *,
         cancelled: Callable[[], bool],
         closed: Callable[[], bool],
+        ended: Callable[[], bool] = lambda: False,
         wake: threading.Event,
         timing: Timing,
     ) -> None:
-        """`lane_id`: prefix of all client ids of this lane. `cancelled` and `closed` are polled; `wake`
-        interrupts a wait. `on_event` is called on the calling thread."""
+        """`lane_id`: prefix of all client ids of this lane. `cancelled`, `closed` and `ended` (whether the
+        server's process is known to have ended) are polled; `wake` interrupts a wait. `on_event` is called
+        on the calling thread."""
         self.http, self.state, self.timing = http, state, timing
         self.client_id, self.lane_id = client_id, lane_id
         self.on_event, self.cancelled, self.closed, self.wake = on_event, cancelled, closed, wake
+        self.ended = ended
         self.socket: Socket | None = None
         self.maybe_stale = False  # the server may still hold an older socket of this client id
         self.may_have_missed = False  # events may have been missed
@@ -120,6 +123,11 @@ class PromptMonitor:
             self._poll_now = True
         self._report_connection(True)
 
+    def assume_running(self) -> None:
+        """The server executes the prompt, according to its queue."""
+        self._running_by_queue = True
+        self._apply(protocol.assume_running(self.state))
+
     def disconnect(self) -> bool:
         """Closes the socket. Returns False if the server may still hold a socket of this client id."""
         clean = not self.maybe_stale
@@ -141,6 +149,8 @@ class PromptMonitor:
         while not self.state.ending:
             if self.closed():
                 raise EngineLost("Wan Studio was stopped while this job was running.")
+            if self.ended():
+                raise EngineLost(f"{self.state.server_name} stopped while it worked on this.")
             if self.cancelled():
                 self._repeat_interrupt()
             self._read_socket()

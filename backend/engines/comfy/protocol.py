@@ -14,7 +14,18 @@ from typing import Any
 
 from backend.engines.comfy.execution_errors import execution_error
 from backend.errors import EngineError, StudioError
-from backend.events import Cancelled, Event, Failed, Finished, Output, Preview, Progress, Stage, Started
+from backend.events import (
+    Cancelled,
+    EndedAt,
+    Event,
+    Failed,
+    Finished,
+    Output,
+    Preview,
+    Progress,
+    Stage,
+    Started,
+)
 from workflows.compile import Label
 
 PREVIEW = 1
@@ -117,7 +128,14 @@ def read_history(entry: object, state: PromptState) -> Update:
         events += first
     state, files = add_outputs(entry, state)
     state, last = _succeeded({}, state)
-    return state, (*events, *files, *last)
+    return state, (*events, *files, *_ended_at(messages.get("execution_success", {})), *last)
+
+
+def _ended_at(data: Mapping[str, Any]) -> tuple[Event, ...]:
+    """When the prompt ended, where the history has it (milliseconds of unix time)."""
+    stamp = data.get("timestamp")
+    known = isinstance(stamp, (int, float)) and not isinstance(stamp, bool)
+    return (EndedAt(float(stamp) / 1000),) if known else ()  # type: ignore[arg-type]
 
 
 def history_entry(history: object, prompt_id: str) -> object:

@@ -58,9 +58,10 @@ def test_names_and_locations(info: EngineInfo, name: str, there: str) -> None:
 
 
 def test_what_is_said_of_one_that_does_not_answer() -> None:
-    for kind in ("comfyui", "demo"):
-        said = words(silent(EngineInfo(kind, "http://gpu:8188", error="refused")))
-        assert said == "ComfyUI does not answer at http://gpu:8188. Check that it is running."
+    said = words(silent(EngineInfo("comfyui", "http://gpu:8188", error="refused")))
+    assert said == "ComfyUI does not answer at http://gpu:8188. Check that it is running."
+    said = words(silent(EngineInfo("demo", "http://gpu:8188", error="refused")))
+    assert said == "The demo engine does not answer at http://gpu:8188."
     assert words(silent(EngineInfo("runpod", "u", error="No such key {x}."))) == "No such key {x}."
     said = words(silent(EngineInfo("runpod", "u")))
     assert said == "RunPod does not answer. Check the connection to the internet."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,9 @@ def process_exit(status: int | None, *lines: str, oom: bool | None = False, **mo
 )
 def test_error_of_a_job_whose_server_exited(ended: ProcessExit, kind: type[EngineLost], says: str) -> None:
     error = postmortem.error(ended)
-    assert type(error) is kind and says in error.message
+    assert type(error) is kind and says in f"{error.message} ({error.cause})"
+    assert not re.search(r"SIG|status", error.message), "plain words; the cause is for a bug report"
+    assert "the demo engine" in postmortem.error(ended, "The demo engine").message.lower()
     assert error.hint
 
 

@@ -31,6 +31,7 @@ SEGMENT_CHUNKS = 4
 QUALITY_STEPS, FAST_STEPS = 20, 6
 CFG, SHIFT = 1.0, 8.0
 FAST_LORA = "lora_480p"
+RATE_SLACK = 0.1  # frames a second: 30 is not above 29.97
 MUCH_CROPPED = 0.25
 """Share of a side whose loss is pointed out."""
 
@@ -136,6 +137,10 @@ def _warnings(run: _Run) -> list[Notice]:
             warnings.append(
                 notice("helper_length", field=field, seconds=media.seconds, driving=params.video.seconds)
             )
+    if 0 < params.video.fps < params.fps - RATE_SLACK:
+        warnings.append(
+            notice("above_driving_rate", driving=round(params.video.fps, 2), fps=round(params.fps, 2))
+        )
     guide = params.pose_video or params.video
     for field, media in (("video", guide), ("image", params.image)):
         if media is params.image and params.fit == "pad":

@@ -83,7 +83,7 @@ def test_the_estimate_names_runpod() -> None:
     finished = Job("j", "o", "text_to_video", {}, {}, 0.0, width=832, height=480, frames=81, evaluations=40,
                    timings=dict.fromkeys(("load", "read", "draw", "finish", "save"), 10.0))  # fmt: skip
     for history, said in (
-        ([], "No estimate yet. We'll know after your first Text-to-Video video."),
+        ([], "No estimate yet. We'll know once a video has been made here."),
         ([finished], "About 50 s on RunPod"),
     ):
         made = plan(
