@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 ADDRESS = "page"  # where ui/assets is served; relative, so that it works below a proxy's path
-SCRIPTS = ("studio.js", "media.js", "player.js", "card.js")
+STYLES = ("studio.css", "queue.css")
+SCRIPTS = ("studio.js", "media.js", "player.js", "card.js", "queue.js")
 
 
 def starters() -> list[dict[str, str]]:
@@ -50,7 +51,7 @@ def routes() -> list[BaseRoute]:
 
 def head() -> str:
     """The page's style and scripts, inlined: one request less, and Gradio does not rewrite them."""
-    style = (ASSETS / "studio.css").read_text(encoding="utf-8")
+    style = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in STYLES)
     script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
     fonts = "".join(
         f'<link rel="preload" href="{ADDRESS}/fonts/{name}" as="font" type="font/woff2" crossorigin>'

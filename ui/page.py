@@ -21,6 +21,7 @@ from ui.gradio_fixes import broken_uploads
 from ui.head import ADDRESS, launch_options, routes, starters
 from ui.i18n.texts import text
 from ui.job_card import Card
+from ui.queue_panel import Queue
 from ui.tabs.library import Library
 from ui.tabs.registry import TABS
 from ui.tabs.system import System
@@ -75,7 +76,7 @@ class _Page:
         self.stage = Stage(studio, self.card)
         self.input_folder = InputFolder(studio, self.planner.files)
         self.visit = Visit(studio, self.card, self.input_folder)
-        self.library, self.system = Library(studio), System(studio)
+        self.library, self.system, self.queue = Library(studio), System(studio), Queue(self.card)
         self.forms: dict[str, Form] = {}
         self.form_tabs: dict[str, gr.Tab] = {}  # mode -> its tab
         self.choosers: dict[str, Any] = {}  # id of a tab with several forms -> the component that chooses
@@ -86,6 +87,7 @@ class _Page:
             self._wire_forms()
             self._wire_visit()
             self._wire_card()
+            self.queue.wire(self.visit.owner, self.shown, DIRECT, QUEUED)
             self._wire_library()
             self._wire_system()
             register(studio)
@@ -102,6 +104,7 @@ class _Page:
             apply_default_css=False,
             js_on_load=None,
         )
+        self.queue.build()
         warning = studio.public_warning()
         with gr.Column(elem_id="ws-page"):
             gr.HTML(
