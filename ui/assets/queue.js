@@ -43,7 +43,8 @@
       const button = [act, other].map((name) => $(`[data-act="${name}"]`, row)).find((found) => found && !found.disabled);
       button?.focus({ preventScroll: true });
       row.scrollIntoView({ block: "nearest" });
-      $('[data-q="said"]', element).textContent = text("moved", { place: $(".place", row).textContent });
+      const place = $(".place", row).textContent;
+      $('[data-q="said"]', element).textContent = text("moved", { place });
     });
 
     const sure = (button) => {
@@ -76,9 +77,10 @@
       if (isOpen() && event.target.isConnected && !element.contains(event.target)) close(false);
     });
     document.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !isOpen()) return;
-      event.preventDefault();
-      close(true);
+      if (event.key === "Escape" && isOpen()) {
+        event.preventDefault();
+        close(true);
+      }
     });
     element.addEventListener("focusout", (event) => {
       const to = event.relatedTarget;

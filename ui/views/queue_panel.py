@@ -146,7 +146,7 @@ def _thumb(state: QueuePanel, row: QueueRow) -> str:
 
 
 def _button(act: str, sign: str, job: JobView, name: str, off: bool = False) -> str:
-    label, tip = escaped(f"queue_panel.{act}_clip", title=name), escaped(f"queue_panel.{act}")
+    label, tip = escaped(f"queue_panel.button_of.{act}", title=name), escaped(f"queue_panel.button.{act}")
     return (
         f'<button type="button" class="round" {attributes({"act": act, "id": job.id, "key": job.key})}'
         f' aria-label="{label}" title="{tip}"{" disabled" if off else ""}>{icon(sign, 18)}</button>'
