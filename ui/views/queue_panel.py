@@ -76,7 +76,7 @@ def _foot(state: QueuePanel) -> str:
         act = "resume" if state.paused else "pause"
         buttons += (
             f'<button type="button" class="btn" data-act="{act}">{icon("play" if state.paused else "pause")}'
-            f"<span>{escaped(f'machine.{act}')}</span></button>"
+            f"<span>{escaped(f'queue_panel.admin.{act}')}</span></button>"
         )
     return f'<div class="queue-foot">{buttons}</div>' if buttons else ""
 
