@@ -41,7 +41,9 @@ def test_queue_panel_and_toasts(visit: Visit, photo: Path) -> None:
     # The same message counts up in one line, and no window is so small that it covers the video.
     lines = page.locator(".toast-message-item:not([hidden])")
     expect(lines).to_have_count(1)
-    expect(lines).to_have_attribute("data-times", "3 times")
+    said = lines.locator(".toast-message-text")
+    expect(said).to_have_attribute("data-times", "3 times")
+    assert "(" in said.evaluate("place => getComputedStyle(place, '::after').content")
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_function(f"({OVERLAP})() === ''")

@@ -22,9 +22,10 @@
     for (const item of items) if (item.hidden === shown.has(item)) item.hidden = !shown.has(item);
     for (const { item, times } of first.values()) {
       const words = times > 1 ? text("times", { count: times }) : "";
-      if ((item.dataset.times || "") === words) continue;
-      if (words) item.dataset.times = words;
-      else delete item.dataset.times;
+      const place = $(".toast-message-text", item);
+      if (!place || (place.dataset.times || "") === words) continue;
+      if (words) place.dataset.times = words;
+      else delete place.dataset.times;
     }
   };
   const stage = () => rect($("#ws-card .stage:not(.empty)"));
