@@ -8,7 +8,7 @@
 
   // -- toasts: the same text counts up; at most three; beside the video ------------------------------------
   const rect = (node) => (node && node.getClientRects().length ? node.getBoundingClientRect() : null);
-  const coalesce = (wrap) => {
+  const coalesce = (wrap, most) => {
     const first = new Map();
     const items = $$(".toast-message-item", wrap);
     for (const item of items) {
@@ -18,7 +18,7 @@
       if (known) known.times += 1;
       else first.set(kind + words, { item, times: 1 });
     }
-    const shown = new Set([...first.values()].slice(-MOST_TOASTS).map(({ item }) => item));
+    const shown = new Set([...first.values()].slice(-most).map(({ item }) => item));
     for (const item of items) if (item.hidden === shown.has(item)) item.hidden = !shown.has(item);
     for (const { item, times } of first.values()) {
       const words = times > 1 ? text("times", { count: times }) : "";
@@ -30,15 +30,18 @@
   };
   const stage = () => rect($("#ws-card .stage:not(.empty)"));
   const set = (wrap, name, value) => wrap.style.getPropertyValue(name) !== value && wrap.style.setProperty(name, value);
+  // Returns whether the video is free.
   const place = (wrap) => {
     const tall = wrap.getBoundingClientRect().height;
     const video = stage();
     const generate = $$(".ws-generate-box").map(rect).find(Boolean);
-    const column = rect($("#ws-tabs .tabitem > *")) && rect($$("#ws-tabs .tabitem").find(rect));
-    const beside = !studio.oneColumn() && generate;
-    const left = beside ? Math.max(GAP, column.left) : Math.max(16, innerWidth - 24 - 440);
+    const column = rect($$("#ws-tabs .tabitem").find(rect));
+    const beside = !studio.oneColumn() && generate && column;
+    const left = beside ? Math.max(GAP, column.left) : studio.oneColumn() ? 16 : Math.max(16, innerWidth - 24 - 440);
     const width = beside ? column.width : Math.min(440, innerWidth - 32);
-    const floor = generate && generate.bottom <= innerHeight + 1 ? Math.min(generate.top, innerHeight) : innerHeight;
+    // Below Generate where there is room, else above it.
+    const room = !generate || innerHeight - generate.bottom >= tall + 2 * GAP;
+    const floor = room ? innerHeight - GAP : Math.min(generate.top, innerHeight);
     const low = floor - tall - GAP;
     let top = low;
     // In one column the bottom comes first, then the top, then whichever has more room.
@@ -46,17 +49,21 @@
       const above = Math.max(0, video.top), below = Math.max(0, floor - video.bottom);
       top = above > below ? Math.max(4, video.top - tall - 4) : Math.min(low, video.bottom + 4);
     }
-    set(wrap, "--toast-left", `${Math.round(beside ? left : studio.oneColumn() ? 16 : left)}px`);
+    set(wrap, "--toast-left", `${Math.round(left)}px`);
     set(wrap, "--toast-width", `${Math.round(width)}px`);
     set(wrap, "--toast-top", `${Math.round(Math.max(4, top))}px`);
+    const right = left + width, bottom = Math.max(4, top) + tall;
+    return !video || right <= video.left || left >= video.right || bottom <= video.top || top >= video.bottom;
   };
   let due = 0;
   const settle = () => {
     due = 0;
     const wrap = $(".toast-wrap");
     if (!wrap || !$(".toast-body", wrap)) return;
-    coalesce(wrap);
-    place(wrap);
+    for (let most = MOST_TOASTS; most > 0; most -= 1) {
+      coalesce(wrap, most);
+      if (place(wrap)) return;
+    }
   };
   const soon = () => (due ||= requestAnimationFrame(settle));
   addEventListener("scroll", () => $(".toast-body") && soon(), { passive: true });
