@@ -13,6 +13,7 @@ from backend.jobs.offers import Offers
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.store import Store
 from backend.jobs.submission import Submitter
+from backend.jobs.waiting_list import WaitingList
 from backend.jobs.watch import Watch
 from backend.media.decoder import Decoder
 from backend.security import secret_file, tokens
@@ -73,6 +74,7 @@ class Services:
             self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove
         )
         self.watch = Watch(self.scheduler, self.library)
+        self.waiting = WaitingList(self.scheduler, self.library, self.store, self.machine.engines)
         self.submitter = Submitter(
             lambda: self.settings, self.store, self.decoder, self.scheduler, offers, self.retention,
             self.servers.plan.start, self.limits,

@@ -1,6 +1,9 @@
-"""Pictures of the real page on the demo engine: empty, running, done, failed; each width; light and dark.
+"""Pictures of the real page on the demo engine: every tab empty, running, done and failed; six window sizes;
+light and dark.
 
 .venv/bin/python -m scripts.screenshots FOLDER          all of them into FOLDER
+.venv/bin/python -m scripts.screenshots FOLDER --size 375 --size 1440
+                                                        those of some sizes
 .venv/bin/python -m scripts.screenshots FOLDER --tabs   each tab, with the models there and missing, over a
                                                         studio that plays a ComfyUI with a GPU
 .venv/bin/python -m scripts.screenshots --readme        the two of the README into docs/images
@@ -17,7 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -28,7 +31,10 @@ from workflows.catalog import load_catalog
 from workflows.notice import notice
 
 ROOT = Path(__file__).resolve().parent.parent
-SIZES = {"1440": (1440, 900), "1024": (1024, 768), "375": (375, 812)}
+SIZES = {
+    "1920": (1920, 1080), "1440": (1440, 900), "1366": (1366, 650), "1024": (1024, 768), "375": (375, 812),
+    "844": (844, 390),
+}  # fmt: skip
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 STEP_SECONDS = "1.2"  # slow enough to catch a preview
 
@@ -104,38 +110,48 @@ def running(page: Page, number: int) -> None:
     page.wait_for_timeout(2500)
 
 
-def everything(browser: Browser, url: str, engine_port: int, folder: Path) -> None:
-    """Takes the screenshots of all states of the page."""
-    for size in SIZES:
+def everything(browser: Browser, url: str, engine_port: int, folder: Path, sizes: Sequence[str]) -> None:
+    """Takes the screenshots of every tab in every state of the card, of the queue and of Advanced."""
+    for size in sizes:
         for theme in ("light", "dark"):
             page = visitor(browser, url, size, theme)
 
             def shot(name: str, page: Page = page, ending: str = f"{size}-{theme}") -> None:
-                page.wait_for_timeout(700)
+                page.wait_for_timeout(500)
                 page.screenshot(path=folder / f"{name}-{ending}.png")
 
-            shot("empty")
+            def each_tab(state: str, page: Page = page, shot: Callable[[str], None] = shot) -> None:
+                for tab in (*TABS, TABS[0]):
+                    page.get_by_role("tab", name=tab).click()
+                    shot(f"{tab.split()[0].lower()}-{state}")
+
+            each_tab("empty")
+            page.locator("#image_to_video-speed label", has_text="Quality").click()
             running(page, 1)
             shot("running")
+            each_tab("running")
             for number in (1, 2):
                 page.locator("#image_to_video-generate").click()
                 page.locator("#ws-card .line li").nth(number - 1).wait_for()
-            shot("line")
-            for left in (1, 0):
-                page.locator("#ws-card .line [data-act=cancel]").first.click()
-                expect(page.locator("#ws-card .line li")).to_have_count(left)
+            shot("toasts")
+            page.locator('[data-live="queue"]').click()
+            page.locator("#ws-queue li").nth(2).wait_for()
+            shot("queue")
+            for left in (2, 1):
+                page.locator("#ws-queue li").last.locator("[data-act=cancel]").click()
+                expect(page.locator("#ws-queue li")).to_have_count(left)
+            page.keyboard.press("Escape")
             state(page, "done")
+            page.evaluate("scrollTo(0, 0)")
             shot("done")
+            each_tab("done")
             page.locator("button", has_text="Advanced").first.click()
             shot("advanced")
             page.locator("button", has_text="Advanced").first.click()
             order_failure(engine_port)
             page.locator("#image_to_video-generate").click()
             state(page, "failed")
-            shot("failed")
-            for tab in ("Fast 4-step", "Library", "System"):
-                page.get_by_role("tab", name=tab).click()
-                shot(tab.split()[0].lower())
+            each_tab("failed")
             page.context.close()
 
 
@@ -221,6 +237,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--readme", action="store_true")
     parser.add_argument("--tabs", action="store_true")
+    parser.add_argument("--size", action="append", choices=SIZES, help="only this window size")
     arguments = parser.parse_args()
     if not arguments.folder and not arguments.readme:
         parser.error("name a folder, or --readme")
@@ -242,7 +259,7 @@ def main() -> None:
                     readme(browser, url)
                 if arguments.folder:
                     arguments.folder.mkdir(parents=True, exist_ok=True)
-                    everything(browser, url, engine_port, arguments.folder)
+                    everything(browser, url, engine_port, arguments.folder, arguments.size or tuple(SIZES))
                 browser.close()
         finally:
             for process in (app, engine):

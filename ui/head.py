@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 ADDRESS = "page"  # where ui/assets is served; relative, so that it works below a proxy's path
-STYLES = ("studio.css", "times.css")
-SCRIPTS = ("first_paint.js", "studio.js", "media.js", "player.js", "card.js")
+STYLES = ("studio.css", "times.css", "queue.css", "samples.css", "layout.css")
+SCRIPTS = ("first_paint.js", "studio.js", "media.js", "player.js", "card.js", "queue.js", "layout.js")
 
 
 def starters() -> list[dict[str, str]]:
@@ -70,6 +70,7 @@ def tab_style() -> str:
     for tab in TABS:
         chosen = f"& #ws-page:has(#tab-{tab.key}-button.selected)"
         rules += f'{chosen} .stage.empty [data-tab="{tab.key}"] {{ display: block; }}\n'
+        rules += f'{chosen} .samples[data-tab="{tab.key}"] {{ display: block; }}\n'
         if not tab.starters:
             rules += f"{chosen} .starters {{ display: none; }}\n"
     reading = json.dumps(text("media.reading"), ensure_ascii=False)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("wan.ui")
 
 EVENTS = (
-    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "starter", "library",
-    "finished", "engine", "redraw", "system",
+    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "starter", "sample",
+    "library", "finished", "engine", "redraw", "system",
 )  # fmt: skip
 """The events that the card's script triggers. `finished`: a job that the page follows ended; `engine`: the
 engine's state or files changed; `redraw`: another job of the page started; `system`: the System tab is open
@@ -59,10 +59,13 @@ class Card:
         studio: Studio,
         starters: Sequence[Starter] = (),
         begin: Mapping[str, str] = {},
+        folder: str = "",
         patience: float = PATIENCE,
     ) -> None:
-        """begin: tab -> how to start there, shown while the stage is empty; patience: see PATIENCE."""
+        """begin: tab -> how to start there, shown while the stage is empty; folder: address of the samples'
+        pictures; patience: see PATIENCE."""
         self.studio, self.starters, self.begin, self.patience = studio, tuple(starters), begin, patience
+        self.folder = folder
 
     def component(self) -> gr.HTML:
         """The component; its events are in EVENTS."""
@@ -100,6 +103,8 @@ class Card:
             snapshot=snapshot,
             preview=preview,
             starters=self.starters,
+            begin=self.begin,
+            folder=self.folder,
             autoplay=autoplay,
             media=self.studio.media_url,
             has_picture=shown is not None and self._has_picture(shown),

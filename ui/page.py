@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -19,8 +20,9 @@ from ui.forms.planner import Planner
 from ui.forms.widgets import Form
 from ui.gradio_fixes import broken_uploads
 from ui.head import ADDRESS, launch_options, routes, starters
-from ui.i18n.texts import text
+from ui.i18n.texts import escaped, text
 from ui.job_card import Card
+from ui.queue_panel import Queue
 from ui.tabs.library import Library
 from ui.tabs.registry import TABS
 from ui.tabs.system import System
@@ -71,11 +73,13 @@ class _Page:
         shown = [
             Starter(s["title"], f"{ADDRESS}/starters/{s.get('small') or s['file']}") for s in self.starters
         ]
-        self.card = Card(studio, shown, {tab.key: tab.begin for tab in TABS})
+        begin = {tab.key: tab.begin for tab in TABS}
+        self.card = Card(studio, shown, begin, f"{ADDRESS}/starters")
         self.stage = Stage(studio, self.card)
         self.input_folder = InputFolder(studio, self.planner.files)
         self.visit = Visit(studio, self.card, self.input_folder)
-        self.library, self.system = Library(studio), System(studio)
+        self.library, self.system = Library(studio, starters=shown), System(studio)
+        self.queue = Queue(self.card)
         self.forms: dict[str, Form] = {}
         self.form_tabs: dict[str, gr.Tab] = {}  # mode -> its tab
         self.choosers: dict[str, Any] = {}  # id of a tab with several forms -> the component that chooses
@@ -86,6 +90,7 @@ class _Page:
             self._wire_forms()
             self._wire_visit()
             self._wire_card()
+            self.queue.wire(self.visit.owner, self.shown, DIRECT, QUEUED)
             self._wire_library()
             self._wire_system()
             register(studio)
@@ -102,6 +107,7 @@ class _Page:
             apply_default_css=False,
             js_on_load=None,
         )
+        self.queue.build()
         warning = studio.public_warning()
         with gr.Column(elem_id="ws-page"):
             gr.HTML(
@@ -118,6 +124,7 @@ class _Page:
     def _build_tabs(self) -> None:
         for tab in TABS:
             with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.key}") as component:
+                gr.HTML(f'<h1 class="sr">{escape(tab.title)}</h1>', apply_default_css=False)
                 if len(tab.modes) == 1 and MODES[tab.modes[0]].media:
                     self.input_folder.box(tab.modes[0])
                 layout = tab.build(self.studio.settings.max_upload_mb, self.negative)
@@ -128,6 +135,7 @@ class _Page:
         with gr.Tab(text("page.library"), id="library", elem_id="tab-library") as self.library_tab:
             self.library.build()
         with gr.Tab(text("page.system"), id="system", elem_id="tab-system") as self.system_tab:
+            gr.HTML(f'<h1 class="sr">{escaped("page.system")}</h1>', apply_default_css=False)
             self.system.build()
 
     def _wire_forms(self) -> None:
@@ -162,6 +170,8 @@ class _Page:
         card.frame(self.fill.use_frame, None, outputs, **QUEUED)
         card.picture(self.fill.use_picture, None, outputs, **QUEUED)
         card.starter(self.fill.use_starter, None, outputs, **QUEUED)
+        card.sample(self.fill.use_sample, None, outputs, **QUEUED)
+        self.library.tiles.starter(self.fill.use_starter, None, outputs, **QUEUED)
         self.library.tiles.reuse(self.fill.reuse, None, outputs, **QUEUED)
 
     def _wire_library(self) -> None:

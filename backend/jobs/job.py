@@ -115,6 +115,7 @@ class Job:
     remote: str = ""  # the engine's own id of the prompt, "" where it has none
     timings: dict[str, float] = field(default_factory=dict)  # activity -> seconds, see stopwatch
     cancel_requested: float | None = None  # unix seconds of the cancel request
+    place: float | None = None  # what the owner's waiting jobs are sorted by once one was moved (order.place)
 
     @property
     def seconds(self) -> float:

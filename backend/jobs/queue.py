@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from backend.jobs.job import Job
@@ -62,6 +62,26 @@ class FairQueue:
         """Removes a job without running it; None when it is not queued."""
         entry = self._waiting.pop(job_id, None)
         return entry.job if entry is not None else None
+
+    def movable(self, owner: str) -> list[Job]:
+        """The owner's waiting jobs in their order, without those that come before all others."""
+        entries = self._waiting.values()
+        return [entry.job for entry in entries if entry.job.owner == owner and not entry.first]
+
+    def reorder(self, places: Mapping[str, float]) -> None:
+        """Sorts these waiting jobs of one owner by their places; those that were taken meanwhile are ignored.
+
+        One that comes earlier than before is not passed over any more: its owner wants it first.
+        """
+        slots = [job_id for job_id in self._waiting if job_id in places]
+        order = sorted(slots, key=lambda job_id: places[job_id])
+        moved = dict(zip(slots, (self._waiting[job_id] for job_id in order), strict=True))
+        for entry in moved.values():
+            if order.index(entry.job.id) < slots.index(entry.job.id):
+                entry.passed = PASSES
+            entry.job = replace(entry.job, place=places[entry.job.id])
+        entries = [moved.get(job_id, entry) for job_id, entry in self._waiting.items()]
+        self._waiting = {entry.job.id: entry for entry in entries}
 
     def bound(self, job_id: str, now: float) -> str:
         """The address of the server that a job is reserved for; "" when any may take it."""

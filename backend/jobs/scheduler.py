@@ -32,6 +32,7 @@ from backend.jobs.lanes import LaneWorker
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import TAKEN
+from backend.jobs.order import moved, places
 from backend.jobs.store import Store
 from backend.media.decoder import Decoder
 from backend.notices import words
@@ -190,6 +191,29 @@ class Scheduler:
         if job.prompt_id:
             self._to_stop.stop_anywhere(job)
         self._active.end(job, CANCELLED)
+
+    def movable(self, owner: str) -> list[Job]:
+        """The waiting jobs of an owner id that `move` can move, in their order."""
+        with self._active.changed:
+            return self._active.queue.movable(owner)
+
+    def move(self, job_id: str, owner: str, by: int) -> None:
+        """Moves a waiting job by this many places among those of its owner; negative: earlier.
+
+        The new order is on disk before it counts. A job that a lane takes meanwhile is not moved. Raises
+        DiskFull or StoreError: then nothing has changed.
+        """
+        active = self._active
+        with self._records:
+            waiting = self.movable(owner)
+            order = moved(waiting, job_id, by)
+            if order == waiting:
+                return
+            dealt = places(order)
+            self.store.set_places(dealt)
+            with active.changed:
+                active.queue.reorder(dealt)
+                active.announce_positions()
 
     def pause(self, paused: bool) -> None:
         """While paused no job is started; running ones go on. Kept across restarts. Raises DiskFull."""

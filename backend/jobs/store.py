@@ -14,7 +14,7 @@ import os
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,6 +60,8 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # 4: new warnings are notices, which an older version would take for damaged rows; old ones stay texts
     "SELECT 1;",
+    # 5: places of waiting jobs that their owner has moved
+    "ALTER TABLE job ADD COLUMN place REAL;",
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""
 
@@ -81,7 +83,7 @@ UNREADABLE = {
     "message": "The record of this video in the job database is damaged.",
     "hint": "Its files are still there. Delete the video, or put a backup of studio.db in its place.",
 }
-SAVED = tuple(name for name in COLUMNS if name not in ("pinned", "cancel_requested"))
+SAVED = tuple(name for name in COLUMNS if name not in ("pinned", "cancel_requested", "place"))
 """The columns that `save` writes; the owner may change the others at any time."""
 
 
@@ -187,7 +189,7 @@ class Store:
             self._db.execute(f"INSERT INTO job ({', '.join(COLUMNS)}) VALUES ({marks})", row_of(job))  # noqa: S608
 
     def save(self, job: Job) -> bool:
-        """Writes the columns of a job, except its pin and its request to cancel.
+        """Writes the columns of a job, except its pin, its request to cancel and its place.
 
         Writes nothing and returns False for a final state other than cancelled after a request to cancel.
         """
@@ -215,6 +217,15 @@ class Store:
         """Exempts a job from removal by age or disk share, or ends that."""
         with self._guard():
             self._db.execute("UPDATE job SET pinned = ? WHERE id = ?", (pinned, job_id))
+
+    def set_places(self, places: Mapping[str, float]) -> None:
+        """Writes the places of waiting jobs, all of them or none."""
+        self.require()
+        rows = [(place, job_id, QUEUED) for job_id, place in places.items()]
+        with self._guard():
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("UPDATE job SET place = ? WHERE id = ? AND status = ?", rows)
+            self._db.execute("COMMIT")
 
     def get(self, job_id: str) -> Job | None:
         """One job. A damaged row gives what can be read of it, as a failed job."""
@@ -267,10 +278,11 @@ class Store:
         return self._jobs(rows)
 
     def unfinished(self) -> list[Job]:
-        """Running and queued jobs, oldest first."""
+        """Running and queued jobs, oldest first, each owner's in the order that they were moved to."""
         with self._guard():
             rows = self._db.execute(
-                "SELECT * FROM job WHERE status IN (?, ?) ORDER BY created, id", (QUEUED, RUNNING)
+                "SELECT * FROM job WHERE status IN (?, ?) ORDER BY coalesce(place, created), id",
+                (QUEUED, RUNNING),
             ).fetchall()
         return self._jobs(rows)
 

@@ -58,13 +58,14 @@ class DiskSpace(Protocol):
 @dataclass(frozen=True)
 class Submission:
     """What a caller submits. `files`: media parameter -> uploaded file. `earlier`: a failed job that this one
-    retries; its finished segments are reused if they fit."""
+    retries; its finished segments are reused if they fit. `unlimited`: without the limit per visitor."""
 
     owner: str
     mode: str
     values: Mapping[str, Any]
     files: Mapping[str, Path | None]
     earlier: Job | None = None
+    unlimited: bool = False
 
 
 class Submitter:
@@ -169,7 +170,9 @@ class Submitter:
                 warnings=(*found.warnings, *filter(None, notes.values())),
                 part=self._segments_of(new.earlier, folder),
             )
-            self._scheduler.submit(job, self._settings.max_queued, self._settings.max_queued_per_owner)
+            most = self._settings.max_queued
+            each = most if new.unlimited else self._settings.max_queued_per_owner
+            self._scheduler.submit(job, most, each)
         except BaseException as error:
             files_of_jobs.remove(folder)
             self._disk.release(job_id)

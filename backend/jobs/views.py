@@ -151,6 +151,23 @@ class Place:
 
 
 @dataclass(frozen=True)
+class QueueRow:
+    """A line of the queue's list. `position`: 0 is running, 1 is next; `place`: from 1, running jobs count;
+    `job`: of the visitor's own jobs, for the admin of all; `start`, `end`: expected, in seconds from now,
+    None while unknown; `earlier`, `later`: whether the visitor can move it there."""
+
+    position: int
+    place: int
+    mode: str
+    mine: bool
+    job: JobView | None = None
+    start: float | None = None
+    end: float | None = None
+    earlier: bool = False
+    later: bool = False
+
+
+@dataclass(frozen=True)
 class QueueState:
     running: int
     waiting: int

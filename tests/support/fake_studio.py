@@ -28,7 +28,7 @@ from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
 from backend.jobs.job import Job
 from backend.jobs.progress import Snapshot
-from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueState
+from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueRow, QueueState
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.models.state import ModelScan, ModelState
 from backend.storage.input_folder import InputFile
@@ -172,6 +172,7 @@ class FakeStudio:
         values: dict[str, Any],
         files: dict[str, Path],
         earlier: JobView | None = None,
+        user: str = "",
     ) -> JobView:
         facts = {"image": self._picture(files["image"])} if files.get("image") else {}
         if not facts:
@@ -362,6 +363,31 @@ class FakeStudio:
         running = [Place(0, v.mode, True, v) for v in views if v.status == "running"]
         waits = [v for v in views if v.status == "queued"]
         return (*running, *(Place(n, v.mode, True, v) for n, v in enumerate(waits, 1)))
+
+    def queue_rows(self, owner: str, user: str = "") -> tuple[QueueRow, ...]:
+        line = self.line(owner)
+        return tuple(
+            QueueRow(
+                p.position, n, p.mode, p.mine, p.job, 65.0 * (n - 1), 65.0 * n,
+                p.position > 1, 0 < p.position < len(line) - 1,
+            )
+            for n, p in enumerate(line, 1)
+        )  # fmt: skip
+
+    def move(self, owner: str, id: str, key: str, by: int) -> JobView:
+        run = self._run(id, key)
+        order = [name for name, one in self.runs.items() if one.view.status == "queued"]
+        at = order.index(id)
+        order.insert(max(0, at + by), order.pop(at))
+        ended = {name: one for name, one in self.runs.items() if name not in order}
+        self.runs = {**ended, **{name: self.runs[name] for name in order}}
+        return run.view
+
+    def cancel_all(self, owner: str) -> int:
+        live = [run.view for run in self.runs.values() if run.view.status in ("queued", "running")]
+        for view in live:
+            self.cancel(view.id, view.key)
+        return len(live)
 
     def paused(self) -> bool:
         return self.is_paused

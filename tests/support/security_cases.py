@@ -127,6 +127,31 @@ def _(site: Site) -> str:
     return once(seen) if kind == "complete" and answer[0]["status"] == "done" else "the job is gone"
 
 
+@case(
+    "the queue's panel by number: listing, moving, cancelling, cancelling all, pausing what is another's",
+    "nothing, and the owner's own call works",
+)
+def _(site: Site) -> str:
+    victim, attacker = Visitor(site), Visitor(site)
+    long = ("", "16:9", "480p", 640, 640, 5, "quality", 100, 0, 0, -1, False)
+    jobs = [victim.call("text_to_video", "A secret boat", *long)[1][1] for _ in range(3)]
+    last, seen = jobs[-1], set()
+    for key in (last["key"], "", new_token()[:24]):
+        data = {"id": last["id"], "key": key}
+        for name in ("list", "up", "down", "cancel_all", "pause", "cancel"):
+            if name == "cancel" and key == last["key"]:
+                continue  # whoever has the key may
+            for token in (attacker.token, "", None, ["x"]):
+                answer = json.dumps(attacker.event(site.fn("ws-queue", name), [token], data))
+                leaks = "secret boat" in answer or last["id"] in answer
+                seen.add(f"{name} leaks" if leaks else "nothing")
+    states = {victim.call("job", job["id"], job["key"])[1][0]["status"] for job in jobs}
+    own = json.dumps(victim.event(site.fn("ws-queue", "cancel_all"), [victim.token], {}))
+    ended = {victim.call("job", job["id"], job["key"])[1][0]["status"] for job in jobs}
+    works = "cancelled" not in states and "cancelled" in ended and "Paused by" not in own
+    return f"{once(seen)}, and the owner's own call {'works' if works else f'fails: {states} {ended}'}"
+
+
 @case("another's library with a token of one's own, none, a wrong one, and SQL in the search", "nothing")
 def _(site: Site) -> str:
     victim, attacker = Visitor(site), Visitor(site)

@@ -30,41 +30,52 @@ class Again:
     def __init__(self, studio: Studio, files: PageFiles, stage: Stage) -> None:
         self.studio, self.files, self.stage = studio, files, stage
 
-    def again(self, owner: str, event: gr.EventData) -> Any:
+    def again(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
         """The same settings with a new seed."""
-        return self._start(owner, event_job(self.studio, event), {"seed": -1})
+        return self._start(owner, event_job(self.studio, event), {"seed": -1}, user=request.username)
 
-    def quality(self, owner: str, event: gr.EventData) -> Any:
+    def quality(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
         """The same seed at quality settings, after a fast run."""
         job = event_job(self.studio, event)
         better = MODES[job.mode].in_quality if job is not None and job.mode in MODES else None
         if job is None or better is None:
             return gr.skip()
         mode, change = better(job.params)
-        return self._start(owner, job, change, "" if mode == job.mode else mode)
+        return self._start(owner, job, change, "" if mode == job.mode else mode, request.username)
 
-    def retry(self, owner: str, event: gr.EventData) -> Any:
+    def retry(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
         """The same settings with the changes that a failure's remedy proposes."""
         try:
             change = json.loads(event_text(event, "change") or "{}")
         except ValueError:
             change = {}
-        return self._start(owner, event_job(self.studio, event), change if isinstance(change, dict) else {})
+        job = event_job(self.studio, event)
+        return self._start(owner, job, change if isinstance(change, dict) else {}, user=request.username)
 
-    def _start(self, owner: str, job: JobView | None, change: Mapping[str, Any], mode: str = "") -> Any:
-        started = self.submit(owner, job, change, mode) if job is not None else None
+    def _start(
+        self,
+        owner: str,
+        job: JobView | None,
+        change: Mapping[str, Any],
+        mode: str = "",
+        user: str | None = None,
+    ) -> Any:
+        started = self.submit(owner, job, change, mode, user or "") if job is not None else None
         return gr.skip() if started is None else self.stage.started(owner, started)
 
-    def submit(self, owner: str, job: JobView, change: Mapping[str, Any], mode: str = "") -> JobView | None:
+    def submit(
+        self, owner: str, job: JobView, change: Mapping[str, Any], mode: str = "", user: str = ""
+    ) -> JobView | None:
         """Queues another job with this one's inputs and settings, and `change` over them.
 
-        mode: another mode; `change` then holds all of its values. None, with a message on the page, when the
-        job is refused.
+        mode: another mode; `change` then holds all of its values. user: whom the login let in. None, with
+        a message on the page, when the job is refused.
         """
         given = dict(change) if mode else {**job.params, **change}
         try:
             earlier = job if job.status == "failed" else None
-            return self.studio.submit(owner, mode or job.mode, given, self.files.inputs(job), earlier)
+            files = self.files.inputs(job)
+            return self.studio.submit(owner, mode or job.mode, given, files, earlier, user)
         except StudioError as error:
             gr.Warning(sentence(error))
         except Exception:

@@ -15,6 +15,7 @@ from ui.forms.widgets import Form
 from ui.gradio_fixes.event_errors import sentence
 from ui.head import ASSETS
 from ui.i18n.texts import text
+from ui.samples import sample
 from ui.tabs.registry import tab_of
 from workflows.modes.registry import MODES
 
@@ -86,6 +87,27 @@ class FillForms:
         if MODES[mode].trim is None:
             filled["prompt"] = starter["prompt"]
         return self._fill(mode, filled)
+
+    def use_sample(self, event: gr.EventData) -> dict[Any, Any]:
+        """Fills a form with the files, the prompt and the settings of a sample; the other files are taken
+        out. In a tab with two forms the one that is chosen is filled, if it takes the same."""
+        chosen = sample(event_text(event, "n"))
+        if chosen is None:
+            return self.nothing()
+        mode = chosen.mode
+        shown = event_text(event, "mode")
+        if not chosen.files and shown in tab_of(mode).modes:
+            mode = shown
+        form = self.forms[mode]
+        filled: dict[str, Any] = dict.fromkeys(form.lines)
+        for name, file in chosen.files.items():
+            path = ASSETS / "starters" / file
+            filled[name] = self.files.for_page(path, path.stem, mode, name)
+        if (trim := MODES[mode].trim) is not None:
+            filled |= {trim.start: 0, trim.length: 0}
+        if chosen.prompt:
+            filled["prompt"] = chosen.prompt
+        return self._fill(mode, {**filled, **chosen.values})
 
     def use_frame(self, event: gr.EventData) -> dict[Any, Any]:
         """Puts a frame of a clip, which the script has uploaded, into a form as its picture."""

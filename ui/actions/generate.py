@@ -47,8 +47,9 @@ def submit_on_generate(
     """Generate queues the job and shows it on the card; a refusal is shown in the form."""
     names, widgets = list(form.widgets), list(form.widgets.values())
 
-    def submit(owner_token: str, *given: Any) -> dict[Any, Any]:
-        made = planner.submit(owner_token, form, dict(zip(names, given, strict=True)))
+    def submit(owner_token: str, request: gr.Request, *given: Any) -> dict[Any, Any]:
+        values = dict(zip(names, given, strict=True))
+        made = planner.submit(owner_token, form, values, request.username or "")
         updates = made.view.updates(form)
         if made.job is not None:
             updates[card] = stage.started(owner_token, made.job)

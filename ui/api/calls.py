@@ -125,6 +125,7 @@ class Calls:
         headers = request.headers if request is not None else {}
         session = request.session_hash if request is not None else None
         owner = self._owners.owner(headers.get(OWNER_HEADER), session)
+        user = (request.username if request is not None else None) or ""
         blocks = LocalContext.blocks.get(None)
         limit = max_upload_bytes(blocks)
 
@@ -134,7 +135,7 @@ class Calls:
                 for name, field in MODES[mode].media.items()
                 if given.get(name) is not None
             }
-            return self._studio.submit(owner, mode, api_values(mode, given), files)
+            return self._studio.submit(owner, mode, api_values(mode, given), files, user=user)
 
         view = await asked(self._studio.writes, owner, submit)
         yield None, view.record()

@@ -19,7 +19,7 @@
       const data = card()?.dataset || {};
       if ((data.id || "") !== follow.id) {
         // On a phone Generate is far below the stage: scroll up to it.
-        if (loaded && data.id && data.id === data.shown && innerWidth < 860) scrollTo({ top: 0 });
+        if (loaded && data.id && data.id === data.shown && studio.oneColumn()) scrollTo({ top: 0 });
         const id = data.id && data.id !== follow.ended ? data.id : "";
         Object.assign(follow, { id, key: data.key || "", seen: 0, best: 0, announced: "", status: "" });
         if (!id) titleFor(null);
@@ -236,6 +236,7 @@
       const { act, id, key, change, n } = button.dataset;
       const data = { ...about(id, key), change, mode: studio.mode() };
       if (act === "starter") data.n = Number(n);
+      if (act === "sample") data.n = n;
       if (act === "cancel") button.disabled = true;
       if (act === "frame") {
         data.path = await frame(button);

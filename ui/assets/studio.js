@@ -8,7 +8,8 @@
   const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   // A text of the page with its {placeholders} filled in; the table comes from ui/i18n by ui/head.py.
   const text = (key, values = {}) => window.wanTexts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  Object.assign(studio, { $, $$, still, text });
+  const ONE_COLUMN = matchMedia("(max-width: 859px) and (min-height: 500px), (max-width: 699px)"); // as in studio.css
+  Object.assign(studio, { $, $$, still, text, oneColumn: () => ONE_COLUMN.matches });
 
   // -- theme: stored, and restored when Gradio changes the body's class ---------------------------
   const THEME = "wan-studio-theme";
@@ -107,8 +108,9 @@
       const button = event.target.closest("[data-act]");
       if (!button || !events.includes(button.dataset.act)) return;
       if (button.dataset.confirm && !button.classList.contains("sure")) return confirmFirst(button);
-      trigger(button.dataset.act, { id: button.dataset.id, key: button.dataset.key });
-      if (button.dataset.act === "show" || button.dataset.act === "reuse") scrollTo({ top: 0 });
+      const { act, id, key, n } = button.dataset;
+      trigger(act, act === "starter" ? { n: Number(n) } : { id, key });
+      if (act === "show" || act === "reuse" || act === "starter") scrollTo({ top: 0 });
     });
   };
   const confirmFirst = (button) => {

@@ -120,15 +120,16 @@ class Planner:
             notes=notes_html([*absent, *warnings], [route] if route else []),
         )
 
-    def submit(self, owner: str, form: Form, given: Mapping[str, Any]) -> Submission:
-        """Queues the job. A refusal is shown beside the field that it is about, else under Generate."""
+    def submit(self, owner: str, form: Form, given: Mapping[str, Any], user: str = "") -> Submission:
+        """Queues the job. A refusal is shown beside the field that it is about, else under Generate. user:
+        whom the login let in."""
         job: JobView | None = None
         problems, notice = _missing_file(form, given), ""
         if not problems:
             files = {name: Path(given[name]) for name in form.lines if given.get(name) is not None}
             values = schema.to_values(form.mode, given, self.default_negative)
             try:
-                job = self.studio.submit(owner, form.mode, values, files)
+                job = self.studio.submit(owner, form.mode, values, files, user=user)
             except StudioError as error:
                 if error.field in form.widgets:
                     problems = {error.field: sentence(error)}

@@ -58,4 +58,5 @@ TAB = Tab(
     key="animate",
     modes=("animate",),
     build=build,
+    starters=False,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,14 @@ import gradio as gr
 from ui.gradio_fixes.no_form import no_form
 from ui.i18n.texts import text
 from ui.tabs.registry import TABS
-from ui.views.card import ACTIVE
+from ui.views.card import ACTIVE, Starter
 from ui.views.library import grid, heading
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
     from backend.studio import Studio
 
-EVENTS = ("show", "reuse", "delete", "pin", "unpin", "more")
+EVENTS = ("show", "reuse", "delete", "pin", "unpin", "more", "starter")
 JS = (
     f"const events = {list(EVENTS)!r};\n"
     "const start = () => window.wanStudio\n"
@@ -35,9 +36,10 @@ def filters() -> list[tuple[str, str]]:
 
 @dataclass
 class Library:
-    """The tab's components and how they are filled."""
+    """The tab's components and how they are filled. `starters`: offered while there is no clip."""
 
     studio: Studio
+    starters: Sequence[Starter] = ()
     head: Any = None
     mode: Any = None
     search: Any = None
@@ -86,7 +88,10 @@ class Library:
         """The heading and the grid."""
         count = max(PAGE, min(int(limit or PAGE), MOST))
         if not self.studio.is_owner(owner):
-            return [heading(0, 0, self.studio.settings.keep_days), grid([], self.studio.media_url, 0.0)]
+            return [
+                heading(0, 0, self.studio.settings.keep_days),
+                grid([], self.studio.media_url, 0.0, first=self.starters),
+            ]
         found = self._jobs(owner, count, mode or "", search or "")
         under_way = [job for job in found if job.status in ACTIVE]
         done = [job for job in found if job.status == "done"]
@@ -96,6 +101,7 @@ class Library:
             self.studio.media_url,
             time.time(),
             searched=bool(mode or search),
+            first=self.starters,
             more=len(found) == count,
         )
         return [heading(clips, size, self.studio.settings.keep_days), tiles]

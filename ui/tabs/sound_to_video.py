@@ -48,4 +48,5 @@ TAB = Tab(
     key="sound",
     modes=("sound_to_video",),
     build=build,
+    starters=False,
 )

@@ -12,10 +12,12 @@ from urllib.parse import urlencode
 from backend.jobs.progress import Snapshot
 from backend.notices import words
 from ui.i18n.texts import escaped, text
+from ui.samples import SAMPLES
 from ui.views import failure, progress, times, wording
 from ui.views.icons import icon
 from ui.views.player import fit, player, shape, still, tags
 from ui.views.queue import line_list
+from ui.views.samples import lesson, strips
 from workflows.modes.registry import media_fields
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class CardState:
     preview: str = ""  # data URL of the last preview of `shown`
     starters: Sequence[Starter] = ()
     begin: Mapping[str, str] = field(default_factory=dict)  # tab -> how to start there
+    folder: str = ""  # address of the samples' pictures
     autoplay: bool = False
     has_picture: bool = True  # `shown` was made from a picture
     inputs_deleted: bool = False  # `shown` has ended without a result, and its input files are deleted
@@ -141,18 +144,24 @@ def warnings(job: JobView) -> str:
     return f'<ul class="warnings">{rows}</ul>'
 
 
-def _empty(state: CardState) -> str:
-    starters = "".join(
+def starter_tiles(starters: Sequence[Starter]) -> str:
+    """A button with its picture for each."""
+    return "".join(
         f'<button type="button" class="starter" data-act="starter" data-n="{n}">'
         f'<img src="{escape(s.url)}" alt="" loading="lazy"><span>{escape(s.title)}</span></button>'
-        for n, s in enumerate(state.starters)
+        for n, s in enumerate(starters)
     )
+
+
+def _empty(state: CardState) -> str:
+    starters = starter_tiles(state.starters)
     if starters:
         starters = (
             f'<div class="starters"><h2 class="label">{escaped("card.starters")}</h2>'
             f'<div class="strip">{starters}</div></div>'
         )
-    begin = "".join(f'<p data-tab="{key}">{escape(words)}</p>' for key, words in state.begin.items())
+    starters += strips(SAMPLES, state.folder)
+    begin = "".join(lesson(key, words) for key, words in state.begin.items())
     return (
         f'<div class="stage empty">{CORNERS}<div class="empty-words">'
         f'<h2><span data-makes="video">{escaped("card.empty.video")}</span>'
@@ -229,8 +238,13 @@ def _done(state: CardState, job: JobView) -> str:
         f"{icon('graph')}<span>{escaped('card.workflow')}</span></a>",
         link_button(job),
     ]
+    strip = (
+        f'<button type="button" class="reopen" title="{escaped("card.reopen")}">'
+        f'<img src="{thumb_picture(job, state.url)}" alt=""><span><strong>{escape(took)}</strong>'
+        f"<small>{escape(wording.title(job))}</small></span>{icon('chevron')}</button>"
+    )
     return (
-        f"{still(job, state.url) if wording.is_still(job) else player(job, state.url, state.autoplay)}"
+        f"{strip}{still(job, state.url) if wording.is_still(job) else player(job, state.url, state.autoplay)}"
         f'<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}'
         f"{times.details(job.timings)}</div>"
         f"{download}</div>"

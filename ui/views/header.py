@@ -26,12 +26,13 @@ def header(engines: Sequence[EngineInfo], state: QueueState | None) -> str:
         f' title="{escape(badge.tip)}"><span class="tag demo">{escaped("app.demo_tag")}</span>'
         '<i class="dot"></i>'
         f"<strong>{escape(badge.name)}</strong><small>{escape(badge.detail)}</small></span>"
-        f'<span class="queue" data-live="queue" title="{escaped("header.queue_tip")}">'
+        '<button type="button" class="queue" data-live="queue" aria-haspopup="dialog" aria-expanded="false"'
+        f' aria-controls="ws-queue" title="{escaped("header.queue_tip")}">'
         f"{icon('queue')}"
         '<svg class="ring" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">'
         '<circle cx="8" cy="8" r="6"/>'
         '<circle cx="8" cy="8" r="6" pathLength="100" stroke-dasharray="0 100"/></svg>'
-        f'<span class="long">{escape(long)}</span><span class="short">{escape(short)}</span></span>'
+        f'<span class="long">{escape(long)}</span><span class="short">{escape(short)}</span></button>'
         '<button type="button" class="theme" data-theme-toggle'
         f' aria-label="{theme}" title="{theme}">'
         f"{icon('sun')}{icon('moon')}</button></div></header>"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, plural, text
 from ui.views import wording
-from ui.views.card import ACTIVE, attributes, length_tag, thumb_picture
+from ui.views.card import ACTIVE, Starter, attributes, length_tag, starter_tiles, thumb_picture
 from ui.views.icons import icon
 from ui.views.player import demo_tag
 
@@ -29,12 +29,19 @@ def heading(clips: int, size: int, keep_days: int) -> str:
 
 
 def grid(
-    jobs: Sequence[JobView], media: Media, now: float, searched: bool = False, more: bool = False
+    jobs: Sequence[JobView],
+    media: Media,
+    now: float,
+    searched: bool = False,
+    more: bool = False,
+    first: Sequence[Starter] = (),
 ) -> str:
-    """Tiles of the jobs; the caller leaves out failed and cancelled ones. now: Unix time in seconds."""
+    """Tiles of the jobs; the caller leaves out failed and cancelled ones. now: Unix time in seconds. first:
+    pictures to start from, offered to a visitor without a clip."""
+    if not jobs and searched:
+        return f'<div class="nothing"><p>{escaped("library.no_match")}</p></div>'
     if not jobs:
-        words = escaped("library.no_match") if searched else escaped("library.nothing")
-        return f'<div class="nothing"><p>{words}</p></div>'
+        return _nothing(first)
     tiles = "".join(_tile(job, media, now) for job in jobs)
     button = (
         f'<button type="button" class="btn" data-act="more">{escaped("library.more")}</button>'
@@ -42,6 +49,17 @@ def grid(
         else ""
     )
     return f'<ul class="tiles">{tiles}</ul><div class="more">{button}</div>'
+
+
+def _nothing(first: Sequence[Starter]) -> str:
+    """What will be here, and pictures to make the first clip from."""
+    tiles = starter_tiles(first)
+    if tiles:
+        tiles = f'<p class="label">{escaped("library.first")}</p><div class="strip">{tiles}</div>'
+    return (
+        f'<div class="nothing first"><h2>{escaped("library.nothing")}</h2>'
+        f"<p>{escaped('library.nothing_more')}</p>{tiles}</div>"
+    )
 
 
 def _tile(job: JobView, media: Media, now: float) -> str:

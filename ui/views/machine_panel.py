@@ -114,10 +114,9 @@ def _server(
         "pytorch": engine.pytorch if kind.reports_gpu and not small else "",
         **facts,
     }
-    heading = "h2" if small else "h1"
     return (
         f'<section class="server{" small" if small else ""}"><div class="page-head">'
-        f"<{heading}>{escape(badge.name)}</{heading}>"
+        f"<h2>{escape(badge.name)}</h2>"
         f'<p class="state" data-state="{badge.state}"><i class="dot"></i><span>{escape(line)}</span></p>'
         f'</div>{note}<div class="bars">{used}{bars}</div>{_facts(rows, mono=("address",))}</section>'
     )

@@ -67,7 +67,7 @@ def models(
     body = "".join(_group(group, files, states, demo, disk) for group, files in groups)
     columns = "".join(f"<th>{escaped(f'models.column.{name}')}</th>" for name in COLUMNS)
     return (
-        f'<div class="models"><div class="page-head"><h1>{escaped("models.heading")}</h1>'
+        f'<div class="models"><div class="page-head"><h2>{escaped("models.heading")}</h2>'
         f"<p>{escape(summary)}</p></div>"
         f"<table><thead><tr>{columns}</tr></thead>{body}</table>{where}</div>"
     )

@@ -31,7 +31,7 @@ def test_system_says_how_each_server_is() -> None:
         "OK",
     ):  # fmt: skip
         assert words in shown
-    assert "<h1>" in shown and 'data-act="pause"' not in shown
+    assert "<h2>" in shown and 'data-act="pause"' not in shown
 
 
 def test_system_shows_what_it_knows_of_a_server() -> None:

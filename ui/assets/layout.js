@@ -1,0 +1,130 @@
+/* Where things stand: toasts, the strip of a finished result on phones, the tab list's keys, the theme's button. */
+(() => {
+  "use strict";
+  const studio = window.wanStudio;
+  const { $, $$, text } = studio;
+  const root = document.documentElement;
+  const MOST_TOASTS = 3, GAP = 8;
+
+  // -- toasts: the same text counts up; at most three; beside the video ------------------------------------
+  const rect = (node) => (node && node.getClientRects().length ? node.getBoundingClientRect() : null);
+  const coalesce = (wrap, most) => {
+    const first = new Map();
+    const items = $$(".toast-message-item", wrap);
+    for (const item of items) {
+      const words = $(".toast-message-text", item)?.textContent.trim() || "";
+      const kind = item.closest(".toast-body")?.className.match(/error|warning|success|info/)?.[0] || "";
+      const known = first.get(kind + words);
+      if (known) known.times += 1;
+      else first.set(kind + words, { item, times: 1 });
+    }
+    const shown = new Set([...first.values()].slice(-most).map(({ item }) => item));
+    for (const item of items) if (item.hidden === shown.has(item)) item.hidden = !shown.has(item);
+    for (const { item, times } of first.values()) {
+      const words = times > 1 ? text("times", { count: times }) : "";
+      const place = $(".toast-message-text", item);
+      if (!place || (place.dataset.times || "") === words) continue;
+      if (words) place.dataset.times = words;
+      else delete place.dataset.times;
+    }
+  };
+  const stage = () => rect($("#ws-card .stage:not(.empty)"));
+  const set = (wrap, name, value) => wrap.style.getPropertyValue(name) !== value && wrap.style.setProperty(name, value);
+  // Returns whether the video is free.
+  const place = (wrap) => {
+    const tall = wrap.getBoundingClientRect().height;
+    const video = stage();
+    const generate = $$(".ws-generate-box").map(rect).find(Boolean);
+    const column = rect($$("#ws-tabs .tabitem").find(rect));
+    const beside = !studio.oneColumn() && generate && column;
+    const left = beside ? Math.max(GAP, column.left) : studio.oneColumn() ? 16 : Math.max(16, innerWidth - 24 - 440);
+    const width = beside ? column.width : Math.min(440, innerWidth - 32);
+    // Below Generate where there is room, else above it.
+    const room = !generate || innerHeight - generate.bottom >= tall + 2 * GAP;
+    const floor = room ? innerHeight - GAP : Math.min(generate.top, innerHeight);
+    const low = floor - tall - GAP;
+    let top = low;
+    // In one column the bottom comes first, then the top, then whichever has more room.
+    if (studio.oneColumn() && video && low < video.bottom && floor > video.top) {
+      const above = Math.max(0, video.top), below = Math.max(0, floor - video.bottom);
+      top = above > below ? Math.max(4, video.top - tall - 4) : Math.min(low, video.bottom + 4);
+    }
+    set(wrap, "--toast-left", `${Math.round(left)}px`);
+    set(wrap, "--toast-width", `${Math.round(width)}px`);
+    set(wrap, "--toast-top", `${Math.round(Math.max(4, top))}px`);
+    const right = left + width, bottom = Math.max(4, top) + tall;
+    return !video || right <= video.left || left >= video.right || bottom <= video.top || top >= video.bottom;
+  };
+  let due = 0;
+  const settle = () => {
+    due = 0;
+    const wrap = $(".toast-wrap");
+    if (!wrap || !$(".toast-body", wrap)) return;
+    for (let most = MOST_TOASTS; most > 0; most -= 1) {
+      coalesce(wrap, most);
+      if (place(wrap)) return;
+    }
+  };
+  const soon = () => (due ||= requestAnimationFrame(settle));
+  addEventListener("scroll", () => $(".toast-body") && soon(), { passive: true });
+  addEventListener("resize", () => $(".toast-body") && soon());
+
+  // -- the strip: on a phone another tab folds a finished result; a tap or a new result opens it ---------------
+  let folded = "";
+  const fold = (id) => {
+    folded = id;
+    root.toggleAttribute("data-strip", Boolean(id));
+  };
+  const shown = () => $('#ws-card .card[data-state="done"]')?.dataset.shown || "";
+  const unfold = () => {
+    if (folded && shown() !== folded) fold("");
+  };
+  document.addEventListener("click", (event) => {
+    const tab = event.target.closest?.("#ws-tabs [role=tab]");
+    if (tab && studio.oneColumn() && tab.getAttribute("aria-selected") !== "true") fold(shown());
+    if (event.target.closest?.(".reopen")) {
+      fold("");
+      $("#ws-card [data-player] button, #ws-card .btn.ink")?.focus({ preventScroll: true });
+    }
+  }, true);
+
+  // -- the tab list: one stop, arrow keys, Home and End; then the theme's button ----------------------------------
+  const tabs = () => $$("#ws-tabs [role=tab]").filter(rect);
+  const rove = () => {
+    for (const tab of $$("#ws-tabs [role=tab]")) {
+      const stop = tab.getAttribute("aria-selected") === "true" ? 0 : -1;
+      if (tab.tabIndex !== stop) tab.tabIndex = stop;
+    }
+  };
+  document.addEventListener("keydown", (event) => {
+    const tab = event.target.closest?.("#ws-tabs [role=tab]");
+    const to = { ArrowRight: 1, ArrowLeft: -1, Home: "first", End: "last" }[event.key];
+    if (!tab || !to || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const all = tabs();
+    const next = to === "first" ? all[0] : to === "last" ? all.at(-1) : all[(all.indexOf(tab) + to + all.length) % all.length];
+    next.click();
+    next.focus();
+    rove();
+  }, true);
+  const settleTheme = () => {
+    const button = $(".header .theme"), list = $("#ws-tabs > .tab-wrapper");
+    if (!button || !list) return;
+    button.classList.add("placed");
+    list.after(button);
+  };
+
+  const changed = () => {
+    settleTheme();
+    rove();
+    unfold();
+    if ($(".toast-body")) soon();
+  };
+  new MutationObserver((changes) => {
+    const ours = changes.some(({ type, target, addedNodes, removedNodes }) =>
+      type === "attributes" ? target.matches("[role=tab], .card") : addedNodes.length || removedNodes.length);
+    if (ours) changed();
+  }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-selected", "data-shown", "data-state"] });
+  changed();
+})();
