@@ -125,12 +125,12 @@ class Studio:
 
     def submit(
         self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | None],
-        earlier: JobView | None = None,
+        earlier: JobView | None = None, titles: Mapping[str, str] = {},
     ) -> JobView:  # fmt: skip
         """Queues a new job (see Submission and Submitter.submit); raises what that raises, and NotFound."""
         failed = self._library.open(earlier.id, earlier.key) if earlier is not None else None
         return self._library.view(
-            self._services.submitter.submit(Submission(owner, mode, values, files, failed))
+            self._services.submitter.submit(Submission(owner, mode, values, files, failed, titles))
         )
 
     # -- jobs and their files -------------------------------------------------------------

@@ -167,6 +167,7 @@ class Decoder(Pool):
         seconds: float,
         *,
         kbps: int,
+        name: str = "",
         field: str = "audio",
         on_progress: Progress | None = None,
     ) -> StoredMedia:
@@ -176,8 +177,8 @@ class Decoder(Pool):
         """
         bounds = budget.cut_sound(start, seconds, 0.0)
         return self._store(
-            "compress_sound", src, dst, ".m4a", field=field, kind="sound", budget=bounds, start=start,
-            seconds=seconds, kbps=kbps, progress=on_progress,
+            "compress_sound", src, dst, ".m4a", name=name, field=field, kind="sound", budget=bounds,
+            start=start, seconds=seconds, kbps=kbps, progress=on_progress,
         )  # fmt: skip
 
     def frames_to_video(

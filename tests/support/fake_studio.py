@@ -12,6 +12,7 @@ import re
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,7 +124,9 @@ class FakeStudio:
             with Image.open(path) as picture:
                 return PictureFacts(picture.width, picture.height, str(picture.format))
         except Exception:
-            raise BadInput("This file is not a picture.", "Use a JPEG, PNG or WebP.", field=field) from None
+            raise BadInput(
+                "This file is not a picture.", "Use a JPEG, PNG, WebP or HEIC.", field=field
+            ) from None
 
     def plan(self, mode: str, values: dict[str, Any], media: dict[str, Any]) -> Plan:
         facts = media.get("image")
@@ -172,6 +175,7 @@ class FakeStudio:
         values: dict[str, Any],
         files: dict[str, Path],
         earlier: JobView | None = None,
+        titles: Mapping[str, str] = {},
     ) -> JobView:
         facts = {"image": self._picture(files["image"])} if files.get("image") else {}
         if not facts:

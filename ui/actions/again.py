@@ -64,7 +64,8 @@ class Again:
         given = dict(change) if mode else {**job.params, **change}
         try:
             earlier = job if job.status == "failed" else None
-            return self.studio.submit(owner, mode or job.mode, given, self.files.inputs(job), earlier)
+            files = self.files.inputs(job)
+            return self.studio.submit(owner, mode or job.mode, given, files, earlier, job.titles)
         except StudioError as error:
             gr.Warning(sentence(error))
         except Exception:

@@ -69,7 +69,8 @@ class FillForms:
             stored = {}
         for name, field in MODES[job.mode].media.items():
             path = stored.get(name)
-            filled[name] = self.files.for_page(path, field.file_name, job.mode, name) if path else None
+            title = job.titles.get(name) or field.file_name
+            filled[name] = self.files.for_page(path, title, job.mode, name) if path else None
         return self._fill(job.mode, filled)
 
     def use_starter(self, event: gr.EventData) -> dict[Any, Any]:
@@ -82,7 +83,7 @@ class FillForms:
         path = ASSETS / "starters" / starter["file"]
         filled: dict[str, Any] = {}
         if "image" in self.forms[mode].widgets:
-            filled["image"] = self.files.for_page(path, path.stem, mode, "image")
+            filled["image"] = self.files.for_page(path, path.name, mode, "image")
         if MODES[mode].trim is None:
             filled["prompt"] = starter["prompt"]
         return self._fill(mode, filled)
