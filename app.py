@@ -147,11 +147,11 @@ def _serve(
     from ui.i18n.texts import text
 
     blocks = page.build(studio)
-    from backend.web import connections
+    from backend.web import connections, previews
     from backend.web.routes import middleware_lifespan, routes
 
     options = page.launch_options(studio)
-    accounts = Accounts.of(settings)
+    accounts, uploads = Accounts.of(settings), Path(os.environ["GRADIO_TEMP_DIR"])
     try:
         # quiet=True still prints about MCP
         with contextlib.redirect_stdout(io.StringIO()), connections.bounded_servers():
@@ -165,8 +165,8 @@ def _serve(
                 auth=accounts.check if accounts is not None else None,
                 auth_message=text("page.login"),
                 app_kwargs={
-                    "routes": [*routes(studio), *page.routes()],
-                    "lifespan": middleware_lifespan(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
+                    "routes": [*routes(studio), *previews.routes(studio, uploads), *page.routes()],
+                    "lifespan": middleware_lifespan(studio, uploads),
                 },
                 **options,
             )

@@ -21,6 +21,7 @@ from backend.jobs.limits import Limits
 from backend.jobs.progress import Snapshot
 from backend.jobs.submission import Submission
 from backend.jobs.views import JobView, Place, Plan, QueueState
+from backend.media.facts import MAX_STORED_SIDE
 from backend.models.state import ModelScan, ModelState
 from backend.security import tokens
 from backend.services import Services
@@ -114,6 +115,18 @@ class Studio:
     def inspect(self, mode: str, field: str, path: Path) -> Facts:
         """What an uploaded file is: PictureFacts, SoundFacts or VideoFacts. Raises BadMedia."""
         return uploads.look(self.decoder, MODES[mode].media[field].kind, path, field)
+
+    def file_kind(self, path: Path) -> str:
+        """What a file begins like: picture, sound, video, or "" for everything else."""
+        return uploads.kind(path)
+
+    def preview_file(self, picture: Path, target: Path) -> None:
+        """Writes a small JPEG of an uploaded picture to `target`. Raises BadMedia, DiskFull."""
+        self.decoder.preview(picture, target)
+
+    def first_frame(self, video: Path, target: Path) -> None:
+        """Writes the first frame of an uploaded video to `target` as JPEG. Raises BadMedia, DiskFull."""
+        self.decoder.poster(video, target, MAX_STORED_SIDE)
 
     def waveform(self, path: Path, points: int = 600) -> list[float]:
         """Peaks of a sound file, 0 to 1, for drawing. Raises BadMedia."""

@@ -15,6 +15,7 @@ from backend.jobs.layout import ENGINE_FOLDER, INPUTS
 from backend.media import check
 from backend.media.decoder import Decoder
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
+from backend.media.sniff import HEAD_BYTES, kind_of
 from workflows.modes.registry import MODES
 from workflows.notice import Notice, notice
 from workflows.params.media import Media
@@ -35,6 +36,18 @@ def look(decoder: Decoder, kind: str, path: Path, field: str, title: str = "") -
     if kind == "sound":
         return decoder.sound(path, name=title, field=field)
     return decoder.video(path, name=title, field=field)
+
+
+def kind(path: Path) -> str:
+    """What the file begins like: picture, sound, video, or "" for everything else."""
+    try:
+        with path.open("rb") as file:
+            found = kind_of(file.read(HEAD_BYTES))
+    except OSError:
+        return ""
+    if found.family == "raster":
+        return "picture"
+    return {"a sound": "sound", "a video": "video"}.get(found.name, "")
 
 
 def as_media(facts: Facts, name: str) -> Media:

@@ -27,6 +27,7 @@ from starlette.routing import Route
 
 from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
+from backend.jobs import input_files
 from backend.jobs.job import Job
 from backend.jobs.progress import Snapshot
 from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueState
@@ -115,6 +116,16 @@ class FakeStudio:
         return VideoFacts(
             1920, 1080, round(30 * float(seconds[1])), 29.97, float(seconds[1]), "h264", "yuv420p", True
         )
+
+    def file_kind(self, path: Path) -> str:
+        return input_files.kind(path)
+
+    def preview_file(self, picture: Path, target: Path) -> None:
+        with Image.open(picture) as opened:
+            opened.convert("RGB").save(target, format="JPEG")
+
+    def first_frame(self, video: Path, target: Path) -> None:
+        Image.new("RGB", (64, 48)).save(target, format="JPEG")
 
     def waveform(self, path: Path, points: int = 600) -> list[float]:
         return [abs(math.sin(n / 7)) for n in range(points)]

@@ -10,7 +10,7 @@ from typing import Any
 from backend.security.accounts import Accounts
 from backend.servers.ports import free_port
 from backend.studio import Studio
-from backend.web import connections
+from backend.web import connections, previews
 from backend.web.routes import middleware_lifespan, routes
 from tests.support.security_site import Site
 from ui import page as layout
@@ -32,7 +32,7 @@ class ServedSite(Site):
             mcp_server=True,
             auth=accounts.check if accounts is not None else None,
             app_kwargs={
-                "routes": [*routes(studio), *layout.routes()],
+                "routes": [*routes(studio), *previews.routes(studio, uploads), *layout.routes()],
                 "lifespan": middleware_lifespan(studio, uploads),
             },
             **layout.launch_options(studio),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -106,6 +107,10 @@ class FillForms:
             made = None
         path = self.files.for_page(made, "picture", PICTURE_MODE, "image") if made else None
         return self.nothing() if path is None else self._fill(PICTURE_MODE, {"image": path})
+
+    def put(self, mode: str, name: str, path: Path) -> dict[Any, Any]:
+        """Opens the form of a mode with this upload in one of its fields."""
+        return self._fill(mode, {name: path})
 
     def nothing(self) -> dict[Any, Any]:
         """No change. Gradio takes an empty dictionary for a missing result."""
