@@ -152,12 +152,14 @@ def _serve(
 
     options = page.launch_options(studio)
     accounts, uploads = Accounts.of(settings), Path(os.environ["GRADIO_TEMP_DIR"])
+    root = address.root_path(os.environ)
     try:
         # quiet=True still prints about MCP
         with contextlib.redirect_stdout(io.StringIO()), connections.bounded_servers():
             _, _, share_url = blocks.launch(
                 server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
+                root_path=root,
                 prevent_thread_lock=True,
                 quiet=True,
                 max_threads=MAX_EVENTS,
@@ -166,7 +168,7 @@ def _serve(
                 auth_message=text("page.login"),
                 app_kwargs={
                     "routes": [*routes(studio), *previews.routes(studio, uploads), *page.routes()],
-                    "lifespan": middleware_lifespan(studio, uploads),
+                    "lifespan": middleware_lifespan(studio, uploads, address.prefix(root)),
                 },
                 **options,
             )

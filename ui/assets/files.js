@@ -48,8 +48,8 @@
   const wanted = (zone) => Object.keys(TAKES).find((kind) => blockOf(zone).classList.contains(`ws-takes-${kind}`));
   const input = (zone) => $('input[type="file"]', blockOf(zone));
   const choose = async (files, kind) => {
-    for (const file of files) if (TAKES[kind].includes(await kindOf(file).catch(() => ""))) return file;
-    return files[0];
+    for (const file of files) if (TAKES[kind].includes(await kindOf(file).catch(() => ""))) return { file, fits: true };
+    return { file: files[0], fits: false };
   };
   const freed = (zone) =>
     new Promise((resolve) => {
@@ -69,12 +69,12 @@
     const kind = wanted(zone);
     clear(zone);
     if (!files.length) return folder && say(zone, text("file_is_folder", { name: short(folder) }), true);
-    const file = await choose(files, kind);
+    const { file, fits } = await choose(files, kind);
     const limit = window.wanLimits.upload;
     if (limit && file.size > limit)
       return say(zone, text("file_too_large", { name: short(file.name), size: megabytes(file.size), limit: megabytes(limit) }), true);
     const left = files.length - 1;
-    if (left) say(zone, text(left > 1 ? "file_of_many" : "file_of_two", { name: short(file.name), count: left }));
+    if (left && fits) say(zone, text(left > 1 ? "file_of_many" : "file_of_two", { name: short(file.name), count: left }));
     const field = await freed(zone);
     if (!field) return;
     const given = new DataTransfer();
