@@ -60,12 +60,13 @@ def head(max_upload_mb: int = 0) -> str:
         f'<link rel="preload" href="{ADDRESS}/fonts/{name}" as="font" type="font/woff2" crossorigin>'
         for name in ("schibsted-grotesk-variable.woff2",)
     )
+    icon = '<link rel="icon" href="favicon.ico">'  # by itself the browser asks at the top of the host
     description = f'<meta name="description" content="{escape(text("page.description"))}">'
     table = json.dumps({tab.key: {"modes": tab.modes} for tab in TABS})
     texts = json.dumps(section("script")).replace("</", "<\\/")
     limits = json.dumps({"upload": max_upload_mb * 1_000_000})
     script = f"window.wanLimits = {limits};\nwindow.wanTabs = {table};\nwindow.wanTexts = {texts};\n{script}"
-    return f"{description}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
+    return f"{icon}{description}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
 
 
 def tab_style() -> str:

@@ -79,7 +79,11 @@ class PrefixProxy:
                     self.end_headers()
                     return
                 if path is None:
-                    self.send_error(404)
+                    if self.path == "/favicon.ico":  # the host's own, which a browser asks for first
+                        self.send_response(204)
+                        self.end_headers()
+                    else:
+                        self.send_error(404)
                     return
                 to = urlsplit(proxy.target)
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
