@@ -147,17 +147,19 @@ def _serve(
     from ui.i18n.texts import text
 
     blocks = page.build(studio)
-    from backend.web import connections
+    from backend.web import connections, previews
     from backend.web.routes import middleware_lifespan, routes
 
     options = page.launch_options(studio)
-    accounts = Accounts.of(settings)
+    accounts, uploads = Accounts.of(settings), Path(os.environ["GRADIO_TEMP_DIR"])
+    root = address.root_path(os.environ)
     try:
         # quiet=True still prints about MCP
         with contextlib.redirect_stdout(io.StringIO()), connections.bounded_servers():
             _, _, share_url = blocks.launch(
                 server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
+                root_path=root,
                 prevent_thread_lock=True,
                 quiet=True,
                 max_threads=MAX_EVENTS,
@@ -165,8 +167,8 @@ def _serve(
                 auth=accounts.check if accounts is not None else None,
                 auth_message=text("page.login"),
                 app_kwargs={
-                    "routes": [*routes(studio), *page.routes()],
-                    "lifespan": middleware_lifespan(studio, Path(os.environ["GRADIO_TEMP_DIR"])),
+                    "routes": [*routes(studio), *previews.routes(studio, uploads), *page.routes()],
+                    "lifespan": middleware_lifespan(studio, uploads, address.prefix(root)),
                 },
                 **options,
             )

@@ -21,6 +21,7 @@ from backend.jobs.limits import Limits
 from backend.jobs.progress import Snapshot
 from backend.jobs.submission import Submission
 from backend.jobs.views import JobView, Place, Plan, QueueRow, QueueState
+from backend.media.facts import MAX_STORED_SIDE
 from backend.models.state import ModelScan, ModelState
 from backend.security import tokens
 from backend.services import Services
@@ -115,6 +116,18 @@ class Studio:
         """What an uploaded file is: PictureFacts, SoundFacts or VideoFacts. Raises BadMedia."""
         return uploads.look(self.decoder, MODES[mode].media[field].kind, path, field)
 
+    def file_kind(self, path: Path) -> str:
+        """What a file begins like: picture, sound, video, or "" for everything else."""
+        return uploads.kind(path)
+
+    def preview_file(self, picture: Path, target: Path) -> None:
+        """Writes a small JPEG of an uploaded picture to `target`. Raises BadMedia, DiskFull."""
+        self.decoder.preview(picture, target)
+
+    def first_frame(self, video: Path, target: Path) -> None:
+        """Writes the first frame of an uploaded video to `target` as JPEG. Raises BadMedia, DiskFull."""
+        self.decoder.poster(video, target, MAX_STORED_SIDE)
+
     def waveform(self, path: Path, points: int = 600) -> list[float]:
         """Peaks of a sound file, 0 to 1, for drawing. Raises BadMedia."""
         return self.decoder.waveform(path, points=points)
@@ -125,14 +138,16 @@ class Studio:
 
     def submit(
         self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | None],
-        earlier: JobView | None = None, user: str = "",
+        earlier: JobView | None = None, user: str = "", titles: Mapping[str, str] = {},
     ) -> JobView:  # fmt: skip
         """Queues a new job (see Submission and Submitter.submit); raises what that raises, and NotFound.
         user: whom the login let in; the limit per visitor does not bind the admin."""
         failed = self._library.open(earlier.id, earlier.key) if earlier is not None else None
         return self._library.view(
             self._services.submitter.submit(
-                Submission(owner, mode, values, files, failed, unlimited=self.is_admin(owner, user))
+                Submission(
+                    owner, mode, values, files, failed, unlimited=self.is_admin(owner, user), titles=titles
+                )
             )
         )
 

@@ -21,8 +21,24 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 ADDRESS = "page"  # where ui/assets is served; relative, so that it works below a proxy's path
-STYLES = ("studio.css", "times.css", "queue.css", "samples.css", "layout.css")
-SCRIPTS = ("first_paint.js", "studio.js", "media.js", "player.js", "card.js", "queue.js", "layout.js")
+STYLES = (
+    "studio.css",
+    "times.css",
+    "queue.css",
+    "samples.css",
+    "layout.css",
+    "files.css",
+)
+SCRIPTS = (
+    "first_paint.js",
+    "studio.js",
+    "files.js",
+    "media.js",
+    "player.js",
+    "card.js",
+    "queue.js",
+    "layout.js",
+)
 
 
 def starters() -> list[dict[str, str]]:
@@ -49,19 +65,24 @@ def routes() -> list[BaseRoute]:
     return [Mount(f"/{ADDRESS}", _Assets(directory=ASSETS), name="page"), *loading_clock.routes()]
 
 
-def head() -> str:
-    """The page's style and scripts, inlined: one request less, and Gradio does not rewrite them."""
+def head(max_upload_mb: int = 0) -> str:
+    """The page's style and scripts, inlined: one request less, and Gradio does not rewrite them.
+
+    max_upload_mb: the largest file that the script uploads, 0 for no limit.
+    """
     style = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in STYLES)
     script = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
     fonts = "".join(
         f'<link rel="preload" href="{ADDRESS}/fonts/{name}" as="font" type="font/woff2" crossorigin>'
         for name in ("schibsted-grotesk-variable.woff2",)
     )
+    icon = '<link rel="icon" href="favicon.ico">'  # by itself the browser asks at the top of the host
     description = f'<meta name="description" content="{escape(text("page.description"))}">'
     table = json.dumps({tab.key: {"modes": tab.modes} for tab in TABS})
     texts = json.dumps(section("script")).replace("</", "<\\/")
-    script = f"window.wanTabs = {table};\nwindow.wanTexts = {texts};\n{script}"
-    return f"{description}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
+    limits = json.dumps({"upload": max_upload_mb * 1_000_000})
+    script = f"window.wanLimits = {limits};\nwindow.wanTabs = {table};\nwindow.wanTexts = {texts};\n{script}"
+    return f"{icon}{description}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
 
 
 def tab_style() -> str:
@@ -86,7 +107,7 @@ def launch_options(studio: Studio) -> dict[str, Any]:
     """The page's arguments for Blocks.launch(); app.py adds address, port and app_kwargs (see routes())."""
     return {
         "theme": theme(),
-        "head": head(),
+        "head": head(studio.settings.max_upload_mb),
         "favicon_path": str(ASSETS / "favicon.svg"),
         "footer_links": [],
         "run_history": False,

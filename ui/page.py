@@ -11,13 +11,14 @@ from ui.actions.again import Again
 from ui.actions.fill import FillForms
 from ui.actions.generate import plan_on, submit_on_generate
 from ui.actions.library import LibraryActions
+from ui.actions.offers import Offers
 from ui.actions.stage import Stage
 from ui.actions.system import SystemActions
 from ui.actions.visit import TAKE_LINK, Visit
 from ui.api.endpoints import register
 from ui.forms.input_folder import InputFolder
 from ui.forms.planner import Planner
-from ui.forms.widgets import Form
+from ui.forms.widgets import HTML_JS, Form
 from ui.gradio_fixes import broken_uploads
 from ui.head import ADDRESS, launch_options, routes, starters
 from ui.i18n.texts import escaped, text
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["build", "launch_options", "routes"]
 
 PUBLIC = "ws-public"
+OFFERS_JS = f'const events = ["use"]; {HTML_JS.format("offers")}'
 STORAGE_KEY = "wan-studio-owner"
 CACHE_SECONDS = (3600, 24 * 3600)
 """How often the upload folder is cleaned, and the age at which uploads and results for API clients are
@@ -116,6 +118,7 @@ class _Page:
                 elem_id=PUBLIC,
                 apply_default_css=False,
             )
+            self.offers = gr.HTML("", elem_id="ws-offers", js_on_load=OFFERS_JS)
             with gr.Tabs(selected=TABS[0].id, overflow_behavior="wrap", elem_id="ws-tabs") as self.tabs:
                 self._build_tabs()
             with gr.Column(elem_id="ws-side"):
@@ -173,6 +176,7 @@ class _Page:
         card.sample(self.fill.use_sample, None, outputs, **QUEUED)
         self.library.tiles.starter(self.fill.use_starter, None, outputs, **QUEUED)
         self.library.tiles.reuse(self.fill.reuse, None, outputs, **QUEUED)
+        self.offers.use(Offers(self.studio, self.fill).use, None, outputs, **QUEUED)
 
     def _wire_library(self) -> None:
         library, tiles, owner, grid = self.library, self.library.tiles, self.visit.owner, self._grid()

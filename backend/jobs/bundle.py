@@ -95,7 +95,8 @@ def request(
     if "width" in MODES[job.mode].by_name:  # a smaller copy of a picture would give another size
         values["width"], values["height"] = params.size
     if _total(files) > room:
-        _Squeeze(decoder, folder / SENT, params, files, values, lambda share: stop(), room).work()
+        titles = {name: item.title for name, item in job.inputs.items()}
+        _Squeeze(decoder, folder / SENT, params, files, values, lambda share: stop(), room, titles).work()
     return Request(job.mode, values, files)
 
 
@@ -111,8 +112,9 @@ class _Squeeze:
         values: dict[str, Any],
         on_progress: Callable[[float], None],
         room: int,
+        titles: Mapping[str, str],
     ) -> None:
-        self.room = room
+        self.room, self.titles = room, titles
         self.decoder, self.folder, self.params = decoder, folder, params
         self.files, self.values, self.on_progress = files, values, on_progress
         self.originals = dict(files)
@@ -146,7 +148,7 @@ class _Squeeze:
         target = self.folder / "audio"
         self.decoder.compress_sound(
             self.originals["audio"], target, params.start, params.seconds + SPARE, kbps=kbps,
-            on_progress=self.on_progress,
+            name=self.titles.get("audio", ""), on_progress=self.on_progress,
         )  # fmt: skip
         self.files["audio"] = target
         self.values |= {"start": 0.0, "duration": params.seconds}
@@ -161,7 +163,7 @@ class _Squeeze:
                 self.decoder.cut_video(
                     sources[name], target, start, params.driving_seconds + SPARE, fps=params.fps,
                     width=params.size[0], height=params.size[1], crf=crf, field=name,
-                    on_progress=self.on_progress,
+                    name=self.titles.get(name, ""), on_progress=self.on_progress,
                 )  # fmt: skip
                 self.files[name] = target
             if crf == CRF_FIRST:  # all further copies are made from these small ones

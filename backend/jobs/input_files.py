@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from backend.errors import BadMedia
 from backend.jobs.job import StoredInput
 from backend.jobs.layout import ENGINE_FOLDER, INPUTS
+from backend.media import check
 from backend.media.decoder import Decoder
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
+from backend.media.sniff import HEAD_BYTES, kind_of
 from workflows.modes.registry import MODES
 from workflows.notice import Notice, notice
 from workflows.params.media import Media
@@ -27,13 +28,26 @@ CHUNK = 1 << 20
 Facts = PictureFacts | SoundFacts | VideoFacts
 
 
-def look(decoder: Decoder, kind: str, path: Path, field: str) -> Facts:
-    """What an uploaded file is. `kind`: picture, sound or video. Raises BadMedia with the field."""
+def look(decoder: Decoder, kind: str, path: Path, field: str, title: str = "") -> Facts:
+    """What an uploaded file is. `kind`: picture, sound or video; `title`: its name in messages, else that of
+    the path. Raises BadMedia with the field."""
     if kind == "picture":
-        return decoder.picture(path, field=field)
+        return decoder.picture(path, name=title, field=field)
     if kind == "sound":
-        return decoder.sound(path, field=field)
-    return decoder.video(path, field=field)
+        return decoder.sound(path, name=title, field=field)
+    return decoder.video(path, name=title, field=field)
+
+
+def kind(path: Path) -> str:
+    """What the file begins like: picture, sound, video, or "" for everything else."""
+    try:
+        with path.open("rb") as file:
+            found = kind_of(file.read(HEAD_BYTES))
+    except OSError:
+        return ""
+    if found.family == "raster":
+        return "picture"
+    return {"a sound": "sound", "a video": "video"}.get(found.name, "")
 
 
 def as_media(facts: Facts, name: str) -> Media:
@@ -64,12 +78,14 @@ def keep(
     sizes: Mapping[str, Media],
     folder: Path,
     notes: Mapping[str, Notice | None],
+    titles: Mapping[str, str] = {},
 ) -> dict[str, StoredInput]:
     """Copies files into the job's folder: the inputs of the job by parameter name.
 
     The copies have no extensions. Pictures are normalised and named by their new content; the original of a
     padded one is stored too, so that the same settings can be used at another size. Sounds and videos are
-    copied unchanged: the engine gets a cut of them for each graph. Raises BadMedia, DiskFull, OSError.
+    copied unchanged: the engine gets a cut of them for each graph. `titles`: the names in messages. Raises
+    BadMedia, DiskFull, OSError.
     """
     target = folder / INPUTS
     target.mkdir(parents=True)
@@ -77,25 +93,34 @@ def keep(
     side = round(NORMALISED_MARGIN * max(params.size))
     for name, path in files.items():
         if MODES[params.MODE].media[name].kind == "picture":
-            stored = decoder.normalise(path, target / name, field=name, max_side=side)
+            title = titles.get(name, "")
+            stored = decoder.normalise(path, target / name, name=title, field=name, max_side=side)
             original = stored.path
             if getattr(params, "fit", "crop") == "pad":
                 padded = target / f"{name}-padded"
-                stored = decoder.normalise(path, padded, field=name, pad_to=params.size, max_side=side)
+                stored = decoder.normalise(
+                    path, padded, pad_to=params.size, name=title, field=name, max_side=side
+                )
             file = stored.path
             media = replace(sizes[name], name=stored.name)  # not the copy's size, which is rounded
             if file != original:
                 media = Media(stored.name, stored.width, stored.height)
         else:
             file = original = target / name
-            media = _copied(path, file, sizes[name], name)
+            media = _copied(path, file, sizes[name], name, titles.get(name) or path.name)
         inputs[name] = StoredInput(
-            media, str(file.relative_to(folder)), str(original.relative_to(folder)), notes.get(name)
+            media,
+            str(file.relative_to(folder)),
+            str(original.relative_to(folder)),
+            notes.get(name),
+            titles.get(name, ""),
         )
     return inputs
 
 
-def kept_bytes(params: ModeParams, files: Mapping[str, Path], seen: Mapping[str, Facts]) -> dict[str, int]:
+def kept_bytes(
+    params: ModeParams, files: Mapping[str, Path], seen: Mapping[str, Facts], titles: Mapping[str, str]
+) -> dict[str, int]:
     """An upper bound of the bytes that `keep` writes for each parameter. Raises BadMedia."""
     found = {}
     side = round(NORMALISED_MARGIN * max(params.size))
@@ -108,20 +133,16 @@ def kept_bytes(params: ModeParams, files: Mapping[str, Path], seen: Mapping[str,
             try:
                 found[name] = files[name].stat().st_size
             except OSError as error:
-                raise _gone(name) from error
+                raise check.missing(titles[name], name) from error
     return found
 
 
-def _gone(field: str) -> BadMedia:
-    return BadMedia("The file no longer exists.", "Choose it again.", field=field)
-
-
-def _copied(source: Path, target: Path, media: Media, field: str) -> Media:
+def _copied(source: Path, target: Path, media: Media, field: str, title: str) -> Media:
     """Copies an upload, so that later changes of it have no effect, and names it by its content."""
     try:
         shutil.copyfile(source, target)
     except FileNotFoundError as error:
-        raise _gone(field) from error
+        raise check.missing(title, field) from error
     digest = hashlib.sha256()
     with target.open("rb") as file:
         while piece := file.read(CHUNK):

@@ -46,12 +46,14 @@ class JobSummary:
 @dataclass(frozen=True)
 class StoredInput:
     """A file that a job is made from. `media`: its name in the graphs and its measures. `file`, and
-    `original` where a picture was padded: paths relative to the job's folder. `note`: a warning about it."""
+    `original` where a picture was padded: paths relative to the job's folder. `note`: a warning about it.
+    `title`: the name that its owner gave it, for messages."""
 
     media: Media
     file: str
     original: str = ""
     note: Notice | None = None
+    title: str = ""
 
     @property
     def unpadded(self) -> str:
@@ -61,7 +63,8 @@ class StoredInput:
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
         note = self.note.to_json() if self.note is not None else ""
-        return {**asdict(self.media), "note": note, "file": self.file, "original": self.original}
+        paths = {"file": self.file, "original": self.original}
+        return {**asdict(self.media), "note": note, **paths, "title": self.title}
 
     @classmethod
     def from_json(cls, item: Mapping[str, Any]) -> StoredInput:
@@ -73,6 +76,7 @@ class StoredInput:
             str(item.get("file", "")),
             str(item.get("original", "")),
             Notice.from_json(item["note"]) if item.get("note") else None,
+            str(item.get("title", "")),
         )
 
 

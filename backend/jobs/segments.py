@@ -43,12 +43,14 @@ class Segments:
         *,
         check: Callable[[], None] = lambda: None,
         quiet: frozenset[str] = frozenset(),
+        titles: Mapping[str, str] = {},
     ) -> None:
         """`check` is called while media are cut and joined; an exception that it raises stops them. `quiet`:
-        sources whose sound may be shorter than their video; the missing part is silent."""
+        sources whose sound may be shorter than their video; the missing part is silent. `titles`: their names
+        in messages."""
         self.compiled = compiled
         self._on_progress = lambda share: check()
-        self._quiet = quiet
+        self._quiet, self._titles = quiet, dict(titles)
         self._decoder, self._folder = decoder, folder
         self._work = folder / WORK
         self._sources = dict(sources)
@@ -65,7 +67,8 @@ class Segments:
         if not all(path.is_file() for path in sources.values()):
             raise InputsGone("The files for this video no longer exist.")
         driving = frozenset({job.inputs["video"].media.name} if "video" in job.inputs else ())
-        return cls(decoder, folder, sources, compiled, job.id, check=check, quiet=driving)
+        titles = {item.media.name: item.title for item in job.inputs.values()}
+        return cls(decoder, folder, sources, compiled, job.id, check=check, quiet=driving, titles=titles)
 
     def reuse(self, finished: int) -> int:
         """Keeps the `finished` first segments of an earlier run if all are there and of the same plan.
@@ -110,6 +113,7 @@ class Segments:
                 source, target, derived.start, derived.seconds, fps=derived.fps,
                 width=derived.width, height=derived.height,
                 first_frame=derived.first_frame, frames=derived.frames, on_progress=self._on_progress,
+                name=self._titles.get(derived.source, ""),
             )  # fmt: skip
         return target
 
@@ -122,6 +126,7 @@ class Segments:
                 derived.seconds,
                 silence=derived.silence,
                 level=derived.level,
+                name=self._titles.get(derived.source, ""),
                 on_progress=self._on_progress,
             )
         except BadMedia:

@@ -7,7 +7,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,7 +58,8 @@ class DiskSpace(Protocol):
 @dataclass(frozen=True)
 class Submission:
     """What a caller submits. `files`: media parameter -> uploaded file. `earlier`: a failed job that this one
-    retries; its finished segments are reused if they fit. `unlimited`: without the limit per visitor."""
+    retries; its finished segments are reused if they fit. `unlimited`: without the limit per visitor.
+    `titles`: media parameter -> the file's name in messages, else that of its path."""
 
     owner: str
     mode: str
@@ -66,6 +67,7 @@ class Submission:
     files: Mapping[str, Path | None]
     earlier: Job | None = None
     unlimited: bool = False
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 class Submitter:
@@ -131,8 +133,11 @@ class Submitter:
         values = {name: value for name, value in new.values.items() if name not in given}
         if values.get("seed", -1) in (-1, None):
             values["seed"] = secrets.randbelow(RANDOM_SEEDS)
+        titles = {name: new.titles.get(name) or path.name for name, path in given.items()}
         seen = {
-            name: input_files.look(self._decoder, MODES[mode].media[name].kind, given[name], name)
+            name: input_files.look(
+                self._decoder, MODES[mode].media[name].kind, given[name], name, titles[name]
+            )
             for name in media_fields(mode)
             if name in given
         }
@@ -141,12 +146,12 @@ class Submitter:
         params = make_params(mode, values, sizes)
         job_id = uuid.uuid4().hex
         folder = self._settings.jobs_dir / job_id
-        room = input_files.kept_bytes(params, given, seen)
+        room = input_files.kept_bytes(params, given, seen, titles)
         need, largest = JOB_BYTES + sum(room.values()), max(room, key=lambda name: room[name], default="")
         try:
             self._disk.reserve(job_id, owner_id, need, largest)
             inputs = input_files.keep(
-                self._decoder, params, {name: given[name] for name in sizes}, sizes, folder, notes
+                self._decoder, params, {name: given[name] for name in sizes}, sizes, folder, notes, titles
             )
             cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
             stored = {**values, "prompt": params.prompt, **cleaned}

@@ -42,6 +42,7 @@ class JobView:
     bytes: int
     pinned: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)  # activity -> seconds, see jobs.stopwatch
+    titles: Mapping[str, str] = field(default_factory=dict)  # input file -> the name its owner gave it
 
     @property
     def result(self) -> str:
@@ -199,6 +200,7 @@ def view(job: Job, key: str) -> JobView:
         bytes=job.size,
         pinned=job.pinned,
         timings=dict(job.timings),
+        titles={name: item.title for name, item in job.inputs.items() if item.title},
     )
 
 

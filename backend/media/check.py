@@ -12,7 +12,7 @@ from backend.media.facts import MAX_NAME, MAX_PIXELS, MAX_PIXELS_JPEG, MAX_RATIO
 from backend.media.sniff import Kind
 
 CHOOSE = {
-    "picture": "Choose a JPEG, PNG or WebP.",
+    "picture": "Choose a JPEG, PNG, WebP or HEIC.",
     "sound": "Choose a WAV, MP3, M4A, FLAC or OGG, or a video with sound.",
     "video": "Choose an MP4, MOV, WebM or MKV.",
 }
@@ -95,12 +95,6 @@ def not_a_picture(kind: Kind, name: str, field: str = "") -> BadMedia:
         return BadMedia(
             f"{shown(name)} is an SVG: a drawing, not a picture.",
             "Export it as PNG, then choose that.",
-            field=field,
-        )
-    if kind.name == "HEIC":
-        return BadMedia(
-            f"{shown(name)} is a HEIC picture, which cannot be read here.",
-            "Save it as JPEG, then choose that. iPhones do so with the camera format Most Compatible.",
             field=field,
         )
     if kind.family == "foreign":

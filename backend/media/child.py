@@ -74,6 +74,8 @@ def reply_to(request: dict[str, Any], progress: Callable[[float], None]) -> dict
         return {}
     if op == "picture":
         return asdict(pictures.look(path, name, field, max_mb))
+    if op == "preview":
+        return _size(*pictures.preview(path, request["out"], name, request["max_side"]))
     if op == "normalise":
         pad = request["pad_to"]
         size = pictures.rewrite(

@@ -90,6 +90,13 @@ class Decoder(Pool):
         extra = {"pad_to": pad_to, "max_side": max_side, "max_mb": self._max_mb}
         return self._store("normalise", src, dst, ".png", name=name, field=field, **extra)
 
+    def preview(self, picture: AnyPath, dst: AnyPath, max_side: int = 960) -> StoredMedia:
+        """Write an uploaded picture to the file `dst` as JPEG, for browsers that cannot show its format.
+
+        Raises BadMedia, DiskFull.
+        """
+        return self._store("preview", picture, dst, ".jpg", max_side=max_side)
+
     def poster(self, video: AnyPath, dst: AnyPath, max_side: int = 640) -> StoredMedia:
         """Write the video's first frame to the file `dst` as JPEG. Raises BadMedia, DiskFull."""
         return self._store("poster", video, dst, ".jpg", kind="video", max_side=max_side)
@@ -167,6 +174,7 @@ class Decoder(Pool):
         seconds: float,
         *,
         kbps: int,
+        name: str = "",
         field: str = "audio",
         on_progress: Progress | None = None,
     ) -> StoredMedia:
@@ -176,8 +184,8 @@ class Decoder(Pool):
         """
         bounds = budget.cut_sound(start, seconds, 0.0)
         return self._store(
-            "compress_sound", src, dst, ".m4a", field=field, kind="sound", budget=bounds, start=start,
-            seconds=seconds, kbps=kbps, progress=on_progress,
+            "compress_sound", src, dst, ".m4a", name=name, field=field, kind="sound", budget=bounds,
+            start=start, seconds=seconds, kbps=kbps, progress=on_progress,
         )  # fmt: skip
 
     def frames_to_video(

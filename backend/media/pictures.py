@@ -17,7 +17,7 @@ from typing import BinaryIO, NoReturn
 from PIL import AvifImagePlugin, Image, ImageCms, ImageEnhance, ImageFilter, UnidentifiedImageError
 
 from backend.errors import BadMedia
-from backend.media import check
+from backend.media import check, heif
 from backend.media.facts import MAX_STORED_SIDE, PictureFacts
 from backend.media.sniff import HEAD_BYTES, kind_of, webp_size
 
@@ -90,9 +90,8 @@ def look(path: str, name: str, field: str = "", max_mb: int = 0) -> PictureFacts
                 notes.append("print colours become screen colours")
             word = _WORDS.get(str(image.format), str(image.format))
             frames = _frames(image)
-            if frames > 1:
-                what = f"page of {frames}" if word == "TIFF" else "frame of an animation"
-                notes.insert(0, f"first {what}")
+            if first := _used_part(image, word, frames):
+                notes.insert(0, first)
             note = ", ".join(notes)
             size = os.fstat(file.fileno()).st_size
             return PictureFacts(width, height, word, frames, note[:1].upper() + note[1:], size)
@@ -113,22 +112,34 @@ def rewrite(
     `pad_to` (width, height): the whole picture on a blurred, darker copy of itself, in exactly that ratio.
     The result is a whole multiple of that size, so that the engine's crop removes nothing.
     """
-    with regular_file(path, name, field, max_mb) as file:
-        image, _ = _open(file, name, field, max_side)
-        with image:
-            orientation, profile = _orientation(image), image.info.get("icc_profile")
-            try:
-                plain = _eight_bit(image)
-                plain = _shrink(plain, max_side)
-                plain = _srgb(_flatten(_rotate(plain, orientation)), profile)
-            except ValueError as error:  # a colour mode that Pillow has no conversion for
-                raise check.damaged(name, field, detail=str(error)) from error
+    plain = _plain(path, name, field, max_mb, max_side)
     if pad_to is not None:
         plain = _pad(plain, pad_to, max_side)
     plain.info.clear()
     # Level 1 is 4 times faster than the default and 15 % larger; the file never leaves the machine.
     plain.save(out, format="PNG", compress_level=1)
     return plain.size
+
+
+def preview(path: str, out: str, name: str, max_side: int) -> tuple[int, int]:
+    """Write the picture to `out` as JPEG, at most `max_side` pixels a side. Returns width and height."""
+    plain = _plain(path, name, "", 0, max_side)
+    plain.info.clear()
+    plain.save(out, format="JPEG", quality=82)
+    return plain.size
+
+
+def _plain(path: str, name: str, field: str, max_mb: int, max_side: int) -> Image.Image:
+    """The picture upright, in sRGB, 8 bit, opaque, at most `max_side` pixels a side."""
+    with regular_file(path, name, field, max_mb) as file:
+        image, _ = _open(file, name, field, max_side)
+        with image:
+            orientation, profile = _orientation(image), image.info.get("icc_profile")
+            try:
+                small = _shrink(_eight_bit(image), max_side)
+                return _srgb(_flatten(_rotate(small, orientation)), profile)
+            except ValueError as error:  # a colour mode that Pillow has no conversion for
+                raise check.damaged(name, field, detail=str(error)) from error
 
 
 def _open(file: BinaryIO, name: str, field: str, side: int) -> tuple[Image.Image, tuple[int, int]]:
@@ -141,6 +152,9 @@ def _open(file: BinaryIO, name: str, field: str, side: int) -> tuple[Image.Image
     if kind.name == "WEBP" and (canvas := webp_size(head)):
         check.size(*canvas, name, field)
     try:
+        if kind.name == heif.FORMAT:
+            image = heif.opened(file, head, lambda size: check.size(*size, name, field), name, field)
+            return image, image.size
         image = Image.open(file, formats=[kind.name])
         full = image.size
         row_by_row = kind.name == "JPEG" and not image.info.get("progressive")
@@ -179,10 +193,23 @@ def _frames(image: Image.Image) -> int:
     """The number of frames or pages. To be read last, since counting seeks in the file."""
     if image.format == "MPO":  # a photograph with a preview or a depth map behind it
         return 1
+    if heif.PICTURES in image.info:
+        return int(image.info[heif.PICTURES])
     try:
         return int(getattr(image, "n_frames", 1))
     except Exception:  # damage after the first frame does not matter
         return 1
+
+
+def _used_part(image: Image.Image, word: str, frames: int) -> str:
+    """Which of several pictures in the file is used, as part of the note; "" for a file of one."""
+    if image.info.get(heif.SEQUENCE):
+        return "first frame of an animation"
+    if (pictures := image.info.get(heif.PICTURES, 1)) > 1:
+        return f"main picture of {pictures}"
+    if frames > 1:
+        return f"first page of {frames}" if word == "TIFF" else "first frame of an animation"
+    return ""
 
 
 def _rotate(image: Image.Image, orientation: int) -> Image.Image:

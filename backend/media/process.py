@@ -54,6 +54,7 @@ REPLIES: dict[str, dict[str, type]] = {
     "cut_sound": {"seconds": float},
     "cut_video": _CLIP,
     "compress_picture": _SIZE,
+    "preview": _SIZE,
     "compress_sound": {"seconds": float},
     "frames_to_video": _CLIP,
     "join": _CLIP,

@@ -51,13 +51,15 @@ _FOREIGN_PICTURES: tuple[tuple[bytes, str], ...] = (
     (b"gimp xcf", "GIMP"),
 )
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
-_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
 
 
 @dataclass(frozen=True)
 class Kind:
     """`family` is raster, foreign, drawing or other; `name` is Pillow's format name for raster, otherwise
-    words for messages ("a text file", "HEIC")."""
+    words for messages ("a text file", "Photoshop"). HEIC is a raster that Pillow does not open."""
 
     family: str
     name: str
@@ -146,7 +148,7 @@ def _iso_media(head: bytes) -> Kind:
     if b"avif" in brands or b"avis" in brands:
         return Kind("raster", "AVIF")
     if brands & _HEIF_BRANDS:
-        return Kind("foreign", "HEIC")
+        return Kind("raster", "HEIC")
     if box[8:12] in (b"M4A ", b"M4B "):
         return Kind("other", "a sound")
     return Kind("other", "a video")

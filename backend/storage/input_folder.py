@@ -15,7 +15,7 @@ from backend.errors import NotFound
 FILES_MAX = 1000
 DEPTH_MAX = 4
 KINDS = {
-    "picture": ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"),
+    "picture": ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"),
     "sound": ("wav", "mp3", "m4a", "aac", "flac", "ogg", "opus"),
     "video": ("mp4", "mov", "webm", "mkv", "m4v", "avi"),
 }

@@ -14,9 +14,10 @@ FILE = API + "file="
 UPLOAD = API + "upload"
 MCP = API + "mcp"
 LOGIN = "/login"
+PREVIEW = "/preview"
 
 PAGE_PATHS = re.compile(
-    r"/(?:|config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(?:/\d+)?|login/?|logout|healthz"
+    r"/(?:|config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(?:/\d+)?|login/?|logout|healthz|preview"
     r"|(?:assets|static|svelte|page)/.+|media/[^/]+/[^/]+)"
 )
 API_PATHS = re.compile(
@@ -46,7 +47,8 @@ def is_work(method: str, path: str) -> bool:
     """Whether a request costs more than sending a file, and so counts against the rate limits."""
     if method not in ("GET", "HEAD"):
         return True
-    return path.startswith((API + "queue/", API + "call/", API + "upload_progress", API + "heartbeat", MCP))
+    work = ("queue/", "call/", "upload_progress", "heartbeat", "mcp")
+    return path == PREVIEW or path.startswith(tuple(API + name for name in work))
 
 
 def body_limit(path: str, max_upload_bytes: int) -> int:

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from backend.settings.reach import LOOPBACK
+
+
+def root_path(environ: Mapping[str, str]) -> str:
+    """GRADIO_ROOT_PATH without a slash at its end: "", a path that begins with a slash, or a full URL."""
+    given = environ.get("GRADIO_ROOT_PATH", "").strip().rstrip("/")
+    if not given or given.lower().startswith(("http://", "https://")):
+        return given
+    return "/" + given.lstrip("/")
+
+
+def prefix(root: str) -> str:
+    """The path of a root path, "" where the page lies at the top of its host."""
+    return urlsplit(root).path.rstrip("/") if "://" in root else root
 
 
 def address(environ: Mapping[str, str], host: str, port: int, share_url: str | None) -> str:
@@ -16,10 +30,10 @@ def address(environ: Mapping[str, str], host: str, port: int, share_url: str | N
         return f"https://{pod}-{port}.proxy.runpod.net/"
     if host not in LOOPBACK and space:
         return f"https://{space}/"
-    root = environ.get("GRADIO_ROOT_PATH", "").strip()
-    if root.startswith(("http://", "https://")):
-        return root.rstrip("/") + "/"
+    root = root_path(environ)
+    if "://" in root:
+        return root + "/"
     name = "127.0.0.1" if host in ("0.0.0.0", "::", "[::]") else host  # noqa: S104
     if ":" in name and not name.startswith("["):
         name = f"[{name}]"
-    return f"http://{name}:{port}{root.rstrip('/')}/"
+    return f"http://{name}:{port}{root}/"

@@ -6,7 +6,9 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
+from urllib.parse import quote
 
+from backend.web.access_rules import is_known
 from backend.web.request_body import Body, Gone, Message, Receive
 from backend.web.response_headers import security_headers
 
@@ -26,20 +28,24 @@ class Refused(Exception):
 class Exchange:
     """The parsed request, and the response while it is sent.
 
-    headers: lower-case names. path: without the prefix of a proxy. status: 0 until the response starts.
+    headers: lower-case names. path: without the prefix of a proxy. bare: the request is for that prefix
+    without the slash that the page's relative addresses need. status: 0 until the response starts.
     new_cookie: a Set-Cookie value for the response, or "". body, body_refusal: the body under its limits, and
     what is answered when it breaks one.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, on_spaces: bool) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, on_spaces: bool, prefix: str = "") -> None:
+        """prefix: the path below which a proxy serves the page. It is removed from the scope where the proxy
+        has not done so, and root_path with it: Starlette's mounts take a path for one below its root path,
+        with or without it, and find no files otherwise."""
+        self.bare = bool(prefix) and scope["path"] == prefix and scope["method"] in ("GET", "HEAD")
+        scope = _without(scope, prefix)
         self.scope, self.receive, self._server_send, self._on_spaces = scope, receive, send, on_spaces
         self.headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
         }
         self.method: str = scope["method"]
-        root = str(scope.get("root_path") or "").rstrip("/")
-        path = str(scope["path"])
-        self.path = path[len(root) :] if root.startswith("/") and path.startswith(root + "/") else path
+        self.path = str(scope["path"])
         self.client = str((scope.get("client") or ("",))[0])
         self.status = 0
         self.new_cookie = ""
@@ -65,6 +71,15 @@ class Exchange:
             if self.body is not None and self.body.broken_off:
                 raise Gone from problem
             raise problem
+
+    async def redirect(self, path: str) -> None:
+        """Answers with a redirect to another path of this host, with the same query."""
+        query = bytes(self.scope.get("query_string") or b"")
+        place = quote(path).encode() + (b"?" + query if query else b"")
+        self.status = 307
+        headers = self._response_headers([(b"location", place), (b"content-length", b"0")])
+        await self._server_send({"type": "http.response.start", "status": 307, "headers": headers})
+        await self._server_send({"type": "http.response.body", "body": b""})
 
     async def refuse(self, refused: Refused) -> None:
         """Answers with JSON and a sentence in `detail`, unless the app's response has already started."""
@@ -112,3 +127,21 @@ class Exchange:
         if self.new_cookie:
             headers.append((b"set-cookie", self.new_cookie.encode()))
         return headers
+
+
+def _without(scope: Scope, prefix: str) -> Scope:
+    """The scope as if the app was at the top of its host."""
+    given = str(scope.get("root_path") or "").rstrip("/")
+    for root in filter(None, (prefix, given if given.startswith("/") else "")):
+        path = str(scope["path"])
+        # A proxy may have removed the prefix, and what is left may begin like it: /page/fonts below /page.
+        if path == root or (path.startswith(root + "/") and is_known(path[len(root) :])):
+            raw = bytes(scope.get("raw_path") or b"")
+            coded = quote(root).encode()
+            scope["path"] = path[len(root) :] or "/"
+            if raw.startswith(coded):
+                scope["raw_path"] = raw[len(coded) :] or b"/"
+            break
+    if prefix or given:
+        scope["root_path"] = ""
+    return scope

@@ -42,8 +42,9 @@ METHOD_SHOWN, PATH_SHOWN = 20, 200
 
 @dataclass(frozen=True)
 class Rules:
-    """secret: signs the visitors' cookies. signed_in: headers -> whether they belong to a logged-in session.
-    reads: threads that look at the upload folder, which the event loop never does.
+    """secret: signs the visitors' cookies. prefix: the path below which a proxy serves the page. signed_in:
+    headers -> whether they belong to a logged-in session. reads: threads that look at the upload folder,
+    which the event loop never does.
 
     upload_wait_seconds: how long an upload waits for others to end. reserve_bytes: uploads stop before less
     than this is free on the disk of the upload folder. grace_seconds: how long a body may send nothing.
@@ -53,6 +54,7 @@ class Rules:
     upload_folder: Path
     secret: bytes
     rates: Rates = field(default_factory=Rates)
+    prefix: str = ""
     on_spaces: bool = False
     accounts: Accounts | None = None
     signed_in: Callable[[dict[str, str]], bool] = lambda headers: False
@@ -84,7 +86,10 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send, self.rules.on_spaces)
+        exchange = Exchange(scope, receive, send, self.rules.on_spaces, self.rules.prefix)
+        if exchange.bare:
+            await exchange.redirect(self.rules.prefix + "/")
+            return
         try:
             await self._admit(exchange, self._current_counters())
         except Refused as refused:

@@ -41,8 +41,10 @@ HEADERS = {
 }
 
 
-def middleware_lifespan(studio: Studio, upload_folder: Path) -> Callable[[Any], Any]:
+def middleware_lifespan(studio: Studio, upload_folder: Path, prefix: str = "") -> Callable[[Any], Any]:
     """A lifespan that puts AccessMiddleware around the app's other middleware: app_kwargs["lifespan"].
+
+    prefix: the path below which a proxy serves the page.
 
     app_kwargs["middleware"] would be inside of Gradio's own, which answers every origin by itself.
     """
@@ -60,6 +62,7 @@ def middleware_lifespan(studio: Studio, upload_folder: Path) -> Callable[[Any], 
         rules = Rules(
             max_upload_bytes=settings.max_upload_mb * 1_000_000,
             upload_folder=upload_folder,
+            prefix=prefix,
             secret=studio.secret("visitor").encode(),
             on_spaces=bool(os.environ.get("SPACE_ID")),
             accounts=Accounts.of(settings),

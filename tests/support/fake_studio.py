@@ -12,6 +12,7 @@ import re
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from starlette.routing import Route
 
 from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
+from backend.jobs import input_files
 from backend.jobs.job import Job
 from backend.jobs.progress import Snapshot
 from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueRow, QueueState
@@ -115,6 +117,16 @@ class FakeStudio:
             1920, 1080, round(30 * float(seconds[1])), 29.97, float(seconds[1]), "h264", "yuv420p", True
         )
 
+    def file_kind(self, path: Path) -> str:
+        return input_files.kind(path)
+
+    def preview_file(self, picture: Path, target: Path) -> None:
+        with Image.open(picture) as opened:
+            opened.convert("RGB").save(target, format="JPEG")
+
+    def first_frame(self, video: Path, target: Path) -> None:
+        Image.new("RGB", (64, 48)).save(target, format="JPEG")
+
     def waveform(self, path: Path, points: int = 600) -> list[float]:
         return [abs(math.sin(n / 7)) for n in range(points)]
 
@@ -123,7 +135,9 @@ class FakeStudio:
             with Image.open(path) as picture:
                 return PictureFacts(picture.width, picture.height, str(picture.format))
         except Exception:
-            raise BadInput("This file is not a picture.", "Use a JPEG, PNG or WebP.", field=field) from None
+            raise BadInput(
+                "This file is not a picture.", "Use a JPEG, PNG, WebP or HEIC.", field=field
+            ) from None
 
     def plan(self, mode: str, values: dict[str, Any], media: dict[str, Any]) -> Plan:
         facts = media.get("image")
@@ -173,6 +187,7 @@ class FakeStudio:
         files: dict[str, Path],
         earlier: JobView | None = None,
         user: str = "",
+        titles: Mapping[str, str] = {},
     ) -> JobView:
         facts = {"image": self._picture(files["image"])} if files.get("image") else {}
         if not facts:

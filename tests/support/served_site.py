@@ -10,7 +10,7 @@ from typing import Any
 from backend.security.accounts import Accounts
 from backend.servers.ports import free_port
 from backend.studio import Studio
-from backend.web import connections
+from backend.web import address, connections, previews
 from backend.web.routes import middleware_lifespan, routes
 from tests.support.security_site import Site
 from ui import page as layout
@@ -19,7 +19,7 @@ from ui import page as layout
 class ServedSite(Site):
     """A studio's page on a free port; `thread` runs its event loop. `uploads` has to be GRADIO_TEMP_DIR."""
 
-    def __init__(self, studio: Studio, uploads: Path) -> None:
+    def __init__(self, studio: Studio, uploads: Path, root_path: str = "") -> None:
         assert os.environ["GRADIO_TEMP_DIR"] == str(uploads)
         self.studio, self.uploads = studio, uploads
         self.page: Any = layout.build(studio)
@@ -30,10 +30,11 @@ class ServedSite(Site):
             prevent_thread_lock=True,
             quiet=True,
             mcp_server=True,
+            root_path=root_path,
             auth=accounts.check if accounts is not None else None,
             app_kwargs={
-                "routes": [*routes(studio), *layout.routes()],
-                "lifespan": middleware_lifespan(studio, uploads),
+                "routes": [*routes(studio), *previews.routes(studio, uploads), *layout.routes()],
+                "lifespan": middleware_lifespan(studio, uploads, address.prefix(root_path)),
             },
             **layout.launch_options(studio),
         )

@@ -75,7 +75,7 @@ class Again:
         try:
             earlier = job if job.status == "failed" else None
             files = self.files.inputs(job)
-            return self.studio.submit(owner, mode or job.mode, given, files, earlier, user)
+            return self.studio.submit(owner, mode or job.mode, given, files, earlier, user, job.titles)
         except StudioError as error:
             gr.Warning(sentence(error))
         except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -70,7 +71,8 @@ class FillForms:
             stored = {}
         for name, field in MODES[job.mode].media.items():
             path = stored.get(name)
-            filled[name] = self.files.for_page(path, field.file_name, job.mode, name) if path else None
+            title = job.titles.get(name) or field.file_name
+            filled[name] = self.files.for_page(path, title, job.mode, name) if path else None
         return self._fill(job.mode, filled)
 
     def use_starter(self, event: gr.EventData) -> dict[Any, Any]:
@@ -83,7 +85,7 @@ class FillForms:
         path = ASSETS / "starters" / starter["file"]
         filled: dict[str, Any] = {}
         if "image" in self.forms[mode].widgets:
-            filled["image"] = self.files.for_page(path, path.stem, mode, "image")
+            filled["image"] = self.files.for_page(path, path.name, mode, "image")
         if MODES[mode].trim is None:
             filled["prompt"] = starter["prompt"]
         return self._fill(mode, filled)
@@ -127,6 +129,10 @@ class FillForms:
             made = None
         path = self.files.for_page(made, "picture", PICTURE_MODE, "image") if made else None
         return self.nothing() if path is None else self._fill(PICTURE_MODE, {"image": path})
+
+    def put(self, mode: str, name: str, path: Path) -> dict[Any, Any]:
+        """Opens the form of a mode with this upload in one of its fields."""
+        return self._fill(mode, {name: path})
 
     def nothing(self) -> dict[Any, Any]:
         """No change. Gradio takes an empty dictionary for a missing result."""

@@ -89,7 +89,7 @@ class InputFolder:
             gr.Warning(sentence(error))
             return {}
         name = target(mode, kind, held)
-        link = self.files.for_page(path, path.stem, mode, name) if name else None
+        link = self.files.for_page(path, path.name, mode, name) if name else None
         if link is None:
             gr.Warning(text("forms.input_folder.refused"))
             return {}

@@ -72,13 +72,16 @@ class PageFiles:
         found = {name: self.studio.input_path(job.id, job.key, name) for name in schema.file_names(job.mode)}
         return {name: path for name, path in found.items() if path is not None}
 
-    def for_page(self, path: Path, stem: str, mode: str, field: str) -> Path | None:
-        """A link to a stored file in the upload folder, where a drop zone can load it.
+    def for_page(self, path: Path, title: str, mode: str, field: str) -> Path | None:
+        """A link to a stored file in the upload folder, where a drop zone can load it. title: the file's name
+        there; one without a known suffix gets that of the content.
 
         None, with a traceback in the log, when it cannot be made.
         """
         try:
-            return cached_copy(path, stem + (path.suffix or self._suffix(mode, field, path)))
+            suffix = path.suffix or self._suffix(mode, field, path)
+            name = Path(Path(title).name or field)
+            return cached_copy(path, name.name if name.suffix == suffix else name.stem + suffix)
         except (OSError, StudioError):
             log.exception("A stored file could not be linked into the upload folder")
             return None

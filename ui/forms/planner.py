@@ -16,7 +16,7 @@ from backend.engines.kinds import kind_of
 from backend.errors import StudioError
 from backend.media.facts import PictureFacts, VideoFacts
 from backend.notices import brief, words
-from ui.forms import schema
+from ui.forms import offers, schema
 from ui.forms.form_view import FormView
 from ui.forms.page_files import Measured, PageFiles
 from ui.forms.widgets import Form
@@ -56,6 +56,7 @@ class _Inputs:
     problems: Mapping[str, str]
     plan: Plan
     trim: Trim | None
+    offers: Mapping[str, str]  # parameter -> buttons for a file that its field does not take
 
 
 class Planner:
@@ -76,6 +77,11 @@ class Planner:
         """
         mode = form.mode
         measured, said = self._measure(form, given, dict(problems))
+        offered = {
+            name: self._offers(mode, name, Path(given[name]))
+            for name in said
+            if name in form.lines and given.get(name) is not None and name not in measured
+        }
         values = schema.to_values(mode, given, self.default_negative)
         # An empty prompt is an error only once the form is submitted.
         unwritten = not form.spec.media and values["prompt"] == ""
@@ -109,7 +115,7 @@ class Planner:
             asides=() if separate else warnings,
             short_warning=brief(plan.warnings[0]) if separate and plan.warnings and not absent else "",
         )
-        inputs = _Inputs(form, given, measured, said, plan, _trim(mode, values))
+        inputs = _Inputs(form, given, measured, said, plan, _trim(mode, values), offered)
         return FormView(
             lines={name: _line(inputs, name) for name in form.lines},
             views={name: _preview(inputs, name) for name in form.views},
@@ -160,6 +166,10 @@ class Planner:
                     problems.setdefault(name, sentence(error))
         return measured, problems
 
+    def _offers(self, mode: str, name: str, path: Path) -> str:
+        """Buttons for what else can be done with a file that the field does not take."""
+        return offers.buttons(offers.offers(mode, name, self.studio.file_kind(path)), mode, name, str(path))
+
     def _model_states(self) -> list[ModelState]:
         """The model files' states, none for a demo engine; scanned again when an engine's list changes."""
         engines = self.studio.engines()
@@ -198,7 +208,7 @@ def _line(inputs: _Inputs, name: str) -> str:
     """The line below a drop zone: the file's facts, and the problem with it."""
     problem = picture_line([], inputs.problems[name]) if inputs.problems.get(name) else ""
     if name not in inputs.measured:
-        return problem
+        return problem + inputs.offers.get(name, "")
     facts, plan, mode = inputs.measured[name].facts, inputs.plan, inputs.form.mode
     parts = [short(Path(inputs.given[name]).name)]
     if isinstance(facts, PictureFacts):

@@ -23,6 +23,7 @@ from gradio.context import LocalContext
 from gradio.data_classes import FileData, ImageData
 from gradio.utils import get_upload_folder
 
+from backend.media.facts import MAX_NAME
 from backend.threads import Threads, visitor_of
 from ui.gradio_fixes.event_errors import refusal
 from ui.gradio_fixes.free_inputs import NoStub
@@ -58,11 +59,12 @@ def checked_upload(value: Any, kind: str = "picture", max_bytes: int = DEFAULT_M
     try:
         facts = path.stat()
     except (OSError, ValueError):
-        raise _refused("gone", kind) from None
+        raise _refused("gone", kind, name=path.name[:MAX_NAME]) from None
     if not stat.S_ISREG(facts.st_mode):
         raise _refused("not_a_file", kind)
     if facts.st_size > max_bytes:
-        raise _refused("too_large", kind, size=file_size(facts.st_size), limit=file_size(max_bytes))
+        size, limit = file_size(facts.st_size), file_size(max_bytes)
+        raise _refused("too_large", kind, name=path.name[:MAX_NAME], size=size, limit=limit)
     return path
 
 

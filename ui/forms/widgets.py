@@ -76,17 +76,10 @@ def picture(form: Form, name: str, limit_mb: int, small: bool = False) -> None:
         interactive=True,
         placeholder=text("forms.drop_picture", heading=heading, limit=limit_mb),
         elem_id=form.named(name),
-        elem_classes=["ws-drop", "small"] if small else ["ws-drop"],
+        elem_classes=["ws-drop", "ws-takes-picture", *(["small"] if small else [])],
         container=False,
     )
     form.lines[name] = gr.HTML("", elem_classes=["ws-line"], apply_default_css=False)
-
-
-FILE_TYPES = {
-    "sound": ["audio", "video", ".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".oga", ".opus", ".mkv"],
-    "video": ["video", ".mp4", ".mov", ".webm", ".mkv", ".m4v"],
-}
-"""kind -> what the browser's file dialog offers."""
 
 
 def media(form: Form, name: str, limit_mb: int = 0, small: bool = False) -> None:
@@ -103,10 +96,9 @@ def media(form: Form, name: str, limit_mb: int = 0, small: bool = False) -> None
         widget = FileInput(
             label=heading,
             show_label=False,
-            file_types=FILE_TYPES[kind],
             interactive=True,
             elem_id=form.named(name),
-            elem_classes=["ws-drop", "ws-file"],
+            elem_classes=["ws-drop", "ws-file", f"ws-takes-{kind}"],
             container=False,
         )
         widget.kind = kind

@@ -153,6 +153,7 @@ def test_a_failed_job_can_be_tried_again_for_a_day(
     actions = again(studio)
     second = actions.submit(OWNER, failed, {})
     assert second is not None and ended(studio, second, 60).status == "failed" and not said
+    assert second.titles == failed.titles == {"image": picture.name}
     a_day_later(studio, failed)
     assert not inputs(studio, failed).exists() and inputs(studio, second).is_dir()
     assert actions.submit(OWNER, studio.job(failed.id, failed.key), {}) is None
@@ -193,6 +194,7 @@ def test_reuse_settings_without_files_fills_the_rest(
     widgets = page.forms["image_to_video"].widgets
     filled = page.fill.reuse(event)
     assert filled[widgets["image"]] and filled[widgets["prompt"]] == "A red boat" and not said
+    assert Path(filled[widgets["image"]]).name == f"{picture.stem}.png", "its owner's name for it"
     studio.cancel(job.id, job.key)
     filled = page.fill.reuse(event)
     assert filled[widgets["image"]] is None and filled[widgets["prompt"]] == "A red boat"

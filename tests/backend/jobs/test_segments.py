@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backend.errors import BadMedia
 from backend.events import Output
 from backend.jobs.segments import Segments
 from backend.media.decoder import Decoder
@@ -44,6 +45,18 @@ class Drawn:
 
     def fetch(self, output: Output, path: Path) -> None:
         path.write_bytes((self._folder / output.filename).read_bytes())
+
+
+def test_a_refusal_names_the_file_of_its_owner(decoder: Decoder, tmp_path: Path) -> None:
+    """The copy in the job's folder has the parameter's name."""
+    path = write_sound(tmp_path / "audio", tone(1.0, RATE), RATE, form="wav")
+    path.write_bytes(path.read_bytes()[:40])
+    params = sound(audio=Media("talk", seconds=1.0), image=None, speed="fast", width=64, height=64)
+    job = sound_to_video.build(params, load_catalog(), ServerFacts(frozenset()), "job", 1)
+    segments = Segments(decoder, tmp_path, {"talk": path}, job, "job", titles={"talk": "whisper.m4a"})
+    segments.reuse(0)
+    with pytest.raises(BadMedia, match=r"^whisper\.m4a "):
+        segments.derive(0)
 
 
 def test_a_levelled_sound_has_no_step_at_a_seam(decoder: Decoder, tmp_path: Path) -> None:

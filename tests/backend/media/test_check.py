@@ -96,7 +96,7 @@ def test_pictures_are_recognised_by_their_first_bytes(form: str) -> None:
         (b"<!DOCTYPE html><html>", "other", "a web page"),
         (b"%PDF-1.7", "other", "a PDF"),
         (b"PK\x03\x04abc", "other", "a ZIP archive or an office document"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "foreign", "HEIC"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "raster", "HEIC"),
         (b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41", "other", "a video"),
         (b"\x00\x00\x00\x1cftypM4A \x00\x00\x00\x00", "other", "a sound"),
         (b"RIFF\x00\x00\x00\x00WAVEfmt ", "other", "a sound"),
@@ -130,7 +130,7 @@ def test_webp_sizes_are_read_from_all_three_headers(options: dict[str, object]) 
 
 
 def test_messages_have_a_plain_tone() -> None:
-    kinds = [("other", "a text file"), ("foreign", "HEIC"), ("foreign", "icon"), ("drawing", "SVG")]
+    kinds = [("other", "a text file"), ("foreign", "Photoshop"), ("foreign", "icon"), ("drawing", "SVG")]
     errors = [check.not_a_picture(sniff.Kind(*kind), "a.png") for kind in kinds]
     faults = (check.missing, check.not_a_file, check.unreadable, check.cut_short, check.damaged)
     errors += [fault("a.png") for fault in faults]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from backend.system.banner import lines
-from backend.web.address import address
+from backend.web.address import address, prefix, root_path
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,30 @@ from backend.web.address import address
         ({"RUNPOD_POD_ID": "x1"}, "127.0.0.1", None, "http://127.0.0.1:7861/"),
         ({"SPACE_HOST": "me-wan.hf.space"}, "0.0.0.0", None, "https://me-wan.hf.space/"),
         ({"GRADIO_ROOT_PATH": "https://a.example/wan"}, "127.0.0.1", None, "https://a.example/wan/"),
+        ({"GRADIO_ROOT_PATH": "https://a.example/wan/"}, "127.0.0.1", None, "https://a.example/wan/"),
         ({"GRADIO_ROOT_PATH": "/wan"}, "127.0.0.1", None, "http://127.0.0.1:7861/wan/"),
+        ({"GRADIO_ROOT_PATH": "wan/"}, "127.0.0.1", None, "http://127.0.0.1:7861/wan/"),
+        ({"GRADIO_ROOT_PATH": "/"}, "127.0.0.1", None, "http://127.0.0.1:7861/"),
     ],
 )
 def test_the_address_to_click(environ: dict[str, str], host: str, share: str | None, expected: str) -> None:
     assert address(environ, host, 7861, share) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "root", "below"),
+    [
+        ("", "", ""),
+        ("/", "", ""),
+        ("/wan/", "/wan", "/wan"),
+        ("a/b", "/a/b", "/a/b"),
+        ("https://a.example", "https://a.example", ""),
+        ("https://a.example/wan/", "https://a.example/wan", "/wan"),
+    ],
+)
+def test_the_root_path(given: str, root: str, below: str) -> None:
+    found = root_path({"GRADIO_ROOT_PATH": given})
+    assert (found, prefix(found)) == (root, below)
 
 
 def said(**changed: object) -> str:

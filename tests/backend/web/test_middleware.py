@@ -331,6 +331,13 @@ def test_a_proxy_in_a_folder(tmp_path: Path) -> None:
             assert (await http.get("/studio/monitoring")).status_code == 404
             assert (await http.get("/assets/a.js")).status_code == 200
             assert (await http.get("/studio/assets/a.js")).status_code == 200
+        # A prefix that is also the begin of a path of the page
+        site = Site(tmp_path, prefix="/page")
+        async with site.client() as http:
+            for path in ("/page/fonts/a.woff2", "/page/page/fonts/a.woff2", "/page/"):
+                assert (await http.get(path)).status_code == 200, path
+            bare = await http.get("/page?job=1")
+            assert (bare.status_code, bare.headers["location"]) == (307, "/page/?job=1")
 
     run(test)
 

@@ -1,0 +1,146 @@
+/* Files that are dropped or chosen: which of several is used, what is said before an upload, previews of
+   pictures that the browser cannot show. What a file is, the server decides by its content: Gradio's own checks
+   of name and type are answered with a type that they take. */
+(() => {
+  "use strict";
+  const studio = window.wanStudio;
+  const { $, $$, text } = studio;
+  const MAX_NAME = 60;
+  const HEAD_BYTES = 64;
+  const TYPES = { picture: "image/png", sound: "audio/wav", video: "video/mp4" };
+  const TAKES = { picture: ["picture"], sound: ["sound", "video"], video: ["video"] };
+  const ours = new WeakSet(); // events that this script has sent
+
+  // -- what a file looks like, from its first bytes ---------------------------------------------------
+  const PICTURES = ["\xff\xd8\xff", "\x89PNG", "GIF8", "II*\0", "MM\0*", "BM"];
+  const SOUNDS = ["ID3", "OggS", "fLaC", "\xff\xfb", "\xff\xf3", "\xff\xf1", "\xff\xf9"];
+  const STILL = /^(avif|avis|hei[cxms]|hev[cxms]|mif1|msf1)/;
+  const kindOf = async (file) => {
+    const head = String.fromCharCode(...new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
+    const inside = head.slice(8, 12);
+    if (head.startsWith("RIFF")) return { WEBP: "picture", WAVE: "sound", "AVI ": "video" }[inside] || "";
+    if (head.slice(4, 8) === "ftyp") {
+      if (inside.startsWith("M4A") || inside.startsWith("M4B")) return "sound";
+      const brands = [inside, ...(head.slice(16).match(/.{4}/gs) || [])];
+      return brands.some((brand) => STILL.test(brand)) ? "picture" : "video";
+    }
+    if (["moov", "mdat", "wide", "free", "skip"].includes(head.slice(4, 8)) || head.startsWith("\x1aE\xdf\xa3")) return "video";
+    if (PICTURES.some((magic) => head.startsWith(magic))) return "picture";
+    return SOUNDS.some((magic) => head.startsWith(magic)) ? "sound" : "";
+  };
+
+  // -- a note in the field ----------------------------------------------------------------------------
+  const short = (name) => (name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 12)}…${name.slice(-11)}` : name);
+  const megabytes = (bytes) => `${Math.ceil(bytes / 1e6)} MB`;
+  const clear = (zone) => $$(`[data-file-note="${blockOf(zone).id}"]`).forEach((note) => note.remove());
+  const say = (zone, words, refused) => {
+    const note = document.createElement("p");
+    note.className = refused ? "ws-problem" : "ws-file-note";
+    note.dataset.fileNote = blockOf(zone).id;
+    note.setAttribute("role", refused ? "alert" : "status");
+    note.textContent = words;
+    zone.after(note);
+  };
+
+  // -- taking files -----------------------------------------------------------------------------------
+  const zoneOf = (node) => node.closest?.(".ws-media") || node.closest?.(".ws-drop");
+  const blockOf = (zone) => (zone.matches(".ws-drop") ? zone : $(".ws-drop", zone));
+  const wanted = (zone) => Object.keys(TAKES).find((kind) => blockOf(zone).classList.contains(`ws-takes-${kind}`));
+  const input = (zone) => $('input[type="file"]', blockOf(zone));
+  const choose = async (files, kind) => {
+    for (const file of files) if (TAKES[kind].includes(await kindOf(file).catch(() => ""))) return { file, fits: true };
+    return { file: files[0], fits: false };
+  };
+  const freed = (zone) =>
+    new Promise((resolve) => {
+      // A field that holds a file has no input: the old file is removed first.
+      if (input(zone)) return resolve(input(zone));
+      const done = () => {
+        watcher.disconnect();
+        clearTimeout(bound);
+        resolve(input(zone));
+      };
+      const watcher = new MutationObserver(() => input(zone) && done());
+      const bound = setTimeout(done, 5000);
+      watcher.observe(blockOf(zone), { childList: true, subtree: true });
+      $(".icon-button-wrapper button", blockOf(zone))?.click();
+    });
+  const take = async (zone, files, folder) => {
+    const kind = wanted(zone);
+    clear(zone);
+    if (!files.length) return folder && say(zone, text("file_is_folder", { name: short(folder) }), true);
+    const { file, fits } = await choose(files, kind);
+    const limit = window.wanLimits.upload;
+    if (limit && file.size > limit)
+      return say(zone, text("file_too_large", { name: short(file.name), size: megabytes(file.size), limit: megabytes(limit) }), true);
+    const left = files.length - 1;
+    if (left && fits) say(zone, text(left > 1 ? "file_of_many" : "file_of_two", { name: short(file.name), count: left }));
+    const field = await freed(zone);
+    if (!field) return;
+    const given = new DataTransfer();
+    given.items.add(new File([file], file.name, { type: TYPES[kind], lastModified: file.lastModified }));
+    field.files = given.files;
+    const event = new Event("change", { bubbles: true });
+    ours.add(event);
+    field.dispatchEvent(event);
+  };
+
+  document.addEventListener("change", (event) => {
+    const zone = event.target.type === "file" && !ours.has(event) && zoneOf(event.target);
+    if (!zone || !event.target.files.length) return;
+    event.stopImmediatePropagation();
+    take(zone, [...event.target.files]);
+  }, true);
+  const carriesFiles = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
+  document.addEventListener("drop", (event) => {
+    if (!carriesFiles(event) || ours.has(event)) return;
+    const zone = zoneOf(event.target);
+    event.preventDefault(); // the browser would open the file in place of the page
+    document.documentElement.removeAttribute("data-dragging");
+    if (!zone) return;
+    event.stopImmediatePropagation();
+    // Gradio's zone hears of the end of the drag, without files.
+    const end = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() });
+    ours.add(end);
+    event.target.dispatchEvent(end);
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
+    const files = [...event.dataTransfer.files];
+    const real = files.filter((_, at) => !entries[at]?.isDirectory);
+    take(zone, real, files[0]?.name);
+  }, true);
+  document.addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
+  // The dialog offers every file: one without a known suffix may be what the field takes. Phones get their
+  // gallery.
+  const touch = matchMedia("(pointer: coarse)");
+  document.addEventListener("click", (event) => {
+    const zone = event.target.type === "file" && zoneOf(event.target);
+    if (!zone) return;
+    if (touch.matches && wanted(zone) !== "sound") event.target.accept = "image/*,video/*";
+    else event.target.removeAttribute("accept");
+  }, true);
+  // A note goes with the file that it is about.
+  document.addEventListener("click", (event) => {
+    const zone = event.target.closest?.('.icon-button-wrapper button, [data-m="remove"]') && zoneOf(event.target);
+    if (zone && event.isTrusted) clear(zone);
+  }, true);
+
+  // -- a picture that the browser cannot show: the server's JPEG of it -----------------------------------
+  document.addEventListener("error", (event) => {
+    const image = event.target;
+    const path = image.tagName === "IMG" && image.closest(".ws-drop") && image.src.split("/gradio_api/file=")[1];
+    if (!path) return; // also for a preview that cannot be made
+    image.src = `preview?path=${encodeURIComponent(decodeURIComponent(path))}`;
+  }, true);
+
+  // -- offers for a file that its field does not take ----------------------------------------------------
+  studio.offers = ({ trigger }) =>
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest?.("[data-offer]");
+      if (!button) return;
+      const { offer, mode, field, to, into, path } = button.dataset;
+      button.disabled = true;
+      const zone = document.getElementById(`${mode}-${field}`);
+      if (zone) clear(zoneOf(zone));
+      trigger("use", { act: offer, mode, field, to, into, path });
+    });
+})();
