@@ -91,7 +91,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class EndedAt:
-    """The prompt has ended at this unix time, by the clock of its engine; told where the end was not seen."""
+    """The prompt has ended at this unix time, by the clock of its engine; set where the end itself was not seen."""
 
     unix: float
 

@@ -28,7 +28,7 @@ JS = (
 
 class Queue:
     """The panel's component and its events. Each handler gets the visitor's token, and answers with what this
-    visitor may see and do: the studio checks it, whoever calls."""
+    visitor may see and do; the studio checks every call."""
 
     def __init__(self, card: Card) -> None:
         self.studio, self.card = card.studio, card

@@ -22,7 +22,7 @@ def moved(jobs: Sequence[Job], job_id: str, by: int) -> list[Job]:
 def places(order: Sequence[Job]) -> dict[str, float]:
     """job id -> place, ascending in this order.
 
-    The places are those that the jobs have already, dealt out anew: a job that is queued later is created
+    The places are those that the jobs have already, in a new order: a job that is queued later is created
     later and comes behind all of them.
     """
     free = sorted(place(job) for job in order)

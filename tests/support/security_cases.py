@@ -140,7 +140,7 @@ def _(site: Site) -> str:
         data = {"id": last["id"], "key": key}
         for name in ("list", "up", "down", "cancel_all", "pause", "cancel"):
             if name == "cancel" and key == last["key"]:
-                continue  # whoever has the key may
+                continue  # the holder of the key may
             for token in (attacker.token, "", None, ["x"]):
                 answer = json.dumps(attacker.event(site.fn("ws-queue", name), [token], data))
                 leaks = "secret boat" in answer or last["id"] in answer

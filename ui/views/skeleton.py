@@ -1,4 +1,4 @@
-"""The job card before the server has said what this visitor has: the same for everybody."""
+"""The job card before the server has said what this visitor has: the same for all visitors."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def test_words_follow_what_is_done() -> None:
 
 
 def test_a_prompt_that_is_joined_halfway_counts_what_must_have_run() -> None:
-    """After a restart of the studio the engine tells only which node it executes."""
+    """After a restart of the studio the engine reports only which node it executes."""
     _, compiled = recorded(named("success_s2v_3chunk"), RUNS["success_s2v_3chunk"], {})
     tracker = Tracker()
     tracker.plan(Outline.of(compiled), {})
