@@ -91,7 +91,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class EndedAt:
-    """The prompt has ended at this unix time, by the clock of its engine; set where the end itself was not seen."""
+    """The unix time at which the prompt ended, by the clock of its engine, where the end was not seen."""
 
     unix: float
 
