@@ -25,6 +25,7 @@ ACTIVITIES: Mapping[StageName, Activity] = {
 }  # fmt: skip
 WAIT_SHARE = 0.04  # share of the bar for waiting, which has no percent of its own
 LEAST_WEIGHT = 0.001  # of a stage's share of the bar
+LEAST_LEFT = 0.5  # s; less is not worth saying
 OVERDUE = 1.0  # s; no time left is said once this work is late by that much, and by more than what follows
 
 
@@ -97,7 +98,7 @@ class Tracker:
     _unit: Unit | None = None  # what runs now
     _since: float = 0.0  # when it began
     _seen: bool = False  # its beginning was seen
-    _done: dict[Unit, float] = field(default_factory=dict)  # unit -> seconds that it took
+    _done: dict[Unit, float | None] = field(default_factory=dict)  # unit -> seconds that it took, if seen
     _stepped: float = 0.0  # when the last step ended
     _first: bool = True  # no step of this sampler has ended
     _left_at: float | None = None  # when the job was queued again while its engine worked
@@ -113,7 +114,7 @@ class Tracker:
         """The work of the job, and the seconds per stage that earlier jobs alike took. `graph`: the first one
         that is still to run."""
         self.costs = Costs(outline, expected)
-        self._done = {unit: 0.0 for unit in outline.units if unit.graph < graph}
+        self._done = {unit: None for unit in outline.units if unit.graph < graph}
         self._graph, self._unit = graph, None
         self.steps = self.steps or outline.steps
         self.step = max(self.step, outline.steps_before(graph))
@@ -179,7 +180,9 @@ class Tracker:
         self._graph = event.graph
         cached = set(event.cached)
         for unit in self.outline.units:
-            if unit.graph < event.graph or (unit.graph == event.graph and unit.node in cached):
+            if unit.graph < event.graph:
+                self._done.setdefault(unit, None)
+            elif unit.graph == event.graph and unit.node in cached:
                 self._done.setdefault(unit, 0.0)
 
     def _stage(self, event: Stage, now: float) -> None:
@@ -206,7 +209,7 @@ class Tracker:
             return
         for other in self.outline.units:
             if other.graph < unit.graph or (other.graph == unit.graph and other.node in unit.before):
-                self._done.setdefault(other, 0.0)
+                self._done.setdefault(other, None)
 
     def _leave(self, now: float) -> None:
         """The present unit is over."""
@@ -325,7 +328,7 @@ class Tracker:
                 left += max(0.0, cost - went)
         if over and left <= max(over, OVERDUE):
             return None
-        return left + over if left else None
+        return left + over if left >= LEAST_LEFT else None
 
     def _own_left(self, now: float) -> float:
         """Seconds of the studio's own work that are left: about the same for each graph."""

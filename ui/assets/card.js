@@ -197,6 +197,7 @@
     const end = (status) => {
       if (follow.ended === follow.id) return;
       Object.assign(follow, { ended: follow.id, endedAt: Date.now(), status: "" });
+      if (card()?.dataset.shown === follow.id) set(live("left"), "");
       trigger("finished", about(follow.id, follow.key));
       follow.id = "";
       titleFor(null);

@@ -20,6 +20,7 @@ from backend.errors import (
     PromptGone,
 )
 from backend.events import Event, Output, Stage
+from backend.jobs.estimate import Workload, stage_seconds
 from backend.jobs.job import DONE, RUNNING, Job, StoredInput
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
@@ -243,8 +244,10 @@ def test_what_was_not_wholly_made_here_teaches_no_estimate(
     plain = ended(studio, small(studio, picture))
     engine.script = stop_at(1, EngineLost("away"))
     resumed = ended(studio, speak(studio, tone), 60)
-    stored = {job.id: studio.store.get(job.id) for job in (plain, resumed)}
-    assert stored[plain.id].timings and not stored[resumed.id].timings  # type: ignore[union-attr]
+    one, two = studio.store.get(plain.id), studio.store.get(resumed.id)
+    assert one is not None and two is not None
+    assert stage_seconds(Workload(4, 64, 64, 17), [one]) and not stage_seconds(Workload(4, 64, 64, 17), [two])
+    assert two.timings["lost"] > 0 and "until" not in two.timings
 
 
 def test_a_pause_does_not_stop_what_its_engine_works_on(
