@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from backend.engines.base import EngineInfo
 from backend.events import Connection, Progress, Queued, Stage, Started
 from backend.jobs.job import Job
+from backend.jobs.obstacles import no_engine
 from backend.jobs.outline import Outline
 from backend.jobs.progress import Tracker
 from backend.jobs.stopwatch import UNTIL, worked
+from backend.notices import words
 from ui.views import progress, times
 
 PREPARED = {"own": 2.0, "load": 5.0, "draw": 20.0}
@@ -106,6 +109,12 @@ def test_no_time_left_is_said_that_stands_still() -> None:
     lost = progress.progress(tracker.snapshot(44.0), engine="the demo engine")
     assert lost["left"] == ""
     assert lost["notice"].startswith("Lost contact with the demo engine.")
+
+
+def test_a_restart_of_the_engine_is_said() -> None:
+    again = EngineInfo("demo", "u", state="starting", ours=True, exited=1000.0, exit_cause="killed")
+    assert words(no_engine([again])) == "The demo engine stopped and is being restarted"
+    assert words(no_engine([EngineInfo("comfyui", "u")])) == "Waiting for ComfyUI to start"
 
 
 def test_a_step_count_is_never_beside_another_one() -> None:

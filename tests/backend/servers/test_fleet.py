@@ -422,9 +422,19 @@ def kill(server: Server) -> None:
 def test_the_error_names_the_exit_status_of_a_killed_server(build: Build, picture: Path) -> None:
     one = build("0")
     all_up(one)
-    error = lost_job(one.servers[0], picture, lambda: kill(one.servers[0]))
+    engine = engine_of(one.servers[0])
+    engine.timing = replace(engine.timing, refused_limit=600.0, error_limit=600.0)
+    requests.post(f"{engine.http.address}/demo/faults", json={"hang_at_step": 2}, timeout=60)
+    run = Run(engine, prompt(engine, picture))
+    run.until(has(Progress))
+    kill(one.servers[0])
+    with pytest.raises(EngineLost) as lost:  # its end is known; no limit has to pass
+        run.result(60)
+    error = lost.value
+    assert one.engines[0].info().exit_cause == "killed" and one.engines[0].info().state != "ok"
     found = one.recover(one.engines[0], error)
-    assert type(found) is EngineLost and "SIGKILL" in found.message
+    assert type(found) is EngineLost and found.message == "ComfyUI stopped unexpectedly."
+    assert found.to_dict()["cause"] == "signal SIGKILL"
     all_up(one)
     assert Run(engine_of(one.servers[0]), prompt(one.servers[0].engine, picture)).result(60)
 
