@@ -433,7 +433,7 @@ def test_the_error_names_the_exit_status_of_a_killed_server(build: Build, pictur
     error = lost.value
     assert one.engines[0].info().exit_cause == "killed" and one.engines[0].info().state != "ok"
     found = one.recover(one.engines[0], error)
-    assert type(found) is EngineLost and found.message == "ComfyUI stopped unexpectedly."
+    assert type(found) is EngineLost and found.message == "The demo engine stopped unexpectedly."
     assert found.to_dict()["cause"] == "signal SIGKILL"
     all_up(one)
     assert Run(engine_of(one.servers[0]), prompt(one.servers[0].engine, picture)).result(60)
