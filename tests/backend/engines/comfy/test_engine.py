@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from backend.errors import (
     MissingModel,
     NoOutput,
 )
-from backend.events import Connection, Output, Preview, Progress, Queued, Started
+from backend.events import Connection, Output, Preview, Progress, Queued, Stage, Started
 from tests.support.comfy_run import COLD, Run, has, in_order, prompt
 from tests.support.fake_comfy import CLOSE, DROP, END, FORGET, GONE, FakeComfy, cut, half, play, status
 from tests.support.recorded_answers import BODIES
@@ -538,6 +540,29 @@ def test_resume_follows_what_is_in_the_queue_under_its_own_client_id(server: Fak
     assert server.opened == [before.client_id] * 2
     assert server.count("POST", "/prompt") == 1
     assert again.of(Progress)[-1] == Progress(4, 4)
+
+
+def test_resume_knows_at_once_what_runs(server: FakeComfy) -> None:
+    """A reopened socket gets the running node without a prompt id; a long decoding sends nothing else."""
+    first, rest = split(COLD, '"progress", "data": {"value": 1')
+    back, on = threading.Event(), threading.Event()
+    node = list(prompt().labels)[-1]
+    repeated = json.dumps({"type": "executing", "data": {"node": node, "display_node": node}})
+    server.script = [*first, back, repeated, on, *rest, END]
+    before = ComfyEngine(server.url, timing=FAST)
+    run = Run(before, prompt())
+    run.until(has(Progress))
+    before.close()
+    with pytest.raises(EngineLost):
+        run.result()
+    again = Run(ComfyEngine(server.url, timing=replace(FAST, queue_poll=600.0)), run.job, "resume")
+    again.until(has(Started))
+    until(lambda: len(server.opened) == 2)
+    back.set()
+    again.until(has(Stage))
+    assert again.of(Stage)[0].node == node
+    on.set()
+    assert again.result() == (REAL,)
 
 
 def test_resume_finds_what_has_ended(server: FakeComfy, engine: ComfyEngine) -> None:
