@@ -292,6 +292,8 @@ class Tracker:
             return max(0.0, min(1.0, (self.step - unit.first_step) / steps)) if steps else 0.0
         if unit is not self._unit:
             return 1.0 if self._is_past(unit) else 0.0
+        if unit.node == unit.stage and unit.stage in ("finish", "save") and self.step < self.steps:
+            return 0.0  # of one part only, which an outline by stages does not count
         part = max(0.0, now - self._since) / self.costs.unit(unit)
         return part if part < 0.8 else min(0.97, 1.0 - 0.16 / part)
 

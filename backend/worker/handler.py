@@ -167,7 +167,7 @@ class Worker:
     def _report_progress(self, job: Mapping[str, Any], active: ActiveJob) -> None:
         """Reports the progress to RunPod if it has changed."""
         now = active.live.snapshot()
-        stage = Stage(now.stage, now.text, "", now.chunk, now.chunks, now.preparing)
+        stage = Stage(now.doing, now.text, "", now.chunk, now.chunks, now.preparing)
         shown = progress_of(now.percent, stage, now.step, now.steps)
         picture = active.live.preview
         if picture is not None and picture[0] != active.preview:

@@ -125,3 +125,7 @@ def test_a_step_count_is_never_beside_another_one() -> None:
     tracker.feed(Stage("draw", "Generating"), 0.0)
     tracker.feed(Progress(5, 12), 5.0)
     assert progress.status(tracker.snapshot(5.0)) == "Generating, part 2 of 3, step 2 of 4"
+    tracker.feed(Stage("finish", "Finishing"), 6.0)
+    part = tracker.snapshot(16.0)
+    assert progress.status(part) == "Finishing" and part.stage == "draw"
+    assert {stage: done for stage, _, done in part.segments}["finish"] == 0.0
