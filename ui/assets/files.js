@@ -91,7 +91,7 @@
     event.stopImmediatePropagation();
     take(zone, [...event.target.files]);
   }, true);
-  const carriesFiles = (event) => [...(event.dataTransfer?.types || [])].includes("Files");
+  const carriesFiles = (event) => [...(event.dataTransfer?.types || [])].some((type) => /^files$/i.test(type));
   document.addEventListener("drop", (event) => {
     if (!carriesFiles(event) || ours.has(event)) return;
     const zone = zoneOf(event.target);

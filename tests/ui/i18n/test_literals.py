@@ -20,7 +20,7 @@ SENTENCE = re.compile(r"\s*[A-Z][a-z]+(['’][a-z]+)?[ ,.:;?!]")
 ATTRIBUTE = re.compile(r'(?:aria-label|aria-valuetext|title|alt|placeholder)="[^"]*[A-Za-z]{2}')
 HOLE = "\0"
 """Stands for a placeholder of an f-string."""
-KEY_NAMES = {"Files", "Enter"}
+KEY_NAMES = {"Enter"}
 NOT_TEXTS = {"Args:", "Schibsted Grotesk", "Geist Mono"}
 """The docstring section that MCP reads, and names of fonts."""
 
