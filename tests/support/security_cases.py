@@ -146,9 +146,10 @@ def _(site: Site) -> str:
                 leaks = "secret boat" in answer or last["id"] in answer
                 seen.add(f"{name} leaks" if leaks else "nothing")
     states = {victim.call("job", job["id"], job["key"])[1][0]["status"] for job in jobs}
+    mine = victim.call("text_to_video", "A secret boat", *long)[1][1]
     own = json.dumps(victim.event(site.fn("ws-queue", "cancel_all"), [victim.token], {}))
-    ended = {victim.call("job", job["id"], job["key"])[1][0]["status"] for job in jobs}
-    works = "cancelled" not in states and "cancelled" in ended and "Paused by" not in own
+    ended = victim.call("job", mine["id"], mine["key"])[1][0]["status"]
+    works = "cancelled" not in states and ended == "cancelled" and "Paused by" not in own
     return f"{once(seen)}, and the owner's own call {'works' if works else f'fails: {states} {ended}'}"
 
 

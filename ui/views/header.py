@@ -32,7 +32,8 @@ def header(engines: Sequence[EngineInfo], state: QueueState | None) -> str:
         '<svg class="ring" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">'
         '<circle cx="8" cy="8" r="6"/>'
         '<circle cx="8" cy="8" r="6" pathLength="100" stroke-dasharray="0 100"/></svg>'
-        f'<span class="long">{escape(long)}</span><span class="short">{escape(short)}</span></button>'
+        f'<span class="long">{escape(long)}</span><span class="short">{escape(short)}</span>'
+        f'<span class="short sr">{escaped("queue.heading")}</span></button>'
         '<button type="button" class="theme" data-theme-toggle'
         f' aria-label="{theme}" title="{theme}">'
         f"{icon('sun')}{icon('moon')}</button></div></header>"
