@@ -115,7 +115,8 @@ class Submitter:
     def submit(self, new: Submission) -> Job:
         """Checks everything, copies the inputs and queues the job; it is on disk when this returns.
 
-        Within `requester.attempt` a repetition returns the job of the first arrival. Raises BadInput (with the field), BadMedia, OverQuota, QueueFull, DiskFull, StoreGone.
+        Within `requester.attempt` a repetition returns the job of the first arrival.
+        Raises BadInput (with the field), BadMedia, OverQuota, QueueFull, DiskFull, StoreGone.
         """
         if not tokens.is_token(new.owner):
             raise BadInput(

@@ -26,21 +26,37 @@
     const said = words();
     set($("span", line), said);
     line.toggleAttribute("data-shown", Boolean(said));
-    $("button", line).hidden = !["login", "changed"].includes(network.state());
+    const button = $("button", line);
+    button.hidden = !["login", "changed"].includes(network.state());
+    set(button, text(network.state() === "login" ? "sign_in" : "reload"));
     document.documentElement.toggleAttribute("data-away", Boolean(said));
   };
 
   // -- Generate -------------------------------------------------------------------------------------------
-  const presses = (button) => events.waiting(button);
-  const held = (button) => $(".ws-held", button.closest(".ws-generate-box"));
-  const take = (button) => presses(button).forEach(events.withdraw);
+  // Gradio sends a press only after the uploads of the form. Until then: button's id -> whether it is still wanted.
+  const early = new Map();
+  const busy = () => network.state() !== "ok" || studio.uploading() > 0;
+  const waits = (button) =>
+    events.waiting(button).length > 0 || (early.get(button.id) === true && !["ok", "changed"].includes(network.state()));
+  const take = (button) => {
+    if (early.has(button.id)) early.set(button.id, false);
+    events.waiting(button).forEach(events.withdraw);
+    buttons();
+  };
+  events.wanted = (event) => {
+    const id = events.source(event);
+    const wanted = early.get(id) !== false;
+    early.delete(id);
+    return wanted;
+  };
+  setInterval(() => early.size && !busy() && early.clear(), 5000);
   const buttons = () => {
     for (const button of $$("button.ws-generate")) {
-      const waits = presses(button).length > 0;
-      if (waits === button.hasAttribute("data-waits")) continue;
-      button.toggleAttribute("data-waits", waits);
-      held(button)?.remove();
-      if (!waits) continue;
+      const held = waits(button);
+      if (held === button.hasAttribute("data-waits")) continue;
+      button.toggleAttribute("data-waits", held);
+      $(".ws-held", button.closest(".ws-generate-box"))?.remove();
+      if (!held) continue;
       const line = document.createElement("p");
       const cancel = document.createElement("button");
       line.className = "ws-held";
@@ -60,12 +76,17 @@
   document.addEventListener(
     "click",
     (event) => {
-      const button = event.target.closest?.("button.ws-generate[data-waits]");
+      const button = event.target.closest?.("button.ws-generate");
       if (!button) return;
+      const [unsent, sent] = [early.has(button.id), events.waiting(button).length > 0];
+      if (busy() && !sent) early.set(button.id, true);
+      setTimeout(buttons, 0);
+      if (!unsent && !sent) return;
       event.preventDefault();
       event.stopImmediatePropagation();
+      if (!sent) return; // Gradio reads the form when it sends the first press
       take(button);
-      setTimeout(() => button.click(), 50);
+      setTimeout(() => button.click(), 200); // once Gradio has seen the end of the first
     },
     true,
   );
@@ -73,7 +94,11 @@
   network.watch(buttons);
   addEventListener("online", draw);
   addEventListener("offline", draw);
-  document.addEventListener("click", (event) => event.target.closest?.("#ws-connection [data-reload]") && location.reload());
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.("#ws-connection .connection button")) return;
+    if (network.state() === "login") window.open(location.pathname, "_blank"); // this tab goes on by itself
+    else location.reload();
+  });
 
   // -- storage --------------------------------------------------------------------------------------------
   const note = () => {

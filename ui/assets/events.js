@@ -7,6 +7,7 @@
   const { network } = studio;
   const SILENT = 50; // seconds without a message on the stream, which has a heartbeat of 15
   const ATTEMPTS = 20; // breaks that one event may see
+  const OURS = [403, 413, 429, 503, 507]; // whose sentence in `detail` is the studio's
   const events = new Map(); // our id -> event
   const joined = new Map(); // the server's id -> event
   const listeners = [];
@@ -57,7 +58,7 @@
     completed(event, true, { data: (dependency(event).outputs || []).map(() => ({ __type__: "update" })) });
   const refuse = (event, message) => {
     studio.ours?.(message);
-    completed(event, false, { error: message, visible: true });
+    completed(event, false, { error: message, visible: true, duration: 10 });
   };
 
   // -- sending an event -------------------------------------------------------------------------------
@@ -81,7 +82,7 @@
       );
       const answer = await response.json().catch(() => ({}));
       if (event.over) return;
-      if (!response.ok || !answer.event_id) return refuse(event, typeof answer.detail === "string" && response.status !== 422 ? answer.detail : studio.text("failed"));
+      if (!response.ok || !answer.event_id) return refuse(event, OURS.includes(response.status) && typeof answer.detail === "string" ? answer.detail : studio.text("failed"));
       if (mine !== epoch) return submit(event);
       event.real = answer.event_id;
       joined.set(event.real, event);
@@ -105,7 +106,8 @@
     const same = withdrawn.find((old) => old.body.fn_index === body.fn_index && JSON.stringify(old.body.data) === JSON.stringify(body.data));
     if (same && !body.event_data) event.request = same.request; // the first press may have arrived after all
     events.set(event.id, event);
-    submit(event);
+    if (studio.events.wanted(event) && network.state() !== "changed") submit(event);
+    else drop(event);
     return Promise.resolve(Response.json({ event_id: event.id }));
   });
 
@@ -192,14 +194,19 @@
 
   // -- for the page -----------------------------------------------------------------------------------
   const withdrawn = []; // presses that were taken back, the latest first
+  const components = () => window.gradio_config?.components || [];
   studio.events = {
+    wanted: () => true, // whether an event is sent at all; set by connection.js
+    // The element id of what was clicked, "" for another kind of event.
+    source: (event) => {
+      const [id] = (dependency(event).targets || []).find(([, name]) => name === "click") || [];
+      return components().find((component) => component.id === id)?.props?.elem_id || "";
+    },
     // Presses of this button that the server does not have yet, because it is away.
     waiting: (button) =>
-      [...events.values()].filter((event) => {
-        const component = (window.gradio_config?.components || []).find(({ props }) => props?.elem_id === button.id);
-        const pressed = (dependency(event).targets || []).some(([id, name]) => id === component?.id && name === "click");
-        return pressed && (event.waits || (!event.real && network.state() !== "ok"));
-      }),
+      [...events.values()].filter(
+        (event) => (event.waits || (!event.real && network.state() !== "ok")) && studio.events.source(event) === button.id,
+      ),
     withdraw: (event) => {
       withdrawn.unshift(event);
       withdrawn.splice(8);
@@ -207,5 +214,8 @@
     },
     watch: (listener) => listeners.push(listener),
   };
-  network.watch(told);
+  network.watch((state) => {
+    if (state === "changed") [...events.values()].forEach(drop);
+    told();
+  });
 })();

@@ -89,8 +89,9 @@
 
   // -- sending --------------------------------------------------------------------------------------
   const isJson = (response) => (response.headers.get("content-type") || "").includes("json");
-  const isAway = (response) =>
-    DOWN.includes(response.status) || ([404, 503].includes(response.status) && !isJson(response));
+  const later = (response) => [429, 503].includes(response.status) && response.headers.has("retry-after");
+  const isAway = (response) => // 503 without a time: it is being stopped
+    DOWN.includes(response.status) || (response.status === 503 && !later(response)) || (response.status === 404 && !isJson(response));
 
   /* The response to a request, sent again until there is one. `make`: builds the request anew. `signal`: aborts.
      `waiting`: called with whether the server is away. `seconds`: how long one answer may take. Rejects when aborted, and when the server is there but never answers
@@ -111,7 +112,7 @@
         if (response.status === 401) {
           become("login");
           here.app = ""; // the next look asks for the login as well
-        } else if ([429, 503].includes(response.status) && isJson(response) && response.headers.has("retry-after")) {
+        } else if (later(response)) {
           if (++failed > AGAIN) return response;
           await sleep(Math.min(30, Number(response.headers.get("retry-after")) || 1));
           continue;
@@ -160,6 +161,17 @@
       return Response.json({ error: studio.text("failed") }, { status: 500 });
     }
   });
+  // The card's poll asks again by itself; it is the first to see that the server is away.
+  route(/^component_server$/, async ({ input, init }) => {
+    try {
+      const response = await real(input, init);
+      if (isAway(response) || response.status === 401) check();
+      return response;
+    } catch (error) {
+      if (!init.signal?.aborted) check();
+      throw error;
+    }
+  });
   // Gradio asks for it only before it reloads the page.
   route(/^app_id$/, () => {
     become("changed");
@@ -167,8 +179,9 @@
     return Promise.resolve(new Response("", { status: 503 }));
   });
   // The bar of an upload is left out when it cannot be followed.
+  const silent = () => new Response("", { headers: { "content-type": "text/event-stream" } });
   route(/^upload_progress/, ({ input, init }) =>
-    real(input, init).catch(() => new Response("", { headers: { "content-type": "text/event-stream" } })),
+    real(input, init).then((response) => (response.ok ? response : silent()), silent),
   );
 
   Object.assign((studio.network = {}), {

@@ -57,6 +57,8 @@
   };
 
   // -- sending --------------------------------------------------------------------------------------------
+  let uploading = 0;
+  studio.uploading = () => uploading;
   const refused = async (response) => {
     if (response.status === 413) return [text("upload_too_large", { limit: Math.floor(LIMIT / MEGABYTE) }), false];
     const { detail } = await response.clone().json().catch(() => ({}));
@@ -71,12 +73,15 @@
       else clear(place.field);
     };
     let problem;
+    uploading += 1;
     try {
       const response = await network.send(() => new Request(url, init), { signal: abort.signal, seconds: 3600, waiting });
       if (response.ok) return response;
       problem = await refused(response);
     } catch (error) {
       if (!abort.signal.aborted) problem = [text("upload_failed"), true];
+    } finally {
+      uploading -= 1;
     }
     if (problem) failed(place, ...problem);
     return new Response("", { status: 400 });

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from ui.i18n.texts import escaped
 from ui.views.icons import icon
 
 
 def connection_lines() -> str:
-    """Both lines, empty. The first is in the page from the start, so that screen readers announce its words."""
+    """Both lines, empty. The first is there from the start, so that screen readers announce its words."""
     return (
         f'<div class="connection" role="status">{icon("warn", 16)}<span></span>'
-        f'<button type="button" data-reload hidden>{escaped("connection.reload")}</button></div>'
+        '<button type="button" hidden></button></div>'
         f'<p class="storage" role="note" hidden>{icon("warn", 16)}<span></span></p>'
     )
