@@ -30,7 +30,7 @@
         signal?.addEventListener("abort", () => {
           if (out === controller) out = null;
           try {
-            controller.error(new DOMException("aborted", "AbortError"));
+            controller.close();
           } catch {
             /* closed already */
           }
