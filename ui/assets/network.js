@@ -32,10 +32,10 @@
     ]);
   const config = window.gradio_config || {};
   const here = { shape: shape(config), app: String(config.app_id ?? "") };
-  const root = () => (window.gradio_config?.root || location.origin + location.pathname).replace(/\/+$/, "");
+  let prefix = null; // of the API's addresses, as Gradio uses it below a proxy's path
   const address = (path) => {
-    const url = new URL(root(), location.href);
-    return url.hostname === location.hostname ? location.origin + url.pathname.replace(/\/+$/, "") + path : url.href + path;
+    const root = prefix ?? new URL(window.gradio_config?.root || "./", document.baseURI).pathname.replace(/\/+$/, "");
+    return location.origin + root + path;
   };
   const get = async (path) => {
     const response = await real(address(path), { cache: "no-store", signal: AbortSignal.timeout(SECONDS.answer * 1000) });
@@ -142,6 +142,7 @@
     const url = new URL(input instanceof Request ? input.url : input, document.baseURI);
     const at = url.pathname.indexOf(API);
     if (url.origin !== location.origin || at < 0) return real(input, init);
+    prefix = url.pathname.slice(0, at);
     const path = url.pathname.slice(at + API.length).replace(/\/+$/, "");
     const found = routes.find(([pattern]) => pattern.test(path));
     return found ? found[1]({ url, path, input, init: init || {}, signal: init?.signal || (input instanceof Request ? input.signal : null) }) : real(input, init);
