@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 
 
 def _never_stopped() -> None:
@@ -25,9 +26,20 @@ class Requester:
     check: Callable[[], None] = _never_stopped
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """One try at a request that its sender may send again. id: chosen by the sender, the same in each try.
+    numbers: of the jobs that the try has submitted so far; a repetition submits them in the same order."""
+
+    id: str
+    numbers: Iterator[int] = field(default_factory=count)
+
+
 INTERNAL = Requester()
 """The program itself."""
 _current: contextvars.ContextVar[Requester] = contextvars.ContextVar("requester", default=INTERNAL)
+
+_attempt: contextvars.ContextVar[Attempt | None] = contextvars.ContextVar("attempt", default=None)
 
 
 def current() -> Requester:
@@ -47,6 +59,22 @@ def job(owner: str, check: Callable[[], None] = _never_stopped) -> Iterator[None
     """Within it the work is on a job of this owner."""
     with _set(Requester(owner, True, check)):
         yield
+
+
+@contextlib.contextmanager
+def attempt(id: str) -> Iterator[None]:
+    """Within it the work belongs to the request with this id; "" is a request that is sent only once."""
+    token = _attempt.set(Attempt(id) if id else None)
+    try:
+        yield
+    finally:
+        _attempt.reset(token)
+
+
+def next_submission() -> str:
+    """Names the next job of the current request: the same text in each try. "" outside of `attempt`."""
+    found = _attempt.get()
+    return f"{found.id}:{next(found.numbers)}" if found is not None else ""
 
 
 @contextlib.contextmanager

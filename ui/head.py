@@ -28,10 +28,17 @@ STYLES = (
     "samples.css",
     "layout.css",
     "files.css",
+    "connection.css",
 )
 SCRIPTS = (
+    "storage.js",
     "first_paint.js",
     "studio.js",
+    "network.js",
+    "events.js",
+    "uploads.js",
+    "toasts.js",
+    "connection.js",
     "files.js",
     "media.js",
     "player.js",
@@ -39,6 +46,7 @@ SCRIPTS = (
     "queue.js",
     "layout.js",
 )
+"""In this order: storage.js before everything that stores, studio.js before what uses its helpers."""
 
 
 def starters() -> list[dict[str, str]]:

@@ -28,6 +28,7 @@ from ui.tabs.library import Library
 from ui.tabs.registry import TABS
 from ui.tabs.system import System
 from ui.views.card import Starter
+from ui.views.connection import connection_lines
 from ui.views.header import header, public_line
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
@@ -112,6 +113,7 @@ class _Page:
         self.queue.build()
         warning = studio.public_warning()
         with gr.Column(elem_id="ws-page"):
+            gr.HTML(connection_lines(), elem_id="ws-connection", apply_default_css=False, js_on_load=None)
             gr.HTML(
                 public_line(warning) if warning else "",
                 visible=bool(warning),

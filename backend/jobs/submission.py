@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from backend import requester
 from backend.engines.kinds import kind_of, silent, takes_whole
 from backend.errors import BadInput, EngineUnreachable, TooMany, from_os_error
-from backend.jobs import bundle, input_files, planning
+from backend.jobs import bundle, input_files, planning, repeats
 from backend.jobs import folders as files_of_jobs
 from backend.jobs.estimate import expected_bytes
 from backend.jobs.input_files import Facts
@@ -90,6 +90,7 @@ class Submitter:
         self.limits = limits or Limits()
         self._settings_now, self._store, self._decoder = settings, store, decoder
         self._scheduler, self._offers, self._starts = scheduler, offers, starts
+        self._repeats = repeats.OneAtATime()
         self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
         self._born = time.monotonic()
 
@@ -114,6 +115,7 @@ class Submitter:
     def submit(self, new: Submission) -> Job:
         """Checks everything, copies the inputs and queues the job; it is on disk when this returns.
 
+        Within `requester.attempt` a repetition returns the job of the first arrival.
         Raises BadInput (with the field), BadMedia, OverQuota, QueueFull, DiskFull, StoreGone.
         """
         if not tokens.is_token(new.owner):
@@ -121,10 +123,15 @@ class Submitter:
                 "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
             )
         owner_id = tokens.owner_id(new.owner)
+        submission = requester.next_submission()
         with requester.visitor(owner_id):
-            return self._submit(owner_id, new)
+            if not submission:
+                return self._submit(owner_id, new, uuid.uuid4().hex)
+            job_id = repeats.job_id(owner_id, submission, new.mode, new.values)
+            with self._repeats.holding(job_id):
+                return self._store.get(job_id) or self._submit(owner_id, new, job_id)
 
-    def _submit(self, owner_id: str, new: Submission) -> Job:
+    def _submit(self, owner_id: str, new: Submission, job_id: str) -> Job:
         self._store.require()  # else the copies of the inputs would make a new folder where it was
         self._check_newcomer(owner_id)
         self._check_server()
@@ -144,7 +151,6 @@ class Submitter:
         sizes = {name: input_files.as_media(facts, name) for name, facts in seen.items()}
         notes = {name: input_files.note(facts) for name, facts in seen.items()}
         params = make_params(mode, values, sizes)
-        job_id = uuid.uuid4().hex
         folder = self._settings.jobs_dir / job_id
         room = input_files.kept_bytes(params, given, seen, titles)
         need, largest = JOB_BYTES + sum(room.values()), max(room, key=lambda name: room[name], default="")

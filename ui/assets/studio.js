@@ -180,13 +180,15 @@
 
   // -- Generate's label -----------------------------------------------------------------------------
   const label = () => {
-    const words = text(root.dataset.busy ? "add_to_queue" : "generate");
+    const usual = text(root.dataset.busy ? "add_to_queue" : "generate");
     for (const button of $$("button.ws-generate")) {
+      const words = button.hasAttribute("data-waits") ? text("waits_connection") : usual;
       const node = [...button.childNodes].find((child) => child.nodeType === 3 && child.data.trim());
       if (node && node.data.trim() !== words) node.data = words;
       if (!button.title) button.title = text("generate_keys");
     }
   };
+  studio.label = label;
   studio.busy = (yes) => {
     if (yes) root.dataset.busy = "1";
     else delete root.dataset.busy;

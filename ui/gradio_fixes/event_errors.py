@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,18 +20,26 @@ log = logging.getLogger("wan.ui")
 WORD = 16
 """Shorter texts of a request without a space are values such as a mode or resolution, not user texts."""
 DEEPEST = 4
+REQUEST_HEADER = "x-wan-request"
+"""The id of a request that may be sent again: of a press on the page, or of a client's call."""
+REQUEST = re.compile(r"[A-Za-z0-9_-]{8,100}")
 
 
 def guard_events(blocks: gr.Blocks) -> None:
-    """For all events of `blocks`: sets the requester and logs every exception that is not a gr.Error, without
-    the visitor's texts.
+    """For all events of `blocks`: sets the requester and the request's id, and logs every exception that is
+    not a gr.Error, without the visitor's texts.
 
     Gradio itself prints such a traceback to stderr instead of the log, and the page shows nothing.
     """
     inner = blocks.process_api
 
     async def process_api(block_fn: Any, inputs: Any, *rest: Any, **more: Any) -> dict[str, Any]:
-        with job_context("", _written(inputs)), requester.visitor(owner_of(more.get("request"))):
+        request = more.get("request")
+        with (
+            job_context("", _written(inputs)),
+            requester.visitor(owner_of(request)),
+            requester.attempt(request_id(request)),
+        ):
             try:
                 return await inner(block_fn, inputs, *rest, **more)
             except gr.Error as error:
@@ -58,6 +67,14 @@ def owner_of(request: Any) -> str:
         return found
     session = getattr(request, "session_hash", None)  # clients on this machine share one address
     return f"{found}:{session}" if session else found
+
+
+def request_id(request: Any) -> str:
+    """The id that the sender gave the request; "" without a usable one. `request`: as owner_of takes it."""
+    if isinstance(request, list):
+        request = request[0] if request else None
+    found = str((getattr(request, "headers", None) or {}).get(REQUEST_HEADER) or "")
+    return found if REQUEST.fullmatch(found) else ""
 
 
 def _written(value: Any, depth: int = 0) -> Iterator[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import pytest
 
-from backend import logs
+from backend import logs, requester
 from ui.gradio_fixes.event_errors import guard_events
 from ui.i18n.texts import text
 
@@ -64,3 +65,19 @@ def test_a_mistake_is_logged_without_what_was_written(capsys: pytest.CaptureFixt
     said = capsys.readouterr().err
     assert "Traceback" in said and "KeyError" in said and "test_event_errors.py" in said
     assert WRITTEN not in said
+
+
+@pytest.mark.parametrize(
+    ("header", "known"),
+    [("press-0001", "press-0001:0"), ("short", ""), ("a b c d e f g", ""), ("x" * 101, ""), (None, "")],
+)
+def test_a_request_may_carry_an_id_for_its_repetitions(header: str | None, known: str) -> None:
+    seen = []
+    with gr.Blocks() as demo:
+        gr.Button().click(lambda: seen.append(requester.next_submission()), None, None)
+        guard_events(demo)
+    request = SimpleNamespace(headers={"x-wan-request": header} if header else {})
+    for given in (request, [request]):
+        asyncio.run(demo.process_api(demo.fns[0], [], request=given))  # type: ignore[arg-type]
+    assert seen == [known, known]
+    assert requester.next_submission() == ""

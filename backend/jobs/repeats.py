@@ -1,0 +1,56 @@
+"""Requests that arrive more than once: every arrival gets the job that the first one made.
+
+A page or a client that lost the connection cannot know whether its request arrived, and sends it again under
+the same id. The id of the job follows from that of the request, so a repetition finds the job in the
+database, also after a restart, for as long as the job exists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+NAMESPACE = uuid.UUID("5e0c1c39-5f1f-4d0c-9a4e-2b9a4f8d7a11")
+
+
+def job_id(owner_id: str, submission: str, mode: str, values: Mapping[str, Any]) -> str:
+    """The id of the job that this submission makes.
+
+    submission: from `requester.next_submission`. Mode and values are part of it: an id that a client uses for
+    another request makes another job.
+    """
+    wanted = json.dumps([owner_id, submission, mode, values], sort_keys=True, default=str)
+    return uuid.uuid5(NAMESPACE, wanted).hex
+
+
+class OneAtATime:
+    """Locks by name, so that two arrivals of one request are handled one after the other. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[str, tuple[threading.Lock, int]] = {}  # name -> its lock, who holds or waits for it
+
+    @contextlib.contextmanager
+    def holding(self, name: str) -> Iterator[None]:
+        """Waits until no other thread is inside with this name."""
+        with self._lock:
+            lock, users = self._held.get(name, (threading.Lock(), 0))
+            self._held[name] = lock, users + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, users = self._held[name]
+                if users == 1:
+                    del self._held[name]
+                else:
+                    self._held[name] = lock, users - 1
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._held)

@@ -1,0 +1,250 @@
+"""A lost connection, a restart, a cut stream, blocked storage: nothing typed is lost, one job is made."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, Route, expect
+
+from tests.e2e.actions import card, choose, short
+from tests.e2e.conftest import PATIENCE, Site
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.tiers import deep
+
+expect.set_options(timeout=PATIENCE)
+Visit = Callable[..., Page]
+LINE = "#ws-connection .connection"
+FAST = "#fast_video"
+GRADIO = re.compile(
+    "Connection|lost|errored|Could not|Only |Invalid file|exceed|HTTP|Error|occurred|cancelled|queue", re.I
+)
+"""Words of Gradio's own messages."""
+
+
+@pytest.fixture
+def alone(tmp_path: Path, visit: Visit) -> Site:
+    """An app that the test may kill."""
+    site = Site(tmp_path, WAN_DEMO_STEP_SECONDS="0.2")
+    site.start()
+    return site
+
+
+def clips(page: Page) -> list[str]:
+    """The prompts in the visitor's Library, the latest first."""
+    page.get_by_role("tab", name="Library").click()
+    expect(page.locator("#ws-library .tile").first).to_be_visible()
+    found = page.locator("#ws-library .tile").all_inner_texts()
+    page.get_by_role("tab", name="Image-to-Video").click()
+    return found
+
+
+def stays(page: Page) -> None:
+    """From here on the page may not be loaded again."""
+    page.evaluate("window.stayed = true")
+
+
+def stayed(page: Page) -> bool:
+    return bool(page.evaluate("window.stayed === true"))
+
+
+def messages(page: Page) -> list[str]:
+    return page.locator(".toast-body:visible").all_inner_texts()
+
+
+def test_offline_everything_waits_and_is_sent_once(visit: Visit, photo: Path) -> None:
+    page = visit(width=375, height=812)
+    stays(page)
+    prompt = page.locator("#image_to_video-prompt textarea")
+    button = page.locator("#image_to_video-generate")
+    page.context.set_offline(True)
+    prompt.fill("first words")
+    short(page)
+    expect(page.locator(LINE)).to_contain_text("You're offline. What you typed is kept")
+    assert page.locator(LINE).get_attribute("role") == "status"
+    page.locator("#image_to_video-image input[type=file]").set_input_files(photo)
+    expect(page.locator(".ws-upload")).to_contain_text("Waiting for the connection to add this file.")
+    button.click()  # while the picture waits
+    expect(button).to_have_text("Waiting for the connection")
+    page.get_by_role("button", name="Cancel", exact=True).last.click()
+    expect(button).to_have_text("Generate")
+    page.get_by_role("tab", name="Fast 4-step").click()
+    page.get_by_role("tab", name="Image-to-Video").click()
+    page.context.set_offline(False)
+    page.locator("#image_to_video-image img").first.wait_for()
+    expect(page.locator(LINE)).to_be_hidden()
+    expect(page.locator(".ws-upload")).to_have_count(0)
+
+    page.context.set_offline(True)
+    expect(page.locator(LINE)).to_be_visible()
+    button.click()
+    expect(button).to_have_text("Waiting for the connection")
+    expect(page.locator(".ws-held")).to_contain_text("Sent once")
+    prompt.fill("second words")
+    button.click()  # what is in the form now replaces the first press
+    expect(button).to_have_text("Waiting for the connection")
+    expect(page.locator(LINE)).to_contain_text("Generate is sent once")
+    page.wait_for_timeout(500)
+    page.context.set_offline(False)
+    card(page, "running")
+    expect(button).to_have_text("Add to queue")
+    assert messages(page) == [] and stayed(page)
+    expect(prompt).to_have_value("second words")
+    expect(page.locator("#image_to_video-image img").first).to_be_visible()
+    card(page, "done")
+    (only,) = clips(page)
+    assert "second words" in only
+
+
+def test_an_answer_that_is_lost_or_cut_off_makes_one_job(visit: Visit, photo: Path, site: Site) -> None:
+    with TcpProxy(site.url) as proxy:
+        through = Site(site.folder)
+        through.url = proxy.url
+        page = visit(on=through)
+        choose(page, photo)
+        short(page)
+        page.locator("#image_to_video-prompt textarea").fill("cut off")
+        stays(page)
+        cut: list[str] = []
+
+        def lose(route: Route) -> None:
+            if "join" in cut:
+                return route.continue_()
+            cut.append("join")
+            route.fetch()  # it arrives, the answer does not
+            return route.abort("connectionreset")
+
+        def break_off(request: Request) -> None:
+            if "/queue/data" in request.url and cut.count("data") < 2:
+                cut.append("data")
+                proxy.cut()
+
+        page.route("**/queue/join*", lose)
+        page.on("request", break_off)
+        page.locator("#image_to_video-generate").click()
+        card(page, "running")
+        assert set(cut) == {"join", "data"}
+        assert messages(page) == [] and stayed(page)
+        expect(page.locator("#image_to_video-prompt textarea")).to_have_value("cut off")
+        assert len(clips(page)) == 1
+
+
+def test_a_restart_of_the_app_loses_nothing(visit: Visit, alone: Site, photo: Path) -> None:
+    page = visit(on=alone)
+    page.get_by_role("tab", name="Fast 4-step").click()
+    choose(page, photo, "fast_video")
+    page.locator(f"{FAST}-prompt textarea").fill("across a restart")
+    stays(page)
+    try:
+        alone.kill()
+        expect(page.locator(LINE)).to_contain_text("Wan Studio does not answer.")  # the poll alone sees it
+        page.locator(f"{FAST}-seconds label").first.click()
+        page.locator(f"{FAST}-generate").click()
+        expect(page.locator(f"{FAST}-generate")).to_have_text("Waiting for the connection")
+        alone.start()
+        card(page, "running")
+        expect(page.locator(LINE)).to_be_hidden()
+        assert messages(page) == [] and stayed(page)
+        expect(page.locator("#tab-fast-button")).to_have_class(re.compile("selected"))
+        expect(page.locator(f"{FAST}-prompt textarea")).to_have_value("across a restart")
+        expect(page.locator(f"{FAST}-image img").first).to_be_visible()
+        assert len(clips(page)) == 1
+
+        # Another version of the page is served: nothing is sent to events that are numbered differently.
+        served = '{"dependencies": [], "components": []}'
+        page.route("**/app_id", lambda route: route.fulfill(json={"app_id": 1}))
+        page.route("**/config", lambda route: route.fulfill(body=served, content_type="application/json"))
+        page.context.set_offline(True)
+        expect(page.locator(LINE)).to_contain_text("You're offline")
+        page.context.set_offline(False)
+        expect(page.locator(LINE)).to_contain_text("Wan Studio was updated. Reload the page to go on.")
+        assert stayed(page)
+        page.unroute("**/app_id")
+        page.unroute("**/config")
+        page.locator(LINE).get_by_role("button", name="Reload").click()
+        page.wait_for_function("!window.stayed && document.querySelector('#image_to_video-generate')")
+    finally:
+        alone.kill()
+
+
+def fulfil(route: Route, **answer: Any) -> None:
+    route.fulfill(**answer)
+
+
+def opened(browser: Browser, site: Site, script: str = "") -> tuple[Page, list[str]]:
+    """The page in a context of its own, where refused requests may appear in the console; and errors of its
+    scripts. `script` runs before the page's own."""
+    context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE)
+    if script:
+        context.add_init_script(script)
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(site.url)
+    page.locator("#image_to_video-generate").wait_for()
+    return page, faults
+
+
+def test_no_message_of_gradio_is_shown(browser: Browser, site: Site, photo: Path, tmp_path: Path) -> None:
+    page, faults = opened(browser, site)
+    problem = page.locator(".ws-upload")
+    disk = "The disk of this machine is almost full, so files cannot be added."
+    # The checks in Gradio's script, which a file meets that the page's own check lets through.
+    page.evaluate("window.wanLimits.upload = 0")
+    large = tmp_path / "large.png"
+    with large.open("wb") as file:
+        file.truncate(101_000_000)
+    page.locator("#image_to_video-image input[type=file]").set_input_files(large)
+    expect(problem).to_have_text("This file is larger than 100 MB. Save it smaller and add it again.")
+
+    refusals = [
+        {"status": 507, "json": {"detail": disk}},
+        {"status": 413, "json": {"detail": "Size exceeded"}},
+    ]
+    page.route(
+        "**/upload?*", lambda route: route.fulfill(**refusals.pop(0)) if refusals else route.continue_()
+    )
+    page.locator("#image_to_video-image input[type=file]").set_input_files(photo)
+    expect(problem.locator("span")).to_have_text(disk)
+    problem.get_by_role("button", name="Try again").click()
+    expect(problem).to_contain_text("larger than 100 MB")
+    choose(page, photo)
+    expect(problem).to_have_count(0)
+    assert messages(page) == []
+
+    for status, body in ((422, '{"detail": [{"msg": "Field required"}]}'), (500, "Internal Server Error")):
+        answer = functools.partial(fulfil, status=status, body=body)
+        page.route("**/queue/join*", answer)
+        page.locator("#image_to_video-generate").click()
+        expect(page.locator(".toast-body")).to_contain_text("That did not work. Try again.")
+        assert not GRADIO.search(" ".join(messages(page)))
+        page.unroute("**/queue/join*")
+        page.locator('[data-testid="toast-close"]').click()
+        expect(page.locator(".toast-body")).to_have_count(0)
+    assert faults == []
+
+
+BLOCKED = """for (const name of ["localStorage", "sessionStorage", "indexedDB"])
+  Object.defineProperty(window, name, { get() { throw new DOMException("denied", "SecurityError"); } });"""
+FULL = """Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };"""
+
+
+@pytest.mark.parametrize("script", [BLOCKED, deep(FULL)], ids=["blocked", "full"])
+def test_the_page_works_without_storage(browser: Browser, site: Site, script: str) -> None:
+    page, faults = opened(browser, site, script)
+    expect(page.locator("#ws-connection .storage")).to_contain_text("cannot be found again after this tab")
+    page.locator('#ws-card [data-act="starter"]').first.click()
+    page.locator("#image_to_video-image img").first.wait_for()
+    short(page)
+    page.locator("#image_to_video-generate").click()
+    card(page, "running")
+    assert page.evaluate("[wanStorage.kept, Boolean(wanStorage.getItem('wan-studio-owner'))]") == [
+        False,
+        True,
+    ]
+    assert len(clips(page)) == 1 and faults == []
