@@ -231,6 +231,11 @@ def one_chunk(frames: int) -> int:
     return 1
 
 
+def no_figures(params: Any) -> Mapping[str, float]:
+    """The figures of a mode that leaves none to its recipe."""
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trim:
     """The part of a file that is used: the media field, and the fields with its start and length in seconds
@@ -248,7 +253,8 @@ class ModeSpec:
     `title`: its name for people. `summary`: one sentence for API clients. `makes`: what comes out. `trim`:
     which part of which file is used; such a clip is as long as that part. `chunks`: frames of the result ->
     pieces that the model draws one after the other. `tells`: choices whose value is shown among the facts of
-    a clip. `always_fast`: made in few steps whatever is chosen. `in_quality`: a job's values -> the mode and
+    a clip. `own`: checked parameters -> what an empty number stands for with them, as steps -> 20.
+    `always_fast`: made in few steps whatever is chosen. `in_quality`: a job's values -> the mode and
     the values that make the same in full quality; None where there is nothing better.
     """
 
@@ -260,6 +266,7 @@ class ModeSpec:
     trim: Trim | None = None
     chunks: Callable[[int], int] = one_chunk
     tells: tuple[str, ...] = ()
+    own: Callable[[Any], Mapping[str, float]] = no_figures
     always_fast: bool = False
     in_quality: Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]] | None = None
 

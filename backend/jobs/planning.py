@@ -16,7 +16,7 @@ from backend.engines.kinds import engine_name, kind_of, location, silent, takes_
 from backend.errors import BadInput, StudioError
 from backend.formatting import duration_text
 from backend.jobs import bundle
-from backend.jobs.estimate import History, history_of, stage_seconds, workload
+from backend.jobs.estimate import History, expected_bytes, history_of, stage_seconds, workload
 from backend.jobs.offers import Offer
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
@@ -27,6 +27,7 @@ from workflows.notice import Notice, notice
 from workflows.params.media import Media
 from workflows.params.sizes import crop_fraction
 from workflows.spec import ModeParams
+from workflows.stages.picture_fit import picture_warnings
 
 STAND_INS = {
     "picture": Media("picture"),
@@ -80,6 +81,7 @@ def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str)
         else:
             able.append(info)
     warnings = [*plainest.warnings]
+    warnings += picture_warnings(params, media_fields(mode), plainest.width, plainest.height)
     if len({compiled.route for _, compiled in made}) > 1:
         warnings.append(DIFFERENT)
     if able:
@@ -137,6 +139,8 @@ def plan(
         ),
         route=compiled.route,
         follows=follows,
+        own=MODES[mode].own(params),
+        bytes=expected_bytes(compiled),
     )
 
 

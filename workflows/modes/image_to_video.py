@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workflows.catalog import Catalog
@@ -121,6 +122,11 @@ def recipe(params: ImageToVideo) -> Recipe:
     return Recipe(steps, shift, tuple(Phase(who, a, b, cfg, loras[who]) for who, a, b in spans))
 
 
+def own(params: ImageToVideo) -> Mapping[str, float]:
+    """The mode's own steps, cfg and shift with these parameters."""
+    return recipe(replace(params, steps=0, cfg=0.0, shift=0.0)).figures
+
+
 def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
     """The job of one ImageToVideo."""
     run = recipe(params)
@@ -217,4 +223,5 @@ SPEC = ModeSpec(
     title="Image-to-Video",
     summary="Make a video from a picture with WAN 2.2.",
     build=build,
+    own=own,
 )
