@@ -18,7 +18,7 @@ from backend.formatting import duration_text
 from backend.jobs import bundle
 from backend.jobs.estimate import History, expected_bytes, history_of, stage_seconds, workload
 from backend.jobs.offers import Offer
-from backend.jobs.params import make_params
+from backend.jobs.params import field_problems, make_params
 from backend.jobs.preflight import compile_for
 from backend.jobs.views import Crop, Estimate, Plan
 from workflows.compile import Compiled
@@ -114,7 +114,8 @@ def plan(
     except StudioError as error:
         sentence = f"{error.message} {error.hint}".strip()
         refusal = notice("refused", error=error.code, message=error.message, hint=error.hint)
-        return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=refusal)
+        first = {error.field or next(iter(kinds), "prompt"): sentence}
+        return Plan(problems={**first, **field_problems(mode, values)}, obstacle=refusal)
     compiled = found.compiled
     trim = MODES[mode].trim
     follows = kinds[trim.media].kind if trim is not None and trim.media not in sizes else ""

@@ -73,6 +73,7 @@ class ImageToVideo(ModeParams):
         "Which of the model's two experts run: both, high or low.",
         note="WAN uses two models in turn. High noise only: more motion, soft picture."
         " Low noise only: sharp, little motion.",
+        group="experts",
     )  # fmt: skip
     speed: str = fields.speed("quality (20 steps) or fast (4 steps).")
     steps: int = fields.steps()
@@ -81,11 +82,15 @@ class ImageToVideo(ModeParams):
     seed: int = fields.seed()
     fit: str = fields.fit()
     clip_vision: bool = fields.switch(
-        "CLIP vision", "Also conditions on CLIP image features. Needs clip_vision_h (1.3 GB)."
+        "CLIP vision",
+        "Also conditions on CLIP image features. Needs clip_vision_h (1.3 GB).",
+        group="experts",
     )
-    tiled_decode: bool = fields.switch("Tiled decode", "Decodes in tiles: less VRAM, slightly slower.")
+    tiled_decode: bool = fields.switch(
+        "Tiled decode", "Decodes in tiles: less VRAM, slightly slower.", group="experts"
+    )
     easy_cache: bool = fields.switch(
-        "EasyCache", "Skips steps that change little: faster, slightly less detail."
+        "EasyCache", "Skips steps that change little: faster, slightly less detail.", group="experts"
     )
 
     def check(self) -> None:

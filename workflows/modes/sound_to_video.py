@@ -81,7 +81,9 @@ class SoundToVideo(ModeParams):
     cfg: float = fields.cfg()
     shift: float = fields.shift()
     seed: int = fields.seed()
-    level: bool = fields.switch("Level", "Normalise loudness.", "True normalises the loudness.", in_api=True)
+    level: bool = fields.switch(
+        "Level", "Normalise loudness.", "True normalises the loudness.", group="sound", in_api=True
+    )
     fit: str = fields.fit()
 
     def check(self) -> None:

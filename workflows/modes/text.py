@@ -90,8 +90,8 @@ class TextToImage(ModeParams):
     aspect: str = fields.aspect()
     width: int = fields.width("aspect")
     height: int = fields.height("aspect")
-    steps: int = fields.steps(own="the model's own")
-    seed: int = fields.seed("picture")
+    steps: int = fields.steps(own="the model's own", group="run")
+    seed: int = fields.seed("picture", group="run")
 
     def check(self) -> None:
         check_prompt_given(self)
