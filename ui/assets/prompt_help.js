@@ -73,7 +73,9 @@
     const starts = !said || /[.!?。！？]$/.test(said);
     const head = !said || /\s$/.test(before) ? "" : " ";
     const comma = said && !/[,;:.!?，。！？]$/.test(said) ? "," : "";
-    const tail = after.trim() && !/^\s*[,;:.!?，。！？]/.test(after) ? (/^\s/.test(after) ? "," : ", ") : "";
+    const stop = /^\s*\p{Lu}/u.test(after) ? "." : ",";
+    const joined = !after.trim() || /^\s*[,;:.!?，。！？]/.test(after);
+    const tail = joined ? "" : /^\s/.test(after) ? stop : `${stop} `;
     const from = comma ? said.length : area.selectionStart;
     const phrase = starts ? words[0].toUpperCase() + words.slice(1) : words;
     write(area, from, area.selectionEnd, `${comma}${comma ? " " : head}${phrase}${tail}`);

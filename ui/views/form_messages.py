@@ -26,9 +26,9 @@ class Hint:
     something has not been given yet; `passing`: it may end by itself, so that the script asks again.
     `estimate`, `each`: how long it takes, and each further video without the place ("" while unknown).
     `frame`: size and length for the empty stage. `wrong`, `needed`: field -> sentence. `blanks`: field ->
-    what its empty number shows. `scroll`: the first message is brought into view. `short_warning`: the note above
-    Generate in a few words, for phones, where Generate stands apart from it. `turn`: the number that the
-    script gave to its request, "" for another event.
+    what its empty number shows. `scroll`: the first message is brought into view. `short_warning`: the note
+    above Generate in a few words, for phones, where Generate stands apart from it. `turn`: the number that
+    the script gave to its request, "" for another event.
     """
 
     makes: str = ""
@@ -70,7 +70,8 @@ def hint_line(mode: str, hint: Hint = NO_HINT) -> str:
             f'<p class="busy">{escape(queued)}</p></div>'
         )
     if hint.short_warning and not hint.reason:
-        words = f'<p class="warn short-warning">{icon("warn", 18)}<span>{escape(hint.short_warning)}</span></p>{words}'
+        brief = escape(hint.short_warning)
+        words = f'<p class="warn short-warning">{icon("warn", 18)}<span>{brief}</span></p>{words}'
     words += "".join(f'<p class="aside">{escape(aside)}</p>' for aside in hint.asides)
     data = {
         "mode": mode,
