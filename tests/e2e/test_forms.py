@@ -127,7 +127,6 @@ def test_suggestions_write_into_the_prompt_and_prompts_are_kept(
     box.locator("li .use").click()
     expect(prompt).to_have_value("two boats")
     box.locator("li .drop").click()
-    box.locator("input[type=search]").fill("")
     expect(box.locator("li .use")).to_have_text(["one"])
     box.locator("[data-forget-all]").click()
     box.locator("[data-forget-all]").click()

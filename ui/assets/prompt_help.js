@@ -27,6 +27,7 @@
   const draw = (box) => {
     const all = prompts(box.dataset.mode);
     const wanted = $("input[type=search]", box);
+    if (all.length < 2) wanted.value = ""; // nothing to search: a hidden search must not hide the last one
     const words = wanted.value.toLowerCase().split(/\s+/).filter(Boolean);
     const found = all.filter((one) => words.every((word) => one.toLowerCase().includes(word)));
     wanted.hidden = all.length < 2;

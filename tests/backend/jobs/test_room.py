@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import DiskFull, OverQuota, QueueFull, StudioError
+from backend.errors import BadInput, DiskFull, OverQuota, QueueFull, StudioError
 from backend.notices import words
 from backend.studio import Studio
 from tests.support.scripted import OWNER, Make
@@ -56,3 +56,16 @@ def test_a_disk_without_room_is_in_the_plan(
     assert planned(studio, OWNER, picture) == refused(studio, OWNER, picture, error)
     monkeypatch.undo()
     assert planned(studio, OWNER, picture) == ""
+
+
+def test_every_wrong_value_is_in_the_plan_in_the_words_of_the_refusal(make: Make, picture: Path) -> None:
+    studio = make()
+    facts = {"image": studio.inspect("image_to_video", "image", picture)}
+    wrong = {"prompt": "x" * 4001, "width": 17, "steps": 101, "seed": -5}
+    plan = studio.plan("image_to_video", {**VALUES, **wrong}, facts, OWNER)
+    assert plan.problems.keys() == wrong.keys()
+    assert plan.problems["prompt"].startswith("The prompt is too long: 4,001 of 4,000 characters.")
+    for name, value in wrong.items():
+        with pytest.raises(BadInput) as caught:
+            studio.submit(OWNER, "image_to_video", {**VALUES, name: value}, {"image": picture})
+        assert plan.problems[name] == f"{caught.value.message} {caught.value.hint}"
