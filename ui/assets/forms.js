@@ -5,6 +5,7 @@
   const { $, $$, text } = studio;
   const PAUSE = 350; // ms without a key
   const COUNTED = 0.8; // share of the limit from which on the characters are counted
+  const PATIENCE = 10000; // ms for which a pressed Ctrl+Enter waits for its plan
   const TYPED = ".ws-text textarea, .ws-number input, .ws-slider input[type=number]";
   const FORMS = window.wanForms; // {mode: {limits, pictures}}, from the specifications by ui/head.py
   const block = (mode, field) => document.getElementById(`${mode}-${field}`);
@@ -59,7 +60,8 @@
     const one = plans[mode];
     const go = () => (button.disabled ? toProblem(mode) : button.click());
     if (!one || (!one.timer && one.answered === one.turn)) return go();
-    one.then = go;
+    const at = performance.now();
+    one.then = () => performance.now() - at < PATIENCE && go();
     if (one.timer) plan(mode, 0);
   };
   const toProblem = (mode) => {

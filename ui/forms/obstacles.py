@@ -46,7 +46,7 @@ def reason(
         lacked = obstacle.arg("files")
         if isinstance(lacked, tuple) and any(file.name in lacked for file in lacking):
             headline = missing_models.headline(form.mode, lacking)  # the panel of missing files names them
-            return Reason(text("forms.missing_files", headline=headline), passing=True)
+            return Reason(text("forms.missing_files", headline=headline))  # the card reports new files
         if absent:
             return Reason(brief(obstacle) if form.notes is not None else words(obstacle))
         return Reason(words(obstacle), passing=True)
