@@ -114,7 +114,7 @@ def _side(label: str, help: str, source: str) -> Any:
             zero=source,
             step=SIZE_STEP,
             unit="px",
-            blank="Automatic",
+            blank="Auto",
             group="size",
         )
     )

@@ -123,7 +123,7 @@ def test_numbers_that_stand_for_something_else_are_empty(
         assert field.default in (0, RANDOM_SEED)
     shown = json.loads(data(view(studio, forms[mode], prompt="a"), "blanks"))
     assert shown.keys() == {field.name for field in blank}
-    assert shown["seed"] == "Random" and shown["width"] == "Automatic (832)"
+    assert shown["seed"] == "Random" and shown["width"] == "Auto (832)"
 
 
 @pytest.mark.parametrize("mode", MODES)
