@@ -101,9 +101,16 @@ class Submitter:
     def _settings(self) -> Settings:
         return self._settings_now()
 
-    def plan(self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts], owner: str = "") -> Plan:
+    def plan(
+        self,
+        mode: str,
+        values: Mapping[str, Any],
+        media: Mapping[str, Facts],
+        owner: str = "",
+        unlimited: bool = False,
+    ) -> Plan:
         """The plan for these settings and files, with what would refuse one more job of the owner. Never
-        raises. An unknown owner counts as a new one."""
+        raises. An unknown owner counts as a new one. `unlimited`: without the limit per visitor."""
         sizes = {name: input_files.as_media(facts, name) for name, facts in media.items()}
         plan = planning.plan(
             mode,
@@ -117,15 +124,16 @@ class Submitter:
         )
         if plan.problems or plan.obstacle is not None:
             return plan
-        return replace(plan, obstacle=self._no_room(owner, JOB_BYTES + plan.bytes))
+        return replace(plan, obstacle=self._no_room(owner, JOB_BYTES + plan.bytes, unlimited))
 
-    def _no_room(self, owner: str, need: int) -> Notice | None:
+    def _no_room(self, owner: str, need: int, unlimited: bool) -> Notice | None:
         """What `submit` would refuse a job of `need` bytes with: the queue, the disk, the data folder."""
         owner_id = tokens.owner_id(owner) if tokens.is_token(owner) else ""
         settings = self._settings
         try:
             self._store.require()
-            self._scheduler.check_room(owner_id, settings.max_queued, settings.max_queued_per_owner)
+            each = settings.max_queued if unlimited else settings.max_queued_per_owner
+            self._scheduler.check_room(owner_id, settings.max_queued, each)
             self._disk.check(owner_id, need)
         except StudioError as error:
             return notice("refused", error=error.code, message=error.message, hint=error.hint)

@@ -20,12 +20,13 @@ def plan_on(planner: Planner, form: Form, owner: Any, *events: Callable[..., Any
     ended, ...)."""
     names, widgets = list(form.widgets), list(form.widgets.values())
 
-    def plan(owner_token: str, *given: Any) -> dict[Any, Any]:
-        return planner.view(form, dict(zip(names, given, strict=True)), owner_token).updates(form)
+    def plan(owner_token: str, request: gr.Request, *given: Any) -> dict[Any, Any]:
+        values = dict(zip(names, given, strict=True))
+        return planner.view(form, values, owner_token, request.username or "").updates(form)
 
-    def plan_typed(event: gr.EventData, owner_token: str, *given: Any) -> dict[Any, Any]:
+    def plan_typed(owner_token: str, request: gr.Request, event: gr.EventData, *given: Any) -> dict[Any, Any]:
         values, turn = dict(zip(names, given, strict=True)), event_text(event, "turn")[:20]
-        return planner.view(form, values, owner_token, turn=turn).updates(form)
+        return planner.view(form, values, owner_token, request.username or "", turn=turn).updates(form)
 
     changes = []
     for widget in widgets:

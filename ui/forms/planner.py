@@ -86,11 +86,13 @@ class Planner:
         form: Form,
         given: Mapping[str, Any],
         owner: str = "",
+        user: str = "",
         problems: Mapping[str, str] = {},
         notice: str = "",
         turn: str = "",
     ) -> FormView:
-        """What the form shows. given: parameter -> value of its widget; turn: see Hint.
+        """What the form shows. given: parameter -> value of its widget; user: whom the login let
+        in; turn: see Hint.
 
         problems, notice: the refusal of a submission; they replace the plan's own messages.
         """
@@ -98,7 +100,7 @@ class Planner:
         measured, broken = self._measure(form, given)
         offered = {name: self._offers(mode, name, Path(given[name])) for name in broken}
         values = schema.to_values(mode, given, self.default_negative)
-        plan, needed = self._plan(form, values, measured, owner)
+        plan, needed = self._plan(form, values, measured, owner, user)
         wrong = {**broken}
         for name, problem in plan.problems.items():
             if name not in form.lines or given.get(name) is not None:
@@ -154,19 +156,21 @@ class Planner:
         )
 
     def _plan(
-        self, form: Form, values: Mapping[str, Any], measured: Mapping[str, Measured], owner: str
+        self, form: Form, values: Mapping[str, Any], measured: Mapping[str, Measured], owner: str, user: str
     ) -> tuple[Plan, dict[str, str]]:
         """The plan, and parameter -> sentence for a text that is required and not written yet: without it the
         rest is planned all the same."""
         facts = {name: one.facts for name, one in measured.items()}
-        plan = self.studio.plan(form.mode, values, facts, owner)
+        plan = self.studio.plan(form.mode, values, facts, owner, user)
         unwritten = {
             name: problem
             for name, problem in plan.problems.items()
             if isinstance(value := values.get(name), str) and not value.strip()
         }
         if unwritten:
-            plan = self.studio.plan(form.mode, {**values, **dict.fromkeys(unwritten, "...")}, facts, owner)
+            plan = self.studio.plan(
+                form.mode, {**values, **dict.fromkeys(unwritten, "...")}, facts, owner, user
+            )
         return plan, unwritten
 
     def submit(self, owner: str, form: Form, given: Mapping[str, Any], user: str = "") -> Submission:
@@ -187,7 +191,7 @@ class Planner:
             except Exception:
                 log.exception("Generate failed")
                 notice = text("errors.unexpected")
-        return Submission(job, self.view(form, given, owner, problems, notice))
+        return Submission(job, self.view(form, given, owner, user, problems, notice))
 
     def _estimate(self, plan: Plan) -> str:
         """The estimate, or why there is none yet."""
