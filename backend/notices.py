@@ -70,6 +70,16 @@ TEMPLATES: Mapping[str, Template] = {
         "The driving video has {driving:g} frames a second",
         ": at {fps:g}, some of them are used twice.",
     ),
+    "picture_enlarged": Template(
+        "This {field} is {width} x {height}; it is enlarged {times:g} times and may look soft."
+    ),
+    "picture_strip": Template(
+        "This {field} is {shape}, so the video is a strip of {width} x {height}",
+        ". Crop it, or set width and height.",
+    ),
+    "strip": Template(
+        "{width} x {height} is a strip ({shape}); the model was trained for shapes up to 16:9."
+    ),
     "servers_differ": Template(
         "The servers prepare driving videos differently; this plan is for the least capable one."
     ),
@@ -129,6 +139,7 @@ TEMPLATES: Mapping[str, Template] = {
 
 _FIELDS = {
     "image": "picture",
+    "end_image": "end frame",
     "video": "driving video",
     "pose_video": "pose video",
     "face_video": "face video",

@@ -132,9 +132,18 @@ class Studio:
         """Peaks of a sound file, 0 to 1, for drawing. Raises BadMedia."""
         return self.decoder.waveform(path, points=points)
 
-    def plan(self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts]) -> Plan:
-        """What Generate would do with this, and what prevents it. Never raises."""
-        return self._services.submitter.plan(mode, values, media)
+    def plan(
+        self,
+        mode: str,
+        values: Mapping[str, Any],
+        media: Mapping[str, Facts],
+        owner: str = "",
+        user: str = "",
+    ) -> Plan:
+        """What Generate would do with this, and what prevents it for this owner. Never raises.
+
+        user: whom the login let in; the limit per visitor does not bind the admin."""
+        return self._services.submitter.plan(mode, values, media, owner, self.is_admin(owner, user))
 
     def submit(
         self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | None],

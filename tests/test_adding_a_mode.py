@@ -46,7 +46,7 @@ class Postcard(ModeParams):
     image: Media = fields.media("picture", "Picture", "The motif.", required=True, heading="Choose a motif")
     prompt: str = fields.prompt("What stirs?", "What stirs", "Leaves in the wind")
     paper: str = fields.choice("Paper", (Choice("matt", "Matt"), Choice("gloss", "Gloss")), "matt or gloss.")
-    grain: float = fields.number("Grain", "How rough, 0 to 3.", 1.0, 0, 3)
+    grain: float = fields.number("Grain", "How rough, 0 to 3.", 1.0, 0, 3, group="motion")
     resolution: str = fields.resolution()
     width: int = fields.width("resolution and picture")
     height: int = fields.height("resolution and picture")
@@ -76,9 +76,8 @@ TAB = '''
 
 from __future__ import annotations
 
-from ui.forms.widgets import (
-    advanced, generate, needs, new_form, number, pair, picture, prompt, seed, segmented,
-)
+from ui.forms.groups import groups
+from ui.forms.widgets import advanced, generate, needs, new_form, picture, prompt, segmented
 from ui.tabs.tab import Layout, Tab
 
 
@@ -90,10 +89,7 @@ def build(limit_mb: int, default_negative: str) -> Layout:
     segmented(form, "paper")
     segmented(form, "seconds")
     with advanced(form):
-        number(form, "grain")
-        segmented(form, "resolution")
-        pair(form, "width", "height")
-        seed(form)
+        groups(form)
     generate(form)
     return Layout([form])
 

@@ -15,6 +15,8 @@ from ui.gradio_fixes import loading_clock
 from ui.i18n.texts import section, text
 from ui.tabs.registry import TABS
 from ui.theme import theme
+from workflows.modes.registry import MODES
+from workflows.spec import ModeSpec
 
 if TYPE_CHECKING:
     from backend.studio import Studio
@@ -29,6 +31,7 @@ STYLES = (
     "layout.css",
     "files.css",
     "connection.css",
+    "forms.css",
 )
 SCRIPTS = (
     "storage.js",
@@ -39,7 +42,10 @@ SCRIPTS = (
     "uploads.js",
     "toasts.js",
     "connection.js",
+    "forms.js",
+    "prompt_help.js",
     "files.js",
+    "paste.js",
     "media.js",
     "player.js",
     "card.js",
@@ -87,10 +93,20 @@ def head(max_upload_mb: int = 0) -> str:
     icon = '<link rel="icon" href="favicon.ico">'  # by itself the browser asks at the top of the host
     description = f'<meta name="description" content="{escape(text("page.description"))}">'
     table = json.dumps({tab.key: {"modes": tab.modes} for tab in TABS})
+    forms = json.dumps({name: _form(spec) for name, spec in MODES.items()})
     texts = json.dumps(section("script")).replace("</", "<\\/")
     limits = json.dumps({"upload": max_upload_mb * 1_000_000})
-    script = f"window.wanLimits = {limits};\nwindow.wanTabs = {table};\nwindow.wanTexts = {texts};\n{script}"
+    tables = f"window.wanLimits = {limits};\nwindow.wanTabs = {table};\nwindow.wanForms = {forms};"
+    script = f"{tables}\nwindow.wanTexts = {texts};\n{script}"
     return f"{icon}{description}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
+
+
+def _form(spec: ModeSpec) -> dict[str, Any]:
+    """What the script knows of a form: the limits of its texts, and its fields for pictures."""
+    return {
+        "limits": {field.name: int(field.high) for field in spec.fields if field.kind == "text"},
+        "pictures": [field.name for field in spec.media.values() if field.kind == "picture"],
+    }
 
 
 def tab_style() -> str:

@@ -30,7 +30,6 @@ from ui.tabs.system import System
 from ui.views.card import Starter
 from ui.views.connection import connection_lines
 from ui.views.header import header, public_line
-from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class _Page:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.negative = load_catalog().default_negative
+        self.negative = text("advanced.negative")  # stands for the catalogue's Chinese one
         self.planner = Planner(studio, self.negative)
         self.starters = starters()
         shown = [
@@ -149,7 +148,7 @@ class _Page:
             if mode in self.input_folder.boxes:
                 self.input_folder.wire(form, self.visit.owner, **QUEUED)
             shown = self.blocks.load if mode == first else self.form_tabs[mode].select
-            plan_on(self.planner, form, shown, self.shown.engine, self.shown.finished)
+            plan_on(self.planner, form, self.visit.owner, shown, self.shown.engine, self.shown.finished)
             submit_on_generate(self.planner, self.stage, form, self.visit.owner, self.shown, **QUEUED)
 
     def _wire_visit(self) -> None:

@@ -28,6 +28,9 @@ Code = Literal[
     "helper_length",
     "cropped",
     "above_driving_rate",
+    "picture_enlarged",
+    "picture_strip",
+    "strip",
     # planning
     "servers_differ",
     "server_refuses",

@@ -15,7 +15,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from workflows.params.checks import check_media
 from workflows.params.sizes import FPS, frames_for
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 Kind = Literal["text", "choice", "whole", "number", "side", "switch"]
 """What a value is. side: a width or height in pixels, 0 for automatic."""
 MediaKind = Literal["picture", "sound", "video"]
+Group = Literal["", "sound", "files", "size", "motion", "prompt", "experts", "run", "seed"]
+"""The part of the page's Advanced section that a parameter is in; "": none, it has a place of its own."""
+GROUPS: tuple[Group, ...] = tuple(group for group in get_args(Group) if group)
+"""The parts in the page's order."""
 RANDOM_SEED = -1
 """The seed that asks for a random one; it is drawn before the parameters of a mode are made."""
 
@@ -61,7 +65,9 @@ class Field:
     differs. `nullable`: None stands for a default that is only known later (the catalogue's negative
     prompt). `zero`: what 0 stands for ("the mode's own"); "" where 0 is a value like any other. `low`,
     `high`: limits, both included; of a text, `high` is the number of characters. `offered`: values that the
-    page shows as buttons; any other is shown beside them. `choices`: in the page's order.
+    page shows as buttons; any other is shown beside them. `choices`: in the page's order. `blank`: what the
+    page shows in the empty field of a number whose default stands for something else ("Random"); "" where
+    the default is a number like any other. `group`: where in Advanced the page shows it.
     """
 
     kind: Kind
@@ -80,6 +86,8 @@ class Field:
     high: float = 0
     step: float = 1
     unit: str = ""
+    blank: str = ""
+    group: Group = ""
     choices: tuple[Choice, ...] = ()
     offered: tuple[float, ...] = ()
 
@@ -136,7 +144,8 @@ class Field:
 @dataclass(frozen=True, kw_only=True)
 class MediaField:
     """One parameter that is a file. `label`, `subject`, `help`: as those of Field; `heading`: what the empty
-    drop zone says, `hint`: the line below that; `file_name`: what a stored file is called on the page."""
+    drop zone says, `hint`: the line below that; `file_name`: what a stored file is called on the page;
+    `group`: as that of Field."""
 
     kind: MediaKind
     label: str
@@ -146,6 +155,7 @@ class MediaField:
     subject: str = ""
     heading: str = ""
     hint: str = ""
+    group: Group = ""
     in_api: bool = True
     default: None = None
 
@@ -231,6 +241,11 @@ def one_chunk(frames: int) -> int:
     return 1
 
 
+def no_figures(params: Any) -> Mapping[str, float]:
+    """The figures of a mode that leaves none to its recipe."""
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trim:
     """The part of a file that is used: the media field, and the fields with its start and length in seconds
@@ -248,7 +263,8 @@ class ModeSpec:
     `title`: its name for people. `summary`: one sentence for API clients. `makes`: what comes out. `trim`:
     which part of which file is used; such a clip is as long as that part. `chunks`: frames of the result ->
     pieces that the model draws one after the other. `tells`: choices whose value is shown among the facts of
-    a clip. `always_fast`: made in few steps whatever is chosen. `in_quality`: a job's values -> the mode and
+    a clip. `own`: checked parameters -> what an empty number stands for with them, as steps -> 20.
+    `always_fast`: made in few steps whatever is chosen. `in_quality`: a job's values -> the mode and
     the values that make the same in full quality; None where there is nothing better.
     """
 
@@ -260,6 +276,7 @@ class ModeSpec:
     trim: Trim | None = None
     chunks: Callable[[int], int] = one_chunk
     tells: tuple[str, ...] = ()
+    own: Callable[[Any], Mapping[str, float]] = no_figures
     always_fast: bool = False
     in_quality: Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]] | None = None
 
@@ -301,6 +318,10 @@ class ModeSpec:
     def field(self, name: str) -> Field:
         """A parameter that is no file. Raises KeyError."""
         return next(spec for spec in self.fields if spec.name == name)
+
+    def in_group(self, name: Group) -> tuple[Spec, ...]:
+        """The parameters of a part of Advanced, in the order of the API."""
+        return tuple(spec for spec in self.all if spec.group == name)
 
     @property
     def api(self) -> tuple[Spec, ...]:

@@ -59,15 +59,20 @@ class ActiveJobs:
 
     # -- the queue ------------------------------------------------------------------------
 
+    def check_places(self, owner: str, max_queued: int, max_of_owner: int) -> None:
+        """Raises QueueFull if there is no place in the queue for one more job of the owner."""
+        with self.changed:
+            owners = [*self.queue.owners(), *self._reserved]
+        if len(owners) >= max_queued:
+            raise QueueFull(f"The queue is full: {max_queued} videos are waiting.")
+        if owners.count(owner) >= max_of_owner:
+            raise QueueFull(f"You already have {max_of_owner} videos waiting, which is the limit.")
+
     @contextmanager
     def reserved(self, owner: str, max_queued: int, max_of_owner: int) -> Iterator[None]:
         """Counts one more waiting job of the owner while it is written to disk. Raises QueueFull."""
         with self.changed:
-            owners = [*self.queue.owners(), *self._reserved]
-            if len(owners) >= max_queued:
-                raise QueueFull(f"The queue is full: {max_queued} videos are waiting.")
-            if owners.count(owner) >= max_of_owner:
-                raise QueueFull(f"You already have {max_of_owner} videos waiting, which is the limit.")
+            self.check_places(owner, max_queued, max_of_owner)
             self._reserved.append(owner)
         try:
             yield

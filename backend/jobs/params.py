@@ -11,7 +11,7 @@ from workflows.modes.parsing import params_from_values
 from workflows.modes.registry import MODES, media_fields
 from workflows.params.media import Media
 from workflows.params.values import InvalidParam
-from workflows.spec import ModeParams
+from workflows.spec import RANDOM_SEED, ModeParams
 
 CHOOSE = {
     "picture": "Choose a picture first.",
@@ -27,7 +27,7 @@ def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]
     """
     integers = {field.name for field in MODES[mode].fields if field.type is int} if mode in MODES else set()
     cleaned = {
-        name: int(value) if name in integers and isinstance(value, float) and value.is_integer() else value
+        name: _whole(value) if name in integers else value
         for name, value in values.items()
         if value is not None
     }
@@ -37,8 +37,30 @@ def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]
                 raise InvalidParam(name, CHOOSE[field.kind])
         return params_from_values(mode, cleaned, media)
     except InvalidParam as error:
-        hint = f"{error.hint} -1 picks one at random." if error.field == "seed" else error.hint
-        raise BadInput(error.message, hint, field=error.field) from error
+        raise BadInput(error.message, _hint(error), field=error.field) from error
+
+
+def field_problems(mode: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """Field -> sentence for every value that cannot be used by itself; {} for an unknown mode."""
+    found: dict[str, str] = {}
+    for field in MODES[mode].fields if mode in MODES else ():
+        value = values.get(field.name)
+        if value is None or (field.name == "seed" and value == RANDOM_SEED):
+            continue
+        try:
+            field.check(_whole(value) if field.type is int else value)
+        except InvalidParam as error:
+            found[field.name] = f"{error.message} {_hint(error)}".strip()
+    return found
+
+
+def _whole(value: Any) -> Any:
+    """A whole number that came as a float (a page has no integers) as int; anything else unchanged."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _hint(error: InvalidParam) -> str:
+    return f"{error.hint} -1 picks one at random." if error.field == "seed" else error.hint
 
 
 def job_params(job: Job) -> ModeParams:

@@ -16,9 +16,9 @@ from backend.engines.kinds import engine_name, kind_of, location, silent, takes_
 from backend.errors import BadInput, StudioError
 from backend.formatting import duration_text
 from backend.jobs import bundle
-from backend.jobs.estimate import History, history_of, stage_seconds, workload
+from backend.jobs.estimate import History, expected_bytes, history_of, stage_seconds, workload
 from backend.jobs.offers import Offer
-from backend.jobs.params import make_params
+from backend.jobs.params import field_problems, make_params
 from backend.jobs.preflight import compile_for
 from backend.jobs.views import Crop, Estimate, Plan
 from workflows.compile import Compiled
@@ -27,6 +27,7 @@ from workflows.notice import Notice, notice
 from workflows.params.media import Media
 from workflows.params.sizes import crop_fraction
 from workflows.spec import ModeParams
+from workflows.stages.picture_fit import picture_warnings
 
 STAND_INS = {
     "picture": Media("picture"),
@@ -80,6 +81,7 @@ def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str)
         else:
             able.append(info)
     warnings = [*plainest.warnings]
+    warnings += picture_warnings(params, media_fields(mode), plainest.width, plainest.height)
     if len({compiled.route for _, compiled in made}) > 1:
         warnings.append(DIFFERENT)
     if able:
@@ -112,7 +114,8 @@ def plan(
     except StudioError as error:
         sentence = f"{error.message} {error.hint}".strip()
         refusal = notice("refused", error=error.code, message=error.message, hint=error.hint)
-        return Plan(problems={error.field or next(iter(kinds), "prompt"): sentence}, obstacle=refusal)
+        first = {error.field or next(iter(kinds), "prompt"): sentence}
+        return Plan(problems={**first, **field_problems(mode, values)}, obstacle=refusal)
     compiled = found.compiled
     trim = MODES[mode].trim
     follows = kinds[trim.media].kind if trim is not None and trim.media not in sizes else ""
@@ -137,6 +140,8 @@ def plan(
         ),
         route=compiled.route,
         follows=follows,
+        own=MODES[mode].own(params),
+        bytes=expected_bytes(compiled),
     )
 
 

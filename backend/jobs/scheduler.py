@@ -140,14 +140,22 @@ class Scheduler:
     def submit(self, job: Job, max_queued: int, max_of_owner: int) -> None:
         """Writes a new job to disk, then queues it. Raises QueueFull, DiskFull, and BadSettings when another
         machine has the data folder."""
+        self._check_data_folder()
+        with self._active.reserved(job.owner, max_queued, max_of_owner), self._records:
+            self.store.add(job)
+            self._enqueue(job)
+
+    def check_room(self, owner: str, max_queued: int, max_of_owner: int) -> None:
+        """Raises what `submit` would raise for one more job of the owner."""
+        self._check_data_folder()
+        self._active.check_places(owner, max_queued, max_of_owner)
+
+    def _check_data_folder(self) -> None:
         if self._active.obstacles.evicted:
             hint = (
                 "Use the page of that one, or set WAN_DATA_DIR to a folder of this one's own and start again."
             )
             raise BadSettings(words(TAKEN), hint)
-        with self._active.reserved(job.owner, max_queued, max_of_owner), self._records:
-            self.store.add(job)
-            self._enqueue(job)
 
     def _enqueue(self, job: Job, *, first: bool = False, announce: bool = True) -> None:
         bound = job.server if job.prompt_id and self._to_stop.drives(job.server) else ""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from backend import requester
 from backend.engines.kinds import kind_of, silent, takes_whole
-from backend.errors import BadInput, EngineUnreachable, TooMany, from_os_error
+from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
 from backend.jobs import bundle, input_files, planning, repeats
 from backend.jobs import folders as files_of_jobs
 from backend.jobs.estimate import expected_bytes
@@ -32,6 +32,7 @@ from backend.security import tokens
 from backend.security.rate_limit import Bucket
 from backend.settings.model import Settings
 from workflows.modes.registry import MODES, media_fields
+from workflows.notice import Notice, notice
 from workflows.params.limits import RANDOM_SEEDS
 
 log = logging.getLogger("wan.jobs")
@@ -47,6 +48,9 @@ class DiskSpace(Protocol):
 
     def reserve(self, job_id: str, owner: str, need: int, field: str = "") -> None:
         """Reserves `need` bytes for a job. Raises OverQuota, DiskFull, with the field of the largest file."""
+
+    def check(self, owner: str, need: int) -> None:
+        """Raises OverQuota or DiskFull if no room can be made for `need` more bytes; changes nothing."""
 
     def release(self, job_id: str) -> None:
         """Releases the reservation of a job that was not submitted."""
@@ -98,10 +102,18 @@ class Submitter:
     def _settings(self) -> Settings:
         return self._settings_now()
 
-    def plan(self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts]) -> Plan:
-        """The plan for these settings and files. Never raises."""
+    def plan(
+        self,
+        mode: str,
+        values: Mapping[str, Any],
+        media: Mapping[str, Facts],
+        owner: str = "",
+        unlimited: bool = False,
+    ) -> Plan:
+        """The plan for these settings and files, with what would refuse one more job of the owner. Never
+        raises. An unknown owner counts as a new one. `unlimited`: without the limit per visitor."""
         sizes = {name: input_files.as_media(facts, name) for name, facts in media.items()}
-        return planning.plan(
+        plan = planning.plan(
             mode,
             values,
             sizes,
@@ -111,6 +123,22 @@ class Submitter:
             absent=self._no_server(),
             longest=self._settings.max_seconds,
         )
+        if plan.problems or plan.obstacle is not None:
+            return plan
+        return replace(plan, obstacle=self._no_room(owner, JOB_BYTES + plan.bytes, unlimited))
+
+    def _no_room(self, owner: str, need: int, unlimited: bool) -> Notice | None:
+        """What `submit` would refuse a job of `need` bytes with: the queue, the disk, the data folder."""
+        owner_id = tokens.owner_id(owner) if tokens.is_token(owner) else ""
+        settings = self._settings
+        try:
+            self._store.require()
+            each = settings.max_queued if unlimited else settings.max_queued_per_owner
+            self._scheduler.check_room(owner_id, settings.max_queued, each)
+            self._disk.check(owner_id, need)
+        except StudioError as error:
+            return notice("refused", error=error.code, message=error.message, hint=error.hint)
+        return None
 
     def submit(self, new: Submission) -> Job:
         """Checks everything, copies the inputs and queues the job; it is on disk when this returns.

@@ -115,7 +115,8 @@ class Plan:
     """What a job with the current settings becomes. `segments`: graphs of the job; `crop`: None without
     a picture; `estimate`: None while no server answers; `obstacle`: why it cannot run; `problems`: field ->
     sentence; `route`: where Animate gets pose and mask from, as Compiled has it; `follows`: the kind of the
-    file that the length comes from, while it is not given: length and estimate are not known then."""
+    file that the length comes from, while it is not given: length and estimate are not known then;
+    `own`: what an empty number stands for, by parameter; `bytes`: an upper estimate of the result's size."""
 
     width: int = 0
     height: int = 0
@@ -131,6 +132,8 @@ class Plan:
     warnings: tuple[Notice, ...] = ()
     route: str = ""
     follows: str = ""
+    own: Mapping[str, float] = field(default_factory=dict)
+    bytes: int = 0
 
     @property
     def obstacle_code(self) -> str:

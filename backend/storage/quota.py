@@ -85,6 +85,12 @@ class Quota:
             self._reserved[job_id] = list(chosen)
             usage.put(job_id, JobUsage(owner, max(need, written), written, open=True))
 
+    def check(self, owner: str, need: int) -> None:
+        """Raises OverQuota or DiskFull if no room can be made for `need` more bytes of an owner; changes
+        nothing."""
+        with self._lock:
+            self._clips_to_remove(self._current(), owner, need, 0, "")
+
     def release(self, job_id: str) -> None:
         """Cancels the reservation of a job that was not submitted and whose folder is removed."""
         with self._lock:

@@ -212,6 +212,10 @@ class Retention:
         DiskFull."""
         self.quota.reserve(job_id, owner, need, field)
 
+    def check(self, owner: str, need: int) -> None:
+        """Raises OverQuota or DiskFull if no room can be made for `need` more bytes of an owner."""
+        self.quota.check(owner, need)
+
     def release(self, job_id: str) -> None:
         """Cancels the reservation of a job that was not submitted."""
         self.quota.release(job_id)

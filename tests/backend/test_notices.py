@@ -86,7 +86,7 @@ SAMPLES: dict[str, object] = {
     "width": 1920, "height": 1088, "steps": 10, "gigabytes": 16, "seconds": 60.0, "driving": 15.0,
     "share": 0.26, "field": "pose_video", "edges": "sides", "mode": "animate",
     "files": ("wan_2.1_vae.safetensors", "unknown.safetensors"), "addresses": ("http://a", "http://b"),
-    "address": "http://a:8188", "fps": 30.0,
+    "address": "http://a:8188", "fps": 30.0, "times": 2.6,
 }  # fmt: skip
 
 

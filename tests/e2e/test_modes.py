@@ -156,8 +156,8 @@ def test_a_text_by_another_name(
 
 def test_a_character_follows_a_driving_video(opened: Callable[..., Page], photo: Path, dance: Path) -> None:
     page = opened("Animate")
-    page.locator("#animate-generate").click()
-    expect(page.locator("#tab-animate")).to_contain_text("Choose a picture first.")
+    expect(page.locator("#animate-generate")).to_be_disabled()
+    expect(page.locator("#animate-hint")).to_contain_text("Choose a picture first.")
     line = upload(page, "animate-video", dance)
     expect(line).to_contain_text("320 × 180")
     expect(line).to_contain_text("No sound")
@@ -207,8 +207,8 @@ def test_words_become_a_picture_and_it_goes_on(opened: Callable[..., Page]) -> N
 
 def test_words_become_a_video(opened: Callable[..., Page]) -> None:
     page = opened("Text")
-    page.locator("#text_to_video-generate").click()
-    expect(page.locator("#tab-text .ws-problem")).to_contain_text("The prompt is empty")
+    expect(page.locator("#text_to_video-generate")).to_be_disabled()
+    expect(page.locator("#text_to_video-hint")).to_contain_text("The prompt is empty")
     page.locator("#text_to_video-prompt textarea").fill("Waves at night")
     page.locator("#text_to_video-aspect label", has_text="9:16").click()
     page.locator("#text_to_video-seconds label").first.click()

@@ -139,7 +139,9 @@ class FakeStudio:
                 "This file is not a picture.", "Use a JPEG, PNG, WebP or HEIC.", field=field
             ) from None
 
-    def plan(self, mode: str, values: dict[str, Any], media: dict[str, Any]) -> Plan:
+    def plan(
+        self, mode: str, values: dict[str, Any], media: dict[str, Any], owner: str = "", user: str = ""
+    ) -> Plan:
         facts = media.get("image")
         ratio = facts.width / facts.height if facts else 16 / 9
         area = {"draft": 640 * 368, "480p": 832 * 480, "720p": 1280 * 720}[values.get("resolution") or "480p"]

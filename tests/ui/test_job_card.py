@@ -296,7 +296,8 @@ def test_a_file_that_only_these_settings_need(studio: FakeStudio, picture: Path,
 @pytest.mark.parametrize("mode", ["text_to_video", "text_to_image"])
 def test_an_empty_form_shows_no_error(studio: FakeStudio, mode: str) -> None:
     said, problems = planned(studio, mode)
-    assert problems == {} and said.ready is True
+    assert problems == {} and said.ready is False
+    assert 'class="missing">The prompt is empty.' in said.hint and 'class="warn"' not in said.hint
     assert ("at 16 fps" in said.hint) == (mode == "text_to_video")
 
 

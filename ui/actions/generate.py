@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ui.actions.event_data import event_text
 from ui.forms.widgets import Form
 
 if TYPE_CHECKING:
@@ -14,12 +15,18 @@ if TYPE_CHECKING:
     from ui.forms.planner import Planner
 
 
-def plan_on(planner: Planner, form: Form, *events: Callable[..., Any]) -> None:
-    """Plans on every change of the form's widgets, and on `events` (the page loads, a job ended, ...)."""
+def plan_on(planner: Planner, form: Form, owner: Any, *events: Callable[..., Any]) -> None:
+    """Plans on every change of the form's widgets, while one types, and on `events` (the page loads, a job
+    ended, ...)."""
     names, widgets = list(form.widgets), list(form.widgets.values())
 
-    def plan(*given: Any) -> dict[Any, Any]:
-        return planner.view(form, dict(zip(names, given, strict=True))).updates(form)
+    def plan(owner_token: str, request: gr.Request, *given: Any) -> dict[Any, Any]:
+        values = dict(zip(names, given, strict=True))
+        return planner.view(form, values, owner_token, request.username or "").updates(form)
+
+    def plan_typed(owner_token: str, request: gr.Request, event: gr.EventData, *given: Any) -> dict[Any, Any]:
+        values, turn = dict(zip(names, given, strict=True)), event_text(event, "turn")[:20]
+        return planner.view(form, values, owner_token, request.username or "", turn=turn).updates(form)
 
     changes = []
     for widget in widgets:
@@ -28,17 +35,17 @@ def plan_on(planner: Planner, form: Form, *events: Callable[..., Any]) -> None:
         else:
             changes.append(widget.change)
     options: dict[str, Any] = {
-        "fn": plan,
-        "inputs": widgets,
+        "inputs": [owner, *widgets],
         "outputs": form.outputs(),
         "show_progress": "hidden",
         "trigger_mode": "always_last",
         "queue": False,
         "api_visibility": "private",
     }
-    gr.on(changes, **options)
+    gr.on(changes, plan, **options)
     for event in events:
-        event(**options)
+        event(plan, **options)
+    form.hint.typed(plan_typed, **options)
 
 
 def submit_on_generate(

@@ -32,7 +32,7 @@
   };
   const write = (id, value) => {
     const input = $(`#${id} input`);
-    if (!input || Number(input.value) === value) return;
+    if (!input || (value === "" ? input.value === "" : input.value !== "" && Number(input.value) === value)) return;
     input.value = value;
     input.dispatchEvent(new Event("input", { bubbles: true }));
     input.dispatchEvent(new Event("blur", { bubbles: true }));
@@ -40,7 +40,7 @@
   const commit = (media) => {
     const [seconds, from, to] = numbers(media);
     write(media.dataset.start, tenth(from));
-    write(media.dataset.length, to >= seconds - 0.05 ? 0 : Math.max(0.1, tenth(to - tenth(from))));
+    write(media.dataset.length, to >= seconds - 0.05 ? "" : Math.max(0.1, tenth(to - tenth(from))));
   };
   const move = (media, side, at) => {
     const [seconds, from, to] = numbers(media);

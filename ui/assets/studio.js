@@ -13,13 +13,7 @@
 
   // -- theme: stored, and restored when Gradio changes the body's class ---------------------------
   const THEME = "wan-studio-theme";
-  const stored = () => {
-    try {
-      return localStorage.getItem(THEME);
-    } catch {
-      return null;
-    }
-  };
+  const stored = () => window.wanStorage.getItem(THEME);
   const applyTheme = () => {
     const wanted = stored();
     if (wanted && document.body.classList.contains("dark") !== (wanted === "dark"))
@@ -28,11 +22,7 @@
   };
   const toggleTheme = () => {
     const next = document.body.classList.contains("dark") ? "light" : "dark";
-    try {
-      localStorage.setItem(THEME, next);
-    } catch {
-      /* private window: the theme lasts for this visit only */
-    }
+    window.wanStorage.setItem(THEME, next);
     document.body.classList.toggle("dark", next === "dark");
   };
   new MutationObserver(applyTheme).observe(document.body, { attributes: true, attributeFilter: ["class"] });
@@ -53,23 +43,9 @@
 
   // -- the line under Generate carries the frame and the problems of the fields ----------------------------------
   const spread = (line) => {
-    const { mode, frame, problems, scroll } = line.dataset;
+    const { mode, frame, scroll } = line.dataset;
     if (mode === studio.mode()) for (const place of $$('[data-live="frame"]')) place.textContent = frame;
-    const found = JSON.parse(problems || "{}");
-    for (const old of $$(`.ws-problem[data-mode="${mode}"]`)) old.remove();
-    for (const old of $$(`[id^="${mode}-"][data-invalid]`)) old.removeAttribute("data-invalid");
-    for (const [field, problem] of Object.entries(found)) {
-      const block = document.getElementById(`${mode}-${field}`);
-      if (!block) continue;
-      const note = document.createElement("p");
-      note.className = "ws-problem";
-      note.dataset.mode = mode;
-      note.setAttribute("role", "alert");
-      note.textContent = problem;
-      block.append(note);
-      block.setAttribute("data-invalid", "");
-      if (block.closest(".ws-advanced-body")) openAdvanced(mode, true);
-    }
+    studio.mark(line);
     if (scroll === "1")
       setTimeout(() => {
         const first = $$(".ws-problem, .ws-line .problem", panel() || document)[0];
@@ -77,8 +53,9 @@
         $("input, textarea", first?.closest("[data-invalid]") || document.createElement("i"))?.focus({ preventScroll: true });
       }, 60);
   };
-  studio.hint = ({ element, watch }) => {
+  studio.hint = ({ element, trigger, watch }) => {
     const line = () => $("[data-mode]", element);
+    studio.plans(line().dataset.mode, element, trigger);
     watch("value", () => line() && spread(line()));
     if (line()) spread(line());
   };
@@ -95,6 +72,7 @@
     body?.toggleAttribute("data-open", open);
     button?.setAttribute("aria-expanded", String(open));
   };
+  studio.openAdvanced = openAdvanced;
   studio.advanced = ({ element, watch }) => {
     const mode = () => $("button", element).getAttribute("aria-controls").replace("-advanced", "");
     // A new summary replaces the button: the state of the drawer is kept.
@@ -158,6 +136,7 @@
       const name = words.textContent.trim().replace(/\s+/g, " ");
       if (name && zone.getAttribute("aria-label") !== name) zone.setAttribute("aria-label", name);
     }
+    studio.dressForms();
     label();
   };
   // New elements only: changed texts, such as a clock, need no dressing.
@@ -243,9 +222,9 @@
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     const button = panel() && $("button.ws-generate", panel());
-    if (!button || !button.offsetParent || button.disabled) return;
+    if (!button || !button.offsetParent) return;
     event.preventDefault();
     document.activeElement?.blur?.(); // commits a number that is being typed
-    setTimeout(() => button.click(), 30);
+    setTimeout(() => studio.press(studio.mode(), button), 30);
   });
 })();

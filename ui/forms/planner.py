@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
@@ -16,14 +15,22 @@ from backend.engines.kinds import kind_of
 from backend.errors import StudioError
 from backend.media.facts import PictureFacts, VideoFacts
 from backend.notices import brief, words
-from ui.forms import offers, schema
+from ui.forms import obstacles, offers, schema
 from ui.forms.form_view import FormView
 from ui.forms.page_files import Measured, PageFiles
 from ui.forms.widgets import Form
 from ui.gradio_fixes.event_errors import sentence
+from ui.i18n import mode_texts
 from ui.i18n.texts import text
 from ui.views import engine_badge, media_preview, media_text, missing_models, wording
-from ui.views.form_messages import advanced_row, hint_line, notes_html, picture_line
+from ui.views.form_messages import (
+    Hint,
+    advanced_row,
+    file_advice,
+    hint_line,
+    notes_html,
+    picture_line,
+)
 from ui.views.media_preview import Trim
 from workflows.modes.registry import MODES
 
@@ -31,11 +38,15 @@ if TYPE_CHECKING:
     from backend.jobs.views import JobView, Plan
     from backend.models.state import ModelState
     from backend.studio import Studio
+    from workflows.notice import Notice
 
 log = logging.getLogger("wan.ui")
 
 MODELS_SECONDS = 2.0
 """How long the scanned states of the model files are reused: a page load plans every form at once."""
+
+PICTURE_ADVICE = ("picture_enlarged", "picture_strip")
+"""Warnings that are shown at the picture that they are about."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,8 @@ class Submission:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """A form's state while it is planned. `problems`: parameter -> message beside its field."""
+    """A form's state while it is planned. `problems`: parameter -> message beside its field;
+    `advice`: what to know about the pictures."""
 
     form: Form
     given: Mapping[str, Any]
@@ -57,6 +69,7 @@ class _Inputs:
     plan: Plan
     trim: Trim | None
     offers: Mapping[str, str]  # parameter -> buttons for a file that its field does not take
+    advice: Sequence[Notice]
 
 
 class Planner:
@@ -69,68 +82,102 @@ class Planner:
         self._models_lock = Lock()
 
     def view(
-        self, form: Form, given: Mapping[str, Any], problems: Mapping[str, str] = {}, notice: str = ""
+        self,
+        form: Form,
+        given: Mapping[str, Any],
+        owner: str = "",
+        user: str = "",
+        problems: Mapping[str, str] = {},
+        notice: str = "",
+        turn: str = "",
     ) -> FormView:
-        """What the form shows. given: parameter -> value of its widget.
+        """What the form shows. given: parameter -> value of its widget; user: whom the login let
+        in; turn: see Hint.
 
         problems, notice: the refusal of a submission; they replace the plan's own messages.
         """
         mode = form.mode
-        measured, said = self._measure(form, given, dict(problems))
-        offered = {
-            name: self._offers(mode, name, Path(given[name]))
-            for name in said
-            if name in form.lines and given.get(name) is not None and name not in measured
-        }
+        measured, broken = self._measure(form, given)
+        offered = {name: self._offers(mode, name, Path(given[name])) for name in broken}
         values = schema.to_values(mode, given, self.default_negative)
-        # An empty prompt is an error only once the form is submitted.
-        unwritten = not form.spec.media and values["prompt"] == ""
-        asked = {**values, "prompt": "..."} if unwritten else values
-        plan = self.studio.plan(mode, asked, {name: one.facts for name, one in measured.items()})
+        plan, needed = self._plan(form, values, measured, owner, user)
+        wrong = {**broken}
         for name, problem in plan.problems.items():
             if name not in form.lines or given.get(name) is not None:
-                said.setdefault(name, problem)
+                wrong.setdefault(name, problem)
+        needed = {**obstacles.missing_files(form, given), **needed}
         absent = [
             problem
             for name, problem in plan.problems.items()
             if given.get(name) is None and not _required(mode, name)
         ]  # optional files that the chosen settings require
-        missing = missing_models.lacking(mode, values, self._model_states())
-        blocked = _obstacle(form, plan, absent, missing) if not problems else ""
+        lacking = missing_models.lacking(mode, values, self._model_states())
+        reason = obstacles.reason(form, plan, wrong, needed, absent, lacking)
+        shown = {**wrong, **problems}
         frame = ""
         if plan.width:
-            seconds = wording.made_seconds(mode, plan.frames, plan.fps)
-            frame = wording.frame(plan.width, plan.height, seconds, plan.fps)
-        warnings = [words(warning) for warning in plan.warnings]
+            frame = wording.size(plan.width, plan.height)
+            if form.spec.trim is None or form.spec.trim.media in measured:
+                seconds = wording.made_seconds(mode, plan.frames, plan.fps)
+                frame = wording.frame(plan.width, plan.height, seconds, plan.fps)
+        here = [one for one in plan.warnings if one.arg("field") in measured and one.code in PICTURE_ADVICE]
+        elsewhere = [one for one in plan.warnings if one not in here]
+        warnings = [words(warning) for warning in elsewhere]
         separate = form.notes is not None
         route = media_text.route(plan.route)
         hint = hint_line(
             mode,
-            self._estimate(plan),
-            plan.estimate.short if plan.estimate else "",
-            notice or blocked,
-            frame,
-            json.dumps({name: problem for name, problem in said.items() if name not in form.lines}),
-            scroll=bool(problems),
-            asides=() if separate else warnings,
-            short_warning=brief(plan.warnings[0]) if separate and plan.warnings and not absent else "",
+            Hint(
+                makes="" if needed.keys() & form.lines.keys() else frame,
+                reason=notice or reason.words,
+                missing=not notice and reason.missing,
+                passing=reason.passing,
+                estimate=self._estimate(plan),
+                each=plan.estimate.short if plan.estimate else "",
+                frame=frame,
+                wrong=shown,
+                needed=needed,
+                blanks=_blanks(form, plan),
+                scroll=bool(problems),
+                asides=() if separate else warnings,
+                short_warning=brief(elsewhere[0]) if separate and elsewhere and not absent else "",
+                turn=turn,
+            ),
         )
-        inputs = _Inputs(form, given, measured, said, plan, _trim(mode, values), offered)
+        inputs = _Inputs(form, given, measured, shown, plan, _trim(mode, values), offered, here)
         return FormView(
             lines={name: _line(inputs, name) for name in form.lines},
             views={name: _preview(inputs, name) for name in form.views},
             advanced=advanced_row(mode, schema.summary(mode, given)),
             hint=hint,
-            ready=not blocked,
-            needs=missing_models.panel(mode, missing),
+            ready=not reason.words,
+            needs=missing_models.panel(mode, lacking),
             notes=notes_html([*absent, *warnings], [route] if route else []),
         )
+
+    def _plan(
+        self, form: Form, values: Mapping[str, Any], measured: Mapping[str, Measured], owner: str, user: str
+    ) -> tuple[Plan, dict[str, str]]:
+        """The plan, and parameter -> sentence for a text that is required and not written yet: without it the
+        rest is planned all the same."""
+        facts = {name: one.facts for name, one in measured.items()}
+        plan = self.studio.plan(form.mode, values, facts, owner, user)
+        unwritten = {
+            name: problem
+            for name, problem in plan.problems.items()
+            if isinstance(value := values.get(name), str) and not value.strip()
+        }
+        if unwritten:
+            plan = self.studio.plan(
+                form.mode, {**values, **dict.fromkeys(unwritten, "...")}, facts, owner, user
+            )
+        return plan, unwritten
 
     def submit(self, owner: str, form: Form, given: Mapping[str, Any], user: str = "") -> Submission:
         """Queues the job. A refusal is shown beside the field that it is about, else under Generate. user:
         whom the login let in."""
         job: JobView | None = None
-        problems, notice = _missing_file(form, given), ""
+        problems, notice = dict([*obstacles.missing_files(form, given).items()][:1]), ""
         if not problems:
             files = {name: Path(given[name]) for name in form.lines if given.get(name) is not None}
             values = schema.to_values(form.mode, given, self.default_negative)
@@ -144,7 +191,7 @@ class Planner:
             except Exception:
                 log.exception("Generate failed")
                 notice = text("errors.unexpected")
-        return Submission(job, self.view(form, given, problems, notice))
+        return Submission(job, self.view(form, given, owner, user, problems, notice))
 
     def _estimate(self, plan: Plan) -> str:
         """The estimate, or why there is none yet."""
@@ -153,18 +200,17 @@ class Planner:
         starting = engine_badge.engine_note(self.studio.engines())
         return starting or (text(f"form_messages.follows.{plan.follows}") if plan.follows else "")
 
-    def _measure(
-        self, form: Form, given: Mapping[str, Any], problems: dict[str, str]
-    ) -> tuple[dict[str, Measured], dict[str, str]]:
-        """The form's files, measured; `problems` with those of unusable files added."""
+    def _measure(self, form: Form, given: Mapping[str, Any]) -> tuple[dict[str, Measured], dict[str, str]]:
+        """The form's files, measured, and parameter -> what is wrong with an unusable one."""
         measured: dict[str, Measured] = {}
+        broken: dict[str, str] = {}
         for name in form.lines:
             if (path := given.get(name)) is not None:
                 try:
                     measured[name] = self.files.measure(form.mode, name, Path(path))
                 except StudioError as error:
-                    problems.setdefault(name, sentence(error))
-        return measured, problems
+                    broken[name] = sentence(error)
+        return measured, broken
 
     def _offers(self, mode: str, name: str, path: Path) -> str:
         """Buttons for what else can be done with a file that the field does not take."""
@@ -184,33 +230,30 @@ class Planner:
         return states
 
 
-def _obstacle(form: Form, plan: Plan, absent: Sequence[str], missing: Sequence[ModelState]) -> str:
-    """Why Generate is disabled; "" while it is not. absent: problems of files that are not given."""
-    obstacle = plan.obstacle if absent or not plan.problems else None
-    if obstacle is None:
-        return ""
-    lacked = obstacle.arg("files")
-    if isinstance(lacked, tuple) and any(file.name in lacked for file in missing):
-        headline = missing_models.headline(form.mode, missing)  # the panel of missing files names them
-        return text("forms.missing_files", headline=headline)
-    return brief(obstacle) if absent and form.notes is not None else words(obstacle)
-
-
-def _missing_file(form: Form, given: Mapping[str, Any]) -> dict[str, str]:
-    """The first required file that is not given -> the message for it."""
-    for name, field in form.spec.media.items():
-        if field.required and given.get(name) is None:
-            return {name: text(f"forms.choose.{field.kind}")}
-    return {}
+def _blanks(form: Form, plan: Plan) -> dict[str, str]:
+    """Parameter -> what its empty number shows: what the default stands for with the present settings."""
+    own = {**plan.own, "width": plan.width, "height": plan.height}
+    shown: dict[str, str] = {}
+    if plan.problems:
+        return shown  # the page keeps what it shows
+    for spec in form.spec.fields:
+        if spec.blank:
+            blank = mode_texts.blank(form.mode, spec.name)
+            value = own.get(spec.name)
+            shown[spec.name] = text("advanced.blank", blank=blank, value=f"{value:g}") if value else blank
+    return shown
 
 
 def _line(inputs: _Inputs, name: str) -> str:
     """The line below a drop zone: the file's facts, and the problem with it."""
-    problem = picture_line([], inputs.problems[name]) if inputs.problems.get(name) else ""
+    form = inputs.form
+    problem = picture_line([], said, form.named(name)) if (said := inputs.problems.get(name)) else ""
     if name not in inputs.measured:
         return problem + inputs.offers.get(name, "")
-    facts, plan, mode = inputs.measured[name].facts, inputs.plan, inputs.form.mode
+    facts, plan, mode = inputs.measured[name].facts, inputs.plan, form.mode
     parts = [short(Path(inputs.given[name]).name)]
+    if isinstance(facts, PictureFacts) and name != "image":
+        parts.insert(0, mode_texts.label(mode, name))
     if isinstance(facts, PictureFacts):
         parts += [wording.size(facts.width, facts.height), facts.note]
         if name == "image":
@@ -220,7 +263,8 @@ def _line(inputs: _Inputs, name: str) -> str:
         if inputs.trim is not None and _trimmed(mode) == name:
             start, end = inputs.trim.part(facts.seconds)
             parts += media_text.part_facts(mode, end - start, facts.seconds, plan)
-    return picture_line(parts) + problem
+    advice = "".join(file_advice(words(one)) for one in inputs.advice if one.arg("field") == name)
+    return picture_line(parts) + problem + advice
 
 
 def _preview(inputs: _Inputs, name: str) -> str:

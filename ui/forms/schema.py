@@ -26,7 +26,8 @@ def file_names(mode: str) -> tuple[str, ...]:
 
 
 def page_defaults(mode: str, default_negative: str = "") -> dict[str, Any]:
-    """The initial values of the widgets. default_negative: the catalogue's text, shown to be edited."""
+    """The initial values of the widgets. default_negative: what is shown for the
+    catalogue's negative prompt, to be edited."""
     return from_params(mode, {field.name: field.start for field in MODES[mode].fields}, default_negative)
 
 
@@ -58,7 +59,7 @@ def to_values(mode: str, widgets: Mapping[str, Any], default_negative: str | Non
     """The parameters' values from those of the widgets. A widget that is not given counts as its default.
 
     "5 s" -> 5.0; an emptied number -> its default (0: the mode's own, seed -1: random); a whole float
-    (20.0) -> int; the catalogue's negative prompt, left as it is -> None ("": none at all).
+    (20.0) -> int; what is shown for the catalogue's negative prompt, left as it is -> None ("": none at all).
     """
     values: dict[str, Any] = {}
     for field in MODES[mode].fields:
@@ -84,13 +85,16 @@ def api_values(mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def from_params(mode: str, params: Mapping[str, Any], default_negative: str = "") -> dict[str, Any]:
     """What the widgets must hold to make a job's video again: JobView.params, seed included.
 
-    A parameter that the job did not have gets the API's default, which is what it ran with.
+    A parameter that the job did not have gets the API's default, which is what it ran with. A number that
+    stands for something else (Field.blank) is an empty field.
     """
     widgets: dict[str, Any] = {}
     for field in MODES[mode].fields:
         value = params.get(field.name, field.default)
         if field.nullable and value is None:
             value = default_negative
+        if field.blank and value == field.default:
+            value = None
         if field.offered and isinstance(value, (int, float)):
             value = length_text(value)
         widgets[field.name] = value

@@ -12,13 +12,14 @@ import gradio as gr
 
 from ui.forms import schema
 from ui.forms.uploads import FileInput, PictureInput
-from ui.gradio_fixes.free_inputs import Amount, Choice
+from ui.gradio_fixes.free_inputs import Amount, Choice, Figure
 from ui.gradio_fixes.no_form import no_form
 from ui.i18n import mode_texts
 from ui.i18n.texts import text
 from ui.views import media_preview
 from ui.views.form_messages import advanced_row, hint_line
 from ui.views.icons import icon
+from ui.views.prompt_help import prompt_help
 from workflows.modes.registry import MODES
 from workflows.spec import ModeSpec
 
@@ -64,9 +65,10 @@ def new_form(mode: str, default_negative: str = "") -> Form:
     return Form(mode, start=schema.page_defaults(mode, default_negative))
 
 
-def picture(form: Form, name: str, limit_mb: int, small: bool = False) -> None:
-    """A drop zone for a picture and the line below it."""
+def picture(form: Form, name: str, limit_mb: int = 0, small: bool = False, plain: bool = False) -> None:
+    """A drop zone for a picture and the line below it. plain: its heading alone, for a narrow one."""
     heading = mode_texts.heading(form.mode, name)
+    drop = text("forms.drop_picture", heading=heading, limit=limit_mb)
     form.widgets[name] = PictureInput(
         label=heading,
         show_label=False,
@@ -74,7 +76,7 @@ def picture(form: Form, name: str, limit_mb: int, small: bool = False) -> None:
         buttons=[],
         type="filepath",
         interactive=True,
-        placeholder=text("forms.drop_picture", heading=heading, limit=limit_mb),
+        placeholder=text("forms.drop_heading", heading=heading) if plain or not limit_mb else drop,
         elem_id=form.named(name),
         elem_classes=["ws-drop", "ws-takes-picture", *(["small"] if small else [])],
         container=False,
@@ -118,7 +120,7 @@ def whole_again(form: Form) -> None:
         raise ValueError(f"{form.mode} uses no part of a file")
     gr.on(
         [form.widgets[trim.media].upload, form.widgets[trim.media].clear],
-        lambda: [0, 0],
+        lambda: [0, None],
         None,
         [form.widgets[trim.start], form.widgets[trim.length]],
         queue=False,
@@ -147,7 +149,25 @@ def note(words: str) -> None:
     gr.HTML(f'<p class="note">{escape(words)}</p>', apply_default_css=False, elem_classes=["ws-note"])
 
 
+def group_heading(words: str) -> None:
+    """The heading of a part of Advanced."""
+    gr.HTML(f'<h3 class="group-title">{escape(words)}</h3>', apply_default_css=False)
+
+
+def frames(form: Form, first: str, last: str, limit_mb: int) -> None:
+    """Two pictures side by side: the one a video starts with, and the one it may end with."""
+    with gr.Row(elem_classes=["ws-frames"]):
+        picture(form, first, limit_mb)
+        picture(form, last, plain=True)
+
+
 def prompt(form: Form, name: str = "prompt", lines: int = 4) -> None:
+    """The prompt, and what helps to write it."""
+    text_box(form, name, lines)
+    gr.HTML(prompt_help(form.mode, name), apply_default_css=False, elem_classes=["ws-prompt-help"])
+
+
+def text_box(form: Form, name: str, lines: int) -> None:
     """A text of several lines."""
     form.widgets[name] = no_form(
         gr.Textbox(
@@ -163,8 +183,8 @@ def prompt(form: Form, name: str = "prompt", lines: int = 4) -> None:
     )
 
 
-def segmented(form: Form, name: str, classes: tuple[str, ...] = ()) -> None:
-    """One of a few values, or of the lengths on offer, side by side."""
+def segmented(form: Form, name: str, classes: tuple[str, ...] = (), titled: bool = True) -> None:
+    """One of a few values, or of the lengths on offer, side by side. titled: whether its label is seen."""
     field = form.spec.field(name)
     choices: list[Any] = [*schema.lengths(field)] if field.offered else schema.options(form.mode, name)
     form.widgets[name] = no_form(
@@ -173,6 +193,7 @@ def segmented(form: Form, name: str, classes: tuple[str, ...] = ()) -> None:
             value=form.start[name],
             label=mode_texts.label(form.mode, name),
             info=mode_texts.help_text(form.mode, name) or None,
+            show_label=titled,
             interactive=True,
             min_width=0,
             elem_id=form.named(name),
@@ -181,14 +202,16 @@ def segmented(form: Form, name: str, classes: tuple[str, ...] = ()) -> None:
     )
 
 
-def number(form: Form, name: str) -> None:
-    """A number in a box of its own."""
+def number(form: Form, name: str, titled: bool = True) -> None:
+    """A number in a box of its own. titled: whether its label is seen."""
     field = form.spec.field(name)
     form.widgets[name] = no_form(
-        gr.Number(
+        Figure(
             value=form.start[name],
             label=mode_texts.label(form.mode, name),
             info=mode_texts.help_text(form.mode, name) or None,
+            placeholder=mode_texts.blank(form.mode, name) or None,
+            show_label=titled,
             interactive=True,
             step=field.step,
             min_width=0,
@@ -232,10 +255,16 @@ def run_numbers(form: Form) -> None:
         seed(form)
 
 
+def long_text(form: Form, name: str) -> None:
+    """A text of a few lines, and the sentence about it."""
+    text_box(form, name, lines=3)
+    if words := mode_texts.help_text(form.mode, name):
+        note(words)
+
+
 def negative(form: Form) -> None:
     """The negative prompt and when it counts."""
-    prompt(form, "negative_prompt", lines=3)
-    note(mode_texts.help_text(form.mode, "negative_prompt"))
+    long_text(form, "negative_prompt")
 
 
 def switch(form: Form, name: str) -> None:
@@ -253,10 +282,10 @@ def switch(form: Form, name: str) -> None:
     )
 
 
-def seed(form: Form) -> None:
-    """The seed with a dice that draws another one."""
+def seed(form: Form, titled: bool = True) -> None:
+    """The seed with a dice that draws another one. titled: whether its label is seen."""
     with gr.Row(elem_classes=["ws-seed"]):
-        number(form, "seed")
+        number(form, "seed", titled)
         words = escape(text("forms.random_seed"))
         gr.HTML(
             f'<button type="button" class="dice" data-dice="{form.named("seed")}" aria-label="{words}"'
@@ -292,5 +321,5 @@ def generate(form: Form) -> None:
             hint_line(form.mode),
             apply_default_css=False,
             elem_classes=["ws-hint"],
-            js_on_load=HTML_JS.format("hint"),
+            js_on_load=f'const events = ["typed"]; {HTML_JS.format("hint")}',
         )

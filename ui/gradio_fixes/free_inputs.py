@@ -36,3 +36,16 @@ class Amount(gr.Slider, metaclass=NoStub):
 
     def preprocess(self, payload: Any) -> Any:
         return payload
+
+
+class Figure(gr.Number, metaclass=NoStub):
+    """gr.Number that may be empty (None). Gradio leaves None out of the page's first state, and the browser
+    then shows 0; an empty text is shown as it is."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        return None if payload == "" else payload
+
+    def postprocess(self, value: Any) -> Any:
+        return "" if value is None else super().postprocess(value)

@@ -33,6 +33,11 @@ def placeholder(mode: str, field: str) -> str:
     return _overridden(f"{mode}.{field}.placeholder", MODES[mode].field(field).placeholder)
 
 
+def blank(mode: str, field: str) -> str:
+    """What an empty number stands for; "" where it is no more than its default."""
+    return _overridden(f"{mode}.{field}.blank", MODES[mode].field(field).blank)
+
+
 def heading(mode: str, field: str) -> str:
     """The first line of an empty drop zone."""
     return _overridden(f"{mode}.{field}.heading", MODES[mode].media[field].heading)

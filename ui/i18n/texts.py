@@ -12,6 +12,7 @@ import yaml
 ENGLISH = Path(__file__).parent / "en.yaml"
 
 _table: dict[str, str] = {}
+_language: list[str] = []
 
 
 def table() -> Mapping[str, str]:
@@ -26,6 +27,13 @@ def use(path: Path) -> None:
     entries = dict(_flat(yaml.safe_load(path.read_text("utf-8"))))
     _table.clear()
     _table.update(entries)
+    _language[:] = [path.stem]
+
+
+def language() -> str:
+    """The name of the language in use, as in the name of its file: "en"."""
+    table()
+    return _language[0]
 
 
 def text(key: str, **values: Any) -> str:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from ui.forms.groups import groups
 from ui.forms.widgets import (
     advanced,
     generate,
-    heading,
     media,
     needs,
-    negative,
     new_form,
-    note,
     notes,
-    number,
     pair,
     picture,
     prompt,
-    run_numbers,
     segmented,
     slider,
     whole_again,
 )
-from ui.i18n.texts import text
 from ui.tabs.tab import Layout, Tab
 
 
@@ -37,16 +32,7 @@ def build(limit_mb: int, default_negative: str) -> Layout:
     segmented(form, "speed")
     slider(form, "relight")
     with advanced(form):
-        heading(text("tabs.animate.own_files"))
-        note(text("tabs.animate.own_files_note"))
-        for name in ("pose_video", "face_video", "mask"):
-            media(form, name, small=True)
-        number(form, "fps")
-        segmented(form, "resolution")
-        pair(form, "width", "height")
-        segmented(form, "fit")
-        negative(form)
-        run_numbers(form)
+        groups(form)
     notes(form)
     generate(form)
     whole_again(form)

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from ui.forms.widgets import (
-    advanced,
-    generate,
-    needs,
-    new_form,
-    pair,
-    picture,
-    prompt,
-    seed,
-    segmented,
-)
+from ui.forms.groups import groups
+from ui.forms.widgets import advanced, generate, needs, new_form, picture, prompt, segmented
 from ui.tabs.tab import Layout, Tab
 
 
@@ -25,10 +16,7 @@ def build(limit_mb: int, default_negative: str) -> Layout:
     segmented(form, "variant", classes=("rows",))
     segmented(form, "seconds")
     with advanced(form):
-        segmented(form, "resolution")
-        pair(form, "width", "height")
-        segmented(form, "fit")
-        seed(form)
+        groups(form)
     generate(form)
     return Layout([form])
 

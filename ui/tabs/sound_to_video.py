@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from ui.forms.groups import groups
 from ui.forms.widgets import (
     advanced,
     generate,
     media,
     needs,
-    negative,
     new_form,
     notes,
     pair,
     picture,
     prompt,
-    run_numbers,
     segmented,
-    switch,
     whole_again,
 )
 from ui.tabs.tab import Layout, Tab
@@ -31,12 +29,7 @@ def build(limit_mb: int, default_negative: str) -> Layout:
     prompt(form, lines=2)
     segmented(form, "speed")
     with advanced(form):
-        segmented(form, "resolution")
-        pair(form, "width", "height")
-        segmented(form, "fit")
-        switch(form, "level")
-        negative(form)
-        run_numbers(form)
+        groups(form)
     notes(form)
     generate(form)
     whole_again(form)

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import gradio as gr
 
-from ui.forms.widgets import (
-    Form,
-    advanced,
-    generate,
-    needs,
-    negative,
-    new_form,
-    number,
-    pair,
-    prompt,
-    run_numbers,
-    seed,
-    segmented,
-)
+from ui.forms.groups import groups
+from ui.forms.widgets import Form, advanced, generate, needs, new_form, prompt, segmented
 from ui.gradio_fixes.no_form import no_form
 from ui.i18n.texts import text
 from ui.tabs.tab import Layout, Tab
@@ -62,10 +50,7 @@ def _video(default_negative: str) -> Form:
         segmented(form, "seconds")
         segmented(form, "speed")
     with advanced(form):
-        segmented(form, "resolution")
-        pair(form, "width", "height")
-        negative(form)
-        run_numbers(form)
+        groups(form)
     generate(form)
     return form
 
@@ -77,10 +62,7 @@ def _picture() -> Form:
     segmented(form, "aspect")
     segmented(form, "model")
     with advanced(form):
-        pair(form, "width", "height")
-        with gr.Row(elem_classes=["ws-pair", "even"]):
-            number(form, "steps")
-            seed(form)
+        groups(form)
     generate(form)
     return form
 

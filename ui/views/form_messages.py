@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 
 from ui.i18n.texts import escaped, text
@@ -16,38 +18,73 @@ def advanced_row(mode: str, summary: str) -> str:
     )
 
 
-def hint_line(
-    mode: str,
-    estimate: str = "",
-    each: str = "",
-    obstacle: str = "",
-    frame: str = "",
-    problems: str = "{}",
-    scroll: bool = False,
-    asides: Sequence[str] = (),
-    short_warning: str = "",
-) -> str:
-    """The line under Generate, and what the script spreads over the page: frame and problems (JSON).
+@dataclass(frozen=True, kw_only=True)
+class Hint:
+    """What stands under Generate, and what the script spreads over the form from there.
 
-    each: what each further video takes, without the place; "" while it is not known.
-    short_warning: the note above Generate in a few words, for phones, where Generate stands apart from it.
+    `makes`: size and length of the result. `reason`: why Generate is disabled; `missing`: it is only that
+    something has not been given yet; `passing`: it may end by itself, so that the script asks again.
+    `estimate`, `each`: how long it takes, and each further video without the place ("" while unknown).
+    `frame`: size and length for the empty stage. `wrong`, `needed`: field -> sentence. `blanks`: field ->
+    what its empty number shows. `scroll`: the first message is brought into view. `short_warning`: the note
+    above Generate in a few words, for phones, where Generate stands apart from it. `turn`: the number that
+    the script gave to its request, "" for another event.
     """
-    if obstacle:
-        words = f'<p class="warn">{icon("warn", 18)}<span>{escape(obstacle)}</span></p>'
+
+    makes: str = ""
+    reason: str = ""
+    missing: bool = False
+    passing: bool = False
+    estimate: str = ""
+    each: str = ""
+    frame: str = ""
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    needed: Mapping[str, str] = field(default_factory=dict)
+    blanks: Mapping[str, str] = field(default_factory=dict)
+    scroll: bool = False
+    asides: Sequence[str] = ()
+    short_warning: str = ""
+    turn: str = ""
+
+
+AGAIN_SECONDS = 3
+"""How often the script asks again while the reason is one that may end by itself."""
+
+
+NO_HINT = Hint()
+
+
+def hint_line(mode: str, hint: Hint = NO_HINT) -> str:
+    """The line under Generate."""
+    made = f'<p class="makes">{escape(hint.makes)}</p>' if hint.makes else ""
+    if hint.reason and not hint.missing:
+        words = f'<p class="warn">{icon("warn", 18)}<span>{escape(hint.reason)}</span></p>'
+    elif hint.reason:
+        words = f'<div class="hint-row">{made}<p class="missing">{escape(hint.reason)}</p></div>'
     else:
         queued = text("form_messages.queued")
-        if each:
-            queued = text("form_messages.queued_each", estimate=each)
-        words = f'<p class="idle">{escape(estimate)}</p><p class="busy">{escape(queued)}</p>'
-    if short_warning and not obstacle:
+        if hint.each:
+            queued = text("form_messages.queued_each", estimate=hint.each)
         words = (
-            f'<p class="warn short-warning">{icon("warn", 18)}<span>{escape(short_warning)}</span></p>{words}'
+            f'<div class="hint-row">{made}<p class="idle">{escape(hint.estimate)}</p>'
+            f'<p class="busy">{escape(queued)}</p></div>'
         )
-    words += "".join(f'<p class="aside">{escape(aside)}</p>' for aside in asides)
-    return (
-        f'<div data-mode="{mode}" data-frame="{escape(frame)}" data-problems="{escape(problems)}"'
-        f' data-scroll="{int(scroll)}" aria-live="polite">{words}</div>'
-    )
+    if hint.short_warning and not hint.reason:
+        brief = escape(hint.short_warning)
+        words = f'<p class="warn short-warning">{icon("warn", 18)}<span>{brief}</span></p>{words}'
+    words += "".join(f'<p class="aside">{escape(aside)}</p>' for aside in hint.asides)
+    data = {
+        "mode": mode,
+        "frame": hint.frame,
+        "problems": json.dumps(hint.wrong),
+        "needed": json.dumps(hint.needed),
+        "blanks": json.dumps(hint.blanks),
+        "scroll": str(int(hint.scroll)),
+        "again": str(AGAIN_SECONDS) if hint.reason and hint.passing else "",
+        "turn": hint.turn,
+    }
+    attributes = "".join(f' data-{name}="{escape(value)}"' for name, value in data.items())
+    return f'<div id="{mode}-hint"{attributes} aria-live="polite">{words}</div>'
 
 
 def notes_html(warnings: Sequence[str], quiet: Sequence[str] = ()) -> str:
@@ -59,10 +96,19 @@ def notes_html(warnings: Sequence[str], quiet: Sequence[str] = ()) -> str:
     return f'<ul class="notes" aria-live="polite">{rows}</ul>' if rows else ""
 
 
-def picture_line(facts: list[str], problem: str = "") -> str:
-    """`fjord.jpg   1920 × 1080   Fits, nothing is cropped`, or what is wrong with the picture."""
+def file_advice(sentence: str) -> str:
+    """What to know about a file that can be used."""
+    return f'<p class="advice">{icon("warn", 16)}<span>{escape(sentence)}</span></p>'
+
+
+def picture_line(facts: list[str], problem: str = "", name: str = "") -> str:
+    """`fjord.jpg   1920 × 1080   Fits, nothing is cropped`, or what is wrong with the picture. name: the
+    element id of the field."""
     if problem:
-        return f'<p class="problem" role="alert">{icon("alert", 16)}<span>{escape(problem)}</span></p>'
+        return (
+            f'<p class="problem" id="{name}-problem" role="alert">'
+            f"{icon('alert', 16)}<span>{escape(problem)}</span></p>"
+        )
     return (
         '<p class="facts">' + "".join(f"<span>{escape(f)}</span>" for f in facts if f) + "</p>"
         if facts

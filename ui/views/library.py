@@ -94,7 +94,7 @@ def _tile(job: JobView, media: Media, now: float) -> str:
     return (
         f'<li class="tile" data-state="{job.status}"><button type="button" class="open" {data}>'
         f'<span class="sr">{label}</span>{inside}</button>{"" if active else _actions(job, url)}'
-        f'<p class="name" title="{name}"{live}>{shown}</p><p class="facts">{pinned}'
+        f'<p class="name" dir="auto" title="{name}"{live}>{shown}</p><p class="facts">{pinned}'
         + "".join(f"<span>{escape(f)}</span>" for f in facts)
         + "</p></li>"
     )

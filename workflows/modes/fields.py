@@ -16,13 +16,15 @@ from workflows.params.limits import (
     STEPS_MAX,
 )
 from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
-from workflows.spec import RANDOM_SEED, Choice, Field, MediaField, MediaKind, declare, declare_seed
+from workflows.spec import RANDOM_SEED, Choice, Field, Group, MediaField, MediaKind, declare, declare_seed
 
 LENGTHS = (2.0, 3.0, 5.0, 8.0)
 """Seconds that the page offers as buttons."""
 LONGEST_FILE = 1e6
 """Seconds; a bound for the start and the length of a part, so that they are finite."""
 OWN = "the mode's own"
+BLANK = "Default"
+"""What the page shows in an empty number that stands for the mode's own."""
 SPEEDS = (Choice("fast", "Fast"), Choice("quality", "Quality"))
 RESOLUTIONS = (Choice("draft", "Draft"), Choice("480p", "480p"), Choice("720p", "720p"))
 MOTIONS = (
@@ -52,11 +54,14 @@ def number(label: str, help: str, default: float, low: float, high: float, **mor
     return declare(Field(kind="number", label=label, help=help, default=default, low=low, high=high, **more))
 
 
-def switch(label: str, note: str, help: str = "", *, in_api: bool = False) -> Any:
+def switch(label: str, note: str, help: str = "", *, group: Group = "", in_api: bool = False) -> Any:
     """On or off, off by default."""
     return declare(
-        Field(kind="switch", label=label, note=note, help=help or note, default=False, in_api=in_api)
-    )
+        Field(
+            kind="switch", label=label, note=note, help=help or note, default=False, in_api=in_api,
+            group=group,
+        )
+    )  # fmt: skip
 
 
 def prompt(label: str, help: str, placeholder: str) -> Any:
@@ -74,7 +79,8 @@ def negative_prompt() -> Any:
     return declare(
         Field(
             kind="text", label="Negative prompt", subject="The negative prompt", default=None, nullable=True,
-            high=PROMPT_MAX, note="Ignored in Fast. Leave empty for none.", placeholder="None",
+            high=PROMPT_MAX, placeholder="None", group="prompt",
+            note="WAN's default, sent in Chinese unless you change it. Empty it for none. No effect in Fast.",
             help="What should not be seen. Left out: a good default. Empty: nothing.",
         )
     )  # fmt: skip
@@ -82,7 +88,9 @@ def negative_prompt() -> Any:
 
 def resolution(shape: str = "; the picture gives the shape") -> Any:
     """How many pixels."""
-    return choice("Resolution", RESOLUTIONS, f"draft, 480p or 720p: how many pixels{shape}.", "480p")
+    return choice(
+        "Resolution", RESOLUTIONS, f"draft, 480p or 720p: how many pixels{shape}.", "480p", group="size"
+    )
 
 
 def width(source: str) -> Any:
@@ -106,7 +114,8 @@ def _side(label: str, help: str, source: str) -> Any:
             zero=source,
             step=SIZE_STEP,
             unit="px",
-            note="0: automatic",
+            blank="Auto",
+            group="size",
         )
     )
 
@@ -130,13 +139,14 @@ def part_start(help: str) -> Any:
 def part_length(label: str, subject: str, help: str) -> Any:
     """How long the part of a file that is used is; 0: to the end."""
     return number(
-        label, help, 0.0, 0, LONGEST_FILE, subject=subject, unit=" seconds", step=0.1, note="0: to the end"
-    )
+        label, help, 0.0, 0, LONGEST_FILE, subject=subject, unit=" seconds", step=0.1, note="In seconds",
+        blank="To the end",
+    )  # fmt: skip
 
 
 def motion(help: str = "How much moves: balanced, dynamic, subtle or official.") -> Any:
     """Where the high-noise expert hands over to the low-noise one."""
-    return choice("Motion", MOTIONS, help, note=MOTION_NOTE)
+    return choice("Motion", MOTIONS, help, note=MOTION_NOTE, group="motion")
 
 
 def speed(help: str) -> Any:
@@ -144,11 +154,11 @@ def speed(help: str) -> Any:
     return choice("Speed", SPEEDS, help, "quality", page_default="fast")
 
 
-def steps(least: int = 1, own: str = OWN) -> Any:
+def steps(least: int = 1, own: str = OWN, group: Group = "motion") -> Any:
     """Sampling steps; 0: the mode's own."""
     return declare(
         Field(
-            kind="whole", label="Steps", default=0, high=STEPS_MAX, zero=own, note=f"0: {own}",
+            kind="whole", label="Steps", default=0, high=STEPS_MAX, zero=own, blank=BLANK, group=group,
             help=f"Sampling steps, {least} to {STEPS_MAX}; 0 takes {own}.",
         )
     )  # fmt: skip
@@ -156,27 +166,27 @@ def steps(least: int = 1, own: str = OWN) -> Any:
 
 def cfg() -> Any:
     """Guidance; 0: the mode's own."""
-    return _guidance("CFG", "Guidance (cfg)", "Guidance")
+    return _guidance("CFG", "Guidance (cfg)", "Guidance", "prompt")
 
 
 def shift() -> Any:
     """The shift of the noise schedule; 0: the mode's own."""
-    return _guidance("Shift", "Shift", "Noise schedule shift")
+    return _guidance("Shift", "Shift", "Noise schedule shift", "motion")
 
 
-def _guidance(label: str, subject: str, what: str) -> Any:
+def _guidance(label: str, subject: str, what: str, group: Group) -> Any:
     return number(
         label, f"{what}, {GUIDANCE_MIN:g} to {GUIDANCE_MAX:g}; 0 takes {OWN}.", 0.0, GUIDANCE_MIN,
-        GUIDANCE_MAX, subject=subject, zero=OWN, step=0.1, note=f"0: {OWN}",
+        GUIDANCE_MAX, subject=subject, zero=OWN, step=0.1, blank=BLANK, group=group,
     )  # fmt: skip
 
 
-def seed(makes: str = "video") -> Any:
+def seed(makes: str = "video", group: Group = "seed") -> Any:
     """The seed, already drawn: 0 to 2^53 - 1. -1 in the API asks for a random one."""
     return declare_seed(
         Field(
             kind="whole", label="Seed", subject="The seed", default=RANDOM_SEED, high=SEED_MAX,
-            note="-1: random", help=f"Same seed, same {makes}; -1 picks a random one.",
+            blank="Random", group=group, help=f"Same seed, same {makes}; -1 picks a random one.",
         )
     )  # fmt: skip
 
@@ -185,6 +195,7 @@ def fit() -> Any:
     """crop by default; pad: the picture is padded to the size before it is uploaded."""
     return choice(
         "Fit", (Choice("crop", "Crop"), Choice("pad", "Pad")), "crop or pad.", in_api=False,
+        group="size",
         note="If the aspect ratio doesn't match: crop the picture, or pad it with blurred edges.",
     )  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workflows.catalog import Catalog
@@ -72,6 +73,7 @@ class ImageToVideo(ModeParams):
         "Which of the model's two experts run: both, high or low.",
         note="WAN uses two models in turn. High noise only: more motion, soft picture."
         " Low noise only: sharp, little motion.",
+        group="experts",
     )  # fmt: skip
     speed: str = fields.speed("quality (20 steps) or fast (4 steps).")
     steps: int = fields.steps()
@@ -80,11 +82,15 @@ class ImageToVideo(ModeParams):
     seed: int = fields.seed()
     fit: str = fields.fit()
     clip_vision: bool = fields.switch(
-        "CLIP vision", "Also conditions on CLIP image features. Needs clip_vision_h (1.3 GB)."
+        "CLIP vision",
+        "Also conditions on CLIP image features. Needs clip_vision_h (1.3 GB).",
+        group="experts",
     )
-    tiled_decode: bool = fields.switch("Tiled decode", "Decodes in tiles: less VRAM, slightly slower.")
+    tiled_decode: bool = fields.switch(
+        "Tiled decode", "Decodes in tiles: less VRAM, slightly slower.", group="experts"
+    )
     easy_cache: bool = fields.switch(
-        "EasyCache", "Skips steps that change little: faster, slightly less detail."
+        "EasyCache", "Skips steps that change little: faster, slightly less detail.", group="experts"
     )
 
     def check(self) -> None:
@@ -119,6 +125,11 @@ def recipe(params: ImageToVideo) -> Recipe:
     else:
         spans = ((params.experts, 0, steps),)
     return Recipe(steps, shift, tuple(Phase(who, a, b, cfg, loras[who]) for who, a, b in spans))
+
+
+def own(params: ImageToVideo) -> Mapping[str, float]:
+    """The mode's own steps, cfg and shift with these parameters."""
+    return recipe(replace(params, steps=0, cfg=0.0, shift=0.0)).figures
 
 
 def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
@@ -217,4 +228,5 @@ SPEC = ModeSpec(
     title="Image-to-Video",
     summary="Make a video from a picture with WAN 2.2.",
     build=build,
+    own=own,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workflows.catalog import Catalog
@@ -80,7 +81,9 @@ class SoundToVideo(ModeParams):
     cfg: float = fields.cfg()
     shift: float = fields.shift()
     seed: int = fields.seed()
-    level: bool = fields.switch("Level", "Normalise loudness.", "True normalises the loudness.", in_api=True)
+    level: bool = fields.switch(
+        "Level", "Normalise loudness.", "True normalises the loudness.", group="sound", in_api=True
+    )
     fit: str = fields.fit()
 
     def check(self) -> None:
@@ -139,6 +142,13 @@ def chunk_count(seconds: float) -> int:
     return max(1, math.ceil((frames + LEAD_FRAMES) / CHUNK_FRAMES))
 
 
+def own(params: SoundToVideo) -> Mapping[str, float]:
+    """The mode's own steps, cfg and shift with these parameters."""
+    if params.speed == "fast":
+        return {"steps": FAST_STEPS, "cfg": FAST_CFG, "shift": SHIFT}
+    return {"steps": QUALITY_STEPS, "cfg": QUALITY_CFG, "shift": SHIFT}
+
+
 def build(
     params: SoundToVideo,
     catalog: Catalog,
@@ -147,15 +157,15 @@ def build(
     segment_chunks: int = SEGMENT_CHUNKS,
 ) -> Compiled:
     """The job of one SoundToVideo. `server` decides nothing: every node is in every server we support."""
-    fast = params.speed == "fast"
+    figures = own(params)
     run = _Run(
         params=params,
         catalog=catalog,
         job_id=job_id,
-        fast=fast,
-        steps=params.steps or (FAST_STEPS if fast else QUALITY_STEPS),
-        cfg=params.cfg or (FAST_CFG if fast else QUALITY_CFG),
-        shift=params.shift or SHIFT,
+        fast=params.speed == "fast",
+        steps=params.steps or int(figures["steps"]),
+        cfg=params.cfg or figures["cfg"],
+        shift=params.shift or figures["shift"],
     )
     rows = spans(chunk_count(params.seconds), segment_chunks)
     segments = [_segment(run, span) for span in rows]
@@ -281,6 +291,7 @@ SPEC = ModeSpec(
     title="Sound-to-Video",
     summary="Make a video that moves with a sound with WAN 2.2.",
     build=build,
+    own=own,
     trim=Trim(media="audio", start="start", length="duration"),
     chunks=lambda frames: chunk_count(frames / FPS),
 )

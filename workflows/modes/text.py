@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workflows.catalog import Catalog
@@ -89,8 +90,8 @@ class TextToImage(ModeParams):
     aspect: str = fields.aspect()
     width: int = fields.width("aspect")
     height: int = fields.height("aspect")
-    steps: int = fields.steps(own="the model's own")
-    seed: int = fields.seed("picture")
+    steps: int = fields.steps(own="the model's own", group="run")
+    seed: int = fields.seed("picture", group="run")
 
     def check(self) -> None:
         check_prompt_given(self)
@@ -121,6 +122,16 @@ def recipe(steps: int, cfg: float, shift: float, fast: bool) -> Recipe:
     k = handover("balanced", steps, shift)
     spans = ((HIGH, 0, k), (LOW, k, steps))
     return Recipe(steps, shift, tuple(Phase(who, a, b, cfg, loras[who]) for who, a, b in spans))
+
+
+def own(params: TextToVideo) -> Mapping[str, float]:
+    """The mode's own steps, cfg and shift with these parameters."""
+    return recipe(0, 0.0, 0.0, params.speed == "fast").figures
+
+
+def own_steps(params: TextToImage) -> Mapping[str, float]:
+    """The model's own steps."""
+    return {"steps": FLUX_STEPS if params.model == "flux" else QUALITY_STEPS}
 
 
 def build_video(params: TextToVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
@@ -177,11 +188,13 @@ VIDEO = ModeSpec(
     title="Text-to-Video",
     summary="Make a video from words alone with WAN 2.2.",
     build=build_video,
+    own=own,
 )
 PICTURE = ModeSpec(
     params=TextToImage,
     title="Text-to-Image",
     summary="Make a picture from words with WAN 2.2 or Flux.",
     build=build_image,
+    own=own_steps,
     makes="picture",
 )

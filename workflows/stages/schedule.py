@@ -52,6 +52,11 @@ class Recipe:
         return sum(phase.evaluations for phase in self.phases)
 
     @property
+    def figures(self) -> dict[str, float]:
+        """The numbers of the run under the names of the parameters that set them."""
+        return {"steps": self.steps, "cfg": self.phases[0].cfg, "shift": self.shift}
+
+    @property
     def guided(self) -> bool:
         """Whether any phase uses the negative prompt."""
         return any(phase.cfg > 1 for phase in self.phases)

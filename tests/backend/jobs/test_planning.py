@@ -144,3 +144,11 @@ def test_a_small_gpu_is_pointed_out(gigabytes: float, gpu: str, kind: str, told:
     found = planned([Offer(info, route_server("native"))])
     assert (notice("small_gpu", gigabytes=16) in found.warnings) is told
     assert not found.obstacle
+
+
+@pytest.mark.parametrize("speed", ["fast", "quality"])
+def test_the_plan_says_what_an_empty_number_stands_for(speed: str) -> None:
+    found = planned([offer("native")], speed=speed)
+    own = planned([offer("native")], speed=speed, steps=3, cfg=2.0)
+    assert found.own["steps"] == found.steps and own.steps == 3
+    assert own.own == found.own == {"steps": 6 if speed == "fast" else 20, "cfg": 1.0, "shift": 8.0}

@@ -26,7 +26,7 @@ def test_choices_are_all_on_the_page(mode: str) -> None:
 
 def test_the_page_starts_fast_and_the_api_with_quality() -> None:
     page = schema.page_defaults("image_to_video", NEGATIVE)
-    assert (page["speed"], page["seconds"], page["seed"]) == ("fast", "5 s", -1)
+    assert (page["speed"], page["seconds"], page["seed"]) == ("fast", "5 s", None)
     assert page["negative_prompt"] == NEGATIVE
     assert MODES["image_to_video"].field("speed").default == "quality"
     assert page["seconds"] in schema.lengths(LENGTH)

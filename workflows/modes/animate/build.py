@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workflows.catalog import Catalog
@@ -55,6 +56,11 @@ def chunk_count(frames: int) -> int:
     return 1 + max(0, -(-(frames - CHUNK_LENGTH) // NEW_FRAMES))
 
 
+def own(params: Animate) -> Mapping[str, float]:
+    """The mode's own steps, cfg and shift with these parameters."""
+    return {"steps": FAST_STEPS if params.speed == "fast" else QUALITY_STEPS, "cfg": CFG, "shift": SHIFT}
+
+
 def build(
     params: Animate,
     catalog: Catalog,
@@ -73,16 +79,16 @@ def build(
             "Replace needs a person mask, and none can be detected here.",
             f"Upload a mask video (white = person) or use Move. {INSTALL}.",
         )
-    fast = params.speed == "fast"
+    figures = own(params)
     run = _Run(
         params=params,
         catalog=catalog,
         job_id=job_id,
         route=found,
         model=_model(catalog, server),
-        steps=params.steps or (FAST_STEPS if fast else QUALITY_STEPS),
-        cfg=params.cfg or CFG,
-        shift=params.shift or SHIFT,
+        steps=params.steps or int(figures["steps"]),
+        cfg=params.cfg or figures["cfg"],
+        shift=params.shift or figures["shift"],
     )
     rows = spans(chunk_count(params.frames), segment_chunks)
     sound = _sound(params)
@@ -231,6 +237,7 @@ SPEC = ModeSpec(
     title="Animate",
     summary="Move a picture's character as a driving video does, with WAN 2.2.",
     build=build,
+    own=own,
     trim=Trim(media="video", start="start", length="seconds"),
     chunks=chunk_count,
     tells=("method",),

@@ -64,20 +64,20 @@ class Animate(ModeParams):
     )  # fmt: skip
     pose_video: Media | None = fields.media(
         "video", "Pose video", "Skeletons of the driving video, if you have them.",
-        heading="Pose video", hint="Skeletons of the driving video",
+        heading="Pose video", hint="Skeletons of the driving video", group="files",
     )  # fmt: skip
     face_video: Media | None = fields.media(
         "video", "Face video", "Close-ups of the face in the driving video, 512 x 512, if you have them.",
-        heading="Face video", hint="The face, close up, 512 × 512",
+        heading="Face video", hint="The face, close up, 512 × 512", group="files",
     )  # fmt: skip
     mask: Media | None = fields.media(
         "video", "Mask",
         "A video that is white where the person is, of the driving video's shape and length.",
-        subject="The mask video", heading="Mask video", hint="White where the person is",
+        subject="The mask video", heading="Mask video", hint="White where the person is", group="files",
     )  # fmt: skip
     fps: float = fields.number(
         "Frame rate", f"Frames a second of the result, {DRIVING_FPS_MIN:g} to {DRIVING_FPS_MAX:g}.", 16.0,
-        DRIVING_FPS_MIN, DRIVING_FPS_MAX, subject="Frames a second",
+        DRIVING_FPS_MIN, DRIVING_FPS_MAX, subject="Frames a second", group="motion",
         note="16, or up to the driving video's own rate, at most 30",
     )  # fmt: skip
     resolution: str = fields.resolution("")

@@ -1,0 +1,137 @@
+"""What a form says while one types, and what helps to fill it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.actions import card, choose, short
+from tests.e2e.conftest import PATIENCE
+from workflows.notice import notice
+from workflows.params.limits import PROMPT_MAX
+
+expect.set_options(timeout=PATIENCE)
+PASTE = """async ([width, height]) => {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  canvas.getContext("2d").fillRect(0, 0, width, height);
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  const data = new DataTransfer();
+  data.items.add(new File([blob], "image.png", { type: "image/png" }));
+  document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+}"""
+DESCRIPTION = """(node) => (node.getAttribute("aria-describedby") || "").split(" ").filter(Boolean)
+  .map((id) => document.getElementById(id)?.textContent || "").join(" ")"""
+
+
+def test_a_form_says_what_is_wrong_while_one_types(visit: Callable[..., Page]) -> None:
+    page = visit()
+    button, hint = page.locator("#image_to_video-generate"), page.locator("#image_to_video-hint")
+    prompt = page.locator("#image_to_video-prompt textarea")
+    expect(button).to_be_disabled()
+    expect(hint).to_contain_text("Choose a picture first.")
+    zone = page.locator("#image_to_video-image button.upload-container")
+    assert "Choose a picture first." in zone.evaluate(DESCRIPTION)
+
+    page.evaluate(PASTE, [320, 180])
+    line = page.locator("#tab-image .ws-frames .ws-line").first
+    expect(line).to_contain_text("pasted.png")
+    expect(line).to_contain_text("This picture is 320 x 180; it is enlarged 2.7 times and may look soft.")
+    expect(hint).to_contain_text("832 × 480, 5 s at 16 fps")
+    expect(button).to_be_enabled()
+
+    prompt.fill("é" * (PROMPT_MAX - 700))
+    expect(page.locator("#image_to_video-prompt .ws-count")).to_have_text("3,300 of 4,000 characters")
+    prompt.fill("é" * (PROMPT_MAX + 1))
+    too_long = "The prompt is too long: 4,001 of 4,000 characters. Shorten it."
+    expect(hint).to_contain_text(too_long)
+    expect(button).to_be_disabled()
+    expect(prompt).to_have_attribute("aria-invalid", "true")
+    assert too_long in prompt.evaluate(DESCRIPTION)
+    prompt.fill("مرحبا")
+    expect(button).to_be_enabled()
+    assert prompt.get_attribute("aria-invalid") is None and prompt.evaluate(DESCRIPTION) == ""
+    assert prompt.evaluate("area => getComputedStyle(area).direction") == "rtl"
+
+    page.locator('[aria-controls="image_to_video-advanced"]').click()
+    width, steps = page.locator("#image_to_video-width input"), page.locator("#image_to_video-steps input")
+    seed = page.locator("#image_to_video-seed input")
+    assert [box.input_value() for box in (width, steps, seed)] == ["", "", ""]
+    assert seed.get_attribute("placeholder") == "Random"
+    expect(steps).to_have_attribute("placeholder", "Default (4)")
+    page.locator("#image_to_video-speed label", has_text="Quality").click()
+    expect(steps).to_have_attribute("placeholder", "Default (20)")
+    width.press_sequentially("17")
+    expect(page.locator("#image_to_video-width .ws-problem")).to_contain_text("Width must be 64 to 1920")
+    expect(button).to_be_disabled()
+    width.press("Backspace")
+    width.press("Backspace")
+    expect(button).to_be_enabled()
+    expect(page.locator("#image_to_video-width .ws-problem")).to_have_count(0)
+
+    page.get_by_role("tab", name="Text").click()
+    expect(page.locator("#text_to_video-hint")).to_contain_text("The prompt is empty. Describe the scene.")
+    page.evaluate(PASTE, [64, 64])
+    expect(page.locator(".ws-said")).to_have_text("This tab takes no picture.")
+    short(page, "text_to_video")
+    page.locator("#text_to_video-prompt textarea").fill("Waves at night")
+    page.locator("#text_to_video-prompt textarea").press("Control+Enter")  # before the plan is back
+    card(page, "running")
+
+
+def test_suggestions_write_into_the_prompt_and_prompts_are_kept(
+    visit: Callable[..., Page], served: SimpleNamespace, photo: Path
+) -> None:
+    served.studio.runs.clear()
+    page = visit(on=served)
+    prompt, generate = (
+        page.locator("#image_to_video-prompt textarea"),
+        page.locator("#image_to_video-generate"),
+    )
+    box = page.locator('.prompt-help[data-mode="image_to_video"]')
+    prompt.fill("A boat drifts. Mist rises")
+    prompt.evaluate("area => area.setSelectionRange(13, 13)")
+    expect(box.locator(".help-panel")).to_be_hidden()
+    box.locator(".help-toggle").click()
+    box.locator(".chip", has_text="Push in").click()
+    expect(prompt).to_have_value("A boat drifts, the camera slowly pushes in. Mist rises")
+    prompt.press("Control+z")
+    expect(prompt).to_have_value("A boat drifts. Mist rises")
+    prompt.evaluate("area => area.setSelectionRange(14, 14)")
+    box.locator(".chip", has_text="Fog").press("Enter")
+    expect(prompt).to_have_value("A boat drifts. Light beams in thin fog. Mist rises")
+    expect(box.locator(".chip", has_text="Fog")).to_be_focused()
+
+    # A full queue disables Generate by itself and lets it go by itself.
+    choose(page, photo)
+    expect(generate).to_be_enabled()
+    full = "You already have 5 videos waiting, which is the limit."
+    served.studio.obstacle = notice("refused", error="queue_full", message=full, hint="Cancel one.")
+    prompt.fill("one")
+    expect(page.locator("#image_to_video-hint")).to_contain_text(f"{full} Cancel one.")
+    expect(generate).to_be_disabled()
+    served.studio.obstacle = None
+    expect(generate).to_be_enabled()
+
+    for words in ("one", "two boats"):
+        prompt.fill(words)
+        generate.click()
+        expect(box.locator("li .use").first).to_have_text(words)
+    page = visit(on=served, beside=page)
+    prompt = page.locator("#image_to_video-prompt textarea")
+    box = page.locator('.prompt-help[data-mode="image_to_video"]')
+    box.locator(".help-toggle").click()
+    expect(box.locator("li .use")).to_have_text(["two boats", "one"])
+    box.locator("input[type=search]").fill("BOAT")
+    expect(box.locator("li .use")).to_have_text(["two boats"])
+    box.locator("li .use").click()
+    expect(prompt).to_have_value("two boats")
+    box.locator("li .drop").click()
+    expect(box.locator("li .use")).to_have_text(["one"])
+    box.locator("[data-forget-all]").click()
+    box.locator("[data-forget-all]").click()
+    expect(box.locator("li")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(box.locator(".help-panel")).to_be_hidden()
