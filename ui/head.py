@@ -28,6 +28,7 @@ STYLES = (
     "samples.css",
     "layout.css",
     "files.css",
+    "keeping.css",
 )
 SCRIPTS = (
     "first_paint.js",
@@ -38,6 +39,7 @@ SCRIPTS = (
     "card.js",
     "queue.js",
     "layout.js",
+    "keeping.js",
 )
 
 

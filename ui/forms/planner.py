@@ -23,9 +23,10 @@ from ui.forms.widgets import Form
 from ui.gradio_fixes.event_errors import sentence
 from ui.i18n.texts import text
 from ui.views import engine_badge, media_preview, media_text, missing_models, wording
-from ui.views.form_messages import advanced_row, hint_line, notes_html, picture_line
+from ui.views.form_messages import advanced_row, beware_line, hint_line, notes_html, picture_line
 from ui.views.media_preview import Trim
 from workflows.modes.registry import MODES
+from workflows.notice import notice as notice_of
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView, Plan
@@ -57,6 +58,7 @@ class _Inputs:
     plan: Plan
     trim: Trim | None
     offers: Mapping[str, str]  # parameter -> buttons for a file that its field does not take
+    reduced: frozenset[str]  # pictures whose original is no longer kept
 
 
 class Planner:
@@ -115,7 +117,8 @@ class Planner:
             asides=() if separate else warnings,
             short_warning=brief(plan.warnings[0]) if separate and plan.warnings and not absent else "",
         )
-        inputs = _Inputs(form, given, measured, said, plan, _trim(mode, values), offered)
+        reduced = frozenset(name for name in measured if self.files.is_reduced(Path(given[name])))
+        inputs = _Inputs(form, given, measured, said, plan, _trim(mode, values), offered, reduced)
         return FormView(
             lines={name: _line(inputs, name) for name in form.lines},
             views={name: _preview(inputs, name) for name in form.views},
@@ -220,7 +223,15 @@ def _line(inputs: _Inputs, name: str) -> str:
         if inputs.trim is not None and _trimmed(mode) == name:
             start, end = inputs.trim.part(facts.seconds)
             parts += media_text.part_facts(mode, end - start, facts.seconds, plan)
-    return picture_line(parts) + problem
+    return picture_line(parts) + _reduced(inputs, name) + problem
+
+
+def _reduced(inputs: _Inputs, name: str) -> str:
+    """Says that the original of a reused picture is no longer kept; "" while it is."""
+    facts = inputs.measured[name].facts
+    if name not in inputs.reduced or not isinstance(facts, PictureFacts):
+        return ""
+    return beware_line(words(notice_of("original_gone", width=facts.width, height=facts.height)))
 
 
 def _preview(inputs: _Inputs, name: str) -> str:

@@ -59,6 +59,11 @@ def notes_html(warnings: Sequence[str], quiet: Sequence[str] = ()) -> str:
     return f'<ul class="notes" aria-live="polite">{rows}</ul>' if rows else ""
 
 
+def beware_line(words: str) -> str:
+    """A sentence in amber below a file that can be used all the same."""
+    return f'<p class="beware">{icon("warn", 16)}<span>{escape(words)}</span></p>'
+
+
 def picture_line(facts: list[str], problem: str = "") -> str:
     """`fjord.jpg   1920 × 1080   Fits, nothing is cropped`, or what is wrong with the picture."""
     if problem:
