@@ -87,7 +87,7 @@ class InputsGone(NotFound):
 
 
 class NotAllowed(StudioError):
-    """Only the admin may do this."""
+    """Only the admin, or only the owner of a video, may do this."""
 
     code = "not_allowed"
     default_hint = (

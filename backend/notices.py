@@ -91,6 +91,7 @@ TEMPLATES: Mapping[str, Template] = {
         " memory, take draft or 480p and a shorter video."
     ),
     "silent_sound": Template("The sound is silent", ": nothing in the video will move with it."),
+    "original_gone": Template("The original is no longer kept; this copy is {width} x {height}."),
     "restarted": Template("The studio or ComfyUI was restarted, so this video was started again."),
     "engine_error": Template("{reason}"),
     "comfyui_silent": Template("ComfyUI does not answer at {address}. Check that it is running."),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 
 from backend.jobs import preflight
+from backend.jobs.deletions import Deletions
 from backend.jobs.library import Library
 from backend.jobs.limits import Limits
 from backend.jobs.offers import Offers
@@ -70,8 +72,9 @@ class Services:
         self.retention = retention_setup.create(
             settings, self.store, self.machine.engines, self.scheduler.forget, self.secret(UPLOADS)
         )
+        self.deletions = Deletions(self.store, self.retention.remove, self.limits.undo, time.time)
         self.library = Library(
-            self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove
+            self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove, self.deletions
         )
         self.watch = Watch(self.scheduler, self.library)
         self.waiting = WaitingList(self.scheduler, self.library, self.store, self.machine.engines)
@@ -80,7 +83,10 @@ class Services:
             self.servers.plan.start, self.limits,
         )  # fmt: skip
         self._housekeeping = threading.Thread(
-            target=self.retention.run, args=(self.closing,), name="housekeeping", daemon=True
+            target=self.retention.run,
+            args=(self.closing, self.deletions.run_due),
+            name="housekeeping",
+            daemon=True,
         )
         self._started = False
         if self._taken:
@@ -114,6 +120,7 @@ class Services:
         locked until the process ends.
         """
         self.closing.set()
+        self.deletions.close()
         self.scheduler.stop()
         self.decoder.stop_waiting()
         self.reads.close()

@@ -8,7 +8,7 @@ and all others by `reads` or, when they change something, by `writes`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from backend.jobs.job import Job
 from backend.jobs.limits import Limits
 from backend.jobs.progress import Snapshot
 from backend.jobs.submission import Submission
-from backend.jobs.views import JobView, Place, Plan, QueueRow, QueueState
+from backend.jobs.views import JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import MAX_STORED_SIDE
 from backend.models.state import ModelScan, ModelState
 from backend.security import tokens
@@ -151,7 +151,7 @@ class Studio:
     ) -> JobView:  # fmt: skip
         """Queues a new job (see Submission and Submitter.submit); raises what that raises, and NotFound.
         user: whom the login let in; the limit per visitor does not bind the admin."""
-        failed = self._library.open(earlier.id, earlier.key) if earlier is not None else None
+        failed = self._library.owned(owner, earlier.id, earlier.key) if earlier is not None else None
         return self._library.view(
             self._services.submitter.submit(
                 Submission(
@@ -166,9 +166,20 @@ class Studio:
         """One job. Raises NotFound for a wrong id or key."""
         return self._library.job(id, key)
 
-    def jobs(self, owner: str, limit: int = 60, mode: str = "", search: str = "") -> list[JobView]:
-        """An owner's jobs, newest first."""
-        return self._library.jobs(owner, limit, mode, search)
+    def jobs(
+        self,
+        owner: str,
+        limit: int = 60,
+        mode: str = "",
+        search: str = "",
+        statuses: Collection[str] = (),
+    ) -> list[JobView]:
+        """An owner's jobs, newest first. statuses: all when empty."""
+        return self._library.jobs(owner, limit, mode, search, statuses)
+
+    def owns(self, owner: str, job: JobView) -> bool:
+        """Whether the job is this owner's, and not just opened by a private link (memory)."""
+        return self._library.is_owner(owner, job.owner)
 
     def totals(self, owner: str) -> tuple[int, int]:
         """(clips, bytes) of an owner's finished jobs."""
@@ -178,20 +189,32 @@ class Studio:
         """Stops a job; it cannot become a video once this has returned. Raises DiskFull, StoreError."""
         return self._library.cancel(id, key)
 
-    def delete(self, id: str, key: str) -> None:
-        """Removes an ended job with its files; a running one is cancelled instead. Raises BadInput then."""
-        self._library.delete(id, key)
+    def delete(self, owner: str, id: str, key: str, undo: bool = False) -> None:
+        """Removes an ended job with its files; a running one is cancelled instead. Raises BadInput then.
 
-    def pin(self, id: str, key: str, pinned: bool) -> JobView:
-        """Exempts an ended job from removal by age or disk share, or ends that."""
-        return self._library.pin(id, key, pinned)
+        With `undo` it is hidden now and removed after `limits.undo` seconds, unless `undo_delete` is called.
+        Raises NotAllowed for anybody but the owner.
+        """
+        self._library.delete(owner, id, key, undo)
+
+    def undo_delete(self, owner: str, id: str, key: str) -> JobView:
+        """Brings back a job that is hidden and not removed yet. Raises NotFound, NotAllowed."""
+        return self._library.undo_delete(owner, id, key)
+
+    def pin(self, owner: str, id: str, key: str, pinned: bool) -> JobView:
+        """Exempts an ended job from removal by age or disk share, or ends that. Raises NotAllowed."""
+        return self._library.pin(owner, id, key, pinned)
 
     def result_path(self, id: str, key: str) -> Path:
         """The finished video or picture. Raises NotFound."""
         return self._library.files.result(self._library.open(id, key))
 
+    def sources(self, owner: str, id: str, key: str) -> dict[str, SourceFile]:
+        """The files that a job was made from, for its owner. Raises NotFound, InputsGone, NotAllowed."""
+        return self._library.sources(owner, id, key)
+
     def input_path(self, id: str, key: str, name: str) -> Path | None:
-        """A file that a job was made from, not padded; None without one. Raises NotFound, InputsGone."""
+        """A file that a job was made from; None without one. Raises NotFound, InputsGone."""
         return self._library.files.input(self._library.open(id, key), name)
 
     def media_url(self, job: JobView, name: str, download: bool = False) -> str:

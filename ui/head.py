@@ -32,6 +32,7 @@ STYLES = (
     "files.css",
     "connection.css",
     "forms.css",
+    "keeping.css",
 )
 SCRIPTS = (
     "storage.js",
@@ -51,6 +52,7 @@ SCRIPTS = (
     "card.js",
     "queue.js",
     "layout.js",
+    "keeping.js",
 )
 """In this order: storage.js before everything that stores, studio.js before what uses its helpers."""
 

@@ -30,7 +30,7 @@ log = logging.getLogger("wan.ui")
 
 EVENTS = (
     "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "starter", "sample",
-    "library", "finished", "engine", "redraw", "system",
+    "library", "finished", "engine", "redraw", "system", "pin", "unpin", "delete",
 )  # fmt: skip
 """The events that the card's script triggers. `finished`: a job that the page follows ended; `engine`: the
 engine's state or files changed; `redraw`: another job of the page started; `system`: the System tab is open
@@ -106,6 +106,7 @@ class Card:
             begin=self.begin,
             folder=self.folder,
             autoplay=autoplay,
+            mine=shown is None or self.studio.owns(owner, shown),
             media=self.studio.media_url,
             has_picture=shown is not None and self._has_picture(shown),
             inputs_deleted=shown is not None

@@ -10,6 +10,7 @@ import gradio as gr
 from ui.actions.again import Again
 from ui.actions.fill import FillForms
 from ui.actions.generate import plan_on, submit_on_generate
+from ui.actions.keeping import Keeping, undo_box
 from ui.actions.library import LibraryActions
 from ui.actions.offers import Offers
 from ui.actions.stage import Stage
@@ -124,6 +125,7 @@ class _Page:
                 self._build_tabs()
             with gr.Column(elem_id="ws-side"):
                 self.shown = self.visit.shown = self.card.component()
+        self.undo = undo_box()
 
     def _build_tabs(self) -> None:
         for tab in TABS:
@@ -163,33 +165,42 @@ class _Page:
         card.finished(stage.finished, owner, card, **QUEUED).then(**grid, **DIRECT)
         card.redraw(stage.redraw, owner, card, **DIRECT)
         card.show(stage.show, owner, card, **QUEUED)
-        again = Again(self.studio, self.planner.files, stage)
+        self.again = again = Again(self.studio, self.planner.files, stage)
         card.again(again.again, owner, card, **QUEUED)
         card.quality(again.quality, owner, card, **QUEUED)
         card.retry(again.retry, owner, card, **QUEUED)
         card.library(lambda: gr.Tabs(selected="library"), None, self.tabs, **DIRECT).then(**grid, **DIRECT)
         self.fill = FillForms(self.studio, self.planner, self.forms, self.tabs, self.choosers, self.starters)
         outputs = self.fill.outputs()
-        card.reuse(self.fill.reuse, None, outputs, **QUEUED)
+        card.reuse(self.fill.reuse, owner, outputs, **QUEUED)
         card.frame(self.fill.use_frame, None, outputs, **QUEUED)
-        card.picture(self.fill.use_picture, None, outputs, **QUEUED)
+        card.picture(self.fill.use_picture, owner, outputs, **QUEUED)
         card.starter(self.fill.use_starter, None, outputs, **QUEUED)
         card.sample(self.fill.use_sample, None, outputs, **QUEUED)
         self.library.tiles.starter(self.fill.use_starter, None, outputs, **QUEUED)
-        self.library.tiles.reuse(self.fill.reuse, None, outputs, **QUEUED)
+        self.library.tiles.reuse(self.fill.reuse, owner, outputs, **QUEUED)
         self.offers.use(Offers(self.studio, self.fill).use, None, outputs, **QUEUED)
 
     def _wire_library(self) -> None:
         library, tiles, owner, grid = self.library, self.library.tiles, self.visit.owner, self._grid()
-        actions = LibraryActions(self.studio, self.fill, self.card, self.shown)
+        actions = LibraryActions(self.studio, self.fill, self.again, self.card, self.shown)
         tiles.show(actions.show, owner, actions.outputs(), **QUEUED)
-        deleted = tiles.delete(actions.delete, None, None, **QUEUED)
-        deleted.then(**grid, **QUEUED).then(self.card.on_load, owner, self.shown, **QUEUED)
-        tiles.pin(actions.pin, None, None, **QUEUED).then(**grid, **QUEUED)
-        tiles.unpin(actions.unpin, None, None, **QUEUED).then(**grid, **QUEUED)
+        tiles.retry(actions.retry, owner, actions.outputs(), **QUEUED)
+        keeping = Keeping(self.studio, self.card, library, self.shown, self.undo)
+        read, written = keeping.inputs(owner), keeping.outputs()
+        for place in (tiles, self.shown):
+            place.delete(keeping.delete, read, written, **QUEUED)
+            place.pin(keeping.pin, read, written, **QUEUED)
+            place.unpin(keeping.unpin, read, written, **QUEUED)
+        self.undo.undo(keeping.undo, read, written, **QUEUED)
         tiles.more(library.more, library.limit, library.limit, **QUEUED).then(**grid, **QUEUED)
         self.library_tab.select(**grid, **DIRECT)
-        gr.on([library.mode.change, library.search.change], **grid, trigger_mode="always_last", **QUEUED)
+        gr.on(
+            [library.mode.change, library.status.change, library.search.change],
+            **grid,
+            trigger_mode="always_last",
+            **QUEUED,
+        )
 
     def _wire_system(self) -> None:
         system, owner = self.system, self.visit.owner

@@ -39,6 +39,7 @@ Code = Literal[
     "small_gpu",
     # inputs and runs
     "silent_sound",
+    "original_gone",
     "restarted",
     # engines
     "engine_error",

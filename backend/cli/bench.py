@@ -166,7 +166,7 @@ class _Bench:
         """Removes the results, including ComfyUI's copies."""
         for job in self._made:
             with contextlib.suppress(StudioError):
-                self.studio.delete(job.id, job.key)
+                self.studio.delete(OWNER, job.id, job.key)
 
 
 def media(row: Row, folder: Path, to_video: Callable[..., object]) -> Mapping[str, Path]:

@@ -10,6 +10,7 @@ from backend.errors import InputsGone, NotFound
 from backend.jobs.job import DONE, Job
 from backend.jobs.layout import DOWNLOADS, INPUT, POSTER, STILL, result_name
 from backend.jobs.store import Store
+from backend.jobs.views import SourceFile
 from backend.security import tokens
 from workflows.modes.registry import makes_still
 
@@ -30,13 +31,22 @@ class Files:
         return path
 
     def input(self, job: Job, name: str) -> Path | None:
-        """A file that a job was made from, a picture not padded; None without one. Raises InputsGone."""
+        """The path of `source`."""
+        found = self.source(job, name)
+        return found.path if found is not None else None
+
+    def source(self, job: Job, name: str) -> SourceFile | None:
+        """A file that a job was made from: as it was sent while that is kept, else a picture's smaller copy,
+        not padded. None without one. Raises InputsGone."""
         if name not in job.inputs:
             return None
-        path = self._jobs_dir / job.id / job.inputs[name].unpadded
+        item, folder = job.inputs[name], self._jobs_dir / job.id
+        if item.upload and (folder / item.upload).is_file():
+            return SourceFile(folder / item.upload, item.title)
+        path = folder / item.unpadded
         if not path.is_file():
             raise InputsGone("The files this was made from are no longer stored.")
-        return path
+        return SourceFile(path, item.title, reduced=item.copy is not None)
 
     def address(self, job_id: str, name: str, download: bool = False) -> str:
         """A signed path to a file of a job, valid for 24 to 25 hours."""
@@ -51,7 +61,7 @@ class Files:
         if not tokens.may_open(self._secret, job_id, name, expires, signature, time.time()):
             return None
         job = self._store.get(job_id)
-        if job is None:
+        if job is None or job.delete_after is not None:
             return None
         folder = self._jobs_dir / job.id
         path = folder / name

@@ -13,12 +13,12 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.jobs.job import StoredInput
-from backend.jobs.layout import ENGINE_FOLDER, PART, RESULT, STILL, WORKFLOW
+from backend.jobs.layout import ENGINE_FOLDER, INPUTS, ORIGINALS, PART, RESULT, STILL, WORKFLOW
 
 log = logging.getLogger("wan.jobs")
 
@@ -33,7 +33,8 @@ NO_LINKS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 @dataclass(frozen=True)
 class Folder:
     """A job's folder: bytes on the disk, latest change (unix seconds), whether it has a result, unfinished
-    files (`parts`), and whether it holds anything besides the graph (`more`)."""
+    files (`parts`), and whether it holds anything besides the graph (`more`). `inputs`: (device, inode) ->
+    bytes of the files that other jobs may link to; `originals`: those of them that can be dropped."""
 
     path: Path
     bytes: int = 0
@@ -41,6 +42,8 @@ class Folder:
     result: bool = False
     parts: tuple[Path, ...] = field(default=())
     more: bool = False
+    inputs: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    originals: frozenset[tuple[int, int]] = frozenset()
 
 
 def folders(jobs_dir: Path) -> dict[str, Folder]:
@@ -182,8 +185,14 @@ def _remove(name: str, folder: int) -> None:
 
 
 def identities(folder: Path) -> set[tuple[int, int]]:
-    """(device, inode) of the files in a job's folder; hard links to them elsewhere have the same."""
-    return {(info.st_dev, info.st_ino) for _, info in _walk(folder) if stat.S_ISREG(info.st_mode)}
+    """(device, inode) of the files that a job made; hard links to them elsewhere have the same. Its inputs
+    are left out: they may be links to uploads and to other jobs' files."""
+    inputs = (folder / INPUTS, folder / ORIGINALS)
+    return {
+        (info.st_dev, info.st_ino)
+        for path, info in _walk(folder)
+        if stat.S_ISREG(info.st_mode) and path.parent not in inputs
+    }
 
 
 def names_of(folder: Path, inputs: Iterable[StoredInput]) -> set[str]:
@@ -254,6 +263,8 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 def measured(folder: Path) -> Folder:
     """Measures a job's folder; one that does not exist counts as empty."""
     size, changed, parts, result, more = 0, 0.0, [], False, False
+    inputs: dict[tuple[int, int], int] = {}
+    originals = set()
     for path, info in _walk(folder):
         size += info.st_blocks * 512
         changed = max(changed, info.st_mtime)
@@ -262,7 +273,14 @@ def measured(folder: Path) -> Folder:
             if path.suffix == PART:
                 parts.append(path)
             result = result or (path.parent == folder and path.name in (RESULT, STILL))
-    return Folder(folder, size, changed, result, tuple(parts), more)
+            if path.parent in (folder / INPUTS, folder / ORIGINALS):
+                identity = (info.st_dev, info.st_ino)
+                if identity in inputs:  # the same file for two parameters
+                    size -= info.st_blocks * 512
+                inputs[identity] = info.st_blocks * 512
+                if path.parent == folder / ORIGINALS:
+                    originals.add(identity)
+    return Folder(folder, size, changed, result, tuple(parts), more, inputs, frozenset(originals))
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from backend.jobs import originals
 from backend.jobs.job import StoredInput
-from backend.jobs.layout import ENGINE_FOLDER, INPUTS
+from backend.jobs.layout import ENGINE_FOLDER, INPUTS, ORIGINALS
+from backend.jobs.originals import HASH_CHARACTERS, Upload
 from backend.media import check
 from backend.media.decoder import Decoder
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
@@ -23,7 +21,6 @@ from workflows.spec import ModeParams
 
 NORMALISED_MARGIN = 2.0  # pictures are stored at up to twice the video's size: enough for resampling
 PICTURE_BYTES = 3  # per pixel of a stored PNG, at most
-CHUNK = 1 << 20
 
 Facts = PictureFacts | SoundFacts | VideoFacts
 
@@ -74,28 +71,38 @@ def measured(decoder: Decoder, kind: str, path: Path, field: str, name: str) -> 
 def keep(
     decoder: Decoder,
     params: ModeParams,
-    files: Mapping[str, Path],
+    uploads: Mapping[str, Upload],
+    whole: Collection[str],
     sizes: Mapping[str, Media],
     folder: Path,
     notes: Mapping[str, Notice | None],
     titles: Mapping[str, str] = {},
 ) -> dict[str, StoredInput]:
-    """Copies files into the job's folder: the inputs of the job by parameter name.
+    """Stores files in the job's folder: the inputs of the job by parameter name.
 
-    The copies have no extensions. Pictures are normalised and named by their new content; the original of a
-    padded one is stored too, so that the same settings can be used at another size. Sounds and videos are
-    copied unchanged: the engine gets a cut of them for each graph. `titles`: the names in messages. Raises
-    BadMedia, DiskFull, OSError.
+    The files have no extensions. Pictures are normalised and named by their new content; a padded one is
+    stored unpadded too, and those in `whole` as they were sent, so that another job can be made from the
+    whole picture. Sounds and videos are stored unchanged: the engine gets a cut of them for each graph.
+    `titles`: the names in messages. Raises BadMedia, DiskFull, OSError.
     """
     target = folder / INPUTS
     target.mkdir(parents=True)
     inputs: dict[str, StoredInput] = {}
     side = round(NORMALISED_MARGIN * max(params.size))
-    for name, path in files.items():
+    for name, upload in uploads.items():
+        path, kept, copy = upload.path, "", None
         if MODES[params.MODE].media[name].kind == "picture":
             title = titles.get(name, "")
             stored = decoder.normalise(path, target / name, name=title, field=name, max_side=side)
             original = stored.path
+            if upload.copy_of is not None or (stored.width, stored.height) != (
+                sizes[name].width,
+                sizes[name].height,
+            ):
+                copy = Media(stored.name, stored.width, stored.height)
+            if name in whole:
+                kept = f"{ORIGINALS}/{name}"
+                _store(upload, folder / kept, name, title or upload.filename)
             if getattr(params, "fit", "crop") == "pad":
                 padded = target / f"{name}-padded"
                 stored = decoder.normalise(
@@ -107,21 +114,20 @@ def keep(
                 media = Media(stored.name, stored.width, stored.height)
         else:
             file = original = target / name
-            media = _copied(path, file, sizes[name], name, titles.get(name) or path.name)
+            _store(upload, file, name, titles.get(name) or upload.filename)
+            media = replace(sizes[name], name=f"{ENGINE_FOLDER}/{upload.digest[:HASH_CHARACTERS]}")
+            kept = str(file.relative_to(folder))
         inputs[name] = StoredInput(
-            media,
-            str(file.relative_to(folder)),
-            str(original.relative_to(folder)),
-            notes.get(name),
-            titles.get(name, ""),
-        )
+            media, str(file.relative_to(folder)), str(original.relative_to(folder)), notes.get(name),
+            upload.filename, upload.digest, kept, copy,
+        )  # fmt: skip
     return inputs
 
 
 def kept_bytes(
-    params: ModeParams, files: Mapping[str, Path], seen: Mapping[str, Facts], titles: Mapping[str, str]
+    params: ModeParams, uploads: Mapping[str, Upload], whole: Collection[str], seen: Mapping[str, Facts]
 ) -> dict[str, int]:
-    """An upper bound of the bytes that `keep` writes for each parameter. Raises BadMedia."""
+    """An upper bound of the bytes that `keep` adds to the disk for each parameter."""
     found = {}
     side = round(NORMALISED_MARGIN * max(params.size))
     for name, facts in seen.items():
@@ -130,23 +136,15 @@ def kept_bytes(
             copies = 2 if getattr(params, "fit", "crop") == "pad" else 1
             found[name] = round(copies * PICTURE_BYTES * facts.width * facts.height * smaller**2)
         else:
-            try:
-                found[name] = files[name].stat().st_size
-            except OSError as error:
-                raise check.missing(titles[name], name) from error
+            found[name] = 0
+        if (name in whole or not isinstance(facts, PictureFacts)) and not uploads[name].twins:
+            found[name] += uploads[name].size
     return found
 
 
-def _copied(source: Path, target: Path, media: Media, field: str, title: str) -> Media:
-    """Copies an upload, so that later changes of it have no effect, and names it by its content."""
+def _store(upload: Upload, target: Path, field: str, title: str) -> None:
+    """Raises BadMedia when the upload is gone, OSError."""
     try:
-        shutil.copyfile(source, target)
+        originals.store(upload, target)
     except FileNotFoundError as error:
         raise check.missing(title, field) from error
-    digest = hashlib.sha256()
-    with target.open("rb") as file:
-        while piece := file.read(CHUNK):
-            digest.update(piece)
-        with contextlib.suppress(OSError):
-            os.fsync(file.fileno())
-    return replace(media, name=f"{ENGINE_FOLDER}/{digest.hexdigest()[:32]}")

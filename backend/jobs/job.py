@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal
 
 from backend.jobs.stopwatch import worked
-from workflows.notice import Notice
+from workflows.notice import Notice, notice
 from workflows.params.media import Media
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -47,37 +47,67 @@ class JobSummary:
 class StoredInput:
     """A file that a job is made from. `media`: its name in the graphs and its measures. `file`, and
     `original` where a picture was padded: paths relative to the job's folder. `note`: a warning about it.
-    `title`: the name that its owner gave it, for messages."""
+
+    `title`: the name that its owner gave it. `digest`: SHA-256 of the upload, "" for jobs of earlier
+    versions. `upload`: the path of the kept upload, "" while it is not kept. `copy`: name and measures of
+    the stored copy of a picture where that is smaller than the upload.
+    """
 
     media: Media
     file: str
     original: str = ""
     note: Notice | None = None
     title: str = ""
+    digest: str = ""
+    upload: str = ""
+    copy: Media | None = None
 
     @property
     def unpadded(self) -> str:
-        """The path of the file as it was given."""
+        """The path of the file as it was given, for a picture in the size in which it is stored."""
         return self.original or self.file
+
+    @property
+    def gone(self) -> Notice | None:
+        """Says that only a smaller copy of the upload is left; None while the upload is kept."""
+        if self.upload or self.copy is None:
+            return None
+        return notice("original_gone", width=self.copy.width, height=self.copy.height)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
         note = self.note.to_json() if self.note is not None else ""
-        paths = {"file": self.file, "original": self.original}
-        return {**asdict(self.media), "note": note, **paths, "title": self.title}
+        return {
+            **asdict(self.media),
+            "note": note,
+            "file": self.file,
+            "original": self.original,
+            "title": self.title,
+            "digest": self.digest,
+            "upload": self.upload,
+            "copy": asdict(self.copy) if self.copy is not None else None,
+        }
 
     @classmethod
     def from_json(cls, item: Mapping[str, Any]) -> StoredInput:
         """A stored input; what an earlier version did not store has its default. Raises ValueError."""
-        known = {field.name for field in fields(Media)} - {"name"}
-        measures = {name: value for name, value in item.items() if name in known}
+        copy = item.get("copy")
         return cls(
-            Media(str(item.get("name", "")), **measures),
+            _media(item),
             str(item.get("file", "")),
             str(item.get("original", "")),
             Notice.from_json(item["note"]) if item.get("note") else None,
             str(item.get("title", "")),
+            str(item.get("digest", "")),
+            str(item.get("upload", "")),
+            _media(copy) if isinstance(copy, Mapping) else None,
         )
+
+
+def _media(item: Mapping[str, Any]) -> Media:
+    known = {field.name for field in fields(Media)} - {"name"}
+    measures = {name: value for name, value in item.items() if name in known}
+    return Media(str(item.get("name", "")), **measures)
 
 
 @dataclass(frozen=True)
@@ -120,6 +150,7 @@ class Job:
     timings: dict[str, float] = field(default_factory=dict)  # activity -> seconds, see stopwatch
     cancel_requested: float | None = None  # unix seconds of the cancel request
     place: float | None = None  # what the owner's waiting jobs are sorted by once one was moved (order.place)
+    delete_after: float | None = None  # unix seconds: it is deleted then, and hidden until then
 
     @property
     def seconds(self) -> float:

@@ -12,6 +12,8 @@ from workflows.modes.registry import makes_still
 RESULT, STILL, POSTER, WORKFLOW = "result.mp4", "result.png", "poster.jpg", "workflow.json"
 INPUTS = "inputs"
 """Subfolder with the files that the job is made from."""
+ORIGINALS = "originals"
+"""Subfolder with the uploaded pictures as the creator sent them."""
 WORK, PLAN = "work", "plan"
 """Subfolder with the job's segments, and the file there that says which plan they are of."""
 INPUT = "input"

@@ -1,21 +1,23 @@
 """The clips of the library: found, opened by their key, pinned, deleted, and their files.
 
-A job is opened by its id and key (a private link). Methods raise NotFound for a wrong key and for a job that
-no longer exists.
+A job is opened by its id and key (a private link): whoever has both may watch, download and cancel. What
+changes or reveals more asks for the token of the owner as well. Methods raise NotFound for a wrong key and
+for a job that no longer exists or is being deleted, NotAllowed for another owner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
-from backend.errors import BadInput, NotFound
+from backend.errors import BadInput, NotAllowed, NotFound
+from backend.jobs.deletions import Deletions
 from backend.jobs.downloads import Files
 from backend.jobs.job import TERMINAL, Job
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.store import Store
-from backend.jobs.views import JobView, view
+from backend.jobs.views import JobView, SourceFile, view
 from backend.security import tokens
 
 
@@ -23,11 +25,18 @@ class Library:
     """All jobs of one data folder. Methods may be called from any thread."""
 
     def __init__(
-        self, store: Store, scheduler: Scheduler, jobs_dir: Path, secret: bytes, remove: Callable[[Job], None]
+        self,
+        store: Store,
+        scheduler: Scheduler,
+        jobs_dir: Path,
+        secret: bytes,
+        remove: Callable[[Job], None],
+        deletions: Deletions,
     ) -> None:
         """`secret`: the keys and the signed addresses are made with it. `remove`: removes an ended job with
-        its files."""
-        self._store, self._scheduler, self._secret, self._remove = store, scheduler, secret, remove
+        its files at once; `deletions`: after a while."""
+        self._store, self._scheduler, self._secret = store, scheduler, secret
+        self._remove, self._deletions = remove, deletions
         self.files = Files(jobs_dir, secret, store)
 
     def has_key(self, job_id: str, key: str) -> bool:
@@ -39,9 +48,24 @@ class Library:
         if not self.has_key(job_id, key):
             raise NotFound("There is no such video, or the link is incomplete.")
         job = self._scheduler.unsaved(str(job_id)) or self._store.get(str(job_id))
-        if job is None:
+        if job is None or job.delete_after is not None:
             raise NotFound("This video no longer exists.")
         return job
+
+    def owned(self, owner: str, job_id: str, key: str) -> Job:
+        """The job that a key opens, for its owner (token) alone."""
+        job = self.open(job_id, key)
+        if not self.is_owner(owner, job.owner):
+            raise NotAllowed(
+                "Only the owner of this video can do this.",
+                "A private link is for watching and downloading.",
+            )
+        return job
+
+    @staticmethod
+    def is_owner(owner: object, owner_id: str) -> bool:
+        """Whether this is the token of the owner with this stored id (memory)."""
+        return isinstance(owner, str) and tokens.is_token(owner) and tokens.owner_id(owner) == owner_id
 
     def view(self, job: Job) -> JobView:
         """What is shown of a job, with its key."""
@@ -51,12 +75,14 @@ class Library:
         """What is shown of one job."""
         return self.view(self.open(job_id, key))
 
-    def jobs(self, owner: str, limit: int, mode: str, search: str) -> list[JobView]:
+    def jobs(
+        self, owner: str, limit: int, mode: str, search: str, statuses: Collection[str] = ()
+    ) -> list[JobView]:
         """An owner's jobs, newest first; none for a text that is no owner's token."""
         if not tokens.is_token(owner):
             return []
         words = search.strip().encode("utf-8", "replace").decode()
-        found = self._store.of_owner(tokens.owner_id(owner), limit, mode, words)
+        found = self._store.of_owner(tokens.owner_id(owner), limit, mode, words, statuses)
         return [self.view(self._scheduler.unsaved(job.id) or job) for job in found]
 
     def totals(self, owner: str) -> tuple[int, int]:
@@ -71,20 +97,45 @@ class Library:
             self._scheduler.cancel(job.id)
         return self.job(job_id, key)
 
-    def delete(self, job_id: str, key: str) -> None:
-        """Removes an ended job with its files. Cancels one that has not ended, and raises BadInput."""
-        job = self.open(job_id, key)
+    def delete(self, owner: str, job_id: str, key: str, undo: bool) -> None:
+        """Deletes an ended job with its files; with `undo` it is hidden first and removed a while later.
+
+        Cancels a job that has not ended, and raises BadInput. A second call for a hidden job does nothing.
+        """
+        if undo and self._is_pending(owner, job_id, key):
+            return
+        job = self.owned(owner, job_id, key)
         if job.status not in TERMINAL:
             self._scheduler.cancel(job.id)
             raise BadInput(
                 "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
             )
-        self._remove(job)
+        if undo:
+            self._deletions.request(job)
+        else:
+            self._remove(job)
 
-    def pin(self, job_id: str, key: str, pinned: bool) -> JobView:
+    def undo_delete(self, owner: str, job_id: str, key: str) -> JobView:
+        """Brings back a job whose deletion is pending."""
+        if self._is_pending(owner, job_id, key):
+            self._deletions.undo(job_id)
+        return self.view(self.owned(owner, job_id, key))
+
+    def _is_pending(self, owner: str, job_id: str, key: str) -> bool:
+        """Whether the deletion of this owner's job is pending or in progress."""
+        job = self._store.get(str(job_id)) if self.has_key(job_id, key) else None
+        return job is not None and job.delete_after is not None and self.is_owner(owner, job.owner)
+
+    def pin(self, owner: str, job_id: str, key: str, pinned: bool) -> JobView:
         """Exempts an ended job from removal by age or disk share, or ends that. Raises BadInput."""
-        job = self.open(job_id, key)
+        job = self.owned(owner, job_id, key)
         if job.status not in TERMINAL:
             raise BadInput("This video is still being made.", "Keep it when it is done.")
         self._store.pin(job.id, bool(pinned))
         return self.view(replace(job, pinned=bool(pinned)))
+
+    def sources(self, owner: str, job_id: str, key: str) -> dict[str, SourceFile]:
+        """The files that a job was made from by parameter name, as its owner sent them where they are kept.
+        Raises InputsGone."""
+        job = self.owned(owner, job_id, key)
+        return {name: source for name in job.inputs if (source := self.files.source(job, name)) is not None}

@@ -17,4 +17,5 @@ class Limits:
     silent: float = 10.0  # after which a server that was not started here and never answered is absent
     busy: float = 10.0  # how long a call waits for a locked database
     close: float = 5.0  # for lanes and housekeeping to stop, each
+    undo: float = 15.0  # how long a deletion can be undone; the page offers it for 10
     fetch: tuple[float, ...] = (0.5, 2.0, 6.0)  # delays between attempts to fetch a result

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,6 +62,12 @@ MIGRATIONS: tuple[str, ...] = (
     "SELECT 1;",
     # 5: places of waiting jobs that their owner has moved
     "ALTER TABLE job ADD COLUMN place REAL;",
+    # 6: deletions that can still be undone (unix seconds); uploads kept with their names, which an older
+    # version would drop from the records
+    """
+    ALTER TABLE job ADD COLUMN delete_after REAL;
+    CREATE INDEX job_to_delete ON job (delete_after) WHERE delete_after IS NOT NULL;
+    """,
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""
 
@@ -83,7 +89,7 @@ UNREADABLE = {
     "message": "The record of this video in the job database is damaged.",
     "hint": "Its files are still there. Delete the video, or put a backup of studio.db in its place.",
 }
-SAVED = tuple(name for name in COLUMNS if name not in ("pinned", "cancel_requested", "place"))
+SAVED = tuple(name for name in COLUMNS if name not in ("pinned", "cancel_requested", "place", "delete_after"))
 """The columns that `save` writes; the owner may change the others at any time."""
 
 
@@ -231,8 +237,9 @@ class Store:
         """One job. A damaged row gives what can be read of it, as a failed job."""
         with self._guard():
             row = self._db.execute("SELECT * FROM job WHERE id = ?", (job_id,)).fetchone()
-        if row is None:
-            return None
+        return None if row is None else self._readable(row)
+
+    def _readable(self, row: sqlite3.Row) -> Job:
         try:
             return job_of(row)
         except UnreadableRow as error:
@@ -260,11 +267,56 @@ class Store:
             self._db.execute("DELETE FROM job WHERE id = ?", (job_id,))
         self._unreadable.pop(job_id, None)
 
-    def of_owner(self, owner: str, limit: int, mode: str = "", search: str = "") -> list[Job]:
-        """An owner's jobs, newest first. `search`: a part of the prompt, or the seed."""
-        sql, values = "SELECT * FROM job WHERE owner = ?", [owner]
+    def delete_later(self, job_id: str, moment: float | None) -> bool:
+        """Hides an ended job until it is deleted at `moment` (unix seconds), or with None shows it again.
+
+        Returns whether this changed anything: a deletion that is pending keeps its time, and one that
+        has begun cannot be undone.
+        """
+        self.require()
+        state = "delete_after IS NULL" if moment is not None else "delete_after > 0"
+        sql = f"UPDATE job SET delete_after = ? WHERE id = ? AND {state} AND status NOT IN (?, ?)"  # noqa: S608
+        with self._guard():
+            return self._db.execute(sql, (moment, job_id, QUEUED, RUNNING)).rowcount > 0
+
+    def due_deletions(self, moment: float) -> list[Job]:
+        """Begins the deletions that are due, so that they can no longer be undone: their jobs."""
+        with self._guard():
+            self._db.execute("UPDATE job SET delete_after = 0 WHERE delete_after <= ?", (moment,))
+            rows = self._db.execute("SELECT * FROM job WHERE delete_after = 0").fetchall()
+        return [self._readable(row) for row in rows]
+
+    def next_deletion(self) -> float | None:
+        """When the next pending deletion is due (unix seconds)."""
+        with self._guard():
+            row = self._db.execute(
+                "SELECT min(delete_after) FROM job WHERE delete_after IS NOT NULL"
+            ).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def with_input(self, owner: str, text: str) -> list[Job]:
+        """An owner's jobs whose inputs mention a text, such as the hash of a file, newest first."""
+        sql = "SELECT * FROM job WHERE owner = ? AND instr(inputs, ?) ORDER BY created DESC LIMIT 100"
+        with self._guard():
+            rows = self._db.execute(sql, (owner, text)).fetchall()
+        return self._jobs(rows)
+
+    def set_inputs(self, job: Job) -> None:
+        """Writes what is stored of an ended job's inputs."""
+        row = dict(zip(COLUMNS, row_of(job), strict=True))
+        with self._guard():
+            self._db.execute("UPDATE job SET inputs = ? WHERE id = ?", (row["inputs"], job.id))
+
+    def of_owner(
+        self, owner: str, limit: int, mode: str = "", search: str = "", statuses: Collection[str] = ()
+    ) -> list[Job]:
+        """An owner's jobs that are not being deleted, newest first. `search`: a part of the prompt, or the
+        seed; `statuses`: all when empty."""
+        sql, values = "SELECT * FROM job WHERE owner = ? AND delete_after IS NULL", [owner]
         if mode:
             sql, values = sql + " AND mode = ?", [*values, mode]
+        if statuses:
+            sql, values = f"{sql} AND status IN ({', '.join('?' * len(statuses))})", [*values, *statuses]
         if search:
             sql += (
                 " AND (instr(lower(CASE WHEN json_valid(params) THEN json_extract(params, '$.prompt') END),"
@@ -315,7 +367,8 @@ class Store:
         """Number and bytes of an owner's finished clips."""
         with self._guard():
             row = self._db.execute(
-                "SELECT count(*), coalesce(sum(size), 0) FROM job WHERE owner = ? AND status = 'done'",
+                "SELECT count(*), coalesce(sum(size), 0) FROM job"
+                " WHERE owner = ? AND status = 'done' AND delete_after IS NULL",
                 (owner,),
             ).fetchone()
         return int(row[0]), int(row[1])

@@ -14,18 +14,20 @@ from typing import Any, Protocol
 from backend import requester
 from backend.engines.kinds import kind_of, silent, takes_whole
 from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
-from backend.jobs import bundle, input_files, planning, repeats
+from backend.jobs import bundle, input_files, originals, planning, repeats
 from backend.jobs import folders as files_of_jobs
 from backend.jobs.estimate import expected_bytes
 from backend.jobs.input_files import Facts
 from backend.jobs.job import Job
 from backend.jobs.limits import Limits
 from backend.jobs.offers import Offers
+from backend.jobs.originals import OriginalLimits, Upload
 from backend.jobs.params import job_params, make_params
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.segments import inherit_segments
 from backend.jobs.store import Store
 from backend.jobs.views import Plan
+from backend.media import check
 from backend.media.decoder import Decoder
 from backend.notices import words
 from backend.security import tokens
@@ -34,6 +36,7 @@ from backend.settings.model import Settings
 from workflows.modes.registry import MODES, media_fields
 from workflows.notice import Notice, notice
 from workflows.params.limits import RANDOM_SEEDS
+from workflows.params.media import Media
 
 log = logging.getLogger("wan.jobs")
 
@@ -87,11 +90,13 @@ class Submitter:
         disk: DiskSpace,
         starts: bool,
         limits: Limits | None = None,
+        original_limits: OriginalLimits | None = None,
     ) -> None:
         """`settings`: called each time, because the way the page is reached may change. `starts`: the studio
         starts its servers itself, so one that is not up yet will be."""
         self._disk = disk
         self.limits = limits or Limits()
+        self.original_limits = original_limits or OriginalLimits()
         self._settings_now, self._store, self._decoder = settings, store, decoder
         self._scheduler, self._offers, self._starts = scheduler, offers, starts
         self._repeats = repeats.OneAtATime()
@@ -180,13 +185,17 @@ class Submitter:
         notes = {name: input_files.note(facts) for name, facts in seen.items()}
         params = make_params(mode, values, sizes)
         folder = self._settings.jobs_dir / job_id
-        room = input_files.kept_bytes(params, given, seen, titles)
+        uploads = {
+            name: self._upload(owner_id, name, given[name], media, new.titles.get(name, ""))
+            for name, media in sizes.items()
+        }
+        pictures = {name: uploads[name] for name in uploads if MODES[mode].media[name].kind == "picture"}
+        whole = originals.kept(pictures, self.original_limits)
+        room = input_files.kept_bytes(params, uploads, whole, seen)
         need, largest = JOB_BYTES + sum(room.values()), max(room, key=lambda name: room[name], default="")
         try:
             self._disk.reserve(job_id, owner_id, need, largest)
-            inputs = input_files.keep(
-                self._decoder, params, {name: given[name] for name in sizes}, sizes, folder, notes, titles
-            )
+            inputs = input_files.keep(self._decoder, params, uploads, whole, sizes, folder, notes, titles)
             cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
             stored = {**values, "prompt": params.prompt, **cleaned}
             job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
@@ -222,6 +231,14 @@ class Submitter:
         said = f": {params.prompt!r}" if self._settings.log_prompts else ""
         log.info("job %s: queued, %s%s", job_id, mode, said)
         return job
+
+    def _upload(self, owner_id: str, name: str, path: Path, media: Media, title: str) -> Upload:
+        """title: the owner's name for the file, "" for the file's own. Raises BadMedia when it is gone."""
+        try:
+            jobs_dir = self._settings.jobs_dir
+            return originals.look(path, owner_id, self._store.with_input, jobs_dir, media, title)
+        except OSError as error:
+            raise check.missing(title or path.name, name) from error
 
     def _check_newcomer(self, owner_id: str) -> None:
         """On an open page, made-up tokens would get around the limit per owner. Raises TooMany."""

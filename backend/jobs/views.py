@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from backend.formatting import Location, crop_text, estimate_text
@@ -43,6 +44,8 @@ class JobView:
     pinned: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)  # activity -> seconds, see jobs.stopwatch
     titles: Mapping[str, str] = field(default_factory=dict)  # input file -> the name its owner gave it
+    owner: str = ""  # the stored id of the owner, from which the token cannot be computed
+    gone: tuple[Notice, ...] = ()  # uploads that are no longer kept
 
     @property
     def result(self) -> str:
@@ -61,12 +64,23 @@ class JobView:
             "engine", "elapsed", "created",
         )  # fmt: skip
         record: dict[str, Any] = {name: getattr(self, name) for name in names}
-        record["warnings"] = [words(warning) for warning in self.warnings]
+        warnings = (*self.warnings, *self.gone)
+        record["warnings"] = [words(warning) for warning in warnings]
         record["timings"] = {name: seconds for name, seconds in self.timings.items() if name != UNTIL}
-        record["warning_codes"] = [warning.code for warning in self.warnings]
+        record["warning_codes"] = [warning.code for warning in warnings]
         if self.error is not None:
             record["error"] = dict(self.error)
         return record
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A stored file that a job was made from. `filename`: the creator's name for it, "" if unknown;
+    `reduced`: a smaller copy of a picture that is no longer kept as it was sent."""
+
+    path: Path
+    filename: str = ""
+    reduced: bool = False
 
 
 @dataclass(frozen=True)
@@ -204,6 +218,8 @@ def view(job: Job, key: str) -> JobView:
         pinned=job.pinned,
         timings=dict(job.timings),
         titles={name: item.title for name, item in job.inputs.items() if item.title},
+        owner=job.owner,
+        gone=tuple(gone for item in job.inputs.values() if (gone := item.gone) is not None),
     )
 
 

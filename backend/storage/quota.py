@@ -20,6 +20,7 @@ from backend.jobs.job import DONE, TERMINAL, Job, JobSummary
 from backend.storage import retention_policy
 from backend.storage.disk_usage import NO_OWNER, DiskUsage, JobUsage
 from backend.storage.retention_policy import Disk
+from backend.storage.shared_files import Identity, SharedFiles
 
 log = logging.getLogger("wan.storage")
 
@@ -67,6 +68,8 @@ class Quota:
         self._usage: DiskUsage | None = None
         self._reserved: dict[str, list[str]] = {}  # job being submitted -> clips to remove for it
         self._ended: list[str] = []
+        self._shared = SharedFiles()
+        self._originals: dict[str, frozenset[Identity]] = {}  # job -> its originals
 
     # -- submitting a job -----------------------------------------------------------------
 
@@ -78,7 +81,7 @@ class Quota:
         with self._lock:
             usage = self._current()
             self._cancel(usage, job_id)
-            written = files.measured(self._jobs_dir / job_id).bytes
+            written = self._measure(usage, job_id)
             chosen = self._clips_to_remove(usage, owner, need, written, field)
             for clip, entry in chosen.items():
                 usage.put(clip, replace(entry, bytes=0))
@@ -104,7 +107,7 @@ class Quota:
             usage = self._current()
             entry = usage.get(job_id)
             if entry is not None:
-                written = files.measured(self._jobs_dir / job_id).bytes
+                written = self._measure(usage, job_id)
                 usage.put(job_id, replace(entry, bytes=max(entry.bytes, written), written=written))
             return self._reserved.pop(job_id, [])
 
@@ -113,17 +116,39 @@ class Quota:
         with self._lock:
             if self._usage is not None:
                 self._usage.pop(job_id)
+                self._note(self._usage, job_id, files.Folder(self._jobs_dir / job_id))
+
+    def remeasure(self, job_id: str) -> None:
+        """Counts an ended job again after files of it were removed."""
+        with self._lock:
+            entry = self._usage.get(job_id) if self._usage is not None else None
+            if self._usage is not None and entry is not None:
+                size = self._measure(self._usage, job_id)
+                self._usage.put(job_id, replace(entry, bytes=min(entry.bytes, size), written=size))
 
     def _clips_to_remove(
         self, usage: DiskUsage, owner: str, need: int, written: int, field: str
     ) -> dict[str, JobUsage]:
         """The owner's clips to remove for `need` more bytes. Raises OverQuota, DiskFull."""
+        check = self._check(usage, owner, need, written)
+        if check is None or not check.bytes_to_free:
+            return {}
+        sizes = usage.sizes()
+        mine = self._jobs.of_owner(owner, EVERY_JOB)
+        removed = retention_policy.to_remove(mine, sizes, check.bytes_to_free, self._wall())
+        if need > check.limit or sum(sizes[job.id] for job in removed) < check.bytes_to_free:
+            raise check.refusal(field)
+        found = {job.id: usage.get(job.id) for job in removed}
+        return {job_id: entry for job_id, entry in found.items() if entry is not None}
+
+    def _check(self, usage: DiskUsage, owner: str, need: int, written: int) -> _LimitCheck | None:
+        """The limits for `need` more bytes of an owner; None for a disk that cannot be measured."""
         try:
             disk = self._disk(self._data_dir)
         except OSError:
-            return {}
+            return None
         if not disk.total:
-            return {}
+            return None
         ours = usage.written + written
         check = _LimitCheck(
             usage, self._limits, owner, need, retention_policy.room(disk, ours, self._limits.percent)
@@ -133,15 +158,7 @@ class Quota:
             check = _LimitCheck(
                 usage, self._limits, owner, need, retention_policy.room(disk, ours, self._limits.percent)
             )
-        if not check.bytes_to_free:
-            return {}
-        sizes = usage.sizes()
-        mine = self._jobs.of_owner(owner, EVERY_JOB)
-        removed = retention_policy.to_remove(mine, sizes, check.bytes_to_free, self._wall())
-        if need > check.limit or sum(sizes[job.id] for job in removed) < check.bytes_to_free:
-            raise check.refusal(field)
-        found = {job.id: usage.get(job.id) for job in removed}
-        return {job_id: entry for job_id, entry in found.items() if entry is not None}
+        return check
 
     def _cancel(self, usage: DiskUsage, job_id: str) -> None:
         """Cancels a job's reservation; the clips chosen for removal count again."""
@@ -163,6 +180,12 @@ class Quota:
         with self._lock:
             chosen = {clip for clips in self._reserved.values() for clip in clips}
             usage = DiskUsage()
+            self._shared, self._originals = SharedFiles(), {}
+            for job_id, folder in found.items():
+                if job_id not in before.touched:
+                    self._note(usage, job_id, folder)
+            for job_id in before.touched:
+                self._note(usage, job_id, files.measured(self._jobs_dir / job_id))
             for job_id in found.keys() | self._reserved.keys() | before.touched:
                 known = before.get(job_id)
                 if job_id in before.touched:
@@ -178,7 +201,7 @@ class Quota:
         self, job_id: str, folder: files.Folder | None, row: JobSummary | None, known: JobUsage | None
     ) -> JobUsage:
         """A job's usage, from its folder, its record and its usage before."""
-        written = folder.bytes if folder is not None else 0
+        written = folder.bytes - self._shared.repeated(job_id, folder.inputs) if folder is not None else 0
         if known is not None and job_id in self._reserved:
             return replace(known, written=written, bytes=max(written, known.bytes))
         if row is None:
@@ -206,10 +229,65 @@ class Quota:
                 if job is None:
                     usage.pop(job_id)
                     continue
-                size = files.measured(self._jobs_dir / job_id).bytes
+                size = self._measure(usage, job_id)
                 usage.put(job_id, JobUsage(job.owner, size, size, done=job.status == DONE))
                 self._ended.append(job_id)
         return usage
+
+    def _measure(self, usage: DiskUsage, job_id: str) -> int:
+        """Bytes of a job's folder, without files that count for another job."""
+        folder = files.measured(self._jobs_dir / job_id)
+        self._note(usage, job_id, folder)
+        return folder.bytes - self._shared.repeated(job_id, folder.inputs)
+
+    def _note(self, usage: DiskUsage, job_id: str, folder: files.Folder) -> None:
+        """Notes which input files a job holds; files that it no longer holds count for the next holder."""
+        for other, size in self._shared.update(job_id, folder.inputs).items():
+            entry = usage.get(other)
+            if entry is not None:
+                usage.put(other, replace(entry, bytes=entry.bytes + size, written=entry.written + size))
+        self._originals.pop(job_id, None)
+        if folder.originals:
+            self._originals[job_id] = folder.originals
+
+    # -- originals to drop ----------------------------------------------------------------
+
+    def originals_in_the_way(self, job_id: str, owner: str, need: int) -> list[str]:
+        """The owner's jobs whose originals have to be dropped so that a new job of `need` bytes fits, or as
+        many as there are."""
+        with self._lock:
+            usage = self._current()
+            entry = usage.get(job_id)
+            more = need - (entry.bytes if entry is not None else 0)
+            check = self._check(usage, owner, more, 0)
+            if check is None or not check.bytes_to_free:
+                return []
+            mine = [row for row in self._jobs.summaries() if row.owner == owner]
+            chosen = retention_policy.to_remove(
+                mine, self._original_sizes(), check.bytes_to_free, self._wall()
+            )
+            return [row.id for row in chosen]
+
+    def excess_originals(self) -> list[str]:
+        """Jobs whose originals are dropped now, before any clip is removed: those of an owner over their
+        limit, then, while the disk is too full, of the owner who uses most. Measures every job's folder."""
+        with self._lock:
+            usage, rows, now = self.refresh(), self._jobs.summaries(), self._wall()
+            used, sizes = dict(usage.used), self._original_sizes()
+        found: dict[str, None] = {}
+        if most := self._limits.owner_bytes:
+            for owner in [one for one, size in used.items() if size > most and one != NO_OWNER]:
+                mine = [row for row in rows if row.owner == owner]
+                for row in retention_policy.to_remove(mine, sizes, used[owner] - most, now):
+                    found[row.id] = None
+        if self.too_full():
+            for row in retention_policy.to_remove(rows, sizes, self._over(usage.written, 0), now, used):
+                found[row.id] = None
+        return list(found)
+
+    def _original_sizes(self) -> dict[str, int]:
+        """Job -> bytes of its originals that count for it."""
+        return {job_id: self._shared.counted(job_id, held) for job_id, held in self._originals.items()}
 
     # -- clips to remove ------------------------------------------------------------------
 

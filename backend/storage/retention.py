@@ -14,13 +14,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from backend.errors import StudioError
 from backend.jobs import folders as files
 from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, Job
-from backend.jobs.layout import WORK
+from backend.jobs.layout import ORIGINALS, WORK
 from backend.storage import engine_files, retention_policy
 from backend.storage.clock_check import EARLIEST_END, ClockCheck, plausible_end
 from backend.storage.engine_files import EngineFolders
@@ -43,6 +44,7 @@ class Records(Jobs, Protocol):
     """The methods of the job database that retention uses."""
 
     def delete(self, job_id: str) -> None: ...
+    def set_inputs(self, job: Job) -> None: ...
     def ended_before(self, moment: float) -> list[Job]: ...
     def setting(self, name: str) -> str: ...
     def set_setting(self, name: str, value: str) -> None: ...
@@ -77,11 +79,12 @@ class Retention:
         self._checked = 0.0
         self._orphans: dict[str, float] = {}  # id -> when first seen, by the monotonic clock
 
-    def run(self, closing: threading.Event) -> None:
-        """Runs until `closing` is set: outputs every minute, a whole pass every hour, more often on a full
-        disk."""
+    def run(self, closing: threading.Event, each_tick: Callable[[], object] = lambda: None) -> None:
+        """Runs until `closing` is set: outputs and `each_tick` every minute, a whole pass every hour, more
+        often on a full disk."""
         last = -math.inf
         while not closing.is_set():
+            self._logged(each_tick)
             self._logged(self.remove_ended_outputs)
             since = self._steady() - last
             if since >= PASS_SECONDS or (since >= FULL_SECONDS and self.quota.too_full()):
@@ -202,14 +205,41 @@ class Retention:
                 self.remove(now)
 
     def make_room(self) -> None:
-        """Removes clips over their owner's limit and, while the disk is too full, the oldest clips of the
-        owner who uses most."""
+        """Drops originals, then removes clips: over their owner's limit and, while the disk is too full, the
+        oldest of the owner who uses most."""
+        while sum(self._drop_originals(job_id) for job_id in self.quota.excess_originals()):
+            pass  # a file that several jobs share is freed with its last link
         for job, why in self.quota.excess():
             self._remove_unpinned(job.id, why)
+
+    def _drop_originals(self, job_id: str) -> bool:
+        """Removes the uploads of an ended job, so that only the smaller copies of its pictures are left.
+
+        Returns whether there were any; those of a pinned job stay.
+        """
+        with self._lock:
+            job = self.records.get(job_id)
+            if job is None or job.pinned or job.status not in TERMINAL:
+                return False
+            kept = {name for name, item in job.inputs.items() if item.upload.startswith(f"{ORIGINALS}/")}
+            if not kept:
+                return False
+            log.info("job %s: the original pictures are dropped to make room", job_id)
+            files.remove_below(self.jobs_dir / job_id, ORIGINALS)
+            inputs = {
+                name: replace(item, upload="") if name in kept else item for name, item in job.inputs.items()
+            }
+            self.records.set_inputs(replace(job, inputs=inputs))
+            self.quota.remeasure(job_id)
+            return True
 
     def reserve(self, job_id: str, owner: str, need: int, field: str = "") -> None:
         """Reserves `need` bytes for a job; `field`: the parameter that needs most. Raises OverQuota,
         DiskFull."""
+        while sum(
+            self._drop_originals(other) for other in self.quota.originals_in_the_way(job_id, owner, need)
+        ):
+            pass
         self.quota.reserve(job_id, owner, need, field)
 
     def check(self, owner: str, need: int) -> None:

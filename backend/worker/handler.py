@@ -36,7 +36,7 @@ from backend.errors import (
     TooLate,
 )
 from backend.events import Output, Stage
-from backend.jobs import estimate, input_files
+from backend.jobs import estimate, input_files, originals
 from backend.jobs.execution import Execution
 from backend.jobs.job import Job
 from backend.jobs.layout import result_name
@@ -320,7 +320,8 @@ class Worker:
         notes = {name: input_files.note(one) for name, one in seen.items()}
         params = make_params(job_input.mode, values, sizes)
         job_id = uuid.uuid4().hex
-        inputs = input_files.keep(self.decoder, params, job_input.files, sizes, folder / job_id, notes)
+        uploads = {name: originals.plain(path) for name, path in job_input.files.items()}
+        inputs = input_files.keep(self.decoder, params, uploads, (), sizes, folder / job_id, notes)
         return Job(
             job_id, "worker", job_input.mode, values, inputs, created=time.time(), seed=params.seed,
         )  # fmt: skip

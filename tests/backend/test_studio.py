@@ -7,6 +7,7 @@ import errno
 import json
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -54,7 +55,13 @@ def test_a_picture_becomes_a_video(make: Make, engine: FakeEngine, picture: Path
     snapshot = studio.progress(job.id, job.key)
     assert (snapshot.status, snapshot.percent) == ("done", 100.0)
     folder = studio.settings.jobs_dir / job.id
-    assert {p.name for p in folder.iterdir()} == {"inputs", "result.mp4", "poster.jpg", "workflow.json"}
+    assert {p.name for p in folder.iterdir()} == {
+        "inputs",
+        "originals",
+        "result.mp4",
+        "poster.jpg",
+        "workflow.json",
+    }
     assert [p.suffix for p in (folder / "inputs").iterdir()] == [""]
     assert [p.name for p in studio.settings.data_dir.rglob("*.mp4")] == ["result.mp4"]
     graph = json.loads((folder / "workflow.json").read_text())
@@ -202,7 +209,13 @@ def test_owners_do_not_see_jobs_of_others(make: Make, picture: Path) -> None:
     ended(studio, mine)
     assert studio.jobs("another-owner-0002") == [] and studio.active("another-owner-0002") is None
     other = studio.submit("another-owner-0002", "image_to_video", SMALL, {"image": picture})
-    for call in (studio.job, studio.cancel, studio.result_path, studio.progress, studio.delete):
+    for call in (
+        studio.job,
+        studio.cancel,
+        studio.result_path,
+        studio.progress,
+        partial(studio.delete, OWNER),
+    ):
         with pytest.raises(NotFound):
             call(mine.id, other.key)
         with pytest.raises(NotFound):
@@ -225,7 +238,7 @@ def test_media_by_signed_address_only(make: Make, picture: Path) -> None:
 def test_delete_really_deletes(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     job = ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture}))
-    studio.delete(job.id, job.key)
+    studio.delete(OWNER, job.id, job.key)
     assert studio.jobs(OWNER) == [] and not (studio.settings.jobs_dir / job.id).exists()
     with pytest.raises(NotFound):
         studio.job(job.id, job.key)
@@ -233,7 +246,7 @@ def test_delete_really_deletes(make: Make, engine: FakeEngine, picture: Path) ->
     running = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert engine.drawing.wait(60)
     with pytest.raises(BadInput, match="still being made"):
-        studio.delete(running.id, running.key)
+        studio.delete(OWNER, running.id, running.key)
     ended(studio, running)
 
 

@@ -70,9 +70,9 @@ class DataFolder:
         """Submits a job with an input of `size` bytes, as the studio does; None if it is rejected."""
         job_id = uuid.uuid4().hex
         try:
-            self.retention.quota.reserve(job_id, owner, size + 4 * BLOCK, "audio")
+            self.retention.reserve(job_id, owner, size + 4 * BLOCK, "audio")
             self._write(job_id, "inputs/audio", size)
-            self.retention.quota.reserve(job_id, owner, size + result + 4 * BLOCK, "audio")
+            self.retention.reserve(job_id, owner, size + result + 4 * BLOCK, "audio")
         except StudioError as error:
             self.failures.append(error)
             folders.remove(self.jobs / job_id)

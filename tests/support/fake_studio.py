@@ -12,7 +12,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,7 +30,7 @@ from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
 from backend.jobs import input_files
 from backend.jobs.job import Job
 from backend.jobs.progress import Snapshot
-from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueRow, QueueState
+from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.models.state import ModelScan, ModelState
 from backend.storage.input_folder import InputFile
@@ -80,6 +80,7 @@ class FakeStudio:
             max_upload_mb=100, keep_days=30, data_dir=self.folder, models_dir=Path("/workspace/models")
         )
         self.runs: dict[str, _Run] = {}
+        self.deleted: dict[str, _Run] = {}
         self.numbers = itertools.count(1)
         self.lock = threading.RLock()
         self.reads, self.writes = Threads(), Threads()
@@ -282,9 +283,17 @@ class FakeStudio:
         self._advance()
         return self._run(id, key).view
 
-    def jobs(self, owner: str, limit: int = 60, mode: str = "", search: str = "") -> list[JobView]:
+    def jobs(
+        self,
+        owner: str,
+        limit: int = 60,
+        mode: str = "",
+        search: str = "",
+        statuses: Collection[str] = (),
+    ) -> list[JobView]:
         self._advance()
         found = [run.view for run in self.runs.values() if not mode or run.view.mode == mode]
+        found = [v for v in found if not statuses or v.status in statuses]
         found = [
             v
             for v in found
@@ -309,9 +318,16 @@ class FakeStudio:
             run.view = replace(run.view, status="cancelled", finished=time.time(), elapsed=12.0)
         return run.view
 
-    def delete(self, id: str, key: str) -> None:
-        self._run(id, key)
+    def owns(self, owner: str, job: JobView) -> bool:
+        return True
+
+    def delete(self, owner: str, id: str, key: str, undo: bool = False) -> None:
+        self.deleted[id] = self._run(id, key)
         del self.runs[id]
+
+    def undo_delete(self, owner: str, id: str, key: str) -> JobView:
+        self.runs[id] = self.deleted.pop(id)
+        return self._run(id, key).view
 
     def live_progress(self, id: str, key: str) -> Snapshot | None:
         return self.progress(id, key)
@@ -350,6 +366,10 @@ class FakeStudio:
         buffer = io.BytesIO()
         Image.fromarray(rough.astype("uint8")).save(buffer, "JPEG", quality=85)
         return buffer.getvalue(), "image/jpeg"
+
+    def sources(self, owner: str, id: str, key: str) -> dict[str, SourceFile]:
+        image = self._run(id, key).image
+        return {} if image is None else {"image": SourceFile(image, image.name)}
 
     def input_path(self, id: str, key: str, name: str) -> Path | None:
         run = self._run(id, key)
@@ -434,7 +454,7 @@ class FakeStudio:
     def claim_admin(self, owner: str, token: str) -> bool:
         return False
 
-    def pin(self, id: str, key: str, pinned: bool) -> JobView:
+    def pin(self, owner: str, id: str, key: str, pinned: bool) -> JobView:
         run = self._run(id, key)
         run.view = replace(run.view, pinned=pinned)
         return run.view

@@ -120,7 +120,7 @@ def _(site: Site) -> str:
             ("ws-library", "pin"),
         ):  # fmt: skip
             fn = site.fn(elem, name)
-            answer = json.dumps(attacker.event(fn, [attacker.token] if site.values(fn) else [], data))
+            answer = json.dumps(attacker.event(fn, event_values(site, fn, attacker), data))
             leaks = "secret boat" in answer or theirs["id"] in answer
             seen.add(f"{name} leaks" if leaks else "nothing")
     kind, answer = victim.call("job", theirs["id"], theirs["key"])
@@ -153,17 +153,47 @@ def _(site: Site) -> str:
     return f"{once(seen)}, and the owner's own call {'works' if works else f'fails: {states} {ended}'}"
 
 
+def event_values(site: Site, fn: int, visitor: Visitor) -> list[Any]:
+    """The event's inputs as a page of this visitor has them."""
+    return [visitor.token, *site.values(fn)[1:]]
+
+
+@case("private events with a private link's id and key: only looking and cancelling are for everybody", "no")
+def _(site: Site) -> str:
+    victim, guest = Visitor(site), Visitor(site)
+    theirs = made(victim, "A lake for guests")
+    data = {"id": theirs["id"], "key": theirs["key"], "shown": "", "change": "{}"}
+    seen = set()
+    for elem, name in (
+        ("ws-card", "again"), ("ws-card", "quality"), ("ws-card", "retry"), ("ws-card", "reuse"),
+        ("ws-card", "delete"), ("ws-card", "pin"), ("ws-library", "reuse"), ("ws-library", "retry"),
+        ("ws-library", "delete"), ("ws-library", "pin"), ("ws-undo", "undo"),
+    ):  # fmt: skip
+        fn = site.fn(elem, name)
+        answer = json.dumps(guest.event(fn, event_values(site, fn, guest), data))
+        seen.add(f"{name} leaks" if "A lake for guests" in answer or theirs["id"] in answer else "no")
+    kind, answer = victim.call("job", theirs["id"], theirs["key"])
+    looked = json.dumps(guest.event(site.fn("ws-card", "show"), [guest.token], data))
+    assert kind == "complete" and "lake for guests" in looked and '"delete' not in looked
+    assert 'data-act=\\"reuse' not in looked and 'data-act=\\"delete' not in looked, (
+        "the card does not offer it"
+    )
+    mine = json.dumps(victim.event(site.fn("tab-library", "select"), [victim.token, "", "", 60, "any"]))
+    assert theirs["id"] in mine and 'aria-pressed=\\"true' not in mine, "neither deleted nor pinned"
+    return once(seen)
+
+
 @case("another's library with a token of one's own, none, a wrong one, and SQL in the search", "nothing")
 def _(site: Site) -> str:
     victim, attacker = Visitor(site), Visitor(site)
     theirs = made(victim, "A secret lake at dawn")
     fn = site.fn("tab-library", "select")
-    mine = json.dumps(victim.event(fn, [victim.token, "", "secret lake", 60]))
+    mine = json.dumps(victim.event(fn, [victim.token, "", "secret lake", 60, "any"]))
     assert theirs["id"] in mine, "the owner sees it"
     seen = set()
     for token in (attacker.token, "", None, "%", victim.token[:-1], victim.token.lower() + "x", ["x"]):
         for search in ("", "secret", "' OR 1=1 --", '") OR 1=1 --', "%"):
-            answer = json.dumps(attacker.event(fn, [token, "", search, 60]))
+            answer = json.dumps(attacker.event(fn, [token, "", search, 60, "any"]))
             seen.add("leaks" if theirs["id"] in answer or "secret lake" in answer else "nothing")
     return once(seen)
 

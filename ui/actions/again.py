@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from backend.errors import StudioError
-from ui.actions.event_data import event_job, event_text
+from ui.actions.event_data import event_text, own_job
 from ui.gradio_fixes.event_errors import sentence
 from ui.i18n.texts import text
 from workflows.modes.registry import MODES
@@ -32,11 +33,11 @@ class Again:
 
     def again(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
         """The same settings with a new seed."""
-        return self._start(owner, event_job(self.studio, event), {"seed": -1}, user=request.username)
+        return self._start(owner, own_job(self.studio, owner, event), {"seed": -1}, user=request.username)
 
     def quality(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
         """The same seed at quality settings, after a fast run."""
-        job = event_job(self.studio, event)
+        job = own_job(self.studio, owner, event)
         better = MODES[job.mode].in_quality if job is not None and job.mode in MODES else None
         if job is None or better is None:
             return gr.skip()
@@ -45,12 +46,18 @@ class Again:
 
     def retry(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
         """The same settings with the changes that a failure's remedy proposes."""
+        job = own_job(self.studio, owner, event)
+        html = self.started(owner, job, event, request.username) if job is not None else None
+        return gr.skip() if html is None else html
+
+    def started(self, owner: str, job: JobView, event: gr.EventData, user: str | None = None) -> str | None:
+        """The card with a retry of this job of the owner; None when it was refused."""
         try:
             change = json.loads(event_text(event, "change") or "{}")
         except ValueError:
             change = {}
-        job = event_job(self.studio, event)
-        return self._start(owner, job, change if isinstance(change, dict) else {}, user=request.username)
+        made = self.submit(owner, job, change if isinstance(change, dict) else {}, user=user or "")
+        return None if made is None else self.stage.started(owner, made)
 
     def _start(
         self,
@@ -60,8 +67,8 @@ class Again:
         mode: str = "",
         user: str | None = None,
     ) -> Any:
-        started = self.submit(owner, job, change, mode, user or "") if job is not None else None
-        return gr.skip() if started is None else self.stage.started(owner, started)
+        made = self.submit(owner, job, change, mode, user or "") if job is not None else None
+        return gr.skip() if made is None else self.stage.started(owner, made)
 
     def submit(
         self, owner: str, job: JobView, change: Mapping[str, Any], mode: str = "", user: str = ""
@@ -74,7 +81,7 @@ class Again:
         given = dict(change) if mode else {**job.params, **change}
         try:
             earlier = job if job.status == "failed" else None
-            files = self.files.inputs(job)
+            files = self._files(owner, job)
             return self.studio.submit(owner, mode or job.mode, given, files, earlier, user, job.titles)
         except StudioError as error:
             gr.Warning(sentence(error))
@@ -82,3 +89,6 @@ class Again:
             log.exception("A job could not be started again")
             gr.Warning(text("errors.unexpected"))
         return None
+
+    def _files(self, owner: str, job: JobView) -> dict[str, Path]:
+        return {name: source.path for name, source in self.files.inputs(owner, job).items()}

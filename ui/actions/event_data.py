@@ -27,3 +27,15 @@ def event_job(studio: Studio, event: gr.EventData) -> JobView | None:
     except NotFound:
         gr.Info(text("actions.job_gone"))
         return None
+
+
+def own_job(studio: Studio, owner: str, event: gr.EventData) -> JobView | None:
+    """The job that the event is about, for its owner; None, with a message on the page, for anybody else.
+
+    A private link is for watching, downloading and cancelling: nothing is made from a job or changed by it.
+    """
+    job = event_job(studio, event)
+    if job is not None and not studio.owns(owner, job):
+        gr.Warning(text("actions.not_yours"))
+        return None
+    return job

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import StudioError
-from ui.actions.event_data import event_job, event_text
+from ui.actions.event_data import event_text, own_job
 from ui.forms import schema
 from ui.forms.uploads import checked_upload
 from ui.forms.widgets import Form
@@ -57,22 +57,21 @@ class FillForms:
             updates[self.choosers[tab.id]] = mode
         return updates
 
-    def reuse(self, event: gr.EventData) -> dict[Any, Any]:
-        """Puts a job's settings, seed and files into its form."""
-        job = event_job(self.studio, event)
+    def reuse(self, owner: str, event: gr.EventData) -> dict[Any, Any]:
+        """Puts a job's settings, seed and files into its form; files as they were sent while kept."""
+        job = own_job(self.studio, owner, event)
         if job is None or job.mode not in self.forms:
             return self.nothing()
         filled: dict[str, Any] = schema.from_params(job.mode, job.params, self.planner.default_negative)
         filled["seed"] = job.seed
         try:
-            stored = self.files.inputs(job)
+            stored = self.files.inputs(owner, job)
         except StudioError as error:  # the settings are still useful
             gr.Warning(text("actions.settings_only", problem=error.message))
             stored = {}
         for name, field in MODES[job.mode].media.items():
-            path = stored.get(name)
-            title = job.titles.get(name) or field.file_name
-            filled[name] = self.files.for_page(path, title, job.mode, name) if path else None
+            source = stored.get(name)
+            filled[name] = self.files.source(source, field.file_name, job.mode, name) if source else None
         return self._fill(job.mode, filled)
 
     def use_starter(self, event: gr.EventData) -> dict[Any, Any]:
@@ -119,9 +118,9 @@ class FillForms:
         path = checked_upload(event_text(event, "path"))
         return self.nothing() if path is None else self._fill(mode, {"image": path})
 
-    def use_picture(self, event: gr.EventData) -> dict[Any, Any]:
+    def use_picture(self, owner: str, event: gr.EventData) -> dict[Any, Any]:
         """Puts a finished picture into Image-to-Video."""
-        job = event_job(self.studio, event)
+        job = own_job(self.studio, owner, event)
         try:
             made = self.studio.result_path(job.id, job.key) if job is not None else None
         except StudioError as error:

@@ -1,4 +1,4 @@
-"""The events of the Library's tiles."""
+"""The events of the Library's tiles that lead to another tab."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from backend.errors import StudioError
-from ui.actions.event_data import event_job, event_text
-from ui.gradio_fixes.event_errors import sentence
+from ui.actions.event_data import event_job, own_job
 
 if TYPE_CHECKING:
     from backend.studio import Studio
+    from ui.actions.again import Again
     from ui.actions.fill import FillForms
     from ui.job_card import Card
 
 
 class LibraryActions:
-    """Handlers; the page fills the grid again after deleting and pinning."""
+    """Handlers that return component -> update."""
 
-    def __init__(self, studio: Studio, forms: FillForms, card: Card, shown: Any) -> None:
+    def __init__(self, studio: Studio, forms: FillForms, again: Again, card: Card, shown: Any) -> None:
         """shown: the card's component."""
-        self.studio, self.forms, self.card, self.shown = studio, forms, card, shown
+        self.studio, self.forms, self.again = studio, forms, again
+        self.card, self.shown = card, shown
 
     def outputs(self) -> list[Any]:
-        """The components that `show` updates."""
+        """The components that the handlers update."""
         return [self.forms.tabs, *self.forms.choosers.values(), self.shown]
 
     def show(self, owner: str, event: gr.EventData) -> dict[Any, Any]:
@@ -37,23 +37,10 @@ class LibraryActions:
             self.shown: self.card.html(owner, job, autoplay=True),
         }
 
-    def delete(self, event: gr.EventData) -> None:
-        """Deletes one clip; the script has asked for confirmation."""
-        try:
-            self.studio.delete(event_text(event, "id"), event_text(event, "key"))
-        except StudioError as error:
-            gr.Warning(sentence(error))
-
-    def pin(self, event: gr.EventData) -> None:
-        """Excludes a clip from removal by age or disk share."""
-        self._pin(event, True)
-
-    def unpin(self, event: gr.EventData) -> None:
-        """Allows the removal of a clip again."""
-        self._pin(event, False)
-
-    def _pin(self, event: gr.EventData, pinned: bool) -> None:
-        try:
-            self.studio.pin(event_text(event, "id"), event_text(event, "key"), pinned)
-        except StudioError as error:
-            gr.Warning(sentence(error))
+    def retry(self, owner: str, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        """Makes a failed or cancelled video again and shows it on the card, in its tab."""
+        job = own_job(self.studio, owner, event)
+        started = self.again.started(owner, job, event, request.username) if job is not None else None
+        if job is None or started is None:
+            return self.forms.nothing()
+        return {**self.forms.tab_updates(job.mode), self.shown: started}

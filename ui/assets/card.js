@@ -239,6 +239,7 @@
       if (act === "starter") data.n = Number(n);
       if (act === "sample") data.n = n;
       if (act === "cancel") button.disabled = true;
+      if (act === "delete" && !studio.deletes(button, event)) return;
       if (act === "frame") {
         data.path = await frame(button);
         if (!data.path) return;

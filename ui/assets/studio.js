@@ -85,23 +85,11 @@
     element.addEventListener("click", (event) => {
       const button = event.target.closest("[data-act]");
       if (!button || !events.includes(button.dataset.act)) return;
-      if (button.dataset.confirm && !button.classList.contains("sure")) return confirmFirst(button);
-      const { act, id, key, n } = button.dataset;
-      trigger(act, act === "starter" ? { n: Number(n) } : { id, key });
-      if (act === "show" || act === "reuse" || act === "starter") scrollTo({ top: 0 });
+      const { act, id, key, change, n } = button.dataset;
+      if (act === "delete" && !studio.deletes(button, event)) return;
+      trigger(act, act === "starter" ? { n: Number(n) } : { id, key, change, ...studio.onStage() });
+      if (["show", "reuse", "retry", "starter"].includes(act)) scrollTo({ top: 0 });
     });
-  };
-  const confirmFirst = (button) => {
-    const label = button.getAttribute("aria-label");
-    button.classList.add("sure");
-    button.setAttribute("aria-label", button.dataset.confirm);
-    button.dataset.word = button.dataset.confirm;
-    const reset = () => {
-      button.classList.remove("sure");
-      button.setAttribute("aria-label", label);
-    };
-    button.addEventListener("blur", reset, { once: true });
-    setTimeout(reset, 5000);
   };
 
   // -- segmented controls: one tab stop, arrow keys -------------------------------------------------

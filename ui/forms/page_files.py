@@ -16,7 +16,7 @@ from ui.forms.uploads import cached_copy
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
-    from backend.jobs.views import JobView
+    from backend.jobs.views import JobView, SourceFile
     from backend.studio import Studio
 
     Facts = PictureFacts | SoundFacts | VideoFacts
@@ -48,6 +48,7 @@ class PageFiles:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self._measured: OrderedDict[tuple[str, str], Measured] = OrderedDict()
+        self._reduced: OrderedDict[str, None] = OrderedDict()  # links that `source` made to smaller copies
         self._lock = Lock()
 
     def measure(self, mode: str, field: str, path: Path) -> Measured:
@@ -67,10 +68,32 @@ class PageFiles:
                 self._measured.popitem(last=False)
         return found
 
-    def inputs(self, job: JobView) -> dict[str, Path]:
-        """field -> stored file of the job's inputs. Raises InputsGone when they are no longer stored."""
-        found = {name: self.studio.input_path(job.id, job.key, name) for name in schema.file_names(job.mode)}
-        return {name: path for name, path in found.items() if path is not None}
+    def inputs(self, owner: str, job: JobView) -> dict[str, SourceFile]:
+        """field -> stored file of the job's inputs, for its owner. Raises InputsGone when they are no longer
+        stored, NotAllowed."""
+        found = self.studio.sources(owner, job.id, job.key)
+        return {name: found[name] for name in schema.file_names(job.mode) if name in found}
+
+    def source(self, source: SourceFile, stem: str, mode: str, field: str) -> Path | None:
+        """A link to a job's input under the creator's name for it, else under `stem`; see for_page."""
+        given = Path(source.filename)
+        if source.reduced:  # the copy is a PNG, whatever the original was
+            link = self.for_page(source.path, given.stem or stem, mode, field)
+        elif source.filename and given.suffix:
+            link = self._link(source.path, source.filename)
+        else:
+            link = self.for_page(source.path, source.filename or stem, mode, field)
+        if source.reduced and link is not None:
+            with self._lock:
+                self._reduced[str(link)] = None
+                while len(self._reduced) > FILES_REMEMBERED:
+                    self._reduced.popitem(last=False)
+        return link
+
+    def is_reduced(self, path: Path) -> bool:
+        """Whether a file in the form is a smaller copy whose original is no longer kept."""
+        with self._lock:
+            return str(path) in self._reduced
 
     def for_page(self, path: Path, title: str, mode: str, field: str) -> Path | None:
         """A link to a stored file in the upload folder, where a drop zone can load it. title: the file's name
@@ -80,9 +103,16 @@ class PageFiles:
         """
         try:
             suffix = path.suffix or self._suffix(mode, field, path)
-            name = Path(Path(title).name or field)
-            return cached_copy(path, name.name if name.suffix == suffix else name.stem + suffix)
-        except (OSError, StudioError):
+        except StudioError:
+            log.exception("A stored file could not be read")
+            return None
+        name = Path(Path(title).name or field)
+        return self._link(path, name.name if name.suffix == suffix else name.stem + suffix)
+
+    def _link(self, path: Path, name: str) -> Path | None:
+        try:
+            return cached_copy(path, name)
+        except OSError:
             log.exception("A stored file could not be linked into the upload folder")
             return None
 

@@ -33,6 +33,7 @@ from ui.views.form_messages import (
 )
 from ui.views.media_preview import Trim
 from workflows.modes.registry import MODES
+from workflows.notice import notice as notice_of
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView, Plan
@@ -70,6 +71,7 @@ class _Inputs:
     trim: Trim | None
     offers: Mapping[str, str]  # parameter -> buttons for a file that its field does not take
     advice: Sequence[Notice]
+    reduced: frozenset[str]  # pictures whose original is no longer kept
 
 
 class Planner:
@@ -144,7 +146,8 @@ class Planner:
                 turn=turn,
             ),
         )
-        inputs = _Inputs(form, given, measured, shown, plan, _trim(mode, values), offered, here)
+        reduced = frozenset(name for name in measured if self.files.is_reduced(Path(given[name])))
+        inputs = _Inputs(form, given, measured, shown, plan, _trim(mode, values), offered, here, reduced)
         return FormView(
             lines={name: _line(inputs, name) for name in form.lines},
             views={name: _preview(inputs, name) for name in form.views},
@@ -264,7 +267,15 @@ def _line(inputs: _Inputs, name: str) -> str:
             start, end = inputs.trim.part(facts.seconds)
             parts += media_text.part_facts(mode, end - start, facts.seconds, plan)
     advice = "".join(file_advice(words(one)) for one in inputs.advice if one.arg("field") == name)
-    return picture_line(parts) + problem + advice
+    return picture_line(parts) + _reduced(inputs, name) + problem + advice
+
+
+def _reduced(inputs: _Inputs, name: str) -> str:
+    """Says that the original of a reused picture is no longer kept; "" while it is."""
+    facts = inputs.measured[name].facts
+    if name not in inputs.reduced or not isinstance(facts, PictureFacts):
+        return ""
+    return file_advice(words(notice_of("original_gone", width=facts.width, height=facts.height)))
 
 
 def _preview(inputs: _Inputs, name: str) -> str:

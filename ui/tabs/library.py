@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from backend.errors import NotFound
+from ui.forms.schema import file_names
 from ui.gradio_fixes.no_form import no_form
 from ui.i18n.texts import text
 from ui.tabs.registry import TABS
@@ -16,10 +18,11 @@ from ui.views.card import ACTIVE, Starter
 from ui.views.library import grid, heading
 
 if TYPE_CHECKING:
+    from backend.jobs.job import Status
     from backend.jobs.views import JobView
     from backend.studio import Studio
 
-EVENTS = ("show", "reuse", "delete", "pin", "unpin", "more", "starter")
+EVENTS = ("show", "reuse", "retry", "delete", "pin", "unpin", "more", "starter")
 JS = (
     f"const events = {list(EVENTS)!r};\n"
     "const start = () => window.wanStudio\n"
@@ -27,6 +30,22 @@ JS = (
     "start();"
 )
 PAGE, MOST = 60, 3000
+CLIPS = "clips"
+STATUSES: dict[str, tuple[Status, ...]] = {
+    CLIPS: ("queued", "running", "done"),
+    "failed": ("failed",),
+    "cancelled": ("cancelled",),
+    "any": (),
+}
+"""Value of the filter -> what it shows; all when empty."""
+
+
+NOTHING = {"failed": "library.nothing_failed", "cancelled": "library.nothing_cancelled"}
+"""What an empty grid of failed or cancelled videos says."""
+
+
+def _nothing(status: str) -> str:
+    return text(NOTHING[status]) if status in NOTHING else ""
 
 
 def filters() -> list[tuple[str, str]]:
@@ -43,6 +62,7 @@ class Library:
     head: Any = None
     mode: Any = None
     search: Any = None
+    status: Any = None
     limit: Any = None
     tiles: Any = None
 
@@ -73,18 +93,32 @@ class Library:
                     max_lines=1,
                 )
             )
+            self.status = no_form(
+                gr.Radio(
+                    [(text(f"library_tab.statuses.{name}"), name) for name in STATUSES],
+                    value=CLIPS,
+                    label=text("library_tab.status"),
+                    show_label=False,
+                    interactive=True,
+                    elem_id="library-status",
+                    elem_classes=["ws-seg", "ws-status"],
+                    min_width=0,
+                )
+            )
         self.limit = no_form(gr.Number(PAGE, visible=False))
         self.tiles = gr.HTML("", apply_default_css=False, elem_id="ws-library", js_on_load=JS)
 
     def inputs(self, owner: Any) -> list[Any]:
         """What `fill` reads."""
-        return [owner, self.mode, self.search, self.limit]
+        return [owner, self.mode, self.search, self.limit, self.status]
 
     def outputs(self) -> list[Any]:
         """What `fill` writes."""
         return [self.head, self.tiles]
 
-    def fill(self, owner: str, mode: str = "", search: str = "", limit: float = PAGE) -> list[str]:
+    def fill(
+        self, owner: str, mode: str = "", search: str = "", limit: float = PAGE, status: str = CLIPS
+    ) -> list[str]:
         """The heading and the grid."""
         count = max(PAGE, min(int(limit or PAGE), MOST))
         if not self.studio.is_owner(owner):
@@ -92,24 +126,37 @@ class Library:
                 heading(0, 0, self.studio.settings.keep_days),
                 grid([], self.studio.media_url, 0.0, first=self.starters),
             ]
-        found = self._jobs(owner, count, mode or "", search or "")
+        status = status if status in STATUSES else CLIPS
+        found = self._jobs(owner, count, mode or "", search or "", STATUSES[status])
         under_way = [job for job in found if job.status in ACTIVE]
-        done = [job for job in found if job.status == "done"]
+        ended = [job for job in found if job.status not in ACTIVE]
         clips, size = self.studio.totals(owner)
         tiles = grid(
-            [*sorted(under_way, key=lambda job: (job.status != "running", job.created)), *done],
+            [*sorted(under_way, key=lambda job: (job.status != "running", job.created)), *ended],
             self.studio.media_url,
             time.time(),
-            searched=bool(mode or search),
+            nothing=text("library.no_match") if mode or search else _nothing(status),
             first=self.starters,
             more=len(found) == count,
+            lacking=frozenset(job.id for job in ended if job.status != "done" and self._lacks_files(job)),
         )
         return [heading(clips, size, self.studio.settings.keep_days), tiles]
 
-    def _jobs(self, owner: str, count: int, mode: str, search: str) -> list[JobView]:
+    def _lacks_files(self, job: JobView) -> bool:
+        """Whether files that the job was made from are deleted, so that it cannot be made again."""
+        try:
+            for name in file_names(job.mode):
+                self.studio.input_path(job.id, job.key, name)
+        except NotFound:
+            return True
+        return False
+
+    def _jobs(
+        self, owner: str, count: int, mode: str, search: str, statuses: Sequence[Status]
+    ) -> list[JobView]:
         """Newest first. mode: a tab's id, "" for all."""
         modes = next((tab.modes for tab in TABS if tab.id == mode), (mode,))
-        found = [job for m in modes for job in self.studio.jobs(owner, limit=count, mode=m, search=search)]
+        found = [job for m in modes for job in self.studio.jobs(owner, count, m, search, statuses)]
         return sorted(found, key=lambda job: job.created, reverse=True)[:count]
 
     def more(self, limit: float) -> int:

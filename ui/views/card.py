@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -13,7 +12,8 @@ from backend.jobs.progress import Snapshot
 from backend.notices import words
 from ui.i18n.texts import escaped, text
 from ui.samples import SAMPLES
-from ui.views import failure, progress, times, wording
+from ui.views import failure, keeping, progress, times, wording
+from ui.views.button import attributes, button
 from ui.views.icons import icon
 from ui.views.player import fit, player, shape, still, tags
 from ui.views.queue import line_list
@@ -56,6 +56,7 @@ class CardState:
     begin: Mapping[str, str] = field(default_factory=dict)  # tab -> how to start there
     folder: str = ""  # address of the samples' pictures
     autoplay: bool = False
+    mine: bool = True  # `shown` is the visitor's own; of another's job a private link only shows the result
     has_picture: bool = True  # `shown` was made from a picture
     inputs_deleted: bool = False  # `shown` has ended without a result, and its input files are deleted
     media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
@@ -68,25 +69,6 @@ class CardState:
     def url(self, job: JobView, name: str, download: bool = False) -> str:
         """Escaped, and relative: the page may live under a path of a proxy."""
         return escape(self.media(job, name, download).lstrip("/"))
-
-
-def attributes(values: Mapping[str, object]) -> str:
-    """`data-` attributes, values escaped."""
-    return " ".join(f'data-{name}="{escape(str(value))}"' for name, value in values.items())
-
-
-def button(
-    act: str, label: str, job: JobView, symbol: str = "", kind: str = "", change: Mapping[str, object] = {}
-) -> str:
-    """A button whose click is sent to the server as event `act`."""
-    data: dict[str, object] = {"act": act, "id": job.id, "key": job.key}
-    if change:
-        data["change"] = json.dumps(dict(change))
-    mark = icon(symbol) if symbol else ""
-    return (
-        f'<button type="button" class="btn {kind}" {attributes(data)}>{mark}'
-        f"<span>{escape(label)}</span></button>"
-    )
 
 
 def link_button(job: JobView, kind: str = "") -> str:
@@ -224,19 +206,23 @@ def _done(state: CardState, job: JobView) -> str:
         f'<a class="btn ink" href="{state.url(job, job.result, True)}" download>{icon("download")}'
         f"<span>{escaped('card.download')}</span><small>{bytes_made}</small></a>"
     )
-    steps = [button("again", text("card.another_seed"), job, "seed")]
-    if wording.is_fast(job):
+    steps = []
+    if state.mine:
+        steps.append(button("again", text("card.another_seed"), job, "seed"))
+    if state.mine and wording.is_fast(job):
         steps.append(button("quality", text("card.in_quality"), job, "gem"))
-    if wording.is_still(job):
+    if state.mine and wording.is_still(job):
         steps.append(button("picture", text("card.animate_picture"), job, "frame"))
-    else:
+    elif state.mine:
         steps.append(button("frame", text("card.use_frame"), job, "frame"))
+    if state.mine:
+        steps.append(button("reuse", text("card.reuse"), job, "again"))
     steps += [
-        button("reuse", text("card.reuse"), job, "again"),
         f'<a class="btn" href="{state.url(job, "workflow.json", True)}" download'
         f' title="{escaped(f"card.workflow_tip.{wording.thing(job)}")}">'
         f"{icon('graph')}<span>{escaped('card.workflow')}</span></a>",
         link_button(job),
+        *(keeping.buttons(job) if state.mine else ()),
     ]
     strip = (
         f'<button type="button" class="reopen" title="{escaped("card.reopen")}">'
@@ -277,6 +263,8 @@ def _stopped(state: CardState, job: JobView) -> str:
         ]
         if state.inputs_deleted:
             buttons.append(button("reuse", text("card.reuse"), job, "again", "ink"))
+        if not state.mine:
+            buttons = []
         buttons.append(
             f'<button type="button" class="btn quiet" data-copy="{escape(failure.details(job))}">'
             f"{icon('copy')}<span>{escaped('card.copy_details')}</span></button>"
@@ -294,6 +282,10 @@ def _stopped(state: CardState, job: JobView) -> str:
                 button("retry", text("card.start_again"), job, "again", "ink", {"seed": job.seed}),
                 button("reuse", text("card.reuse"), job),
             ]
+        if not state.mine:
+            buttons = []
+    if state.mine:
+        buttons.append(keeping.delete_button(job, "quiet"))
     alert = ' role="alert"' if failed else ""
     mark = f'<span class="mark">{icon("alert", 21)}</span>' if failed else ""
     return (

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, plural, text
 from ui.views import wording
-from ui.views.card import ACTIVE, Starter, attributes, length_tag, starter_tiles, thumb_picture
+from ui.views.button import attributes
+from ui.views.card import ACTIVE, Starter, length_tag, starter_tiles, thumb_picture
 from ui.views.icons import icon
 from ui.views.player import demo_tag
+from ui.views.stopped_tile import STOPPED, stopped_tile
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
@@ -32,17 +34,21 @@ def grid(
     jobs: Sequence[JobView],
     media: Media,
     now: float,
-    searched: bool = False,
+    nothing: str = "",
     more: bool = False,
+    lacking: Collection[str] = (),
     first: Sequence[Starter] = (),
 ) -> str:
-    """Tiles of the jobs; the caller leaves out failed and cancelled ones. now: Unix time in seconds. first:
-    pictures to start from, offered to a visitor without a clip."""
-    if not jobs and searched:
-        return f'<div class="nothing"><p>{escaped("library.no_match")}</p></div>'
+    """Tiles of the jobs. now: Unix time in seconds; nothing: said when a filter leaves none; lacking: ids of
+    jobs whose input files are deleted; first: pictures to start from, offered to a visitor without a clip."""
+    if not jobs and nothing:
+        return f'<div class="nothing"><p>{escape(nothing)}</p></div>'
     if not jobs:
         return _nothing(first)
-    tiles = "".join(_tile(job, media, now) for job in jobs)
+    tiles = "".join(
+        stopped_tile(job, media, now, job.id in lacking) if job.status in STOPPED else _tile(job, media, now)
+        for job in jobs
+    )
     button = (
         f'<button type="button" class="btn" data-act="more">{escaped("library.more")}</button>'
         if more
@@ -118,6 +124,5 @@ def _actions(job: JobView, url: Callable[[str, bool], str]) -> str:
         f'<button type="button" {attributes({"act": "reuse", **data})} aria-label="{reuse}"'
         f' title="{reuse}">{icon("again")}</button>'
         f'<button type="button" {attributes({"act": "delete", **data})}'
-        f' aria-label="{delete}" title="{delete}"'
-        f' data-confirm="{escaped("library.delete_confirm")}">{icon("trash")}</button></div>'
+        f' aria-label="{delete}" title="{delete}">{icon("trash")}</button></div>'
     )

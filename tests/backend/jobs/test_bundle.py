@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from backend.errors import JobCancelled, TooLargeToSend
-from backend.jobs import bundle, input_files
+from backend.jobs import bundle, input_files, originals
 from backend.jobs.job import Job
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
@@ -45,7 +45,9 @@ def kept(
     """The job as the studio would have stored it."""
     sizes = measured(decoder, mode, files)
     params = make_params(mode, {"seed": 5, **values}, sizes)
-    inputs = input_files.keep(decoder, params, files, sizes, folder, {})
+    inputs = input_files.keep(
+        decoder, params, {name: originals.plain(path) for name, path in files.items()}, (), sizes, folder, {}
+    )
     return Job("job", "owner", mode, {"prompt": "a boat", **values}, inputs, created=0.0, seed=5), params
 
 

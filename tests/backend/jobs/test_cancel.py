@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -174,7 +175,7 @@ def test_a_cancel_that_cannot_be_written_is_no_cancel(
     first = drawing(studio, engine, picture)
     job = submit(studio, picture) if waits else first
     with held(studio.settings.database, 600):
-        for stop in (studio.cancel, studio.delete):
+        for stop in (studio.cancel, partial(studio.delete, OWNER)):
             with pytest.raises(StoreBusy, match="not cancelled") as refused:
                 stop(job.id, job.key)
             assert refused.value.hint
@@ -207,7 +208,7 @@ def test_deleting_what_runs_is_a_cancel_that_lasts(make: Make, picture: Path) ->
     studio = make(engine)
     job = drawing(studio, engine, picture)
     with pytest.raises(BadInput, match="cancelled now"):
-        studio.delete(job.id, job.key)
+        studio.delete(OWNER, job.id, job.key)
     again = make(FakeEngine())
     assert again.job(job.id, job.key).status == CANCELLED
 
@@ -251,6 +252,9 @@ def test_a_database_of_an_older_version_goes_on_and_can_be_cancelled(
     with sqlite3.connect(studio.settings.database) as db:  # as version 2 had it
         db.execute("DROP TABLE prompt_to_stop")
         db.execute("ALTER TABLE job DROP COLUMN cancel_requested")
+        db.execute("DROP INDEX job_to_delete")
+        db.execute("ALTER TABLE job DROP COLUMN delete_after")
+        db.execute("ALTER TABLE job DROP COLUMN place")
         db.execute(f"UPDATE job SET status = 'running', started = 1.0 WHERE id = '{jobs[1].id}'")
         db.execute("PRAGMA user_version = 2")
     db.close()

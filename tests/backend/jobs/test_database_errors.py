@@ -252,7 +252,7 @@ def test_one_bad_row_does_not_end_the_start(make: Make, engine: FakeEngine, pict
     assert "damaged" in again.health()["database"]
     broken = again.job(jobs[0].id, jobs[0].key)
     assert broken.status == FAILED and broken.error is not None and "damaged" in broken.error["message"]
-    again.delete(broken.id, broken.key)
+    again.delete(OWNER, broken.id, broken.key)
     assert again.health()["database"] == "ok"
 
 

@@ -40,12 +40,17 @@ OTHER = "owner-token-of-another-01"
 def tone(tmp_path: Path) -> Path:
     """Five seconds of noise, 480 kB."""
     path = tmp_path / "tone.wav"
+    write_noise(path)
+    return path
+
+
+def write_noise(path: Path) -> None:
+    """Another sound each time: equal files would be stored once."""
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(48_000)
         sound.writeframes(os.urandom(5 * 2 * 48_000))
-    return path
 
 
 @pytest.fixture
@@ -139,6 +144,7 @@ def test_a_job_whose_optional_file_is_gone_is_not_made_without_it(
     studio = make()
     job = ended(studio, studio.submit(OWNER, "sound_to_video", SPOKEN, {"audio": tone, "image": picture}), 60)
     (inputs(studio, job) / "image").unlink()
+    (studio.settings.jobs_dir / job.id / "originals" / "image").unlink()
     assert again(studio).submit(OWNER, job, {}) is None and "no longer stored" in said[0]
 
 
@@ -192,11 +198,11 @@ def test_reuse_settings_without_files_fills_the_rest(
     job = studio.submit(OWNER, "image_to_video", {**SMALL, "prompt": "A red boat"}, {"image": picture})
     event: Any = SimpleNamespace(_data={"id": job.id, "key": job.key})
     widgets = page.forms["image_to_video"].widgets
-    filled = page.fill.reuse(event)
+    filled = page.fill.reuse(OWNER, event)
     assert filled[widgets["image"]] and filled[widgets["prompt"]] == "A red boat" and not said
     assert Path(filled[widgets["image"]]).name == f"{picture.stem}.png", "its owner's name for it"
     studio.cancel(job.id, job.key)
-    filled = page.fill.reuse(event)
+    filled = page.fill.reuse(OWNER, event)
     assert filled[widgets["image"]] is None and filled[widgets["prompt"]] == "A red boat"
     assert len(said) == 1 and "no longer stored" in said[0] and "back in the form" in said[0]
 
@@ -219,22 +225,28 @@ def test_over_the_limit_a_submit_is_refused_beside_its_largest_file(
     make: Make, engine: FakeEngine, tone: Path, picture: Path
 ) -> None:
     engine.hold.clear()
-    studio = make(WAN_OWNER_DISK_MB="2")
+    studio = make(WAN_OWNER_DISK_MB="3")
     files = {"audio": tone, "image": picture}
-    jobs = [studio.submit(OWNER, "sound_to_video", SPOKEN, files) for _ in range(2)]
+
+    def submit(owner: str) -> JobView:
+        tone.unlink()
+        write_noise(tone)
+        return studio.submit(owner, "sound_to_video", SPOKEN, files)
+
+    jobs = [submit(OWNER) for _ in range(2)]
     folders = sorted(path.name for path in studio.settings.jobs_dir.iterdir())
     with pytest.raises(OverQuota) as refused:
         for _ in range(2):
-            jobs.append(studio.submit(OWNER, "sound_to_video", SPOKEN, files))
+            jobs.append(submit(OWNER))
             folders = sorted(path.name for path in studio.settings.jobs_dir.iterdir())
-    assert refused.value.field == "audio" and refused.value.hint and "2.0 MB" in refused.value.message
+    assert refused.value.field == "audio" and refused.value.hint and "3.0 MB" in refused.value.message
     assert sorted(path.name for path in studio.settings.jobs_dir.iterdir()) == folders, "nothing was written"
     with pytest.raises(gr.Error, match="that you may use"):
         asyncio.run(asked(studio.writes, OWNER, studio.submit, OWNER, "sound_to_video", SPOKEN, files))
-    assert studio.submit(OTHER, "sound_to_video", SPOKEN, files).status == "queued"
+    assert submit(OTHER).status == "queued"
     for job in jobs[1:]:
         studio.cancel(job.id, job.key)
-    assert studio.submit(OWNER, "sound_to_video", SPOKEN, files).status == "queued"
+    assert submit(OWNER).status == "queued"
     engine.hold.set()
     assert ended(studio, jobs[0], 60).status == "done"
 

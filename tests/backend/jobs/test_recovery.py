@@ -276,11 +276,11 @@ def test_a_pin_is_kept(make: Make, engine: FakeEngine, picture: Path) -> None:
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert engine.drawing.wait(60)
     with pytest.raises(BadInput, match="still being made"):
-        studio.pin(job.id, job.key, True)
+        studio.pin(OWNER, job.id, job.key, True)
     engine.hold.set()
     ended(studio, job)
-    assert studio.pin(job.id, job.key, True).pinned and studio.jobs(OWNER)[0].pinned
-    assert not studio.pin(job.id, job.key, False).pinned
+    assert studio.pin(OWNER, job.id, job.key, True).pinned and studio.jobs(OWNER)[0].pinned
+    assert not studio.pin(OWNER, job.id, job.key, False).pinned
 
 
 def test_closing_puts_what_runs_back_in_line(make: Make, engine: FakeEngine, picture: Path) -> None:

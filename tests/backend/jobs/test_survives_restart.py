@@ -180,7 +180,7 @@ def test_a_pin_outlives_an_end_that_is_written_late(make: Make, engine: FakeEngi
     assert stored is not None
     studio.store.save(replace(stored, status=RUNNING, finished=None))  # as after a disk that was full
     studio.scheduler._active.ends._unsaved[done.id] = stored
-    assert studio.pin(done.id, done.key, True).pinned
+    assert studio.pin(OWNER, done.id, done.key, True).pinned
     studio.scheduler._active.ends.write_late()
     late = studio.store.get(done.id)
     assert late is not None and late.pinned and late.status == DONE

@@ -49,7 +49,7 @@ def test_outputs_are_removed_and_delete_removes_every_copy(
     copy.parent.mkdir(parents=True)
     folder = studio.settings.jobs_dir / jobs[0].id
     os.link(folder / "result.mp4", copy)
-    studio.delete(jobs[0].id, jobs[0].key)
+    studio.delete(OWNER, jobs[0].id, jobs[0].key)
     assert not folder.exists() and not copy.exists() and list(given.iterdir()) == []
     with pytest.raises(NotFound):
         studio.job(jobs[0].id, jobs[0].key)

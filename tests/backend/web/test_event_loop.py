@@ -290,7 +290,7 @@ def test_writes_that_wait_for_another_program_delay_no_page(
             other.execute("BEGIN IMMEDIATE")
             begun = threading.Event()
             held = [
-                pool.submit(lambda: (begun.set(), site.studio.pin(done.id, done.key, True))),
+                pool.submit(lambda: (begun.set(), site.studio.pin(ann.token, done.id, done.key, True))),
                 pool.submit(ann.call, "cancel", running.id, running.key),
             ]
             assert begun.wait(60)

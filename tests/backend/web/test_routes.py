@@ -81,7 +81,7 @@ def test_nothing_opens_without_its_signature(site: SimpleNamespace) -> None:
 
 def test_a_deleted_job_is_gone(site: SimpleNamespace) -> None:
     url = site.studio.media_url(site.job, "result.mp4")
-    site.studio.delete(site.job.id, site.job.key)
+    site.studio.delete(OWNER, site.job.id, site.job.key)
     assert site.http.get(url).status_code == 404
 
 

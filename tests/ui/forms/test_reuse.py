@@ -120,7 +120,7 @@ def generated(site: ServedSite, who: Visitor, mode: str, job: Any) -> Any:
     """Reuses a job's settings and presses Generate: the job that comes of it."""
     number, click = site.fn("ws-card", "reuse"), site.fn(f"{mode}-generate", "click")
     outputs = next(d for d in site.config["dependencies"] if d["id"] == number)["outputs"]
-    shown = dict(zip(outputs, who.event(number, [], {"id": job.id, "key": job.key}), strict=True))
+    shown = dict(zip(outputs, who.event(number, [who.token], {"id": job.id, "key": job.key}), strict=True))
     inputs = next(d for d in site.config["dependencies"] if d["id"] == click)["inputs"]
     given = []
     for component, value in zip(inputs, site.values(click), strict=True):

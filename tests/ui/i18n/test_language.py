@@ -20,7 +20,7 @@ from backend.models.state import ModelState
 from tests.support.job_views import job, media
 from ui.head import head
 from ui.i18n import mode_texts
-from ui.i18n.texts import ENGLISH, table, use
+from ui.i18n.texts import ENGLISH, table, text, use
 from ui.views import (
     engine_badge,
     failure,
@@ -41,7 +41,7 @@ from workflows.modes.registry import MODES
 from workflows.spec import Field
 
 OPEN, CLOSE = "⟦", "⟧"
-SPOKEN = ("title", "alt", "aria-label", "aria-valuetext", "data-confirm")
+SPOKEN = ("title", "alt", "aria-label", "aria-valuetext")
 """Attributes with text for a visitor or a screen reader."""
 STATUSES = ("queued", "running", "done", "failed", "cancelled")
 MODEL_STATES = ("ready", "missing", "unseen", "wrong_size", "damaged", "unreadable", "unknown")
@@ -148,7 +148,9 @@ def test_the_card_and_the_library(mode: str, status: str) -> None:
                 for name in ("words", "announcement", "left", "elapsed", "spoken", "place"):
                     assert unmarked(answer[name]) == [], name
         for age in (0, 4_000, 90_000, 900_000):
-            assert unmarked(library.grid([shown], media, shown.created + age, more=True)) == []
+            for lacking in ((), (shown.id,)):
+                tiles = library.grid([shown], media, shown.created + age, more=True, lacking=lacking)
+                assert unmarked(tiles) == []
         assert unmarked(" ".join([*wording.recipe(shown), wording.resolution(shown)])) == []
 
 
@@ -156,7 +158,8 @@ def test_the_empty_card_and_the_empty_library() -> None:
     assert unmarked(card(CardState(starters=[Starter("1", "a.jpg")], begin={"a": "2"}))) == []
     for clips in (0, 1, 2):
         assert unmarked(library.heading(clips, 5_000, 30)) == []
-    assert unmarked(library.grid([], media, NOW) + library.grid([], media, NOW, searched=True)) == []
+    assert unmarked(library.grid([], media, NOW)) == []
+    assert unmarked(library.grid([], media, NOW, text("library.no_match"))) == []
 
 
 @pytest.mark.parametrize("kind", ["comfyui", "runpod", "demo"])

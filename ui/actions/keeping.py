@@ -1,0 +1,112 @@
+"""The events that delete, bring back, pin and unpin a clip, in the Library and on the card."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from backend.errors import NotFound, StudioError
+from ui.actions.event_data import event_text, own_job
+from ui.gradio_fixes.event_errors import sentence
+from ui.views.keeping import deleted
+
+if TYPE_CHECKING:
+    from backend.jobs.views import JobView
+    from backend.studio import Studio
+    from ui.job_card import Card
+    from ui.tabs.library import Library
+
+UNDO_JS = (
+    "const start = () => window.wanStudio?.undo\n"
+    "  ? window.wanStudio.undo({element, trigger, watch}) : setTimeout(start, 15);\n"
+    "start();"
+)
+
+
+def undo_box() -> gr.HTML:
+    """The place of the toast that offers to undo a deletion; its event is `undo`."""
+    return gr.HTML("", elem_id="ws-undo", apply_default_css=False, js_on_load=UNDO_JS)
+
+
+class Keeping:
+    """Handlers that return component -> update: the Library as filtered, the card, and the toast."""
+
+    def __init__(self, studio: Studio, card: Card, library: Library, shown: Any, box: Any) -> None:
+        """shown: the card's component; box: that of the toast."""
+        self.studio, self.card, self.library, self.shown, self.box = studio, card, library, shown, box
+        self._numbers = itertools.count(1)
+
+    def inputs(self, owner: Any) -> list[Any]:
+        """The components that the handlers read: the owner and the Library's filters."""
+        return self.library.inputs(owner)
+
+    def outputs(self) -> list[Any]:
+        """The components that the handlers write."""
+        return [self.box, self.shown, *self.library.outputs()]
+
+    def delete(
+        self, owner: str, mode: str, search: str, limit: float, status: str, event: gr.EventData
+    ) -> dict[Any, Any]:
+        """Hides a clip of this owner and offers to undo that; the studio removes it some seconds later."""
+        job = own_job(self.studio, owner, event)
+        done = job is not None and self._tried(self.studio.delete, owner, job.id, job.key, True)
+        updates = self._refreshed(owner, (mode, search, limit, status), event)
+        return {**updates, self.box: deleted(job, next(self._numbers)) if job and done else gr.skip()}
+
+    def undo(
+        self, owner: str, mode: str, search: str, limit: float, status: str, event: gr.EventData
+    ) -> dict[Any, Any]:
+        """Brings a clip back, to the card too where it was deleted there."""
+        job_id, key = event_text(event, "id"), event_text(event, "key")
+        back = self._tried(self.studio.undo_delete, owner, job_id, key)
+        shown = (job_id, key) if back and event_text(event, "on") == "card" else None
+        return self._refreshed(owner, (mode, search, limit, status), event, shown)
+
+    def pin(
+        self, owner: str, mode: str, search: str, limit: float, status: str, event: gr.EventData
+    ) -> dict[Any, Any]:
+        """Excludes a clip of this owner from removal by age or disk share."""
+        return self._pin(owner, (mode, search, limit, status), event, True)
+
+    def unpin(
+        self, owner: str, mode: str, search: str, limit: float, status: str, event: gr.EventData
+    ) -> dict[Any, Any]:
+        """Allows the removal of a clip again."""
+        return self._pin(owner, (mode, search, limit, status), event, False)
+
+    def _pin(self, owner: str, filters: tuple[Any, ...], event: gr.EventData, pinned: bool) -> dict[Any, Any]:
+        job = own_job(self.studio, owner, event)
+        if job is not None:
+            self._tried(self.studio.pin, owner, job.id, job.key, pinned)
+        return self._refreshed(owner, filters, event)
+
+    def _tried(self, call: Callable[..., Any], *args: Any) -> bool:
+        """Whether the studio did it; a refusal is shown on the page."""
+        try:
+            call(*args)
+        except StudioError as error:
+            gr.Warning(sentence(error))
+            return False
+        return True
+
+    def _refreshed(
+        self,
+        owner: str,
+        filters: tuple[Any, ...],
+        event: gr.EventData,
+        show: tuple[str, str] | None = None,
+    ) -> dict[Any, Any]:
+        """The Library, and the card with the job `show` (id, key), by default the one that it shows; when
+        that is gone, with the latest."""
+        tiles = dict(zip(self.library.outputs(), self.library.fill(owner, *filters), strict=True))
+        job_id, key = show or (event_text(event, "shown"), event_text(event, "shownkey"))
+        job: JobView | None = None
+        if job_id:
+            try:
+                job = self.studio.job(job_id, key)
+            except NotFound:
+                job = None
+        return {**tiles, self.shown: self.card.html(owner, job or self.card.latest(owner))}
