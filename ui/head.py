@@ -28,8 +28,10 @@ STYLES = (
     "samples.css",
     "layout.css",
     "files.css",
+    "drafts.css",
 )
 SCRIPTS = (
+    "storage.js",
     "first_paint.js",
     "studio.js",
     "files.js",
@@ -38,6 +40,7 @@ SCRIPTS = (
     "card.js",
     "queue.js",
     "layout.js",
+    "drafts.js",
 )
 
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from ui.forms.planner import Planner
 
 
-def plan_on(planner: Planner, form: Form, *events: Callable[..., Any]) -> None:
-    """Plans on every change of the form's widgets, and on `events` (the page loads, a job ended, ...)."""
+def plan_on(planner: Planner, form: Form, shown: Callable[..., Any], *events: Callable[..., Any]) -> None:
+    """Plans when the form comes into view (`shown`), on every change of its widgets, and on `events` (a job
+    ended, ...)."""
     names, widgets = list(form.widgets), list(form.widgets.values())
 
     def plan(*given: Any) -> dict[Any, Any]:
@@ -36,9 +37,16 @@ def plan_on(planner: Planner, form: Form, *events: Callable[..., Any]) -> None:
         "queue": False,
         "api_visibility": "private",
     }
-    gr.on(changes, **options)
-    for event in events:
-        event(**options)
+
+    def js(fresh: bool) -> str:
+        """One plan for a burst of events, and none before the form is restored (ui/assets/drafts.js). fresh:
+        even if the same values have just been planned."""
+        return f"(...given) => window.wanStudio.plan({form.mode!r}, given, {str(fresh).lower()})"
+
+    gr.on(changes, js=js(fresh=False), **options)
+    shown(js=js(fresh=False), **options)
+    for event in (form.hint.replan, *events):
+        event(js=js(fresh=True), **options)
 
 
 def submit_on_generate(

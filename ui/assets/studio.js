@@ -77,8 +77,11 @@
         $("input, textarea", first?.closest("[data-invalid]") || document.createElement("i"))?.focus({ preventScroll: true });
       }, 60);
   };
-  studio.hint = ({ element, watch }) => {
+  const planners = {}; // mode -> asks for a new plan
+  studio.replan = (mode) => planners[mode]?.();
+  studio.hint = ({ element, trigger, watch }) => {
     const line = () => $("[data-mode]", element);
+    if (line()) planners[line().dataset.mode] = () => trigger("replan");
     watch("value", () => line() && spread(line()));
     if (line()) spread(line());
   };
