@@ -160,6 +160,21 @@ class Studio:
             )
         )
 
+    # -- unsent forms ---------------------------------------------------------------------
+
+    def keep_draft_file(self, owner: str, draft: str, path: Path) -> str:
+        """Keeps an uploaded file of an unsent form (see Drafts.keep); returns its id."""
+        return self.retention.drafts.keep(owner, draft, path)
+
+    def retain_draft_files(self, owner: str, draft: str, ids: Collection[str]) -> None:
+        """Marks a draft as used, and removes its other files. Raises NotAllowed, BadInput."""
+        self.retention.drafts.retain(owner, draft, ids)
+
+    def draft_file(self, owner: str, draft: str, id: str) -> tuple[Path, str]:
+        """(path, name) of a kept file. Raises NotFound, also for one of another owner."""
+        found = self.retention.drafts.file(owner, draft, id)
+        return found.path, found.name
+
     # -- jobs and their files -------------------------------------------------------------
 
     def job(self, id: str, key: str) -> JobView:

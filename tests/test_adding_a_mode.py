@@ -157,6 +157,10 @@ print(json.dumps({
     "filter": ["Postcard", "postcard"] in [list(row) for row in filters()],
     "script": '"postcard": {"modes": ["postcard"]}' in head(),
     "style": "#tab-postcard-button" in head(),
+    "stored": sorted(
+        page.blocks[target].elem_id
+        for fn in page.fns.values() if "drafts.save('postcard'" in str(fn.js) for target, _ in fn.targets
+    ),
     "files": [model_table.group_title(group) for group in model_table.GROUPS if "postcard" in group],
     "needed": [file.name for file in load_catalog().needed("postcard")],
     "title": title("postcard"),
@@ -208,6 +212,9 @@ def test_it_is_on_the_page_in_the_api_and_in_every_list(copy: Path) -> None:
     for name in ("image", "prompt", "paper", "seconds", "grain", "seed", "generate"):
         assert f"postcard-{name}" in found["ids"]
     assert "tab-postcard" in found["ids"] and found["filter"] and found["script"] and found["style"]
+    assert found["stored"] == sorted(f"postcard-{name}" for name in found["parameters"] if name != "wait"), (
+        "an unsent form keeps all of its fields"
+    )
     assert found["files"] == ["Postcard"] and found["needed"] == ["paper.safetensors"]
     assert found["title"] == "Postcard"
 

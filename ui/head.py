@@ -33,6 +33,7 @@ STYLES = (
     "connection.css",
     "forms.css",
     "keeping.css",
+    "drafts.css",
 )
 SCRIPTS = (
     "storage.js",
@@ -53,6 +54,7 @@ SCRIPTS = (
     "queue.js",
     "layout.js",
     "keeping.js",
+    "drafts.js",
 )
 """In this order: storage.js before everything that stores, studio.js before what uses its helpers."""
 

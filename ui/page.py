@@ -13,10 +13,12 @@ from ui.actions.generate import plan_on, submit_on_generate
 from ui.actions.keeping import Keeping, undo_box
 from ui.actions.library import LibraryActions
 from ui.actions.offers import Offers
+from ui.actions.restore import RestoreForms
 from ui.actions.stage import Stage
 from ui.actions.system import SystemActions
 from ui.actions.visit import TAKE_LINK, Visit
 from ui.api.endpoints import register
+from ui.forms.drafts import Drafts
 from ui.forms.input_folder import InputFolder
 from ui.forms.planner import Planner
 from ui.forms.widgets import HTML_JS, Form
@@ -41,12 +43,13 @@ __all__ = ["build", "launch_options", "routes"]
 PUBLIC = "ws-public"
 OFFERS_JS = f'const events = ["use"]; {HTML_JS.format("offers")}'
 STORAGE_KEY = "wan-studio-owner"
-CACHE_SECONDS = (3600, 24 * 3600)
-"""How often the upload folder is cleaned, and the age at which uploads and results for API clients are
-deleted; jobs have their own copies."""
 QUEUED: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 16}
 DIRECT: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-"""Only QUEUED events can show a message, which travels through the queue; DIRECT ones take one request."""
+CLIENT: dict[str, Any] = {"api_visibility": "private"}
+"""Only QUEUED events can show a message, which travels through the queue; DIRECT ones take one request,
+CLIENT ones none."""
+BEFORE_FILL = "(...given) => { window.wanStudio.drafts.before(); return given; }"
+AFTER_RESTORE = "() => window.wanStudio.drafts.restored()"
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -83,12 +86,12 @@ class _Page:
         self.visit = Visit(studio, self.card, self.input_folder)
         self.library, self.system = Library(studio, starters=shown), System(studio)
         self.queue = Queue(self.card)
+        self.drafts = Drafts(studio)
         self.forms: dict[str, Form] = {}
         self.form_tabs: dict[str, gr.Tab] = {}  # mode -> its tab
         self.choosers: dict[str, Any] = {}  # id of a tab with several forms -> the component that chooses
-        with gr.Blocks(
-            title=text("page.title"), analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
-        ) as self.blocks:
+        # no delete_cache: it deletes at shutdown; backend/storage removes old uploads
+        with gr.Blocks(title=text("page.title"), analytics_enabled=False, fill_width=True) as self.blocks:
             self._build()
             self._wire_forms()
             self._wire_visit()
@@ -96,6 +99,7 @@ class _Page:
             self.queue.wire(self.visit.owner, self.shown, DIRECT, QUEUED)
             self._wire_library()
             self._wire_system()
+            self._wire_drafts()
             register(studio)
 
     def _build(self) -> None:
@@ -126,6 +130,7 @@ class _Page:
             with gr.Column(elem_id="ws-side"):
                 self.shown = self.visit.shown = self.card.component()
         self.undo = undo_box()
+        self.drafts.build(self.forms)
 
     def _build_tabs(self) -> None:
         for tab in TABS:
@@ -172,14 +177,15 @@ class _Page:
         card.library(lambda: gr.Tabs(selected="library"), None, self.tabs, **DIRECT).then(**grid, **DIRECT)
         self.fill = FillForms(self.studio, self.planner, self.forms, self.tabs, self.choosers, self.starters)
         outputs = self.fill.outputs()
-        card.reuse(self.fill.reuse, owner, outputs, **QUEUED)
-        card.frame(self.fill.use_frame, None, outputs, **QUEUED)
-        card.picture(self.fill.use_picture, owner, outputs, **QUEUED)
-        card.starter(self.fill.use_starter, None, outputs, **QUEUED)
-        card.sample(self.fill.use_sample, None, outputs, **QUEUED)
-        self.library.tiles.starter(self.fill.use_starter, None, outputs, **QUEUED)
-        self.library.tiles.reuse(self.fill.reuse, owner, outputs, **QUEUED)
-        self.offers.use(Offers(self.studio, self.fill).use, None, outputs, **QUEUED)
+        fills: dict[str, Any] = {"js": BEFORE_FILL, **QUEUED}
+        card.reuse(self.fill.reuse, owner, outputs, **fills)
+        card.frame(self.fill.use_frame, None, outputs, **fills)
+        card.picture(self.fill.use_picture, owner, outputs, **fills)
+        card.starter(self.fill.use_starter, None, outputs, **fills)
+        card.sample(self.fill.use_sample, None, outputs, **fills)
+        self.library.tiles.starter(self.fill.use_starter, None, outputs, **fills)
+        self.library.tiles.reuse(self.fill.reuse, owner, outputs, **fills)
+        self.offers.use(Offers(self.studio, self.fill).use, None, outputs, **fills)
 
     def _wire_library(self) -> None:
         library, tiles, owner, grid = self.library, self.library.tiles, self.visit.owner, self._grid()
@@ -210,6 +216,12 @@ class _Page:
         self.shown.system(system.machine, owner, system.left, **DIRECT)
         system.left.pause(actions.pause, owner, system.left, **QUEUED)
         system.left.resume(actions.resume, owner, system.left, **QUEUED)
+
+    def _wire_drafts(self) -> None:
+        restore = RestoreForms(self.studio, self.fill).restore
+        owner, shown = self.visit.owner, self.drafts.shown
+        shown.restore(restore, owner, self.fill.outputs(), **QUEUED).then(None, js=AFTER_RESTORE, **CLIENT)
+        self.drafts.wire(self.blocks, self.forms, self.choosers, owner)
 
     def _grid(self) -> dict[str, Any]:
         """The event arguments that fill the Library."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +25,8 @@ from backend.storage.shared_files import Identity, SharedFiles
 log = logging.getLogger("wan.storage")
 
 EVERY_JOB = 1_000_000
+DRAFTS = "drafts of "
+"""Before an owner's id: the entry of their drafts among those of the jobs."""
 
 
 class Jobs(Protocol):
@@ -58,12 +60,14 @@ class Quota:
         wall: Callable[[], float],
         disk: Callable[[Path], Disk],
         temporary: Callable[[], int] = lambda: 0,
+        drafts: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         """`temporary`: bytes on the same disk of files that are not clips and are removed in time, such as
-        uploads: no clip is removed for them. The call may be slow."""
+        uploads: no clip is removed for them. `drafts`: owner -> bytes of the files of unsent forms, which
+        count like jobs. The calls may be slow."""
         self._jobs, self._limits = jobs, limits
         self._data_dir, self._jobs_dir = data_dir, data_dir / "jobs"
-        self._wall, self._disk, self._temporary = wall, disk, temporary
+        self._wall, self._disk, self._temporary, self._drafts = wall, disk, temporary, drafts
         self._lock = threading.RLock()
         self._usage: DiskUsage | None = None
         self._reserved: dict[str, list[str]] = {}  # job being submitted -> clips to remove for it
@@ -126,6 +130,40 @@ class Quota:
                 size = self._measure(self._usage, job_id)
                 self._usage.put(job_id, replace(entry, bytes=min(entry.bytes, size), written=size))
 
+    # -- files of unsent forms ------------------------------------------------------------
+
+    def admit(self, owner: str, need: int) -> None:
+        """Checks `need` more bytes for an owner's drafts; no clip is removed for them. Raises OverQuota,
+        DiskFull."""
+        with self._lock:
+            check = self._check(self._current(), owner, need, 0)
+            if check is not None and check.bytes_to_free:
+                raise check.refusal("")
+
+    def count_drafts(self, owner: str, size: int) -> None:
+        """Counts `size` bytes for an owner's drafts from now on."""
+        with self._lock:
+            if self._usage is not None:
+                self._usage.put(DRAFTS + owner, JobUsage(owner, size, size))
+
+    # -- the limits -----------------------------------------------------------------------
+
+    def _check(self, usage: DiskUsage, owner: str, need: int, written: int) -> _LimitCheck | None:
+        """The limits for `need` more bytes of an owner; None while the disk cannot be measured. `written`:
+        how many of them are on the disk already."""
+        try:
+            disk = self._disk(self._data_dir)
+        except OSError:
+            return None
+        if not disk.total:
+            return None
+        ours, percent = usage.written + written, self._limits.percent
+        check = _LimitCheck(usage, self._limits, owner, need, retention_policy.room(disk, ours, percent))
+        if check.bytes_to_free:
+            disk = Disk(disk.total, disk.free + self._temporary())
+            check = _LimitCheck(usage, self._limits, owner, need, retention_policy.room(disk, ours, percent))
+        return check
+
     def _clips_to_remove(
         self, usage: DiskUsage, owner: str, need: int, written: int, field: str
     ) -> dict[str, JobUsage]:
@@ -141,25 +179,6 @@ class Quota:
         found = {job.id: usage.get(job.id) for job in removed}
         return {job_id: entry for job_id, entry in found.items() if entry is not None}
 
-    def _check(self, usage: DiskUsage, owner: str, need: int, written: int) -> _LimitCheck | None:
-        """The limits for `need` more bytes of an owner; None for a disk that cannot be measured."""
-        try:
-            disk = self._disk(self._data_dir)
-        except OSError:
-            return None
-        if not disk.total:
-            return None
-        ours = usage.written + written
-        check = _LimitCheck(
-            usage, self._limits, owner, need, retention_policy.room(disk, ours, self._limits.percent)
-        )
-        if check.bytes_to_free:
-            disk = Disk(disk.total, disk.free + self._temporary())
-            check = _LimitCheck(
-                usage, self._limits, owner, need, retention_policy.room(disk, ours, self._limits.percent)
-            )
-        return check
-
     def _cancel(self, usage: DiskUsage, job_id: str) -> None:
         """Cancels a job's reservation; the clips chosen for removal count again."""
         for clip in self._reserved.pop(job_id, []):
@@ -171,11 +190,12 @@ class Quota:
     # -- measuring ------------------------------------------------------------------------
 
     def refresh(self) -> DiskUsage:
-        """Measures every job's folder. Submits are possible meanwhile, except before the first result."""
+        """Measures every job's folder, and the drafts. Submits are possible meanwhile, except before the
+        first result."""
         with self._lock:
             before = self._usage or DiskUsage()
             before.touched.clear()
-        found = files.folders(self._jobs_dir)
+        found, drafts = files.folders(self._jobs_dir), self._drafts()
         rows = {row.id: row for row in self._jobs.summaries()}
         with self._lock:
             chosen = {clip for clips in self._reserved.values() for clip in clips}
@@ -194,6 +214,9 @@ class Quota:
                     entry = self._entry(job_id, found.get(job_id), rows.get(job_id), known)
                 if entry is not None:
                     usage.put(job_id, replace(entry, bytes=0) if job_id in chosen else entry)
+            for owner, size in drafts.items():
+                if DRAFTS + owner not in before.touched:
+                    usage.put(DRAFTS + owner, JobUsage(owner, size, size))
             self._usage = usage
             return usage
 

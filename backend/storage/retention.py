@@ -22,8 +22,9 @@ from backend.errors import StudioError
 from backend.jobs import folders as files
 from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, Job
 from backend.jobs.layout import ORIGINALS, WORK
-from backend.storage import engine_files, retention_policy
+from backend.storage import drafts, engine_files, retention_policy
 from backend.storage.clock_check import EARLIEST_END, ClockCheck, plausible_end
+from backend.storage.drafts import DraftLimits, Drafts
 from backend.storage.engine_files import EngineFolders
 from backend.storage.quota import Jobs, Limits, Quota
 from backend.storage.retention_policy import DAY, Disk
@@ -37,6 +38,7 @@ ORPHAN_SECONDS = 3600.0
 FAILED_DAYS = 1.0  # the output of a failed job in ComfyUI's folder may be the only one
 UNKNOWN_DAYS = 7.0  # outputs without a job: of another studio on the same ComfyUI, or of a deleted job
 INPUT_DAYS = 7.0
+UPLOAD_DAYS = 1.0
 CLOCK = "clock"
 
 
@@ -61,19 +63,25 @@ class Retention:
         *,
         engine_folders: Callable[[], Sequence[EngineFolders]] = tuple,
         cache: Callable[[], Path | None] = lambda: None,
+        sweep_uploads: Callable[[float], None] = lambda _: None,
+        draft_limits: DraftLimits | None = None,
         forget: Callable[[str], None] = lambda _: None,
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
         disk: Callable[[Path], Disk] | None = None,
     ) -> None:
-        """`cache`: the folder of the page's copies for clients; `forget`: drops a job from the queue."""
+        """`cache`: the folder of the page's copies for clients; `sweep_uploads`: removes uploads and those
+        copies unless they changed since a moment (unix seconds); `forget`: drops a job from the queue."""
         self.records, self.data_dir, self.limits = records, data_dir, limits
         self.jobs_dir = data_dir / "jobs"
         self._cache, self._engine_folders, self._forget = cache, engine_folders, forget
+        self._sweep_uploads = sweep_uploads
         self._wall, self._steady = wall, steady
         self.quota = Quota(
-            records, data_dir, limits, wall=wall, disk=disk or _disk_of, temporary=self._temporary_bytes
-        )
+            records, data_dir, limits, wall=wall, disk=disk or _disk_of, temporary=self._temporary_bytes,
+            drafts=lambda: drafts.sizes(data_dir),
+        )  # fmt: skip
+        self.drafts = Drafts(data_dir, draft_limits or DraftLimits(), self.quota, wall=wall)
         self._lock = threading.RLock()
         self._clock: ClockCheck | None = None
         self._checked = 0.0
@@ -97,6 +105,7 @@ class Retention:
         for step in (
             self.finish_removals, self.remove_expired, self.remove_inputs_of_ended, self.make_room,
             self.remove_orphans, self.remove_partial_files, self.remove_stale_engine_files,
+            self.remove_unused_uploads,
         ):  # fmt: skip
             self._logged(step)
 
@@ -327,6 +336,12 @@ class Retention:
                     files.unlink(path, folder.path)
                 if job.status != FAILED or not job.part:
                     files.remove_below(folder.path, WORK)
+
+    def remove_unused_uploads(self) -> None:
+        """Removes uploads and copies for clients after UPLOAD_DAYS, and drafts that no page uses."""
+        if self._ages_reliable():
+            self._sweep_uploads(self._wall() - UPLOAD_DAYS * DAY)
+            self.drafts.remove_expired()
 
     # -- ComfyUI's folders ----------------------------------------------------------------
 

@@ -38,6 +38,7 @@ def create(
         Limits(settings.keep_days, settings.keep_disk_percent, settings.owner_disk_mb * 1_000_000),
         engine_folders=lambda: engine_folders(engines(), settings.comfyui_dir),
         cache=lambda: _page_cache(whose),
+        sweep_uploads=lambda before: _sweep_uploads(whose, before),
         forget=forget,
     )
 
@@ -68,6 +69,12 @@ def _page_cache(whose: str) -> Path | None:
     """The folder of uploads and of copies of results for clients, if this studio made it."""
     folder = _gradio_temp_dir()
     return folder if folder is not None and upload_folder.is_ours(folder, whose) else None
+
+
+def _sweep_uploads(whose: str, before: float) -> None:
+    folder = _gradio_temp_dir()
+    if folder is not None:
+        upload_folder.sweep(folder, whose, before)
 
 
 def _gradio_temp_dir() -> Path | None:

@@ -55,7 +55,8 @@ def is_ours(folder: Path, whose: str) -> bool:
 
 
 def sweep(folder: Path, whose: str, before: float) -> None:
-    """Removes the page's files from this folder that have not changed since `before` (unix seconds).
+    """Removes the page's files from this folder that have not changed since `before` (unix seconds). For a
+    hard link to a file elsewhere, whose age is that of the file, a change of its folder counts as well.
 
     Skips links, files with other names, and a folder without this studio's marker.
     """
@@ -75,8 +76,9 @@ def _sweep(name: str, top: int, before: float) -> None:
     descriptor = os.open(name, files.NO_LINKS, dir_fd=top)
     try:
         for _, folders, names, here in os.fwalk(".", topdown=False, dir_fd=descriptor):
+            linked_before = os.fstat(here).st_mtime < before
             for each in names:
-                _remove_old(each, here, before)
+                _remove_old(each, here, before, links=linked_before)
             for each in folders:
                 _remove_empty(each, here)
     finally:
@@ -84,10 +86,11 @@ def _sweep(name: str, top: int, before: float) -> None:
     _remove_empty(name, top)
 
 
-def _remove_old(name: str, folder: int, before: float) -> None:
+def _remove_old(name: str, folder: int, before: float, links: bool = True) -> None:
+    """`links`: also a file that has other names."""
     with contextlib.suppress(OSError):
         info = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if stat.S_ISREG(info.st_mode) and info.st_mtime < before:
+        if stat.S_ISREG(info.st_mode) and info.st_mtime < before and (links or info.st_nlink == 1):
             os.unlink(name, dir_fd=folder)
 
 

@@ -81,6 +81,7 @@ class FakeStudio:
         )
         self.runs: dict[str, _Run] = {}
         self.deleted: dict[str, _Run] = {}
+        self.draft_files: dict[tuple[str, str, str], Path] = {}
         self.numbers = itertools.count(1)
         self.lock = threading.RLock()
         self.reads, self.writes = Threads(), Threads()
@@ -374,6 +375,21 @@ class FakeStudio:
     def input_path(self, id: str, key: str, name: str) -> Path | None:
         run = self._run(id, key)
         return run.image if name == "image" else None
+
+    def keep_draft_file(self, owner: str, draft: str, path: Path) -> str:
+        id = f"{next(self.numbers):032x}"
+        self.draft_files[owner, draft, id] = path
+        return id
+
+    def retain_draft_files(self, owner: str, draft: str, ids: Collection[str]) -> None:
+        for key in [key for key in self.draft_files if key[:2] == (owner, draft) and key[2] not in ids]:
+            del self.draft_files[key]
+
+    def draft_file(self, owner: str, draft: str, id: str) -> tuple[Path, str]:
+        if (owner, draft, id) not in self.draft_files:
+            raise NotFound("This file is no longer kept.")
+        path = self.draft_files[owner, draft, id]
+        return path, path.name
 
     def result_path(self, id: str, key: str) -> Path:
         return self.folder / f"{self._run(id, key).view.id}.mp4"

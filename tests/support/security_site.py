@@ -76,13 +76,15 @@ class Visitor:
                         return output.get("data") if message["success"] else output
         return None
 
+    def server_function(self, elem_id: str, name: str, asked: Any) -> Any:
+        """Calls a server function of a component with any argument."""
+        component = self.site.component(elem_id)
+        body = {"component_id": component, "fn_name": name, "session_hash": "x", "data": asked}
+        return self.post("/gradio_api/component_server", body).json()
+
     def poll(self, request: Any) -> Any:
         """Calls the card's server function with any argument."""
-        body = {
-            "component_id": self.site.component("ws-card"), "fn_name": "poll", "session_hash": "x",
-            "data": request,
-        }  # fmt: skip
-        return self.post("/gradio_api/component_server", body).json()
+        return self.server_function("ws-card", "poll", request)
 
 
 class Site:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
 
 def event_text(event: gr.EventData, name: str) -> str:
     """A text of the event's data; anything else counts as empty."""
-    value = (getattr(event, "_data", None) or {}).get(name)
+    value = event_values(event).get(name)
     return value if isinstance(value, str) else ""
+
+
+def event_values(event: gr.EventData) -> Mapping[str, Any]:
+    """The event's data by name; empty when a client sent anything else."""
+    data = getattr(event, "_data", None)
+    return data if isinstance(data, Mapping) else {}
 
 
 def event_job(studio: Studio, event: gr.EventData) -> JobView | None:

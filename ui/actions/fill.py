@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import StudioError
-from ui.actions.event_data import event_text, own_job
+from ui.actions.event_data import event_text, event_values, own_job
 from ui.forms import schema
 from ui.forms.uploads import checked_upload
 from ui.forms.widgets import Form
@@ -76,7 +76,7 @@ class FillForms:
 
     def use_starter(self, event: gr.EventData) -> dict[Any, Any]:
         """Puts a starter's picture into a form, and its prompt unless the mode uses a part of a file."""
-        number = (getattr(event, "_data", None) or {}).get("n")
+        number = event_values(event).get("n")
         mode = event_text(event, "mode") or PICTURE_MODE
         if not isinstance(number, int) or not 0 <= number < len(self.starters) or mode not in self.forms:
             return self.nothing()
@@ -139,8 +139,16 @@ class FillForms:
 
     def _fill(self, mode: str, filled: Mapping[str, Any]) -> dict[Any, Any]:
         """Opens the form of a mode with these values; a complete set is planned at once."""
+        updates = {**self.tab_updates(mode), **self.widget_updates(mode, filled)}
+        if {"prompt", "seed"} <= filled.keys():
+            form = self.forms[mode]
+            updates.update(self.planner.view(form, filled).updates(form))
+        return updates
+
+    def widget_updates(self, mode: str, filled: Mapping[str, Any]) -> dict[Any, Any]:
+        """The widgets of a form with these values. filled: parameter -> value of its widget, or path."""
         form = self.forms[mode]
-        updates = self.tab_updates(mode)
+        updates: dict[Any, Any] = {}
         for name, value in filled.items():
             widget = form.widgets[name]
             if name in form.lines:
@@ -150,6 +158,4 @@ class FillForms:
                 updates[widget] = gr.Radio(choices=schema.lengths(field, seconds), value=value)
             else:
                 updates[widget] = value
-        if {"prompt", "seed"} <= filled.keys():
-            updates.update(self.planner.view(form, filled).updates(form))
         return updates

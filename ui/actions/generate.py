@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from ui.forms.planner import Planner
 
 
-def plan_on(planner: Planner, form: Form, owner: Any, *events: Callable[..., Any]) -> None:
-    """Plans on every change of the form's widgets, while one types, and on `events` (the page loads, a job
-    ended, ...)."""
+def plan_on(
+    planner: Planner, form: Form, owner: Any, shown: Callable[..., Any], *events: Callable[..., Any]
+) -> None:
+    """Plans when the form comes into view (`shown`), on every change of its widgets, while one types, and on
+    `events` (a job ended, ...)."""
     names, widgets = list(form.widgets), list(form.widgets.values())
 
     def plan(owner_token: str, request: gr.Request, *given: Any) -> dict[Any, Any]:
@@ -42,9 +44,16 @@ def plan_on(planner: Planner, form: Form, owner: Any, *events: Callable[..., Any
         "queue": False,
         "api_visibility": "private",
     }
-    gr.on(changes, plan, **options)
-    for event in events:
-        event(plan, **options)
+
+    def js(fresh: bool) -> str:
+        """One plan for a burst of events, and none before the form is restored (ui/assets/drafts.js). fresh:
+        even if the same values have just been planned."""
+        return f"(...given) => window.wanStudio.plan({form.mode!r}, given, {str(fresh).lower()})"
+
+    gr.on(changes, plan, js=js(fresh=False), **options)
+    shown(plan, js=js(fresh=False), **options)
+    for event in (form.hint.replan, *events):
+        event(plan, js=js(fresh=True), **options)
     form.hint.typed(plan_typed, **options)
 
 

@@ -53,9 +53,14 @@
         $("input, textarea", first?.closest("[data-invalid]") || document.createElement("i"))?.focus({ preventScroll: true });
       }, 60);
   };
+  const planners = {}; // mode -> asks for a new plan
+  studio.replan = (mode) => planners[mode]?.();
   studio.hint = ({ element, trigger, watch }) => {
     const line = () => $("[data-mode]", element);
-    studio.plans(line().dataset.mode, element, trigger);
+    if (line()) {
+      planners[line().dataset.mode] = () => trigger("replan");
+      studio.plans(line().dataset.mode, element, trigger);
+    }
     watch("value", () => line() && spread(line()));
     if (line()) spread(line());
   };

@@ -72,6 +72,12 @@ def to_values(mode: str, widgets: Mapping[str, Any], default_negative: str | Non
     return values
 
 
+def length_value(text: str) -> float | None:
+    """The seconds that a button of a length stands for; None for any other text."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,20})?) s", text)
+    return float(found[1]) if found else None
+
+
 def api_values(mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters' values from the arguments of an endpoint: null counts as the default, 20.0 as 20."""
     values: dict[str, Any] = {}
@@ -135,8 +141,8 @@ def _plain(value: Any) -> str:
 def _number(field: Field, value: Any) -> Any:
     """ "5 s" -> 5.0 and 20.0 -> 20 where the parameter asks for it; anything else unchanged."""
     if field.offered and isinstance(value, str):
-        found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,20})?) s", value)
-        return float(found[1]) if found else value
+        seconds = length_value(value)
+        return value if seconds is None else seconds
     if field.type is int and isinstance(value, float) and value.is_integer():
         return int(value)
     return value

@@ -17,6 +17,7 @@ from ui.gradio_fixes.no_form import no_form
 from ui.i18n import mode_texts
 from ui.i18n.texts import text
 from ui.views import media_preview
+from ui.views.draft_row import draft_row
 from ui.views.form_messages import advanced_row, hint_line
 from ui.views.icons import icon
 from ui.views.prompt_help import prompt_help
@@ -309,7 +310,8 @@ def advanced(form: Form) -> Iterator[None]:
 
 
 def generate(form: Form) -> None:
-    """The Generate button, and the line with the estimate or the obstacle."""
+    """Undo and Clear, the Generate button, and the line with the estimate or the obstacle."""
+    gr.HTML(draft_row(form.mode), elem_classes=["ws-draft"], apply_default_css=False)
     with gr.Column(elem_classes=["ws-generate-box"]):
         form.button = gr.Button(
             text("forms.generate"),
@@ -321,5 +323,5 @@ def generate(form: Form) -> None:
             hint_line(form.mode),
             apply_default_css=False,
             elem_classes=["ws-hint"],
-            js_on_load=f'const events = ["typed"]; {HTML_JS.format("hint")}',
+            js_on_load=f'const events = ["typed", "replan"]; {HTML_JS.format("hint")}',
         )

@@ -13,9 +13,11 @@ from ui.tabs.tab import Layout, Tab
 VIDEO, PICTURE = "text_to_video", "text_to_image"
 SWITCH_JS = """(kind, video, picture) => {
   window.wanStudio.textKind(kind);
+  if (window.wanStudio.drafts.busy()) return [video, picture];
   return kind === "text_to_image" ? [video, picture || video] : [video || picture, picture];
 }"""
-"""Shows the other form and copies the prompt to it, unless the target has one already."""
+"""Shows the other form and copies the prompt to it, unless the target has one already or the forms
+are being restored."""
 
 
 def build(limit_mb: int, default_negative: str) -> Layout:

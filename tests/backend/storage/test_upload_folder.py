@@ -205,7 +205,22 @@ def test_start_and_shutdown_keep_other_files_in_a_shared_folder(tmp_path: Path) 
     finally:
         process.kill()
         process.wait()
+    assert found[0].exists(), "the form that shows it is still open"
     assert all(path.exists() for path in kept) and (shared / "link").is_symlink()
+
+
+def test_a_link_is_as_old_as_its_folder(tmp_path: Path) -> None:
+    """A picture of an old video, put into a form today."""
+    folder = claim(tmp_path / "uploads", MINE)
+    stored = old(tmp_path / "jobs" / "image")
+    fresh, gone = folder / ("d" * 40) / "fjord.jpg", folder / ("e" * 40) / "fjord.jpg"
+    moment = time.time() - 30 * KEEP_SECONDS
+    for path in (fresh, gone):
+        path.parent.mkdir()
+        os.link(stored, path)
+    os.utime(gone.parent, (moment, moment))
+    sweep(folder, MINE, time.time() - KEEP_SECONDS)
+    assert fresh.exists() and not gone.parent.exists() and stored.exists()
 
 
 # -- other places where files are removed ---------------------------------------------------------

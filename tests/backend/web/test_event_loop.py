@@ -170,6 +170,12 @@ def files(site: ServedSite, ann: Visitor, done: JobView, picture: Path) -> None:
     uploaded = ann.upload("boat.png", picture.read_bytes())
     assert ann.http.get(f"/gradio_api/file={uploaded}").status_code == 200
     assert ann.http.get(f"/gradio_api/file={studio.settings.database}").status_code == 404
+    about = {"owner": ann.token, "draft": "a" * 32}
+    kept = ann.server_function("ws-drafts", "keep", {**about, "path": str(uploaded)})["id"]
+    held = {"values": {"prompt": "A boat"}, "media": {"image": {"id": kept, "upload": str(uploaded)}}}
+    filled = {**about, "forms": {"image_to_video": held}}
+    assert "error" not in ann.event(site.fn("ws-drafts", "restore"), [ann.token], filled)
+    assert ann.server_function("ws-drafts", "retain", {**about, "files": [[kept, str(uploaded)]]}) == {}
     too_large = ann.http.post("/gradio_api/upload", files={"files": ("a.png", bytes(5_000_000))})
     assert too_large.status_code == 413
     bad = ann.http.post("/gradio_api/upload", content=b"x", headers={"content-type": "text/plain"})

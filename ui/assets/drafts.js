@@ -1,0 +1,338 @@
+/* Unsent forms: stored in the browser as they change, one draft for each tab, and put back when the page opens. */
+(() => {
+  "use strict";
+  const studio = window.wanStudio;
+  const { $, $$, text } = studio;
+  const store = window.wanStorage;
+  const PREFIX = "wan-studio-draft-", MINE = "wan-studio-tab", VERSION = 1;
+  const NEWEST = 10, TEXT_MAX = 8000;
+  const MS = { write: 300, burst: 40, answer: 150, reload: 600, restore: 15_000, fill: 8000, planned: 10_000, used: 6 * 3_600_000 };
+  const ID = /^[0-9a-f]{32}$/, NAME = /^[a-z_]{1,40}$/;
+
+  let id = "", owner = "", used = 0, writing = 0;
+  let starts = {}; // mode -> initial values
+  let state = { tab: "", kinds: {}, forms: {} }; // what differs from them: mode -> {values, media: {field: {upload, id}}}
+  let busy = true; // values that arrive now are not the creator's
+  let filling = null; // the forms before a fill that is under way
+  const undo = {}; // mode -> its form before the last clear, restore or fill
+  const said = {}; // mode -> what was done last
+  const kept = {}; // "mode field" -> id of a restored file, whose new path is on its way
+
+  const copy = (value) => JSON.parse(JSON.stringify(value ?? null));
+  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const object = (value) => (value && typeof value === "object" && !Array.isArray(value) ? value : {});
+  const signal = () => {
+    let done;
+    const promise = new Promise((resolve) => (done = resolve));
+    return { promise, done };
+  };
+  const hosted = signal();
+  let ready = signal(), restored = signal();
+
+  // -- what is stored ------------------------------------------------------------------------------
+  const read = (one) => {
+    try {
+      const found = object(JSON.parse(store.getItem(PREFIX + one)));
+      return found.v === VERSION ? found : null;
+    } catch {
+      return null;
+    }
+  };
+  const stored = () => {
+    let keys = [];
+    try {
+      keys = Object.keys(localStorage);
+    } catch {
+      /* blocked */
+    }
+    const ids = keys.filter((key) => key.startsWith(PREFIX)).map((key) => key.slice(PREFIX.length));
+    return ids.map((one) => ({ id: one, at: Number(read(one)?.at) || 0 })).sort((a, b) => b.at - a.at);
+  };
+  const chosenTab = () => $("#ws-tabs [role=tab].selected")?.id.replace(/^tab-|-button$/g, "") || state.tab;
+  const write = () => {
+    clearTimeout(writing);
+    writing = 0;
+    if (!id || busy) return;
+    state.tab = chosenTab();
+    if (!Object.keys(state.forms).length && state.tab === Object.keys(window.wanTabs)[0]) store.removeItem(PREFIX + id);
+    else store.setItem(PREFIX + id, JSON.stringify({ v: VERSION, at: Date.now(), ...state }));
+  };
+  // Not postponed by further changes: a creator who types on and on is stored as well.
+  const soon = () => (writing ||= setTimeout(write, MS.write));
+
+  // -- calls of the server, one after the other ------------------------------------------------------
+  let calls = Promise.resolve();
+  const call = (name, about) => {
+    calls = calls.then(async () => {
+      const { server } = await hosted.promise;
+      try {
+        return await server[name]({ owner, draft: id, ...about() });
+      } catch {
+        return undefined; // offline: the upload itself stays for a day
+      }
+    });
+    return calls;
+  };
+  const media = () => Object.values(state.forms).flatMap((form) => Object.values(form.media));
+  const retain = () => {
+    used = Date.now();
+    return call("retain", () => ({ files: media().map((one) => [one.id || "", one.upload]) }));
+  };
+  const keep = async (mode, field, path) => {
+    const answer = await call("keep", () => ({ path }));
+    const now = state.forms[mode]?.media[field];
+    if (!answer?.id || now?.upload !== path) return;
+    now.id = answer.id;
+    soon();
+  };
+  const forget = (one) => {
+    store.removeItem(PREFIX + one);
+    call("retain", () => ({ draft: one, files: [] }));
+  };
+
+  // -- a form changed ------------------------------------------------------------------------------
+  const taken = (mode, given) => {
+    const form = { values: {}, media: {} };
+    for (const [name, value] of Object.entries(given)) {
+      if (name in object(starts[mode])) {
+        const kept = typeof value === "string" ? value.slice(0, TEXT_MAX) : value;
+        if (!same(kept, starts[mode][name])) form.values[name] = kept;
+      } else {
+        const path = object(Array.isArray(value) ? value[0] : value).path;
+        if (typeof path === "string" && path) form.media[name] = { upload: path };
+      }
+    }
+    return form;
+  };
+  const isEmpty = (form) => !form || !(Object.keys(form.values).length + Object.keys(form.media).length);
+  const plain = (form) => ({ values: object(form?.values), paths: Object.entries(object(form?.media)).map(([name, one]) => [name, one.upload]) });
+  const save = (mode, names, token, ...values) => {
+    if (token) owner = token;
+    if (busy) return;
+    const before = state.forms[mode];
+    const form = taken(mode, Object.fromEntries(names.map((name, n) => [name, values[n]])));
+    if (same(plain(before), plain(form))) return;
+    let dropped = false;
+    for (const [field, one] of Object.entries(form.media)) {
+      const old = before?.media[field];
+      if (old?.upload === one.upload) one.id = old.id;
+      else {
+        one.id = kept[`${mode} ${field}`];
+        dropped ||= Boolean(old) && !one.id;
+        keep(mode, field, one.upload);
+      }
+      delete kept[`${mode} ${field}`];
+    }
+    dropped ||= Object.keys(object(before?.media)).some((field) => !(field in form.media));
+    if (filling && filling.until > Date.now() && !filling.done.has(mode)) {
+      filling.done.add(mode);
+      undo[mode] = filling.forms[mode] || { values: {}, media: {} };
+      said[mode] = "";
+    }
+    if (isEmpty(form)) delete state.forms[mode];
+    else state.forms[mode] = form;
+    soon();
+    if (dropped) retain();
+    show(mode);
+  };
+
+  // -- Clear and Undo --------------------------------------------------------------------------------
+  const show = (mode) => {
+    for (const row of $$(`.draft[data-mode="${mode}"]`)) {
+      const set = (act, shown) => {
+        const button = $(`[data-draft="${act}"]`, row);
+        if (button.hidden === shown) button.hidden = !shown;
+      };
+      set("clear", !isEmpty(state.forms[mode]));
+      set("undo", mode in undo);
+      const words = $("span", row);
+      if (words.textContent !== (said[mode] || "")) words.textContent = said[mode] || "";
+    }
+  };
+  const showAll = () => Object.keys(starts).forEach(show);
+
+  // Fills forms by the event `restore`; nothing is stored meanwhile, and no form is planned.
+  const put = async (draft, forms, kinds = {}) => {
+    const { trigger } = await hosted.promise;
+    busy = true;
+    ready = signal();
+    restored = signal();
+    for (const [mode, form] of Object.entries(forms))
+      for (const [field, one] of Object.entries(object(form.media))) kept[`${mode} ${field}`] = one.id;
+    trigger("restore", { draft, forms, kinds });
+    await Promise.race([restored.promise, pause(MS.restore)]);
+    settle();
+  };
+  const settle = () => {
+    busy = false;
+    ready.done();
+    showAll();
+    hosted.promise.then(() => studio.replan?.(studio.mode()));
+  };
+  const swap = async (mode, form, words) => {
+    undo[mode] = copy(state.forms[mode]) || { values: {}, media: {} };
+    said[mode] = words;
+    if (isEmpty(form)) delete state.forms[mode];
+    else state.forms[mode] = form;
+    filling = null;
+    await put(id, { [mode]: form });
+    write();
+    retain();
+    $("[role=status]", document.getElementById("ws-drafts")).textContent = words;
+  };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-draft]");
+    if (busy) return;
+    if (button) {
+      const { draft: act, mode } = button.dataset;
+      if (act === "clear") await swap(mode, { values: {}, media: {} }, text("cleared"));
+      else await swap(mode, undo[mode], text("undone"));
+      // The button may be gone: the focus goes to the one that is left.
+      if (button.hidden) $$("[data-draft]", button.parentElement).find((one) => !one.hidden)?.focus();
+    }
+    if (event.target.closest?.("#ws-tabs [role=tab]")) setTimeout(soon, 50);
+  });
+  document.addEventListener("input", (event) => event.isTrusted && (filling = null), true);
+
+  // -- which draft is this tab's ---------------------------------------------------------------------
+  const channel = window.BroadcastChannel ? new BroadcastChannel("wan-studio-drafts") : null;
+  const fresh = () => [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
+  const answers = new Map(); // id asked for -> what to do when a tab has it
+  channel?.addEventListener("message", ({ data }) => {
+    if (data?.ask && data.ask === id) channel.postMessage({ held: id });
+    answers.get(data?.held)?.();
+  });
+  const lock = (one) =>
+    new Promise((resolve) => {
+      navigator.locks
+        .request(PREFIX + one, { ifAvailable: true }, (got) => {
+          resolve(Boolean(got));
+          return got ? new Promise(() => {}) : undefined; // held until the tab is closed
+        })
+        .catch(() => resolve(true));
+    });
+  const ask = async (one) => {
+    const held = signal();
+    answers.set(one, () => held.done(true));
+    channel?.postMessage({ ask: one });
+    const taken = await Promise.race([held.promise, pause(MS.answer)]);
+    answers.delete(one);
+    return !taken;
+  };
+  const claim = (one) => (navigator.locks ? lock(one) : ask(one));
+  const claimOwn = async (one) => {
+    // At a reload the page that is left may hold it for a moment.
+    const end = Date.now() + MS.reload;
+    while (!(await claim(one))) {
+      if (Date.now() > end) return false;
+      await pause(50);
+    }
+    return true;
+  };
+  const session = (value) => {
+    try {
+      if (value) sessionStorage.setItem(MINE, value);
+      return sessionStorage.getItem(MINE) || "";
+    } catch {
+      return "";
+    }
+  };
+  // The draft to show: the tab's own; that of the tab it was duplicated from; the newest one without a tab.
+  const choose = async () => {
+    const own = session();
+    if (ID.test(own)) {
+      if (await claimOwn(own)) return (id = own);
+      await claim((id = fresh()));
+      return own;
+    }
+    for (const { id: one } of stored()) if (ID.test(one) && (await claim(one))) return (id = one);
+    await claim((id = fresh()));
+    return id;
+  };
+  const prune = async () => {
+    const locks = await navigator.locks?.query().catch(() => null);
+    const held = new Set((locks?.held || []).map((one) => one.name));
+    for (const { id: one } of stored().slice(NEWEST))
+      if (one !== id && !held.has(PREFIX + one)) ID.test(one) ? forget(one) : store.removeItem(PREFIX + one);
+  };
+
+  // -- the page opens --------------------------------------------------------------------------------
+  const openTab = (name) => {
+    const linked = new URL(location.href).searchParams.has("job"); // the card is not beside the other tabs
+    if (typeof name === "string" && NAME.test(name) && (!linked || name in window.wanTabs) && name !== chosenTab())
+      document.getElementById(`tab-${name}-button`)?.click();
+  };
+  const open = async (token) => {
+    owner = token || owner;
+    const { element } = await hosted.promise;
+    starts = JSON.parse($("[data-starts]", element).dataset.starts);
+    const source = await choose();
+    session(id);
+    const found = read(source);
+    if (found) {
+      for (const [mode, form] of Object.entries(object(found.forms))) {
+        const { values, media: files } = object(form);
+        const usable = Object.entries(object(files)).filter(([, one]) => typeof object(one).upload === "string");
+        if (mode in starts) state.forms[mode] = { values: object(values), media: Object.fromEntries(usable) };
+      }
+      state.kinds = object(found.kinds);
+      openTab(found.tab);
+      state.tab = chosenTab();
+      for (const mode of Object.keys(state.forms)) {
+        undo[mode] = { values: {}, media: {} };
+        said[mode] = text("restored");
+      }
+    }
+    if (Object.keys(state.forms).length + Object.keys(state.kinds).length) await put(source, state.forms, state.kinds);
+    else settle();
+    if (source !== id) write();
+    if (media().length) retain();
+    prune();
+  };
+  const flush = () => {
+    if (writing || (!busy && chosenTab() !== state.tab)) write();
+  };
+  addEventListener("pagehide", flush);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) flush();
+    else if (media().length && Date.now() - used > MS.used) retain();
+  });
+  setInterval(() => media().length && retain(), MS.used);
+
+  // -- plans: one for a burst of changes, and none before the forms are filled -------------------------------
+  // `fresh`: the values are not all that counts, so the same ones are planned again. An error makes Gradio send
+  // nothing, without a message.
+  const turns = {}, planned = {}, due = {};
+  studio.plan = async (mode, given, fresh = true) => {
+    const turn = (turns[mode] = (turns[mode] || 0) + 1);
+    due[mode] ||= fresh;
+    await Promise.race([ready.promise, pause(MS.restore)]);
+    await pause(MS.burst);
+    if (turn !== turns[mode]) throw new Error("a later plan follows");
+    const words = JSON.stringify(given), last = planned[mode];
+    if (!due[mode] && last?.words === words && Date.now() - last.at < MS.planned) throw new Error("just planned");
+    due[mode] = false;
+    planned[mode] = { words, at: Date.now() };
+    return given;
+  };
+
+  studio.drafts = {
+    host: hosted.done,
+    open: (token) => {
+      open(token).catch(settle);
+    },
+    save,
+    kind: (tab, value) => {
+      if (busy || state.kinds[tab] === value) return;
+      state.kinds[tab] = value;
+      soon();
+    },
+    restored: () => restored.done(),
+    busy: () => busy,
+    // A fill of the page (settings, a starter, a frame) is about to arrive.
+    before: () => {
+      filling = { forms: copy(state.forms), until: Date.now() + MS.fill, done: new Set() };
+    },
+  };
+})();

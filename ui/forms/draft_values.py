@@ -1,0 +1,58 @@
+"""The values of a form as a browser stored them, checked one by one. Pure.
+
+What a field can show is kept even when it is out of its limits: the form says so beside it, as it did while
+it was typed. What a field cannot show is dropped: it comes from another version of the page or from
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ui.forms import schema
+from workflows.modes.registry import MODES
+from workflows.spec import Field
+
+TEXT_MAX = 8_000
+"""Characters of a stored text; the script keeps no more."""
+NUMBER_MAX = 2.0**53
+
+
+def restored(mode: str, given: object, start: Mapping[str, Any]) -> dict[str, Any]:
+    """Value of each widget that is not a file. given: the stored ones, of which unusable ones are dropped;
+    start: the initial values, for all others."""
+    stored = given if isinstance(given, Mapping) else {}
+    return {
+        field.name: stored[field.name]
+        if field.name in stored and showable(field, stored[field.name])
+        else start[field.name]
+        for field in MODES[mode].fields
+        if field.name in start
+    }
+
+
+def showable(field: Field, value: object) -> bool:
+    """Whether the widget of a field can hold this."""
+    if field.offered:
+        return isinstance(value, str) and schema.length_value(value) is not None
+    if field.kind == "text":
+        return isinstance(value, str) and len(value) <= TEXT_MAX and _encodable(value)
+    if field.kind == "choice":
+        return isinstance(value, str) and value in field.values
+    if field.kind == "switch":
+        return isinstance(value, bool)
+    if value is None:
+        return True  # an emptied number
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= NUMBER_MAX and math.isfinite(value)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
