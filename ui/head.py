@@ -28,6 +28,7 @@ STYLES = (
     "samples.css",
     "layout.css",
     "files.css",
+    "result.css",
 )
 SCRIPTS = (
     "first_paint.js",
@@ -35,6 +36,8 @@ SCRIPTS = (
     "files.js",
     "media.js",
     "player.js",
+    "menu.js",
+    "hover.js",
     "card.js",
     "queue.js",
     "layout.js",

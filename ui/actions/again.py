@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wan.ui")
 
+SIZE = ("resolution", "width", "height")
+"""The parameters that set the size of a result."""
+
 
 class Again:
     """Handlers that return the card's new HTML, or gr.skip() when no job was queued."""
@@ -35,22 +38,17 @@ class Again:
         return self._start(owner, event_job(self.studio, event), {"seed": -1}, user=request.username)
 
     def quality(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
-        """The same seed at quality settings, after a fast run."""
+        """The same seed at quality settings, after a fast run; a draft in the chosen final size."""
         job = event_job(self.studio, event)
-        better = MODES[job.mode].in_quality if job is not None and job.mode in MODES else None
+        better = in_quality(job, _change(event)) if job is not None else None
         if job is None or better is None:
             return gr.skip()
-        mode, change = better(job.params)
+        mode, change = better
         return self._start(owner, job, change, "" if mode == job.mode else mode, request.username)
 
     def retry(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
         """The same settings with the changes that a failure's remedy proposes."""
-        try:
-            change = json.loads(event_text(event, "change") or "{}")
-        except ValueError:
-            change = {}
-        job = event_job(self.studio, event)
-        return self._start(owner, job, change if isinstance(change, dict) else {}, user=request.username)
+        return self._start(owner, event_job(self.studio, event), _change(event), user=request.username)
 
     def _start(
         self,
@@ -82,3 +80,24 @@ class Again:
             log.exception("A job could not be started again")
             gr.Warning(text("errors.unexpected"))
         return None
+
+
+def _change(event: gr.EventData) -> dict[str, Any]:
+    """The changes that the event's button proposes; {} for anything malformed."""
+    try:
+        change = json.loads(event_text(event, "change") or "{}")
+    except ValueError:
+        return {}
+    return change if isinstance(change, dict) else {}
+
+
+def in_quality(job: JobView, size: Mapping[str, Any] = {}) -> tuple[str, dict[str, Any]] | None:
+    """(mode, values over the job's own) of the same in quality; None where there is nothing better.
+
+    size: the final size of a draft, see SIZE.
+    """
+    better = MODES[job.mode].in_quality if job.mode in MODES else None
+    if better is None:
+        return None
+    mode, change = better(job.params)
+    return mode, {**change, **{name: size[name] for name in SIZE if name in size}}

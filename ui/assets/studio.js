@@ -108,9 +108,9 @@
       const button = event.target.closest("[data-act]");
       if (!button || !events.includes(button.dataset.act)) return;
       if (button.dataset.confirm && !button.classList.contains("sure")) return confirmFirst(button);
-      const { act, id, key, n } = button.dataset;
-      trigger(act, act === "starter" ? { n: Number(n) } : { id, key });
-      if (act === "show" || act === "reuse" || act === "starter") scrollTo({ top: 0 });
+      const { act, id, key, n, mode, field } = button.dataset;
+      trigger(act, act === "starter" ? { n: Number(n) } : { id, key, mode, field });
+      if (["show", "reuse", "starter", "send"].includes(act)) scrollTo({ top: 0 });
     });
   };
   const confirmFirst = (button) => {
@@ -228,6 +228,7 @@
       await copy(link ? new URL(link, location.origin + location.pathname).href : value);
       const span = $("span", copied);
       const before = span.textContent;
+      span.style.minWidth = `${span.offsetWidth}px`; // the buttons beside it stay where they are
       if (before !== text("copied")) setTimeout(() => (span.textContent = before), 1600);
       span.textContent = text("copied");
     }
