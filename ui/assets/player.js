@@ -76,16 +76,23 @@
     shown.set(clip.video, at(clip));
     draw(player);
   };
-  const EVENTS = { play: run, seeked: arrived, pause: draw, timeupdate: draw, volumechange: draw, loadedmetadata: draw, emptied: draw };
+  // A clip that pauses stays at the middle of the frame that was seen last: what is seen, counted and taken agree.
+  const settle = (player) => {
+    const { video } = parts(player);
+    if (video.ended || video.seeking || !video.getClientRects().length) draw(player);
+    else show(player, frameOf(parts(player)));
+  };
+  const EVENTS = { play: run, seeked: arrived, pause: settle, timeupdate: draw, volumechange: draw, loadedmetadata: draw, emptied: draw };
   for (const [kind, act] of Object.entries(EVENTS))
     document.addEventListener(kind, (event) => of(event.target) && act(of(event.target)), true);
 
   // -- what the buttons and keys do -----------------------------------------------------------------
   const play = (video) => video.play().catch(() => { video.muted = true; video.play().catch(() => {}); });
   const toggle = (player) => {
-    const { video } = parts(player);
-    if (video.paused) play(video);
-    else video.pause();
+    const clip = parts(player), { video } = clip;
+    if (!video.paused) return video.pause();
+    if (!video.loop && frameOf(clip) === clip.frames - 1) show(player, 0);
+    play(video);
   };
   const show = (player, frame) => {
     const { video, fps, frames } = parts(player);
