@@ -41,6 +41,10 @@ BAR = """async (node) => {
 }"""
 """The middle of the bright bar in what is on the screen."""
 
+MIDDLES = """buttons => buttons.map((button) => button.getBoundingClientRect())
+  .map(({ left, top, width, height }) => [left + width / 2, top + height / 2])"""
+BUTTONS_AT = """places => places.map(([x, y]) => document.elementFromPoint(x, y)?.closest("button, a"))
+  .filter(Boolean).map((button) => button.outerHTML.slice(0, 120))"""
 SETTLED = """() => {
   const video = document.querySelector("#ws-card video");
   return video.paused && !video.seeking && Math.abs(((video.currentTime * 16) % 1) - 0.5) < 0.01;
@@ -124,7 +128,7 @@ def test_a_result_frame_by_frame(served: SimpleNamespace, visit: Callable[..., P
     expect(count).to_have_text(f"Frame {stopped} of 17")  # what is seen, not what the clock says
 
     # The frame on the screen is the one that is used.
-    page.locator('#ws-card [data-act="frame"]').first.click()
+    page.locator('#ws-card .steps > [data-act="frame"]').click()
     expect(page.locator("#tab-image .ws-line").first).to_contain_text(f"frame-{stopped}.png")
     assert frame(page, "#image_to_video-image img") == stopped
     page.reload()
@@ -172,6 +176,7 @@ def test_what_a_result_goes_on_to(served: SimpleNamespace, visit: Callable[..., 
     # A draft asks for its final size, with the time of each; nothing moves under the pointer meanwhile.
     quality = page.locator("#ws-card .steps [data-menu]", has_text="Re-render in Quality")
     where = quality.bounding_box()
+    pressed = page.locator("#ws-card :is(.head, .steps.next) .btn").evaluate_all(MIDDLES)
     quality.click()
     sizes = page.get_by_role("menu", name="Re-render in Quality")
     expect(sizes.get_by_role("menuitem")).to_have_text(["480pAbout 1 min 5 s", "720pAbout 1 min 5 s"])
@@ -179,6 +184,9 @@ def test_what_a_result_goes_on_to(served: SimpleNamespace, visit: Callable[..., 
     sizes.get_by_role("menuitem", name="480p").click()
     card(page, "running")
     assert page.evaluate(letterbox) == done_colour, "one colour around the picture"
+    assert len(pressed) == 5 and page.evaluate(BUTTONS_AT, pressed) == [], (
+        "no second press hits another button"
+    )
     made = next(run.view for id, run in studio.runs.items() if id != clip.id)
     assert made.params["resolution"] == "480p" and made.params["speed"] == "quality" and made.seed == 7
 

@@ -39,14 +39,18 @@ class Group:
 def menu(
     label: str, groups: Sequence[Group], *, symbol: str = "", kind: str = "btn", bare: bool = False
 ) -> str:
-    """The button and its menu. bare: the button shows its symbol alone; `label` is its name."""
+    """The button and its menu; a chevron says so unless the symbol does.
+
+    bare: the button shows its symbol alone; `label` is its name.
+    """
     inside = "".join(_group(group) for group in groups if group.items)
     words = "" if bare else f"<span>{escape(label)}</span>"
+    sign = icon("chevron", 16) if symbol != "more" else ""
     named = f' aria-label="{escape(label)}" title="{escape(label)}"' if bare else ""
     mark = icon(symbol) if symbol else ""
     return (
         f'<span class="menu-box"><button type="button" class="{kind}" data-menu aria-haspopup="menu"'
-        f' aria-expanded="false"{named}>{mark}{words}</button>'
+        f' aria-expanded="false"{named}>{mark}{words}{sign}</button>'
         f'<span class="menu" role="menu" aria-label="{escape(label)}" hidden>{inside}</span></span>'
     )
 
