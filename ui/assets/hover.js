@@ -34,7 +34,7 @@
     over = place;
     timer = setTimeout(start, REST, place);
   });
-  document.addEventListener("pointerleave", stop);
+  document.documentElement.addEventListener("pointerleave", stop);
   document.addEventListener("click", stop, true);
   addEventListener("blur", stop);
   document.addEventListener("visibilitychange", () => document.hidden && stop());

@@ -145,6 +145,8 @@
     "<": (player) => faster(player, -1), ">": (player) => faster(player, 1),
   };
 
+  const HELD = [",", ".", "j", "l", "ArrowLeft", "ArrowRight"]; // act again while they are held down
+
   document.addEventListener("click", (event) => {
     const player = of(event.target);
     if (!player) return;
@@ -174,10 +176,10 @@
     if (!own && event.target.closest?.(TYPED)) return;
     if (event.key === " " && event.target.closest?.("button, a, summary, label")) return;
     const player = own || seen();
-    const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!player || !act) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (!player || !KEYS[key]) return;
     event.preventDefault();
-    act(player);
+    if (!event.repeat || HELD.includes(key)) KEYS[key](player);
   });
 
   studio.frameShown = (element) => {
