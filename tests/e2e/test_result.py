@@ -25,7 +25,7 @@ VALUES = {
 }
 BAR = """async (node) => {
   if (node.tagName === "IMG") await node.decode();
-  else if (node.seeking) await new Promise((done) => node.addEventListener("seeked", done, { once: true }));
+  while (node.seeking) await new Promise((done) => node.addEventListener("seeked", done, { once: true }));
   const [width, height] = [node.videoWidth || node.naturalWidth, node.videoHeight || node.naturalHeight];
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const brush = canvas.getContext("2d");

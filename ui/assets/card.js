@@ -254,6 +254,7 @@
       if (!video?.videoWidth) return "";
       button.disabled = true;
       try {
+        while (video.seeking) await new Promise((done) => video.addEventListener("seeked", done, { once: true }));
         const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
         canvas.getContext("2d").drawImage(video, 0, 0);
         const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
