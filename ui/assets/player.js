@@ -9,7 +9,7 @@
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
   const of = (node) => node.closest?.("[data-player]");
   const kept = { looping: true, muted: false, speed: 1, tools: false }; // while the page is open
-  const shown = new WeakMap(); // video -> the frame on its screen
+  const painted = new WeakMap(); // video -> the frame that it painted last while it played
   const wanted = new WeakMap(); // video -> the frame that it is asked for and does not show yet
 
   const set = (node, name, value) => node && node.getAttribute(name) !== value && node.setAttribute(name, value);
@@ -21,8 +21,12 @@
   };
   const within = (frame, frames) => Math.min(frames - 1, Math.max(0, frame));
   const at = ({ video, fps, frames }) => within(Math.floor(video.currentTime * fps + 0.01), frames);
-  // The browser says which frame it has painted; the clock may be one ahead of that when a clip is paused.
-  const frameOf = (clip) => wanted.get(clip.video) ?? (clip.video.paused ? shown.get(clip.video) ?? at(clip) : at(clip));
+  const frameOf = (clip) => wanted.get(clip.video) ?? at(clip);
+  // While a clip plays, the clock may be ahead of what the browser has painted.
+  const seenLast = (clip) => {
+    const frame = painted.get(clip.video);
+    return wanted.get(clip.video) ?? (frame !== undefined && Math.abs(frame - at(clip)) < 3 ? frame : at(clip));
+  };
 
   const draw = (player) => {
     const clip = parts(player), { video, fps, frames } = clip;
@@ -62,8 +66,7 @@
       const player = of(video);
       if (player) {
         const { fps, frames } = parts(player);
-        shown.set(video, within(Math.round(mediaTime * fps), frames));
-        if (video.paused) draw(player);
+        if (!video.paused) painted.set(video, within(Math.round(mediaTime * fps), frames));
       }
       video.requestVideoFrameCallback(seen);
     };
@@ -71,16 +74,15 @@
     video.requestVideoFrameCallback(seen);
   };
   const arrived = (player) => {
-    const clip = parts(player);
-    wanted.delete(clip.video);
-    shown.set(clip.video, at(clip));
+    const { video } = parts(player);
+    if (!video.seeking) wanted.delete(video); // else the event is of an earlier seek
     draw(player);
   };
   // A clip that pauses stays at the middle of the frame that was seen last: what is seen, counted and taken agree.
   const settle = (player) => {
     const { video } = parts(player);
     if (video.ended || video.seeking || !video.getClientRects().length) draw(player);
-    else show(player, frameOf(parts(player)));
+    else show(player, seenLast(parts(player)));
   };
   const EVENTS = { play: run, seeked: arrived, pause: settle, timeupdate: draw, volumechange: draw, loadedmetadata: draw, emptied: draw };
   for (const [kind, act] of Object.entries(EVENTS))
@@ -103,8 +105,10 @@
     draw(player);
   };
   const step = (player, by) => {
-    parts(player).video.pause();
-    show(player, frameOf(parts(player)) + by);
+    const clip = parts(player);
+    const frame = clip.video.paused ? frameOf(clip) : seenLast(clip);
+    clip.video.pause();
+    show(player, frame + by);
   };
   const jump = (player, seconds) => show(player, frameOf(parts(player)) + Math.round(seconds * parts(player).fps));
   const rate = (player, speed) => {
@@ -192,7 +196,7 @@
     const { video } = parts(player), source = video.getAttribute("src"), fresh = video.dataset.src !== source;
     video.loop = kept.looping;
     if (fresh) {
-      shown.delete(video);
+      painted.delete(video);
       wanted.delete(video);
       video.muted = kept.muted;
       video.dataset.src = source;
