@@ -34,6 +34,7 @@ STYLES = (
     "forms.css",
     "keeping.css",
     "drafts.css",
+    "result.css",
 )
 SCRIPTS = (
     "storage.js",
@@ -50,6 +51,8 @@ SCRIPTS = (
     "paste.js",
     "media.js",
     "player.js",
+    "menu.js",
+    "hover.js",
     "card.js",
     "queue.js",
     "layout.js",

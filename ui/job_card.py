@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("wan.ui")
 
 EVENTS = (
-    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "starter", "sample",
+    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "send", "starter", "sample",
     "library", "finished", "engine", "redraw", "system", "pin", "unpin", "delete",
 )  # fmt: skip
 """The events that the card's script triggers. `finished`: a job that the page follows ended; `engine`: the
@@ -67,8 +67,8 @@ class Card:
         self.studio, self.starters, self.begin, self.patience = studio, tuple(starters), begin, patience
         self.folder = folder
 
-    def component(self) -> gr.HTML:
-        """The component; its events are in EVENTS."""
+    def component(self, *more: Callable[..., Any]) -> gr.HTML:
+        """The component; its events are in EVENTS. more: server functions besides the poll."""
 
         # Gradio sets attributes on the function, which a bound method does not allow
         async def poll(asked: Any = None, request: gr.Request = None) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Card:
             elem_id="ws-card",
             apply_default_css=False,
             js_on_load=JS,
-            server_functions=[poll],
+            server_functions=[poll, *more],
         )
 
     def state(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> CardState:

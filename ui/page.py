@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from ui.actions.again import Again
+from ui.actions.choices import Choices
 from ui.actions.fill import FillForms
 from ui.actions.generate import plan_on, submit_on_generate
 from ui.actions.keeping import Keeping, undo_box
@@ -105,6 +106,12 @@ class _Page:
     def _build(self) -> None:
         """Creates the components from top to bottom."""
         studio = self.studio
+        known = Choices(studio, self.planner.files)
+
+        # Gradio sets attributes on the function, which a bound method does not allow
+        async def choices(asked: Any = None, request: gr.Request = None) -> dict[str, Any]:
+            return await known.answer(asked, request)
+
         self.visit.owner = gr.BrowserState("", storage_key=STORAGE_KEY, secret=studio.secret("browser"))
         self.visit.admin_link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-admin")
         self.visit.private_link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-wanted")
@@ -128,7 +135,7 @@ class _Page:
             with gr.Tabs(selected=TABS[0].id, overflow_behavior="wrap", elem_id="ws-tabs") as self.tabs:
                 self._build_tabs()
             with gr.Column(elem_id="ws-side"):
-                self.shown = self.visit.shown = self.card.component()
+                self.shown = self.visit.shown = self.card.component(choices)
         self.undo = undo_box()
         self.drafts.build(self.forms)
 
@@ -181,10 +188,12 @@ class _Page:
         card.reuse(self.fill.reuse, owner, outputs, **fills)
         card.frame(self.fill.use_frame, None, outputs, **fills)
         card.picture(self.fill.use_picture, owner, outputs, **fills)
+        card.send(self.fill.send, owner, outputs, **fills)
         card.starter(self.fill.use_starter, None, outputs, **fills)
         card.sample(self.fill.use_sample, None, outputs, **fills)
         self.library.tiles.starter(self.fill.use_starter, None, outputs, **fills)
         self.library.tiles.reuse(self.fill.reuse, owner, outputs, **fills)
+        self.library.tiles.send(self.fill.send, owner, outputs, **fills)
         self.offers.use(Offers(self.studio, self.fill).use, None, outputs, **fills)
 
     def _wire_library(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from backend.errors import BadInput, StudioError, from_os_error
 from backend.jobs.input_files import measured
 from backend.jobs.preflight import compile_for
+from backend.jobs.workflow_files import zipped
 from backend.media.decoder import Decoder
 from workflows.graph.node_contract import facts, recorded
 from workflows.modes.parsing import params_from_text
@@ -37,7 +38,12 @@ def add_compile(commands: Any) -> None:
     parser.add_argument(
         "values", nargs="*", metavar="key=value", help="image=photo.png prompt='...' seconds=5 ..."
     )
-    parser.add_argument("--out", metavar="FILE", help="write the graph here instead of printing it")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write the graph here instead of printing it; a FILE.zip gets one file per graph,"
+        " as ComfyUI's page opens them",
+    )
 
 
 def run_compile(arguments: argparse.Namespace) -> int:
@@ -48,13 +54,21 @@ def run_compile(arguments: argparse.Namespace) -> int:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
         return 2
     text = json.dumps(graphs[0] if len(graphs) == 1 else graphs, indent=1, ensure_ascii=False)
-    if arguments.out:
-        try:
-            Path(arguments.out).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise from_os_error(error, f"{arguments.out} cannot be written: {error.strerror}.") from error
-    else:
+    if not arguments.out:
         print(text)
+        return 0
+    out = Path(arguments.out)
+    packed = out.suffix.lower() == ".zip"
+    try:
+        out.write_bytes(zipped(graphs) if packed else f"{text}\n".encode())
+    except OSError as error:
+        raise from_os_error(error, f"{arguments.out} cannot be written: {error.strerror}.") from error
+    if len(graphs) > 1 and not packed:
+        print(
+            f"{out.name} is a list of {len(graphs)} graphs. ComfyUI's page opens one graph at a time:"
+            f" use --out {out.stem}.zip for one file per graph.",
+            file=sys.stderr,
+        )
     return 0
 
 

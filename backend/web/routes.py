@@ -17,6 +17,7 @@ from backend import logs
 from backend.errors import StudioError
 from backend.jobs.downloads import download_name
 from backend.jobs.layout import INPUT, POSTER, RESULT, STILL, WORKFLOW
+from backend.jobs.workflow_files import WorkflowFile, graphs_of, workflow_file
 from backend.security.accounts import Accounts
 from backend.studio import Studio
 from backend.threads import visitor_of
@@ -81,7 +82,10 @@ def middleware_lifespan(studio: Studio, upload_folder: Path, prefix: str = "") -
 
 
 def routes(studio: Studio) -> list[Any]:
-    """`GET /healthz` and `GET /media/<job id>/<name>?exp=&sig=`, the latter with Range and HEAD."""
+    """`GET /healthz` and `GET /media/<job id>/<name>?exp=&sig=`, the latter with Range and HEAD.
+
+    The download of a workflow of several graphs is a zip with one file for each.
+    """
 
     async def healthz(_: Request) -> Response:
         queue, infos, trouble = studio.queue(), studio.engines(), studio.trouble()
@@ -108,6 +112,13 @@ def routes(studio: Studio) -> list[Any]:
         if found is None:
             return PlainTextResponse("This file is not here, or the address is no longer good.", 404)
         path, job = found
+        if name == WORKFLOW and query.get("download"):
+            file = await studio.reads.run(visitor_of(request), _workflow, path)
+            if file is not None:
+                stem = download_name(job, name).removesuffix(".json")
+                disposition = f'attachment; filename="{stem}{file.suffix}"'
+                headers = {**HEADERS, "Content-Disposition": disposition}
+                return Response(file.content, media_type=file.media_type, headers=headers)
         return FileResponse(
             path,
             media_type=TYPES.get(path.name, TYPES[name]),
@@ -119,3 +130,12 @@ def routes(studio: Studio) -> list[Any]:
         Route("/healthz", healthz, methods=["GET"]),
         Route("/media/{job_id}/{name}", media, methods=["GET", "HEAD"]),
     ]
+
+
+def _workflow(path: Path) -> WorkflowFile | None:
+    """A stored workflow as a file to save; None for one that cannot be read, which is sent as it is."""
+    try:
+        return workflow_file(graphs_of(path.read_bytes()))
+    except (OSError, ValueError, RecursionError) as error:
+        log.warning("media: the workflow %s cannot be read: %s", path, error)
+        return None

@@ -37,3 +37,9 @@ def card(page: Page, state: str) -> None:
 
 def percent(page: Page) -> int:
     return int(page.locator("#ws-card [role=progressbar]").get_attribute("aria-valuenow") or 0)
+
+
+def more(page: Page, name: str) -> None:
+    """Chooses a line of the menu below a result."""
+    page.locator("#ws-card .steps.next [data-menu]", has_text="More").click()
+    page.locator("#ws-card").get_by_role("menuitem", name=name).click()

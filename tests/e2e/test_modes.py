@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.actions import card
+from tests.e2e.actions import card, more
 from tests.e2e.conftest import PATIENCE
 from tests.support.fake_studio import FakeStudio
 from workflows.notice import notice
@@ -116,7 +116,7 @@ def test_a_part_of_a_sound_becomes_a_video(opened: Callable[..., Page], song: Pa
     page.locator("#tab-sound .remove").click()
     expect(page.locator("#tab-sound .drop-words")).to_be_visible()
     expect(number(page, "sound_to_video-start")).to_have_value("0")
-    page.locator('#ws-card [data-act="reuse"]').click()
+    more(page, "Reuse settings")
     expect(page.locator("#tab-sound .ws-line").first).to_contain_text("0:01.5 of 0:20")
     expect(number(page, "sound_to_video-start")).to_have_value("5")
 
@@ -215,7 +215,7 @@ def test_words_become_a_video(opened: Callable[..., Page]) -> None:
     page.locator("#text_to_video-generate").click()
     card(page, "done")
     expect(page.locator("#ws-card .facts").first).to_contain_text("480 × 832")
-    page.locator('#ws-card [data-act="frame"]').click()
+    page.locator('#ws-card .steps > [data-act="frame"]').click()
     expect(page.get_by_role("tab", name="Image-to-Video")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#tab-image .ws-line").first).to_contain_text("frame-")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.actions import card, choose, generate, percent, quality, short
+from tests.e2e.actions import card, choose, generate, more, percent, quality, short
 from tests.e2e.conftest import PATIENCE, Site
 from tests.support.tiers import deep
 
@@ -101,7 +101,7 @@ def test_reuse_brings_everything_back(visit: Visit, photo: Path) -> None:
     generate(page, photo, "A very special prompt")
     card(page, "done")
     page.locator("#image_to_video-prompt textarea").fill("another")
-    page.locator('#ws-card [data-act="reuse"]').click()
+    more(page, "Reuse settings")
     expect(page.locator("#image_to_video-prompt textarea")).to_have_value("A very special prompt")
     seed = re.search(r"Seed (\d+)", page.locator("#ws-card .facts").inner_text())
     assert seed

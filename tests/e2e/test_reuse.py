@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.actions import card
+from tests.e2e.actions import card, more
 from tests.e2e.conftest import PATIENCE
 from workflows.params.limits import PROMPT_MAX, SEED_MAX
 
@@ -29,7 +29,7 @@ def reused(
         served.studio.finish(job)
         page = visit(path=f"/?job={job.id}&key={job.key}", on=served)
         card(page, "done")
-        page.locator('#ws-card [data-act="reuse"]').click()
+        more(page, "Reuse settings")
         return page
 
     return reuse

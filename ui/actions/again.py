@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wan.ui")
 
+SIZE = ("resolution", "width", "height")
+"""The parameters that set the size of a result."""
+
 
 class Again:
     """Handlers that return the card's new HTML, or gr.skip() when no job was queued."""
@@ -36,12 +39,12 @@ class Again:
         return self._start(owner, own_job(self.studio, owner, event), {"seed": -1}, user=request.username)
 
     def quality(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
-        """The same seed at quality settings, after a fast run."""
+        """The same seed at quality settings, after a fast run; a draft in the chosen final size."""
         job = own_job(self.studio, owner, event)
-        better = MODES[job.mode].in_quality if job is not None and job.mode in MODES else None
+        better = in_quality(job, _change(event)) if job is not None else None
         if job is None or better is None:
             return gr.skip()
-        mode, change = better(job.params)
+        mode, change = better
         return self._start(owner, job, change, "" if mode == job.mode else mode, request.username)
 
     def retry(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
@@ -52,11 +55,7 @@ class Again:
 
     def started(self, owner: str, job: JobView, event: gr.EventData, user: str | None = None) -> str | None:
         """The card with a retry of this job of the owner; None when it was refused."""
-        try:
-            change = json.loads(event_text(event, "change") or "{}")
-        except ValueError:
-            change = {}
-        made = self.submit(owner, job, change if isinstance(change, dict) else {}, user=user or "")
+        made = self.submit(owner, job, _change(event), user=user or "")
         return None if made is None else self.stage.started(owner, made)
 
     def _start(
@@ -92,3 +91,24 @@ class Again:
 
     def _files(self, owner: str, job: JobView) -> dict[str, Path]:
         return {name: source.path for name, source in self.files.inputs(owner, job).items()}
+
+
+def _change(event: gr.EventData) -> dict[str, Any]:
+    """The changes that the event's button proposes; {} for anything malformed."""
+    try:
+        change = json.loads(event_text(event, "change") or "{}")
+    except ValueError:
+        return {}
+    return change if isinstance(change, dict) else {}
+
+
+def in_quality(job: JobView, size: Mapping[str, Any] = {}) -> tuple[str, dict[str, Any]] | None:
+    """(mode, values over the job's own) of the same in quality; None where there is nothing better.
+
+    size: the final size of a draft, see SIZE.
+    """
+    better = MODES[job.mode].in_quality if job.mode in MODES else None
+    if better is None:
+        return None
+    mode, change = better(job.params)
+    return mode, {**change, **{name: size[name] for name in SIZE if name in size}}

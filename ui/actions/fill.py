@@ -18,6 +18,7 @@ from ui.head import ASSETS
 from ui.i18n.texts import text
 from ui.samples import sample
 from ui.tabs.registry import tab_of
+from ui.views.wording import is_still, thing
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
@@ -120,14 +121,31 @@ class FillForms:
 
     def use_picture(self, owner: str, event: gr.EventData) -> dict[Any, Any]:
         """Puts a finished picture into Image-to-Video."""
+        return self._sent(owner, event, PICTURE_MODE, "image")
+
+    def send(self, owner: str, event: gr.EventData) -> dict[Any, Any]:
+        """Puts a result into the form that the event names: as its picture, driving video or sound."""
+        return self._sent(owner, event, event_text(event, "mode"), event_text(event, "field"))
+
+    def _sent(self, owner: str, event: gr.EventData, mode: str, name: str) -> dict[Any, Any]:
+        field = MODES[mode].media.get(name) if mode in self.forms else None
         job = own_job(self.studio, owner, event)
+        if job is None or field is None or (field.kind == "picture") != is_still(job):
+            return self.nothing()
         try:
-            made = self.studio.result_path(job.id, job.key) if job is not None else None
+            made = self.studio.result_path(job.id, job.key)
+            if field.kind == "sound" and not self.files.has_sound(job, made):
+                gr.Warning(text("next.no_sound"))
+                return self.nothing()
         except StudioError as error:
             gr.Warning(sentence(error))
-            made = None
-        path = self.files.for_page(made, "picture", PICTURE_MODE, "image") if made else None
-        return self.nothing() if path is None else self._fill(PICTURE_MODE, {"image": path})
+            return self.nothing()
+        path = self.files.for_page(made, f"{thing(job)}-{job.seed}", mode, name)
+        if path is None:
+            return self.nothing()
+        trim = MODES[mode].trim
+        whole = {trim.start: 0, trim.length: 0} if trim is not None and trim.media == name else {}
+        return self._fill(mode, {name: path, **whole})
 
     def put(self, mode: str, name: str, path: Path) -> dict[Any, Any]:
         """Opens the form of a mode with this upload in one of its fields."""

@@ -30,6 +30,7 @@
       studio.busy(Boolean(data.busy));
       studio.refreshFrame();
       studio.dressPlayer?.(element);
+      studio.dressResult?.(element);
       const bell = $("[data-notify]", element);
       if (bell) bell.hidden = !(window.isSecureContext && window.Notification?.permission === "default");
       soon(0);
@@ -234,8 +235,9 @@
       }
       const button = event.target.closest("[data-act]");
       if (!button || !events.includes(button.dataset.act)) return;
-      const { act, id, key, change, n } = button.dataset;
-      const data = { ...about(id, key), change, mode: studio.mode() };
+      const { act, id, key, change, n, mode, field } = button.dataset;
+      if ((act === "again" || act === "quality" || act === "retry") && studio.pressedAgain(act)) return;
+      const data = { ...about(id, key), change, field, mode: mode || studio.mode() };
       if (act === "starter") data.n = Number(n);
       if (act === "sample") data.n = n;
       if (act === "cancel") button.disabled = true;
@@ -254,10 +256,11 @@
       if (!video?.videoWidth) return "";
       button.disabled = true;
       try {
+        while (video.seeking) await new Promise((done) => video.addEventListener("seeked", done, { once: true }));
         const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
         canvas.getContext("2d").drawImage(video, 0, 0);
         const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-        const name = `frame-${video.currentTime.toFixed(2).replace(".", "-")}s.png`;
+        const name = `frame-${studio.frameShown(element)}.png`;
         return (await upload(new File([blob], name, { type: "image/png" }))).path;
       } catch (error) {
         console.warn("The frame could not be taken", error);
@@ -272,6 +275,7 @@
       if (!follow.id) titleFor(null);
       soon(0);
     });
+    studio.choices = (id, key) => server.choices({ id, key });
     addEventListener("online", () => soon(0));
     studio.repaint = () => {
       follow.seen = 0;

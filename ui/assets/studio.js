@@ -90,10 +90,10 @@
     element.addEventListener("click", (event) => {
       const button = event.target.closest("[data-act]");
       if (!button || !events.includes(button.dataset.act)) return;
-      const { act, id, key, change, n } = button.dataset;
+      const { act, id, key, change, n, mode, field } = button.dataset;
       if (act === "delete" && !studio.deletes(button, event)) return;
-      trigger(act, act === "starter" ? { n: Number(n) } : { id, key, change, ...studio.onStage() });
-      if (["show", "reuse", "retry", "starter"].includes(act)) scrollTo({ top: 0 });
+      trigger(act, act === "starter" ? { n: Number(n) } : { id, key, change, mode, field, ...studio.onStage() });
+      if (["show", "reuse", "retry", "starter", "send"].includes(act)) scrollTo({ top: 0 });
     });
   };
 
@@ -202,6 +202,7 @@
       await copy(link ? new URL(link, location.origin + location.pathname).href : value);
       const span = $("span", copied);
       const before = span.textContent;
+      span.style.minWidth = `${span.offsetWidth}px`; // the buttons beside it stay where they are
       if (before !== text("copied")) setTimeout(() => (span.textContent = before), 1600);
       span.textContent = text("copied");
     }

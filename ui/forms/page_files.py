@@ -95,6 +95,14 @@ class PageFiles:
         with self._lock:
             return str(path) in self._reduced
 
+    def has_sound(self, job: JobView, result: Path) -> bool:
+        """Whether a result has a sound track. Raises BadMedia."""
+        mode = next((name for name, spec in MODES.items() if "video" in spec.media), "")
+        if job.result.endswith(".png") or not mode:
+            return False
+        facts = self.measure(mode, "video", result).facts
+        return isinstance(facts, VideoFacts) and facts.has_audio
+
     def for_page(self, path: Path, title: str, mode: str, field: str) -> Path | None:
         """A link to a stored file in the upload folder, where a drop zone can load it. title: the file's name
         there; one without a known suffix gets that of the content.

@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from backend.jobs.progress import Snapshot
 from backend.notices import words
 from ui.i18n.texts import escaped, text
 from ui.samples import SAMPLES
 from ui.views import failure, keeping, progress, times, wording
-from ui.views.button import attributes, button
+from ui.views.buttons import attributes, button, copy_button, link_button
 from ui.views.icons import icon
+from ui.views.next_steps import download, next_steps
 from ui.views.player import fit, player, shape, still, tags
 from ui.views.queue import line_list
+from ui.views.result_details import details
 from ui.views.samples import lesson, strips
 from workflows.modes.registry import media_fields
 
@@ -69,15 +70,6 @@ class CardState:
     def url(self, job: JobView, name: str, download: bool = False) -> str:
         """Escaped, and relative: the page may live under a path of a proxy."""
         return escape(self.media(job, name, download).lstrip("/"))
-
-
-def link_button(job: JobView, kind: str = "") -> str:
-    """A button that copies the private link of a job; its holder can see and cancel the job."""
-    query = escape("?" + urlencode({"job": job.id, "key": job.key}))
-    return (
-        f'<button type="button" class="btn {kind}" data-link="{query}" title="{escaped("card.link_tip")}">'
-        f"{icon('link')}<span>{escaped('card.copy_link')}</span></button>"
-    )
 
 
 def card(state: CardState) -> str:
@@ -201,40 +193,16 @@ def _done(state: CardState, job: JobView) -> str:
     took = text("card.done")
     if job.elapsed:
         took = text("card.done_in", duration=wording.duration(job.elapsed))
-    bytes_made = wording.file_size(job.bytes) if job.bytes else ""
-    download = (
-        f'<a class="btn ink" href="{state.url(job, job.result, True)}" download>{icon("download")}'
-        f"<span>{escaped('card.download')}</span><small>{bytes_made}</small></a>"
-    )
-    steps = []
-    if state.mine:
-        steps.append(button("again", text("card.another_seed"), job, "seed"))
-    if state.mine and wording.is_fast(job):
-        steps.append(button("quality", text("card.in_quality"), job, "gem"))
-    if state.mine and wording.is_still(job):
-        steps.append(button("picture", text("card.animate_picture"), job, "frame"))
-    elif state.mine:
-        steps.append(button("frame", text("card.use_frame"), job, "frame"))
-    if state.mine:
-        steps.append(button("reuse", text("card.reuse"), job, "again"))
-    steps += [
-        f'<a class="btn" href="{state.url(job, "workflow.json", True)}" download'
-        f' title="{escaped(f"card.workflow_tip.{wording.thing(job)}")}">'
-        f"{icon('graph')}<span>{escaped('card.workflow')}</span></a>",
-        link_button(job),
-        *(keeping.buttons(job) if state.mine else ()),
-    ]
     strip = (
         f'<button type="button" class="reopen" title="{escaped("card.reopen")}">'
         f'<img src="{thumb_picture(job, state.url)}" alt=""><span><strong>{escape(took)}</strong>'
         f"<small>{escape(wording.title(job))}</small></span>{icon('chevron')}</button>"
     )
+    shown = still(job, state.url) if wording.is_still(job) else player(job, state.url, state.autoplay)
     return (
-        f"{strip}{still(job, state.url) if wording.is_still(job) else player(job, state.url, state.autoplay)}"
-        f'<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}'
-        f"{times.details(job.timings)}</div>"
-        f"{download}</div>"
-        f'<div class="steps">{"".join(steps)}</div>{warnings(job)}'
+        f'{strip}{shown}<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}'
+        f"{times.details(job.timings)}</div>{download(job, state.url)}</div>"
+        f"{next_steps(job, state.url, state.mine)}{details(job)}{warnings(job)}"
     )
 
 
@@ -265,10 +233,7 @@ def _stopped(state: CardState, job: JobView) -> str:
             buttons.append(button("reuse", text("card.reuse"), job, "again", "ink"))
         if not state.mine:
             buttons = []
-        buttons.append(
-            f'<button type="button" class="btn quiet" data-copy="{escape(failure.details(job))}">'
-            f"{icon('copy')}<span>{escaped('card.copy_details')}</span></button>"
-        )
+        buttons.append(copy_button(text("card.copy_details"), failure.details(job)))
     else:
         what = text("card.cancelled")
         if job.elapsed:
@@ -322,15 +287,17 @@ def length_tag(job: JobView) -> str:
 
 
 def _thumb(state: CardState, job: JobView) -> str:
+    """A whole small picture on a blurred copy of itself; below it the speed and the seed."""
     here = state.shown is not None and state.shown.id == job.id
     data = attributes({"act": "show", "id": job.id, "key": job.key})
-    name = escape(wording.title(job))
+    picture = thumb_picture(job, state.url)
+    inside = whole_picture(job, picture)
+    facts = [wording.speed(job), text("facts.seed", seed=job.seed)]
     if job.status in ACTIVE:
         data += " data-waits"
         running = job.status == "running"
         word = escaped("card.running") if running else escaped("card.waiting")
-        inside = (
-            f'<img src="{thumb_picture(job, state.url)}" alt="">'
+        inside += (
             f'<span class="len" data-left="{job.id}">{word}</span>'
             f'<i class="under-way" data-bar="{job.id}"></i>'
         )
@@ -338,11 +305,28 @@ def _thumb(state: CardState, job: JobView) -> str:
         label = escaped(key, title=wording.title(job))
     else:
         length = length_tag(job)
-        poster = thumb_picture(job, state.url)
-        inside = f'<img src="{poster}" alt="" loading="lazy"><span class="len">{escape(length)}</span>'
-        label = escaped("card.clip", title=wording.title(job), length=length)
+        inside += f'<span class="len">{escape(length)}</span>'
+        data += clip_data(job, state.url)
+        facts_label = wording.listed(dict.fromkeys([length, *facts]))
+        label = escaped("card.clip", title=wording.title(job), length=facts_label)
     current = ' aria-current="true"' if here else ""
+    below = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
     return (
-        f'<button type="button" class="thumb" {data} aria-label="{label}" title="{name}"{current}>'
-        f"{inside}</button>"
+        f'<button type="button" class="thumb" {data} aria-label="{label}"'
+        f' title="{escape(wording.title(job))}"{current}>'
+        f'<span class="shot">{inside}</span><span class="under">{below}</span></button>'
     )
+
+
+def whole_picture(job: JobView, picture: str) -> str:
+    """A picture that is seen whole, on a blurred copy of itself. picture: its escaped address."""
+    near = " near" if "near" in fit(job) else ""
+    return (
+        f'<img class="blur{near}" src="{picture}" alt="" loading="lazy">'
+        f'<img class="whole" src="{picture}" alt="" loading="lazy">'
+    )
+
+
+def clip_data(job: JobView, url: Callable[[JobView, str], str]) -> str:
+    """The attribute with the address of the clip that plays under the pointer; "" for a picture."""
+    return "" if wording.is_still(job) else f' data-clip="{url(job, job.result)}"'

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ui.i18n.texts import escaped, text
 from ui.views import wording
-from ui.views.button import attributes, button
+from ui.views.buttons import attributes, button
 from ui.views.icons import icon
 
 if TYPE_CHECKING:

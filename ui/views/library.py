@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, plural, text
 from ui.views import wording
-from ui.views.button import attributes
-from ui.views.card import ACTIVE, Starter, length_tag, starter_tiles, thumb_picture
+from ui.views.buttons import attributes
+from ui.views.card import ACTIVE, Starter, clip_data, length_tag, starter_tiles, thumb_picture, whole_picture
 from ui.views.icons import icon
+from ui.views.next_steps import tile_menu
 from ui.views.player import demo_tag
 from ui.views.stopped_tile import STOPPED, stopped_tile
 
@@ -76,9 +77,7 @@ def _tile(job: JobView, media: Media, now: float) -> str:
     active = job.status in ACTIVE
     state = escaped("library.starting") if job.status == "running" else escaped("library.waiting")
     picture = thumb_picture(job, lambda _, name: url(name))
-    tall = job.width * 9 < job.height * 16 * 0.9
-    inside = f'<img class="blur" src="{picture}" alt="" loading="lazy">' if tall else ""
-    inside += f'<img class="{"whole" if tall else "fill"}" src="{picture}" alt="" loading="lazy">'
+    inside = whole_picture(job, picture)
     if active:
         inside += (
             f'<span class="len bare" data-left="{escape(job.id)}">{state}</span>'
@@ -88,7 +87,8 @@ def _tile(job: JobView, media: Media, now: float) -> str:
         inside += f'<span class="len">{escape(length_tag(job))}</span>'
     if job.demo:
         inside += demo_tag()
-    data = attributes({"act": "show", "id": job.id, "key": job.key}) + (" data-waits" if active else "")
+    data = attributes({"act": "show", "id": job.id, "key": job.key})
+    data += " data-waits" if active else clip_data(job, lambda _, name: url(name))
     pinned = ""
     if job.pinned:
         tip = escaped("library.pinned_tip")
@@ -124,5 +124,6 @@ def _actions(job: JobView, url: Callable[[str, bool], str]) -> str:
         f'<button type="button" {attributes({"act": "reuse", **data})} aria-label="{reuse}"'
         f' title="{reuse}">{icon("again")}</button>'
         f'<button type="button" {attributes({"act": "delete", **data})}'
-        f' aria-label="{delete}" title="{delete}">{icon("trash")}</button></div>'
+        f' aria-label="{delete}" title="{delete}">{icon("trash")}</button>'
+        f"{tile_menu(job, lambda _, name, download: url(name, download))}</div>"
     )

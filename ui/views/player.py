@@ -6,7 +6,7 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
 
-from ui.i18n.texts import escaped
+from ui.i18n.texts import escaped, text
 from ui.views import wording
 from ui.views.icons import icon
 
@@ -41,39 +41,70 @@ def tags(job: JobView, word: str = "") -> str:
     return f'<div class="tags">{found}</div>' if found else ""
 
 
+SPEEDS = ("0.25", "0.5", "1", "1.5", "2")
+"""Speeds on offer, as times of the normal one."""
+
+
 def player(job: JobView, url: Url, autoplay: bool = False) -> str:
-    """The clip with the page's own controls; a mute button where the mode keeps sound."""
+    """The clip with the page's own controls; a mute button where the mode keeps sound.
+
+    Single frames and speed are in a row of their own, which a button or a key of theirs opens.
+    """
     length = wording.clock(wording.clip_seconds(job))
-    play = f"{icon('play', 24)}{icon('pause', 24)}"
+    play = icon("play", 24) + icon("pause", 24)
+    whole = _button(
+        "full", escaped("player.full_screen"), escaped("player.full_screen_tip"), icon("fullscreen", 20)
+    )
     video, poster = url(job, "result.mp4"), url(job, "poster.jpg")
     return (
-        f'<div class="stage player"{shape(job)} data-player data-paused>'
-        f'<video class="{fit(job)}" src="{video}"'
+        f'<div class="stage player"{shape(job)} data-player data-paused data-fps="{job.fps:g}"'
+        f' data-frames="{job.frames}"><video class="{fit(job)}" src="{video}"'
         f' poster="{poster}" loop playsinline preload="metadata" tabindex="-1"'
         f' aria-label="{escape(wording.title(job))}"{" data-autoplay" if autoplay else ""}></video>'
         f"{tags(job)}"
-        f'<div class="bar" role="group" aria-label="{escaped("player.label")}">'
-        f'<button type="button" class="toggle" data-p="play"'
-        f' aria-label="{escaped("player.play")}">{play}</button>'
+        f'<div class="bar" role="group" aria-label="{escaped("player.label")}">{_tools(job)}'
+        f"{_button('play', escaped('player.play'), escaped('player.play_tip'), play, 'toggle')}"
         '<span class="now">0:00</span>'
-        f'<input type="range" min="0" max="1000" step="1" value="0"'
+        f'<input type="range" min="0" max="{max(0, job.frames - 1)}" step="1" value="0"'
         f' aria-label="{escaped("player.position")}">'
         f'<span class="all">{length}</span>'
-        f'<button type="button" data-p="loop" aria-label="{escaped("player.repeat")}" aria-pressed="true">'
-        f"{icon('loop', 20)}</button>"
+        f'<button type="button" data-p="tools" aria-label="{escaped("player.tools")}"'
+        f' title="{escaped("player.tools_tip")}" aria-expanded="false">{icon("film", 20)}</button>'
+        f'<button type="button" data-p="loop" aria-label="{escaped("player.repeat")}"'
+        f' title="{escaped("player.repeat_tip")}" aria-pressed="true">{icon("loop", 20)}</button>'
         f"{_volume(job)}"
-        f'<button type="button" data-p="full" aria-label="{escaped("player.full_screen")}">'
-        f"{icon('fullscreen', 20)}</button>"
-        "</div></div>"
+        f"{whole}</div></div>"
     )
+
+
+def _tools(job: JobView) -> str:
+    """Single frames, the number of the frame, and the speed."""
+    options = "".join(
+        f'<option value="{speed}"{" selected" if speed == "1" else ""}>'
+        f"{escaped('player.times', speed=speed)}</option>"
+        for speed in SPEEDS
+    )
+    back = _button("back", escaped("player.back"), escaped("player.back_tip"), icon("frame_back", 20))
+    forward = _button("next", escaped("player.next"), escaped("player.next_tip"), icon("frame_next", 20))
+    first = text("player.frame", frame=1, frames=max(1, job.frames))
+    return (
+        f'<div class="tools">{back}<span class="count">{escape(first)}</span>{forward}'
+        f'<select data-speed aria-label="{escaped("player.speed")}" title="{escaped("player.speed_tip")}">'
+        f"{options}</select></div>"
+    )
+
+
+def _button(act: str, label: str, tip: str, marks: str, kind: str = "") -> str:
+    """label, tip: escaped; the tip names the key."""
+    look = f' class="{kind}"' if kind else ""
+    return f'<button type="button"{look} data-p="{act}" aria-label="{label}" title="{tip}">{marks}</button>'
 
 
 def _volume(job: JobView) -> str:
     if not wording.follows(job.mode):
         return ""
-    marks = f"{icon('sound', 20)}{icon('muted', 20)}"
-    label = escaped("player.mute")
-    return f'<button type="button" class="volume" data-p="mute" aria-label="{label}">{marks}</button>'
+    marks = icon("sound", 20) + icon("muted", 20)
+    return _button("mute", escaped("player.mute"), escaped("player.mute_tip"), marks, "volume")
 
 
 def still(job: JobView, url: Url) -> str:

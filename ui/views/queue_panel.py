@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, plural, text
 from ui.views import wording
-from ui.views.card import attributes
+from ui.views.buttons import attributes
 from ui.views.icons import icon
 from workflows.modes.registry import MODES, media_fields
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, text
 from ui.views import failure, wording
-from ui.views.button import attributes, button
+from ui.views.buttons import attributes, button
 from ui.views.icons import icon
 from ui.views.player import demo_tag
 from workflows.modes.registry import media_fields

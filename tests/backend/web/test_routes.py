@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +15,7 @@ from starlette.testclient import TestClient
 from backend.jobs.downloads import download_name
 from backend.jobs.job import Job
 from backend.web.routes import routes
-from tests.support.scripted import OWNER, Make, ended
+from tests.support.scripted import OWNER, Make, ended, speak
 
 pytestmark = pytest.mark.full
 
@@ -54,6 +57,26 @@ def test_the_other_files(site: SimpleNamespace, name: str) -> None:
     answer = site.http.get(site.studio.media_url(site.job, name))
     assert answer.status_code == 200 and answer.content
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_workflow_is_saved_as_comfyui_opens_it(site: SimpleNamespace, tone: Path) -> None:
+    stored = site.http.get(site.studio.media_url(site.job, "workflow.json"))
+    saved = site.http.get(site.studio.media_url(site.job, "workflow.json", download=True))
+    assert saved.json() == stored.json() and isinstance(saved.json(), dict)
+    assert 'filename="a-boat-b-drifts-b-271828-workflow.json"' in saved.headers["content-disposition"]
+    studio = site.studio
+    job = ended(studio, speak(studio, tone))
+    url = studio.media_url(job, "workflow.json", download=True)
+    stored = site.http.get(url.replace("&download=1", ""))
+    assert isinstance(stored.json(), list) and len(stored.json()) > 1, "the stored form is a list"
+    saved = site.http.get(url)
+    assert saved.headers["content-type"] == "application/zip"
+    assert '-7-workflow.zip"' in saved.headers["content-disposition"]
+    assert saved.headers["x-content-type-options"] == "nosniff"
+    with zipfile.ZipFile(io.BytesIO(saved.content)) as archive:
+        assert [json.loads(archive.read(name)) for name in archive.namelist()] == stored.json()
+    (studio.settings.jobs_dir / job.id / "workflow.json").write_text("{")
+    assert site.http.get(url).text == "{", "what cannot be read is sent as it is"
 
 
 def test_a_download_has_a_sensible_name(site: SimpleNamespace) -> None:

@@ -1,0 +1,182 @@
+"""A result: its player, its next steps, its menus, its prompt and settings, its small picture."""
+
+from __future__ import annotations
+
+import re
+import time
+from html.parser import HTMLParser
+
+import pytest
+
+from backend.jobs.views import JobView
+from tests.support.job_views import job, media
+from ui.views import library, next_steps, result_details
+from ui.views.card import CardState, card
+from workflows.modes.registry import MODES
+
+
+class Tags(HTMLParser):
+    """The tags of a piece of HTML with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def having(self, **wanted: str) -> list[dict[str, str | None]]:
+        names = {name.replace("_", "-"): value for name, value in wanted.items()}
+        return [found for _, found in self.found if names.items() <= found.items()]
+
+
+def shown(view: JobView) -> Tags:
+    return Tags(card(CardState(shown=view, recent=[view], media=media)))
+
+
+def sent(view: JobView) -> list[tuple[str | None, str | None, str | None]]:
+    """(event, mode, field) of each line under "Send to"."""
+    lines = shown(view).having(role="menuitem")
+    return [(n["data-act"], n["data-mode"], n.get("data-field")) for n in lines if "data-mode" in n]
+
+
+def test_the_player_knows_the_frames_and_names_its_keys() -> None:
+    (player,) = shown(job(fps=30.0, frames=150)).having(data_fps="30")
+    assert player["data-frames"] == "150"
+    buttons = {n["data-p"]: n for _, n in shown(job()).found if "data-p" in n}
+    assert buttons.keys() == {"back", "next", "play", "tools", "loop", "full"}
+    assert all(node["aria-label"] and node["title"] for node in buttons.values())
+    assert "Frame 1 of 81" in card(CardState(shown=job(), media=media))
+    assert [n["value"] for tag, n in shown(job()).found if tag == "option"] == [
+        "0.25",
+        "0.5",
+        "1",
+        "1.5",
+        "2",
+    ]
+
+
+def test_the_steps_below_a_result() -> None:
+    html = card(CardState(shown=job(), media=media))
+    words = re.findall(r"<span>([^<]+)</span></button>", html.split('class="steps next"')[1])
+    assert words[:4] == ["Use this frame", "Another seed", "Re-render in Quality", "More"]
+    menus = shown(job()).having(role="menu")
+    assert len(menus) == 1 and "hidden" in menus[0], "closed at first"
+    lines = shown(job()).having(role="menuitem")
+    assert all(line["tabindex"] == "-1" for line in lines)
+    assert [n["href"] for n in lines if "href" in n] == ["media/id1/workflow.json?exp=1&sig=s&download=1"]
+    assert [n["data-link"] for n in lines if "data-link" in n] == ["?job=id1&key=key1"]
+
+
+def test_a_result_goes_to_every_form_that_takes_it() -> None:
+    frames = [("frame", mode, None) for mode in next_steps.picture_modes()]
+    assert {mode for _, mode, _ in frames} == {
+        "image_to_video", "fast_video", "sound_to_video", "animate"
+    } <= set(MODES)  # fmt: skip
+    video = ("send", "animate", "video")
+    sound = ("send", "sound_to_video", "audio")
+    assert sent(job()) == [*frames, video], "a clip without sound offers none"
+    assert sent(job(mode="sound_to_video")) == [*frames, video, sound]
+    assert sent(job(mode="animate")) == [*frames, video, sound]
+    (line,) = shown(job(mode="animate")).having(data_mode="sound_to_video", data_field="audio")
+    assert line["data-needs"] == "sound" and "hidden" in line, "only where the driving video has one"
+    (line,) = shown(job(mode="sound_to_video")).having(data_mode="sound_to_video", data_field="audio")
+    assert "data-needs" not in line
+    still = job(mode="text_to_image", params={"model": "wan"}, frames=1, fps=0.0)
+    assert sent(still) == [("send", mode, "image") for _, mode, _ in frames]
+    tile = Tags(library.grid([job()], media, time.time()))
+    assert [(n.get("data-act"), n.get("data-mode")) for n in tile.having(role="menuitem")] == [
+        (None, None),
+        (None, None),
+        ("send", "animate"),
+    ]
+
+
+DRAFT = {"speed": "fast", "resolution": "draft", "prompt": "A boat"}
+
+
+def test_a_draft_asks_for_its_final_size() -> None:
+    draft = job(params=DRAFT, width=512, height=288)
+    assert next_steps.final_sizes(draft) == {"480p": {"resolution": "480p"}, "720p": {"resolution": "720p"}}
+    lines = shown(draft).having(data_act="quality")
+    assert [line["data-change"] for line in lines] == ['{"resolution": "480p"}', '{"resolution": "720p"}']
+    places = [n["data-time"] for _, n in shown(draft).found if "data-time" in n]
+    assert places == ["480p", "720p"], "the estimates find their place"
+    (whole,) = shown(job()).having(data_act="quality")
+    assert "data-change" not in whole and "role" not in whole, "any other size is kept"
+
+
+def test_a_draft_by_hand_keeps_its_shape() -> None:
+    draft = job(params={"speed": "fast", "width": 288, "height": 512}, width=288, height=512)
+    found = next_steps.final_sizes(draft)
+    assert found["480p"] == {"width": 480, "height": 832} and found["720p"]["width"] == 720
+    by_hand = job(params={"speed": "fast", "resolution": "draft", "width": 1280, "height": 720})
+    assert next_steps.final_sizes(by_hand) == {}, "the size that was made counts"
+
+
+@pytest.mark.parametrize(
+    ("params", "offered"),
+    [
+        ({"speed": "quality", "resolution": "draft"}, True),
+        ({"speed": "quality", "resolution": "480p"}, False),
+        ({"speed": "fast", "resolution": "480p"}, True),
+    ],
+)
+def test_what_can_be_made_better(params: dict[str, object], offered: bool) -> None:
+    assert next_steps.has_quality(job(params=params, width=512, height=288)) is offered
+
+
+def test_pictures_have_no_drafts() -> None:
+    still = job(mode="text_to_image", params={"model": "wan", "width": 64, "height": 64}, width=64, height=64)
+    assert not next_steps.is_draft(still) and not next_steps.has_quality(still)
+
+
+def test_settings_that_differ_from_what_the_form_starts_with() -> None:
+    params = {
+        "prompt": "A boat", "speed": "fast", "resolution": "480p", "seconds": 3.0, "motion": "dynamic",
+        "negative_prompt": "", "easy_cache": True, "cfg": 2.25, "seed": 7, "width": 0, "height": 0,
+    }  # fmt: skip
+    assert result_details.differing(job(params=params, seed=7)) == [
+        ("Negative prompt", "None"), ("Length", "3 s"), ("Motion", "Dynamic"), ("CFG", "2.25"), ("Seed", "7"),
+        ("EasyCache", "On"),
+    ]  # fmt: skip
+    assert result_details.differing(job(params={"speed": "fast"})) == [("Seed", "271828")]
+    assert ("Speed", "Quality") in result_details.differing(job(params={})), "the API's own default"
+    assert result_details.differing(job(mode="gone_mode")) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_shows_its_defaults_as_nothing(mode: str) -> None:
+    params = {field.name: field.start for field in MODES[mode].fields}
+    assert [name for name, _ in result_details.differing(job(mode=mode, params=params))] == ["Seed"]
+
+
+def test_prompt_and_settings_are_whole_and_can_be_copied() -> None:
+    prompt = "First line\nsecond <b>line</b> " + "wide " * 100
+    view = job(params={"prompt": prompt, "speed": "fast", "motion": "subtle"}, title="First line")
+    html = result_details.details(view)
+    assert "second &lt;b&gt;line&lt;/b&gt;" in html and "<b>" not in html
+    copied = [n["data-copy"] for _, n in Tags(html).found if "data-copy" in n]
+    assert copied[0] == prompt.strip()
+    lines = (copied[1] or "").split("\n")
+    assert lines[0] == "Image-to-Video: 832 × 480, 5 s, 16 fps, Fast, 4 steps, Seed 271828"
+    assert lines[1] == "Prompt: First line" and lines[-2:] == ["Motion: Subtle", "Seed: 271828"]
+    bare = result_details.details(job(params={"speed": "fast"}))
+    assert "Copy prompt" not in bare and "Copy settings" in bare
+
+
+def test_recent_clips_are_whole_and_tell_speed_and_seed() -> None:
+    tall = job(width=480, height=832)
+    strip = card(CardState(recent=[tall], media=media)).split('class="recent"')[1]
+    assert 'class="whole"' in strip and 'class="blur"' in strip and 'class="fill"' not in strip
+    assert "<span>Fast</span><span>Seed 271828</span>" in strip
+    assert 'aria-label="A boat, 0:05, Fast, Seed 271828"' in strip
+    assert 'data-clip="media/id1/result.mp4?exp=1&amp;sig=s"' in strip
+    tile = library.grid([tall], media, time.time())
+    assert 'data-clip="media/id1/result.mp4?exp=1&amp;sig=s"' in tile
+    running = job(status="running")
+    still = job(mode="text_to_image", params={"model": "wan"}, frames=1, fps=0.0)
+    for view in (running, still):
+        assert "data-clip" not in library.grid([view], media, time.time())
+        assert "data-clip" not in card(CardState(recent=[view], media=media))

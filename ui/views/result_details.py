@@ -1,0 +1,75 @@
+"""The prompt and the settings of a result, as HTML and as texts to copy. What a user wrote is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from ui.i18n import mode_texts
+from ui.i18n.texts import escaped, text
+from ui.views import wording
+from ui.views.buttons import copy_button
+from ui.views.icons import icon
+from workflows.modes.registry import MODES
+from workflows.spec import Field
+
+if TYPE_CHECKING:
+    from backend.jobs.views import JobView
+
+PROMPT = "prompt"
+
+
+def prompt_of(job: JobView) -> str:
+    """The whole prompt."""
+    return str(job.params.get(PROMPT) or "").strip()
+
+
+def differing(job: JobView) -> list[tuple[str, str]]:
+    """(name, value) of each setting that is not what the form starts with, and the seed that was drawn."""
+    if job.mode not in MODES:
+        return []
+    found = []
+    for field in MODES[job.mode].fields:
+        value = job.seed if field.name == "seed" else job.params.get(field.name, field.default)
+        if field.name == PROMPT or value == field.start:
+            continue
+        found.append((mode_texts.label(job.mode, field.name), _shown(job.mode, field, value)))
+    return found
+
+
+def _shown(mode: str, field: Field, value: Any) -> str:
+    """A value as the page shows it."""
+    if isinstance(value, bool):
+        return text("result.switched_on") if value else text("result.switched_off")
+    if field.kind == "choice":
+        return mode_texts.choice_label(mode, field.name, value)
+    if value is None or value == "":
+        return text("result.none")
+    if isinstance(value, float) and field.unit.strip().startswith("second"):
+        return text("format.seconds", seconds=wording.number(value, 2))
+    return wording.number(value, 3) if isinstance(value, float) else str(value)
+
+
+def settings_text(job: JobView) -> str:
+    """What "Copy settings" puts on the clipboard."""
+    lines = [text("result.line", name=mode_texts.title(job.mode), value=wording.listed(wording.recipe(job)))]
+    if prompt_of(job):
+        lines.append(text("result.line", name=text("result.prompt"), value=prompt_of(job)))
+    lines += [text("result.line", name=name, value=value) for name, value in differing(job)]
+    return "\n".join(lines)
+
+
+def details(job: JobView) -> str:
+    """A row with the start of the prompt; opened, the whole prompt and the settings."""
+    prompt = prompt_of(job)
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in differing(job))
+    whole = f'<p class="prompt" dir="auto">{escape(prompt)}</p>' if prompt else ""
+    copy_prompt = copy_button(text("result.copy_prompt"), prompt) if prompt else ""
+    copies = copy_prompt + copy_button(text("result.copy_settings"), settings_text(job))
+    start = " ".join(prompt.split())[:200] or wording.listed(value for _, value in differing(job))
+    return (
+        f'<details class="about" data-about="{escape(job.id)}"><summary>'
+        f'<strong>{escaped("result.heading")}</strong><span dir="auto">{escape(start)}</span>'
+        f"{icon('chevron')}</summary>{whole}<dl>{rows}</dl>"
+        f'<div class="steps">{copies}</div></details>'
+    )
