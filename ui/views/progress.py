@@ -51,6 +51,8 @@ def status(snapshot: Snapshot) -> str:
             if _in_parts(snapshot)
             else snapshot.text
         )
+    if snapshot.status == "running" and snapshot.doing == "wait":  # its engine has not said what it does
+        return snapshot.text or text("progress.starting")
     return stage_words(snapshot.doing)
 
 

@@ -31,6 +31,7 @@ def test_waiting_in_the_engines_queue_is_not_work() -> None:
     waits = tracker.snapshot(5.0)
     assert progress.status(waits) == "Waiting: 2 jobs ahead of you" and waits.elapsed == 1.0
     tracker.feed(Started(), 6.4)
+    assert progress.status(tracker.snapshot(6.4)) == "Starting"
     tracker.feed(Stage("draw", "Generating"), 6.5)
     tracker.feed(Stage("finish", "Finishing"), 8.0)
     tracker.work(9.0)
