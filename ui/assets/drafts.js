@@ -97,7 +97,8 @@
     for (const [name, value] of Object.entries(given)) {
       if (name in object(starts[mode])) {
         const kept = typeof value === "string" ? value.slice(0, TEXT_MAX) : value;
-        if (!same(kept, starts[mode][name])) form.values[name] = kept;
+        // An emptied number is null, or "" once its box was on the page.
+        if (!same(kept === "" ? null : kept, starts[mode][name] === "" ? null : starts[mode][name])) form.values[name] = kept;
       } else {
         const path = object(Array.isArray(value) ? value[0] : value).path;
         if (typeof path === "string" && path) form.media[name] = { upload: path };
