@@ -40,12 +40,11 @@ STATUSES: dict[str, tuple[Status, ...]] = {
 """Value of the filter -> what it shows; all when empty."""
 
 
-NOTHING = {"failed": "library.nothing_failed", "cancelled": "library.nothing_cancelled"}
-"""What an empty grid of failed or cancelled videos says."""
-
-
 def _nothing(status: str) -> str:
-    return text(NOTHING[status]) if status in NOTHING else ""
+    """What an empty grid of failed or cancelled videos says."""
+    if status == "failed":
+        return text("library.nothing_failed")
+    return text("library.nothing_cancelled") if status == "cancelled" else ""
 
 
 def filters() -> list[tuple[str, str]]:
