@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ui.actions.stage import Stage
     from ui.forms.planner import Planner
 
+REPLAN = "() => window.wanStudio.replan('{}')"
+"""Plans after a pause, without a request for each change."""
+
 
 def plan_on(
     planner: Planner, form: Form, owner: Any, shown: Callable[..., Any], *events: Callable[..., Any]
@@ -32,6 +35,8 @@ def plan_on(
 
     changes = []
     for widget in widgets:
+        if isinstance(widget, gr.Textbox):  # a text that a starter or the other form of the tab has put there
+            widget.change(None, js=REPLAN.format(form.mode), queue=False, api_visibility="private")
         if isinstance(widget, (gr.Number, gr.Textbox)):
             changes += [widget.blur, widget.submit]
         else:

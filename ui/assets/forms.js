@@ -31,6 +31,7 @@
       one.trigger("typed", { turn: String(one.turn) });
     }, delay);
   };
+  studio.replan = (mode) => plan(mode);
   const repeat = (mode, seconds) => {
     const one = plans[mode];
     clearTimeout(one.again);
