@@ -208,7 +208,7 @@ class Studio:
         """Removes an ended job with its files; a running one is cancelled instead. Raises BadInput then.
 
         With `undo` it is hidden now and removed after `limits.undo` seconds, unless `undo_delete` is called.
-        Raises NotAllowed for anybody but the owner.
+        Raises NotAllowed for everyone but the owner.
         """
         self._library.delete(owner, id, key, undo)
 

@@ -1,6 +1,6 @@
-"""The clips of the library: found, opened by their key, pinned, deleted, and their files.
+"""The clips of the library: listed, opened by their key, pinned, deleted, and their files.
 
-A job is opened by its id and key (a private link): whoever has both may watch, download and cancel. What
+A job is opened by its id and key (a private link), which allow to watch, download and cancel. What
 changes or reveals more asks for the token of the owner as well. Methods raise NotFound for a wrong key and
 for a job that no longer exists or is being deleted, NotAllowed for another owner.
 """

@@ -184,7 +184,7 @@ def test_what_a_result_goes_on_to(served: SimpleNamespace, visit: Callable[..., 
     sizes.get_by_role("menuitem", name="480p").click()
     card(page, "running")
     assert page.evaluate(letterbox) == done_colour, "one colour around the picture"
-    assert len(pressed) == 5 and page.evaluate(BUTTONS_AT, pressed) == [], (
+    assert len(pressed) >= 5 and page.evaluate(BUTTONS_AT, pressed) == [], (
         "no second press hits another button"
     )
     made = next(run.view for id, run in studio.runs.items() if id != clip.id)

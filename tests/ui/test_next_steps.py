@@ -24,6 +24,7 @@ from ui.job_card import Card
 from ui.tabs.registry import TABS
 
 OWNER = "owner-token-of-a-fake-studio-0001"
+VISITOR: Any = SimpleNamespace(username=None)
 DRAFT = {"prompt": "A boat", "speed": "fast", "resolution": "draft", "seconds": 0.5, "seed": 7, "steps": 4}
 
 
@@ -67,7 +68,7 @@ def test_a_video_is_sent_as_driving_video_or_sound(
     studio: Any, fill: FillForms, picture: Path, mode: str, field: str
 ) -> None:
     job = done(studio, picture)
-    updates = fill.send(event(job, mode=mode, field=field))
+    updates = fill.send(OWNER, event(job, mode=mode, field=field))
     widgets = fill.forms[mode].widgets
     sent = updates[widgets[field]]
     assert Path(sent).read_bytes() == studio.result_path(job.id, job.key).read_bytes()
@@ -82,7 +83,7 @@ def test_a_result_without_sound_is_refused_as_one(
     monkeypatch.setattr(gr, "Warning", said.append)
     monkeypatch.setattr(fill.files, "has_sound", lambda job, path: False)
     job = done(studio, picture)
-    assert fill.send(event(job, mode="sound_to_video", field="audio")) == fill.nothing()
+    assert fill.send(OWNER, event(job, mode="sound_to_video", field="audio")) == fill.nothing()
     assert said == ["This video has no sound."]
 
 
@@ -93,7 +94,7 @@ def test_a_result_without_sound_is_refused_as_one(
 def test_what_does_not_fit_changes_nothing(
     studio: Any, fill: FillForms, picture: Path, mode: str, field: str
 ) -> None:
-    assert list(fill.send(event(done(studio, picture), mode=mode, field=field))) == [fill.tabs]
+    assert list(fill.send(OWNER, event(done(studio, picture), mode=mode, field=field))) == [fill.tabs]
 
 
 def test_another_s_result_is_not_sent(
@@ -103,7 +104,7 @@ def test_another_s_result_is_not_sent(
     monkeypatch.setattr(gr, "Info", said.append)
     job = done(studio, picture)
     raw = SimpleNamespace(_data={"id": job.id, "key": "wrong", "mode": "animate", "field": "video"})
-    assert list(fill.send(raw)) == [fill.tabs] and said == ["This clip no longer exists."]
+    assert list(fill.send(OWNER, raw)) == [fill.tabs] and said == ["This clip no longer exists."]
 
 
 @pytest.mark.parametrize(("mode", "made"), [("image_to_video", 0), ("fast_video", 1)])
@@ -112,7 +113,7 @@ def test_a_draft_is_made_in_the_chosen_size(studio: Any, picture: Path, mode: st
     again = Again(studio, files, Stage(studio, Card(studio)))
     job = done(studio, picture, mode)
     assert job.width * job.height < 832 * 480
-    again.quality(OWNER, event(job, change='{"resolution": "720p", "seed": 99, "prompt": "other"}'))
+    again.quality(OWNER, event(job, change='{"resolution": "720p", "seed": 99, "prompt": "other"}'), VISITOR)
     (new,) = (run.view for run in studio.runs.values() if run.view.id != job.id)
     assert new.mode == "image_to_video" and new.params["speed"] == "quality" and new.seed == 7
     assert new.params["resolution"] == "720p" and new.params["prompt"] == "A boat", "only the size changes"
@@ -122,7 +123,9 @@ def test_a_draft_is_made_in_the_chosen_size(studio: Any, picture: Path, mode: st
 @pytest.mark.parametrize("change", ["", "[]", "{", '"text"'])
 def test_a_malformed_change_keeps_the_size(studio: Any, picture: Path, change: str) -> None:
     job = done(studio, picture, resolution="480p")
-    Again(studio, PageFiles(studio), Stage(studio, Card(studio))).quality(OWNER, event(job, change=change))
+    Again(studio, PageFiles(studio), Stage(studio, Card(studio))).quality(
+        OWNER, event(job, change=change), VISITOR
+    )
     (new,) = (run.view for run in studio.runs.values() if run.view.id != job.id)
     assert new.params["resolution"] == "480p" and new.params["speed"] == "quality"
 

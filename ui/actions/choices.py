@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Choices:
-    """Answers a server function of the job card. Whoever has a job's key may ask."""
+    """Answers a server function of the job card. Asking needs the job's key."""
 
     def __init__(self, studio: Studio, files: PageFiles) -> None:
         self.studio, self.files = studio, files
@@ -49,9 +49,8 @@ class Choices:
             return {}
         try:
             paths = {name: self.studio.input_path(job.id, job.key, name) for name in file_names(job.mode)}
-            facts = {
-                name: self.files.measure(job.mode, name, path).facts for name, path in paths.items() if path
-            }
+            measured = {name: path for name, path in paths.items() if path is not None}
+            facts = {name: self.files.measure(job.mode, name, path).facts for name, path in measured.items()}
         except StudioError:  # the job itself will say what is wrong with its files
             return {}
         times = {}

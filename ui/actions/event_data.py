@@ -37,7 +37,7 @@ def event_job(studio: Studio, event: gr.EventData) -> JobView | None:
 
 
 def own_job(studio: Studio, owner: str, event: gr.EventData) -> JobView | None:
-    """The job that the event is about, for its owner; None, with a message on the page, for anybody else.
+    """The job that the event is about, for its owner; None, with a message on the page, for all others.
 
     A private link is for watching, downloading and cancelling: nothing is made from a job or changed by it.
     """

@@ -35,7 +35,7 @@ def delete_button(job: JobView, kind: str = "") -> str:
 
 
 def deleted(job: JobView, number: int) -> str:
-    """Tells the script to show the toast for this job. number: tells two deletions of one job apart."""
+    """Makes the script show the toast for this job. number: distinguishes two deletions of one job."""
     data = attributes(
         {
             "id": job.id,

@@ -1,4 +1,4 @@
-"""A deletion can be undone for a while; until then nothing is removed, and nobody is shown the job."""
+"""A deletion can be undone for a while; until then nothing is removed, and the job is not shown."""
 
 from __future__ import annotations
 

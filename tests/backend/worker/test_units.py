@@ -53,7 +53,7 @@ def test_a_path_on_the_volume(tmp_path: Path, volume: Path, form: str, bare: boo
     "path", ["/etc/passwd", "../secret", "/runpod-volume/../secret", "link", "in", "/runpod-volume/in/b.png"]
 )
 def test_a_path_off_the_volume(tmp_path: Path, volume: Path, path: str) -> None:
-    with pytest.raises(BadInput, match="not a file"):
+    with pytest.raises(BadInput, match="There is no file"):
         order(tmp_path, volume, {"path": path})
 
 
