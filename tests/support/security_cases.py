@@ -434,8 +434,8 @@ def _(site: Site) -> str:
     job = next(iter(visitor_jobs(visitor)), None)
     assert job is not None, shown
     shown += [
-        visitor.event(site.fn("tab-library", "select"), [visitor.token, "", MARKUP, 60]),
-        visitor.event(site.fn("tab-library", "select"), [visitor.token, MARKUP, "", 60]),
+        visitor.event(site.fn("tab-library", "select"), [visitor.token, "", MARKUP, 60, "clips"]),
+        visitor.event(site.fn("tab-library", "select"), [visitor.token, MARKUP, "", 60, "clips"]),
         visitor.event(site.fn("ws-card", "show"), [visitor.token], job),
         visitor.event(site.fn("ws-library", "show"), [visitor.token], job),
         visitor.event(site.fn("ws-admin", "change"), [MARKUP]),
@@ -449,7 +449,9 @@ def _(site: Site) -> str:
 
 def visitor_jobs(visitor: Visitor) -> list[dict[str, str]]:
     """id and key of all jobs in a visitor's library."""
-    text = json.dumps(visitor.event(visitor.site.fn("tab-library", "select"), [visitor.token, "", "", 60]))
+    text = json.dumps(
+        visitor.event(visitor.site.fn("tab-library", "select"), [visitor.token, "", "", 60, "clips"])
+    )
     found = []
     for piece in text.split('data-id=\\"')[1:]:
         if 'data-key=\\"' in piece:

@@ -89,9 +89,11 @@ def test_an_upload_is_decoded_once_until_it_is_a_job(make: Make, asked: list[Ask
     studio.decoder._ask_child = counted  # type: ignore[method-assign]
     assert studio.inspect("image_to_video", "image", picture) == facts
     assert not studio.plan("image_to_video", VALUES, {"image": facts}).problems
-    for owner in (OWNER, OTHER):
-        studio.submit(owner, "image_to_video", VALUES, {"image": picture})
-    assert asked_child.count("picture") == 0 and asked_child.count("normalise") == 2
+    studio.submit(OWNER, "image_to_video", VALUES, {"image": picture})
+    assert asked_child.count("picture") == 0
+    # The job keeps a hard link to the upload, which changes the file's facts: it may be looked at once more.
+    studio.submit(OTHER, "image_to_video", VALUES, {"image": picture})
+    assert asked_child.count("picture") <= 1 and asked_child.count("normalise") == 2
     assert children
 
 

@@ -70,6 +70,8 @@ class ScriptedStudio:
         values: Mapping[str, Any],
         files: Mapping[str, Path | None],
         earlier: JobView | None = None,
+        user: str = "",
+        titles: Mapping[str, str] = {},
     ) -> JobView:
         if self.error is not None:
             raise self.error
@@ -268,7 +270,7 @@ def test_client_gets_the_file_and_the_record(page: Page, client: Client, picture
     assert Path(file).suffix == ".mp4"
     assert set(job) == {
         "id", "key", "mode", "status", "seed", "width", "height", "frames", "fps", "seconds", "steps",
-        "engine", "elapsed", "created", "warnings", "warning_codes",
+        "engine", "elapsed", "created", "warnings", "warning_codes", "timings",
     }  # fmt: skip
     assert (job["status"], job["seed"]) == ("done", 7)
     owner, mode, values, files = page.studio.submits[0]

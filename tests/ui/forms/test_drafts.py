@@ -78,7 +78,7 @@ def test_a_form_comes_back_with_its_files(site: ServedSite, picture: Path) -> No
     shown = Path(found["image_to_video-image"]["path"])
     assert shown.name == "my fjord.png" and shown.read_bytes() == picture.read_bytes()
     assert found["image_to_video-prompt"] == "A boat" and found["image_to_video-speed"] == "quality"
-    assert found["image_to_video-steps"] == 0, "a form is filled as a whole"
+    assert found["image_to_video-steps"] == "", "a form is filled as a whole"
     assert not any(name.startswith("animate") for name in found)
     assert keep(ann, shown)["id"] == id, "known by its content"
     values = site.values(click := site.fn("image_to_video-generate", "click"))
