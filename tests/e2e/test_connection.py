@@ -68,21 +68,21 @@ def test_offline_everything_waits_and_is_sent_once(visit: Visit, photo: Path) ->
     assert page.locator(LINE).get_attribute("role") == "status"
     page.locator("#image_to_video-image input[type=file]").set_input_files(photo)
     expect(page.locator(".ws-upload")).to_contain_text("Waiting for the connection to add this file.")
-    button.click()  # while the picture waits
-    expect(button).to_have_text("Waiting for the connection")
-    page.get_by_role("button", name="Cancel", exact=True).last.click()
-    expect(button).to_have_text("Generate")
     page.get_by_role("tab", name="Fast 4-step").click()
     page.get_by_role("tab", name="Image-to-Video").click()
     page.context.set_offline(False)
     page.locator("#image_to_video-image img").first.wait_for()
     expect(page.locator(LINE)).to_be_hidden()
     expect(page.locator(".ws-upload")).to_have_count(0)
+    expect(button).to_be_enabled()
 
     page.context.set_offline(True)
     expect(page.locator(LINE)).to_be_visible()
     button.click()
     expect(button).to_have_text("Waiting for the connection")
+    page.get_by_role("button", name="Cancel", exact=True).last.click()
+    expect(button).to_have_text("Generate")
+    button.click()
     expect(page.locator(".ws-held")).to_contain_text("Sent once")
     prompt.fill("second words")
     button.click()  # what is in the form now replaces the first press
@@ -138,6 +138,7 @@ def test_a_restart_of_the_app_loses_nothing(visit: Visit, alone: Site, photo: Pa
     page.get_by_role("tab", name="Fast 4-step").click()
     choose(page, photo, "fast_video")
     page.locator(f"{FAST}-prompt textarea").fill("across a restart")
+    expect(page.locator(f"{FAST}-generate")).to_be_enabled()
     stays(page)
     try:
         alone.kill()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.e2e.actions import card, generate
+from tests.e2e.actions import card, generate, more
 from tests.e2e.conftest import PATIENCE, Site
 
 expect.set_options(timeout=PATIENCE)
@@ -27,7 +27,7 @@ def test_reuse_undo_and_cancelled(visit: Callable[..., Page], site: Site, harbou
     generate(page, harbour, "Boats turn in the wind")
     card(page, "done")
     page.locator("#image_to_video-image button[aria-label]").first.click()  # the form is empty again
-    page.locator('#ws-card [data-act="reuse"]').click()
+    more(page, "Reuse settings")
     line = page.locator("#tab-image .ws-line").first
     expect(line).to_contain_text("Harbour at dawn.jpg")
     expect(line).to_contain_text("4000 × 3000")

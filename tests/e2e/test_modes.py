@@ -287,5 +287,6 @@ def test_a_tab_without_its_models_says_so_and_comes_alive(
     expect(page.locator("#text_to_video-generate")).to_be_disabled()
     studio.missing, studio.obstacle = set(), None
     expect(panel).to_have_count(0)
+    page.locator("#text_to_video-prompt textarea").fill("A harbour at dawn")
     expect(page.locator("#text_to_video-generate")).to_be_enabled()
     context.close()

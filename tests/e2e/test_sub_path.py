@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.actions import card, generate
+from tests.e2e.actions import card, generate, more
 from tests.e2e.conftest import PATIENCE, Site
 from tests.support.prefix_proxy import PrefixProxy
 from tests.support.waiting import until
@@ -49,7 +49,7 @@ def test_a_session_behind_a_proxy(visit: Visit, proxied: SimpleNamespace, photo:
     assert download.value.url.startswith(f"{proxied.url}/media/")
     assert Path(download.value.path()).read_bytes()[4:8] == b"ftyp"
     page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }")
-    page.locator("#ws-card [data-link]").click()
+    more(page, "Copy link")
     link = page.wait_for_function("() => window.copied").json_value()
     assert link.startswith(f"{proxied.url}/?job=")
     page.goto(link)

@@ -260,7 +260,7 @@ class FakeStudio:
         with av.open(str(path), "w", options={"movflags": "faststart"}) as out:
             stream: Any = out.add_stream("libx264", rate=16)
             stream.width, stream.height, stream.pix_fmt = run.view.width, run.view.height, "yuv420p"
-            for index in range(run.view.frames):
+            for index in range(run.view.frames or 8):  # 0 while no file says the length
                 moved = np.roll(np.asarray(picture), index, axis=1)
                 for packet in stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")):
                     out.mux(packet)

@@ -310,11 +310,11 @@ def _thumb(state: CardState, job: JobView) -> str:
         facts_label = wording.listed(dict.fromkeys([length, *facts]))
         label = escaped("card.clip", title=wording.title(job), length=facts_label)
     current = ' aria-current="true"' if here else ""
-    below = "".join(f"<span>{escape(fact)}</span>" for fact in facts)
+    below = " ".join(f"<span>{escape(fact)}</span>" for fact in facts if fact != length_tag(job))
     return (
         f'<button type="button" class="thumb" {data} aria-label="{label}"'
         f' title="{escape(wording.title(job))}"{current}>'
-        f'<span class="shot">{inside}</span><span class="under">{below}</span></button>'
+        f'<span class="shot">{inside}</span> <span class="under">{below}</span></button>'
     )
 
 
