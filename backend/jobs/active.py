@@ -66,7 +66,8 @@ class ActiveJobs:
         if len(owners) >= max_queued:
             raise QueueFull(f"The queue is full: {max_queued} videos are waiting.")
         if owners.count(owner) >= max_of_owner:
-            raise QueueFull(f"You already have {max_of_owner} videos waiting, which is the limit.")
+            waiting = "a video" if max_of_owner == 1 else f"{max_of_owner} videos"
+            raise QueueFull(f"You already have {waiting} waiting, which is the limit.")
 
     @contextmanager
     def reserved(self, owner: str, max_queued: int, max_of_owner: int) -> Iterator[None]:
