@@ -170,7 +170,7 @@ def test_recent_clips_are_whole_and_tell_speed_and_seed() -> None:
     tall = job(width=480, height=832)
     strip = card(CardState(recent=[tall], media=media)).split('class="recent"')[1]
     assert 'class="whole"' in strip and 'class="blur"' in strip and 'class="fill"' not in strip
-    assert "<span>Fast</span><span>Seed 271828</span>" in strip
+    assert "<span>Fast</span> <span>Seed 271828</span>" in strip
     assert 'aria-label="A boat, 0:05, Fast, Seed 271828"' in strip
     assert 'data-clip="media/id1/result.mp4?exp=1&amp;sig=s"' in strip
     tile = library.grid([tall], media, time.time())
