@@ -58,6 +58,7 @@ def test_comfyuis_that_mind_no_signal_are_ended_together(tmp_path: Path) -> None
     ended_well(scene("stubborn", tmp_path))
 
 
+@pytest.mark.deep
 def test_a_job_that_was_running_is_made_after_the_next_start(tmp_path: Path) -> None:
     seen = scene("interrupted", tmp_path)
     ended_well(seen["first"])

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.actions import card
 from tests.e2e.conftest import PATIENCE
 from tests.support.paths import ROOT
+from tests.support.tiers import deep
 from ui.tabs.registry import TABS
 
 expect.set_options(timeout=PATIENCE)
@@ -73,7 +74,7 @@ def clip(served: SimpleNamespace) -> Callable[..., Any]:
     return add
 
 
-@pytest.mark.parametrize(("width", "height", "theme"), LOOKS[:2])
+@pytest.mark.parametrize(("width", "height", "theme"), [LOOKS[0], deep(*LOOKS[1])])
 def test_every_tab(visit: Callable[..., Page], served: Any, width: int, height: int, theme: str) -> None:
     page = visit(width, height, theme, on=served)
     assert all_tabs(page) == {}

@@ -133,6 +133,7 @@ def test_an_answer_that_is_lost_or_cut_off_makes_one_job(visit: Visit, photo: Pa
         assert len(clips(page)) == 1
 
 
+@pytest.mark.deep
 def test_a_restart_of_the_app_loses_nothing(visit: Visit, alone: Site, photo: Path) -> None:
     page = visit(on=alone)
     page.get_by_role("tab", name="Fast 4-step").click()

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.actions import card
 from tests.e2e.conftest import PATIENCE
+from tests.support.tiers import deep
 
 expect.set_options(timeout=PATIENCE)
 WINDOWS = ((1440, 900), (1366, 650), (375, 812), (844, 390))
@@ -65,7 +66,9 @@ def in_every_window(page: Page, size: tuple[int, int], what: str) -> list[tuple[
     return found
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    "size", [SIZES[0], SIZES[1], *map(deep, SIZES[2:])], ids=lambda size: f"{size[0]}x{size[1]}"
+)
 def test_results_are_seen_whole(
     served: SimpleNamespace, visit: Callable[..., Page], tmp_path: Path, size: tuple[int, int]
 ) -> None:

@@ -31,6 +31,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
         site.stop()
 
 
+@pytest.mark.deep
 def test_a_session_behind_a_proxy(visit: Visit, proxied: SimpleNamespace, photo: Path) -> None:
     """`visit` fails for a request that leaves the prefix."""
     admin = until(lambda: re.search(r"http\S+\?admin=\S+", proxied.log()), says=proxied.log)

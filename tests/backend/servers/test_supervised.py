@@ -68,7 +68,7 @@ class SupervisedStorm(Storm):
 
 @pytest.mark.parametrize(
     ("jobs", "app_kills", "server_kills"),
-    [(3, 1, 1), deep(8, 2, 3)],
+    [deep(3, 1, 1), deep(8, 2, 3)],
     ids=["breeze", "storm"],
 )
 def test_kills_of_the_app_and_of_its_servers(
