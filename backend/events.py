@@ -117,7 +117,7 @@ class Cancelled:
 STAGES: tuple[StageName, ...] = ("wait", "load", "read", "draw", "finish", "save")
 """In the order in which the job card shows them."""
 
-Event = Union[  # noqa: UP007 - Python 3.10 evaluates this at run time
+Event = Union[  # noqa: UP007 - evaluated at run time, kept as a Union
     Queued,
     Accepted,
     Started,

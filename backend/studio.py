@@ -1,8 +1,8 @@
 """The facade that the page, the API and the command line call: submit, watch, cancel, library, machine.
 
 Each method delegates to one of the services, which document the details. All methods may be called from any
-thread; those marked "memory" never touch disk, database or network. A coroutine calls only these by itself,
-and all others by `reads` or, when they change something, by `writes`.
+thread; those marked "memory" never touch disk, database or network. A coroutine may call only these
+directly; it runs the others on `reads`, or on `writes` if they change something.
 """
 
 from __future__ import annotations

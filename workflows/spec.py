@@ -263,7 +263,7 @@ class ModeSpec:
     `title`: its name for people. `summary`: one sentence for API clients. `makes`: what comes out. `trim`:
     which part of which file is used; such a clip is as long as that part. `chunks`: frames of the result ->
     pieces that the model draws one after the other. `tells`: choices whose value is shown among the facts of
-    a clip. `own`: checked parameters -> what an empty number stands for with them, as steps -> 20.
+    a clip. `own`: checked parameters -> the defaults that empty number fields get, such as steps -> 20.
     `always_fast`: made in few steps whatever is chosen. `in_quality`: a job's values -> the mode and
     the values that make the same in full quality; None where there is nothing better.
     """

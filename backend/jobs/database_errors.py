@@ -1,4 +1,4 @@
-"""SQLite's errors as StudioErrors, by their code, or by their text where Python has no code (3.10)."""
+"""SQLite's errors as StudioErrors, by their code, or by their text where an error carries no code."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class Tracker:
         self.version += 1
 
     def restore(self, timings: Mapping[str, float], unix: float, now: float, *, adopted: bool) -> None:
-        """Goes on from what was measured before the job was queued again, by an earlier run of the studio
+        """Continues from the times measured before the job was requeued, by an earlier run of the studio
         (`timings`, up to now in unix seconds) or by this one. `adopted`: the engine may still have the
         prompt, so that it worked meanwhile."""
         self._joined, self._gap = adopted, 0.0

@@ -69,7 +69,7 @@ class Buckets:
 
 
 class Slots:
-    """Limits what goes on at once, by key and in all. Thread-safe."""
+    """Limits concurrent operations, per key and in total. Thread-safe."""
 
     def __init__(self, each: int, together: int) -> None:
         self.each, self.together = each, together

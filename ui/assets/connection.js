@@ -96,7 +96,7 @@
   addEventListener("offline", draw);
   document.addEventListener("click", (event) => {
     if (!event.target.closest?.("#ws-connection .connection button")) return;
-    if (network.state() === "login") window.open(location.pathname, "_blank"); // this tab goes on by itself
+    if (network.state() === "login") window.open(location.pathname, "_blank"); // this tab resumes once the new one is signed in
     else location.reload();
   });
 

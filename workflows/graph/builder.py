@@ -71,7 +71,7 @@ class Boxes(Output): ...
 class Text(Output): ...
 
 
-Value = Union[str, int, float, bool, Output, None]  # noqa: UP007 - Python 3.10 evaluates this at run time
+Value = Union[str, int, float, bool, Output, None]  # noqa: UP007 - evaluated at run time, kept as a Union
 
 
 class Graph:

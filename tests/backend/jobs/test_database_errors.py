@@ -120,7 +120,7 @@ class Coded(sqlite3.OperationalError):
     ],
 )
 def test_codes_and_texts_say_the_same(name: str, text: str, kind: str) -> None:
-    errors = [sqlite3.OperationalError(text), Coded(text, name)]  # 3.10 gives no code
+    errors = [sqlite3.OperationalError(text), Coded(text, name)]  # with and without a code
     for error in errors:
         found = database_errors.translated(error, lambda: False)
         assert found.code == kind and (found.hint or kind == "internal_error") and text in found.detail

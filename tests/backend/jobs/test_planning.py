@@ -129,7 +129,7 @@ def test_the_time_is_that_of_the_slowest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gigabytes", "gpu", "kind", "told"),
+    ("gigabytes", "gpu", "kind", "warned"),
     [
         (16, "NVIDIA RTX A4000", "comfyui", True),
         (23.6, "NVIDIA GeForce RTX 4090", "comfyui", False),
@@ -139,10 +139,10 @@ def test_the_time_is_that_of_the_slowest() -> None:
         (16, "Demo", "demo", False),
     ],
 )
-def test_a_small_gpu_is_pointed_out(gigabytes: float, gpu: str, kind: str, told: bool) -> None:
+def test_a_small_gpu_is_pointed_out(gigabytes: float, gpu: str, kind: str, warned: bool) -> None:
     info = EngineInfo(kind, "http://gpu:8188", state="ok", gpu=gpu, vram_total=int(gigabytes * planning.GIB))
     found = planned([Offer(info, route_server("native"))])
-    assert (notice("small_gpu", gigabytes=16) in found.warnings) is told
+    assert (notice("small_gpu", gigabytes=16) in found.warnings) is warned
     assert not found.obstacle
 
 

@@ -490,7 +490,7 @@ def test_links_are_removed_as_links(scene: Scene, tmp_path: Path) -> None:
     (scene.jobs / replaced.id).symlink_to(outside, target_is_directory=True)
     stray = scene.jobs / uuid.uuid4().hex
     stray.symlink_to(outside, target_is_directory=True)
-    assert files.folders(scene.jobs)[stray.name].bytes < 100_000, "what is behind a link is not counted"
+    assert files.folders(scene.jobs)[stray.name].bytes < 100_000, "the target of a link is not counted"
     for _ in range(3):
         scene.retention.run_once()
         scene.clock.pass_by(3601)
