@@ -102,7 +102,6 @@ def test_nothing_typed_is_lost(
     all_there(page)
 
 
-@pytest.mark.deep
 def test_the_app_restarts_and_crashes(visit: Visit, own: Site, photo: Path) -> None:
     page = visit(on=own)
     choose(page, photo)
