@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 PORT = 7860
+SIGNAL_SECONDS = 0.5
 MAX_EVENTS = 160
 """Gradio events that may run at once: API calls that wait for their video count, the page's polls do not."""
 
@@ -195,7 +196,9 @@ def _serve(
         warning=studio.public_warning(),
     ):
         print(line, file=out, flush=True)
-    stop.wait()
+    # A signal that another thread gets while this one begins to wait is handled only when the wait ends.
+    while not stop.wait(SIGNAL_SECONDS):
+        pass
     blocks.close(verbose=False)
     return 0
 

@@ -148,4 +148,5 @@ def launch_options(studio: Studio) -> dict[str, Any]:
         "max_file_size": studio.settings.max_upload_mb * 1_000_000,
         "state_session_capacity": SESSIONS,
         "show_error": False,  # unexpected exceptions are logged, not shown
+        "_frontend": False,  # else a first answer after more than 3 s, on a busy machine, ends the start
     }

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from backend.security.accounts import Accounts
-from backend.servers.ports import free_port
 from backend.studio import Studio
 from backend.web import address, connections, previews
 from backend.web.routes import middleware_lifespan, routes
+from tests.support.ports import free_port
 from tests.support.security_site import Site
 from ui import page as layout
 

@@ -34,7 +34,7 @@ def test_a_full_queue_is_in_the_plan_until_there_is_a_place(make: Make, picture:
     assert planned(studio, OWNER, picture) == ""
     job = studio.submit(OWNER, "image_to_video", VALUES, {"image": picture})
     assert planned(studio, OWNER, picture) == refused(studio, OWNER, picture, QueueFull)
-    assert "You already have 1 videos" in planned(studio, OWNER, picture)
+    assert "You already have a video waiting" in planned(studio, OWNER, picture)
     assert planned(studio, OTHER, picture) == planned(studio, "", picture) == ""
     studio.submit(OTHER, "image_to_video", VALUES, {"image": picture})
     whole = planned(studio, "owner-token-of-a-third-00001", picture)

@@ -18,10 +18,10 @@ from backend.errors import BadSettings
 from backend.jobs import folders
 from backend.models import partial
 from backend.models.owner import mark
-from backend.servers.ports import free_port
 from backend.storage.upload_folder import KEEP_SECONDS, MARKER, claim, is_ours, sweep
 from backend.worker.results import RESULTS, remove_old_results
 from tests.support.paths import ROOT
+from tests.support.ports import free_port
 from tests.support.scripted import until
 
 pytestmark = pytest.mark.full
