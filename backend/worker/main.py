@@ -6,6 +6,7 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import platform
 import signal
 import sys
 import tempfile
@@ -129,6 +130,7 @@ def _sdk(folder: Path) -> Any:
     before = Path.cwd()
     os.chdir(folder)
     try:
+        _skip_cpu_probe()
         import runpod.serverless as sdk
         from runpod.serverless.modules import worker_state
     except ImportError as error:
@@ -139,6 +141,14 @@ def _sdk(folder: Path) -> Any:
         os.chdir(before)
     log.debug("the SDK stores its state in %s", worker_state.JobsProgress._STATE_DIR)
     return sdk
+
+
+def _skip_cpu_probe() -> None:
+    """Gives the SDK a processor name for its debug output without asking py-cpuinfo, which starts processes at
+    import and polls them without a pause: 1.2 s of each cold start, and up to minutes on a busy machine."""
+    import cpuinfo
+
+    cpuinfo.get_cpu_info = lambda: {"brand_raw": platform.machine()}
 
 
 def _leave(*_: object) -> None:
