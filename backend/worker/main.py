@@ -144,8 +144,8 @@ def _sdk(folder: Path) -> Any:
 
 
 def _skip_cpu_probe() -> None:
-    """Gives the SDK a processor name for its debug output without asking py-cpuinfo, which starts processes at
-    import and polls them without a pause: 1.2 s of each cold start, and up to minutes on a busy machine."""
+    """Gives the SDK a processor name for its debug output without asking py-cpuinfo, which starts processes
+    at import and polls them without a pause: 1.2 s of each cold start, up to minutes on a busy machine."""
     import cpuinfo
 
     cpuinfo.get_cpu_info = lambda: {"brand_raw": platform.machine()}
