@@ -79,7 +79,7 @@ class Studio:
 
     def _require_admin(self, owner: str, user: str) -> None:
         if not self.is_admin(owner, user):
-            raise NotAllowed("Only the admin can do this.")
+            raise NotAllowed.of("admin_only")
 
     def claim_admin(self, owner: str, token: str) -> bool:
         """Makes the owner of a browser that opened the admin link the admin; False for a wrong token."""

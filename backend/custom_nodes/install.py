@@ -34,7 +34,6 @@ class NodesNotInstalled(StudioError):
     """Custom nodes could not be installed; ComfyUI is unchanged."""
 
     code = "nodes_not_installed"
-    default_hint = "Nothing was changed. Run the same command again when that is mended."
 
 
 @dataclass(frozen=True)

@@ -198,11 +198,4 @@ def _total(files: Mapping[str, Path]) -> int:
 
 
 def _too_large(field: str) -> TooLargeToSend:
-    words = {"audio": "sound", "image": "picture", "end_image": "end picture"}.get(
-        field, field.replace("_", " ") if field != "video" else "driving video"
-    )
-    return TooLargeToSend(
-        f"The {words} does not fit into what RunPod takes for one video, 10 MB.",
-        "Choose a shorter part or a smaller size, or make long videos on a pod.",
-        field=field,
-    )
+    return TooLargeToSend.of("request_too_large", input=field, field=field)

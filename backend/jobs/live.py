@@ -81,7 +81,7 @@ class RunSink:
     def check(self) -> None:
         """Raises JobCancelled when the job was cancelled; every step calls it while it works."""
         if self.live.cancelled:
-            raise JobCancelled("Cancelled.")
+            raise JobCancelled.of("cancelled")
 
     def save(self, job: Job) -> Job:
         """Writes the running job with its timings. Raises StudioError."""

@@ -92,5 +92,5 @@ def restarted(job: Job) -> Job:
 def another_attempt(job: Job) -> Job:
     """Counts one more attempt at the current segment. Raises LostTooOften."""
     if job.attempts >= MAX_POSTS:
-        raise LostTooOften(f"This video was started {MAX_POSTS} times and was interrupted each time.")
+        raise LostTooOften.of("started_too_often", count=MAX_POSTS)
     return replace(job, attempts=job.attempts + 1)

@@ -65,7 +65,7 @@ class Segments:
         """Those of a stored job, from the inputs in its folder. Raises InputsGone."""
         sources = {item.media.name: folder / item.file for item in job.inputs.values()}
         if not all(path.is_file() for path in sources.values()):
-            raise InputsGone("The files for this video no longer exist.")
+            raise InputsGone.of("inputs_missing")
         driving = frozenset({job.inputs["video"].media.name} if "video" in job.inputs else ())
         titles = {item.media.name: item.title for item in job.inputs.values()}
         return cls(decoder, folder, sources, compiled, job.id, check=check, quiet=driving, titles=titles)
@@ -144,8 +144,7 @@ class Segments:
         tail = sorted((o for o in outputs if TAIL in o.filename), key=lambda o: o.filename)
         results = [o for o in outputs if o not in tail and o.filename.lower().endswith(ending)]
         if not results:
-            what = "picture" if self.compiled.still else "video"
-            raise NoOutput(f"ComfyUI finished, but wrote no {what}.", "Try again.")
+            raise NoOutput.of("no_picture_written" if self.compiled.still else "no_video_written")
         self._tail = []
         for number, output in enumerate(tail):
             path = self._work / f"tail-{index}-{number:04d}.png"

@@ -24,7 +24,7 @@ class Watch:
     def live_progress(self, job_id: str, key: str) -> Snapshot | None:
         """The progress of a job; None if it is not in memory. Raises NotFound for a wrong key."""
         if not self._library.has_key(job_id, key):
-            raise NotFound("There is no such video, or the link is incomplete.")
+            raise NotFound.of("wrong_link")
         live = self._scheduler.live(job_id)
         return live.snapshot() if live is not None else None
 

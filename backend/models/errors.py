@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from backend.error_texts.hints import HINTS
 from backend.errors import DiskFull, StudioError
 
 
@@ -11,21 +12,18 @@ class NoRoom(DiskFull):
     """The files do not fit; nothing was written."""
 
     code = "no_room"
-    default_hint = "Free some space, or set WAN_MODELS_DIR to a folder on a larger disk."
 
 
 class ModelStoreError(StudioError):
     """The model store, or a file in it, cannot be read or written."""
 
     code = "model_store"
-    default_hint = "Check the folder's permissions, or set WAN_MODELS_DIR to another folder."
 
 
 class ModelDownloadFailed(StudioError):
     """The download stopped; the bytes received so far are kept."""
 
     code = "model_download_failed"
-    default_hint = "Run the same command again: it resumes where it stopped."
 
 
 class ModelNotOffered(StudioError):
@@ -56,6 +54,6 @@ def store_error(error: OSError, what: str, kept: str = "") -> StudioError:
     `what`: the file or folder as shown to users; `kept`: what remains when the disk is full, for the hint.
     """
     if error.errno in FULL:
-        hint = f"{kept} {NoRoom.default_hint}".strip()
+        hint = f"{kept} {HINTS[NoRoom.code]}".strip()
         return NoRoom(f"The disk became full while {what} was written.", hint, detail=str(error))
     return ModelStoreError(f"{what} cannot be used: {error.strerror or error}.", detail=str(error))

@@ -18,6 +18,7 @@ from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, OfflineMod
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers, disable_progress_bars
 
+from backend.error_texts.hints import HINTS
 from backend.errors import StudioError
 from backend.models.errors import ModelDownloadFailed, ModelNotOffered
 from workflows.catalog import ModelFile
@@ -99,7 +100,7 @@ class Hub:
         if isinstance(error, httpx2.TimeoutException):
             return ModelDownloadFailed(f"{what}: the server does not answer in time.", detail=detail)
         if isinstance(error, httpx2.ConnectError):
-            hint = f"Check the network. {ModelDownloadFailed.default_hint}"
+            hint = f"Check the network. {HINTS[ModelDownloadFailed.code]}"
             return ModelDownloadFailed(f"{what}: no connection.", hint, detail=detail)
         if isinstance(error, httpx2.HTTPError):
             return ModelDownloadFailed(f"{what}: the connection broke.", detail=detail)

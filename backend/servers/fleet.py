@@ -229,7 +229,9 @@ class Servers:
         def on_exit(ended: ProcessExit) -> None:
             server.handle_exit(ended)
             self._on_exit(
-                postmortem.error(ended, server.name) if ended.was_up else EngineLost(server.trouble)
+                postmortem.error(ended, server.name)
+                if ended.was_up or server.trouble is None
+                else EngineLost.because(server.trouble)
             )
 
         environment = {name: value for name, value in os.environ.items() if name not in SECRETS}

@@ -44,10 +44,7 @@ def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
         return Plan(DEMO.id, (), start=True)
     if settings.engine == "runpod":
         if not settings.runpod.given:
-            raise BadSettings(
-                "WAN_ENGINE is runpod, but RUNPOD_ENDPOINT_ID or RUNPOD_API_KEY is missing.",
-                "Set both: the endpoint's id and a key of the same RunPod account.",
-            )
+            raise BadSettings.of("runpod_not_set")
         return Plan(RUNPOD.id, (), start=False)
     if settings.comfyui_urls:
         return Plan(COMFYUI.id, settings.comfyui_urls, start=False)
@@ -56,11 +53,7 @@ def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
     if settings.comfyui_dir is not None:
         return Plan(COMFYUI.id, (local,), start=True)
     if settings.engine == "comfyui":
-        raise BadSettings(
-            "WAN_ENGINE is comfyui, but there is no ComfyUI: no COMFYUI_URL, none on port"
-            f" {settings.comfyui_port}, no folder.",
-            "Set COMFYUI_URL to a running one, or COMFYUI_DIR to its folder.",
-        )
+        raise BadSettings.of("no_comfyui", port=settings.comfyui_port)
     if settings.runpod.given:
         return Plan(RUNPOD.id, (), start=False)
     return Plan(DEMO.id, (), start=True)

@@ -376,34 +376,15 @@ class _LimitCheck:
         if self.need > self.all_owners[1]:
             return self._full(field)
         if self.need > self.limit:
-            return OverQuota(
-                f"This video needs {_megabytes(self.need)} on the disk, and one visitor may use"
-                f" {_megabytes(self.limit)}.",
-                "Use a smaller file or a shorter video.",
-                field=field,
-            )
+            return OverQuota.of("video_over_quota", need=self.need, limit=self.limit, field=field)
         if self.own:
-            return OverQuota(
-                f"Your videos take {_megabytes(self.used)} of the {_megabytes(self.limit)} that you may use,"
-                f" and this one needs {_megabytes(self.need)}.",
-                field=field,
+            return OverQuota.of(
+                "own_quota_used", used=self.used, limit=self.limit, need=self.need, field=field
             )
         if self.new_owners[0] + self.need > self.new_owners[1]:
-            return OverQuota(
-                "The disk space for new visitors is taken.",
-                "Try again in a few minutes, or use a smaller file.",
-                field=field,
-            )
+            return OverQuota.of("new_visitors_quota_used", field=field)
         return self._full(field)
 
     @staticmethod
     def _full(field: str) -> DiskFull:
-        return DiskFull(
-            "The disk is full: there is no room for this video.",
-            "Delete videos of yours in the Library, or give the machine more disk space.",
-            field=field,
-        )
-
-
-def _megabytes(size: float) -> str:
-    return f"{size / 1e6:,.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"
+        return DiskFull.of("no_room_for_video", field=field)

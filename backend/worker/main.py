@@ -24,6 +24,7 @@ from backend.worker.claims import Claims
 from backend.worker.handler import Worker
 from backend.worker.job_input import Limits
 from backend.worker.results import DeliveryOptions, bucket_upload, remove_old_results
+from workflows.notice import made
 
 if TYPE_CHECKING:
     from backend.settings.model import Settings
@@ -181,13 +182,10 @@ def wait_until_up(servers: Servers, seconds: float) -> None:
     until = time.monotonic() + seconds
     while not any(engine.refresh().state == "ok" for engine in servers.engines):
         if comfyui_ended(servers):
-            words = next((server.trouble for server in servers.servers if server.trouble), "ComfyUI stopped.")
-            raise EngineUnreachable(words, "See the log for ComfyUI's last output.")
+            trouble = next((server.trouble for server in servers.servers if server.trouble), None)
+            raise EngineUnreachable.because(trouble or made("server_stopped_worker", {"server": "ComfyUI"}))
         if time.monotonic() > until:
-            raise EngineUnreachable(
-                f"ComfyUI did not start within {seconds:g} s.",
-                "Raise WAN_WORKER_START_SECONDS; the log contains ComfyUI's output.",
-            )
+            raise EngineUnreachable.of("server_start_timeout", seconds=seconds)
         time.sleep(0.25)
 
 

@@ -33,10 +33,6 @@ class ResultTooLarge(EngineError):
     """The result is too large for every configured way of delivery."""
 
     code = "result_too_large"
-    default_hint = (
-        "Give the endpoint a bucket (BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID, BUCKET_SECRET_ACCESS_KEY) or"
-        " a network volume, or make a smaller or shorter video."
-    )
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ def _stored(name: str, path: Path, job_id: str, delivery: DeliveryOptions) -> Pa
         shutil.copyfile(path, part)
         part.replace(folder / name)
     except OSError as error:
-        raise from_os_error(error, "The result could not be stored on the volume.") from error
+        raise from_os_error(error, "result_not_stored") from error
     return folder / name
 
 

@@ -41,6 +41,7 @@ from backend.events import Event, Output
 from workflows.compile import ServerFacts
 from workflows.graph import node_contract
 from workflows.graph.node_contract import Contract
+from workflows.notice import made
 
 log = logging.getLogger("wan.engines.comfy")
 
@@ -48,7 +49,7 @@ FACTS_SECONDS = 60.0  # maximum age of the contract when a job needs it
 CONTRACT_SECONDS = 300.0  # maximum age otherwise; the response has megabytes if there are many custom nodes
 MODELS_SECONDS = 30.0  # maximum age of the list of model files
 MAX_CANCELLED = 256  # remembered ids of cancelled prompts
-UNEXPECTED_ANSWER = "Something answers at the address, but not as ComfyUI does."
+UNEXPECTED = made("not_comfyui_status", {})
 
 
 class ComfyEngine:
@@ -107,10 +108,10 @@ class ComfyEngine:
         try:
             return self._ask(before)
         except Exception as error:  # a response that no parser expects
-            if before.error != UNEXPECTED_ANSWER:
+            if before.error != UNEXPECTED:
                 log.exception("%s: unexpected response", self.http.address)
             log.debug("%s: %r", self.http.address, error)
-            return self._set(replace(before, state=_not_ok(before), error=UNEXPECTED_ANSWER))
+            return self._set(replace(before, state=_not_ok(before), error=UNEXPECTED))
 
     def _ask(self, before: EngineInfo) -> EngineInfo:
         self.asked = time.monotonic()
@@ -118,11 +119,11 @@ class ComfyEngine:
             stats = self.http.get("/system_stats")
             queue = self.http.get("/queue")
             if not isinstance(stats, dict) or not isinstance(stats.get("system"), dict):
-                raise EngineError(UNEXPECTED_ANSWER)
+                raise EngineError.because(UNEXPECTED)
         except EngineError as error:
             if is_read_timeout(error) and before.state == "ok" and self.busy:
                 return before  # busy with our job, whose monitor detects a hung server
-            return self._set(replace(before, state=_not_ok(before), error=error.message))
+            return self._set(replace(before, state=_not_ok(before), error=error.reason))
         if before.state != "ok":
             self._invalidate()
             if self._configured_input_dir is None:
@@ -155,9 +156,8 @@ class ComfyEngine:
                 return known[1]
             info = self.http.get("/object_info")
             if not isinstance(info, dict):
-                raise EngineError(
-                    "ComfyUI describes its nodes in an unknown format.",
-                    "Use ComfyUI 0.3.64 or newer.",
+                raise EngineError.of(
+                    "unknown_node_format",
                     detail=f"/object_info: {type(info).__name__}",
                 )
             contract = node_contract.from_object_info(info)
@@ -347,7 +347,7 @@ class ComfyEngine:
             raise self._refusal(prompt, answer, status)
         if answer["prompt_id"] != prompt.id:
             stop_prompt(self.http, str(answer["prompt_id"]))
-            raise EngineError("This ComfyUI is too old for Wan Studio.", "Update ComfyUI to 0.3.64 or newer.")
+            raise EngineError.of("too_old_for_us")
         log.info("prompt %s: accepted by %s", prompt.id, self.http.address)
         return True
 
@@ -366,7 +366,7 @@ class ComfyEngine:
                 if last or self._may_be_accepted(prompt_id):
                     return None
             except (TypeError, ValueError) as error:
-                raise InternalError("The workflow could not be sent.", detail=repr(error)) from error
+                raise InternalError.of("workflow_not_sendable", detail=repr(error)) from error
         return None
 
     def _refusal(self, prompt: Prompt, answer: object, status: int) -> StudioError:
@@ -388,11 +388,11 @@ class ComfyEngine:
 
     def _stop_if_cancelled(self, prompt_id: str) -> None:
         if self._closed.is_set():
-            raise EngineLost("Wan Studio was stopped before this job was submitted.")
+            raise EngineLost.of("stopped_before_submit")
         if self._is_cancelled(prompt_id):
             with self._cancelled_lock:
                 self._cancelled.pop(prompt_id, None)
-            raise JobCancelled("Cancelled.")
+            raise JobCancelled.of("cancelled")
 
 
 def _not_ok(before: EngineInfo) -> str:

@@ -62,9 +62,8 @@ class Http:
         """The decoded JSON of a GET. Raises EngineUnreachable, or EngineError unless the status is 200."""
         response = self._request_with_retry("GET", path, params=params)
         if response.status_code != 200:
-            raise EngineError(
-                "ComfyUI sent an unexpected response.",
-                "Check that the address is that of a ComfyUI.",
+            raise EngineError.of(
+                "unexpected_response",
                 detail=f"GET {path}: HTTP {response.status_code}",
             )
         return self._json(response, path)
@@ -133,8 +132,8 @@ class Http:
             if not limit.expired:  # a response that is cut off in its headers looks like an empty one
                 return response
         late = requests.ReadTimeout(f"no complete response within {seconds:g} s")
-        raise EngineUnreachable(
-            f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: {late}"
+        raise EngineUnreachable.of(
+            "no_answer", address=self.address, detail=f"{method} {path}: {late}"
         ) from late
 
     def _send(
@@ -153,20 +152,20 @@ class Http:
                 method, self.address + path, timeout=timeout or self._timeout, headers=headers, **more
             )
         except (requests.RequestException, OSError) as error:
-            raise EngineUnreachable(
-                f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: {_short(error)}"
+            raise EngineUnreachable.of(
+                "no_answer", address=self.address, detail=f"{method} {path}: {_short(error)}"
             ) from error
         status = response.status_code
         if status in PROXY_ERRORS:
             response.close()
-            raise EngineUnreachable(
-                f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: HTTP {status}"
+            raise EngineUnreachable.of(
+                "no_answer", address=self.address, detail=f"{method} {path}: HTTP {status}"
             )
         if status == 401:
             response.close()
-            raise EngineUnreachable(
-                f"The ComfyUI at {self.address} asks for a password.",
-                "Put it into the address: http://user:password@host:port.",
+            raise EngineUnreachable.of(
+                "asks_password",
+                address=self.address,
                 detail=f"{method} {path}: HTTP {status}",
             )
         return response
@@ -175,9 +174,9 @@ class Http:
         try:
             return response.json()
         except (ValueError, RecursionError) as error:  # RecursionError: nested too deeply
-            raise EngineUnreachable(
-                f"Something answers at {self.address}, but not as ComfyUI does.",
-                "Check that the address is that of a ComfyUI.",
+            raise EngineUnreachable.of(
+                "not_comfyui",
+                address=self.address,
                 detail=f"{path}: no JSON: {response.text[:200]!r}",
             ) from error
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from backend.errors import StoreBusy
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
 from backend.jobs.limits import Limits
-from backend.jobs.store import Store, StoreBusy
+from backend.jobs.store import Store
 from tests.support.fake_engine import FakeEngine
 from tests.support.held_database import BRIEF, held
 from tests.support.scripted import OWNER, Make, ended, until

@@ -19,6 +19,7 @@ from PIL import Image
 from backend.engines.comfy.engine import ComfyEngine
 from backend.errors import EngineHung, EngineLost, EngineUnreachable, OutOfMemory, StudioError
 from backend.events import Progress
+from backend.notices import words
 from backend.servers import fleet, launch, oom, ports
 from backend.servers.fleet import Server, Servers
 from backend.servers.orphans import orphans
@@ -538,7 +539,7 @@ def test_the_reason_for_a_failed_start_is_shown(build: Build, words: str, says: 
     one = build("0", restart=False, COMFYUI_ARGS=f"--fail {json.dumps(words)}")
     until(lambda: exits, 60)
     info = one.engines[0].refresh()
-    assert info.state == "lost" and says in info.error and "Traceback" not in info.error
+    assert info.state == "lost" and says in words(info.error) and "Traceback" not in words(info.error)
     assert says in exits[0].message
     let_pass(0.3)
     assert one.processes[0].restarts == 0, "it is not started again where the container is to end"
@@ -546,11 +547,11 @@ def test_the_reason_for_a_failed_start_is_shown(build: Build, words: str, says: 
 
 def test_a_missing_python(build: Build) -> None:
     one = build("0", COMFYUI_PYTHON="/nowhere/python")
-    until(lambda: "/nowhere/python" in one.engines[0].refresh().error, 60)
-    assert "COMFYUI_PYTHON" in one.engines[0].info().error
+    until(lambda: "/nowhere/python" in words(one.engines[0].refresh().error), 60)
+    assert "COMFYUI_PYTHON" in words(one.engines[0].info().error)
     assert one.engines[0].info().state == "starting", "it is tried again"
 
 
 def test_an_option_that_comfyui_does_not_have(build: Build) -> None:
     one = build("0", COMFYUI_ARGS="--normalvram")
-    until(lambda: "--normalvram" in one.engines[0].refresh().error, 60)
+    until(lambda: "--normalvram" in words(one.engines[0].refresh().error), 60)

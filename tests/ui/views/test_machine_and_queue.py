@@ -12,6 +12,7 @@ from backend.jobs.views import Place, QueueState
 from tests.support.job_views import job, media
 from ui.views import library, machine_panel, queue
 from ui.views.header import public_line
+from workflows.notice import notice
 
 SERVER = EngineInfo(
     kind="comfyui", address="http://127.0.0.1:8188", state="ok", version="0.3.76", gpu="NVIDIA L4",
@@ -40,7 +41,12 @@ def test_system_shows_what_it_knows_of_a_server() -> None:
 
 
 def test_several_servers_stand_below_one_another() -> None:
-    second = replace(SERVER, address="http://127.0.0.1:8189", state="lost", error="Killed: out of memory.")
+    second = replace(
+        SERVER,
+        address="http://127.0.0.1:8189",
+        state="lost",
+        error=notice("text", text="Killed: out of memory."),
+    )
     shown = machine_panel.machine([SERVER, second], QueueState(0, 0), {}, {"Disk": (1, 2)})
     assert shown.count('class="server small"') == 3 and "Killed: out of memory." in shown
     assert shown.count("Disk") == 1 and shown.index("8189") < shown.index("Disk")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend.engines.base import EngineInfo
+from backend.error_texts.hints import HINTS
 from backend.errors import OutOfMemory
 from backend.jobs.progress import Snapshot
 from backend.jobs.views import QueueState
@@ -203,8 +204,8 @@ def test_a_memory_failure_offers_what_fits() -> None:
     what, why = failure.failure(failed)
     assert what == "The GPU ran out of memory"
     assert why == f"It stopped at step 2. {failure.kept('image_to_video')}"
-    told = replace(failed, error={**OOM, "hint": OutOfMemory.default_hint})
-    assert failure.failure(told)[1] == f"It stopped at step 2. {OutOfMemory.default_hint}", "once is enough"
+    told = replace(failed, error={**OOM, "hint": HINTS[OutOfMemory.code]})
+    assert failure.failure(told)[1] == f"It stopped at step 2. {HINTS[OutOfMemory.code]}", "once is enough"
     deleted = text("failure.files_deleted")
     assert failure.failure(told, inputs_deleted=True)[1] == f"It stopped at step 2. {deleted}"
     assert [(r.label, dict(r.change)) for r in failure.remedies(failed)] == [

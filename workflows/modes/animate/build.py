@@ -11,9 +11,10 @@ from workflows.graph.animate_nodes import AnimateNodes
 from workflows.graph.builder import Image, Int
 from workflows.graph.node_contract import ServerFacts
 from workflows.modes import fields
+from workflows.modes.animate.install import INSTALL
 from workflows.modes.animate.params import LENGTH_SLACK, Animate
 from workflows.modes.animate.prepare import plan, prepare
-from workflows.modes.animate.routes import INSTALL, NONE, Route, route
+from workflows.modes.animate.routes import NONE, Route, route
 from workflows.notice import Notice, notice
 from workflows.params.sizes import crop_fraction
 from workflows.params.values import InvalidParam

@@ -8,7 +8,7 @@ import pytest
 
 from backend.engines.base import EngineInfo
 from backend.engines.kinds import engine_name
-from backend.errors import BadSettings
+from backend.errors import BadSettings, EndpointRefused
 from backend.jobs.job import Job
 from backend.jobs.offers import Offer
 from backend.jobs.planning import plan
@@ -62,7 +62,7 @@ def test_one_lane_for_each_video_that_may_be_there(tmp_path: Path) -> None:
 
 ENDPOINT = EngineInfo("runpod", "https://api.runpod.ai/v2/abc", state="ok", workers={"idle": 2}, pending=3)
 EMPTY = EngineInfo("runpod", ENDPOINT.address, state="ok", note=notice("runpod_no_workers"))
-REFUSED = EngineInfo("runpod", ENDPOINT.address, error="RunPod does not accept the API key.")
+REFUSED = EngineInfo("runpod", ENDPOINT.address, error=EndpointRefused.of("runpod_bad_key").notice)
 
 
 def planned(info: EngineInfo, absent: bool = False) -> tuple[str, tuple[Notice, ...]]:
@@ -76,7 +76,7 @@ def planned(info: EngineInfo, absent: bool = False) -> tuple[str, tuple[Notice, 
 def test_an_endpoint_without_workers_is_said_before_generate() -> None:
     assert planned(ENDPOINT) == ("", ())
     assert planned(EMPTY) == ("", (EMPTY.note,))
-    assert planned(REFUSED, absent=True)[0] == REFUSED.error
+    assert planned(REFUSED, absent=True)[0] == words(REFUSED.error)
 
 
 def test_the_estimate_names_runpod() -> None:
