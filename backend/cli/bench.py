@@ -120,7 +120,7 @@ class _Bench:
 
     def _wait_for_engine(self) -> None:
         """Waits until the engine answers. Raises EngineUnreachable when it does not in time."""
-        most = START_SECONDS if self.studio.servers.plan.start else ADOPT_SECONDS
+        most = START_SECONDS if self.studio.servers.choice.start else ADOPT_SECONDS
         end = time.monotonic() + most
         while self.studio.status() == "starting" and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)

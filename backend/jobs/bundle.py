@@ -51,7 +51,7 @@ def as_one(compiled: Compiled) -> Compiled:
         labels=compiled.labels[:1],
         derived=((),),
         kept=(compiled.frames,),
-        parts=("",),
+        segment_names=("",),
         sound=chosen_sound(compiled),
         warnings=warnings(compiled),
     )

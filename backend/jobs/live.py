@@ -89,10 +89,10 @@ class RunSink:
         self.write(job)
         return job
 
-    def work(self) -> None:
+    def enter_own_work(self) -> None:
         """The studio itself works on the job from now on."""
         with self.live.lock:
-            self.live.tracker.work(time.monotonic())
+            self.live.tracker.enter_own_work(time.monotonic())
 
     def attempt_lost(self) -> None:
         """The engine has nothing of the prompt any more."""

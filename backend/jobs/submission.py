@@ -214,7 +214,7 @@ class Submitter:
                 steps=compiled.steps,
                 evaluations=compiled.evaluations,
                 warnings=(*found.warnings, *filter(None, notes.values())),
-                part=self._segments_of(new.earlier, folder),
+                segments_done=self._segments_of(new.earlier, folder),
             )
             most = self._settings.max_queued
             each = most if new.unlimited else self._settings.max_queued_per_owner
@@ -248,9 +248,9 @@ class Submitter:
 
     def _segments_of(self, failed: Job | None, folder: Path) -> int:
         """Number of finished segments that a failed job leaves to this one; its run checks that they fit."""
-        if failed is None or not failed.part:
+        if failed is None or not failed.segments_done:
             return 0
-        return failed.part if inherit_segments(self._settings.jobs_dir / failed.id, folder) else 0
+        return failed.segments_done if inherit_segments(self._settings.jobs_dir / failed.id, folder) else 0
 
     def _check_server(self) -> None:
         """Raises EngineUnreachable while no server has ever answered."""

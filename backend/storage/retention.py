@@ -330,9 +330,9 @@ class Retention:
         found = files.folders(self.jobs_dir)
         for job_id, folder in found.items():
             segments = folder.path / WORK
-            job = self.records.get(job_id) if folder.parts or segments.is_dir() else None
+            job = self.records.get(job_id) if folder.unfinished or segments.is_dir() else None
             if job is not None and job.status in TERMINAL:
-                for path in folder.parts:
+                for path in folder.unfinished:
                     files.unlink(path, folder.path)
                 if job.status != FAILED or not job.part:
                     files.remove_below(folder.path, WORK)

@@ -98,7 +98,7 @@ def memory(settings: Settings, info: EngineInfo) -> str:
 def tell_adopted(settings: Settings, kind: str, starts: bool, urls: Sequence[str]) -> str:
     """Adds the model store to the paths of a ComfyUI of this machine that the studio does not start.
 
-    It takes effect at that ComfyUI's next start. kind, starts, urls: as in servers.plan.Plan. Returns a
+    It takes effect at that ComfyUI's next start. kind, starts, urls: as in servers.choice.Choice. Returns a
     sentence about the change, "" when nothing was changed."""
     folder = settings.comfyui_dir
     waits = folder == RUNPOD_COMFYUI  # the machine's own script may still start it

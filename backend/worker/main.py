@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from backend.engines.kinds import KINDS
 from backend.errors import BadSettings, EngineUnreachable
 from backend.media.decoder import Decoder
+from backend.servers.choice import choose
 from backend.servers.fleet import Servers
-from backend.servers.plan import choose
 from backend.worker.claims import Claims
 from backend.worker.handler import Worker
 from backend.worker.job_input import Limits

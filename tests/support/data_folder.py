@@ -112,7 +112,8 @@ class DataFolder:
         inputs = {"audio": StoredInput(Media(f"wan-studio/{uuid.uuid4().hex}"), "inputs/audio")}
         job = Job(
             uuid.uuid4().hex, owner, "sound_to_video", {"prompt": "x"}, inputs,
-            created=self.wall - days_ago * DAY, status=FAILED, finished=self.wall - days_ago * DAY, part=1,
+            created=self.wall - days_ago * DAY, status=FAILED, finished=self.wall - days_ago * DAY,
+            segments_done=1,
         )  # fmt: skip
         self.store.add(job)
         if changes.get("pinned"):

@@ -93,7 +93,7 @@ def test_one_graph_brings_its_own_sound() -> None:
     (encode,), (create,) = nodes_of(graph, "AudioEncoderEncode"), nodes_of(graph, "CreateVideo")
     assert graph[encode["audio"][0]]["inputs"] == {"audio": heard.name}
     assert graph[create["audio"][0]]["inputs"] == {"audio": chosen.name}
-    assert (result.sound, result.parts, result.kept) == (None, ("",), (80,))
+    assert (result.sound, result.segment_names, result.kept) == (None, ("",), (80,))
     assert result.inputs == (heard.name, "wan-studio/photo.png", chosen.name)
 
 
@@ -138,7 +138,7 @@ def test_a_second_graph_goes_on_from_73_frames() -> None:
     assert "audio" not in nodes_of(second, "CreateVideo")[0]
     assert result.sound is not None
     assert (result.sound.kind, result.sound.start, result.sound.seconds) == ("sound", 0.0, 60.0)
-    assert result.parts == ("parts 1 to 7 of 13", "parts 8 to 13 of 13")
+    assert result.segment_names == ("parts 1 to 7 of 13", "parts 8 to 13 of 13")
     assert result.derived[0][0].name in result.inputs and tail.name in result.inputs
 
 

@@ -167,7 +167,7 @@ def test_a_decision_by_name_is_found(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ['settings.engine == "demo"', 'Plan("runpod", (), start=False)', 'row = {"demo": demo}', "RUNPOD.id"],
+    ['settings.engine == "demo"', 'Choice("runpod", (), start=False)', 'row = {"demo": demo}', "RUNPOD.id"],
 )
 def test_the_setting_and_plain_uses_are_no_decisions(source: str) -> None:
     assert decisions(ast.parse(source)) == []

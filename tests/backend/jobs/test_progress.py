@@ -12,7 +12,7 @@ from backend.jobs.progress import ACTIVE_STAGES, Tracker
 def expecting(**seconds: float) -> Tracker:
     """A tracker of a job of which earlier ones took these seconds by stage."""
     tracker = Tracker()
-    tracker.plan(Outline.by_stage(), seconds)
+    tracker.expect(Outline.by_stage(), seconds)
     return tracker
 
 

@@ -66,7 +66,7 @@ def test_after_a_restart_of_the_app_finished_parts_stay(make: Make, engine: Fake
     job = speak(studio, tone)
     assert held.wait(60)
     left = studio.store.get(job.id)
-    assert left is not None and (left.part, left.status, left.server) == (1, RUNNING, "http://fake")
+    assert left is not None and (left.segments_done, left.status, left.server) == (1, RUNNING, "http://fake")
     assert left.prompt_id == engine.prompts[1].id
     again = make(other := FakeEngine())
     done = ended(again, job, 60)

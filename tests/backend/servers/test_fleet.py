@@ -149,7 +149,7 @@ def test_one_server_for_each_gpu(build: Build, base: int, tmp_path: Path) -> Non
     all_up(both)
     first, second = (facts(tmp_path, server) for server in both.servers)
     assert (first["gpu"], second["gpu"]) == ("0", "1")
-    assert both.plan.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
+    assert both.choice.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
     assert "--temp-directory" not in first["argv"], "the first uses what the folder has"
     own = second["argv"][second["argv"].index("--temp-directory") + 1]
     assert Path(own).is_dir() and not Path(own).is_relative_to(tmp_path / "data")
@@ -184,7 +184,7 @@ def test_a_port_in_use_is_skipped(build: Build, base: int) -> None:
     with socket.create_server(("127.0.0.1", base)):
         one = build("")
         all_up(one)
-        assert one.plan.urls == (f"http://127.0.0.1:{base + 1}",)
+        assert one.choice.urls == (f"http://127.0.0.1:{base + 1}",)
 
 
 def test_a_single_gpu_leaves_the_environment_as_it_is(build: Build, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_several_given_servers_need_no_supervisor(build: Build, tmp_path: Path) 
     with start_demo() as first, start_demo() as second:
         both = build(COMFYUI_URL=f"{first.url},{second.url}")
         all_up(both)
-        assert both.processes == [] and both.plan.start is False
+        assert both.processes == [] and both.choice.start is False
         second.process.kill()
         until(lambda: both.engines[1].refresh().state == "lost")
         assert health.status([engine.info() for engine in both.engines]) == "degraded"
@@ -229,7 +229,7 @@ def test_a_running_server_is_used_and_the_others_are_started(
     try:
         both = build()
         all_up(both)
-        assert both.plan.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
+        assert both.choice.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
         assert both.servers[0].process is None
         seen = facts(tmp_path, both.servers[1])
         assert seen["gpu"] == rest and "--temp-directory" in seen["argv"]
@@ -333,7 +333,7 @@ def test_after_a_kill_the_next_start_takes_over_the_servers_and_the_job(
     both = build(COMFYUI_ARGS="--step-seconds 1")
     all_up(both)
     assert [process.pid for process in both.processes] == pids
-    assert both.plan.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
+    assert both.choice.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
     assert Run(engine_of(both.servers[1]), run.job, "resume").result(60)
     assert [engine.info().restarts for engine in both.engines] == [0, 0]
     both.close()
@@ -347,7 +347,7 @@ def test_a_second_studio_on_the_same_folder_leaves_the_first_alone(
     all_up(first)
     second = build("0")
     all_up(second)
-    assert second.plan.urls != first.plan.urls or second.processes == []
+    assert second.choice.urls != first.choice.urls or second.processes == []
     before = first.processes[0].pid
     second.close()
     assert first.processes[0].pid == before and first.engines[0].refresh().state == "ok"

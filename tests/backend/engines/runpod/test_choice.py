@@ -14,8 +14,8 @@ from backend.jobs.offers import Offer
 from backend.jobs.planning import plan
 from backend.jobs.views import QueueState
 from backend.notices import words
+from backend.servers.choice import Choice, choose
 from backend.servers.fleet import Servers
-from backend.servers.plan import Plan, choose
 from backend.settings.model import Settings
 from ui.views import engine_badge, machine_panel, model_table
 from workflows.graph.node_contract import facts, recorded
@@ -55,7 +55,7 @@ def test_runpod_without_its_key_is_refused(tmp_path: Path) -> None:
 def test_one_lane_for_each_video_that_may_be_there(tmp_path: Path) -> None:
     servers = Servers(settings(tmp_path, **GIVEN, WAN_ENGINE="runpod", WAN_RUNPOD_CONCURRENCY="4"))
     assert len(servers.engines) == 4
-    assert servers.plan == Plan("runpod", (), start=False)
+    assert servers.choice == Choice("runpod", (), start=False)
     assert {engine.info().address for engine in servers.engines} == {"https://api.runpod.ai/v2/abc"}
     servers.close()
 
