@@ -52,7 +52,7 @@ ONLY: dict[str, frozenset[str]] = {
         {
             "backend.studio", "backend.errors", "backend.formatting", "backend.logs", "backend.notices",
             "backend.requester",
-            "backend.threads", "backend.jobs.job", "backend.jobs.views", "backend.jobs.progress",
+            "backend.threads", "backend.jobs.job", "backend.jobs.views", "backend.jobs.snapshot",
             "backend.models.state", "backend.media.facts", "backend.engines.base", "backend.engines.kinds",
             "backend.storage.input_folder", "workflows",
         }

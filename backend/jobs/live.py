@@ -12,7 +12,8 @@ from backend.engines.base import Engine
 from backend.errors import JobCancelled, StudioError
 from backend.events import Accepted, EndedAt, Event, Preview, Stage, Started, Warned
 from backend.jobs.job import Job
-from backend.jobs.progress import Snapshot, Tracker
+from backend.jobs.progress import Tracker
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.stopwatch import STAGES, UNTIL
 from workflows.notice import Notice
 

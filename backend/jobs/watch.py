@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from backend.errors import NotFound
 from backend.jobs.library import Library
-from backend.jobs.progress import Snapshot, Tracker
+from backend.jobs.progress import Tracker
 from backend.jobs.scheduler import Scheduler
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import JobView, Place
 from backend.security import tokens
 

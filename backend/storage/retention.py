@@ -334,7 +334,7 @@ class Retention:
             if job is not None and job.status in TERMINAL:
                 for path in folder.unfinished:
                     files.unlink(path, folder.path)
-                if job.status != FAILED or not job.part:
+                if job.status != FAILED or not job.segments_done:
                     files.remove_below(folder.path, WORK)
 
     def remove_unused_uploads(self) -> None:

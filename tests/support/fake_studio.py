@@ -29,7 +29,7 @@ from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
 from backend.jobs import input_files
 from backend.jobs.job import Job
-from backend.jobs.progress import Snapshot
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.models.state import ModelScan, ModelState

@@ -11,7 +11,8 @@ from backend.engines.comfy import protocol
 from backend.engines.demo.schedule import Schedule
 from backend.events import Event, Progress, Stage, Started
 from backend.jobs.outline import Outline
-from backend.jobs.progress import Snapshot, Tracker
+from backend.jobs.progress import Tracker
+from backend.jobs.snapshot import Snapshot
 from tests.support.transcripts import Transcript, frame_of
 from workflows.compile import Compiled
 from workflows.graph.label import Label

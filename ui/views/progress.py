@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.jobs.progress import STAGES, Snapshot
+from backend.jobs.snapshot import STAGES, Snapshot
 from ui.i18n.texts import plural, text
 from ui.views.wording import duration, ordinal
 

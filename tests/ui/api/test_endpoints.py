@@ -26,7 +26,7 @@ from PIL import Image
 from backend.error_texts.hints import HINTS
 from backend.errors import BadInput, NotFound, OutOfMemory, QueueFull
 from backend.jobs.params import make_params
-from backend.jobs.progress import Snapshot
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import JobView
 from backend.security.tokens import is_token, new_token
 from backend.settings.model import Settings

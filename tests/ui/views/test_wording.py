@@ -12,7 +12,7 @@ import pytest
 from backend.engines.base import EngineInfo
 from backend.error_texts.hints import HINTS
 from backend.errors import OutOfMemory
-from backend.jobs.progress import Snapshot
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import QueueState
 from backend.models.state import ModelState
 from tests.support.job_views import job, media
