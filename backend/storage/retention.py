@@ -26,8 +26,10 @@ from backend.storage import drafts, engine_files, retention_policy
 from backend.storage.clock_check import EARLIEST_END, ClockCheck, plausible_end
 from backend.storage.drafts import DraftLimits, Drafts
 from backend.storage.engine_files import EngineFolders
-from backend.storage.quota import Jobs, Limits, Quota
+from backend.storage.limit_check import Limits
+from backend.storage.quota import Quota
 from backend.storage.retention_policy import DAY, Disk
+from backend.storage.usage_count import Jobs
 
 log = logging.getLogger("wan.storage")
 
@@ -349,7 +351,7 @@ class Retention:
         """Removes outputs and tails of ended jobs from ComfyUI's folders, since their results are stored
         here, and the inputs of cancelled ones."""
         self._remove_outputs(unknown=False)
-        for job_id in self.quota.ended():
+        for job_id in self.quota.count.ended():
             job = self.records.get(job_id)
             if job is not None and job.status == CANCELLED:
                 self._clear_inputs(job_id)

@@ -14,7 +14,7 @@ from backend.jobs import folders
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, Job, StoredInput
 from backend.jobs.store import Store
 from backend.storage.engine_files import EngineFolders
-from backend.storage.quota import Limits
+from backend.storage.limit_check import Limits
 from backend.storage.retention import Retention
 from backend.storage.retention_policy import DAY, Disk
 from workflows.params.media import Media
