@@ -32,7 +32,7 @@ class StudioError(Exception):
         message, hint = _writable(message), _writable(hint)
         super().__init__(message)
         self.message, self.hint = message, hint or HINTS.get(self.code, "")
-        self.reason = notice("said", message=message, hint=hint)
+        self._reason = notice("said", message=message, hint=hint)
         self.field, self.detail, self.cause = field, _writable(detail), _writable(cause)
 
     @classmethod
@@ -46,13 +46,13 @@ class StudioError(Exception):
         """The error with a reason that is known already."""
         message, hint = notices.brief(reason), notices.hint(reason, cls.code)
         error = cls(message, hint, field=field, detail=detail, cause=cause)
-        error.reason = reason
+        error._reason = reason
         return error
 
     @property
     def notice(self) -> Notice:
         """The error as a notice: its words are message and hint, its short form is the message."""
-        return notice("refused", error=self.code, reason=self.reason)
+        return notice("refused", error=self.code, reason=self._reason)
 
     def to_dict(self) -> dict[str, str]:
         """What is stored with a failed job and sent to API clients; `detail` stays in the log."""

@@ -162,13 +162,6 @@ _INPUTS = {
     "cfg": "guidance (cfg)",
 }
 """Parameters of a mode and inputs of ComfyUI's nodes."""
-_STAGES = {
-    "load": "while it loaded the models",
-    "read": "while it read what you gave it",
-    "draw": "while it drew the frames",
-    "finish": "while it turned the drawing into frames",
-    "save": "while it saved the video",
-}
 _EDGES = {"sides": "left and right", "ends": "top and bottom"}
 
 
@@ -198,7 +191,6 @@ def _title(mode: str) -> str:
 _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "field": lambda name: _FIELDS.get(name, str(name)),
     "input": lambda name: _INPUTS.get(name, str(name).replace("_", " ")),
-    "stage": lambda name: _STAGES.get(name, "while it made the video"),
     "kinds": listed,
     "listed": listed,
     "need": megabytes_text,

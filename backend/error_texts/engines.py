@@ -6,38 +6,18 @@ from collections.abc import Mapping
 
 from backend.error_texts.text import ErrorText
 
-_CHECK_ADDRESS = "Check that the address is that of a ComfyUI."
 _NEWER = "Use ComfyUI 0.3.64 or newer."
-_RESTART = "Restart ComfyUI, then try again."
 _CHANGE = "Change it and try again."
 
 TEXTS: Mapping[str, ErrorText] = {
     # asking ComfyUI
-    "no_answer": ErrorText("The ComfyUI at {address} does not answer."),
-    "asks_password": ErrorText(
-        "The ComfyUI at {address} asks for a password.",
-        "Put it into the address: http://user:password@host:port.",
-    ),
-    "not_comfyui": ErrorText("Something answers at {address}, but not as ComfyUI does.", _CHECK_ADDRESS),
     "not_comfyui_status": ErrorText("Something answers at the address, but not as ComfyUI does."),
-    "unexpected_response": ErrorText("ComfyUI sent an unexpected response.", _CHECK_ADDRESS),
     "unknown_node_format": ErrorText("ComfyUI describes its nodes in an unknown format.", _NEWER),
     "too_old_for_us": ErrorText(
         "This ComfyUI is too old for Wan Studio.", "Update ComfyUI to 0.3.64 or newer."
     ),
     # sending a job to it
     "workflow_not_sendable": ErrorText("The workflow could not be sent."),
-    "input_gone": ErrorText("The file of this job is no longer on the disk.", "Upload it again."),
-    "bad_input_name": ErrorText("A file name is not valid."),
-    "upload_too_large": ErrorText(
-        "The file is too large for this ComfyUI ({megabytes:.0f} MB).",
-        "Use a smaller one, or start ComfyUI with a larger --max-upload-size (100 MB by default).",
-    ),
-    "upload_refused": ErrorText(
-        "ComfyUI did not accept the uploaded file.",
-        "Check the free space on the machine that runs ComfyUI, then try again.",
-    ),
-    "upload_changed": ErrorText("The file changed during the upload.", "Try again."),
     "request_unreadable": ErrorText("ComfyUI could not read what was sent to it."),
     "models_missing": ErrorText("{count} model files are not on this ComfyUI: {listed}."),
     "model_missing": ErrorText("{file} is not on this ComfyUI."),
@@ -56,45 +36,8 @@ TEXTS: Mapping[str, ErrorText] = {
     "value_unusable": ErrorText("ComfyUI cannot use {value} as {input}."),
     # watching it
     "stopped_before_submit": ErrorText("Wan Studio was stopped before this job was submitted."),
-    "stopped_while_running": ErrorText("Wan Studio was stopped while this job was running."),
-    "server_ended": ErrorText("{server} stopped while it worked on this."),
-    "server_stopped_responding": ErrorText("{server} stopped responding while it worked on this."),
-    "server_stuck": ErrorText(
-        "{server} has not responded for {seconds:.0f} s and appears to be stuck.", _RESTART
-    ),
-    "server_stuck_minutes": ErrorText(
-        "{server} has not responded for {minutes:.0f} minutes and appears to be stuck.", _RESTART
-    ),
-    "server_restarted": ErrorText("{server} was restarted and no longer knows of this job."),
-    "removed_from_queue": ErrorText("The job was removed from the server's queue."),
-    "stopped_on_server": ErrorText("The job was stopped on the server."),
     "unknown_error": ErrorText("{server} stopped with an error and did not say which."),
-    # an error in the graph
-    "stage_failed": ErrorText("{server} stopped with an error {stage}."),
-    "server_disk_full": ErrorText("The disk of the machine that runs ComfyUI is full."),
-    "server_out_of_memory": ErrorText("The machine that runs ComfyUI ran out of memory (RAM)."),
-    "gpu_out_of_memory": ErrorText("The GPU ran out of memory."),
-    "gpu_needs_more": ErrorText("The GPU ran out of memory: {size} more was needed."),
-    "gpu_error": ErrorText("The GPU of the ComfyUI machine reported an error.", _RESTART),
-    "model_damaged": ErrorText("The model file {file} on this ComfyUI is damaged or incomplete."),
-    "some_model_damaged": ErrorText("A model file on this ComfyUI is damaged or incomplete."),
-    "no_sound_in_file": ErrorText(
-        "The file has no sound in it.", "Drop a file that has sound, or record it again."
-    ),
-    "sound_too_short": ErrorText("The sound is too short to work with.", "Use a sound of 0.2 s or more."),
-    "media_damaged": ErrorText("ComfyUI could not read the {kinds}: it is damaged."),
     "media_not_found": ErrorText("ComfyUI does not find the {kinds} that was sent to it.", "Try again."),
-    "media_unreadable": ErrorText("ComfyUI could not read the {kinds}."),
-    # its result
-    "server_wrote_nothing": ErrorText("{server} finished, but wrote no video.", "Try again."),
-    "result_incomplete": ErrorText(
-        "The video from ComfyUI is incomplete.", "Check the connection to ComfyUI, then try again."
-    ),
-    "result_not_sent": ErrorText(
-        "ComfyUI reported a finished video, but cannot send it.",
-        "Check whether it is in ComfyUI's output folder.",
-    ),
-    "result_empty": ErrorText("ComfyUI wrote an empty file.", "Try again."),
     # asking RunPod
     "runpod_no_answer": ErrorText("RunPod does not answer."),
     "runpod_queue_full": ErrorText("RunPod's queue for this endpoint is full."),

@@ -53,7 +53,7 @@ class Obstacles:
         elif isinstance(error, StoreDiskError | StoreReadOnly):
             if now - self._failing.setdefault(job_id, now) >= self._limits.broken:
                 return False
-            self._why = notice("disk_failing", reason=error.reason)
+            self._why = notice("disk_failing", reason=error.notice)
         else:
             return False
         self._until = now + self._limits.room

@@ -66,7 +66,7 @@ def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str)
             made.append((offer.info, compiled))
         except BadInput as error:
             fault = fault or error
-            refused.append(notice("server_refuses", address=offer.info.address, reason=error.reason))
+            refused.append(notice("server_refuses", address=offer.info.address, reason=error.notice))
     if fault is not None and not made:
         raise fault
     plainest = max((compiled for _, compiled in made), key=lambda compiled: len(compiled.warnings))

@@ -189,7 +189,7 @@ class Scheduler:
             return self.store.request_cancel(job_id, self.clock())
         except StudioError as error:
             log.warning("job %s: its cancel could not be saved: %s %s", job_id, error.message, error.detail)
-            raise type(error).of("not_cancelled", reason=error.reason) from error
+            raise type(error).of("not_cancelled", reason=error.notice) from error
 
     def _end_cancelled(self, job: Job) -> None:
         """Ends a job that no lane runs. An engine may have its prompt, from an earlier run of the app."""

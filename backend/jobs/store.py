@@ -277,7 +277,7 @@ class Store:
             with self._guard():
                 rows = self._db.execute(f"SELECT id FROM job WHERE NOT ({READABLE})").fetchall()  # noqa: S608
         except StudioError as error:
-            return error.reason
+            return error.notice
         bad = sorted({str(row[0]) for row in rows} | self._unreadable.keys())
         if not bad:
             return None

@@ -45,7 +45,7 @@ def why_not_up(ended: ProcessExit, trouble: OSError | None, python: str) -> Noti
         return known
     memory = _memory(ended)
     if memory is not None:
-        return memory.reason
+        return memory.notice
     lines = [line for line in reversed(ended.lines) if line.strip()]
     last = next((line for line in lines if _RAISED.match(line)), lines[0] if lines else "")
     return made("stopped_at_start_with", {"last": last[:200]}) if last else made("stopped_at_start", {})

@@ -19,7 +19,10 @@ from tests.support.paths import ROOT
 from workflows.notice import Notice, made, notice
 
 MOVED = (
-    "backend/jobs", "backend/engines", "backend/servers", "backend/storage", "backend/security",
+    "backend/jobs", "backend/engines/base.py", "backend/engines/kinds.py", "backend/engines/demo",
+    "backend/engines/runpod", "backend/engines/comfy/engine.py", "backend/engines/comfy/info.py",
+    "backend/engines/comfy/protocol.py", "backend/engines/comfy/submit.py",
+    "backend/engines/comfy/validation_errors.py", "backend/servers", "backend/storage", "backend/security",
     "backend/system", "backend/studio.py", "backend/services.py", "backend/threads.py",
 )  # fmt: skip
 """Packages whose errors have no sentences of their own."""
@@ -172,8 +175,8 @@ def test_words_of_another_program() -> None:
 
 def test_a_reason_within_a_notice_is_data() -> None:
     gone = StoreGone.because(made("data_folder_gone", {"folder": "/d"}))
-    said = notice("disk_failing", reason=gone.reason)
-    assert said.arg("reason") == gone.reason
+    said = notice("disk_failing", reason=gone.notice)
+    assert said.arg("reason") == gone.notice
     assert words(said) == f"{gone.message} Retrying for a few minutes before giving up."
     assert Notice.from_json(said.to_json()) == said
     assert Notice.from_json(gone.notice.to_json()) == gone.notice

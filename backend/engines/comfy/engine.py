@@ -18,33 +18,34 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines.base import EngineInfo, Prompt
-from backend.engines.comfy import protocol
-from backend.engines.comfy.http import POST_SECONDS, Http, is_connection_refused
-from backend.engines.comfy.info import server_name
+from backend.engines.comfy import protocol, submit
+from backend.engines.comfy.folders import input_folder, output_folder, sibling_output
+from backend.engines.comfy.http import Http, is_read_timeout
+from backend.engines.comfy.info import engine_info, list_models, server_name
 from backend.engines.comfy.monitor import PromptMonitor, Timing, stop_prompt
-from backend.engines.comfy.status import ServerStatus
-from backend.engines.comfy.transfer import download
-from backend.engines.comfy.validation_errors import validation_error
+from backend.engines.comfy.transfer import InputFiles, download
 from backend.engines.kinds import COMFYUI
 from backend.errors import (
     BadEngineInput,
     EngineError,
     EngineLost,
-    EngineUnreachable,
-    InternalError,
     JobCancelled,
     MissingModel,
     MissingNode,
-    StudioError,
 )
 from backend.events import Event, Output
 from workflows.compile import ServerFacts
 from workflows.graph import node_contract
 from workflows.graph.node_contract import Contract
+from workflows.notice import made
 
 log = logging.getLogger("wan.engines.comfy")
 
+FACTS_SECONDS = 60.0  # maximum age of the contract when a job needs it
+CONTRACT_SECONDS = 300.0  # maximum age otherwise; the response has megabytes if there are many custom nodes
+MODELS_SECONDS = 30.0  # maximum age of the list of model files
 MAX_CANCELLED = 256  # remembered ids of cancelled prompts
+UNEXPECTED = made("not_comfyui_status", {})
 
 
 class ComfyEngine:
@@ -67,21 +68,24 @@ class ComfyEngine:
         self.timing = timing or Timing()
         self.http = Http(url, read=self.timing.read)
         self.client_id = client_id or f"wan-{uuid.uuid4().hex}"
-        self._lane = threading.Lock()
-        self._status = ServerStatus(self.http, kind, input_dir, amend, self._lane.locked)
-        self._inputs = self._status.inputs
+        self._configured_input_dir = input_dir
+        self._inputs = InputFiles(self.http, input_dir)
+        self._amend = amend
+        self._info = amend(EngineInfo(kind, self.http.address))
+        self.asked = 0.0  # monotonic time of the last status request
         self.began = 0.0  # monotonic time at which the last job started
+        self._info_lock = threading.Lock()
+        self._lane = threading.Lock()
+        self._facts_lock = threading.Lock()
+        self._contract: tuple[float, Contract] | None = None  # any thread may clear it: read it only once
+        self._logged_skipped: set[str] = set()
+        self._models_read = 0.0
         self._cancelled: OrderedDict[str, None] = OrderedDict()
         self._cancelled_lock = threading.Lock()
         self._wake = threading.Event()
         self._closed = threading.Event()
         self._generation = 0
         self._exits = 0  # of the server's process, as far as they are known
-
-    @property
-    def asked(self) -> float:
-        """Monotonic time of the last status request."""
-        return self._status.asked
 
     @property
     def busy(self) -> bool:
@@ -92,11 +96,48 @@ class ComfyEngine:
 
     def info(self) -> EngineInfo:
         """The last known snapshot; never blocks."""
-        return self._status.info
+        return self._info
 
     def refresh(self) -> EngineInfo:
         """Requests the server's status and returns the new snapshot; never raises."""
-        return self._status.refresh()
+        before = self._info
+        try:
+            return self._ask(before)
+        except Exception as error:  # a response that no parser expects
+            if before.error != UNEXPECTED:
+                log.exception("%s: unexpected response", self.http.address)
+            log.debug("%s: %r", self.http.address, error)
+            return self._set(replace(before, state=_not_ok(before), error=UNEXPECTED))
+
+    def _ask(self, before: EngineInfo) -> EngineInfo:
+        self.asked = time.monotonic()
+        try:
+            stats = self.http.get("/system_stats")
+            queue = self.http.get("/queue")
+            if not isinstance(stats, dict) or not isinstance(stats.get("system"), dict):
+                raise EngineError.because(UNEXPECTED)
+        except EngineError as error:
+            if is_read_timeout(error) and before.state == "ok" and self.busy:
+                return before  # busy with our job, whose monitor detects a hung server
+            return self._set(replace(before, state=_not_ok(before), error=error.notice))
+        if before.state != "ok":
+            self._invalidate()
+            if self._configured_input_dir is None:
+                self._inputs.set_folder(self._folders(stats)[0])
+        one, two = self._folders(stats)
+        info = engine_info(stats, queue, self.http.address)
+        models = self._models(before)
+        if models != before.models:
+            self._contract = None  # the contract lists the same files
+        info = replace(
+            info,
+            models=models,
+            input_dir=str(one) if one else "",
+            output_dir=str(two) if two else "",
+        )
+        if not self.busy:
+            self._refresh_contract()
+        return self._set(info)
 
     def facts(self) -> ServerFacts:
         """The server's nodes and options for the compiler. Raises EngineUnreachable, EngineError."""
@@ -104,11 +145,74 @@ class ComfyEngine:
 
     def contract(self) -> Contract:
         """The inputs of the server's nodes, at most a minute old. Raises EngineUnreachable, EngineError."""
-        return self._status.contract()
+        with self._facts_lock:
+            now = time.monotonic()
+            known = self._contract
+            if known is not None and now - known[0] < FACTS_SECONDS:
+                return known[1]
+            info = self.http.get("/object_info")
+            if not isinstance(info, dict):
+                raise EngineError.of(
+                    "unknown_node_format",
+                    detail=f"/object_info: {type(info).__name__}",
+                )
+            contract = node_contract.from_object_info(info)
+            self._log_skipped(contract)
+            self._contract = (now, contract)
+            return contract
+
+    def _log_skipped(self, contract: Contract) -> None:
+        """Logs each node whose description could not be parsed, once."""
+        for name in contract.skipped.keys() - self._logged_skipped:
+            self._logged_skipped.add(name)
+            words = f"node {name} is not usable: {contract.skipped[name]}"
+            log.warning("%s: %s", self.http.address, words.encode("utf-8", "replace").decode())
 
     def known_contract(self) -> Contract | None:
         """The contract as last read, or None before the server has responded; never blocks."""
-        return self._status.known_contract()
+        known = self._contract
+        return known[1] if known is not None else None
+
+    def _refresh_contract(self) -> None:
+        """Reads the contract for planning if it is old; a failure is only logged."""
+        known = self._contract
+        if known is not None and time.monotonic() - known[0] < CONTRACT_SECONDS:
+            return
+        try:
+            self.contract()
+        except EngineError as error:
+            log.info("nodes of %s: %s", self.http.address, error.detail or error.message)
+
+    def _models(self, before: EngineInfo) -> Mapping[str, tuple[str, ...]]:
+        now = time.monotonic()
+        if self._models_read and now - self._models_read < MODELS_SECONDS:
+            return before.models
+        try:
+            found = list_models(self.http)
+        except EngineError as error:
+            log.info("models of %s: %s", self.http.address, error.detail)
+            return before.models
+        self._models_read = now
+        return found
+
+    def _folders(self, stats: Mapping[str, Any]) -> tuple[Path | None, Path | None]:
+        """The server's input and output folders, or None if they are not on this machine."""
+        if self._configured_input_dir is not None:
+            return self._configured_input_dir, sibling_output(self._configured_input_dir)
+        argv = stats["system"].get("argv") if self.http.loopback else None
+        return input_folder(argv), output_folder(argv)
+
+    def _set(self, info: EngineInfo) -> EngineInfo:
+        info = self._amend(info)
+        with self._info_lock:
+            self._info = info
+        return info
+
+    def _invalidate(self) -> None:
+        """Drops cached data after a connection loss: the server may have been replaced."""
+        self._inputs.invalidate()
+        self._models_read = 0.0
+        self._contract = None
 
     # -- prompts ----------------------------------------------------------------------------
 
@@ -175,7 +279,7 @@ class ComfyEngine:
         once, and the snapshot says so."""
         self._exits += 1
         self._wake.set()
-        self._status.set(replace(self._status.info, state="lost", running=0, pending=0))
+        self._set(replace(self._info, state="lost", running=0, pending=0))
 
     def close(self) -> None:
         """Disconnects. A prompt that is running on the server continues, and `run` raises EngineLost."""
@@ -183,7 +287,7 @@ class ComfyEngine:
         self._wake.set()
 
     def _monitor(self, prompt: Prompt, client_id: str, on_event: Callable[[Event], None]) -> PromptMonitor:
-        name, exits = server_name(self._status.info), self._exits
+        name, exits = server_name(self._info), self._exits
         state = protocol.PromptState(
             prompt.id, prompt.labels, prompt.sampling_steps, prompt.index, server_name=name
         )
@@ -204,76 +308,22 @@ class ComfyEngine:
         if not monitor.disconnect():
             self._generation += 1  # use a new client id: the server may still hold the old socket
         if monitor.may_have_missed:
-            self._status.invalidate()
+            self._invalidate()
         with self._cancelled_lock:
             self._cancelled.pop(prompt.id, None)
 
     def _submit(self, prompt: Prompt, client_id: str) -> bool:
         """Submits the prompt. Returns whether the server confirmed it; raises its validation error."""
         try:
-            return self._post(prompt, client_id)
+            return submit.post(self.http, prompt, client_id)
         except BadEngineInput:
             # The input folder was emptied since the files were uploaded.
             self._inputs.invalidate()
             self._inputs.ensure(prompt.files, lambda: self._stop_if_cancelled(prompt.id))
-            return self._post(prompt, client_id)
+            return submit.post(self.http, prompt, client_id)
         except (MissingModel, MissingNode):
-            self._status.forget_models()
+            self._contract, self._models_read = None, 0.0
             raise
-
-    def _post(self, prompt: Prompt, client_id: str) -> bool:
-        body = {
-            "prompt": prompt.graph,
-            "prompt_id": prompt.id,
-            "client_id": client_id,
-            "extra_data": {"preview_method": "auto"},
-        }
-        answered = self._post_with_retry(prompt.id, body)
-        if answered is None:
-            return False
-        status, answer = answered
-        if status != 200 or not isinstance(answer, dict) or "prompt_id" not in answer:
-            raise self._refusal(prompt, answer, status)
-        if answer.get("node_errors"):
-            stop_prompt(self.http, prompt.id)  # only some of its outputs were accepted
-            raise self._refusal(prompt, answer, status)
-        if answer["prompt_id"] != prompt.id:
-            stop_prompt(self.http, str(answer["prompt_id"]))
-            raise EngineError.of("too_old_for_us")
-        log.info("prompt %s: accepted by %s", prompt.id, self.http.address)
-        return True
-
-    def _post_with_retry(self, prompt_id: str, body: Mapping[str, Any]) -> tuple[int, Any] | None:
-        """HTTP status and body of POST /prompt; None if no response came and the server may have the prompt.
-
-        The request is repeated only if the server certainly does not have the prompt.
-        """
-        for last in (False, True):
-            try:
-                return self.http.post("/prompt", body, read=POST_SECONDS)
-            except EngineUnreachable as error:
-                if is_connection_refused(error):
-                    raise
-                log.info("prompt %s: no response to the POST: %s", prompt_id, error.detail)
-                if last or self._may_be_accepted(prompt_id):
-                    return None
-            except (TypeError, ValueError) as error:
-                raise InternalError.of("workflow_not_sendable", detail=repr(error)) from error
-        return None
-
-    def _refusal(self, prompt: Prompt, answer: object, status: int) -> StudioError:
-        error = validation_error(answer, status)
-        log.warning("prompt %s: rejected (%d): %s %s", prompt.id, status, error.message, error.detail)
-        return error
-
-    def _may_be_accepted(self, prompt_id: str) -> bool:
-        try:
-            if protocol.queue_position(self.http.get("/queue"), prompt_id) is not None:
-                return True
-            history = self.http.get(f"/history/{prompt_id}")
-        except EngineError:
-            return True
-        return protocol.history_entry(history, prompt_id) is not None
 
     def _is_cancelled(self, prompt_id: str) -> bool:
         return prompt_id in self._cancelled
@@ -285,3 +335,8 @@ class ComfyEngine:
             with self._cancelled_lock:
                 self._cancelled.pop(prompt_id, None)
             raise JobCancelled.of("cancelled")
+
+
+def _not_ok(before: EngineInfo) -> str:
+    """The state of a server without a valid response: `starting` if it never sent one, else `lost`."""
+    return "starting" if before.state == "starting" else "lost"

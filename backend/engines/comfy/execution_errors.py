@@ -22,6 +22,14 @@ from backend.errors import (
 
 _DETAIL_MAX = 8000
 
+_STAGE_WORDS = {
+    "load": "while it loaded the models",
+    "read": "while it read what you gave it",
+    "draw": "while it drew the frames",
+    "finish": "while it turned the drawing into frames",
+    "save": "while it saved the video",
+}
+
 _OOM_TYPES = ("OutOfMemoryError", "MemoryError")
 _OOM = re.compile(
     r"out of memory|allocation on device|can(?:'|no)t allocate memory|alloc_cpu|"
@@ -67,29 +75,33 @@ def execution_error(data: Mapping[str, Any], stage: str = "", server_name: str =
     if name in _OOM_TYPES or _OOM.search(message):
         return _out_of_memory(name, message, detail)
     if _DISK_FULL.search(message):
-        return DiskFull.of("server_disk_full", detail=detail)
+        return DiskFull("The disk of the machine that runs ComfyUI is full.", detail=detail)
     found = _MODEL_NOT_FOUND.search(message)
     if found:
-        return MissingModel.of("model_missing_in", file=found[2], folder=found[1], detail=detail)
+        return MissingModel(f"{found[2]} is not in {found[1]} on this ComfyUI.", detail=detail)
     if name == "FileNotFoundError" and (file := _model_in(message)):
-        return MissingModel.of("model_missing", file=file, detail=detail)
+        return MissingModel(f"{file} is not on this ComfyUI.", detail=detail)
     if name == "SafetensorError" or _BAD_MODEL.search(message):
         return _bad_model(data, message, detail)
     media = _bad_media(name, message, node, detail)
     if media is not None:
         return media
     if _GPU_TROUBLE.search(message):
-        return EngineError.of("gpu_error", detail=detail)
-    return EngineError.of("stage_failed", server=server_name, stage=stage, detail=detail)
+        return EngineError(
+            "The GPU of the ComfyUI machine reported an error.",
+            "Restart ComfyUI, then try again.",
+            detail=detail,
+        )
+    when = _STAGE_WORDS.get(stage, "while it made the video")
+    return EngineError(f"{server_name} stopped with an error {when}.", detail=detail)
 
 
 def _out_of_memory(name: str, message: str, detail: str) -> StudioError:
     if name == "MemoryError" or _OOM_RAM.search(message):
-        return OutOfMemory.of("server_out_of_memory", detail=detail)
+        return OutOfMemory("The machine that runs ComfyUI ran out of memory (RAM).", detail=detail)
     wanted = re.search(r"Tried to allocate ([\d.]+ [KMGT]iB)", message, re.IGNORECASE)
-    if wanted:
-        return OutOfMemory.of("gpu_needs_more", size=wanted[1], detail=detail)
-    return OutOfMemory.of("gpu_out_of_memory", detail=detail)
+    more = f": {wanted[1]} more was needed" if wanted else ""
+    return OutOfMemory(f"The GPU ran out of memory{more}.", detail=detail)
 
 
 def _bad_model(data: Mapping[str, Any], message: str, detail: str) -> StudioError:
@@ -98,9 +110,8 @@ def _bad_model(data: Mapping[str, Any], message: str, detail: str) -> StudioErro
     if not file and isinstance(inputs, Mapping):
         texts = [v[0] for v in inputs.values() if isinstance(v, list) and len(v) == 1]
         file = next((_model_in(v) for v in texts if isinstance(v, str) and _model_in(v)), "")
-    if file:
-        return BadModelFile.of("model_damaged", file=file, detail=detail)
-    return BadModelFile.of("some_model_damaged", detail=detail)
+    subject = f"The model file {file}" if file else "A model file"
+    return BadModelFile(f"{subject} on this ComfyUI is damaged or incomplete.", detail=detail)
 
 
 def _bad_media(name: str, message: str, node: str, detail: str) -> StudioError | None:
@@ -110,15 +121,21 @@ def _bad_media(name: str, message: str, node: str, detail: str) -> StudioError |
         if part in node:
             words = kind
     if "no audio stream found" in message.lower():
-        return BadEngineInput.of("no_sound_in_file", detail=detail)
+        return BadEngineInput(
+            "The file has no sound in it.", "Drop a file that has sound, or record it again.", detail=detail
+        )
     if node == "AudioEncoderEncode" and _SHORT_SOUND.search(message):
-        return BadEngineInput.of("sound_too_short", detail=detail)
+        return BadEngineInput(
+            "The sound is too short to work with.", "Use a sound of 0.2 s or more.", detail=detail
+        )
     if name in _BAD_MEDIA_TYPES or _BAD_MEDIA.search(message):
-        return BadEngineInput.of("media_damaged", kinds=(words,), detail=detail)
+        return BadEngineInput(f"ComfyUI could not read the {words}: it is damaged.", detail=detail)
     if loads and words != "file":
         if name == "FileNotFoundError":
-            return BadEngineInput.of("media_not_found", kinds=(words,), detail=detail)
-        return BadEngineInput.of("media_unreadable", kinds=(words,), detail=detail)
+            return BadEngineInput(
+                f"ComfyUI does not find the {words} that was sent to it.", "Try again.", detail=detail
+            )
+        return BadEngineInput(f"ComfyUI could not read the {words}.", detail=detail)
     return None
 
 

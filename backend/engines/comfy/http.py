@@ -62,8 +62,9 @@ class Http:
         """The decoded JSON of a GET. Raises EngineUnreachable, or EngineError unless the status is 200."""
         response = self._request_with_retry("GET", path, params=params)
         if response.status_code != 200:
-            raise EngineError.of(
-                "unexpected_response",
+            raise EngineError(
+                "ComfyUI sent an unexpected response.",
+                "Check that the address is that of a ComfyUI.",
                 detail=f"GET {path}: HTTP {response.status_code}",
             )
         return self._json(response, path)
@@ -132,8 +133,8 @@ class Http:
             if not limit.expired:  # a response that is cut off in its headers looks like an empty one
                 return response
         late = requests.ReadTimeout(f"no complete response within {seconds:g} s")
-        raise EngineUnreachable.of(
-            "no_answer", address=self.address, detail=f"{method} {path}: {late}"
+        raise EngineUnreachable(
+            f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: {late}"
         ) from late
 
     def _send(
@@ -152,20 +153,20 @@ class Http:
                 method, self.address + path, timeout=timeout or self._timeout, headers=headers, **more
             )
         except (requests.RequestException, OSError) as error:
-            raise EngineUnreachable.of(
-                "no_answer", address=self.address, detail=f"{method} {path}: {_short(error)}"
+            raise EngineUnreachable(
+                f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: {_short(error)}"
             ) from error
         status = response.status_code
         if status in PROXY_ERRORS:
             response.close()
-            raise EngineUnreachable.of(
-                "no_answer", address=self.address, detail=f"{method} {path}: HTTP {status}"
+            raise EngineUnreachable(
+                f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: HTTP {status}"
             )
         if status == 401:
             response.close()
-            raise EngineUnreachable.of(
-                "asks_password",
-                address=self.address,
+            raise EngineUnreachable(
+                f"The ComfyUI at {self.address} asks for a password.",
+                "Put it into the address: http://user:password@host:port.",
                 detail=f"{method} {path}: HTTP {status}",
             )
         return response
@@ -174,9 +175,9 @@ class Http:
         try:
             return response.json()
         except (ValueError, RecursionError) as error:  # RecursionError: nested too deeply
-            raise EngineUnreachable.of(
-                "not_comfyui",
-                address=self.address,
+            raise EngineUnreachable(
+                f"Something answers at {self.address}, but not as ComfyUI does.",
+                "Check that the address is that of a ComfyUI.",
                 detail=f"{path}: no JSON: {response.text[:200]!r}",
             ) from error
 

@@ -148,9 +148,9 @@ class PromptMonitor:
         self._poll_now = self._poll_now or not accepted_now
         while not self.state.ending:
             if self.closed():
-                raise EngineLost.of("stopped_while_running")
+                raise EngineLost("Wan Studio was stopped while this job was running.")
             if self.ended():
-                raise EngineLost.of("server_ended", server=self.state.server_name)
+                raise EngineLost(f"{self.state.server_name} stopped while it worked on this.")
             if self.cancelled():
                 self._repeat_interrupt()
             self._read_socket()
@@ -290,9 +290,11 @@ class PromptMonitor:
         if not refused_long and now - self._failing_since < patience:
             return
         if self.cancelled():
-            raise JobCancelled.of("cancelled")
+            raise JobCancelled("Cancelled.")
         log.warning("prompt %s: engine lost: %s %s", self.state.prompt_id, error.message, error.detail)
-        raise EngineLost.of("server_stopped_responding", server=self.state.server_name, detail=error.detail)
+        raise EngineLost(
+            f"{self.state.server_name} stopped responding while it worked on this.", detail=error.detail
+        )
 
     def _is_executing(self) -> bool:
         """Whether the server executes this prompt, according to the frames or the queue."""
@@ -308,10 +310,12 @@ class PromptMonitor:
 
     def _raise_hung(self, seconds: float, detail: str) -> NoReturn:
         log.warning("prompt %s: hung: %s", self.state.prompt_id, detail)
-        server = self.state.server_name
-        if seconds >= 90:
-            raise EngineHung.of("server_stuck_minutes", server=server, minutes=seconds / 60, detail=detail)
-        raise EngineHung.of("server_stuck", server=server, seconds=seconds, detail=detail)
+        words = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
+        raise EngineHung(
+            f"{self.state.server_name} has not responded for {words} and appears to be stuck.",
+            "Restart ComfyUI, then try again.",
+            detail=detail,
+        )
 
     def _handle_missing(self) -> None:
         """Handles a prompt that is in neither the queue nor the history, once two polls have agreed.
@@ -320,12 +324,12 @@ class PromptMonitor:
         """
         self._missing_polls += 1
         if self.cancelled():
-            raise JobCancelled.of("cancelled")
+            raise JobCancelled("Cancelled.")
         if self._missing_polls < 2:
             return
         if self.may_have_missed:
-            raise PromptGone.of("server_restarted", server=self.state.server_name)
-        raise JobCancelled.of("removed_from_queue")
+            raise PromptGone(f"{self.state.server_name} was restarted and no longer knows of this job.")
+        raise JobCancelled("The job was removed from the server's queue.")
 
     def _repeat_interrupt(self) -> None:
         now = time.monotonic()
@@ -344,9 +348,9 @@ class PromptMonitor:
 
     def _result(self) -> tuple[Output, ...]:
         if self.cancelled():
-            raise JobCancelled.of("cancelled")
+            raise JobCancelled("Cancelled.")
         if self.state.ending == "cancelled":
-            raise JobCancelled.of("stopped_on_server")
+            raise JobCancelled("The job was stopped on the server.")
         if self.state.error is not None:
             log.warning(
                 "prompt %s: %s %s", self.state.prompt_id, self.state.error.message, self.state.error.detail
@@ -355,7 +359,7 @@ class PromptMonitor:
         if not self.state.outputs or self.may_have_missed:
             self._fetch_missing_outputs()
         if not self.state.outputs:
-            raise NoOutput.of("server_wrote_nothing", server=self.state.server_name)
+            raise NoOutput(f"{self.state.server_name} finished, but wrote no video.", "Try again.")
         return self.state.outputs
 
     def _fetch_missing_outputs(self) -> None:

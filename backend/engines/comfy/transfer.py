@@ -69,7 +69,9 @@ class InputFiles:
             try:
                 size = path.stat().st_size
             except OSError as error:
-                raise BadMedia.of("input_gone", detail=str(error)) from error
+                raise BadMedia(
+                    "The file of this job is no longer on the disk.", "Upload it again.", detail=str(error)
+                ) from error
             if self._remote_size(name) != size and not self._link(name, path, size):
                 self._upload(name, path, size, stop)
             with self._lock:
@@ -92,7 +94,7 @@ class InputFiles:
             return False
         target = folder / PurePosixPath(name)
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise EngineError.of("bad_input_name", detail=f"{name!r} leaves the input folder")
+            raise EngineError("A file name is not valid.", detail=f"{name!r} leaves the input folder")
         fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -120,15 +122,16 @@ class InputFiles:
             form = MultipartForm(fields, where.filename, file, size, stop)
             status, answer = self._http.upload("/upload/image", form, form.content_type)
         if status == 413:
-            raise BadEngineInput.of(
-                "upload_too_large",
-                megabytes=size / 1e6,
+            raise BadEngineInput(
+                f"The file is too large for this ComfyUI ({size / 1e6:.0f} MB).",
+                "Use a smaller one, or start ComfyUI with a larger --max-upload-size (100 MB by default).",
                 detail=f"upload of {size} bytes: HTTP 413",
             )
         got = answer if isinstance(answer, dict) else {}
         if status != 200 or (got.get("name"), got.get("subfolder")) != (where.filename, where.subfolder):
-            raise EngineError.of(
-                "upload_refused",
+            raise EngineError(
+                "ComfyUI did not accept the uploaded file.",
+                "Check the free space on the machine that runs ComfyUI, then try again.",
                 detail=f"upload of {name}: HTTP {status}: {str(answer)[:300]}",
             )
         log.info("sent %s (%d bytes) to %s", name, size, self._http.address)
@@ -182,7 +185,7 @@ class MultipartForm:
             self._stop()
             data = self._file.read(min(CHUNK, left))
             if not data:
-                raise BadMedia.of("upload_changed")
+                raise BadMedia("The file changed during the upload.", "Try again.")
             left -= len(data)
             yield data
         yield self._tail
@@ -202,8 +205,9 @@ def download(http: Http, output: Output, destination: Path) -> None:
             except _Truncated as error:
                 log.warning("output of %s is incomplete, attempt %d: %s", http.address, attempt, error)
                 if attempt == FETCH_ATTEMPTS:
-                    raise NoOutput.of(
-                        "result_incomplete",
+                    raise NoOutput(
+                        "The video from ComfyUI is incomplete.",
+                        "Check the connection to ComfyUI, then try again.",
                         detail=f"{output}: {error}",
                     ) from error
             except EngineUnreachable:
@@ -223,8 +227,9 @@ class _Truncated(Exception):
 def _fetch_once(http: Http, output: Output, part: Path) -> None:
     with http.stream("/view", _view_query(output)) as response:
         if response.status_code != 200:
-            raise NoOutput.of(
-                "result_not_sent",
+            raise NoOutput(
+                "ComfyUI reported a finished video, but cannot send it.",
+                "Check whether it is in ComfyUI's output folder.",
                 detail=f"{output}: HTTP {response.status_code}",
             )
         announced = response.headers.get("Content-Length", "")
@@ -248,7 +253,7 @@ def _fetch_once(http: Http, output: Output, part: Path) -> None:
     if announced.isdigit() and count != int(announced):
         raise _Truncated(f"{count} of {announced} bytes")
     if count == 0:
-        raise NoOutput.of("result_empty", detail=str(output))
+        raise NoOutput("ComfyUI wrote an empty file.", "Try again.", detail=str(output))
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

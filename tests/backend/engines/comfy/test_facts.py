@@ -93,7 +93,7 @@ def test_new_model_files_appear_in_the_contract_immediately(server: FakeComfy) -
     engine = ComfyEngine(server.url)
     engine.refresh()
     before = engine.known_contract()
-    engine._status._models_read = 1.0  # long ago
+    engine._models_read = 1.0  # long ago
     server.answer("GET", "/models", says(["vae"]))
     server.answer("GET", "/models/vae", says(["fresh.safetensors"]))
     assert engine.refresh().models == {"vae": ("fresh.safetensors",)}
