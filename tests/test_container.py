@@ -35,7 +35,7 @@ def kept(name: str) -> bool:
 
 
 @pytest.mark.full
-def test_what_runs_goes_in_and_nothing_else() -> None:
+def test_the_image_contains_what_runs_and_nothing_else() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split("\n")
     if not any(tracked):
         pytest.skip("not a git checkout")

@@ -97,7 +97,7 @@ def test_one_graph_brings_its_own_sound() -> None:
     assert result.inputs == (heard.name, "wan-studio/photo.png", chosen.name)
 
 
-def test_the_first_frame_is_mended_and_three_are_dropped() -> None:
+def test_the_first_frame_is_repaired_and_three_are_dropped() -> None:
     (graph,) = compiled(sound()).graphs
     (cut,) = nodes_of(graph, "LatentCut")
     assert (cut["dim"], cut["index"], cut["amount"]) == ("t", 0, 1)
@@ -201,7 +201,7 @@ def test_equal_cuts_of_equal_sounds_have_equal_names_in_every_job() -> None:
     assert compiled(sound(start=1.0)).inputs != first.inputs
 
 
-def test_a_new_seed_reads_and_listens_no_more() -> None:
+def test_a_new_seed_reads_no_input_again() -> None:
     (before,), (after,) = compiled(sound(seed=1)).graphs, compiled(sound(seed=9)).graphs
     changed = {before[key]["class_type"] for key in before if before[key] != after[key]}
     assert changed == {"KSampler"} and list(before) == list(after)

@@ -274,7 +274,7 @@ def vanish(how: str, data: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "database", "replaced"])
-def test_a_data_folder_that_is_gone_is_noticed_and_nothing_is_begun(
+def test_a_data_folder_that_is_gone_is_detected_and_no_job_starts(
     make: Make, engine: FakeEngine, picture: Path, how: str
 ) -> None:
     engine.state = "starting"
@@ -333,7 +333,7 @@ def test_a_lock_file_that_is_deleted_is_written_again(tmp_path: Path) -> None:
     first.release()
 
 
-def test_who_came_while_the_lock_file_was_gone_is_noticed(tmp_path: Path) -> None:
+def test_a_second_holder_is_detected_after_the_lock_file_was_deleted(tmp_path: Path) -> None:
     lost = threading.Event()
     first = DataLock(tmp_path, "pod-1", beat=0.2, lost=lost.set)
     first.acquire()

@@ -65,7 +65,7 @@ def small(studio: Studio, picture: Path) -> JobView:
     return studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
 
 
-def test_cancelled_while_it_goes_back_in_line_it_is_cancelled(
+def test_a_job_cancelled_while_it_is_requeued_stays_cancelled(
     make: Make, engine: FakeEngine, picture: Path
 ) -> None:
     studio = make()

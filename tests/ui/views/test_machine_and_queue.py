@@ -70,14 +70,14 @@ def test_a_public_page_says_so() -> None:
     assert "Anybody &lt;can&gt;" in public_line("Anybody <can> use it.")
 
 
-def test_a_pinned_clip_says_so_and_can_be_let_go() -> None:
+def test_a_pinned_clip_is_marked_and_can_be_unpinned() -> None:
     shown = library.grid([job(status="done", pinned=True)], media, 0.0)
     assert 'data-act="unpin"' in shown and 'aria-pressed="true"' in shown and ">Pinned<" in shown
     shown = library.grid([job(status="done")], media, 0.0)
     assert 'data-act="pin"' in shown and "Pin: don't auto-delete" in shown and ">Pinned<" not in shown
 
 
-def test_the_line_names_one_s_own_and_counts_the_rest() -> None:
+def test_the_queue_names_own_jobs_and_counts_the_others() -> None:
     mine = [job(id=str(n), status="queued", title=f"boat <{n}>") for n in range(12)]
     line = [Place(0, "animate", False, None), Place(1, "animate", False, None)]
     line += [Place(n, "image_to_video", True, job) for n, job in enumerate(mine, 2)]

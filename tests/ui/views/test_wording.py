@@ -148,7 +148,7 @@ def test_progress_is_ready_to_be_shown() -> None:
     assert said["segments"] == [["draw", 0.5, 1.0]], "a share never leaves 0 to 1"
 
 
-def test_the_next_in_line_is_looked_at_more_often() -> None:
+def test_the_next_queued_job_is_polled_more_often() -> None:
     assert progress.progress(Snapshot(status="queued"))["next"] is True
     assert progress.progress(Snapshot(status="queued", ahead=1))["next"] is False
     assert progress.progress(Snapshot(status="running"))["next"] is False
@@ -174,7 +174,7 @@ def test_badges(engine: EngineInfo, expected: tuple[str, str, str, bool]) -> Non
     assert (badge.state, badge.name, badge.detail, badge.demo) == expected
 
 
-def test_the_demo_says_that_it_is_no_wan() -> None:
+def test_the_demo_says_that_no_model_was_used() -> None:
     assert "no AI model" in engine_badge.badge([EngineInfo("demo", "x", "ok")]).tip
 
 
