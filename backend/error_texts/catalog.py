@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backend.error_texts import engines, jobs, servers, storage
+from backend.error_texts import engines, jobs, models, servers, storage
 from backend.error_texts.hints import HINTS
 from backend.error_texts.text import ErrorText
 
 __all__ = ["ERROR_TEXTS", "HINTS"]
 
-ERROR_TEXTS: Mapping[str, ErrorText] = {**jobs.TEXTS, **storage.TEXTS, **servers.TEXTS, **engines.TEXTS}
+ERROR_TEXTS: Mapping[str, ErrorText] = {
+    **jobs.TEXTS,
+    **storage.TEXTS,
+    **servers.TEXTS,
+    **engines.TEXTS,
+    **models.TEXTS,
+}

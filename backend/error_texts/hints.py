@@ -57,9 +57,8 @@ HINTS: Mapping[str, str] = {
         "Give the endpoint a bucket (BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID, BUCKET_SECRET_ACCESS_KEY) or"
         " a network volume, or make a smaller or shorter video."
     ),
-    # models and custom nodes
+    # models
     "no_room": "Free some space, or set WAN_MODELS_DIR to a folder on a larger disk.",
     "model_store": "Check the folder's permissions, or set WAN_MODELS_DIR to another folder.",
     "model_download_failed": "Run the same command again: it resumes where it stopped.",
-    "nodes_not_installed": "Nothing was changed. Run the same command again when the cause is removed.",
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
-from backend.error_texts.hints import HINTS
 from backend.errors import DiskFull, StudioError
 
 
@@ -48,12 +48,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 """Disk full and quota exceeded: network volumes report either."""
 
 
-def store_error(error: OSError, what: str, kept: str = "") -> StudioError:
-    """Converts an OSError on a model file: to NoRoom for a full disk, else to ModelStoreError.
-
-    `what`: the file or folder as shown to users; `kept`: what remains when the disk is full, for the hint.
-    """
+def store_error(error: OSError, path: Path, full: str = "store_full") -> StudioError:
+    """Converts an OSError on a model file or folder: to NoRoom with the reason `full` for a full disk, else to
+    ModelStoreError."""
     if error.errno in FULL:
-        hint = f"{kept} {HINTS[NoRoom.code]}".strip()
-        return NoRoom(f"The disk became full while {what} was written.", hint, detail=str(error))
-    return ModelStoreError(f"{what} cannot be used: {error.strerror or error}.", detail=str(error))
+        return NoRoom.of(full, path=str(path), detail=str(error))
+    return ModelStoreError.of(
+        "store_path_unusable", path=str(path), reason=error.strerror or str(error), detail=str(error)
+    )
