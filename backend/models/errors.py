@@ -49,8 +49,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def store_error(error: OSError, path: Path, full: str = "store_full") -> StudioError:
-    """Converts an OSError on a model file or folder: to NoRoom with the reason `full` for a full disk, else to
-    ModelStoreError."""
+    """Converts an OSError on a model file or folder: for a full disk to NoRoom with the reason `full`, else
+    to ModelStoreError."""
     if error.errno in FULL:
         return NoRoom.of(full, path=str(path), detail=str(error))
     return ModelStoreError.of(

@@ -94,7 +94,8 @@ RAISED = [
     *((code, names, "validation_errors") for code, names in SUFFIXED.items()),
     ("disk_full", set(), "errors.py"), ("file_not_written", set(), "errors.py"),
     *((code, {"file", "endpoint"}, "models/hub.py") for _, code in HUB_REASONS),
-    ("hub_fewer_bytes", {"file", "endpoint"}, "models/hub.py"), ("hub_failed", {"file", "endpoint"}, "models/hub.py"),
+    ("hub_fewer_bytes", {"file", "endpoint"}, "models/hub.py"),
+    ("hub_failed", {"file", "endpoint"}, "models/hub.py"),
     ("store_full", {"path"}, "models/errors.py"), ("download_full", {"path"}, "models/errors.py"),
     ("runpod_no_answer", set(), "runpod/http.py"), ("runpod_queue_full", set(), "runpod/http.py"),
 ]  # fmt: skip
