@@ -117,6 +117,15 @@ def test_a_database_of_every_older_version_keeps_its_jobs(tmp_path: Path, versio
     store.close()
 
 
+def test_finished_segments_keep_the_column_of_earlier_versions(store: Store) -> None:
+    store.add(job(1, segments_done=3))
+    with sqlite3.connect(store.path) as db:
+        assert db.execute("SELECT part FROM job").fetchone() == (3,)
+    db.close()
+    found = store.get("job1")
+    assert found is not None and found.segments_done == 3
+
+
 def test_warnings_are_stored_as_codes_and_old_ones_are_read_as_texts(store: Store) -> None:
     warnings = (notice("longer_than_trained", seconds=5.0), notice("restarted"))
     store.add(job(1, warnings=warnings))
