@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backend.error_texts import engines, jobs, models, servers, storage
+from backend.error_texts import engines, jobs, models, servers, storage, worker
 from backend.error_texts.hints import HINTS
 from backend.error_texts.text import ErrorText
 
@@ -16,4 +16,5 @@ ERROR_TEXTS: Mapping[str, ErrorText] = {
     **servers.TEXTS,
     **engines.TEXTS,
     **models.TEXTS,
+    **worker.TEXTS,
 }

@@ -28,11 +28,6 @@ TEXTS: Mapping[str, ErrorText] = {
     ),
     # a process that has ended
     "server_stopped": ErrorText("{server} stopped."),
-    "server_stopped_worker": ErrorText("{server} stopped.", "See the log for its last output."),
-    "server_start_timeout": ErrorText(
-        "ComfyUI did not start within {seconds:g} s.",
-        "Raise WAN_WORKER_START_SECONDS; the log contains ComfyUI's output.",
-    ),
     "server_crashed": ErrorText("{server} stopped unexpectedly."),
     "server_gpu_error": ErrorText(
         "{server} stopped after a GPU error.", "If it happens again, restart the machine."

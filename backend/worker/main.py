@@ -183,9 +183,9 @@ def wait_until_up(servers: Servers, seconds: float) -> None:
     while not any(engine.refresh().state == "ok" for engine in servers.engines):
         if comfyui_ended(servers):
             trouble = next((server.trouble for server in servers.servers if server.trouble), None)
-            raise EngineUnreachable.because(trouble or made("server_stopped_worker", {"server": "ComfyUI"}))
+            raise EngineUnreachable.because(trouble or made("worker_comfyui_stopped", {}))
         if time.monotonic() > until:
-            raise EngineUnreachable.of("server_start_timeout", seconds=seconds)
+            raise EngineUnreachable.of("worker_comfyui_late", seconds=seconds)
         time.sleep(0.25)
 
 

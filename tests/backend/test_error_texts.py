@@ -16,6 +16,7 @@ from backend.jobs.refusals import Outlook
 from backend.models.hub import REASONS as HUB_REASONS
 from backend.notices import TEMPLATES, brief, hint, words
 from backend.servers.exit_reasons import _KNOWN as EXIT_REASONS
+from backend.worker.results import ResultTooLarge
 from tests.support.paths import ROOT
 from workflows.notice import Notice, made, notice
 
@@ -25,6 +26,7 @@ MOVED = (
     "backend/engines/comfy/protocol.py", "backend/engines/comfy/submit.py",
     "backend/engines/comfy/validation_errors.py", "backend/servers", "backend/storage", "backend/security",
     "backend/models", "backend/system", "backend/studio.py", "backend/services.py", "backend/threads.py",
+    "backend/worker/handler.py", "backend/worker/main.py", "backend/worker/results.py",
 )  # fmt: skip
 """Packages whose errors have no sentences of their own."""
 OTHERS_WORDS = {
@@ -127,8 +129,7 @@ def test_texts_are_sentences(code: str) -> None:
 
 
 def test_every_hint_belongs_to_an_error() -> None:
-    elsewhere = {"result_too_large"}  # its module is not imported here
-    assert set(HINTS) - elsewhere <= set(by_code())
+    assert set(HINTS) <= set(by_code())
 
 
 def literal(node: ast.expr) -> bool:
@@ -166,6 +167,12 @@ def test_message_and_hint() -> None:
     quota = OverQuota.of("video_over_quota", need=2.5e9, limit=5e6, field="video")
     assert quota.message == "This video needs 2,500 MB on the disk, and one visitor may use 5.0 MB."
     assert quota.hint == "Use a smaller file or a shorter video." and quota.field == "video"
+
+
+def test_a_class_of_its_own_package_has_its_hint() -> None:
+    large = ResultTooLarge.of("result_over_limit", megabytes=12.3, most=7.5)
+    assert large.message == "The result is 12.3 MB, and RunPod's limit is 7.5 MB."
+    assert large.hint == HINTS["result_too_large"]
 
 
 def test_words_of_another_program() -> None:
