@@ -38,8 +38,7 @@ class StudioError(Exception):
     @classmethod
     def of(cls, code: str, *, field: str = "", detail: str = "", cause: str = "", **args: Arg) -> Self:
         """The error with the reason of this code (a key of ERROR_TEXTS) and its arguments."""
-        said = {name: _writable(value) if isinstance(value, str) else value for name, value in args.items()}
-        return cls.because(made(code, said), field=field, detail=detail, cause=cause)
+        return cls.because(_reason(code, args), field=field, detail=detail, cause=cause)
 
     @classmethod
     def because(cls, reason: Notice, *, field: str = "", detail: str = "", cause: str = "") -> Self:
@@ -287,12 +286,16 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def _reason(code: str, args: Mapping[str, Arg]) -> Notice:
+    return made(code, {name: _writable(arg) if isinstance(arg, str) else arg for name, arg in args.items()})
+
+
 def from_os_error(error: OSError, code: str = "file_not_written", **args: Arg) -> StudioError:
     """DiskFull for a full disk or a used-up quota, else InternalError with the reason of this code. What the
     operating system says, such as a path, goes into the log only."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull.of("disk_full", detail=str(error))
-    return InternalError.of(code, detail=str(error), **args)
+        return DiskFull.of("disk_is_full", detail=str(error))
+    return InternalError.because(_reason(code, args), detail=str(error))
 
 
 def by_code() -> dict[str, type[StudioError]]:

@@ -10,7 +10,7 @@ _STOP_OTHER = "Stop the other one, or set WAN_DATA_DIR to a folder of this one's
 _DELETE_OWN = "Delete videos of yours in the Library, or give the machine more disk space."
 
 TEXTS: Mapping[str, ErrorText] = {
-    "disk_full": ErrorText("The disk is full."),
+    "disk_is_full": ErrorText("The disk is full."),
     "file_not_written": ErrorText("A file could not be written."),
     "path_not_written": ErrorText("{path} cannot be written: {reason}."),
     "picture_not_stored": ErrorText("The picture could not be stored."),

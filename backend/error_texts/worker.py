@@ -13,6 +13,17 @@ TEXTS: Mapping[str, ErrorText] = {
         "Raise WAN_WORKER_START_SECONDS; the log contains ComfyUI's output.",
     ),
     "worker_comfyui_silent": ErrorText("The worker's ComfyUI does not answer.", "Try again."),
+    "worker_without_comfyui": ErrorText(
+        "The worker has no ComfyUI: none on port {port}, and no folder that it can start.",
+        "Use the gpu image, or set COMFYUI_DIR. To test the worker without WAN, set WAN_ENGINE=demo.",
+    ),
+    "worker_without_sdk": ErrorText(
+        "The RunPod SDK is not installed.", "Run: .venv/bin/pip install -r requirements-worker.txt"
+    ),
+    "worker_ran_too_long": ErrorText(
+        "The video was not done within {minutes:g} minutes.",
+        "Raise WAN_WORKER_MINUTES on the endpoint, or make a smaller or shorter video.",
+    ),
     "worker_unexpected": ErrorText("An internal error occurred in the worker."),
     "worker_wrote_nothing": ErrorText("The workflow ran, but wrote no file.", "Add a Save node to it."),
     "result_expected_too_large": ErrorText(

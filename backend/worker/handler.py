@@ -197,10 +197,7 @@ class Worker:
             if isinstance(error, JobCancelled) and active.taken_by:
                 return _duplicate(active.taken_by)
             if isinstance(error, JobCancelled) and active.late:
-                error = TooLate(
-                    f"The video was not done within {self.minutes:g} minutes.",
-                    "Raise WAN_WORKER_MINUTES on the endpoint, or make a smaller or shorter video.",
-                )
+                error = TooLate.of("worker_ran_too_long", minutes=self.minutes)
             log.warning("job %s: %s: %s %s", active.job_id, error.code, error.message, error.detail)
             return _failure(error)
         except Exception as error:

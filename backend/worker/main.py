@@ -57,11 +57,7 @@ def worker_settings(settings: Settings) -> Settings:
     runpod = settings.runpod.model_copy(update={"endpoint_id": "", "api_key": ""})
     adjusted = settings.model_copy(update={"engine": engine, "runpod": runpod})
     if settings.engine != "demo" and KINDS[choose(adjusted).kind].simulated:
-        raise BadSettings(
-            f"The worker has no ComfyUI: none on port {settings.comfyui_port}, and no folder that it can"
-            " start.",
-            "Use the gpu image, or set COMFYUI_DIR. To test the worker without WAN, set WAN_ENGINE=demo.",
-        )
+        raise BadSettings.of("worker_without_comfyui", port=settings.comfyui_port)
     return adjusted
 
 
@@ -133,9 +129,7 @@ def _sdk(folder: Path) -> Any:
         import runpod.serverless as sdk
         from runpod.serverless.modules import worker_state
     except ImportError as error:
-        raise BadSettings(
-            "The RunPod SDK is not installed.", "Run: .venv/bin/pip install -r requirements-worker.txt"
-        ) from error
+        raise BadSettings.of("worker_without_sdk") from error
     finally:
         os.chdir(before)
     log.debug("the SDK stores its state in %s", worker_state.JobsProgress._STATE_DIR)

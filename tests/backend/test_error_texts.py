@@ -76,17 +76,18 @@ def raised() -> Iterator[tuple[str, set[str], str]]:
                 continue
             function, where = ast.unparse(node.func), f"{name}:{node.lineno}"
             keywords = {str(keyword.arg) for keyword in node.keywords} - NOT_ARGUMENTS
-            if function.endswith(".of"):
+            if function.endswith(".of") and (function[0].isupper() or function == "type(error).of"):
+                named = isinstance(node.args[0], ast.Name)  # a name may be given other values elsewhere
                 codes = constants(node.args[0], tree)
-                yield from ((code, keywords, where) for code in codes)
+                yield from ((code, keywords, where) for code in codes if not named or code in ERROR_TEXTS)
             elif function == "from_os_error" and len(node.args) > 1:
                 yield from ((code, keywords, where) for code in constants(node.args[1], tree))
-            elif function == "made" and isinstance(node.args[1], ast.Dict):
+            elif function == "made" and len(node.args) > 1 and isinstance(node.args[1], ast.Dict):
                 names = {str(ast.literal_eval(key)) for key in node.args[1].keys if key is not None}
                 if None in node.args[1].keys:  # {**said, ...}: see `said` in validation_errors.py
                     names |= {"input", "value"}
                 yield from ((code, names, where) for code in constants(node.args[0], tree))
-            elif function == "made" and ast.unparse(node.args[1]) == "said":
+            elif function == "made" and len(node.args) > 1 and ast.unparse(node.args[1]) == "said":
                 yield from ((code, {"input", "value"}, where) for code in constants(node.args[0], tree))
 
 
@@ -94,7 +95,7 @@ RAISED = [
     *raised(),
     *((code, set(names), "exit_reasons") for _, code, names in EXIT_REASONS),
     *((code, names, "validation_errors") for code, names in SUFFIXED.items()),
-    ("disk_full", set(), "errors.py"), ("file_not_written", set(), "errors.py"),
+    ("disk_is_full", set(), "errors.py"), ("file_not_written", set(), "errors.py"),
     *((code, {"file", "endpoint"}, "models/hub.py") for _, code in HUB_REASONS),
     ("hub_fewer_bytes", {"file", "endpoint"}, "models/hub.py"),
     ("hub_failed", {"file", "endpoint"}, "models/hub.py"),
@@ -125,7 +126,7 @@ def test_every_reason_that_is_raised_has_a_text() -> None:
 def test_texts_are_sentences(code: str) -> None:
     for text in filter(None, ERROR_TEXTS[code]):
         assert text[0].isupper() or text[0] == "{"
-        assert text.endswith((".", "}", ")")) or text.endswith("host:port."), text
+        assert text.endswith((".", "}", ")")) or text.startswith("Run: "), text
 
 
 def test_every_hint_belongs_to_an_error() -> None:

@@ -138,7 +138,7 @@ def why_not_up(ended: ProcessExit, trouble: OSError | None, python: str) -> str:
 
 
 def test_reason_for_a_failed_start() -> None:
-    assert "no NVIDIA GPU" in words(why_not_up(process_exit(1, "No CUDA GPUs are available"), None, ""))
+    assert "no NVIDIA GPU" in why_not_up(process_exit(1, "No CUDA GPUs are available"), None, "")
     assert "RAM" in why_not_up(process_exit(-9, oom=True), None, "")
     assert "its last output" in why_not_up(process_exit(3, "no such option"), None, "").lower()
     raised = process_exit(1, "Traceback", "ValueError: no such folder", "Warning: something is deprecated")
