@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from backend.errors import BadSettings
+from backend.notices import words
 from backend.servers import launch, oom, ports
 from backend.servers.child import Child
 from backend.servers.choice import Choice, choose
@@ -150,7 +151,7 @@ def test_sigkill_without_a_counted_oom_kill_is_not_lack_of_memory(
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     until(lambda: process.exits)
-    assert says in process.ended and bool(process.ended) == bool(says)
+    assert says in words(process.ended) and bool(process.ended) == bool(says)
 
 
 def test_an_exit_is_found_by_its_time(make: Make) -> None:

@@ -268,7 +268,13 @@ def test_nothing_a_user_wrote_becomes_markup(status: str) -> None:
 
 def test_nothing_an_engine_says_becomes_markup() -> None:
     engine = EngineInfo(
-        "comfyui", HOSTILE, "lost", version=HOSTILE, gpu=HOSTILE, error=HOSTILE, python=HOSTILE
+        "comfyui",
+        HOSTILE,
+        "lost",
+        version=HOSTILE,
+        gpu=HOSTILE,
+        python=HOSTILE,
+        error=notice("text", text=HOSTILE),
     )
     model = ModelState(HOSTILE, HOSTILE, HOSTILE, 1, ("image_to_video",), False, "missing")
     shown = header([engine], QueueState(0, 0)) + machine_panel.machine([engine], QueueState(0, 0), {}, {})
