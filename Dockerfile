@@ -100,7 +100,7 @@ RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
 # The custom nodes, pinned in backend/custom_nodes/pins.py. Only these files are needed for it, so that a
 # change of anything else leaves this layer as it is.
 ARG NODES_REPOSITORIES=https://github.com
-COPY backend/__init__.py backend/errors.py /tmp/nodes/backend/
+COPY backend/__init__.py /tmp/nodes/backend/
 COPY backend/custom_nodes /tmp/nodes/backend/custom_nodes
 WORKDIR /tmp/nodes
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \

@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
 
             return run_bench(arguments, HERE)
         if arguments.command == "worker":
-            return work(rest)
+            return run_worker(rest)
         return serve()
     except StudioError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
         return 0
 
 
-def work(options: Sequence[str]) -> int:
+def run_worker(options: Sequence[str]) -> int:
     """The worker of a RunPod Serverless endpoint; `options` are its SDK's."""
     from backend.worker.main import run_worker
 
@@ -182,11 +182,11 @@ def _serve(
     gc.freeze()
     gc.enable()
     engine = studio.engines()[0]
-    if studio.servers.plan.row.simulated:
+    if studio.servers.choice.row.simulated:
         why = "No ComfyUI was found: the" if settings.engine == "auto" else "The"
         print(f"{why} built-in demo engine runs, results are marked DEMO.", file=out, flush=True)
     else:
-        print(f"Engine: {studio.servers.plan.row.service} at {engine.address}", file=out, flush=True)
+        print(f"Engine: {studio.servers.choice.row.service} at {engine.address}", file=out, flush=True)
     for line in banner.lines(
         address.address(os.environ, host, port, share_url),
         users=[user for user, _ in settings.auth],

@@ -51,3 +51,8 @@ def size_text(count: int) -> str:
     if count >= 1e6:
         return f"{count / 1e6:.0f} MB"
     return f"{max(0, count) / 1e3:.0f} kB"
+
+
+def megabytes_text(count: float) -> str:
+    """Megabytes, as quotas are given: 123_000_000 -> "123 MB", 1_500_000 -> "1.5 MB"."""
+    return f"{count / 1e6:,.0f} MB" if count >= 1e7 else f"{count / 1e6:.1f} MB"

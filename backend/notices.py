@@ -1,6 +1,7 @@
-"""The words of notices: one template for each code, filled in with the notice's arguments.
+"""The words of notices and errors: one template for each code, filled in with the notice's arguments.
 
-Nothing reads these words: what depends on a notice asks for its code and arguments.
+Nothing reads these words: what depends on a notice asks for its code and arguments. backend/error_texts has
+the templates of errors.
 """
 
 from __future__ import annotations
@@ -8,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from backend.formatting import size_text
-from workflows.catalog import load_catalog
-from workflows.modes.animate.routes import INSTALL
-from workflows.modes.registry import title
+from backend.error_texts.catalog import ERROR_TEXTS, HINTS
+from backend.formatting import duration_text, megabytes_text, size_text
+from workflows.modes.animate.install import INSTALL
 from workflows.notice import Arg, Notice
 
 
@@ -24,7 +24,8 @@ class Template(NamedTuple):
 
 TEMPLATES: Mapping[str, Template] = {
     "text": Template("{text}"),
-    "refused": Template("{message}", " {hint}"),
+    "refused": Template("{reason}", " {hint}"),
+    "said": Template("{message}", " {hint}"),
     "longer_than_trained": Template(
         "The model was trained on clips of {seconds:g} s; in longer ones the motion may repeat or reverse."
     ),
@@ -93,7 +94,6 @@ TEMPLATES: Mapping[str, Template] = {
     "silent_sound": Template("The sound is silent", ": nothing in the video will move with it."),
     "original_gone": Template("The original is no longer kept; this copy is {width} x {height}."),
     "restarted": Template("The studio or ComfyUI was restarted, so this video was started again."),
-    "engine_error": Template("{reason}"),
     "comfyui_silent": Template("ComfyUI does not answer at {address}. Check that it is running."),
     "demo_silent": Template("The demo engine does not answer at {address}."),
     "runpod_silent": Template("RunPod does not answer. Check the connection to the internet."),
@@ -122,10 +122,15 @@ TEMPLATES: Mapping[str, Template] = {
     "database_held": Template(
         "Another program is using the job database. This video continues when the database is free."
     ),
-    "database_lost": Template("{reason}"),
+    "records_damaged": Template(
+        "{count} records are damaged and left out: {names}. The files are in the data folder, below jobs."
+    ),
+    "one_record_damaged": Template(
+        "1 record is damaged and left out: {names}. The files are in the data folder, below jobs."
+    ),
     "data_folder_taken": Template("Another machine has taken over the data folder."),
     "disk_failing": Template("{reason} Retrying for a few minutes before giving up."),
-    "waiting_for_engine": Template("Waiting for {engine}. {reason}"),
+    "waiting_for_engine": Template("Waiting for {engine}. {why}"),
     "waiting_for_start": Template("Waiting for {engine} to start"),
     "waiting_for_restart": Template("{engine} stopped and is being restarted"),
     "waiting_for_answer": Template("Waiting for {engine}, which does not answer"),
@@ -140,59 +145,114 @@ TEMPLATES: Mapping[str, Template] = {
 
 _FIELDS = {
     "image": "picture",
+    "audio": "sound",
     "end_image": "end frame",
     "video": "driving video",
     "pose_video": "pose video",
     "face_video": "face video",
     "mask": "mask",
 }
+_INPUTS = {
+    **_FIELDS,
+    "sampler_name": "sampler",
+    "noise_seed": "seed",
+    "steps": "number of steps",
+    "length": "number of frames",
+    "fps": "frame rate",
+    "cfg": "guidance (cfg)",
+}
+"""Parameters of a mode and inputs of ComfyUI's nodes."""
 _EDGES = {"sides": "left and right", "ends": "top and bottom"}
 
 
 def files_text(names: Sequence[str]) -> str:
     """ "a.safetensors in vae (254 MB) and b.safetensors in loras (1.2 GB)"."""
+    from workflows.catalog import load_catalog  # here: the media processes never need it
+
     files = {file.name: file for file in load_catalog().files}
     said = [
         f"{name} in {files[name].folder} ({size_text(files[name].bytes)})" if name in files else name
         for name in names
     ]
-    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+    return listed(said)
+
+
+def listed(words: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _title(mode: str) -> str:
+    from workflows.modes.registry import title  # here: the media processes never need it
+
+    return title(mode)
 
 
 _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "field": lambda name: _FIELDS.get(name, str(name)),
+    "input": lambda name: _INPUTS.get(name, str(name).replace("_", " ")),
+    "kinds": listed,
+    "listed": listed,
+    "need": megabytes_text,
+    "used": megabytes_text,
+    "limit": megabytes_text,
     "edges": lambda name: _EDGES.get(name, str(name)),
-    "mode": title,
+    "mode": _title,
     "files": files_text,
+    "names": ", ".join,
     "addresses": " or ".join,
+    "length": duration_text,
+    "longest": duration_text,
 }
 """Argument -> how its value is shown; the others are shown as the template's format says."""
 
 
 def words(notice: Notice | None) -> str:
     """The sentences of a notice; "" for none. One that this version cannot read is shown by its code."""
-    if notice is None:
-        return ""
-    head, rest = TEMPLATES.get(notice.code, ("", ""))
-    return _filled(head + rest, notice) or notice.code
+    return "" if notice is None else _filled("".join(_template(notice)), notice) or notice.code
 
 
 def brief(notice: Notice) -> str:
-    """The short form of a notice."""
-    return _filled(TEMPLATES.get(notice.code, ("", ""))[0], notice) or notice.code
+    """The short form of a notice; for the reason of an error its message."""
+    return _filled(_template(notice).head, notice) or notice.code
+
+
+def hint(reason: Notice, error: str = "") -> str:
+    """What to do about an error: the hint of its reason, else that of its code."""
+    return _filled(_template(reason).rest, reason) or HINTS.get(error, "")
 
 
 def readable(notice: Notice) -> bool:
     """Whether this version has words for the notice."""
-    return bool(_filled("".join(TEMPLATES.get(notice.code, ("", ""))), notice))
+    return bool(_filled("".join(_template(notice)), notice))
+
+
+def _template(notice: Notice) -> Template:
+    if notice.code in ERROR_TEXTS:
+        message, todo = ERROR_TEXTS[notice.code]
+        return Template(message, f" {todo}" if todo else "")
+    return TEMPLATES.get(notice.code, Template(""))
 
 
 def _filled(text: str, notice: Notice) -> str:
     """Empty for arguments that the text cannot be filled in with."""
     try:
-        shown: dict[str, Arg] = {
-            name: _SHOWN[name](value) if name in _SHOWN else value for name, value in notice.args
-        }
+        shown = {name: _shown(name, value) for name, value in notice.args}
+        if notice.code == "refused":
+            shown["hint"] = _hint_of_refusal(notice)
         return text.format(**shown).strip()
     except (AttributeError, LookupError, TypeError, ValueError):
         return ""
+
+
+def _shown(name: str, value: Arg) -> object:
+    if isinstance(value, Notice):
+        return words(value) if name == "why" else brief(value)
+    if name == "reasons" and isinstance(value, tuple):
+        return " ".join(brief(one) for one in value if isinstance(one, Notice))
+    return _SHOWN[name](value) if name in _SHOWN else value
+
+
+def _hint_of_refusal(refused: Notice) -> str:
+    reason, error = refused.arg("reason"), refused.arg("error")
+    return hint(reason, str(error)) if isinstance(reason, Notice) else ""

@@ -57,8 +57,8 @@ class Services:
         self.admins = Admins(settings.data_dir, first_user, self.store.setting, self.store.set_setting)
         self.decoder = Decoder(max_file_mb=settings.max_upload_mb)
         self.servers = Servers(settings)
-        plan = self.servers.plan
-        if told := diagnostics.tell_adopted(settings, plan.kind, plan.start, plan.urls):
+        choice = self.servers.choice
+        if told := diagnostics.tell_adopted(settings, choice.kind, choice.start, choice.urls):
             log.info("%s", told)
         offers = Offers(self.servers.engines)
         self.scheduler = Scheduler(
@@ -80,7 +80,7 @@ class Services:
         self.waiting = WaitingList(self.scheduler, self.library, self.store, self.machine.engines)
         self.submitter = Submitter(
             lambda: self.settings, self.store, self.decoder, self.scheduler, offers, self.retention,
-            self.servers.plan.start, self.limits,
+            self.servers.choice.start, self.limits,
         )  # fmt: skip
         self._housekeeping = threading.Thread(
             target=self.retention.run,

@@ -18,7 +18,7 @@ from backend.jobs import input_files as uploads
 from backend.jobs.input_files import Facts
 from backend.jobs.job import Job
 from backend.jobs.limits import Limits
-from backend.jobs.progress import Snapshot
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.submission import Submission
 from backend.jobs.views import JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import MAX_STORED_SIDE
@@ -79,7 +79,7 @@ class Studio:
 
     def _require_admin(self, owner: str, user: str) -> None:
         if not self.is_admin(owner, user):
-            raise NotAllowed("Only the admin can do this.")
+            raise NotAllowed.of("admin_only")
 
     def claim_admin(self, owner: str, token: str) -> bool:
         """Makes the owner of a browser that opened the admin link the admin; False for a wrong token."""

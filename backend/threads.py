@@ -76,7 +76,7 @@ class Threads:
                 return self._shared[shared_call]
             queue = self._queues.get(visitor)
             if queue is not None and len(queue) >= self._waiting:
-                raise TooMany("Too many requests of yours are under way.", "Try again in a few seconds.")
+                raise TooMany.of("requests_pending")
             task = _Task(visitor, work, Future(), shared_call)
             if self._closed:
                 task.future.cancel()

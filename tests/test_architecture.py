@@ -21,10 +21,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backend.jobs", "backend.servers", "backend.system"),
     ("backend.engines", "backend.models", "backend.security"),
     ("backend.media", "backend.custom_nodes", "backend.settings"),
+    ("backend.logs", "backend.events", "backend.threads"),
+    ("backend.errors",),
     ("backend.notices",),
-    ("backend.logs", "backend.events", "backend.threads", "backend.formatting"),
-    ("backend.requester", "backend.log_limits"),
-    ("workflows", "backend.errors", "backend.log_lines"),
+    ("backend.requester", "backend.log_limits", "backend.error_texts", "backend.formatting"),
+    ("workflows", "backend.log_lines"),
 )
 """Top to bottom: a package imports packages of lower layers only, and none of its own layer."""
 
@@ -51,7 +52,7 @@ ONLY: dict[str, frozenset[str]] = {
         {
             "backend.studio", "backend.errors", "backend.formatting", "backend.logs", "backend.notices",
             "backend.requester",
-            "backend.threads", "backend.jobs.job", "backend.jobs.views", "backend.jobs.progress",
+            "backend.threads", "backend.jobs.job", "backend.jobs.views", "backend.jobs.snapshot",
             "backend.models.state", "backend.media.facts", "backend.engines.base", "backend.engines.kinds",
             "backend.storage.input_folder", "workflows",
         }

@@ -94,7 +94,7 @@ def test_code_uses_standard_terms() -> None:
 
 
 def test_tests_use_standard_terms() -> None:
-    tests = checked(("tests/backend", "tests/ui", "tests/workflows"))
+    tests = checked(("tests/backend", "tests/ui", "tests/workflows", "tests/e2e", "tests/live"))
     support = checked(("tests/support",))
     assert tests and support
     found = [message for path in tests for message in found_in(path, test_names=True)]

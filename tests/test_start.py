@@ -44,7 +44,7 @@ def test_the_page_is_there_while_comfyui_starts_and_jobs_wait_for_it(tmp_path: P
     ended_well(seen)
 
 
-def test_on_a_pod_its_own_comfyui_is_waited_for_and_adopted(tmp_path: Path) -> None:
+def test_on_a_pod_the_pods_own_comfyui_is_awaited_and_adopted(tmp_path: Path) -> None:
     seen = scene("pod", tmp_path)
     assert seen["first"]["status"] == "starting" and seen["done"] == "done"
     assert "base_path: /workspace/models" in seen["paths"], "for when it is restarted"
@@ -54,7 +54,7 @@ def test_on_a_pod_its_own_comfyui_is_waited_for_and_adopted(tmp_path: Path) -> N
     ended_well(seen)
 
 
-def test_comfyuis_that_mind_no_signal_are_ended_together(tmp_path: Path) -> None:
+def test_comfyuis_that_ignore_signals_are_killed_together(tmp_path: Path) -> None:
     ended_well(scene("stubborn", tmp_path))
 
 

@@ -22,7 +22,7 @@ from ui.views.card import RECENT, CardState, Starter, card
 from ui.views.skeleton import skeleton
 
 if TYPE_CHECKING:
-    from backend.jobs.progress import Snapshot
+    from backend.jobs.snapshot import Snapshot
     from backend.jobs.views import JobView
     from backend.studio import Studio
 

@@ -37,7 +37,8 @@ class Derived:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A job as ComfyUI takes it. `graphs`, `labels`, `derived`, `kept`, `parts`: one each per prompt."""
+    """A job as ComfyUI takes it. One each per prompt: `graphs`, `labels`, `derived`, `kept`,
+    `segment_names`."""
 
     graphs: tuple[dict[str, Any], ...]  # API format: node id -> {"class_type", "inputs", "_meta"}
     labels: tuple[dict[str, Label], ...]  # node id -> label
@@ -55,5 +56,5 @@ class Compiled:
     kept: tuple[int, ...] = ()  # frames of the result that each graph makes
     sound: Derived | None = None  # laid on the joined result once; None: the one file has its own, or none
     still: bool = False  # the result is a picture (PNG)
-    parts: tuple[str, ...] = ("",)  # "part 2 of 5" when there are several graphs
+    segment_names: tuple[str, ...] = ("",)  # "part 2 of 5" when there are several graphs
     route: str = ""  # Animate: where pose, face and mask come from (native, preprocess, template, given)

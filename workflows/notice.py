@@ -1,14 +1,16 @@
-"""A warning or an obstacle as data: a code with arguments. Its words are in backend/notices.py."""
+"""A warning, an obstacle or the reason of an error as data: a code with arguments. Its words are in
+backend/notices.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 Code = Literal[
     "text",  # a sentence of an earlier version, or of a RunPod worker with codes that this version lacks
-    "refused",  # the message and hint of a StudioError
+    "refused",  # a StudioError: its code, and the notice with its message and hint
+    "said",  # a message and a hint of another program or of the compiler
     # compiling
     "longer_than_trained",
     "larger_than_trained",
@@ -42,7 +44,6 @@ Code = Literal[
     "original_gone",
     "restarted",
     # engines
-    "engine_error",
     "comfyui_silent",
     "demo_silent",
     "runpod_silent",
@@ -54,7 +55,8 @@ Code = Literal[
     # waiting
     "disk_full",
     "database_held",
-    "database_lost",
+    "records_damaged",
+    "one_record_damaged",
     "data_folder_taken",
     "disk_failing",
     "waiting_for_engine",
@@ -69,14 +71,12 @@ Code = Literal[
 ]
 CODES: tuple[str, ...] = get_args(Code)
 
-Arg = str | int | float | tuple[str, ...]
-
 
 @dataclass(frozen=True)
 class Notice:
     """`args`: (name, value), sorted by name; which ones a code has is said by its template."""
 
-    code: str  # one of CODES; another one only where a newer version wrote it
+    code: str  # one of CODES or of the reasons in backend/error_texts; else a newer version wrote it
     args: tuple[tuple[str, Arg], ...] = ()
 
     def arg(self, name: str) -> Arg | None:
@@ -85,8 +85,7 @@ class Notice:
 
     def to_json(self) -> dict[str, Any]:
         """What is stored and sent: {"code", "args"}, of JSON's own types."""
-        args = {name: list(value) if isinstance(value, tuple) else value for name, value in self.args}
-        return {"code": self.code, "args": args}
+        return {"code": self.code, "args": {name: _json(value) for name, value in self.args}}
 
     @staticmethod
     def from_json(data: object) -> Notice:
@@ -101,16 +100,27 @@ class Notice:
         args = data.get("args", {})
         if not isinstance(args, Mapping):
             raise ValueError(f"not the arguments of a notice: {args!r:.40}")
-        return _made(data["code"], {str(name): _arg(value) for name, value in args.items()})
+        return made(data["code"], {str(name): _arg(value) for name, value in args.items()})
+
+
+Arg: TypeAlias = str | int | float | tuple[str, ...] | Notice | tuple[Notice, ...]
+"""Notices as an argument are the reasons for the other one."""
 
 
 def notice(code: Code, **args: Arg) -> Notice:
     """A notice of this version."""
-    return _made(code, args)
+    return made(code, args)
 
 
-def _made(code: str, args: Mapping[str, Arg]) -> Notice:
+def made(code: str, args: Mapping[str, Arg]) -> Notice:
+    """A notice with a code that is not one of CODES, such as the reason of an error."""
     return Notice(code, tuple(sorted(args.items(), key=lambda item: item[0])))
+
+
+def _json(value: Arg) -> object:
+    if isinstance(value, Notice):
+        return value.to_json()
+    return [_json(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _arg(value: object) -> Arg:
@@ -118,4 +128,8 @@ def _arg(value: object) -> Arg:
         return value
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return tuple(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(item, Mapping) for item in value):
+        return tuple(Notice.from_json(item) for item in value)
+    if isinstance(value, Mapping):
+        return Notice.from_json(value)
     raise ValueError(f"not an argument of a notice: {value!r:.40}")

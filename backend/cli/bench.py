@@ -26,6 +26,7 @@ from backend.engines.kinds import engine_name, kind_of
 from backend.errors import EngineUnreachable, StudioError, from_os_error
 from backend.jobs.job import DONE, TERMINAL
 from backend.jobs.views import JobView
+from backend.notices import words
 from backend.settings.environment import load_environment
 from backend.settings.model import Settings
 from backend.studio import Studio
@@ -119,13 +120,15 @@ class _Bench:
 
     def _wait_for_engine(self) -> None:
         """Waits until the engine answers. Raises EngineUnreachable when it does not in time."""
-        most = START_SECONDS if self.studio.servers.plan.start else ADOPT_SECONDS
+        most = START_SECONDS if self.studio.servers.choice.start else ADOPT_SECONDS
         end = time.monotonic() + most
         while self.studio.status() == "starting" and time.monotonic() < end:
             time.sleep(LOOK_SECONDS)
         if self.studio.status() == "starting":
             info = self.studio.engines()[0]
-            raise EngineUnreachable(f"ComfyUI does not answer at {info.address}.", detail=info.error)
+            raise EngineUnreachable.of(
+                "server_silent", engine="ComfyUI", address=info.address, detail=words(info.error)
+            )
 
     def _row(self, row: Row, repeat: int) -> Measured:
         runs: list[float] = []
@@ -219,4 +222,4 @@ def _write(path: Path, data: Mapping[str, Any]) -> None:
         part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        raise from_os_error(error, f"{path} cannot be written: {error.strerror}.") from error
+        raise from_os_error(error, "path_not_written", path=str(path), reason=str(error.strerror)) from error

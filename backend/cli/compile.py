@@ -62,7 +62,9 @@ def run_compile(arguments: argparse.Namespace) -> int:
     try:
         out.write_bytes(zipped(graphs) if packed else f"{text}\n".encode())
     except OSError as error:
-        raise from_os_error(error, f"{arguments.out} cannot be written: {error.strerror}.") from error
+        raise from_os_error(
+            error, "path_not_written", path=str(arguments.out), reason=str(error.strerror)
+        ) from error
     if len(graphs) > 1 and not packed:
         print(
             f"{out.name} is a list of {len(graphs)} graphs. ComfyUI's page opens one graph at a time:"

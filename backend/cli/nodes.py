@@ -39,7 +39,18 @@ def add_nodes(commands: Any) -> None:
 
 
 def run_nodes(arguments: argparse.Namespace) -> int:
-    """Runs the command. Returns 0, or 2 when it cannot ask for consent. Raises StudioError."""
+    """Runs the command. Returns 0, 1 when nothing could be installed, 2 when it cannot ask for consent.
+
+    Raises StudioError.
+    """
+    try:
+        return _install(arguments)
+    except NodesNotInstalled as error:
+        complain(f"{error.message} {error.hint}")
+        return 1
+
+
+def _install(arguments: argparse.Namespace) -> int:
     from backend.settings.environment import load_environment
     from backend.settings.model import Settings
 

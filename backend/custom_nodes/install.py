@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.custom_nodes.pins import PACKS, REPOSITORIES, Pack, constraints, normal, wanted
-from backend.errors import StudioError
 
 Say = Callable[[str], None]
 GIT_SECONDS = 600
@@ -30,11 +29,18 @@ PIP_SECONDS = 3600
 UNFINISHED = ".wan-studio.disabled"
 
 
-class NodesNotInstalled(StudioError):
-    """Custom nodes could not be installed; ComfyUI is unchanged."""
+class NodesNotInstalled(Exception):
+    """Custom nodes could not be installed; ComfyUI is unchanged. `detail`: output of the failed program."""
 
-    code = "nodes_not_installed"
-    default_hint = "Nothing was changed. Run the same command again when that is mended."
+    def __init__(
+        self,
+        message: str,
+        hint: str = "Nothing was changed. Run the same command again when the cause is removed.",
+        *,
+        detail: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message, self.hint, self.detail = message, hint, detail
 
 
 @dataclass(frozen=True)
@@ -221,7 +227,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         install(arguments.comfyui, arguments.python, print, base=arguments.repositories)
-    except StudioError as error:
+    except NodesNotInstalled as error:
         print(f"{error.message} {error.hint}\n{error.detail}".strip(), file=sys.stderr)
         return 1
     return 0

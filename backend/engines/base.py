@@ -32,7 +32,7 @@ class EngineInfo:
     ram_free: int = 0
     running: int = 0
     pending: int = 0
-    error: str = ""
+    error: Notice | None = None  # why it does not answer or start up
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # folder -> model file names
     python: str = ""
     pytorch: str = ""

@@ -122,8 +122,8 @@ def location(info: EngineInfo) -> Location:
 def silent(info: EngineInfo) -> Notice:
     """The notice for an engine that does not respond."""
     row = kind_of(info)
-    if row.error_is_reason and info.error:
-        return notice("engine_error", reason=info.error)
+    if row.error_is_reason and info.error is not None:
+        return info.error
     return notice(row.silent, address=info.address) if row.runs_locally else notice(row.silent)
 
 

@@ -64,10 +64,11 @@ class ActiveJobs:
         with self.changed:
             owners = [*self.queue.owners(), *self._reserved]
         if len(owners) >= max_queued:
-            raise QueueFull(f"The queue is full: {max_queued} videos are waiting.")
+            raise QueueFull.of("queue_full", count=max_queued)
         if owners.count(owner) >= max_of_owner:
-            waiting = "a video" if max_of_owner == 1 else f"{max_of_owner} videos"
-            raise QueueFull(f"You already have {waiting} waiting, which is the limit.")
+            if max_of_owner == 1:
+                raise QueueFull.of("own_one_waiting")
+            raise QueueFull.of("own_many_waiting", count=max_of_owner)
 
     @contextmanager
     def reserved(self, owner: str, max_queued: int, max_of_owner: int) -> Iterator[None]:

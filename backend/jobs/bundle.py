@@ -51,7 +51,7 @@ def as_one(compiled: Compiled) -> Compiled:
         labels=compiled.labels[:1],
         derived=((),),
         kept=(compiled.frames,),
-        parts=("",),
+        segment_names=("",),
         sound=chosen_sound(compiled),
         warnings=warnings(compiled),
     )
@@ -198,11 +198,4 @@ def _total(files: Mapping[str, Path]) -> int:
 
 
 def _too_large(field: str) -> TooLargeToSend:
-    words = {"audio": "sound", "image": "picture", "end_image": "end picture"}.get(
-        field, field.replace("_", " ") if field != "video" else "driving video"
-    )
-    return TooLargeToSend(
-        f"The {words} does not fit into what RunPod takes for one video, 10 MB.",
-        "Choose a shorter part or a smaller size, or make long videos on a pod.",
-        field=field,
-    )
+    return TooLargeToSend.of("request_too_large", input=field, field=field)

@@ -50,19 +50,19 @@ def translated(error: Exception, is_full: Callable[[], bool]) -> StudioError:
     code, text = code_of(error), f"{type(error).__name__}: {error}"
     detail = f"{code}: {text}" if code else text
     if code.startswith("SQLITE_FULL") or (code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and is_full()):
-        return DiskFull("The disk is full: the job could not be saved.", detail=detail)
+        return DiskFull.of("database_full", detail=detail)
     if code.startswith("SQLITE_IOERR"):
-        return StoreDiskError("Disk error: the job database cannot be read or written.", detail=detail)
+        return StoreDiskError.of("database_disk", detail=detail)
     if code.startswith(BUSY):
-        return StoreBusy("The job database is in use by another program.", detail=detail)
+        return StoreBusy.of("database_busy", detail=detail)
     if code == "SQLITE_READONLY_DBMOVED":
-        return StoreGone("The job database was moved or deleted while Wan Studio was running.", detail=detail)
+        return StoreGone.of("database_moved", detail=detail)
     if code.startswith("SQLITE_READONLY"):
-        return StoreReadOnly("The job database cannot be written: it is read-only.", detail=detail)
+        return StoreReadOnly.of("database_read_only", detail=detail)
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return StoreDamaged(f"The job database is damaged: {error}.", detail=detail)
+        return StoreDamaged.of("database_damaged", reason=str(error), detail=detail)
     if code == "CLOSED":
-        return StoreClosed("Wan Studio is shutting down.", detail=detail)
+        return StoreClosed.of("database_closed", detail=detail)
     if code.startswith("SQLITE_CONSTRAINT") or isinstance(error, (sqlite3.IntegrityError, OverflowError)):
-        return InternalError("The job could not be saved as it is.", detail=detail)
-    return StoreError(f"The job database cannot be used: {error}.", detail=detail)
+        return InternalError.of("job_not_storable", detail=detail)
+    return StoreError.of("database_unusable", reason=str(error), detail=detail)

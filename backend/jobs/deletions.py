@@ -38,7 +38,7 @@ class Deletions:
     def undo(self, job_id: str) -> None:
         """Raises NotFound when the job is deleted already."""
         if not self._store.delete_later(job_id, None):
-            raise NotFound("This video is deleted.", "It can be brought back only for a few seconds.")
+            raise NotFound.of("deleted_for_good")
 
     def run_due(self) -> None:
         """Removes the jobs whose time has come; one that cannot be removed is tried again by the next

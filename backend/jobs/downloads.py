@@ -27,7 +27,7 @@ class Files:
         """The finished video or picture. Raises NotFound."""
         path = self._jobs_dir / job.id / result_name(job.mode)
         if job.status != DONE or not path.is_file():
-            raise NotFound("This video is not finished, or its file is gone.")
+            raise NotFound.of("not_finished")
         return path
 
     def input(self, job: Job, name: str) -> Path | None:
@@ -45,7 +45,7 @@ class Files:
             return SourceFile(folder / item.upload, item.title)
         path = folder / item.unpadded
         if not path.is_file():
-            raise InputsGone("The files this was made from are no longer stored.")
+            raise InputsGone.of("inputs_dropped")
         return SourceFile(path, item.title, reduced=item.copy is not None)
 
     def address(self, job_id: str, name: str, download: bool = False) -> str:

@@ -85,5 +85,5 @@ class Ends:
         folder = self._jobs_dir / job.id
         if job.status == CANCELLED:
             folders.clear(folder)
-        elif job.status != FAILED or not job.part:
+        elif job.status != FAILED or not job.segments_done:
             folders.remove_below(folder, WORK)

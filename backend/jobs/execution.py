@@ -71,15 +71,15 @@ class Execution:
         job, first = resume_point(engine, job, segments)
         with sink.live.lock:
             now, tracker = time.monotonic(), sink.live.tracker
-            tracker.plan(_outline(engine, compiled), expected, first)
+            tracker.expect(_outline(engine, compiled), expected, first)
             tracker.restore(job.timings, self.clock(), now, adopted=bool(job.prompt_id))
-            tracker.work(now)
+            tracker.enter_own_work(now)
         job = sink.save(self._begun(_described(job, compiled, engine)))
         write_text(folder / WORKFLOW, _pretty(compiled.graphs))
         for index in range(first, len(compiled.graphs)):
             prompt = self._prepare(engine, job, sink, segments, index)
             job, outputs = run_prompt(engine, job, prompt, sink)
-            sink.work()
+            sink.enter_own_work()
             self._collect(engine, sink, segments, outputs, index)
             job = self._finished(job, sink, index)
         result = folder / result_name(job.mode)
@@ -104,9 +104,9 @@ class Execution:
         compiled = segments.compiled
         graph = compiled.graphs[index]
         if compiled.derived[index]:
-            part = compiled.parts[index]
+            name = compiled.segment_names[index]
             sink.live.feed(Started(graph=index))
-            text = f"Preparing {part}" if part else "Preparing sound and picture"
+            text = f"Preparing {name}" if name else "Preparing sound and picture"
             sink.live.feed(Stage("load", text, preparing=True))
             sink.check()
         files = segments.derive(index)
@@ -136,7 +136,7 @@ class Execution:
 
     def _finished(self, job: Job, sink: RunSink, index: int) -> Job:
         """The job after a segment: the next one starts with this as its first attempt."""
-        job = replace(job, part=index + 1, attempts=1, losses=0, prompt_id="", remote="", server="")
+        job = replace(job, segments_done=index + 1, attempts=1, losses=0, prompt_id="", remote="", server="")
         try:
             sink.save(job)
         except StudioError as error:  # the file is there; the job's next change writes this one too

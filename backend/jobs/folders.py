@@ -33,14 +33,14 @@ NO_LINKS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 @dataclass(frozen=True)
 class Folder:
     """A job's folder: bytes on the disk, latest change (unix seconds), whether it has a result, unfinished
-    files (`parts`), and whether it holds anything besides the graph (`more`). `inputs`: (device, inode) ->
-    bytes of the files that other jobs may link to; `originals`: those of them that can be dropped."""
+    files, and whether it holds anything besides the graph (`more`). `inputs`: (device, inode) -> bytes of the
+    files that other jobs may link to; `originals`: those of them that can be dropped."""
 
     path: Path
     bytes: int = 0
     changed: float = 0.0
     result: bool = False
-    parts: tuple[Path, ...] = field(default=())
+    unfinished: tuple[Path, ...] = field(default=())
     more: bool = False
     inputs: Mapping[tuple[int, int], int] = field(default_factory=dict)
     originals: frozenset[tuple[int, int]] = frozenset()
@@ -262,7 +262,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 def measured(folder: Path) -> Folder:
     """Measures a job's folder; one that does not exist counts as empty."""
-    size, changed, parts, result, more = 0, 0.0, [], False, False
+    size, changed, unfinished, result, more = 0, 0.0, [], False, False
     inputs: dict[tuple[int, int], int] = {}
     originals = set()
     for path, info in _walk(folder):
@@ -271,7 +271,7 @@ def measured(folder: Path) -> Folder:
         more = more or path not in (folder, folder / WORKFLOW)
         if stat.S_ISREG(info.st_mode):
             if path.suffix == PART:
-                parts.append(path)
+                unfinished.append(path)
             result = result or (path.parent == folder and path.name in (RESULT, STILL))
             if path.parent in (folder / INPUTS, folder / ORIGINALS):
                 identity = (info.st_dev, info.st_ino)
@@ -280,7 +280,7 @@ def measured(folder: Path) -> Folder:
                 inputs[identity] = info.st_blocks * 512
                 if path.parent == folder / ORIGINALS:
                     originals.add(identity)
-    return Folder(folder, size, changed, result, tuple(parts), more, inputs, frozenset(originals))
+    return Folder(folder, size, changed, result, tuple(unfinished), more, inputs, frozenset(originals))
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -143,7 +143,7 @@ class Job:
     size: int = 0  # bytes of the result
     attempts: int = 0
     pinned: bool = False  # retention does not remove it
-    part: int = 0  # finished segments (graphs) of a long job; their files are in its folder
+    segments_done: int = 0  # of a long job, one a graph; their files are in its folder
     losses: int = 0  # engines lost in a row while running it
     server: str = ""  # address of the engine that has `prompt_id`
     remote: str = ""  # the engine's own id of the prompt, "" where it has none

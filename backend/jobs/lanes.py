@@ -154,6 +154,6 @@ class LaneWorker:
             return self._interruptions.after(lane, active.running[job.id], live, error)
         except Exception as error:
             log.exception("job %s: unexpected error", job.id)
-            problem = InternalError("Something went wrong in Wan Studio itself.", detail=repr(error))
+            problem = InternalError.of("unexpected", detail=repr(error))
             return self._interruptions.after(lane, active.running[job.id], live, problem)
         return None

@@ -46,20 +46,17 @@ class Library:
     def open(self, job_id: str, key: str) -> Job:
         """The job that a key opens."""
         if not self.has_key(job_id, key):
-            raise NotFound("There is no such video, or the link is incomplete.")
+            raise NotFound.of("wrong_link")
         job = self._scheduler.unsaved(str(job_id)) or self._store.get(str(job_id))
         if job is None or job.delete_after is not None:
-            raise NotFound("This video no longer exists.")
+            raise NotFound.of("video_gone")
         return job
 
     def owned(self, owner: str, job_id: str, key: str) -> Job:
         """The job that a key opens, for its owner (token) alone."""
         job = self.open(job_id, key)
         if not self.is_owner(owner, job.owner):
-            raise NotAllowed(
-                "Only the owner of this video can do this.",
-                "A private link is for watching and downloading.",
-            )
+            raise NotAllowed.of("owner_only")
         return job
 
     @staticmethod
@@ -107,9 +104,7 @@ class Library:
         job = self.owned(owner, job_id, key)
         if job.status not in TERMINAL:
             self._scheduler.cancel(job.id)
-            raise BadInput(
-                "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
-            )
+            raise BadInput.of("delete_running")
         if undo:
             self._deletions.request(job)
         else:
@@ -130,7 +125,7 @@ class Library:
         """Exempts an ended job from removal by age or disk share, or ends that. Raises BadInput."""
         job = self.owned(owner, job_id, key)
         if job.status not in TERMINAL:
-            raise BadInput("This video is still being made.", "Keep it when it is done.")
+            raise BadInput.of("keep_running")
         self._store.pin(job.id, bool(pinned))
         return self.view(replace(job, pinned=bool(pinned)))
 

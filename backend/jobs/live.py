@@ -12,7 +12,8 @@ from backend.engines.base import Engine
 from backend.errors import JobCancelled, StudioError
 from backend.events import Accepted, EndedAt, Event, Preview, Stage, Started, Warned
 from backend.jobs.job import Job
-from backend.jobs.progress import Snapshot, Tracker
+from backend.jobs.progress import Tracker
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.stopwatch import STAGES, UNTIL
 from workflows.notice import Notice
 
@@ -81,7 +82,7 @@ class RunSink:
     def check(self) -> None:
         """Raises JobCancelled when the job was cancelled; every step calls it while it works."""
         if self.live.cancelled:
-            raise JobCancelled("Cancelled.")
+            raise JobCancelled.of("cancelled")
 
     def save(self, job: Job) -> Job:
         """Writes the running job with its timings. Raises StudioError."""
@@ -89,10 +90,10 @@ class RunSink:
         self.write(job)
         return job
 
-    def work(self) -> None:
+    def enter_own_work(self) -> None:
         """The studio itself works on the job from now on."""
         with self.live.lock:
-            self.live.tracker.work(time.monotonic())
+            self.live.tracker.enter_own_work(time.monotonic())
 
     def attempt_lost(self) -> None:
         """The engine has nothing of the prompt any more."""

@@ -21,7 +21,7 @@ class Obstacles:
     def __init__(self, store: Store, limits: Limits) -> None:
         self._store, self._limits = store, limits
         self.evicted = False  # another machine has taken over the data folder
-        self.lost = ""  # why the database is not where it was opened; "" while it is
+        self.lost: Notice | None = None  # why the database is not where it was opened
         self._until = 0.0  # monotonic seconds; no job is started before
         self._why: Notice | None = None
         self._failing: dict[str, float] = {}  # job id -> monotonic seconds of its first disk error
@@ -34,8 +34,8 @@ class Obstacles:
         """Why no job is started; None while jobs are."""
         if self.evicted:
             return TAKEN
-        if self.lost:
-            return notice("database_lost", reason=self.lost)
+        if self.lost is not None:
+            return self.lost
         return self._why if time.monotonic() < self._until else None
 
     def delays(self, job_id: str, error: StudioError) -> bool:
@@ -45,7 +45,7 @@ class Obstacles:
         or is read-only is retried for Limits.broken seconds.
         """
         self.look()
-        if self.lost or isinstance(error, StoreGone):
+        if self.lost is not None or isinstance(error, StoreGone):
             return True
         now = time.monotonic()
         if isinstance(error, DiskFull | StoreBusy):
@@ -53,7 +53,7 @@ class Obstacles:
         elif isinstance(error, StoreDiskError | StoreReadOnly):
             if now - self._failing.setdefault(job_id, now) >= self._limits.broken:
                 return False
-            self._why = notice("disk_failing", reason=error.message)
+            self._why = notice("disk_failing", reason=error.notice)
         else:
             return False
         self._until = now + self._limits.room
@@ -72,8 +72,8 @@ def no_engine(infos: Sequence[EngineInfo]) -> Notice:
         for info in infos
         if kind_of(info).error_is_reason or (info.ours and info.state == "starting")
     )
-    if why := next(filter(None, told), ""):
-        return notice("waiting_for_engine", engine=name, reason=why)
+    if why := next(filter(None, told), None):
+        return notice("waiting_for_engine", engine=name, why=why)
     if any(info.exited and info.state == "starting" for info in infos):
         return notice("waiting_for_restart", engine=kind_of(infos[0]).subject)
     starts = any(info.state == "starting" for info in infos)

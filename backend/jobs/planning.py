@@ -14,7 +14,6 @@ from typing import Any
 from backend.engines.base import EngineInfo
 from backend.engines.kinds import engine_name, kind_of, location, silent, takes_whole
 from backend.errors import BadInput, StudioError
-from backend.formatting import duration_text
 from backend.jobs import bundle
 from backend.jobs.estimate import History, expected_bytes, history_of, stage_seconds, workload
 from backend.jobs.offers import Offer
@@ -67,7 +66,7 @@ def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str)
             made.append((offer.info, compiled))
         except BadInput as error:
             fault = fault or error
-            refused.append(notice("server_refuses", address=offer.info.address, reason=error.message))
+            refused.append(notice("server_refuses", address=offer.info.address, reason=error.notice))
     if fault is not None and not made:
         raise fault
     plainest = max((compiled for _, compiled in made), key=lambda compiled: len(compiled.warnings))
@@ -113,9 +112,8 @@ def plan(
         check_length(mode, found.compiled, longest)
     except StudioError as error:
         sentence = f"{error.message} {error.hint}".strip()
-        refusal = notice("refused", error=error.code, message=error.message, hint=error.hint)
         first = {error.field or next(iter(kinds), "prompt"): sentence}
-        return Plan(problems={**first, **field_problems(mode, values)}, obstacle=refusal)
+        return Plan(problems={**first, **field_problems(mode, values)}, obstacle=error.notice)
     compiled = found.compiled
     trim = MODES[mode].trim
     follows = kinds[trim.media].kind if trim is not None and trim.media not in sizes else ""
@@ -150,10 +148,10 @@ def check_length(mode: str, compiled: Compiled, longest: float) -> None:
     seconds = compiled.frames / compiled.fps if compiled.fps and not compiled.still else 0.0
     if seconds <= longest + LENGTH_SLACK:
         return
-    raise BadInput(
-        f"This video would last {duration_text(seconds)};"
-        f" the longest possible here is {duration_text(longest)}.",
-        "Choose a shorter part." if MODES[mode].trim else "Choose a shorter length.",
+    raise BadInput.of(
+        "part_too_long" if MODES[mode].trim else "too_long",
+        length=seconds,
+        longest=longest,
         field=MODES[mode].length_field,
     )
 

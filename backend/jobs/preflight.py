@@ -8,11 +8,9 @@ from backend.errors import BadInput, GraphRejected, InternalError, MissingModel,
 from backend.jobs import bundle
 from backend.jobs.job import Job
 from backend.jobs.params import job_params
-from backend.notices import files_text
 from workflows.catalog import Catalog, load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
 from workflows.graph.node_contract import Contract, Problem, check, facts, recorded
-from workflows.modes.registry import title
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeParams
 
@@ -28,7 +26,7 @@ def compile_for(
     except InvalidParam as error:
         raise BadInput(error.message, error.hint, field=error.field) from error
     except (KeyError, TypeError, ValueError) as error:
-        raise InternalError("The workflow could not be built.", detail=repr(error)) from error
+        raise InternalError.of("workflow_failed", detail=repr(error)) from error
 
 
 def preflight(mode: str, compiled: Compiled, contract: Contract, info: EngineInfo) -> None:
@@ -53,34 +51,33 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
     missing = sorted({str(p.value) for p in problems if p.kind == "not_in_list"} & set(files))
     nodes = sorted({p.class_type for p in problems if p.kind == "unknown_node"})
     unreadable = sorted({p.class_type for p in problems if p.kind == "unreadable_node"})
-    where = f"The ComfyUI at {info.address}"
     if missing:
-        return MissingModel(
-            f"{title(mode)} needs {files_text(missing)}. {where} does not have it.",
-            f"Run `python app.py models download {mode}`; System lists what is seen.",
+        return MissingModel.of(
+            "server_lacks_models",
+            mode=mode,
+            command=mode,
+            files=tuple(missing),
+            address=info.address,
+            detail=detail,
+        )
+    if nodes and info.version and _older(info.version, OLDEST_COMFYUI):
+        return MissingNode.of(
+            "comfyui_too_old",
+            mode=mode,
+            oldest=OLDEST_COMFYUI,
+            version=info.version,
+            address=info.address,
             detail=detail,
         )
     if nodes:
-        names = ", ".join(nodes)
-        if info.version and _older(info.version, OLDEST_COMFYUI):
-            return MissingNode(
-                f"{title(mode)} needs ComfyUI {OLDEST_COMFYUI} or newer; this one is {info.version}.",
-                f"Update ComfyUI at {info.address}.",
-                detail=detail,
-            )
-        return MissingNode(
-            f"{title(mode)} needs parts that {where[0].lower()}{where[1:]} does not have: {names}.",
-            "Update ComfyUI, or add the custom nodes that bring them.",
-            detail=detail,
+        return MissingNode.of(
+            "server_lacks_nodes", mode=mode, names=tuple(nodes), address=info.address, detail=detail
         )
     if unreadable:
-        return MissingNode(
-            f"{title(mode)} needs {', '.join(unreadable)}. {where} describes it in a way that Wan Studio"
-            " cannot read.",
-            "Update ComfyUI and its custom nodes; one of them may replace this node by a faulty one.",
-            detail=detail,
+        return MissingNode.of(
+            "nodes_unreadable", mode=mode, names=tuple(unreadable), address=info.address, detail=detail
         )
-    return GraphRejected("This ComfyUI would not take the workflow.", detail=detail)
+    return GraphRejected.of("workflow_refused", detail=detail)
 
 
 def _older(version: str, than: str) -> bool:

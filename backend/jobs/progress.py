@@ -14,6 +14,7 @@ from backend.events import STAGES, Connection, Event, Preview, Progress, Queued,
 from backend.jobs.costs import Costs
 from backend.jobs.job import Status
 from backend.jobs.outline import Outline, Unit
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.stopwatch import OWN, QUEUE, UNTIL, Activity, Stopwatch
 from backend.notices import words
 from workflows.graph.label import StageName
@@ -27,48 +28,6 @@ WAIT_SHARE = 0.04  # share of the bar for waiting, which has no percent of its o
 LEAST_WEIGHT = 0.001  # of a stage's share of the bar
 LEAST_LEFT = 0.5  # s; less is not worth saying
 OVERDUE = 1.0  # s; no time left is said once this work is late by that much, and by more than what follows
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What the page's poll reads. `version` grows with each visible change.
-
-    `percent` 0 to 100, never decreases. `segments`: six of (stage, weight 0..1, done 0..1), weights sum to 1.
-    `elapsed`: seconds of work, without waiting at the engine. `remaining`: seconds; None while nothing is
-    known. `ahead`: our jobs before this one; `others`: jobs of other clients on that server.
-    `preview_version` 0: there is no preview yet. `chunk` of `chunks`: what is drawn now, from 1; 0 for a job
-    of one chunk. `activity`: what is done now ("": `stage`), which goes back and forth in a job of several
-    parts, where `stage` does not. `parts`: the first and the last chunk that it concerns, 0 where that is all
-    of the job. `preparing`: the media of the next graph are cut. `waits`: what a queued job waits for besides
-    its turn; `text` has its words.
-    """
-
-    version: int = 0
-    status: Status = "queued"
-    stage: StageName = "wait"
-    text: str = ""
-    percent: float = 0.0
-    segments: tuple[tuple[str, float, float], ...] = ()
-    step: int = 0
-    steps: int = 0
-    elapsed: float = 0.0
-    remaining: float | None = None
-    ahead: int = 0
-    others: int = 0
-    preview_version: int = 0
-    error: dict[str, str] | None = None
-    connected: bool = True
-    chunk: int = 0
-    chunks: int = 0
-    preparing: bool = False
-    waits: Notice | None = None
-    activity: StageName | Literal[""] = ""
-    parts: tuple[int, int] = (0, 0)
-
-    @property
-    def doing(self) -> StageName:
-        """The stage of what is done now."""
-        return self.stage if not self.activity or self.stage == "done" else self.activity
 
 
 @dataclass
@@ -110,7 +69,7 @@ class Tracker:
     def outline(self) -> Outline:
         return self.costs.outline
 
-    def plan(self, outline: Outline, expected: Mapping[str, float], graph: int = 0) -> None:
+    def expect(self, outline: Outline, expected: Mapping[str, float], graph: int = 0) -> None:
         """The work of the job, and the seconds per stage that earlier jobs alike took. `graph`: the first one
         that is still to run."""
         self.costs = Costs(outline, expected)
@@ -134,7 +93,7 @@ class Tracker:
         if adopted:
             self.watch.add_away(self._gap)
 
-    def work(self, now: float) -> None:
+    def enter_own_work(self, now: float) -> None:
         """The studio itself works on the job."""
         self._leave(now)
         self.watch.enter(OWN, now)
@@ -216,7 +175,7 @@ class Tracker:
         unit, self._unit = self._unit, None
         if unit is None or not self._seen:
             return
-        if unit.node == unit.stage:  # of an outline by stages, which a job of several parts enters again
+        if unit.node == unit.stage:  # of an outline by stages, which a job of several chunks enters again
             return
         self._done[unit] = now - self._since
         self.costs.measured(unit, now - self._since)
@@ -293,9 +252,9 @@ class Tracker:
         if unit is not self._unit:
             return 1.0 if self._is_past(unit) else 0.0
         if unit.node == unit.stage and unit.stage in ("finish", "save") and self.step < self.steps:
-            return 0.0  # of one part only, which an outline by stages does not count
-        part = max(0.0, now - self._since) / self.costs.unit(unit)
-        return part if part < 0.8 else min(0.97, 1.0 - 0.16 / part)
+            return 0.0  # of one chunk only, which an outline by stages does not count
+        share = max(0.0, now - self._since) / self.costs.unit(unit)
+        return share if share < 0.8 else min(0.97, 1.0 - 0.16 / share)
 
     def _is_past(self, unit: Unit) -> bool:
         """Whether an outline by stages has come past this stage."""
@@ -395,5 +354,5 @@ class Tracker:
             preparing=self.preparing,
             waits=waits,
             activity=self.activity,
-            parts=(unit.first, unit.last) if unit is not None and self.outline.chunks > 1 else (0, 0),
+            chunk_range=(unit.first, unit.last) if unit is not None and self.outline.chunks > 1 else (0, 0),
         )

@@ -75,12 +75,12 @@ def resume_point(engine: Engine, job: Job, segments: Segments) -> tuple[Job, int
     Segments that an earlier run finished are kept if this engine would draw the same ones. Otherwise the job
     starts again with a warning, and a prompt of the old plan is cancelled. Raises DiskFull.
     """
-    finished = segments.reuse(job.part)
-    if finished == job.part:
+    finished = segments.reuse(job.segments_done)
+    if finished == job.segments_done:
         return job, finished
     if job.prompt_id:
         engine.cancel(job.prompt_id, job.remote)
-    fresh = replace(job, part=0, attempts=0, prompt_id="", remote="", server="")
+    fresh = replace(job, segments_done=0, attempts=0, prompt_id="", remote="", server="")
     return restarted(fresh), 0
 
 
@@ -92,5 +92,5 @@ def restarted(job: Job) -> Job:
 def another_attempt(job: Job) -> Job:
     """Counts one more attempt at the current segment. Raises LostTooOften."""
     if job.attempts >= MAX_POSTS:
-        raise LostTooOften(f"This video was started {MAX_POSTS} times and was interrupted each time.")
+        raise LostTooOften.of("started_too_often", count=MAX_POSTS)
     return replace(job, attempts=job.attempts + 1)

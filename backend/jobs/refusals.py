@@ -78,14 +78,14 @@ class Refusals:
         able = [address for address in up if address not in refused.by]
         if able:
             refused.stuck = None
-            return Outlook(notice("waiting_for_able", addresses=tuple(able), reason=error.message))
+            return Outlook(notice("waiting_for_able", addresses=tuple(able), reason=error.notice))
         refused.stuck = now if refused.stuck is None else refused.stuck
         if any(now >= refused.by[address][1] for address in up):
-            return Outlook(notice("asking_again", reason=error.message))
+            return Outlook(notice("asking_again", reason=error.notice))
         absent = {a: state for a, state in states.items() if state != "ok" and a not in refused.by}
         if absent and isinstance(error, EngineError) and now - refused.stuck < self._limits.absent:
             starts = "starting" in absent.values()
             away = [a for a, state in absent.items() if not starts or state == "starting"]
             code: Code = "waiting_for_absent_start" if starts else "waiting_for_absent_answer"
-            return Outlook(notice(code, addresses=tuple(away), reason=error.message))
+            return Outlook(notice(code, addresses=tuple(away), reason=error.notice))
         return Outlook(error=error)

@@ -11,7 +11,10 @@ from typing import Any
 from backend.jobs.job import FAILED, LEGAL, TERMINAL, Job, StoredInput
 from workflows.notice import Notice
 
-COLUMNS = tuple(field.name for field in fields(Job))
+_RENAMED = {"segments_done": "part"}
+"""Field -> column, where the table keeps the name of an earlier version."""
+_COLUMN_OF = {field.name: _RENAMED.get(field.name, field.name) for field in fields(Job)}
+COLUMNS = tuple(_COLUMN_OF.values())
 _JSON = frozenset({"params", "inputs", "warnings", "error", "timings"})
 _REQUIRED: dict[str, Any] = {"owner": "", "mode": "", "params": {}, "inputs": {}, "created": 0.0}
 
@@ -53,7 +56,7 @@ def row_of(job: Job) -> tuple[Any, ...]:
     """The values of all columns."""
     return tuple(
         _utf8(_dumped(value) if name in _JSON and value is not None else value)
-        for name in COLUMNS
+        for name in _COLUMN_OF
         for value in (getattr(job, name),)
     )
 
@@ -87,13 +90,13 @@ def _read(row: sqlite3.Row) -> tuple[Job, list[str]]:
     for field in fields(Job):
         name = field.name
         try:
-            value = row[name]
+            value = row[_COLUMN_OF[name]]
             if name in _JSON and value is not None:
                 value = json.loads(value)
             if not _CHECKS[str(field.type)](value):
                 raise ValueError(f"has another type or value: {value!r:.40}")
         except (TypeError, ValueError, RecursionError) as error:
-            faults.append(f"{name}: {error}")
+            faults.append(f"{_COLUMN_OF[name]}: {error}")
             if field.default_factory is not MISSING:
                 value = field.default_factory()
             else:

@@ -152,10 +152,7 @@ class Scheduler:
 
     def _check_data_folder(self) -> None:
         if self._active.obstacles.evicted:
-            hint = (
-                "Use the page of that one, or set WAN_DATA_DIR to a folder of this one's own and start again."
-            )
-            raise BadSettings(words(TAKEN), hint)
+            raise BadSettings.of("data_folder_taken_over")
 
     def _enqueue(self, job: Job, *, first: bool = False, announce: bool = True) -> None:
         bound = job.server if job.prompt_id and self._to_stop.drives(job.server) else ""
@@ -192,7 +189,7 @@ class Scheduler:
             return self.store.request_cancel(job_id, self.clock())
         except StudioError as error:
             log.warning("job %s: its cancel could not be saved: %s %s", job_id, error.message, error.detail)
-            raise type(error)(f"This is not cancelled. {error.message}", error.hint) from error
+            raise type(error).of("not_cancelled", reason=error.notice) from error
 
     def _end_cancelled(self, job: Job) -> None:
         """Ends a job that no lane runs. An engine may have its prompt, from an earlier run of the app."""
@@ -248,7 +245,7 @@ class Scheduler:
     def trouble(self) -> str:
         """Why no job can be started although the engines work, in a sentence; "" while one can."""
         obstacles = self._active.obstacles
-        return words(TAKEN) if obstacles.evicted else obstacles.lost
+        return words(TAKEN if obstacles.evicted else obstacles.lost)
 
     @property
     def paused(self) -> bool:

@@ -56,7 +56,7 @@ class Segments:
         self._sources = dict(sources)
         self._videos: list[Path] = []
         self._tail: list[Path] = []
-        self._plan = plan_digest(compiled, job_id)
+        self._digest = digest_of(compiled, job_id)
 
     @classmethod
     def of_job(
@@ -65,19 +65,19 @@ class Segments:
         """Those of a stored job, from the inputs in its folder. Raises InputsGone."""
         sources = {item.media.name: folder / item.file for item in job.inputs.values()}
         if not all(path.is_file() for path in sources.values()):
-            raise InputsGone("The files for this video no longer exist.")
+            raise InputsGone.of("inputs_missing")
         driving = frozenset({job.inputs["video"].media.name} if "video" in job.inputs else ())
         titles = {item.media.name: item.title for item in job.inputs.values()}
         return cls(decoder, folder, sources, compiled, job.id, check=check, quiet=driving, titles=titles)
 
     def reuse(self, finished: int) -> int:
-        """Keeps the `finished` first segments of an earlier run if all are there and of the same plan.
+        """Keeps the `finished` first segments of an earlier run if all are there and of the same digest.
 
         The number kept: all of them or 0. With 0 the work folder is emptied for a new start. Raises DiskFull.
         """
         videos = [self._video(index) for index in range(finished)]
         complete = all(path.is_file() for path in videos)
-        if finished and complete and _text(self._work / PLAN) == self._plan:
+        if finished and complete and _text(self._work / PLAN) == self._digest:
             self._videos = videos
             self._tail = sorted(self._work.glob(f"tail-{finished - 1}-*.png"))
             return finished
@@ -86,7 +86,7 @@ class Segments:
             self._work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise from_os_error(error) from error
-        write_text(self._work / PLAN, self._plan)
+        write_text(self._work / PLAN, self._digest)
         return 0
 
     def _video(self, index: int) -> Path:
@@ -144,8 +144,7 @@ class Segments:
         tail = sorted((o for o in outputs if TAIL in o.filename), key=lambda o: o.filename)
         results = [o for o in outputs if o not in tail and o.filename.lower().endswith(ending)]
         if not results:
-            what = "picture" if self.compiled.still else "video"
-            raise NoOutput(f"ComfyUI finished, but wrote no {what}.", "Try again.")
+            raise NoOutput.of("no_picture_written" if self.compiled.still else "no_video_written")
         self._tail = []
         for number, output in enumerate(tail):
             path = self._work / f"tail-{index}-{number:04d}.png"
@@ -168,7 +167,7 @@ class Segments:
             raise from_os_error(error) from error
 
 
-def plan_digest(compiled: Compiled, job_id: str) -> str:
+def digest_of(compiled: Compiled, job_id: str) -> str:
     """A digest that is equal for two jobs exactly when their segments are interchangeable."""
     text = json.dumps([compiled.graphs, compiled.kept, compiled.width, compiled.height, compiled.fps])
     text += repr((compiled.derived, compiled.sound))

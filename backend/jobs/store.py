@@ -7,76 +7,19 @@ StoreGone, StoreDamaged or StoreClosed for what those say, else StoreError.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import logging
-import os
 import sqlite3
-import tempfile
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from backend.errors import DiskFull, StoreBusy, StoreError, StoreGone, StudioError, from_os_error
-from backend.jobs.database_errors import translated
+from backend.errors import StoreDamaged, StudioError
+from backend.jobs.database import Database
 from backend.jobs.job import DONE, FAILED, QUEUED, RUNNING, Job, JobSummary
+from backend.jobs.migrations import MIGRATIONS
 from backend.jobs.rows import COLUMNS, UnreadableRow, job_of, row_of, salvaged
-
-__all__ = ["MIGRATIONS", "Store", "StoreBusy", "StoreError", "is_local"]
+from workflows.notice import Notice, notice
 
 log = logging.getLogger("wan.jobs")
-
-MIGRATIONS: tuple[str, ...] = (
-    # 1: jobs
-    """
-    CREATE TABLE job (
-        id TEXT PRIMARY KEY, owner TEXT NOT NULL, mode TEXT NOT NULL, status TEXT NOT NULL,
-        params TEXT NOT NULL, inputs TEXT NOT NULL, created REAL NOT NULL, started REAL, finished REAL,
-        seed INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, frames INTEGER NOT NULL,
-        fps REAL NOT NULL, steps INTEGER NOT NULL, evaluations INTEGER NOT NULL, engine TEXT NOT NULL,
-        demo INTEGER NOT NULL, prompt_id TEXT NOT NULL, warnings TEXT NOT NULL, error TEXT,
-        size INTEGER NOT NULL, attempts INTEGER NOT NULL, timings TEXT NOT NULL
-    );
-    CREATE INDEX job_of_owner ON job (owner, created DESC);
-    CREATE INDEX job_by_status ON job (status, created);
-    CREATE INDEX job_timings ON job (engine, mode, finished DESC) WHERE status = 'done';
-    """,
-    # 2: pins, finished segments, the server of a prompt; settings made by the admin
-    """
-    ALTER TABLE job ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE job ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE job ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE job ADD COLUMN server TEXT NOT NULL DEFAULT '';
-    ALTER TABLE job ADD COLUMN remote TEXT NOT NULL DEFAULT '';
-    CREATE TABLE machine (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    """,
-    # 3: requests to cancel (unix seconds); prompts to stop when their server answers
-    """
-    ALTER TABLE job ADD COLUMN cancel_requested REAL;
-    CREATE TABLE prompt_to_stop (
-        prompt_id TEXT PRIMARY KEY, remote TEXT NOT NULL, server TEXT NOT NULL, noted REAL NOT NULL
-    ) WITHOUT ROWID;
-    """,
-    # 4: new warnings are notices, which an older version would take for damaged rows; old ones stay texts
-    "SELECT 1;",
-    # 5: places of waiting jobs that their owner has moved
-    "ALTER TABLE job ADD COLUMN place REAL;",
-    # 6: deletions that can still be undone (unix seconds); uploads kept with their names, which an older
-    # version would drop from the records
-    """
-    ALTER TABLE job ADD COLUMN delete_after REAL;
-    CREATE INDEX job_to_delete ON job (delete_after) WHERE delete_after IS NOT NULL;
-    """,
-)
-"""Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""
-
-LOCAL = frozenset(
-    {"apfs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "ramfs", "tmpfs", "xfs", "zfs"}
-)
-"""Local file systems, on which shared memory works. On any other (a network volume) SQLite's WAL may lose
-writes (https://www.sqlite.org/wal.html, "All processes using a database must be on the same host
-computer")."""
 
 READABLE = " AND ".join(
     [
@@ -84,11 +27,6 @@ READABLE = " AND ".join(
         "(error IS NULL OR json_valid(error))",
     ]
 )
-UNREADABLE = {
-    "code": "store_damaged",
-    "message": "The record of this video in the job database is damaged.",
-    "hint": "Its files are still there. Delete the video, or put a backup of studio.db in its place.",
-}
 SAVED = tuple(name for name in COLUMNS if name not in ("pinned", "cancel_requested", "place", "delete_after"))
 """The columns that `save` writes; the owner may change the others at any time."""
 
@@ -104,88 +42,12 @@ class Store:
         migrations: Sequence[str] = MIGRATIONS,
         local: Callable[[Path], bool] | None = None,
     ) -> None:
-        """`busy`: seconds that a call waits while another program, such as a backup, locks the database.
-        `local`: whether a folder is on a local file system; `is_local` by default."""
+        """`busy`, `local`: as in Database."""
         self.path = path
-        self._lock = threading.RLock()
         self._unreadable: dict[str, str] = {}  # job id -> why its row cannot be read
-        self._local = (local or is_local)(path.parent)
-        self._file: os.stat_result | None = None  # when it was opened
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with self._guard():
-                self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=busy)
-            self._db.row_factory = sqlite3.Row
-            self._db.text_factory = lambda data: data.decode("utf-8", "replace")
-            with self._guard():
-                self._db.execute(f"PRAGMA journal_mode = {'WAL' if self._local else 'DELETE'}")
-                self._db.execute("PRAGMA synchronous = FULL")
-                self._migrate(migrations)
-            self._file = path.stat()
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise from_os_error(error) from error
-            raise StoreError(
-                f"The data folder {path.parent} cannot be written: {error.strerror or error}.",
-                "Check that the folder exists and is writable, or set WAN_DATA_DIR to another.",
-            ) from error
-
-    def _migrate(self, migrations: Sequence[str]) -> None:
-        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if version > len(migrations):
-            raise StoreError(
-                f"The job database was written by a newer Wan Studio (version {version} of its tables).",
-                "Update Wan Studio, or set WAN_DATA_DIR to another folder.",
-            )
-        for number, script in enumerate(migrations[version:], version + 1):
-            self._db.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
-
-    @contextmanager
-    def _guard(self) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except (sqlite3.Error, OverflowError) as error:
-                with contextlib.suppress(sqlite3.Error, AttributeError):
-                    if self._db.in_transaction:
-                        self._db.rollback()
-                problem = translated(error, self._is_full)
-                if not isinstance(problem, DiskFull) and (lost := self.lost()):
-                    problem = StoreGone(lost, detail=problem.detail)
-                raise problem from error
-
-    def _is_full(self) -> bool:
-        """Whether the disk, a quota or a file size limit leaves no room for the database to grow."""
-        try:
-            with tempfile.TemporaryFile(dir=self.path.parent) as probe:
-                files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
-                end = max((file.stat().st_size for file in files if file.exists()), default=0)
-                os.pwrite(probe.fileno(), bytes(1 << 16), end)
-        except OSError as error:
-            return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        return False
-
-    def lost(self) -> str:
-        """Why the database file is no longer the one that was opened, in a sentence; "" while it is."""
-        folder, opened = self.path.parent, self._file
-        if opened is None:
-            return ""
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            return f"The data folder {folder} is gone: it was deleted or moved, or its disk was unmounted."
-        except OSError as error:
-            return f"The data folder {folder} cannot be reached: {error.strerror or error}."
-        # On network file systems the inode of a file may change.
-        if self._local and (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino):
-            return f"The job database in {folder} was replaced by another file while Wan Studio was running."
-        return ""
-
-    def require(self) -> None:
-        """Raises StoreGone if the database file was deleted or replaced: writes to it would be lost."""
-        lost = self.lost()
-        if lost:
-            raise StoreGone(lost)
+        self._database = Database(path, migrations, busy, local)
+        self._db, self._guard = self._database.connection, self._database.guard
+        self.lost, self.require = self._database.lost, self._database.require
 
     def add(self, job: Job) -> None:
         """Inserts a new job."""
@@ -244,7 +106,7 @@ class Store:
             return job_of(row)
         except UnreadableRow as error:
             self._note_unreadable(row, error)
-            return salvaged(row, {**UNREADABLE, "field": ""})
+            return salvaged(row, StoreDamaged.of("record_damaged").to_dict())
 
     def _jobs(self, rows: Iterable[sqlite3.Row]) -> list[Job]:
         """The jobs of the rows; damaged rows are left out and logged once."""
@@ -407,43 +269,23 @@ class Store:
         with self._guard():
             self._db.execute("DELETE FROM prompt_to_stop WHERE prompt_id = ?", (prompt_id,))
 
-    def check(self) -> str:
-        """ "ok", or what is wrong with the database."""
-        if lost := self.lost():
+    def check(self) -> Notice | None:
+        """What is wrong with the database; None when nothing is."""
+        if (lost := self.lost()) is not None:
             return lost
         try:
             with self._guard():
                 rows = self._db.execute(f"SELECT id FROM job WHERE NOT ({READABLE})").fetchall()  # noqa: S608
         except StudioError as error:
-            return error.message
+            return error.notice
         bad = sorted({str(row[0]) for row in rows} | self._unreadable.keys())
         if not bad:
-            return "ok"
-        shown = ", ".join(bad[:3]) + (", ..." if len(bad) > 3 else "")
-        records = "1 record is" if len(bad) == 1 else f"{len(bad)} records are"
-        return f"{records} damaged and left out: {shown}. The files are in the data folder, below jobs."
+            return None
+        names = (*bad[:3], "...") if len(bad) > 3 else tuple(bad)
+        if len(bad) == 1:
+            return notice("one_record_damaged", names=names)
+        return notice("records_damaged", count=len(bad), names=names)
 
     def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
-
-def is_local(folder: Path, mounts: str = "") -> bool:
-    """Whether a folder is on a local file system. `mounts`: text in the format of /proc/self/mountinfo.
-
-    Without that file a folder counts as local; an unknown file system counts as a network volume.
-    """
-    try:
-        text = mounts or Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return True
-    best, kind = "", ""
-    for line in text.splitlines():
-        left, _, right = line.partition(" - ")
-        words = left.split()
-        if len(words) < 5 or not right:
-            continue
-        point = words[4].replace("\\040", " ")
-        if folder.resolve().is_relative_to(point) and len(point) >= len(best):
-            best, kind = point, right.split()[0]
-    return kind in LOCAL
+        """Closes the database; later calls raise StoreClosed."""
+        self._database.close()

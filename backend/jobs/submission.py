@@ -34,7 +34,7 @@ from backend.security import tokens
 from backend.security.rate_limit import Bucket
 from backend.settings.model import Settings
 from workflows.modes.registry import MODES, media_fields
-from workflows.notice import Notice, notice
+from workflows.notice import Notice
 from workflows.params.limits import RANDOM_SEEDS
 from workflows.params.media import Media
 
@@ -142,7 +142,7 @@ class Submitter:
             self._scheduler.check_room(owner_id, settings.max_queued, each)
             self._disk.check(owner_id, need)
         except StudioError as error:
-            return notice("refused", error=error.code, message=error.message, hint=error.hint)
+            return error.notice
         return None
 
     def submit(self, new: Submission) -> Job:
@@ -152,9 +152,7 @@ class Submitter:
         Raises BadInput (with the field), BadMedia, OverQuota, QueueFull, DiskFull, StoreGone.
         """
         if not tokens.is_token(new.owner):
-            raise BadInput(
-                "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
-            )
+            raise BadInput.of("bad_owner_token", field="owner")
         owner_id = tokens.owner_id(new.owner)
         submission = requester.next_submission()
         with requester.visitor(owner_id):
@@ -216,7 +214,7 @@ class Submitter:
                 steps=compiled.steps,
                 evaluations=compiled.evaluations,
                 warnings=(*found.warnings, *filter(None, notes.values())),
-                part=self._segments_of(new.earlier, folder),
+                segments_done=self._segments_of(new.earlier, folder),
             )
             most = self._settings.max_queued
             each = most if new.unlimited else self._settings.max_queued_per_owner
@@ -225,7 +223,7 @@ class Submitter:
             files_of_jobs.remove(folder)
             self._disk.release(job_id)
             if isinstance(error, OSError):
-                raise from_os_error(error, "The picture could not be stored.") from error
+                raise from_os_error(error, "picture_not_stored") from error
             raise
         self._disk.submitted(job_id)
         said = f": {params.prompt!r}" if self._settings.log_prompts else ""
@@ -246,13 +244,13 @@ class Submitter:
             return
         wait = self._newcomers.take()
         if wait:
-            raise TooMany("Too many new visitors are making videos right now.")
+            raise TooMany.of("new_visitors")
 
     def _segments_of(self, failed: Job | None, folder: Path) -> int:
         """Number of finished segments that a failed job leaves to this one; its run checks that they fit."""
-        if failed is None or not failed.part:
+        if failed is None or not failed.segments_done:
             return 0
-        return failed.part if inherit_segments(self._settings.jobs_dir / failed.id, folder) else 0
+        return failed.segments_done if inherit_segments(self._settings.jobs_dir / failed.id, folder) else 0
 
     def _check_server(self) -> None:
         """Raises EngineUnreachable while no server has ever answered."""
@@ -260,10 +258,10 @@ class Submitter:
             info = self._offers.infos()[0]
             kind = kind_of(info)
             if kind.error_is_reason:
-                raise EngineUnreachable(
-                    words(silent(info)), f"Generate works as soon as {kind.server} answers."
-                )
-            raise EngineUnreachable(f"{kind.server} does not answer at {info.address}.", detail=info.error)
+                raise EngineUnreachable.of("service_silent", why=silent(info), engine=kind.server)
+            raise EngineUnreachable.of(
+                "server_silent", engine=kind.server, address=info.address, detail=words(info.error)
+            )
 
     def _no_server(self) -> bool:
         """Whether no server has ever answered and none is being started here."""

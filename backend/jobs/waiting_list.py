@@ -80,7 +80,7 @@ class WaitingList:
         Raises NotFound, NotAllowed for another owner's job, DiskFull, StoreError."""
         job = self._library.open(job_id, key)
         if not tokens.is_token(owner) or job.owner != tokens.owner_id(owner):
-            raise NotAllowed("Only its owner can move a video in the queue.")
+            raise NotAllowed.of("owner_moves")
         if job.status == QUEUED:
             self._scheduler.move(job.id, job.owner, by)
         return self._library.job(job_id, key)

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from backend.errors import NotFound
 from backend.jobs.library import Library
-from backend.jobs.progress import Snapshot, Tracker
+from backend.jobs.progress import Tracker
 from backend.jobs.scheduler import Scheduler
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import JobView, Place
 from backend.security import tokens
 
@@ -24,7 +25,7 @@ class Watch:
     def live_progress(self, job_id: str, key: str) -> Snapshot | None:
         """The progress of a job; None if it is not in memory. Raises NotFound for a wrong key."""
         if not self._library.has_key(job_id, key):
-            raise NotFound("There is no such video, or the link is incomplete.")
+            raise NotFound.of("wrong_link")
         live = self._scheduler.live(job_id)
         return live.snapshot() if live is not None else None
 

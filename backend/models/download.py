@@ -26,7 +26,6 @@ from workflows.catalog import ModelFile
 
 WAITS = (2.0, 5.0, 15.0, 30.0, 60.0)
 """Seconds before each retry after a broken connection; starts over once bytes have arrived."""
-KEPT = "What has arrived is kept; run the same command again when there is room."
 
 
 def download(
@@ -78,21 +77,18 @@ def check_room(offers: Sequence[Offer], store: Path) -> None:
     need = sum(offer.size - _have(offer, store) for offer in offers)
     free, total = room(store)
     if total and need > free:
-        raise NoRoom(f"The download needs {size(need)}, and the disk of {store} has {size(free)} free.")
+        raise NoRoom.of("download_no_room", size=size(need), store=str(store), free=size(free))
 
 
 def _may_be_fetched(state: FileState, store: Path) -> None:
     """Raises ModelStoreError where a download would not help."""
     if state.elsewhere is not None:
-        raise ModelStoreError(state.words, "Then it need not be fetched.")
+        raise ModelStoreError.of("not_to_be_fetched", words=state.words)
     if state.state in (MISSING, WRONG_SIZE, DAMAGED) and (state.path is None or store in state.path.parents):
         return
     if state.path is not None and state.state in (WRONG_SIZE, DAMAGED):
-        raise ModelStoreError(
-            f"{state.path} is in the way: ComfyUI takes it before the one in the store.",
-            "Remove or rename it, then run the same command again.",
-        )
-    raise ModelStoreError(state.words, "Then run the same command again.")
+        raise ModelStoreError.of("other_copy_first", path=str(state.path))
+    raise ModelStoreError.of("fix_first", words=state.words)
 
 
 def _checked_offer(offer: Offer, store: Path) -> Offer:
@@ -100,10 +96,8 @@ def _checked_offer(offer: Offer, store: Path) -> Offer:
     file = offer.file
     other_hash = bool(file.sha256 and offer.sha256) and offer.sha256 != file.sha256
     if other_hash or not size_matches(offer.size, file.bytes, file.exact):
-        raise ModelMismatch(
-            f"The server now has another {file.name} than the one that Wan Studio knows"
-            f" ({size(offer.size)} instead of {file.size_text}).",
-            "Update Wan Studio. Nothing was fetched.",
+        raise ModelMismatch.of(
+            "other_file_offered", file=file.name, size=size(offer.size), expected=file.size_text
         )
     return offer
 
@@ -122,7 +116,7 @@ def _fetch_one(
                 return
             _into_place(offer, final, hub, progress, wait)
     except OSError as error:
-        raise store_error(error, str(final), KEPT) from error
+        raise store_error(error, final, "download_full") from error
 
 
 def _into_place(
@@ -148,10 +142,7 @@ def _into_place(
             return
         part.unlink()
         if not (again and have):
-            raise ModelMismatch(
-                f"The download of {offer.file.name} {problem}. It was removed.",
-                "Run the same command again. If it happens again, a proxy may be changing the content.",
-            )
+            raise ModelMismatch.of("download_damaged", file=offer.file.name, problem=problem)
         say(f"  the earlier part {problem}; starting again")
 
 

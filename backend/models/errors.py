@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 from backend.errors import DiskFull, StudioError
 
@@ -11,21 +12,18 @@ class NoRoom(DiskFull):
     """The files do not fit; nothing was written."""
 
     code = "no_room"
-    default_hint = "Free some space, or set WAN_MODELS_DIR to a folder on a larger disk."
 
 
 class ModelStoreError(StudioError):
     """The model store, or a file in it, cannot be read or written."""
 
     code = "model_store"
-    default_hint = "Check the folder's permissions, or set WAN_MODELS_DIR to another folder."
 
 
 class ModelDownloadFailed(StudioError):
     """The download stopped; the bytes received so far are kept."""
 
     code = "model_download_failed"
-    default_hint = "Run the same command again: it resumes where it stopped."
 
 
 class ModelNotOffered(StudioError):
@@ -50,12 +48,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 """Disk full and quota exceeded: network volumes report either."""
 
 
-def store_error(error: OSError, what: str, kept: str = "") -> StudioError:
-    """Converts an OSError on a model file: to NoRoom for a full disk, else to ModelStoreError.
-
-    `what`: the file or folder as shown to users; `kept`: what remains when the disk is full, for the hint.
-    """
+def store_error(error: OSError, path: Path, full: str = "store_full") -> StudioError:
+    """Converts an OSError on a model file or folder: for a full disk to NoRoom with the reason `full`, else
+    to ModelStoreError."""
     if error.errno in FULL:
-        hint = f"{kept} {NoRoom.default_hint}".strip()
-        return NoRoom(f"The disk became full while {what} was written.", hint, detail=str(error))
-    return ModelStoreError(f"{what} cannot be used: {error.strerror or error}.", detail=str(error))
+        return NoRoom.of(full, path=str(path), detail=str(error))
+    return ModelStoreError.of(
+        "store_path_unusable", path=str(path), reason=error.strerror or str(error), detail=str(error)
+    )

@@ -24,6 +24,14 @@ from workflows.catalog import ModelFile
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 """HTTP statuses after which a retry may succeed."""
+REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (httpx2.ProxyError, "hub_proxy"),
+    (httpx2.TimeoutException, "hub_timeout"),
+    (httpx2.ConnectError, "hub_no_connection"),
+    (httpx2.HTTPError, "hub_connection_broke"),
+    (FileMetadataError, "hub_not_hugging_face"),
+)
+"""Exception of the library -> code of the reason; the first that fits counts."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,7 @@ class Hub:
             raise self.as_studio_error(error, file) from error
         tag = facts.etag or ""
         if not tag or facts.size is None:
-            raise ModelDownloadFailed(
-                f"{self.endpoint} does not answer as Hugging Face does: it names no size for {file.name}.",
-                "Check HF_ENDPOINT and the proxy settings.",
-            )
+            raise ModelDownloadFailed.of("hub_names_no_size", endpoint=self.endpoint, file=file.name)
         sha256 = tag.lower() if re.fullmatch(r"[0-9a-fA-F]{64}", tag) else ""
         return Offer(file, url, facts.size, sha256, tag)
 
@@ -89,49 +94,38 @@ class Hub:
     def as_studio_error(self, error: Exception, file: ModelFile) -> StudioError:
         """Converts an exception of the library to an error with a message for users."""
         detail = repr(error)
-        what = f"{file.name} cannot be fetched from {self.endpoint}"
+        name, endpoint = file.name, self.endpoint
         if isinstance(error, HfHubHTTPError):
-            return self._status(error, file, what)
+            return self._status(error, file)
         if isinstance(error, OfflineModeIsEnabled):
-            return ModelNotOffered(f"{what}: HF_HUB_OFFLINE is set.", "Unset it.", detail=detail)
-        if isinstance(error, httpx2.ProxyError):
-            return ModelDownloadFailed(f"{what}: the proxy does not let it through.", detail=detail)
-        if isinstance(error, httpx2.TimeoutException):
-            return ModelDownloadFailed(f"{what}: the server does not answer in time.", detail=detail)
-        if isinstance(error, httpx2.ConnectError):
-            hint = f"Check the network. {ModelDownloadFailed.default_hint}"
-            return ModelDownloadFailed(f"{what}: no connection.", hint, detail=detail)
-        if isinstance(error, httpx2.HTTPError):
-            return ModelDownloadFailed(f"{what}: the connection broke.", detail=detail)
-        if isinstance(error, FileMetadataError):
-            return ModelDownloadFailed(
-                f"{what}: the answer is not Hugging Face's.",
-                "Check HF_ENDPOINT and the proxy settings.",
-                detail=detail,
-            )
-        if isinstance(error, OSError) and "Consistency check failed" in str(error):
-            return ModelDownloadFailed(f"{what}: fewer bytes came than were announced.", detail=detail)
-        return ModelDownloadFailed(f"{what}.", detail=detail)
+            return ModelNotOffered.of("hub_offline", file=name, endpoint=endpoint, detail=detail)
+        return ModelDownloadFailed.of(_reason(error), file=name, endpoint=endpoint, detail=detail)
 
-    def _status(self, error: HfHubHTTPError, file: ModelFile, what: str) -> StudioError:
+    def _status(self, error: HfHubHTTPError, file: ModelFile) -> StudioError:
         status = error.response.status_code
         code = error.response.headers.get("X-Error-Code", "")
         page = "/".join([self.endpoint, *file.source.split("/")[:2]])
-        detail = repr(error)
+        name, endpoint, detail = file.name, self.endpoint, repr(error)
         if status == 404:
-            reason = "there is no such repository" if code == "RepoNotFound" else "it is not there"
-            return ModelNotOffered(f"{what}: {reason} (404).", f"Look at {page}.", detail=detail)
+            missing = "hub_no_repository" if code == "RepoNotFound" else "hub_no_file"
+            return ModelNotOffered.of(missing, file=name, endpoint=endpoint, page=page, detail=detail)
         if status in (401, 403):
-            return ModelNotOffered(
-                f"{what}: the server requires authentication ({status}).",
-                f"Open {page}, accept its terms if there are any, and set HF_TOKEN to your token.",
-                detail=detail,
+            return ModelNotOffered.of(
+                "hub_login", file=name, endpoint=endpoint, status=status, page=page, detail=detail
             )
         if status == 429:
-            hint = "Wait some minutes and run the same command again, or set HF_TOKEN to your token."
-            return ModelDownloadFailed(f"{what}: too many requests (429).", hint, detail=detail)
+            return ModelDownloadFailed.of("hub_too_many", file=name, endpoint=endpoint, detail=detail)
         if status in PASSING:
-            return ModelDownloadFailed(
-                f"{what}: the server is temporarily unavailable ({status}).", detail=detail
+            return ModelDownloadFailed.of(
+                "hub_unavailable", file=name, endpoint=endpoint, status=status, detail=detail
             )
-        return ModelNotOffered(f"{what}: the server refuses ({status}).", f"Look at {page}.", detail=detail)
+        return ModelNotOffered.of(
+            "hub_refuses", file=name, endpoint=endpoint, status=status, page=page, detail=detail
+        )
+
+
+def _reason(error: Exception) -> str:
+    """The code of the reason for an exception of the library that carries no HTTP status."""
+    if isinstance(error, OSError) and "Consistency check failed" in str(error):
+        return "hub_fewer_bytes"
+    return next((code for kind, code in REASONS if isinstance(error, kind)), "hub_failed")

@@ -31,7 +31,7 @@ IN_STORE: Mapping[str, tuple[str, ...]] = {
     "text_encoders": ("text_encoders", "clip"),
 }
 """The same in the store: the order of the lines in our extra_model_paths.yaml."""
-RESTART = "Restart ComfyUI."
+_RESTART = "Restart ComfyUI."
 WALK_FILES = 5_000
 """The maximum number of names to search for a file that lies in another folder."""
 
@@ -47,6 +47,7 @@ class FileState:
     words: str = ""  # what is wrong and what to do; "" when ready
     note: str = ""  # further information
     elsewhere: Path | None = None  # for a missing file: a valid one that only has to be moved or renamed
+    restart: bool = False  # ComfyUI has to be restarted to see it
 
 
 def inventory(
@@ -234,18 +235,21 @@ def _with_server(
         return replace(state, state=READY, words="", note="ComfyUI has it in a folder of its own.")
     if state.state != READY or seen:
         return state
+    restart = False
     if kind not in models:
         words = f"This ComfyUI has no folder for {kind}. Update it to 0.3.64 or newer."
     elif state.path is not None and store in state.path.parents and registered:
-        words = f"In {state.path.parent}, which was added to ComfyUI's paths after its start. {RESTART}"
+        words = f"In {state.path.parent}, which was added to ComfyUI's paths after its start. {_RESTART}"
+        restart = True
     elif state.path is not None and store in state.path.parents:
         words = (
             f"In {state.path.parent}, but ComfyUI does not look there."
             " `python app.py models paths` writes the file that tells ComfyUI of this folder."
         )
     else:
-        words = f"There, but ComfyUI does not see it. {RESTART}"
-    return replace(state, state=UNSEEN, words=words)
+        words = f"There, but ComfyUI does not see it. {_RESTART}"
+        restart = True
+    return replace(state, state=UNSEEN, words=words, restart=restart)
 
 
 def _good(path: Path, file: ModelFile) -> bool:

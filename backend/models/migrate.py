@@ -58,7 +58,7 @@ def migrate(
         try:
             store.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise store_error(error, str(store)) from error
+            raise store_error(error, store) from error
     for name in found.files:
         if dry_run:
             _predict(source / name, store / name, name, report, progress.say)
@@ -71,15 +71,12 @@ def migrate(
 
 def _resolved(source: Path, store: Path) -> tuple[Path, Path]:
     if not source.is_dir():
-        raise MigrateRefused(f"{source} is not a folder.", "Name the old models folder with --from.")
+        raise MigrateRefused.of("move_no_folder", path=str(source))
     old, new = source.resolve(), store.resolve()
     if new.exists() and os.path.samestat(old.stat(), new.stat()):
-        raise MigrateRefused(f"{source} is the model store itself: there is nothing to move.")
+        raise MigrateRefused.of("move_store_itself", path=str(source))
     if old in new.parents or new in old.parents:
-        raise MigrateRefused(
-            f"{source} and the store {store} lie in one another.",
-            "Set WAN_MODELS_DIR to a folder outside, or name a folder further in with --from.",
-        )
+        raise MigrateRefused.of("move_nested", path=str(source), store=str(store))
     return old, new
 
 
@@ -130,9 +127,7 @@ def _check_room(source: Path, store: Path, files: Iterable[str]) -> None:
             need += facts.st_size
     free, total = room(store)
     if total and need > free:
-        raise NoRoom(
-            f"The move needs {size(need)}, and the disk of {store} has {size(free)} free. Nothing was moved."
-        )
+        raise NoRoom.of("move_no_room", size=size(need), store=str(store), free=size(free))
 
 
 def _device(folder: Path, otherwise: int = -1) -> int:
@@ -155,11 +150,7 @@ def _move_file(source: Path, target: Path, name: str, report: Report, progress: 
             outcome = move(source, target, task.advance, chunk)
     except OSError as error:
         if error.errno in FULL:
-            raise NoRoom(
-                f"The disk of the store became full at {name}: it and the rest stayed where they were.",
-                "Nothing is lost. Free some space and run the same command again.",
-                detail=str(error),
-            ) from error
+            raise NoRoom.of("move_full", file=name, detail=str(error)) from error
         report.problems.append(f"{name}: {error.strerror or error}. It stayed where it was.")
         return
     if outcome == CONFLICT:

@@ -56,10 +56,7 @@ def render(store: Path) -> str:
     """
     base = str(store)
     if "$" in base or base != base.strip() or "\n" in base:
-        raise ModelStoreError(
-            f"The folder {base!r} cannot be listed for ComfyUI, which would change its name.",
-            "Choose a folder without $ signs and without spaces at its ends, and set WAN_MODELS_DIR to it.",
-        )
+        raise ModelStoreError.of("store_not_listable", path=repr(base))
     lines = [
         MARK,
         "# ComfyUI reads it with --extra-model-paths-config FILE, or if it lies in ComfyUI's own folder.",
@@ -85,7 +82,7 @@ def write(store: Path, target: Path) -> Written:
             backup = _keep(target)
         _replace(target, text)
     except OSError as error:
-        raise store_error(error, str(target)) from error
+        raise store_error(error, target) from error
     return Written(target, "replaced" if backup else "new" if old is None else "updated", backup)
 
 
@@ -113,20 +110,17 @@ def add_store(comfyui: Path, store: Path) -> Written:
     try:
         old = target.read_text(encoding="utf-8", errors="replace") if target.exists() else ""
     except OSError as error:
-        raise store_error(error, str(target)) from error
+        raise store_error(error, target) from error
     if not old.strip() or MARK in old:
         return write(store, target)
     if not isinstance(_parsed(old), dict) or SECTION in _parsed(old):
-        raise ModelStoreError(
-            f"{target} has something else in it, and was left as it is.",
-            f"Add what `python app.py models paths` writes for {store} to it by hand.",
-        )
+        raise ModelStoreError.of("paths_file_foreign", path=str(target), store=str(store))
     section = render(store).split(f"{SECTION}:", 1)[1]
     try:
         backup = _keep(target)
         _replace(target, f"{old.rstrip()}\n\n# Added by Wan Studio:\n{SECTION}:{section}")
     except OSError as error:
-        raise store_error(error, str(target)) from error
+        raise store_error(error, target) from error
     return Written(target, "added", backup)
 
 

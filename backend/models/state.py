@@ -9,7 +9,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class ModelState:
     """The state of a file of the catalogue on this machine and its server. state: ready, missing, unknown, or
-    (on a server of this machine) unseen, wrong_size, damaged, unreadable; `words`: what to do."""
+    (on a server of this machine) unseen, wrong_size, damaged, unreadable; `words`: what to do; `restart`:
+    ComfyUI sees it after its next start."""
 
     title: str
     name: str
@@ -19,6 +20,7 @@ class ModelState:
     optional: bool
     state: str
     words: str = ""
+    restart: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,4 +27,4 @@ def load(path: Path, new: bytes) -> bytes:
         part.replace(path)
         return new
     except OSError as error:
-        raise from_os_error(error, f"The data folder {path.parent} cannot be written.") from error
+        raise from_os_error(error, "data_folder_unwritable", folder=str(path.parent)) from error

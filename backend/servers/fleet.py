@@ -26,8 +26,8 @@ from backend.engines.runpod import engine as runpod
 from backend.errors import EngineLost, StudioError
 from backend.models import paths
 from backend.servers import gpus, launch, ports, postmortem
+from backend.servers.choice import choose, local_url
 from backend.servers.orphans import Mark, Orphan, orphans
-from backend.servers.plan import choose, local_url
 from backend.servers.process import ProcessExit, SupervisedProcess, terminate
 from backend.servers.run_folder import RunFolder
 from backend.servers.server import LIMITS, Limits, Server, answers
@@ -75,21 +75,21 @@ class Servers:
             else:
                 self._orphans[orphan.mark.key] = orphan
         ours = {f"http://127.0.0.1:{orphan.mark.port}" for orphan in self._orphans.values()}
-        self.plan = choose(settings, lambda url: url not in ours and answers(url))
+        self.choice = choose(settings, lambda url: url not in ours and answers(url))
         self.servers: list[Server] = []
         self._remote: tuple[Engine, ...] = ()
-        if self.plan.row.simulated:
+        if self.choice.row.simulated:
             self._demo()
-        elif not self.plan.row.runs_locally:
+        elif not self.choice.row.runs_locally:
             self._remote = runpod.engines(settings.runpod)
-        elif self.plan.start:
+        elif self.choice.start:
             self._comfyui()
         else:
-            self.servers += [Server(url, settings, limits=limits) for url in self.plan.urls]
+            self.servers += [Server(url, settings, limits=limits) for url in self.choice.urls]
             if not settings.comfyui_urls:
                 self._start_beside_running()
         self._end_orphans()
-        self.plan = replace(self.plan, urls=tuple(server.engine.http.address for server in self.servers))
+        self.choice = replace(self.choice, urls=tuple(server.engine.http.address for server in self.servers))
         for server in self.servers:
             threading.Thread(target=self._watch, args=(server,), name="server-watch", daemon=True).start()
 
@@ -229,7 +229,9 @@ class Servers:
         def on_exit(ended: ProcessExit) -> None:
             server.handle_exit(ended)
             self._on_exit(
-                postmortem.error(ended, server.name) if ended.was_up else EngineLost(server.trouble)
+                postmortem.error(ended, server.name)
+                if ended.was_up or server.trouble is None
+                else EngineLost.because(server.trouble)
             )
 
         environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
@@ -326,7 +328,7 @@ class Servers:
         until = time.monotonic() + self._limits.process.stop  # for all of them together
         for process in self.processes:
             process.stop(until - time.monotonic())
-        self._run_folder.release(keep_logs=self.plan.row.keeps_logs)
+        self._run_folder.release(keep_logs=self.choice.row.keeps_logs)
 
 
 def _command_line(port: int) -> tuple[list[str], dict[str, str] | None]:

@@ -1,4 +1,4 @@
-"""Why a server process ended or does not start up, as a sentence, from its exit status and output. Pure."""
+"""Why a server process ended or does not start up, as a notice, from its exit status and output. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from backend.engines.base import ExitCause
 from backend.errors import EngineLost, OutOfMemory, StudioError
 from backend.servers.exit_reasons import why
 from backend.servers.process import ProcessExit
+from workflows.notice import Notice, made
 
 _RAM = re.compile(
     r"std::bad_alloc|\bMemoryError\b|DefaultCPUAllocator|can(?:no|')t allocate memory|"
@@ -31,26 +32,23 @@ _OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGH
 NO_EXIT: ExitCause = ""
 
 
-def why_not_up(ended: ProcessExit, trouble: OSError | None, python: str) -> str:
-    """Why it does not start up: the sentence for the System tab."""
+def why_not_up(ended: ProcessExit, trouble: OSError | None, python: str) -> Notice:
+    """Why it does not start up, for the System tab."""
+    if isinstance(trouble, FileNotFoundError):
+        return made("no_python", {"python": python})
     if trouble is not None:
-        missing = isinstance(trouble, FileNotFoundError)
-        words = f"The Python for ComfyUI, {python}, does not exist." if missing else (
-            f"ComfyUI cannot be started: {trouble.strerror or trouble}."
-        )  # fmt: skip
-        return f"{words} Set another one in COMFYUI_PYTHON." if missing else words
+        return made("cannot_start", {"reason": trouble.strerror or str(trouble)})
     if ended.by_us:
-        return "ComfyUI did not answer for a long time and was stopped."
+        return made("silent_at_start", {})
     known = why(ended.lines[-_LAST:])
-    if known:
+    if known is not None:
         return known
     memory = _memory(ended)
     if memory is not None:
-        return f"{memory.message} {memory.hint}"
+        return memory.notice
     lines = [line for line in reversed(ended.lines) if line.strip()]
     last = next((line for line in lines if _RAISED.match(line)), lines[0] if lines else "")
-    said = f" Its last output: {last[:200]}" if last else ""
-    return f"ComfyUI stopped while it was starting.{said}"
+    return made("stopped_at_start_with", {"last": last[:200]}) if last else made("stopped_at_start", {})
 
 
 def cause(ended: ProcessExit) -> ExitCause:
@@ -76,13 +74,8 @@ def error(ended: ProcessExit, name: str = "ComfyUI") -> StudioError:
     ending = _ending(ended.status)
     detail = "\n".join(ended.lines[-_LAST:])
     if any(_GPU.search(line) for line in ended.lines[-_LAST:]):
-        return EngineLost(
-            f"{name} stopped after a GPU error.",
-            "If it happens again, restart the machine.",
-            detail=detail,
-            cause=ending,
-        )
-    return EngineLost(f"{name} stopped unexpectedly.", detail=detail, cause=ending)
+        return EngineLost.of("server_gpu_error", server=name, detail=detail, cause=ending)
+    return EngineLost.of("server_crashed", server=name, detail=detail, cause=ending)
 
 
 def _memory(ended: ProcessExit, name: str = "ComfyUI") -> OutOfMemory | None:
@@ -90,18 +83,9 @@ def _memory(ended: ProcessExit, name: str = "ComfyUI") -> OutOfMemory | None:
     detail = "\n".join(lines)
     killed = ended.status in (-signal.SIGKILL, 128 + signal.SIGKILL, None)
     if (ended.oom and killed) or any(_RAM.search(line) for line in lines):
-        return OutOfMemory(
-            f"The machine ran out of memory (RAM), and {_inside(name)} was killed.",
-            "Try a smaller size or a shorter video, close what else uses memory, or take a machine"
-            " with more RAM.",
-            detail=detail,
-        )
+        return OutOfMemory.of("killed_for_memory", engine=_inside(name), detail=detail)
     if any(_GPU_MEMORY.search(line) for line in lines):
-        return OutOfMemory(
-            f"The GPU ran out of memory, and {_inside(name)} stopped.",
-            "Try a smaller size or a shorter video.",
-            detail=detail,
-        )
+        return OutOfMemory.of("stopped_for_gpu_memory", engine=_inside(name), detail=detail)
     return None
 
 

@@ -18,11 +18,13 @@ from pathlib import Path
 
 import psutil
 
+from backend.notices import words
 from backend.servers import oom
 from backend.servers.child import Child
 from backend.servers.exit_reasons import why
 from backend.servers.log_tail import Tail, is_important
 from backend.servers.orphans import Orphan
+from workflows.notice import Notice
 
 log = logging.getLogger("wan.servers")
 
@@ -91,7 +93,7 @@ class SupervisedProcess:
         self.restarts = 0
         self.exits: list[ProcessExit] = []
         self.trouble: OSError | None = None  # why the command could not be started
-        self.ended = ""  # why it ended last, as a sentence; "" when it never ended or the reason is unknown
+        self.ended: Notice | None = None  # why it ended last, where the reason is known
         self.taken_over = taken_over
         self.unconfirmed = False  # taken over, and has not answered since
         self._output, self._restart, self._on_exit = output, restart, on_exit
@@ -243,8 +245,8 @@ class SupervisedProcess:
             log.log(logging.WARNING if is_important(line) else logging.DEBUG, "%s: %s", self.name, line)
         # SIGKILL means lack of memory only if the kernel counted an OOM kill or does not count them.
         status = None if ended.oom is False else ended.status
-        self.ended = "" if ended.by_us else why(ended.lines[-60:], status)
-        log.warning("%s ended (exit status %s) %s", self.name, ended.status, self.ended)
+        self.ended = None if ended.by_us else why(ended.lines[-60:], status)
+        log.warning("%s ended (exit status %s) %s", self.name, ended.status, words(self.ended))
         with self._exited:
             self.exits = [*self.exits[-9:], ended]
             self._exited.notify_all()

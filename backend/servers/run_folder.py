@@ -35,7 +35,7 @@ class RunFolder:
                 return
             except OSError:
                 os.close(self._lock)
-        raise BadSettings(f"The folder {self.folder} cannot be locked.", "Set TMPDIR to another one.")
+        raise BadSettings.of("run_folder_locked", folder=str(self.folder))
 
     def touch(self) -> None:
         """Updates the lock's time, so that cleaners of the temporary folder do not remove it."""
@@ -66,7 +66,7 @@ def folder_for(name: str, environ: Mapping[str, str] = os.environ) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         facts = folder.lstat()
     except OSError as error:
-        raise BadSettings(f"The folder {folder} cannot be used: {error.strerror}.") from error
+        raise BadSettings.of("run_folder_unusable", folder=str(folder), reason=str(error.strerror)) from error
     if facts.st_uid != os.getuid() or folder.is_symlink() or not folder.is_dir():
-        raise BadSettings(f"The folder {folder} belongs to another user.", "Set TMPDIR to one of your own.")
+        raise BadSettings.of("run_folder_foreign", folder=str(folder))
     return folder

@@ -15,8 +15,10 @@ from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.monitor import Timing
 from backend.engines.kinds import COMFYUI, kind_of
 from backend.errors import EngineHung, EngineLost, StudioError
+from backend.notices import words
 from backend.servers import postmortem
 from backend.servers.process import TIMES, ProcessExit, SupervisedProcess, Times
+from workflows.notice import Notice, made
 
 if TYPE_CHECKING:
     from backend.settings.model import Settings
@@ -62,7 +64,7 @@ class Server:
         limits: Limits = LIMITS,
     ) -> None:
         self.process: SupervisedProcess | None = None
-        self.trouble = ""  # why the process exited before it was up; empty once it is up
+        self.trouble: Notice | None = None  # why the process exited before it was up
         self._python = ""
         self._exited, self._exit_cause = 0.0, postmortem.NO_EXIT
         self._limits = limits
@@ -84,7 +86,7 @@ class Server:
         self._exited, self._exit_cause = time.time(), postmortem.cause(ended)
         if process is not None and not ended.was_up:
             self.trouble = postmortem.why_not_up(ended, process.trouble, self._python)
-            log.error("%s: %s", process.name, self.trouble)
+            log.error("%s: %s", process.name, words(self.trouble))
         self.engine.process_ended()
 
     def _amend(self, info: EngineInfo) -> EngineInfo:
@@ -97,10 +99,11 @@ class Server:
         )
         if info.state == "ok":
             process.note_answer()
-            self.trouble = ""
+            self.trouble = None
             return info
         if process.over:
-            return replace(info, state="lost", error=self.trouble or f"{kind_of(info).subject} stopped.")
+            stopped = self.trouble or made("server_stopped", {"server": kind_of(info).subject})
+            return replace(info, state="lost", error=stopped)
         if not process.is_up:
             return replace(info, state="starting", error=self.trouble)
         return info
@@ -144,8 +147,4 @@ class Server:
         return kind_of(self.engine.info()).subject
 
     def _hung(self, detail: str) -> EngineHung:
-        return EngineHung(
-            f"{self.name} stood still while it worked on this video, and was restarted.",
-            "If it happens again, try a smaller size or a shorter video.",
-            detail=detail,
-        )
+        return EngineHung.of("server_hung", server=self.name, detail=detail)

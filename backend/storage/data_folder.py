@@ -16,7 +16,6 @@ def prepare(data_dir: Path, jobs_dir: Path) -> None:
         if not os.access(data_dir, os.W_OK):
             tempfile.TemporaryFile(dir=data_dir).close()  # its error has the reason
     except OSError as error:
-        raise BadSettings(
-            f"The data folder {data_dir} cannot be written: {error.strerror or error}.",
-            "Set WAN_DATA_DIR to a folder that can be.",
+        raise BadSettings.of(
+            "data_folder_read_only", folder=str(data_dir), reason=error.strerror or str(error)
         ) from error

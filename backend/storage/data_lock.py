@@ -28,7 +28,6 @@ log = logging.getLogger("wan.storage")
 
 BEAT_SECONDS = 5.0
 STALE_BEATS = 4  # missed heartbeats after which the holder has stopped
-HINT = "Stop the other one, or set WAN_DATA_DIR to a folder of this one's own."
 
 
 class DataLock:
@@ -61,7 +60,7 @@ class DataLock:
         try:
             file = self.path.open("a+", encoding="utf-8")
         except OSError as error:
-            raise from_os_error(error, f"The data folder {self.path.parent} cannot be written.") from error
+            raise from_os_error(error, "data_folder_unwritable", folder=str(self.path.parent)) from error
         try:
             self._lock_here(file)
             waited = self._wait_for_others()
@@ -82,10 +81,11 @@ class DataLock:
             if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                 return  # no locks on this file system: only the name and the heartbeat count
             held = self._read()
-            raise BadSettings(
-                f"Another Wan Studio ({held.get('machine') or 'on this machine'}, process"
-                f" {held.get('pid') or 'unknown'}) uses the data folder {self.path.parent}.",
-                HINT,
+            raise BadSettings.of(
+                "data_folder_used",
+                machine=str(held.get("machine") or "on this machine"),
+                process=str(held.get("pid") or "unknown"),
+                folder=str(self.path.parent),
             ) from error
 
     def _check_last_writer(self) -> None:
@@ -94,8 +94,8 @@ class DataLock:
         time.sleep(self.beat / 2)  # longer than the other machine takes from its last check to its write
         held = self._read()
         if held and held.get("token") != self._token:
-            raise BadSettings(
-                f"The machine {held.get('machine')} uses the data folder {self.path.parent}.", HINT
+            raise BadSettings.of(
+                "data_folder_used_by", machine=str(held.get("machine")), folder=str(self.path.parent)
             )
 
     def _wait_for_others(self) -> bool:
@@ -113,8 +113,8 @@ class DataLock:
         while time.monotonic() < until:
             time.sleep(min(0.5, self.beat / 4))
             if self._heartbeat() != seen:
-                raise BadSettings(
-                    f"The machine {held.get('machine')} uses the data folder {self.path.parent}.", HINT
+                raise BadSettings.of(
+                    "data_folder_used_by", machine=str(held.get("machine")), folder=str(self.path.parent)
                 )
         return True
 
@@ -139,7 +139,7 @@ class DataLock:
                 file.write(text)
                 file.truncate()
         except OSError as error:
-            raise from_os_error(error, f"The data folder {self.path.parent} cannot be written.") from error
+            raise from_os_error(error, "data_folder_unwritable", folder=str(self.path.parent)) from error
 
     def _run(self) -> None:
         while not self._stop.wait(self.beat):

@@ -103,7 +103,7 @@ class Drafts:
 
     def file(self, token: str, draft: str, id: str) -> DraftFile:
         """A kept file. Raises NotFound for one of another owner as for one that is gone."""
-        absent = NotFound("This file is no longer kept.", "Add it again.")
+        absent = NotFound.of("draft_file_gone")
         if not tokens.is_token(token) or not all(_is_id(one) for one in (draft, id)):
             raise absent
         folder = self.root / tokens.owner_id(token) / draft
@@ -142,7 +142,7 @@ class Drafts:
         self._room.admit(owner, info.st_size)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_folder(folder):
-            raise BadInput("The folder of this draft cannot be used.")
+            raise BadInput.of("draft_folder_unusable")
         id = secrets.token_hex(16)
         part, named = folder / f"{id}{PART}", folder / f"{id}{NAME}"
         try:
@@ -169,10 +169,7 @@ class Drafts:
             if name != draft and files.remove(self.root / owner / name):
                 size, count = size - sum(sizes), count - len(sizes)
         if size + need > most.owner_bytes or count >= most.files:
-            raise OverQuota(
-                f"Unsent forms may hold {most.owner_bytes / 1e6:,.0f} MB in {most.files} files.",
-                "Make the video, or clear a form.",
-            )
+            raise OverQuota.of("drafts_full", megabytes=most.owner_bytes / 1e6, count=most.files)
 
     def _count(self, owner: str) -> None:
         self._room.count_drafts(owner, sum(sum(row[2]) for row in _drafts(self.root / owner)))
@@ -189,13 +186,13 @@ def sizes(data_dir: Path) -> dict[str, int]:
 
 def _owner(token: str) -> str:
     if not tokens.is_token(token):
-        raise NotAllowed("The owner token is not one.")
+        raise NotAllowed.of("bad_draft_token")
     return tokens.owner_id(token)
 
 
 def _check(draft: str) -> None:
     if not _is_id(draft):
-        raise BadInput("The draft's id is not one.")
+        raise BadInput.of("bad_draft_id")
 
 
 def _is_id(text: object) -> bool:

@@ -57,7 +57,7 @@ def listing(folder: Path) -> tuple[InputFile, ...]:
 
 def chosen(folder: Path, name: object) -> Path:
     """The path of a listed file, links resolved. Raises NotFound for any other name."""
-    not_found = NotFound("This file is no longer in the input folder.", "Choose another one.")
+    not_found = NotFound.of("input_folder_lacks")
     root = folder.resolve()
     if not isinstance(name, str) or not name or not _printable(name):
         raise not_found

@@ -26,8 +26,10 @@ from backend.storage import drafts, engine_files, retention_policy
 from backend.storage.clock_check import EARLIEST_END, ClockCheck, plausible_end
 from backend.storage.drafts import DraftLimits, Drafts
 from backend.storage.engine_files import EngineFolders
-from backend.storage.quota import Jobs, Limits, Quota
+from backend.storage.limit_check import Limits
+from backend.storage.quota import Quota
 from backend.storage.retention_policy import DAY, Disk
+from backend.storage.usage_count import Jobs
 
 log = logging.getLogger("wan.storage")
 
@@ -330,11 +332,11 @@ class Retention:
         found = files.folders(self.jobs_dir)
         for job_id, folder in found.items():
             segments = folder.path / WORK
-            job = self.records.get(job_id) if folder.parts or segments.is_dir() else None
+            job = self.records.get(job_id) if folder.unfinished or segments.is_dir() else None
             if job is not None and job.status in TERMINAL:
-                for path in folder.parts:
+                for path in folder.unfinished:
                     files.unlink(path, folder.path)
-                if job.status != FAILED or not job.part:
+                if job.status != FAILED or not job.segments_done:
                     files.remove_below(folder.path, WORK)
 
     def remove_unused_uploads(self) -> None:
@@ -349,7 +351,7 @@ class Retention:
         """Removes outputs and tails of ended jobs from ComfyUI's folders, since their results are stored
         here, and the inputs of cancelled ones."""
         self._remove_outputs(unknown=False)
-        for job_id in self.quota.ended():
+        for job_id in self.quota.count.ended():
             job = self.records.get(job_id)
             if job is not None and job.status == CANCELLED:
                 self._clear_inputs(job_id)

@@ -35,14 +35,10 @@ def claim(given: Path, whose: str) -> Path:
         if _created(folder, whose) or is_ours(folder, whose) or _mark(folder, whose):
             return folder
     except OSError as error:
-        raise BadSettings(
-            f"The upload folder {given} cannot be used: {error.strerror or error}.",
-            "Set GRADIO_TEMP_DIR to a folder that can be written to.",
+        raise BadSettings.of(
+            "upload_folder_unusable", folder=str(given), reason=error.strerror or str(error)
         ) from error
-    raise BadSettings(
-        f"The upload folder {folder} was not made by this studio.",
-        "Move it away, or set GRADIO_TEMP_DIR to another folder.",
-    )
+    raise BadSettings.of("upload_folder_foreign", folder=str(folder))
 
 
 def is_ours(folder: Path, whose: str) -> bool:

@@ -11,11 +11,12 @@ from backend.engines.base import EngineInfo
 from backend.engines.kinds import KINDS, kind_of
 from backend.errors import StudioError
 from backend.models import paths
-from backend.models.inventory import RESTART
 from backend.models.state import ModelState
+from backend.notices import words
 from backend.settings.folders import RUNPOD_COMFYUI
 from backend.settings.model import Settings
 from backend.system.health import on_this_machine
+from workflows.notice import Notice
 
 log = logging.getLogger("wan.system")
 
@@ -53,11 +54,14 @@ def at_start(
 
 
 def in_system(
-    settings: Settings, engines: Sequence[EngineInfo], models: Sequence[ModelState], ended: Sequence[str] = ()
+    settings: Settings,
+    engines: Sequence[EngineInfo],
+    models: Sequence[ModelState],
+    ended: Sequence[Notice | None] = (),
 ) -> list[str]:
-    """The sentences at the top of System. ended: why server processes of the studio ended, as sentences."""
-    said = [words for words in ended if words]
-    unseen = [model for model in models if model.state == "unseen" and model.words.endswith(RESTART)]
+    """The sentences at the top of System. ended: why server processes of the studio ended."""
+    said = [words(why) for why in ended if why is not None]
+    unseen = [model for model in models if model.restart]
     if unseen:
         files = f"{len(unseen)} files" if len(unseen) > 1 else "1 file"
         said.append(
@@ -94,7 +98,7 @@ def memory(settings: Settings, info: EngineInfo) -> str:
 def tell_adopted(settings: Settings, kind: str, starts: bool, urls: Sequence[str]) -> str:
     """Adds the model store to the paths of a ComfyUI of this machine that the studio does not start.
 
-    It takes effect at that ComfyUI's next start. kind, starts, urls: as in servers.plan.Plan. Returns a
+    It takes effect at that ComfyUI's next start. kind, starts, urls: as in servers.choice.Choice. Returns a
     sentence about the change, "" when nothing was changed."""
     folder = settings.comfyui_dir
     waits = folder == RUNPOD_COMFYUI  # the machine's own script may still start it

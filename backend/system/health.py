@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,7 +47,8 @@ def scan(settings: Settings, engines: Sequence[EngineInfo]) -> ModelScan:
     files = []
     for item in on_disk.files if on_disk is not None else ():
         unlisted = known is None and item.state == "missing"
-        files.append(_state(item.file, "unknown" if unlisted else item.state, item.words))
+        state = _state(item.file, "unknown" if unlisted else item.state, item.words)
+        files.append(replace(state, restart=item.restart))
     return ModelScan(tuple(files), disk)
 
 
@@ -82,7 +84,7 @@ def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:
             "vram_free": info.vram_free,
             "running": info.running,
             "pending": info.pending,
-            "error": info.error,
+            "error": words(info.error),
             "note": words(info.note),
             "workers": dict(info.workers),
             "restarts": info.restarts,

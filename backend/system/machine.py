@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 from backend.engines.base import Engine, EngineInfo
 from backend.models.state import ModelScan
+from backend.notices import words
 from backend.settings.model import Settings
 from backend.system import diagnostics, health
+from workflows.notice import Notice
 
 
 class Queue(Protocol):
@@ -30,10 +32,10 @@ class Machine:
         settings: Settings,
         engines: Sequence[Engine],
         queue: Queue,
-        check_database: Callable[[], str],
-        exits: Callable[[], list[str]],
+        check_database: Callable[[], Notice | None],
+        exits: Callable[[], list[Notice | None]],
     ) -> None:
-        """`check_database`: "ok" or what is wrong. `exits`: why servers that the studio started ended."""
+        """`check_database`: what is wrong with it. `exits`: why servers that the studio started ended."""
         self._settings, self._engines, self._queue = settings, engines, queue
         self._check_database, self._exits = check_database, exits
 
@@ -64,7 +66,7 @@ class Machine:
             "engine": engines[0].kind,
             "queue": {"waiting": waiting, "running": running},
             "servers": health.servers(engines),
-            "database": self._check_database(),
+            "database": words(self._check_database()) or "ok",
             "disk": health.disk(self._settings.data_dir),
             "notes": [
                 *filter(None, [trouble]),

@@ -82,7 +82,7 @@ class ActiveJob:
     def check(self) -> None:
         """Raises JobCancelled if the job was cancelled."""
         if self.live.cancelled:
-            raise JobCancelled("Cancelled.")
+            raise JobCancelled.of("cancelled")
 
 
 class Worker:
@@ -197,15 +197,12 @@ class Worker:
             if isinstance(error, JobCancelled) and active.taken_by:
                 return _duplicate(active.taken_by)
             if isinstance(error, JobCancelled) and active.late:
-                error = TooLate(
-                    f"The video was not done within {self.minutes:g} minutes.",
-                    "Raise WAN_WORKER_MINUTES on the endpoint, or make a smaller or shorter video.",
-                )
+                error = TooLate.of("worker_ran_too_long", minutes=self.minutes)
             log.warning("job %s: %s: %s %s", active.job_id, error.code, error.message, error.detail)
             return _failure(error)
         except Exception as error:
             log.exception("job %s: unexpected error", active.job_id)
-            return _failure(InternalError("An internal error occurred in the worker.", detail=repr(error)))
+            return _failure(InternalError.of("worker_unexpected", detail=repr(error)))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -254,7 +251,7 @@ class Worker:
             if time.monotonic() > until or active.live.cancelled:
                 self._engines.put(engine)
                 active.check()
-                raise EngineUnreachable("The worker's ComfyUI does not answer.", "Try again.")
+                raise EngineUnreachable.of("worker_comfyui_silent")
             time.sleep(0.5)
         return engine
 
@@ -272,7 +269,7 @@ class Worker:
         outputs = engine.run(prompt, active.live.feed)
         kept = [output for output in outputs if output.kind != "temp"] or list(outputs)
         if not kept:
-            raise NoOutput("The workflow ran, but wrote no file.", "Add a Save node to it.")
+            raise NoOutput.of("worker_wrote_nothing")
         folder.mkdir(parents=True, exist_ok=True)
         return [_fetched(engine, output, folder, number) for number, output in enumerate(kept)], {}
 

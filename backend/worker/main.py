@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 from backend.engines.kinds import KINDS
 from backend.errors import BadSettings, EngineUnreachable
 from backend.media.decoder import Decoder
+from backend.servers.choice import choose
 from backend.servers.fleet import Servers
-from backend.servers.plan import choose
 from backend.worker.claims import Claims
 from backend.worker.handler import Worker
 from backend.worker.job_input import Limits
 from backend.worker.results import DeliveryOptions, bucket_upload, remove_old_results
+from workflows.notice import made
 
 if TYPE_CHECKING:
     from backend.settings.model import Settings
@@ -57,11 +58,7 @@ def worker_settings(settings: Settings) -> Settings:
     runpod = settings.runpod.model_copy(update={"endpoint_id": "", "api_key": ""})
     adjusted = settings.model_copy(update={"engine": engine, "runpod": runpod})
     if settings.engine != "demo" and KINDS[choose(adjusted).kind].simulated:
-        raise BadSettings(
-            f"The worker has no ComfyUI: none on port {settings.comfyui_port}, and no folder that it can"
-            " start.",
-            "Use the gpu image, or set COMFYUI_DIR. To test the worker without WAN, set WAN_ENGINE=demo.",
-        )
+        raise BadSettings.of("worker_without_comfyui", port=settings.comfyui_port)
     return adjusted
 
 
@@ -134,9 +131,7 @@ def _sdk(folder: Path) -> Any:
         import runpod.serverless as sdk
         from runpod.serverless.modules import worker_state
     except ImportError as error:
-        raise BadSettings(
-            "The RunPod SDK is not installed.", "Run: .venv/bin/pip install -r requirements-worker.txt"
-        ) from error
+        raise BadSettings.of("worker_without_sdk") from error
     finally:
         os.chdir(before)
     log.debug("the SDK stores its state in %s", worker_state.JobsProgress._STATE_DIR)
@@ -191,13 +186,10 @@ def wait_until_up(servers: Servers, seconds: float) -> None:
     until = time.monotonic() + seconds
     while not any(engine.refresh().state == "ok" for engine in servers.engines):
         if comfyui_ended(servers):
-            words = next((server.trouble for server in servers.servers if server.trouble), "ComfyUI stopped.")
-            raise EngineUnreachable(words, "See the log for ComfyUI's last output.")
+            trouble = next((server.trouble for server in servers.servers if server.trouble), None)
+            raise EngineUnreachable.because(trouble or made("worker_comfyui_stopped", {}))
         if time.monotonic() > until:
-            raise EngineUnreachable(
-                f"ComfyUI did not start within {seconds:g} s.",
-                "Raise WAN_WORKER_START_SECONDS; the log contains ComfyUI's output.",
-            )
+            raise EngineUnreachable.of("worker_comfyui_late", seconds=seconds)
         time.sleep(0.25)
 
 

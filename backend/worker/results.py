@@ -33,10 +33,6 @@ class ResultTooLarge(EngineError):
     """The result is too large for every configured way of delivery."""
 
     code = "result_too_large"
-    default_hint = (
-        "Give the endpoint a bucket (BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID, BUCKET_SECRET_ACCESS_KEY) or"
-        " a network volume, or make a smaller or shorter video."
-    )
 
 
 @dataclass(frozen=True)
@@ -66,9 +62,8 @@ def estimate_graph_bytes(graph: Mapping[str, Any]) -> int:
 def check(expected: int, delivery: DeliveryOptions) -> None:
     """Checks before a job runs that its result can be delivered. `expected`: bytes. Raises ResultTooLarge."""
     if expected > delivery.file_bytes and delivery.upload is None and delivery.volume is None:
-        raise ResultTooLarge(
-            f"The result would be about {expected / 1e6:.0f} MB, and RunPod's limit is"
-            f" {delivery.file_bytes / 1e6:.1f} MB."
+        raise ResultTooLarge.of(
+            "result_expected_too_large", megabytes=expected / 1e6, most=delivery.file_bytes / 1e6
         )
 
 
@@ -93,9 +88,8 @@ def deliver(
                 "data": str(_stored(name, path, job_id, delivery)),
             }
         if item is None:
-            raise ResultTooLarge(
-                f"The result is {path.stat().st_size / 1e6:.1f} MB, and RunPod's limit is"
-                f" {delivery.file_bytes / 1e6:.1f} MB."
+            raise ResultTooLarge.of(
+                "result_over_limit", megabytes=path.stat().st_size / 1e6, most=delivery.file_bytes / 1e6
             )
         items.append(item)
     return items
@@ -120,7 +114,7 @@ def _stored(name: str, path: Path, job_id: str, delivery: DeliveryOptions) -> Pa
         shutil.copyfile(path, part)
         part.replace(folder / name)
     except OSError as error:
-        raise from_os_error(error, "The result could not be stored on the volume.") from error
+        raise from_os_error(error, "result_not_stored") from error
     return folder / name
 
 
@@ -132,11 +126,11 @@ def read_range(request: object, delivery: DeliveryOptions) -> dict[str, Any]:
     fields = request if isinstance(request, Mapping) else {}
     offset, count = fields.get("offset", 0), fields.get("bytes", delivery.file_bytes)
     if not isinstance(fields.get("path"), str) or not all(type(n) is int and n >= 0 for n in (offset, count)):
-        raise BadInput("Reading a result requires path, offset and bytes.", field="read")
+        raise BadInput.of("bad_read", field="read")
     root = (delivery.volume / RESULTS).resolve() if delivery.volume is not None else None
     path = Path(fields["path"]).resolve()
     if root is None or not path.is_relative_to(root) or not path.is_file():
-        raise NoOutput("The result is no longer on the endpoint's volume.", "Make it again.")
+        raise NoOutput.of("result_not_on_volume")
     with path.open("rb") as file:
         file.seek(offset)
         data = file.read(min(count, delivery.file_bytes))

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from backend.errors import BadInput
 from backend.notices import TEMPLATES, brief, files_text, readable, words
 from tests.support.paths import ROOT
 from workflows.notice import CODES, Notice, notice
 
+REFUSAL = frozenset({"error", "reason"})
 INDIRECT = {
     "comfyui_silent": {"address"},
     "demo_silent": {"address"},
@@ -72,9 +74,11 @@ def test_producers_give_what_the_template_shows(code: str) -> None:
         assert placeholders(code) == INDIRECT[code] and not places
         return
     assert places, f"nothing produces {code}"
-    extra = {"error"} if code == "refused" else set()
+    if code == "refused":  # the hint is found from both
+        assert placeholders(code) == {"reason", "hint"} and {names for names, _ in places} == {REFUSAL}
+        return
     for names, where in places:
-        assert names - extra == placeholders(code), where
+        assert names == placeholders(code), where
 
 
 def test_every_call_says_its_code() -> None:
@@ -86,7 +90,7 @@ SAMPLES: dict[str, object] = {
     "width": 1920, "height": 1088, "steps": 10, "gigabytes": 16, "seconds": 60.0, "driving": 15.0,
     "share": 0.26, "field": "pose_video", "edges": "sides", "mode": "animate",
     "files": ("wan_2.1_vae.safetensors", "unknown.safetensors"), "addresses": ("http://a", "http://b"),
-    "address": "http://a:8188", "fps": 30.0, "times": 2.6,
+    "address": "http://a:8188", "fps": 30.0, "times": 2.6, "names": ("a", "b"),
 }  # fmt: skip
 
 
@@ -115,7 +119,7 @@ def test_every_template_can_be_filled_in_and_ends_as_a_sentence(code: str) -> No
      " (1.3 GB)."),
     (notice("waiting_for_absent_start", addresses=("http://a", "http://b"), reason="No model."),
      "Waiting for the server at http://a or http://b to start. No model."),
-    (notice("refused", error="bad_input", message="The prompt is empty.", hint=""), "The prompt is empty."),
+    (BadInput("The prompt is empty.").notice, "The prompt is empty."),
 ])  # fmt: skip
 def test_words(made: Notice, said: str) -> None:
     assert words(made) == said

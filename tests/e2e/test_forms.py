@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 from playwright.sync_api import Page, expect
 
+from backend.errors import QueueFull
 from tests.e2e.actions import card, choose, short
 from tests.e2e.conftest import PATIENCE
-from workflows.notice import notice
 from workflows.params.limits import PROMPT_MAX
 
 expect.set_options(timeout=PATIENCE)
@@ -108,7 +108,7 @@ def test_suggestions_write_into_the_prompt_and_prompts_are_kept(
     choose(page, photo)
     expect(generate).to_be_enabled()
     full = "You already have 5 videos waiting, which is the limit."
-    served.studio.obstacle = notice("refused", error="queue_full", message=full, hint="Cancel one.")
+    served.studio.obstacle = QueueFull(full, "Cancel one.").notice
     prompt.fill("one")
     expect(page.locator("#image_to_video-hint")).to_contain_text(f"{full} Cancel one.")
     expect(generate).to_be_disabled()

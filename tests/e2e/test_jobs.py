@@ -29,7 +29,7 @@ LIVE = "document.querySelector('#ws-card [role=progressbar]')?.getAttribute('ari
 
 
 @dataclass
-class House:
+class RunningApp:
     """The app and the engine that it drives."""
 
     site: Site
@@ -42,8 +42,8 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder, port = tmp_path_factory.mktemp("house"), free_port()
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    folder, port = tmp_path_factory.mktemp("app"), free_port()
     engine = subprocess.Popen(
         [sys.executable, "-m", "backend.engines.demo", "--port", str(port), "--dir", str(folder / "engine"),
          "--step-seconds", "0.7"],
@@ -53,7 +53,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     site = Site(folder, WAN_ENGINE="comfyui", COMFYUI_URL=address)
     try:
         site.start()
-        yield House(site, address)
+        yield RunningApp(site, address)
         site.stop()
     finally:
         engine.kill()
@@ -73,16 +73,18 @@ def private_link(page: Page) -> str:
     return f"/{link}"
 
 
-def test_a_private_link_opens_the_job_in_another_browser(visit: Visit, house: House, photo: Path) -> None:
-    mine = visit(on=house.site)
+def test_a_private_link_opens_the_job_in_another_browser(
+    visit: Visit, running: RunningApp, photo: Path
+) -> None:
+    mine = visit(on=running.site)
     started(mine, photo, "For a friend")
     mine.context.grant_permissions(["clipboard-read", "clipboard-write"])
     mine.locator("#ws-card [data-link]").click()
     expect(mine.locator("#ws-card [data-link]")).to_contain_text("Copied")
     copied = mine.evaluate("navigator.clipboard.readText()")
-    assert copied == house.site.url + private_link(mine)
+    assert copied == running.site.url + private_link(mine)
 
-    other = visit(on=house.site, path=private_link(mine))
+    other = visit(on=running.site, path=private_link(mine))
     card(other, "running")
     other.wait_for_function(LIVE)
     assert "A long one" not in other.content(), "the prompt of the other visitor's form stays there"
@@ -90,14 +92,14 @@ def test_a_private_link_opens_the_job_in_another_browser(visit: Visit, house: Ho
     other.wait_for_function("document.querySelector('[data-live=preview]').src.startsWith('data:image')")
     assert "job=" in other.url, "a reload opens it again"
     card(other, "done")
-    assert other.locator("#ws-card video").evaluate("v => v.currentSrc").startswith(house.site.url)
+    assert other.locator("#ws-card video").evaluate("v => v.currentSrc").startswith(running.site.url)
     other.get_by_role("tab", name="Library").click()
     expect(other.locator("#ws-library")).to_contain_text("Your videos will appear here")
     assert other.get_by_role("button", name=re.compile("^Delete")).count() == 0
 
 
-def test_a_wrong_link_is_said_and_shows_nothing(visit: Visit, house: House) -> None:
-    page = visit(on=house.site, path="/?job=0123456789abcdef0123456789abcdef&key=wrong")
+def test_a_wrong_link_is_reported_and_shows_nothing(visit: Visit, running: RunningApp) -> None:
+    page = visit(on=running.site, path="/?job=0123456789abcdef0123456789abcdef&key=wrong")
     expect(page.locator("#ws-card .said")).to_contain_text(
         "There is no such video, or the link is incomplete"
     )
@@ -105,16 +107,16 @@ def test_a_wrong_link_is_said_and_shows_nothing(visit: Visit, house: House) -> N
 
 
 def test_the_app_dies_and_the_job_goes_on(
-    visit: Visit, house: House, photo: Path, record_property: Callable[[str, object], None]
+    visit: Visit, running: RunningApp, photo: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    page = visit(on=house.site)
-    before = house.history()
+    page = visit(on=running.site)
+    before = running.history()
     started(page, photo)
     page.wait_for_function(LIVE)
     seen = percent(page)
-    house.site.kill()
+    running.site.kill()
     expect(page.locator('[data-live="badge"] small')).to_contain_text("no connection")
-    house.site.start()
+    running.site.start()
     begun = time.monotonic()
     page.wait_for_function(
         f"{LIVE} && document.querySelector('[data-live=notice]')?.hidden"
@@ -124,13 +126,13 @@ def test_the_app_dies_and_the_job_goes_on(
     if page.locator("#ws-card [role=progressbar]").count():
         assert percent(page) >= seen, "the bar never goes back"
     card(page, "done")
-    assert house.history() == before + 1, "made once"
+    assert running.history() == before + 1, "made once"
 
 
-def test_two_tabs_cancel_the_same_job(visit: Visit, house: House, photo: Path) -> None:
-    page = visit(on=house.site)
+def test_two_tabs_cancel_the_same_job(visit: Visit, running: RunningApp, photo: Path) -> None:
+    page = visit(on=running.site)
     started(page, photo)
-    twin = visit(on=house.site, beside=page)
+    twin = visit(on=running.site, beside=page)
     card(twin, "running")
     for tab in (page, twin):
         tab.locator("#ws-card .foot [data-act=cancel]").evaluate("button => button.click()")
@@ -139,8 +141,8 @@ def test_two_tabs_cancel_the_same_job(visit: Visit, house: House, photo: Path) -
         expect(tab.locator("#ws-card")).to_contain_text("Your picture, prompt and settings are still here")
 
 
-def test_the_line_is_seen_and_left(visit: Visit, house: House, photo: Path) -> None:
-    page = visit(on=house.site)
+def test_the_queue_panel_opens_and_closes(visit: Visit, running: RunningApp, photo: Path) -> None:
+    page = visit(on=running.site)
     started(page, photo, "The first")
     for number, name in enumerate(("The second", "The third"), 1):
         page.locator("#image_to_video-prompt textarea").fill(name)
@@ -163,16 +165,16 @@ def test_the_line_is_seen_and_left(visit: Visit, house: House, photo: Path) -> N
     expect(rows).to_have_count(0)  # its turn has come
 
 
-def test_the_owner_of_the_machine_pauses_the_queue(visit: Visit, house: House, photo: Path) -> None:
-    token = (house.site.folder / "data" / "admin").read_text().strip()
-    admin = visit(on=house.site, path=f"/?admin={token}")
+def test_the_owner_of_the_machine_pauses_the_queue(visit: Visit, running: RunningApp, photo: Path) -> None:
+    token = (running.site.folder / "data" / "admin").read_text().strip()
+    admin = visit(on=running.site, path=f"/?admin={token}")
     expect(admin.get_by_text("You're signed in as the admin on this browser.").first).to_be_visible()
     assert "admin" not in admin.url
     admin.get_by_role("tab", name="System").click()
     admin.get_by_role("button", name="Pause queue").click()
     expect(admin.locator(".machine")).to_contain_text("Queue paused.")
 
-    page = visit(on=house.site)
+    page = visit(on=running.site)
     page.get_by_role("tab", name="System").click()
     expect(page.locator(".machine")).to_contain_text("Queue paused by the admin")
     expect(page.get_by_role("button", name=re.compile("Pause queue|Resume queue"))).to_have_count(0)
@@ -188,8 +190,8 @@ def test_the_owner_of_the_machine_pauses_the_queue(visit: Visit, house: House, p
     expect(admin.get_by_role("button", name="Pause queue")).to_be_visible()
 
 
-def test_a_pinned_clip_says_so_after_a_reload(visit: Visit, house: House, photo: Path) -> None:
-    page = visit(on=house.site)
+def test_a_pinned_clip_says_so_after_a_reload(visit: Visit, running: RunningApp, photo: Path) -> None:
+    page = visit(on=running.site)
     generate(page, photo, "One to keep")
     card(page, "done")
     page.get_by_role("tab", name="Library").click()

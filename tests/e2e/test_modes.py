@@ -221,7 +221,7 @@ def test_words_become_a_video(opened: Callable[..., Page]) -> None:
 
 
 @pytest.mark.parametrize(("width", "theme"), [(375, "dark"), (1024, "light")])
-def test_no_tab_runs_over_the_edge(visit: Visit, song: Path, dance: Path, width: int, theme: str) -> None:
+def test_no_tab_overflows_the_window(visit: Visit, song: Path, dance: Path, width: int, theme: str) -> None:
     page = visit(width=width, height=812, theme=theme)
     assert [tab.inner_text() for tab in page.get_by_role("tab").all()] == list(TABS)
     for name in TABS:
@@ -270,7 +270,7 @@ def lacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[s
     page.close(verbose=False)
 
 
-def test_a_tab_without_its_models_says_so_and_comes_alive(
+def test_a_tab_without_its_models_says_so_and_recovers(
     lacking: tuple[str, FakeStudio], browser: Browser
 ) -> None:
     url, studio = lacking

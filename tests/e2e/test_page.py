@@ -188,7 +188,7 @@ def test_system_says_what_it_is(visit: Visit) -> None:
         *(deep(*case) for case in ((375, "light"), (1024, "light"), (1024, "dark"), (1440, "dark"))),
     ],
 )
-def test_nothing_runs_over_the_edge(visit: Visit, width: int, theme: str) -> None:
+def test_nothing_overflows_the_window(visit: Visit, width: int, theme: str) -> None:
     page = visit(width=width, height=812, theme=theme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     expect(page.locator("#image_to_video-generate")).to_be_in_viewport()
@@ -221,7 +221,7 @@ COUNT_FRAMES = """(() => {
 })();"""
 
 
-def test_a_page_that_does_nothing_rests(browser: Browser, site: Site) -> None:
+def test_an_idle_page_does_no_work(browser: Browser, site: Site) -> None:
     """An idle tab that asks for every frame takes a tenth of a core for nothing."""
     page = browser.new_page()
     page.add_init_script(COUNT_FRAMES)
@@ -237,7 +237,7 @@ def test_a_page_that_does_nothing_rests(browser: Browser, site: Site) -> None:
     pytest.fail("the page asks for frame after frame")
 
 
-def test_a_clip_rests_when_it_is_not_seen(visit: Visit, photo: Path) -> None:
+def test_a_clip_pauses_outside_the_viewport(visit: Visit, photo: Path) -> None:
     page = visit()
     generate(page, photo)
     card(page, "done")

@@ -133,7 +133,7 @@ def test_a_result_frame_by_frame(served: SimpleNamespace, visit: Callable[..., P
     assert frame(page, "#image_to_video-image img") == stopped
     page.reload()
     card(page, "done")
-    assert video.evaluate("v => [v.playbackRate, v.loop]") == [1, True], "a new page starts anew"
+    assert video.evaluate("v => [v.playbackRate, v.loop]") == [1, True], "a new page starts with the defaults"
 
 
 def test_what_a_result_goes_on_to(served: SimpleNamespace, visit: Callable[..., Page], clip: Any) -> None:

@@ -36,7 +36,7 @@ def reused(
 
 
 @pytest.mark.parametrize("relight", [2.0, 0.3333333333333333, 0.0])
-def test_the_light_stands_where_it_was(reused: Callable[..., Page], relight: float) -> None:
+def test_relight_keeps_its_value(reused: Callable[..., Page], relight: float) -> None:
     page = reused("animate", {"prompt": "dance", "method": "mix", "relight": relight, "seed": 7})
     shown = page.locator("#animate-relight input[type=number]")
     expect(shown).to_have_value(str(int(relight) if relight.is_integer() else relight))

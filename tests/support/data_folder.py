@@ -14,7 +14,7 @@ from backend.jobs import folders
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, Job, StoredInput
 from backend.jobs.store import Store
 from backend.storage.engine_files import EngineFolders
-from backend.storage.quota import Limits
+from backend.storage.limit_check import Limits
 from backend.storage.retention import Retention
 from backend.storage.retention_policy import DAY, Disk
 from workflows.params.media import Media
@@ -112,7 +112,8 @@ class DataFolder:
         inputs = {"audio": StoredInput(Media(f"wan-studio/{uuid.uuid4().hex}"), "inputs/audio")}
         job = Job(
             uuid.uuid4().hex, owner, "sound_to_video", {"prompt": "x"}, inputs,
-            created=self.wall - days_ago * DAY, status=FAILED, finished=self.wall - days_ago * DAY, part=1,
+            created=self.wall - days_ago * DAY, status=FAILED, finished=self.wall - days_ago * DAY,
+            segments_done=1,
         )  # fmt: skip
         self.store.add(job)
         if changes.get("pinned"):

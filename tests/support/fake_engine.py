@@ -15,6 +15,7 @@ from backend.engines.base import EngineInfo, Prompt
 from backend.errors import JobCancelled, PromptGone, from_os_error
 from backend.events import Event, Output, Preview, Progress, Stage, Started
 from workflows.graph.node_contract import Contract, recorded
+from workflows.notice import notice
 
 
 def write_video(path: Path, width: int, height: int, frames: int, fps: int = 16) -> None:
@@ -55,7 +56,7 @@ class FakeEngine:
     def info(self) -> EngineInfo:
         return EngineInfo(
             "comfyui", self.address, state=self.state, version="0.3.64", gpu="Fake GPU",
-            error=self.fault,
+            error=notice("text", text=self.fault) if self.fault else None,
         )  # fmt: skip
 
     def refresh(self) -> EngineInfo:

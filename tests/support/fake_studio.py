@@ -29,7 +29,7 @@ from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
 from backend.jobs import input_files
 from backend.jobs.job import Job
-from backend.jobs.progress import Snapshot
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.models.state import ModelScan, ModelState
@@ -37,7 +37,7 @@ from backend.storage.input_folder import InputFile
 from backend.threads import Threads
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
-from workflows.notice import Notice, notice
+from workflows.notice import Notice
 
 STAGE_SECONDS = (
     ("wait", 0.09),
@@ -169,7 +169,7 @@ class FakeStudio:
         obstacle = self.obstacle
         for text in problems.values():
             message, _, hint = text.partition(". ")
-            obstacle = notice("refused", error="bad_input", message=f"{message}.", hint=hint)
+            obstacle = BadInput(f"{message}.", hint).notice
         trim = MODES[mode].trim
         follows = MODES[mode].media[trim.media].kind if trim is not None and whole is None else ""
         if follows:

@@ -10,7 +10,7 @@ from backend.errors import StudioError
 from backend.events import Event
 from backend.jobs.job import TERMINAL
 from backend.jobs.views import JobView
-from backend.servers.plan import Plan as ServerPlan
+from backend.servers.choice import Choice
 from backend.servers.process import SupervisedProcess
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
@@ -27,7 +27,7 @@ class Servers:
 
     def __init__(self, *engines: FakeEngine) -> None:
         self.engines = engines
-        self.plan = ServerPlan("comfyui", ("http://fake",), start=False)
+        self.choice = Choice("comfyui", ("http://fake",), start=False)
         self.processes: list[SupervisedProcess] = []
 
     def recover(self, engine: FakeEngine, error: StudioError) -> StudioError:

@@ -11,7 +11,8 @@ from backend.engines.comfy import protocol
 from backend.engines.demo.schedule import Schedule
 from backend.events import Event, Progress, Stage, Started
 from backend.jobs.outline import Outline
-from backend.jobs.progress import Snapshot, Tracker
+from backend.jobs.progress import Tracker
+from backend.jobs.snapshot import Snapshot
 from tests.support.transcripts import Transcript, frame_of
 from workflows.compile import Compiled
 from workflows.graph.label import Label
@@ -34,7 +35,7 @@ def follow(
 ) -> tuple[list[Said], Tracker]:
     """What a tracker said at every event and in between, and the tracker at the end of the run."""
     tracker = Tracker()
-    tracker.plan(Outline.of(compiled), expected)
+    tracker.expect(Outline.of(compiled), expected)
     end = timeline[-1][0]
     ticks = [end * n / samples for n in range(samples)]
     said: list[Said] = []
@@ -112,7 +113,7 @@ def recorded(
     compiled = Compiled(
         graphs=several, labels=tuple(all_labels), inputs=(), sampling_steps=total, evaluations=total,
         models=(), width=832, height=480, frames=77 * chunks, fps=16.0, steps=per_graph // drawn,
-        parts=("",) * graphs, derived=((),) * graphs,
+        segment_names=("",) * graphs, derived=((),) * graphs,
     )  # fmt: skip
     return timeline, compiled
 

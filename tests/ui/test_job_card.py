@@ -118,7 +118,7 @@ def test_a_finished_job_leaves_another_clip_on_the_stage(studio: FakeStudio, pic
     assert f'data-shown="{old.id}"' in shown and "data-autoplay" not in shown
 
 
-def test_the_next_job_stands_in_line_with_its_place(studio: FakeStudio, picture: Path) -> None:
+def test_the_next_job_is_queued_with_its_position(studio: FakeStudio, picture: Path) -> None:
     first, second = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
     shown = make(studio).html(OWNER, studio.job(first.id, first.key))
     assert f'data-place="{second.id}">2nd<' in shown and f'data-id="{first.id}"' in shown
@@ -135,7 +135,7 @@ def test_what_is_on_the_stage_is_followed_before_what_runs(studio: FakeStudio, p
     assert f'data-bar="{first.id}"' in shown, "the one that runs joins the strip"
 
 
-def test_a_job_of_the_line_is_cancelled_and_the_stage_stays(studio: FakeStudio, picture: Path) -> None:
+def test_a_queued_job_is_cancelled_and_the_stage_stays(studio: FakeStudio, picture: Path) -> None:
     first, second = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
     given = event(id=second.id, key=second.key, shown=first.id, shownkey=first.key)
     shown = stage(studio).cancel(OWNER, given)

@@ -97,7 +97,7 @@ def test_what_does_not_fit_changes_nothing(
     assert list(fill.send(OWNER, event(done(studio, picture), mode=mode, field=field))) == [fill.tabs]
 
 
-def test_another_s_result_is_not_sent(
+def test_a_result_of_another_visitor_is_not_sent(
     studio: Any, fill: FillForms, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []

@@ -105,7 +105,7 @@ def test_a_second_graph_goes_on_from_five_frames() -> None:
     assert second[start["continue_motion"][0]]["class_type"] == "GetVideoComponents"
     assert result.sound is not None and result.sound.seconds == 25.0
     assert all("audio" not in nodes_of(graph, "CreateVideo")[0] for graph in result.graphs)
-    assert result.parts == ("parts 1 to 3 of 6", "parts 4 to 6 of 6")
+    assert result.segment_names == ("parts 1 to 3 of 6", "parts 4 to 6 of 6")
 
 
 def test_in_several_graphs_every_chunk_draws_what_it_would_in_one() -> None:

@@ -93,11 +93,11 @@ def test_one_graph_brings_its_own_sound() -> None:
     (encode,), (create,) = nodes_of(graph, "AudioEncoderEncode"), nodes_of(graph, "CreateVideo")
     assert graph[encode["audio"][0]]["inputs"] == {"audio": heard.name}
     assert graph[create["audio"][0]]["inputs"] == {"audio": chosen.name}
-    assert (result.sound, result.parts, result.kept) == (None, ("",), (80,))
+    assert (result.sound, result.segment_names, result.kept) == (None, ("",), (80,))
     assert result.inputs == (heard.name, "wan-studio/photo.png", chosen.name)
 
 
-def test_the_first_frame_is_mended_and_three_are_dropped() -> None:
+def test_the_first_frame_is_repaired_and_three_are_dropped() -> None:
     (graph,) = compiled(sound()).graphs
     (cut,) = nodes_of(graph, "LatentCut")
     assert (cut["dim"], cut["index"], cut["amount"]) == ("t", 0, 1)
@@ -138,7 +138,7 @@ def test_a_second_graph_goes_on_from_73_frames() -> None:
     assert "audio" not in nodes_of(second, "CreateVideo")[0]
     assert result.sound is not None
     assert (result.sound.kind, result.sound.start, result.sound.seconds) == ("sound", 0.0, 60.0)
-    assert result.parts == ("parts 1 to 7 of 13", "parts 8 to 13 of 13")
+    assert result.segment_names == ("parts 1 to 7 of 13", "parts 8 to 13 of 13")
     assert result.derived[0][0].name in result.inputs and tail.name in result.inputs
 
 
@@ -201,7 +201,7 @@ def test_equal_cuts_of_equal_sounds_have_equal_names_in_every_job() -> None:
     assert compiled(sound(start=1.0)).inputs != first.inputs
 
 
-def test_a_new_seed_reads_and_listens_no_more() -> None:
+def test_a_new_seed_reads_no_input_again() -> None:
     (before,), (after,) = compiled(sound(seed=1)).graphs, compiled(sound(seed=9)).graphs
     changed = {before[key]["class_type"] for key in before if before[key] != after[key]}
     assert changed == {"KSampler"} and list(before) == list(after)

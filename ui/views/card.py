@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from backend.jobs.progress import Snapshot
+from backend.jobs.snapshot import Snapshot
 from backend.notices import words
 from ui.i18n.texts import escaped, text
 from ui.samples import SAMPLES

@@ -49,10 +49,10 @@ def badge(engines: Sequence[EngineInfo], trouble: str = "") -> Badge:
         return Badge(best.state, text("header.badge.demo"), demo=True, tip=tip)
     name = gpu_name(best.gpu) or kind.name
     if best.state == "starting":
-        tip = best.error or text("header.badge.starting_tip", server=kind.subject)
+        tip = words(best.error) or text("header.badge.starting_tip", server=kind.subject)
         return Badge("starting", name, starting, tip=tip)
     if best.state != "ok":
-        tip = best.error or text("header.badge.lost_tip", server=kind.subject, address=best.address)
+        tip = words(best.error) or text("header.badge.lost_tip", server=kind.subject, address=best.address)
         return Badge("lost", name, text("header.badge.lost"), tip=tip)
     if kind.has_workers:
         tip = words(best.note) or text(

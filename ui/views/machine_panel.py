@@ -132,10 +132,10 @@ def _state(engine: EngineInfo) -> tuple[str, str]:
         note = text("app.demo")
     elif kind_of(engine).has_workers:
         line = text(f"machine.endpoint.{state}")
-        note = words(engine.note) if state == "ok" else engine.error
+        note = words(engine.note if state == "ok" else engine.error)
     else:
         line = text(f"machine.local.{state}") if local else text(f"machine.remote.{state}", address=address)
-        note = engine.error if state != "ok" else ""
+        note = words(engine.error) if state != "ok" else ""
     return line, f'<p class="note">{escape(note)}</p>' if note else ""
 
 

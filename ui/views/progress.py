@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.jobs.progress import STAGES, Snapshot
+from backend.jobs.snapshot import STAGES, Snapshot
 from ui.i18n.texts import plural, text
 from ui.views.wording import duration, ordinal
 
@@ -47,8 +47,8 @@ def status(snapshot: Snapshot) -> str:
         return text("progress.generating", position=step_words(snapshot))
     if snapshot.doing in ("load", "finish", "save") and snapshot.text:
         return (
-            text("progress.of_parts", what=snapshot.text, part=part_words(snapshot))
-            if _in_parts(snapshot)
+            text("progress.of_parts", what=snapshot.text, part=chunk_range_words(snapshot))
+            if _in_chunks(snapshot)
             else snapshot.text
         )
     if snapshot.status == "running" and snapshot.doing == "wait":  # its engine has not said what it does
@@ -56,13 +56,13 @@ def status(snapshot: Snapshot) -> str:
     return stage_words(snapshot.doing)
 
 
-def _in_parts(snapshot: Snapshot) -> bool:
-    return bool(snapshot.parts[0]) and snapshot.chunks > 1
+def _in_chunks(snapshot: Snapshot) -> bool:
+    return bool(snapshot.chunk_range[0]) and snapshot.chunks > 1
 
 
-def part_words(snapshot: Snapshot) -> str:
+def chunk_range_words(snapshot: Snapshot) -> str:
     """`part 2 of 5`, `parts 1 to 4 of 5`: what the present work concerns."""
-    first, last = snapshot.parts
+    first, last = snapshot.chunk_range
     if first == last:
         return text("progress.part", part=first, parts=snapshot.chunks)
     return text("progress.parts", first=first, last=last, parts=snapshot.chunks)

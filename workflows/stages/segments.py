@@ -35,7 +35,7 @@ class Span:
         return self.number == self.graphs - 1
 
     @property
-    def words(self) -> str:
+    def name(self) -> str:
         """ "part 2 of 5" when a graph draws one, "parts 1 to 7 of 13"; "" when it is the whole job."""
         if self.graphs == 1:
             return ""
@@ -128,6 +128,6 @@ def joined(
         derived=tuple(tuple(dict.fromkeys(segment.derived)) for segment in segments),
         kept=tuple(segment.kept for segment in segments),
         sound=sound,
-        parts=tuple(segment.span.words for segment in segments),
+        segment_names=tuple(segment.span.name for segment in segments),
         route=route,
     )

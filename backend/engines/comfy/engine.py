@@ -18,29 +18,26 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines.base import EngineInfo, Prompt
-from backend.engines.comfy import protocol
+from backend.engines.comfy import protocol, submit
 from backend.engines.comfy.folders import input_folder, output_folder, sibling_output
-from backend.engines.comfy.http import POST_SECONDS, Http, is_connection_refused, is_read_timeout
+from backend.engines.comfy.http import Http, is_read_timeout
 from backend.engines.comfy.info import engine_info, list_models, server_name
 from backend.engines.comfy.monitor import PromptMonitor, Timing, stop_prompt
 from backend.engines.comfy.transfer import InputFiles, download
-from backend.engines.comfy.validation_errors import validation_error
 from backend.engines.kinds import COMFYUI
 from backend.errors import (
     BadEngineInput,
     EngineError,
     EngineLost,
-    EngineUnreachable,
-    InternalError,
     JobCancelled,
     MissingModel,
     MissingNode,
-    StudioError,
 )
 from backend.events import Event, Output
 from workflows.compile import ServerFacts
 from workflows.graph import node_contract
 from workflows.graph.node_contract import Contract
+from workflows.notice import made
 
 log = logging.getLogger("wan.engines.comfy")
 
@@ -48,7 +45,7 @@ FACTS_SECONDS = 60.0  # maximum age of the contract when a job needs it
 CONTRACT_SECONDS = 300.0  # maximum age otherwise; the response has megabytes if there are many custom nodes
 MODELS_SECONDS = 30.0  # maximum age of the list of model files
 MAX_CANCELLED = 256  # remembered ids of cancelled prompts
-UNEXPECTED_ANSWER = "Something answers at the address, but not as ComfyUI does."
+UNEXPECTED = made("not_comfyui_status", {})
 
 
 class ComfyEngine:
@@ -107,10 +104,10 @@ class ComfyEngine:
         try:
             return self._ask(before)
         except Exception as error:  # a response that no parser expects
-            if before.error != UNEXPECTED_ANSWER:
+            if before.error != UNEXPECTED:
                 log.exception("%s: unexpected response", self.http.address)
             log.debug("%s: %r", self.http.address, error)
-            return self._set(replace(before, state=_not_ok(before), error=UNEXPECTED_ANSWER))
+            return self._set(replace(before, state=_not_ok(before), error=UNEXPECTED))
 
     def _ask(self, before: EngineInfo) -> EngineInfo:
         self.asked = time.monotonic()
@@ -118,11 +115,11 @@ class ComfyEngine:
             stats = self.http.get("/system_stats")
             queue = self.http.get("/queue")
             if not isinstance(stats, dict) or not isinstance(stats.get("system"), dict):
-                raise EngineError(UNEXPECTED_ANSWER)
+                raise EngineError.because(UNEXPECTED)
         except EngineError as error:
             if is_read_timeout(error) and before.state == "ok" and self.busy:
                 return before  # busy with our job, whose monitor detects a hung server
-            return self._set(replace(before, state=_not_ok(before), error=error.message))
+            return self._set(replace(before, state=_not_ok(before), error=error.notice))
         if before.state != "ok":
             self._invalidate()
             if self._configured_input_dir is None:
@@ -155,9 +152,8 @@ class ComfyEngine:
                 return known[1]
             info = self.http.get("/object_info")
             if not isinstance(info, dict):
-                raise EngineError(
-                    "ComfyUI describes its nodes in an unknown format.",
-                    "Use ComfyUI 0.3.64 or newer.",
+                raise EngineError.of(
+                    "unknown_node_format",
                     detail=f"/object_info: {type(info).__name__}",
                 )
             contract = node_contract.from_object_info(info)
@@ -319,80 +315,26 @@ class ComfyEngine:
     def _submit(self, prompt: Prompt, client_id: str) -> bool:
         """Submits the prompt. Returns whether the server confirmed it; raises its validation error."""
         try:
-            return self._post(prompt, client_id)
+            return submit.post(self.http, prompt, client_id)
         except BadEngineInput:
             # The input folder was emptied since the files were uploaded.
             self._inputs.invalidate()
             self._inputs.ensure(prompt.files, lambda: self._stop_if_cancelled(prompt.id))
-            return self._post(prompt, client_id)
+            return submit.post(self.http, prompt, client_id)
         except (MissingModel, MissingNode):
             self._contract, self._models_read = None, 0.0
             raise
-
-    def _post(self, prompt: Prompt, client_id: str) -> bool:
-        body = {
-            "prompt": prompt.graph,
-            "prompt_id": prompt.id,
-            "client_id": client_id,
-            "extra_data": {"preview_method": "auto"},
-        }
-        answered = self._post_with_retry(prompt.id, body)
-        if answered is None:
-            return False
-        status, answer = answered
-        if status != 200 or not isinstance(answer, dict) or "prompt_id" not in answer:
-            raise self._refusal(prompt, answer, status)
-        if answer.get("node_errors"):
-            stop_prompt(self.http, prompt.id)  # only some of its outputs were accepted
-            raise self._refusal(prompt, answer, status)
-        if answer["prompt_id"] != prompt.id:
-            stop_prompt(self.http, str(answer["prompt_id"]))
-            raise EngineError("This ComfyUI is too old for Wan Studio.", "Update ComfyUI to 0.3.64 or newer.")
-        log.info("prompt %s: accepted by %s", prompt.id, self.http.address)
-        return True
-
-    def _post_with_retry(self, prompt_id: str, body: Mapping[str, Any]) -> tuple[int, Any] | None:
-        """HTTP status and body of POST /prompt; None if no response came and the server may have the prompt.
-
-        The request is repeated only if the server certainly does not have the prompt.
-        """
-        for last in (False, True):
-            try:
-                return self.http.post("/prompt", body, read=POST_SECONDS)
-            except EngineUnreachable as error:
-                if is_connection_refused(error):
-                    raise
-                log.info("prompt %s: no response to the POST: %s", prompt_id, error.detail)
-                if last or self._may_be_accepted(prompt_id):
-                    return None
-            except (TypeError, ValueError) as error:
-                raise InternalError("The workflow could not be sent.", detail=repr(error)) from error
-        return None
-
-    def _refusal(self, prompt: Prompt, answer: object, status: int) -> StudioError:
-        error = validation_error(answer, status)
-        log.warning("prompt %s: rejected (%d): %s %s", prompt.id, status, error.message, error.detail)
-        return error
-
-    def _may_be_accepted(self, prompt_id: str) -> bool:
-        try:
-            if protocol.queue_position(self.http.get("/queue"), prompt_id) is not None:
-                return True
-            history = self.http.get(f"/history/{prompt_id}")
-        except EngineError:
-            return True
-        return protocol.history_entry(history, prompt_id) is not None
 
     def _is_cancelled(self, prompt_id: str) -> bool:
         return prompt_id in self._cancelled
 
     def _stop_if_cancelled(self, prompt_id: str) -> None:
         if self._closed.is_set():
-            raise EngineLost("Wan Studio was stopped before this job was submitted.")
+            raise EngineLost.of("stopped_before_submit")
         if self._is_cancelled(prompt_id):
             with self._cancelled_lock:
                 self._cancelled.pop(prompt_id, None)
-            raise JobCancelled("Cancelled.")
+            raise JobCancelled.of("cancelled")
 
 
 def _not_ok(before: EngineInfo) -> str:

@@ -118,7 +118,7 @@ def read_history(entry: object, state: PromptState) -> Update:
     if "execution_error" in messages:
         return _failed(messages["execution_error"], state)
     if status.get("status_str") == "error":
-        error = EngineError(f"{state.server_name} stopped with an error and did not say which.")
+        error = EngineError.of("unknown_error", server=state.server_name)
         return _ended_with(error, state)
 
     events: list[Event] = []

@@ -215,7 +215,7 @@ def download(http: Http, output: Output, destination: Path) -> None:
                     raise
         part.replace(destination)
     except OSError as error:
-        raise from_os_error(error, "The video could not be saved.") from error
+        raise from_os_error(error, "video_not_saved") from error
     finally:
         part.unlink(missing_ok=True)
 

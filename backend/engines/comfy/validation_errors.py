@@ -17,6 +17,7 @@ from backend.errors import (
     MissingNode,
     StudioError,
 )
+from workflows.notice import Arg, Notice, made
 
 MODEL_FOLDERS: Mapping[tuple[str, str], str] = {
     ("UNETLoader", "unet_name"): "diffusion_models",
@@ -36,14 +37,6 @@ MODEL_FOLDERS: Mapping[tuple[str, str], str] = {
 
 MODEL_SUFFIXES = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx")
 
-_INPUT_WORDS = {
-    "sampler_name": "sampler",
-    "noise_seed": "seed",
-    "steps": "number of steps",
-    "length": "number of frames",
-    "fps": "frame rate",
-    "cfg": "guidance (cfg)",
-}
 _FIELDS = {"noise_seed": "seed", "seed": "seed", "steps": "steps", "cfg": "cfg", "width": "width"}
 _FIELDS |= {"height": "height", "length": "seconds", "shift": "shift"}
 
@@ -51,7 +44,7 @@ _FILE_KINDS = {"image": "picture", "audio": "sound", "video": "video", "file": "
 
 _PRIVATE_INPUTS = frozenset({"text", "prompt", "positive", "negative", "string", "value"})
 _DETAIL_MAX = 8000
-_SENTENCES_MAX = 3
+_REASONS_MAX = 3
 
 
 def validation_error(body: object, status: int = 400) -> StudioError:
@@ -61,9 +54,7 @@ def validation_error(body: object, status: int = 400) -> StudioError:
     become one error: missing model files first, then missing inputs, then invalid values.
     """
     if not isinstance(body, Mapping) or not ("error" in body or "node_errors" in body):
-        return EngineError(
-            "ComfyUI could not read what was sent to it.", detail=f"HTTP {status}: {_short(body)}"
-        )
+        return EngineError.of("request_unreadable", detail=f"HTTP {status}: {_short(body)}")
     nodes = body.get("node_errors")
     problems = list(_problems(nodes)) if isinstance(nodes, Mapping) else []
     error = body.get("error")
@@ -73,27 +64,26 @@ def validation_error(body: object, status: int = 400) -> StudioError:
 
     missing = _unique([p for p in problems if p.model])
     if missing:
-        return MissingModel(_missing_sentence(missing), detail=detail)
+        return MissingModel.because(_missing_reason(missing), detail=detail)
     files = _unique([p for p in problems if p.type == "custom_validation_failed"])
     if files:
-        words = _joined(sorted({p.file_kind for p in files}))
-        return BadEngineInput(
-            f"ComfyUI does not find the {words} that was sent to it.", "Try again.", detail=detail
-        )
-    values = [p for p in problems if p.sentence]
+        kinds = tuple(sorted({p.file_kind for p in files}))
+        return BadEngineInput.of("media_not_found", kinds=kinds, detail=detail)
+    values = [p for p in problems if p.reason is not None]
     if values:
-        sentences = list(dict.fromkeys(p.sentence for p in values))
-        text = " ".join(sentences[:_SENTENCES_MAX])
-        if len(sentences) > _SENTENCES_MAX:
-            text += f" And {len(sentences) - _SENTENCES_MAX} more."
+        reasons = tuple(dict.fromkeys(p.reason for p in values if p.reason is not None))
         fields = {_FIELDS.get(p.input, "") for p in values}
         field = fields.pop() if len(fields) == 1 else ""
-        return GraphRejected(text, "Change it and try again." if field else "", field=field, detail=detail)
-    return GraphRejected("ComfyUI did not accept the workflow: it expects other settings.", detail=detail)
+        code, count = "field_refused" if field else "values_refused", len(reasons) - _REASONS_MAX
+        if count > 0:
+            shown = reasons[:_REASONS_MAX]
+            return GraphRejected.of(f"{code}_more", reasons=shown, count=count, field=field, detail=detail)
+        return GraphRejected.of(code, reasons=reasons, field=field, detail=detail)
+    return GraphRejected.of("other_settings", detail=detail)
 
 
 class _Problem:
-    """One entry of `node_errors`. `sentence` is empty if the problem is only logged."""
+    """One entry of `node_errors`. `reason` is None if the problem is only logged."""
 
     def __init__(self, class_type: str, error: Mapping[str, Any]) -> None:
         extra = error.get("extra_info")
@@ -121,19 +111,19 @@ class _Problem:
         return _FILE_KINDS.get(self.input, "file")
 
     @property
-    def sentence(self) -> str:
-        words = _INPUT_WORDS.get(self.input, self.input.replace("_", " "))
+    def reason(self) -> Notice | None:
         value = "" if self.input in _PRIVATE_INPUTS else _short(json.dumps(self.received, default=str), 60)
+        said: dict[str, Arg] = {"input": self.input, "value": value}
         limits = self._limits()
         if self.type == "value_not_in_list":
-            return f"This ComfyUI does not offer {value} as {words}."
+            return made("value_not_offered", said)
         if self.type == "value_smaller_than_min" and "min" in limits:
-            return f"The {words} is {value}; this ComfyUI takes {limits['min']} or more."
+            return made("value_too_small", {**said, "least": str(limits["min"])})
         if self.type == "value_bigger_than_max" and "max" in limits:
-            return f"The {words} is {value}; this ComfyUI takes {limits['max']} or less."
+            return made("value_too_large", {**said, "most": str(limits["max"])})
         if self.type == "invalid_input_type" and value:
-            return f"ComfyUI cannot use {value} as {words}."
-        return ""
+            return made("value_unusable", said)
+        return None
 
     def _limits(self) -> Mapping[str, Any]:
         config = self.extra.get("input_config")
@@ -164,13 +154,14 @@ def _unique(problems: list[_Problem]) -> list[_Problem]:
     return [seen[key] for key in sorted(seen)]
 
 
-def _missing_sentence(problems: list[_Problem]) -> str:
-    if len(problems) == 1:
-        only = problems[0]
-        where = f"in {only.folder} " if only.folder else ""
-        return f"{only.model} is not {where}on this ComfyUI."
-    names = _joined([f"{p.model} ({p.folder})" if p.folder else p.model for p in problems])
-    return f"{len(problems)} model files are not on this ComfyUI: {names}."
+def _missing_reason(problems: list[_Problem]) -> Notice:
+    if len(problems) > 1:
+        names = tuple(f"{p.model} ({p.folder})" if p.folder else p.model for p in problems)
+        return made("models_missing", {"count": len(problems), "listed": names})
+    only = problems[0]
+    if only.folder:
+        return made("model_missing_in", {"file": only.model, "folder": only.folder})
+    return made("model_missing", {"file": only.model})
 
 
 def _graph_error(error: Mapping[str, Any], detail: str) -> StudioError:
@@ -178,10 +169,10 @@ def _graph_error(error: Mapping[str, Any], detail: str) -> StudioError:
     text = str(error.get("message", "")).lower()
     kind = str(error.get("type", ""))
     if kind == "missing_node_type" or ("does not exist" in text and "node" in text):
-        return MissingNode("This ComfyUI lacks a part that this video needs.", detail=detail)
+        return MissingNode.of("node_missing", detail=detail)
     if kind in ("prompt_no_outputs", "no_prompt"):
-        return GraphRejected("ComfyUI found nothing to make in the workflow.", detail=detail)
-    return GraphRejected("ComfyUI did not accept the workflow.", detail=detail)
+        return GraphRejected.of("nothing_to_make", detail=detail)
+    return GraphRejected.of("workflow_not_accepted", detail=detail)
 
 
 def _body_detail(error: object, problems: list[_Problem]) -> str:
@@ -193,10 +184,6 @@ def _body_detail(error: object, problems: list[_Problem]) -> str:
     elif error:
         lines.append(str(error))
     return "\n".join([*lines, *(p.log() for p in problems)])[:_DETAIL_MAX]
-
-
-def _joined(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
 def _short(value: object, limit: int = 500) -> str:

@@ -80,8 +80,7 @@ class Endpoint:
                 health = self.http.health()
             except EngineError as error:
                 state = "starting" if before.state == "starting" else "lost"
-                words = f"{error.message} {error.hint}".strip()
-                self._info = replace(before, state=state, error=words, note=None)
+                self._info = replace(before, state=state, error=error.notice, note=None)
                 return self._info
             workers, jobs = responses.counts(health, "workers"), responses.counts(health, "jobs")
             self._info = EngineInfo(
@@ -191,7 +190,7 @@ class RunPodEngine:
     def _body(self, prompt: Prompt) -> dict[str, Any]:
         request = prompt.request
         if request is None:
-            raise InternalError("RunPod cannot run a graph without its job.")
+            raise InternalError.of("runpod_graph_alone")
         media = {name: {"data": _encoded(path)} for name, path in request.media.items()}
         job = {"mode": request.mode, "params": dict(request.params), "media": media, "prompt_id": prompt.id}
         return {"input": job, "policy": self.endpoint.policy.to_json()}
@@ -211,9 +210,9 @@ class RunPodEngine:
 
     def _check(self, prompt: Prompt) -> None:
         if self.endpoint.closed.is_set():
-            raise EngineUnreachable("Wan Studio was stopped while it sent this to RunPod.")
+            raise EngineUnreachable.of("runpod_sending_stopped")
         if self._is_cancelled(prompt.id):
-            raise JobCancelled("Cancelled.")
+            raise JobCancelled.of("cancelled")
 
     def _wait(self, seconds: float) -> None:
         """Waits for `seconds`, or until the lane is woken by a cancellation or by `close`."""
@@ -229,32 +228,23 @@ class RunPodEngine:
         last: object = None
         while True:
             if self.endpoint.closed.is_set():
-                raise EngineUnreachable("Wan Studio was stopped; RunPod goes on with this video.")
+                raise EngineUnreachable.of("runpod_watching_stopped")
             now = time.monotonic()
             if self._is_cancelled(prompt.id) and not cancelled_at:
                 cancelled_at = now
                 self.cancel(prompt.id)
                 interval = timing.first
             if cancelled_at and now - cancelled_at > timing.stop:
-                raise JobCancelled("Cancelled.")
+                raise JobCancelled.of("cancelled")
             try:
                 status = self.endpoint.http.status(remote)
             except Expired as error:
                 if cancelled_at:
-                    raise JobCancelled("Cancelled.") from error
-                raise PromptGone(
-                    "RunPod no longer has this video: results are kept for 30 minutes, and a video that waits"
-                    " too long is dropped.",
-                    "Try again. WAN_RUNPOD_TTL_HOURS sets how long a video may wait.",
-                    detail=error.detail,
-                ) from error
+                    raise JobCancelled.of("cancelled") from error
+                raise PromptGone.of("runpod_dropped", detail=error.detail) from error
             except EngineUnreachable as error:
                 if now - last_answer > timing.lost:
-                    raise PromptGone(
-                        "RunPod did not respond for so long that it no longer has the video.",
-                        "Try again when the connection is back.",
-                        detail=error.detail,
-                    ) from error
+                    raise PromptGone.of("runpod_silent_too_long", detail=error.detail) from error
                 if connected:
                     log.info("prompt %s: %s", prompt.id, error.detail or error.message)
                     on_event(Connection(False))
@@ -267,7 +257,7 @@ class RunPodEngine:
                 if other := responses.duplicate_of(status):
                     log.info("prompt %s: RunPod job %s already has it", prompt.id, other)
                     if other == remote:
-                        raise PromptGone("The RunPod worker lost this video.", "Try again.")
+                        raise PromptGone.of("runpod_lost")
                     remote = other
                     self._remember(prompt.id, remote)
                     on_event(Accepted(remote))
@@ -291,7 +281,7 @@ class RunPodEngine:
         on_event: Callable[[Event], None],
     ) -> tuple[Output, ...]:
         if self._is_cancelled(prompt.id):
-            raise JobCancelled("Cancelled.")
+            raise JobCancelled.of("cancelled")
         policy = self.endpoint.policy
         error = responses.job_error(status, progress, policy.minutes, policy.ttl_hours)
         if error is not None:
@@ -311,7 +301,7 @@ def _encoded(path: Path) -> str:
     try:
         return base64.b64encode(path.read_bytes()).decode()
     except OSError as error:
-        raise InternalError("The file of this job is no longer on the disk.", detail=str(error)) from error
+        raise InternalError.of("runpod_input_gone", detail=str(error)) from error
 
 
 def engines(settings: RunPodSettings) -> tuple[RunPodEngine, ...]:

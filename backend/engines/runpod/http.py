@@ -100,8 +100,8 @@ class RunPodHttp:
         answer = self._request_with_retry("POST", "run", stop, wait, data=data, read=POST_SECONDS)
         job_id = answer.get("id")
         if not isinstance(job_id, str) or not job_id:
-            raise EngineError(
-                "RunPod sent an unexpected response.",
+            raise EngineError.of(
+                "runpod_unexpected",
                 detail=f"POST run: {str(answer)[:300]}",
             )
         return job_id
@@ -181,48 +181,33 @@ class RunPodHttp:
         detail = f"{method} {path}: HTTP {status}: {response.text[:300]}"
         what = path.partition("/")[0]
         if status in (401, 403):
-            return EndpointRefused(
-                "RunPod does not accept the API key.",
-                "Set RUNPOD_API_KEY to a key of the account that has the endpoint, then start again.",
-                detail=detail,
-            )
+            return EndpointRefused.of("runpod_bad_key", detail=detail)
         if status == 404 and what in ("status", "cancel"):
-            return Expired("RunPod no longer has this video.", detail=detail)
+            return Expired.of("runpod_forgot", detail=detail)
         if status == 404:
-            return EndpointRefused(
-                f"RunPod has no Serverless endpoint {self.endpoint_id}.",
-                "Set RUNPOD_ENDPOINT_ID to the id that the RunPod console shows, then start again.",
-                detail=detail,
-            )
+            return EndpointRefused.of("runpod_no_endpoint", endpoint=self.endpoint_id, detail=detail)
         if status == 413:
             return _too_large(len(response.request.body or b""))
         if status in RETRIED or status >= 500:
-            message = "RunPod's queue for this endpoint is full." if status == 429 else ""
-            error = _unreachable(detail, message)
+            error = _unreachable(detail, "runpod_queue_full" if status == 429 else "runpod_no_answer")
             error.retry_after = _seconds(response.headers.get("Retry-After", ""))
             return error
-        return EngineError(
-            "RunPod rejected the request.", "The log contains RunPod's message.", detail=detail
-        )
+        return EngineError.of("runpod_rejected", detail=detail)
 
 
 class _Unreachable(EngineUnreachable):
     """RunPod did not respond. `retry_after`: the delay in seconds that it requested, or 0."""
 
     code = "runpod_unreachable"
-    default_hint = "Check the internet connection and status.runpod.io; Wan Studio keeps trying."
     retry_after = 0.0
 
 
-def _unreachable(detail: str, message: str = "") -> _Unreachable:
-    return _Unreachable(message or "RunPod does not answer.", detail=detail)
+def _unreachable(detail: str, code: str = "runpod_no_answer") -> _Unreachable:
+    return _Unreachable.of(code, detail=detail)
 
 
 def _too_large(size: int) -> TooLargeToSend:
-    return TooLargeToSend(
-        f"The files of this video need {size / 1e6:.1f} MB in a request to RunPod, and the limit is 10 MB.",
-        "Use a shorter sound or driving video, or a smaller size.",
-    )
+    return TooLargeToSend.of("runpod_too_large", megabytes=size / 1e6)
 
 
 def _seconds(text: str) -> float:

@@ -139,27 +139,17 @@ def job_error(
     """The error of a job that ended; None if it completed with a result. The limits are for the messages."""
     state = status.get("status")
     if state == CANCELLED:
-        return JobCancelled("Cancelled.")
+        return JobCancelled.of("cancelled")
     if state == TIMED_OUT and not progress.started:
-        return TooLate(
-            f"No RunPod worker took this video within {ttl_hours:g} hours.",
-            "Look in the RunPod console whether the endpoint has workers (max workers above 0) and GPUs.",
-            detail=str(status.get("error", ""))[:500],
+        return TooLate.of(
+            "runpod_waited_too_long", hours=ttl_hours, detail=str(status.get("error", ""))[:500]
         )
     if state == TIMED_OUT:
-        return TooLate(
-            f"The video was not done within {minutes:g} minutes, and RunPod stopped it.",
-            "Raise WAN_RUNPOD_MINUTES, or take fewer steps, a smaller size or a shorter video.",
-            detail=str(status.get("error", ""))[:500],
-        )
+        return TooLate.of("runpod_ran_too_long", minutes=minutes, detail=str(status.get("error", ""))[:500])
     if state == FAILED:
         return failed_job_error(status.get("error"))
     if not result_files(status.get("output")):
-        return NoOutput(
-            "RunPod says that the video is done, but did not pass it on: it was too large, or got lost.",
-            "Give the endpoint a bucket (BUCKET_ENDPOINT_URL and its keys): the README says how.",
-            detail=str(status)[:500],
-        )
+        return NoOutput.of("runpod_result_too_large", detail=str(status)[:500])
     return None
 
 
@@ -197,30 +187,18 @@ def failed_job_error(error: object) -> StudioError:
     if "code" in error_data:
         kind = by_code().get(str(error_data["code"]))
         if kind is None or kind is InternalError:
-            return EngineError(
-                str(error_data.get("message") or "The worker failed."), str(error_data.get("hint") or "")
-            )
+            if not error_data.get("message"):
+                return EngineError.of("worker_failed")
+            return EngineError(str(error_data["message"]), str(error_data.get("hint") or ""))
         return StudioError.from_dict(dict(error_data))
     if "error_type" in error_data:
         kind, message = error_data.get("error_type"), error_data.get("error_message")
         detail = f"{kind}: {message}\n{error_data.get('error_traceback', '')}"
-        return EngineError(
-            "The RunPod worker failed while it made the video.",
-            "Try again. The endpoint's log in the RunPod console says more.",
-            detail=detail[:8000],
-        )
+        return EngineError.of("worker_raised", detail=detail[:8000])
     text = str(error or "")
     if not text or _WORKER_DEATH.search(text):
-        return PromptGone(
-            "The RunPod worker stopped while it made the video.",
-            "Try again. If it stops again, the endpoint's log in the RunPod console says why.",
-            detail=text[:2000],
-        )
-    return EngineError(
-        "The RunPod worker refused the video.",
-        "Check that the endpoint runs Wan Studio's worker, in the same version as this page.",
-        detail=text[:2000],
-    )
+        return PromptGone.of("worker_stopped", detail=text[:2000])
+    return EngineError.of("worker_refused", detail=text[:2000])
 
 
 def duplicate_of(status: Mapping[str, Any]) -> str:

@@ -57,7 +57,7 @@ class Results:
         kind, data = str(item["type"]), str(item["data"])
         if kind == "s3_url":
             if not data.startswith(("https://", "http://")):
-                raise NoOutput("The worker gave an address that cannot be opened.", detail=data[:200])
+                raise NoOutput.of("runpod_bad_address", detail=data[:200])
             return Output(name, data, kind)
         if kind == "volume_path":
             here = _on_volume(data, self._volumes)
@@ -66,9 +66,9 @@ class Results:
         try:
             target.write_bytes(base64.b64decode(data, validate=True))
         except (binascii.Error, ValueError) as error:
-            raise NoOutput("The result from RunPod is damaged.", "Try again.", detail=str(error)) from error
+            raise NoOutput.of("runpod_result_damaged", detail=str(error)) from error
         except OSError as error:
-            raise from_os_error(error, "The video could not be saved.") from error
+            raise from_os_error(error, "video_not_saved") from error
         return Output(name, str(target), "base64")
 
     def fetch(self, output: Output, destination: Path) -> None:
@@ -88,9 +88,9 @@ class Results:
             part.replace(destination)
         except FileNotFoundError as error:
             self._check()  # after `close`, the job can be resumed while RunPod keeps its result
-            raise NoOutput("The result no longer exists.", "Try again.", detail=str(error)) from error
+            raise NoOutput.of("runpod_result_gone", detail=str(error)) from error
         except OSError as error:
-            raise from_os_error(error, "The video could not be saved.") from error
+            raise from_os_error(error, "video_not_saved") from error
         finally:
             part.unlink(missing_ok=True)
 
@@ -120,9 +120,9 @@ class Results:
                     data = base64.b64decode(str(output["data"]), validate=True)
                     size = int(output["size"])
                 except (KeyError, TypeError, ValueError) as error:
-                    raise NoOutput("The result from RunPod is damaged.", "Try again.") from error
+                    raise NoOutput.of("runpod_result_damaged") from error
                 if not data or size > RESULT_LIMIT:
-                    raise NoOutput("The result on the endpoint's volume cannot be read.", detail=path)
+                    raise NoOutput.of("volume_unreadable", detail=path)
                 file.write(data)
 
     def _query(self, job_input: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -137,7 +137,7 @@ class Results:
             try:
                 status = self._http.status(remote)
             except Expired as error:
-                raise NoOutput("RunPod did not pass the result on.", "Try again.") from error
+                raise NoOutput.of("runpod_result_not_passed") from error
             except EngineUnreachable:
                 if time.monotonic() - last_answer > self._timing.lost:
                     raise
@@ -148,11 +148,11 @@ class Results:
                 return status["output"]
             if status.get("status") in responses.ENDED:
                 fault = responses.job_error(status, progress, QUERY_MINUTES, self._policy.ttl_hours)
-                raise fault or NoOutput("RunPod did not pass the result on.", "Try again.")
+                raise fault or NoOutput.of("runpod_result_not_passed")
 
     def _check(self) -> None:
         if self._closed.is_set():
-            raise EngineUnreachable("Wan Studio was stopped while it fetched a result.")
+            raise EngineUnreachable.of("runpod_fetching_stopped")
 
     def _wait(self, seconds: float) -> None:
         pause(self._closed, seconds)
@@ -161,9 +161,8 @@ class Results:
         try:
             with self._http.get(url) as response:
                 if response.status_code != 200:
-                    raise NoOutput(
-                        "The bucket refused access to the video.",
-                        "Check that the video is in the bucket and that its keys have read permission.",
+                    raise NoOutput.of(
+                        "bucket_refused",
                         detail=f"{url.partition('?')[0]}: HTTP {response.status_code}",
                     )
                 count = 0
@@ -171,17 +170,14 @@ class Results:
                     for data in response.iter_content(CHUNK):
                         count += len(data)
                         if count > RESULT_LIMIT:
-                            raise NoOutput("The video in the bucket is too large to fetch.")
+                            raise NoOutput.of("bucket_too_large")
                         file.write(data)
                 announced = response.headers.get("Content-Length", "")
                 if not count or (announced.isdigit() and count != int(announced)):
-                    raise EngineUnreachable(
-                        "The video from the bucket is incomplete.", "Try again.", detail=f"{count} bytes"
-                    )
+                    raise EngineUnreachable.of("bucket_incomplete", detail=f"{count} bytes")
         except requests.RequestException as error:
-            raise EngineUnreachable(
-                "The bucket that has the video does not answer.",
-                "Try again.",
+            raise EngineUnreachable.of(
+                "bucket_silent",
                 detail=f"{url.partition('?')[0]}: {type(error).__name__}",
             ) from error
 

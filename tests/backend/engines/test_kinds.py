@@ -21,6 +21,7 @@ from backend.notices import words
 from tests.support.fake_engine import FakeEngine
 from tests.support.paths import ROOT
 from workflows.graph.node_contract import Contract, facts, recorded
+from workflows.notice import notice
 
 ROWS = {
     "comfyui": {"has_contract", "reports_gpu", "runs_locally", "runs_from_folder", "adoptable", "lists_files",
@@ -58,11 +59,14 @@ def test_names_and_locations(info: EngineInfo, name: str, there: str) -> None:
 
 
 def test_what_is_said_of_one_that_does_not_answer() -> None:
-    said = words(silent(EngineInfo("comfyui", "http://gpu:8188", error="refused")))
+    said = words(silent(EngineInfo("comfyui", "http://gpu:8188", error=notice("text", text="refused"))))
     assert said == "ComfyUI does not answer at http://gpu:8188. Check that it is running."
-    said = words(silent(EngineInfo("demo", "http://gpu:8188", error="refused")))
+    said = words(silent(EngineInfo("demo", "http://gpu:8188", error=notice("text", text="refused"))))
     assert said == "The demo engine does not answer at http://gpu:8188."
-    assert words(silent(EngineInfo("runpod", "u", error="No such key {x}."))) == "No such key {x}."
+    assert (
+        words(silent(EngineInfo("runpod", "u", error=notice("text", text="No such key {x}."))))
+        == "No such key {x}."
+    )
     said = words(silent(EngineInfo("runpod", "u")))
     assert said == "RunPod does not answer. Check the connection to the internet."
 
@@ -163,7 +167,7 @@ def test_a_decision_by_name_is_found(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ['settings.engine == "demo"', 'Plan("runpod", (), start=False)', 'row = {"demo": demo}', "RUNPOD.id"],
+    ['settings.engine == "demo"', 'Choice("runpod", (), start=False)', 'row = {"demo": demo}', "RUNPOD.id"],
 )
 def test_the_setting_and_plain_uses_are_no_decisions(source: str) -> None:
     assert decisions(ast.parse(source)) == []

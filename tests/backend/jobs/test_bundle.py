@@ -120,7 +120,7 @@ def test_what_cannot_be_made_to_fit_is_refused_with_its_name(decoder: Decoder, t
     assert caught.value.field == "audio"
 
 
-def test_cancelling_ends_the_squeezing(decoder: Decoder, tmp_path: Path) -> None:
+def test_cancelling_stops_the_compression(decoder: Decoder, tmp_path: Path) -> None:
     sound = tmp_path / "a.wav"
     media_files.write_sound(sound, media_files.tone(60.0))
     job, params = kept(decoder, tmp_path / "job", "sound_to_video", {}, {"audio": sound})

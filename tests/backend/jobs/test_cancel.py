@@ -74,7 +74,7 @@ def test_before_the_start(make: Make, engine: FakeEngine, picture: Path, status:
         until(lambda: engine.prompts[0].id in other.cancelled, BOUND)
 
 
-def test_a_job_of_before_the_start_is_in_line_once(make: Make, engine: FakeEngine, picture: Path) -> None:
+def test_a_job_from_before_the_start_is_queued_once(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make(start=False)
     job = submit(studio, picture)
     studio.start()
@@ -167,7 +167,7 @@ def test_the_store_lets_no_video_end_that_was_cancelled(
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_a_cancel_that_cannot_be_written_is_no_cancel(
+def test_a_cancel_that_cannot_be_saved_is_refused(
     make: Make, engine: FakeEngine, picture: Path, waits: bool
 ) -> None:
     engine.hold.clear()

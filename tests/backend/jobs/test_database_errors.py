@@ -28,6 +28,7 @@ from backend.jobs import database_errors
 from backend.jobs.job import DONE, FAILED, QUEUED, RUNNING
 from backend.jobs.limits import Limits
 from backend.jobs.store import Store
+from backend.notices import words
 from backend.storage.data_lock import DataLock
 from backend.web.routes import routes
 from tests.support.fake_engine import FakeEngine
@@ -57,14 +58,14 @@ def test_a_number_that_is_too_large_is_our_mistake(store: Store) -> None:
     store.add(stored(1))
     with pytest.raises(InternalError):
         store.save(stored(1, size=10**30))
-    assert store.check() == "ok"
+    assert store.check() is None
 
 
 def test_a_closed_database_is_not_damaged(store: Store) -> None:
     store.close()
     with pytest.raises(StoreClosed, match="shutting down"):
         store.add(stored(1))
-    assert "shutting down" in store.check()
+    assert "shutting down" in words(store.check())
 
 
 def test_a_database_that_is_read_only(store: Store) -> None:
@@ -148,7 +149,7 @@ def test_a_disk_that_fails_is_not_full(store: Store) -> None:
     with pytest.raises(StoreDiskError, match="Disk error") as found:
         store.add(stored(1))
     assert "WAN_DATA_DIR" in found.value.hint and "full" not in found.value.message
-    assert "Disk error" in store.check()
+    assert "Disk error" in words(store.check())
     store._db = real
 
 
@@ -216,11 +217,11 @@ def test_a_row_that_cannot_be_read_is_left_out(
             assert {job.id for job in store.done_on("demo", "image_to_video")} == {"job12"}
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == len(set(told)) == 3 and all(column in words for words in told)
-    assert "3 records are damaged" in store.check() and "job0" in store.check()
+    assert "3 records are damaged" in words(store.check()) and "job0" in words(store.check())
     salvaged = store.get("job0")
     assert salvaged is not None and salvaged.status == FAILED and salvaged.owner == "me"
     store.delete("job0")
-    assert "2 records" in store.check()
+    assert "2 records" in words(store.check())
 
 
 def test_damaged_records_are_reported_before_they_are_listed(store: Store) -> None:
@@ -228,7 +229,7 @@ def test_damaged_records_are_reported_before_they_are_listed(store: Store) -> No
     spoil(store.path, "job1", "params", "{bad")
     store.close()
     again = Store(store.path)
-    assert "1 record is damaged" in again.check()
+    assert "1 record is damaged" in words(again.check())
     again.close()
 
 
@@ -273,7 +274,7 @@ def vanish(how: str, data: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "database", "replaced"])
-def test_a_data_folder_that_is_gone_is_noticed_and_nothing_is_begun(
+def test_a_data_folder_that_is_gone_is_detected_and_no_job_starts(
     make: Make, engine: FakeEngine, picture: Path, how: str
 ) -> None:
     engine.state = "starting"
@@ -332,7 +333,7 @@ def test_a_lock_file_that_is_deleted_is_written_again(tmp_path: Path) -> None:
     first.release()
 
 
-def test_who_came_while_the_lock_file_was_gone_is_noticed(tmp_path: Path) -> None:
+def test_a_second_holder_is_detected_after_the_lock_file_was_deleted(tmp_path: Path) -> None:
     lost = threading.Event()
     first = DataLock(tmp_path, "pod-1", beat=0.2, lost=lost.set)
     first.acquire()
@@ -377,7 +378,7 @@ def test_the_database_is_closed_after_housekeeping(make: Make) -> None:
     until(lambda: studio._services.closing.is_set(), BOUND)
     release.set()
     closing.join(BOUND)
-    assert seen == ["ok"]
+    assert seen == [None]
     with pytest.raises(StoreClosed):
         studio.store.unfinished()
 
@@ -396,7 +397,7 @@ def test_a_lane_that_does_not_stop_keeps_the_database_open(
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert entered.wait(BOUND)
     studio.close()
-    assert studio.store.check() == "ok"
+    assert studio.store.check() is None
     release.set()
     until(lambda: studio.scheduler.join(), BOUND)
     left = studio.store.get(job.id)

@@ -67,7 +67,7 @@ def test_nothing_is_removed_before_the_time(scene: SimpleNamespace) -> None:
     assert scene.removed == ["one"] and scene.store.next_deletion() is None
 
 
-def test_undo_brings_it_back_until_it_has_begun(scene: SimpleNamespace) -> None:
+def test_a_deletion_can_be_undone_until_it_has_begun(scene: SimpleNamespace) -> None:
     request(scene, "one")
     scene.deletions.undo("one")
     scene.clock.now += 3600

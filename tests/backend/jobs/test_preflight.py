@@ -56,7 +56,7 @@ def test_a_node_that_a_new_one_lacks() -> None:
     with pytest.raises(MissingNode) as caught:
         preflight("sound_to_video", compiled(sound()), lacking, info("0.33.0"))
     assert caught.value.message == (
-        "Sound-to-Video needs parts that the ComfyUI at http://gpu:8188 does not have: "
+        "Sound-to-Video needs nodes that the ComfyUI at http://gpu:8188 does not have: "
         "AudioEncoderEncode, WanSoundImageToVideo."
     )
     assert "Update ComfyUI" in caught.value.hint

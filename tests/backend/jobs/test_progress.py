@@ -12,7 +12,7 @@ from backend.jobs.progress import ACTIVE_STAGES, Tracker
 def expecting(**seconds: float) -> Tracker:
     """A tracker of a job of which earlier ones took these seconds by stage."""
     tracker = Tracker()
-    tracker.plan(Outline.by_stage(), seconds)
+    tracker.expect(Outline.by_stage(), seconds)
     return tracker
 
 
@@ -72,7 +72,7 @@ def test_loading_the_second_expert_changes_the_words_but_not_the_stage() -> None
     assert snapshot.text == "Loading the low-noise expert"
 
 
-def test_a_part_that_is_saved_is_not_the_end_of_the_job() -> None:
+def test_a_saved_segment_is_not_the_end_of_the_job() -> None:
     tracker = Tracker()
     tracker.feed(Started(), 0.0)
     tracker.feed(Stage("draw", "Generating, part 1 of 2", chunk=1, chunks=2), 0.0)

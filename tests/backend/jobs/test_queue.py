@@ -52,7 +52,7 @@ def test_owners_take_turns() -> None:
     assert drain(made) == "a1 b1 c1 a2 b2 a3"
 
 
-def test_who_comes_back_joins_behind_those_who_wait() -> None:
+def test_a_returning_visitor_queues_behind_those_who_wait() -> None:
     made = line(("a1", "a"), ("b1", "b"))
     assert made.take({}, lane="s").job.id == "a1"  # type: ignore[union-attr]
     made.add(Waiting(job("a2", "a")))

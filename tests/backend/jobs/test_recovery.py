@@ -53,7 +53,7 @@ def test_a_lost_engine_costs_one_part_not_all(make: Make, engine: FakeEngine, to
     whole(studio, done)
 
 
-def test_after_a_restart_of_the_app_finished_parts_stay(make: Make, engine: FakeEngine, tone: Path) -> None:
+def test_finished_segments_survive_a_restart_of_the_app(make: Make, engine: FakeEngine, tone: Path) -> None:
     held = threading.Event()
 
     def script(prompt: Prompt, _: Callable[[Event], None]) -> None:
@@ -66,7 +66,7 @@ def test_after_a_restart_of_the_app_finished_parts_stay(make: Make, engine: Fake
     job = speak(studio, tone)
     assert held.wait(60)
     left = studio.store.get(job.id)
-    assert left is not None and (left.part, left.status, left.server) == (1, RUNNING, "http://fake")
+    assert left is not None and (left.segments_done, left.status, left.server) == (1, RUNNING, "http://fake")
     assert left.prompt_id == engine.prompts[1].id
     again = make(other := FakeEngine())
     done = ended(again, job, 60)
@@ -75,7 +75,7 @@ def test_after_a_restart_of_the_app_finished_parts_stay(make: Make, engine: Fake
     whole(again, done)
 
 
-def test_a_part_of_another_plan_is_not_used(make: Make, engine: FakeEngine, tone: Path) -> None:
+def test_a_segment_of_another_compilation_is_not_used(make: Make, engine: FakeEngine, tone: Path) -> None:
     engine.script = stop_at(1, EngineLost("away"))
     studio = make()
     seen: list[int] = []
@@ -128,7 +128,7 @@ def test_the_second_loss_in_a_row_ends_it_with_the_reason(
     assert ended(studio, studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})).status == "done"
 
 
-def test_a_cancelled_job_that_hangs_is_cancelled_and_its_server_set_free(
+def test_a_cancelled_job_that_hangs_ends_and_its_server_is_freed(
     make: Make, engine: FakeEngine, picture: Path
 ) -> None:
     studio = make()
@@ -150,7 +150,7 @@ def test_a_cancelled_job_that_hangs_is_cancelled_and_its_server_set_free(
     assert ended(studio, job).status == "cancelled" and told == ["engine_hung"]
 
 
-def test_losses_are_counted_in_a_row_a_finished_part_clears_them(
+def test_losses_are_counted_in_a_row_and_a_finished_segment_resets_them(
     make: Make, engine: FakeEngine, tone: Path
 ) -> None:
     seen: list[int] = []
@@ -255,7 +255,7 @@ def test_a_pause_holds_the_queue_across_a_restart(make: Make, engine: FakeEngine
     assert ended(again, job).status == "done"
 
 
-def test_the_line_shows_ones_own_jobs_only(make: Make, engine: FakeEngine, picture: Path) -> None:
+def test_the_queue_shows_a_visitors_own_jobs_only(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.hold.clear()
     studio = make()
     mine = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
@@ -283,7 +283,7 @@ def test_a_pin_is_kept(make: Make, engine: FakeEngine, picture: Path) -> None:
     assert not studio.pin(OWNER, job.id, job.key, False).pinned
 
 
-def test_closing_puts_what_runs_back_in_line(make: Make, engine: FakeEngine, picture: Path) -> None:
+def test_closing_requeues_the_running_job(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.hold.clear()
     engine.error = EngineLost("closed")
     studio = make()
@@ -305,7 +305,7 @@ def test_prompt_gone_while_followed_counts_as_a_loss(make: Make, engine: FakeEng
     assert done.status == "done" and len(engine.prompts) == 2 and not engine.resumed
 
 
-def test_nothing_is_begun_once_another_machine_has_the_folder(
+def test_no_job_starts_after_another_machine_has_taken_the_folder(
     make: Make, engine: FakeEngine, picture: Path
 ) -> None:
     engine.state = "starting"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from backend.errors import StoreBusy
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
 from backend.jobs.limits import Limits
-from backend.jobs.store import Store, StoreBusy
+from backend.jobs.store import Store
 from tests.support.fake_engine import FakeEngine
 from tests.support.held_database import BRIEF, held
 from tests.support.scripted import OWNER, Make, ended, until
@@ -124,7 +125,8 @@ def test_a_start_with_a_thousand_jobs(make: Make, engine: FakeEngine, picture: P
                       created=now - 2000 + number))  # fmt: skip
     waiting = [
         replace(template, id=f"{0xABC000 + n:032x}", status=QUEUED, created=now + n, seed=n,
-                params={**template.params, "seed": n}, started=None, finished=None, prompt_id="", part=0)
+                params={**template.params, "seed": n}, started=None, finished=None, prompt_id="",
+                segments_done=0)
         for n in range(14)
     ]  # fmt: skip
     running = replace(waiting[0], id=f"{0xDEF000:032x}", status=RUNNING, created=now - 1, started=now,

@@ -18,6 +18,7 @@ from backend.errors import (
     InternalError,
     JobCancelled,
     PromptGone,
+    StoreBusy,
 )
 from backend.events import Event, Output, Stage
 from backend.jobs.estimate import Workload, stage_seconds
@@ -26,13 +27,13 @@ from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
 from backend.jobs.obstacles import no_engine
 from backend.jobs.recovery import AGAIN
-from backend.jobs.store import StoreBusy
 from backend.jobs.views import JobView
 from backend.notices import words
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, Make, ended, speak, stop_at
 from tests.support.waiting import let_pass, until
+from workflows.notice import Notice, notice
 from workflows.params.media import Media
 
 pytestmark = pytest.mark.full
@@ -64,7 +65,7 @@ def small(studio: Studio, picture: Path) -> JobView:
     return studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
 
 
-def test_cancelled_while_it_goes_back_in_line_it_is_cancelled(
+def test_a_job_cancelled_while_it_is_requeued_stays_cancelled(
     make: Make, engine: FakeEngine, picture: Path
 ) -> None:
     studio = make()
@@ -332,13 +333,17 @@ def test_a_result_that_cannot_be_fetched_for_a_moment_is_no_lost_engine(
     assert done.status == "done" and not done.warnings and len(engine.prompts) == 1
 
 
+def text(words: str) -> Notice:
+    return notice("text", text=words)
+
+
 def test_a_job_says_why_its_server_does_not_come() -> None:
-    refused = EngineInfo("runpod", "r", state="starting", error="RunPod does not accept the API key.")
+    refused = EngineInfo("runpod", "r", state="starting", error=text("RunPod does not accept the API key."))
     assert words(no_engine([refused])) == "Waiting for RunPod. RunPod does not accept the API key."
-    broken = EngineInfo("comfyui", "c", state="starting", error="torch is missing.", ours=True)
+    broken = EngineInfo("comfyui", "c", state="starting", error=text("torch is missing."), ours=True)
     assert words(no_engine([broken])) == "Waiting for ComfyUI. torch is missing."
-    assert words(no_engine([replace(broken, error="")])) == "Waiting for ComfyUI to start"
-    away = EngineInfo("comfyui", "c", state="lost", error="GET /queue: refused")
+    assert words(no_engine([replace(broken, error=None)])) == "Waiting for ComfyUI to start"
+    away = EngineInfo("comfyui", "c", state="lost", error=text("GET /queue: refused"))
     assert words(no_engine([away])) == "Waiting for ComfyUI, which does not answer"
 
 

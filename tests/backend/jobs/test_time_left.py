@@ -127,7 +127,7 @@ def test_time_left_of_forty_five_seconds_of_sound(step: float, decode: float) ->
     said, _ = follow(timeline, compiled, stage_seconds(work, [done]))
     assert error_at(said, 0.1) < 0.15 and error_at(said, 0.5) < 0.15 and error_at(said, 0.9) < 0.3
     first, _ = follow(timeline, compiled, {})
-    after = next(n for n, one in enumerate(first) if one.snapshot.parts == (6, 6))
+    after = next(n for n, one in enumerate(first) if one.snapshot.chunk_range == (6, 6))
     left = first[after].snapshot.remaining
     assert left is not None and left == pytest.approx(timeline[-1][0] - first[after].at, rel=0.15)
     words = shown(said)
@@ -152,7 +152,7 @@ def test_a_prompt_that_is_joined_halfway_counts_what_must_have_run() -> None:
     """After a restart of the studio the engine reports only which node it executes."""
     _, compiled = recorded(named("success_s2v_3chunk"), RUNS["success_s2v_3chunk"], {})
     tracker = Tracker()
-    tracker.plan(Outline.of(compiled), {})
+    tracker.expect(Outline.of(compiled), {})
     tracker.restore({"own": 1.0, "draw": 30.0, "until": 1000.0}, 1020.0, 0.0, adopted=True)
     tracker.feed(Started(), 0.0)
     tracker.feed(Stage("finish", "Finishing", "22"), 0.0)

@@ -20,8 +20,8 @@ PREPARED = {"own": 2.0, "load": 5.0, "draw": 20.0}
 def running(now: float = 0.0) -> Tracker:
     """A tracker of a job that the studio has sent to its engine."""
     tracker = Tracker()
-    tracker.plan(Outline.by_stage(4), {"load": 5.0, "draw": 40.0, "finish": 10.0, "save": 1.0})
-    tracker.work(now)
+    tracker.expect(Outline.by_stage(4), {"load": 5.0, "draw": 40.0, "finish": 10.0, "save": 1.0})
+    tracker.enter_own_work(now)
     return tracker
 
 
@@ -34,7 +34,7 @@ def test_waiting_in_the_engines_queue_is_not_work() -> None:
     assert progress.status(tracker.snapshot(6.4)) == "Starting"
     tracker.feed(Stage("draw", "Generating"), 6.5)
     tracker.feed(Stage("finish", "Finishing"), 8.0)
-    tracker.work(9.0)
+    tracker.enter_own_work(9.0)
     tracker.end("done", 9.5)
     found = tracker.timings(20.0)
     assert found == pytest.approx(
@@ -64,7 +64,7 @@ def test_a_restart_of_the_studio_keeps_what_was_measured(adopted: bool, ended: f
     tracker.watch.activity = None
     tracker.watch.spent.clear()
     tracker.restore({**PREPARED, UNTIL: 1000.0}, 1019.0, 0.0, adopted=adopted)
-    tracker.work(0.0)
+    tracker.enter_own_work(0.0)
     tracker.feed(Started(), 0.0)
     if ended:
         tracker.ended_before(ended)
@@ -88,7 +88,7 @@ def test_an_attempt_that_was_lost_is_kept_apart() -> None:
     for at, event in ((1.0, Started()), (1.0, Stage("draw", "Generating")), (11.0, Progress(1, 4))):
         tracker.feed(event, at)
     tracker.requeue(11.0)
-    tracker.work(15.0)
+    tracker.enter_own_work(15.0)
     tracker.feed(Started(), 15.0)
     tracker.feed(Stage("draw", "Generating"), 15.0)
     tracker.end("done", 45.0)
@@ -121,7 +121,7 @@ def test_a_restart_of_the_engine_is_said() -> None:
 def test_a_step_count_is_never_beside_another_one() -> None:
     """An engine that reports steps alone: the part is known from the job's outline."""
     tracker = Tracker()
-    tracker.plan(Outline.by_stage(12, 3), {})
+    tracker.expect(Outline.by_stage(12, 3), {})
     tracker.feed(Started(), 0.0)
     tracker.feed(Stage("draw", "Generating"), 0.0)
     tracker.feed(Progress(5, 12), 5.0)

@@ -353,7 +353,7 @@ def test_files_that_a_download_would_not_fix(tmp_path: Path, store: Path, hub: F
     assert f"move it to {store / 'vae'}" in error.message and hub.requests == []
 
 
-def test_a_part_of_another_version_is_not_continued(store: Path, hub: FakeHub) -> None:
+def test_a_segment_of_another_version_is_not_continued(store: Path, hub: FakeHub) -> None:
     old = part_of(store, b"old" * 1000, model("one", b"old content", "animate"))
     assert fetch(store, hub) == []
     assert hub.storage_requests() == [""] and not old.exists(), "and it is cleared away"

@@ -89,7 +89,7 @@ def run(source: Path, store: Path, *, dry_run: bool = False) -> tuple[Report, li
     return migrate(source, store, Progress(said.append), dry_run=dry_run), said
 
 
-def test_everything_moves(source: Path, store: Path, filesystem: str) -> None:
+def test_every_file_is_moved(source: Path, store: Path, filesystem: str) -> None:
     (source / "clip" / "b.safetensors").chmod(0o640)
     os.utime(source / "clip" / "b.safetensors", (1_700_000_000, 1_700_000_000))
     report, said = run(source, store)
@@ -337,7 +337,7 @@ def test_a_file_that_is_written_meanwhile_stays(
     assert victim.read_bytes() == b"and more, and more" and not (store / "loose.txt").exists()
 
 
-def test_a_copy_that_reads_back_differently_is_no_copy(
+def test_a_copy_that_differs_when_read_back_is_discarded(
     source: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     across(monkeypatch)

@@ -19,6 +19,7 @@ from PIL import Image
 from backend.engines.comfy.engine import ComfyEngine
 from backend.errors import EngineHung, EngineLost, EngineUnreachable, OutOfMemory, StudioError
 from backend.events import Progress
+from backend.notices import words
 from backend.servers import fleet, launch, oom, ports
 from backend.servers.fleet import Server, Servers
 from backend.servers.orphans import orphans
@@ -148,7 +149,7 @@ def test_one_server_for_each_gpu(build: Build, base: int, tmp_path: Path) -> Non
     all_up(both)
     first, second = (facts(tmp_path, server) for server in both.servers)
     assert (first["gpu"], second["gpu"]) == ("0", "1")
-    assert both.plan.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
+    assert both.choice.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
     assert "--temp-directory" not in first["argv"], "the first uses what the folder has"
     own = second["argv"][second["argv"].index("--temp-directory") + 1]
     assert Path(own).is_dir() and not Path(own).is_relative_to(tmp_path / "data")
@@ -183,7 +184,7 @@ def test_a_port_in_use_is_skipped(build: Build, base: int) -> None:
     with socket.create_server(("127.0.0.1", base)):
         one = build("")
         all_up(one)
-        assert one.plan.urls == (f"http://127.0.0.1:{base + 1}",)
+        assert one.choice.urls == (f"http://127.0.0.1:{base + 1}",)
 
 
 def test_a_single_gpu_leaves_the_environment_as_it_is(build: Build, tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_several_given_servers_need_no_supervisor(build: Build, tmp_path: Path) 
     with start_demo() as first, start_demo() as second:
         both = build(COMFYUI_URL=f"{first.url},{second.url}")
         all_up(both)
-        assert both.processes == [] and both.plan.start is False
+        assert both.processes == [] and both.choice.start is False
         second.process.kill()
         until(lambda: both.engines[1].refresh().state == "lost")
         assert health.status([engine.info() for engine in both.engines]) == "degraded"
@@ -228,7 +229,7 @@ def test_a_running_server_is_used_and_the_others_are_started(
     try:
         both = build()
         all_up(both)
-        assert both.plan.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
+        assert both.choice.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
         assert both.servers[0].process is None
         seen = facts(tmp_path, both.servers[1])
         assert seen["gpu"] == rest and "--temp-directory" in seen["argv"]
@@ -332,7 +333,7 @@ def test_after_a_kill_the_next_start_takes_over_the_servers_and_the_job(
     both = build(COMFYUI_ARGS="--step-seconds 1")
     all_up(both)
     assert [process.pid for process in both.processes] == pids
-    assert both.plan.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
+    assert both.choice.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
     assert Run(engine_of(both.servers[1]), run.job, "resume").result(60)
     assert [engine.info().restarts for engine in both.engines] == [0, 0]
     both.close()
@@ -346,7 +347,7 @@ def test_a_second_studio_on_the_same_folder_leaves_the_first_alone(
     all_up(first)
     second = build("0")
     all_up(second)
-    assert second.plan.urls != first.plan.urls or second.processes == []
+    assert second.choice.urls != first.choice.urls or second.processes == []
     before = first.processes[0].pid
     second.close()
     assert first.processes[0].pid == before and first.engines[0].refresh().state == "ok"
@@ -538,7 +539,7 @@ def test_the_reason_for_a_failed_start_is_shown(build: Build, words: str, says: 
     one = build("0", restart=False, COMFYUI_ARGS=f"--fail {json.dumps(words)}")
     until(lambda: exits, 60)
     info = one.engines[0].refresh()
-    assert info.state == "lost" and says in info.error and "Traceback" not in info.error
+    assert info.state == "lost" and says in words(info.error) and "Traceback" not in words(info.error)
     assert says in exits[0].message
     let_pass(0.3)
     assert one.processes[0].restarts == 0, "it is not started again where the container is to end"
@@ -546,11 +547,11 @@ def test_the_reason_for_a_failed_start_is_shown(build: Build, words: str, says: 
 
 def test_a_missing_python(build: Build) -> None:
     one = build("0", COMFYUI_PYTHON="/nowhere/python")
-    until(lambda: "/nowhere/python" in one.engines[0].refresh().error, 60)
-    assert "COMFYUI_PYTHON" in one.engines[0].info().error
+    until(lambda: "/nowhere/python" in words(one.engines[0].refresh().error), 60)
+    assert "COMFYUI_PYTHON" in words(one.engines[0].info().error)
     assert one.engines[0].info().state == "starting", "it is tried again"
 
 
 def test_an_option_that_comfyui_does_not_have(build: Build) -> None:
     one = build("0", COMFYUI_ARGS="--normalvram")
-    until(lambda: "--normalvram" in one.engines[0].refresh().error, 60)
+    until(lambda: "--normalvram" in words(one.engines[0].refresh().error), 60)

@@ -15,12 +15,13 @@ import psutil
 import pytest
 
 from backend.errors import BadSettings
+from backend.notices import words
 from backend.servers import launch, oom, ports
 from backend.servers.child import Child
+from backend.servers.choice import Choice, choose
 from backend.servers.launch import comfyui_command, comfyui_python, demo_command
 from backend.servers.log_tail import LINE_MAX, Tail, is_important
 from backend.servers.orphans import MARK, Mark, orphans
-from backend.servers.plan import Plan, choose
 from backend.servers.process import ProcessExit, SupervisedProcess, Times, terminate
 from backend.servers.run_folder import folder_for
 from backend.settings.model import Settings
@@ -150,7 +151,7 @@ def test_sigkill_without_a_counted_oom_kill_is_not_lack_of_memory(
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     until(lambda: process.exits)
-    assert says in process.ended and bool(process.ended) == bool(says)
+    assert says in words(process.ended) and bool(process.ended) == bool(says)
 
 
 def test_an_exit_is_found_by_its_time(make: Make) -> None:
@@ -357,7 +358,7 @@ def test_which_lines_reach_the_log(line: str, loud: bool) -> None:
 
 
 def test_which_engine(tmp_path: Path) -> None:
-    def plan(up: bool = False, folder: bool = False, **env: str) -> Plan:
+    def plan(up: bool = False, folder: bool = False, **env: str) -> Choice:
         comfyui = tmp_path / "ComfyUI"
         comfyui.mkdir(exist_ok=True)
         (comfyui / "main.py").touch()
@@ -365,11 +366,11 @@ def test_which_engine(tmp_path: Path) -> None:
         return choose(Settings.from_env({**env, **extra}, tmp_path), lambda url: up and url == LOCAL)
 
     assert plan().kind == "demo" and plan().start
-    assert plan(up=True) == Plan("comfyui", (LOCAL,), start=False)
-    assert plan(folder=True) == Plan("comfyui", (LOCAL,), start=True)
+    assert plan(up=True) == Choice("comfyui", (LOCAL,), start=False)
+    assert plan(folder=True) == Choice("comfyui", (LOCAL,), start=True)
     assert plan(up=True, folder=True).start is False, "a running one is adopted, never doubled"
     given = plan(up=True, folder=True, COMFYUI_URL="http://a:1,http://b:2")
-    assert given == Plan("comfyui", ("http://a:1", "http://b:2"), start=False)
+    assert given == Choice("comfyui", ("http://a:1", "http://b:2"), start=False)
     assert plan(up=True, COMFYUI_URL="http://a:1", WAN_ENGINE="demo").kind == "demo"
     with pytest.raises(BadSettings, match="no ComfyUI"):
         plan(WAN_ENGINE="comfyui")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import EngineLost, OutOfMemory
+from backend.notices import words
 from backend.servers import gpus, oom, postmortem
 from backend.servers.exit_reasons import why
 from backend.servers.process import ProcessExit
@@ -132,18 +133,20 @@ def test_error_of_a_job_whose_server_exited(ended: ProcessExit, kind: type[Engin
     assert error.hint
 
 
+def why_not_up(ended: ProcessExit, trouble: OSError | None, python: str) -> str:
+    return words(postmortem.why_not_up(ended, trouble, python))
+
+
 def test_reason_for_a_failed_start() -> None:
-    assert "no NVIDIA GPU" in postmortem.why_not_up(process_exit(1, "No CUDA GPUs are available"), None, "")
-    assert "RAM" in postmortem.why_not_up(process_exit(-9, oom=True), None, "")
-    assert "its last output" in postmortem.why_not_up(process_exit(3, "Alas"), None, "").lower()
+    assert "no NVIDIA GPU" in why_not_up(process_exit(1, "No CUDA GPUs are available"), None, "")
+    assert "RAM" in why_not_up(process_exit(-9, oom=True), None, "")
+    assert "its last output" in why_not_up(process_exit(3, "no such option"), None, "").lower()
     raised = process_exit(1, "Traceback", "ValueError: no such folder", "Warning: something is deprecated")
-    assert "no such folder" in postmortem.why_not_up(raised, None, "")
-    assert "long time" in postmortem.why_not_up(process_exit(-9, by_us=True), None, "")
-    gone = postmortem.why_not_up(process_exit(None), FileNotFoundError(2, "No such file"), "/x/python")
+    assert "no such folder" in why_not_up(raised, None, "")
+    assert "long time" in why_not_up(process_exit(-9, by_us=True), None, "")
+    gone = why_not_up(process_exit(None), FileNotFoundError(2, "No such file"), "/x/python")
     assert "/x/python" in gone and "COMFYUI_PYTHON" in gone
-    assert "Permission" in postmortem.why_not_up(
-        process_exit(None), PermissionError(13, "Permission denied"), ""
-    )
+    assert "Permission" in why_not_up(process_exit(None), PermissionError(13, "Permission denied"), "")
 
 
 @pytest.mark.parametrize(
@@ -158,4 +161,4 @@ def test_reason_for_a_failed_start() -> None:
     ],
 )
 def test_known_exit_reasons(line: str, says: str) -> None:
-    assert says in why([line])
+    assert says in words(why([line]))

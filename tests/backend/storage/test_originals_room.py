@@ -60,13 +60,13 @@ def has_original(folder: DataFolder, job: Job) -> bool:
 def test_a_file_of_several_jobs_counts_once(folder: DataFolder) -> None:
     first = add(folder, "ann", 40 * MB, MB)
     rest = [add(folder, "ann", 0, MB, twin=first) for _ in range(3)]
-    used = folder.retention.quota.refresh().used["ann"]
+    used = folder.retention.quota.count.refresh().used["ann"]
     assert 44 * MB <= used < 45 * MB
     folder.retention.remove(first)
-    assert 43 * MB <= folder.retention.quota.refresh().used["ann"] < 44 * MB
+    assert 43 * MB <= folder.retention.quota.count.refresh().used["ann"] < 44 * MB
     folder.retention.remove(rest[0])
     quota = folder.retention.quota
-    assert 42 * MB <= quota._current().used["ann"] < 43 * MB, "also without measuring everything again"
+    assert 42 * MB <= quota.count.current().used["ann"] < 43 * MB, "also without measuring everything again"
 
 
 def test_originals_go_before_clips_on_a_full_disk(folder: DataFolder) -> None:

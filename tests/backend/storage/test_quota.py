@@ -274,7 +274,7 @@ def test_two_submits_at_once_do_not_count_on_the_same_old_clip(make_folder: Make
     quota.reserve(one, "ann", 200 * BLOCK)
     with pytest.raises(OverQuota):
         quota.reserve(two, "ann", 200 * BLOCK)
-    folder.retention.quota.refresh()
+    folder.retention.quota.count.refresh()
     with pytest.raises(OverQuota):
         quota.reserve(two, "ann", 200 * BLOCK)
 
@@ -293,7 +293,7 @@ def test_concurrent_submits_and_passes_agree_with_the_disk(make_folder: Make) ->
 
     def measure() -> None:
         while not over.is_set():
-            folder.retention.quota.refresh()
+            folder.retention.quota.count.refresh()
             folder.retention.remove_ended_outputs()
 
     with ThreadPoolExecutor(6) as pool:
@@ -305,10 +305,10 @@ def test_concurrent_submits_and_passes_agree_with_the_disk(make_folder: Make) ->
             over.set()
         for done in passes:
             done.result(60)
-    folder.retention.quota.ended()
-    seen = folder.retention.quota.refresh()
+    folder.retention.quota.count.ended()
+    seen = folder.retention.quota.count.refresh()
     folder.restart()
-    fresh = folder.retention.quota.refresh()
+    fresh = folder.retention.quota.count.refresh()
     assert seen.written == fresh.written and seen.clips == fresh.clips and seen.open == fresh.open
     assert all(seen.used[owner] >= fresh.used[owner] for owner in fresh.used), (
         "queued jobs reserve more than they have written"

@@ -462,8 +462,8 @@ def test_partial_files_are_removed_only_from_ended_jobs(scene: Scene) -> None:
 
 def test_finished_segments_are_kept_only_for_a_retry(scene: Scene) -> None:
     jobs = [
-        scene.job(), scene.job(status=CANCELLED, part=1), scene.job(status=FAILED),
-        scene.job(status=FAILED, part=2), scene.job(status=RUNNING, part=1),
+        scene.job(), scene.job(status=CANCELLED, segments_done=1), scene.job(status=FAILED),
+        scene.job(status=FAILED, segments_done=2), scene.job(status=RUNNING, segments_done=1),
     ]  # fmt: skip
     parts = [scene.jobs / job.id / "work" / "part-0" for job in jobs]
     for part in parts:

@@ -14,11 +14,13 @@ from backend.models.errors import ModelStoreError
 from backend.models.inventory import UNSEEN, inventory
 from backend.models.paths import MARK, NAME, SECTION, add_store, lists_store, write
 from backend.models.state import ModelState
+from backend.notices import words
 from backend.servers.exit_reasons import why
 from backend.settings.model import Settings
 from backend.system import diagnostics
 from tests.support.model_files import sparse
 from workflows.catalog import load_catalog
+from workflows.notice import made
 
 USER = "http://127.0.0.1:8188"
 
@@ -153,16 +155,19 @@ def test_little_memory(
     ],
 )
 def test_why_it_ended(line: str, says: str) -> None:
-    assert says in why(["Total VRAM", "Traceback (most recent call last):", line, "  at main.py", ""], 1)
+    assert says in words(
+        why(["Total VRAM", "Traceback (most recent call last):", line, "  at main.py", ""], 1)
+    )
 
 
 def test_why_it_was_killed() -> None:
-    assert "--cache-none" in why(["loading"], -9)
-    assert why(["bye"], 0) == "" and why([], None) == ""
+    assert "--cache-none" in words(why(["loading"], -9))
+    assert why(["bye"], 0) is None and why([], None) is None
 
 
 def test_system_shows_it(settings: Settings) -> None:
-    assert diagnostics.in_system(settings, [], [], ["It fell.", ""]) == ["It fell."]
+    stopped = made("server_stopped", {"server": "ComfyUI"})
+    assert diagnostics.in_system(settings, [], [], [stopped, None]) == ["ComfyUI stopped."]
 
 
 # -- an adopted ComfyUI and the model store
@@ -252,6 +257,6 @@ def test_system_says_restart_when_the_running_one_does_not_know_yet(comfyui: Pat
     assert state()[0] == UNSEEN and "models paths" in state()[1]
     add_store(comfyui, store)
     assert state()[0] == UNSEEN and state()[1].endswith("Restart ComfyUI.")
-    seen = ModelState("VAE", vae.name, "vae", vae.bytes, (), False, *state())
+    seen = ModelState("VAE", vae.name, "vae", vae.bytes, (), False, *state(), restart=True)
     (said,) = diagnostics.in_system(Settings.from_env({}, comfyui), [], [seen])
     assert said.startswith("Restart ComfyUI: 1 file in the model store")

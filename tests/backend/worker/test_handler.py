@@ -151,7 +151,7 @@ def test_reports_of_progress(decoder: Decoder, tmp_path: Path) -> None:
         ({"mode": "image_to_video", "media": {"image": "A" * 3_000_000}}, "bad_input", "larger than 2 MB"),
         ({"workflow": {"nodes": [], "links": []}}, "bad_input", "API format"),
         ({"workflow": {"1": {"inputs": {}}}}, "bad_input", "API format"),
-        ({"workflow": {"1": {"class_type": "NoSuchNode", "inputs": {}}}}, "missing_node", "lacks a part"),
+        ({"workflow": {"1": {"class_type": "NoSuchNode", "inputs": {}}}}, "missing_node", "lacks a node"),
     ],
 )
 def test_what_cannot_be_done_says_why(harness: WorkerHarness, given: Any, code: str, words: str) -> None:

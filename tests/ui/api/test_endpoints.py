@@ -23,9 +23,10 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from backend.error_texts.hints import HINTS
 from backend.errors import BadInput, NotFound, OutOfMemory, QueueFull
 from backend.jobs.params import make_params
-from backend.jobs.progress import Snapshot
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import JobView
 from backend.security.tokens import is_token, new_token
 from backend.settings.model import Settings
@@ -642,7 +643,7 @@ def test_errors_of_the_studio(
 ) -> None:
     page.studio.error = QueueFull("You already have 5 videos waiting, which is the limit.")
     said = page.refused("image_to_video", [page.upload()])
-    assert said == f"{page.studio.error} {QueueFull.default_hint}"
+    assert said == f"{page.studio.error} {HINTS[QueueFull.code]}"
     page.studio.error = RuntimeError("secret detail")
     with caplog.at_level(logging.ERROR, logger="wan.ui"):
         assert page.refused("image_to_video", [page.upload()]) == text("errors.unexpected")

@@ -99,7 +99,7 @@ def test_the_upload_is_used_while_nothing_is_kept(site: ServedSite, picture: Pat
     assert restore(ann, given)["animate-image"] is None
 
 
-def test_a_draft_of_another_owner_is_closed(site: ServedSite, picture: Path) -> None:
+def test_a_draft_of_another_owner_is_not_accessible(site: ServedSite, picture: Path) -> None:
     ann, bob = Visitor(site), Visitor(site)
     upload = ann.upload("secret.png", picture.read_bytes())
     id = keep(ann, upload)["id"]

@@ -13,6 +13,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from backend.errors import QueueFull
 from backend.jobs.params import CHOOSE
 from tests.support.fake_studio import FakeStudio
 from ui.forms import schema
@@ -28,7 +29,7 @@ from workflows.notice import notice
 from workflows.spec import GROUPS, RANDOM_SEED, Field
 
 GLOSS = text("advanced.negative")
-FULL = notice("refused", error="queue_full", message="The queue is full.", hint="Wait for one to finish.")
+FULL = QueueFull("The queue is full.", "Wait for one to finish.").notice
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ def test_a_widget_shows_what_the_api_takes(mode: str, forms: dict[str, Form]) ->
                 assert widget.minimum is None and widget.maximum is None and widget.precision is None
 
 
-def test_the_light_goes_as_far_as_the_api(forms: dict[str, Form]) -> None:
+def test_the_slider_of_relight_has_the_maximum_of_the_api(forms: dict[str, Form]) -> None:
     assert forms["animate"].widgets["relight"].maximum == RELIGHT_MAX
 
 

@@ -9,7 +9,7 @@ from ui import head
 from ui.gradio_fixes import loading_clock
 
 
-def test_the_clock_of_this_gradio_is_found_and_mended() -> None:
+def test_the_loading_clock_of_this_gradio_is_found_and_fixed() -> None:
     found = loading_clock.script()
     assert found is not None, (
         "another Gradio: check its loading screen, then drop ui/gradio_fixes/loading_clock.py"

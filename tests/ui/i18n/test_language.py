@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from backend.engines.base import EngineInfo
-from backend.jobs.progress import STAGES, Snapshot
+from backend.jobs.snapshot import STAGES, Snapshot
 from backend.jobs.views import Place, Plan, QueueState
 from backend.media.facts import VideoFacts
 from backend.models.state import ModelState

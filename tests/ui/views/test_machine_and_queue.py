@@ -12,6 +12,7 @@ from backend.jobs.views import Place, QueueState
 from tests.support.job_views import job, media
 from ui.views import library, machine_panel, queue
 from ui.views.header import public_line
+from workflows.notice import notice
 
 SERVER = EngineInfo(
     kind="comfyui", address="http://127.0.0.1:8188", state="ok", version="0.3.76", gpu="NVIDIA L4",
@@ -40,7 +41,12 @@ def test_system_shows_what_it_knows_of_a_server() -> None:
 
 
 def test_several_servers_stand_below_one_another() -> None:
-    second = replace(SERVER, address="http://127.0.0.1:8189", state="lost", error="Killed: out of memory.")
+    second = replace(
+        SERVER,
+        address="http://127.0.0.1:8189",
+        state="lost",
+        error=notice("text", text="Killed: out of memory."),
+    )
     shown = machine_panel.machine([SERVER, second], QueueState(0, 0), {}, {"Disk": (1, 2)})
     assert shown.count('class="server small"') == 3 and "Killed: out of memory." in shown
     assert shown.count("Disk") == 1 and shown.index("8189") < shown.index("Disk")
@@ -64,14 +70,14 @@ def test_a_public_page_says_so() -> None:
     assert "Anybody &lt;can&gt;" in public_line("Anybody <can> use it.")
 
 
-def test_a_pinned_clip_says_so_and_can_be_let_go() -> None:
+def test_a_pinned_clip_is_marked_and_can_be_unpinned() -> None:
     shown = library.grid([job(status="done", pinned=True)], media, 0.0)
     assert 'data-act="unpin"' in shown and 'aria-pressed="true"' in shown and ">Pinned<" in shown
     shown = library.grid([job(status="done")], media, 0.0)
     assert 'data-act="pin"' in shown and "Pin: don't auto-delete" in shown and ">Pinned<" not in shown
 
 
-def test_the_line_names_one_s_own_and_counts_the_rest() -> None:
+def test_the_queue_names_own_jobs_and_counts_the_others() -> None:
     mine = [job(id=str(n), status="queued", title=f"boat <{n}>") for n in range(12)]
     line = [Place(0, "animate", False, None), Place(1, "animate", False, None)]
     line += [Place(n, "image_to_video", True, job) for n, job in enumerate(mine, 2)]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from backend.engines.base import EngineInfo
+from backend.error_texts.hints import HINTS
 from backend.errors import OutOfMemory
-from backend.jobs.progress import Snapshot
+from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import QueueState
 from backend.models.state import ModelState
 from tests.support.job_views import job, media
@@ -147,7 +148,7 @@ def test_progress_is_ready_to_be_shown() -> None:
     assert said["segments"] == [["draw", 0.5, 1.0]], "a share never leaves 0 to 1"
 
 
-def test_the_next_in_line_is_looked_at_more_often() -> None:
+def test_the_next_queued_job_is_polled_more_often() -> None:
     assert progress.progress(Snapshot(status="queued"))["next"] is True
     assert progress.progress(Snapshot(status="queued", ahead=1))["next"] is False
     assert progress.progress(Snapshot(status="running"))["next"] is False
@@ -173,7 +174,7 @@ def test_badges(engine: EngineInfo, expected: tuple[str, str, str, bool]) -> Non
     assert (badge.state, badge.name, badge.detail, badge.demo) == expected
 
 
-def test_the_demo_says_that_it_is_no_wan() -> None:
+def test_the_demo_says_that_no_model_was_used() -> None:
     assert "no AI model" in engine_badge.badge([EngineInfo("demo", "x", "ok")]).tip
 
 
@@ -203,8 +204,8 @@ def test_a_memory_failure_offers_what_fits() -> None:
     what, why = failure.failure(failed)
     assert what == "The GPU ran out of memory"
     assert why == f"It stopped at step 2. {failure.kept('image_to_video')}"
-    told = replace(failed, error={**OOM, "hint": OutOfMemory.default_hint})
-    assert failure.failure(told)[1] == f"It stopped at step 2. {OutOfMemory.default_hint}", "once is enough"
+    told = replace(failed, error={**OOM, "hint": HINTS[OutOfMemory.code]})
+    assert failure.failure(told)[1] == f"It stopped at step 2. {HINTS[OutOfMemory.code]}", "once is enough"
     deleted = text("failure.files_deleted")
     assert failure.failure(told, inputs_deleted=True)[1] == f"It stopped at step 2. {deleted}"
     assert [(r.label, dict(r.change)) for r in failure.remedies(failed)] == [
@@ -267,7 +268,13 @@ def test_nothing_a_user_wrote_becomes_markup(status: str) -> None:
 
 def test_nothing_an_engine_says_becomes_markup() -> None:
     engine = EngineInfo(
-        "comfyui", HOSTILE, "lost", version=HOSTILE, gpu=HOSTILE, error=HOSTILE, python=HOSTILE
+        "comfyui",
+        HOSTILE,
+        "lost",
+        version=HOSTILE,
+        gpu=HOSTILE,
+        python=HOSTILE,
+        error=notice("text", text=HOSTILE),
     )
     model = ModelState(HOSTILE, HOSTILE, HOSTILE, 1, ("image_to_video",), False, "missing")
     shown = header([engine], QueueState(0, 0)) + machine_panel.machine([engine], QueueState(0, 0), {}, {})

@@ -112,7 +112,7 @@ def test_a_loop_is_found() -> None:
     assert [kind for _, _, kind in found(graph)] == ["bad_link"]
 
 
-def test_a_long_chain_is_no_loop_and_no_recursion_error() -> None:
+def test_a_long_chain_is_not_a_loop_and_raises_no_recursion_error() -> None:
     chain = {"0": GRAPH[BY_CLASS["UNETLoader"]]}
     for n in range(1, 3000):
         chain[str(n)] = {"class_type": "ModelSamplingSD3", "inputs": {"model": [str(n - 1), 0], "shift": 8.0}}

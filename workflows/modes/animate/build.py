@@ -11,9 +11,10 @@ from workflows.graph.animate_nodes import AnimateNodes
 from workflows.graph.builder import Image, Int
 from workflows.graph.node_contract import ServerFacts
 from workflows.modes import fields
+from workflows.modes.animate.install import INSTALL
 from workflows.modes.animate.params import LENGTH_SLACK, Animate
-from workflows.modes.animate.prepare import plan, prepare
-from workflows.modes.animate.routes import INSTALL, NONE, Route, route
+from workflows.modes.animate.prepare import preparation, prepare
+from workflows.modes.animate.routes import NONE, Route, route
 from workflows.notice import Notice, notice
 from workflows.params.sizes import crop_fraction
 from workflows.params.values import InvalidParam
@@ -113,7 +114,7 @@ def _model(catalog: Catalog, server: ServerFacts) -> str:
 
 
 def _route_name(run: _Run) -> str:
-    source = plan(run.params, run.route)
+    source = preparation(run.params, run.route)
     if run.params.method == "move":
         return source.pose
     return f"{source.pose}+{'given' if source.mask == 'given' else run.route.mask}"
@@ -128,7 +129,7 @@ def _sound(params: Animate) -> Derived | None:
 
 
 def _warnings(run: _Run) -> list[Notice]:
-    params, source = run.params, plan(run.params, run.route)
+    params, source = run.params, preparation(run.params, run.route)
     warnings = []
     if source.pose == "driving":
         warnings.append(notice("no_pose_detector"))

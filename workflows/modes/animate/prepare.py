@@ -38,7 +38,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Preparation:
     """The source of each input. pose: given, driving, or the route's; face, mask: given, found, ""."""
 
     pose: str
@@ -52,7 +52,7 @@ class Plan:
         return self.pose not in ("given", "driving")
 
 
-def plan(params: Animate, route: Route) -> Plan:
+def preparation(params: Animate, route: Route) -> Preparation:
     """Uploaded files take precedence over what the route can detect."""
     own_pose, own_face = params.pose_video is not None, params.face_video is not None
     pose = "given" if own_pose else ("driving" if route.pose == NONE else route.pose)
@@ -61,7 +61,7 @@ def plan(params: Animate, route: Route) -> Plan:
     if params.method == "mix":
         mask = "given" if params.mask is not None else ("found" if route.mask != NONE else "")
     looks = pose == PREPROCESS or (face == "found" and route.pose == PREPROCESS)
-    return Plan(pose, face, mask, mask == "found" and route.mask == SAM2 and not looks)
+    return Preparation(pose, face, mask, mask == "found" and route.mask == SAM2 and not looks)
 
 
 def clip(media: Media, size: tuple[int, int], params: Animate, first_frame: int, frames: int) -> Derived:
@@ -122,7 +122,7 @@ def prepare(
     frames: int,
 ) -> tuple[Prepared, list[Derived]]:
     """Adds the nodes; returns their outputs and the clips that they read."""
-    source, size = plan(params, route), params.size
+    source, size = preparation(params, route), params.size
     clips = _Clips(nodes, params, first_frame, frames)
     found = _Found()
     if source.finds_pose or source.face == "found":
@@ -166,7 +166,7 @@ def _find(
     nodes: AnimateNodes,
     catalog: Catalog,
     driving: Image,
-    source: Plan,
+    source: Preparation,
     route: Route,
     size: tuple[int, int],
     frames: int,

@@ -39,10 +39,6 @@ _MASK_WORDS = {
     SAM2: "SAM 2 detects the person.",
     NONE: "No person segmenter for Replace is installed.",
 }
-INSTALL = (
-    "To enable detection, update ComfyUI to 0.20 or newer and add sdpose_wholebody_fp16.safetensors (1.9 GB)"
-    " and sam3.1_multiplex_fp16.safetensors (1.7 GB) to its checkpoints folder"
-)
 
 
 @dataclass(frozen=True)

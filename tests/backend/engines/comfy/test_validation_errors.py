@@ -59,7 +59,7 @@ EXPECTED = {
     ),
     "missing_input_audio": ("engine_bad_input", "", "ComfyUI does not find the sound that was sent to it."),
     "missing_input_video": ("engine_bad_input", "", "ComfyUI does not find the video that was sent to it."),
-    "unknown_node_class": ("missing_node", "", "This ComfyUI lacks a part that this video needs."),
+    "unknown_node_class": ("missing_node", "", "This ComfyUI lacks a node that this video needs."),
     "no_class_type": ("graph_rejected", "", "ComfyUI did not accept the workflow."),
     "no_output_node": ("graph_rejected", "", "ComfyUI found nothing to make in the workflow."),
     "empty_prompt": ("graph_rejected", "", "ComfyUI found nothing to make in the workflow."),

@@ -339,7 +339,7 @@ def test_deleting_from_the_queue(slow: DemoServer) -> None:
     client.close()
 
 
-def test_clearing_the_queue_and_jumping_it(slow: DemoServer) -> None:
+def test_clearing_the_queue_and_moving_to_its_front(slow: DemoServer) -> None:
     play(slow, graphs.text_to_video(length=5))
     client = Client(slow)
     client.hear()

@@ -128,7 +128,7 @@ def test_it_starts_on_the_creators_picture_and_moves(demo: DemoServer) -> None:
     assert max(steps) < 4 * (sum(steps) / len(steps)) + 0.5, "no jump"
 
 
-def test_words_lead_the_camera(demo: DemoServer) -> None:
+def test_the_prompt_moves_the_camera(demo: DemoServer) -> None:
     """The picture is red on the left: panning left makes the frame redder."""
 
     def redder(prompt: str) -> float:
@@ -176,7 +176,7 @@ def test_every_image_has_the_watermark(demo: DemoServer, width: int, height: int
         assert right - left >= 18 and bottom - top >= 6 and top > 0 and left > 0
 
 
-def test_without_a_picture_it_paints_from_the_words(demo: DemoServer) -> None:
+def test_without_a_picture_the_prompt_is_drawn(demo: DemoServer) -> None:
     size: dict[str, Any] = {"width": 160, "height": 96, "length": 9}
     night = pictures(made(demo, graphs.text_to_video(prompt="a night sky", **size)))
     snow = pictures(made(demo, graphs.text_to_video(prompt="snow", **size)))

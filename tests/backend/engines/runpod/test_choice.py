@@ -8,14 +8,14 @@ import pytest
 
 from backend.engines.base import EngineInfo
 from backend.engines.kinds import engine_name
-from backend.errors import BadSettings
+from backend.errors import BadSettings, EndpointRefused
 from backend.jobs.job import Job
 from backend.jobs.offers import Offer
 from backend.jobs.planning import plan
 from backend.jobs.views import QueueState
 from backend.notices import words
+from backend.servers.choice import Choice, choose
 from backend.servers.fleet import Servers
-from backend.servers.plan import Plan, choose
 from backend.settings.model import Settings
 from ui.views import engine_badge, machine_panel, model_table
 from workflows.graph.node_contract import facts, recorded
@@ -55,14 +55,14 @@ def test_runpod_without_its_key_is_refused(tmp_path: Path) -> None:
 def test_one_lane_for_each_video_that_may_be_there(tmp_path: Path) -> None:
     servers = Servers(settings(tmp_path, **GIVEN, WAN_ENGINE="runpod", WAN_RUNPOD_CONCURRENCY="4"))
     assert len(servers.engines) == 4
-    assert servers.plan == Plan("runpod", (), start=False)
+    assert servers.choice == Choice("runpod", (), start=False)
     assert {engine.info().address for engine in servers.engines} == {"https://api.runpod.ai/v2/abc"}
     servers.close()
 
 
 ENDPOINT = EngineInfo("runpod", "https://api.runpod.ai/v2/abc", state="ok", workers={"idle": 2}, pending=3)
 EMPTY = EngineInfo("runpod", ENDPOINT.address, state="ok", note=notice("runpod_no_workers"))
-REFUSED = EngineInfo("runpod", ENDPOINT.address, error="RunPod does not accept the API key.")
+REFUSED = EngineInfo("runpod", ENDPOINT.address, error=EndpointRefused.of("runpod_bad_key").notice)
 
 
 def planned(info: EngineInfo, absent: bool = False) -> tuple[str, tuple[Notice, ...]]:
@@ -76,7 +76,7 @@ def planned(info: EngineInfo, absent: bool = False) -> tuple[str, tuple[Notice, 
 def test_an_endpoint_without_workers_is_said_before_generate() -> None:
     assert planned(ENDPOINT) == ("", ())
     assert planned(EMPTY) == ("", (EMPTY.note,))
-    assert planned(REFUSED, absent=True)[0] == REFUSED.error
+    assert planned(REFUSED, absent=True)[0] == words(REFUSED.error)
 
 
 def test_the_estimate_names_runpod() -> None:

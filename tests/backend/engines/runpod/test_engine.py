@@ -28,6 +28,7 @@ from backend.errors import (
     TooLate,
 )
 from backend.events import Accepted, Connection, Event, Output, Preview, Progress, Queued, Stage, Started
+from backend.notices import words
 from tests.support.fake_runpod import ENDPOINT, KEY, FakeJob, FakeRunPod, fake_runpod
 from workflows.notice import notice
 
@@ -309,7 +310,7 @@ def test_a_job_is_resumed_by_its_id_without_sending(
 def test_a_key_that_is_wrong(fake: FakeRunPod, tmp_path: Path) -> None:
     engine = engine_of(fake.url, key="rpa_WRONG")
     info = engine.refresh()
-    assert info.state == "starting" and "API key" in info.error
+    assert info.state == "starting" and "API key" in words(info.error)
     with pytest.raises(EndpointRefused, match="API key"):
         engine.run(prompt(tmp_path), lambda event: None)
     assert fake.jobs == {}
@@ -318,7 +319,7 @@ def test_a_key_that_is_wrong(fake: FakeRunPod, tmp_path: Path) -> None:
 
 def test_an_endpoint_that_is_wrong(fake: FakeRunPod, tmp_path: Path) -> None:
     engine = engine_of(fake.url, endpoint="nosuch")
-    assert "nosuch" in engine.refresh().error
+    assert "nosuch" in words(engine.refresh().error)
     with pytest.raises(EndpointRefused, match="no Serverless endpoint nosuch"):
         engine.run(prompt(tmp_path), lambda event: None)
     engine.close()

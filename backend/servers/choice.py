@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Choice:
     """The servers to use. kind: as EngineInfo.kind. `start`: the studio starts the process itself."""
 
     kind: str
@@ -33,7 +33,7 @@ def local_url(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.comfyui_port}"
 
 
-def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
+def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Choice:
     """WAN_ENGINE=auto: the first of configured addresses, a server on COMFYUI_PORT, a ComfyUI folder, a
     RunPod endpoint, the demo.
 
@@ -41,26 +41,19 @@ def choose(settings: Settings, probe: Callable[[str], bool] = answers) -> Plan:
     endpoint is configured."""
     local = local_url(settings)
     if settings.engine == "demo":
-        return Plan(DEMO.id, (), start=True)
+        return Choice(DEMO.id, (), start=True)
     if settings.engine == "runpod":
         if not settings.runpod.given:
-            raise BadSettings(
-                "WAN_ENGINE is runpod, but RUNPOD_ENDPOINT_ID or RUNPOD_API_KEY is missing.",
-                "Set both: the endpoint's id and a key of the same RunPod account.",
-            )
-        return Plan(RUNPOD.id, (), start=False)
+            raise BadSettings.of("runpod_not_set")
+        return Choice(RUNPOD.id, (), start=False)
     if settings.comfyui_urls:
-        return Plan(COMFYUI.id, settings.comfyui_urls, start=False)
+        return Choice(COMFYUI.id, settings.comfyui_urls, start=False)
     if probe(local):
-        return Plan(COMFYUI.id, (local,), start=False)
+        return Choice(COMFYUI.id, (local,), start=False)
     if settings.comfyui_dir is not None:
-        return Plan(COMFYUI.id, (local,), start=True)
+        return Choice(COMFYUI.id, (local,), start=True)
     if settings.engine == "comfyui":
-        raise BadSettings(
-            "WAN_ENGINE is comfyui, but there is no ComfyUI: no COMFYUI_URL, none on port"
-            f" {settings.comfyui_port}, no folder.",
-            "Set COMFYUI_URL to a running one, or COMFYUI_DIR to its folder.",
-        )
+        raise BadSettings.of("no_comfyui", port=settings.comfyui_port)
     if settings.runpod.given:
-        return Plan(RUNPOD.id, (), start=False)
-    return Plan(DEMO.id, (), start=True)
+        return Choice(RUNPOD.id, (), start=False)
+    return Choice(DEMO.id, (), start=True)

@@ -1,0 +1,20 @@
+"""The texts of all errors by the code of their reason. Their placeholders are the reason's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from backend.error_texts import engines, jobs, models, servers, storage, worker
+from backend.error_texts.hints import HINTS
+from backend.error_texts.text import ErrorText
+
+__all__ = ["ERROR_TEXTS", "HINTS"]
+
+ERROR_TEXTS: Mapping[str, ErrorText] = {
+    **jobs.TEXTS,
+    **storage.TEXTS,
+    **servers.TEXTS,
+    **engines.TEXTS,
+    **models.TEXTS,
+    **worker.TEXTS,
+}

@@ -1,0 +1,61 @@
+"""Errors of the data folder, the disk and the quotas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from backend.error_texts.text import ErrorText
+
+_STOP_OTHER = "Stop the other one, or set WAN_DATA_DIR to a folder of this one's own."
+_DELETE_OWN = "Delete videos of yours in the Library, or give the machine more disk space."
+
+TEXTS: Mapping[str, ErrorText] = {
+    "disk_is_full": ErrorText("The disk is full."),
+    "file_not_written": ErrorText("A file could not be written."),
+    "path_not_written": ErrorText("{path} cannot be written: {reason}."),
+    "picture_not_stored": ErrorText("The picture could not be stored."),
+    "video_not_saved": ErrorText("The video could not be saved."),
+    "result_not_stored": ErrorText("The result could not be stored on the volume."),
+    # the folders
+    "data_folder_unwritable": ErrorText("The data folder {folder} cannot be written."),
+    "data_folder_read_only": ErrorText(
+        "The data folder {folder} cannot be written: {reason}.", "Set WAN_DATA_DIR to a folder that can be."
+    ),
+    "database_folder_read_only": ErrorText(
+        "The data folder {folder} cannot be written: {reason}.",
+        "Check that the folder exists and is writable, or set WAN_DATA_DIR to another.",
+    ),
+    "data_folder_used_by": ErrorText("The machine {machine} uses the data folder {folder}.", _STOP_OTHER),
+    "data_folder_used": ErrorText(
+        "Another Wan Studio ({machine}, process {process}) uses the data folder {folder}.", _STOP_OTHER
+    ),
+    "upload_folder_unusable": ErrorText(
+        "The upload folder {folder} cannot be used: {reason}.",
+        "Set GRADIO_TEMP_DIR to a folder that can be written to.",
+    ),
+    "upload_folder_foreign": ErrorText(
+        "The upload folder {folder} was not made by this studio.",
+        "Move it away, or set GRADIO_TEMP_DIR to another folder.",
+    ),
+    "input_folder_lacks": ErrorText("This file is no longer in the input folder.", "Choose another one."),
+    # drafts
+    "draft_file_gone": ErrorText("This file is no longer kept.", "Add it again."),
+    "draft_folder_unusable": ErrorText("The folder of this draft cannot be used."),
+    "bad_draft_token": ErrorText("The owner token is not one."),
+    "bad_draft_id": ErrorText("The draft's id is not one."),
+    "drafts_full": ErrorText(
+        "Unsent forms may hold {megabytes:,.0f} MB in {count} files.", "Make the video, or clear a form."
+    ),
+    # quotas; sizes in bytes
+    "video_over_quota": ErrorText(
+        "This video needs {need} on the disk, and one visitor may use {limit}.",
+        "Use a smaller file or a shorter video.",
+    ),
+    "own_quota_used": ErrorText(
+        "Your videos take {used} of the {limit} that you may use, and this one needs {need}."
+    ),
+    "new_visitors_quota_used": ErrorText(
+        "The disk space for new visitors is taken.", "Try again in a few minutes, or use a smaller file."
+    ),
+    "no_room_for_video": ErrorText("The disk is full: there is no room for this video.", _DELETE_OWN),
+}
