@@ -9,10 +9,15 @@
 #   docker build -t wan-studio:cuda13 --build-arg CUDA=13.0 .        # driver 580 or newer
 
 ARG CUDA=12.8
-# One for both targets; left empty, each takes its own below.
+# Another base of the Debian family for both targets; left empty, each takes its own below.
 ARG BASE_IMAGE=
-ARG STUDIO_BASE=${BASE_IMAGE:-ubuntu:24.04}
-ARG GPU_BASE=${BASE_IMAGE:-nvidia/cuda:${CUDA}.1-cudnn-runtime-ubuntu24.04}
+ARG STUDIO_BASE=${BASE_IMAGE:-base}
+ARG GPU_BASE=${BASE_IMAGE:-base-cuda-${CUDA}}
+
+# ---- base images. `python -m scripts.pin_bases` writes the digest of each beside its tag.
+FROM ubuntu:24.04 AS base
+FROM nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04 AS base-cuda-12.8
+FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS base-cuda-13.0
 
 # ---- the page's Python packages, built where pip and its cache may lie about
 FROM ${STUDIO_BASE} AS packages
@@ -22,19 +27,19 @@ ENV DEBIAN_FRONTEND=noninteractive
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     apt-get update && apt-get install -y --no-install-recommends python3 python3-venv ca-certificates \
     && rm -rf /var/lib/apt/lists/*
-COPY requirements.txt /tmp/requirements.txt
+COPY requirements.lock /tmp/requirements.lock
 # Made without pip: nothing is installed into it later.
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
     python3 -m venv /opt/build && python3 -m venv --without-pip /opt/studio \
     && /opt/build/bin/pip --python /opt/studio/bin/python install --disable-pip-version-check -q \
-       -r /tmp/requirements.txt
+       --require-hashes -r /tmp/requirements.lock
 
 # ---- and RunPod's SDK, for the worker of an endpoint
 FROM packages AS worker-packages
-COPY requirements-worker.txt /tmp/requirements-worker.txt
+COPY requirements-worker.lock /tmp/requirements-worker.lock
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
     /opt/build/bin/pip --python /opt/studio/bin/python install --disable-pip-version-check -q \
-       -r /tmp/requirements-worker.txt
+       --require-hashes -r /tmp/requirements-worker.lock
 
 # ---- the code, as both targets have it: compiled, for whoever runs it
 FROM packages AS code
@@ -51,8 +56,10 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
 COPY --from=packages /opt/studio /opt/studio
 ENV PATH=/opt/studio/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    GRADIO_SERVER_NAME=0.0.0.0 \
-    GRADIO_SERVER_PORT=7860
+    STUDIO_IMAGE=page \
+    GRADIO_SERVER_NAME=0.0.0.0
+# A named volume mounted at one of these takes its mode, so that any user may write to it.
+RUN mkdir -p /data /models /uploads /cache && chmod 1777 /data /models /uploads /cache
 WORKDIR /app
 COPY --from=code /app /app
 EXPOSE 7860
@@ -117,11 +124,13 @@ RUN mkdir -p input output temp user models custom_nodes/comfyui_controlnet_aux/c
 COPY --from=worker-packages /opt/studio /opt/studio
 ENV PATH=/opt/studio/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    STUDIO_IMAGE=gpu \
     COMFYUI_DIR=/opt/ComfyUI \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
-    GRADIO_SERVER_NAME=0.0.0.0 \
-    GRADIO_SERVER_PORT=7860
+    GRADIO_SERVER_NAME=0.0.0.0
+# A named volume mounted at one of these takes its mode, so that any user may write to it.
+RUN mkdir -p /data /models /uploads /cache && chmod 1777 /data /models /uploads /cache
 WORKDIR /app
 COPY --from=code /app /app
 EXPOSE 7860

@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import gc
 import importlib.util
 import io
 import logging
 import os
 import signal
-import socket
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from backend import logs
-from backend.errors import BadSettings, StudioError
+from backend.errors import StudioError
 from backend.security.accounts import Accounts
 from backend.settings.reach import reach, share_asked
 from backend.storage import upload_folder
-from backend.system import banner
-from backend.web import address
+from backend.system import banner, user_folders
+from backend.web import address, listening
 
 if TYPE_CHECKING:
     from backend.settings.model import Settings
     from backend.studio import Studio
+    from backend.web.listening import Listening
 
 HERE = Path(__file__).resolve().parent
-PORT = 7860
 SIGNAL_SECONDS = 0.5
 MAX_EVENTS = 160
 """Gradio events that may run at once: API calls that wait for their video count, the page's polls do not."""
@@ -62,6 +60,7 @@ def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
     if rest and arguments.command != "worker":  # the worker's are the RunPod SDK's
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
+        user_folders.check_temporary()
         if arguments.command == "compile":
             return run_compile(arguments)
         if arguments.command == "models":
@@ -105,13 +104,15 @@ def _settings(log_file: bool = True) -> Settings:
     logs.start(settings.log_level, settings.log_format, settings.log_prompts, secrets, console)
     for warning in warnings:
         logging.getLogger("wan.settings").warning(warning)
+    for words in user_folders.prepare(os.environ):
+        print(words, file=sys.stderr, flush=True)
     return settings
 
 
 def serve() -> int:
     """Starts the studio and the page; returns after SIGINT or SIGTERM, with everything stopped."""
     settings = _settings()
-    host, port = _address(os.environ)
+    listener = listening.bind(os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -132,19 +133,21 @@ def serve() -> int:
         logs.to_file(settings.log_file, round(settings.log_mb * 1e6))
     try:
         with logs.printing_logged() as out:
-            return _serve(studio, settings, host, port, stop, out)
+            return _serve(studio, settings, listener, stop, out)
     finally:
         studio.close()
+        listener.close()
 
 
 def _serve(
-    studio: Studio, settings: Settings, host: str, port: int, stop: threading.Event, out: TextIO
+    studio: Studio, settings: Settings, listener: Listening, stop: threading.Event, out: TextIO
 ) -> int:
     """Serves the page until `stop`. out: where the start's own sentences are printed."""
     from backend.services import UPLOADS
 
-    _gradio_environment(studio.secret(UPLOADS))
+    _gradio_environment(studio.secret(UPLOADS), listener.port)
     from ui import page
+    from ui.gradio_fixes.own_sockets import serving_on
     from ui.i18n.texts import text
 
     blocks = page.build(studio)
@@ -156,10 +159,12 @@ def _serve(
     root = address.root_path(os.environ)
     try:
         # quiet=True still prints about MCP
-        with contextlib.redirect_stdout(io.StringIO()), connections.bounded_servers():
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            connections.bounded_servers(),
+            serving_on(listener.sockets, listener.url),
+        ):
             _, _, share_url = blocks.launch(
-                server_name=f"[{host}]" if ":" in host else host,
-                server_port=port,
                 root_path=root,
                 prevent_thread_lock=True,
                 quiet=True,
@@ -174,7 +179,7 @@ def _serve(
                 **options,
             )
     except OSError as error:
-        raise BadSettings(f"The page cannot be served at {host}:{port}.", str(error)) from error
+        raise listener.refusal(error) from error
     blocks.share = False  # else Gradio sends share links a page whose scripts lie on another host
     studio.reached(reach(os.environ, shared=bool(share_url)))
     page.update_public_warning(blocks, studio)
@@ -188,7 +193,7 @@ def _serve(
     else:
         print(f"Engine: {studio.servers.choice.row.service} at {engine.address}", file=out, flush=True)
     for line in banner.lines(
-        address.address(os.environ, host, port, share_url),
+        address.address(os.environ, listener.host, listener.port, share_url),
         users=[user for user, _ in settings.auth],
         admin_token=studio.admins.token,
         share_asked=share_asked(os.environ),
@@ -203,41 +208,19 @@ def _serve(
     return 0
 
 
-def _address(environ: Mapping[str, str]) -> tuple[str, int]:
-    """Where the page is served, tried out. Raises BadSettings, naming what is wrong."""
-    # RunPod's proxy reaches a pod by its network address only.
-    host = environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if environ.get("RUNPOD_POD_ID") else "127.0.0.1")  # noqa: S104
-    host = host.strip("[]")
-    text = environ.get("GRADIO_SERVER_PORT") or environ.get("PORT") or str(PORT)
-    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
-        raise BadSettings(f"GRADIO_SERVER_PORT is {text!r}; it takes a number from 1 to 65535.")
-    try:
-        family = socket.getaddrinfo(host, int(text), type=socket.SOCK_STREAM)[0][0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, int(text)))
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            message = f"Port {text} is taken."
-            raise BadSettings(message, "Stop what uses it, or set GRADIO_SERVER_PORT to another.") from error
-        reason = error.strerror or str(error)
-        raise BadSettings(
-            f"The page cannot be served at {host}:{text}: {reason}.",
-            "GRADIO_SERVER_NAME takes an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them.",
-        ) from error
-    return host, int(text)
-
-
-def _gradio_environment(whose: str) -> None:
+def _gradio_environment(whose: str, port: int) -> None:
     """What Gradio reads when it is imported. `whose`: marks the upload folder as this studio's."""
+    os.environ["GRADIO_SERVER_PORT"] = str(port)  # an empty one ends Gradio's import
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if importlib.util.find_spec("spaces") is None:
         # On a Space Gradio would reload changed code by this package, and fail without it with a traceback.
         os.environ.pop("SYSTEM", None)
     # Uploads never lie in the data folder: what is there is kept, what is here expires.
-    given = os.environ.get("GRADIO_TEMP_DIR") or f"{tempfile.gettempdir()}/wan-studio-uploads-{os.getuid()}"
-    folder = upload_folder.claim(Path(given).expanduser().absolute(), whose)
+    default = f"{tempfile.gettempdir()}/wan-studio-uploads-{os.getuid()}"
+    folder = upload_folder.claim(
+        upload_folder.named(os.environ.get("GRADIO_TEMP_DIR", "").strip() or default), whose
+    )
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     upload_folder.sweep(folder, whose, time.time() - upload_folder.KEEP_SECONDS)
 

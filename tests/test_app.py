@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support.ipv6 import has_ipv6
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.waiting import served as up
@@ -92,6 +93,7 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     env = {
         **os.environ, "WAN_DATA_DIR": str(tmp_path / "data"), "WAN_ENGINE": "demo",
         "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(tmp_path / "uploads"),
+        "GRADIO_SERVER_NAME": "::" if has_ipv6() else "127.0.0.1",
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "app.py"],
@@ -128,6 +130,9 @@ def test_it_serves_and_leaves_nothing_behind(served: tuple[subprocess.Popen[str]
     assert health["engine"] == "demo" and health["queue"] == {"waiting": 0, "running": 0}
     with urllib.request.urlopen(url) as answer:
         assert "Wan Studio" in answer.read().decode()
+    if has_ipv6():  # `::` is every address, IPv4 too
+        with urllib.request.urlopen(url.replace("127.0.0.1", "[::1]")) as answer:
+            assert "Wan Studio" in answer.read().decode()
     mine = children(process.pid)
     assert mine, "the demo engine is a process of its own"
     taken = app(GRADIO_SERVER_PORT=url.rsplit(":", 1)[1], WAN_ENGINE="demo")

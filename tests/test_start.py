@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -93,6 +94,7 @@ def project(tmp_path: Path) -> Path:
     (folder / "scripts").mkdir(parents=True)
     for name in ("environment.sh", "installed.py"):
         (folder / "scripts" / name).write_bytes((ROOT / "scripts" / name).read_bytes())
+    (folder / "requirements.lock").write_text("# nothing\n")
     return folder
 
 
@@ -121,6 +123,14 @@ def test_an_environment_is_made_once_and_again_for_another_python(project: Path)
     stamp = project / ".venv" / "installed-requirements"
     stamp.write_text(stamp.read_text().replace("3.", "2."))  # as if made by another Python
     assert "Setting up" in shell(project, say, PYTHON=sys.executable).stdout
+    wheel = project / "no_such_package-1-py3-none-any.whl"
+    wheel.write_bytes(b"other contents than those that were locked")
+    lock = f"no-such-package==1 --hash=sha256:{hashlib.sha256(b'locked').hexdigest()}\n"
+    (project / "requirements.lock").write_text(lock)
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(project), "PIP_CONFIG_FILE": os.devnull}
+    refused = shell(project, say, PYTHON=sys.executable, **offline)
+    assert refused.returncode == 1 and "requirements.lock could not be installed" in refused.stderr
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in refused.stderr
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="takes root to become somebody without a name")

@@ -58,4 +58,21 @@ TEXTS: Mapping[str, ErrorText] = {
         "The disk space for new visitors is taken.", "Try again in a few minutes, or use a smaller file."
     ),
     "no_room_for_video": ErrorText("The disk is full: there is no room for this video.", _DELETE_OWN),
+    # the machine
+    "data_folder_mounted_read_only": ErrorText(
+        "The data folder {folder} cannot be written: {reason}.",
+        "Mount its disk for writing (a volume without :ro), or set WAN_DATA_DIR to another folder.",
+    ),
+    "data_folder_of_other_user": ErrorText(
+        "The data folder {folder} cannot be written: {reason}.",
+        "{place} belongs to user {owner}, and Wan Studio runs as user {user}. Give the folder to this user, start Wan"
+        " Studio as its owner, or set WAN_DATA_DIR to another folder.",
+    ),
+    "upload_folder_without_home": ErrorText(
+        "GRADIO_TEMP_DIR is {given}, and there is no such home folder.", "Write the whole path."
+    ),
+    "no_temporary_folder": ErrorText(
+        "No folder for temporary files can be written to.",
+        "Start a read-only container with --tmpfs /tmp, or set TMPDIR to a folder that is writable.",
+    ),
 }

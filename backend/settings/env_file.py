@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,13 @@ def read_env_file(path: Path) -> dict[str, str]:
             _check_login(path, line, again=LOGIN in found)
         found[line.name] = line.value
     return found
+
+
+def fill(environ: MutableMapping[str, str], values: Mapping[str, str]) -> None:
+    """Adds the variables of a file that the environment does not set, or sets to nothing."""
+    for name, value in values.items():
+        if not environ.get(name, "").strip():
+            environ[name] = value
 
 
 def repeated(path: Path) -> list[str]:

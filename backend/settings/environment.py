@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from backend.settings import names
-from backend.settings.env_file import read_env_file, repeated
+from backend.settings.env_file import fill, read_env_file, repeated
 from backend.settings.model import VARIABLES
 
 
@@ -27,7 +27,5 @@ def load_environment(here: Path, environ: MutableMapping[str, str] = os.environ)
             f"{where} sets {names.shown(name)}, which is not a setting. Did you mean {nearest}?"
             for name, nearest in names.unknown(found, VARIABLES)
         ]
-    for name, value in values.items():
-        if not environ.get(name, "").strip():
-            environ[name] = value
+    fill(environ, values)
     return warnings

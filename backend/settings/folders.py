@@ -34,11 +34,11 @@ def data_dir(here: Path, environ: Mapping[str, str]) -> tuple[Path, Path | None]
     if environ.get("HOME"):
         folders += [Path(environ["HOME"]) / ".local" / "share" / "wan-studio"]
     folders += [Path(tempfile.gettempdir()) / f"wan-studio-{os.getuid()}"]
-    chosen = next((folder for folder in folders if _writable(folder)), folders[0])
+    chosen = next((folder for folder in folders if writable(folder)), folders[0])
     return chosen, folders[0] if chosen != folders[0] else None
 
 
-def _writable(folder: Path) -> bool:
+def writable(folder: Path) -> bool:
     """Whether the folder can be written to, or created. A read-only disk refuses root, too."""
     existing = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
     return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+from backend.settings.listen_address import is_loopback
 
 
 def share_asked(environ: Mapping[str, str]) -> bool:
@@ -20,7 +20,7 @@ def reach(environ: Mapping[str, str], shared: bool | None = None) -> str:
     if share_asked(environ) if shared is None else shared:
         return "a share link"
     host = environ.get("GRADIO_SERVER_NAME", "").strip()
-    if host in LOOPBACK or host.startswith("127."):
+    if is_loopback(host):
         return ""
     if environ.get("SPACE_ID"):
         return "Hugging Face Spaces"

@@ -23,6 +23,14 @@ MADE = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|tmp[a-z0-9_]{8}")
 """Names of the entries that the page creates: folders of copies and uploads by hash, unfinished uploads."""
 
 
+def named(text: str) -> Path:
+    """The folder that GRADIO_TEMP_DIR names. Raises BadSettings."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise BadSettings.of("upload_folder_without_home", given=text) from error
+
+
 def claim(given: Path, whose: str) -> Path:
     """The folder for uploads: `given` if this studio created it or it does not exist yet, else one inside it.
 

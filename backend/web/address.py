@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from backend.settings.reach import LOOPBACK
+from backend.settings.listen_address import from_here, in_url, is_loopback
 
 
 def root_path(environ: Mapping[str, str]) -> str:
@@ -26,14 +26,11 @@ def address(environ: Mapping[str, str], host: str, port: int, share_url: str | N
     if share_url:
         return share_url.rstrip("/") + "/"
     pod, space = environ.get("RUNPOD_POD_ID", "").strip(), environ.get("SPACE_HOST", "").strip()
-    if host not in LOOPBACK and pod:
+    if pod and not is_loopback(host):
         return f"https://{pod}-{port}.proxy.runpod.net/"
-    if host not in LOOPBACK and space:
+    if space and not is_loopback(host):
         return f"https://{space}/"
     root = root_path(environ)
     if "://" in root:
         return root + "/"
-    name = "127.0.0.1" if host in ("0.0.0.0", "::", "[::]") else host  # noqa: S104
-    if ":" in name and not name.startswith("["):
-        name = f"[{name}]"
-    return f"http://{name}:{port}{root}/"
+    return f"http://{in_url(from_here(host))}:{port}{root}/"

@@ -1,0 +1,65 @@
+"""Serves Gradio's app on sockets that are bound already.
+
+Gradio tries the port itself before it serves: as an IPv4 address, at the GRADIO_SERVER_NAME of the moment at
+which gradio was imported. `::1` and names that are IPv6 only end in "Cannot find empty port", and so does a
+program that uses the port at another address.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvicorn
+from gradio import http_server
+from gradio.exceptions import ServerFailedToStartError
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted; uvicorn's own number."""
+
+
+class _Server(http_server.Server):
+    """Gradio's server, on sockets of its own."""
+
+    def __init__(self, config: uvicorn.Config, sockets: Sequence[socket.socket]) -> None:
+        super().__init__(config)
+        self._own = list(sockets)
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        super().run(self._own)
+
+
+@contextlib.contextmanager
+def serving_on(sockets: Sequence[socket.socket], url: str) -> Iterator[None]:
+    """Within it Gradio's launch() serves on these sockets. url: how this machine reaches them, with a slash.
+
+    launch() then raises OSError when the port was taken since, or when the server does not start.
+    """
+    inner = http_server.start_server
+
+    def start_server(
+        app: Any,
+        server_name: str | None = None,
+        server_port: int | None = None,
+        ssl_keyfile: str | None = None,
+        ssl_certfile: str | None = None,
+        ssl_keyfile_password: str | None = None,
+    ) -> tuple[str, int, str, http_server.Server]:
+        for one in sockets:
+            one.listen(BACKLOG)  # here, where its error has a caller
+        host, port = sockets[0].getsockname()[:2]
+        server = _Server(uvicorn.Config(app=app, host=host, port=port, log_level="warning"), sockets)
+        try:
+            server.run_in_thread()
+        except ServerFailedToStartError as error:
+            raise OSError(str(error)) from error
+        return urlsplit(url).hostname or host, port, url, server
+
+    http_server.start_server = start_server
+    try:
+        yield
+    finally:
+        http_server.start_server = inner
