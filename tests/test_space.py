@@ -7,15 +7,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import sysconfig
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.support import other_user
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.waiting import served
@@ -25,31 +23,10 @@ pytestmark = pytest.mark.full
 USER = 1000
 
 
-def python_for_all() -> tuple[str, str]:
-    """A Python of this version with our packages that user 1000 may start; skips when there is none.
-
-    The one that runs the tests may lie in root's home: then the system's, with the packages of this one.
-    """
-    packages = sysconfig.get_path("purelib")
-    for python in (sys.executable, f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"):
-        command = ["env", f"PYTHONPATH={packages}", python, "-c", "import gradio_client"]
-        try:
-            done = subprocess.run(
-                command, user=USER, group=USER, extra_groups=[], capture_output=True, cwd="/"
-            )
-        except OSError:
-            continue
-        if done.returncode == 0:
-            return python, packages
-    pytest.skip("no Python here that another user may start")
-
-
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that another user may walk into; pytest closes its own whenever it starts."""
-    with tempfile.TemporaryDirectory(prefix="wan-space-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with other_user.open_folder("wan-space-") as folder:
+        yield folder
 
 
 def front_matter() -> dict[str, str]:
@@ -70,7 +47,7 @@ def test_the_front_matter_is_what_runs_here() -> None:
 @pytest.mark.skipif(os.getuid() != 0, reason="takes root to become another user")
 def test_a_space_starts_with_the_demo_by_itself(open_folder: Path) -> None:
     """User 1000, code that may not be written to, no ffmpeg on the path, PORT, a home folder of its own."""
-    python, packages = python_for_all()
+    python, packages = other_user.python_for_all(USER)
     code, home = open_folder / "app", open_folder / "home"
     code.mkdir()
     shutil.copy(ROOT / "app.py", code)
