@@ -17,11 +17,12 @@ from tests.support import dockerignore
 from tests.support.paths import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+RULES = dockerignore.patterns(ROOT / ".dockerignore")
 
 
 def kept(name: str) -> bool:
     """Whether .dockerignore lets a file into the image."""
-    return dockerignore.kept(name, dockerignore.patterns(ROOT / ".dockerignore"))
+    return dockerignore.kept(name, RULES)
 
 
 @pytest.mark.full

@@ -37,8 +37,11 @@ def prepare(environ: MutableMapping[str, str]) -> list[str]:
     home = environ.get("HOME", "")
     if not (home and os.path.isdir(home) and os.access(home, os.W_OK | os.X_OK)):  # noqa: PTH112
         environ["HOME"] = str(_private(Path(tempfile.gettempdir()) / f"home-{os.getuid()}"))
-        why = f"The home folder {home} cannot be written to" if home else "There is no home folder (HOME)"
-        said.append(f"{why}: caches go into {environ['HOME']}.")
+        made = environ["HOME"]
+        if home:
+            said.append(f"The home folder {home} cannot be written to: caches go into {made}.")
+        else:
+            said.append(f"There is no home folder (HOME): caches go into {made}.")
     for name in (*WRITTEN, *READ):
         given = environ.get(name, "").strip()
         if given and not _usable(Path(os.path.expanduser(given)), reading=name in READ):  # noqa: PTH111

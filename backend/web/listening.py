@@ -13,6 +13,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.errors import BadSettings
 from backend.settings import listen_address
@@ -77,10 +78,10 @@ def bind(environ: Mapping[str, str]) -> Listening:
     return Listening(host, port, name, tuple(sockets))
 
 
-def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str | int, ...]]]:
+def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
     """(family, address) of each address that is listened on."""
     hosts = [host, EVERYWHERE] if listen_address.is_everywhere(host) and ":" in host else [host]
-    found = []
+    found: list[tuple[int, Any]] = []
     for one in hosts:
         for family, _, _, _, address in socket.getaddrinfo(one, port, type=socket.SOCK_STREAM):
             if family in (socket.AF_INET, socket.AF_INET6):
@@ -88,7 +89,7 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[s
     return list(dict.fromkeys(found))
 
 
-def _bound(family: socket.AddressFamily, address: tuple[str | int, ...]) -> socket.socket:
+def _bound(family: int, address: Any) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

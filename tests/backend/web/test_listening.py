@@ -91,7 +91,7 @@ def test_an_address_of_another_machine_and_a_name_of_none(monkeypatch: pytest.Mo
 
     assert refused("192.0.2.7").message.endswith("this machine has no such address.")
     monkeypatch.setattr(socket, "getaddrinfo", no_answer)
-    name = refused("no-such-host.invalid")
+    name = refused("no-such-host.invalid", 8080)
     assert name.message == "GRADIO_SERVER_NAME is 'no-such-host.invalid', a name without an address."
     assert "0.0.0.0 or ::" in name.hint
 
@@ -133,7 +133,7 @@ def test_the_lowest_port_for_every_user(tmp_path: Path) -> None:
     assert listening._unprivileged(tmp_path / "none") == 1024
 
 
-def test_an_error_of_the_server_is_told_with_its_own_words() -> None:
+def test_an_error_of_the_server_is_passed_on() -> None:
     bound = bind("127.0.0.1")
     assert bound.refusal(OSError(errno.EADDRINUSE, "x")).message == f"Port {bound.port} is taken."
     other = bound.refusal(OSError("Server failed to start."))
