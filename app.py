@@ -145,7 +145,8 @@ def _serve(
     """Serves the page until `stop`. out: where the start's own sentences are printed."""
     from backend.services import UPLOADS
 
-    _gradio_environment(studio.secret(UPLOADS), listener.port)
+    os.environ["GRADIO_SERVER_PORT"] = str(listener.port)  # Gradio cannot be imported with an empty one
+    _gradio_environment(studio.secret(UPLOADS))
     from ui import page
     from ui.gradio_fixes.own_sockets import serving_on
     from ui.i18n.texts import text
@@ -208,9 +209,8 @@ def _serve(
     return 0
 
 
-def _gradio_environment(whose: str, port: int) -> None:
+def _gradio_environment(whose: str) -> None:
     """What Gradio reads when it is imported. `whose`: marks the upload folder as this studio's."""
-    os.environ["GRADIO_SERVER_PORT"] = str(port)  # an empty one ends Gradio's import
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if importlib.util.find_spec("spaces") is None:

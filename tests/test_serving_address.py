@@ -20,20 +20,19 @@ pytestmark = [pytest.mark.full, pytest.mark.deep]
 
 
 @pytest.mark.parametrize(
-    ("host", "opened"),
+    ("host", "name", "opened"),
     [
-        ("::1", ("[::1]",)),
-        ("[::1]", ("[::1]",)),
-        ("0:0:0:0:0:0:0:1", ("[::1]",)),
-        ("[::]", ("[::1]", "127.0.0.1", "localhost")),
-        ("localhost", ("127.0.0.1", "localhost")),
-        ("127.0.0.2", ("127.0.0.2",)),
-        ("::ffff:127.0.0.1", ("127.0.0.1",)),
+        ("::1", "GRADIO_SERVER_PORT", ("[::1]",)),
+        ("[::1]", "PORT", ("[::1]",)),
+        ("0:0:0:0:0:0:0:1", "PORT", ("[::1]",)),
+        ("[::]", "GRADIO_SERVER_PORT", ("[::1]", "127.0.0.1", "localhost")),
+        ("localhost", "PORT", ("127.0.0.1", "localhost")),
+        ("127.0.0.2", "PORT", ("127.0.0.2",)),
+        ("::ffff:127.0.0.1", "GRADIO_SERVER_PORT", ("127.0.0.1",)),
     ],
 )
-@pytest.mark.parametrize("name", ["GRADIO_SERVER_PORT", "PORT"])
 def test_the_page_answers_where_it_says(
-    tmp_path: Path, host: str, opened: tuple[str, ...], name: str
+    tmp_path: Path, host: str, name: str, opened: tuple[str, ...]
 ) -> None:
     if ":" in host and not has_ipv6():
         pytest.skip("this machine has no IPv6")
