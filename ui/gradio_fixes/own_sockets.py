@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
 from gradio import http_server
-from gradio.exceptions import ServerFailedToStartError
 
+START_SECONDS = 60.0
 BACKLOG = 2048
 """Connections that may wait to be accepted; uvicorn's own number."""
 
@@ -30,6 +32,17 @@ class _Server(http_server.Server):
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         super().run(self._own)
+
+    def run_in_thread(self) -> None:
+        """Returns once requests are answered. Raises OSError when the server ends or takes START_SECONDS;
+        Gradio's own allows 5 s, too short on a busy machine."""
+        self.thread = threading.Thread(target=self.run, name="page", daemon=True)
+        self.thread.start()
+        end = time.monotonic() + START_SECONDS
+        while not self.started:
+            if not self.thread.is_alive() or time.monotonic() > end:
+                raise OSError("The server did not start; the log says why.")
+            time.sleep(0.005)
 
 
 @contextlib.contextmanager
@@ -52,10 +65,7 @@ def serving_on(sockets: Sequence[socket.socket], url: str) -> Iterator[None]:
             one.listen(BACKLOG)  # here, where its error has a caller
         host, port = sockets[0].getsockname()[:2]
         server = _Server(uvicorn.Config(app=app, host=host, port=port, log_level="warning"), sockets)
-        try:
-            server.run_in_thread()
-        except ServerFailedToStartError as error:
-            raise OSError(str(error)) from error
+        server.run_in_thread()
         return urlsplit(url).hostname or host, port, url, server
 
     http_server.start_server = start_server
