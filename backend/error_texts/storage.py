@@ -65,8 +65,8 @@ TEXTS: Mapping[str, ErrorText] = {
     ),
     "data_folder_of_other_user": ErrorText(
         "The data folder {folder} cannot be written: {reason}.",
-        "{place} belongs to user {owner}, and Wan Studio runs as user {user}. Give the folder to this user, start Wan"
-        " Studio as its owner, or set WAN_DATA_DIR to another folder.",
+        "{place} belongs to user {owner}, and Wan Studio runs as user {user}. Give the folder to this user,"
+        " start Wan Studio as its owner, or set WAN_DATA_DIR to another folder.",
     ),
     "upload_folder_without_home": ErrorText(
         "GRADIO_TEMP_DIR is {given}, and there is no such home folder.", "Write the whole path."

@@ -27,7 +27,7 @@ def refused(folder: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> BadSe
 
 def test_a_folder_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hint = refused(tmp_path, monkeypatch, errno.EACCES).hint
-    assert f"{tmp_path} belongs to user {tmp_path.stat().st_uid}." in hint
+    assert f"{tmp_path} belongs to user {tmp_path.stat().st_uid}, " in hint
     assert f"Wan Studio runs as user {os.getuid()}." in hint
 
 
@@ -46,6 +46,6 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
 
 
 def test_an_upload_folder_in_a_home_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BadSettings, match="GRADIO_TEMP_DIR is '~no-such-user/uploads'"):
+    with pytest.raises(BadSettings, match="GRADIO_TEMP_DIR is ~no-such-user/uploads"):
         upload_folder.named("~no-such-user/uploads")
     assert upload_folder.named("uploads") == Path.cwd() / "uploads"
