@@ -99,9 +99,8 @@ def _settings(log_file: bool = True) -> Settings:
 
     warnings = load_environment(HERE)
     settings = Settings.from_env(os.environ, HERE)
-    secrets = [*(word for _, word in settings.auth), settings.runpod.api_key]
     console = settings.log_console or not (log_file and settings.log_mb)
-    logs.start(settings.log_level, settings.log_format, settings.log_prompts, secrets, console)
+    logs.start(settings.log_level, settings.log_format, settings.log_prompts, settings.secrets, console)
     for warning in warnings:
         logging.getLogger("wan.settings").warning(warning)
     for words in user_folders.prepare(os.environ):
@@ -119,8 +118,8 @@ def serve() -> int:
 
     from backend.system import diagnostics
 
-    for words in diagnostics.at_start(settings):
-        print(words, file=sys.stderr, flush=True)
+    for sentence in diagnostics.at_start(settings):
+        print(sentence, file=sys.stderr, flush=True)
 
     # Collecting garbage while hundreds of modules are imported finds none and takes an eighth of the start.
     gc.disable()
@@ -147,6 +146,7 @@ def _serve(
 
     os.environ["GRADIO_SERVER_PORT"] = str(listener.port)  # Gradio cannot be imported with an empty one
     _gradio_environment(studio.secret(UPLOADS))
+    from backend.notices import words
     from ui import page
     from ui.gradio_fixes.own_sockets import serving_on
     from ui.i18n.texts import text
@@ -193,6 +193,8 @@ def _serve(
         print(f"{why} built-in demo engine runs, results are marked DEMO.", file=out, flush=True)
     else:
         print(f"Engine: {studio.servers.choice.row.service} at {engine.address}", file=out, flush=True)
+    for fault in dict.fromkeys(filter(None, (info.fault for info in studio.engines()))):
+        print(f"Warning: {words(fault)}", file=out, flush=True)
     for line in banner.lines(
         address.address(os.environ, listener.host, listener.port, share_url),
         users=[user for user, _ in settings.auth],

@@ -192,6 +192,8 @@ class EngineUnreachable(EngineError):
     """ComfyUI does not answer."""
 
     code = "engine_unreachable"
+    reason: str = ""  # one of engines.comfy.reach.Reason, where it is known
+    final: bool = False  # the reason lies in the configuration: waiting does not help
 
 
 class EngineLost(EngineError):
@@ -267,6 +269,30 @@ class BadModelFile(EngineError):
     """ComfyUI could not load a model file: damaged or cut short."""
 
     code = "bad_model_file"
+
+
+class WrongModel(EngineError):
+    """A model file is sound, but of another kind than this video needs."""
+
+    code = "wrong_model"
+
+
+class UnsupportedHardware(EngineError):
+    """The GPU of ComfyUI's machine, its driver or its PyTorch cannot do what this video needs."""
+
+    code = "unsupported_hardware"
+
+
+class EngineSetup(EngineError):
+    """ComfyUI lacks a package or a permission, or was started with options that it cannot use."""
+
+    code = "engine_setup"
+
+
+class OutputNotWritable(EngineSetup):
+    """ComfyUI cannot write its results."""
+
+    code = "output_not_writable"
 
 
 class NoOutput(EngineError):

@@ -23,8 +23,6 @@ METHODS = frozenset({
 })  # fmt: skip
 
 FOREIGN: dict[str, str] = {
-    "backend/engines/comfy/execution_errors.py":
-        "messages of PyTorch, ComfyUI and the operating system, which ComfyUI passes on without a code",
     "backend/models/hub.py":
         "huggingface_hub raises a bare OSError with a text when a download's size differs",
     "backend/servers/gpus.py": "the output of nvidia-smi -L",

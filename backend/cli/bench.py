@@ -126,6 +126,8 @@ class _Bench:
             time.sleep(LOOK_SECONDS)
         if self.studio.status() == "starting":
             info = self.studio.engines()[0]
+            if info.fault is not None:
+                complain(words(info.fault))
             raise EngineUnreachable.of(
                 "server_silent", engine="ComfyUI", address=info.address, detail=words(info.error)
             )

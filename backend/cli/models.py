@@ -13,7 +13,7 @@ from rich.text import Text
 from backend.cli.console import complain, plain_table, print_table, say, terminal
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.info import list_models
-from backend.errors import BadInput, StudioError
+from backend.errors import BadInput, EngineUnreachable, StudioError
 from backend.models import paths as model_paths
 from backend.models.inventory import (
     DAMAGED,
@@ -158,13 +158,18 @@ def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, 
     """The model files that ComfyUI lists (None without an answer), and a sentence about the request."""
     if settings.engine == "demo":
         return None, "WAN_ENGINE is demo, which needs no models: only the disk was looked at."
-    address = (*settings.comfyui_urls, f"http://127.0.0.1:{settings.comfyui_port}")[0]
-    http = Http(address, connect=ASK_SECONDS, read=ASK_SECONDS)
+    urls = settings.comfyui_urls
+    address = urls[0] if urls else f"http://127.0.0.1:{settings.comfyui_port}"
+    login = settings.comfyui_login if urls else ""
+    http = Http(address, connect=ASK_SECONDS, read=ASK_SECONDS, login=login, ca=settings.comfyui_ca)
     try:
         system = http.get("/system_stats")["system"]
         if system.get("wan_studio_demo"):
             return None, f"The demo engine answers at {http.address}: only the disk was looked at."
         seen = list_models(http)
+    except EngineUnreachable as error:
+        why = f" {error.message}" if error.reason not in ("silent", "refused") else ""
+        return None, f"No ComfyUI answers at {http.address}: only the disk was looked at.{why}"
     except (StudioError, KeyError, TypeError, AttributeError):
         return None, f"No ComfyUI answers at {http.address}: only the disk was looked at."
     finally:

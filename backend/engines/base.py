@@ -33,6 +33,7 @@ class EngineInfo:
     running: int = 0
     pending: int = 0
     error: Notice | None = None  # why it does not answer or start up
+    fault: Notice | None = None  # the same, where the reason is known: why its address cannot be used
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # folder -> model file names
     python: str = ""
     pytorch: str = ""

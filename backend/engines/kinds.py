@@ -120,8 +120,10 @@ def location(info: EngineInfo) -> Location:
 
 
 def silent(info: EngineInfo) -> Notice:
-    """The notice for an engine that does not respond."""
+    """The notice for an engine that does not respond, with the reason where it is known."""
     row = kind_of(info)
+    if info.fault is not None:
+        return info.fault
     if row.error_is_reason and info.error is not None:
         return info.error
     return notice(row.silent, address=info.address) if row.runs_locally else notice(row.silent)

@@ -55,6 +55,10 @@ HINTS: Mapping[str, str] = {
     ),
     "engine_bad_input": "Save the file again in another program and add it again.",
     "bad_model_file": "Download the file again.",
+    "wrong_model": "Use the files that System lists for this mode.",
+    "unsupported_hardware": "Use a ComfyUI on a machine with an NVIDIA GPU.",
+    "engine_setup": "Check how ComfyUI is installed and started.",
+    "output_not_writable": "Make ComfyUI's output folder writable.",
     "no_output": _CHECK_COMFYUI,
     "result_too_large": (
         "Give the endpoint a bucket (BUCKET_ENDPOINT_URL, BUCKET_ACCESS_KEY_ID, BUCKET_SECRET_ACCESS_KEY) or"

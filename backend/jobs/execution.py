@@ -129,6 +129,8 @@ class Execution:
             try:
                 return segments.collect(engine, outputs, index)
             except EngineUnreachable as error:
+                if error.final:
+                    raise
                 log.info("result: %s %s; retried in %g s", error.message, error.detail, pause)
                 time.sleep(pause)
                 sink.check()

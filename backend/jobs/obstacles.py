@@ -70,7 +70,7 @@ def no_engine(infos: Sequence[EngineInfo]) -> Notice:
     told = (
         info.error
         for info in infos
-        if kind_of(info).error_is_reason or (info.ours and info.state == "starting")
+        if kind_of(info).error_is_reason or info.fault or (info.ours and info.state == "starting")
     )
     if why := next(filter(None, told), None):
         return notice("waiting_for_engine", engine=name, why=why)

@@ -257,7 +257,7 @@ class Submitter:
         if self._no_server():
             info = self._offers.infos()[0]
             kind = kind_of(info)
-            if kind.error_is_reason:
+            if kind.error_is_reason or info.fault is not None:
                 raise EngineUnreachable.of("service_silent", why=silent(info), engine=kind.server)
             raise EngineUnreachable.of(
                 "server_silent", engine=kind.server, address=info.address, detail=words(info.error)

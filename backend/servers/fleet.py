@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wan.servers")
 
-SECRETS = ("WAN_AUTH", "RUNPOD_API_KEY", "BUCKET_ACCESS_KEY_ID", "BUCKET_SECRET_ACCESS_KEY")
+SECRETS = (
+    "WAN_AUTH", "WAN_COMFYUI_LOGIN", "COMFYUI_URL", "RUNPOD_API_KEY", "BUCKET_ACCESS_KEY_ID",
+    "BUCKET_SECRET_ACCESS_KEY",
+)  # fmt: skip
 """Environment variables that are not passed on to servers, whose custom nodes could read them."""
 PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = (Path("/opt/ComfyUI"),)
@@ -302,6 +305,8 @@ class Servers:
     def _watch(self, server: Server) -> None:
         """Polls a server, also while its lane is busy; kills one that we started if it hangs."""
         hung, look = self.settings.hung_seconds, self._limits.look
+        if server.process is None:  # what is wrong with its address is known when the page is served
+            server.engine.refresh()
         while not self._closing.wait(min(look, hung / 4)):
             try:
                 self._run_folder.touch()

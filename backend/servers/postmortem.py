@@ -12,13 +12,13 @@ from backend.servers.process import ProcessExit
 from workflows.notice import Notice, made
 
 _RAM = re.compile(
-    r"std::bad_alloc|\bMemoryError\b|DefaultCPUAllocator|can(?:no|')t allocate memory|"
-    r"^\s*Killed\s*$|oom-kill|Unable to allocate",
+    r"std::bad_alloc|\bMemoryError\b|DefaultCPUAllocator|can(?:no|')t allocate memory|os error 1455|"
+    r"WinError 1455|paging file is too small|^\s*Killed\s*$|oom-kill|Unable to allocate",
     re.IGNORECASE,
 )
 _GPU_MEMORY = re.compile(
-    r"OutOfMemoryError|(?:CUDA|HIP|NVML)\b.{0,40}out of memory|out of memory.{0,40}(?:CUDA|HIP)|"
-    r"CU(?:BLAS|DNN)_STATUS_ALLOC_FAILED|Allocation on device",
+    r"OutOfMemoryError|(?:CUDA|HIP|NVML|MPS)\b.{0,40}out of memory|out of memory.{0,40}(?:CUDA|HIP)|"
+    r"not enough GPU video memory|CU(?:BLAS|DNN)_STATUS_ALLOC_FAILED|Allocation on device",
     re.IGNORECASE,
 )
 _GPU = re.compile(

@@ -69,9 +69,12 @@ class Server:
         self._exited, self._exit_cause = 0.0, postmortem.NO_EXIT
         self._limits = limits
         self._hung_seconds = hung = settings.hung_seconds
+        ours = url not in settings.comfyui_urls  # credentials are for the configured servers alone
         self.engine = ComfyEngine(
             url,
             input_dir=folder,
+            login="" if ours else settings.comfyui_login,
+            ca=settings.comfyui_ca,
             timing=Timing(hung=hung, read=min(20.0, max(1.0, hung / 4))),
             kind=kind,
             amend=self._amend,
@@ -103,9 +106,9 @@ class Server:
             return info
         if process.over:
             stopped = self.trouble or made("server_stopped", {"server": kind_of(info).subject})
-            return replace(info, state="lost", error=stopped)
+            return replace(info, state="lost", error=stopped, fault=None)
         if not process.is_up:
-            return replace(info, state="starting", error=self.trouble)
+            return replace(info, state="starting", error=self.trouble, fault=None)
         return info
 
     def check(self) -> None:

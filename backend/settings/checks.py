@@ -47,13 +47,6 @@ def accounts(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((user.strip(), password) for user, _, password in pairs)
 
 
-def comfyui_urls(text: str) -> tuple[str, ...]:
-    """The addresses of a comma-separated list."""
-    return tuple(
-        http_url(part, "COMFYUI_URL", "http://127.0.0.1:8188") for part in text.split(",") if part.strip()
-    )
-
-
 def http_url(text: str, name: str, example: str) -> str:
     """The address without a slash at its end; http:// is added where there is no scheme."""
     url = text.strip()

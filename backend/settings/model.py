@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
-from backend.settings import checks, folders, names
+from backend.settings import checks, folders, names, servers
 from backend.settings.reach import reach
 from backend.settings.serverless import RunPodSettings, WorkerSettings
 from backend.settings.source import EnvironmentModel, read
@@ -36,10 +36,20 @@ class Settings(EnvironmentModel):
         " endpoint if both of its variables are set, else the demo engine; it never falls back to the demo"
         " once it has found a ComfyUI",
     )  # fmt: skip
-    comfyui_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(checks.comfyui_urls)] = variable(
+    comfyui_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(servers.comfyui_urls)] = variable(
         "COMFYUI_URL", (),
         "one or more running ComfyUIs, comma separated; each works on one video at a time",
-        takes="http addresses",
+        takes="http addresses", secret=True,
+    )  # fmt: skip
+    comfyui_login: Annotated[str, AfterValidator(servers.comfyui_login)] = variable(
+        "WAN_COMFYUI_LOGIN", "",
+        "user and password (HTTP basic authentication) for servers of `COMFYUI_URL` whose address has none",
+        takes="`user:password`", secret=True,
+    )  # fmt: skip
+    comfyui_ca: Annotated[Path | None, AfterValidator(servers.certificates)] = variable(
+        "WAN_COMFYUI_CA", None,
+        "certificates to trust at https addresses of `COMFYUI_URL`, besides those of the public authorities",
+        takes="a PEM file",
     )  # fmt: skip
     comfyui_dir: Annotated[Path | None, AfterValidator(checks.comfyui_folder)] = variable(
         "COMFYUI_DIR", None,
@@ -164,6 +174,13 @@ class Settings(EnvironmentModel):
         if self.queued_per_owner is not None:
             return self.queued_per_owner
         return OPEN_QUEUED_PER_OWNER if self.open_to_all else QUEUED_PER_OWNER
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Passwords and keys, which are redacted in the log."""
+        logins = (self.comfyui_login, *map(servers.login_of, self.comfyui_urls))
+        found = {password for login in logins for password in servers.password_forms(login)}
+        return (*(word for _, word in self.auth), *sorted(found), self.runpod.api_key)
 
     @property
     def jobs_dir(self) -> Path:

@@ -7,7 +7,8 @@ lookup could return another one. Redirects are checked in the same way.
 
 from __future__ import annotations
 
-import ipaddress
+import http.client
+import re
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -18,29 +19,12 @@ import certifi
 import urllib3
 
 from backend.errors import BadInput, JobCancelled, from_os_error
+from backend.worker.addresses import is_public
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 10.0, 20.0, 180.0
 REDIRECTS = 4
 CHUNK = 1 << 17
-
-_EMBEDDED_V4 = ipaddress.ip_network("64:ff9b::/96")  # NAT64: an IPv4 address in the last four bytes
-
-
-def is_public(text: str) -> bool:
-    """Whether an IP address is public, including an IPv4 address embedded in an IPv6 address."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _EMBEDDED_V4:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if address.teredo is not None:
-            return False
-        if inner is not None:
-            return is_public(str(inner))
-    return address.is_global and not address.is_multicast and not address.is_reserved
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -86,7 +70,7 @@ def download(
         raise BadInput(
             f"The address of {field} has too many redirects.", "Use the file's final address.", field=field
         )
-    except urllib3.exceptions.HTTPError as error:
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, UnicodeError) as error:
         raise BadInput(
             f"The address of {field} could not be fetched.",
             "Check the address, or send the file in the request.",
@@ -99,6 +83,8 @@ def _checked(
     url: str, schemes: Sequence[str], public: Callable[[str], bool], field: str
 ) -> tuple[SplitResult, list[str]]:
     try:
+        if _CONTROL.search(url):
+            raise ValueError("a control character")
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
@@ -109,7 +95,7 @@ def _checked(
         )
     try:
         addresses = resolve(parts.hostname, port)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         raise BadInput(
             f"The host of {field} was not found: {parts.hostname}.", "Check the address.", field=field
         ) from error
@@ -126,7 +112,6 @@ def _checked(
 def _open(parts: SplitResult, address: str) -> urllib3.BaseHTTPResponse:
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    host = parts.netloc
     if parts.scheme == "https":
         pool: urllib3.HTTPConnectionPool = urllib3.HTTPSConnectionPool(
             address, parts.port or 443, timeout=timeout, retries=False, cert_reqs="CERT_REQUIRED",
@@ -134,7 +119,7 @@ def _open(parts: SplitResult, address: str) -> urllib3.BaseHTTPResponse:
         )  # fmt: skip
     else:
         pool = urllib3.HTTPConnectionPool(address, parts.port or 80, timeout=timeout, retries=False)
-    headers = {"Host": host, "User-Agent": "wan-studio", "Accept-Encoding": "identity"}
+    headers = {"Host": parts.netloc, "User-Agent": "wan-studio", "Accept-Encoding": "identity"}
     return pool.request(
         "GET", path, headers=headers, redirect=False, preload_content=False, assert_same_host=False
     )

@@ -7,8 +7,6 @@ https URL (plain or {"url"}), or a path on the volume (plain or {"path"}).
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import re
@@ -19,14 +17,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from backend.errors import BadInput, from_os_error
+from backend.worker import encoded_files
 from backend.worker.downloads import download
 from workflows.graph.label import Label
 from workflows.modes.registry import MODES
 
 GRAPH_BYTES = 4_000_000
+MOST_TEXT = 4  # times as long as the file may its text be: percent-encoded, with line breaks
 MOUNTS = ("/runpod-volume", "/workspace")
 """Mount points of the volume on a worker and on a pod; a path may begin with either."""
-_DATA = re.compile(r"data:[\w.+/-]*;base64,", re.I)
 
 
 @dataclass(frozen=True)
@@ -111,23 +110,26 @@ class _Files:
         if isinstance(source, Mapping):
             for key, kind in (("data", "data"), ("image", "data"), ("url", "url"), ("path", "path")):
                 if isinstance(source.get(key), str):
-                    return kind, str(source[key])
+                    text = str(source[key]) if kind != "url" else str(source[key]).strip()
+                    data = kind == "url" and encoded_files.is_data_address(text)
+                    return ("data" if data else kind), text
         if isinstance(source, str):
-            if re.match(r"\w+://", source):
-                return "url", source
+            if re.match(r"\s*[a-z][a-z0-9+.-]*://", source, re.IGNORECASE):
+                return "url", source.strip()
             if source.startswith(tuple(f"{mount}/" for mount in (*MOUNTS, str(self._limits.volume)))):
                 return "path", source
             return "data", source
         raise BadInput(f"{field} is not a file.", "Send base64, an https address or a path.", field=field)
 
     def _decode(self, field: str, text: str, target: Path) -> None:
-        text = "".join(text[match.end() if (match := _DATA.match(text)) else 0 :].split())
-        if len(text) * 3 // 4 > self._limits.file_bytes:
+        if encoded_files.largest(text) > MOST_TEXT * self._limits.file_bytes:
             raise self._too_large(field)
         try:
-            data = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError) as error:
+            data = encoded_files.decoded(text)
+        except ValueError as error:
             raise BadInput(f"{field} is not base64.", "Encode the file's bytes.", field=field) from error
+        if len(data) > self._limits.file_bytes:
+            raise self._too_large(field)
         if not data:
             raise BadInput(f"{field} is empty.", field=field)
         try:
@@ -142,9 +144,14 @@ class _Files:
             if path.is_relative_to(mount) and not path.is_relative_to(str(self._limits.volume)):
                 path = path.relative_to(mount)
                 break
-        found = (root / path).resolve()
-        if not found.is_relative_to(root) or not found.is_file():
-            raise BadInput(f"There is no file {text} on the volume.", "Check the path.", field=field)
+        try:
+            found = (root / path).resolve()
+            there = found.is_relative_to(root) and found.is_file()
+        except (OSError, RuntimeError, ValueError):  # too long, a loop of links, a NUL
+            there = False
+        if not there:
+            shown = text[:200].encode("unicode_escape").decode() if not text.isprintable() else text[:200]
+            raise BadInput(f"There is no file {shown} on the volume.", "Check the path.", field=field)
         if found.stat().st_size > self._limits.file_bytes:
             raise self._too_large(field)
         try:

@@ -12,7 +12,9 @@ moves the prompt to the history, GONE removes it from the queue.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import ssl
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -33,11 +35,28 @@ def play(transcript: Transcript, *, then: tuple[Any, ...] = (END,)) -> list[Any]
     return [*transcript.frames(), *then]
 
 
-def status(code: int, text: str = "") -> Answer:
+def status(code: int, text: str = "", **headers: str) -> Answer:
     async def answer(request: web.Request) -> web.StreamResponse:
-        return web.Response(status=code, text=text)
+        return web.Response(status=code, text=text, headers=headers)
 
     return answer
+
+
+def page(code: int = 200, text: str = "<!doctype html><title>Welcome</title>") -> Answer:
+    """A web page, as a login or another program sends."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=code, text=text, content_type="text/html")
+
+    return answer
+
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    """A response without a length and without an end."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(bytes(1 << 20))
 
 
 async def cut(request: web.Request) -> web.StreamResponse:
@@ -68,6 +87,9 @@ class FakeComfy:
     sockets_allowed: bool = True
     ignore_interrupts: int = 0
     argv: list[str] = field(default_factory=lambda: ["main.py"])
+    tls: ssl.SSLContext | None = None  # https and wss
+    login: str = ""  # user:password that every request needs
+    path: str = ""  # in front of all paths, as behind a proxy
 
     def __post_init__(self) -> None:
         self.requests: list[tuple[str, str, Any]] = []
@@ -99,7 +121,7 @@ class FakeComfy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._port}{self.path}"
 
     def stop(self) -> None:
         """Simulates the end of the process: stops listening and aborts all connections."""
@@ -143,9 +165,13 @@ class FakeComfy:
                 web.get("/models/{folder}", self._models),
             ]
         )
+        if self.path:
+            outer = web.Application(client_max_size=1 << 30)
+            outer.add_subapp(self.path, app)
+            app = outer
         runner = web.AppRunner(app, shutdown_timeout=0.0)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
         self._port = runner.addresses[0][1]
         self._ready.set()
@@ -163,8 +189,12 @@ class FakeComfy:
             if request.content_type == "application/json" and request.can_read_body
             else None
         )
-        self.requests.append((request.method, request.path, body))
-        waiting = self._answers.get((request.method, request.path))
+        path = request.path.removeprefix(self.path)
+        self.requests.append((request.method, path, body))
+        pair = f"Basic {base64.b64encode(self.login.encode()).decode()}"
+        if self.login and request.headers.get("Authorization") != pair:
+            return web.Response(status=401, headers={"WWW-Authenticate": "Basic"})
+        waiting = self._answers.get((request.method, path))
         if waiting:
             result: web.StreamResponse = await waiting.pop(0)(request)
             return result

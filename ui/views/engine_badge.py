@@ -48,6 +48,8 @@ def badge(engines: Sequence[EngineInfo], trouble: str = "") -> Badge:
         tip = text("app.demo") if best.state == "ok" else text("header.badge.demo_starting")
         return Badge(best.state, text("header.badge.demo"), demo=True, tip=tip)
     name = gpu_name(best.gpu) or kind.name
+    if best.fault is not None and best.state != "ok":
+        return Badge("lost", name, text("header.badge.unusable"), tip=words(best.fault))
     if best.state == "starting":
         tip = words(best.error) or text("header.badge.starting_tip", server=kind.subject)
         return Badge("starting", name, starting, tip=tip)
@@ -84,7 +86,7 @@ def workers(engine: EngineInfo) -> str:
 
 def engine_note(engines: Sequence[EngineInfo]) -> str:
     """Replaces the estimate while every engine is starting; "" otherwise."""
-    if engines and all(engine.state == "starting" for engine in engines):
+    if engines and all(engine.state == "starting" and engine.fault is None for engine in engines):
         return text("header.engine_starting")
     return ""
 

@@ -134,7 +134,10 @@ def _state(engine: EngineInfo) -> tuple[str, str]:
         line = text(f"machine.endpoint.{state}")
         note = words(engine.note if state == "ok" else engine.error)
     else:
-        line = text(f"machine.local.{state}") if local else text(f"machine.remote.{state}", address=address)
+        if state != "ok" and engine.fault is not None:
+            line = text("machine.unusable_here") if local else text("machine.unusable_at", address=address)
+        else:
+            line = text(f"machine.local.{state}" if local else f"machine.remote.{state}", address=address)
         note = words(engine.error) if state != "ok" else ""
     return line, f'<p class="note">{escape(note)}</p>' if note else ""
 

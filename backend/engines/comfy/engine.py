@@ -23,12 +23,14 @@ from backend.engines.comfy.folders import input_folder, output_folder, sibling_o
 from backend.engines.comfy.http import Http, is_read_timeout
 from backend.engines.comfy.info import engine_info, list_models, server_name
 from backend.engines.comfy.monitor import PromptMonitor, Timing, stop_prompt
-from backend.engines.comfy.transfer import InputFiles, download
+from backend.engines.comfy.reach import takes_tls, unreachable
+from backend.engines.comfy.transfer import InputFiles, download, result_limit
 from backend.engines.kinds import COMFYUI
 from backend.errors import (
     BadEngineInput,
     EngineError,
     EngineLost,
+    EngineUnreachable,
     JobCancelled,
     MissingModel,
     MissingNode,
@@ -44,6 +46,7 @@ log = logging.getLogger("wan.engines.comfy")
 FACTS_SECONDS = 60.0  # maximum age of the contract when a job needs it
 CONTRACT_SECONDS = 300.0  # maximum age otherwise; the response has megabytes if there are many custom nodes
 MODELS_SECONDS = 30.0  # maximum age of the list of model files
+PROBE_SECONDS = 3.0  # for finding out whether a server takes https only
 MAX_CANCELLED = 256  # remembered ids of cancelled prompts
 UNEXPECTED = made("not_comfyui_status", {})
 
@@ -59,14 +62,16 @@ class ComfyEngine:
         input_dir: Path | None = None,
         timing: Timing | None = None,
         kind: str = COMFYUI.id,
+        login: str = "",
+        ca: Path | None = None,
         amend: Callable[[EngineInfo], EngineInfo] = lambda info: info,
     ) -> None:
         """`url`: host:port or http(s)://[user:password@]host[:port][/path]. `client_id`: default a new one.
         `input_dir`: the server's input folder if it is on this machine; by default it is derived from the
-        command line of a server on loopback. `kind`: the engine kind until the server responds. `amend`:
-        adds to each snapshot what the caller knows about the server."""
+        command line of a server on loopback. `kind`: the engine kind until the server responds. `login` and
+        `ca`: see Http. `amend`: adds to each snapshot what the caller knows about the server."""
         self.timing = timing or Timing()
-        self.http = Http(url, read=self.timing.read)
+        self.http = Http(url, read=self.timing.read, login=login, ca=ca)
         self.client_id = client_id or f"wan-{uuid.uuid4().hex}"
         self._configured_input_dir = input_dir
         self._inputs = InputFiles(self.http, input_dir)
@@ -79,7 +84,9 @@ class ComfyEngine:
         self._facts_lock = threading.Lock()
         self._contract: tuple[float, Contract] | None = None  # any thread may clear it: read it only once
         self._logged_skipped: set[str] = set()
+        self._fault_logged = ""  # the reason that was logged last; "" while the server can be used
         self._models_read = 0.0
+        self._result_limit = result_limit({})  # bytes that an output of the last prompt may have
         self._cancelled: OrderedDict[str, None] = OrderedDict()
         self._cancelled_lock = threading.Lock()
         self._wake = threading.Event()
@@ -107,7 +114,7 @@ class ComfyEngine:
             if before.error != UNEXPECTED:
                 log.exception("%s: unexpected response", self.http.address)
             log.debug("%s: %r", self.http.address, error)
-            return self._set(replace(before, state=_not_ok(before), error=UNEXPECTED))
+            return self._set(replace(before, state=_not_ok(before), error=UNEXPECTED, fault=UNEXPECTED))
 
     def _ask(self, before: EngineInfo) -> EngineInfo:
         self.asked = time.monotonic()
@@ -115,11 +122,14 @@ class ComfyEngine:
             stats = self.http.get("/system_stats")
             queue = self.http.get("/queue")
             if not isinstance(stats, dict) or not isinstance(stats.get("system"), dict):
-                raise EngineError.because(UNEXPECTED)
+                raise unreachable("not_comfyui", self.http.place, "/system_stats")
         except EngineError as error:
             if is_read_timeout(error) and before.state == "ok" and self.busy:
                 return before  # busy with our job, whose monitor detects a hung server
-            return self._set(replace(before, state=_not_ok(before), error=error.notice))
+            return self._failed(before, error)
+        if self._fault_logged:
+            log.info("%s: answers", self.http.address)
+            self._fault_logged = ""
         if before.state != "ok":
             self._invalidate()
             if self._configured_input_dir is None:
@@ -138,6 +148,24 @@ class ComfyEngine:
         if not self.busy:
             self._refresh_contract()
         return self._set(info)
+
+    def _failed(self, before: EngineInfo, error: EngineError) -> EngineInfo:
+        """The snapshot of a server that cannot be used; its reason is logged when it changes."""
+        reason = error.reason if isinstance(error, EngineUnreachable) else ""
+        silent = reason == "silent" and not is_read_timeout(error)
+        if silent and self.http.address.startswith("http:") and takes_tls(self.http.address, PROBE_SECONDS):
+            error = unreachable("speaks_https", self.http.place, error.detail)
+            reason = error.reason
+        before = replace(before, state=_not_ok(before))
+        if reason in ("", "silent"):
+            return self._set(replace(before, error=error.notice, fault=None))
+        words = f"{error.message} {error.hint}".strip()
+        info = self._set(replace(before, error=error.notice, fault=error.notice))
+        if info.fault is not None and words != self._fault_logged:
+            log.warning("%s", words)
+            log.info("%s: %s", self.http.address, error.detail)
+            self._fault_logged = words
+        return info
 
     def facts(self) -> ServerFacts:
         """The server's nodes and options for the compiler. Raises EngineUnreachable, EngineError."""
@@ -165,7 +193,7 @@ class ComfyEngine:
         """Logs each node whose description could not be parsed, once."""
         for name in contract.skipped.keys() - self._logged_skipped:
             self._logged_skipped.add(name)
-            words = f"node {name} is not usable: {contract.skipped[name]}"
+            words = " ".join(f"node {name[:200]} is not usable: {contract.skipped[name][:300]}".split())
             log.warning("%s: %s", self.http.address, words.encode("utf-8", "replace").decode())
 
     def known_contract(self) -> Contract | None:
@@ -271,8 +299,9 @@ class ComfyEngine:
         return True
 
     def fetch(self, output: Output, destination: Path) -> None:
-        """Downloads an output into a new file. Raises NoOutput, EngineUnreachable, DiskFull."""
-        download(self.http, output, destination)
+        """Downloads an output of the last prompt into a new file. Raises NoOutput, EngineUnreachable,
+        DiskFull."""
+        download(self.http, output, destination, self._result_limit)
 
     def process_ended(self) -> None:
         """The server's process has ended, as its supervisor knows: `run` and `resume` raise EngineLost at
@@ -287,6 +316,7 @@ class ComfyEngine:
         self._wake.set()
 
     def _monitor(self, prompt: Prompt, client_id: str, on_event: Callable[[Event], None]) -> PromptMonitor:
+        self._result_limit = result_limit(prompt.graph)
         name, exits = server_name(self._info), self._exits
         state = protocol.PromptState(
             prompt.id, prompt.labels, prompt.sampling_steps, prompt.index, server_name=name

@@ -5,15 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import ssl
 import threading
 from collections.abc import Mapping
+from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+import certifi
 import requests
+from urllib3.exceptions import LocationParseError
 
-from backend.engines.comfy.time_limit import TimeLimitAdapter, time_limit
+from backend.engines.comfy.reach import Place, connection_problem, related, response_problem, unreachable
+from backend.engines.comfy.time_limit import TimeLimitAdapter, socket_of, time_limit
 from backend.errors import EngineError, EngineUnreachable
 
 log = logging.getLogger("wan.engines.comfy")
@@ -22,32 +28,62 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 POST_SECONDS = 60.0  # ComfyUI validates a prompt only after it has loaded a model
 DEADLINE_FACTOR = 6  # a response must be complete within this many read timeouts
-PROXY_ERRORS = frozenset({408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530})
-"""HTTP statuses of a proxy whose server did not respond (Cloudflare sends 52x, RunPod's proxy 524)."""
+PEEK_BYTES, PEEK_SECONDS = 20_000, 5.0
+"""How much of a web page is read to find out which one it is, and for how long."""
+IDENTIFYING = ("/system_stats", "/queue")  # paths that every ComfyUI has
+LONGEST_INTEGER = 400  # digits; a float has room for 309
 
 
 class Http:
-    """A session with one server. Thread-safe; proxies and credentials of the environment are ignored."""
+    """A session with one server. Thread-safe; proxies and credentials of the environment are ignored.
 
-    def __init__(self, url: str, *, connect: float = CONNECT_SECONDS, read: float = READ_SECONDS) -> None:
+    Redirects are not followed: a POST would become a GET, and none leads to a ComfyUI.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        connect: float = CONNECT_SECONDS,
+        read: float = READ_SECONDS,
+        login: str = "",
+        ca: Path | None = None,
+    ) -> None:
+        """`login`: user:password, where the URL has none. `ca`: a file of certificates that are trusted
+        besides the public authorities and those of this machine."""
         url = url.strip() if "://" in url else f"http://{url.strip()}"
         parts = urlsplit(url)
         self.host = parts.hostname or ""
         netloc = parts.netloc.rpartition("@")[2]
         self.address = f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
         self.headers = {"User-Agent": "wan-studio"}
-        if parts.username:
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-            self.headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else login
+        if pair:
+            self.headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        self.place = Place(self.address, bool(pair))
+        self._ca = ca
         self._timeout = (connect, read)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.update(self.headers)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = TimeLimitAdapter(pool_maxsize=8)
+        adapter = TimeLimitAdapter(self.tls if parts.scheme == "https" else None, pool_maxsize=8)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
         self._closed = threading.Event()
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """What a server's certificate is verified with."""
+        context = ssl.create_default_context(cafile=certifi.where())
+        context.load_default_certs()
+        if self._ca is not None:
+            context.load_verify_locations(self._ca)
+            # The file may hold the server's own certificate, and those of private authorities often lack
+            # extensions that strict verification requires.
+            context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+            context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
+        return context
 
     @property
     def loopback(self) -> bool:
@@ -61,13 +97,19 @@ class Http:
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """The decoded JSON of a GET. Raises EngineUnreachable, or EngineError unless the status is 200."""
         response = self._request_with_retry("GET", path, params=params)
+        if response.status_code == 404 and path in IDENTIFYING:
+            raise unreachable("no_path", self.place, f"GET {path}: HTTP 404", "404")
         if response.status_code != 200:
             raise EngineError(
                 "ComfyUI sent an unexpected response.",
                 "Check that the address is that of a ComfyUI.",
                 detail=f"GET {path}: HTTP {response.status_code}",
             )
-        return self._json(response, path)
+        try:
+            return decoded(response.content)
+        except (ValueError, RecursionError) as error:  # RecursionError: nested too deeply
+            detail = f"{path}: no JSON: {response.text[:200]!r}"
+            raise unreachable("not_comfyui", self.place, detail) from error
 
     def head(self, path: str, params: Mapping[str, str]) -> tuple[int, int]:
         """Status and Content-Length (-1 if missing) of a HEAD request. Raises EngineUnreachable."""
@@ -85,19 +127,13 @@ class Http:
         data = json.dumps(body, allow_nan=False).encode()
         timeout = (self._timeout[0], read or self._timeout[1])
         response = self._request_in_time("POST", path, data=data, timeout=timeout, content="application/json")
-        try:
-            return response.status_code, response.json()
-        except (ValueError, RecursionError):
-            return response.status_code, response.text[:2000]
+        return response.status_code, _body(response)
 
     def upload(self, path: str, form: Any, content: str) -> tuple[int, Any]:
         """Streams a file-like form that has a length; returns status and body. Raises EngineUnreachable."""
         timeout = (self._timeout[0], POST_SECONDS)
         response = self._send("POST", path, data=form, timeout=timeout, content=content)
-        try:
-            return response.status_code, response.json()
-        except (ValueError, RecursionError):
-            return response.status_code, response.text[:2000]
+        return response.status_code, _body(response)
 
     def stream(self, path: str, params: Mapping[str, str]) -> requests.Response:
         """A response whose body has not been read; the caller closes it. Raises EngineUnreachable."""
@@ -113,11 +149,7 @@ class Http:
         try:
             return self._request_in_time(method, path, **more)
         except EngineUnreachable as error:
-            if (
-                is_connection_refused(error)
-                or isinstance(error.__cause__, requests.Timeout)
-                or not error.__cause__
-            ):
+            if error.reason != "silent" or isinstance(error.__cause__, requests.Timeout):
                 raise
             return self._request_in_time(method, path, **more)
 
@@ -133,9 +165,7 @@ class Http:
             if not limit.expired:  # a response that is cut off in its headers looks like an empty one
                 return response
         late = requests.ReadTimeout(f"no complete response within {seconds:g} s")
-        raise EngineUnreachable(
-            f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: {late}"
-        ) from late
+        raise unreachable("silent", self.place, f"{method} {path}: {late}") from late
 
     def _send(
         self,
@@ -145,57 +175,77 @@ class Http:
         timeout: tuple[float, float] | None = None,
         content: str = "",
         headers: Mapping[str, str] | None = None,
+        stream: bool = False,
         **more: Any,
     ) -> requests.Response:
+        """The response. Raises EngineUnreachable, also for a response that no ComfyUI gives."""
         headers = {**(headers or {}), **({"Content-Type": content} if content else {})}
         try:
             response = self._session.request(
-                method, self.address + path, timeout=timeout or self._timeout, headers=headers, **more
+                method,
+                self.address + path,
+                timeout=timeout or self._timeout,
+                headers=headers,
+                stream=stream,
+                allow_redirects=False,
+                **more,
             )
-        except (requests.RequestException, OSError) as error:
-            raise EngineUnreachable(
-                f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: {_short(error)}"
-            ) from error
-        status = response.status_code
-        if status in PROXY_ERRORS:
+        except (requests.RequestException, LocationParseError, OSError, UnicodeError) as error:
+            raise connection_problem(error, self.place, f"{method} {path}: {_short(error)}") from error
+        problem = response_problem(
+            response.status_code,
+            response.headers,
+            _beginning(response) if stream else response.content[:PEEK_BYTES],
+            self.address + path,
+            self.place,
+            f"{method} {path}: HTTP {response.status_code}",
+            own_refusals=path == "/view",
+        )
+        if problem is not None:
             response.close()
-            raise EngineUnreachable(
-                f"The ComfyUI at {self.address} does not answer.", detail=f"{method} {path}: HTTP {status}"
-            )
-        if status == 401:
-            response.close()
-            raise EngineUnreachable(
-                f"The ComfyUI at {self.address} asks for a password.",
-                "Put it into the address: http://user:password@host:port.",
-                detail=f"{method} {path}: HTTP {status}",
-            )
+            raise problem
         return response
 
-    def _json(self, response: requests.Response, path: str) -> Any:
-        try:
-            return response.json()
-        except (ValueError, RecursionError) as error:  # RecursionError: nested too deeply
-            raise EngineUnreachable(
-                f"Something answers at {self.address}, but not as ComfyUI does.",
-                "Check that the address is that of a ComfyUI.",
-                detail=f"{path}: no JSON: {response.text[:200]!r}",
-            ) from error
+
+def _beginning(response: requests.Response) -> bytes:
+    """The beginning of a streamed response that announces a web page; b"" for any other, which stays
+    unread."""
+    if not response.headers.get("Content-Type", "").lower().startswith(("text/html", "application/xhtml")):
+        return b""
+    try:
+        with time_limit(PEEK_SECONDS, socket_of(response)):
+            return next(response.iter_content(PEEK_BYTES), b"")
+    except (requests.RequestException, OSError):
+        return b""
+
+
+def decoded(data: bytes) -> Any:
+    """The value of JSON text. Raises ValueError, RecursionError.
+
+    One faulty value does not make the rest unreadable: bytes that are not text are replaced, and an integer
+    of more than LONGEST_INTEGER digits, which Python does not convert, becomes infinity.
+    """
+    text = data.decode(json.detect_encoding(data), "replace")
+    return json.loads(text, strict=False, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | float:
+    if len(digits) <= LONGEST_INTEGER:
+        return int(digits)
+    return float("-inf") if digits.startswith("-") else float("inf")
+
+
+def _body(response: requests.Response) -> Any:
+    """Decoded JSON, else the beginning of the text."""
+    try:
+        return decoded(response.content)
+    except (ValueError, RecursionError):
+        return response.text[:2000]
 
 
 def is_connection_refused(error: BaseException) -> bool:
     """Whether the connection was refused, as opposed to a slow or invalid response."""
-    seen: set[int] = set()
-    queue: list[BaseException] = [error]
-    while queue:
-        item = queue.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, ConnectionRefusedError):
-            return True
-        related = [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
-        queue.extend(other for other in related if isinstance(other, BaseException))
-    return False
+    return any(isinstance(item, ConnectionRefusedError) for item in related(error))
 
 
 def is_read_timeout(error: BaseException) -> bool:

@@ -9,7 +9,8 @@ it stays open and receives nothing. Therefore:
 - while an open socket receives nothing, the server is polled every few seconds;
 - after an unclean loss, a socket that stays silent is closed with a handshake (so that the server releases
   it) and reopened; ComfyUI then repeats which node it executes.
-A prompt that is in neither the queue nor the history is lost: the server was restarted, or a user deleted it.
+A prompt that is in neither the queue nor the history is lost: the server was restarted, or its history was
+cleared. Only one that never ran counts as cancelled: a user deleted it from the queue.
 
 A server counts as hung if it executes our prompt and sends neither an event nor an HTTP response for
 Timing.hung seconds (loading a model can block both for minutes). It also counts as hung if it responds to
@@ -59,6 +60,7 @@ class Timing:
     reopen_after: float = 20.0  # silence after which a possibly stale socket is reopened
     refused_limit: float = 20.0  # of refused connections, before the engine counts as lost
     error_limit: float = 180.0  # of missing or invalid responses, before the engine counts as lost
+    final_limit: float = 6.0  # of responses of something else than ComfyUI, such as a login page
     hung: float = 600.0  # without an event or a response while the prompt is executed
     connect: float = 5.0  # for the websocket handshake
     read: float = 20.0  # between two bytes of a response
@@ -94,9 +96,10 @@ class PromptMonitor:
         self._connected = True  # as last reported
         self._jobs_ahead = -1
         self._missing_polls = 0
+        self._was_waiting = False  # in the server's queue, without being executed
         self._running_without_frames = False
         self._running_by_queue = False  # according to the last response to GET /queue
-        self._refused_since = self._failing_since = 0.0
+        self._refused_since = self._failing_since = self._other_since = 0.0
         now = time.monotonic()
         self._last_frame = self._last_poll = self._opened_at = now
         self._last_activity = now  # the last event or response
@@ -109,7 +112,10 @@ class PromptMonitor:
         self._next_connect = time.monotonic() + self.timing.offline_poll
         try:
             self.socket = Socket(
-                self.http.socket_url(self.client_id), self.http.headers, timeout=self.timing.connect
+                self.http.socket_url(self.client_id),
+                self.http.headers,
+                timeout=self.timing.connect,
+                tls=self.http.tls if self.http.address.startswith("https:") else None,
             )
         except SocketLost as error:
             level = logging.INFO if self._connected else logging.DEBUG  # only the first attempt at INFO
@@ -198,7 +204,7 @@ class PromptMonitor:
             return False
         if frame is None:
             return False
-        self._refused_since = self._failing_since = 0.0
+        self._refused_since = self._failing_since = self._other_since = 0.0
         if isinstance(frame, bytes) or self.state.prompt_id in frame:
             self._last_frame = self._last_activity = self._last_event = time.monotonic()
         runs = self.state.running
@@ -225,7 +231,7 @@ class PromptMonitor:
         """The monotonic time of the next poll."""
         if self._poll_now:
             return 0.0
-        if self.socket is None or self._missing_polls:
+        if self.socket is None or self._missing_polls or self._other_since:
             return self._last_poll + self.timing.offline_poll
         if not self.state.started:
             return self._last_poll + self.timing.queue_poll
@@ -244,13 +250,14 @@ class PromptMonitor:
             return
         finally:
             self._last_poll = time.monotonic()
-        self._refused_since = self._failing_since = 0.0
+        self._refused_since = self._failing_since = self._other_since = 0.0
         self._last_activity = time.monotonic()
         if position is None:
             self._handle_missing()
             return
         self._missing_polls = 0
         self._running_by_queue = position.running
+        self._was_waiting = self._was_waiting or not position.running
         if not position.running:
             self._last_event = self._last_activity
         if position.running and not self.state.started:
@@ -276,7 +283,7 @@ class PromptMonitor:
         now = time.monotonic()
         silent = is_read_timeout(error)
         if silent and self._is_executing():
-            self._refused_since = self._failing_since = 0.0
+            self._refused_since = self._failing_since = self._other_since = 0.0
             if now - self._last_activity >= self.timing.hung:
                 self._raise_hung(now - self._last_activity, f"no response: {error.detail}")
             return
@@ -285,13 +292,22 @@ class PromptMonitor:
             self._refused_since = self._refused_since or now
         else:
             self._refused_since = 0.0
+        final = isinstance(error, EngineUnreachable) and error.final
+        self._other_since = (self._other_since or now) if final else 0.0
+        if self._other_since and now - self._other_since >= self.timing.final_limit:
+            self._raise_lost(error)
         refused_long = self._refused_since and now - self._refused_since >= self.timing.refused_limit
         patience = max(self.timing.error_limit, self.timing.hung) if silent else self.timing.error_limit
         if not refused_long and now - self._failing_since < patience:
             return
+        self._raise_lost(error)
+
+    def _raise_lost(self, error: EngineError) -> NoReturn:
         if self.cancelled():
             raise JobCancelled("Cancelled.")
         log.warning("prompt %s: engine lost: %s %s", self.state.prompt_id, error.message, error.detail)
+        if isinstance(error, EngineUnreachable) and error.final:
+            raise EngineLost(error.message, error.hint, detail=error.detail)
         raise EngineLost(
             f"{self.state.server_name} stopped responding while it worked on this.", detail=error.detail
         )
@@ -329,6 +345,8 @@ class PromptMonitor:
             return
         if self.may_have_missed:
             raise PromptGone(f"{self.state.server_name} was restarted and no longer knows of this job.")
+        if self._is_executing() or not self._was_waiting:  # the history was cleared, or is not kept
+            raise PromptGone(f"{self.state.server_name} worked on this, and no longer has its result.")
         raise JobCancelled("The job was removed from the server's queue.")
 
     def _repeat_interrupt(self) -> None:

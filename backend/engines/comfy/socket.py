@@ -45,7 +45,7 @@ class _Bounded(websocket.WebSocket):
         return super()._recv(bufsize)
 
 
-def _connect(url: str, timeout: float) -> socket.socket:
+def _connect(url: str, timeout: float, tls: ssl.SSLContext | None) -> socket.socket:
     parts = urlsplit(url)
     secure = parts.scheme == "wss"
     host = parts.hostname or ""
@@ -55,7 +55,8 @@ def _connect(url: str, timeout: float) -> socket.socket:
     if not secure:
         return plain
     try:
-        return ssl.create_default_context(cafile=certifi.where()).wrap_socket(plain, server_hostname=host)
+        context = tls or ssl.create_default_context(cafile=certifi.where())
+        return context.wrap_socket(plain, server_hostname=host)
     except OSError:
         plain.close()
         raise
@@ -70,16 +71,18 @@ class Socket:
         headers: Mapping[str, str] | None = None,
         *,
         timeout: float = 5.0,
+        tls: ssl.SSLContext | None = None,
         ping: float = 20.0,
         dead: float = 90.0,
     ) -> None:
-        """`timeout`: of the connection attempt. `ping`: silence before a ping is sent; `dead`: silence after
-        which the connection counts as lost. Both are long because ComfyUI may not respond while it loads a
-        model. All in seconds."""
+        """`tls`: what a certificate is verified with; by default the public authorities. `timeout`: of the
+        connection attempt. `ping`: silence before a ping is sent; `dead`: silence after which the connection
+        counts as lost. Both are long because ComfyUI may not respond while it loads a model. All in
+        seconds."""
         self._ping, self._dead = ping, dead
         try:
             # Connect here, because websocket-client would use the proxies of the environment.
-            connection = _connect(url, timeout)
+            connection = _connect(url, timeout, tls)
             with time_limit(HANDSHAKE * timeout, connection):
                 self._socket = websocket.create_connection(
                     url,
@@ -88,6 +91,7 @@ class Socket:
                     socket=connection,
                     header=[f"{name}: {value}" for name, value in (headers or {}).items()],
                     suppress_origin=True,  # ComfyUI rejects other origins
+                    redirect_limit=0,  # the headers hold credentials
                     enable_multithread=False,
                     skip_utf8_validation=True,  # slow, and receive() decodes anyway
                 )

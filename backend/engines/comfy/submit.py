@@ -49,7 +49,7 @@ def _post_with_retry(http: Http, prompt_id: str, body: Mapping[str, Any]) -> tup
         try:
             return http.post("/prompt", body, read=POST_SECONDS)
         except EngineUnreachable as error:
-            if is_connection_refused(error):
+            if error.final or is_connection_refused(error):
                 raise
             log.info("prompt %s: no response to the POST: %s", prompt_id, error.detail)
             if last or _may_be_accepted(http, prompt_id):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -98,6 +99,19 @@ class _SecurePool(HTTPSConnectionPool):
 class TimeLimitAdapter(requests.adapters.HTTPAdapter):
     """HTTP adapter whose connections `time_limit` can shut down."""
 
+    def __init__(self, tls: ssl.SSLContext | None = None, **options: Any) -> None:
+        """`tls`: what certificates are verified with; default: the public authorities."""
+        self._tls = tls
+        super().__init__(**options)
+
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        if self._tls is not None:
+            options["ssl_context"] = self._tls
         super().init_poolmanager(*arguments, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        if self._tls is None:
+            super().cert_verify(conn, url, verify, cert)
+        else:  # the context has the certificates; a file of them would be loaded again for each connection
+            conn.cert_reqs = "CERT_REQUIRED"

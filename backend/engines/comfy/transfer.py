@@ -11,13 +11,15 @@ import logging
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import requests
 
 from backend.engines.comfy.http import Http
+from backend.engines.comfy.reach import is_html, unreachable
 from backend.engines.comfy.time_limit import socket_of, time_limit
 from backend.errors import (
     BadEngineInput,
@@ -34,6 +36,9 @@ log = logging.getLogger("wan.engines.comfy")
 CHUNK = 1 << 18  # bytes
 CHUNK_SECONDS = 120.0  # time limit for CHUNK bytes of a result
 FETCH_ATTEMPTS = 3
+FETCH_SECONDS = 3600.0  # time limit for a whole result
+MARGIN = 128_000_000  # bytes that a result may have beside its frames: sound and metadata
+UNKNOWN_LIMIT = 1_000_000_000  # bytes of a result of a graph that does not state its size
 
 
 class InputFiles:
@@ -191,16 +196,42 @@ class MultipartForm:
         yield self._tail
 
 
-def download(http: Http, output: Output, destination: Path) -> None:
+def result_limit(graph: Mapping[str, Any]) -> int:
+    """The number of bytes that no output of a graph exceeds: that of its uncompressed frames, and a margin.
+
+    Compressed video has about a hundredth of it, which leaves room for graphs that enlarge or interpolate.
+    """
+    sizes = []
+    for node in graph.values():
+        inputs = node.get("inputs") if isinstance(node, Mapping) else None
+        if not isinstance(inputs, Mapping):
+            continue
+        width, height, frames = (inputs.get(name, 1) for name in ("width", "height", "length"))
+        if all(type(value) is int and value > 0 for value in (width, height, frames)):
+            sizes.append(width * height * frames)
+    largest = max(sizes, default=0)
+    return 3 * largest + MARGIN if largest > 1 else UNKNOWN_LIMIT
+
+
+def download(
+    http: Http,
+    output: Output,
+    destination: Path,
+    limit: int = UNKNOWN_LIMIT,
+    *,
+    seconds: float = FETCH_SECONDS,
+) -> None:
     """Downloads an output into a new file, which gets its final name only when it is complete.
 
-    Raises NoOutput, EngineUnreachable, DiskFull; the partial file is removed.
+    `limit`: the most bytes that it may have. `seconds`: for all attempts together. Raises NoOutput,
+    EngineUnreachable, DiskFull; the partial file is removed.
     """
     part = destination.with_name(destination.name + ".part")
+    until = time.monotonic() + seconds
     try:
         for attempt in range(1, FETCH_ATTEMPTS + 1):
             try:
-                _fetch_once(http, output, part)
+                _fetch_once(http, output, part, limit, until)
                 break
             except _Truncated as error:
                 log.warning("output of %s is incomplete, attempt %d: %s", http.address, attempt, error)
@@ -210,8 +241,8 @@ def download(http: Http, output: Output, destination: Path) -> None:
                         "Check the connection to ComfyUI, then try again.",
                         detail=f"{output}: {error}",
                     ) from error
-            except EngineUnreachable:
-                if attempt == FETCH_ATTEMPTS:
+            except EngineUnreachable as error:
+                if attempt == FETCH_ATTEMPTS or error.final:
                     raise
         part.replace(destination)
     except OSError as error:
@@ -224,7 +255,7 @@ class _Truncated(Exception):
     """The response had fewer bytes than its Content-Length."""
 
 
-def _fetch_once(http: Http, output: Output, part: Path) -> None:
+def _fetch_once(http: Http, output: Output, part: Path, limit: int, until: float) -> None:
     with http.stream("/view", _view_query(output)) as response:
         if response.status_code != 200:
             raise NoOutput(
@@ -233,6 +264,8 @@ def _fetch_once(http: Http, output: Output, part: Path) -> None:
                 detail=f"{output}: HTTP {response.status_code}",
             )
         announced = response.headers.get("Content-Length", "")
+        if announced.isdigit() and int(announced) > limit:
+            raise _too_large(output, limit)
         count = 0
         with part.open("wb") as file:
             chunks = response.iter_content(CHUNK)
@@ -246,14 +279,32 @@ def _fetch_once(http: Http, output: Output, part: Path) -> None:
                     ) from error
                 if not data:
                     break
-                file.write(data)
+                if not count and is_html("", data):
+                    raise unreachable("web_page", http.place, f"{output}: a web page")
                 count += len(data)
+                if count > limit:
+                    raise _too_large(output, limit)
+                if time.monotonic() > until:
+                    raise NoOutput(
+                        "ComfyUI sends the video too slowly.",
+                        "Check the connection to ComfyUI, then try again.",
+                        detail=f"{output}: {count} bytes",
+                    )
+                file.write(data)
             file.flush()
             os.fsync(file.fileno())
     if announced.isdigit() and count != int(announced):
         raise _Truncated(f"{count} of {announced} bytes")
     if count == 0:
         raise NoOutput("ComfyUI wrote an empty file.", "Try again.", detail=str(output))
+
+
+def _too_large(output: Output, limit: int) -> NoOutput:
+    return NoOutput(
+        f"ComfyUI sends more than this job can make ({limit / 1e6:.0f} MB).",
+        "Check that the address is that of a ComfyUI, and that nothing else writes into its output folder.",
+        detail=str(output),
+    )
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -42,7 +42,7 @@ _FIELDS |= {"height": "height", "length": "seconds", "shift": "shift"}
 
 _FILE_KINDS = {"image": "picture", "audio": "sound", "video": "video", "file": "video"}
 
-_PRIVATE_INPUTS = frozenset({"text", "prompt", "positive", "negative", "string", "value"})
+PRIVATE_INPUTS = frozenset({"text", "prompt", "positive", "negative", "string", "value"})
 _DETAIL_MAX = 8000
 _REASONS_MAX = 3
 
@@ -112,7 +112,7 @@ class _Problem:
 
     @property
     def reason(self) -> Notice | None:
-        value = "" if self.input in _PRIVATE_INPUTS else _short(json.dumps(self.received, default=str), 60)
+        value = "" if self.input in PRIVATE_INPUTS else _short(json.dumps(self.received, default=str), 60)
         said: dict[str, Arg] = {"input": self.input, "value": value}
         limits = self._limits()
         if self.type == "value_not_in_list":
@@ -132,7 +132,7 @@ class _Problem:
         return {}
 
     def log(self) -> str:
-        text = "" if self.input in _PRIVATE_INPUTS else f" ({_short(self.details, 200)})"
+        text = "" if self.input in PRIVATE_INPUTS else f" ({_short(self.details, 200)})"
         return f"{self.class_type}.{self.input}: {self.type}{text}"
 
 

@@ -119,6 +119,16 @@ def process_exit(status: int | None, *lines: str, oom: bool | None = False, **mo
         (process_exit(137, "Killed"), OutOfMemory, "RAM"),
         (process_exit(1, "torch.OutOfMemoryError: Allocation on device"), OutOfMemory, "GPU"),
         (process_exit(1, "CUDA error: out of memory"), OutOfMemory, "GPU"),
+        (
+            process_exit(1, "RuntimeError: There is not enough GPU video memory available!"),
+            OutOfMemory,
+            "GPU",
+        ),
+        (
+            process_exit(3, "OSError: \u9875\u9762\u6587\u4ef6\u592a\u5c0f (os error 1455)"),
+            OutOfMemory,
+            "RAM",
+        ),
         (process_exit(-6, "CUDA error: an illegal memory access was encountered"), EngineLost, "GPU error"),
         (process_exit(-11), EngineLost, "SIGSEGV"),
         (process_exit(None), EngineLost, "unknown"),

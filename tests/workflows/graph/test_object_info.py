@@ -24,7 +24,7 @@ INFO: dict[str, Any] = {
     for name, node in json.loads(path.read_text()).items()
 }
 WHOLE = from_object_info(INFO)
-ROUNDS = 400
+ROUNDS = 100
 
 
 def odd_values(random: random.Random) -> Any:

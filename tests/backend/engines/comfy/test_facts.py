@@ -54,6 +54,23 @@ def test_a_faulty_node_is_logged_once_and_the_others_are_read(
     assert len(told) == 1 and server.url in told[0] and "step of x is null" in told[0]
 
 
+def test_each_bad_node_has_one_line_in_the_log(server: FakeComfy, caplog: pytest.LogCaptureFixture) -> None:
+    odd = [None, 5, "x", [], {"input": 3}, {"input": {"required": {"a\nb": 7}}}, {"output": "IMAGE"}]
+    faulty = {f"Bad\n{number}": node for number, node in enumerate(odd)} | {"L" * 5000: None}
+    body = (
+        json.dumps({**SAVE, **faulty})[:-1]
+        + f', "Long": {{"input": {{"required": {{"x": {"7" * 5000}}}}}}}}}'
+    )
+    server.answer("GET", "/object_info", *[status(200, body)] * 2)
+    engine = ComfyEngine(server.url)
+    with caplog.at_level(logging.WARNING, "wan.engines.comfy"):
+        assert engine.refresh().state == "ok"
+        engine._contract = None  # read again
+        assert engine.contract().nodes.keys() == {"SaveVideo"}
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == len(faulty) + 1 and not any("\n" in line or len(line) > 700 for line in said)
+
+
 @pytest.mark.parametrize(
     "spec",
     [[], [None], ["INT", {"step": math.inf}], ["INT", {"step": "a"}], ["COMBO", {"options": 5}], 7],

@@ -279,8 +279,8 @@ def test_unexpected_bodies_are_errors(odd: Any) -> None:
             "RuntimeError",
             "The size of tensor a (5) must match the size of tensor b (4)",
             "KSampler",
-            "engine_failed",
-            "ComfyUI stopped with an error while it drew the frames.",
+            "wrong_model",
+            "The model files do not fit together: one is of another model family or size.",
         ),
     ],
 )
