@@ -152,12 +152,13 @@ def _serve(
     from ui.i18n.texts import text
 
     blocks = page.build(studio)
-    from backend.web import connections, previews
+    from backend.web import connections, hosts, previews
     from backend.web.routes import middleware_lifespan, routes
 
     options = page.launch_options(studio)
     accounts, uploads = Accounts.of(settings), Path(os.environ["GRADIO_TEMP_DIR"])
     root = address.root_path(os.environ)
+    names = hosts.known(os.environ, listener.host, settings.allowed_hosts)
     try:
         # quiet=True still prints about MCP
         with (
@@ -175,12 +176,13 @@ def _serve(
                 auth_message=text("page.login"),
                 app_kwargs={
                     "routes": [*routes(studio), *previews.routes(studio, uploads), *page.routes()],
-                    "lifespan": middleware_lifespan(studio, uploads, address.prefix(root)),
+                    "lifespan": middleware_lifespan(studio, uploads, address.prefix(root), names),
                 },
                 **options,
             )
     except OSError as error:
         raise listener.refusal(error) from error
+    names.add(share_url or "")
     blocks.share = False  # else Gradio sends share links a page whose scripts lie on another host
     studio.reached(reach(os.environ, shared=bool(share_url)))
     page.update_public_warning(blocks, studio)
@@ -215,6 +217,9 @@ def _gradio_environment(whose: str) -> None:
     """What Gradio reads when it is imported. `whose`: marks the upload folder as this studio's."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # Else each event makes pandas compute a table of the last 10,000 events, which is shown nowhere.
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
     if importlib.util.find_spec("spaces") is None:
         # On a Space Gradio would reload changed code by this package, and fail without it with a traceback.
         os.environ.pop("SYSTEM", None)

@@ -9,8 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support.security_cases import CASES, LOCKED_ENV, OPEN_ENV
+from tests.support import security_cases, visitor_cases
+from tests.support.security_cases import LOCKED_ENV, OPEN_ENV
 from tests.support.security_site import Site
+
+CASES = [*visitor_cases.CASES, *security_cases.CASES]
 
 
 def main() -> int:

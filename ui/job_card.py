@@ -89,6 +89,7 @@ class Card:
         active = self.studio.active(owner) if known else None
         under_way = [j for j in reversed(jobs) if j.status == "running" and (not shown or j.id != shown.id)]
         done = [job for job in jobs if job.status == "done"]
+        mine = shown is None or self.studio.owns(owner, shown)
         snapshot, preview = None, ""
         if shown is not None and shown.status != "done":
             snapshot = self.studio.progress(shown.id, shown.key)
@@ -106,9 +107,9 @@ class Card:
             begin=self.begin,
             folder=self.folder,
             autoplay=autoplay,
-            mine=shown is None or self.studio.owns(owner, shown),
+            mine=mine,
             media=self.studio.media_url,
-            has_picture=shown is not None and self._has_picture(shown),
+            has_picture=mine and shown is not None and self._has_picture(shown),
             inputs_deleted=shown is not None
             and shown.status in ("failed", "cancelled")
             and self._inputs_deleted(shown),

@@ -23,7 +23,7 @@ from ui.forms.drafts import Drafts
 from ui.forms.input_folder import InputFolder
 from ui.forms.planner import Planner
 from ui.forms.widgets import HTML_JS, Form
-from ui.gradio_fixes import broken_uploads
+from ui.gradio_fixes import broken_uploads, sessions, upload_progress
 from ui.head import ADDRESS, launch_options, routes, starters
 from ui.i18n.texts import escaped, text
 from ui.job_card import Card
@@ -56,7 +56,10 @@ AFTER_RESTORE = "() => window.wanStudio.drafts.restored()"
 def build(studio: Studio) -> gr.Blocks:
     """The page of this studio. Launch it with launch_options()."""
     broken_uploads.clean_up()
-    return _Page(studio).blocks
+    upload_progress.bound()
+    blocks = _Page(studio).blocks
+    sessions.bound(blocks)
+    return blocks
 
 
 def update_public_warning(page: gr.Blocks, studio: Studio) -> None:

@@ -16,7 +16,7 @@ class Accounts:
     """Users and passwords. Every check compares all of them, so that its duration reveals nothing."""
 
     def __init__(self, pairs: tuple[tuple[str, str], ...]) -> None:
-        self._known = [(_digest(user), _digest(password)) for user, password in pairs]
+        self._known = [(user, _digest(user), _digest(password)) for user, password in pairs]
 
     @staticmethod
     def of(settings: Settings) -> Accounts | None:
@@ -25,21 +25,26 @@ class Accounts:
 
     def check(self, user: str, password: str) -> bool:
         """Whether this user has this password; for Gradio's launch(auth=...)."""
-        given = _digest(user), _digest(password)
-        right = 0
-        for known in self._known:
-            right |= hmac.compare_digest(known[0], given[0]) & hmac.compare_digest(known[1], given[1])
-        return bool(right)
+        return bool(self._named(user, password))
 
-    def check_basic(self, header: str) -> bool:
-        """The same for an Authorization header of the Basic kind."""
+    def _named(self, user: str, password: str) -> str:
+        """The user's name, "" for a wrong user or password."""
+        given, found = (_digest(user), _digest(password)), ""
+        for name, known_user, known_password in self._known:
+            same_user = hmac.compare_digest(known_user, given[0])
+            same_password = hmac.compare_digest(known_password, given[1])
+            found = name if same_user & same_password else found
+        return found
+
+    def basic_user(self, header: str) -> str:
+        """The user that an Authorization header of the Basic kind logs in, "" for a wrong one."""
         kind, _, code = header.partition(" ")
         try:
             text = base64.b64decode(code.strip(), validate=True).decode()
         except (binascii.Error, ValueError):
-            return False
+            return ""
         user, colon, password = text.partition(":")
-        return kind.lower() == "basic" and bool(colon) and self.check(user, password)
+        return self._named(user, password) if kind.lower() == "basic" and colon else ""
 
 
 def _digest(text: str) -> bytes:

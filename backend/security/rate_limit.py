@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
+from typing import Literal
 
 KEYS_MAX = 20_000
 
@@ -69,25 +70,42 @@ class Buckets:
 
 
 class Slots:
-    """Limits concurrent operations, per key and in total. Thread-safe."""
+    """Limits concurrent operations: per key, per group of keys, and in total. Thread-safe."""
 
-    def __init__(self, each: int, together: int) -> None:
+    def __init__(self, each: int, together: int, shared: int | None = None) -> None:
+        """shared: of one group; None: as many as in total."""
         self.each, self.together = each, together
-        self._taken: dict[str, int] = {}
+        self.shared = together if shared is None else max(each, shared)
+        self._taken: Counter[str] = Counter()
+        self._of_group: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def take(self, key: str, people: int = 1) -> bool:
-        """Takes a slot until free(); False when none is left. people: how many visitors may share the key."""
+    def take(self, key: str, people: int = 1, group: str = "", amount: int = 1) -> bool:
+        """Takes slots until free(); False when too few are left. people: how many visitors may share the key.
+        group: whose keys have `shared` slots together, "" for none."""
         with self._lock:
-            mine = self._taken.get(key, 0)
-            if mine >= self.each * people or sum(self._taken.values()) >= self.together:
+            if self._obstacle(key, people, group, amount):
                 return False
-            self._taken[key] = mine + 1
+            self._taken[key] += amount
+            self._of_group[group] += amount
             return True
 
-    def free(self, key: str) -> None:
-        """Ends one take()."""
+    def obstacle(self, key: str, people: int = 1, group: str = "") -> Literal["", "key", "group", "all"]:
+        """Which limit take() would meet; "" for none."""
         with self._lock:
-            self._taken[key] -= 1
-            if not self._taken[key]:
-                del self._taken[key]
+            return self._obstacle(key, people, group, 1)
+
+    def _obstacle(self, key: str, people: int, group: str, amount: int) -> Literal["", "key", "group", "all"]:
+        if self._taken[key] + amount > self.each * people:
+            return "key"
+        if group and self._of_group[group] + amount > self.shared:
+            return "group"
+        return "all" if self._taken.total() + amount > self.together else ""
+
+    def free(self, key: str, group: str = "", amount: int = 1) -> None:
+        """Ends one take() of as many."""
+        with self._lock:
+            for count, name in ((self._taken, key), (self._of_group, group)):
+                count[name] -= amount
+                if not count[name]:
+                    del count[name]

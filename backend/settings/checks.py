@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shlex
 from pathlib import Path
@@ -101,3 +102,36 @@ def comfyui_folder(folder: Path | None) -> Path | None:
             "Set it to the folder that holds ComfyUI's main.py.",
         )
     return folder
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """The names of a comma-separated list, in lower case. An address is reduced to its host's name."""
+    return tuple(_host_name(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _host_name(given: str) -> str:
+    try:
+        found = urlsplit(given if "://" in given else "//" + given).hostname or ""
+    except ValueError:
+        found = ""
+    if found != "*" and not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]+", found):
+        raise BadValue(
+            f"WAN_ALLOWED_HOSTS has {given!r}, which is no name of a host.",
+            "Example: WAN_ALLOWED_HOSTS=films.example,*.studio.example",
+        )
+    return found.rstrip(".")
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """The addresses and networks of a comma-separated list."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    for part in found:
+        try:
+            if part != "*":
+                ipaddress.ip_network(part, strict=False)
+        except ValueError:
+            raise BadValue(
+                f"WAN_TRUSTED_PROXIES has {part!r}, which is neither an address nor a network.",
+                "Example: WAN_TRUSTED_PROXIES=127.0.0.1,172.16.0.0/12",
+            ) from None
+    return found

@@ -104,6 +104,19 @@ class Settings(EnvironmentModel):
         "WAN_AUTH", (), "who may log in; the first is the admin", takes="`user:password[,user:password]`",
         secret=True,
     )  # fmt: skip
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(checks.host_names)] = variable(
+        "WAN_ALLOWED_HOSTS", (),
+        "more names at which the page is served, such as that of your reverse proxy; other names are refused,"
+        " so that no other web page can pass itself off as this one ([which names are]"
+        "(docs/sharing.md#names-of-the-page)). `*`: every name",
+        takes="host names, `*.example.com` for all below one",
+    )  # fmt: skip
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(checks.networks)] = variable(
+        "WAN_TRUSTED_PROXIES", ("127.0.0.1", "::1"),
+        "reverse proxies whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed",
+        takes="addresses and networks, `*` for all",
+        default_words="`FORWARDED_ALLOW_IPS`, else `127.0.0.1,::1`",
+    )  # fmt: skip
     public: str  # how other people than this machine's can reach the page, in words; "" when they cannot
     demo_step_seconds: float = variable(
         "WAN_DEMO_STEP_SECONDS", 0.15, "seconds per step of the demo engine", least=0, most=60
@@ -211,6 +224,7 @@ class Settings(EnvironmentModel):
             comfyui_dir_given=bool(environ.get("COMFYUI_DIR", "").strip()),
             WAN_MODELS_DIR=folders.models_dir(here),
             WAN_DATA_DIR=data_dir,
+            WAN_TRUSTED_PROXIES=environ.get("FORWARDED_ALLOW_IPS", "").strip() or "127.0.0.1,::1",
             data_dir_refused=None if environ.get("WAN_DATA_DIR", "").strip() else refused,
             public=reach(environ),
             machine=environ.get("RUNPOD_POD_ID", "").strip() or socket.gethostname(),

@@ -17,7 +17,7 @@ LOGIN = "/login"
 PREVIEW = "/preview"
 
 PAGE_PATHS = re.compile(
-    r"/(?:|config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(?:/\d+)?|login/?|logout|healthz|preview"
+    r"/(?:|config/?|theme\.css|favicon\.ico|robots\.txt|manifest\.json|pwa_icon(?:/\d{1,3})?|login/?|logout|healthz|preview"
     r"|(?:assets|static|svelte|page)/.+|media/[^/]+/[^/]+)"
 )
 API_PATHS = re.compile(
@@ -28,6 +28,13 @@ API_PATHS = re.compile(
 """What the page, gradio_client and MCP clients use. Gradio's other paths (a recorder, an editor, a proxy,
 dashboards) answer 404."""
 
+WITHOUT_LOGIN = re.compile(r"(?:login_check|user|token|app_id)/?|startup-events|theme\.css")
+"""Below API: what the page asks before it knows whether there is a login."""
+
+NAME_BYTES = 255
+"""Of one part of a path to a file of the page."""
+RANGE = re.compile(r"bytes=(?:\d+-\d*|-\d+)")
+"""One range of a file."""
 JSON_BYTES = 256_000
 LOGIN_BYTES = 16_000
 MULTIPART_BYTES = 1_000_000
@@ -40,6 +47,8 @@ def is_known(path: str) -> bool:
     """Whether this path is one of the studio's. path: decoded, without a proxy's prefix."""
     if path.startswith(API):
         return API_PATHS.fullmatch(path, len(API)) is not None
+    if any(len(name.encode("utf-8", "replace")) > NAME_BYTES for name in path.split("/")) or "\0" in path:
+        return False  # no file system has such a name
     return PAGE_PATHS.fullmatch(path) is not None
 
 
@@ -51,6 +60,14 @@ def is_work(method: str, path: str) -> bool:
     return path == PREVIEW or path.startswith(tuple(API + name for name in work))
 
 
+def needs_login(path: str) -> bool:
+    """Whether this path is for logged-in visitors where there is a login. Gradio leaves some of them open:
+    heartbeats, cancelling, MCP."""
+    if path.startswith(API):
+        return WITHOUT_LOGIN.fullmatch(path, len(API)) is None
+    return path == PREVIEW
+
+
 def body_limit(path: str, max_upload_bytes: int) -> int:
     """The most bytes that a request to this path may have in its body."""
     if path == UPLOAD:
@@ -60,12 +77,18 @@ def body_limit(path: str, max_upload_bytes: int) -> int:
     return LOGIN_BYTES if path.rstrip("/") == LOGIN else JSON_BYTES
 
 
+def is_large(headers: Mapping[str, str]) -> bool:
+    """Whether the body may be larger than a request without a file inside."""
+    length = headers.get("content-length", "")
+    return int(length) > JSON_BYTES if length.isdecimal() else "transfer-encoding" in headers
+
+
 def is_foreign(method: str, path: str, headers: Mapping[str, str]) -> bool:
     """Whether another web page made the browser send this, and it is not just a link to ours.
 
     headers: lower-case names. Sec-Fetch-Site is set by the browser and no page can change it. Where it is
     missing (plain http, old browsers), Origin must be one of the hosts that the request was sent to.
-    X-Forwarded-Host counts as one: a page can add it only after a preflight request, which is refused.
+    X-Forwarded-Host counts as one: exchange.py leaves it only where it can be believed.
     """
     if path == "/healthz" and method in ("GET", "HEAD"):
         return False

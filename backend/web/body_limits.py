@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import shutil
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from backend.security.rate_limit import Slots
 from backend.web import access_rules
 from backend.web.exchange import Exchange, Refused
-from backend.web.request_body import Body, Receive, TooLarge, TooSlow, drain, replay
+from backend.web.request_body import Body, Crowded, Receive, TooLarge, TooSlow, drain, replay
 from backend.web.visitors import Visitor
-
-SLOT_POLL_SECONDS = 0.1
-"""Between two looks for a free upload slot."""
 
 
 def content_length(exchange: Exchange) -> int:
@@ -34,8 +29,11 @@ async def check_length(exchange: Exchange, max_upload_bytes: int) -> None:
         raise _too_large(exchange.path, max_upload_bytes)
 
 
-async def limited_body(exchange: Exchange, max_upload_bytes: int, grace_seconds: float) -> Receive:
-    """The app's `receive`: small bodies are read here, uploads and MCP requests are limited as they stream.
+async def limited_body(
+    exchange: Exchange, max_upload_bytes: int, grace_seconds: float
+) -> tuple[Receive, bytes | None, Body]:
+    """The app's `receive`, the body where it is read here, and its limits: uploads and MCP requests are
+    limited as they stream.
 
     Raises Refused for a body that is too large or too slow. grace_seconds: how long it may send nothing.
     """
@@ -44,44 +42,44 @@ async def limited_body(exchange: Exchange, max_upload_bytes: int, grace_seconds:
     def refusal() -> Refused:
         if isinstance(body.problem, TooLarge):
             return _too_large(path, max_upload_bytes)
+        if isinstance(body.problem, Crowded):
+            return Refused(408, "Others are waiting to add files, and this one came in too slowly.", 5)
         return Refused(408, "This request came in too slowly. Try again on a better connection.")
 
     body = Body(exchange.receive, access_rules.body_limit(path, max_upload_bytes), grace_seconds)
     exchange.body, exchange.body_refusal = body, refusal
     if path == access_rules.UPLOAD or path.startswith(access_rules.MCP):
-        return body.receive
+        return body.receive, None, body
     declared = headers.get("content-length") or "transfer-encoding" in headers
     if exchange.method in ("GET", "HEAD") and not declared:
-        return exchange.receive
+        return exchange.receive, None, body
     try:
-        return replay(await body.whole(), exchange.receive)
+        data = await body.whole()
     except (TooLarge, TooSlow):
         raise refusal() from None
-
-
-@contextlib.asynccontextmanager
-async def upload_slot(slots: Slots, visitor: Visitor, wait_seconds: float) -> AsyncIterator[None]:
-    """Waits for other uploads to end. Raises Refused when that takes too long."""
-    until = time.monotonic() + wait_seconds
-    while not slots.take(str(visitor), visitor.people):
-        if time.monotonic() >= until:
-            raise Refused(429, "Other files are still being added.", 5)
-        await asyncio.sleep(SLOT_POLL_SECONDS)
-    try:
-        yield
-    finally:
-        slots.free(str(visitor))
+    return replay(data, exchange.receive), data, body
 
 
 @contextlib.contextmanager
 def stream_slot(slots: Slots, visitor: Visitor) -> Iterator[None]:
     """Raises Refused when too many streams are open."""
-    if not slots.take(str(visitor), visitor.people):
+    if not slots.take(str(visitor), visitor.people, visitor.neighbour):
         raise Refused(429, "Too many open connections at once. Close some tabs of Wan Studio.", 5)
     try:
         yield
     finally:
-        slots.free(str(visitor))
+        slots.free(str(visitor), visitor.neighbour)
+
+
+@contextlib.contextmanager
+def large_body(budget: Slots, visitor: Visitor, size: int) -> Iterator[None]:
+    """Holds this many bytes of memory. Raises Refused when too many are held."""
+    if not budget.take(str(visitor), visitor.people, visitor.neighbour, size):
+        raise Refused(429, "Too many requests with files inside are under way.", 10)
+    try:
+        yield
+    finally:
+        budget.free(str(visitor), visitor.neighbour, size)
 
 
 def is_inside(name: str, folder: Path) -> bool:
@@ -89,6 +87,14 @@ def is_inside(name: str, folder: Path) -> bool:
     try:
         return Path(name).resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def is_file_inside(name: str, folder: Path) -> bool:
+    """Whether this path, all links resolved, is a file in the folder."""
+    try:
+        return is_inside(name, folder) and Path(name).is_file()
+    except (OSError, ValueError):  # a name that is too long
         return False
 
 

@@ -39,6 +39,7 @@ def bounded_servers() -> Iterator[None]:
     load = uvicorn.Config.load
 
     def load_and_bound(self: uvicorn.Config) -> None:
+        self.proxy_headers = False  # clients.py looks at them, and needs the address of the connection
         load(self)
         bound(self)
 

@@ -1,9 +1,10 @@
 """The ASGI middleware around the whole page, outside of Gradio's own.
 
-A request passes when its path exists, it comes from our own page, its visitor is within the rate limits, and
-its body is within its limits of size and speed. The response gets the security headers. A refusal is JSON
-with a sentence in `detail`. Origin is checked here and then removed: Gradio would otherwise allow any origin
-to read its responses, with credentials.
+A request passes when it is for a name of this page and for a path that exists, comes from our own page, its
+visitor has logged in where there is a login and is within the rate limits, and its body is within its limits
+of size and speed. The response gets the security headers. A refusal is JSON with a sentence in `detail`.
+Origin is checked here and then removed: Gradio would otherwise allow any origin to read its responses, with
+credentials.
 """
 
 from __future__ import annotations
@@ -14,23 +15,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from backend.errors import TooMany
 from backend.log_lines import short
 from backend.security.accounts import Accounts
 from backend.threads import Threads
-from backend.web import access_rules, logins, visitors
+from backend.web import access_rules, failures, hosts, logins, page_requests, visitors
 from backend.web.body_limits import (
     check_length,
     content_length,
     free_bytes,
-    is_inside,
+    is_file_inside,
+    large_body,
     limited_body,
     stream_slot,
-    upload_slot,
 )
+from backend.web.clients import Proxies
 from backend.web.exchange import App, Exchange, Refused, Scope, Send
-from backend.web.request_body import GRACE_SECONDS, Gone, Receive
+from backend.web.hosts import Hosts
+from backend.web.page_requests import Page
+from backend.web.request_body import GRACE_SECONDS, Body, Gone, Receive, replay
 from backend.web.request_rates import Counters, Rates
 from backend.web.visitors import Visitor
 
@@ -42,9 +47,12 @@ METHOD_SHOWN, PATH_SHOWN = 20, 200
 
 @dataclass(frozen=True)
 class Rules:
-    """secret: signs the visitors' cookies. prefix: the path below which a proxy serves the page. signed_in:
-    headers -> whether they belong to a logged-in session. reads: threads that look at the upload folder,
-    which the event loop never does.
+    """secret: signs the visitors' cookies. hosts: the names of the page. proxies: whose forwarding headers
+    are believed. prefix: the path below which a proxy serves the page. reads: threads that look at the upload
+    folder, which the event loop never does. page: what Gradio serves; None: not checked.
+
+    signed_in: headers -> whether they belong to a logged-in session. session_cookie: user -> a cookie of such
+    a session, for requests that log in by themselves.
 
     upload_wait_seconds: how long an upload waits for others to end. reserve_bytes: uploads stop before less
     than this is free on the disk of the upload folder. grace_seconds: how long a body may send nothing.
@@ -54,11 +62,15 @@ class Rules:
     upload_folder: Path
     secret: bytes
     rates: Rates = field(default_factory=Rates)
+    hosts: Hosts = field(default_factory=Hosts)
+    proxies: Proxies = field(default_factory=Proxies)
     prefix: str = ""
     on_spaces: bool = False
     accounts: Accounts | None = None
     signed_in: Callable[[dict[str, str]], bool] = lambda headers: False
+    session_cookie: Callable[[str], str] = lambda user: ""
     reads: Threads = field(default_factory=Threads)
+    page: Page | None = None
     upload_wait_seconds: float = 20.0
     reserve_bytes: int = 500_000_000
     grace_seconds: float = GRACE_SECONDS
@@ -86,24 +98,28 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send, self.rules.on_spaces, self.rules.prefix)
-        if exchange.bare:
-            await exchange.redirect(self.rules.prefix + "/")
-            return
+        rules = self.rules
+        exchange = Exchange(scope, receive, send, rules.on_spaces, rules.prefix, rules.hosts, rules.proxies)
         try:
+            _check_host(exchange, rules.hosts)
+            if exchange.bare:
+                await exchange.redirect(rules.prefix + "/")
+                return
             await self._admit(exchange, self._current_counters())
         except Refused as refused:
             log.info(
-                "refused %s %s: %d %s",
-                short(exchange.method, METHOD_SHOWN),
-                short(repr(exchange.path), PATH_SHOWN),
+                "refused %s: %d %s",
+                _named(exchange),
                 refused.status,
                 refused.sentence,
-                extra={"kind": f"refused {refused.status} {refused.sentence}"},
+                extra={"kind": f"refused {refused.status} {refused.kind}"},
             )
             await exchange.refuse(refused)
         except Gone:
             return
+        except Exception as error:
+            if not await failures.answered(exchange, error, _named(exchange)):
+                raise
 
     def _current_counters(self) -> Counters:
         """The counters of the current rates; new rates count from zero."""
@@ -121,31 +137,53 @@ class AccessMiddleware:
         ]
         visitor = visitors.identify(exchange, counters, rules.secret, rules.on_spaces)
         exchange.scope.setdefault("state", {})["visitor"] = str(visitor)
-        if path.startswith(access_rules.FILE):
-            await self._check_file(visitor, path[len(access_rules.FILE) :])
         is_work = access_rules.is_work(method, path)
         if is_work:
             visitors.count(visitor, counters)
-        if path.startswith(access_rules.MCP):
-            logins.check_login(exchange, rules.accounts, rules.signed_in, counters)
+        if access_rules.needs_login(path):
+            logins.check_login(exchange, rules.accounts, rules.signed_in, rules.session_cookie, counters)
+        if path.startswith(access_rules.FILE):
+            await self._check_file(visitor, path[len(access_rules.FILE) :])
+            _drop_odd_range(exchange)
+        if rules.page is not None:
+            page_requests.check_query(path, dict(parse_qsl(exchange.query)), rules.page)
         await check_length(exchange, rules.max_upload_bytes)
         if path == access_rules.UPLOAD:
             await self._check_free_space(visitor, content_length(exchange))
-        receive = await limited_body(exchange, rules.max_upload_bytes, rules.grace_seconds)
+        receive, data, body = await limited_body(exchange, rules.max_upload_bytes, rules.grace_seconds)
+        if data is not None and method == "POST" and rules.page is not None:
+            page_requests.check_body(path, exchange.headers.get("content-type", ""), data, rules.page)
         if path.rstrip("/") == access_rules.LOGIN and method == "POST":
             await logins.log_in(exchange, self.app, receive, counters)
         elif path == access_rules.UPLOAD and method == "POST":
-            async with upload_slot(counters.uploads, visitor, rules.upload_wait_seconds):
+            async with counters.uploads.place(visitor, body, rules.upload_wait_seconds):
                 await exchange.pass_on(self.app, receive)
+        elif path.startswith(access_rules.MCP) and method == "POST":
+            with stream_slot(counters.streams, visitor):
+                await self._pass_tool_request(exchange, visitor, counters, receive, body)
         elif method == "GET" and is_work:
             with stream_slot(counters.streams, visitor):
                 await exchange.pass_on(self.app, receive)
         else:
             await exchange.pass_on(self.app, receive)
 
+    async def _pass_tool_request(
+        self, exchange: Exchange, visitor: Visitor, counters: Counters, receive: Receive, body: Body
+    ) -> None:
+        """Passes an MCP request on. One with a file inside is read like an upload, and counts for as long as
+        it is in memory."""
+        if not access_rules.is_large(exchange.headers):
+            await exchange.pass_on(self.app, receive)
+            return
+        limit = access_rules.body_limit(exchange.path, self.rules.max_upload_bytes)
+        with large_body(counters.large, visitor, content_length(exchange) or limit):
+            async with counters.uploads.place(visitor, body, self.rules.upload_wait_seconds):
+                data = await exchange.whole_body()
+            await exchange.pass_on(self.app, replay(data, exchange.receive))
+
     async def _check_file(self, visitor: Visitor, name: str) -> None:
         """Gradio serves its cache and fetches web addresses; here only files of the upload folder pass."""
-        if not await self._read(visitor, is_inside, name, self.rules.upload_folder):
+        if not await self._read(visitor, is_file_inside, name, self.rules.upload_folder):
             raise Refused(404, "This file is not here.")
 
     async def _check_free_space(self, visitor: Visitor, length: int) -> None:
@@ -158,6 +196,25 @@ class AccessMiddleware:
             return await self.rules.reads.run(str(visitor), call, *args, join=True)
         except TooMany as error:
             raise Refused(429, error.message, 5) from None
+
+
+def _named(exchange: Exchange) -> str:
+    """Method and path for the log."""
+    return f"{short(exchange.method, METHOD_SHOWN)} {short(repr(exchange.path), PATH_SHOWN)}"
+
+
+def _check_host(exchange: Exchange, names: Hosts) -> None:
+    """Raises Refused for a name that is not one of this page."""
+    for header in exchange.hosts:
+        if not names.allows(header):
+            raise Refused(421, hosts.sentence(header), kind="host")
+
+
+def _drop_odd_range(exchange: Exchange) -> None:
+    """Removes a Range header that Gradio cannot read; the whole file answers it."""
+    if not access_rules.RANGE.fullmatch(exchange.headers.get("range", "")):
+        kept = [pair for pair in exchange.scope["headers"] if pair[0].lower() != b"range"]
+        exchange.scope["headers"] = kept
 
 
 def _check_address(exchange: Exchange) -> None:

@@ -18,7 +18,7 @@ from backend.errors import StudioError
 from backend.studio import Studio
 from backend.threads import visitor_of
 from backend.web.access_rules import PREVIEW
-from backend.web.body_limits import is_inside
+from backend.web.body_limits import is_file_inside
 
 HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
 
@@ -27,7 +27,7 @@ def routes(studio: Studio, upload_folder: Path) -> list[Any]:
     """The route, for pictures below upload_folder."""
 
     def made(visitor: str, name: str) -> bytes | None:
-        if not name or not is_inside(name, upload_folder) or not Path(name).is_file():
+        if not is_file_inside(name, upload_folder):
             return None
         with requester.visitor(visitor), tempfile.TemporaryDirectory(prefix="wan-preview-") as folder:
             target = Path(folder) / "preview.jpg"

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from starlette.requests import Request, cookie_parser
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -21,8 +21,11 @@ from backend.jobs.workflow_files import WorkflowFile, graphs_of, workflow_file
 from backend.security.accounts import Accounts
 from backend.studio import Studio
 from backend.threads import visitor_of
+from backend.web.clients import Proxies
+from backend.web.hosts import Hosts
 from backend.web.middleware import AccessMiddleware, Rules
 from backend.web.request_rates import STRICT, Rates
+from backend.web.served_page import ServedPage, Sessions
 
 log = logging.getLogger("wan.web")
 
@@ -42,10 +45,13 @@ HEADERS = {
 }
 
 
-def middleware_lifespan(studio: Studio, upload_folder: Path, prefix: str = "") -> Callable[[Any], Any]:
+def middleware_lifespan(
+    studio: Studio, upload_folder: Path, prefix: str = "", hosts: Hosts | None = None
+) -> Callable[[Any], Any]:
     """A lifespan that puts AccessMiddleware around the app's other middleware: app_kwargs["lifespan"].
 
-    prefix: the path below which a proxy serves the page.
+    prefix: the path below which a proxy serves the page. hosts: the names at which it is served; None:
+    those of this machine alone.
 
     app_kwargs["middleware"] would be inside of Gradio's own, which answers every origin by itself.
     """
@@ -55,19 +61,19 @@ def middleware_lifespan(studio: Studio, upload_folder: Path, prefix: str = "") -
     async def lifespan(app: Any) -> AsyncIterator[None]:
         logs.adopt("uvicorn", "uvicorn.error", "uvicorn.access")  # before the first request
 
-        def signed_in(headers: dict[str, str]) -> bool:
-            names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-            cookies = cookie_parser(headers.get("cookie", ""))
-            return any(app.tokens.get(cookies.get(name)) is not None for name in names)
-
+        sessions = Sessions(app)
         rules = Rules(
             max_upload_bytes=settings.max_upload_mb * 1_000_000,
             upload_folder=upload_folder,
+            hosts=hosts or Hosts(settings.allowed_hosts),
+            proxies=Proxies(settings.trusted_proxies),
             prefix=prefix,
             secret=studio.secret("visitor").encode(),
             on_spaces=bool(os.environ.get("SPACE_ID")),
             accounts=Accounts.of(settings),
-            signed_in=signed_in,
+            signed_in=sessions.has,
+            session_cookie=sessions.cookie,
+            page=ServedPage(app),
             reads=studio.reads,
         )
         usual = Rates()

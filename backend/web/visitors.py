@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backend.security import tokens
 from backend.web import access_rules
@@ -14,16 +14,18 @@ from backend.web.request_rates import Counters
 OWNER_HEADER = "x-wan-owner"
 COOKIE = "wan-visitor"
 COOKIE_SECONDS = 365 * 24 * 3600
-PEOPLE = {"visitor": 1, "address": 4, "direct": 1000}
+PEOPLE = {"visitor": 1, "client": 2, "address": 4, "direct": 1000}
 """How many visitors may share one key of a kind."""
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """kind: a key of PEOPLE. key: a hash of the token, or the address."""
+    """kind: a key of PEOPLE. key: a hash of the token, a fingerprint, or the address. neighbour: with whom
+    places are shared, "" for programs of this machine."""
 
     kind: str
     key: str
+    neighbour: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.key}"
@@ -34,27 +36,45 @@ class Visitor:
 
 
 def identify(exchange: Exchange, counters: Counters, secret: bytes, on_spaces: bool) -> Visitor:
-    """By the token where one is shown, else by the address. Opening the page without a cookie gets one.
+    """By the token where one is shown, else by the address and the client's fingerprint. Opening the page
+    without a cookie gets one.
 
     secret: signs the cookies. Raises Refused when too many new tokens come in.
     """
     owner = exchange.headers.get(OWNER_HEADER, "")
-    direct = access_rules.is_direct(exchange.client, exchange.headers)
+    direct = exchange.direct
+    neighbour = "" if direct else exchange.neighbour
     if tokens.is_token(owner):
         key = tokens.owner_id(owner)
         if not direct and key not in counters.by_kind["visitor"]:
             wait = _count_newcomer(exchange, counters)
             if wait:
                 raise Refused(429, "Very many new visitors are coming in right now.", wait)
-        return Visitor("visitor", key)
+        return Visitor("visitor", key, neighbour)
     token, _, signature = _cookie(exchange.headers.get("cookie", "")).partition(".")
     if token and tokens.same(signature, tokens.sign(secret, "visitor", token)):
-        return Visitor("visitor", hashlib.sha256(token.encode()).hexdigest()[:32])
-    if exchange.method == "GET" and exchange.path == "/" and not _count_newcomer(exchange, counters):
-        token = tokens.new_token()
-        signed = f"{token}.{tokens.sign(secret, 'visitor', token)}"
-        exchange.new_cookie = _set_cookie(signed, exchange.secure, on_spaces)
-    return Visitor("direct" if direct else "address", exchange.client)
+        return Visitor("visitor", hashlib.sha256(token.encode()).hexdigest()[:32], neighbour)
+    if exchange.method == "GET" and exchange.path == "/":
+        if not _count_newcomer(exchange, counters):
+            token = tokens.new_token()
+            signed = f"{token}.{tokens.sign(secret, 'visitor', token)}"
+            exchange.new_cookie = _set_cookie(signed, exchange.secure, on_spaces)
+        return Visitor("direct" if direct else "address", exchange.client, neighbour)
+    if direct:
+        return Visitor("direct", exchange.client)
+    return _without_cookie(exchange, counters, neighbour)
+
+
+def _without_cookie(exchange: Exchange, counters: Counters, neighbour: str) -> Visitor:
+    """A client without token and cookie, by its fingerprint. Clients that come when too many are new share
+    the limits of their address, and so does one that makes up headers."""
+    known, key = counters.by_kind["client"], exchange.fingerprint
+    if key in known:
+        return Visitor("client", key, neighbour)
+    if access_rules.is_work(exchange.method, exchange.path) and not _count_newcomer(exchange, counters):
+        known.of(key)
+        return Visitor("client", key, neighbour)
+    return Visitor("address", exchange.client, neighbour)
 
 
 def count(visitor: Visitor, counters: Counters) -> None:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from backend.web.hosts import Hosts
 from backend.web.middleware import AccessMiddleware, Rules
 from backend.web.request_rates import Rates
 
@@ -37,7 +38,7 @@ class Site:
         changing: Callable[[], Rates] | None = None,
         **rules: Any,
     ) -> None:
-        self.clock, self.hold, self.streaming = Clock(), asyncio.Event(), False
+        self.clock, self.hold, self.streaming = Clock(), asyncio.Event(), 0
         self.seen: list[tuple[str, dict[str, str]]] = []
 
         async def echo(request: Request) -> Response:
@@ -50,7 +51,7 @@ class Site:
             return JSONResponse({"success": right}, 200 if right else 400)
 
         async def stream(request: Request) -> Response:
-            self.streaming = True
+            self.streaming += 1
             await self.hold.wait()
             return PlainTextResponse("data")
 
@@ -65,6 +66,7 @@ class Site:
                 Route("/{path:path}", echo, methods=["GET", "POST"]),
             ]
         )
+        rules.setdefault("hosts", Hosts([HOST, "a.example"]))
         self.middleware = AccessMiddleware(
             app,
             Rules(rules.pop("max_upload_bytes", 1_000_000), folder, b"secret", rates or Rates(), **rules),

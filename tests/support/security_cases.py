@@ -26,7 +26,11 @@ from tests.support.security_site import META, Site, Visitor
 
 POD = "x-7860.proxy.runpod.net"
 MARKUP = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
-OPEN_ENV = {"RUNPOD_POD_ID": "x", "GRADIO_SERVER_NAME": "0.0.0.0"}
+OPEN_ENV = {
+    "RUNPOD_POD_ID": "x",
+    "GRADIO_SERVER_NAME": "0.0.0.0",
+    "WAN_ALLOWED_HOSTS": "abc.gradio.live,me-wan.hf.space",
+}
 LOCKED_ENV = {**OPEN_ENV, "WAN_AUTH": "ann:right-password,bob:other-password"}
 SMALL = ("", "16:9", "480p", 64, 64, 0.25, "fast")
 
@@ -515,7 +519,7 @@ def _(site: Site) -> str:
             "X-Forwarded-Host": "me-wan.hf.space",
             "Origin": "https://me-wan.hf.space",
         },
-        {"Host": "inner", "Origin": "https://odd.example", "Sec-Fetch-Site": "same-origin"},
+        {"Host": "127.0.0.1", "Origin": "https://odd.example", "Sec-Fetch-Site": "same-origin"},
         {"Origin": site.url},
         {},
     ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import gradio as gr
 
 from backend.errors import StudioError
 from ui.actions.event_data import event_text
-from ui.forms.uploads import checked_upload, upload_folder
+from ui.forms.uploads import checked_upload, derived, is_fresh
 from ui.gradio_fixes.event_errors import sentence
 from ui.i18n.texts import text
 
@@ -52,11 +51,12 @@ class Offers:
         return updates
 
     def _first_frame(self, video: Path) -> Path | None:
-        """The first frame as a new upload; None, with a message on the page, when it cannot be made."""
-        target = upload_folder() / secrets.token_hex(20) / f"{video.stem}.jpg"
+        """The first frame as an upload; None, with a message on the page, when it cannot be made."""
         try:
-            target.parent.mkdir(parents=True)
-            self.studio.first_frame(video, target)
+            target = derived(video, f"{video.stem}.jpg")
+            if not is_fresh(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self.studio.first_frame(video, target)
         except StudioError as error:
             gr.Warning(sentence(error))
             return None

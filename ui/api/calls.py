@@ -20,7 +20,8 @@ from gradio.context import LocalContext
 
 from backend.errors import StudioError
 from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL
-from backend.threads import Threads
+from backend.threads import Threads, visitor_of
+from ui.api.reports import reporter
 from ui.forms.schema import api_values
 from ui.forms.uploads import FILE_META, cached_copy, checked_upload, max_upload_bytes
 from ui.gradio_fixes.event_errors import refusal, sentence
@@ -73,7 +74,7 @@ class SessionOwners:
         self._lock = threading.Lock()
 
     def owner(self, header: str | None, session: str | None) -> str:
-        """The token that the caller sent (the studio checks it), else the session's."""
+        """The token that the caller sent (the studio checks it), else the one made for the caller."""
         if header:
             return header
         if not session:
@@ -101,6 +102,15 @@ async def asked(
         raise refusal(text("errors.unexpected")) from None
 
 
+def _caller(request: gr.Request | None) -> str | None:
+    """Whose jobs the calls without a token count as. A client chooses its session, so only for programs on
+    this machine, which share one address, does the session tell callers apart."""
+    visitor = visitor_of(request)
+    if visitor and not visitor.startswith("direct:"):
+        return f"{(request.username if request is not None else None) or ''} {visitor}"
+    return request.session_hash if request is not None else None
+
+
 def as_text(value: object) -> str:
     """A text as it is; any other value counts as empty."""
     return value if isinstance(value, str) else ""
@@ -123,8 +133,7 @@ class Calls:
         if not isinstance(wait, bool):
             raise refusal(text("api.bad_wait"))
         headers = request.headers if request is not None else {}
-        session = request.session_hash if request is not None else None
-        owner = self._owners.owner(headers.get(OWNER_HEADER), session)
+        owner = self._owners.owner(headers.get(OWNER_HEADER), _caller(request))
         user = (request.username if request is not None else None) or ""
         blocks = LocalContext.blocks.get(None)
         limit = max_upload_bytes(blocks)
@@ -158,7 +167,7 @@ class Calls:
 
     async def _watched(self, owner: str, view: JobView) -> AsyncIterator[JobView]:
         """The job whenever its status changed or a heartbeat is due, until it ends."""
-        progress = gr.Progress()
+        report = reporter()
         began = reported = time.monotonic()
         version, last = -1, view.status
         while last not in TERMINAL:
@@ -168,7 +177,7 @@ class Calls:
                 state = await self._ask(owner, self._studio.progress, view)
             if state.version != version:
                 version = state.version
-                progress((min(100, int(state.percent)), 100), desc=status(state))
+                report(min(100, int(state.percent)), status(state))
             due = time.monotonic() - reported >= self.pace.heartbeat
             if state.status != last or due:
                 view = await self._ask(owner, self._studio.job, view)

@@ -15,7 +15,7 @@ from gradio.components.api_component import Api
 from gradio.context import Context
 
 from backend.threads import visitor_of
-from ui.api import modes
+from ui.api import modes, tools
 from ui.api.calls import Answer, Calls, Pace, as_text, asked
 from ui.api.modes import FILE_SCHEMA
 from ui.forms.uploads import guard_uploads
@@ -85,7 +85,8 @@ def register(studio: Studio, pace: Pace | None = None) -> None:
     record = {"type": "object", "additionalProperties": {}, "description": text("api.record")}
     guard_uploads(blocks, studio.reads)
     guard_events(blocks)
-    endpoints = Endpoints(studio)
+    tools.install(blocks, studio.writes)
+    endpoints = Endpoints(studio, pace)
     shared = _SharedComponents()
     for spec in MODES.values():
         endpoint = modes.endpoint(spec, endpoints.calls)

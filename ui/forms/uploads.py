@@ -8,6 +8,7 @@ its content is checked later in a bounded child process.
 from __future__ import annotations
 
 import contextlib
+import hmac
 import os
 import secrets
 import shutil
@@ -34,6 +35,8 @@ FILE_META = {"_type": "gradio.FileData"}
 DEFAULT_MAX_BYTES = 100_000_000
 """Used until launch(max_file_size=...) says otherwise."""
 _FILE_ROUTE = "/gradio_api/file="
+_COPIES = secrets.token_bytes(32)
+"""Names the folders of copies: the same source gets the same one until the app restarts."""
 
 
 def upload_folder() -> Path:
@@ -146,6 +149,8 @@ def guard_uploads(blocks: gr.Blocks, reads: Threads) -> None:
         missing = wanted[len(inputs) :]
         if missing and all(isinstance(block, Api) for block in wanted):
             inputs = [*inputs, *(block.value for block in missing)]
+        elif missing:  # no page of ours sends so few
+            raise refusal(text("errors.not_offered"))
         file_kinds = [block.kind if isinstance(block, (PictureInput, FileInput)) else "" for block in wanted]
         pairs = list(zip(inputs, file_kinds, strict=False))
 
@@ -189,21 +194,42 @@ def _checked_files(value: Any, limit: int, kind: str = "") -> Any:
 
 
 def cached_copy(source: Path, name: str) -> Path:
-    """`source` under a new random folder of Gradio's cache, as `name`, for clients to fetch.
+    """`source` as `name` in a folder of Gradio's cache that cannot be guessed, for clients to fetch.
 
-    A hard link where both lie on one disk, else a copy. Raises OSError.
+    A hard link where both lie on one disk, else a copy. One that is there already is used again, so that
+    asking again and again fills no disk. Raises OSError.
     """
-    folder = upload_folder() / secrets.token_hex(20)
-    folder.mkdir(parents=True)
-    target = folder / name
-    try:
-        os.link(source, target)
-    except OSError:
+    target = derived(source, name)
+    if not is_fresh(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.parent / f"{secrets.token_hex(8)}.part"
         try:
-            shutil.copyfile(source, target)
+            try:
+                os.link(source, part)
+            except OSError:
+                shutil.copyfile(source, part)
+            part.replace(target)
+            part.unlink(missing_ok=True)  # stays where both are links to the source
         except OSError:
             with contextlib.suppress(OSError):
-                target.unlink(missing_ok=True)
-                folder.rmdir()
+                part.unlink(missing_ok=True)
+                target.parent.rmdir()
             raise
     return target
+
+
+def derived(source: Path, name: str) -> Path:
+    """Where what is made of a file lies in Gradio's cache, under this name. Raises OSError."""
+    facts = source.stat()
+    identity = f"{source}\0{facts.st_dev}\0{facts.st_ino}\0{facts.st_size}\0{facts.st_mtime_ns}\0{name}"
+    folder = hmac.new(_COPIES, identity.encode("utf-8", "replace"), "sha1").hexdigest()
+    return upload_folder() / folder / name
+
+
+def is_fresh(target: Path) -> bool:
+    """Whether the file is there; its age then counts from now on, see storage.upload_folder.sweep."""
+    try:
+        os.utime(target if target.stat().st_nlink == 1 else target.parent)
+    except OSError:
+        return False
+    return True

@@ -60,7 +60,7 @@ def next_steps(job: JobView, url: Url, mine: bool = True) -> str:
     mine: the visitor owns the job; others see only what a private link allows.
     """
     if not mine:
-        return f'<div class="steps next">{_menu([Group("", file_items(job, url))])}</div>'
+        return f'<div class="steps next">{_menu([Group("", [_link_item(job)])])}</div>'
     steps = []
     if wording.is_still(job):
         steps.append(button("picture", text("card.animate_picture"), job, "frame"))
@@ -124,12 +124,16 @@ def file_items(job: JobView, url: Url) -> list[Item]:
             href=url(job, "workflow.json", True),
             raw=f'title="{tip}"',
         ),
-        Item(
-            label=text("card.copy_link"),
-            symbol="link",
-            raw=f'data-link="{link_query(job)}" title="{escaped("card.link_tip")}"',
-        ),
+        _link_item(job),
     ]
+
+
+def _link_item(job: JobView) -> Item:
+    return Item(
+        label=text("card.copy_link"),
+        symbol="link",
+        raw=f'data-link="{link_query(job)}" title="{escaped("card.link_tip")}"',
+    )
 
 
 def _frame_items(job: JobView) -> Iterator[Item]:

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from backend import requester, services
 from backend.errors import MediaBusy, ShuttingDown
 from backend.media.decoder import Decoder
+from backend.web.hosts import Hosts
 from backend.web.middleware import AccessMiddleware, Rules
 from tests.support import slow_child
 from tests.support.fake_engine import FakeEngine
@@ -237,7 +238,9 @@ def test_the_middleware_sets_the_requester(tmp_path: Path) -> None:
             "type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"a.example"), *headers],
             "client": ("8.8.8.8", 1), "query_string": b"", "scheme": "http", "root_path": "",
         }  # fmt: skip
-        await AccessMiddleware(app, Rules(1000, tmp_path, b"secret"))(scope, nothing, nothing)
+        await AccessMiddleware(app, Rules(1000, tmp_path, b"secret", hosts=Hosts(["a.example"])))(
+            scope, nothing, nothing
+        )
 
     asyncio.run(run())
     asyncio.run(run((b"x-wan-owner", OWNER.encode())))

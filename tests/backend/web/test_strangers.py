@@ -25,7 +25,9 @@ LOG_ROOM = 100_000
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    started = Site(tmp_path_factory.mktemp("strangers"), WAN_LOG_LEVEL="info", WAN_LOG_MB="1")
+    started = Site(
+        tmp_path_factory.mktemp("strangers"), WAN_LOG_LEVEL="info", WAN_LOG_MB="1", WAN_ALLOWED_HOSTS=HOST
+    )
     yield started
     started.close()
 

@@ -19,6 +19,7 @@ from tests.support.prefix_proxy import PrefixProxy
 from tests.support.scripted import OWNER, Make, ended
 from tests.support.served_site import ServedSite
 from tests.support.tiers import deep
+from tests.support.tool_client import use_tools
 
 pytestmark = pytest.mark.full
 
@@ -95,6 +96,8 @@ def test_everything_answers_below_the_path(
     result = re.search(r"http://[^\s']+\.mp4", found)
     assert result and result[0].startswith(proxy.url + "/"), found
     assert httpx.get(result[0], trust_env=False).status_code == 200
+    tools = use_tools(proxy.url, "sse", {}, lambda session: session.list_tools())
+    assert "job" in {tool.name for tool in tools.tools}, "messages go below the path, too"
     client.close()
 
 

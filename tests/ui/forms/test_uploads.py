@@ -199,12 +199,19 @@ def test_guard_looks_into_every_value(uploads: Path, monkeypatch: pytest.MonkeyP
         assert _guarded(gr.JSON(render=False), value, uploads) == value
 
 
-def test_cached_copy_links_and_never_repeats_a_folder(uploads: Path, tmp_path: Path) -> None:
+def test_cached_copy_links_once_under_a_name_that_cannot_be_guessed(uploads: Path, tmp_path: Path) -> None:
     source = _file(tmp_path / "result.mp4", b"video")
-    first, second = cached_copy(source, "boat.mp4"), cached_copy(source, "boat.mp4")
-    assert first.parent != second.parent and first.name == second.name == "boat.mp4"
+    copies = {cached_copy(source, "boat.mp4") for _ in range(3)}
+    first = copies.pop()
+    assert not copies and first.name == "boat.mp4" and first.stat().st_ino == source.stat().st_ino
     assert first.parent.parent == uploads and len(first.parent.name) == 40
-    assert first.stat().st_ino == source.stat().st_ino
+    assert [path.name for path in first.parent.iterdir()] == ["boat.mp4"]
+    assert cached_copy(source, "other.mp4").parent != first.parent
+    source.write_bytes(b"another video")
+    again = cached_copy(source, "boat.mp4")
+    assert again != first and again.read_bytes() == b"another video"
+    again.unlink()
+    assert cached_copy(source, "boat.mp4") == again and again.exists(), "made again where it was removed"
 
 
 def test_cached_copy_where_links_are_not_possible(
