@@ -64,8 +64,8 @@ TEXTS: Mapping[str, ErrorText] = {
     "own_quota_used": ErrorText(_VIDEOS_TAKE + _VIDEO),
     "shared_quota_used": ErrorText(
         _BOTH_TAKE + _VIDEO,
-        "Delete some of your videos in the Library, clear forms that you do not need, or wait until those in the"
-        " queue are done.",
+        "Delete some of your videos in the Library, clear forms that you do not need, or wait until those in"
+        " the queue are done.",
     ),
     "drafts_quota_used": ErrorText(_DRAFTS_TAKE + _VIDEO, _CLEAR_FORMS),
     "own_quota_used_file": ErrorText(

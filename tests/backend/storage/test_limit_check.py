@@ -33,8 +33,8 @@ def check(videos: int, drafts: int, need: int = 20, room: int = 1000, limit: int
             60, 30, False,
             "Your videos take 60 MB and files in unsent forms take 30 MB of the 100 MB that you may use, and"
             " this one needs 20 MB.",
-            "Delete some of your videos in the Library, clear forms that you do not need, or wait until those in"
-            " the queue are done.",
+            "Delete some of your videos in the Library, clear forms that you do not need, or wait until those"
+            " in the queue are done.",
         ),
         (
             0, 90, False,
