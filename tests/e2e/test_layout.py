@@ -162,6 +162,7 @@ def test_messages_cover_nothing(
 ) -> None:
     add_clips(served.studio, photo, 24)
     page = visit(on=served)
+    page.wait_for_function("window.wanStudio?.drafts && !window.wanStudio.drafts.busy()")
     page.get_by_role("tab", name="Library").click()
     page.locator('#ws-library .tile [data-act="delete"]').first.click()
     page.locator(".undo-toast").wait_for()
