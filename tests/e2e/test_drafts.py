@@ -237,10 +237,10 @@ def test_tabs_of_an_old_browser_do_not_overwrite_each_other(
         """() => { for (let n = 0; n < 12; n += 1)
           localStorage[`wan-studio-draft-${String(n).padStart(32, "0")}`] = JSON.stringify({
             v: 1, at: Date.now() + 1000 + n, tab: "", kinds: {},
-            forms: { fast_video: { values: { prompt: `${n}` } } } }); }"""
+            forms: { image_to_video: { values: { prompt: `${n}` } } } }); }"""
     )
     three = tab_at(context.new_page())
-    expect(prompt(three, "fast_video")).to_have_value("11")
+    expect(prompt(three)).to_have_value("11")
     three.wait_for_function(f"{KEY}.length === 12")
     kept = three.evaluate(f"{KEY}.map((key) => localStorage[key])")
     assert sum("The " in text for text in kept) == 2, "of the pages that are open"

@@ -40,6 +40,7 @@
   const soon = () => (due ||= requestAnimationFrame(settle));
   addEventListener("scroll", () => studio.showsToasts() && soon(), { passive: true });
   addEventListener("resize", () => studio.showsToasts() && soon());
+  setInterval(() => studio.showsToasts() && soon(), 500); // a picture that has loaded moves what is below it
 
   // -- the strip: on a phone another tab folds a finished result; a tap or a new result opens it ---------------
   let folded = "";

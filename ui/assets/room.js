@@ -106,7 +106,7 @@
     put(shown, strips[0]);
     if (gap && gap.nodes[0][0].isConnected && gap.tall === height(shown)) {
       const top = gapTop();
-      if (top >= EDGE && top + gap.tall <= bottom() - EDGE) return put(shown, strips[0], top), true;
+      if (top >= EDGE && top + gap.tall <= bottom() - EDGE && isFree(top, gap.tall, strips[0])) return put(shown, strips[0], top), true;
     }
     const middle = document.elementFromPoint(innerWidth / 2, innerHeight / 2), before = rect(middle)?.top, above = gap && gapTop() < 0;
     close();
