@@ -177,6 +177,7 @@ def _serve(
                 app_kwargs={
                     "routes": [*routes(studio), *previews.routes(studio, uploads), *page.routes()],
                     "lifespan": middleware_lifespan(studio, uploads, address.prefix(root), names),
+                    "exception_handlers": page.exception_handlers(),
                 },
                 **options,
             )

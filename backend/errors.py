@@ -129,7 +129,8 @@ class DiskFull(StudioError):
 
 
 class OverQuota(StudioError):
-    """One visitor's videos, or those of all new visitors together, take as much of the disk as they may."""
+    """Videos and unsent forms of one visitor, or of all new visitors together, take as much of the disk as
+    they may."""
 
     code = "over_quota"
 

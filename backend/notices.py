@@ -196,6 +196,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "need": megabytes_text,
     "used": megabytes_text,
     "limit": megabytes_text,
+    "drafts": megabytes_text,
     "edges": lambda name: _EDGES.get(name, str(name)),
     "mode": _title,
     "files": files_text,

@@ -164,7 +164,8 @@ class Studio:
 
     def keep_draft_file(self, owner: str, draft: str, path: Path) -> str:
         """Keeps an uploaded file of an unsent form (see Drafts.keep); returns its id."""
-        return self.retention.drafts.keep(owner, draft, path)
+        with self.decoder.unchanged(path):
+            return self.retention.drafts.keep(owner, draft, path)
 
     def retain_draft_files(self, owner: str, draft: str, ids: Collection[str]) -> None:
         """Marks a draft as used, and removes its other files. Raises NotAllowed, BadInput."""

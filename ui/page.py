@@ -24,6 +24,7 @@ from ui.forms.input_folder import InputFolder
 from ui.forms.planner import Planner
 from ui.forms.widgets import HTML_JS, Form
 from ui.gradio_fixes import broken_uploads, sessions, upload_progress
+from ui.gradio_fixes.raw_calls import exception_handlers
 from ui.head import ADDRESS, launch_options, routes, starters
 from ui.i18n.texts import escaped, text
 from ui.job_card import Card
@@ -39,7 +40,7 @@ from workflows.modes.registry import MODES
 if TYPE_CHECKING:
     from backend.studio import Studio
 
-__all__ = ["build", "launch_options", "routes"]
+__all__ = ["build", "exception_handlers", "launch_options", "routes"]
 
 PUBLIC = "ws-public"
 OFFERS_JS = f'const events = ["use"]; {HTML_JS.format("offers")}'
@@ -92,7 +93,6 @@ class _Page:
         self.queue = Queue(self.card)
         self.drafts = Drafts(studio)
         self.forms: dict[str, Form] = {}
-        self.form_tabs: dict[str, gr.Tab] = {}  # mode -> its tab
         self.choosers: dict[str, Any] = {}  # id of a tab with several forms -> the component that chooses
         # no delete_cache: it deletes at shutdown; backend/storage removes old uploads
         with gr.Blocks(title=text("page.title"), analytics_enabled=False, fill_width=True) as self.blocks:
@@ -144,13 +144,13 @@ class _Page:
 
     def _build_tabs(self) -> None:
         for tab in TABS:
-            with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.key}") as component:
+            with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.key}"):
                 gr.HTML(f'<h1 class="sr">{escape(tab.title)}</h1>', apply_default_css=False)
                 if len(tab.modes) == 1 and MODES[tab.modes[0]].media:
                     self.input_folder.box(tab.modes[0])
                 layout = tab.build(self.studio.settings.max_upload_mb, self.negative)
             for form in layout.forms:
-                self.forms[form.mode], self.form_tabs[form.mode] = form, component
+                self.forms[form.mode] = form
             if layout.kind is not None:
                 self.choosers[tab.id] = layout.kind
         with gr.Tab(text("page.library"), id="library", elem_id="tab-library") as self.library_tab:
@@ -160,12 +160,10 @@ class _Page:
             self.system.build()
 
     def _wire_forms(self) -> None:
-        first = next(iter(self.forms))
         for mode, form in self.forms.items():
             if mode in self.input_folder.boxes:
                 self.input_folder.wire(form, self.visit.owner, **QUEUED)
-            shown = self.blocks.load if mode == first else self.form_tabs[mode].select
-            plan_on(self.planner, form, self.visit.owner, shown, self.shown.engine, self.shown.finished)
+            plan_on(self.planner, form, self.visit.owner)
             submit_on_generate(self.planner, self.stage, form, self.visit.owner, self.shown, **QUEUED)
 
     def _wire_visit(self) -> None:

@@ -7,6 +7,12 @@ from collections.abc import Mapping
 from backend.error_texts.text import ErrorText
 
 _STOP_OTHER = "Stop the other one, or set WAN_DATA_DIR to a folder of this one's own."
+_FILE = ", and this file needs {need}."
+_VIDEO = ", and this one needs {need}."
+_VIDEOS_TAKE = "Your videos take {used} of the {limit} that you may use"
+_BOTH_TAKE = "Your videos take {used} and files in unsent forms take {drafts} of the {limit} that you may use"
+_DRAFTS_TAKE = "Files in unsent forms take {drafts} of the {limit} that you may use"
+_CLEAR_FORMS = "Clear forms that you do not need."
 _DELETE_OWN = "Delete videos of yours in the Library, or give the machine more disk space."
 
 TEXTS: Mapping[str, ErrorText] = {
@@ -44,19 +50,35 @@ TEXTS: Mapping[str, ErrorText] = {
     "bad_draft_token": ErrorText("The owner token is not one."),
     "bad_draft_id": ErrorText("The draft's id is not one."),
     "drafts_full": ErrorText(
-        "Unsent forms may hold {megabytes:,.0f} MB in {count} files.", "Make the video, or clear a form."
+        "Unsent forms may hold {megabytes:,.0f} MB in {count} files.",
+        "Make the video, clear a form that you do not need, or use a smaller file.",
     ),
     # quotas; sizes in bytes
     "video_over_quota": ErrorText(
         "This video needs {need} on the disk, and one visitor may use {limit}.",
         "Use a smaller file or a shorter video.",
     ),
-    "own_quota_used": ErrorText(
-        "Your videos take {used} of the {limit} that you may use, and this one needs {need}."
+    "file_over_quota": ErrorText(
+        "This file needs {need} on the disk, and one visitor may use {limit}.", "Use a smaller file."
     ),
+    "own_quota_used": ErrorText(_VIDEOS_TAKE + _VIDEO),
+    "shared_quota_used": ErrorText(
+        _BOTH_TAKE + _VIDEO,
+        "Delete some of your videos in the Library, clear forms that you do not need, or wait until those in"
+        " the queue are done.",
+    ),
+    "drafts_quota_used": ErrorText(_DRAFTS_TAKE + _VIDEO, _CLEAR_FORMS),
+    "own_quota_used_file": ErrorText(
+        _VIDEOS_TAKE + _FILE, "Delete some of your videos in the Library, or use a smaller file."
+    ),
+    "shared_quota_used_file": ErrorText(
+        _BOTH_TAKE + _FILE, "Delete some of your videos in the Library, or clear forms that you do not need."
+    ),
+    "drafts_quota_used_file": ErrorText(_DRAFTS_TAKE + _FILE, _CLEAR_FORMS),
     "new_visitors_quota_used": ErrorText(
         "The disk space for new visitors is taken.", "Try again in a few minutes, or use a smaller file."
     ),
+    "no_room_for_file": ErrorText("The disk is full: there is no room to keep this file.", _DELETE_OWN),
     "no_room_for_video": ErrorText("The disk is full: there is no room for this video.", _DELETE_OWN),
     # the machine
     "data_folder_mounted_read_only": ErrorText(

@@ -102,7 +102,7 @@ def keep(
                 copy = Media(stored.name, stored.width, stored.height)
             if name in whole:
                 kept = f"{ORIGINALS}/{name}"
-                _store(upload, folder / kept, name, title or upload.filename)
+                _store(decoder, upload, folder / kept, name, title or upload.filename)
             if getattr(params, "fit", "crop") == "pad":
                 padded = target / f"{name}-padded"
                 stored = decoder.normalise(
@@ -114,7 +114,7 @@ def keep(
                 media = Media(stored.name, stored.width, stored.height)
         else:
             file = original = target / name
-            _store(upload, file, name, titles.get(name) or upload.filename)
+            _store(decoder, upload, file, name, titles.get(name) or upload.filename)
             media = replace(sizes[name], name=f"{ENGINE_FOLDER}/{upload.digest[:HASH_CHARACTERS]}")
             kept = str(file.relative_to(folder))
         inputs[name] = StoredInput(
@@ -142,9 +142,10 @@ def kept_bytes(
     return found
 
 
-def _store(upload: Upload, target: Path, field: str, title: str) -> None:
+def _store(decoder: Decoder, upload: Upload, target: Path, field: str, title: str) -> None:
     """Raises BadMedia when the upload is gone, OSError."""
     try:
-        originals.store(upload, target)
+        with decoder.unchanged(upload.path):
+            originals.store(upload, target)
     except FileNotFoundError as error:
         raise check.missing(title, field) from error

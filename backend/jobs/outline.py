@@ -25,7 +25,8 @@ class Unit:
     """One node of one graph. `kind`: its class; nodes of one kind and size take about the same time.
 
     `before`: the nodes of its graph that have run when it runs. `first` to `last`: the chunks that it works
-    on, from 1; 0 where that is not known. `steps` from `first_step` on: those of a sampler.
+    on, from 1; 0 where that is not known. `steps` from `first_step` on: those of a sampler; `model`: the node
+    that loads what it draws with.
     """
 
     graph: int
@@ -37,6 +38,7 @@ class Unit:
     before: frozenset[str] = frozenset()
     first: int = 0
     last: int = 0
+    model: str = ""
 
     @property
     def size(self) -> float:
@@ -51,12 +53,14 @@ class Unit:
 
 @dataclass(frozen=True)
 class Outline:
-    """All units of a job. `steps`: sampling steps of the whole job; `chunks`: 0 for a job of one."""
+    """All units of a job. `steps`: sampling steps of the whole job; `chunks`: 0 for a job of one; `calls`: of
+    the model, 0 where they are not known."""
 
     units: tuple[Unit, ...]
     steps: int = 0
     chunks: int = 0
     graphs: int = 1
+    calls: int = 0
 
     @staticmethod
     def of(compiled: Compiled) -> Outline:
@@ -68,7 +72,14 @@ class Outline:
             units += _units(index, graph, labels, {n for n, s in signatures.items() if s in known})
             known = frozenset(signatures.values())
         chunks = max((label.chunks for labels in compiled.labels for label in labels.values()), default=0)
-        return Outline(tuple(units), compiled.sampling_steps, chunks, len(compiled.graphs))
+        return Outline(
+            tuple(units), compiled.sampling_steps, chunks, len(compiled.graphs), compiled.evaluations
+        )
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of the model: at least one a step."""
+        return max(1, self.calls, self.steps)
 
     @staticmethod
     def by_stage(steps: int = 0, chunks: int = 0) -> Outline:
@@ -110,7 +121,10 @@ def _units(graph: int, nodes: Mapping[str, Any], labels: Mapping[str, Label], ca
         label, behind = labels[node], before[node]
         first, last = _chunks(node, labels, before)
         kind = str(nodes[node].get("class_type", ""))
-        units.append(Unit(graph, node, label.stage, kind, label.steps, label.first_step, behind, first, last))
+        model = _model(nodes, node) if label.steps else ""
+        units.append(
+            Unit(graph, node, label.stage, kind, label.steps, label.first_step, behind, first, last, model)
+        )
     return units
 
 
@@ -138,6 +152,18 @@ def _chunks(node: str, labels: Mapping[str, Label], before: Mapping[str, frozens
 def _sources(node: Mapping[str, Any]) -> list[str]:
     values = node["inputs"].values()
     return [value[0] for value in values if isinstance(value, list) and len(value) == 2]
+
+
+def _model(nodes: Mapping[str, Any], node: str) -> str:
+    """The node that loads a sampler's model: the first of the chain of its `model` inputs."""
+    seen: list[str] = []
+    while node in nodes and node not in seen:
+        seen.append(node)
+        source = nodes[node]["inputs"].get("model")
+        if not isinstance(source, list) or len(source) != 2:
+            break
+        node = source[0]
+    return seen[-1] if seen else ""
 
 
 def _ancestors(nodes: Mapping[str, Any], node: str, found: dict[str, frozenset[str]]) -> frozenset[str]:

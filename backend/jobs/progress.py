@@ -189,7 +189,7 @@ class Tracker:
             seen = not self._first or event.step == self.step + 1  # else drawing began before the tracker did
             if seen and self._unit is not None and self._unit.stage == "draw":
                 took = (now - self._stepped) / (event.step - self.step)
-                self.costs.step_took(took, first=self._first)
+                self.costs.step_took(took, first=self._first, model=self._unit.model)
             self._first = False
             self.step, self._stepped = event.step, now
         self.steps = event.steps
@@ -281,8 +281,9 @@ class Tracker:
             elif unit.stage == "draw":
                 to_go = (unit.first_step + (unit.steps or self.steps)) - self.step
                 since = max(0.0, now - self._stepped)
+                loads = self.costs.loading_of(unit) if self._first else 0.0
                 # The current step counts down to 0 and stays there.
-                left += max(self.costs.pace * (to_go - 1), self.costs.pace * to_go - since, 0.0)
+                left += max(self.costs.pace * (to_go - 1), self.costs.pace * to_go + loads - since, 0.0)
             else:
                 went = max(0.0, now - self._since)
                 over = max(0.0, went - cost)

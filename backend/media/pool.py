@@ -174,6 +174,10 @@ class Pool:
                     break
         return _fields(reply, field)
 
+    def unchanged(self, path: Path) -> contextlib.AbstractContextManager[None]:
+        """While the studio links a file of which replies are cached: see ReplyCache."""
+        return self._cache.unchanged(str(path.absolute()))
+
     def _bounded(self, budget: Budget | None) -> Budget:
         if budget is None:
             return Budget(self._wall, self._wall, self._cpu, _FILE_BYTES)

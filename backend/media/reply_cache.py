@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,19 @@ class ReplyCache:
             self._replies[key] = reply
             while len(self._replies) > self._limit:
                 self._replies.popitem(last=False)
+
+    @contextlib.contextmanager
+    def unchanged(self, path: str) -> Iterator[None]:
+        """Replies about a file stay valid while the studio itself gives it another name, which changes its
+        ctime alone."""
+        before = _state(path)
+        yield
+        after = _state(path)
+        if before is None or after is None or before[:-1] != after[:-1]:
+            return
+        with self._lock:
+            for key in [key for key in self._replies if key.path == path and key.state == before]:
+                self._replies[replace(key, state=after)] = self._replies.pop(key)
 
 
 def _state(path: str) -> tuple[int, ...] | None:

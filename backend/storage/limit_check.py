@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from backend.errors import DiskFull, OverQuota, StudioError
 from backend.storage import retention_policy
 from backend.storage.disk_usage import DiskUsage
+from backend.storage.usage_count import DRAFTS
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class LimitCheck:
     def __init__(self, usage: DiskUsage, limits: Limits, owner: str, need: int, room: float) -> None:
         owners = usage.owners()
         self.need, self.used = need, usage.used[owner]
+        unsent = usage.get(DRAFTS + owner)
+        self.drafts = unsent.bytes if unsent is not None else 0
         self.all_owners = (usage.total, room)
         known = owner in owners
         group_bytes = self.used if known else usage.new_owners_bytes()
@@ -38,20 +41,40 @@ class LimitCheck:
             need, (self.used, self.limit), (self.all_owners, self.new_owners)
         )
 
-    def refusal(self, field: str) -> StudioError:
-        """Why there is no room. `field`: the parameter that needs most of it."""
+    def refusal(self, field: str, for_draft: bool = False) -> StudioError:
+        """Why there is no room: what is full, and what helps. `field`: the parameter that needs most of it;
+        `for_draft`: the room is for a file of an unsent form, for which no video is removed."""
         if self.need > self.all_owners[1]:
-            return self._full(field)
+            return self._full(field, for_draft)
         if self.need > self.limit:
-            return OverQuota.of("video_over_quota", need=self.need, limit=self.limit, field=field)
-        if self.own:
             return OverQuota.of(
-                "own_quota_used", used=self.used, limit=self.limit, need=self.need, field=field
-            )
+                "file_over_quota" if for_draft else "video_over_quota",
+                need=self.need, limit=self.limit, field=field,
+            )  # fmt: skip
+        if self.own:
+            return self._own_share(field, for_draft)
         if self.new_owners[0] + self.need > self.new_owners[1]:
             return OverQuota.of("new_visitors_quota_used", field=field)
-        return self._full(field)
+        return self._full(field, for_draft)
+
+    def _own_share(self, field: str, for_draft: bool) -> StudioError:
+        """The owner's own share is taken: by videos, by files of unsent forms, or by both."""
+        videos, drafts, limit, need = self.used - self.drafts, self.drafts, self.limit, self.need
+        if not drafts:
+            return OverQuota.of(
+                "own_quota_used_file" if for_draft else "own_quota_used",
+                used=videos, limit=limit, need=need, field=field,
+            )  # fmt: skip
+        if not videos:
+            return OverQuota.of(
+                "drafts_quota_used_file" if for_draft else "drafts_quota_used",
+                drafts=drafts, limit=limit, need=need, field=field,
+            )  # fmt: skip
+        return OverQuota.of(
+            "shared_quota_used_file" if for_draft else "shared_quota_used",
+            used=videos, drafts=drafts, limit=limit, need=need, field=field,
+        )  # fmt: skip
 
     @staticmethod
-    def _full(field: str) -> DiskFull:
-        return DiskFull.of("no_room_for_video", field=field)
+    def _full(field: str, for_draft: bool) -> DiskFull:
+        return DiskFull.of("no_room_for_file" if for_draft else "no_room_for_video", field=field)

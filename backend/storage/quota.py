@@ -109,7 +109,7 @@ class Quota:
         with self.count.lock:
             check = self._check(self.count.current(), owner, need, 0)
             if check is not None and check.bytes_to_free:
-                raise check.refusal("")
+                raise check.refusal("", for_draft=True)
 
     def count_drafts(self, owner: str, size: int) -> None:
         """Counts `size` bytes for an owner's drafts from now on."""

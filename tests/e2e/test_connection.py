@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ expect.set_options(timeout=PATIENCE)
 Visit = Callable[..., Page]
 LINE = "#ws-connection .connection"
 FAST = "#fast_video"
+WAITING = "wanStudio.events.waiting(document.querySelector('#image_to_video-generate'))"
+"""The presses that the server does not have yet."""
 GRADIO = re.compile(
     "Connection|lost|errored|Could not|Only |Invalid file|exceed|HTTP|Error|occurred|cancelled|queue", re.I
 )
@@ -61,6 +64,7 @@ def test_offline_everything_waits_and_is_sent_once(visit: Visit, photo: Path) ->
     stays(page)
     prompt = page.locator("#image_to_video-prompt textarea")
     button = page.locator("#image_to_video-generate")
+    expect(button).to_be_disabled()
     page.context.set_offline(True)
     prompt.fill("first words")
     short(page)
@@ -68,36 +72,84 @@ def test_offline_everything_waits_and_is_sent_once(visit: Visit, photo: Path) ->
     assert page.locator(LINE).get_attribute("role") == "status"
     page.locator("#image_to_video-image input[type=file]").set_input_files(photo)
     expect(page.locator(".ws-upload")).to_contain_text("Waiting for the connection to add this file.")
-    page.get_by_role("tab", name="Fast 4-step").click()
-    page.get_by_role("tab", name="Image-to-Video").click()
-    page.context.set_offline(False)
-    page.locator("#image_to_video-image img").first.wait_for()
-    expect(page.locator(LINE)).to_be_hidden()
-    expect(page.locator(".ws-upload")).to_have_count(0)
-    expect(button).to_be_enabled()
-
-    page.context.set_offline(True)
-    expect(page.locator(LINE)).to_be_visible()
-    button.click()
+    button.click()  # while its picture waits as well
     expect(button).to_have_text("Waiting for the connection")
-    page.get_by_role("button", name="Cancel", exact=True).last.click()
+    page.locator(".ws-held").get_by_role("button", name="Cancel").click()
     expect(button).to_have_text("Generate")
     button.click()
     expect(page.locator(".ws-held")).to_contain_text("Sent once")
-    prompt.fill("second words")
-    button.click()  # what is in the form now replaces the first press
-    expect(button).to_have_text("Waiting for the connection")
     expect(page.locator(LINE)).to_contain_text("Generate is sent once")
-    page.wait_for_timeout(500)
+    prompt.fill("second words")
+    button.click()  # what is in the form when it is sent counts
+    expect(button).to_have_text("Waiting for the connection")
+    page.get_by_role("tab", name="Fast 4-step").click()
     page.context.set_offline(False)
     card(page, "running")
+    page.get_by_role("tab", name="Image-to-Video").click()
+    expect(page.locator(LINE)).to_be_hidden()
+    expect(page.locator(":is(.ws-upload, .ws-held)")).to_have_count(0)
     expect(button).to_have_text("Add to queue")
     assert messages(page) == [] and stayed(page)
     expect(prompt).to_have_value("second words")
     expect(page.locator("#image_to_video-image img").first).to_be_visible()
+
+    # Without an upload the press itself waits in the browser.
+    page.context.set_offline(True)
+    expect(page.locator(LINE)).to_be_visible()
+    button.click()
+    expect(button).to_have_text("Waiting for the connection")
+    prompt.fill("third words")
+    button.click()  # replaces the first press
+    page.wait_for_function(
+        f"{WAITING}.length === 1 && JSON.stringify({WAITING}[0].body.data).includes('third')"
+    )
+    page.locator(".ws-held").get_by_role("button", name="Cancel").click()
+    expect(button).to_have_text("Add to queue")
+    page.context.set_offline(False)
+    expect(page.locator(LINE)).to_be_hidden()
     card(page, "done")
     (only,) = clips(page)
     assert "second words" in only
+
+
+def test_generate_waits_for_a_slow_upload(browser: Browser, served: SimpleNamespace, photo: Path) -> None:
+    """One press is one job, once the picture is there; a picture that cannot be added sends nothing."""
+    served.studio.runs.clear()
+    page, faults = opened(browser, served)  # type: ignore[arg-type]
+    button, held = page.locator("#image_to_video-generate"), page.locator("#tab-image .ws-held")
+    prompt, field = (
+        page.locator("#image_to_video-prompt textarea"),
+        page.locator("#image_to_video-image input"),
+    )
+    expect(button).to_be_disabled()
+    prompt.fill("A slow picture")
+    waiting: list[Route] = []
+    page.route("**/upload?*", lambda route: waiting.append(route))
+    disk = "The disk of this machine is almost full, so files cannot be added."
+
+    field.set_input_files(photo)
+    expect(held).to_have_text("The picture is being added.")
+    expect(button).to_have_text("Generate")
+    button.click()
+    expect(button).to_have_text("Waiting for the picture")
+    waiting.pop().fulfill(status=507, json={"detail": disk})
+    expect(page.locator(".ws-upload span")).to_have_text(disk)
+    expect(held).to_have_text("Not sent: a file could not be added.")
+    expect(button).to_be_disabled()
+    assert served.studio.runs == {}
+
+    page.locator(".ws-upload").get_by_role("button", name="Try again").click()
+    expect(button).to_be_enabled()
+    prompt.press("Control+Enter")
+    expect(held).to_contain_text("Sent once, when the picture is there.")
+    button.click()
+    waiting.pop().continue_()
+    card(page, "running")
+    expect(held).to_have_count(0)
+    expect(button).to_have_text("Add to queue")
+    (only,) = served.studio.runs.values()
+    assert only.view.params["prompt"] == "A slow picture"
+    assert messages(page) == [] and faults == []
 
 
 def test_an_answer_that_is_lost_or_cut_off_makes_one_job(visit: Visit, photo: Path, site: Site) -> None:
@@ -126,7 +178,9 @@ def test_an_answer_that_is_lost_or_cut_off_makes_one_job(visit: Visit, photo: Pa
         page.route("**/queue/join*", lose)
         page.on("request", break_off)
         page.locator("#image_to_video-generate").click()
-        card(page, "running")
+        page.locator(
+            "#ws-card .card:is([data-state=running], [data-state=done])"
+        ).wait_for()  # it may be over
         assert set(cut) == {"join", "data"}
         assert messages(page) == [] and stayed(page)
         expect(page.locator("#image_to_video-prompt textarea")).to_have_value("cut off")

@@ -6,12 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.e2e.actions import card, choose
 from tests.e2e.conftest import PATIENCE, Site
+from tests.support.tiers import deep
 
 expect.set_options(timeout=PATIENCE)
 Visit = Callable[..., Page]
@@ -94,7 +96,7 @@ def test_nothing_typed_is_lost(
     del plans[None]
     record_property("plans after a reload", dict(plans))
     assert set(plans) <= {"image_to_video", "animate", "text_to_video", "text_to_image"}
-    assert max(plans.values()) <= 2, "one when it is restored, at most one when it is shown again"
+    assert max(plans.values()) <= 2, "one when it is shown, at most one when it is shown again"
 
     page.close()
     page = page.context.new_page()
@@ -189,3 +191,80 @@ def test_each_tab_has_its_own_and_clear_can_be_undone(visit: Visit, site: Site, 
     again.evaluate(stored, [own, '{"v":1,"forms":[['])
     again.wait_for_function(SETTLED)
     expect(prompt(again)).to_have_value("")
+
+
+@pytest.mark.parametrize("old", [True, deep(False)], ids=["storage events", "channel"])
+def test_tabs_of_an_old_browser_do_not_overwrite_each_other(
+    browser: Browser, served: SimpleNamespace, old: bool
+) -> None:
+    """Without locks, as on a plain http address, and without the channel."""
+    context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE)
+    context.add_init_script("delete Navigator.prototype.locks;")
+    if old:
+        context.add_init_script("delete window.BroadcastChannel;")
+
+    def tab_at(page: Page) -> Page:
+        page.goto(served.url)
+        page.wait_for_function(SETTLED)
+        return page
+
+    one = tab_at(context.new_page())
+    assert one.evaluate("[typeof BroadcastChannel, typeof navigator.locks]")[1] == "undefined"
+    prompt(one).fill("The first tab")
+    written(one, "The first tab")
+    two = tab_at(context.new_page())
+    expect(prompt(two)).to_have_value("")
+    prompt(two).fill("The second tab")
+    written(two, "The second tab")
+    assert one.evaluate(f"{KEY}.length") == 2
+
+    # A page that was frozen is not heard: the one that writes later goes on under an id of its own.
+    frozen = "localStorage['wan-studio-draft-' + sessionStorage['wan-studio-tab']]"
+    two.evaluate(
+        f"() => {{ const stored = JSON.parse({frozen});"
+        f" {frozen} = JSON.stringify({{ ...stored, by: 'another', at: Date.now() + 1 }}); }}"
+    )
+    prompt(two).fill("The second tab goes on")
+    written(two, "The second tab goes on")
+    assert one.evaluate(f"{KEY}.length") == 3
+    for page, words in ((one, "The first tab"), (two, "The second tab goes on")):
+        page.reload()
+        expect(prompt(page)).to_have_value(words)
+
+    # The ten newest are kept, and those of open pages.
+    one.evaluate(
+        """() => { for (let n = 0; n < 12; n += 1)
+          localStorage[`wan-studio-draft-${String(n).padStart(32, "0")}`] = JSON.stringify({
+            v: 1, at: Date.now() + 1000 + n, tab: "", kinds: {},
+            forms: { image_to_video: { values: { prompt: `${n}` } } } }); }"""
+    )
+    three = tab_at(context.new_page())
+    expect(prompt(three)).to_have_value("11")
+    three.wait_for_function(f"{KEY}.length === 12")
+    kept = three.evaluate(f"{KEY}.map((key) => localStorage[key])")
+    assert sum("The " in text for text in kept) == 2, "of the pages that are open"
+    assert not [text for text in kept if '"prompt":"1"' in text], "the oldest"
+
+
+def test_a_private_link_beside_a_draft(visit: Visit, served: SimpleNamespace, photo: Path) -> None:
+    served.studio.runs.clear()
+    job = served.studio.add("fast_video", {"prompt": "Somebody's lake", "speed": "fast", "seed": 3}, photo)
+    served.studio.finish(job)
+    page = visit(on=served)
+    prompt(page).fill("My own boat")
+    written(page, "My own boat")
+    for name in ("Animate", "Library"):
+        tab(page, name)
+        page.wait_for_function(
+            f"(name) => {KEY}.some((key) => JSON.parse(localStorage[key]).tab === name)", arg=name.lower()
+        )
+        page.goto(f"{served.url}/?job={job.id}&key={job.key}")
+        card(page, "done")
+        page.wait_for_function(SETTLED)
+        # The clip is beside the form, which is not in the Library.
+        chosen = "Animate" if name == "Animate" else "Image-to-Video"
+        expect(page.get_by_role("tab", name=chosen, exact=True)).to_have_attribute("aria-selected", "true")
+        expect(page.locator("#ws-card .stage video, #ws-card video").first).to_be_visible()
+        assert f"job={job.id}" in page.url
+        expect(prompt(page)).to_have_value("My own boat")

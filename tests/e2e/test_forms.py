@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from backend.errors import QueueFull
 from tests.e2e.actions import card, choose, short
@@ -135,3 +136,59 @@ def test_suggestions_write_into_the_prompt_and_prompts_are_kept(
     expect(box.locator("li")).to_have_count(0)
     page.keyboard.press("Escape")
     expect(box.locator(".help-panel")).to_be_hidden()
+
+
+PLANS = (
+    "window.gradio_config.dependencies.filter((one) => String(one.js || '').includes('wanStudio.plan('))"
+    ".map((one) => one.id)"
+)
+
+
+def test_a_change_is_planned_once(
+    visit: Callable[..., Page],
+    served: SimpleNamespace,
+    photo: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    served.studio.runs.clear()
+    page = visit(on=served)
+    planning, found = page.evaluate(PLANS), dict[str, int]()
+    asked: list[Request] = []
+    assert planning
+
+    def is_plan(request: Request) -> bool:
+        return "/run/predict" in request.url and json.loads(request.post_data or "{}")["fn_index"] in planning
+
+    page.on("request", lambda request: asked.append(request) if is_plan(request) else None)
+
+    def rest(mode: str) -> None:
+        page.wait_for_function("(mode) => window.wanStudio?.isPlanned(mode)", arg=mode)
+        page.evaluate("() => new Promise((done) => requestIdleCallback(done))")
+        page.wait_for_function("(mode) => window.wanStudio.isPlanned(mode)", arg=mode)
+
+    def plans(name: str, change: Callable[[], object], mode: str = "image_to_video") -> None:
+        rest("image_to_video")
+        asked.clear()
+        with page.expect_request(is_plan):
+            change()
+        rest(mode)
+        found[name] = len(asked)
+
+    prompt, steps = (
+        page.locator("#image_to_video-prompt textarea"),
+        page.locator("#image_to_video-steps input"),
+    )
+    plans("a picture", lambda: choose(page, photo))
+    plans("a length", lambda: short(page))
+    plans("a text, and leaving it", lambda: (prompt.press_sequentially("A boat"), prompt.blur()))
+    page.locator('[aria-controls="image_to_video-advanced"]').click()
+    plans("a number, and Enter", lambda: (steps.fill("6"), steps.press("Enter"), steps.blur()))
+    asked.clear()
+    prompt.focus()
+    prompt.blur()
+    rest("image_to_video")
+    assert asked == [], "a field that is left as it was"
+    plans("a tab", lambda: page.get_by_role("tab", name="Fast 4-step").click(), "fast_video")
+    plans("a starter", lambda: page.locator('#ws-card [data-act="starter"]').first.click(), "fast_video")
+    record_property("plans", found)
+    assert set(found.values()) == {1}, found

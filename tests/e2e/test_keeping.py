@@ -60,6 +60,6 @@ def test_reuse_undo_and_cancelled(visit: Callable[..., Page], site: Site, harbou
     stopped.locator('[data-act="delete"]').dblclick()
     expect(page.locator(".undo-toast")).to_have_count(1)
     expect(page.locator("#ws-library .nothing")).to_contain_text("No video was cancelled.")
-    page.locator("#library-status label", has_text="All").click()
+    page.locator("#library-status label", has_text="All states").click()
     expect(tiles).to_have_count(1)
     expect(tiles.first).to_have_attribute("data-state", "done")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import Page, expect
 
 from tests.e2e.actions import card, generate, quality
+from tests.e2e.clips import add_clips
 from tests.e2e.conftest import PATIENCE
+from tests.support.tiers import deep
 
 expect.set_options(timeout=PATIENCE)
 Visit = Callable[..., Page]
@@ -124,3 +129,56 @@ def test_result_generate_tabs_and_samples(visit: Visit, photo: Path) -> None:
     page.keyboard.press("End")
     page.keyboard.press("Tab")
     expect(page.locator("[data-theme-toggle]")).to_be_focused()
+
+
+COVERED = """() => {
+  const shown = (node) => node.getClientRects().length && getComputedStyle(node).visibility !== 'hidden';
+  const toasts = [...document.querySelectorAll('.toast-body, .undo-toast')].filter(shown);
+  if (!toasts.length) return 'no toast';
+  const parts = 'IMG VIDEO BUTTON INPUT TEXTAREA SELECT A'.split(' ');
+  const speaks = (node) => [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+  const content = [...document.querySelectorAll('.gradio-container *')].filter((node) =>
+    (parts.includes(node.tagName) || speaks(node)) && shown(node)
+    && !node.closest(".toast-wrap, .ws-toasts, .sr, svg, style"));
+  for (const toast of toasts) {
+    const a = toast.getBoundingClientRect();
+    const inside = a.left >= 0 && a.top >= 0 && a.right <= innerWidth && a.bottom <= innerHeight;
+    if (!inside) return `outside: ${a.top} ${a.bottom}`;
+    for (const node of content) {
+      const b = node.getBoundingClientRect();
+      if (b.width < 3 || b.height < 3) continue;
+      if (a.right > b.left && b.right > a.left && a.bottom > b.top && b.bottom > a.top)
+        return `${node.outerHTML.slice(0, 100)} ${[a.top, a.bottom, b.top, b.bottom].map(Math.round)}`;
+    }
+  }
+  return '';
+}"""
+"""What a message covers, "" for nothing."""
+
+
+@pytest.mark.parametrize("sizes", [SIZES[1::3], deep(SIZES)], ids=["two sizes", "all sizes"])
+def test_messages_cover_nothing(
+    visit: Visit, served: SimpleNamespace, photo: Path, sizes: tuple[tuple[int, int], ...]
+) -> None:
+    add_clips(served.studio, photo, 24)
+    page = visit(on=served)
+    page.wait_for_function("window.wanStudio?.drafts && !window.wanStudio.drafts.busy()")
+    page.get_by_role("tab", name="Library").click()
+    page.locator('#ws-library .tile [data-act="delete"]').first.click()
+    page.locator(".undo-toast").wait_for()
+    page.evaluate(  # one that stays
+        "() => { const list = document.querySelector('.ws-toasts');"
+        " list.replaceChildren(list.firstElementChild.cloneNode(true)); }"
+    )
+    for width, height in sizes:
+        page.set_viewport_size({"width": width, "height": height})
+        for name in ("Library", "System", "Animate", "Image-to-Video"):
+            page.get_by_role("tab", name=name).click()
+            for share in (0, 0.5):
+                page.evaluate(f"scrollTo(0, {share} * document.documentElement.scrollHeight)")
+                try:
+                    page.wait_for_function(f"({COVERED})() === ''")
+                except BrowserError:
+                    pytest.fail(f"{name} at {width} x {height}, {share}: {page.evaluate(COVERED)}")
+    page.evaluate("document.querySelector('.ws-toasts').replaceChildren()")
+    page.wait_for_function("![...document.querySelectorAll('[style*=margin-top]')].length")

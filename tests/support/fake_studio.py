@@ -146,7 +146,9 @@ class FakeStudio:
     ) -> Plan:
         facts = media.get("image")
         ratio = facts.width / facts.height if facts else 16 / 9
-        area = {"draft": 640 * 368, "480p": 832 * 480, "720p": 1280 * 720}[values.get("resolution") or "480p"]
+        area = {"draft": 640 * 368, "480p": 832 * 480, "720p": 1280 * 720}.get(
+            str(values.get("resolution")), 832 * 480
+        )
         if facts:
             width = round(math.sqrt(area * ratio) / 16) * 16
             height = round(math.sqrt(area / ratio) / 16) * 16
@@ -327,6 +329,8 @@ class FakeStudio:
         del self.runs[id]
 
     def undo_delete(self, owner: str, id: str, key: str) -> JobView:
+        if id not in self.deleted:
+            raise NotFound("This clip no longer exists.")
         self.runs[id] = self.deleted.pop(id)
         return self._run(id, key).view
 

@@ -32,6 +32,8 @@ OPEN_ENV = {
     "WAN_ALLOWED_HOSTS": "abc.gradio.live,me-wan.hf.space",
 }
 LOCKED_ENV = {**OPEN_ENV, "WAN_AUTH": "ann:right-password,bob:other-password"}
+SENT = {"mode": "animate", "field": "video"}
+"""Where "Send to" sends a video."""
 SMALL = ("", "16:9", "480p", 64, 64, 0.25, "fast")
 
 
@@ -116,11 +118,11 @@ def _(site: Site) -> str:
     )
     assert "secret boat" in json.dumps(right), "the key opens it"
     for key in ("", new_token()[:24]):
-        data = {"id": theirs["id"], "key": key, "shown": theirs["id"], "change": "{}"}
+        data = {"id": theirs["id"], "key": key, "shown": theirs["id"], "change": "{}", **SENT}
         for elem, name in (
             ("ws-card", "show"), ("ws-card", "cancel"), ("ws-card", "again"), ("ws-card", "quality"),
-            ("ws-card", "retry"), ("ws-card", "reuse"), ("ws-card", "picture"), ("ws-library", "reuse"),
-            ("ws-library", "show"), ("ws-library", "delete"),
+            ("ws-card", "retry"), ("ws-card", "reuse"), ("ws-card", "picture"), ("ws-card", "send"),
+            ("ws-library", "reuse"), ("ws-library", "show"), ("ws-library", "delete"), ("ws-library", "send"),
             ("ws-library", "pin"),
         ):  # fmt: skip
             fn = site.fn(elem, name)
@@ -157,6 +159,59 @@ def _(site: Site) -> str:
     return f"{once(seen)}, and the owner's own call {'works' if works else f'fails: {states} {ended}'}"
 
 
+HALF = "\ud800"
+"""Half of a surrogate pair: JSON can say it, UTF-8 cannot."""
+
+
+@case("every private event by number: too few values, lists, objects and half characters", "nothing")
+def _(site: Site) -> str:
+    attacker, seen = Visitor(site), {"nothing"}
+    told = {
+        "id": HALF,
+        "key": 5,
+        "mode": {},
+        "shown": [],
+        "change": "[1]",
+        "n": 10**30,
+        "forms": {"animate": 5},
+    }
+    events = [
+        one
+        for one in site.config["dependencies"]
+        if one["backend_fn"] and one.get("api_visibility") == "private"
+    ]
+    assert len(events) > 40
+    for event in events:
+        wanted = len(event["inputs"])
+        for values, data in (([], None), ([["x"]] * wanted, told), ([None] * wanted, told)):
+            answer = json.dumps(attacker.event(event["id"], values, data))
+            if "went wrong" in answer:
+                seen.add(f"{event['targets']} {values[:1]}: {answer[:200]}")
+    return once(seen)
+
+
+@case("the functions of the page's components, with anything", "nothing")
+def _(site: Site) -> str:
+    attacker, seen = Visitor(site), {"nothing"}
+    made_up = {"id": HALF, "key": [], "more": [[1], [HALF, {}]], "seen": {}, "owner": 5, "draft": HALF}
+    paths = {"path": f"{HALF}.png", "files": [[5, HALF], "x"], "owner": attacker.token, "draft": "a" * 32}
+    for elem, name in (
+        ("ws-card", "poll"), ("ws-card", "choices"), ("ws-drafts", "keep"), ("ws-drafts", "retain"),
+        ("ws-card", "nope"), ("ws-header", "poll"),
+    ):  # fmt: skip
+        for asked in (None, 5, "x", [], [[]], made_up, paths):
+            answer = json.dumps(attacker.server_function(elem, name, asked))
+            if "went wrong" in answer or "Internal" in answer:
+                seen.add(f"{name} {asked}: {answer[:200]}")
+    for body in (
+        {}, [], 5, {"component_id": 10**9, "fn_name": "poll", "session_hash": "x", "data": None},
+        {"component_id": "x", "fn_name": 5, "session_hash": [], "data": None},
+    ):  # fmt: skip
+        status = attacker.post("/gradio_api/component_server", body).status_code
+        seen.add("nothing" if status < 500 else f"{body}: {status}")
+    return once(seen)
+
+
 def event_values(site: Site, fn: int, visitor: Visitor) -> list[Any]:
     """The event's inputs as a page of this visitor has them."""
     return [visitor.token, *site.values(fn)[1:]]
@@ -166,11 +221,12 @@ def event_values(site: Site, fn: int, visitor: Visitor) -> list[Any]:
 def _(site: Site) -> str:
     victim, guest = Visitor(site), Visitor(site)
     theirs = made(victim, "A lake for guests")
-    data = {"id": theirs["id"], "key": theirs["key"], "shown": "", "change": "{}"}
+    data = {"id": theirs["id"], "key": theirs["key"], "shown": "", "change": "{}", **SENT}
     seen = set()
     for elem, name in (
         ("ws-card", "again"), ("ws-card", "quality"), ("ws-card", "retry"), ("ws-card", "reuse"),
         ("ws-card", "delete"), ("ws-card", "pin"), ("ws-library", "reuse"), ("ws-library", "retry"),
+        ("ws-card", "send"), ("ws-library", "send"), ("ws-card", "picture"),
         ("ws-library", "delete"), ("ws-library", "pin"), ("ws-undo", "undo"),
     ):  # fmt: skip
         fn = site.fn(elem, name)
@@ -281,8 +337,10 @@ def _(site: Site) -> str:
 @case("the same to the page's own plan and submit events", "refused")
 def _(site: Site) -> str:
     attacker, seen = Visitor(site), set()
-    for elem, name in (("image_to_video-generate", "click"), ("image_to_video-image", "change")):
-        fn = site.fn(elem, name)
+    for elem, fn in (
+        ("image_to_video-generate", site.fn("image_to_video-generate", "click")),
+        ("plan", site.named("plan")),
+    ):
         for path in outside(site):
             for value in ({"path": path, "meta": META}, {"path": path}):
                 values = site.values(fn)

@@ -34,7 +34,9 @@ class Visitor:
         return self
 
     def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
-        return self.http.post(path, json={} if body is None else body, **more)
+        headers = {"Content-Type": "application/json", **more.pop("headers", {})}
+        content = json.dumps({} if body is None else body)  # ASCII, so that it can hold anything
+        return self.http.post(path, content=content, headers=headers, **more)
 
     def upload(self, name: str, data: bytes, kind: str = "application/octet-stream") -> Path:
         answer = self.http.post("/gradio_api/upload", files={"files": (name, data, kind)})

@@ -35,6 +35,7 @@ class ServedSite(Site):
             app_kwargs={
                 "routes": [*routes(studio), *previews.routes(studio, uploads), *layout.routes()],
                 "lifespan": middleware_lifespan(studio, uploads, address.prefix(root_path)),
+                "exception_handlers": layout.exception_handlers(),
             },
             **layout.launch_options(studio),
         )

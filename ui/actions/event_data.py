@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import NotFound
+from ui.gradio_fixes.checked_inputs import is_unicode
 from ui.i18n.texts import text
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def event_text(event: gr.EventData, name: str) -> str:
-    """A text of the event's data; anything else counts as empty."""
+    """A text of the event's data; anything else counts as empty, so does half of a surrogate pair."""
     value = event_values(event).get(name)
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and is_unicode(value) else ""
 
 
 def event_values(event: gr.EventData) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from ui.api import modes, tools
 from ui.api.calls import Answer, Calls, Pace, as_text, asked
 from ui.api.modes import FILE_SCHEMA
 from ui.forms.uploads import guard_uploads
+from ui.gradio_fixes.checked_inputs import guard_inputs
 from ui.gradio_fixes.event_errors import guard_events
 from ui.i18n.texts import text
 from workflows.modes.registry import MODES
@@ -83,6 +84,7 @@ def register(studio: Studio, pace: Pace | None = None) -> None:
     if blocks is None:
         raise RuntimeError("register() belongs inside `with gr.Blocks()`")
     record = {"type": "object", "additionalProperties": {}, "description": text("api.record")}
+    guard_inputs(blocks)
     guard_uploads(blocks, studio.reads)
     guard_events(blocks)
     tools.install(blocks, studio.writes)

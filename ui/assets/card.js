@@ -50,6 +50,7 @@
       if (now - (requested.get(what) || 0) < SECONDS.again * 1000) return;
       requested.set(what, now);
       trigger(name, data);
+      if (name === "finished") studio.replanAll();
     };
 
     // -- the poll -----------------------------------------------------------------------------------
@@ -137,7 +138,10 @@
       }
       document.documentElement.toggleAttribute("data-demo", demo);
       // The state or the model files of the engine changed: the tabs that show them are rendered again.
-      if (engine !== null && (engine !== state || models !== seen)) trigger("engine", {});
+      if (engine !== null && (engine !== state || models !== seen)) {
+        trigger("engine", {});
+        studio.replanAll();
+      }
       engine = state;
       models = seen;
       const queue = $('[data-live="queue"]');
@@ -200,6 +204,7 @@
       Object.assign(follow, { ended: follow.id, endedAt: Date.now(), status: "" });
       if (card()?.dataset.shown === follow.id) set(live("left"), "");
       trigger("finished", about(follow.id, follow.key));
+      studio.replanAll(); // room in the queue, and one more measured time
       follow.id = "";
       titleFor(null);
       if (status === "done") announce();

@@ -6,10 +6,11 @@
   const store = window.wanStorage;
   const PREFIX = "wan-studio-draft-", MINE = "wan-studio-tab", VERSION = 1;
   const NEWEST = 10, TEXT_MAX = 8000;
-  const MS = { write: 300, burst: 40, answer: 150, reload: 600, restore: 15_000, fill: 8000, planned: 10_000, used: 6 * 3_600_000 };
+  const MS = { write: 300, answer: 150, reload: 600, restore: 15_000, fill: 8000, used: 6 * 3_600_000 };
   const ID = /^[0-9a-f]{32}$/, NAME = /^[a-z_]{1,40}$/;
 
   let id = "", owner = "", used = 0, writing = 0;
+  let written = 0; // when this page has stored its draft, or read it
   let starts = {}; // mode -> initial values
   let state = { tab: "", kinds: {}, forms: {} }; // what differs from them: mode -> {values, media: {field: {upload, id}}}
   let busy = true; // values that arrive now are not the creator's
@@ -54,9 +55,25 @@
     clearTimeout(writing);
     writing = 0;
     if (!id || busy) return;
+    if (isForeign()) fork();
     state.tab = chosenTab();
     if (!Object.keys(state.forms).length && state.tab === Object.keys(window.wanTabs)[0]) store.removeItem(PREFIX + id);
-    else store.setItem(PREFIX + id, JSON.stringify({ v: VERSION, at: Date.now(), ...state }));
+    else store.setItem(PREFIX + id, JSON.stringify({ v: VERSION, at: (written = Date.now()), by: me, ...state }));
+  };
+  // Another page has written this draft meanwhile: it did not hear of this one, because it was frozen or slow.
+  const isForeign = () => {
+    const there = written ? read(id) : null;
+    return Boolean(there) && there.by !== me && Number(there.at) >= written;
+  };
+  // What is in this page goes on under an id of its own, with files of its own.
+  const fork = () => {
+    claim((id = fresh()));
+    session(id);
+    for (const [mode, form] of Object.entries(state.forms))
+      for (const [field, one] of Object.entries(form.media)) {
+        delete one.id;
+        keep(mode, field, one.upload);
+      }
   };
   // Not postponed by further changes: a creator who types on and on is stored as well.
   const soon = () => (writing ||= setTimeout(write, MS.write));
@@ -82,7 +99,9 @@
   const keep = async (mode, field, path) => {
     const answer = await call("keep", () => ({ path }));
     const now = state.forms[mode]?.media[field];
-    if (!answer?.id || now?.upload !== path) return;
+    if (now?.upload !== path) return;
+    if (answer?.said) studio.sayAtField(`${mode}-${field}`, text("not_kept", { reason: answer.said }));
+    if (!answer?.id) return;
     now.id = answer.id;
     soon();
   };
@@ -197,12 +216,15 @@
   document.addEventListener("input", (event) => event.isTrusted && (filling = null), true);
 
   // -- which draft is this tab's ---------------------------------------------------------------------
-  const channel = window.BroadcastChannel ? new BroadcastChannel("wan-studio-drafts") : null;
   const fresh = () => [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
+  const me = fresh(); // this page, as long as it is open
+  const between = studio.betweenTabs("wan-studio-drafts");
   const answers = new Map(); // id asked for -> what to do when a tab has it
-  channel?.addEventListener("message", ({ data }) => {
-    if (data?.ask && data.ask === id) channel.postMessage({ held: id });
-    answers.get(data?.held)?.();
+  between.listen((data) => {
+    // Of two pages that ask at the same time, one gets it.
+    const mine = data.ask === id || (answers.has(data.ask) && me < data.from);
+    if (data.ask && data.from !== me && mine) between.tell({ held: data.ask });
+    answers.get(data.held)?.();
   });
   const lock = (one) =>
     new Promise((resolve) => {
@@ -213,14 +235,16 @@
         })
         .catch(() => resolve(true));
     });
+  // Whether no other page has this draft.
   const ask = async (one) => {
     const held = signal();
     answers.set(one, () => held.done(true));
-    channel?.postMessage({ ask: one });
+    between.tell({ ask: one, from: me });
     const taken = await Promise.race([held.promise, pause(MS.answer)]);
     answers.delete(one);
     return !taken;
   };
+  // Locks are for pages on https or on this machine alone.
   const claim = (one) => (navigator.locks ? lock(one) : ask(one));
   const claimOwn = async (one) => {
     // At a reload the page that is left may hold it for a moment.
@@ -254,8 +278,11 @@
   const prune = async () => {
     const locks = await navigator.locks?.query().catch(() => null);
     const held = new Set((locks?.held || []).map((one) => one.name));
-    for (const { id: one } of stored().slice(NEWEST))
-      if (one !== id && !held.has(PREFIX + one)) ID.test(one) ? forget(one) : store.removeItem(PREFIX + one);
+    for (const { id: one } of stored().slice(NEWEST)) {
+      if (one === id || held.has(PREFIX + one)) continue;
+      if (!ID.test(one)) store.removeItem(PREFIX + one);
+      else if (navigator.locks || (await ask(one))) forget(one);
+    }
   };
 
   // -- the page opens --------------------------------------------------------------------------------
@@ -271,6 +298,7 @@
     const source = await choose();
     session(id);
     const found = read(source);
+    written = Date.now();
     if (found) {
       for (const [mode, form] of Object.entries(object(found.forms))) {
         const { values, media: files } = object(form);
@@ -301,23 +329,6 @@
   });
   setInterval(() => media().length && retain(), MS.used);
 
-  // -- plans: one for a burst of changes, and none before the forms are filled -------------------------------
-  // `fresh`: the values are not all that counts, so the same ones are planned again. An error makes Gradio send
-  // nothing, without a message.
-  const turns = {}, planned = {}, due = {};
-  studio.plan = async (mode, given, fresh = true) => {
-    const turn = (turns[mode] = (turns[mode] || 0) + 1);
-    due[mode] ||= fresh;
-    await Promise.race([ready.promise, pause(MS.restore)]);
-    await pause(MS.burst);
-    if (turn !== turns[mode]) throw new Error("a later plan follows");
-    const words = JSON.stringify(given), last = planned[mode];
-    if (!due[mode] && last?.words === words && Date.now() - last.at < MS.planned) throw new Error("just planned");
-    due[mode] = false;
-    planned[mode] = { words, at: Date.now() };
-    return given;
-  };
-
   studio.drafts = {
     host: hosted.done,
     open: (token) => {
@@ -331,6 +342,8 @@
     },
     restored: () => restored.done(),
     busy: () => busy,
+    // Resolves once the forms are filled; they are planned after that.
+    ready: () => Promise.race([ready.promise, pause(MS.restore)]),
     // A fill of the page (settings, a starter, a frame) is about to arrive.
     before: () => {
       filling = { forms: copy(state.forms), until: Date.now() + MS.fill, done: new Set() };

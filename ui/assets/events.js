@@ -106,7 +106,7 @@
     const same = withdrawn.find((old) => old.body.fn_index === body.fn_index && JSON.stringify(old.body.data) === JSON.stringify(body.data));
     if (same && !body.event_data) event.request = same.request; // the first press may have arrived after all
     events.set(event.id, event);
-    if (studio.events.wanted(event) && network.state() !== "changed") submit(event);
+    if (network.state() !== "changed") submit(event);
     else drop(event);
     return Promise.resolve(Response.json({ event_id: event.id }));
   });
@@ -196,7 +196,6 @@
   const withdrawn = []; // presses that were taken back, the latest first
   const components = () => window.gradio_config?.components || [];
   studio.events = {
-    wanted: () => true, // whether an event is sent at all; set by connection.js
     // The element id of what was clicked, "" for another kind of event.
     source: (event) => {
       const [id] = (dependency(event).targets || []).find(([, name]) => name === "click") || [];

@@ -3,7 +3,9 @@
   "use strict";
   const studio = window.wanStudio;
   const { $, $$, text } = studio;
-  const PAUSE = 350; // ms without a key
+  const PAUSE = 350, BURST = 40; // ms without a key, without an event
+  const KNOWN = 10000; // ms for which a plan holds, unless something beside the form has changed
+  const LOST = 30000; // ms after which an answer is not waited for
   const COUNTED = 0.8; // share of the limit from which on the characters are counted
   const PATIENCE = 10000; // ms for which a pressed Ctrl+Enter waits for its plan
   const TYPED = ".ws-text textarea, .ws-number input, .ws-slider input[type=number]";
@@ -16,35 +18,81 @@
   const control = (part) =>
     $("textarea, input[type=number]", part) || $("button.upload-container", part) || $("input", part) || part;
 
-  // -- asking the server: after a pause, and again while a reason may end by itself -----------------------
-  const plans = {}; // mode -> {element, trigger, turn, answered, timer, again, then}
+  // -- asking the server: one plan at a time, and again while a reason may end by itself -------------------
+  // mode -> `turn`: number of the last request; `answered`: of the last answer; `due`: something changed since
+  // the request; `fresh`: the same values are planned again; `words`, `at`: what was planned last, and when;
+  // `then`: what waits for the plan of all that has changed.
+  const plans = {};
+  const formOf = (element) => element.closest(".ws-generate-box") || element;
+  const isShown = (one) => formOf(one.element).getClientRects().length > 0;
+  const watched = new Map(); // element -> its mode
+  // A hidden form is planned when it is shown.
+  const sizes = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const one = plans[watched.get(target)], shown = isShown(one);
+      if (shown && !one.shown) plan(watched.get(target), BURST);
+      one.shown = shown;
+    }
+  });
   studio.plans = (mode, element, trigger) => {
-    plans[mode] = { element, trigger, turn: 0, answered: 0, timer: 0, again: 0, then: null };
+    plans[mode] = { element, trigger, turn: 0, answered: 0, timer: 0, lost: 0, again: 0, due: false, fresh: false, shown: false, words: "", at: 0, then: null };
+    watched.set(formOf(element), mode);
+    sizes.observe(formOf(element));
   };
-  const plan = (mode, delay = PAUSE) => {
+  const underWay = (one) => one.answered !== one.turn;
+  const plan = (mode, delay = PAUSE, fresh = false) => {
     const one = plans[mode];
     if (!one) return;
+    one.fresh ||= fresh;
     clearTimeout(one.timer);
-    one.timer = setTimeout(() => {
-      one.timer = 0;
-      one.turn += 1;
-      one.trigger("typed", { turn: String(one.turn) });
-    }, delay);
+    one.timer = setTimeout(ask, delay, mode);
   };
-  studio.replan = (mode) => plan(mode);
+  const ask = async (mode) => {
+    const one = plans[mode];
+    one.timer = 0;
+    if (!isShown(one) && !studio.holds(mode)) return;
+    if (underWay(one)) return (one.due = true);
+    const turn = (one.turn += 1);
+    await studio.drafts.ready(); // the form is filled first
+    one.due = false;
+    one.trigger("typed", { turn: String(turn) });
+    clearTimeout(one.lost);
+    one.lost = setTimeout(answered, LOST, mode, turn);
+  };
+  // An emptied number is null, or "" once its box was on the page; of a file its path counts.
+  const plain = (_, value) => (value === "" ? null : value?.path || value);
+  // The script of the event: given the values of the form. An error makes Gradio send nothing, without a message.
+  studio.plan = (mode, given) => {
+    const one = plans[mode], words = JSON.stringify(given, plain), now = performance.now();
+    const known = words === one.words && !one.fresh && now - one.at < KNOWN;
+    one.fresh = false;
+    if (known) {
+      setTimeout(answered, 0, mode, one.turn);
+      throw new Error("just planned");
+    }
+    Object.assign(one, { words, at: now });
+    return given;
+  };
+  // Something has changed: `typed` waits for a pause, a choice is planned at once.
+  studio.replan = (mode, typed = false) => plan(mode, typed ? PAUSE : BURST);
+  studio.isPlanned = (mode) => !plans[mode].timer && !underWay(plans[mode]);
+  studio.replanAll = () => Object.keys(plans).forEach((mode) => plan(mode, BURST, true));
   const repeat = (mode, seconds) => {
     const one = plans[mode];
     clearTimeout(one.again);
     if (!seconds) return;
     one.again = setTimeout(() => {
-      if (document.hidden || !one.element.offsetParent) repeat(mode, seconds);
-      else plan(mode, 0);
+      if (document.hidden || !isShown(one)) repeat(mode, seconds);
+      else plan(mode, 0, true);
     }, 1000 * seconds);
   };
   const answered = (mode, turn) => {
     const one = plans[mode];
-    if (turn) one.answered = Number(turn);
-    if (!one.then || one.timer || one.answered !== one.turn) return;
+    one.answered = Math.max(one.answered, Number(turn) || 0);
+    if (underWay(one)) return;
+    clearTimeout(one.lost);
+    if (one.due) return plan(mode, 0);
+    if (!one.then || one.timer) return;
     const then = one.then;
     one.then = null;
     setTimeout(then, 50); // the button is updated together with the line
@@ -56,17 +104,18 @@
     count(event.target);
     plan(mode);
   });
-  // Ctrl+Enter: what was typed last is planned first. While something prevents the job, its field is shown.
-  studio.press = (mode, button) => {
+  /* Presses Generate once what was typed last is planned. While something prevents the job, its field is shown.
+     `wanted`: asked just before. */
+  studio.press = (mode, button, wanted = () => true) => {
     const one = plans[mode];
-    const go = () => (button.disabled ? toProblem(mode) : button.click());
-    if (!one || (!one.timer && one.answered === one.turn)) return go();
+    const go = () => wanted() && (button.disabled ? toProblem(mode) : button.click());
+    if (!one || studio.arriving(mode).length || (!one.timer && !underWay(one))) return go();
     const at = performance.now();
-    one.then = () => performance.now() - at < PATIENCE && go();
+    one.then = () => (performance.now() - at < PATIENCE ? go() : wanted());
     if (one.timer) plan(mode, 0);
   };
   const toProblem = (mode) => {
-    const first = $$(`[id^="${mode}-"]:is([data-invalid], [data-needed])`).find((part) => part.offsetParent);
+    const first = $$(`[id^="${mode}-"]:is([data-invalid], [data-needed]):not([data-mode])`).find((part) => part.offsetParent);
     if (!first) return;
     first.scrollIntoView({ block: "center", behavior: studio.still() ? "auto" : "smooth" });
     control(first).focus({ preventScroll: true });
@@ -100,7 +149,7 @@
     const { mode, turn, again } = line.dataset;
     const problems = JSON.parse(line.dataset.problems || "{}");
     const needed = JSON.parse(line.dataset.needed || "{}");
-    for (const part of $$(`[id^="${mode}-"]:is([data-invalid], [data-needed])`)) {
+    for (const part of $$(`[id^="${mode}-"]:is([data-invalid], [data-needed]):not([data-mode])`)) {
       const field = part.id.slice(mode.length + 1);
       if (!(field in problems)) {
         part.removeAttribute("data-invalid");
@@ -136,6 +185,7 @@
       answered(mode, turn);
       repeat(mode, Number(again));
     }
+    studio.arrived(line);
   };
 
   // -- characters of a text that nears its limit ---------------------------------------------------------------

@@ -31,15 +31,17 @@
     const tile = button.closest(".tile");
     const tiles = $$("#ws-library .tile"), at = tiles.indexOf(tile);
     const beside = tile ? tiles[at + 1] || tiles[at - 1] : null;
-    sent.set(id, {
+    const one = {
       on: tile ? "library" : "card",
       keyboard: event.detail === 0,
       next: beside ? $(".open", beside)?.dataset.id : "",
-    });
+    };
+    sent.set(id, one);
     (tile || button).classList.add("going");
     button.disabled = true;
     setTimeout(() => {
-      if (!sent.delete(id)) return; // answered
+      if (sent.get(id) !== one) return; // answered
+      sent.delete(id);
       (tile || button).classList.remove("going"); // refused, or lost with the connection
       button.disabled = false;
     }, MS.answer);

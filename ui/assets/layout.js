@@ -4,9 +4,9 @@
   const studio = window.wanStudio;
   const { $, $$, text } = studio;
   const root = document.documentElement;
-  const MOST_TOASTS = 3, GAP = 8;
+  const MOST_TOASTS = 3;
 
-  // -- toasts: the same text counts up; at most three; beside the video ------------------------------------
+  // -- toasts: the same text counts up; at most three; where they stand is in room.js ---------------------
   const rect = (node) => (node && node.getClientRects().length ? node.getBoundingClientRect() : null);
   const coalesce = (wrap, most) => {
     const first = new Map();
@@ -28,46 +28,19 @@
       else delete place.dataset.times;
     }
   };
-  const stage = () => rect($("#ws-card .stage:not(.empty)"));
-  const set = (wrap, name, value) => wrap.style.getPropertyValue(name) !== value && wrap.style.setProperty(name, value);
-  // Returns whether the video is free.
-  const place = (wrap) => {
-    const tall = wrap.getBoundingClientRect().height;
-    const video = stage();
-    const generate = $$(".ws-generate-box").map(rect).find(Boolean);
-    const column = rect($$("#ws-tabs .tabitem").find(rect));
-    const beside = !studio.oneColumn() && generate && column;
-    const left = beside ? Math.max(GAP, column.left) : studio.oneColumn() ? 16 : Math.max(16, innerWidth - 24 - 440);
-    const width = beside ? column.width : Math.min(440, innerWidth - 32);
-    // Below Generate where there is room, else above it.
-    const room = !generate || innerHeight - generate.bottom >= tall + 2 * GAP;
-    const floor = room ? innerHeight - GAP : Math.min(generate.top, innerHeight);
-    const low = floor - tall - GAP;
-    let top = low;
-    // In one column the bottom comes first, then the top, then whichever has more room.
-    if (studio.oneColumn() && video && low < video.bottom && floor > video.top) {
-      const above = Math.max(0, video.top), below = Math.max(0, floor - video.bottom);
-      top = above > below ? Math.max(4, video.top - tall - 4) : Math.min(low, video.bottom + 4);
-    }
-    set(wrap, "--toast-left", `${Math.round(left)}px`);
-    set(wrap, "--toast-width", `${Math.round(width)}px`);
-    set(wrap, "--toast-top", `${Math.round(Math.max(4, top))}px`);
-    const right = left + width, bottom = Math.max(4, top) + tall;
-    return !video || right <= video.left || left >= video.right || bottom <= video.top || top >= video.bottom;
-  };
   let due = 0;
   const settle = () => {
     due = 0;
     const wrap = $(".toast-wrap");
-    if (!wrap || !$(".toast-body", wrap)) return;
     for (let most = MOST_TOASTS; most > 0; most -= 1) {
-      coalesce(wrap, most);
-      if (place(wrap)) return;
+      if (wrap) coalesce(wrap, most);
+      if (studio.placeToasts()) return;
     }
   };
   const soon = () => (due ||= requestAnimationFrame(settle));
-  addEventListener("scroll", () => $(".toast-body") && soon(), { passive: true });
-  addEventListener("resize", () => $(".toast-body") && soon());
+  addEventListener("scroll", () => studio.showsToasts() && soon(), { passive: true });
+  addEventListener("resize", () => studio.showsToasts() && soon());
+  setInterval(() => studio.showsToasts() && soon(), 500); // a picture that has loaded moves what is below it
 
   // -- the strip: on a phone another tab folds a finished result; a tap or a new result opens it ---------------
   let folded = "";
@@ -119,7 +92,7 @@
     settleTheme();
     rove();
     unfold();
-    if ($(".toast-body")) soon();
+    if (studio.showsToasts()) soon();
   };
   new MutationObserver((changes) => {
     const ours = changes.some(({ type, target, addedNodes, removedNodes }) =>

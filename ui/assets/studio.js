@@ -53,14 +53,9 @@
         $("input, textarea", first?.closest("[data-invalid]") || document.createElement("i"))?.focus({ preventScroll: true });
       }, 60);
   };
-  const planners = {}; // mode -> asks for a new plan
-  studio.replan = (mode) => planners[mode]?.();
   studio.hint = ({ element, trigger, watch }) => {
     const line = () => $("[data-mode]", element);
-    if (line()) {
-      planners[line().dataset.mode] = () => trigger("replan");
-      studio.plans(line().dataset.mode, element, trigger);
-    }
+    if (line()) studio.plans(line().dataset.mode, element, trigger);
     watch("value", () => line() && spread(line()));
     if (line()) spread(line());
   };
@@ -154,7 +149,7 @@
   const label = () => {
     const usual = text(root.dataset.busy ? "add_to_queue" : "generate");
     for (const button of $$("button.ws-generate")) {
-      const words = button.hasAttribute("data-waits") ? text("waits_connection") : usual;
+      const words = button.dataset.held ? text(button.dataset.held) : usual;
       const node = [...button.childNodes].find((child) => child.nodeType === 3 && child.data.trim());
       if (node && node.data.trim() !== words) node.data = words;
       if (!button.title) button.title = text("generate_keys");

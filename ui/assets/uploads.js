@@ -1,4 +1,5 @@
-/* Uploads: one waits while the server is away, and a failure is said beside its field, with another try. */
+/* Uploads: one waits while the server is away, a failure is said beside its field, with another try, and a form
+   knows which of its files are on their way. */
 (() => {
   "use strict";
   const studio = window.wanStudio;
@@ -43,6 +44,7 @@
     if (label) line.append(button);
     zone.after(line);
   };
+  studio.sayAtField = (field, words) => say(field, words, "", () => {}, false);
   const retry = ({ field, files }) => {
     const input = $(`#${field} input[type=file]`);
     if (!input) return;
@@ -56,9 +58,42 @@
     return Boolean(place);
   };
 
+  // -- files on their way: sent, and until the plan has seen them -------------------------------------------
+  const UNSEEN = 20000; // ms for which an added file is waited for on the page
+  const coming = new Map(); // id of a field -> its upload: {arrived}
+  const watchers = [];
+  const gone = (field, one, added) => {
+    if (coming.get(field) !== one) return; // a later file follows
+    coming.delete(field);
+    watchers.forEach((watcher) => watcher(field, added));
+  };
+  const begun = (place) => {
+    const one = { arrived: false };
+    if (place) coming.set(place.field, one);
+    watchers.forEach((watcher) => watcher(place?.field, true));
+    return one;
+  };
+  const ended = (place, one, added) => {
+    if (!place) return;
+    if (!added) return gone(place.field, one, false);
+    one.arrived = true;
+    setTimeout(gone, UNSEEN, place.field, one, false);
+  };
+  // Ids of a form's fields whose files are on their way.
+  studio.arriving = (mode) => [...coming.keys()].filter((field) => field.startsWith(`${mode}-`));
+  // Calls watcher(id of the field, whether its file is being added or was added).
+  studio.onArrival = (watcher) => watchers.push(watcher);
+  // A form was planned: what it does not lack has arrived.
+  studio.arrived = ({ dataset: { mode, needed } }) => {
+    const lacks = JSON.parse(needed || "{}");
+    for (const field of studio.arriving(mode)) {
+      const one = coming.get(field);
+      if (one.arrived && !(field.slice(mode.length + 1) in lacks)) gone(field, one, true);
+    }
+    studio.planned?.(mode);
+  };
+
   // -- sending --------------------------------------------------------------------------------------------
-  let uploading = 0;
-  studio.uploading = () => uploading;
   const refused = async (response) => {
     if (response.status === 413) return [text("upload_too_large", { limit: Math.floor(LIMIT / MEGABYTE) }), false];
     const { detail } = await response.clone().json().catch(() => ({}));
@@ -72,16 +107,19 @@
       if (yes) say(place.field, text("upload_waits"), text("withdraw"), () => abort.abort(), false);
       else clear(place.field);
     };
-    let problem;
-    uploading += 1;
+    const one = begun(place);
+    let problem, added = false;
     try {
       const response = await network.send(() => new Request(url, init), { signal: abort.signal, seconds: 3600, waiting });
-      if (response.ok) return response;
+      if (response.ok) {
+        added = true;
+        return response;
+      }
       problem = await refused(response);
     } catch (error) {
       if (!abort.signal.aborted) problem = [text("upload_failed"), true];
     } finally {
-      uploading -= 1;
+      ended(place, one, added);
     }
     if (problem) failed(place, ...problem);
     return new Response("", { status: 400 });

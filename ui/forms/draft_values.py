@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ui.forms import schema
+from ui.gradio_fixes.checked_inputs import is_unicode
 from workflows.modes.registry import MODES
 from workflows.spec import Field
 
@@ -38,7 +39,7 @@ def showable(field: Field, value: object) -> bool:
     if field.offered:
         return isinstance(value, str) and schema.length_value(value) is not None
     if field.kind == "text":
-        return isinstance(value, str) and len(value) <= TEXT_MAX and _encodable(value)
+        return isinstance(value, str) and len(value) <= TEXT_MAX and is_unicode(value)
     if field.kind == "choice":
         return isinstance(value, str) and value in field.values
     if field.kind == "switch":
@@ -48,11 +49,3 @@ def showable(field: Field, value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     return abs(value) <= NUMBER_MAX and math.isfinite(value)
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return True

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from backend.errors import StudioError
+from backend.errors import DiskFull, OverQuota, StudioError
 from backend.threads import visitor_of
 from ui.forms.uploads import checked_upload, upload_folder
 from ui.forms.widgets import Form
+from ui.gradio_fixes.event_errors import sentence
 
 if TYPE_CHECKING:
     from backend.studio import Studio
@@ -80,7 +81,11 @@ class Drafts:
         try:
             found: dict[str, Any] = await self.studio.writes.run(visitor_of(request), call, given)
         except (StudioError, gr.Error) as error:
-            return {"refused": getattr(error, "code", "") or "bad_input"}
+            full = isinstance(error, (DiskFull, OverQuota))
+            return {
+                "refused": getattr(error, "code", "") or "bad_input",
+                "said": sentence(error) if full else "",
+            }
         return found
 
     def keep(self, asked: Mapping[str, Any]) -> dict[str, Any]:

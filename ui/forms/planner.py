@@ -144,6 +144,7 @@ class Planner:
                 asides=() if separate else warnings,
                 short_warning=brief(elsewhere[0]) if separate and elsewhere and not absent else "",
                 turn=turn,
+                ready=not reason.words,
             ),
         )
         reduced = frozenset(name for name in measured if self.files.is_reduced(Path(given[name])))

@@ -323,5 +323,5 @@ def generate(form: Form) -> None:
             hint_line(form.mode),
             apply_default_css=False,
             elem_classes=["ws-hint"],
-            js_on_load=f'const events = ["typed", "replan"]; {HTML_JS.format("hint")}',
+            js_on_load=f'const events = ["typed"]; {HTML_JS.format("hint")}',
         )

@@ -28,7 +28,8 @@ class Hint:
     `frame`: size and length for the empty stage. `wrong`, `needed`: field -> sentence. `blanks`: field ->
     what its empty number shows. `scroll`: the first message is brought into view. `short_warning`: the note
     above Generate in a few words, for phones, where Generate stands apart from it. `turn`: the number that
-    the script gave to its request, "" for another event.
+    the script gave to its request, "" for another event. `ready`: whether Generate can be pressed; the reason
+    may be a refusal that does not disable it.
     """
 
     makes: str = ""
@@ -45,6 +46,7 @@ class Hint:
     asides: Sequence[str] = ()
     short_warning: str = ""
     turn: str = ""
+    ready: bool = True
 
 
 AGAIN_SECONDS = 3
@@ -82,6 +84,7 @@ def hint_line(mode: str, hint: Hint = NO_HINT) -> str:
         "scroll": str(int(hint.scroll)),
         "again": str(AGAIN_SECONDS) if hint.reason and hint.passing else "",
         "turn": hint.turn,
+        "ready": "1" if hint.ready else "missing" if hint.missing else "0",
     }
     attributes = "".join(f' data-{name}="{escape(value)}"' for name, value in data.items())
     return f'<div id="{mode}-hint"{attributes} aria-live="polite">{words}</div>'

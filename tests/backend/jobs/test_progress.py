@@ -102,8 +102,10 @@ def test_time_left_is_unknown_until_something_is_measured() -> None:
     tracker.feed(Stage("draw", "Generating"), 10.0)
     assert tracker.snapshot(12.0).remaining is None
     tracker.feed(Progress(1, 4), 20.0)
-    first = tracker.snapshot(20.0).remaining
-    assert first is not None and first > 30.0  # three more steps of ten seconds
+    assert tracker.snapshot(20.0).remaining is None, "the first step contains the loading of the model"
+    tracker.feed(Progress(2, 4), 30.0)
+    first = tracker.snapshot(30.0).remaining
+    assert first is not None and first > 20.0  # two more steps of ten seconds
     tracker.feed(Progress(3, 4), 40.0)
     later = tracker.snapshot(40.0).remaining
     assert later is not None and 9.0 <= later < first
@@ -115,7 +117,8 @@ def test_time_left_does_not_jump_up_when_the_drawing_ends() -> None:
         tracker.feed(event, at)
         if tracker.step:
             left.append(tracker.snapshot(at).remaining)
-    assert left == sorted(left, reverse=True)
+    known = [seconds for seconds in left if seconds is not None]
+    assert len(known) > 1 and known == sorted(known, reverse=True)
 
 
 def test_time_left_follows_what_earlier_jobs_took() -> None:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import pytest
 
-from backend.events import Stage, Started
+from backend.events import Progress, Stage, Started
 from backend.jobs.estimate import stage_seconds, workload
 from backend.jobs.job import Job
 from backend.jobs.outline import Outline
@@ -19,6 +19,7 @@ from workflows.catalog import load_catalog
 from workflows.compile import Compiled, compile
 from workflows.graph.label import Label
 from workflows.graph.node_contract import ServerFacts
+from workflows.modes.image_to_video import ImageToVideo
 from workflows.modes.sound_to_video import SoundToVideo
 from workflows.params.media import Media
 
@@ -159,3 +160,37 @@ def test_a_prompt_that_is_joined_halfway_counts_what_must_have_run() -> None:
     snapshot = tracker.snapshot(0.5)
     assert snapshot.percent > 50 and snapshot.elapsed == pytest.approx(51.5)
     assert progress.status(snapshot) == "Finishing, parts 1 to 3 of 3"
+
+
+@pytest.mark.parametrize("speed", ["fast", "quality"])
+@pytest.mark.parametrize(("step", "load", "decode"), [(6.0, 20.0, 6.0), (12.0, 5.0, 7.0), (2.0, 60.0, 3.0)])
+def test_time_left_of_the_first_job_on_an_engine(speed: str, step: float, load: float, decode: float) -> None:
+    """Two models, each loaded in the first step with it; nothing is known of earlier jobs."""
+    params = ImageToVideo(image=Media("a.png", 832, 480), prompt="x", speed=speed, seed=1)
+    compiled = compile(params, load_catalog(), ServerFacts(frozenset()), "job")
+    kinds = {
+        "UNETLoader": 1.0,
+        "CLIPLoader": 4.0,
+        "CLIPTextEncode": 1.0,
+        "VAEDecode": decode,
+        "SaveVideo": 1.5,
+    }
+
+    def seconds(kind: str, label: Label, graph: int) -> float:
+        return step if label.steps else kinds.get(kind, 0.05)
+
+    # A sampler's first step takes longer by the loading of its model.
+    timeline: Timeline = []
+    late, samplers = (
+        0.0,
+        {label.first_step + 1 for labels in compiled.labels for label in labels.values() if label.steps},
+    )
+    for at, event in simulated(compiled, seconds):
+        late += load if isinstance(event, Progress) and event.step in samplers else 0.0
+        timeline.append((at + late, event))
+    said, _ = follow(timeline, compiled, {})
+    end = said[-1].at
+    known = [one for one in said if one.snapshot.remaining is not None and one.at < 0.8 * end]
+    assert known and known[0].at < 0.6 * end
+    off = [abs((one.snapshot.remaining or 0.0) - (end - one.at)) / (end - one.at) for one in known]
+    assert max(off) < 0.3, max(off)
