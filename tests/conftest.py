@@ -10,6 +10,7 @@ from PIL import Image
 
 from backend import services
 from backend.jobs.limits import Limits
+from backend.media.decoder import Decoder
 from backend.settings.model import Settings
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
@@ -41,6 +42,12 @@ def make(tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) ->
     yield build
     for studio in made:
         studio.close()
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[Decoder]:
+    with Decoder() as decoder:
+        yield decoder
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,6 @@ from workflows.params.media import Media
 from workflows.spec import ModeParams
 
 pytestmark = pytest.mark.full
-
-
-@pytest.fixture(scope="module")
-def decoder() -> Iterator[Decoder]:
-    with Decoder() as made:
-        yield made
 
 
 def measured(decoder: Decoder, mode: str, files: dict[str, Path]) -> dict[str, Media]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,12 +24,6 @@ from tests.support.media_files import (
 )
 
 pytestmark = pytest.mark.full
-
-
-@pytest.fixture(scope="module")
-def decoder() -> Iterator[Decoder]:
-    with Decoder() as decoder:
-        yield decoder
 
 
 def segment(path: Path, first: int, count: int, size: tuple[int, int] = (64, 48)) -> Path:

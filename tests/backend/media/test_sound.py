@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -19,12 +18,6 @@ from tests.support.media_files import flat, numbered, repeat, samples_of, tone, 
 from tests.support.tiers import deep
 
 pytestmark = pytest.mark.full
-
-
-@pytest.fixture(scope="module")
-def decoder() -> Iterator[Decoder]:
-    with Decoder() as decoder:
-        yield decoder
 
 
 @pytest.mark.parametrize(

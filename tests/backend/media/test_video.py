@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,12 +12,6 @@ from backend.errors import BadMedia
 from backend.media.decoder import Decoder
 
 pytestmark = pytest.mark.full
-
-
-@pytest.fixture(scope="module")
-def decoder() -> Iterator[Decoder]:
-    with Decoder() as decoder:
-        yield decoder
 
 
 def make(path: Path, frames: int = 17, size: tuple[int, int] = (320, 192), sound: bool = False) -> Path:

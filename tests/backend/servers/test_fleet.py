@@ -521,7 +521,7 @@ def test_a_server_that_hangs_without_a_job_is_restarted(build: Build) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("printed", "says"),
     [
         (
             "RuntimeError: The NVIDIA driver on your system is too old (found version 12020).",
@@ -534,9 +534,9 @@ def test_a_server_that_hangs_without_a_job_is_restarted(build: Build) -> None:
         ("something else", "something else"),
     ],
 )
-def test_the_reason_for_a_failed_start_is_shown(build: Build, words: str, says: str) -> None:
+def test_the_reason_for_a_failed_start_is_shown(build: Build, printed: str, says: str) -> None:
     exits.clear()
-    one = build("0", restart=False, COMFYUI_ARGS=f"--fail {json.dumps(words)}")
+    one = build("0", restart=False, COMFYUI_ARGS=f"--fail {json.dumps(printed)}")
     until(lambda: exits, 60)
     info = one.engines[0].refresh()
     assert info.state == "lost" and says in words(info.error) and "Traceback" not in words(info.error)

@@ -37,12 +37,6 @@ def demo() -> Iterator[DemoServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def decoder() -> Iterator[Decoder]:
-    with Decoder() as made:
-        yield made
-
-
 class WorkerHarness:
     """A worker and what it reported."""
 
