@@ -191,27 +191,32 @@ def _claimed_seconds(container: InputContainer, track: VideoStream) -> float:
 def _times(
     container: InputContainer, track: VideoStream, name: str, field: str
 ) -> tuple[list[float], Reader]:
-    """The sorted times of all frames in seconds, without decoding them. Packets without a time, as in AVI and
-    bare streams, follow each other at the usual distance."""
+    """The sorted times of all frames in seconds from the first one, without decoding them. Packets without a
+    time, as in AVI and bare streams, follow each other at the usual distance."""
     reader, step = Reader(container, track), usual_step(track)
-    timeline = Timeline(step, max(JUMP_BACK, 4 * step))
-    times: list[float] = []
+    back = max(JUMP_BACK, 4 * step)
+    recordings: list[list[float]] = [[]]
+    last: float | None = None
+    count = 0
     for packet in reader.demux():
         if not packet.size or packet.is_discard:
             continue
         order = packet.dts if packet.dts is not None else packet.pts
-        if order is None:
-            times.append((times[-1] + step) if times else 0.0)
+        if order is not None:
+            at = float(order * packet.time_base)
         else:
-            timeline.at(float(order * packet.time_base))
-            shown = packet.pts if packet.pts is not None else order
-            times.append(float(shown * packet.time_base) + timeline.offset)
-        if len(times) > VIDEO_MAX_FRAMES:
+            at = 0.0 if last is None else last + step
+        if last is not None and at < last - back:
+            recordings.append([])
+        recordings[-1].append(at if packet.pts is None else float(packet.pts * packet.time_base))
+        last = at
+        count += 1
+        if count > VIDEO_MAX_FRAMES:
             raise check.too_heavy(name, field, f"more than {VIDEO_MAX_FRAMES} frames", "video")
-    if not times:
+    if not count:
         raise check.damaged(name, field, "no packet") if reader.cut else timing.no_frame(name, field)
-    times.sort()
-    return times, reader
+    timeline = Timeline(step, 0.0)
+    return [timeline.at(time) for times in recordings for time in sorted(times)], reader
 
 
 class _Sound(NamedTuple):

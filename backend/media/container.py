@@ -6,6 +6,7 @@ frames are in memory.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from backend.media import check
 from backend.media.formats import CODECS
+from backend.media.layouts import keep_of
 from backend.media.locate import locate
 from backend.media.pictures import regular_file
 from backend.media.sniff import HEAD_BYTES, kind_of
@@ -98,8 +100,9 @@ def _no_other_file(url: str, flags: int, options: dict[str, Any]) -> NoReturn:
 
 
 def picture_track(container: InputContainer) -> VideoStream | None:
-    """The first video track that can be decoded; None without one."""
-    return next(filter(decodable, moving_tracks(container)), None)
+    """The first video track that can be decoded, of those that move if there is one; None without one."""
+    found = [track for track in moving_tracks(container) if decodable(track)]
+    return next((track for track in found if track.frames != 1), found[0] if found else None)
 
 
 def moving_tracks(container: InputContainer) -> list[VideoStream]:
@@ -120,8 +123,9 @@ def decodable(track: Any) -> bool:
     context = track.codec_context
     if context is None or context.codec.name not in CODECS:
         return False
-    if context.codec_tag in _PROTECTED_TAGS:
-        raise ProtectedError(context.codec_tag)
+    with contextlib.suppress(UnicodeDecodeError):  # a tag that is not four letters
+        if context.codec_tag in _PROTECTED_TAGS:
+            raise ProtectedError(context.codec_tag)
     return True
 
 
@@ -188,14 +192,14 @@ class Reader:
         for packet in self.demux():
             flushed = packet.size == 0
             try:
-                yield from packet.decode()
+                yield from keep_of(packet.decode())
             except FFmpegError as error:
                 if isinstance(error, (MemoryError, EOFError)):
                     raise
                 self.broken += 1
         if not flushed:
             try:
-                yield from self._track.codec_context.decode(None)
+                yield from keep_of(self._track.codec_context.decode(None))
             except FFmpegError:
                 self.broken += 1
 

@@ -1,7 +1,7 @@
 """The standard downmix of any channel layout to stereo, as a matrix. Pure.
 
 ITU-R BS.775 as FFmpeg applies it: the front channels whole, centre and surround 3 dB lower, no LFE; scaled so
-that the sum cannot exceed full scale. Channels without a position are heard on both sides alike.
+that the sum cannot exceed full scale. Channels without a position go to both sides alike.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class FramePicker:
         timeline = Timeline(self.step, JUMP_BACK, self._origin, far=True)
         for frame in frames:
             time = last + self.step
-            if frame.pts is not None:
+            if frame.pts is not None and frame.time_base is not None:
                 time = max(last, timeline.at(float(frame.pts * frame.time_base)))
             yield time, frame
             last = time
@@ -106,8 +106,12 @@ def decoding(container: InputContainer, track: VideoStream) -> Reader:
 
 
 def usual_step(track: VideoStream) -> float:
-    """Seconds from one frame to the next, from the header."""
-    return float(1 / track.average_rate) if track.average_rate else 0.04
+    """Seconds from one frame to the next, from the header. An average of less than a frame a second may come
+    from a jump in the times."""
+    rate = track.average_rate
+    if rate and rate < 1:
+        rate = track.guessed_rate or rate
+    return float(1 / rate) if rate else 0.04
 
 
 def upright_size(frame: VideoFrame, track: VideoStream) -> tuple[int, int]:

@@ -201,8 +201,9 @@ def _webp(file: BinaryIO, size: int) -> list[Part] | None:
         elif kind == b"ICCP" and whole and length <= PROFILE_BYTES:
             chunks += [(at, 8 + length), bytes(length & 1)]
             flags |= _WEBP_ICC
-        elif kind == b"EXIF" and whole and length <= EXIF_BYTES:
-            chunks += [(at, 8 + length), bytes(length & 1)]
+        elif kind == b"EXIF":
+            block = file.read(min(length, EXIF_BYTES))
+            chunks.append(kind + struct.pack("<I", len(block)) + block + bytes(len(block) & 1))
             flags |= _WEBP_EXIF
         at += 8 + length + (length & 1)
     if not pixels:

@@ -25,7 +25,7 @@ from PIL import (
 )
 
 from backend.errors import BadMedia
-from backend.media import check, heif, margins, rescue
+from backend.media import check, exif, heif, margins, rescue
 from backend.media.facts import MAX_STORED_SIDE, PictureFacts
 from backend.media.orientation import BY_EXIF, UPRIGHT, Orientation
 from backend.media.sniff import HEAD_BYTES, kind_of, webp_size
@@ -194,6 +194,8 @@ def _raise_decode_fault(error: Exception, file: BinaryIO, head: bytes, name: str
 def _orientation(image: Image.Image) -> Orientation:
     """That of the EXIF block. To be read after decoding: Pillow then has rotated a TIFF."""
     _drop_foreign(image)
+    if isinstance(block := image.info.get("exif"), bytes):
+        return BY_EXIF[exif.orientation(block)]
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # an invalid flag does not make the picture unusable

@@ -1,4 +1,4 @@
-"""Decodes a picture file that ends early, inside the child process, and tells whether pixels are missing.
+"""Decodes a picture file that ends early, inside the child process, and finds whether pixels are missing.
 
 The file is decoded twice, so that what is not in it differs: a JPEG with two different ends, another format
 into two different colours. Equal pictures are complete.

@@ -19,6 +19,7 @@ from backend.errors import BadMedia
 from backend.media import check, timing
 from backend.media.container import Reader, opened, picture_track, sound_track
 from backend.media.facts import SILENT_BELOW, SOUND_FILE_MAX, SOUND_PART_MAX, WAVE_POINTS_MAX, SoundFacts
+from backend.media.layouts import kept
 from backend.media.sound_edit import pcm16, silence
 from backend.media.sound_reader import MAX_RATE, Block, Form, SoundReader, output_rate
 
@@ -201,7 +202,7 @@ def _claimed_seconds(container: InputContainer, track: AudioStream, file_bytes: 
     context = track.codec_context
     if context.name.startswith("pcm_") and context.format is not None:
         # WAV files written to a pipe claim the largest 32-bit length.
-        second = context.rate * context.channels * context.format.bytes
+        second = context.rate * kept(context.layout).nb_channels * context.format.bytes
         claimed = min(claimed, file_bytes / second) if second else claimed
     return claimed
 

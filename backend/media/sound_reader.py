@@ -236,12 +236,13 @@ def floats(frame: AudioFrame) -> Block:
     channels, count = frame.layout.nb_channels, frame.samples
     dtype = np.dtype(_DTYPES[frame.format.name.removesuffix("p")])
     if frame.format.is_planar:
-        planes = [AudioPlane(frame, index) for index in range(channels)]
+        planes: list[Any] = [AudioPlane(frame, index) for index in range(channels)]
         samples = np.stack([np.frombuffer(plane, dtype, count) for plane in planes])
     else:
-        samples = np.frombuffer(AudioPlane(frame, 0), dtype, count * channels).reshape(-1, channels).T
+        packed: Any = AudioPlane(frame, 0)
+        samples = np.frombuffer(packed, dtype, count * channels).reshape(-1, channels).T
     if dtype.kind == "u":
-        return (samples.astype(np.float32) - 128) / 128
+        return (samples.astype(np.float32) - np.float32(128)) / np.float32(128)
     if dtype.kind == "i":
-        return samples.astype(np.float32) / float(-np.iinfo(dtype).min)
+        return samples.astype(np.float32) / np.float32(-float(np.iinfo(dtype).min))
     return np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=1.0, neginf=-1.0)

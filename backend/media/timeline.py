@@ -10,8 +10,8 @@ class Timeline:
     """Maps the times of a track, in their order, to seconds from `origin` (None: from the first time).
 
     A time further back than `back` seconds, or after a gap of more than GAP_MAX, begins another recording in
-    the same file: it follows directly. `step`: the usual distance of two times. `jumps`: how many such
-    beginnings there were.
+    the same file: it follows directly, at the distance of the two times before. `step`: that distance for the
+    first two. `jumps`: how many such beginnings there were.
     """
 
     def __init__(self, step: float, back: float, origin: float | None = None, far: bool = False) -> None:
@@ -29,5 +29,7 @@ class Timeline:
         elif time < self._last - self._back or time > self._last + GAP_MAX:
             self.offset += self._last + self._step - time
             self.jumps += 1
+        elif time > self._last:
+            self._step = time - self._last
         self._last = time
         return time + self.offset

@@ -23,7 +23,8 @@ def _encode(container: Any, stream: Any, samples: np.ndarray, rate: int, at: flo
     layout = stream.layout.name
     size = stream.codec_context.frame_size or 4096
     change = av.AudioResampler(stream.codec_context.format.name, layout, stream.rate, size)
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+    packed = np.ascontiguousarray(samples.T.reshape(1, -1))  # PyAV cannot fill eight planes
+    frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     frame.sample_rate = rate
     done = round(at * stream.rate)
     for made in (*change.resample(frame), *change.resample(None), None):

@@ -24,7 +24,7 @@ def names(layout: str) -> list[str]:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_each_channel_is_heard_on_its_side(layout: str) -> None:
+def test_each_channel_goes_to_its_side(layout: str) -> None:
     channels = names(layout)
     matrix = stereo(channels)
     assert matrix.shape == (2, len(channels))
@@ -64,5 +64,5 @@ def test_ambisonics(order: int) -> None:
     assert not matrix[:, 2:].any()
 
 
-def test_a_sound_that_is_all_lfe_is_heard() -> None:
+def test_a_sound_that_is_all_lfe_is_audible() -> None:
     assert stereo(["LFE", "LFE2"]).all()

@@ -124,7 +124,7 @@ GOOD: dict[str, Callable[[], bytes]] = {
     "JPEG, a broken profile": lambda: in_jpeg(jpeg_segment(0xE2, b"ICC_PROFILE\0\1\1junk")),
     "JPEG, a broken list of pictures": lambda: in_jpeg(jpeg_segment(0xE2, b"MPF\0" + bytes(40))),
     "JPEG, Photoshop's block": lambda: in_segments(0xED, b"Photoshop 3.0\0", 1),
-    "JPEG, junk between segments": lambda: in_jpeg(b"\0\0junk"),
+    "JPEG, junk between segments": lambda: in_jpeg(b"\0\0junk", before=20),
     "JPEG, fill bytes": lambda: in_jpeg(b"\xff" * 9),
     "JPEG, a long comment": lambda: in_segments(0xFE, b"x", 20),
     "WebP, XMP": lambda: webp(b"XMP ", LARGE),

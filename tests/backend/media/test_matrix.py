@@ -96,9 +96,9 @@ def test_layouts(layout: str, decoder: Decoder, tmp_path: Path) -> None:
         path = write_sound(
             tmp_path / "a.mov", one_channel(len(names), index, 0.3), 16_000, "pcm_s16le", layout=layout
         )
-        heard, _ = samples_of(decoder.cut_sound(path, tmp_path / "cut.wav").path)
-        say("layout", layout, name, [f"{np.sqrt(np.mean(one**2)):.3f}" for one in heard])
-        assert heard.any() or name.startswith("LFE")
+        audible, _ = samples_of(decoder.cut_sound(path, tmp_path / "cut.wav").path)
+        say("layout", layout, name, [f"{np.sqrt(np.mean(one**2)):.3f}" for one in audible])
+        assert audible.any() or name.startswith("LFE")
 
 
 @pytest.mark.parametrize("channels", range(1, 33))
@@ -106,9 +106,9 @@ def test_channels(channels: int, decoder: Decoder, tmp_path: Path) -> None:
     path = tmp_path / "field.wav"
     path.write_bytes(wav(one_channel(channels, channels - 1)))
     facts = decoder.sound(path)
-    heard, _ = samples_of(decoder.cut_sound(path, tmp_path / "cut.wav").path)
-    say("channels", channels, facts.note, [f"{np.sqrt(np.mean(one**2)):.3f}" for one in heard])
-    assert heard.any() and len(heard) == min(2, channels)
+    audible, _ = samples_of(decoder.cut_sound(path, tmp_path / "cut.wav").path)
+    say("channels", channels, facts.note, [f"{np.sqrt(np.mean(one**2)):.3f}" for one in audible])
+    assert audible.any() and len(audible) == min(2, channels)
 
 
 @pytest.mark.parametrize("which", test_margins.GOOD)

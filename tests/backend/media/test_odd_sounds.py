@@ -1,4 +1,4 @@
-"""Sounds of strangers: any layout, any container, joined files, late starts. Without a child process."""
+"""Unusual sounds: any layout, any container, joined files, late starts. Without a child process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def test_every_channel_of_a_wav_is_heard(channels: int, tmp_path: Path) -> None:
         path.write_bytes(wav(one_channel(channels, index)))
         found = facts(path)
         assert (found.channels, found.rate) == (channels, 16_000)
-        assert found.note == ("" if channels < 3 else f"{channels} channels become stereo") or found.silent
+        said = found.note.lower().endswith(f"{channels} channels become stereo")
+        assert said == (channels > 2)
         lfe = channels in (6, 7, 8) and index == 3
         assert found.silent == lfe, index
         written = cut(path)
@@ -54,9 +55,9 @@ def test_eight_channels_of_a_codec(
     codec: str, name: str, index: int, left: int, right: int, tmp_path: Path
 ) -> None:
     path = write_sound(tmp_path / name, one_channel(8, index, 0.5, 48_000), 48_000, codec)
-    heard = [float(one > 0.01) for one in level(cut(path))]
+    audible = [float(one > 0.01) for one in level(cut(path))]
     assert facts(path).channels == 8
-    assert heard == [left, right]
+    assert audible == [left, right]
 
 
 @pytest.mark.parametrize("codec", ["libopus", "ac3"])
@@ -149,9 +150,10 @@ def test_containers_and_codecs(kind: str, tmp_path: Path) -> None:
     except (ValueError, OSError) as error:
         pytest.skip(f"no encoder: {error}")
     found = facts(path)
-    assert found.seconds == pytest.approx(0.5, abs=0.15) and found.rate == rate
+    assert found.seconds == pytest.approx(0.5, abs=0.15)
+    assert found.rate == pytest.approx(rate, rel=0.01), "VOC stores a divisor"
     assert found.peak == pytest.approx(0.5, abs=0.2) and not found.silent
-    assert cut(path).shape[1] == pytest.approx(rate * found.seconds, rel=0.02)
+    assert cut(path).shape[1] == pytest.approx(found.rate * found.seconds, rel=0.02)
 
 
 def test_an_encrypted_sound_is_refused(tmp_path: Path) -> None:

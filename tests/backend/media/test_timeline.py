@@ -23,7 +23,8 @@ def test_a_short_gap_is_kept_and_a_long_one_is_not() -> None:
 
 
 def test_times_that_run_backwards_follow() -> None:
-    assert mapped([0, 0.04, 1.0, 0.0, 0.04]) == [0, 0.04, 1.0, 1.04, 1.08]
+    assert mapped([0, 0.2, 0.4, 0.0, 0.2]) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
+    assert mapped([0, 0.1, 1.1, 0.0]) == [0, 0.1, 1.1, 2.1], "at the distance of the two before"
     assert mapped([0, 0.12, 0.04, 0.08, 0.16]) == [0, 0.12, 0.04, 0.08, 0.16], "frames out of order"
 
 
