@@ -30,7 +30,7 @@ def level(samples: np.ndarray) -> list[float]:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 16, 24, 32])
-def test_every_channel_of_a_wav_is_heard(channels: int, tmp_path: Path) -> None:
+def test_every_channel_of_a_wav_is_audible(channels: int, tmp_path: Path) -> None:
     """Channels that the file does not name; the fourth of 6, 7 and 8 is the LFE."""
     path = tmp_path / "many.wav"
     for index in {0, 1, channels // 2, channels - 1} & set(range(channels)):
