@@ -178,7 +178,7 @@ def test_corrupt_headers(decoder: Decoder, tmp_path: Path, content: bytes) -> No
     path = tmp_path / "sound.wav"
     path.write_bytes(content)
     for ask in (decoder.sound, decoder.waveform, lambda p: decoder.cut_sound(p, tmp_path / "cut.wav")):
-        with pytest.raises(BadMedia, match=r"sound\.wav (is|has)"):
+        with pytest.raises(BadMedia, match=r"sound\.wav (is|has|holds)"):
             ask(path)
     assert [p.name for p in tmp_path.iterdir()] == ["sound.wav"]
 
