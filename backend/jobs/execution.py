@@ -151,11 +151,13 @@ class Execution:
 
 def _named(error: BadEngineInput, job: Job) -> BadEngineInput:
     """The error of an engine, which knows only our copies, with the names of the files that they are of."""
-    titles = dict.fromkeys(title_of(job, name) for name in job.inputs)
-    if not titles:
+    names = tuple(dict.fromkeys(title_of(job, name) for name in job.inputs))
+    if not names:
         return error
-    hint = f"{error.hint} This video was made from {', '.join(titles)}."
-    return BadEngineInput(error.message, hint, field=error.field, detail=error.detail, cause=error.cause)
+    return BadEngineInput.of(
+        "engine_input_of", said=error.message, advice=error.hint, names=names,
+        field=error.field, detail=error.detail, cause=error.cause,
+    )  # fmt: skip
 
 
 def _described(job: Job, compiled: Compiled, engine: Engine) -> Job:
