@@ -92,6 +92,8 @@ TEMPLATES: Mapping[str, Template] = {
         " memory, take draft or 480p and a shorter video."
     ),
     "silent_sound": Template("The sound is silent", ": nothing in the video will move with it."),
+    "sound_lost": Template("The sound of the {field} cannot be read", ", so the video is silent."),
+    "to_stereo": Template("The {channels} channels of the sound become stereo."),
     "original_gone": Template("The original is no longer kept; this copy is {width} x {height}."),
     "restarted": Template("The studio or ComfyUI was restarted, so this video was started again."),
     "comfyui_silent": Template("ComfyUI does not answer at {address}. Check that it is running."),

@@ -120,9 +120,13 @@ class Studio:
         """What a file begins like: picture, sound, video, or "" for everything else."""
         return uploads.kind(path)
 
-    def preview_file(self, picture: Path, target: Path) -> None:
-        """Writes a small JPEG of an uploaded picture to `target`. Raises BadMedia, DiskFull."""
-        self.decoder.preview(picture, target)
+    def preview_file(self, upload: Path, target: Path) -> None:
+        """Writes a small JPEG of an uploaded picture, or of a video's first frame, to `target`.
+
+        Raises BadMedia, DiskFull.
+        """
+        make = self.decoder.poster if uploads.kind(upload) == "video" else self.decoder.preview
+        make(upload, target)
 
     def first_frame(self, video: Path, target: Path) -> None:
         """Writes the first frame of an uploaded video to `target` as JPEG. Raises BadMedia, DiskFull."""

@@ -53,7 +53,8 @@ ONLY: dict[str, frozenset[str]] = {
             "backend.studio", "backend.errors", "backend.formatting", "backend.logs", "backend.notices",
             "backend.requester",
             "backend.threads", "backend.jobs.job", "backend.jobs.views", "backend.jobs.snapshot",
-            "backend.models.state", "backend.media.facts", "backend.engines.base", "backend.engines.kinds",
+            "backend.models.state", "backend.media.facts", "backend.media.formats",
+            "backend.media.format_names", "backend.engines.base", "backend.engines.kinds",
             "backend.storage.input_folder", "workflows",
         }
     ),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
+from ui.forms import file_formats
 from ui.gradio_fixes import loading_clock
 from ui.i18n.texts import section, text
 from ui.tabs.registry import TABS
@@ -108,6 +109,8 @@ def head(max_upload_mb: int = 0) -> str:
     texts = json.dumps(section("script")).replace("</", "<\\/")
     limits = json.dumps({"upload": max_upload_mb * 1_000_000})
     tables = f"window.wanLimits = {limits};\nwindow.wanTabs = {table};\nwindow.wanForms = {forms};"
+    formats = json.dumps(file_formats.for_script()).replace("</", "<\\/")
+    tables = f"{tables}\nwindow.wanFormats = {formats};"
     script = f"{tables}\nwindow.wanTexts = {texts};\n{script}"
     return f"{icon}{description}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
 

@@ -41,6 +41,8 @@ Code = Literal[
     "small_gpu",
     # inputs and runs
     "silent_sound",
+    "sound_lost",
+    "to_stereo",
     "original_gone",
     "restarted",
     # engines

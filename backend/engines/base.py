@@ -54,6 +54,7 @@ class Request:
     mode: str
     params: Mapping[str, Any]  # API names and values without media; seed and size are resolved
     media: Mapping[str, Path]  # parameter -> file on this machine
+    titles: Mapping[str, str] = field(default_factory=dict)  # parameter -> the owner's name for the file
 
 
 @dataclass(frozen=True)

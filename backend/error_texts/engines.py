@@ -18,6 +18,7 @@ TEXTS: Mapping[str, ErrorText] = {
     ),
     # sending a job to it
     "workflow_not_sendable": ErrorText("The workflow could not be sent."),
+    "engine_input_of": ErrorText("{said}", "{advice} This video was made from {names}."),
     "request_unreadable": ErrorText("ComfyUI could not read what was sent to it."),
     "models_missing": ErrorText("{count} model files are not on this ComfyUI: {listed}."),
     "model_missing": ErrorText("{file} is not on this ComfyUI."),

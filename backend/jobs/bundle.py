@@ -17,6 +17,7 @@ from backend.engines.base import Request
 from backend.errors import TooLargeToSend
 from backend.jobs.job import Job
 from backend.jobs.layout import WORK
+from backend.jobs.segments import title_of
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 from workflows.compiled import Derived
@@ -95,9 +96,9 @@ def request(
     if "width" in MODES[job.mode].by_name:  # a smaller copy of a picture would give another size
         values["width"], values["height"] = params.size
     if _total(files) > room:
-        titles = {name: item.title for name, item in job.inputs.items()}
+        titles = {name: title_of(job, name) for name in job.inputs}
         _Squeeze(decoder, folder / SENT, params, files, values, lambda share: stop(), room, titles).work()
-    return Request(job.mode, values, files)
+    return Request(job.mode, values, files, {name: item.title for name, item in job.inputs.items()})
 
 
 class _Squeeze:
@@ -142,7 +143,10 @@ class _Squeeze:
         self.files[name] = min(self.files[name], target, key=_size)
 
     def _picture(self, source: Path, target: Path) -> None:
-        self.decoder.compress_picture(source, target, max_side=SIDE, quality=QUALITY)
+        self.decoder.compress_picture(
+            source, target, max_side=SIDE, quality=QUALITY, name=self.titles.get(target.name, ""),
+            field=target.name,
+        )  # fmt: skip
 
     def _sound(self, params: SoundToVideo, kbps: int) -> None:
         target = self.folder / "audio"

@@ -19,7 +19,7 @@ from typing import Any
 from backend import requester
 from backend.engines.base import Engine, Prompt, Request
 from backend.engines.kinds import engine_name, kind_of, takes_whole
-from backend.errors import EngineUnreachable, StudioError
+from backend.errors import BadEngineInput, EngineUnreachable, StudioError
 from backend.events import Output, Stage, Started
 from backend.jobs import bundle, results
 from backend.jobs.estimate import history_of, stage_seconds, workload
@@ -31,7 +31,7 @@ from backend.jobs.outline import Outline
 from backend.jobs.params import job_params
 from backend.jobs.prompt_run import run_prompt
 from backend.jobs.recovery import AGAIN, another_attempt, resume_point
-from backend.jobs.segments import Segments
+from backend.jobs.segments import Segments, title_of
 from backend.jobs.store import Store
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
@@ -62,7 +62,10 @@ class Execution:
         """
         sink = RunSink(live, self.save)
         with requester.job(job.owner, sink.check):
-            return self._run(engine, job, sink, compiled or self.compile_job(job, engine))
+            try:
+                return self._run(engine, job, sink, compiled or self.compile_job(job, engine))
+            except BadEngineInput as error:
+                raise _named(error, job) from error
 
     def _run(self, engine: Engine, job: Job, sink: RunSink, compiled: Compiled) -> Job:
         folder = self.jobs_dir / job.id
@@ -85,7 +88,7 @@ class Execution:
         result = folder / result_name(job.mode)
         segments.join(result)
         job = results.measured(self.decoder, job, result, compiled.still)
-        return _warned(job, sink.live)
+        return _warned(job, sink.live, segments.notices)
 
     def _expected(self, engine: Engine, job: Job, compiled: Compiled) -> dict[str, float]:
         """Stage -> seconds, of earlier jobs alike; asked before any lock that the page's poll takes."""
@@ -146,6 +149,17 @@ class Execution:
         return job
 
 
+def _named(error: BadEngineInput, job: Job) -> BadEngineInput:
+    """The error of an engine, which knows only our copies, with the names of the files that they are of."""
+    names = tuple(dict.fromkeys(title_of(job, name) for name in job.inputs))
+    if not names:
+        return error
+    return BadEngineInput.of(
+        "engine_input_of", said=error.message, advice=error.hint, names=names,
+        field=error.field, detail=error.detail, cause=error.cause,
+    )  # fmt: skip
+
+
 def _described(job: Job, compiled: Compiled, engine: Engine) -> Job:
     """The job with the facts and warnings of its compiled form."""
     info = engine.info()
@@ -163,9 +177,10 @@ def _described(job: Job, compiled: Compiled, engine: Engine) -> Job:
     )
 
 
-def _warned(job: Job, live: LiveJob) -> Job:
-    """The job with the warnings of an engine that compiled it itself, in place of ours."""
-    return job if live.warned is None else replace(job, warnings=_warnings(job, live.warned))
+def _warned(job: Job, live: LiveJob, of_media: tuple[Notice, ...]) -> Job:
+    """The job with the warnings of an engine that compiled it, instead of ours, and those of its media."""
+    found = job.warnings if live.warned is None else _warnings(job, live.warned)
+    return replace(job, warnings=tuple(dict.fromkeys((*found, *of_media))))
 
 
 def _warnings(job: Job, of_graphs: tuple[Notice, ...]) -> tuple[Notice, ...]:

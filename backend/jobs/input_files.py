@@ -58,9 +58,16 @@ def as_media(facts: Facts, name: str) -> Media:
     )
 
 
-def note(facts: Facts) -> Notice | None:
-    """A warning about a file that is accepted all the same."""
-    return notice("silent_sound") if isinstance(facts, SoundFacts) and facts.silent else None
+def note(facts: Facts, field: str = "") -> Notice | None:
+    """A warning about a file that is accepted all the same. `field`: the parameter, since of videos only the
+    driving video's sound is used."""
+    if isinstance(facts, SoundFacts) and facts.silent:
+        return notice("silent_sound")
+    if isinstance(facts, PictureFacts) or (isinstance(facts, VideoFacts) and field != "video"):
+        return None
+    if isinstance(facts, VideoFacts) and facts.sound_lost:
+        return notice("sound_lost", field=field)
+    return notice("to_stereo", channels=facts.channels) if facts.channels > 2 else None
 
 
 def measured(decoder: Decoder, kind: str, path: Path, field: str, name: str) -> Media:

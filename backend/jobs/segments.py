@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.engines.base import Engine
-from backend.errors import BadMedia, InputsGone, NoOutput, from_os_error
+from backend.errors import BadMedia, InputsGone, MediaBusy, NoOutput, from_os_error
 from backend.events import Output
 from backend.jobs.folders import remove_below
 from backend.jobs.job import Job
@@ -24,6 +24,8 @@ from backend.jobs.layout import PLAN, WORK, link_or_copy, write_text
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 from workflows.compiled import Derived
+from workflows.modes.registry import MODES
+from workflows.notice import Notice, notice
 
 TAIL = "-tail"
 """Marks, in an output's name, the last frames of a segment, which the next one starts from."""
@@ -44,19 +46,22 @@ class Segments:
         check: Callable[[], None] = lambda: None,
         quiet: frozenset[str] = frozenset(),
         titles: Mapping[str, str] = {},
+        fields: Mapping[str, str] = {},
     ) -> None:
         """`check` is called while media are cut and joined; an exception that it raises stops them. `quiet`:
         sources whose sound may be shorter than their video; the missing part is silent. `titles`: their names
-        in messages."""
+        in messages; `fields`: their parameters."""
         self.compiled = compiled
         self._on_progress = lambda share: check()
-        self._quiet, self._titles = quiet, dict(titles)
+        self._quiet, self._titles, self._fields = quiet, dict(titles), dict(fields)
         self._decoder, self._folder = decoder, folder
         self._work = folder / WORK
         self._sources = dict(sources)
         self._videos: list[Path] = []
         self._tail: list[Path] = []
         self._digest = digest_of(compiled, job_id)
+        self.notices: tuple[Notice, ...] = ()
+        """What is to be said after the run: of a sound that could not be used."""
 
     @classmethod
     def of_job(
@@ -67,8 +72,12 @@ class Segments:
         if not all(path.is_file() for path in sources.values()):
             raise InputsGone.of("inputs_missing")
         driving = frozenset({job.inputs["video"].media.name} if "video" in job.inputs else ())
-        titles = {item.media.name: item.title for item in job.inputs.values()}
-        return cls(decoder, folder, sources, compiled, job.id, check=check, quiet=driving, titles=titles)
+        titles = {item.media.name: title_of(job, name) for name, item in job.inputs.items()}
+        fields = {item.media.name: name for name, item in job.inputs.items()}
+        return cls(
+            decoder, folder, sources, compiled, job.id, check=check, quiet=driving, titles=titles,
+            fields=fields,
+        )  # fmt: skip
 
     def reuse(self, finished: int) -> int:
         """Keeps the `finished` first segments of an earlier run if all are there and of the same digest.
@@ -113,7 +122,7 @@ class Segments:
                 source, target, derived.start, derived.seconds, fps=derived.fps,
                 width=derived.width, height=derived.height,
                 first_frame=derived.first_frame, frames=derived.frames, on_progress=self._on_progress,
-                name=self._titles.get(derived.source, ""),
+                name=self._titles.get(derived.source, ""), field=self._fields.get(derived.source, "video"),
             )  # fmt: skip
         return target
 
@@ -127,16 +136,26 @@ class Segments:
                 silence=derived.silence,
                 level=derived.level,
                 name=self._titles.get(derived.source, ""),
+                field=self._fields.get(derived.source, "audio"),
                 on_progress=self._on_progress,
             )
-        except BadMedia:
-            if derived.source not in self._quiet:
+        except BadMedia as error:
+            if derived.source not in self._quiet or isinstance(error, MediaBusy):
                 raise
+            if not self._ends_before(source, derived.start):
+                self.notices = (notice("sound_lost", field="video"),)
             with wave.open(str(target), "wb") as silence:
                 silence.setnchannels(1)
                 silence.setsampwidth(2)
                 silence.setframerate(SILENCE_RATE)
                 silence.writeframes(bytes(2 * round(SILENCE_RATE * (derived.silence + derived.seconds))))
+
+    def _ends_before(self, source: Path, start: float) -> bool:
+        """Whether the sound of a video can be read and is over at `start`."""
+        try:
+            return self._decoder.sound(source).seconds <= start
+        except BadMedia:
+            return False
 
     def collect(self, engine: Engine, outputs: tuple[Output, ...], index: int) -> None:
         """Fetches a segment's video or picture, and the last frames for the next one. Raises NoOutput."""
@@ -165,6 +184,11 @@ class Segments:
                 self._decoder.join(self._videos, result, track, frames=frames, on_progress=self._on_progress)
         except OSError as error:
             raise from_os_error(error) from error
+
+
+def title_of(job: Job, field: str) -> str:
+    """The name of an input in messages: its owner's, else that of the field."""
+    return job.inputs[field].title or f"The {MODES[job.mode].media[field].label.lower()}"
 
 
 def digest_of(compiled: Compiled, job_id: str) -> str:

@@ -180,7 +180,7 @@ class Submitter:
             if name in given
         }
         sizes = {name: input_files.as_media(facts, name) for name, facts in seen.items()}
-        notes = {name: input_files.note(facts) for name, facts in seen.items()}
+        notes = {name: input_files.note(facts, name) for name, facts in seen.items()}
         params = make_params(mode, values, sizes)
         folder = self._settings.jobs_dir / job_id
         uploads = {

@@ -9,12 +9,13 @@ import unicodedata
 
 from backend.errors import BadMedia, MediaBusy
 from backend.media.facts import MAX_NAME, MAX_PIXELS, MAX_PIXELS_JPEG, MAX_RATIO, MIN_SIDE
+from backend.media.format_names import usual
 from backend.media.sniff import Kind
 
 CHOOSE = {
-    "picture": "Choose a JPEG, PNG, WebP or HEIC.",
-    "sound": "Choose a WAV, MP3, M4A, FLAC or OGG, or a video with sound.",
-    "video": "Choose an MP4, MOV, WebM or MKV.",
+    "picture": f"Choose a {usual('picture')}.",
+    "sound": f"Choose a {usual('sound')}, or a video with sound.",
+    "video": f"Choose an {usual('video')}.",
 }
 _SMALLER = {
     "picture": "Save it smaller, as JPEG for example.",
@@ -119,11 +120,27 @@ def _but(found: Kind | None) -> str:
     """What the file is instead, as the end of a message."""
     if found is None or found.name == "another kind of file":
         return " that can be read here"
-    if found.name in ("a sound", "a video"):  # of an unsupported kind, AVI for example
+    if found.name in ("a sound", "a video"):  # a container that is known, and nothing in it that can be read
         return " of a kind that can be read here"
     if found.family == "other":
         return f": it is {found.name}"
     return f": it is a picture ({found.name})" if found.family != "drawing" else ": it is a drawing"
+
+
+def protected(name: str, field: str = "", kind: str = "video") -> BadMedia:
+    return BadMedia(
+        f"{shown(name)} is encrypted (copy protection, DRM), so nothing in it can be read.",
+        f"Choose a {kind} without copy protection.",
+        field=field,
+    )
+
+
+def codec_unknown(name: str, field: str = "", kind: str = "video") -> BadMedia:
+    """The error for a container that can be read with a track that cannot."""
+    what = "pictures" if kind == "video" else "sound"
+    return BadMedia(
+        f"{shown(name)} holds its {what} in a codec that cannot be read here.", _PLAINER[kind], field=field
+    )
 
 
 def no_sound(name: str, field: str = "") -> BadMedia:

@@ -6,14 +6,21 @@ frames are in memory.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from backend.media import check
+from backend.media.formats import CODECS
+from backend.media.layouts import keep_of
+from backend.media.locate import locate
 from backend.media.pictures import regular_file
-from backend.media.sniff import HEAD_BYTES, container_of, id3_bytes, kind_of
+from backend.media.sniff import HEAD_BYTES, kind_of
+from backend.media.spliced import Spliced
+from backend.media.timeline import Timeline
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -23,9 +30,23 @@ if TYPE_CHECKING:
 THREADS = 2
 """Of one decoder. Each thread holds a frame: 12 to 25 MB in 4K."""
 _READ_BYTES = 1 << 18
-_MAX_TAGS = 4
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _BROKEN_SHARE = 0.5
+JUMP_BACK = 0.25
+"""Seconds by which the times of a track in order may run back within one recording."""
+_CODEC_LIST = ",".join(sorted(CODECS))
+_LARGE_PACKETS = ("wav", "w64")
+_PROTECTED_TAGS = ("drmi", "drms", "drmt")
+"""Codec tags of Apple's protected sounds and videos."""
+_ASF_PROTECTION = (
+    bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"),
+    bytes.fromhex("14e68a292226174cb935dae07ee9289c"),
+)
+"""Objects in the header of a protected WMA or WMV."""
+
+
+class ProtectedError(Exception):
+    """The track is encrypted."""
 
 
 @contextmanager
@@ -41,25 +62,23 @@ def opened(
 
     with regular_file(path, name, field, max_mb, kind) as file:
         head = file.read(HEAD_BYTES)
-        start, tags = 0, 0
-        while tags < _MAX_TAGS and (tag := id3_bytes(head)):
-            start, tags = start + tag, tags + 1
-            file.seek(start)
-            head = file.read(HEAD_BYTES)
-        # The format is always given: when guessing, FFmpeg also accepts playlists, which open other files and
-        # URLs.
-        form = container_of(head) or ("mp3" if tags else "")
-        if not form:
+        found = kind_of(head)
+        form, start = locate(file, head)
+        if not form or (kind == "sound" and found.family == "raster"):
             refuse = check.not_a_sound if kind == "sound" else check.not_a_video
-            raise refuse(name, field, kind_of(head))
+            raise refuse(name, field, found)
+        if form == "asf" and any(mark in head for mark in _ASF_PROTECTION):
+            raise check.protected(name, field, kind)
         file.seek(0)
         # Two safeguards: no protocol is allowed, and opening a second file is refused.
-        options = {"protocol_whitelist": "none"}
-        if form == "wav":
+        options = {"protocol_whitelist": "none", "codec_whitelist": _CODEC_LIST}
+        if form in _LARGE_PACKETS:
             options["max_size"] = str(1 << 16)  # a packet; 4 kB would cost a second for each minute
+        size = os.fstat(file.fileno()).st_size
+        whole = Spliced(file, [(start, size - start)]) if start else file
         try:
             with av.open(
-                file,
+                whole,
                 mode="r",
                 format=form,
                 container_options=options,
@@ -68,6 +87,8 @@ def opened(
                 metadata_errors="replace",
             ) as container:
                 yield container
+        except ProtectedError as error:
+            raise check.protected(name, field, kind) from error
         except FFmpegError as error:
             if isinstance(error, MemoryError) or getattr(error, "errno", None) in _DISK:
                 raise
@@ -79,16 +100,49 @@ def _no_other_file(url: str, flags: int, options: dict[str, Any]) -> NoReturn:
 
 
 def picture_track(container: InputContainer) -> VideoStream | None:
-    """The first video track, ignoring cover pictures and thumbnails; None without one."""
+    """The first video track that can be decoded, of those that move if there is one; None without one."""
+    found = [track for track in moving_tracks(container) if decodable(track)]
+    return next((track for track in found if track.frames != 1), found[0] if found else None)
+
+
+def moving_tracks(container: InputContainer) -> list[VideoStream]:
+    """All video tracks besides cover pictures and thumbnails."""
     from av.stream import Disposition
 
     still = Disposition.attached_pic | Disposition.timed_thumbnails
-    return next((s for s in container.streams.video if not s.disposition & still), None)
+    return [track for track in container.streams.video if not track.disposition & still]
 
 
 def sound_track(container: InputContainer) -> AudioStream | None:
     """The first sound track that can be decoded; None without one."""
-    return next((s for s in container.streams.audio if s.codec_context is not None), None)
+    return next(filter(decodable, container.streams.audio), None)
+
+
+def decodable(track: Any) -> bool:
+    """Whether the track is in a codec of the table. Raises ProtectedError for a protected one."""
+    context = track.codec_context
+    if context is None or context.codec.name not in CODECS:
+        return False
+    with contextlib.suppress(UnicodeDecodeError):  # a tag that is not four letters
+        if context.codec_tag in _PROTECTED_TAGS:
+            raise ProtectedError(context.codec_tag)
+    return True
+
+
+def runs_through(container: InputContainer, track: Any, until: float) -> bool:
+    """Whether the first `until` seconds of the track are one recording, so that it can be reached by seeking.
+    Reads the packets."""
+    step = float(1 / track.average_rate) if getattr(track, "average_rate", None) else 0.04
+    timeline, began = Timeline(step, max(JUMP_BACK, 4 * step)), None
+    for packet in Reader(container, track).demux():
+        time = packet.dts if packet.dts is not None else packet.pts
+        if not packet.size or time is None:
+            continue
+        at = timeline.at(float(time * packet.time_base))
+        began = at if began is None else began
+        if timeline.jumps or at - began > until:
+            break
+    return not timeline.jumps
 
 
 def discard_others(container: InputContainer, track: Any) -> None:
@@ -125,6 +179,8 @@ class Reader:
                 return
             if packet is None:
                 return
+            if packet.size and packet.has_sidedata("encryption_info"):
+                raise ProtectedError("encrypted packets")
             self.packets += packet.size > 0
             yield packet
 
@@ -136,14 +192,14 @@ class Reader:
         for packet in self.demux():
             flushed = packet.size == 0
             try:
-                yield from packet.decode()
+                yield from keep_of(packet.decode())
             except FFmpegError as error:
                 if isinstance(error, (MemoryError, EOFError)):
                     raise
                 self.broken += 1
         if not flushed:
             try:
-                yield from self._track.codec_context.decode(None)
+                yield from keep_of(self._track.codec_context.decode(None))
             except FFmpegError:
                 self.broken += 1
 

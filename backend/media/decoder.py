@@ -51,7 +51,7 @@ class Decoder(Pool):
         return SoundFacts(**self._ask_cached("sound", path, kind="sound", **request))
 
     def video(self, path: AnyPath, *, name: str = "", field: str = "video") -> VideoFacts:
-        """Facts about an uploaded video: MP4, MOV, WebM or MKV. Raises BadMedia."""
+        """Facts about an uploaded video of a container in the table of formats. Raises BadMedia."""
         request: dict[str, Any] = {
             "name": name,
             "field": field,
@@ -162,9 +162,12 @@ class Decoder(Pool):
             first_frame=first_frame, frames=frames, lossless=suffix == ".mkv", crf=crf,
         )  # fmt: skip
 
-    def compress_picture(self, src: AnyPath, dst: AnyPath, *, max_side: int, quality: int) -> StoredMedia:
+    def compress_picture(
+        self, src: AnyPath, dst: AnyPath, *, max_side: int, quality: int, name: str = "", field: str = "image"
+    ) -> StoredMedia:
         """Write a stored picture to the file `dst` as JPEG. Raises BadMedia, DiskFull."""
-        return self._store("compress_picture", src, dst, ".jpg", max_side=max_side, quality=quality)
+        extra = {"max_side": max_side, "quality": quality}
+        return self._store("compress_picture", src, dst, ".jpg", name=name, field=field, **extra)
 
     def compress_sound(
         self,

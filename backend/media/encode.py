@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backend.media.orientation import UPRIGHT, Orientation, of_frame
+
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
@@ -78,8 +80,9 @@ class Writer:
         self._count += 1
 
     def _scaled(self, frame: VideoFrame) -> VideoFrame:
-        degrees = rotation(frame)
-        width, height = self._size[::-1] if degrees in (90, 270) else self._size
+        orientation = of_frame(frame)
+        width, height = orientation.size(*self._size)
+        frame = on_white(frame)
         space = _SPACES.get(int(frame.colorspace), _SPACE_601)
         if frame.colorspace == _SPACE_UNKNOWN and min(frame.width, frame.height) >= _HD:
             space = _SPACE_709  # the usual matrix of untagged HD
@@ -94,22 +97,44 @@ class Writer:
             interpolation="BICUBIC" if width * 2 > frame.width else "AREA",
             threads=1,
         )
-        return rotated(small, degrees).reformat(format=self._format)
+        return upright(small, orientation).reformat(format=self._format)
 
 
-def rotated(frame: VideoFrame, degrees: int) -> VideoFrame:
-    """The frame rotated clockwise by a multiple of 90 degrees; cheaper after scaling down."""
-    if not degrees:
+def upright(frame: VideoFrame, orientation: Orientation) -> VideoFrame:
+    """The frame as it is to be shown; cheaper after scaling down."""
+    if orientation == UPRIGHT:
         return frame
     import av
 
-    planes: Any = frame.reformat(format="yuv444p").to_ndarray()
-    planes = np.ascontiguousarray(np.rot90(planes, -degrees // 90, axes=(1, 2)))
+    planes: Any = orientation.of_planes(frame.reformat(format="yuv444p").to_ndarray())
     made = av.VideoFrame.from_ndarray(planes, format="yuv444p")
     made.colorspace, made.color_range = frame.colorspace, frame.color_range
     return made
 
 
-def rotation(frame: VideoFrame) -> int:
-    """Clockwise degrees, a multiple of 90, that make the frame upright."""
-    return round(-frame.rotation / 90) * 90 % 360
+def see_through(frame: VideoFrame) -> bool:
+    """Whether the frame has transparent parts."""
+    return _alpha(frame) is not None
+
+
+def on_white(frame: VideoFrame) -> VideoFrame:
+    """The frame with white behind its transparent parts, as in a picture."""
+    pixels = _alpha(frame)
+    if pixels is None:
+        return frame
+    import av
+
+    alpha = pixels[:, :, 3:].astype(np.uint16)
+    blended = (pixels[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    made = av.VideoFrame.from_ndarray(np.ascontiguousarray(blended.astype(np.uint8)), format="rgb24")
+    made.pts, made.time_base = frame.pts, frame.time_base
+    return made
+
+
+def _alpha(frame: VideoFrame) -> np.ndarray | None:
+    """The frame as RGBA where it has transparent parts, else None."""
+    parts = frame.format.components
+    if frame.format.name != "pal8" and not any(part.is_alpha for part in parts):
+        return None
+    pixels: Any = frame.reformat(format="rgba").to_ndarray()
+    return pixels if int(pixels[:, :, 3].min()) < 255 else None

@@ -60,8 +60,9 @@ class VideoFacts:
     """A video's first picture stream as displayed: width and height in pixels after its rotation flag.
 
     `frames` and `seconds` are those in the file, `fps` is the average, `codec` and `pix_fmt` are FFmpeg's
-    names. `rotated`: applied rotation, clockwise degrees (0, 90, 180, 270). `variable`: the frame times are
-    uneven. `note` describes what will be changed, or is empty.
+    names. `rotated`: applied rotation, clockwise degrees (0, 90, 180, 270), after which it was mirrored if
+    `mirrored`. `variable`: the frame times are uneven. `note` describes what will be changed, or is empty.
+    `channels`: of its sound; `sound_lost`: it has one that cannot be read.
     """
 
     width: int
@@ -75,6 +76,9 @@ class VideoFacts:
     rotated: int = 0
     variable: bool = False
     note: str = ""
+    mirrored: bool = False
+    channels: int = 0
+    sound_lost: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ ignored. Depth maps, thumbnails and further pictures are not decoded. pi_heif is
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -34,8 +33,6 @@ def opened(
 
     Raises BadMedia, and what the decoder raises for a damaged file.
     """
-    if not is_complete(file):
-        raise check.cut_short(name, field)
     import pi_heif
 
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
@@ -61,27 +58,6 @@ def opened(
     for key in ("exif", "xmp", "metadata"):
         image.info.pop(key, None)
     return image
-
-
-def is_complete(file: BinaryIO) -> bool:
-    """Whether every box of the file ends before the file does, and there is one after the first."""
-    size, at = os.fstat(file.fileno()).st_size, 0
-    first = True
-    while at + 8 <= size:
-        file.seek(at)
-        header = file.read(16)
-        length = int.from_bytes(header[:4], "big")
-        if length == 1:
-            length = int.from_bytes(header[8:16], "big")
-        elif length == 0:  # to the end of the file
-            return True
-        if length < 8:
-            return True  # not a box; the decoder reports it
-        at += length
-        if first and at == size:
-            return False
-        first = False
-    return at <= size
 
 
 def _brands(head: bytes) -> set[bytes]:

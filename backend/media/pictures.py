@@ -14,29 +14,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, NoReturn
 
-from PIL import AvifImagePlugin, Image, ImageCms, ImageEnhance, ImageFilter, UnidentifiedImageError
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageCms,
+    ImageEnhance,
+    ImageFilter,
+    PngImagePlugin,
+    UnidentifiedImageError,
+)
 
 from backend.errors import BadMedia
-from backend.media import check, heif
+from backend.media import check, exif, heif, margins, rescue
 from backend.media.facts import MAX_STORED_SIDE, PictureFacts
+from backend.media.orientation import BY_EXIF, UPRIGHT, Orientation
 from backend.media.sniff import HEAD_BYTES, kind_of, webp_size
 
 Image.MAX_IMAGE_PIXELS = None  # check.size refuses with a message, before decoding
 AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread takes address space; the default is all cores
+PngImagePlugin.MAX_TEXT_CHUNK = margins.PROFILE_BYTES  # also the limit of colour profiles
 
 _WORDS = {"WEBP": "WebP", "MPO": "JPEG"}
 _ORIENTATION_TAG = 0x0112
-_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_NOT_EXIF = ("xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+"""Keys in Image.info from which Pillow also takes an orientation, and browsers do not."""
 _PROBE_SIDE = 64
-_MAX_PROFILE_BYTES = 4_000_000
 _CUT_SHORT_WORDS = ("truncated", "unexpected end", "not enough image data", "end of file")
 
 
@@ -77,8 +79,7 @@ def look(path: str, name: str, field: str = "", max_mb: int = 0) -> PictureFacts
         image, (width, height) = _open(file, name, field, _PROBE_SIDE)
         with image:
             orientation = _orientation(image)
-            if orientation >= 5:
-                width, height = height, width
+            width, height = orientation.size(width, height)
             notes = []
             if image.has_transparency_data:
                 lowest, highest = _alpha_range(image)
@@ -137,7 +138,7 @@ def _plain(path: str, name: str, field: str, max_mb: int, max_side: int) -> Imag
             orientation, profile = _orientation(image), image.info.get("icc_profile")
             try:
                 small = _shrink(_eight_bit(image), max_side)
-                return _srgb(_flatten(_rotate(small, orientation)), profile)
+                return _srgb(_flatten(orientation.of_image(small)), profile)
             except ValueError as error:  # a colour mode that Pillow has no conversion for
                 raise check.damaged(name, field, detail=str(error)) from error
 
@@ -152,18 +153,28 @@ def _open(file: BinaryIO, name: str, field: str, side: int) -> tuple[Image.Image
     if kind.name == "WEBP" and (canvas := webp_size(head)):
         check.size(*canvas, name, field)
     try:
+        view = margins.without(file, kind.name, os.fstat(file.fileno()).st_size)
         if kind.name == heif.FORMAT:
-            image = heif.opened(file, head, lambda size: check.size(*size, name, field), name, field)
+            image = heif.opened(view, head, lambda size: check.size(*size, name, field), name, field)
             return image, image.size
-        image = Image.open(file, formats=[kind.name])
+        image = Image.open(view, formats=[kind.name])
         full = image.size
         row_by_row = kind.name == "JPEG" and not image.info.get("progressive")
         check.size(*full, name, field, row_by_row=row_by_row)
         if kind.name == "JPEG":
             image.draft(None, (side, side))
-        image.load()
+        _drop_foreign(image)
+        try:
+            image.load()
+        except Exception as error:
+            whole = None if isinstance(error, MemoryError) else rescue.decoded(view, kind.name, side)
+            if whole is None:
+                raise
+            image = whole
     except (BadMedia, MemoryError):
         raise
+    except margins.CutShortError as error:
+        raise check.cut_short(name, field) from error
     except Exception as error:
         _raise_decode_fault(error, file, head, name, field)
     return image, full
@@ -180,13 +191,21 @@ def _raise_decode_fault(error: Exception, file: BinaryIO, head: bytes, name: str
     raise (check.cut_short if short else check.damaged)(name, field, detail) from error
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1..8. To be read after decoding: Pillow then has rotated a TIFF and returns 1."""
+def _orientation(image: Image.Image) -> Orientation:
+    """That of the EXIF block. To be read after decoding: Pillow then has rotated a TIFF."""
+    _drop_foreign(image)
+    if isinstance(block := image.info.get("exif"), bytes):
+        return BY_EXIF[exif.orientation(block)]
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # an invalid flag does not make the picture unusable
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+        return UPRIGHT
+    return BY_EXIF.get(value, UPRIGHT) if isinstance(value, int) else UPRIGHT
+
+
+def _drop_foreign(image: Image.Image) -> None:
+    for key in _NOT_EXIF:
+        image.info.pop(key, None)
 
 
 def _frames(image: Image.Image) -> int:
@@ -210,11 +229,6 @@ def _used_part(image: Image.Image, word: str, frames: int) -> str:
     if frames > 1:
         return f"first page of {frames}" if word == "TIFF" else "first frame of an animation"
     return ""
-
-
-def _rotate(image: Image.Image, orientation: int) -> Image.Image:
-    method = _TRANSPOSE.get(orientation)
-    return image if method is None else image.transpose(method)
 
 
 def _alpha_range(image: Image.Image) -> tuple[int, int]:
@@ -260,7 +274,7 @@ def _flatten(image: Image.Image) -> Image.Image:
 
 def _srgb(image: Image.Image, profile: object) -> Image.Image:
     """The picture in sRGB. A colour profile that is damaged or of another mode is ignored."""
-    if isinstance(profile, bytes) and 0 < len(profile) <= _MAX_PROFILE_BYTES:
+    if isinstance(profile, bytes) and 0 < len(profile) <= margins.PROFILE_BYTES:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             space = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}[image.mode]

@@ -40,6 +40,9 @@ REPLIES: dict[str, dict[str, type]] = {
         "rotated": int,
         "variable": bool,
         "note": str,
+        "mirrored": bool,
+        "channels": int,
+        "sound_lost": bool,
     },
     "sound": {
         "seconds": float,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backend.media.formats import BY_DEMUXER, CONTAINERS
+from backend.media.mpeg_frames import kind_of_frame
+
 HEAD_BYTES = 4096
 """How many bytes `kind_of` needs at most."""
 
@@ -24,21 +27,9 @@ _OTHER_MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "a compressed archive"),
     (b"Rar!\x1a\x07", "a compressed archive"),
     (b"ID3", "a sound"),
-    (b"OggS", "a sound"),
-    (b"fLaC", "a sound"),
-    (b"\xff\xfb", "a sound"),
-    (b"\xff\xf3", "a sound"),
-    (b"\x1aE\xdf\xa3", "a video"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
 )
-_CONTAINERS: tuple[tuple[bytes, str], ...] = (
-    (b"\x1aE\xdf\xa3", "matroska"),
-    (b"fLaC", "flac"),
-    (b"OggS", "ogg"),
-)
-# The first box of an MP4 or MOV; files from before 2001 have no ftyp.
-_ISO_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
 _PLAYLISTS = ("#extm3u", "ffconcat", "[playlist]", "<?wpl", "<asx", "<smil", "v=0")
 _FOREIGN_PICTURES: tuple[tuple[bytes, str], ...] = (
     (b"8BPS", "Photoshop"),
@@ -54,6 +45,13 @@ _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
+_MOVING_BRANDS = frozenset({b"avis", b"msf1", b"hevc", b"hevx"})
+_TS_PACKETS = (188, 192, 204)
+"""Lengths of packets: plain, with the timestamps of cameras and discs, with error correction."""
+_TS_MARKS = 5
+_OGG_VIDEOS = (b"\x80theora", b"BBCD\0", b"OVP80")
+_ASF_SOUND = b"\x40\x9e\x69\xf8\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b"
+_ASF_VIDEO = b"\xc0\xef\x19\xbc\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b"
 
 
 @dataclass(frozen=True)
@@ -70,39 +68,65 @@ def kind_of(head: bytes) -> Kind:
     for magic, name in _RASTER_MAGIC:
         if head.startswith(magic):
             return Kind("raster", name)
-    if head[:4] == b"RIFF":
-        inside = head[8:12]
-        if inside == b"WEBP":
-            return Kind("raster", "WEBP")
-        return Kind("other", {b"WAVE": "a sound", b"AVI ": "a video"}.get(inside, "another kind of file"))
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return Kind("raster", "WEBP")
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
         return Kind("raster", "BMP")
     if head[4:8] == b"ftyp":
         return _iso_media(head)
-    if head[4:8] in _ISO_BOXES:
-        return Kind("other", "a video")
     for magic, name in _FOREIGN_PICTURES:
         if head.startswith(magic):
             return Kind("foreign", name)
     for magic, name in _OTHER_MAGIC:
         if head.startswith(magic):
             return Kind("other", name)
-    if _mpeg_sound(head):
-        return Kind("other", "a sound")
+    if found := container_of(head):
+        return Kind("other", f"a {_holds(found, head)}")
     return _text(head)
 
 
 def container_of(head: bytes) -> str:
-    """FFmpeg's name of the container (mp4, matroska, wav, mp3, aac, flac, ogg) that begins with `head`, or
-    "". Only containers that hold their media: not playlists, which refer to other files and URLs."""
-    if head[4:8] in _ISO_BOXES:
-        return "" if kind_of(head).family in ("raster", "foreign") else "mp4"
-    if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
-        return "wav"
-    for magic, name in _CONTAINERS:
-        if head.startswith(magic):
-            return name
-    return _mpeg_sound(head)
+    """FFmpeg's name of the container that begins with `head`, as in the table of formats, or "".
+
+    Only containers that hold their media: not playlists, which refer to other files and URLs. GIF and moving
+    AVIF count too: a field for videos takes them, one for sounds does not.
+    """
+    if head[4:8] == b"ftyp" and _iso_media(head).family == "raster":
+        return "mp4" if _brands(head) & _MOVING_BRANDS else ""
+    for container in CONTAINERS:
+        if container.begins(head):
+            if container.demuxer == "ac3" and len(head) > 5 and head[5] >> 3 > 10:
+                return "eac3"
+            return container.demuxer
+    return _repeated(head) or kind_of_frame(head)
+
+
+def _repeated(head: bytes) -> str:
+    """The container that is known by a mark that repeats: TS by the beginning of each packet, LATM of each
+    frame. "" when there is none."""
+    for size in _TS_PACKETS if max(head, default=0) >= 0x80 else ():
+        for first in range(min(size, len(head))):
+            marks = head[first::size]
+            if len(marks) >= _TS_MARKS and marks == b"G" * len(marks):
+                return "mpegts"
+    if len(head) > 3 and head[0] == 0x56 and head[1] & 0xE0 == 0xE0:
+        after = 3 + ((head[1] & 0x1F) << 8 | head[2])
+        if head[after : after + 1] == b"\x56" and head[after + 1] & 0xE0 == 0xE0:
+            return "loas"
+    return ""
+
+
+def _holds(demuxer: str, head: bytes) -> str:
+    """sound or video, for a file in the wrong field: as far as the first bytes tell."""
+    if demuxer == "ogg":
+        return "video" if any(mark in head for mark in _OGG_VIDEOS) else "sound"
+    if demuxer == "asf" and _ASF_SOUND in head and _ASF_VIDEO not in head:
+        return "sound"
+    if demuxer == "mp4" and head[8:12] in (b"M4A ", b"M4B ") and head[4:8] == b"ftyp":
+        return "sound"
+    if demuxer == "rm" and head.startswith(b".ra"):
+        return "sound"
+    return "sound" if BY_DEMUXER[demuxer].holds[0] == "sound" else "video"
 
 
 def id3_bytes(head: bytes) -> int:
@@ -111,19 +135,6 @@ def id3_bytes(head: bytes) -> int:
         return 0
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
     return size + (20 if head[5] & 0x10 else 10)
-
-
-def _mpeg_sound(head: bytes) -> str:
-    """mp3, aac or "". Both begin with eleven set bits; reserved values in the header rule other files out."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return ""
-    layer, rate = head[1] >> 1 & 3, head[2] >> 2
-    if layer == 0:
-        return "aac" if head[1] & 0xF0 == 0xF0 and rate & 15 < 13 else ""
-    version, bits = head[1] >> 3 & 3, head[2] >> 4
-    if layer == 3:  # Layer I is obsolete, and UTF-16 text begins like it
-        return ""
-    return "mp3" if version != 1 and bits not in (0, 15) and rate & 3 != 3 else ""
 
 
 def webp_size(head: bytes) -> tuple[int, int] | None:
@@ -143,15 +154,19 @@ def webp_size(head: bytes) -> tuple[int, int] | None:
 
 
 def _iso_media(head: bytes) -> Kind:
-    box = head[: max(16, min(int.from_bytes(head[:4], "big"), len(head)))]
-    brands = {box[8:12], *(box[i : i + 4] for i in range(16, len(box) - 3, 4))}
+    box, brands = head[8:12], _brands(head)
     if b"avif" in brands or b"avis" in brands:
         return Kind("raster", "AVIF")
     if brands & _HEIF_BRANDS:
         return Kind("raster", "HEIC")
-    if box[8:12] in (b"M4A ", b"M4B "):
+    if box in (b"M4A ", b"M4B "):
         return Kind("other", "a sound")
     return Kind("other", "a video")
+
+
+def _brands(head: bytes) -> set[bytes]:
+    box = head[: max(16, min(int.from_bytes(head[:4], "big"), len(head)))]
+    return {box[8:12], *(box[i : i + 4] for i in range(16, len(box) - 3, 4))}
 
 
 def _text(head: bytes) -> Kind:

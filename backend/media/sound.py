@@ -11,16 +11,17 @@ from array import array
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from backend.errors import BadMedia
 from backend.media import check, timing
-from backend.media.container import opened, picture_track, sound_track
+from backend.media.container import Reader, opened, picture_track, sound_track
 from backend.media.facts import SILENT_BELOW, SOUND_FILE_MAX, SOUND_PART_MAX, WAVE_POINTS_MAX, SoundFacts
+from backend.media.layouts import kept
 from backend.media.sound_edit import pcm16, silence
-from backend.media.sound_reader import MAX_RATE, Block, SoundReader, output_rate
+from backend.media.sound_reader import MAX_RATE, Block, Form, SoundReader, output_rate
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -37,13 +38,13 @@ _CLIPPED_CLAIM = 1.05
 
 
 def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> SoundFacts:
-    """Facts about the file's sound, after decoding all of it. A file whose header claims more than
+    """Facts about the file's sound, after decoding all of it. A file whose packets are longer than
     SOUND_FILE_MAX seconds is refused without decoding. Raises BadMedia."""
     with opened(path, name, field, max_mb, "sound") as container:
         track = _track(container, name, field)
         claimed = _claimed_seconds(container, track, Path(path).stat().st_size)
-        if claimed > SOUND_FILE_MAX:
-            timing.length(claimed, "sound", name, field)
+        if claimed > SOUND_FILE_MAX and (counted := _counted_seconds(path, name, field)) > SOUND_FILE_MAX:
+            timing.length(counted, "sound", name, field)
         reader = SoundReader(container, track)
         peak = 0.0
         for block in reader.blocks(limit=SOUND_FILE_MAX + 1):
@@ -64,14 +65,15 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> SoundFacts:
             notes.append("the sound of a video")
         if reader.channels > 2:
             notes.append(f"{reader.channels} channels become stereo")
-        if reader.rate > MAX_RATE:
-            notes.append(f"{reader.rate / 1000:g} kHz become {output_rate(reader.rate) / 1000:g} kHz")
+        rate = reader.best.rate
+        if rate > MAX_RATE:
+            notes.append(f"{rate / 1000:g} kHz become {output_rate(rate) / 1000:g} kHz")
         if peak > _CLIPPED_CLAIM:
             notes.append("louder than full scale: normalise the level")
         note = ", ".join(notes)
         codec = track.codec_context.codec.canonical_name
         return SoundFacts(
-            reader.seconds, reader.rate, reader.channels, codec, peak, silent, note[:1].upper() + note[1:]
+            reader.seconds, rate, reader.channels, codec, peak, silent, note[:1].upper() + note[1:]
         )
 
 
@@ -113,13 +115,41 @@ def cut(
     LEVEL_RMS_DB; samples outside of that part may be clipped. Returns the seconds written. Raises BadMedia.
     """
     seconds = min(seconds or SOUND_PART_MAX, SOUND_PART_MAX)
+    form: Form | None = None
+    while True:
+        written, best = _cut(path, out, name, field, start, seconds, lead_in, level, progress, form)
+        if best.channels <= written.channels and output_rate(best.rate) <= output_rate(written.rate):
+            return written.seconds
+        form = best  # the sound changes in the middle; what came first would have reduced the rest
+
+
+class _Written(NamedTuple):
+    seconds: float
+    rate: int
+    channels: int
+
+
+def _cut(
+    path: str,
+    out: str,
+    name: str,
+    field: str,
+    start: float,
+    seconds: float,
+    lead_in: float,
+    level: tuple[float, float] | None,
+    progress: Callable[[float], None],
+    form: Form | None,
+) -> tuple[_Written, Form]:
+    """Writes the part in this form, or in that of its first frame. What was written, and the form that loses
+    nothing."""
     gain_db: float | None = None
     if level is not None:
         with opened(path, name, field, kind="sound") as container:
-            reader = SoundReader(container, _track(container, name, field))
+            reader = SoundReader(container, _track(container, name, field), form)
             gain_db = _gain_db(reader, level[0], min(level[1] or SOUND_PART_MAX, SOUND_PART_MAX), progress)
     with opened(path, name, field, kind="sound") as container:
-        reader = SoundReader(container, _track(container, name, field))
+        reader = SoundReader(container, _track(container, name, field), form)
         blocks = reader.output(start, seconds)
         first = next(blocks, None)
         if first is None:
@@ -140,27 +170,39 @@ def cut(
                 target.writeframesraw(pcm16(block, rate, gain_db).raw_data)
                 written += block.shape[1]
                 progress(min(1.0, (written - lead_samples) / (seconds * rate)))
-        return written / rate
+        return _Written(written / rate, rate, channels), reader.best
 
 
 def _track(container: InputContainer, name: str, field: str) -> AudioStream:
     track = sound_track(container)
     if track is None:
-        raise check.no_sound(name, field)
+        unknown = len(container.streams.audio) > 0
+        raise check.codec_unknown(name, field, "sound") if unknown else check.no_sound(name, field)
     return track
 
 
+def _counted_seconds(path: str, name: str, field: str) -> float:
+    """The length in seconds of all packets, without decoding them."""
+    with opened(path, name, field, kind="sound") as container:
+        track = _track(container, name, field)
+        packets = Reader(container, track).demux()
+        return sum(float(packet.duration * packet.time_base) for packet in packets if packet.duration)
+
+
 def _claimed_seconds(container: InputContainer, track: AudioStream, file_bytes: int) -> float:
-    """The length in seconds from the header, at most what a PCM file of this size can hold."""
+    """The length in seconds from the header, at most what a PCM file of this size can hold. For a sound that
+    starts late, without the time before."""
     claimed = 0.0
     if track.duration and track.time_base:
-        claimed = float(track.duration * track.time_base)
+        started = track.start_time or 0
+        claimed = float((track.duration - (started if 0 < started < track.duration else 0)) * track.time_base)
+
     elif container.duration:
         claimed = container.duration / 1_000_000
     context = track.codec_context
     if context.name.startswith("pcm_") and context.format is not None:
         # WAV files written to a pipe claim the largest 32-bit length.
-        second = context.rate * context.channels * context.format.bytes
+        second = context.rate * kept(context.layout).nb_channels * context.format.bytes
         claimed = min(claimed, file_bytes / second) if second else claimed
     return claimed
 

@@ -8,8 +8,9 @@ from PIL import Image
 
 from backend.media import check
 from backend.media.container import opened, picture_track
-from backend.media.encode import rotation
+from backend.media.encode import on_white
 from backend.media.facts import VideoFacts
+from backend.media.orientation import of_frame
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -64,7 +65,6 @@ def _track(container: InputContainer, name: str) -> VideoStream:
 
 
 def _picture(frame: VideoFrame) -> Image.Image:
-    image = frame.to_image()
+    image = on_white(frame).to_image()
     image.info.clear()
-    degrees = rotation(frame)
-    return image.rotate(-degrees, expand=True) if degrees else image
+    return of_frame(frame).of_image(image)

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.errors import NotFound
+from backend.media.format_names import endings
 
 FILES_MAX = 1000
 DEPTH_MAX = 4
-KINDS = {
-    "picture": ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif"),
-    "sound": ("wav", "mp3", "m4a", "aac", "flac", "ogg", "opus"),
-    "video": ("mp4", "mov", "webm", "mkv", "m4v", "avi"),
-}
-KIND_OF = {f".{ending}": kind for kind, endings in KINDS.items() for ending in endings}
+KINDS = {kind: endings(kind) for kind in ("picture", "sound", "video")}
+KIND_OF = {f".{ending}": kind for kind, names in KINDS.items() for ending in names}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`GET /preview?path=`: an uploaded picture as a small JPEG, for browsers that cannot show its format.
+"""`GET /preview?path=`: an uploaded picture or video as a small JPEG, where a browser cannot show its format.
 
 As with Gradio's own route for files, a client that knows the path of an upload, which is random, may see it.
 """
@@ -24,7 +24,7 @@ HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "
 
 
 def routes(studio: Studio, upload_folder: Path) -> list[Any]:
-    """The route, for pictures below upload_folder."""
+    """The route, for files below upload_folder."""
 
     def made(visitor: str, name: str) -> bytes | None:
         if not is_file_inside(name, upload_folder):

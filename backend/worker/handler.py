@@ -18,7 +18,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -310,15 +310,21 @@ class Worker:
         if values.get("seed", -1) in (-1, None):
             values["seed"] = secrets.randbelow(RANDOM_SEEDS)
         seen = {
-            name: input_files.look(self.decoder, MODES[job_input.mode].media[name].kind, path, name)
+            name: input_files.look(
+                self.decoder, MODES[job_input.mode].media[name].kind, path, name, job_input.titles[name]
+            )
             for name, path in job_input.files.items()
         }
         sizes = {name: input_files.as_media(one, name) for name, one in seen.items()}
-        notes = {name: input_files.note(one) for name, one in seen.items()}
+        notes = {name: input_files.note(one, name) for name, one in seen.items()}
         params = make_params(job_input.mode, values, sizes)
         job_id = uuid.uuid4().hex
-        uploads = {name: originals.plain(path) for name, path in job_input.files.items()}
-        inputs = input_files.keep(self.decoder, params, uploads, (), sizes, folder / job_id, notes)
+        titles = job_input.titles
+        uploads = {
+            name: replace(originals.plain(path), filename=originals.filename_of(Path(titles[name])))
+            for name, path in job_input.files.items()
+        }
+        inputs = input_files.keep(self.decoder, params, uploads, (), sizes, folder / job_id, notes, titles)
         return Job(
             job_id, "worker", job_input.mode, values, inputs, created=time.time(), seed=params.seed,
         )  # fmt: skip

@@ -12,9 +12,10 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from backend.errors import BadInput, from_os_error
 from backend.worker import encoded_files
@@ -26,17 +27,20 @@ GRAPH_BYTES = 4_000_000
 MOST_TEXT = 4  # times as long as the file may its text be: percent-encoded, with line breaks
 MOUNTS = ("/runpod-volume", "/workspace")
 """Mount points of the volume on a worker and on a pod; a path may begin with either."""
+_ADDRESS_MAX = 8000
 
 
 @dataclass(frozen=True)
 class JobInput:
-    """A validated input: either `graph` or `mode` is set. files: name in the graph, or parameter -> file."""
+    """A validated input: either `graph` or `mode` is set. files: name in the graph, or parameter -> file.
+    titles: parameter -> what the file is called in messages."""
 
     prompt_id: str
     graph: Mapping[str, Any] | None
     mode: str
     params: Mapping[str, Any]
     files: Mapping[str, Path]
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,9 @@ def read_job_input(
             field="media",
         )  # fmt: skip
     found = {name: files.take(name, source) for name, source in media.items() if source not in (None, "")}
-    return JobInput(
-        prompt_id, None, mode, {k: v for k, v in params.items() if k not in MODES[mode].media}, found
-    )
+    titles = {name: title_of(media[name], MODES[mode].media[name].label) for name in found}
+    values = {k: v for k, v in params.items() if k not in MODES[mode].media}
+    return JobInput(prompt_id, None, mode, values, found, titles)
 
 
 _EXAMPLE = 'Example: {"input": {"mode": "text_to_video", "params": {"prompt": "..."}}}'
@@ -165,6 +169,22 @@ class _Files:
             "Use a smaller file, or raise WAN_MAX_UPLOAD_MB on the worker.",
             field=field,
         )
+
+
+def title_of(source: object, label: str) -> str:
+    """What a file is called in messages: the name that came with it, else that in its address or path, else
+    that of its field."""
+    given = source.get("name") if isinstance(source, Mapping) else None
+    if isinstance(given, str) and given.strip():
+        return given
+    text = source
+    if isinstance(source, Mapping):
+        text = source.get("url") or source.get("path")
+    if isinstance(text, str) and (re.match(r"\w+://", text) or text.startswith("/")):
+        last = unquote(urlsplit(text).path if "//" in text else text).rstrip("/").rpartition("/")[2]
+        if "." in last and len(text) <= _ADDRESS_MAX:
+            return last
+    return f"The {label.lower()}"
 
 
 def _graph(value: object) -> dict[str, Any]:

@@ -122,8 +122,8 @@ class FakeStudio:
     def file_kind(self, path: Path) -> str:
         return input_files.kind(path)
 
-    def preview_file(self, picture: Path, target: Path) -> None:
-        with Image.open(picture) as opened:
+    def preview_file(self, upload: Path, target: Path) -> None:
+        with Image.open(upload) as opened:
             opened.convert("RGB").save(target, format="JPEG")
 
     def first_frame(self, video: Path, target: Path) -> None:

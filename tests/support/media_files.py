@@ -23,7 +23,8 @@ def _encode(container: Any, stream: Any, samples: np.ndarray, rate: int, at: flo
     layout = stream.layout.name
     size = stream.codec_context.frame_size or 4096
     change = av.AudioResampler(stream.codec_context.format.name, layout, stream.rate, size)
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+    packed = np.ascontiguousarray(samples.T.reshape(1, -1))  # PyAV cannot fill eight planes
+    frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     frame.sample_rate = rate
     done = round(at * stream.rate)
     for made in (*change.resample(frame), *change.resample(None), None):
@@ -60,9 +61,11 @@ def write_sound(
     codec: str = "pcm_s16le",
     form: str | None = None,
     cover: bool = False,
+    layout: str = "",
 ) -> Path:
-    """Encodes the samples into a file; `cover` adds a cover image."""
-    layout = {1: "mono", 2: "stereo", 6: "5.1"}[len(samples)]
+    """Encodes the samples into a file; `cover` adds a cover image. `layout`: of the channels, "" for the
+    usual one."""
+    layout = layout or {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(samples)]
     with av.open(str(path), "w", format=form) as container:
         stream = container.add_stream(codec, rate=rate, layout=layout, options=_sound_options(codec))
         picture: Any = None
@@ -106,6 +109,7 @@ def write_video(
     sound_at: float = 0.0,
     options: dict[str, str] | None = None,
     movflags: str = "",
+    form: str | None = None,
 ) -> Path:
     """Encodes the images as a video, at a constant `rate` or at `times` (seconds), with sound from
     `sound_at`."""
@@ -114,7 +118,7 @@ def write_video(
     defaults["libx265"]["x265-params"] = "log-level=none"
     defaults["libvpx-vp9"] = {"cpu-used": "8", "deadline": "realtime"}
     defaults["libsvtav1"] = {"preset": "13"}
-    with av.open(str(path), "w", container_options=container_options) as container:
+    with av.open(str(path), "w", format=form, container_options=container_options) as container:
         stream: Any = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pix_fmt
@@ -123,7 +127,7 @@ def write_video(
             stream.codec_context.time_base = Fraction(1, 1000)
         voice: Any = None
         if sound is not None:
-            layout = "mono" if len(sound) == 1 else "stereo"
+            layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(sound)]
             how = _sound_options(sound_codec)
             voice = container.add_stream(sound_codec, rate=sound_rate, layout=layout, options=how)
         at = list(times) if times is not None else None

@@ -18,7 +18,7 @@ SIZE = {"width": 64, "height": 48}
 CLIP = {**SIZE, "frames": 17, "fps": 16.0}
 VIDEO = {
     **CLIP, "seconds": 1.0, "codec": "h264", "pix_fmt": "yuv420p", "has_audio": False, "rotated": 0,
-    "variable": False, "note": "",
+    "variable": False, "note": "", "mirrored": False, "channels": 0, "sound_lost": False,
 }  # fmt: skip
 ANSWERS: dict[str, dict[str, Any]] = {
     "ping": {},

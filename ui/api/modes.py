@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from backend.media.format_names import titles
 from ui.api.calls import Answer, Calls
 from ui.i18n.texts import text
 from workflows.spec import Field, MediaField, ModeSpec, Spec
@@ -80,9 +81,16 @@ def documentation(spec: ModeSpec) -> str:
     """The docstring: the summary, then a line for each parameter, which MCP shows as its description."""
     result = text(f"api.result.{spec.makes}")
     lines = [text("api.mode", summary=spec.summary, result=result), "", "Args:"]
-    lines += [f"    {each.name}: {each.help}" for each in ordered(spec)]
+    lines += [f"    {each.name}: {_help(each)}" for each in ordered(spec)]
     lines.append(f"    wait: {text('api.wait', result=result)}")
     return textwrap.dedent("\n".join(lines))
+
+
+def _help(each: Spec) -> str:
+    """The sentence of a parameter; of a file also what it may be."""
+    if isinstance(each, MediaField):
+        return text("api.takes", help=each.help, formats=", ".join(titles(each.kind)))
+    return each.help
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:

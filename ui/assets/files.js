@@ -6,27 +6,44 @@
   const studio = window.wanStudio;
   const { $, $$, text } = studio;
   const MAX_NAME = 60;
-  const HEAD_BYTES = 64;
+  const HEAD_BYTES = 4096;
   const TYPES = { picture: "image/png", sound: "audio/wav", video: "video/mp4" };
   const TAKES = { picture: ["picture"], sound: ["sound", "video"], video: ["video"] };
   const ours = new WeakSet(); // events that this script has sent
 
-  // -- what a file looks like, from its first bytes ---------------------------------------------------
+  // -- what a file looks like, from its first bytes: its kinds, [] for an unknown one -------------------
   const PICTURES = ["\xff\xd8\xff", "\x89PNG", "GIF8", "II*\0", "MM\0*", "BM"];
-  const SOUNDS = ["ID3", "OggS", "fLaC", "\xff\xfb", "\xff\xf3", "\xff\xf1", "\xff\xf9"];
   const STILL = /^(avif|avis|hei[cxms]|hev[cxms]|mif1|msf1)/;
-  const kindOf = async (file) => {
-    const head = String.fromCharCode(...new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
+  const MOVING = /^(avis|msf1|hevc|hevx)/;
+  const TS_PACKETS = [188, 192, 204];
+  const TS_MARKS = 5;
+  const isStream = (head) =>
+    TS_PACKETS.some((size) => {
+      for (let first = 0; first < size && first < head.length; first++) {
+        let at = first;
+        while (at < head.length && head[at] === "G") at += size;
+        if (at >= head.length && (at - first) / size >= TS_MARKS) return true;
+      }
+      return false;
+    });
+  const kindsOf = async (file) => {
+    const bytes = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+    const head = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
     const inside = head.slice(8, 12);
-    if (head.startsWith("RIFF")) return { WEBP: "picture", WAVE: "sound", "AVI ": "video" }[inside] || "";
+    if (head.startsWith("RIFF") && inside === "WEBP") return ["picture"];
     if (head.slice(4, 8) === "ftyp") {
-      if (inside.startsWith("M4A") || inside.startsWith("M4B")) return "sound";
-      const brands = [inside, ...(head.slice(16).match(/.{4}/gs) || [])];
-      return brands.some((brand) => STILL.test(brand)) ? "picture" : "video";
+      if (inside.startsWith("M4A") || inside.startsWith("M4B")) return ["sound"];
+      const brands = [inside, ...(head.slice(16, head.charCodeAt(3)).match(/.{4}/gs) || [])];
+      if (brands.some((brand) => MOVING.test(brand))) return ["picture", "video"];
+      if (brands.some((brand) => STILL.test(brand))) return ["picture"];
     }
-    if (["moov", "mdat", "wide", "free", "skip"].includes(head.slice(4, 8)) || head.startsWith("\x1aE\xdf\xa3")) return "video";
-    if (PICTURES.some((magic) => head.startsWith(magic))) return "picture";
-    return SOUNDS.some((magic) => head.startsWith(magic)) ? "sound" : "";
+    const known = window.wanFormats.signatures.find(({ magic }) =>
+      magic.some((marks) => marks.every(([at, mark]) => head.startsWith(mark, at))));
+    if (known) return known.holds;
+    if (head.startsWith("\x89PNG") && head.includes("acTL")) return ["picture", "video"];
+    if (PICTURES.some((magic) => head.startsWith(magic))) return ["picture"];
+    if (head.startsWith("ID3") || /^\xff[\xe2-\xff]/.test(head)) return ["sound"];
+    return isStream(head) ? ["video"] : [];
   };
 
   // -- a note in the field ----------------------------------------------------------------------------
@@ -48,7 +65,10 @@
   const wanted = (zone) => Object.keys(TAKES).find((kind) => blockOf(zone).classList.contains(`ws-takes-${kind}`));
   const input = (zone) => $('input[type="file"]', blockOf(zone));
   const choose = async (files, kind) => {
-    for (const file of files) if (TAKES[kind].includes(await kindOf(file).catch(() => ""))) return { file, fits: true };
+    for (const file of files) {
+      const kinds = await kindsOf(file).catch(() => []);
+      if (TAKES[kind].some((one) => kinds.includes(one))) return { file, fits: true };
+    }
     return { file: files[0], fits: false };
   };
   const freed = (zone) =>
@@ -115,7 +135,7 @@
   document.addEventListener("click", (event) => {
     const zone = event.target.type === "file" && zoneOf(event.target);
     if (!zone) return;
-    if (touch.matches && wanted(zone) !== "sound") event.target.accept = "image/*,video/*";
+    if (touch.matches && wanted(zone) !== "sound") event.target.accept = window.wanFormats.accept[wanted(zone)];
     else event.target.removeAttribute("accept");
   }, true);
   // A note goes with the file that it is about.

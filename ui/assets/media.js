@@ -119,7 +119,11 @@
   };
   for (const kind of ["play", "pause", "ended"])
     document.addEventListener(kind, (event) => of(event.target) && follow(of(event.target)), true);
-  document.addEventListener("error", (event) => of(event.target)?.setAttribute("data-silent", ""), true);
+  document.addEventListener("error", (event) => {
+    of(event.target)?.setAttribute("data-silent", "");
+    const path = event.target.tagName === "VIDEO" && event.target.src.split("#")[0].split("/gradio_api/file=")[1];
+    if (path && of(event.target)) event.target.poster = `preview?path=${encodeURIComponent(decodeURIComponent(path))}`;
+  }, true);
   document.addEventListener("loadeddata", (event) => of(event.target)?.removeAttribute("data-silent"), true);
   document.addEventListener("click", (event) => {
     const media = of(event.target);

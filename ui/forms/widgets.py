@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from backend.media.format_names import field_line
 from ui.forms import schema
 from ui.forms.uploads import FileInput, PictureInput
 from ui.gradio_fixes.free_inputs import Amount, Choice, Figure
@@ -69,7 +70,7 @@ def new_form(mode: str, default_negative: str = "") -> Form:
 def picture(form: Form, name: str, limit_mb: int = 0, small: bool = False, plain: bool = False) -> None:
     """A drop zone for a picture and the line below it. plain: its heading alone, for a narrow one."""
     heading = mode_texts.heading(form.mode, name)
-    drop = text("forms.drop_picture", heading=heading, limit=limit_mb)
+    drop = text("forms.drop_picture", heading=heading, formats=field_line("picture"), limit=limit_mb)
     form.widgets[name] = PictureInput(
         label=heading,
         show_label=False,
@@ -91,7 +92,8 @@ def media(form: Form, name: str, limit_mb: int = 0, small: bool = False) -> None
     limit_mb: shown in the empty drop zone unless 0.
     """
     kind = form.spec.media[name].kind
-    heading, hint = mode_texts.heading(form.mode, name), mode_texts.help_text(form.mode, name)
+    heading = mode_texts.heading(form.mode, name)
+    hint = mode_texts.help_text(form.mode, name) or field_line(kind)
     if limit_mb:
         hint = text("forms.drop_media", formats=hint, limit=limit_mb)
     form.empty_texts[name] = (heading, hint)

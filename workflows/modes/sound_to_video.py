@@ -56,7 +56,7 @@ class SoundToVideo(ModeParams):
     audio: Media = fields.media(  # Media.seconds: of the whole file
         "sound", "Sound",
         "Speech, song or music, or a video with sound: uploaded here before, or a data: address.",
-        required=True, heading="Drop or choose a sound", hint="WAV, MP3, M4A, FLAC, OGG or a video",
+        required=True, heading="Drop or choose a sound",
     )  # fmt: skip
     image: Media | None = fields.media(
         "picture", "Picture",

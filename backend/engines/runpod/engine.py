@@ -191,7 +191,13 @@ class RunPodEngine:
         request = prompt.request
         if request is None:
             raise InternalError.of("runpod_graph_alone")
-        media = {name: {"data": _encoded(path)} for name, path in request.media.items()}
+        media = {
+            name: {
+                "data": _encoded(path),
+                **({"name": request.titles[name]} if request.titles.get(name) else {}),
+            }
+            for name, path in request.media.items()
+        }
         job = {"mode": request.mode, "params": dict(request.params), "media": media, "prompt_id": prompt.id}
         return {"input": job, "policy": self.endpoint.policy.to_json()}
 

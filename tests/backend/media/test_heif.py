@@ -140,7 +140,7 @@ def test_the_first_frame_of_an_animation(decoder: Decoder, tmp_path: Path) -> No
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(decoder: Decoder, tmp_path: Path) -> None:
-    content = heic(Item(PICTURE), Item(PICTURE, properties=[auxiliary(DEPTH)], refs=[("auxl", [1])]))
+    content = heic(Item(PICTURE))
     for end in range(24, len(content), 41):
         with pytest.raises(BadMedia) as refused:
             decoder.picture(stored(tmp_path, content[:end]), name="beach.heic")

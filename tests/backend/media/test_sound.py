@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from backend.errors import BadMedia
-from backend.media import container as opened
 from backend.media import sound, sound_reader
 from backend.media.decoder import Decoder
 from tests.support.media_files import flat, numbered, repeat, samples_of, tone, write_sound, write_video
@@ -172,7 +171,7 @@ def test_corrupt_headers(decoder: Decoder, tmp_path: Path, content: bytes) -> No
     path = tmp_path / "sound.wav"
     path.write_bytes(content)
     for ask in (decoder.sound, decoder.waveform, lambda p: decoder.cut_sound(p, tmp_path / "cut.wav")):
-        with pytest.raises(BadMedia, match=r"sound\.wav (is|has)"):
+        with pytest.raises(BadMedia, match=r"sound\.wav (is|has|holds)"):
             ask(path)
     assert [p.name for p in tmp_path.iterdir()] == ["sound.wav"]
 
@@ -226,24 +225,6 @@ def test_a_playlist_is_named_in_the_refusal(decoder: Decoder, tmp_path: Path) ->
     (tmp_path / "list.m3u8").write_bytes(TEXTS["m3u8"])
     with pytest.raises(BadMedia, match="is not a sound: it is a playlist, which only names other files"):
         decoder.sound(tmp_path / "list.m3u8")
-
-
-@pytest.mark.parametrize("form", ["hls", "concat"])
-def test_an_opened_playlist_cannot_open_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
-) -> None:
-    """The second safeguard: a playlist that passes the check of the first bytes can open nothing."""
-    write_sound(tmp_path / "real.wav", tone(1.0))
-    write_sound(tmp_path / "real.aac", tone(1.0), 44_100, "aac", "adts")
-    path = tmp_path / "list"
-    path.write_text(
-        f"ffconcat version 1.0\nfile {tmp_path}/real.wav\n"
-        if form == "concat"
-        else f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:1,\nfile://{tmp_path}/real.aac\n#EXT-X-ENDLIST\n"
-    )
-    monkeypatch.setattr(opened, "container_of", lambda head: form)
-    with pytest.raises((BadMedia, PermissionError)):
-        sound.facts(str(path), path.name)
 
 
 def test_the_refusal_of_another_file_names_its_kind(decoder: Decoder, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_frames(size: tuple[int, int], fits: bool) -> None:
         (b"\xff\xf9\x50\x80", "aac"),
         (b"\x00\x00\x00\x18ftypheic" + bytes(20), ""),
         (b"\x00\x00\x00\x18ftypavif" + bytes(20), ""),
-        (b"RIFF\x00\x00\x00\x00AVI LIST", ""),
+        (b"RIFF\x00\x00\x00\x00AVI LIST", "avi"),
         (b"RIFF\x00\x00\x00\x00WEBPVP8 ", ""),
         (b"\xff\xd8\xff\xe0", ""),
         (b"\xff\xfeH\x00e\x00l\x00l\x00o\x00", ""),

@@ -23,9 +23,9 @@ class Previewing:
         self.reads = Threads()
         self.asked: list[str] = []
 
-    def preview_file(self, picture: Path, target: Path) -> None:
-        self.asked.append(picture.name)
-        if picture.suffix != ".heic":
+    def preview_file(self, upload: Path, target: Path) -> None:
+        self.asked.append(upload.name)
+        if upload.suffix != ".heic":
             raise BadMedia("It is not a picture.", "Choose another.")
         target.write_bytes(b"a JPEG")
 

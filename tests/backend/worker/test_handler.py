@@ -142,6 +142,11 @@ def test_reports_of_progress(decoder: Decoder, tmp_path: Path) -> None:
         ({"mode": "image_to_video", "media": {"image": "&&"}}, "bad_input", "not base64"),
         ({"mode": "image_to_video", "media": {"image": "aGk="}}, "bad_media", "picture"),
         ({"mode": "image_to_video", "media": {"image": 5}}, "bad_input", "not a file"),
+        (
+            {"mode": "image_to_video", "media": {"image": {"data": "aGk=", "name": "beach.png"}}},
+            "bad_media",
+            "beach.png is not a picture",
+        ),
         ({"mode": "image_to_video", "media": {"image": "A" * 3_000_000}}, "bad_input", "larger than 2 MB"),
         ({"workflow": {"nodes": [], "links": []}}, "bad_input", "API format"),
         ({"workflow": {"1": {"inputs": {}}}}, "bad_input", "API format"),

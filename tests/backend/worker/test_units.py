@@ -16,7 +16,7 @@ from backend.servers.fleet import Servers
 from backend.settings.model import Settings
 from backend.worker import downloads
 from backend.worker.downloads import download, is_public
-from backend.worker.job_input import Limits, labels_of, read_job_input
+from backend.worker.job_input import Limits, labels_of, read_job_input, title_of
 from backend.worker.main import wait_until_up, worker_settings, writable
 from backend.worker.results import DeliveryOptions, bucket_upload, deliver
 
@@ -337,3 +337,20 @@ def test_the_bucket_needs_all_of_its_variables(tmp_path: Path) -> None:
         assert bucket_upload({**all_of_them, name: ""}) is None
     assert writable(tmp_path) == tmp_path
     assert writable(tmp_path / "not there") is None
+
+
+@pytest.mark.parametrize(
+    ("source", "title"),
+    [
+        ({"data": "aGk=", "name": "beach.png"}, "beach.png"),
+        ({"data": "aGk="}, "The picture"),
+        ("aGk=", "The picture"),
+        ("/9j/4AAQSkZJRgABAQ", "The picture"),
+        ("https://example.org/a/beach%20day.png?x=1", "beach day.png"),
+        ({"url": "https://example.org/download"}, "The picture"),
+        ("/workspace/in/a.png", "a.png"),
+        ({"path": "/runpod-volume/in/a.png"}, "a.png"),
+    ],
+)
+def test_what_a_file_is_called_in_messages(source: Any, title: str) -> None:
+    assert title_of(source, "Picture") == title

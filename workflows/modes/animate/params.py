@@ -47,7 +47,7 @@ class Animate(ModeParams):
     )  # fmt: skip
     video: Media = fields.media(
         "video", "Driving video", "The driving video, whose motion is taken: uploaded here before.",
-        required=True, heading="Drop or choose a driving video", hint="MP4, MOV, WebM or MKV",
+        required=True, heading="Drop or choose a driving video",
     )  # fmt: skip
     prompt: str = fields.prompt(
         "Describe the scene", "What is to be seen", "A woman in a red coat dances on a roof at dusk"
