@@ -105,6 +105,7 @@ def head(max_upload_mb: int = 0) -> str:
         "wanTabs": {tab.key: {"modes": tab.modes} for tab in TABS},
         "wanForms": script_tables.forms(),
         "wanAdvanced": script_tables.advanced(),
+        "wanPhrases": script_tables.phrases(),
         "wanTexts": section("script"),
     }
     script = "".join(f"window.{name} = {_literal(value)};\n" for name, value in tables.items()) + script

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const studio = window.wanStudio;
-  const { $, $$ } = studio;
+  const { $, $$, part } = studio;
   const { titles, notes, dice } = window.wanAdvanced; // from ui/forms/script_tables.py
   const BODY = ".ws-advanced-body";
 
@@ -49,7 +49,7 @@
   };
 
   // -- new elements: headings, and the button that draws another seed ------------------------------------------
-  const part = (name, className, words) => Object.assign(document.createElement(name), { className, textContent: words });
+
   const another = (field) => {
     const button = Object.assign(document.createElement("button"), { type: "button", className: "dice", title: dice.label });
     button.setAttribute("aria-label", dice.label);

@@ -9,7 +9,8 @@
   // A text of the page with its {placeholders} filled in; the table comes from ui/i18n by ui/head.py.
   const text = (key, values = {}) => window.wanTexts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const ONE_COLUMN = matchMedia("(max-width: 859px) and (min-height: 500px), (max-width: 699px)"); // as in studio.css
-  Object.assign(studio, { $, $$, still, text, oneColumn: () => ONE_COLUMN.matches });
+  const part = (name, className, words = "") => Object.assign(document.createElement(name), { className, textContent: words });
+  Object.assign(studio, { $, $$, still, text, part, oneColumn: () => ONE_COLUMN.matches });
 
   // -- theme: stored, and restored when Gradio changes the body's class ---------------------------
   const THEME = "wan-studio-theme";
@@ -103,7 +104,7 @@
     for (const input of inputs) {
       const span = $("span", input.closest("label"));
       if (notes[input.value] && !$("small", span))
-        span.append(Object.assign(document.createElement("small"), { textContent: notes[input.value] }));
+        span.append(part("small", "", notes[input.value]));
     }
   };
   let dressing = 0;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ui.forms import groups, schema
+from ui.i18n.phrases import for_all, for_mode
 from ui.i18n.texts import text
 from ui.views.icons import icon
 from workflows.modes.registry import MODES
@@ -33,4 +34,14 @@ def advanced() -> dict[str, Any]:
         "titles": {group: groups.title(group) for group in GROUPS},
         "notes": {"files": text("advanced.files_note")},
         "dice": {"label": text("forms.random_seed"), "icon": icon("dice", 20)},
+    }
+
+
+def phrases() -> dict[str, Any]:
+    """Phrases for a prompt: `groups`, each [heading, [[label, words]]], and `modes`, the numbers of the ones
+    that suit a mode."""
+    found = for_all()
+    return {
+        "groups": [[one.label, [[each.label, each.words] for each in one.phrases]] for one in found],
+        "modes": {name: [found.index(one) for one in for_mode(spec)] for name, spec in MODES.items()},
     }

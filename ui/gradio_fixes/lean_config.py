@@ -1,8 +1,8 @@
 """Leaves out of the page's configuration what neither a browser nor a client reads.
 
 Gradio (6.31) describes each component's values three times, with an example, for the pages about its API, and
-every browser loads that. The components of the page belong to private events and need no description; those of
-the API (ui/api/endpoints.py) keep one, and no browser mounts them.
+every browser loads that. The components of the page belong to private events and need none; those of
+the API (ui/api/endpoints.py) keep one description, and no browser mounts them.
 """
 
 from __future__ import annotations
