@@ -49,7 +49,6 @@
   };
 
   // -- new elements: headings, and the button that draws another seed ------------------------------------------
-
   const another = (field) => {
     const button = Object.assign(document.createElement("button"), { type: "button", className: "dice", title: dice.label });
     button.setAttribute("aria-label", dice.label);
