@@ -134,8 +134,7 @@ class _Page:
             self.offers = gr.HTML("", elem_id="ws-offers", js_on_load=OFFERS_JS)
             with gr.Tabs(selected=TABS[0].id, overflow_behavior="wrap", elem_id="ws-tabs") as self.tabs:
                 self._build_tabs()
-            with gr.Column(elem_id="ws-side"):
-                self.shown = self.visit.shown = self.card.component(choices)
+            self.shown = self.visit.shown = self.card.component(choices)
         self.undo = undo_box()
         self.drafts.build(self.forms)
 
