@@ -146,6 +146,7 @@ def everything(browser: Browser, url: str, engine_port: int, folder: Path, sizes
             shot("done")
             each_tab("done")
             page.locator("button", has_text="Advanced").first.click()
+            page.locator("#image_to_video-advanced .group-title").last.wait_for()
             shot("advanced")
             page.locator("button", has_text="Advanced").first.click()
             order_failure(engine_port)

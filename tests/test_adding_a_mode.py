@@ -72,31 +72,14 @@ SPEC = ModeSpec(params=Postcard, title="Postcard", summary="Make a postcard.", b
 '''
 
 TAB = '''
-"""Postcard: widgets only."""
+"""Postcard: its form follows from the mode."""
 
 from __future__ import annotations
 
-from ui.forms.groups import groups
-from ui.forms.widgets import advanced, generate, needs, new_form, picture, prompt, segmented
-from ui.tabs.tab import Layout, Tab
+from ui.forms.builder import FormLayout
+from ui.tabs.tab import Tab
 
-
-def build(limit_mb: int, default_negative: str) -> Layout:
-    form = new_form("postcard", default_negative)
-    needs(form)
-    picture(form, "image", limit_mb)
-    prompt(form)
-    segmented(form, "paper")
-    segmented(form, "seconds")
-    with advanced(form):
-        groups(form)
-    generate(form)
-    return Layout([form])
-
-
-TAB = Tab(
-    id="postcard", key="postcard", modes=("postcard",), build=build,
-)
+TAB = Tab(id="postcard", key="postcard", forms=(FormLayout(mode="postcard"),))
 '''
 
 LINES = {

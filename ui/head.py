@@ -11,13 +11,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
-from ui.forms import file_formats
+from ui.forms import file_formats, script_tables
 from ui.gradio_fixes import loading_clock
 from ui.i18n.texts import section, text
 from ui.tabs.registry import TABS
 from ui.theme import theme
-from workflows.modes.registry import MODES
-from workflows.spec import ModeSpec
 
 if TYPE_CHECKING:
     from backend.studio import Studio
@@ -33,6 +31,7 @@ STYLES = (
     "files.css",
     "connection.css",
     "forms.css",
+    "advanced.css",
     "keeping.css",
     "drafts.css",
     "result.css",
@@ -49,6 +48,7 @@ SCRIPTS = (
     "connection.js",
     "held.js",
     "forms.js",
+    "advanced.js",
     "prompt_help.js",
     "files.js",
     "paste.js",
@@ -104,23 +104,22 @@ def head(max_upload_mb: int = 0) -> str:
     )
     icon = '<link rel="icon" href="favicon.ico">'  # by itself the browser asks at the top of the host
     description = f'<meta name="description" content="{escape(text("page.description"))}">'
-    table = json.dumps({tab.key: {"modes": tab.modes} for tab in TABS})
-    forms = json.dumps({name: _form(spec) for name, spec in MODES.items()})
-    texts = json.dumps(section("script")).replace("</", "<\\/")
-    limits = json.dumps({"upload": max_upload_mb * 1_000_000})
-    tables = f"window.wanLimits = {limits};\nwindow.wanTabs = {table};\nwindow.wanForms = {forms};"
-    formats = json.dumps(file_formats.for_script()).replace("</", "<\\/")
-    tables = f"{tables}\nwindow.wanFormats = {formats};"
-    script = f"{tables}\nwindow.wanTexts = {texts};\n{script}"
+    tables = {
+        "wanLimits": {"upload": max_upload_mb * 1_000_000},
+        "wanTabs": {tab.key: {"modes": tab.modes} for tab in TABS},
+        "wanForms": script_tables.forms(),
+        "wanAdvanced": script_tables.advanced(),
+        "wanPhrases": script_tables.phrases(),
+        "wanFormats": file_formats.for_script(),
+        "wanTexts": section("script"),
+    }
+    script = "".join(f"window.{name} = {_literal(value)};\n" for name, value in tables.items()) + script
     return f"{icon}{description}{fonts}<style>{style}\n{tab_style()}</style><script>{script}</script>"
 
 
-def _form(spec: ModeSpec) -> dict[str, Any]:
-    """What the script knows of a form: the limits of its texts, and its fields for pictures."""
-    return {
-        "limits": {field.name: int(field.high) for field in spec.fields if field.kind == "text"},
-        "pictures": [field.name for field in spec.media.values() if field.kind == "picture"],
-    }
+def _literal(value: Any) -> str:
+    """A value as JavaScript, inside a script element."""
+    return json.dumps(value).replace("</", "<\\/")
 
 
 def tab_style() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -23,10 +22,10 @@ from ui.forms.drafts import Drafts
 from ui.forms.input_folder import InputFolder
 from ui.forms.planner import Planner
 from ui.forms.widgets import HTML_JS, Form
-from ui.gradio_fixes import broken_uploads, sessions, upload_progress
+from ui.gradio_fixes import broken_uploads, lean_config, sessions, upload_progress
 from ui.gradio_fixes.raw_calls import exception_handlers
 from ui.head import ADDRESS, launch_options, routes, starters
-from ui.i18n.texts import escaped, text
+from ui.i18n.texts import text
 from ui.job_card import Card
 from ui.queue_panel import Queue
 from ui.tabs.library import Library
@@ -105,6 +104,7 @@ class _Page:
             self._wire_system()
             self._wire_drafts()
             register(studio)
+            lean_config.leave_out(self.blocks)
 
     def _build(self) -> None:
         """Creates the components from top to bottom."""
@@ -137,15 +137,13 @@ class _Page:
             self.offers = gr.HTML("", elem_id="ws-offers", js_on_load=OFFERS_JS)
             with gr.Tabs(selected=TABS[0].id, overflow_behavior="wrap", elem_id="ws-tabs") as self.tabs:
                 self._build_tabs()
-            with gr.Column(elem_id="ws-side"):
-                self.shown = self.visit.shown = self.card.component(choices)
+            self.shown = self.visit.shown = self.card.component(choices)
         self.undo = undo_box()
         self.drafts.build(self.forms)
 
     def _build_tabs(self) -> None:
         for tab in TABS:
             with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.key}"):
-                gr.HTML(f'<h1 class="sr">{escape(tab.title)}</h1>', apply_default_css=False)
                 if len(tab.modes) == 1 and MODES[tab.modes[0]].media:
                     self.input_folder.box(tab.modes[0])
                 layout = tab.build(self.studio.settings.max_upload_mb, self.negative)
@@ -156,7 +154,6 @@ class _Page:
         with gr.Tab(text("page.library"), id="library", elem_id="tab-library") as self.library_tab:
             self.library.build()
         with gr.Tab(text("page.system"), id="system", elem_id="tab-system") as self.system_tab:
-            gr.HTML(f'<h1 class="sr">{escaped("page.system")}</h1>', apply_default_css=False)
             self.system.build()
 
     def _wire_forms(self) -> None:

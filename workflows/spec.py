@@ -43,6 +43,8 @@ Group = Literal["", "sound", "files", "size", "motion", "prompt", "experts", "ru
 """The part of the page's Advanced section that a parameter is in; "": none, it has a place of its own."""
 GROUPS: tuple[Group, ...] = tuple(group for group in get_args(Group) if group)
 """The parts in the page's order."""
+SECONDS = " seconds"
+"""The unit of a length or of a time in a file, as error messages write it."""
 RANDOM_SEED = -1
 """The seed that asks for a random one; it is drawn before the parameters of a mode are made."""
 

@@ -82,6 +82,31 @@ def test_a_form_says_what_is_wrong_while_one_types(visit: Callable[..., Page]) -
     card(page, "running")
 
 
+def test_advanced_is_built_when_it_is_opened(visit: Callable[..., Page], served: SimpleNamespace) -> None:
+    """What the server says of its fields before that is said once they are there; a note stands beside the
+    value of a choice that it is about."""
+    page = visit(on=served)
+    expect(page.locator("#image_to_video-hint")).to_contain_text("Choose a picture first.")
+    assert not page.locator("#image_to_video-steps, #image_to_video-advanced .group-title").count()
+    page.locator('[aria-controls="image_to_video-advanced"]').click()
+    expect(page.locator("#image_to_video-width input")).to_have_attribute("placeholder", "Auto (832)")
+    titles = page.locator("#image_to_video-advanced .group-title")
+    expect(titles).to_have_text(["Size", "Motion", "Prompt", "Experts and LoRAs", "Seed"])
+    seed = page.locator("#image_to_video-seed input")
+    page.locator("#image_to_video-seed .dice").click()
+    expect(seed).not_to_have_value("")
+    page.locator('[aria-controls="image_to_video-advanced"]').click()
+    expect(seed).to_be_hidden()
+
+    page.get_by_role("tab", name="Fast 4-step").click()
+    chosen = page.locator("#fast_video-variant label", has_text="Subtle")
+    chosen.click()
+    expect(chosen.locator("small")).to_have_text("Small motion, closest to the picture.")
+    expect(page.get_by_role("radio", name="Subtle Small motion, closest to the picture.")).to_be_checked()
+    page.get_by_role("tab", name="Animate").click()
+    expect(page.locator("#animate-mask input[type=file]")).to_be_attached()
+
+
 def test_suggestions_write_into_the_prompt_and_prompts_are_kept(
     visit: Callable[..., Page], served: SimpleNamespace, photo: Path
 ) -> None:

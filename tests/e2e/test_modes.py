@@ -234,6 +234,7 @@ def test_no_tab_overflows_the_window(visit: Visit, song: Path, dance: Path, widt
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         for button in page.locator("button.advanced:visible").all():
             button.click()
+            expect(page.locator(f"#{button.get_attribute('aria-controls')} .dice")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name}, Advanced"
         unnamed = page.evaluate(
             "[...document.querySelectorAll('button, input, textarea, [role=slider]')].filter(e =>"

@@ -489,7 +489,7 @@ def _(site: Site) -> str:
     values[0] = visitor.token
     for field, value in (
         ("image", {"path": str(upload), "meta": META, "orig_name": MARKUP + ".png"}), ("prompt", MARKUP),
-        ("negative_prompt", MARKUP), ("seconds", "2 s"), ("width", 64), ("height", 64),
+        ("negative_prompt", MARKUP), ("seconds", 2), ("width", 64), ("height", 64),
     ):  # fmt: skip
         values[site.place(fn, f"image_to_video-{field}")] = value
     shown = [visitor.event(fn, values)]

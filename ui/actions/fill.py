@@ -171,9 +171,8 @@ class FillForms:
             widget = form.widgets[name]
             if name in form.lines:
                 updates[widget] = str(value) if value else None
-            elif (field := form.spec.field(name)).offered:
-                seconds = schema.to_values(mode, {name: value})[name]
-                updates[widget] = gr.Radio(choices=schema.lengths(field, seconds), value=value)
+            elif form.spec.field(name).offered:
+                updates[widget] = gr.Radio(choices=schema.options(mode, name, value), value=value)
             else:
                 updates[widget] = value
         return updates

@@ -159,6 +159,8 @@
 
   // -- Clear and Undo --------------------------------------------------------------------------------
   const show = (mode) => {
+    const values = Object.keys(object(state.forms[mode]?.values));
+    if (values.some((name) => window.wanForms[mode].advanced.includes(name))) studio.buildAdvanced(mode);
     for (const row of $$(`.draft[data-mode="${mode}"]`)) {
       const set = (act, shown) => {
         const button = $(`[data-draft="${act}"]`, row);

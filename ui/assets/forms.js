@@ -9,7 +9,7 @@
   const COUNTED = 0.8; // share of the limit from which on the characters are counted
   const PATIENCE = 10000; // ms for which a pressed Ctrl+Enter waits for its plan
   const TYPED = ".ws-text textarea, .ws-number input, .ws-slider input[type=number]";
-  const FORMS = window.wanForms; // {mode: {limits, pictures}}, from the specifications by ui/head.py
+  const FORMS = window.wanForms; // from ui/forms/script_tables.py
   const block = (mode, field) => document.getElementById(`${mode}-${field}`);
   const modeOf = (node) => {
     const id = node.closest?.(".block[id], .ws-drop[id]")?.id || "";
@@ -145,8 +145,9 @@
     if (part.hasAttribute("data-invalid")) target.setAttribute("aria-invalid", "true");
     else target.removeAttribute("aria-invalid");
   };
-  studio.mark = (line) => {
-    const { mode, turn, again } = line.dataset;
+  const later = new Set(); // modes with messages for fields of Advanced, which is not built yet
+  const spread = (line) => {
+    const { mode } = line.dataset;
     const problems = JSON.parse(line.dataset.problems || "{}");
     const needed = JSON.parse(line.dataset.needed || "{}");
     for (const part of $$(`[id^="${mode}-"]:is([data-invalid], [data-needed]):not([data-mode])`)) {
@@ -163,7 +164,12 @@
     }
     for (const field of new Set([...Object.keys(problems), ...Object.keys(needed)])) {
       const part = block(mode, field);
-      if (!part) continue;
+      if (!part) {
+        if (!FORMS[mode].advanced.includes(field)) continue;
+        later.add(mode);
+        if (field in problems) studio.openAdvanced(mode, true);
+        continue;
+      }
       const ids = [];
       if (field in problems) {
         part.setAttribute("data-invalid", "");
@@ -177,10 +183,16 @@
       describe(part, ids);
     }
     for (const [field, words] of Object.entries(JSON.parse(line.dataset.blanks || "{}"))) {
-      const input = block(mode, field) && $("input[type=number]", block(mode, field));
+      const part = block(mode, field);
+      if (!part) later.add(mode);
+      const input = part && $("input[type=number]", part);
       if (input && input.placeholder !== words) input.placeholder = words;
     }
     for (const area of $$(`[id^="${mode}-"] textarea`)) count(area);
+  };
+  studio.mark = (line) => {
+    const { mode, turn, again } = line.dataset;
+    spread(line);
     if (plans[mode]) {
       answered(mode, turn);
       repeat(mode, Number(again));
@@ -210,6 +222,13 @@
   // -- direction of writing, and what a field must have, for new elements ----------------------------------
   studio.dressForms = () => {
     for (const area of $$(".ws-text textarea, .ws-search :is(input, textarea)")) if (area.dir !== "auto") area.dir = "auto";
+    for (const mode of [...later]) {
+      const line = document.getElementById(`${mode}-hint`);
+      if (!line || !$(`#${mode}-advanced .ws-group`)) continue;
+      later.delete(mode);
+      spread(line);
+      if (line.dataset.scroll === "1") studio.toFirstProblem();
+    }
     for (const button of $$("button.ws-generate")) {
       const hint = button.id.replace("-generate", "-hint");
       if (button.getAttribute("aria-describedby") !== hint) button.setAttribute("aria-describedby", hint);

@@ -1,7 +1,7 @@
 /* Suggestions below a prompt: phrases that are written at the cursor, and the browser's own earlier prompts. */
 (() => {
   "use strict";
-  const { $, $$, text } = window.wanStudio;
+  const { $, $$, part, text } = window.wanStudio;
   const MOST = 100;
   const key = (mode) => `wan-studio-prompts-${mode}`;
   const boxOf = (node) => node.closest?.(".prompt-help");
@@ -48,7 +48,24 @@
     note.textContent = all.length ? text("no_prompt") : note.dataset.empty;
     note.hidden = Boolean(rows.length);
   };
+  // -- phrases ------------------------------------------------------------------------------------------------
+  const PHRASES = window.wanPhrases; // from ui/forms/script_tables.py
+
+  const phrases = (number) => {
+    const [label, found] = PHRASES.groups[number];
+    const [group, row] = [part("div", "chips"), part("div", "")];
+    group.setAttribute("role", "group");
+    group.setAttribute("aria-label", label);
+    for (const [name, words] of found) {
+      const chip = Object.assign(part("button", "chip", name), { type: "button", title: words });
+      chip.dataset.words = words;
+      row.append(chip);
+    }
+    group.append(part("p", "label", label), row);
+    return group;
+  };
   const open = (box, yes) => {
+    if (yes && !$(".chips", box)) $(".history", box).before(...PHRASES.modes[box.dataset.mode].map(phrases));
     const button = $(".help-toggle", box);
     button.setAttribute("aria-expanded", String(yes));
     $(".help-panel", box).hidden = !yes;

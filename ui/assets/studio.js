@@ -9,7 +9,8 @@
   // A text of the page with its {placeholders} filled in; the table comes from ui/i18n by ui/head.py.
   const text = (key, values = {}) => window.wanTexts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const ONE_COLUMN = matchMedia("(max-width: 859px) and (min-height: 500px), (max-width: 699px)"); // as in studio.css
-  Object.assign(studio, { $, $$, still, text, oneColumn: () => ONE_COLUMN.matches });
+  const part = (name, className, words = "") => Object.assign(document.createElement(name), { className, textContent: words });
+  Object.assign(studio, { $, $$, still, text, part, oneColumn: () => ONE_COLUMN.matches });
 
   // -- theme: stored, and restored when Gradio changes the body's class ---------------------------
   const THEME = "wan-studio-theme";
@@ -42,16 +43,16 @@
   };
 
   // -- the line under Generate carries the frame and the problems of the fields ----------------------------------
+  studio.toFirstProblem = () => {
+    const first = $$(".ws-problem, .ws-line .problem", panel() || document)[0];
+    first?.scrollIntoView({ block: "center", behavior: still() ? "auto" : "smooth" });
+    $("input, textarea", first?.closest("[data-invalid]") || document.createElement("i"))?.focus({ preventScroll: true });
+  };
   const spread = (line) => {
     const { mode, frame, scroll } = line.dataset;
     if (mode === studio.mode()) for (const place of $$('[data-live="frame"]')) place.textContent = frame;
     studio.mark(line);
-    if (scroll === "1")
-      setTimeout(() => {
-        const first = $$(".ws-problem, .ws-line .problem", panel() || document)[0];
-        first?.scrollIntoView({ block: "center", behavior: still() ? "auto" : "smooth" });
-        $("input, textarea", first?.closest("[data-invalid]") || document.createElement("i"))?.focus({ preventScroll: true });
-      }, 60);
+    if (scroll === "1") setTimeout(studio.toFirstProblem, 60);
   };
   studio.hint = ({ element, trigger, watch }) => {
     const line = () => $("[data-mode]", element);
@@ -63,20 +64,6 @@
     for (const line of $$(".ws-hint [data-mode]"))
       if (line.dataset.mode === studio.mode())
         for (const place of $$('[data-live="frame"]')) place.textContent = line.dataset.frame;
-  };
-
-  // -- Advanced -----------------------------------------------------------------------------------
-  const openAdvanced = (mode, open) => {
-    const body = document.getElementById(`${mode}-advanced`);
-    const button = $(`[aria-controls="${mode}-advanced"]`);
-    body?.toggleAttribute("data-open", open);
-    button?.setAttribute("aria-expanded", String(open));
-  };
-  studio.openAdvanced = openAdvanced;
-  studio.advanced = ({ element, watch }) => {
-    const mode = () => $("button", element).getAttribute("aria-controls").replace("-advanced", "");
-    // A new summary replaces the button: the state of the drawer is kept.
-    watch("value", () => openAdvanced(mode(), document.getElementById(`${mode()}-advanced`)?.hasAttribute("data-open")));
   };
 
   // -- Library grid -------------------------------------------------------------------------------
@@ -93,6 +80,11 @@
   };
 
   // -- segmented controls: one tab stop, arrow keys -------------------------------------------------
+  // What the values of a choice do, from their specification: {value: sentence}.
+  const notesOf = (id) => {
+    const mode = Object.keys(window.wanForms).find((name) => id.startsWith(`${name}-`));
+    return (mode && window.wanForms[mode].notes[id.slice(mode.length + 1)]) || {};
+  };
   const dress = (group) => {
     const inputs = $$('input[type="radio"]', group);
     if (!inputs.length) return;
@@ -103,27 +95,26 @@
     }
     const chosen = inputs.find((input) => input.checked) || inputs[0];
     for (const input of inputs) input.tabIndex = input === chosen ? 0 : -1;
-    if (group.classList.contains("rows"))
-      for (const span of $$("label > span", group)) {
-        const [name, ...rest] = span.textContent.split(": ");
-        if (!rest.length || span.firstElementChild) continue;
-        const [strong, small] = [document.createElement("strong"), document.createElement("small")];
-        strong.textContent = name;
-        small.textContent = rest.join(": ");
-        span.replaceChildren(strong, small);
-      }
+    const notes = notesOf(group.id);
+    for (const input of inputs) {
+      const span = $("span", input.closest("label"));
+      if (notes[input.value] && !$("small", span))
+        span.append(part("small", "", notes[input.value]));
+    }
   };
   let dressing = 0;
   const dressAll = () => {
     dressing = 0;
     $$(".ws-seg").forEach(dress);
     const kinds = $$("#text-kind input");
-    if (kinds.length) studio.textKind(kinds[1]?.checked ? "text_to_image" : "text_to_video");
+    const kind = kinds.find((input) => input.checked);
+    if (kind) studio.textKind(kind.value);
     for (const zone of $$(".ws-drop button.upload-container")) {
       const words = zone.closest(".ws-media")?.querySelector(".drop-words") || zone;
       const name = words.textContent.trim().replace(/\s+/g, " ");
       if (name && zone.getAttribute("aria-label") !== name) zone.setAttribute("aria-label", name);
     }
+    studio.dressAdvanced();
     studio.dressForms();
     label();
   };
@@ -182,15 +173,6 @@
   document.addEventListener("click", async (event) => {
     const at = (selector) => event.target.closest?.(selector);
     if (at("[data-theme-toggle]")) toggleTheme();
-    const row = at("button.advanced");
-    if (row) openAdvanced(row.getAttribute("aria-controls").replace("-advanced", ""), row.getAttribute("aria-expanded") !== "true");
-    const dice = at("[data-dice]");
-    if (dice) {
-      const input = $(`#${dice.dataset.dice} input`);
-      input.value = Math.floor(Math.random() * 1e9);
-      input.dispatchEvent(new Event("input", { bubbles: true }));
-      input.dispatchEvent(new Event("blur", { bubbles: true }));
-    }
     const copied = at("[data-copy], [data-link]");
     if (copied) {
       const { copy: value, link } = copied.dataset;

@@ -8,6 +8,7 @@ elsewhere.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,25 +20,34 @@ from workflows.spec import Field
 TEXT_MAX = 8_000
 """Characters of a stored text; the script keeps no more."""
 NUMBER_MAX = 2.0**53
+EARLIER_LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,20})?) s")
+"""How lengths were stored before they were numbers."""
 
 
 def restored(mode: str, given: object, start: Mapping[str, Any]) -> dict[str, Any]:
     """Value of each widget that is not a file. given: the stored ones, of which unusable ones are dropped;
     start: the initial values, for all others."""
     stored = given if isinstance(given, Mapping) else {}
-    return {
-        field.name: stored[field.name]
-        if field.name in stored and showable(field, stored[field.name])
-        else start[field.name]
-        for field in MODES[mode].fields
-        if field.name in start
-    }
+    found = {}
+    for field in MODES[mode].fields:
+        if field.name in start:
+            value = _present(field, stored.get(field.name))
+            usable = field.name in stored and showable(field, value)
+            found[field.name] = value if usable else start[field.name]
+    return found
+
+
+def _present(field: Field, value: object) -> object:
+    """A stored value as this version stores it."""
+    if field.offered and isinstance(value, str) and (earlier := EARLIER_LENGTH.fullmatch(value)):
+        return float(earlier[1])
+    return value
 
 
 def showable(field: Field, value: object) -> bool:
     """Whether the widget of a field can hold this."""
     if field.offered:
-        return isinstance(value, str) and schema.length_value(value) is not None
+        return schema.is_length(value)
     if field.kind == "text":
         return isinstance(value, str) and len(value) <= TEXT_MAX and is_unicode(value)
     if field.kind == "choice":

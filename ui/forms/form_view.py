@@ -27,7 +27,8 @@ class FormView:
         """component -> update, for the components that the form has."""
         updates: dict[Any, Any] = {form.lines[name]: html for name, html in self.lines.items()}
         updates |= {form.views[name]: html for name, html in self.views.items()}
-        updates |= {form.advanced: self.advanced, form.hint: self.hint, form.needs: self.needs}
+        updates |= {form.advanced: self.advanced, form.hint: self.hint}
+        updates[form.needs] = form.heading + self.needs
         updates[form.button] = gr.Button(interactive=self.ready)
         if form.notes is not None:
             updates[form.notes] = self.notes

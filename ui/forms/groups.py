@@ -6,31 +6,28 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import gradio as gr
 
-from ui.forms import widgets
+from ui.forms import media_fields, widgets
 from ui.forms.widgets import Form
 from ui.i18n import mode_texts
 from ui.i18n.texts import text
-from workflows.spec import GROUPS, Field, Group, MediaField, Spec
+from workflows.spec import GROUPS, Field, Group, Spec
 
 NUMBERS = ("number", "whole", "side")
 
 
 def groups(form: Form) -> None:
-    """One part for each group that the mode has, with a heading."""
+    """One part for each group that the mode has; the script puts its heading above it."""
     for group in GROUPS:
         specs = [spec for spec in form.spec.in_group(group) if spec.name not in form.widgets]
         if not specs:
             continue
         with gr.Column(elem_classes=["ws-group"], elem_id=f"{form.mode}-group-{group}"):
-            title = _title(group)
-            widgets.group_heading(title)
-            if group == "files":
-                widgets.note(text("advanced.files_note"))
             for row in _rows(specs):
-                _row(form, row, title)
+                _row(form, row, title(group))
 
 
-def _title(group: Group) -> str:
+def title(group: Group) -> str:
+    """The heading of a part."""
     return text(f"advanced.group.{group}")
 
 
@@ -52,25 +49,17 @@ def _rows(specs: Iterable[Spec]) -> Iterator[Sequence[Spec]]:
         yield waiting
 
 
-def _row(form: Form, specs: Sequence[Spec], title: str) -> None:
-    """The widgets of a row. title: the heading of the part; a field of that name does not repeat it."""
+def _row(form: Form, specs: Sequence[Spec], heading: str) -> None:
+    """The widgets of a row, in the two columns of the part. heading: of the part; a field of that name does
+    not repeat it."""
     if len(specs) > 1:
-        widgets.pair(form, *(spec.name for spec in specs))
+        for side, spec in zip(("first", "last"), specs, strict=True):
+            widgets.number(form, spec.name, classes=("ws-half", side))
         return
     (spec,) = specs
-    titled = mode_texts.label(form.mode, spec.name) != title
-    if isinstance(spec, MediaField):
-        if spec.kind == "picture":
-            widgets.picture(form, spec.name, small=True)
-        else:
-            widgets.media(form, spec.name, small=True)
-    elif spec.name == "seed":
-        widgets.seed(form, titled)
-    elif spec.kind == "choice":
-        widgets.segmented(form, spec.name, titled=titled)
-    elif spec.kind == "switch":
-        widgets.switch(form, spec.name)
-    elif spec.kind == "text":
-        widgets.long_text(form, spec.name)
+    if isinstance(spec, Field):
+        widgets.value(form, spec, titled=mode_texts.label(form.mode, spec.name) != heading)
+    elif spec.kind == "picture":
+        media_fields.picture(form, spec.name, small=True)
     else:
-        widgets.number(form, spec.name)
+        media_fields.media(form, spec.name, small=True)

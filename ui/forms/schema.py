@@ -5,7 +5,6 @@ An unusable value passes through unchanged; the checks in `workflows` report it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,9 @@ from ui.i18n.mode_texts import choice_label, choice_note
 from ui.i18n.texts import text
 from workflows.modes.registry import MODES
 from workflows.spec import RANDOM_SEED, Field
+
+LONGEST = 1e6
+"""Seconds; a longer length, which no check lets through, gets no button."""
 
 
 def value_names(mode: str) -> tuple[str, ...]:
@@ -31,34 +33,43 @@ def page_defaults(mode: str, default_negative: str = "") -> dict[str, Any]:
     return from_params(mode, {field.name: field.start for field in MODES[mode].fields}, default_negative)
 
 
-def options(mode: str, name: str) -> list[tuple[str, str]]:
-    """(text on the page, value) of a choice. The page's script sets a note behind the label apart."""
-    found = []
-    for choice in MODES[mode].field(name).choices:
-        label, note = choice_label(mode, name, choice.value), choice_note(mode, name, choice.value)
-        shown = text("forms.choice_with_note", label=label, note=note) if note else label
-        found.append((shown, choice.value))
-    return found
+def options(mode: str, name: str, value: Any = None) -> list[tuple[str, Any]]:
+    """(text on the page, value) of a choice, or of the lengths on offer with `value` among them."""
+    field = MODES[mode].field(name)
+    if field.offered:
+        return [(length_text(seconds), seconds) for seconds in lengths(field, value)]
+    return [(choice_label(mode, name, choice.value), choice.value) for choice in field.choices]
+
+
+def notes(mode: str, name: str) -> dict[str, str]:
+    """Value of a choice -> what it does, for the values that have a note."""
+    found = {
+        choice.value: choice_note(mode, name, choice.value) for choice in MODES[mode].field(name).choices
+    }
+    return {value: note for value, note in found.items() if note}
 
 
 def length_text(seconds: float) -> str:
-    """5.0 -> "5 s", 2.5 -> "2.5 s"; every digit that it takes to mean the same number again."""
+    """5.0 -> "5 s", 2.5 -> "2.5 s"; different lengths have different texts."""
     short = f"{seconds:g}"
-    return f"{short if float(short) == seconds else repr(float(seconds))} s"
+    return text("format.seconds", seconds=short if float(short) == seconds else repr(float(seconds)))
 
 
-def lengths(field: Field, seconds: Any = None) -> list[str]:
+def lengths(field: Field, seconds: Any = None) -> list[float]:
     """The lengths offered as buttons, with `seconds` among them when it is a usable number."""
-    known = set(field.offered)
-    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds < 1e6:
-        known.add(float(seconds))
-    return [length_text(value) for value in sorted(known)]
+    known = {*field.offered, *([float(seconds)] if is_length(seconds) else [])}
+    return sorted(known)
+
+
+def is_length(value: object) -> bool:
+    """Whether a value can be shown as a length."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < LONGEST
 
 
 def to_values(mode: str, widgets: Mapping[str, Any], default_negative: str | None = None) -> dict[str, Any]:
     """The parameters' values from those of the widgets. A widget that is not given counts as its default.
 
-    "5 s" -> 5.0; an emptied number -> its default (0: the mode's own, seed -1: random); a whole float
+    An emptied number -> its default (0: the mode's own, seed -1: random); a whole float
     (20.0) -> int; what is shown for the catalogue's negative prompt, left as it is -> None ("": none at all).
     """
     values: dict[str, Any] = {}
@@ -70,12 +81,6 @@ def to_values(mode: str, widgets: Mapping[str, Any], default_negative: str | Non
             value = None
         values[field.name] = _number(field, value)
     return values
-
-
-def length_value(text: str) -> float | None:
-    """The seconds that a button of a length stands for; None for any other text."""
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,20})?) s", text)
-    return float(found[1]) if found else None
 
 
 def api_values(mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,8 +106,6 @@ def from_params(mode: str, params: Mapping[str, Any], default_negative: str = ""
             value = default_negative
         if field.blank and value == field.default:
             value = None
-        if field.offered and isinstance(value, (int, float)):
-            value = length_text(value)
         widgets[field.name] = value
     return widgets
 
@@ -139,10 +142,9 @@ def _plain(value: Any) -> str:
 
 
 def _number(field: Field, value: Any) -> Any:
-    """ "5 s" -> 5.0 and 20.0 -> 20 where the parameter asks for it; anything else unchanged."""
-    if field.offered and isinstance(value, str):
-        seconds = length_value(value)
-        return value if seconds is None else seconds
+    """20.0 -> 20 where the parameter is a whole number, 5 -> 5.0 for a length; anything else unchanged."""
+    if field.offered and is_length(value):
+        return float(value)
     if field.type is int and isinstance(value, float) and value.is_integer():
         return int(value)
     return value

@@ -1,4 +1,4 @@
-"""The widgets of the mode tabs: drop zones, prompt, segmented choices, Advanced, Generate."""
+"""The widgets of a form: prompt, segmented choices, numbers, Advanced, Generate."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from typing import Any
 
 import gradio as gr
 
-from backend.media.format_names import field_line
 from ui.forms import schema
-from ui.forms.uploads import FileInput, PictureInput
 from ui.gradio_fixes.free_inputs import Amount, Choice, Figure
 from ui.gradio_fixes.no_form import no_form
 from ui.i18n import mode_texts
 from ui.i18n.texts import text
-from ui.views import media_preview
 from ui.views.draft_row import draft_row
 from ui.views.form_messages import advanced_row, hint_line
-from ui.views.icons import icon
 from ui.views.prompt_help import prompt_help
 from workflows.modes.registry import MODES
-from workflows.spec import ModeSpec
+from workflows.spec import Field, ModeSpec
 
 HTML_JS = (
     "const go = () => window.wanStudio"
@@ -43,7 +39,8 @@ class Form:
     advanced: Any = None
     hint: Any = None
     button: Any = None
-    needs: Any = None  # which model files are missing
+    needs: Any = None  # the tab's heading, and which model files are missing
+    heading: str = ""  # the tab's heading as HTML
     notes: Any = None  # warnings above Generate
     start: dict[str, Any] = field(default_factory=dict)  # initial values of the widgets
 
@@ -67,101 +64,15 @@ def new_form(mode: str, default_negative: str = "") -> Form:
     return Form(mode, start=schema.page_defaults(mode, default_negative))
 
 
-def picture(form: Form, name: str, limit_mb: int = 0, small: bool = False, plain: bool = False) -> None:
-    """A drop zone for a picture and the line below it. plain: its heading alone, for a narrow one."""
-    heading = mode_texts.heading(form.mode, name)
-    drop = text("forms.drop_picture", heading=heading, formats=field_line("picture"), limit=limit_mb)
-    form.widgets[name] = PictureInput(
-        label=heading,
-        show_label=False,
-        sources=["upload"],
-        buttons=[],
-        type="filepath",
-        interactive=True,
-        placeholder=text("forms.drop_heading", heading=heading) if plain or not limit_mb else drop,
-        elem_id=form.named(name),
-        elem_classes=["ws-drop", "ws-takes-picture", *(["small"] if small else [])],
-        container=False,
-    )
-    form.lines[name] = gr.HTML("", elem_classes=["ws-line"], apply_default_css=False)
-
-
-def media(form: Form, name: str, limit_mb: int = 0, small: bool = False) -> None:
-    """A drop zone for a sound or a video, the preview of the chosen file, and the line below it.
-
-    limit_mb: shown in the empty drop zone unless 0.
-    """
-    kind = form.spec.media[name].kind
-    heading = mode_texts.heading(form.mode, name)
-    hint = mode_texts.help_text(form.mode, name) or field_line(kind)
-    if limit_mb:
-        hint = text("forms.drop_media", formats=hint, limit=limit_mb)
-    form.empty_texts[name] = (heading, hint)
-    with gr.Column(elem_classes=["ws-media", "small"] if small else ["ws-media"]):
-        widget = FileInput(
-            label=heading,
-            show_label=False,
-            interactive=True,
-            elem_id=form.named(name),
-            elem_classes=["ws-drop", "ws-file", f"ws-takes-{kind}"],
-            container=False,
-        )
-        widget.kind = kind
-        form.widgets[name] = widget
-        form.views[name] = gr.HTML(
-            media_preview.empty(heading, hint, kind),
-            elem_classes=["ws-view"],
-            apply_default_css=False,
-        )
-        form.lines[name] = gr.HTML("", elem_classes=["ws-line"], apply_default_css=False)
-
-
-def whole_again(form: Form) -> None:
-    """Resets start and length when the file changes: a new file is used as a whole."""
-    trim = form.spec.trim
-    if trim is None:
-        raise ValueError(f"{form.mode} uses no part of a file")
-    gr.on(
-        [form.widgets[trim.media].upload, form.widgets[trim.media].clear],
-        lambda: [0, None],
-        None,
-        [form.widgets[trim.start], form.widgets[trim.length]],
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
-
-
-def needs(form: Form) -> None:
-    """The place for the list of missing model files."""
-    form.needs = gr.HTML("", elem_classes=["ws-needs"], apply_default_css=False)
+def needs(form: Form, title: str) -> None:
+    """The tab's heading, for screen readers, and the place for the list of missing model files."""
+    form.heading = f'<h1 class="sr">{escape(title)}</h1>'
+    form.needs = gr.HTML(form.heading, elem_classes=["ws-needs"], apply_default_css=False)
 
 
 def notes(form: Form) -> None:
     """The place for warnings that should be read before Generate."""
     form.notes = gr.HTML("", elem_classes=["ws-notes"], apply_default_css=False)
-
-
-def heading(words: str) -> None:
-    """A label above a part of Advanced."""
-    gr.HTML(f'<p class="label">{escape(words)}</p>', apply_default_css=False, elem_classes=["ws-label"])
-
-
-def note(words: str) -> None:
-    """A sentence in grey below a field."""
-    gr.HTML(f'<p class="note">{escape(words)}</p>', apply_default_css=False, elem_classes=["ws-note"])
-
-
-def group_heading(words: str) -> None:
-    """The heading of a part of Advanced."""
-    gr.HTML(f'<h3 class="group-title">{escape(words)}</h3>', apply_default_css=False)
-
-
-def frames(form: Form, first: str, last: str, limit_mb: int) -> None:
-    """Two pictures side by side: the one a video starts with, and the one it may end with."""
-    with gr.Row(elem_classes=["ws-frames"]):
-        picture(form, first, limit_mb)
-        picture(form, last, plain=True)
 
 
 def prompt(form: Form, name: str = "prompt", lines: int = 4) -> None:
@@ -170,12 +81,13 @@ def prompt(form: Form, name: str = "prompt", lines: int = 4) -> None:
     gr.HTML(prompt_help(form.mode, name), apply_default_css=False, elem_classes=["ws-prompt-help"])
 
 
-def text_box(form: Form, name: str, lines: int) -> None:
-    """A text of several lines."""
+def text_box(form: Form, name: str, lines: int = 3) -> None:
+    """A text of several lines, with the sentence about it below."""
     form.widgets[name] = no_form(
         gr.Textbox(
             value=form.start[name],
             label=mode_texts.label(form.mode, name),
+            info=mode_texts.help_text(form.mode, name) or None,
             placeholder=mode_texts.placeholder(form.mode, name),
             lines=lines,
             max_lines=10,
@@ -186,13 +98,12 @@ def text_box(form: Form, name: str, lines: int) -> None:
     )
 
 
-def segmented(form: Form, name: str, classes: tuple[str, ...] = (), titled: bool = True) -> None:
-    """One of a few values, or of the lengths on offer, side by side. titled: whether its label is seen."""
-    field = form.spec.field(name)
-    choices: list[Any] = [*schema.lengths(field)] if field.offered else schema.options(form.mode, name)
+def segmented(form: Form, name: str, titled: bool = True) -> None:
+    """One of a few values, or of the lengths on offer, side by side; one below the other where the values
+    have notes, which the script adds. titled: whether its label is seen."""
     form.widgets[name] = no_form(
         Choice(
-            choices=choices,
+            choices=schema.options(form.mode, name),
             value=form.start[name],
             label=mode_texts.label(form.mode, name),
             info=mode_texts.help_text(form.mode, name) or None,
@@ -200,12 +111,12 @@ def segmented(form: Form, name: str, classes: tuple[str, ...] = (), titled: bool
             interactive=True,
             min_width=0,
             elem_id=form.named(name),
-            elem_classes=["ws-seg", *classes],
+            elem_classes=["ws-seg", *(["rows"] if schema.notes(form.mode, name) else [])],
         )
     )
 
 
-def number(form: Form, name: str, titled: bool = True) -> None:
+def number(form: Form, name: str, titled: bool = True, classes: tuple[str, ...] = ()) -> None:
     """A number in a box of its own. titled: whether its label is seen."""
     field = form.spec.field(name)
     form.widgets[name] = no_form(
@@ -219,7 +130,7 @@ def number(form: Form, name: str, titled: bool = True) -> None:
             step=field.step,
             min_width=0,
             elem_id=form.named(name),
-            elem_classes=["ws-number"],
+            elem_classes=["ws-number", *classes],
         )
     )
 
@@ -250,26 +161,6 @@ def pair(form: Form, *names: str, classes: tuple[str, ...] = ("even",)) -> None:
             number(form, name)
 
 
-def run_numbers(form: Form) -> None:
-    """Steps, cfg, shift, seed."""
-    pair(form, "steps", "cfg")
-    with gr.Row(elem_classes=["ws-pair", "even"]):
-        number(form, "shift")
-        seed(form)
-
-
-def long_text(form: Form, name: str) -> None:
-    """A text of a few lines, and the sentence about it."""
-    text_box(form, name, lines=3)
-    if words := mode_texts.help_text(form.mode, name):
-        note(words)
-
-
-def negative(form: Form) -> None:
-    """The negative prompt and when it counts."""
-    long_text(form, "negative_prompt")
-
-
 def switch(form: Form, name: str) -> None:
     """On or off."""
     form.widgets[name] = no_form(
@@ -285,29 +176,41 @@ def switch(form: Form, name: str) -> None:
     )
 
 
-def seed(form: Form, titled: bool = True) -> None:
-    """The seed with a dice that draws another one. titled: whether its label is seen."""
-    with gr.Row(elem_classes=["ws-seed"]):
-        number(form, "seed", titled)
-        words = escape(text("forms.random_seed"))
-        gr.HTML(
-            f'<button type="button" class="dice" data-dice="{form.named("seed")}" aria-label="{words}"'
-            f' title="{words}">{icon("dice", 20)}</button>',
-            apply_default_css=False,
-            elem_classes=["ws-dice"],
-        )
+def value(form: Form, spec: Field, titled: bool = True) -> None:
+    """The widget of a parameter that is no file. titled: whether its label is seen."""
+    if spec.kind == "choice" or spec.offered:
+        segmented(form, spec.name, titled)
+    elif spec.kind == "switch":
+        switch(form, spec.name)
+    elif spec.kind == "text":
+        text_box(form, spec.name)
+    elif spec.name == "seed":
+        number(form, spec.name, titled, ("ws-seed",))  # the script adds the button that draws another one
+    else:
+        number(form, spec.name)
 
 
 @contextmanager
 def advanced(form: Form) -> Iterator[None]:
-    """The Advanced row and the section that it opens; a context manager for its widgets."""
+    """The Advanced row and the section that it opens; a context manager for its widgets.
+
+    Gradio builds the content of a closed accordion when it is first opened. One with files is built together
+    with its tab, so that they can be chosen at any time.
+    """
     form.advanced = gr.HTML(
         advanced_row(form.mode, schema.summary(form.mode, form.start)),
         apply_default_css=False,
         elem_classes=["ws-advanced"],
         js_on_load=HTML_JS.format("advanced"),
     )
-    with gr.Column(elem_id=f"{form.mode}-advanced", elem_classes=["ws-advanced-body"]):
+    shown = form.widgets.keys()
+    files = any(name not in shown for name in form.spec.media)
+    with gr.Accordion(
+        "",  # its own button is hidden
+        open=files,
+        elem_id=f"{form.mode}-advanced",
+        elem_classes=["ws-advanced-body"],
+    ):
         yield
 
 

@@ -55,6 +55,11 @@ def read(name: str) -> tuple[PhraseGroup, ...]:
     )
 
 
+def for_all() -> tuple[PhraseGroup, ...]:
+    """The groups in the page's language."""
+    return read(language())
+
+
 def for_mode(spec: ModeSpec) -> tuple[PhraseGroup, ...]:
     """The groups that suit a mode."""
-    return tuple(group for group in read(language()) if group.suits(spec))
+    return tuple(group for group in for_all() if group.suits(spec))

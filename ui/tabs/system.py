@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.engines.kinds import kind_of
-from ui.i18n.texts import text
+from ui.i18n.texts import escaped, text
 from ui.views.machine_panel import machine
 from ui.views.model_table import models
 
@@ -36,7 +36,9 @@ class System:
 
     def build(self) -> None:
         with gr.Row(elem_classes=["ws-system"]):
-            self.left = gr.HTML("", apply_default_css=False, elem_classes=["ws-machine"], js_on_load=JS)
+            self.left = gr.HTML(
+                _heading(), apply_default_css=False, elem_classes=["ws-machine"], js_on_load=JS
+            )
             self.right = gr.HTML("", apply_default_css=False, elem_classes=["ws-models"])
 
     def outputs(self) -> list[Any]:
@@ -63,9 +65,10 @@ class System:
 
     def _machine(self, owner: str, request: gr.Request, health: dict[str, Any]) -> str:
         admin = self.studio.is_admin(owner, request.username or "")
-        return machine(
+        shown = machine(
             self.studio.engines(), self.studio.queue(), health, self.disks(), self.studio.paused(), admin
         )
+        return _heading() + shown
 
     def disks(self) -> dict[str, tuple[int, int]]:
         """name -> (bytes used, bytes in all) of the disks that hold models and library."""
@@ -78,3 +81,8 @@ class System:
                 usage = shutil.disk_usage(folder)
                 found[name] = (usage.used, usage.total)
         return found
+
+
+def _heading() -> str:
+    """The tab's heading, for screen readers."""
+    return f'<h1 class="sr">{escaped("page.system")}</h1>'

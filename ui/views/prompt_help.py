@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from ui.i18n.phrases import PhraseGroup, for_mode
 from ui.i18n.texts import escaped
 from ui.views.icons import icon
-from workflows.modes.registry import MODES
 
 
 def prompt_help(mode: str, name: str) -> str:
-    """The button, the counter of characters and the closed panel for a text field. The script fills the list
-    of earlier prompts."""
+    """The button, the counter of characters and the closed panel for a text field. The script fills in the
+    phrases and the list of earlier prompts when the panel is opened."""
     panel, words = f"{mode}-{name}-help", escaped("prompt_help.open")
-    groups = "".join(_phrases(group) for group in for_mode(MODES[mode]))
     return (
         f'<div class="prompt-help" data-mode="{mode}" data-field="{mode}-{name}">'
         f'<div class="help-row"><button type="button" class="help-toggle" aria-expanded="false"'
         f' aria-controls="{panel}">{words}{icon("chevron", 16)}</button></div>'
         f'<div class="help-panel" id="{panel}" role="group" aria-label="{words}" hidden>'
-        f"{groups}{_history(panel)}</div></div>"
-    )
-
-
-def _phrases(group: PhraseGroup) -> str:
-    chips = "".join(
-        f'<button type="button" class="chip" data-words="{escape(phrase.words)}"'
-        f' title="{escape(phrase.words)}">{escape(phrase.label)}</button>'
-        for phrase in group.phrases
-    )
-    return (
-        f'<div class="chips" role="group" aria-label="{escape(group.label)}">'
-        f'<p class="label">{escape(group.label)}</p><div>{chips}</div></div>'
+        f"{_history(panel)}</div></div>"
     )
 
 

@@ -11,7 +11,7 @@ from ui.views import wording
 from ui.views.buttons import copy_button
 from ui.views.icons import icon
 from workflows.modes.registry import MODES
-from workflows.spec import Field
+from workflows.spec import SECONDS, Field
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
@@ -45,7 +45,7 @@ def _shown(mode: str, field: Field, value: Any) -> str:
         return mode_texts.choice_label(mode, field.name, value)
     if value is None or value == "":
         return text("result.none")
-    if isinstance(value, float) and field.unit.strip().startswith("second"):
+    if field.unit == SECONDS and isinstance(value, (int, float)):
         return text("format.seconds", seconds=wording.number(value, 2))
     return wording.number(value, 3) if isinstance(value, float) else str(value)
 

@@ -16,7 +16,17 @@ from workflows.params.limits import (
     STEPS_MAX,
 )
 from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
-from workflows.spec import RANDOM_SEED, Choice, Field, Group, MediaField, MediaKind, declare, declare_seed
+from workflows.spec import (
+    RANDOM_SEED,
+    SECONDS,
+    Choice,
+    Field,
+    Group,
+    MediaField,
+    MediaKind,
+    declare,
+    declare_seed,
+)
 
 LENGTHS = (2.0, 3.0, 5.0, 8.0)
 """Seconds that the page offers as buttons."""
@@ -124,14 +134,14 @@ def seconds() -> Any:
     """The length of a clip that is given by no file."""
     return number(
         "Length", f"Length of the video, {SECONDS_MIN:g} to {SECONDS_MAX:g} seconds.", 5.0, SECONDS_MIN,
-        SECONDS_MAX, subject="The length", unit=" seconds", offered=LENGTHS,
+        SECONDS_MAX, subject="The length", unit=SECONDS, offered=LENGTHS,
     )  # fmt: skip
 
 
 def part_start(help: str) -> Any:
     """Where the part of a file that is used begins."""
     return number(
-        "Start", help, 0.0, 0, LONGEST_FILE, subject="The start", unit=" seconds", step=0.1,
+        "Start", help, 0.0, 0, LONGEST_FILE, subject="The start", unit=SECONDS, step=0.1,
         note="In seconds",
     )  # fmt: skip
 
@@ -139,7 +149,7 @@ def part_start(help: str) -> Any:
 def part_length(label: str, subject: str, help: str) -> Any:
     """How long the part of a file that is used is; 0: to the end."""
     return number(
-        label, help, 0.0, 0, LONGEST_FILE, subject=subject, unit=" seconds", step=0.1, note="In seconds",
+        label, help, 0.0, 0, LONGEST_FILE, subject=subject, unit=SECONDS, step=0.1, note="In seconds",
         blank="To the end",
     )  # fmt: skip
 

@@ -40,15 +40,15 @@ def test_kinds_are_not_mixed_up() -> None:
     fields = {field.name: field for field in MODES["image_to_video"].fields}
     cases = [
         ("prompt", 5), ("prompt", None), ("speed", "warp"), ("speed", None), ("speed", 1), ("steps", "20"),
-        ("steps", True), ("tiled_decode", 1), ("tiled_decode", "yes"), ("seconds", 5.0), ("seconds", "long"),
-        ("seconds", "5"),
+        ("steps", True), ("tiled_decode", 1), ("tiled_decode", "yes"), ("seconds", 0), ("seconds", "long"),
+        ("seconds", "5"), ("seconds", True), ("seconds", None), ("seconds", 1e6),
     ]  # fmt: skip
     assert [case for case in cases if draft_values.showable(fields[case[0]], case[1])] == []
 
 
 def test_what_was_typed_stays_although_it_is_out_of_its_limits() -> None:
     start = schema.page_defaults("image_to_video", NEGATIVE)
-    typed = {"width": 17, "steps": 999, "cfg": None, "prompt": "x" * 5000, "seconds": "8.25 s"}
+    typed = {"width": 17, "steps": 999, "cfg": None, "prompt": "x" * 5000, "seconds": 8.25}
     assert draft_values.restored("image_to_video", typed, start) == {**start, **typed}
 
 
@@ -56,3 +56,9 @@ def test_what_was_typed_stays_although_it_is_out_of_its_limits() -> None:
 def test_anything_else_counts_as_nothing(given: object) -> None:
     start = schema.page_defaults("animate", NEGATIVE)
     assert draft_values.restored("animate", given, start) == start
+
+
+@pytest.mark.parametrize(("stored", "meant"), [("8 s", 8.0), ("0.75 s", 0.75), ("8", 5.0), ("8 s ", 5.0)])
+def test_a_length_that_an_earlier_version_stored_is_understood(stored: str, meant: float) -> None:
+    start = schema.page_defaults("text_to_video", NEGATIVE)
+    assert draft_values.restored("text_to_video", {"seconds": stored}, start)["seconds"] == meant

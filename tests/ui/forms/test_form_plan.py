@@ -16,7 +16,7 @@ from PIL import Image
 from backend.errors import QueueFull
 from backend.jobs.params import CHOOSE
 from tests.support.fake_studio import FakeStudio
-from ui.forms import schema
+from ui.forms import schema, script_tables
 from ui.forms.form_view import FormView
 from ui.forms.planner import Planner
 from ui.forms.widgets import Form
@@ -164,6 +164,9 @@ def test_phrases_suit_the_mode(mode: str) -> None:
     for group in groups:
         assert len({phrase.label for phrase in group.phrases}) == len(group.phrases) > 4
         assert all(phrase.words and not phrase.words.endswith(".") for phrase in group.phrases)
+    table = script_tables.phrases()
+    for_script = [table["groups"][number] for number in table["modes"][mode]]
+    assert for_script == [[one.label, [[each.label, each.words] for each in one.phrases]] for one in groups]
 
 
 def test_limits_of_texts_reach_the_script() -> None:

@@ -26,7 +26,7 @@ def test_choices_are_all_on_the_page(mode: str) -> None:
 
 def test_the_page_starts_fast_and_the_api_with_quality() -> None:
     page = schema.page_defaults("image_to_video", NEGATIVE)
-    assert (page["speed"], page["seconds"], page["seed"]) == ("fast", "5 s", None)
+    assert (page["speed"], page["seconds"], page["seed"]) == ("fast", 5.0, None)
     assert page["negative_prompt"] == NEGATIVE
     assert MODES["image_to_video"].field("speed").default == "quality"
     assert page["seconds"] in schema.lengths(LENGTH)
@@ -86,11 +86,11 @@ def test_negative_prompt(typed: str, meant: str | None) -> None:
 @pytest.mark.parametrize(
     ("name", "widget", "value"),
     [
-        ("seconds", "8 s", 8.0), ("seconds", "0.5 s", 0.5), ("seconds", 3.0, 3.0), ("seconds", None, 5.0),
+        ("seconds", 8.0, 8.0), ("seconds", 0.5, 0.5), ("seconds", 8, 8.0), ("seconds", None, 5.0),
         ("steps", 20.0, 20), ("steps", None, 0), ("steps", "", 0), ("seed", None, -1), ("seed", 5.0, 5),
         ("cfg", None, 0.0), ("width", None, 0),
         # nonsense goes through, for the compiler's sentence
-        ("seconds", "soon", "soon"), ("seconds", "-1 s", "-1 s"), ("seconds", "1e9 s", "1e9 s"),
+        ("seconds", "soon", "soon"), ("seconds", "8 s", "8 s"), ("seconds", -1.0, -1.0),
         ("steps", 2.5, 2.5), ("steps", "20", "20"), ("steps", True, True), ("speed", "warp", "warp"),
         ("prompt", 5, 5), ("seed", [], []),
     ],
@@ -107,8 +107,10 @@ def test_numbers_that_are_none_stay_themselves() -> None:
 
 
 def test_lengths_to_choose_from() -> None:
-    assert schema.lengths(LENGTH) == ["2 s", "3 s", "5 s", "8 s"]
-    assert schema.lengths(LENGTH, 4.0) == ["2 s", "3 s", "4 s", "5 s", "8 s"]
+    assert schema.lengths(LENGTH) == [2.0, 3.0, 5.0, 8.0]
+    assert schema.lengths(LENGTH, 4.0) == schema.lengths(LENGTH, 4) == [2.0, 3.0, 4.0, 5.0, 8.0]
+    shown = schema.options("image_to_video", "seconds", 0.7498127341234567)
+    assert shown[:2] == [("0.7498127341234567 s", 0.7498127341234567), ("2 s", 2.0)]
     for odd in (5.0, None, "4 s", float("nan"), float("inf"), -1, True):
         assert schema.lengths(LENGTH, odd) == schema.lengths(LENGTH)
 

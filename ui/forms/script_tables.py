@@ -1,0 +1,47 @@
+"""What the page's scripts know of the forms, derived from the specifications of the modes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ui.forms import groups, schema
+from ui.i18n.phrases import for_all, for_mode
+from ui.i18n.texts import text
+from ui.views.icons import icon
+from workflows.modes.registry import MODES
+from workflows.spec import GROUPS, ModeSpec
+
+
+def forms() -> dict[str, dict[str, Any]]:
+    """Mode -> the limits of its texts, its fields for pictures, those of Advanced, and the notes of its
+    choices: {field: {value: sentence}}."""
+    return {name: _form(spec) for name, spec in MODES.items()}
+
+
+def _form(spec: ModeSpec) -> dict[str, Any]:
+    notes = {field.name: schema.notes(spec.name, field.name) for field in spec.fields}
+    return {
+        "limits": {field.name: int(field.high) for field in spec.fields if field.kind == "text"},
+        "pictures": [field.name for field in spec.media.values() if field.kind == "picture"],
+        "advanced": [each.name for each in spec.all if each.group],
+        "notes": {name: found for name, found in notes.items() if found},
+    }
+
+
+def advanced() -> dict[str, Any]:
+    """Of Advanced: the headings of its parts, the sentence below one, and the button beside the seed."""
+    return {
+        "titles": {group: groups.title(group) for group in GROUPS},
+        "notes": {"files": text("advanced.files_note")},
+        "dice": {"label": text("forms.random_seed"), "icon": icon("dice", 20)},
+    }
+
+
+def phrases() -> dict[str, Any]:
+    """Phrases for a prompt: `groups`, each [heading, [[label, words]]], and `modes`, the numbers of the ones
+    that suit a mode."""
+    found = for_all()
+    return {
+        "groups": [[one.label, [[each.label, each.words] for each in one.phrases]] for one in found],
+        "modes": {name: [found.index(one) for one in for_mode(spec)] for name, spec in MODES.items()},
+    }
