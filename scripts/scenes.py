@@ -98,7 +98,7 @@ def files(folder: Path) -> Path:
     with Image.open(ASSETS / "moon.jpg") as moon:
         across, down = moon.size
         moon.crop((across // 2, 0, across // 2 + down * 9 // 16, down)).save(folder / "tall.jpg")
-        moon.crop((across // 2, 0, across // 2 + down, down)).resize((600, 600)).save(folder / "square.jpg")
+        moon.crop((across - down, 0, across, down)).resize((600, 600)).save(folder / "square.jpg")
     (folder / "broken.png").write_text("no picture")
     return folder
 
@@ -119,7 +119,7 @@ def clips(studio: FakeStudio, folder: Path) -> list[str]:
         job = studio.add(mode, values, picture, created=time.time() - age, timings=timings)
         studio.finish(job)
         if number == 2:
-            studio.pin(job.id, job.key, True)
+            studio.pin("", job.id, job.key, True)
         found.append(job.id)
     return found
 

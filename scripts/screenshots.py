@@ -104,7 +104,7 @@ class Camera:
     def shot(self, page: Page, name: str) -> None:
         """Waits until fonts and images are there, and takes the window."""
         page.evaluate(SETTLED)
-        page.wait_for_timeout(250)  # events of the tab, which nothing on the page tells of
+        page.wait_for_timeout(250)  # events of the tab, which leave no trace on the page
         path = self.folder / f"{name}-{self.ending}.jpg"
         page.screenshot(path=path, type="jpeg", quality=90)
         self.taken.append(path)
@@ -153,7 +153,7 @@ class Camera:
             for number, picture in enumerate(pictures):
                 place = (number % columns * (width + 8), number // columns * (height + 8))
                 sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), place)
-            sheet.save(self.folder / f"sheet-{scene}-{start // 4 + 1}-{self.ending}.jpg", quality=88)
+            sheet.save(self.folder / f"sheet-{scene}-{start // 4 + 1}-{self.ending}.png")
         self.taken.clear()
 
 

@@ -359,10 +359,15 @@ class FakeStudio:
             text=LOAD_TEXT if stage == "load" else "", percent=100 * share, segments=tuple(segments),
             step=int(drawn * run.view.steps), steps=run.view.steps if stage == "draw" else 0,
             elapsed=share * 65, remaining=(1 - share) * 65 if run.start else None,
-            ahead=0 if run.start else 1,
+            ahead=0 if run.start else self._ahead(id),
             preview_version=int(drawn * 20) if stage in ("draw", "finish") else 0,
             error=run.view.error,
         )  # fmt: skip
+
+    def _ahead(self, id: str) -> int:
+        """Jobs that are made before this one."""
+        live = [name for name, run in self.runs.items() if run.view.status in ("running", "queued")]
+        return live.index(id) if id in live else 0
 
     def preview(self, id: str, key: str) -> tuple[bytes, str] | None:
         run = self._run(id, key)

@@ -112,12 +112,12 @@ def _kind(job: JobView) -> list[str]:
 
 def _actions(job: JobView, url: Callable[[str, bool], str]) -> str:
     data = {"id": job.id, "key": job.key}
-    pin_tip = text("library.unpin_tip") if job.pinned else text("library.pin_tip")
+    pin_tip = escaped("library.unpin_tip") if job.pinned else escaped("library.pin_tip")
 
     def named(action: str, tip: str = "") -> str:
-        """The name of a button, with the clip's; the tip is short."""
+        """The name of a button, with the clip's; the tip (escaped) is short."""
         name = escaped("library.action", action=action, title=wording.title(job))
-        return f'aria-label="{name}" title="{escape(tip or action)}"'
+        return f'aria-label="{name}" title="{tip or escape(action)}"'
 
     download, reuse, delete = text("library.download"), text("library.reuse"), text("library.delete")
     return (

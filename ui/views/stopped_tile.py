@@ -35,7 +35,8 @@ def stopped_tile(
     facts = [wording.when(job.created, now), mode_texts.title(job.mode), wording.resolution(job)]
     return (
         f'<li class="tile stopped-tile" data-state="{job.status}">'
-        f'<button type="button" class="open" {data} aria-label="{escaped("library.open", title=title)}">'
+        f'<button type="button" class="open" {data}>'
+        f'<span class="sr">{escaped("library.open", title=title)}</span>'
         f'{picture}<span class="len state">{mark}{word}</span>{demo_tag() if job.demo else ""}</button>'
         f'<p class="name" dir="auto" title="{escape(title)}">{escape(title)}</p>'
         f'<p class="reason" title="{escape(what)}">{escape(what)}</p>'
