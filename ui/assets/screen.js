@@ -41,8 +41,6 @@
     event.preventDefault();
     event.stopPropagation();
   }, true);
-  const TYPED = "input:not([type=range]), textarea, select, [contenteditable]";
-  document.addEventListener("keydown", (event) => event.target.closest?.(TYPED) || $$("[data-player]").forEach(wake), true);
   document.addEventListener("input", (event) => of(event.target) && wake(of(event.target)));
   document.addEventListener("play", (event) => of(event.target) && wake(of(event.target)), true);
 
