@@ -1,12 +1,10 @@
-"""Pictures of the real page on the demo engine: every tab empty, running, done and failed; six window sizes;
-light and dark.
+"""Pictures of the real page: every tab and state, six window sizes, light and dark.
 
 .venv/bin/python -m scripts.screenshots FOLDER          all of them into FOLDER
-.venv/bin/python -m scripts.screenshots FOLDER --size 375 --size 1440
-                                                        those of some sizes
-.venv/bin/python -m scripts.screenshots FOLDER --tabs   each tab, with the models there and missing, over a
-                                                        studio that plays a ComfyUI with a GPU
-.venv/bin/python -m scripts.screenshots --readme        the two of the README into docs/images
+.venv/bin/python -m scripts.screenshots FOLDER --size 375 --theme dark --scene done --sheets
+                                                        some of them, four at a time on contact sheets
+.venv/bin/python -m scripts.screenshots --readme        the two of the README into docs/images, from the
+                                                        demo engine
 """
 
 from __future__ import annotations
@@ -20,23 +18,37 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Error as BrowserError
 
 from backend.servers.ports import free_port
-from tests.support.fake_studio import FakeStudio
-from workflows.catalog import load_catalog
-from workflows.notice import notice
+from scripts.scenes import SCENES, Scene, clear, files, served
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = {
     "1920": (1920, 1080), "1440": (1440, 900), "1366": (1366, 650), "1024": (1024, 768), "375": (375, 812),
     "844": (844, 390),
 }  # fmt: skip
+PHONES = ("375", "844")
+"""Sizes with touch and without a pointer that hovers."""
+THEMES = ("light", "dark")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 STEP_SECONDS = "1.2"  # slow enough to catch a preview
+PATIENCE = 15_000  # milliseconds for each step of a scene
+SETTLED = """async () => {
+  const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  await document.fonts.ready;
+  await frame();
+  const seen = [...document.images].filter((image) => image.getClientRects().length && image.src);
+  const limit = new Promise((done) => setTimeout(done, 2000));
+  await Promise.race([Promise.allSettled(seen.map((image) => image.decode())), limit]);
+  await frame();
+}"""
+SHEET = 1600  # pixels: the width of a contact sheet
 
 
 def serve(folder: Path, engine_port: int) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes], str]:
@@ -71,18 +83,107 @@ def visitor(browser: Browser, url: str, size: str, theme: str) -> Page:
         viewport={"width": width, "height": height},
         color_scheme="dark" if theme == "dark" else "light",
         reduced_motion="reduce",
+        has_touch=size in PHONES,
+        is_mobile=size in PHONES,
     )
     context.set_default_timeout(120_000)
     page = context.new_page()
     page.goto(url)
     page.locator("#image_to_video-generate").wait_for()
-    page.wait_for_timeout(1500)
+    page.locator('#ws-card .card:not([data-state="loading"])').wait_for()
     return page
 
 
-def state(page: Page, name: str) -> None:
-    """Waits until the job card is in this state."""
-    page.locator(f'#ws-card .card[data-state="{name}"]').wait_for()
+class Camera:
+    """Takes the pictures of one window size and theme."""
+
+    def __init__(self, folder: Path, size: str, theme: str) -> None:
+        self.folder, self.ending, self.sheet = folder, f"{size}-{theme}", size
+        self.taken: list[Path] = []
+
+    def shot(self, page: Page, name: str) -> None:
+        """Waits until fonts and images are there, and takes the window."""
+        page.evaluate(SETTLED)
+        page.wait_for_timeout(250)  # events of the tab, which leave no trace on the page
+        path = self.folder / f"{name}-{self.ending}.jpg"
+        page.screenshot(path=path, type="jpeg", quality=90)
+        self.taken.append(path)
+
+    def scene(self, page: Page, name: str, scene: Scene, samples: Path) -> None:
+        """Takes the first tab with everything that is opened in it, then the other tabs."""
+        page.set_default_timeout(PATIENCE)
+        first = scene.tabs[0]
+        for tab in scene.tabs:
+            with self.said(name, tab):
+                page.locator(f"#tab-{tab}-button").click()
+                page.locator(f"#tab-{tab}").wait_for()
+                if scene.each_tab is not None:
+                    scene.each_tab(page, tab, samples)
+                self.shot(page, f"{name}-{tab}")
+            if scene.each_tab is not None:
+                page.evaluate("scrollTo(0, document.body.scrollHeight)")
+                self.shot(page, f"{name}-{tab}-end")
+                page.evaluate("scrollTo(0, 0)")
+        for view, look in scene.views.items():
+            with self.said(name, view):
+                page.locator(f"#tab-{first}-button").click()
+                if (strip := page.locator("#ws-card .reopen")).is_visible():
+                    strip.click()
+                look(page)
+                self.shot(page, f"{name}-{view}")
+            page.keyboard.press("Escape")
+
+    @contextlib.contextmanager
+    def said(self, scene: str, view: str) -> Iterator[None]:
+        """Reports what a scene lacks, and goes on with the next."""
+        try:
+            yield
+        except BrowserError as error:
+            print(f"{scene} {view} {self.ending}: {str(error).splitlines()[0]}", file=sys.stderr)
+
+    def sheets(self, scene: str) -> None:
+        """The pictures of a scene, four on a sheet."""
+        columns = 4 if self.sheet == "375" else 2
+        for start in range(0, len(self.taken), 4):
+            pictures = [Image.open(path) for path in self.taken[start : start + 4]]
+            width = min(SHEET // columns, pictures[0].width)
+            height = pictures[0].height * width // pictures[0].width
+            rows = -(-len(pictures) // columns)
+            sheet = Image.new("RGB", (columns * (width + 8), rows * (height + 8)), "#c0c")
+            for number, picture in enumerate(pictures):
+                place = (number % columns * (width + 8), number // columns * (height + 8))
+                sheet.paste(picture.resize((width, height), Image.Resampling.LANCZOS), place)
+            sheet.save(self.folder / f"sheet-{scene}-{start // 4 + 1}-{self.ending}.png")
+        self.taken.clear()
+
+
+def everything(
+    browser: Browser,
+    folder: Path,
+    samples: Path,
+    sizes: Sequence[str],
+    themes: Sequence[str],
+    names: Collection[str],
+    sheets: bool,
+) -> None:
+    """Takes every scene in these sizes and themes."""
+    for lacking in (False, True):
+        chosen = {name: SCENES[name] for name in names if SCENES[name].lacking is lacking}
+        if not chosen:
+            continue
+        with served(lacking) as (url, studio):
+            for name, scene in chosen.items():
+                clear(studio)
+                path = scene.fill(studio, samples)
+                for size in sizes:
+                    for theme in themes:
+                        camera = Camera(folder, size, theme)
+                        page = visitor(browser, url + path, size, theme)
+                        camera.scene(page, name, scene, samples)
+                        page.context.close()
+                        if sheets:
+                            camera.sheets(name)
+                print(name, flush=True)
 
 
 def start(page: Page, number: int) -> None:
@@ -91,129 +192,7 @@ def start(page: Page, number: int) -> None:
     page.locator("#image_to_video-image img").first.wait_for()
     page.wait_for_timeout(800)
     page.locator("#image_to_video-generate").click()
-    state(page, "running")
-
-
-def order_failure(engine_port: int) -> None:
-    """Makes the next sampling on the demo engine fail with an out-of-memory error."""
-    body = b'{"error_at": {"class": "KSamplerAdvanced", "kind": "oom", "step": 2}}'
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{engine_port}/demo/faults", body, {"Content-Type": "application/json"}
-    )
-    urllib.request.urlopen(request).close()
-
-
-def running(page: Page, number: int) -> None:
-    """Starts a job and waits for its first preview."""
-    start(page, number)
-    page.locator('[data-live="tag"]', has_text="Preview").wait_for()
-    page.wait_for_timeout(2500)
-
-
-def everything(browser: Browser, url: str, engine_port: int, folder: Path, sizes: Sequence[str]) -> None:
-    """Takes the screenshots of every tab in every state of the card, of the queue and of Advanced."""
-    for size in sizes:
-        for theme in ("light", "dark"):
-            page = visitor(browser, url, size, theme)
-
-            def shot(name: str, page: Page = page, ending: str = f"{size}-{theme}") -> None:
-                page.wait_for_timeout(500)
-                page.screenshot(path=folder / f"{name}-{ending}.png")
-
-            def each_tab(state: str, page: Page = page, shot: Callable[[str], None] = shot) -> None:
-                for tab in (*TABS, TABS[0]):
-                    page.get_by_role("tab", name=tab).click()
-                    shot(f"{tab.split()[0].lower()}-{state}")
-
-            each_tab("empty")
-            page.locator("#image_to_video-speed label", has_text="Quality").click()
-            running(page, 1)
-            shot("running")
-            each_tab("running")
-            for number in (1, 2):
-                page.locator("#image_to_video-generate").click()
-                page.locator("#ws-card .line li").nth(number - 1).wait_for()
-            shot("toasts")
-            page.locator('[data-live="queue"]').click()
-            page.locator("#ws-queue li").nth(2).wait_for()
-            shot("queue")
-            for left in (2, 1):
-                page.locator("#ws-queue li").last.locator("[data-act=cancel]").click()
-                expect(page.locator("#ws-queue li")).to_have_count(left)
-            page.keyboard.press("Escape")
-            state(page, "done")
-            page.evaluate("scrollTo(0, 0)")
-            shot("done")
-            each_tab("done")
-            page.locator("button", has_text="Advanced").first.click()
-            page.locator("#image_to_video-advanced .group-title").last.wait_for()
-            shot("advanced")
-            page.locator("button", has_text="Advanced").first.click()
-            order_failure(engine_port)
-            page.locator("#image_to_video-generate").click()
-            state(page, "failed")
-            each_tab("failed")
-            page.context.close()
-
-
-TABS = ("Image-to-Video", "Sound-to-Video", "Animate", "Fast 4-step", "Text", "Library", "System")
-LACKING = {"there": (), "missing": ("wan2.2_", "wan_2.1_vae")}
-"""Name of the screenshots -> prefixes of model files that are missing."""
-
-PUBLIC = (
-    "Anybody with the address can use this page (a share link). "
-    "Set WAN_AUTH=name:password and start again to ask for a login."
-)
-
-
-@contextlib.contextmanager
-def played(folder: Path, lacking: tuple[str, ...]) -> Iterator[tuple[str, FakeStudio]]:
-    """Serves the page of a FakeStudio that simulates a ComfyUI on an RTX 4090, with three finished clips, one
-    running and one waiting job. Yields the URL and the studio."""
-    from ui import page
-
-    studio = FakeStudio(seconds=1e-9)
-    names = [file.name for file in load_catalog().files]
-    studio.missing = {name for name in names if lacking and name.startswith(lacking)}
-    if lacking:
-        studio.obstacle = notice("text", text="Files are missing.")
-        studio.warning = PUBLIC
-    pictures = sorted((ROOT / "ui" / "assets" / "starters").glob("*.jpg"))
-    prompts = ("Slowly the fog lifts", "She turns and smiles", "Waves roll in at dusk", "The lantern sways")
-    for number, prompt in enumerate(prompts):
-        job = studio.add(
-            "image_to_video", {"prompt": prompt, "speed": "fast", "seed": 271828 + number}, pictures[number]
-        )
-        studio.finish(job)
-        if number == 1:
-            studio.pin(job.id, job.key, True)
-    blocks = page.build(studio)  # type: ignore[arg-type]
-    _, url, _ = blocks.launch(
-        server_name="127.0.0.1", server_port=free_port(), prevent_thread_lock=True, quiet=True,
-        app_kwargs={"routes": [*studio.routes(), *page.routes()]},
-        **page.launch_options(studio),  # type: ignore[arg-type]
-    )  # fmt: skip
-    try:
-        yield url, studio
-    finally:
-        blocks.close(verbose=False)
-
-
-def tabs(browser: Browser, folder: Path) -> None:
-    """Takes the screenshots of the Library and System tabs."""
-    for state, lacking in LACKING.items():
-        with played(folder, lacking) as (url, _):
-            for size in ("1440", "375"):
-                for theme in ("light", "dark"):
-                    page = visitor(browser, url, size, theme)
-                    for tab in TABS:
-                        page.get_by_role("tab", name=tab).click()
-                        page.wait_for_timeout(900)
-                        page.screenshot(
-                            path=folder / f"{tab.split()[0].lower()}-{state}-{size}-{theme}.png",
-                            full_page=size == "375",
-                        )
-                    page.context.close()
+    page.locator('#ws-card .card[data-state="running"]').wait_for()
 
 
 def readme(browser: Browser, url: str) -> None:
@@ -221,12 +200,14 @@ def readme(browser: Browser, url: str) -> None:
     folder = ROOT / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     page = visitor(browser, url, "1440", "dark")
-    running(page, 1)
+    start(page, 1)
+    page.locator('[data-live="tag"]', has_text="Preview").wait_for()
+    page.wait_for_timeout(2500)
     page.screenshot(path=folder / "running.jpg", type="jpeg", quality=88)
     page.context.close()
     page = visitor(browser, url, "1440", "light")
     start(page, 4)
-    state(page, "done")
+    page.locator('#ws-card .card[data-state="done"]').wait_for()
     page.wait_for_timeout(1500)
     page.screenshot(path=folder / "done.jpg", type="jpeg", quality=88)
     page.context.close()
@@ -237,35 +218,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--readme", action="store_true")
-    parser.add_argument("--tabs", action="store_true")
     parser.add_argument("--size", action="append", choices=SIZES, help="only this window size")
+    parser.add_argument("--theme", action="append", choices=THEMES, help="only this theme")
+    parser.add_argument("--scene", action="append", choices=SCENES, help="only this state of the page")
+    parser.add_argument("--sheets", action="store_true", help="contact sheets beside the pictures")
     arguments = parser.parse_args()
     if not arguments.folder and not arguments.readme:
         parser.error("name a folder, or --readme")
     path = os.environ.get("WAN_CHROMIUM") or shutil.which("chromium")
-    if arguments.tabs:
-        arguments.folder.mkdir(parents=True, exist_ok=True)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
-            tabs(browser, arguments.folder)
-            browser.close()
-        return
-    engine_port = free_port()
-    with tempfile.TemporaryDirectory() as name:
-        engine, app, url = serve(Path(name), engine_port)
-        try:
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
-                if arguments.readme:
-                    readme(browser, url)
-                if arguments.folder:
-                    arguments.folder.mkdir(parents=True, exist_ok=True)
-                    everything(browser, url, engine_port, arguments.folder, arguments.size or tuple(SIZES))
-                browser.close()
-        finally:
-            for process in (app, engine):
-                process.terminate()
-                process.wait(20)
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        if arguments.folder:
+            arguments.folder.mkdir(parents=True, exist_ok=True)
+            os.environ["GRADIO_TEMP_DIR"] = str(Path(name) / "uploads")
+            everything(
+                browser, arguments.folder, files(Path(name) / "samples"), arguments.size or tuple(SIZES),
+                arguments.theme or THEMES, arguments.scene or tuple(SCENES), arguments.sheets,
+            )  # fmt: skip
+        if arguments.readme:
+            engine, app, url = serve(Path(name), free_port())
+            try:
+                readme(browser, url)
+            finally:
+                for process in (app, engine):
+                    process.terminate()
+                    process.wait(20)
+        browser.close()
 
 
 if __name__ == "__main__":

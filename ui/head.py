@@ -35,6 +35,8 @@ STYLES = (
     "keeping.css",
     "drafts.css",
     "result.css",
+    "screen.css",
+    "touch.css",
 )
 SCRIPTS = (
     "storage.js",
@@ -54,6 +56,7 @@ SCRIPTS = (
     "paste.js",
     "media.js",
     "player.js",
+    "screen.js",
     "menu.js",
     "hover.js",
     "card.js",

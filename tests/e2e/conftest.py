@@ -104,6 +104,7 @@ def browser(chromium: Chromium) -> Iterator[Browser]:
 
 NETWORK = "net::ERR_"
 """What Chromium itself writes to the console when a test takes the network or the app away."""
+MISSING = "the server responded with a status of 404"
 
 
 @pytest.fixture
@@ -120,7 +121,10 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable
         path: str = "/",
         on: Site | None = None,
         beside: Page | None = None,
+        touch: bool = False,
+        missing: bool = False,
     ) -> Page:
+        """touch: a phone or tablet. missing: it asks for files that are gone, which Chromium reports."""
         on = on or request.getfixturevalue("site")
         context = beside.context if beside is not None else None
         if context is None:
@@ -128,6 +132,8 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable
                 viewport={"width": width, "height": height},
                 color_scheme="dark" if theme == "dark" else "light",
                 reduced_motion="reduce",
+                has_touch=touch,
+                is_mobile=touch,
             )
             contexts.append(context)
             context.set_default_timeout(PATIENCE)
@@ -135,7 +141,7 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable
         own = (on.url, "data:", "blob:", "about:")
         page.on("request", lambda r: None if r.url.startswith(own) else faults.append(f"request {r.url}"))
         page.on("pageerror", lambda error: faults.append(f"script {error}"))
-        page.on("console", lambda said: faults.extend(_errors(said)))
+        page.on("console", lambda said: faults.extend(_errors(said, missing)))
         page.goto(on.url + path)
         page.locator("#image_to_video-generate").wait_for()
         return page
@@ -147,8 +153,8 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable
     assert not faults, faults
 
 
-def _errors(said: ConsoleMessage) -> list[str]:
-    if said.type != "error" or NETWORK in said.text:
+def _errors(said: ConsoleMessage, missing: bool) -> list[str]:
+    if said.type != "error" or NETWORK in said.text or (missing and MISSING in said.text):
         return []
     return [f"console {said.text} {said.location}"]
 

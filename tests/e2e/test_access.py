@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +11,9 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.actions import card
+from scripts.scenes import SCENES, clear, files
+from scripts.scenes import served as scenes_of
 from tests.e2e.conftest import PATIENCE
-from tests.support.paths import ROOT
 from tests.support.tiers import deep
 from ui.tabs.registry import TABS
 
@@ -62,37 +62,65 @@ def all_tabs(page: Page) -> dict[str, list[Any]]:
     return found
 
 
-@pytest.fixture
-def clip(served: SimpleNamespace) -> Callable[..., Any]:
-    """Adds a job of the visitor's."""
-    picture = ROOT / "ui" / "assets" / "starters" / "fjord.jpg"
-    picture = picture if picture.is_file() else next((ROOT / "ui" / "assets" / "starters").glob("*.jpg"))
-
-    def add(**values: Any) -> Any:
-        return served.studio.add("image_to_video", {"prompt": "The boat drifts", **values}, picture)
-
-    return add
-
-
 @pytest.mark.parametrize(("width", "height", "theme"), [LOOKS[0], deep(*LOOKS[1])])
 def test_every_tab(visit: Callable[..., Page], served: Any, width: int, height: int, theme: str) -> None:
     page = visit(width, height, theme, on=served)
     assert all_tabs(page) == {}
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["complete", "lacking"])
+def scenes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The page that shows every state, with the models' files and without."""
+    folder = tmp_path_factory.mktemp("scenes")
+    samples = files(folder / "samples")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+        with scenes_of(request.param) as (url, studio):
+            yield SimpleNamespace(url=url, studio=studio, samples=samples, lacking=request.param)
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[dict[tuple[str, str], dict[str, int]]]:
+    """(state, tab or what is opened) -> look -> number of findings; printed at the end (pytest -s)."""
+    rows: dict[tuple[str, str], dict[str, int]] = {}
+    yield rows
+    looks = [look_name(*look) for look in LOOKS]
+    print("\n| state | tab or view | " + " | ".join(looks) + " |\n|" + "---|" * (len(looks) + 2))
+    for (state, place), counts in rows.items():
+        print(f"| {state} | {place} | " + " | ".join(str(counts.get(look, "-")) for look in looks) + " |")
+
+
+def look_name(width: int, height: int, theme: str) -> str:
+    return f"{width} {theme}"
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize(("width", "height", "theme"), LOOKS)
+@pytest.mark.parametrize("name", SCENES)
 def test_every_state(
-    visit: Callable[..., Page], served: Any, clip: Callable[..., Any], width: int, height: int, theme: str
+    visit: Callable[..., Page], scenes: Any, table: Any, name: str, width: int, height: int, theme: str
 ) -> None:
-    studio = served.studio
-    for state in ("empty", "running", "done", "failed"):
-        if state == "failed":
-            studio.fail = "out_of_memory"
-        if state != "empty":
-            job = clip()
-            if state == "done":
-                studio.finish(job)
-        page = visit(width, height, theme, on=served)
-        card(page, state)
-        assert all_tabs(page) == {}, state
+    scene = SCENES[name]
+    if scene.lacking is not scenes.lacking:
+        pytest.skip("a state of the other page")
+    clear(scenes.studio)
+    path = scene.fill(scenes.studio, scenes.samples) or "/"
+    page = visit(width, height, theme, path=path, on=scenes, missing=True)
+    page.locator('#ws-card .card:not([data-state="loading"])').wait_for()
+    found: dict[str, list[Any]] = {}
+    for tab in scene.tabs:
+        open_tab(page, tab)
+        if scene.each_tab is not None:
+            scene.each_tab(page, tab, scenes.samples)
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")  # nothing lies under the bar with Generate
+        found[tab] = findings(page)
+    for view, look in scene.views.items():
+        page.locator(f"#tab-{scene.tabs[0]}-button").click()
+        if (strip := page.locator("#ws-card .reopen")).is_visible():
+            strip.click()
+        look(page)
+        found[view] = findings(page)
+        page.keyboard.press("Escape")
+    for place, here in found.items():
+        table.setdefault((name, place), {})[look_name(width, height, theme)] = len(here)
+    assert {place: here for place, here in found.items() if here} == {}

@@ -195,7 +195,7 @@ def test_a_pinned_clip_says_so_after_a_reload(visit: Visit, running: RunningApp,
     generate(page, photo, "One to keep")
     card(page, "done")
     page.get_by_role("tab", name="Library").click()
-    keep = page.get_by_role("button", name="Pin", exact=True)
+    keep = page.get_by_role("button", name="Pin: One to keep")
     keep.click()
     expect(keep).to_have_attribute("aria-pressed", "true")
     page.reload()

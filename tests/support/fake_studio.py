@@ -26,7 +26,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from backend.engines.base import EngineInfo
-from backend.errors import BadInput, BadMedia, NotAllowed, NotFound, OutOfMemory
+from backend.errors import BadInput, BadMedia, InputsGone, NotAllowed, NotFound, OutOfMemory
 from backend.jobs import input_files
 from backend.jobs.job import Job
 from backend.jobs.snapshot import Snapshot
@@ -71,6 +71,9 @@ class FakeStudio:
         self.warning, self.is_paused = "", False
         self.route = ""
         self.problems: dict[str, str] = {}
+        self.expired: set[str] = set()  # ids of jobs whose input files are deleted
+        self.foreign: set[str] = set()  # ids of jobs of another visitor
+        self.reduced: set[str] = set()  # ids of jobs of whose picture only a smaller copy is kept
         self.missing = {
             "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors",
         }
@@ -295,7 +298,7 @@ class FakeStudio:
         statuses: Collection[str] = (),
     ) -> list[JobView]:
         self._advance()
-        found = [run.view for run in self.runs.values() if not mode or run.view.mode == mode]
+        found = [view for view in self._own() if not mode or view.mode == mode]
         found = [v for v in found if not statuses or v.status in statuses]
         found = [
             v
@@ -305,13 +308,13 @@ class FakeStudio:
         return sorted(found, key=lambda v: (v.created, v.id), reverse=True)[:limit]
 
     def totals(self, owner: str) -> tuple[int, int]:
-        done = [run.view for run in self.runs.values() if run.view.status == "done"]
+        done = [view for view in self._own() if view.status == "done"]
         return len(done), sum(view.bytes for view in done)
 
     def active(self, owner: str) -> JobView | None:
         self._advance()
-        running = [r.view for r in self.runs.values() if r.view.status == "running"]
-        queued = [r.view for r in self.runs.values() if r.view.status == "queued"]
+        running = [view for view in self._own() if view.status == "running"]
+        queued = [view for view in self._own() if view.status == "queued"]
         return next(iter(running or queued), None)
 
     def cancel(self, id: str, key: str) -> JobView:
@@ -322,7 +325,11 @@ class FakeStudio:
         return run.view
 
     def owns(self, owner: str, job: JobView) -> bool:
-        return True
+        return job.id not in self.foreign
+
+    def _own(self) -> list[JobView]:
+        """The visitor's own jobs."""
+        return [run.view for run in self.runs.values() if run.view.id not in self.foreign]
 
     def delete(self, owner: str, id: str, key: str, undo: bool = False) -> None:
         self.deleted[id] = self._run(id, key)
@@ -356,10 +363,15 @@ class FakeStudio:
             text=LOAD_TEXT if stage == "load" else "", percent=100 * share, segments=tuple(segments),
             step=int(drawn * run.view.steps), steps=run.view.steps if stage == "draw" else 0,
             elapsed=share * 65, remaining=(1 - share) * 65 if run.start else None,
-            ahead=0 if run.start else 1,
+            ahead=0 if run.start else self._ahead(id),
             preview_version=int(drawn * 20) if stage in ("draw", "finish") else 0,
             error=run.view.error,
         )  # fmt: skip
+
+    def _ahead(self, id: str) -> int:
+        """Jobs that are made before this one."""
+        live = [name for name, run in self.runs.items() if run.view.status in ("running", "queued")]
+        return live.index(id) if id in live else 0
 
     def preview(self, id: str, key: str) -> tuple[bytes, str] | None:
         run = self._run(id, key)
@@ -374,10 +386,14 @@ class FakeStudio:
 
     def sources(self, owner: str, id: str, key: str) -> dict[str, SourceFile]:
         image = self._run(id, key).image
-        return {} if image is None else {"image": SourceFile(image, image.name)}
+        if id in self.expired:
+            raise InputsGone("The files are no longer kept.")
+        return {} if image is None else {"image": SourceFile(image, image.name, id in self.reduced)}
 
     def input_path(self, id: str, key: str, name: str) -> Path | None:
         run = self._run(id, key)
+        if id in self.expired:
+            raise InputsGone("The files are no longer kept.")
         return run.image if name == "image" else None
 
     def keep_draft_file(self, owner: str, draft: str, path: Path) -> str:
@@ -511,11 +527,12 @@ class FakeStudio:
         async def media(request: Request) -> Response:
             run = self.runs.get(request.path_params["id"])
             name = request.path_params["name"]
-            if run is None or run.image is None:
+            if run is None or run.image is None or (name == "input" and run.view.id in self.expired):
                 return Response(status_code=404)
             if name == "workflow.json":
                 return Response("{}", media_type="application/json")
             files = {"result.mp4": f"{run.view.id}.mp4", "poster.jpg": f"{run.view.id}.jpg"}
-            return FileResponse(self.folder / files[name] if name in files else run.image)
+            path = self.folder / files[name] if name in files else run.image
+            return FileResponse(path) if path.is_file() else Response(status_code=404)
 
         return [Route("/media/{id}/{name}", media)]

@@ -50,8 +50,12 @@ class Stage:
         return self.card.html(owner, job, autoplay=True)
 
     def redraw(self, owner: str, event: gr.EventData) -> str:
-        """The same job, with everything else up to date."""
-        return self.card.html(owner, self._other_job(event) or self.card.latest(owner))
+        """The same job, with everything else up to date and its files under new addresses; says when it no
+        longer exists."""
+        other, shown = self._other_job(event), event_text(event, "shown")
+        gone = other is None and bool(shown) and shown != event_text(event, "id")
+        note = text("actions.job_gone") if gone else ""
+        return self.card.html(owner, other or self.card.latest(owner), note=note)
 
     def started(self, owner: str, job: JobView) -> str:
         """The card after a job was queued: an active job stays on it, and the new one waits below."""

@@ -31,6 +31,7 @@
       studio.refreshFrame();
       studio.dressPlayer?.(element);
       studio.dressResult?.(element);
+      studio.dressScreen?.(element);
       const bell = $("[data-notify]", element);
       if (bell) bell.hidden = !(window.isSecureContext && window.Notification?.permission === "default");
       soon(0);
@@ -280,6 +281,7 @@
       if (!follow.id) titleFor(null);
       soon(0);
     });
+    studio.redraw = () => trigger("redraw", about());
     studio.choices = (id, key) => server.choices({ id, key });
     addEventListener("online", () => soon(0));
     studio.repaint = () => {

@@ -1,4 +1,4 @@
-/* Where things stand: toasts, the strip of a finished result on phones, the tab list's keys, the theme's button. */
+/* Where things stand: toasts, the strip of an ended job on phones, the tab list's keys, the theme's button. */
 (() => {
   "use strict";
   const studio = window.wanStudio;
@@ -42,13 +42,14 @@
   addEventListener("resize", () => studio.showsToasts() && soon());
   setInterval(() => studio.showsToasts() && soon(), 500); // a picture that has loaded moves what is below it
 
-  // -- the strip: on a phone another tab folds a finished result; a tap or a new result opens it ---------------
+  // -- the strip: on a phone another tab folds a job that has ended; a tap or a new result opens it ---------------
   let folded = "";
   const fold = (id) => {
     folded = id;
     root.toggleAttribute("data-strip", Boolean(id));
   };
-  const shown = () => $('#ws-card .card[data-state="done"]')?.dataset.shown || "";
+  const ENDED = "#ws-card .card:is([data-state=done], [data-state=failed], [data-state=cancelled])";
+  const shown = () => $(ENDED)?.dataset.shown || "";
   const unfold = () => {
     if (folded && shown() !== folded) fold("");
   };

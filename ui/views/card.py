@@ -193,16 +193,22 @@ def _done(state: CardState, job: JobView) -> str:
     took = text("card.done")
     if job.elapsed:
         took = text("card.done_in", duration=wording.duration(job.elapsed))
-    strip = (
-        f'<button type="button" class="reopen" title="{escaped("card.reopen")}">'
-        f'<img src="{thumb_picture(job, state.url)}" alt=""><span><strong>{escape(took)}</strong>'
-        f"<small>{escape(wording.title(job))}</small></span>{icon('chevron')}</button>"
-    )
     shown = still(job, state.url) if wording.is_still(job) else player(job, state.url, state.autoplay)
+    strip = _strip(job, thumb_picture(job, state.url), took)
     return (
         f'{strip}{shown}<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}'
         f"{times.details(job.timings)}</div>{download(job, state.url)}</div>"
         f"{next_steps(job, state.url, state.mine)}{details(job)}{warnings(job)}"
+    )
+
+
+def _strip(job: JobView, picture: str, words: str) -> str:
+    """The line to which a phone folds what has ended while another tab is worked in. picture: its escaped
+    address."""
+    return (
+        f'<button type="button" class="reopen" title="{escaped("card.reopen")}">'
+        f'<img src="{picture}" alt=""><span><strong>{escape(words)}</strong>'
+        f"<small>{escape(wording.title(job))}</small></span>{icon('chevron')}</button>"
     )
 
 
@@ -254,7 +260,8 @@ def _stopped(state: CardState, job: JobView) -> str:
     alert = ' role="alert"' if failed else ""
     mark = f'<span class="mark">{icon("alert", 21)}</span>' if failed else ""
     return (
-        f'<div class="stage"{shape(job)}><img class="{fit(job)} grey" src="{picture}" alt="">'
+        f'{_strip(job, picture, what)}<div class="stage"{shape(job)}>'
+        f'<img class="{fit(job)} grey" src="{picture}" alt="">'
         f"{tags(job, tag)}</div>"
         f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'
         f'<div{alert}><h2 class="status">{escape(what)}</h2><p class="why">{escape(why)}</p></div>'

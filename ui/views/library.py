@@ -113,17 +113,23 @@ def _kind(job: JobView) -> list[str]:
 def _actions(job: JobView, url: Callable[[str, bool], str]) -> str:
     data = {"id": job.id, "key": job.key}
     pin_tip = escaped("library.unpin_tip") if job.pinned else escaped("library.pin_tip")
-    download, reuse, delete = escaped("library.download"), escaped("library.reuse"), escaped("library.delete")
+
+    def named(action: str, tip: str = "") -> str:
+        """The name of a button, with the clip's; the tip (escaped) is short."""
+        name = escaped("library.action", action=action, title=wording.title(job))
+        return f'aria-label="{name}" title="{tip or escape(action)}"'
+
+    download, reuse, delete = text("library.download"), text("library.reuse"), text("library.delete")
     return (
         '<div class="actions">'
-        f'<a href="{url(job.result, True)}" download aria-label="{download}" title="{download}">'
+        f'<a href="{url(job.result, True)}" download {named(download)}>'
         f"{icon('download')}</a>"
         f'<button type="button" {attributes({"act": "unpin" if job.pinned else "pin", **data})}'
-        f' aria-label="{escaped("library.pin")}" aria-pressed="{str(job.pinned).lower()}" title="{pin_tip}">'
+        f' {named(text("library.pin"), pin_tip)} aria-pressed="{str(job.pinned).lower()}">'
         f"{icon('pin')}</button>"
-        f'<button type="button" {attributes({"act": "reuse", **data})} aria-label="{reuse}"'
-        f' title="{reuse}">{icon("again")}</button>'
+        f'<button type="button" {attributes({"act": "reuse", **data})} {named(reuse)}>'
+        f"{icon('again')}</button>"
         f'<button type="button" {attributes({"act": "delete", **data})}'
-        f' aria-label="{delete}" title="{delete}">{icon("trash")}</button>'
+        f" {named(delete)}>{icon('trash')}</button>"
         f"{tile_menu(job, lambda _, name, download: url(name, download))}</div>"
     )

@@ -37,21 +37,27 @@ class Group:
 
 
 def menu(
-    label: str, groups: Sequence[Group], *, symbol: str = "", kind: str = "btn", bare: bool = False
+    label: str,
+    groups: Sequence[Group],
+    *,
+    symbol: str = "",
+    kind: str = "btn",
+    bare: bool = False,
+    name: str = "",
 ) -> str:
     """The button and its menu; a chevron says so unless the symbol does.
 
-    bare: the button shows its symbol alone; `label` is its name.
+    bare: the button shows its symbol alone; `label` is its tip, and its name unless `name` is given.
     """
     inside = "".join(_group(group) for group in groups if group.items)
     words = "" if bare else f"<span>{escape(label)}</span>"
     sign = icon("chevron", 16) if symbol != "more" else ""
-    named = f' aria-label="{escape(label)}" title="{escape(label)}"' if bare else ""
+    named = f' aria-label="{escape(name or label)}" title="{escape(label)}"' if bare else ""
     mark = icon(symbol) if symbol else ""
     return (
         f'<span class="menu-box"><button type="button" class="{kind}" data-menu aria-haspopup="menu"'
         f' aria-expanded="false"{named}>{mark}{words}{sign}</button>'
-        f'<span class="menu" role="menu" aria-label="{escape(label)}" hidden>{inside}</span></span>'
+        f'<span class="menu" role="menu" aria-label="{escape(name or label)}" hidden>{inside}</span></span>'
     )
 
 

@@ -112,7 +112,10 @@ def _summary(states: Sequence[ModelState], groups: Sequence[Group], demo: bool) 
         return text("models.demo")
     if any(s.state == "unknown" for s in states):
         return text("models.not_listed")
-    return " ".join(_group_summary(group, _lacking(group, states)) for group in groups)
+    lacking = {group: _lacking(group, states) for group in groups}
+    if len(groups) > 1 and not any(lacking.values()):
+        return text("models.every_ready")
+    return " ".join(_group_summary(group, missing) for group, missing in lacking.items())
 
 
 def _group_summary(group: Group, missing: Sequence[ModelState]) -> str:

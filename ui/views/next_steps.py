@@ -111,7 +111,9 @@ def _menu(groups: list[Group]) -> str:
 def tile_menu(job: JobView, url: Url) -> str:
     """The menu of a tile, where no frame is on a screen to be taken."""
     groups = [Group("", file_items(job, url)), Group(text("next.send"), [*sent_items(job)])]
-    return menu(text("next.more"), groups, symbol="more", kind="dots", bare=True)
+    label = text("next.more")
+    name = text("library.action", action=label, title=wording.title(job))
+    return menu(label, groups, symbol="more", kind="dots", bare=True, name=name)
 
 
 def file_items(job: JobView, url: Url) -> list[Item]:

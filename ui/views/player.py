@@ -41,6 +41,14 @@ def tags(job: JobView, word: str = "") -> str:
     return f'<div class="tags">{found}</div>' if found else ""
 
 
+def lost() -> str:
+    """What the script shows in place of a result that cannot be loaded."""
+    return (
+        f'<div class="lost" role="alert"><p>{escaped("player.lost")}</p><button type="button" class="btn"'
+        f' data-act="redraw">{icon("again")}<span>{escaped("player.reload")}</span></button></div>'
+    )
+
+
 SPEEDS = ("0.25", "0.5", "1", "1.5", "2")
 """Speeds on offer, as times of the normal one."""
 
@@ -52,16 +60,16 @@ def player(job: JobView, url: Url, autoplay: bool = False) -> str:
     """
     length = wording.clock(wording.clip_seconds(job))
     play = icon("play", 24) + icon("pause", 24)
-    whole = _button(
-        "full", escaped("player.full_screen"), escaped("player.full_screen_tip"), icon("fullscreen", 20)
-    )
+    marks = icon("fullscreen", 20) + icon("window", 20)
+    label, tip = escaped("player.full_screen"), escaped("player.full_screen_tip")
+    whole = _button("full", label, tip, marks, "full")
     video, poster = url(job, "result.mp4"), url(job, "poster.jpg")
     return (
         f'<div class="stage player"{shape(job)} data-player data-paused data-fps="{job.fps:g}"'
         f' data-frames="{job.frames}"><video class="{fit(job)}" src="{video}"'
         f' poster="{poster}" loop playsinline preload="metadata" tabindex="-1"'
         f' aria-label="{escape(wording.title(job))}"{" data-autoplay" if autoplay else ""}></video>'
-        f"{tags(job)}"
+        f"{tags(job)}{lost()}"
         f'<div class="bar" role="group" aria-label="{escaped("player.label")}">{_tools(job)}'
         f"{_button('play', escaped('player.play'), escaped('player.play_tip'), play, 'toggle')}"
         '<span class="now">0:00</span>'
@@ -111,5 +119,5 @@ def still(job: JobView, url: Url) -> str:
     """A finished picture on the stage."""
     return (
         f'<div class="stage"{shape(job)}><img class="{fit(job)}" src="{url(job, job.result)}"'
-        f' alt="{escape(wording.title(job))}">{tags(job)}</div>'
+        f' alt="{escape(wording.title(job))}">{tags(job)}{lost()}</div>'
     )

@@ -35,9 +35,10 @@ def stopped_tile(
     facts = [wording.when(job.created, now), mode_texts.title(job.mode), wording.resolution(job)]
     return (
         f'<li class="tile stopped-tile" data-state="{job.status}">'
-        f'<button type="button" class="open" {data} aria-label="{escaped("library.open", title=title)}">'
+        f'<button type="button" class="open" {data}>'
+        f'<span class="sr">{escaped("library.open", title=title)}</span>'
         f'{picture}<span class="len state">{mark}{word}</span>{demo_tag() if job.demo else ""}</button>'
-        f'<p class="name" title="{escape(title)}">{escape(title)}</p>'
+        f'<p class="name" dir="auto" title="{escape(title)}">{escape(title)}</p>'
         f'<p class="reason" title="{escape(what)}">{escape(what)}</p>'
         '<p class="facts">' + "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact) + "</p>"
         f'<div class="tile-steps">{_again(job, lacking)}{_delete(job)}</div></li>'
@@ -63,9 +64,10 @@ def _again(job: JobView, lacking: bool) -> str:
 
 
 def _delete(job: JobView) -> str:
-    label = escaped("library.delete")
+    tip = escaped("library.delete")
+    label = escaped("library.action", action=text("library.delete"), title=wording.title(job))
     data = attributes({"act": "delete", "id": job.id, "key": job.key})
     return (
-        f'<button type="button" class="btn quiet bin" {data} aria-label="{label}" title="{label}">'
+        f'<button type="button" class="btn quiet bin" {data} aria-label="{label}" title="{tip}">'
         f"{icon('trash')}</button>"
     )

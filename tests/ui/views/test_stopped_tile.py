@@ -51,3 +51,12 @@ def test_a_private_link_offers_looking_and_downloading() -> None:
     assert {"pin", "reuse"} <= acts(card(CardState(shown=job(status="done"))))
     assert "unpin" in acts(card(CardState(shown=job(status="done", pinned=True))))
     assert "cancel" in acts(card(CardState(shown=job(status="running"), mine=False)))
+
+
+def test_a_phone_folds_whatever_has_ended() -> None:
+    for status, words in (("done", "Done in"), ("failed", "The GPU ran out of"), ("cancelled", "Cancelled")):
+        error = ERROR if status == "failed" else None
+        shown = card(CardState(shown=job(status=status, error=error)))
+        strip = re.findall(r'<button type="button" class="reopen".*?</button>', shown)
+        assert len(strip) == 1 and words in strip[0], (status, strip)
+    assert 'class="reopen"' not in card(CardState(shown=job(status="running")))

@@ -398,7 +398,8 @@ def test_states_of_a_file_in_words(state: str, words: str) -> None:
 
 
 def test_a_better_file_stands_in() -> None:
-    assert "Animate is ready." in model_table.models(known("animate"), False, "")
+    assert "Every mode is ready." in model_table.models(known("animate"), False, "")
+    assert "Animate is ready." in model_table.models(known("s2v", "animate"), False, "")
     assert missing_models.lacking("animate", {"speed": "fast"}, known("animate")) == []
     assert missing_models.lacking("animate", {}, known("animate", "animate_v2"))[0].name.startswith(
         "Wan2_2-Animate"
