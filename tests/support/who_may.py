@@ -16,7 +16,6 @@ HANDLERS: dict[str, Who] = {
     "Visit.on_load": "link",
     "Visit.report_admin_link": "visitor",
     "plan_on.<locals>.plan": "visitor",
-    "plan_on.<locals>.plan_typed": "visitor",
     "submit_on_generate.<locals>.submit": "visitor",
     "InputFolder.wire.<locals>.pick": "admin",
     "Stage.show": "link",
@@ -54,7 +53,7 @@ HANDLERS: dict[str, Who] = {
     "SystemActions.resume": "admin",
     "RestoreForms.restore": "visitor",
     "_Page._wire_card.<locals>.<lambda>": "visitor",
-    "whole_again.<locals>.<lambda>": "visitor",
+    "part.<locals>.<lambda>": "visitor",
 }
 """Qualified name of a handler -> who may use it."""
 
