@@ -1,6 +1,6 @@
 """Values of a raw request that a page would not send are refused before Gradio and the handlers see them.
 
-The events of the page are private, but any client can call them by their number. Gradio raises a ValueError for
+The events of the page are private, but a client can call them by number. Gradio raises a ValueError for
 too few values, its components raise whatever a value of a wrong type leads to, and in the log all of these
 look like faults of the studio. API endpoints check their parameters themselves.
 """
