@@ -34,7 +34,8 @@ def test_nothing_is_said_of_the_visitors_videos_before_the_answer(visit: Visit, 
             held.append(route)
 
     page.route("**/gradio_api/run/**", hold)
-    page.reload()
+    with page.expect_request("**/gradio_api/run/**"):
+        page.reload()
     card(page, "loading")
     shown = page.locator("#ws-card .card")
     expect(shown.locator(".stage")).to_be_visible()

@@ -134,6 +134,7 @@ def test_a_wrong_size_is_said_beside_the_field(visit: Visit, photo: Path) -> Non
     page = visit()
     choose(page, photo)
     page.get_by_role("button", name=re.compile("Advanced")).click()
+    page.locator("#image_to_video-advanced .group-title").last.wait_for()  # its content has been built
     page.locator("#image_to_video-width input").fill("17")
     page.locator("#image_to_video-height input").fill("64")
     page.locator("#image_to_video-height input").press("Tab")

@@ -413,7 +413,7 @@ def length_of_parts(store: Path) -> int:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_download_resumes(store: Path, hub: FakeHub, big: bytes, how: signal.Signals) -> None:
     serve_big(hub, big)
-    hub.faults.delay = 0.005
+    hub.faults.delay = 0.02
     process = child(store, hub)
     until(lambda: process.poll() is not None or length_of_parts(store) >= 10_000_000)
     assert process.poll() is None, process.communicate()

@@ -318,7 +318,9 @@ def test_deleting_from_the_queue(slow: DemoServer) -> None:
     client = Client(slow)
     client.hear()
     big = [graphs.text_to_video(seed=seed, length=9 if seed != 12 else 5) for seed in (10, 11, 12)]
-    ids = [slow.submit(graph, client_id=client.id) for graph in big]
+    ids = [slow.submit(big[0], client_id=client.id)]
+    client.until(lambda row: row[0] == "execution_start")
+    ids += [slow.submit(graph, client_id=client.id) for graph in big[1:]]
     client.until(at_step(1))
     queue = slow.call("GET", "/queue").json()
     assert [item[1] for item in queue["queue_running"]] == ids[:1]
