@@ -798,7 +798,7 @@ def _(site: Site) -> str:
     locked=True,
 )
 def _(site: Site) -> str:
-    visitor = Visitor(site, {"X-Forwarded-For": "198.51.100.40"})  # nobody else has guessed from there
+    visitor = Visitor(site, {"X-Forwarded-For": "198.51.100.40"})  # no other case guesses from there
 
     def try_login(number: int) -> int:
         form = {"username": "ann", "password": f"guess-{number}"}

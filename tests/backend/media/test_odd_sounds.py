@@ -13,6 +13,8 @@ from backend.media.facts import SoundFacts
 from tests.support.media_files import numbered, samples_of, tone, write_sound, write_video
 from tests.support.odd_media import id3, one_channel, wav
 
+pytestmark = pytest.mark.full  # encoding and decoding of many files
+
 
 def facts(path: Path) -> SoundFacts:
     return sound.facts(str(path), path.name)

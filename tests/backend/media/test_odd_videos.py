@@ -22,6 +22,8 @@ from tests.support.odd_media import (
     stored_for,
 )
 
+pytestmark = pytest.mark.full  # encoding and decoding of many files
+
 
 def facts(path: Path) -> VideoFacts:
     return clip.facts(str(path), path.name)

@@ -20,7 +20,7 @@ from backend.models.state import ModelState
 from tests.support.job_views import job, media
 from ui.head import head
 from ui.i18n import mode_texts
-from ui.i18n.texts import ENGLISH, table, text, use
+from ui.i18n.texts import ENGLISH, LOADER, table, text, use
 from ui.views import (
     engine_badge,
     failure,
@@ -68,13 +68,18 @@ def modes() -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def marked(tmp_path: Path) -> Iterator[None]:
-    """The marked table instead of the English one."""
-    texts = yaml.safe_load(ENGLISH.read_text("utf-8")) | {"modes": modes()}
-    path = tmp_path / "xx.yaml"
+@pytest.fixture(scope="module")
+def language_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    texts = yaml.load(ENGLISH.read_text("utf-8"), Loader=LOADER) | {"modes": modes()}
+    path = tmp_path_factory.mktemp("language") / "xx.yaml"
     path.write_text(yaml.safe_dump(mark(texts), allow_unicode=True), "utf-8")
-    use(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def marked(language_file: Path) -> Iterator[None]:
+    """The marked table instead of the English one."""
+    use(language_file)
     yield
     use(ENGLISH)
 
