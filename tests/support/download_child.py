@@ -5,6 +5,7 @@ python -m tests.support.download_child STORE HUB ROLE SIZE
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -36,4 +37,5 @@ def main(store: str, url: str, role: str, size: str) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     sys.exit(main(*sys.argv[1:]))
