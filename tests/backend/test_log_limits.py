@@ -24,6 +24,7 @@ from backend.security.accounts import Accounts
 from backend.security.tokens import new_token
 from backend.web.request_rates import Rates
 from tests.support.guarded_site import JOIN, UPLOAD, Clock, Site
+from tests.support.tiers import deep
 
 FLOOD = 2_000
 ROOM = 20_000
@@ -62,7 +63,7 @@ REFUSALS: dict[str, Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]] = 
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("form", ["text", deep("json")])
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_many_refusals_write_few_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, form: str

@@ -190,6 +190,7 @@ def test_the_owner_of_the_machine_pauses_the_queue(visit: Visit, running: Runnin
     expect(admin.get_by_role("button", name="Pause queue")).to_be_visible()
 
 
+@pytest.mark.deep
 def test_a_pinned_clip_says_so_after_a_reload(visit: Visit, running: RunningApp, photo: Path) -> None:
     page = visit(on=running.site)
     generate(page, photo, "One to keep")

@@ -96,6 +96,7 @@ def test_fast_tab(visit: Visit, photo: Path) -> None:
     expect(page.locator("#ws-card")).to_contain_text("Fast")
 
 
+@pytest.mark.deep
 def test_reuse_brings_everything_back(visit: Visit, photo: Path) -> None:
     page = visit()
     generate(page, photo, "A very special prompt")

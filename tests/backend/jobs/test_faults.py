@@ -13,7 +13,7 @@ from tests.support.tiers import deep
 pytestmark = pytest.mark.full
 
 
-@pytest.mark.parametrize(("jobs", "kills"), [(4, 1), deep(10, 3)], ids=["breeze", "storm"])
+@pytest.mark.parametrize(("jobs", "kills"), [deep(4, 1), deep(10, 3)], ids=["breeze", "storm"])
 def test_nothing_is_lost_and_nothing_is_made_twice(tmp_path: Path, jobs: int, kills: int) -> None:
     storm = Storm(tmp_path, servers=2, seed=7)
     storm.start()

@@ -22,6 +22,7 @@ from tests.support.media_files import (
     write_sound,
     write_video,
 )
+from tests.support.tiers import deep
 
 pytestmark = pytest.mark.full
 
@@ -53,7 +54,7 @@ def noise(path: Path, size: tuple[int, int], seed: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("size", [(96, 64), (65, 33), (832, 480)])
+@pytest.mark.parametrize("size", [deep((96, 64)), (65, 33), deep((832, 480))])
 def test_frames_are_lossless(decoder: Decoder, tmp_path: Path, size: tuple[int, int]) -> None:
     pictures = [noise(tmp_path / f"{i:05}_.png", size, i) for i in range(5)]
     made = decoder.frames_to_video(pictures, tmp_path / "tail.mkv", 16.0)
@@ -77,7 +78,7 @@ def test_frames_of_two_sizes_missing_frames_and_no_frames(decoder: Decoder, tmp_
     assert not list(tmp_path.glob("*tail*"))
 
 
-@pytest.mark.parametrize("counts", [(20,), (20, 33), (17, 1, 30, 5)])
+@pytest.mark.parametrize("counts", [deep((20,)), (20, 33), deep((17, 1, 30, 5))])
 def test_no_frame_is_lost_or_repeated_between_segments(
     decoder: Decoder, tmp_path: Path, counts: tuple[int, ...]
 ) -> None:
