@@ -309,17 +309,20 @@ def _thumb(state: CardState, job: JobView) -> str:
             f'<i class="under-way" data-bar="{job.id}"></i>'
         )
         key = "card.running_clip" if running else "card.waiting_clip"
-        label = escaped(key, title=wording.title(job))
+        # The time left changes, so the name of the button is made of what it shows.
+        inside = f'<span class="sr">{escaped(key, title=wording.title(job))}</span> {inside}'
+        name = ""
     else:
         length = length_tag(job)
         inside += f'<span class="len">{escape(length)}</span>'
         data += clip_data(job, state.url)
         facts_label = wording.listed(dict.fromkeys([length, *facts]))
         label = escaped("card.clip", title=wording.title(job), length=facts_label)
+        name = f' aria-label="{label}"'
     current = ' aria-current="true"' if here else ""
     below = " ".join(f"<span>{escape(fact)}</span>" for fact in facts if fact != length_tag(job))
     return (
-        f'<button type="button" class="thumb" {data} aria-label="{label}"'
+        f'<button type="button" class="thumb" {data}{name}'
         f' title="{escape(wording.title(job))}"{current}>'
         f'<span class="shot">{inside}</span> <span class="under">{below}</span></button>'
     )
