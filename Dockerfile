@@ -32,14 +32,14 @@ COPY requirements.lock /tmp/requirements.lock
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
     python3 -m venv /opt/build && python3 -m venv --without-pip /opt/studio \
     && /opt/build/bin/pip --python /opt/studio/bin/python install --disable-pip-version-check -q \
-       --require-hashes -r /tmp/requirements.lock
+       --require-hashes --no-deps -r /tmp/requirements.lock
 
 # ---- and RunPod's SDK, for the worker of an endpoint
 FROM packages AS worker-packages
 COPY requirements-worker.lock /tmp/requirements-worker.lock
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
     /opt/build/bin/pip --python /opt/studio/bin/python install --disable-pip-version-check -q \
-       --require-hashes -r /tmp/requirements-worker.lock
+       --require-hashes --no-deps -r /tmp/requirements-worker.lock
 
 # ---- the code, as both targets have it: compiled, for whoever runs it
 FROM packages AS code

@@ -119,9 +119,10 @@ prepare_environment() {
   if ! same_python "$python"; then
     make_environment "$python" || return 1
   fi
-  # PIP_CONSTRAINT, where a machine sets it, is meant for ComfyUI's packages, not for ours.
+  # PIP_CONSTRAINT, where a machine sets it, is meant for ComfyUI's packages, not for ours. --no-deps: the lock has
+  # all packages, but pip takes a dependency with an extra, such as pydantic[email], for one without a version.
   if ! env -u PIP_CONSTRAINT "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
-    --require-hashes -r "$(lock_of "$file")"; then
+    --require-hashes --no-deps -r "$(lock_of "$file")"; then
     echo "The packages in $(lock_of "$file") could not be installed; the lines above say why." >&2
     return 1
   fi

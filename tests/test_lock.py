@@ -149,5 +149,5 @@ def test_only_locks_are_installed() -> None:
     ours = [command for command in commands if "torch" not in command.lower()]  # ComfyUI has its own
     assert len(ours) == 3
     for command in ours:
-        assert "--require-hashes" in command and "-r " in command, command
+        assert "--require-hashes --no-deps -r " in command, command
         assert ".txt" not in command, command
