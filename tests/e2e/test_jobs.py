@@ -129,6 +129,7 @@ def test_the_app_dies_and_the_job_goes_on(
     assert running.history() == before + 1, "made once"
 
 
+@pytest.mark.deep
 def test_two_tabs_cancel_the_same_job(visit: Visit, running: RunningApp, photo: Path) -> None:
     page = visit(on=running.site)
     started(page, photo)

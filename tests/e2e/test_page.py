@@ -64,6 +64,7 @@ def test_a_picture_becomes_a_video_that_plays(visit: Visit, photo: Path, site: S
         urllib.request.urlopen(address.split("?")[0])
 
 
+@pytest.mark.deep
 def test_another_browser_sees_nothing_of_it(visit: Visit, photo: Path) -> None:
     mine = visit()
     generate(mine, photo, "Something private")
@@ -239,6 +240,7 @@ def test_an_idle_page_does_no_work(browser: Browser, site: Site) -> None:
     pytest.fail("the page asks for frame after frame")
 
 
+@pytest.mark.deep
 def test_a_clip_pauses_outside_the_viewport(visit: Visit, photo: Path) -> None:
     page = visit()
     generate(page, photo)
