@@ -162,7 +162,7 @@ FLOODS: dict[str, tuple[Ask, int]] = {
     "another site's name": (one("GET", "/", headers={"Host": "evil.example"}), WORKERS),
     "the page": (one("GET", "/"), WORKERS),
     "polls in new sessions": (new_session, WORKERS),
-    "events whose messages nobody reads": (unread_event, WORKERS),
+    "events with unread messages": (unread_event, WORKERS),
     "new owner tokens": (new_visitor, WORKERS),
     "new browsers without a cookie": (new_browser, WORKERS),
     "heartbeats": (lambda scene, http: held(scene, http, f"{API}/heartbeat/s{next(numbers)}"), 300),

@@ -95,7 +95,7 @@ venv_folder() {
 # lock_of FILE: the lock that is installed for a file of requirements. scripts/lock writes it.
 lock_of() { printf '%s\n' "${1%.txt}.lock"; }
 
-# environment_ready FILE: the stamp of the environment says that it holds the lock of FILE, for its Python.
+# environment_ready FILE: succeeds if the environment has the packages locked for FILE and this Python.
 environment_ready() {
   local stamp=$venv/installed-${1%.txt}
   [ -x "$venv/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(environment_stamp "$1")" ]

@@ -225,7 +225,7 @@ def test_tabs_of_an_old_browser_do_not_overwrite_each_other(
     written(two, "The second tab")
     assert one.evaluate(f"{KEY}.length") == 2
 
-    # A page that was frozen gives no answer: the one that writes later goes on under an id of its own.
+    # A frozen page does not answer; the page that writes later continues under a new id.
     frozen = "localStorage['wan-studio-draft-' + sessionStorage['wan-studio-tab']]"
     two.evaluate(
         f"() => {{ const stored = JSON.parse({frozen});"

@@ -65,7 +65,7 @@
     const there = written ? read(id) : null;
     return Boolean(there) && there.by !== me && Number(there.at) >= written;
   };
-  // What is in this page goes on under an id of its own, with files of its own.
+  // This page continues as a separate draft, with its own id and its own copies of the files.
   const fork = () => {
     claim((id = fresh()));
     session(id);
