@@ -46,12 +46,15 @@ class PromptQueue:
             self._filled.notify()
 
     def take(self) -> QueuedPrompt | None:
-        """Waits for a prompt and makes it the running one; returns None if `free` is called while waiting."""
+        """Waits for a prompt and makes it the running one; returns None if the node cache is to be cleared first.
+
+        ComfyUI may run a prompt that is posted right after /free with the old cache; here /free always comes first.
+        """
         with self._filled:
-            while not self._pending:
-                if self._free:
-                    return None
+            while not self._free and not self._pending:
                 self._filled.wait()
+            if self._free:
+                return None
             self._running = heapq.heappop(self._pending)[2]
             self._changed()
             return self._running
