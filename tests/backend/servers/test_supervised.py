@@ -83,7 +83,8 @@ def test_kills_of_the_app_and_of_its_servers(
         log = storm.app.log()
         assert not account.lost, (account, log[-4000:])
         assert not account.twice and not account.without_reason, account
-        assert account.done + account.failed == jobs
+        assert account.done + account.failed + account.cancelled == jobs, account
+        assert not account.after_cancel, account
         assert "is taken over from an earlier run" in log and "Traceback" not in log, log[-4000:]
         until(lambda: all(server.pid() for server in storm.servers), UP_SECONDS)
     finally:
