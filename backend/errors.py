@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from backend import notices
 from backend.error_texts.hints import HINTS, KEPT
 from workflows.notice import Arg, Notice, made, notice
+
+_SAID: Literal["said"] = "said"
 
 
 class StudioError(Exception):
@@ -32,37 +34,53 @@ class StudioError(Exception):
         message, hint = _writable(message), _writable(hint)
         super().__init__(message)
         self.message, self.hint = message, hint or HINTS.get(self.code, "")
-        self._reason = notice("said", message=message, hint=hint)
+        self._reason = notice(_SAID, message=message, hint=hint)
         self.field, self.detail, self.cause = field, _writable(detail), _writable(cause)
 
     @classmethod
     def of(cls, code: str, *, field: str = "", detail: str = "", cause: str = "", **args: Arg) -> Self:
         """The error with the reason of this code (a key of ERROR_TEXTS) and its arguments."""
-        return cls.because(_reason(code, args), field=field, detail=detail, cause=cause)
+        return cls.because(made(code, args), field=field, detail=detail, cause=cause)
 
     @classmethod
     def because(cls, reason: Notice, *, field: str = "", detail: str = "", cause: str = "") -> Self:
         """The error with a reason that is known already."""
+        reason = _writable_notice(reason)
         message, hint = notices.brief(reason), notices.hint(reason, cls.code)
         error = cls(message, hint, field=field, detail=detail, cause=cause)
         error._reason = reason
         return error
 
     @property
+    def why(self) -> Notice:
+        """The reason: a code of ERROR_TEXTS with its arguments, or `said` for the words of others."""
+        return self._reason
+
+    @property
     def notice(self) -> Notice:
         """The error as a notice: its words are message and hint, its short form is the message."""
         return notice("refused", error=self.code, reason=self._reason)
 
-    def to_dict(self) -> dict[str, str]:
-        """What is stored with a failed job and sent to API clients; `detail` stays in the log."""
-        data = {"code": self.code, "message": self.message, "hint": self.hint, "field": self.field}
-        return {**data, "cause": self.cause} if self.cause else data
+    def to_dict(self) -> dict[str, Any]:
+        """What is stored with a failed job, sent to API clients and passed between processes; `detail` stays
+        in the log. `reason` is the code with its arguments, from which the words can be made again."""
+        data: dict[str, Any] = {"code": self.code, "message": self.message, "hint": self.hint}
+        data["field"] = self.field
+        if self.cause:
+            data["cause"] = self.cause
+        if self._reason.code != _SAID:
+            data["reason"] = self._reason.to_json()
+        return data
 
     @staticmethod
-    def from_dict(data: dict[str, Any]) -> StudioError:
-        """The stored error again; a code that this version does not know reads as `internal`."""
+    def from_dict(data: Mapping[str, Any]) -> StudioError:
+        """The stored error again, in the words of this version. A code that it does not know reads as
+        `internal`; message and hint stay as stored where the reason is absent or unknown. Never raises."""
         kind = by_code().get(str(data.get("code")), InternalError)
-        text = {name: str(data.get(name, "")) for name in ("message", "hint", "field", "cause")}
+        text = {name: str(data.get(name) or "") for name in ("message", "hint", "field", "cause")}
+        reason = _stored_reason(data)
+        if reason is not None:
+            return kind.because(reason, field=text["field"], cause=text["cause"])
         return kind(text["message"], text["hint"], field=text["field"], cause=text["cause"])
 
 
@@ -313,8 +331,36 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _reason(code: str, args: Mapping[str, Arg]) -> Notice:
-    return made(code, {name: _writable(arg) if isinstance(arg, str) else arg for name, arg in args.items()})
+def _writable_notice(reason: Notice) -> Notice:
+    return Notice(reason.code, tuple((name, _writable_arg(arg)) for name, arg in reason.args))
+
+
+def _writable_arg(arg: Arg) -> Arg:
+    if isinstance(arg, str):
+        return _writable(arg)
+    if isinstance(arg, Notice):
+        return _writable_notice(arg)
+    return tuple(_writable_arg(one) for one in arg) if isinstance(arg, tuple) else arg  # type: ignore[return-value]
+
+
+def _stored_reason(data: Mapping[str, Any]) -> Notice | None:
+    """The reason of a stored error, if this version has words for it."""
+    stored = data.get("reason")
+    if not isinstance(stored, Mapping):
+        return None
+    try:
+        reason = Notice.from_json(stored)
+    except (ValueError, RecursionError):
+        return None
+    return reason if notices.readable(reason) else None
+
+
+def in_current_words(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored error (`to_dict`) with the message and the hint that this version has for its reason."""
+    if _stored_reason(data) is None or data.get("code") not in by_code():
+        return dict(data)
+    error = StudioError.from_dict(data)
+    return {**data, "message": error.message, "hint": error.hint}
 
 
 def from_os_error(error: OSError, code: str = "file_not_written", **args: Arg) -> StudioError:
@@ -322,7 +368,7 @@ def from_os_error(error: OSError, code: str = "file_not_written", **args: Arg) -
     operating system says, such as a path, goes into the log only."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull.of("disk_is_full", detail=str(error))
-    return InternalError.because(_reason(code, args), detail=str(error))
+    return InternalError.because(made(code, args), detail=str(error))
 
 
 def by_code() -> dict[str, type[StudioError]]:

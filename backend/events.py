@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
+from typing import Any, Union
 
 from workflows.graph.label import StageName
 from workflows.notice import Notice
@@ -105,7 +105,7 @@ class Finished:
 class Failed:
     """The engine failed. `error` is StudioError.to_dict(); `detail` is for the log."""
 
-    error: dict[str, str]
+    error: dict[str, Any]
     detail: str = ""
 
 

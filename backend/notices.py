@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from backend.error_texts.arguments import SHOWN
 from backend.error_texts.catalog import ERROR_TEXTS, HINTS
 from backend.formatting import duration_text, megabytes_text, size_text
 from workflows.modes.animate.install import INSTALL
@@ -206,6 +207,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "addresses": " or ".join,
     "length": duration_text,
     "longest": duration_text,
+    **SHOWN,
 }
 """Argument -> how its value is shown; the others are shown as the template's format says."""
 
@@ -244,7 +246,7 @@ def _filled(text: str, notice: Notice) -> str:
         if notice.code == "refused":
             shown["hint"] = _hint_of_refusal(notice)
         return text.format(**shown).strip()
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return ""
 
 
@@ -253,7 +255,11 @@ def _shown(name: str, value: Arg) -> object:
         return words(value) if name == "why" else brief(value)
     if name == "reasons" and isinstance(value, tuple):
         return " ".join(brief(one) for one in value if isinstance(one, Notice))
-    return _SHOWN[name](value) if name in _SHOWN else value
+    if name in _SHOWN:
+        return _SHOWN[name](value)
+    if isinstance(value, tuple):
+        raise TypeError(f"{name} is not shown as a list")
+    return value
 
 
 def _hint_of_refusal(refused: Notice) -> str:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backend.error_texts import engines, jobs, models, servers, storage, worker
+from backend.error_texts import (
+    engines,
+    failures,
+    jobs,
+    media,
+    model_files,
+    models,
+    prompts,
+    reach,
+    servers,
+    storage,
+    web,
+    worker,
+)
 from backend.error_texts.hints import HINTS
 from backend.error_texts.text import ErrorText
 
@@ -15,6 +28,12 @@ ERROR_TEXTS: Mapping[str, ErrorText] = {
     **storage.TEXTS,
     **servers.TEXTS,
     **engines.TEXTS,
+    **reach.TEXTS,
+    **failures.TEXTS,
+    **prompts.TEXTS,
+    **media.TEXTS,
+    **model_files.TEXTS,
     **models.TEXTS,
     **worker.TEXTS,
+    **web.TEXTS,
 }

@@ -27,7 +27,13 @@ TEXTS: Mapping[str, ErrorText] = {
         "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
     ),
     "keep_running": ErrorText("This video is still being made.", "Keep it when it is done."),
-    # submitting
+    # values of a form or of a call
+    "choose_picture": ErrorText("Choose a picture first."),
+    "choose_sound": ErrorText("Choose a sound first."),
+    "choose_video": ErrorText("Choose a video first."),
+    "param_refused": ErrorText("{said}", "{advice}"),
+    "seed_refused": ErrorText("{said}", "{advice} -1 picks one at random."),
+    # the queue
     "queue_full": ErrorText("The queue is full: {count} videos are waiting."),
     "own_one_waiting": ErrorText("You already have a video waiting, which is the limit."),
     "own_many_waiting": ErrorText("You already have {count} videos waiting, which is the limit."),

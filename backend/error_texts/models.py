@@ -28,8 +28,8 @@ TEXTS: Mapping[str, ErrorText] = {
     ),
     # the store
     "store_path_unusable": ErrorText("{path} cannot be used: {reason}."),
-    "not_to_be_fetched": ErrorText("{words}", "Then it need not be fetched."),
-    "fix_first": ErrorText("{words}", "Then run the same command again."),
+    "not_to_be_fetched": ErrorText("{why}", "Then it need not be fetched."),
+    "fix_first": ErrorText("{why}", "Then run the same command again."),
     "other_copy_first": ErrorText(
         "{path} is in the way: ComfyUI takes it before the one in the store.",
         "Remove or rename it, then run the same command again.",

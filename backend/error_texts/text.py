@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from typing import NamedTuple
 
 
@@ -10,3 +11,9 @@ class ErrorText(NamedTuple):
 
     message: str
     hint: str = ""
+
+    @property
+    def arguments(self) -> frozenset[str]:
+        """The names of the arguments that the text shows."""
+        found = string.Formatter().parse(self.message + self.hint)
+        return frozenset(name for _, name, _, _ in found if name)

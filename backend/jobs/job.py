@@ -139,7 +139,7 @@ class Job:
     started: float | None = None
     finished: float | None = None
     warnings: tuple[Notice, ...] = ()
-    error: dict[str, str] | None = None
+    error: dict[str, Any] | None = None
     size: int = 0  # bytes of the result
     attempts: int = 0
     pinned: bool = False  # retention does not remove it

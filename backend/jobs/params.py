@@ -7,17 +7,12 @@ from typing import Any
 
 from backend.errors import BadInput
 from backend.jobs.job import Job
+from backend.notices import words
 from workflows.modes.parsing import params_from_values
 from workflows.modes.registry import MODES, media_fields
 from workflows.params.media import Media
 from workflows.params.values import InvalidParam
 from workflows.spec import RANDOM_SEED, ModeParams
-
-CHOOSE = {
-    "picture": "Choose a picture first.",
-    "sound": "Choose a sound first.",
-    "video": "Choose a video first.",
-}
 
 
 def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]) -> ModeParams:
@@ -31,13 +26,13 @@ def make_params(mode: str, values: Mapping[str, Any], media: Mapping[str, Media]
         for name, value in values.items()
         if value is not None
     }
+    for name, field in media_fields(mode).items():
+        if field.required and name not in media:
+            raise BadInput.of(f"choose_{field.kind}", field=name)
     try:
-        for name, field in media_fields(mode).items():
-            if field.required and name not in media:
-                raise InvalidParam(name, CHOOSE[field.kind])
         return params_from_values(mode, cleaned, media)
     except InvalidParam as error:
-        raise BadInput(error.message, _hint(error), field=error.field) from error
+        raise refused(error) from error
 
 
 def field_problems(mode: str, values: Mapping[str, Any]) -> dict[str, str]:
@@ -50,7 +45,7 @@ def field_problems(mode: str, values: Mapping[str, Any]) -> dict[str, str]:
         try:
             field.check(_whole(value) if field.type is int else value)
         except InvalidParam as error:
-            found[field.name] = f"{error.message} {_hint(error)}".strip()
+            found[field.name] = words(refused(error).notice)
     return found
 
 
@@ -59,8 +54,10 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _hint(error: InvalidParam) -> str:
-    return f"{error.hint} -1 picks one at random." if error.field == "seed" else error.hint
+def refused(error: InvalidParam) -> BadInput:
+    """The compiler's refusal of a value."""
+    code = "seed_refused" if error.field == "seed" else "param_refused"
+    return BadInput.of(code, said=error.message, advice=error.hint, field=error.field)
 
 
 def job_params(job: Job) -> ModeParams:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from backend.engines.base import Engine, EngineInfo
 from backend.engines.kinds import takes_whole
-from backend.errors import BadInput, GraphRejected, InternalError, MissingModel, MissingNode
+from backend.errors import GraphRejected, InternalError, MissingModel, MissingNode
 from backend.jobs import bundle
 from backend.jobs.job import Job
-from backend.jobs.params import job_params
+from backend.jobs.params import job_params, refused
 from workflows.catalog import Catalog, load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
 from workflows.graph.node_contract import Contract, Problem, check, facts, recorded
@@ -24,7 +24,7 @@ def compile_for(
     try:
         return compile(params, catalog or load_catalog(), facts, job_id)
     except InvalidParam as error:
-        raise BadInput(error.message, error.hint, field=error.field) from error
+        raise refused(error) from error
     except (KeyError, TypeError, ValueError) as error:
         raise InternalError.of("workflow_failed", detail=repr(error)) from error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from backend.events import STAGES, Connection, Event, Preview, Progress, Queued, Stage, Started
 from backend.jobs.costs import Costs
@@ -45,7 +45,7 @@ class Tracker:
     version: int = 0
     preview_version: int = 0
     connected: bool = True
-    error: dict[str, str] | None = None
+    error: dict[str, Any] | None = None
     chunk: int = 0
     chunks: int = 0
     preparing: bool = False
@@ -194,7 +194,7 @@ class Tracker:
             self.step, self._stepped = event.step, now
         self.steps = event.steps
 
-    def end(self, status: Status, now: float, error: dict[str, str] | None = None) -> None:
+    def end(self, status: Status, now: float, error: dict[str, Any] | None = None) -> None:
         """The job ended as `status`."""
         self._leave(now)
         self.watch.enter(None, now)

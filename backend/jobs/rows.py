@@ -46,7 +46,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "tuple[Notice, ...]": lambda value: (
         isinstance(value, list) and all(Notice.from_json(item) is not None for item in value)
     ),
-    "dict[str, str] | None": lambda value: value is None or isinstance(value, dict),
+    "dict[str, Any] | None": lambda value: value is None or isinstance(value, dict),
     "dict[str, float]": _numbers,
 }
 """The type of a job's field, as written there -> whether a value can be one."""
@@ -78,7 +78,7 @@ def job_of(row: sqlite3.Row) -> Job:
     return job
 
 
-def salvaged(row: sqlite3.Row, error: dict[str, str]) -> Job:
+def salvaged(row: sqlite3.Row, error: dict[str, Any]) -> Job:
     """The readable columns of a damaged row, defaults for the others; an unfinished job becomes failed."""
     job, _ = _read(row)
     return job if job.status in TERMINAL else replace(job, status=FAILED, error=error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from backend.events import STAGES
 from backend.jobs.job import Status
@@ -40,7 +40,7 @@ class Snapshot:
     ahead: int = 0
     others: int = 0
     preview_version: int = 0
-    error: dict[str, str] | None = None
+    error: dict[str, Any] | None = None
     connected: bool = True
     chunk: int = 0
     chunks: int = 0

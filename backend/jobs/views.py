@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backend.errors import in_current_words
 from backend.formatting import Location, crop_text, estimate_text
 from backend.jobs.job import Job, Status
 from backend.jobs.layout import answer_name, result_name
@@ -39,7 +40,7 @@ class JobView:
     created: float
     finished: float | None
     warnings: tuple[Notice, ...]
-    error: dict[str, str] | None
+    error: dict[str, Any] | None
     bytes: int
     pinned: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)  # activity -> seconds, see jobs.stopwatch
@@ -213,7 +214,7 @@ def view(job: Job, key: str) -> JobView:
         created=job.created,
         finished=job.finished,
         warnings=tuple(job.warnings),
-        error=job.error,
+        error=in_current_words(job.error) if job.error is not None else None,
         bytes=job.size,
         pinned=job.pinned,
         timings=dict(job.timings),

@@ -129,7 +129,7 @@ def _sound_or_video(
     if op == "join":
         laid = (request["sound"], request["frames"])
         return _clip(*join.join(request["paths"], request["out"], name, *laid, progress))
-    raise InternalError(f"No such operation: {op}")
+    raise InternalError.of("no_such_operation", operation=str(op))
 
 
 def _size(width: int, height: int) -> dict[str, Any]:
@@ -150,11 +150,11 @@ def as_error(error: BaseException, name: str, field: str, kind: str = "picture")
     if isinstance(error, MemoryError):
         return check.too_heavy(name, field, detail, kind)
     if isinstance(error, ImportError):
-        return InternalError(f"A part that opens {kind}s is not installed.", detail=detail)
+        return InternalError.of(f"no_opener_{kind}", detail=detail)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(f"The disk is full: the {kind} could not be kept.", detail=detail)
+        return DiskFull.of(f"no_room_{kind}", detail=detail)
     if isinstance(error, OSError) and error.errno is not None:
-        return InternalError(f"The {kind} could not be kept.", detail=detail)
+        return InternalError.of(f"not_kept_{kind}", detail=detail)
     return check.damaged(name, field, detail)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from backend.errors import BadMedia
+from backend.error_texts.arguments import spoken
 from backend.media import check, timing
 from backend.media.container import (
     JUMP_BACK,
@@ -81,7 +81,7 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
         sound = _sound(path, name, field)
         notes = []
         if reader.cut or (track.frames and len(times) < track.frames - 1):
-            notes.append(f"cut short: {timing.spoken(seconds)} of {timing.spoken(claimed)} are there")
+            notes.append(f"cut short: {spoken(seconds)} of {spoken(claimed)} are there")
         if frame.color_trc in _HDR_CURVES:
             notes.append("HDR: its colours become flatter")
         if see_through(frame):
@@ -154,11 +154,7 @@ def cut(
                 made += 1
                 progress(min(1.0, made / max(1, expected)))
         if not made:
-            raise BadMedia(
-                f"{check.shown(name)} has no picture at {timing.spoken(begin)}.",
-                "Choose an earlier start.",
-                field=field,
-            )
+            raise check.no_picture_at(begin, name, field)
         return (*stored, made, float(rate))
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from backend.errors import BadMedia
-from backend.media import check, timing
+from backend.media import check
 from backend.media.container import opened, sound_track
 from backend.media.join import AacEncoder
 from backend.media.pictures import regular_file
@@ -51,9 +50,5 @@ def sound(
             progress(min(1.0, time / seconds))
             target.mux(packet)
     if not reader.samples or not written:
-        raise BadMedia(
-            f"{check.shown(name)} has no sound at {timing.spoken(start)}.",
-            "Choose an earlier start.",
-            field=field,
-        )
+        raise check.no_sound_at(start, name, field)
     return written

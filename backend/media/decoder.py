@@ -237,5 +237,5 @@ class Decoder(Pool):
 
 def _all(paths: Sequence[AnyPath]) -> list[str]:
     if not paths:
-        raise InternalError("There is nothing to make a video of.")
+        raise InternalError.of("nothing_to_join")
     return [str(Path(path).absolute()) for path in paths]

@@ -88,9 +88,4 @@ def _first_frame(file: BinaryIO, check_size: Callable[[tuple[int, int]], None]) 
 
 
 def _unsupported(name: str, field: str, detail: str) -> BadMedia:
-    return BadMedia(
-        f"{check.shown(name)} is a HEIF picture of a kind that cannot be read here.",
-        "Save it as JPEG or PNG, then choose that.",
-        field=field,
-        detail=detail,
-    )
+    return BadMedia.of("picture_heif", upload=check.cleaned(name), field=field, detail=detail)

@@ -199,10 +199,10 @@ class Pool:
             try:
                 granted = stack.enter_context(slots.slot(who, wait_seconds, key, answered))
             except NoSlot as error:
-                words = check.waiting if error.own else check.busy
-                raise words(request["name"], request["field"], request["kind"]) from None
+                refused = check.waiting if error.own else check.busy
+                raise refused(request["name"], request["field"], request["kind"]) from None
             except Closed:
-                raise ShuttingDown("Wan Studio is shutting down.") from None
+                raise ShuttingDown.of("media_closed") from None
             yield granted
 
     def _ask_child(self, request: dict[str, Any], budget: Budget, progress: Progress | None) -> Reply:
@@ -221,7 +221,7 @@ class Pool:
                 raise check.too_heavy(name, field, str(error), kind) from error
             except ChildDied as error:
                 if self._closed:
-                    raise ShuttingDown("Wan Studio is shutting down.") from error
+                    raise ShuttingDown.of("media_closed") from error
                 if error.returncode == -signal.SIGXCPU:
                     raise check.too_heavy(name, field, "used up its CPU time", kind) from error
                 if last_try:
@@ -233,7 +233,7 @@ class Pool:
     def _take(self) -> Child:
         with self._lock:
             if self._closed:
-                raise ShuttingDown("Wan Studio is shutting down.")
+                raise ShuttingDown.of("media_closed")
             child = self._idle.pop() if self._idle else Child(self._command)
             self._busy.add(child)
             return child

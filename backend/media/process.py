@@ -135,7 +135,7 @@ class Child:
             for line in lines:
                 try:
                     reply = _parsed(line, number, request["op"])
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                     raise self._died(f"invalid reply: {error}") from error
                 if isinstance(reply, dict):
                     return reply
@@ -169,7 +169,7 @@ def _parsed(line: bytes, number: int, op: str) -> dict[str, Any] | float:
     if "progress" in reply:
         return min(1.0, max(0.0, float(reply["progress"])))
     if "error" in reply:
-        return {"error": {str(key): str(value) for key, value in reply["error"].items()}}
+        return {"error": _error(reply["error"])}
     for key, kind in REPLIES[op].items():
         if type(reply["ok"][key]) is not kind:
             raise ValueError(f"{key} is not {kind.__name__}")
@@ -177,3 +177,10 @@ def _parsed(line: bytes, number: int, op: str) -> dict[str, Any] | float:
     if "peaks" in ok:
         ok["peaks"] = [min(1.0, max(0.0, float(peak))) for peak in ok["peaks"]]
     return {"ok": ok}
+
+
+def _error(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an error: texts, and its reason as an object."""
+    reason = fields.get("reason")
+    texts = {str(key): str(value) for key, value in fields.items() if key != "reason"}
+    return {**texts, "reason": reason} if isinstance(reason, dict) else texts

@@ -63,6 +63,10 @@ class Kind:
     name: str
 
 
+SOUND, VIDEO = Kind("other", "a sound"), Kind("other", "a video")
+UNKNOWN = Kind("other", "another kind of file")
+
+
 def kind_of(head: bytes) -> Kind:
     """The kind of the file that begins with `head` (up to HEAD_BYTES). Never raises."""
     for magic, name in _RASTER_MAGIC:
@@ -160,8 +164,8 @@ def _iso_media(head: bytes) -> Kind:
     if brands & _HEIF_BRANDS:
         return Kind("raster", "HEIC")
     if box in (b"M4A ", b"M4B "):
-        return Kind("other", "a sound")
-    return Kind("other", "a video")
+        return SOUND
+    return VIDEO
 
 
 def _brands(head: bytes) -> set[bytes]:
@@ -176,10 +180,10 @@ def _text(head: bytes) -> Kind:
         text = head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if error.start < len(head) - 3 or len(head) < HEAD_BYTES:
-            return Kind("other", "another kind of file")
+            return UNKNOWN
         text = head[: error.start].decode("utf-8-sig")
     if any(char < " " and char not in "\t\n\r\f\x1b" for char in text):
-        return Kind("other", "another kind of file")
+        return UNKNOWN
     lowered = text.lower()
     if lowered.lstrip().startswith(_PLAYLISTS):
         return Kind("other", "a playlist, which only names other files")

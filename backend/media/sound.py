@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from backend.errors import BadMedia
+from backend.error_texts.arguments import spoken
 from backend.media import check, timing
 from backend.media.container import Reader, opened, picture_track, sound_track
 from backend.media.facts import SILENT_BELOW, SOUND_FILE_MAX, SOUND_PART_MAX, WAVE_POINTS_MAX, SoundFacts
@@ -58,7 +58,7 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> SoundFacts:
         elif peak < 0.05:
             notes.append("very quiet: normalise the level")
         if reader.format in ("mp4", "wav", "flac") and reader.seconds < claimed - max(0.5, 0.02 * claimed):
-            notes.append(f"cut short: {timing.spoken(reader.seconds)} of {timing.spoken(claimed)} are there")
+            notes.append(f"cut short: {spoken(reader.seconds)} of {spoken(claimed)} are there")
         elif reader.packets.broken > 1:
             notes.append("parts of it are damaged")
         if picture_track(container) is not None:
@@ -154,11 +154,7 @@ def _cut(
         first = next(blocks, None)
         if first is None:
             reader.check(name, field)
-            raise BadMedia(
-                f"{check.shown(name)} has no sound at {timing.spoken(start)}.",
-                "Choose an earlier start.",
-                field=field,
-            )
+            raise check.no_sound_at(start, name, field)
         rate, channels = output_rate(reader.rate), len(first)
         written = lead_samples = round(lead_in * rate)
         with Path(out).open("wb") as file, wave.open(file, "wb") as target:

@@ -18,7 +18,7 @@ from backend.models.errors import (
     store_error,
 )
 from backend.models.hub import Hub, Offer
-from backend.models.inventory import DAMAGED, MISSING, READY, UNSEEN, WRONG_SIZE, FileState
+from backend.models.inventory import DAMAGED, MISSING, READY, UNSEEN, WRONG_SIZE, FileState, to_get
 from backend.models.needs import room
 from backend.models.progress import Progress, Say, Task, size
 from backend.models.verify import header_problem, sha256, size_matches
@@ -83,12 +83,12 @@ def check_room(offers: Sequence[Offer], store: Path) -> None:
 def _may_be_fetched(state: FileState, store: Path) -> None:
     """Raises ModelStoreError where a download would not help."""
     if state.elsewhere is not None:
-        raise ModelStoreError.of("not_to_be_fetched", words=state.words)
+        raise ModelStoreError.of("not_to_be_fetched", why=state.problem or to_get(state.file))
     if state.state in (MISSING, WRONG_SIZE, DAMAGED) and (state.path is None or store in state.path.parents):
         return
     if state.path is not None and state.state in (WRONG_SIZE, DAMAGED):
         raise ModelStoreError.of("other_copy_first", path=str(state.path))
-    raise ModelStoreError.of("fix_first", words=state.words)
+    raise ModelStoreError.of("fix_first", why=state.problem or to_get(state.file))
 
 
 def _checked_offer(offer: Offer, store: Path) -> Offer:

@@ -16,7 +16,9 @@ from pathlib import Path
 from backend.models import paths
 from backend.models.progress import Progress, size
 from backend.models.verify import header_problem, sha256, size_matches
+from backend.notices import words
 from workflows.catalog import Catalog, ModelFile, load_catalog
+from workflows.notice import Notice, made
 
 READY, MISSING, UNSEEN = "ready", "missing", "unseen"
 WRONG_SIZE, DAMAGED, UNREADABLE = "wrong_size", "damaged", "unreadable"
@@ -31,7 +33,6 @@ IN_STORE: Mapping[str, tuple[str, ...]] = {
     "text_encoders": ("text_encoders", "clip"),
 }
 """The same in the store: the order of the lines in our extra_model_paths.yaml."""
-_RESTART = "Restart ComfyUI."
 WALK_FILES = 5_000
 """The maximum number of names to search for a file that lies in another folder."""
 
@@ -44,10 +45,20 @@ class FileState:
     state: str  # one of the six above
     path: Path | None = None  # the file that ComfyUI takes; None when there is none on this disk
     size: int = 0  # bytes on the disk
-    words: str = ""  # what is wrong and what to do; "" when ready
-    note: str = ""  # further information
+    problem: Notice | None = None  # what is wrong and what to do; None when ready
+    notes: tuple[Notice, ...] = ()  # further information
     elsewhere: Path | None = None  # for a missing file: a valid one that only has to be moved or renamed
     restart: bool = False  # ComfyUI has to be restarted to see it
+
+    @property
+    def words(self) -> str:
+        """What is wrong and what to do; "" when ready."""
+        return words(self.problem)
+
+    @property
+    def note(self) -> str:
+        """Further information; "" for none."""
+        return " ".join(map(words, self.notes))
 
 
 def inventory(
@@ -78,21 +89,21 @@ def hashed(state: FileState, progress: Progress) -> FileState:
     if state.state not in (READY, UNSEEN) or state.path is None:
         return state
     if not state.file.sha256:
-        return replace(state, note="No published sha256 to compare with.")
+        return replace(state, notes=(made("model_not_hashed", {}),))
     try:
         with progress.task(state.file.name, state.size) as task:
             found = sha256(state.path, task.advance)
     except OSError as error:
         return _unreadable(state.file, state.path, error)
     if found == state.file.sha256:
-        return replace(state, note="sha256 is right.")
-    words = f"{state.path} is not the published file: its sha256 differs. Remove it. {_again(state.file)}"
-    return replace(state, state=DAMAGED, words=words)
+        return replace(state, notes=(made("model_hash_right", {}),))
+    problem = made("model_wrong_hash", {"path": str(state.path), **_published(state.file)})
+    return replace(state, state=DAMAGED, problem=problem)
 
 
 def simply_missing(state: FileState) -> bool:
     """Whether the file is missing and downloading it is all that is needed."""
-    return state.state == MISSING and state.words == _get(state.file)
+    return state.state == MISSING and state.problem == to_get(state.file)
 
 
 class _Scan:
@@ -124,12 +135,12 @@ class _Scan:
         """The state of the file that ComfyUI would use: from the first folder with a file of exactly this
         name."""
         closed: FileState | None = None
-        lost = ""
+        lost: Notice | None = None
         for folder in self.folders(file.folder):
             names, path = self.names(folder), folder / file.name
             if isinstance(names, OSError):
                 if names.errno == errno.ELOOP:
-                    lost = lost or f"{folder} is a circular symbolic link: remove it. "
+                    lost = lost or _lost("model_folder_circular", folder, file)
                 else:
                     closed = closed or _unreadable(file, folder, names)
                 continue
@@ -140,15 +151,16 @@ class _Scan:
             except OSError as error:
                 if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
                     return _unreadable(file, path, error)
-                fault = "circular" if error.errno == errno.ELOOP else "broken"
-                lost = lost or f"{path} is a {fault} symbolic link: remove it. "
+                circular = error.errno == errno.ELOOP
+                code = "model_folder_circular" if circular else "model_link_broken"
+                lost = lost or _lost(code, path, file)
                 continue
             if is_file:
                 return self._noted(_checked(file, path), folder)
-            lost = lost or f"{path} is a folder, not a file: move it away. "
+            lost = lost or _lost("model_is_folder", path, file)
         if closed is not None:
             return closed
-        return FileState(file, MISSING, words=(lost + _get(file)).strip())
+        return FileState(file, MISSING, problem=lost or to_get(file))
 
     def _noted(self, state: FileState, folder: Path) -> FileState:
         """Adds notes: a second file whose name differs only in case, and a good file in a later folder."""
@@ -156,18 +168,13 @@ class _Scan:
         names = self.names(folder)
         twins = [] if isinstance(names, OSError) else [n for n in names if _same_but_case(n, state.file.name)]
         if twins:
-            notes.append(
-                f"{', '.join(sorted(twins))} lies beside it: the names differ in upper and lower case only."
-            )
+            notes.append(made("model_twins", {"names": tuple(sorted(twins))}))
         if state.state != READY:
             for other in self.folders(state.file.folder):
                 if other != folder and _good(other / state.file.name, state.file):
-                    notes.append(
-                        f"A good one lies in {other}, but ComfyUI looks in {folder} first:"
-                        " remove or rename the one there."
-                    )
+                    notes.append(made("model_good_later", {"other": str(other), "folder": str(folder)}))
                     break
-        return replace(state, note=" ".join(notes))
+        return replace(state, notes=tuple(notes))
 
     def elsewhere(self, state: FileState) -> FileState:
         """Adds to a missing file where a valid copy lies, under another spelling or in another folder."""
@@ -176,14 +183,14 @@ class _Scan:
             names = self.names(folder)
             for name in sorted(() if isinstance(names, OSError) else names):
                 if _same_but_case(name, file.name) and _good(folder / name, file):
-                    words = f"{folder / name} differs in upper and lower case only: rename it to {file.name}."
-                    return replace(state, words=words, elsewhere=folder / name)
+                    problem = made("model_other_case", {"path": str(folder / name), "file": file.name})
+                    return replace(state, problem=problem, elsewhere=folder / name)
         place = next((path for path in self._walked().get(file.name, ()) if _good(path, file)), None)
         if place is None:
             return state
-        to = self.store / file.folder
-        words = f"A file of this name lies in {place.parent}: move it to {to}, where ComfyUI looks for it."
-        return replace(state, words=words, elsewhere=place)
+        target = str(self.store / file.folder)
+        problem = made("model_elsewhere", {"folder": str(place.parent), "target": target})
+        return replace(state, problem=problem, elsewhere=place)
 
     def _walked(self) -> dict[str, list[Path]]:
         """Name -> paths, of all files below both folders; links to folders are not followed."""
@@ -207,21 +214,21 @@ def _checked(file: ModelFile, path: Path) -> FileState:
     except OSError as error:
         return _unreadable(file, path, error)
     if problem:
-        return FileState(file, DAMAGED, path, count, f"{path} {problem}. {_again(file)}")
+        faulty = made("model_faulty", {"path": str(path), "problem": problem, **_published(file)})
+        return FileState(file, DAMAGED, path, count, faulty)
     if not size_matches(count, file.bytes, file.exact):
-        words = f"{path} has {size(count)} where the published file has {file.size_text}. {_again(file)}"
-        return FileState(file, WRONG_SIZE, path, count, words)
+        wrong = made("model_wrong_size", {"path": str(path), "has": size(count), **_published(file)})
+        return FileState(file, WRONG_SIZE, path, count, wrong)
     return FileState(file, READY, path, count)
 
 
 def _unreadable(file: ModelFile, path: Path, error: OSError) -> FileState:
     if error.errno in (errno.EACCES, errno.EPERM):
-        words = (
-            f"{path} may not be read. Give the user that runs Wan Studio and ComfyUI the right to read it."
-        )
+        problem = made("model_denied", {"path": str(path)})
     else:
-        words = f"{path} cannot be read: {error.strerror or error}. Look at the disk that it is on."
-    return FileState(file, UNREADABLE, path, words=words)
+        reason = error.strerror or str(error)
+        problem = made("model_not_read", {"path": str(path), "reason": reason})
+    return FileState(file, UNREADABLE, path, problem=problem)
 
 
 def _with_server(
@@ -232,24 +239,21 @@ def _with_server(
     kind, name = state.file.folder, state.file.name
     seen = name in models.get(kind, ())
     if state.state == MISSING and seen:
-        return replace(state, state=READY, words="", note="ComfyUI has it in a folder of its own.")
+        return replace(state, state=READY, problem=None, notes=(made("model_of_server", {}),))
     if state.state != READY or seen:
         return state
     restart = False
     if kind not in models:
-        words = f"This ComfyUI has no folder for {kind}. Update it to 0.3.64 or newer."
+        problem = made("model_no_folder", {"folder": kind})
     elif state.path is not None and store in state.path.parents and registered:
-        words = f"In {state.path.parent}, which was added to ComfyUI's paths after its start. {_RESTART}"
+        problem = made("model_path_added", {"folder": str(state.path.parent)})
         restart = True
     elif state.path is not None and store in state.path.parents:
-        words = (
-            f"In {state.path.parent}, but ComfyUI does not look there."
-            " `python app.py models paths` writes the file that tells ComfyUI of this folder."
-        )
+        problem = made("model_path_unknown", {"folder": str(state.path.parent)})
     else:
-        words = f"There, but ComfyUI does not see it. {_RESTART}"
+        problem = made("model_unseen", {})
         restart = True
-    return replace(state, state=UNSEEN, words=words, restart=restart)
+    return replace(state, state=UNSEEN, problem=problem, restart=restart)
 
 
 def _good(path: Path, file: ModelFile) -> bool:
@@ -259,12 +263,19 @@ def _good(path: Path, file: ModelFile) -> bool:
         return False
 
 
-def _get(file: ModelFile) -> str:
-    return f"{file.size_text}: `python app.py models download {file.name}`"
+def _published(file: ModelFile) -> dict[str, str]:
+    """The arguments of texts that say how a file is fetched."""
+    return {"file": file.name, "size": file.size_text}
 
 
-def _again(file: ModelFile) -> str:
-    return f"Fetch it again, {_get(file)}"
+def to_get(file: ModelFile) -> Notice:
+    """What to do about a file that is simply missing."""
+    return made("model_to_get", {**_published(file)})
+
+
+def _lost(code: str, path: Path, file: ModelFile) -> Notice:
+    """Why a missing file that seems to be there cannot be used. code: of error_texts/model_files.py."""
+    return made(code, {"path": str(path), **_published(file)})
 
 
 def _same_but_case(one: str, other: str) -> bool:

@@ -12,7 +12,7 @@ import requests
 
 from backend.engines.base import EngineInfo
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.monitor import Timing
+from backend.engines.comfy.timing import Timing
 from backend.engines.kinds import COMFYUI, kind_of
 from backend.errors import EngineHung, EngineLost, StudioError
 from backend.notices import words

@@ -17,7 +17,7 @@ from typing import Any
 
 from backend.errors import BadSettings
 from backend.settings import listen_address
-from backend.settings.listen_address import EVERYWHERE, HINT
+from backend.settings.listen_address import EVERYWHERE
 
 UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -45,7 +45,7 @@ class Listening:
         """What to say of an error from serving on these sockets."""
         if error.errno == errno.EADDRINUSE:  # another program took the port since it was bound
             return _taken(self.port, self.port_name)
-        return BadSettings(f"The page cannot be served at {self.url}.", str(error))
+        return BadSettings.of("page_not_served", url=self.url, said=str(error))
 
     def close(self) -> None:
         for one in self.sockets:
@@ -109,27 +109,19 @@ def _refusal(error: OSError, host: str, port: int, name: str) -> BadSettings:
     if error.errno in (errno.EACCES, errno.EPERM):
         least = _unprivileged()
         if port < least:
-            return BadSettings(
-                f"Only root may use port {port} on this machine.",
-                f"Set {name} to {least} or higher. A container can publish it as {port}: -p {port}:7860.",
-            )
-        return BadSettings(
-            f"The system does not let this user use port {port}.", f"Set {name} to another port."
-        )
+            return BadSettings.of("port_for_root", port=port, name=name, least=least)
+        return BadSettings.of("port_denied", port=port, name=name)
     if isinstance(error, socket.gaierror):
-        return BadSettings(f"GRADIO_SERVER_NAME is {host!r}, a name without an address.", HINT)
+        return BadSettings.of("host_without_address", host=host)
     if error.errno in ABSENT and ":" in host and not _has_ipv6():
-        return BadSettings(
-            f"The page cannot be served at {host}: this machine has no IPv6.",
-            "Set GRADIO_SERVER_NAME to 127.0.0.1, or to 0.0.0.0 for every address.",
-        )
+        return BadSettings.of("host_needs_ipv6", host=host)
     if error.errno in ABSENT:
-        return BadSettings(f"The page cannot be served at {host}: this machine has no such address.", HINT)
-    return BadSettings(f"The page cannot be served at {host}:{port}: {error.strerror or error}.", HINT)
+        return BadSettings.of("host_of_other_machine", host=host)
+    return BadSettings.of("host_unusable", host=host, port=port, reason=error.strerror or str(error))
 
 
 def _taken(port: int, name: str) -> BadSettings:
-    return BadSettings(f"Port {port} is taken.", f"Stop what uses it, or set {name} to another.")
+    return BadSettings.of("page_port_taken", port=port, name=name)
 
 
 def _unprivileged(file: Path = UNPRIVILEGED) -> int:

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import ast
-import string
+import json
+import math
+import re
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
 import backend.studio  # noqa: F401 - brings in the error classes that other packages add
+from backend.engines.comfy import reach
+from backend.engines.comfy.failure_causes import CAUSES, UNKNOWN
+from backend.error_texts import catalog
 from backend.error_texts.catalog import ERROR_TEXTS, HINTS
-from backend.errors import EngineLost, OverQuota, QueueFull, StoreGone, by_code
+from backend.errors import (
+    BadMedia,
+    EngineLost,
+    EngineUnreachable,
+    InternalError,
+    OverQuota,
+    QueueFull,
+    StoreGone,
+    StudioError,
+    by_code,
+    in_current_words,
+)
 from backend.jobs.refusals import Outlook
 from backend.models.hub import REASONS as HUB_REASONS
 from backend.notices import TEMPLATES, brief, hint, words
@@ -20,22 +36,11 @@ from backend.worker.results import ResultTooLarge
 from tests.support.paths import ROOT
 from workflows.notice import Notice, made, notice
 
-MOVED = (
-    "backend/jobs", "backend/engines/base.py", "backend/engines/kinds.py", "backend/engines/demo",
-    "backend/engines/runpod", "backend/engines/comfy/engine.py", "backend/engines/comfy/info.py",
-    "backend/engines/comfy/protocol.py", "backend/engines/comfy/submit.py",
-    "backend/engines/comfy/validation_errors.py", "backend/servers", "backend/storage", "backend/security",
-    "backend/models", "backend/system", "backend/studio.py", "backend/services.py", "backend/threads.py",
-    "backend/worker/handler.py", "backend/worker/main.py", "backend/worker/results.py",
-)  # fmt: skip
-"""Packages whose errors have no sentences of their own."""
-OTHERS_WORDS = {
-    "backend/jobs/params.py": "the compiler's refusal of a value",
-    "backend/jobs/preflight.py": "the compiler's refusal of a value",
-    "backend/engines/runpod/responses.py": "the error of a worker",
-}
-"""File -> whose words it passes on."""
+PENDING = ("backend/cli", "backend/settings", "backend/worker/downloads.py", "backend/worker/job_input.py")
+"""What still has sentences of its own where errors are raised."""
 NOT_ARGUMENTS = frozenset({"field", "detail", "cause"})
+SPREAD = {"said": {"input", "value"}, "_published": {"file", "size"}}
+"""Arguments that several reasons have in common, by the name of what is spread: {**said, ...}."""
 SUFFIXED = {"field_refused_more": {"reasons", "count"}, "values_refused_more": {"reasons", "count"}}
 """Codes that are put together from another one."""
 
@@ -48,9 +53,17 @@ def sources(top: str) -> tuple[tuple[str, ast.Module], ...]:
 
 
 def constants(node: ast.expr, tree: ast.AST) -> list[str]:
-    """The strings that an expression may be; a name may be any value that the module gives it."""
+    """The strings that an expression may be; a name may be any value that the module gives it, a code with a
+    part that is put in (f"busy_{kind}") any code of that form."""
     if isinstance(node, ast.Constant):
         return [str(node.value)] if isinstance(node.value, str) else []
+    if isinstance(node, ast.JoinedStr):
+        form = "".join(
+            re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[a-z]+" for part in node.values
+        )
+        suffixed = isinstance(node.values[0], ast.FormattedValue)  # see SUFFIXED
+        found = [code for code in ERROR_TEXTS if re.fullmatch(form, code)]
+        return found or ([] if suffixed else [ast.unparse(node)])
     if isinstance(node, ast.IfExp):
         return constants(node.body, tree) + constants(node.orelse, tree)
     if isinstance(node, ast.Name):
@@ -84,11 +97,25 @@ def raised() -> Iterator[tuple[str, set[str], str]]:
                 yield from ((code, keywords, where) for code in constants(node.args[1], tree))
             elif function == "made" and len(node.args) > 1 and isinstance(node.args[1], ast.Dict):
                 names = {str(ast.literal_eval(key)) for key in node.args[1].keys if key is not None}
-                if None in node.args[1].keys:  # {**said, ...}: see `said` in validation_errors.py
-                    names |= {"input", "value"}
+                for key, value in zip(node.args[1].keys, node.args[1].values, strict=True):
+                    names |= SPREAD[ast.unparse(value).partition("(")[0]] if key is None else set()
                 yield from ((code, names, where) for code in constants(node.args[0], tree))
+            elif function == "_lost":  # of models/inventory.py
+                yield from ((code, {"path", "file", "size"}, where) for code in constants(node.args[0], tree))
             elif function == "made" and len(node.args) > 1 and ast.unparse(node.args[1]) == "said":
                 yield from ((code, {"input", "value"}, where) for code in constants(node.args[0], tree))
+
+
+def placeholders(code: str) -> set[str]:
+    return set(ERROR_TEXTS[code].arguments)
+
+
+def unreachable() -> Iterator[EngineUnreachable]:
+    """The errors of all reasons why a server cannot be used; those of TLS also without OpenSSL's words."""
+    for reason in reach.REASONS:
+        yield reach.unreachable(reason, reach.Place("https://gpu:8188"), "", "said")
+    for reason in ("certificate", "tls_failed"):
+        yield reach.unreachable(reason, reach.Place("https://gpu:8188"), "")
 
 
 RAISED = [
@@ -101,12 +128,9 @@ RAISED = [
     ("hub_failed", {"file", "endpoint"}, "models/hub.py"),
     ("store_full", {"path"}, "models/errors.py"), ("download_full", {"path"}, "models/errors.py"),
     ("runpod_no_answer", set(), "runpod/http.py"), ("runpod_queue_full", set(), "runpod/http.py"),
+    *((error.why.code, {name for name, _ in error.why.args}, "comfy/reach.py") for error in unreachable()),
+    *((cause.reason, placeholders(cause.reason), "failure_causes.py") for cause in (*CAUSES, UNKNOWN)),
 ]  # fmt: skip
-
-
-def placeholders(code: str) -> set[str]:
-    text = ERROR_TEXTS[code]
-    return {name for _, name, _, _ in string.Formatter().parse(text.message + text.hint) if name}
 
 
 @pytest.mark.parametrize("code", ERROR_TEXTS)
@@ -125,46 +149,70 @@ def test_every_reason_that_is_raised_has_a_text() -> None:
 @pytest.mark.parametrize("code", ERROR_TEXTS)
 def test_texts_are_sentences(code: str) -> None:
     for text in filter(None, ERROR_TEXTS[code]):
-        assert text[0].isupper() or text[0] == "{"
-        assert text.endswith((".", "}", ")")) or text.startswith("Run: "), text
+        assert text[0].isupper() or text[0] in "{`" or text.startswith("sha256 ")
+        assert text.endswith((".", "}", ")", "`")) or text.startswith("Run: "), text
 
 
 def test_every_hint_belongs_to_an_error() -> None:
     assert set(HINTS) <= set(by_code())
 
 
-def literal(node: ast.expr) -> bool:
-    return isinstance(node, (ast.Constant, ast.JoinedStr, ast.BinOp))
-
-
-def own_sentences(name: str, tree: ast.Module) -> list[str]:
-    """Constructor calls of errors with a sentence, as messages."""
+def own_sentences(tree: ast.Module) -> list[str]:
+    """Errors that are built from a message in place of a reason, and arguments that are sentences."""
     kinds = {kind.__name__ for kind in by_code().values()}
-    return [
-        f"{name}:{node.lineno}: {ast.unparse(node)}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func).rpartition(".")[2] in kinds
-        and (name not in OTHERS_WORDS or any(literal(each) for each in node.args))
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        function = ast.unparse(node.func)
+        built = function.rpartition(".")[2] in kinds
+        named = function.rpartition(".")[2] in ("of", "because", "from_os_error", "made")
+        given = [keyword.value for keyword in node.keywords if keyword.arg not in NOT_ARGUMENTS]
+        if built or (named and any(map(is_sentence, given))):
+            found.append(f"{node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+def is_sentence(node: ast.expr) -> bool:
+    """Whether an argument is text that is put together where the error is raised, or has several words."""
+    if isinstance(node, ast.IfExp):
+        return is_sentence(node.body) or is_sentence(node.orelse)
+    if isinstance(node, ast.BoolOp):
+        return any(map(is_sentence, node.values))
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str) and len(node.value.split()) > 2
+    text = any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in ast.walk(node))
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.BinOp) and text)
+
+
+def test_errors_have_no_sentences_where_they_are_raised() -> None:
+    found = [
+        f"{name}:{line}"
+        for name, tree in sources("backend")
+        if name != "backend/errors.py" and not name.startswith(PENDING)
+        for line in own_sentences(tree)
     ]
+    assert found == []
 
 
-@pytest.mark.parametrize("top", MOVED)
-def test_errors_have_no_sentences_where_they_are_raised(top: str) -> None:
-    assert [found for name, tree in sources(top) for found in own_sentences(name, tree)] == []
-
-
-@pytest.mark.parametrize("name", OTHERS_WORDS)
-def test_who_passes_on_words_of_others_still_does(name: str) -> None:
-    tree = ast.parse((ROOT / name).read_text("utf-8"))
-    assert own_sentences("", tree)
+@pytest.mark.parametrize("source", [
+    "raise BadMedia('It is empty.')", "raise errors.BadMedia(f'{name} is empty.')", "x = BadMedia('a' + b)",
+    "BadMedia(words)", "raise BadMedia.of('x', what='It is empty.')", "BadMedia.of('x', what=f'{n} files')",
+    "BadMedia.of('x', what=other or 'the file is gone')", "BadMedia.of('x', what='in ' + name)",
+])  # fmt: skip
+def test_a_sentence_in_the_source_is_found(source: str) -> None:
+    assert own_sentences(ast.parse(source))
+    assert not own_sentences(ast.parse("BadMedia.of('x', what=name, count=n + 1, detail=f'{n} of 3')"))
 
 
 def test_message_and_hint() -> None:
     full = QueueFull.of("queue_full", count=3)
     assert full.message == "The queue is full: 3 videos are waiting." and full.hint == HINTS["queue_full"]
     assert words(full.notice) == f"{full.message} {full.hint}" and brief(full.notice) == full.message
-    assert full.to_dict() == {"code": "queue_full", "message": full.message, "hint": full.hint, "field": ""}
+    assert full.to_dict() == {
+        "code": "queue_full", "message": full.message, "hint": full.hint, "field": "",
+        "reason": {"code": "queue_full", "args": {"count": 3}},
+    }  # fmt: skip
     quota = OverQuota.of("video_over_quota", need=2.5e9, limit=5e6, field="video")
     assert quota.message == "This video needs 2,500 MB on the disk, and one visitor may use 5.0 MB."
     assert quota.hint == "Use a smaller file or a shorter video." and quota.field == "video"
@@ -197,3 +245,48 @@ def test_a_reason_without_its_arguments_is_shown_by_its_code() -> None:
     broken = EngineLost.because(made("server_crashed", {}))
     assert broken.message == "server_crashed" and broken.hint == HINTS["engine_lost"]
     assert hint(made("no_such_reason", {}), "engine_lost") == HINTS["engine_lost"]
+
+
+def test_a_stored_error_keeps_its_reason_and_arguments() -> None:
+    error = BadMedia.of("picture_foreign", upload="a.psd", picture_format="Photoshop", field="end_image")
+    stored = json.loads(json.dumps(error.to_dict()))
+    again = StudioError.from_dict(stored)
+    assert (type(again), again.why, again.field) == (BadMedia, error.why, "end_image")
+    older = {**stored, "message": "Worded otherwise.", "hint": "Once."}
+    assert StudioError.from_dict(older).message == error.message
+    assert in_current_words(older) == stored
+
+
+@pytest.mark.parametrize("reason", [
+    None, "text", 7, {}, {"code": "of_tomorrow", "args": {}}, {"code": "queue_full"}, {"code": None},
+    {"code": "queue_full", "args": {"count": []}}, {"code": "queue_full", "args": {"count": {"code": 1}}},
+    {"code": "too_many_bytes_video", "args": {"upload": "a", "has": "many", "most": "few"}},
+    {"code": "upload_too_large", "args": {"megabytes": 10**400}},
+    {"code": "too_short_sound", "args": {"upload": "a", "lasts": math.nan, "least_seconds": math.inf}},
+])  # fmt: skip
+def test_an_error_without_a_readable_reason_keeps_its_words(reason: object) -> None:
+    stored = {
+        "code": "bad_media",
+        "message": "It was empty.",
+        "hint": "Again.",
+        "field": "",
+        "reason": reason,
+    }
+    error = StudioError.from_dict(stored)
+    assert (type(error), error.message, error.hint) == (BadMedia, "It was empty.", "Again.")
+    assert in_current_words(stored) == stored
+
+
+def test_an_error_of_a_later_version_keeps_its_code_when_it_is_shown() -> None:
+    stored = QueueFull.of("queue_full", count=3).to_dict() | {"code": "of_tomorrow", "message": "Full."}
+    assert in_current_words(stored) == stored and type(StudioError.from_dict(stored)) is InternalError
+
+
+def test_half_a_surrogate_pair_is_replaced_in_arguments_at_any_depth() -> None:
+    inner = made("node_missing_of", {"names": ("a\ud800",), "inner": (made("x", {"y": "\udfff"}),)})
+    assert "\\ud" not in json.dumps(EngineLost.because(made("server_crashed", {"server": inner})).to_dict())
+
+
+def test_every_code_is_in_one_file() -> None:
+    files = [getattr(module, "TEXTS", {}) for module in vars(catalog).values()]
+    assert sum(map(len, files)) == len(ERROR_TEXTS)

@@ -22,8 +22,10 @@ from backend.engines.comfy import protocol, submit
 from backend.engines.comfy.folders import input_folder, output_folder, sibling_output
 from backend.engines.comfy.http import Http, is_read_timeout
 from backend.engines.comfy.info import engine_info, list_models, server_name
-from backend.engines.comfy.monitor import PromptMonitor, Timing, stop_prompt
+from backend.engines.comfy.monitor import PromptMonitor
 from backend.engines.comfy.reach import takes_tls, unreachable
+from backend.engines.comfy.stop import stop_prompt
+from backend.engines.comfy.timing import Timing
 from backend.engines.comfy.transfer import InputFiles, download, result_limit
 from backend.engines.kinds import COMFYUI
 from backend.errors import (

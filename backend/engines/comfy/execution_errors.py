@@ -12,23 +12,17 @@ from typing import Any
 
 from backend.engines.comfy.failure_causes import MODEL_FILE
 from backend.engines.comfy.failure_match import Failure, find
-from backend.engines.comfy.failure_words import HINTS, SENTENCES
 from backend.engines.comfy.validation_errors import PRIVATE_INPUTS
+from backend.error_texts.catalog import ERROR_TEXTS
 from backend.errors import StudioError
+from workflows.notice import made
 
 _DETAIL_MAX = 8000
 _CAUSE_MAX = 400
 _MESSAGE_MAX = 2000  # characters that are searched
 _SHORTEST_PRIVATE = 4  # characters; shorter texts occur in any message
 
-_STAGE_WORDS = {
-    "load": "while it loaded the models",
-    "read": "while it read what you gave it",
-    "draw": "while it drew the frames",
-    "finish": "while it turned the drawing into frames",
-    "save": "while it saved the video",
-}
-_MEDIA = (("Image", "picture"), ("Audio", "sound"), ("Video", "video"))
+_MEDIA = ("Image", "Audio", "Video")
 _MODEL_FILE = re.compile(MODEL_FILE, re.IGNORECASE)
 _FOLDERS = (
     re.compile(r"\b[A-Za-z]:\\[^'\"<>|\n]*\\"),  # of Windows; folder names may have spaces
@@ -40,25 +34,25 @@ _FOLDERS = (
 def execution_error(data: Mapping[str, Any], stage: str = "", server_name: str = "ComfyUI") -> StudioError:
     """The error for the data of an `execution_error`.
 
-    `stage` (one of events.STAGES) and `server_name` are for the general message.
+    `stage` (one of events.STAGES) and `server_name` are arguments of the general reason.
     """
     kind = str(data.get("exception_type", ""))
     message = str(data.get("exception_message", "")).strip()
     node = str(data.get("node_type", ""))
     cause, groups = find(Failure(kind.rpartition(".")[2], message[:_MESSAGE_MAX], node))
     file = _model_file(message[:_MESSAGE_MAX], data.get("current_inputs"))
-    places = {
+    known = {
         "server": server_name,
-        "when": _STAGE_WORDS.get(stage, "while it made the video"),
-        "model": f"The model file {file}" if file else "A model file",
-        "media": next((word for part, word in _MEDIA if part in node), "file"),
-        "file": file or "A model file",
-        "package": "a package",
+        "when": stage,
+        "model": file,
+        "model_file": file,
+        "media": next((part.lower() for part in _MEDIA if part in node), ""),
+        "package": "",
         **groups,
     }
-    return cause.error(
-        SENTENCES[cause.sentence].format(**places),
-        HINTS[cause.hint],
+    shown = ERROR_TEXTS[cause.reason].arguments
+    return cause.error.because(
+        made(cause.reason, {name: value for name, value in known.items() if name in shown}),
         detail=_failure_detail(data, kind, message, node),
         cause=_own_words(kind, message, data.get("current_inputs")),
     )
@@ -70,7 +64,7 @@ def _model_file(message: str, inputs: object) -> str:
     for text in (message, *_texts(inputs)):
         found = _MODEL_FILE.search(text[:_MESSAGE_MAX])
         if found is not None:
-            return found["file"]
+            return found["model_file"]
     return ""
 
 

@@ -1,8 +1,9 @@
-"""Known causes of a failed prompt: a table from what ComfyUI reports to error class, sentence and hint.
+"""Known causes of a failed prompt: a table from what ComfyUI reports to error class and reason.
 
 The messages are those of PyTorch, CUDA, ROCm, DirectML, Metal, Windows, safetensors and ComfyUI, which have
 no codes. The number of an operating system's error decides where there is one: its text is in the language
-of that system. The first row whose conditions are all met applies.
+of that system. The first row whose conditions are all met applies. The named groups of its pattern are
+arguments of the reason.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from backend.errors import (
 
 System = Literal["posix", "windows"]
 _SUFFIXES = "|".join(re.escape(suffix) for suffix in MODEL_SUFFIXES)
-MODEL_FILE = rf"(?P<file>[^\s'\"/\\:<>]+(?:{_SUFFIXES}))(?![\w.])"
+MODEL_FILE = rf"(?P<model_file>[^\s'\"/\\:<>]+(?:{_SUFFIXES}))(?![\w.])"
 """A model's file name without its path."""
 _MODEL_LOADER = r"(?:UNET|Unet|VAE|CLIP|Lora|Checkpoint|AudioEncoder|Vision|Model)\w*Load"
 _SAVES = r"Save|VideoCombine|CreateVideo|Preview|WriteVideo|Export"
@@ -42,8 +43,7 @@ class Cause:
     """One row. A condition that is not given is met by every failure."""
 
     error: type[StudioError]
-    sentence: str  # key of failure_words.SENTENCES
-    hint: str = ""  # key of failure_words.HINTS
+    reason: str  # a code of error_texts/failures.py
     pattern: str = ""  # searched for in the message, ignoring case
     types: tuple[str, ...] = ()  # names of exception classes, without their modules
     node: str = ""  # searched for in the node's class
@@ -72,60 +72,55 @@ _ATTENTION = r"sage_?attn|sage_?attention|flash_?attn|flash_?attention|xformers|
 
 CAUSES: tuple[Cause, ...] = (
     # numbers of the operating system
-    Cause(OutOfMemory, "page_file", "page_file", numbers=_windows(1455)),
-    Cause(OutOfMemory, "ram", numbers=_posix(12) | _windows(8, 14, 1450)),
-    Cause(DiskFull, "disk_full", "disk_full", numbers=_posix(28, 69, 122) | _windows(39, 112, 314, 1295)),
-    Cause(OutputNotWritable, "folder_read_only", "output_denied", numbers=_posix(30) | _windows(19)),
-    Cause(
-        OutputNotWritable, "output_denied", "output_denied", node=_SAVES, numbers=_posix(1, 13) | _windows(5)
-    ),
-    Cause(EngineSetup, "file_denied", "file_denied", numbers=_posix(1, 13) | _windows(5)),
-    Cause(EngineError, "file_in_use", "file_in_use", numbers=_posix(16, 26) | _windows(32, 33)),
-    Cause(EngineSetup, "path_too_long", "path_too_long", numbers=_posix(36) | _windows(111, 206)),
-    Cause(EngineSetup, "library_missing", "library_missing", numbers=_windows(126, 127, 182, 193, 1114)),
-    Cause(EngineError, "too_many_files", "too_many_files", numbers=_posix(23, 24) | _windows(4)),
+    Cause(OutOfMemory, "failure_page_file", numbers=_windows(1455)),
+    Cause(OutOfMemory, "failure_ram", numbers=_posix(12) | _windows(8, 14, 1450)),
+    Cause(DiskFull, "failure_disk_full", numbers=_posix(28, 69, 122) | _windows(39, 112, 314, 1295)),
+    Cause(OutputNotWritable, "failure_folder_read_only", numbers=_posix(30) | _windows(19)),
+    Cause(OutputNotWritable, "failure_output_denied", node=_SAVES, numbers=_posix(1, 13) | _windows(5)),
+    Cause(EngineSetup, "failure_file_denied", numbers=_posix(1, 13) | _windows(5)),
+    Cause(EngineError, "failure_file_in_use", numbers=_posix(16, 26) | _windows(32, 33)),
+    Cause(EngineSetup, "failure_path_too_long", numbers=_posix(36) | _windows(111, 206)),
+    Cause(EngineSetup, "failure_library_missing", numbers=_windows(126, 127, 182, 193, 1114)),
+    Cause(EngineError, "failure_too_many_files", numbers=_posix(23, 24) | _windows(4)),
     Cause(
         EngineError,
-        "disk_error",
-        "disk_error",
+        "failure_disk_error",
         numbers=_posix(5, 107, 110, 112, 116, 117, 121)
         | _windows(21, 23, 53, 55, 59, 64, 67, 121, 483, 1006, 1117, 1167, 1231, 1392, 1393),
     ),
     # memory
-    Cause(OutOfMemory, "page_file", "page_file", r"paging file is too small|error code: <1455>"),
-    Cause(OutOfMemory, "ram", types=("MemoryError", "_ArrayMemoryError")),
-    Cause(OutOfMemory, "ram", pattern=_RAM),
-    Cause(OutOfMemory, "gpu_memory_amount", pattern=r"tried to allocate (?P<amount>[\d.]+ [KMGT]i?B)\b"),
-    Cause(OutOfMemory, "gpu_memory", types=("OutOfMemoryError",)),
-    Cause(OutOfMemory, "gpu_memory", pattern=_GPU_MEMORY),
+    Cause(OutOfMemory, "failure_page_file", r"paging file is too small|error code: <1455>"),
+    Cause(OutOfMemory, "failure_ram", types=("MemoryError", "_ArrayMemoryError")),
+    Cause(OutOfMemory, "failure_ram", pattern=_RAM),
+    Cause(
+        OutOfMemory, "failure_gpu_memory_amount", pattern=r"tried to allocate (?P<amount>[\d.]+ [KMGT]i?B)\b"
+    ),
+    Cause(OutOfMemory, "failure_gpu_memory", types=("OutOfMemoryError",)),
+    Cause(OutOfMemory, "failure_gpu_memory", pattern=_GPU_MEMORY),
     Cause(
         OutOfMemory,
-        "mps_too_large",
-        "smaller",
+        "failure_mps_too_large",
         r"total bytes of NDArray|MPS.{0,80}2\*\*32|MPSNDArray.{0,200}buffer is not large enough",
     ),
     Cause(
         OutOfMemory,
-        "killed",
-        "killed",
+        "failure_killed",
         r"SIGKILL|signal 9\b|exit (?:status|code) (?:-9|137)\b|^\s*killed\s*$|oom-kill",
     ),
     # disk, where no number is given
     Cause(
         DiskFull,
-        "disk_full",
-        "disk_full",
+        "failure_disk_full",
         r"no space left on device|disk quota exceeded"
         r"|not enough space on the disk|(?:disk|device|volume) is full",
     ),
-    Cause(OutputNotWritable, "folder_read_only", "output_denied", r"read-only file ?system"),
-    Cause(OutputNotWritable, "output_denied", "output_denied", types=("PermissionError",), node=_SAVES),
-    Cause(EngineSetup, "file_denied", "file_denied", types=("PermissionError",)),
-    Cause(EngineSetup, "file_denied", "file_denied", r"permission denied|access is denied"),
+    Cause(OutputNotWritable, "failure_folder_read_only", r"read-only file ?system"),
+    Cause(OutputNotWritable, "failure_output_denied", types=("PermissionError",), node=_SAVES),
+    Cause(EngineSetup, "failure_file_denied", types=("PermissionError",)),
+    Cause(EngineSetup, "failure_file_denied", r"permission denied|access is denied"),
     Cause(
         EngineError,
-        "disk_error",
-        "disk_error",
+        "failure_disk_error",
         r"input/output error|\bi/o (?:device )?error"
         r"|stale file handle"
         r"|unexpected network error|cyclic redundancy check",
@@ -133,36 +128,33 @@ CAUSES: tuple[Cause, ...] = (
     # models
     Cause(
         MissingModel,
-        "model_missing_in",
-        pattern=r"Model in folder '(?P<folder>[^']+)' with filename '(?P<file>[^']+)' not found",
+        "failure_model_missing_in",
+        pattern=r"Model in folder '(?P<folder>[^']+)' with filename '(?P<model_file>[^']+)' not found",
     ),
-    Cause(MissingModel, "model_missing", pattern=MODEL_FILE, types=("FileNotFoundError",)),
-    Cause(MissingModel, "model_missing", pattern=rf"no such file or directory\W.*?{MODEL_FILE}"),
-    Cause(MissingModel, "model_missing", types=("FileNotFoundError",), node=_MODEL_LOADER),
+    Cause(MissingModel, "failure_model_missing", pattern=MODEL_FILE, types=("FileNotFoundError",)),
+    Cause(MissingModel, "failure_model_missing", pattern=rf"no such file or directory\W.*?{MODEL_FILE}"),
+    Cause(MissingModel, "failure_model_missing", types=("FileNotFoundError",), node=_MODEL_LOADER),
     Cause(
         WrongModel,
-        "model_part_missing",
-        "model_mismatch",
+        "failure_model_part_missing",
         r"\b(?:clip|vae) (?:input )?is invalid: None"
         r"|does not contain (?:a |the )?(?:tensor|clip|vae|text encoder)",
     ),
     Cause(
         WrongModel,
-        "model_mismatch",
-        "model_mismatch",
+        "failure_model_mismatch",
         r"size mismatch for|(?:missing|unexpected) key\(s\) in state_dict"
         r"|Error\(s\) in loading state_dict",
     ),
     Cause(
         BadModelFile,
-        "model_format",
-        "model_format",
+        "failure_model_format",
         r"weights[_ ]only load failed|WeightsUnpickler|unsupported (?:model|checkpoint) format"
         r"|not a (?:valid )?GGUF|GGUF magic|unexpected architecture type in GGUF|unknown architecture",
     ),
     Cause(
         BadModelFile,
-        "model_damaged",
+        "failure_model_damaged",
         pattern=(
             r"error while deserializing header|incomplete metadata|MetadataIncompleteBuffer|"
             r"header ?too ?(?:large|small)|InvalidHeader|invalid header|PytorchStreamReader|invalid load key|"
@@ -171,11 +163,10 @@ CAUSES: tuple[Cause, ...] = (
         ),
     ),
     # hardware and drivers
-    Cause(UnsupportedHardware, "mps_fp8", "mps_fp8", r"float8_e\w+.{0,60}\bMPS\b|\bMPS\b.{0,60}float8"),
+    Cause(UnsupportedHardware, "failure_mps_fp8", r"float8_e\w+.{0,60}\bMPS\b|\bMPS\b.{0,60}float8"),
     Cause(
         UnsupportedHardware,
-        "mps_operation",
-        "mps_operation",
+        "failure_mps_operation",
         r"MPS (?:Tensor|framework|device|backend)\b.{0,120}(?:not|does ?n.t) (?:currently )?"
         r"(?:support|implement)"
         r"|not (?:currently )?(?:implemented|supported).{0,40}\bMPS\b|cannot convert a MPS tensor"
@@ -183,38 +174,33 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         UnsupportedHardware,
-        "gpu_fp8",
-        "gpu_fp8",
+        "failure_gpu_fp8",
         r"not implemented for '?Float8|fp8e4\w* not supported"
         r"|_scaled_mm.{0,60}(?:only supported|not supported)"
         r"|Float8_e\w+ is not supported",
     ),
     Cause(
         UnsupportedHardware,
-        "driver_old",
-        "driver_old",
+        "failure_driver_old",
         r"driver (?:version is insufficient|on your system is too old)",
     ),
     Cause(
         UnsupportedHardware,
-        "gpu_none",
-        "gpu_none",
+        "failure_gpu_none",
         r"not compiled with CUDA|no NVIDIA driver|no (?:CUDA|HIP|ROCm) GPUs|no (?:CUDA|ROCm)-capable device"
         r"|hipErrorNoDevice|device \S+ is invalid|Invalid device string|CUDA unknown error"
         r"|invalid device ordinal",
     ),
     Cause(
         UnsupportedHardware,
-        "gpu_unsupported",
-        "gpu_unsupported",
+        "failure_gpu_unsupported",
         r"no kernel image|device kernel image is invalid|invalid device function|NoBinaryForGpu"
         r"|not compatible with the current PyTorch|TensileLibrary|InvalidDeviceFunction"
         r"|unsupported (?:cuda |gpu )?arch",
     ),
     Cause(
         EngineError,
-        "gpu_lost",
-        "gpu_lost",
+        "failure_gpu_lost",
         r"device (?:instance has been suspended|(?:was |has been |is )?(?:lost|removed|hung))"
         r"|DeviceRemovedReason"
         r"|DXGI_ERROR_DEVICE|GPU will not respond|fallen off the bus|GPU is lost|launch timed out"
@@ -224,28 +210,24 @@ CAUSES: tuple[Cause, ...] = (
     # packages and nodes
     Cause(
         EngineSetup,
-        "attention_missing",
-        "attention_missing",
+        "failure_attention_missing",
         rf"(?:no module named|import|find|install|missing|require)\D{{0,60}}?(?P<package>{_ATTENTION})"
         rf"|(?P<package2>{_ATTENTION})\b.{{0,60}}(?:not (?:installed|available|found|supported)"
         r"|missing|required)",
     ),
     Cause(
         EngineSetup,
-        "compile_failed",
-        "attention_missing",
+        "failure_compile_failed",
         r"backend='?inductor|failed to find (?:C compiler|CUDA)\b",
     ),
     Cause(
         EngineSetup,
-        "attention_missing",
-        "attention_missing",
+        "failure_attention_missing",
         r"no operator found for .?(?P<package>memory_efficient_attention)",
     ),
     Cause(
         EngineSetup,
-        "attention_missing",
-        "attention_missing",
+        "failure_attention_missing",
         rf"(?P<package>{_ATTENTION})",
         types=(
             "ImportError",
@@ -258,42 +240,36 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         EngineSetup,
-        "library_missing",
-        "library_missing",
+        "failure_library_missing",
         r"DLL load failed|dynamic link library|error loading .*\.dll|cannot open shared object file",
     ),
-    Cause(EngineSetup, "package_missing", "package_missing", r"no module named '?(?P<package>[\w.]+)"),
+    Cause(EngineSetup, "failure_package_missing", r"no module named '?(?P<package>[\w.]+)"),
     Cause(
         EngineSetup,
-        "package_missing",
-        "package_missing",
+        "failure_package_missing",
         r"cannot import name '?\w+'? from '?(?P<package>[\w.]+)",
     ),
     Cause(
         MissingNode,
-        "node_missing",
-        "node_missing",
+        "failure_node_missing",
         r"node (?:type |class )?['\"]?(?P<node>[\w ()-]+?)['\"]? (?:does not exist|(?:was |is )?not found"
         r"|is not (?:defined|installed))",
     ),
     # what was sent, where the node says which file it is
     Cause(
         BadEngineInput,
-        "no_sound",
-        "no_sound",
+        "failure_no_sound",
         r"no audio stream found|does not contain any stream of type audio",
     ),
     Cause(
         BadEngineInput,
-        "sound_too_short",
-        "sound_too_short",
+        "failure_sound_too_short",
         r"Kernel size can't be greater than actual input size",
         node=r"^AudioEncoderEncode$",
     ),
     Cause(
         BadEngineInput,
-        "no_face",
-        "no_face",
+        "failure_no_face",
         r"\bno (?:valid )?(?:face|person|people|human|pose|body|subject)s?\b.{0,30}"
         r"(?:detected|found|visible|seen|present)"
         r"|\b(?:face|person|pose|human)s? (?:was |were |is |are |could )?not (?:be )?"
@@ -302,8 +278,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         BadEngineInput,
-        "no_face",
-        "no_face",
+        "failure_no_face",
         r"cannot convert float NaN|ssize\.empty|index \S+ (?:is )?out of (?:range|bounds)"
         r"|(?:list|tuple) index out of range|empty sequence|zero-size array|attempt to get argm|non-empty"
         r"|'NoneType' object|arg is an empty|dimension .{0,30}size 0|stack expects",
@@ -311,25 +286,24 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         BadEngineInput,
-        "media_damaged",
+        "failure_media_damaged",
         types=("UnidentifiedImageError", "InvalidDataError", "DecompressionBombError"),
     ),
     Cause(
         BadEngineInput,
-        "media_damaged",
+        "failure_media_damaged",
         pattern=(
             r"cannot identify image file|image file is truncated|truncated file read|broken data stream|"
             r"unrecognized data stream|invalid data found when processing input|no video stream found|"
             r"moov atom not found"
         ),
     ),
-    Cause(BadEngineInput, "media_missing", "again", types=("FileNotFoundError",), node=_MEDIA_LOADER),
-    Cause(BadEngineInput, "media_unreadable", node=_MEDIA_LOADER),
+    Cause(BadEngineInput, "failure_media_missing", types=("FileNotFoundError",), node=_MEDIA_LOADER),
+    Cause(BadEngineInput, "failure_media_unreadable", node=_MEDIA_LOADER),
     # while the models run
     Cause(
         EngineError,
-        "gpu_error",
-        "gpu_error",
+        "failure_gpu_error",
         r"(?:CUDA|HIP|ROCm|XPU|SYCL)(?: driver| runtime)? error|cuDNN error|CUDNN_STATUS"
         r"|CUBLAS_STATUS|CUSOLVER"
         r"|CUFFT|miopen\w*|rocblas|hipblas|device-side assert|illegal memory access|cudaError|hipError"
@@ -337,15 +311,13 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         EngineError,
-        "invalid_numbers",
-        "invalid_numbers",
+        "failure_invalid_numbers",
         r"\bNaNs?\b|either `?inf`?|contains? (?:inf|nan)|non-finite|invalid value encountered in cast"
         r"|infinity or nan",
     ),
     Cause(
         WrongModel,
-        "model_mismatch",
-        "model_mismatch",
+        "failure_model_mismatch",
         r"shapes? cannot be multiplied|weight of size .{0,80}expected input|to have \d+ channels, but got"
         r"|size of tensor a \(\d+\) must match"
         r"|sizes of tensors must match|expected (?:input )?size .{0,40}but got"
@@ -356,16 +328,14 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         EngineError,
-        "precision_mixed",
-        "precision_mixed",
+        "failure_precision_mixed",
         r"expected scalar type|input type \(.{1,60}\) and (?:bias|weight) type|must have the same dtype"
         r"|to have the same dtype|same dtype|not implemented for '(?:Half|BFloat16)'"
         r"|all tensors to be on the same device",
     ),
     Cause(
         EngineError,
-        "node_mismatch",
-        "node_mismatch",
+        "failure_node_mismatch",
         r"unexpected keyword argument|missing \d+ required positional argument"
         r"|takes \d+ positional arguments"
         r"|(?<!'NoneType' )object has no attribute"
@@ -374,21 +344,19 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         EngineError,
-        "download_failed",
-        "download_failed",
+        "failure_download_failed",
         r"huggingface\.co|hf_hub|LocalEntryNotFound|Max retries exceeded|name resolution|getaddrinfo failed"
         r"|Name or service not known|outgoing traffic has been disabled|Couldn't connect to",
     ),
     Cause(
         EngineSetup,
-        "encoder",
-        "encoder",
+        "failure_encoder",
         r"avcodec_open2|encoder .{0,40}not found|unknown encoder|could not open (?:codec|encoder)"
         r"|generic error in an external library|encoder not found",
         node=_SAVES,
     ),
-    Cause(BadModelFile, "model_unreadable", "model_unreadable", types=("SafetensorError",)),
+    Cause(BadModelFile, "failure_model_unreadable", types=("SafetensorError",)),
 )
 """In the order in which they are tried."""
 
-UNKNOWN = Cause(EngineError, "failed")
+UNKNOWN = Cause(EngineError, "failure_failed")

@@ -100,11 +100,7 @@ class Http:
         if response.status_code == 404 and path in IDENTIFYING:
             raise unreachable("no_path", self.place, f"GET {path}: HTTP 404", "404")
         if response.status_code != 200:
-            raise EngineError(
-                "ComfyUI sent an unexpected response.",
-                "Check that the address is that of a ComfyUI.",
-                detail=f"GET {path}: HTTP {response.status_code}",
-            )
+            raise EngineError.of("unexpected_response", detail=f"GET {path}: HTTP {response.status_code}")
         try:
             return decoded(response.content)
         except (ValueError, RecursionError) as error:  # RecursionError: nested too deeply

@@ -11,11 +11,6 @@ it stays open and receives nothing. Therefore:
   it) and reopened; ComfyUI then repeats which node it executes.
 A prompt that is in neither the queue nor the history is lost: the server was restarted, or its history was
 cleared. Only one that never ran counts as cancelled: a user deleted it from the queue.
-
-A server counts as hung if it executes our prompt and sends neither an event nor an HTTP response for
-Timing.hung seconds (loading a model can block both for minutes). It also counts as hung if it responds to
-HTTP but makes no progress for STALLED times as long: the thread that executes the prompt may be blocked in
-the GPU driver. A prompt that waits in the queue is never hung.
 """
 
 from __future__ import annotations
@@ -24,17 +19,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn
 
 from backend.engines.comfy import protocol
-from backend.engines.comfy.http import Http, is_connection_refused, is_read_timeout
+from backend.engines.comfy.http import Http
+from backend.engines.comfy.liveness import Liveness
+from backend.engines.comfy.missed_outputs import missed_outputs
 from backend.engines.comfy.socket import Socket, SocketLost
+from backend.engines.comfy.stop import Interrupts
+from backend.engines.comfy.timing import Timing
 from backend.errors import (
     EngineError,
     EngineHung,
     EngineLost,
-    EngineUnreachable,
     JobCancelled,
     NoOutput,
     PromptGone,
@@ -42,28 +38,6 @@ from backend.errors import (
 from backend.events import Cancelled, Connection, Event, Failed, Finished, Output, Queued
 
 log = logging.getLogger("wan.engines.comfy")
-
-STALLED = 3  # a server that responds but sends no events is hung after this many times Timing.hung
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Timeouts and intervals in seconds."""
-
-    receive: float = 0.5  # longest wait for one frame
-    first_poll: float = 0.25  # from acceptance to the first poll of the queue position
-    queue_poll: float = 2.0  # between polls while the prompt waits in the queue
-    idle_poll: float = 5.0  # without a frame for this prompt, before the server is polled
-    offline_poll: float = 1.0  # between polls, and between connection attempts, while the socket is down
-    interrupt_interval: float = 1.0  # between interrupts; ComfyUI reacts to one only at the next step
-    drain: float = 0.05  # wait for remaining frames once the history has the prompt
-    reopen_after: float = 20.0  # silence after which a possibly stale socket is reopened
-    refused_limit: float = 20.0  # of refused connections, before the engine counts as lost
-    error_limit: float = 180.0  # of missing or invalid responses, before the engine counts as lost
-    final_limit: float = 6.0  # of responses of something else than ComfyUI, such as a login page
-    hung: float = 600.0  # without an event or a response while the prompt is executed
-    connect: float = 5.0  # for the websocket handshake
-    read: float = 20.0  # between two bytes of a response
 
 
 class PromptMonitor:
@@ -99,12 +73,10 @@ class PromptMonitor:
         self._was_waiting = False  # in the server's queue, without being executed
         self._running_without_frames = False
         self._running_by_queue = False  # according to the last response to GET /queue
-        self._refused_since = self._failing_since = self._other_since = 0.0
-        now = time.monotonic()
-        self._last_frame = self._last_poll = self._opened_at = now
-        self._last_activity = now  # the last event or response
-        self._last_event = now  # the last event, or the last time at which none was possible
-        self._next_connect = self._next_interrupt = 0.0
+        self._liveness = Liveness(timing, state.server_name)
+        self._last_frame = self._last_poll = self._opened_at = time.monotonic()
+        self._interrupts = Interrupts(http, state.prompt_id, timing.interrupt_interval)
+        self._next_connect = 0.0
         self._poll_now = False
 
     def connect(self) -> None:
@@ -121,7 +93,7 @@ class PromptMonitor:
             level = logging.INFO if self._connected else logging.DEBUG  # only the first attempt at INFO
             log.log(level, "prompt %s: no websocket: %s", self.state.prompt_id, error)
             self.may_have_missed = True
-            self._last_event = time.monotonic()
+            self._liveness.without_events()
             self._report_connection(False)
             return
         self._opened_at = self._last_frame = time.monotonic()
@@ -148,17 +120,17 @@ class PromptMonitor:
         `accepted_now`: the prompt was posted just before. Raises JobCancelled, EngineLost, EngineHung,
         PromptGone, NoOutput, or the error that ComfyUI reported.
         """
-        now = time.monotonic()
-        self._last_frame = self._last_activity = self._last_event = now
+        self._last_frame = now = time.monotonic()
+        self._liveness.begin()
         self._last_poll = now + self.timing.first_poll - self.timing.queue_poll
         self._poll_now = self._poll_now or not accepted_now
         while not self.state.ending:
             if self.closed():
-                raise EngineLost("Wan Studio was stopped while this job was running.")
+                raise EngineLost.of("studio_stopped")
             if self.ended():
-                raise EngineLost(f"{self.state.server_name} stopped while it worked on this.")
-            if self.cancelled():
-                self._repeat_interrupt()
+                raise EngineLost.of("server_stopped_at_work", server=self.state.server_name)
+            if self.cancelled() and self._interrupts.repeat():
+                self._poll_now = True
             self._read_socket()
             if not self.state.ending and time.monotonic() >= self._next_poll():
                 self._poll()
@@ -204,9 +176,10 @@ class PromptMonitor:
             return False
         if frame is None:
             return False
-        self._refused_since = self._failing_since = self._other_since = 0.0
-        if isinstance(frame, bytes) or self.state.prompt_id in frame:
-            self._last_frame = self._last_activity = self._last_event = time.monotonic()
+        own = isinstance(frame, bytes) or self.state.prompt_id in frame
+        self._liveness.frame(own=own)
+        if own:
+            self._last_frame = time.monotonic()
         runs = self.state.running
         self._apply(protocol.read_frame(frame, self.state))
         if runs == self.state.prompt_id and not self.state.running and not self.state.ending:
@@ -231,7 +204,7 @@ class PromptMonitor:
         """The monotonic time of the next poll."""
         if self._poll_now:
             return 0.0
-        if self.socket is None or self._missing_polls or self._other_since:
+        if self.socket is None or self._missing_polls or self._liveness.foreign:
             return self._last_poll + self.timing.offline_poll
         if not self.state.started:
             return self._last_poll + self.timing.queue_poll
@@ -250,16 +223,13 @@ class PromptMonitor:
             return
         finally:
             self._last_poll = time.monotonic()
-        self._refused_since = self._failing_since = self._other_since = 0.0
-        self._last_activity = time.monotonic()
+        self._liveness.response(waiting=position is not None and not position.running)
         if position is None:
             self._handle_missing()
             return
         self._missing_polls = 0
         self._running_by_queue = position.running
         self._was_waiting = self._was_waiting or not position.running
-        if not position.running:
-            self._last_event = self._last_activity
         if position.running and not self.state.started:
             # With an open socket, the frames arrive shortly and contain more information.
             if self.socket is None or self._running_without_frames:
@@ -280,58 +250,24 @@ class PromptMonitor:
         return bool(self.state.ending)
 
     def _handle_poll_error(self, error: EngineError) -> None:
-        now = time.monotonic()
-        silent = is_read_timeout(error)
-        if silent and self._is_executing():
-            self._refused_since = self._failing_since = self._other_since = 0.0
-            if now - self._last_activity >= self.timing.hung:
-                self._raise_hung(now - self._last_activity, f"no response: {error.detail}")
+        problem = self._liveness.failure(error, executing=self._is_executing())
+        if problem is None:
             return
-        self._failing_since = self._failing_since or now
-        if is_connection_refused(error):
-            self._refused_since = self._refused_since or now
-        else:
-            self._refused_since = 0.0
-        final = isinstance(error, EngineUnreachable) and error.final
-        self._other_since = (self._other_since or now) if final else 0.0
-        if self._other_since and now - self._other_since >= self.timing.final_limit:
-            self._raise_lost(error)
-        refused_long = self._refused_since and now - self._refused_since >= self.timing.refused_limit
-        patience = max(self.timing.error_limit, self.timing.hung) if silent else self.timing.error_limit
-        if not refused_long and now - self._failing_since < patience:
-            return
-        self._raise_lost(error)
-
-    def _raise_lost(self, error: EngineError) -> NoReturn:
-        if self.cancelled():
-            raise JobCancelled("Cancelled.")
-        log.warning("prompt %s: engine lost: %s %s", self.state.prompt_id, error.message, error.detail)
-        if isinstance(error, EngineUnreachable) and error.final:
-            raise EngineLost(error.message, error.hint, detail=error.detail)
-        raise EngineLost(
-            f"{self.state.server_name} stopped responding while it worked on this.", detail=error.detail
-        )
+        if self.cancelled() and not isinstance(problem, EngineHung):
+            raise JobCancelled.of("cancelled")
+        log.warning("prompt %s: %s: %s %s", self.state.prompt_id, problem.code, error.message, error.detail)
+        raise problem
 
     def _is_executing(self) -> bool:
         """Whether the server executes this prompt, according to the frames or the queue."""
         return self._running_by_queue or self.state.started
 
     def _check_stalled(self) -> None:
-        """Raises EngineHung if the server responds but makes no progress; the limit of a cancelled prompt is
-        shorter."""
-        limit = self.timing.hung * (1 if self.cancelled() else STALLED)
-        silent = time.monotonic() - self._last_event
-        if self._is_executing() and silent >= limit:
-            self._raise_hung(silent, "it responds, but sends no events")
-
-    def _raise_hung(self, seconds: float, detail: str) -> NoReturn:
-        log.warning("prompt %s: hung: %s", self.state.prompt_id, detail)
-        words = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
-        raise EngineHung(
-            f"{self.state.server_name} has not responded for {words} and appears to be stuck.",
-            "Restart ComfyUI, then try again.",
-            detail=detail,
-        )
+        """Raises EngineHung if the server responds but makes no progress."""
+        hung = self._liveness.stalled(executing=self._is_executing(), cancelled=self.cancelled())
+        if hung is not None:
+            log.warning("prompt %s: %s: %s", self.state.prompt_id, hung.code, hung.detail)
+            raise hung
 
     def _handle_missing(self) -> None:
         """Handles a prompt that is in neither the queue nor the history, once two polls have agreed.
@@ -340,68 +276,28 @@ class PromptMonitor:
         """
         self._missing_polls += 1
         if self.cancelled():
-            raise JobCancelled("Cancelled.")
+            raise JobCancelled.of("cancelled")
         if self._missing_polls < 2:
             return
         if self.may_have_missed:
-            raise PromptGone(f"{self.state.server_name} was restarted and no longer knows of this job.")
+            raise PromptGone.of("server_restarted", server=self.state.server_name)
         if self._is_executing() or not self._was_waiting:  # the history was cleared, or is not kept
-            raise PromptGone(f"{self.state.server_name} worked on this, and no longer has its result.")
-        raise JobCancelled("The job was removed from the server's queue.")
-
-    def _repeat_interrupt(self) -> None:
-        now = time.monotonic()
-        if now < self._next_interrupt:
-            return
-        self._next_interrupt = now + self.timing.interrupt_interval
-        try:
-            stop_prompt(self.http, self.state.prompt_id)
-        except EngineUnreachable as error:
-            log.info("prompt %s: cancelling: %s", self.state.prompt_id, error.detail)
-        except EngineError as error:
-            log.warning("prompt %s: cancelling: %s %s", self.state.prompt_id, error.message, error.detail)
-        self._poll_now = True
+            raise PromptGone.of("server_forgot", server=self.state.server_name)
+        raise JobCancelled.of("removed_from_queue")
 
     # -- result -----------------------------------------------------------------------------
 
     def _result(self) -> tuple[Output, ...]:
         if self.cancelled():
-            raise JobCancelled("Cancelled.")
+            raise JobCancelled.of("cancelled")
         if self.state.ending == "cancelled":
-            raise JobCancelled("The job was stopped on the server.")
+            raise JobCancelled.of("stopped_on_server")
         if self.state.error is not None:
-            log.warning(
-                "prompt %s: %s %s", self.state.prompt_id, self.state.error.message, self.state.error.detail
-            )
-            raise self.state.error
+            error = self.state.error
+            log.warning("prompt %s: %s %s", self.state.prompt_id, error.message, error.detail)
+            raise error
         if not self.state.outputs or self.may_have_missed:
-            self._fetch_missing_outputs()
+            self._apply(missed_outputs(self.http, self.state, self.wake))
         if not self.state.outputs:
-            raise NoOutput(f"{self.state.server_name} finished, but wrote no video.", "Try again.")
+            raise NoOutput.of("no_video", server=self.state.server_name)
         return self.state.outputs
-
-    def _fetch_missing_outputs(self) -> None:
-        """Adds output files whose frames were missed. The history has them soon after the success event."""
-        for _ in range(5):
-            try:
-                history = self.http.get(f"/history/{self.state.prompt_id}")
-            except EngineError as error:
-                log.info("prompt %s: outputs: %s", self.state.prompt_id, error.detail)
-                return
-            entry = protocol.history_entry(history, self.state.prompt_id)
-            if entry is not None:
-                self._apply(protocol.add_outputs(entry, self.state))
-                return
-            self.wake.wait(0.1)
-
-
-def stop_prompt(http: Http, prompt_id: str) -> None:
-    """Removes the prompt from the queue, or interrupts it if it is running; affects no other prompt.
-
-    Before ComfyUI 0.3.57, /interrupt ignores the prompt id, so the queue is read first.
-    Raises EngineUnreachable, EngineError.
-    """
-    http.post("/queue", {"delete": [prompt_id]})
-    position = protocol.queue_position(http.get("/queue"), prompt_id)
-    if position is not None and position.running:
-        http.post("/interrupt", {"prompt_id": prompt_id})

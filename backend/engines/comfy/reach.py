@@ -1,7 +1,8 @@
 """Why the server at an address cannot be used as a ComfyUI: from a failed connection, or from its response.
 
-Each reason is a row of REASONS. Reasons in FINAL are a matter of configuration or of another program at the
-address: they do not end by themselves, so nothing waits for them for long.
+The words of a reason are those of the code reach_<reason> in error_texts/reach.py. Reasons in FINAL are a
+matter of configuration or of another program at the address: they do not end by themselves, so nothing waits
+for them for long.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import LocationParseError
 
 from backend.errors import EngineUnreachable
+from workflows.notice import Notice, made
 
 Reason = Literal[
     "silent", "refused", "no_route", "no_connection", "no_host", "proxy",
@@ -29,95 +31,17 @@ Reason = Literal[
 ]  # fmt: skip
 
 
-class Sentences(NamedTuple):
-    """`message` and `hint` with the places {address}, {host} and {more}, which depends on the reason."""
+REASONS: tuple[Reason, ...] = get_args(Reason)
 
-    message: str
-    hint: str = ""
-
-
-REASONS: Mapping[Reason, Sentences] = {
-    "silent": Sentences("The ComfyUI at {address} does not answer."),
-    "refused": Sentences(
-        "Nothing listens at {address}: the connection is refused.",
-        "Start ComfyUI there and check the port. On another machine it needs --listen 0.0.0.0.",
-    ),
-    "no_route": Sentences(
-        "The machine of {address} cannot be reached from here.",
-        "Check the network and the VPN, and that the machine is switched on.",
-    ),
-    "no_connection": Sentences(
-        "No connection to {address}: its machine does not respond.",
-        "Check the address, and whether a firewall blocks the port.",
-    ),
-    "no_host": Sentences(
-        "There is no host {host}, or its name cannot be looked up from here.",
-        "Check the spelling of the address, and the network or VPN that knows this name.",
-    ),
-    "proxy": Sentences(
-        "The proxy at {address} answers, but not the ComfyUI behind it (HTTP {more}).",
-        "Check that ComfyUI is running and that the proxy leads to its port.",
-    ),
-    "certificate": Sentences(
-        "The certificate of {address} is not trusted: {more}.",
-        "Set WAN_COMFYUI_CA to a file with the certificate of its authority, or with its own if it is"
-        " self-signed.",
-    ),
-    "certificate_expired": Sentences(
-        "The certificate of {address} is out of date: {more}.",
-        "Renew it there, or correct the clock of this machine.",
-    ),
-    "certificate_name": Sentences(
-        "The certificate of {address} is for another name: {more}.",
-        "Use the name in the certificate as the address, or get one for this name.",
-    ),
-    "tls_failed": Sentences(
-        "No secure connection to {address} is possible: {more}.",
-        "Check the TLS settings there; a server that asks for a client certificate cannot be used.",
-    ),
-    "speaks_http": Sentences(
-        "The server at {address} does not use https.", "Write http:// instead of https:// in the address."
-    ),
-    "speaks_https": Sentences(
-        "The server at {address} takes https only.", "Write https:// instead of http:// in the address."
-    ),
-    "login": Sentences(
-        "The ComfyUI at {address} asks for a password.",
-        "Set WAN_COMFYUI_LOGIN=user:password, or put it into the address: http://user:password@host:port.",
-    ),
-    "login_refused": Sentences(
-        "The ComfyUI at {address} does not accept the user and password.",
-        "Check WAN_COMFYUI_LOGIN, or the user and password in the address (special characters as %XX).",
-    ),
-    "forbidden": Sentences(
-        "The server at {address} refuses access (HTTP {more}).",
-        "Give Wan Studio access to it there, or set WAN_COMFYUI_LOGIN if it takes a user and password.",
-    ),
-    "login_page": Sentences(
-        "A login page stands in front of the ComfyUI at {address}.",
-        "Use an address without it (a tunnel or ComfyUI's own port). WAN_COMFYUI_LOGIN helps only where the"
-        " login is HTTP basic authentication.",
-    ),
-    "moved": Sentences(
-        "The server at {address} redirects to {more}.", "Use that address, if it is the one of ComfyUI."
-    ),
-    "no_path": Sentences(
-        "The server at {address} answers, but there is no ComfyUI at this address (HTTP {more}).",
-        "Check the port. Behind a proxy, write the whole path, as in http://host/comfy.",
-    ),
-    "web_page": Sentences(
-        "Something answers at {address}, but not as ComfyUI does: it sends a web page.",
-        "Check that the address is that of a ComfyUI.",
-    ),
-    "not_http": Sentences(
-        "Something answers at {address} that is not a web server.",
-        "Check that host and port are those of a ComfyUI.",
-    ),
-    "not_comfyui": Sentences(
-        "Something answers at {address}, but not as ComfyUI does.",
-        "Check that the address is that of a ComfyUI.",
-    ),
+_MORE: Mapping[str, str] = {
+    **dict.fromkeys(("proxy", "forbidden", "no_path"), "status"),
+    **dict.fromkeys(("certificate", "certificate_expired", "certificate_name", "tls_failed"), "problem"),
+    "moved": "target",
 }
+"""Reason -> the argument with the particulars: an HTTP status, OpenSSL's words, the address of a redirect."""
+
+_UNNAMED = frozenset({"certificate", "tls_failed"})
+"""Reasons for which OpenSSL may have no words."""
 
 FINAL: frozenset[str] = frozenset(REASONS) - {
     "silent", "refused", "no_route", "no_connection", "no_host", "proxy",
@@ -152,13 +76,19 @@ class Place:
 
 
 def unreachable(reason: Reason, place: Place, detail: str, more: str = "") -> EngineUnreachable:
-    """The error for a reason. `more`: for its sentence."""
-    row = REASONS[reason]
-    error = EngineUnreachable(
-        row.message.format(address=place.address, host=place.host, more=more), row.hint, detail=detail
-    )
+    """The error for a reason. `more`: see _MORE; "" for those of _UNNAMED."""
+    error = EngineUnreachable.because(_notice(reason, place, more), detail=detail)
     error.reason, error.final = reason, reason in FINAL
     return error
+
+
+def _notice(reason: Reason, place: Place, more: str) -> Notice:
+    args = {"host": place.host} if reason == "no_host" else {"address": place.address}
+    if reason in _UNNAMED and not more:
+        return made(f"reach_{reason}_unnamed", args)
+    if reason in _MORE:
+        args[_MORE[reason]] = more
+    return made(f"reach_{reason}", args)
 
 
 def connection_problem(error: BaseException, place: Place, detail: str) -> EngineUnreachable:
@@ -175,7 +105,7 @@ def _connection_reason(error: BaseException, place: Place) -> tuple[Reason, str]
     for item in chain:
         if isinstance(item, ssl.SSLError):
             plain = item.reason in _PLAIN
-            return ("speaks_http", "") if plain else ("tls_failed", item.reason or "the handshake fails")
+            return ("speaks_http", "") if plain else ("tls_failed", item.reason or "")
         if isinstance(item, socket.gaierror):
             return "no_host", ""
         if isinstance(item, ConnectionRefusedError):
@@ -203,7 +133,7 @@ def _certificate_reason(error: ssl.SSLCertVerificationError) -> tuple[Reason, st
         return "certificate_expired", words
     if code in (_NAME, _ADDRESS):
         return "certificate_name", words
-    return "certificate", words or "it cannot be verified"
+    return "certificate", words
 
 
 def related(error: BaseException) -> Iterator[BaseException]:

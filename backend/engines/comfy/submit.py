@@ -9,7 +9,7 @@ from typing import Any
 from backend.engines.base import Prompt
 from backend.engines.comfy import protocol
 from backend.engines.comfy.http import POST_SECONDS, Http, is_connection_refused
-from backend.engines.comfy.monitor import stop_prompt
+from backend.engines.comfy.stop import stop_prompt
 from backend.engines.comfy.validation_errors import validation_error
 from backend.errors import EngineError, EngineUnreachable, InternalError, StudioError
 

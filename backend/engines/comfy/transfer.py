@@ -74,9 +74,7 @@ class InputFiles:
             try:
                 size = path.stat().st_size
             except OSError as error:
-                raise BadMedia(
-                    "The file of this job is no longer on the disk.", "Upload it again.", detail=str(error)
-                ) from error
+                raise BadMedia.of("job_file_gone", detail=str(error)) from error
             if self._remote_size(name) != size and not self._link(name, path, size):
                 self._upload(name, path, size, stop)
             with self._lock:
@@ -99,7 +97,7 @@ class InputFiles:
             return False
         target = folder / PurePosixPath(name)
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise EngineError("A file name is not valid.", detail=f"{name!r} leaves the input folder")
+            raise EngineError.of("bad_file_name", detail=f"{name!r} leaves the input folder")
         fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -127,16 +125,13 @@ class InputFiles:
             form = MultipartForm(fields, where.filename, file, size, stop)
             status, answer = self._http.upload("/upload/image", form, form.content_type)
         if status == 413:
-            raise BadEngineInput(
-                f"The file is too large for this ComfyUI ({size / 1e6:.0f} MB).",
-                "Use a smaller one, or start ComfyUI with a larger --max-upload-size (100 MB by default).",
-                detail=f"upload of {size} bytes: HTTP 413",
+            raise BadEngineInput.of(
+                "upload_too_large", megabytes=size / 1e6, detail=f"upload of {size} bytes: HTTP 413"
             )
         got = answer if isinstance(answer, dict) else {}
         if status != 200 or (got.get("name"), got.get("subfolder")) != (where.filename, where.subfolder):
-            raise EngineError(
-                "ComfyUI did not accept the uploaded file.",
-                "Check the free space on the machine that runs ComfyUI, then try again.",
+            raise EngineError.of(
+                "upload_refused",
                 detail=f"upload of {name}: HTTP {status}: {str(answer)[:300]}",
             )
         log.info("sent %s (%d bytes) to %s", name, size, self._http.address)
@@ -190,7 +185,7 @@ class MultipartForm:
             self._stop()
             data = self._file.read(min(CHUNK, left))
             if not data:
-                raise BadMedia("The file changed during the upload.", "Try again.")
+                raise BadMedia.of("file_changed")
             left -= len(data)
             yield data
         yield self._tail
@@ -236,11 +231,7 @@ def download(
             except _Truncated as error:
                 log.warning("output of %s is incomplete, attempt %d: %s", http.address, attempt, error)
                 if attempt == FETCH_ATTEMPTS:
-                    raise NoOutput(
-                        "The video from ComfyUI is incomplete.",
-                        "Check the connection to ComfyUI, then try again.",
-                        detail=f"{output}: {error}",
-                    ) from error
+                    raise NoOutput.of("video_incomplete", detail=f"{output}: {error}") from error
             except EngineUnreachable as error:
                 if attempt == FETCH_ATTEMPTS or error.final:
                     raise
@@ -258,11 +249,7 @@ class _Truncated(Exception):
 def _fetch_once(http: Http, output: Output, part: Path, limit: int, until: float) -> None:
     with http.stream("/view", _view_query(output)) as response:
         if response.status_code != 200:
-            raise NoOutput(
-                "ComfyUI reported a finished video, but cannot send it.",
-                "Check whether it is in ComfyUI's output folder.",
-                detail=f"{output}: HTTP {response.status_code}",
-            )
+            raise NoOutput.of("video_not_sent", detail=f"{output}: HTTP {response.status_code}")
         announced = response.headers.get("Content-Length", "")
         if announced.isdigit() and int(announced) > limit:
             raise _too_large(output, limit)
@@ -285,26 +272,18 @@ def _fetch_once(http: Http, output: Output, part: Path, limit: int, until: float
                 if count > limit:
                     raise _too_large(output, limit)
                 if time.monotonic() > until:
-                    raise NoOutput(
-                        "ComfyUI sends the video too slowly.",
-                        "Check the connection to ComfyUI, then try again.",
-                        detail=f"{output}: {count} bytes",
-                    )
+                    raise NoOutput.of("video_too_slow", detail=f"{output}: {count} bytes")
                 file.write(data)
             file.flush()
             os.fsync(file.fileno())
     if announced.isdigit() and count != int(announced):
         raise _Truncated(f"{count} of {announced} bytes")
     if count == 0:
-        raise NoOutput("ComfyUI wrote an empty file.", "Try again.", detail=str(output))
+        raise NoOutput.of("video_empty", detail=str(output))
 
 
 def _too_large(output: Output, limit: int) -> NoOutput:
-    return NoOutput(
-        f"ComfyUI sends more than this job can make ({limit / 1e6:.0f} MB).",
-        "Check that the address is that of a ComfyUI, and that nothing else writes into its output folder.",
-        detail=str(output),
-    )
+    return NoOutput.of("video_too_large", megabytes=limit / 1e6, detail=str(output))
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -46,9 +46,11 @@ class PromptQueue:
             self._filled.notify()
 
     def take(self) -> QueuedPrompt | None:
-        """Waits for a prompt and makes it the running one; returns None if the node cache is to be cleared first.
+        """Waits for a prompt and makes it the running one; returns None if the node cache is to be cleared
+        first.
 
-        ComfyUI may run a prompt that is posted right after /free with the old cache; here /free always comes first.
+        ComfyUI may run a prompt that is posted right after /free with the old cache; here /free always comes
+        first.
         """
         with self._filled:
             while not self._free and not self._pending:

@@ -189,8 +189,8 @@ def failed_job_error(error: object) -> StudioError:
         if kind is None or kind is InternalError:
             if not error_data.get("message"):
                 return EngineError.of("worker_failed")
-            return EngineError(str(error_data["message"]), str(error_data.get("hint") or ""))
-        return StudioError.from_dict(dict(error_data))
+            return StudioError.from_dict({**error_data, "code": EngineError.code})
+        return StudioError.from_dict(error_data)
     if "error_type" in error_data:
         kind, message = error_data.get("error_type"), error_data.get("error_message")
         detail = f"{kind}: {message}\n{error_data.get('error_traceback', '')}"

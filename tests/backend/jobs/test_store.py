@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import DiskFull, StoreError
+from backend.errors import DiskFull, QueueFull, StoreError
 from backend.jobs.database import is_local
-from backend.jobs.job import DONE, RUNNING
+from backend.jobs.job import DONE, FAILED, RUNNING
 from backend.jobs.migrations import MIGRATIONS
 from backend.jobs.rows import COLUMNS, row_of
 from backend.jobs.store import Store
@@ -36,6 +36,19 @@ def test_a_job_comes_back_as_it_was(store: Store) -> None:
     store.save(changed)
     assert store.get("job1") == changed
     assert store.get("nobody") is None
+
+
+def test_a_stored_error_is_shown_in_the_words_of_this_version(store: Store) -> None:
+    error = QueueFull.of("queue_full", count=3)
+    older = {**error.to_dict(), "message": "Too many.", "hint": ""}
+    sentence = {"code": "engine_lost", "message": "It stopped.", "hint": "Try again.", "field": ""}
+    for number, data in enumerate((older, sentence)):
+        store.add(replace(job(), id=f"job{number}", status=FAILED, error=data))
+    stored, plain = (store.get(f"job{number}") for number in (0, 1))
+    assert stored is not None and stored.error == older
+    assert view(stored, "key").error == error.to_dict()
+    assert plain is not None and view(plain, "key").error == sentence
+    assert view(stored, "key").record()["error"]["reason"] == {"code": "queue_full", "args": {"count": 3}}
 
 
 def test_it_survives_the_process(tmp_path: Path) -> None:

@@ -18,17 +18,21 @@ from backend.media.facts import MAX_NAME, MAX_PIXELS
         ("a\nb\x00c\x1b[31m.png", "abc[31m.png"),
         ("gnp.\u202eexe.png", "gnp.exe.png"),
         ("\udcff.png", ".png"),
-        ("", "The file"),
-        ("///", "The file"),
+        ("", ""),
+        ("///", ""),
         ("مرحبا 🎬.png", "مرحبا 🎬.png"),
     ],
 )
-def test_the_shown_name_is_the_base_name_without_control_characters(name: str, expected: str) -> None:
-    assert check.shown(name) == expected
+def test_the_name_in_messages_is_the_base_name_without_control_characters(name: str, expected: str) -> None:
+    assert check.cleaned(name) == expected
+
+
+def test_a_file_without_a_name_is_the_file() -> None:
+    assert check.missing("///").message == "The file is no longer there."
 
 
 def test_a_long_name_is_shortened_in_the_middle() -> None:
-    shown = check.shown("x" * 500 + ".png")
+    shown = check.cleaned("x" * 500 + ".png")
     assert len(shown) == MAX_NAME
     assert shown.endswith("x.png") and "…" in shown
 

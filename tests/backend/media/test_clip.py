@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backend.error_texts.arguments import spoken
 from backend.errors import BadMedia
 from backend.media import clip
 from backend.media.decoder import Decoder
-from backend.media.timing import spoken
 from tests.support.media_files import (
     flat,
     number_of,

@@ -18,6 +18,7 @@ from backend.errors import BadMedia, DiskFull, InternalError
 from backend.media import child, facts
 from backend.media import decoder as probe
 from backend.media.decoder import Decoder
+from backend.media.format_names import USUAL
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.full
@@ -51,6 +52,17 @@ def test_one_child_serves_many_requests(picture: Path) -> None:
         for _ in range(20):
             decoder.picture(picture)
         assert decoder.pids() == first and len(first) == 1
+        text = picture.with_name("notes.png")
+        text.write_text("hello")
+        with pytest.raises(BadMedia) as caught:
+            decoder.picture(text, field="end_image")
+        assert (
+            caught.value.why
+            == BadMedia.of(
+                "other_than_picture", upload="notes.png", found="a text file", formats=USUAL["picture"]
+            ).why
+        )
+        assert caught.value.message == "notes.png is not a picture: it is a text file."
 
 
 def test_a_child_is_replaced_after_requests_per_child(picture: Path) -> None:
@@ -119,6 +131,7 @@ def test_a_hanging_child_is_killed_and_the_next_picture_works(picture: Path) -> 
         "import sys; sys.stdin.readline(); print('{\"id\": 0}', flush=True)",
         "import sys; sys.stdin.readline(); print('x' * 10**6, flush=True)",
         "import sys; sys.stdin.readline(); sys.stdout.write('{'); sys.stdout.flush()",
+        "import sys; sys.stdin.readline(); print('[' * 60_000, flush=True)",
     ],
 )
 def test_a_dead_child_and_an_invalid_reply_have_the_same_message(picture: Path, program: str) -> None:

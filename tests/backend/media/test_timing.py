@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from backend.error_texts.arguments import spoken
 from backend.errors import BadMedia
 from backend.media import budget, sniff, timing
 
@@ -17,7 +18,7 @@ from backend.media import budget, sniff, timing
     ],
 )  # fmt: skip
 def test_lengths_as_text(seconds: float, said: str) -> None:
-    assert timing.spoken(seconds) == said
+    assert spoken(seconds) == said
 
 
 @pytest.mark.parametrize("kind", ["sound", "video"])

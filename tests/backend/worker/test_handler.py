@@ -14,7 +14,7 @@ import pytest
 
 from backend import requester
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.monitor import Timing
+from backend.engines.comfy.timing import Timing
 from backend.media.decoder import Decoder, PictureFacts, StoredMedia
 from backend.worker.claims import HEARTBEAT_SECONDS, STALE_SECONDS, Claims
 from backend.worker.handler import Worker

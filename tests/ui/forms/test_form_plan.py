@@ -13,8 +13,8 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from backend.error_texts.catalog import ERROR_TEXTS
 from backend.errors import QueueFull
-from backend.jobs.params import CHOOSE
 from tests.support.fake_studio import FakeStudio
 from ui.forms import schema, script_tables
 from ui.forms.form_view import FormView
@@ -68,7 +68,11 @@ def data(shown: FormView, name: str) -> Any:
 @pytest.mark.parametrize("mode", MODES)
 def test_an_empty_form_says_what_to_give_first(studio: FakeStudio, forms: dict[str, Form], mode: str) -> None:
     shown = view(studio, forms[mode])
-    required = {name: CHOOSE[field.kind] for name, field in MODES[mode].media.items() if field.required}
+    required = {
+        name: ERROR_TEXTS[f"choose_{field.kind}"].message
+        for name, field in MODES[mode].media.items()
+        if field.required
+    }
     needed = json.loads(data(shown, "needed"))
     assert needed and required.items() <= needed.items() and not shown.ready
     assert next(iter(needed.values())) in shown.hint and 'class="warn"' not in shown.hint

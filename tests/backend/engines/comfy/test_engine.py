@@ -14,7 +14,7 @@ from aiohttp import web
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.monitor import Timing
+from backend.engines.comfy.timing import Timing
 from backend.errors import (
     BadMedia,
     EngineError,

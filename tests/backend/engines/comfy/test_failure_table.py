@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -10,9 +11,9 @@ import pytest
 import yaml
 
 from backend.engines.comfy.execution_errors import execution_error
-from backend.engines.comfy.failure_causes import CAUSES
+from backend.engines.comfy.failure_causes import CAUSES, UNKNOWN
 from backend.engines.comfy.failure_match import Failure, find
-from backend.engines.comfy.failure_words import HINTS, SENTENCES
+from backend.error_texts import failures
 from backend.errors import StudioError, by_code
 from tests.support.paths import DATA
 
@@ -57,14 +58,21 @@ def test_every_row_of_the_table_is_shown_by_a_case() -> None:
     """A row that no message reaches is dead, or hidden by one before it."""
     reached = {id(find(Failure(c.kind.rpartition(".")[2], c.message, c.node))[0]) for c in CASES}
     unreached = [
-        f"{cause.sentence}: {cause.pattern or cause.types}" for cause in CAUSES if id(cause) not in reached
+        f"{cause.reason}: {cause.pattern or cause.types}" for cause in CAUSES if id(cause) not in reached
     ]
     assert unreached == []
 
 
-def test_every_sentence_and_hint_is_used_and_there() -> None:
-    assert {cause.sentence for cause in CAUSES} | {"failed"} == set(SENTENCES)
-    assert {cause.hint for cause in CAUSES} | {""} == set(HINTS)
+def test_every_reason_is_used_and_there() -> None:
+    assert {cause.reason for cause in (*CAUSES, UNKNOWN)} == set(failures.TEXTS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.node}-{case.message[:50]}")
+def test_a_failure_is_stored_as_a_reason_with_arguments(case: Case) -> None:
+    error = execution_error(reported(case.kind, case.message, case.node), "draw")
+    assert {name for name, _ in error.why.args} == failures.TEXTS[error.why.code].arguments
+    again = StudioError.from_dict(json.loads(json.dumps(error.to_dict())))
+    assert (again.message, again.hint, again.why) == (error.message, error.hint, error.why)
 
 
 def test_a_failure_of_memory_or_disk_never_advises_a_download() -> None:
@@ -81,11 +89,11 @@ def test_a_failure_of_memory_or_disk_never_advises_a_download() -> None:
 def test_the_number_decides_in_every_language(number: int, words: str) -> None:
     expected = {1455: "page_file", 112: "disk_full", 8: "ram", 5: "file_denied", 28: "", 12: ""}[number]
     cause, _ = find(Failure("OSError", f"{words} (os error {number})", "UNETLoader"))
-    assert cause.sentence == (expected or "failed")
+    assert cause.reason == f"failure_{expected or 'failed'}"
 
 
 @pytest.mark.parametrize(
-    ("message", "sentence"),
+    ("message", "reason"),
     [
         ("Access is denied. (os error 5)", "file_denied"),
         ("Input/output error (os error 5)", "disk_error"),
@@ -96,8 +104,8 @@ def test_the_number_decides_in_every_language(number: int, words: str) -> None:
         (f"[Errno {'9' * 5000}] x", "failed"),
     ],
 )  # fmt: skip
-def test_numbers_are_those_of_their_system(message: str, sentence: str) -> None:
-    assert find(Failure("OSError", message, "SomeNode"))[0].sentence == sentence
+def test_numbers_are_those_of_their_system(message: str, reason: str) -> None:
+    assert find(Failure("OSError", message, "SomeNode"))[0].reason == f"failure_{reason}"
 
 
 # -- ComfyUI's own words ------------------------------------------------------------------------

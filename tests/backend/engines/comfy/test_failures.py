@@ -15,7 +15,7 @@ from PIL import Image
 
 from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.http import Http, is_read_timeout
-from backend.engines.comfy.monitor import Timing
+from backend.engines.comfy.timing import Timing
 from backend.errors import EngineHung, EngineLost, EngineUnreachable, JobCancelled
 from backend.events import Connection, Progress, Queued, Started
 from tests.support.comfy_run import COLD, Run, has, in_order

@@ -12,7 +12,7 @@ import pytest
 
 from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.http import Http
-from backend.engines.comfy.monitor import Timing
+from backend.engines.comfy.timing import Timing
 from backend.engines.comfy.transfer import MARGIN, UNKNOWN_LIMIT, download, result_limit
 from backend.errors import EngineLost, EngineUnreachable, JobCancelled, NoOutput, PromptGone
 from backend.events import Output, Progress, Queued

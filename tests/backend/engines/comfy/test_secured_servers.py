@@ -14,7 +14,7 @@ import pytest
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.monitor import Timing
+from backend.engines.comfy.timing import Timing
 from backend.errors import EngineUnreachable, StudioError
 from backend.notices import words
 from backend.servers.ports import free_port

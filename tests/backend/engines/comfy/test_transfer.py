@@ -15,7 +15,7 @@ from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.folders import input_folder, output_folder, sibling_output
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.info import gpu_name
-from backend.engines.comfy.monitor import Timing
+from backend.engines.comfy.timing import Timing
 from backend.engines.comfy.transfer import MultipartForm
 from backend.errors import (
     BadEngineInput,

@@ -11,7 +11,7 @@ from PIL import Image
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
-from backend.engines.comfy.monitor import Timing
+from backend.engines.comfy.timing import Timing
 from backend.errors import EngineError, EngineLost, JobCancelled
 from backend.events import Connection, Finished, Output, Preview, Progress, Queued, Stage, Started
 from tests.support.comfy_run import NAME, Run, has, in_order

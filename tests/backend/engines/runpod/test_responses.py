@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from backend.engines.runpod import responses
 from backend.engines.runpod.responses import JobProgress, progress_of
+from backend.errors import EngineError, EngineLost, InternalError, StudioError
 from backend.events import Stage
 from backend.notices import words
 from workflows.notice import notice
@@ -63,3 +65,26 @@ def test_warnings_that_are_no_list(said: object) -> None:
 def test_warnings_are_bounded() -> None:
     found = responses.warnings({"warnings": ["x" * 5000] * 100})
     assert len(found) == 20 and all(len(words(one)) == 500 for one in found)
+
+
+@pytest.mark.parametrize("error", [
+    EngineLost.of("server_stuck", server="ComfyUI", silence=300.0),
+    EngineError.of("worker_unexpected"),
+])  # fmt: skip
+def test_the_error_of_a_worker_keeps_its_reason(error: StudioError) -> None:
+    found = responses.failed_job_error(json.dumps(error.to_dict()))
+    assert (type(found), found.why, found.message) == (type(error), error.why, error.message)
+
+
+def test_an_error_of_a_worker_that_is_unknown_here_is_one_of_the_engine() -> None:
+    later = {
+        "code": "of_tomorrow",
+        "message": "It broke.",
+        "hint": "",
+        "reason": {"code": "later", "args": {}},
+    }
+    for data in (later, {**later, "reason": None}, {**later, "reason": "It broke."}):
+        found = responses.failed_job_error(json.dumps(data))
+        assert (type(found), found.message) == (EngineError, "It broke.") and found.hint
+    own = responses.failed_job_error(json.dumps(InternalError.of("worker_unexpected").to_dict()))
+    assert type(own) is EngineError and own.why == InternalError.of("worker_unexpected").why
