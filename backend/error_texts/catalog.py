@@ -13,6 +13,7 @@ from backend.error_texts import (
     models,
     prompts,
     reach,
+    requests,
     servers,
     storage,
     web,
@@ -36,4 +37,5 @@ ERROR_TEXTS: Mapping[str, ErrorText] = {
     **models.TEXTS,
     **worker.TEXTS,
     **web.TEXTS,
+    **requests.TEXTS,
 }

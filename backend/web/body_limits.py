@@ -43,8 +43,8 @@ async def limited_body(
         if isinstance(body.problem, TooLarge):
             return _too_large(path, max_upload_bytes)
         if isinstance(body.problem, Crowded):
-            return Refused(408, "Others are waiting to add files, and this one came in too slowly.", 5)
-        return Refused(408, "This request came in too slowly. Try again on a better connection.")
+            return Refused.of("file_too_slow", 408, 5)
+        return Refused.of("request_too_slow", 408)
 
     body = Body(exchange.receive, access_rules.body_limit(path, max_upload_bytes), grace_seconds)
     exchange.body, exchange.body_refusal = body, refusal
@@ -64,7 +64,7 @@ async def limited_body(
 def stream_slot(slots: Slots, visitor: Visitor) -> Iterator[None]:
     """Raises Refused when too many streams are open."""
     if not slots.take(str(visitor), visitor.people, visitor.neighbour):
-        raise Refused(429, "Too many open connections at once. Close some tabs of Wan Studio.", 5)
+        raise Refused.of("too_many_streams", 429, 5)
     try:
         yield
     finally:
@@ -75,7 +75,7 @@ def stream_slot(slots: Slots, visitor: Visitor) -> Iterator[None]:
 def large_body(budget: Slots, visitor: Visitor, size: int) -> Iterator[None]:
     """Holds this many bytes of memory. Raises Refused when too many are held."""
     if not budget.take(str(visitor), visitor.people, visitor.neighbour, size):
-        raise Refused(429, "Too many requests with files inside are under way.", 10)
+        raise Refused.of("too_many_bodies", 429, 10)
     try:
         yield
     finally:
@@ -108,6 +108,5 @@ def free_bytes(folder: Path) -> int | None:
 
 def _too_large(path: str, max_upload_bytes: int) -> Refused:
     if path == access_rules.UPLOAD:
-        most = max_upload_bytes // 1_000_000
-        return Refused(413, f"This file is larger than {most} MB. Save it smaller and add it again.")
-    return Refused(413, "This request is too large. Upload files first and send their paths.")
+        return Refused.of("upload_over_limit", 413, megabytes=max_upload_bytes // 1_000_000)
+    return Refused.of("request_over_limit", 413)

@@ -6,14 +6,16 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
+from backend.notices import brief
 from backend.web import access_rules
 from backend.web.clients import Proxies, client_of, fingerprint, forwarded_hosts
 from backend.web.hosts import Hosts
 from backend.web.request_body import Body, Gone, Message, Receive, TooLarge, TooSlow
 from backend.web.response_headers import security_headers
+from workflows.notice import Arg, Notice, made
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -21,12 +23,18 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Refused(Exception):
-    """The request is answered with this status and sentence. wait: seconds until it may be sent again. kind:
-    for the log, where the sentence repeats what was sent."""
+    """The request is answered with this status and the message of the reason. wait: seconds until it may be
+    sent again. kind: for the log, where the message repeats what was sent."""
 
-    def __init__(self, status: int, sentence: str, wait: float = 0.0, kind: str = "") -> None:
+    def __init__(self, reason: Notice, status: int, wait: float = 0.0, kind: str = "") -> None:
+        sentence = brief(reason)
         super().__init__(sentence)
         self.status, self.sentence, self.wait, self.kind = status, sentence, wait, kind or sentence
+
+    @classmethod
+    def of(cls, code: str, status: int, wait: float = 0.0, kind: str = "", **args: Arg) -> Self:
+        """The refusal with the reason of this code, of error_texts/requests.py, and its arguments."""
+        return cls(made(code, args), status, wait, kind)
 
 
 class Exchange:

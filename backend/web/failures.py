@@ -35,7 +35,7 @@ async def answered(exchange: Exchange, error: Exception, named: str) -> bool:
     elif not any(isinstance(one, HTTPException) for one in chain(error)):
         log.warning("%s failed: %s", named, described(error), extra={"kind": f"failed {place(error)}"})
     if not exchange.status:
-        await exchange.refuse(Refused(500, "Wan Studio could not answer this request."))
+        await exchange.refuse(Refused.of("not_answered", 500))
         return True
     return exchange.complete or await exchange.end_stream()
 

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from backend.log_lines import bounded
 from backend.settings.listen_address import is_loopback
 from backend.web.address import root_path
+from workflows.notice import Notice, made
 
 HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{0,5})?")
 """What a Host header is: a name or an address, and perhaps a port. No user, path or blank."""
@@ -82,14 +83,10 @@ def known(environ: Mapping[str, str], listens_on: str, allowed: Iterable[str] = 
     return Hosts(names)
 
 
-def sentence(header: str) -> str:
-    """What is answered to a request for an unknown name."""
+def unknown(header: str) -> Notice:
+    """Why a request for an unknown name is refused."""
     name = host_of(header)
-    shown = bounded(name, SHOWN) if name else "this name"
-    return (
-        f"Wan Studio is not served at {shown}. If that is its address, add it to the setting "
-        "WAN_ALLOWED_HOSTS and start again."
-    )
+    return made("unknown_host", {"host_name": bounded(name, SHOWN) if name else ""})
 
 
 def _covers(names: Collection[str], name: str) -> bool:

@@ -50,8 +50,7 @@ def check_login(
             _become(exchange, session_cookie(user))
             return
         log.warning("a login failed, from %s", exchange.client)
-    how = "send the header Authorization: Basic with user and password"
-    raise Refused(401, f"Log in first: {how}." if _is_tool(exchange) else f"Log in first, or {how}.")
+    raise Refused.of("login_of_tool" if _is_tool(exchange) else "login_first", 401)
 
 
 def _is_tool(exchange: Exchange) -> bool:
@@ -79,7 +78,7 @@ def _begin(exchange: Exchange, counters: Counters) -> None:
         if wait:
             counters.logins.of(exchange.client).give_back()
     if wait:
-        raise Refused(429, "Too many failed logins.", wait)
+        raise Refused.of("failed_logins", 429, wait)
 
 
 def _succeeded(exchange: Exchange, counters: Counters) -> None:

@@ -184,18 +184,18 @@ class AccessMiddleware:
     async def _check_file(self, visitor: Visitor, name: str) -> None:
         """Gradio serves its cache and fetches web addresses; here only files of the upload folder pass."""
         if not await self._read(visitor, is_file_inside, name, self.rules.upload_folder):
-            raise Refused(404, "This file is not here.")
+            raise Refused.of("file_not_here", 404)
 
     async def _check_free_space(self, visitor: Visitor, length: int) -> None:
         free = await self._read(visitor, free_bytes, self.rules.upload_folder)
         if free is not None and free < length + self.rules.reserve_bytes:
-            raise Refused(507, "The disk of this machine is almost full, so files cannot be added.")
+            raise Refused.of("disk_almost_full", 507)
 
     async def _read(self, visitor: Visitor, call: Callable[..., Any], *args: Any) -> Any:
         try:
             return await self.rules.reads.run(str(visitor), call, *args, join=True)
         except TooMany as error:
-            raise Refused(429, error.message, 5) from None
+            raise Refused(error.why, 429, 5) from None
 
 
 def _named(exchange: Exchange) -> str:
@@ -207,7 +207,7 @@ def _check_host(exchange: Exchange, names: Hosts) -> None:
     """Raises Refused for a name that is not one of this page."""
     for header in exchange.hosts:
         if not names.allows(header):
-            raise Refused(421, hosts.sentence(header), kind="host")
+            raise Refused(hosts.unknown(header), 421, kind="host")
 
 
 def _drop_odd_range(exchange: Exchange) -> None:
@@ -220,10 +220,6 @@ def _drop_odd_range(exchange: Exchange) -> None:
 def _check_address(exchange: Exchange) -> None:
     """Raises Refused for a path that does not exist and for a request that another web page sends."""
     if not access_rules.is_known(exchange.path):
-        raise Refused(404, "There is nothing at this address.")
+        raise Refused.of("nothing_here", 404)
     if access_rules.is_foreign(exchange.method, exchange.path, exchange.headers):
-        raise Refused(
-            403,
-            "This request came from another web page. Open Wan Studio at its own address; a proxy of "
-            "your own has to pass on the Host header.",
-        )
+        raise Refused.of("from_other_page", 403)

@@ -41,9 +41,9 @@ class Page(Protocol):
 def check_query(path: str, query: dict[str, str], page: Page) -> None:
     """Raises Refused for a part of the page that does not exist, and for an id that is too long."""
     if path in ("/", "/config", "/config/") and not page.has_page(query.get("page", "")):
-        raise Refused(404, "There is no such page.")
+        raise Refused.of("no_such_page", 404)
     if any(len(query.get(name, "")) > ID_MAX for name in IDS):
-        raise Refused(400, "An id in this request is too long.")
+        raise Refused.of("id_too_long", 400)
 
 
 def check_body(path: str, content_type: str, body: bytes, page: Page) -> None:
@@ -59,7 +59,7 @@ def check_body(path: str, content_type: str, body: bytes, page: Page) -> None:
     elif name.startswith(CALLS):
         endpoint = name.partition("call/")[2].removeprefix("v2/")
         if not page.has_endpoint(endpoint):
-            raise Refused(404, "There is no such endpoint.")
+            raise Refused.of("no_such_endpoint", 404)
         given = _object(body)
         if name.startswith("call/v2/") and given:
             _check_parameters(given, page.parameters(endpoint))
@@ -72,7 +72,7 @@ def _check_text(body: bytes) -> None:
     try:
         body.decode()
     except UnicodeDecodeError:
-        raise Refused(400, "This request is not UTF-8.") from None
+        raise Refused.of("not_utf8", 400) from None
 
 
 def _check_parameters(given: dict[str, Any], wanted: Mapping[str, bool]) -> None:
@@ -80,9 +80,9 @@ def _check_parameters(given: dict[str, Any], wanted: Mapping[str, bool]) -> None
     missing = [name for name, required in wanted.items() if required and name not in given]
     if unknown:
         shown = bounded(unknown[0], ID_MAX)
-        raise Refused(400, f"There is no parameter {shown!r}.", kind="unknown parameter")
+        raise Refused.of("unknown_parameter", 400, kind="unknown parameter", parameter=shown)
     if missing:
-        raise Refused(400, f"The parameter {missing[0]!r} has to be given.")
+        raise Refused.of("parameter_missing", 400, parameter=missing[0])
 
 
 def _check_event(name: str, given: dict[str, Any], page: Page) -> None:
@@ -93,7 +93,7 @@ def _check_event(name: str, given: dict[str, Any], page: Page) -> None:
     else:
         known = name.startswith(("run/", "api/")) and page.has_endpoint(name.partition("/")[2])
     if given and not known:
-        raise Refused(404, "There is no such event. Reload the page.")
+        raise Refused.of("no_such_event", 404)
 
 
 def _check_server_function(content_type: str, body: bytes, page: Page) -> None:
@@ -101,17 +101,17 @@ def _check_server_function(content_type: str, body: bytes, page: Page) -> None:
     component, name, session = given.get("component_id"), given.get("fn_name"), given.get("session_hash")
     wrong = not isinstance(component, int) or not isinstance(name, str) or "data" not in given
     if wrong or not isinstance(session, str) or content_type.startswith("multipart/"):
-        raise Refused(400, "This is no call of a function of the page.")
+        raise Refused.of("no_function_call", 400)
     _check_ids(given)
     if not page.has_server_function(component, name):  # type: ignore[arg-type]
-        raise Refused(404, "There is no such function. Reload the page.")
+        raise Refused.of("no_such_function", 404)
 
 
 def _check_ids(given: dict[str, Any]) -> None:
     for name in IDS:
         value = given.get(name)
         if isinstance(value, str) and len(value) > ID_MAX:
-            raise Refused(400, "An id in this request is too long.")
+            raise Refused.of("id_too_long", 400)
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class UploadPlaces:
         while not self._slots.take(str(visitor), visitor.people, visitor.neighbour):
             self._make_room(visitor)
             if time.monotonic() >= until:
-                raise Refused(429, "Other files are still being added.", 5)
+                raise Refused.of("files_pending", 429, 5)
             await asyncio.sleep(POLL_SECONDS)
         upload = _Upload(visitor, body)
         self._uploads.append(upload)

@@ -49,7 +49,7 @@ def identify(exchange: Exchange, counters: Counters, secret: bytes, on_spaces: b
         if not direct and key not in counters.by_kind["visitor"]:
             wait = _count_newcomer(exchange, counters)
             if wait:
-                raise Refused(429, "Very many new visitors are coming in right now.", wait)
+                raise Refused.of("many_new_visitors", 429, wait)
         return Visitor("visitor", key, neighbour)
     token, _, signature = _cookie(exchange.headers.get("cookie", "")).partition(".")
     if token and tokens.same(signature, tokens.sign(secret, "visitor", token)):
@@ -81,10 +81,10 @@ def count(visitor: Visitor, counters: Counters) -> None:
     """Counts one request of this visitor. Raises Refused when there are too many."""
     wait = counters.by_kind[visitor.kind].take(visitor.key)
     if wait:
-        raise Refused(429, "Too many requests at once.", wait)
+        raise Refused.of("many_requests", 429, wait)
     wait = counters.everybody.take()
     if wait:
-        raise Refused(503, "Very many people are using this page right now.", wait)
+        raise Refused.of("many_people", 503, wait)
 
 
 def _count_newcomer(exchange: Exchange, counters: Counters) -> float:

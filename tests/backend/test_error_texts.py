@@ -38,7 +38,7 @@ from workflows.notice import Notice, made, notice
 
 PENDING = ("backend/cli", "backend/settings", "backend/worker/downloads.py", "backend/worker/job_input.py")
 """What still has sentences of its own where errors are raised."""
-NOT_ARGUMENTS = frozenset({"field", "detail", "cause"})
+NOT_ARGUMENTS = frozenset({"field", "detail", "cause", "wait", "kind"})
 SPREAD = {"said": {"input", "value"}, "_published": {"file", "size"}}
 """Arguments that several reasons have in common, by the name of what is spread: {**said, ...}."""
 SUFFIXED = {"field_refused_more": {"reasons", "count"}, "values_refused_more": {"reasons", "count"}}
