@@ -26,6 +26,19 @@ TEXTS: Mapping[str, ErrorText] = {
     "model_wrong_hash": ErrorText(
         "{path} is not the published file: its sha256 differs.", f"Remove it. {_AGAIN}"
     ),
+    # what {problem} says of a file
+    "fault_empty": ErrorText("is empty"),
+    "fault_cut_short": ErrorText("is cut short"),
+    "fault_bytes_missing": ErrorText("is cut short: {has:,} of {due:,} bytes are there"),
+    "fault_bytes_more": ErrorText("has {count:,} bytes too many at its end"),
+    "fault_zeros": ErrorText("holds zeros where its header should be, as after an interrupted download"),
+    "fault_other_format": ErrorText("is not a safetensors file"),
+    "fault_header": ErrorText("is not a safetensors file, or its header is damaged"),
+    "fault_web_page": ErrorText("is a web page, not a model: the download answered with an error page"),
+    "fault_lfs_pointer": ErrorText("is a Git LFS pointer: the model itself was not fetched"),
+    "fault_text": ErrorText("is a text, not a model"),
+    "fault_other_size": ErrorText("does not have the size that was announced"),
+    "fault_other_hash": ErrorText("is not the published file (its sha256 differs)"),
     # unreadable
     "model_denied": ErrorText(
         "{path} may not be read.",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
+from backend.errors import in_current_words
 from backend.jobs.job import FAILED, LEGAL, TERMINAL, Job, StoredInput
 from workflows.notice import Notice
 
@@ -105,5 +106,7 @@ def _read(row: sqlite3.Row) -> tuple[Job, list[str]]:
         values[name] = value
     values["inputs"] = {name: StoredInput.from_json(item) for name, item in values["inputs"].items()}
     values["warnings"] = tuple(Notice.from_json(item) for item in values["warnings"])
+    if values["error"] is not None:
+        values["error"] = in_current_words(values["error"])
     values["demo"], values["pinned"] = bool(values["demo"]), bool(values["pinned"])
     return Job(**values), faults

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backend.errors import in_current_words
 from backend.formatting import Location, crop_text, estimate_text
 from backend.jobs.job import Job, Status
 from backend.jobs.layout import answer_name, result_name
@@ -214,7 +213,7 @@ def view(job: Job, key: str) -> JobView:
         created=job.created,
         finished=job.finished,
         warnings=tuple(job.warnings),
-        error=in_current_words(job.error) if job.error is not None else None,
+        error=job.error,
         bytes=job.size,
         pinned=job.pinned,
         timings=dict(job.timings),

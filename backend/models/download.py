@@ -22,7 +22,9 @@ from backend.models.inventory import DAMAGED, MISSING, READY, UNSEEN, WRONG_SIZE
 from backend.models.needs import room
 from backend.models.progress import Progress, Say, Task, size
 from backend.models.verify import header_problem, sha256, size_matches
+from backend.notices import brief
 from workflows.catalog import ModelFile
+from workflows.notice import Notice, made
 
 WAITS = (2.0, 5.0, 15.0, 30.0, 60.0)
 """Seconds before each retry after a broken connection; starts over once bytes have arrived."""
@@ -135,7 +137,7 @@ def _into_place(
             _bytes(offer, part, hub, task, say, wait)
             figures = task.summary()
         problem = _problem(offer, part, progress)
-        if not problem:
+        if problem is None:
             kept = _replace(part, final, offer.size)
             partial.clean(final)
             say(f"  done: {figures}" + (f"; the other file of this name is now {kept.name}" if kept else ""))
@@ -143,7 +145,7 @@ def _into_place(
         part.unlink()
         if not (again and have):
             raise ModelMismatch.of("download_damaged", file=offer.file.name, problem=problem)
-        say(f"  the earlier part {problem}; starting again")
+        say(f"  the earlier part {brief(problem)}; starting again")
 
 
 def _bytes(offer: Offer, part: Path, hub: Hub, task: Task, say: Say, wait: Callable[[float], None]) -> None:
@@ -194,10 +196,10 @@ class _Counted:
         return end
 
 
-def _problem(offer: Offer, part: Path, progress: Progress) -> str:
-    """What is wrong with the partial file, read back from disk; "" when it is the offered file."""
+def _problem(offer: Offer, part: Path, progress: Progress) -> Notice | None:
+    """What is wrong with the partial file, read back from disk; None when it is the offered file."""
     if part.stat().st_size != offer.size:
-        return "does not have the size that was announced"
+        return made("fault_other_size", {})
     expected = offer.file.sha256 or offer.sha256
     if expected:
         if offer.size > 1_000_000_000:
@@ -206,9 +208,8 @@ def _problem(offer: Offer, part: Path, progress: Progress) -> str:
         with progress.task(f"checking {offer.file.name}", offer.size) as task:
             found = sha256(part, task.advance)
         if found != expected:
-            return "is not the published file (its sha256 differs)"
-    problem = header_problem(part) if offer.file.name.endswith(".safetensors") else ""
-    return problem
+            return made("fault_other_hash", {})
+    return header_problem(part) if offer.file.name.endswith(".safetensors") else None
 
 
 def _replace(part: Path, final: Path, count: int) -> Path | None:

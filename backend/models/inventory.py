@@ -210,10 +210,10 @@ def _checked(file: ModelFile, path: Path) -> FileState:
     """The state of an existing file, by header and size."""
     try:
         count = path.stat().st_size
-        problem = header_problem(path) if path.suffix == ".safetensors" else ""
+        problem = header_problem(path) if path.suffix == ".safetensors" else None
     except OSError as error:
         return _unreadable(file, path, error)
-    if problem:
+    if problem is not None:
         faulty = made("model_faulty", {"path": str(path), "problem": problem, **_published(file)})
         return FileState(file, DAMAGED, path, count, faulty)
     if not size_matches(count, file.bytes, file.exact):

@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from workflows.notice import Notice, made
+
 CHUNK = 8 << 20
 HEADER_MAX = 100_000_000
 """Longest header in bytes that the safetensors library reads (MAX_HEADER_SIZE in its Rust source)."""
@@ -24,8 +26,8 @@ def size_matches(size: int, expected: int, exact: bool = True) -> bool:
     return abs(size - expected) <= expected * (NEAR if exact else NEAR_ROUNDED)
 
 
-def header_problem(path: Path) -> str:
-    """What is wrong with a safetensors file, "" when header and length fit together.
+def header_problem(path: Path) -> Notice | None:
+    """What is wrong with a safetensors file, None when header and length fit together.
 
     Reads only the header; cached until size or modification time change. Raises OSError.
     """
@@ -35,44 +37,44 @@ def header_problem(path: Path) -> str:
 
 
 @lru_cache(maxsize=512)
-def _header_problem(path: Path, size: int, _changed: int) -> str:
+def _header_problem(path: Path, size: int, _changed: int) -> Notice | None:
     with path.open("rb") as file:
         start = file.read(64)
         if size == 0:
-            return "is empty"
+            return made("fault_empty", {})
         text = _text_problem(start)
-        if text:
+        if text is not None:
             return text
         if len(start) < 8:
-            return "is cut short"
+            return made("fault_cut_short", {})
         (length,) = struct.unpack("<Q", start[:8])
         if length == 0:
-            return "holds zeros where its header should be, as after an interrupted download"
+            return made("fault_zeros", {})
         if length > HEADER_MAX:
-            return "is not a safetensors file"
+            return made("fault_other_format", {})
         if 8 + length > size:
-            return "is cut short"
+            return made("fault_cut_short", {})
         file.seek(8)
         raw = file.read(length)
     try:
         end = 8 + length + _data_end(json.loads(raw))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return "is not a safetensors file, or its header is damaged"
+        return made("fault_header", {})
     if end > size:
-        return f"is cut short: {size:,} of {end:,} bytes are there"
-    return "" if end == size else f"has {size - end:,} bytes too many at its end"
+        return made("fault_bytes_missing", {"has": size, "due": end})
+    return None if end == size else made("fault_bytes_more", {"count": size - end})
 
 
-def _text_problem(start: bytes) -> str:
-    """Names common files that are saved in place of a model; "" for none of them."""
+def _text_problem(start: bytes) -> Notice | None:
+    """Names common files that are saved in place of a model; None for none of them."""
     lower = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if lower.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "is a web page, not a model: the download answered with an error page"
+        return made("fault_web_page", {})
     if lower.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer: the model itself was not fetched"
+        return made("fault_lfs_pointer", {})
     if start and start[8:9] != b"{" and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start):
-        return "is a text, not a model"
-    return ""
+        return made("fault_text", {})
+    return None
 
 
 def _data_end(header: dict[str, Any]) -> int:

@@ -13,6 +13,7 @@ from backend.models import verify
 from backend.models.inventory import FileState, hashed, inventory
 from backend.models.progress import Progress
 from backend.models.verify import header_problem, sha256, size_matches
+from backend.notices import words
 from tests.support.model_files import as_nobody, fill, header, model, model_bytes, sparse
 from workflows.catalog import Catalog, load_catalog
 
@@ -247,7 +248,7 @@ def test_header_size_limit(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(b"\xff\xff\xff\xff\x00\x00\x00\x00" + b"{")
     os.truncate(path, 5_000_000_000)
-    assert "not a safetensors" in header_problem(path)
+    assert words(header_problem(path)) == "is not a safetensors file"
 
 
 def test_a_hash_decides(tmp_path: Path) -> None:
