@@ -108,6 +108,7 @@ RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \
 # change of anything else leaves this layer as it is.
 ARG NODES_REPOSITORIES=https://github.com
 COPY backend/__init__.py /tmp/nodes/backend/
+COPY backend/error_texts/__init__.py backend/error_texts/text.py backend/error_texts/custom_nodes.py /tmp/nodes/backend/error_texts/
 COPY backend/custom_nodes /tmp/nodes/backend/custom_nodes
 WORKDIR /tmp/nodes
 RUN --mount=type=cache,target=/root/.cache/pip,sharing=locked \

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from backend import logs
 from backend.errors import StudioError
+from backend.notices import words
 from backend.security.accounts import Accounts
 from backend.settings.reach import reach, share_asked
 from backend.storage import upload_folder
@@ -75,7 +76,9 @@ def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
             return run_worker(rest)
         return serve()
     except StudioError as error:
-        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        from backend.cli.console import complain
+
+        complain(error.message, error.hint)
         logging.getLogger("wan").debug("%s: %s", error.code, error.detail, exc_info=True)
         return 1
     except KeyboardInterrupt:
@@ -102,9 +105,9 @@ def _settings(log_file: bool = True) -> Settings:
     console = settings.log_console or not (log_file and settings.log_mb)
     logs.start(settings.log_level, settings.log_format, settings.log_prompts, settings.secrets, console)
     for warning in warnings:
-        logging.getLogger("wan.settings").warning(warning)
-    for words in user_folders.prepare(os.environ):
-        print(words, file=sys.stderr, flush=True)
+        logging.getLogger("wan.settings").warning(words(warning))
+    for sentence in user_folders.prepare(os.environ):
+        print(sentence, file=sys.stderr, flush=True)
     return settings
 
 
@@ -146,7 +149,6 @@ def _serve(
 
     os.environ["GRADIO_SERVER_PORT"] = str(listener.port)  # Gradio cannot be imported with an empty one
     _gradio_environment(studio.secret(UPLOADS))
-    from backend.notices import words
     from ui import page
     from ui.gradio_fixes.own_sockets import serving_on
     from ui.i18n.texts import text

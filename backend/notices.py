@@ -144,6 +144,13 @@ TEMPLATES: Mapping[str, Template] = {
     "waiting_for_absent_start": Template("Waiting for the server at {addresses} to start. {reason}"),
     "waiting_for_absent_answer": Template("Waiting for the server at {addresses} to answer again. {reason}"),
     "asking_again": Template("{reason} It is asked again."),
+    "setting_repeated": Template("{path} sets {name} more than once; the last line counts."),
+    "setting_unknown": Template(
+        "The environment sets {name}, which is not a setting. Did you mean {nearest}?"
+    ),
+    "setting_unknown_in_file": Template(
+        "{path} sets {name}, which is not a setting. Did you mean {nearest}?"
+    ),
 }
 
 _FIELDS = {
@@ -255,6 +262,9 @@ def _shown(name: str, value: Arg) -> object:
         return words(value) if name == "why" else brief(value)
     if name == "reasons" and isinstance(value, tuple):
         return " ".join(brief(one) for one in value if isinstance(one, Notice))
+    if name == "hints" and isinstance(value, tuple):
+        hints = dict.fromkeys(hint(one) for one in value if isinstance(one, Notice))
+        return " ".join(filter(None, hints))
     if name in _SHOWN:
         return _SHOWN[name](value)
     if isinstance(value, tuple):

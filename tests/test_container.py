@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -124,11 +125,15 @@ def test_the_health_check_wants_the_page_not_comfyui(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.full
 def test_the_image_installs_custom_nodes_with_the_standard_library_alone(tmp_path: Path) -> None:
-    (tmp_path / "backend").mkdir()
-    (tmp_path / "backend" / "__init__.py").touch()
-    (tmp_path / "backend" / "custom_nodes").mkdir()
-    for path in (ROOT / "backend" / "custom_nodes").glob("*.py"):
-        (tmp_path / "backend" / "custom_nodes" / path.name).write_bytes(path.read_bytes())
+    copied = re.findall(r"^COPY (.+) /tmp/nodes/(.+)$", DOCKERFILE, re.M)
+    assert copied
+    for sources, target in copied:
+        for source in map(ROOT.joinpath, sources.split()):
+            if source.is_dir():
+                shutil.copytree(source, tmp_path / target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                (tmp_path / target).mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, tmp_path / target)
     done = subprocess.run(
         [sys.executable, "-S", "-m", "backend.custom_nodes.install", str(tmp_path)],
         cwd=tmp_path, capture_output=True, text=True, timeout=120,

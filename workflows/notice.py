@@ -70,6 +70,9 @@ Code = Literal[
     "waiting_for_absent_start",
     "waiting_for_absent_answer",
     "asking_again",
+    "setting_repeated",
+    "setting_unknown",
+    "setting_unknown_in_file",
 ]
 CODES: tuple[str, ...] = get_args(Code)
 

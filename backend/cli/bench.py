@@ -23,7 +23,7 @@ from backend.cli import bench_table
 from backend.cli.bench_table import Measured, Row
 from backend.cli.console import complain, print_table, say
 from backend.engines.kinds import engine_name, kind_of
-from backend.errors import EngineUnreachable, StudioError, from_os_error
+from backend.errors import BadInput, EngineUnreachable, JobCancelled, StudioError, from_os_error
 from backend.jobs.job import DONE, TERMINAL
 from backend.jobs.views import JobView
 from backend.notices import words
@@ -46,19 +46,17 @@ def run_bench(arguments: argparse.Namespace, here: Path) -> int:
     """
     try:
         rows = bench_table.chosen(arguments.rows)
-    except ValueError as error:
-        names = ", ".join(row.name for row in bench_table.ROWS)
-        complain(f"There is no row {error}. The rows are {names}; 1 means 1a and 1b.")
-        return 2
-    if not 0 <= arguments.repeat <= 100:
-        complain("--repeat takes a number from 0 to 100.")
+        if not 0 <= arguments.repeat <= 100:
+            raise BadInput.of("repeat_unusable")
+    except BadInput as error:
+        complain(error.message, error.hint)
         return 2
     if logging.getLogger().level > logging.DEBUG:
         logging.getLogger("wan").setLevel(logging.ERROR)  # the table shows the errors
     signal.signal(signal.SIGTERM, _stop)  # so that the running job is cancelled and results are removed
     environ = dict(os.environ)
     for warning in load_environment(here, environ):
-        complain(warning)
+        complain(words(warning))
     with tempfile.TemporaryDirectory(prefix="wan-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         settings = Settings.from_env(environ, here).model_copy(update={"data_dir": folder / "data"})
@@ -162,7 +160,7 @@ class _Bench:
             raise
         done = self.studio.job(job.id, job.key)
         if done.status != DONE:
-            raise StudioError.from_dict(done.error or {"message": "It was cancelled."})
+            raise StudioError.from_dict(done.error) if done.error else JobCancelled.of("cancelled")
         stored = self.studio.store.get(job.id)
         stages = {name: round(value, 3) for name, value in (stored.timings if stored else {}).items()}
         return took, done.frames, stages

@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from backend.cli.console import plain_table
+from backend.errors import BadInput
 from backend.formatting import duration_text
 
 GUIDE_MACHINE = "A100 80GB"
@@ -87,12 +88,12 @@ def chosen(text: str) -> tuple[Row, ...]:
     """The rows of a list such as "1,3b,5": a number is a row of the table, a and b are with and without LoRA;
     "" is all.
 
-    Raises ValueError with the first entry that is no row.
+    Raises BadInput for the first entry that is no row.
     """
     wanted = [part.strip().lower() for part in text.split(",") if part.strip()]
     for part in wanted:
         if not any(part in (row.name, str(row.number)) for row in ROWS):
-            raise ValueError(part)
+            raise BadInput.of("no_such_row", given=part, names=tuple(row.name for row in ROWS))
     return tuple(row for row in ROWS if not wanted or {row.name, str(row.number)} & set(wanted))
 
 

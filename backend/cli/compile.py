@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from backend.cli.console import complain
 from backend.errors import BadInput, StudioError, from_os_error
 from backend.jobs.input_files import measured
 from backend.jobs.preflight import compile_for
@@ -51,7 +52,7 @@ def run_compile(arguments: argparse.Namespace) -> int:
     try:
         graphs = compile_command(arguments.mode, arguments.values)
     except BadInput as error:
-        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
+        complain(error.message, error.hint)
         return 2
     text = json.dumps(graphs[0] if len(graphs) == 1 else graphs, indent=1, ensure_ascii=False)
     if not arguments.out:
@@ -80,7 +81,7 @@ def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise BadInput(f"{pair!r} is not key=value.", "Example: seconds=5")
+            raise BadInput.of("not_key_value", pair=pair)
         given[name] = value
     media_facts = {
         name: given.pop(name) for name in ("media_width", "media_height", "media_seconds") if name in given
@@ -90,7 +91,7 @@ def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
         height = int(media_facts.get("media_height", DEFAULT_HEIGHT))
         seconds = float(media_facts.get("media_seconds", DEFAULT_SECONDS))
     except ValueError as error:
-        raise BadInput("media_width, media_height and media_seconds take numbers.") from error
+        raise BadInput.of("media_not_numbers") from error
     seed = given.get("seed", "-1")
     if seed.strip() == "-1":
         given["seed"] = str(secrets.randbelow(RANDOM_SEEDS))
@@ -101,7 +102,9 @@ def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
     try:
         params = params_from_text(mode, given, media)
     except InvalidParam as error:
-        raise BadInput(error.message, error.hint, field=error.field) from error
+        raise BadInput.of(
+            "param_refused", said=error.message, advice=error.hint, field=error.field
+        ) from error
     return list(compile_for(params, facts(recorded()), "command").graphs)
 
 
@@ -115,4 +118,6 @@ def _measured(file: str, field: str, kind: str, assumed: Media) -> Media:
         try:
             return measured(decoder, kind, path, field, path.name)
         except StudioError as error:
-            raise BadInput(error.message, error.hint, field=field) from error
+            raise BadInput.of(
+                "param_refused", said=error.message, advice=error.hint, field=field
+            ) from error

@@ -19,9 +19,9 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def complain(text: str) -> None:
-    """Prints a line of standard error at once."""
-    print(text, file=sys.stderr, flush=True)
+def complain(*sentences: str) -> None:
+    """Prints the sentences as a line of standard error at once; empty ones are left out."""
+    print(" ".join(filter(None, sentences)), file=sys.stderr, flush=True)
 
 
 def terminal(*, stderr: bool = False) -> Console | None:

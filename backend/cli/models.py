@@ -29,6 +29,7 @@ from backend.models.inventory import (
 from backend.models.migrate import migrate
 from backend.models.needs import Overview, fetchable, overview, states, wanted
 from backend.models.progress import Progress, size
+from backend.notices import words
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
 
@@ -86,7 +87,7 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
     from backend.settings.model import Settings
 
     for warning in load_environment(here):
-        complain(warning)
+        complain(words(warning))
     settings = Settings.from_env(os.environ, here)
     try:
         if arguments.action == "check":
@@ -97,7 +98,7 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
             return move_in(settings, Path(arguments.source).expanduser(), arguments.dry_run)
         return write_paths(settings, arguments.out)
     except BadInput as error:
-        complain(f"{error.message} {error.hint}".strip())
+        complain(error.message, error.hint)
         return 2
 
 
@@ -105,7 +106,7 @@ def check(settings: Settings, mode: str, read_all: bool = False) -> int:
     """Prints the table. Returns 0 when all files that MODE (or every core mode) needs are ready, else 1."""
     catalog = load_catalog()
     if mode and mode not in catalog.modes():
-        raise BadInput(f"There is no mode {mode!r}.", f"It is one of {', '.join(catalog.modes())}.")
+        raise BadInput.of("no_such_mode", given=mode, names=tuple(catalog.modes()))
     seen, server = ask_server(settings)
     found = states(settings, seen)
     if read_all:
@@ -121,8 +122,8 @@ def check(settings: Settings, mode: str, read_all: bool = False) -> int:
     say(server)
     say("")
     show_table(shown, mode)
-    for words in _remarks(shown):
-        say(f"\n{words}")
+    for remark in _remarks(shown):
+        say(f"\n{remark}")
     say("")
     for need in needs:
         command = f" `{need.command}`" if need.command else ""
@@ -187,18 +188,14 @@ def download(settings: Settings, what: str) -> int:
     found = states(settings, None, catalog)
     files = wanted(what, found.files, catalog)
     if files is None:
-        known = ", ".join(catalog.modes())
-        raise BadInput(
-            f"There is no mode and no model file {what!r}.",
-            f"Modes: {known}. `python app.py models check` lists the files.",
-        )
+        raise BadInput.of("no_such_mode_or_file", given=what, names=tuple(catalog.modes()))
     try:
         refused = fetch(files, found.files, settings.models_dir, Hub(), Progress(say, terminal()))
     except KeyboardInterrupt:
         complain("Stopped. Run the same command again: it resumes where it stopped.")
         return 1
     for error in refused:
-        complain(f"{error.message} {error.hint}".strip())
+        complain(error.message, error.hint)
     if not refused:
         say("All requested files are in place.")
     return 1 if refused else 0
@@ -246,10 +243,11 @@ def _remarks(found: Sequence[FileState]) -> list[str]:
     """Remarks on single files, except for missing ones: one command downloads them all."""
     names: dict[str, list[str]] = {}
     for state in found:
-        words = " ".join(part for part in ("" if simply_missing(state) else state.words, state.note) if part)
-        if words:
-            names.setdefault(words, []).append(state.file.name)
-    return [f"{', '.join(files)}: {words}" for words, files in names.items()]
+        parts = ("" if simply_missing(state) else state.words, state.note)
+        remark = " ".join(part for part in parts if part)
+        if remark:
+            names.setdefault(remark, []).append(state.file.name)
+    return [f"{', '.join(files)}: {remark}" for remark, files in names.items()]
 
 
 def _reason(found: Overview, mode: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from backend.cli.console import complain, say
 from backend.custom_nodes.install import NodesNotInstalled, install, look
 from backend.custom_nodes.pins import REPOSITORIES
+from backend.notices import words
 from backend.servers.launch import comfyui_python
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -46,7 +47,7 @@ def run_nodes(arguments: argparse.Namespace) -> int:
     try:
         return _install(arguments)
     except NodesNotInstalled as error:
-        complain(f"{error.message} {error.hint}")
+        complain(error.message, error.hint)
         return 1
 
 
@@ -55,11 +56,11 @@ def _install(arguments: argparse.Namespace) -> int:
     from backend.settings.model import Settings
 
     for warning in load_environment(PROJECT):
-        complain(warning)
+        complain(words(warning))
     settings = Settings.from_env(os.environ, PROJECT)
     chosen = Path(arguments.comfyui).expanduser().resolve() if arguments.comfyui else settings.comfyui_dir
     if chosen is None:
-        raise NodesNotInstalled("No ComfyUI was found on this machine.", "Name its folder: --comfyui DIR")
+        raise NodesNotInstalled.of("nodes_no_comfyui")
     found = look(chosen)
     say(f"ComfyUI in {chosen}:")
     for item in found:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.custom_nodes.pins import PACKS, REPOSITORIES, Pack, constraints, normal, wanted
+from backend.error_texts.custom_nodes import TEXTS
 
 Say = Callable[[str], None]
 GIT_SECONDS = 600
@@ -30,17 +31,19 @@ UNFINISHED = ".wan-studio.disabled"
 
 
 class NodesNotInstalled(Exception):
-    """Custom nodes could not be installed; ComfyUI is unchanged. `detail`: output of the failed program."""
+    """Custom nodes could not be installed; ComfyUI is unchanged. `detail`: output of the failed program.
 
-    def __init__(
-        self,
-        message: str,
-        hint: str = "Nothing was changed. Run the same command again when the cause is removed.",
-        *,
-        detail: str = "",
-    ) -> None:
+    Not a StudioError: those need more than the standard library."""
+
+    def __init__(self, message: str, hint: str, *, detail: str = "") -> None:
         super().__init__(message)
         self.message, self.hint, self.detail = message, hint, detail
+
+    @classmethod
+    def of(cls, code: str, *, detail: str = "", **args: str | int) -> NodesNotInstalled:
+        """The error with the text of this code in backend/error_texts/custom_nodes.py."""
+        text = TEXTS[code]
+        return cls(text.message.format(**args), text.hint.format(**args), detail=detail)
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,14 @@ class Found:
 def look(comfyui: Path, packs: Sequence[Pack] = PACKS) -> list[Found]:
     """The state of each pack. Raises NodesNotInstalled when the folder is not a ComfyUI."""
     if not (comfyui / "main.py").is_file():
-        raise NodesNotInstalled(f"{comfyui} is no ComfyUI: there is no main.py in it.")
+        raise NodesNotInstalled.of("nodes_not_comfyui", folder=str(comfyui))
     folder = comfyui / "custom_nodes"
     try:
         there = {path.name.casefold(): path for path in folder.iterdir()} if folder.is_dir() else {}
     except OSError as error:
-        raise NodesNotInstalled(f"{folder} cannot be read: {error.strerror}.") from error
+        raise NodesNotInstalled.of(
+            "nodes_not_readable", folder=str(folder), reason=str(error.strerror)
+        ) from error
     found = []
     for pack in packs:
         path = there.get(pack.name.casefold())  # ComfyUI-Manager writes some names in lower case
@@ -92,7 +97,7 @@ def install(
     if not missing:
         return []
     if shutil.which("git") is None:
-        raise NodesNotInstalled("git is not installed.", "On Debian and Ubuntu: apt-get install git")
+        raise NodesNotInstalled.of("nodes_without_git")
     folder = comfyui / "custom_nodes"
     fresh: dict[Pack, Path] = {}
     try:
@@ -107,7 +112,9 @@ def install(
         for pack, path in fresh.items():
             path.rename(folder / pack.name)
     except OSError as error:
-        raise NodesNotInstalled(f"{folder} cannot be written: {error.strerror}.") from error
+        raise NodesNotInstalled.of(
+            "nodes_not_writable", folder=str(folder), reason=str(error.strerror)
+        ) from error
     finally:
         for path in fresh.values():
             shutil.rmtree(path, ignore_errors=True)
@@ -122,7 +129,7 @@ def _fetch(pack: Pack, target: Path, base: str) -> None:
     _git(pack, target, "fetch", "-q", "--depth", "1", "origin", pack.commit)
     _git(pack, target, "checkout", "-q", "--detach", pack.commit)
     if _commit(target) != pack.commit:
-        raise NodesNotInstalled(f"{pack.name} was not fetched at the commit that was asked for.")
+        raise NodesNotInstalled.of("nodes_other_commit", pack=pack.name)
 
 
 def _git(pack: Pack, folder: Path, *arguments: str) -> None:
@@ -134,12 +141,12 @@ def _git(pack: Pack, folder: Path, *arguments: str) -> None:
             stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise NodesNotInstalled(
-            f"{pack.name} could not be fetched within {GIT_SECONDS // 60} min."
-        ) from error
+        raise NodesNotInstalled.of("nodes_fetch_late", pack=pack.name, minutes=GIT_SECONDS // 60) from error
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["git gave no reason"])[-1]
-        raise NodesNotInstalled(f"{pack.name} could not be fetched: {last}", detail=done.stderr)
+        lines = done.stderr.strip().splitlines()
+        if not lines:
+            raise NodesNotInstalled.of("nodes_fetch_failed", pack=pack.name)
+        raise NodesNotInstalled.of("nodes_not_fetched", pack=pack.name, reason=lines[-1], detail=done.stderr)
 
 
 def _packages(python: str, folders: Sequence[Path], say: Say) -> None:
@@ -182,7 +189,7 @@ def _installed(python: str) -> dict[str, str]:
     try:
         return {normal(item["name"]): item["version"] for item in json.loads(done)}
     except (ValueError, KeyError, TypeError) as error:
-        raise NodesNotInstalled(f"{python} -m pip list gave no list of packages.") from error
+        raise NodesNotInstalled.of("nodes_no_package_list", python=python) from error
 
 
 def _pip(command: Sequence[str], environment: dict[str, str]) -> str:
@@ -192,16 +199,16 @@ def _pip(command: Sequence[str], environment: dict[str, str]) -> str:
             stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise NodesNotInstalled(f"pip did not end within {PIP_SECONDS // 60} min.") from error
+        raise NodesNotInstalled.of("nodes_pip_late", minutes=PIP_SECONDS // 60) from error
     except OSError as error:
-        raise NodesNotInstalled(f"{command[0]} cannot be started: {error.strerror}.") from error
+        raise NodesNotInstalled.of(
+            "nodes_no_python", python=command[0], reason=str(error.strerror)
+        ) from error
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [
             done.stderr.strip()
         ]
-        raise NodesNotInstalled(
-            f"The packages of the custom nodes could not be installed: {errors[-1]}", detail=done.stderr
-        )
+        raise NodesNotInstalled.of("nodes_packages_failed", reason=errors[-1], detail=done.stderr)
     return done.stdout
 
 

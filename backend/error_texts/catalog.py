@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from backend.error_texts import (
+    commands,
+    custom_nodes,
     engines,
     failures,
+    job_input,
     jobs,
     media,
     model_files,
@@ -15,6 +18,7 @@ from backend.error_texts import (
     reach,
     requests,
     servers,
+    settings,
     storage,
     web,
     worker,
@@ -38,4 +42,8 @@ ERROR_TEXTS: Mapping[str, ErrorText] = {
     **worker.TEXTS,
     **web.TEXTS,
     **requests.TEXTS,
+    **job_input.TEXTS,
+    **settings.TEXTS,
+    **commands.TEXTS,
+    **custom_nodes.TEXTS,
 }

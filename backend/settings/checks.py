@@ -9,42 +9,38 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from backend.settings.env_file import QUOTES
+from workflows.notice import Arg, Notice, made
 
 
 class BadValue(ValueError):
-    """A value that cannot be used: `message` names its variable, `hint` says what to write instead."""
+    """A value that cannot be used: `reason` names its variable and what to write instead."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message, self.hint = message, hint
+    def __init__(self, reason: Notice) -> None:
+        super().__init__(reason.code)
+        self.reason = reason
+
+    @classmethod
+    def of(cls, code: str, **args: Arg) -> BadValue:
+        """The refusal with the text of this code in backend/error_texts/settings.py."""
+        return cls(made(code, args))
 
 
 def accounts(text: str) -> tuple[tuple[str, str], ...]:
     """ "ann:secret,bob:other" as (user, password) pairs; none for "". No message repeats a password."""
-    example = "Example: WAN_AUTH=ann:a-long-password,bob:another. A password has no comma."
     pairs = [part.strip().partition(":") for part in text.split(",") if part.strip()]
     if text and not pairs:
-        raise BadValue(
-            "WAN_AUTH names no user.",
-            "Write WAN_AUTH=user:password, or leave it out for a page without a login.",
-        )
+        raise BadValue.of("login_without_user")
     for number, (user, colon, password) in enumerate(pairs, 1):
         if not user.strip() or not colon or not password:
-            raise BadValue(f"Entry {number} of WAN_AUTH is not user:password.", example)
+            raise BadValue.of("login_not_a_pair", number=number)
         if user[0] in QUOTES or user[0] == "=":
-            raise BadValue(
-                f"Entry {number} of WAN_AUTH begins with {'a quote' if user[0] in QUOTES else '='}.",
-                "Put straight quotes around the whole value, and only in .env or a shell; elsewhere none.",
-            )
+            code = "login_begins_with_quote" if user[0] in QUOTES else "login_begins_with_equals"
+            raise BadValue.of(code, number=number)
         if not (user + password).isprintable():
-            raise BadValue(
-                f"Entry {number} of WAN_AUTH has a character that cannot be seen, such as a tab or a "
-                "non-breaking space.",
-                "Type it anew.",
-            )
+            raise BadValue.of("login_unprintable", number=number)
     users = [user.strip() for user, _, _ in pairs]
     if len(set(users)) < len(users):
-        raise BadValue("WAN_AUTH names a user twice.", "Give every user one entry.")
+        raise BadValue.of("login_user_twice")
     return tuple((user.strip(), password) for user, _, password in pairs)
 
 
@@ -59,9 +55,7 @@ def http_url(text: str, name: str, example: str) -> str:
     except ValueError:  # a port out of range, an incomplete IPv6 address
         wrong = True
     if wrong:
-        raise BadValue(
-            f"{name} has {text.strip()!r}, which is not an http address.", f"Example: {name}={example}"
-        )
+        raise BadValue.of("url_unusable", name=name, given=text.strip(), example=example)
     return url.rstrip("/")
 
 
@@ -70,37 +64,28 @@ def comfyui_args(text: str) -> tuple[str, ...]:
     try:
         args = tuple(shlex.split(text))
     except ValueError as error:
-        raise BadValue(f"COMFYUI_ARGS cannot be read: {error}.", "Check its quotes.") from error
+        raise BadValue.of("comfyui_args_unreadable", reason=str(error)) from error
     for taken in ("--port", "--listen"):
         if any(arg == taken or arg.startswith(taken + "=") for arg in args):
-            raise BadValue(
-                f"COMFYUI_ARGS has {taken}, which Wan Studio sets itself.",
-                "Use COMFYUI_LISTEN for the address and COMFYUI_PORT for the first port.",
-            )
+            raise BadValue.of("comfyui_args_taken", option=taken)
     return args
 
 
 def endpoint_id(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{0,100}", text):
-        raise BadValue(
-            f"RUNPOD_ENDPOINT_ID is {text!r}, which is not an endpoint's id.",
-            "It is the short word in the endpoint's address: .../v2/THIS/run.",
-        )
+        raise BadValue.of("endpoint_id_unusable", given=text)
     return text
 
 
 def api_key(text: str) -> str:
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise BadValue("RUNPOD_API_KEY has characters that no key has.", "Copy it once more from RunPod.")
+        raise BadValue.of("api_key_unusable")
     return text
 
 
 def comfyui_folder(folder: Path | None) -> Path | None:
     if folder is not None and not (folder / "main.py").is_file():
-        raise BadValue(
-            f"COMFYUI_DIR is {folder}, and there is no ComfyUI (main.py) in it.",
-            "Set it to the folder that holds ComfyUI's main.py.",
-        )
+        raise BadValue.of("comfyui_dir_unusable", path=str(folder))
     return folder
 
 
@@ -115,10 +100,7 @@ def _host_name(given: str) -> str:
     except ValueError:
         found = ""
     if found != "*" and not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]+", found):
-        raise BadValue(
-            f"WAN_ALLOWED_HOSTS has {given!r}, which is no name of a host.",
-            "Example: WAN_ALLOWED_HOSTS=films.example,*.studio.example",
-        )
+        raise BadValue.of("allowed_host_unusable", given=given)
     return found.rstrip(".")
 
 
@@ -130,8 +112,5 @@ def networks(text: str) -> tuple[str, ...]:
             if part != "*":
                 ipaddress.ip_network(part, strict=False)
         except ValueError:
-            raise BadValue(
-                f"WAN_TRUSTED_PROXIES has {part!r}, which is neither an address nor a network.",
-                "Example: WAN_TRUSTED_PROXIES=127.0.0.1,172.16.0.0/12",
-            ) from None
+            raise BadValue.of("proxy_unusable", given=part) from None
     return found

@@ -45,12 +45,7 @@ def read_env_file(path: Path) -> dict[str, str]:
     for line in env_lines(path):
         meant = misspelled(line.name, anywhere=True)
         if meant:
-            raise _bad(
-                path,
-                line.number,
-                f"the name looks like a misspelling of {meant}.",
-                f"Write {meant}=value, in capitals, with nothing before or between.",
-            )
+            raise BadSettings.of("env_misspelled", path=str(path), number=line.number, name=meant)
         if line.name == LOGIN:
             _check_login(path, line, again=LOGIN in found)
         found[line.name] = line.value
@@ -77,58 +72,33 @@ def env_lines(path: Path) -> Iterator[Line]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise BadSettings(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise BadSettings.of("env_unreadable", path=str(path), reason=error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
         number = error.object.count(b"\n", 0, error.start) + 1
-        raise _bad(path, number, "this is not UTF-8 text.", "Save the file as UTF-8.") from error
+        raise BadSettings.of("env_not_utf8", path=str(path), number=number) from error
     for binding in parse_stream(io.StringIO(text)):
         written = binding.original.string
         number = binding.original.line + len(
             re.findall(r"\r\n|\r|\n", written[: len(written) - len(written.lstrip())])
         )
         if binding.error:
-            raise _bad(
-                path,
-                number,
-                "this is not NAME=value.",
-                "Quotes stand at both ends of a value or at none; a line that begins with # is left out.",
-            )
+            raise BadSettings.of("env_not_name_value", path=str(path), number=number)
         if binding.key is None:
             continue
         if binding.value is None:
-            raise _bad(path, number, "there is no = after the name.", "Write NAME=value.")
+            raise BadSettings.of("env_without_equals", path=str(path), number=number)
         if not binding.key.isprintable() or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", binding.value):
-            raise _bad(
-                path,
-                number,
-                "there is a line break or a control character in it.",
-                "Close the quote in the line in which it begins, and type the line anew.",
-            )
+            raise BadSettings.of("env_control_character", path=str(path), number=number)
         yield Line(number, binding.key, binding.value, written.partition("=")[2].strip())
 
 
 def _check_login(path: Path, line: Line, again: bool) -> None:
     """Raises BadSettings for a WAN_AUTH whose parsed value would differ from what is written."""
     if again:
-        raise _bad(path, line.number, f"{LOGIN} is set a second time.", "Keep one of the two lines.")
+        raise BadSettings.of("env_login_twice", path=str(path), number=line.number)
     if line.quoted and not line.value.strip(" ,"):
-        raise _bad(
-            path,
-            line.number,
-            f"{LOGIN} has quotes and nothing in them.",
-            f"Write {LOGIN}=user:password, or remove the line for a page without a login.",
-        )
+        raise BadSettings.of("env_login_empty", path=str(path), number=line.number)
     if line.quoted and line.value != line.value.strip():
-        raise _bad(path, line.number, f"{LOGIN} begins or ends with a space.", "Remove the space.")
+        raise BadSettings.of("env_login_spaces", path=str(path), number=line.number)
     if not line.quoted and re.search(r"\s#", line.raw) and line.value:
-        raise _bad(
-            path,
-            line.number,
-            f"{LOGIN} has a # after a space, and what follows would be lost.",
-            "Put the value into single quotes if it belongs to the password; else move the comment to a line "
-            "of its own.",
-        )
-
-
-def _bad(path: Path, number: int, what: str, hint: str) -> BadSettings:
-    return BadSettings(f"{path}, line {number}: {what}", hint)
+        raise BadSettings.of("env_login_comment", path=str(path), number=line.number)

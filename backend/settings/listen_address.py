@@ -36,7 +36,7 @@ def port(environ: Mapping[str, str]) -> int:
     name = port_name(environ)
     text = environ.get(name, "").strip() or str(PORT)
     if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65_535):
-        raise BadSettings(f"{name} is {text!r}; it takes a number from 1 to 65535.")
+        raise BadSettings.of("port_unusable", name=name, given=text)
     return int(text)
 
 
@@ -50,14 +50,9 @@ def host(environ: Mapping[str, str]) -> str:
         return EVERYWHERE if environ.get("RUNPOD_POD_ID", "").strip() else LOOPBACK
     found = normal(text)
     if "%" in found:
-        raise BadSettings(
-            f"GRADIO_SERVER_NAME is {text!r}; browsers cannot open an address of one network interface.", HINT
-        )
+        raise BadSettings.of("listen_on_interface", given=text)
     if not _is_address(found) and not NAME.fullmatch(found):
-        raise BadSettings(
-            f"GRADIO_SERVER_NAME is {text!r}; it takes an address or a host name, without http:// and port.",
-            HINT,
-        )
+        raise BadSettings.of("listen_not_address", given=text)
     return found
 
 

@@ -60,10 +60,7 @@ def check_environment(names: Iterable[str], known: Collection[str]) -> None:
         setting = "" if name in known else misspelled(name)
         # RunPod may add any name that begins with its own; without a key nothing is opened
         if setting and not (setting == "RUNPOD_API_KEY" and name.startswith("RUNPOD_")):
-            raise BadSettings(
-                f"The environment variable {shown(name)} looks like a misspelling of {setting}.",
-                f"Rename it to {setting}, or remove it.",
-            )
+            raise BadSettings.of("setting_misspelled", given=shown(name), name=setting)
 
 
 def unknown(names: Iterable[str], known: Collection[str]) -> list[tuple[str, str]]:

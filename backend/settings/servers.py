@@ -10,12 +10,6 @@ from urllib.parse import quote, unquote, urlsplit
 
 from backend.settings.checks import BadValue
 
-EXAMPLE = "http://127.0.0.1:8188"
-HINT = (
-    f"Example: COMFYUI_URL={EXAMPLE}. In a user or password, write special characters as %XX (@ is %40, / is"
-    " %2F, : is %3A, # is %23, a comma is %2C), or use WAN_COMFYUI_LOGIN."
-)
-
 
 def comfyui_urls(text: str) -> tuple[str, ...]:
     """The addresses of a comma-separated list, without a slash at the end; http:// is added where there is no
@@ -31,15 +25,17 @@ def _url(url: str, shows: bool) -> str:
         wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
     except ValueError:  # a port out of range, an incomplete IPv6 address
         wrong = True
-    named = repr(url) if shows else "an address"
     if wrong:
-        raise BadValue(f"COMFYUI_URL has {named}, which is not an http address.", HINT)
+        raise (
+            BadValue.of("comfyui_url_unusable", given=url)
+            if shows
+            else BadValue.of("comfyui_url_hidden_unusable")
+        )
     if "@" in parts.path + parts.query + parts.fragment:
-        raise BadValue("COMFYUI_URL has an address with a user or password that cannot be read.", HINT)
+        raise BadValue.of("comfyui_url_login")
     if parts.query or parts.fragment:
-        raise BadValue(
-            f"COMFYUI_URL has {named} with ? or #; an address ends with its path, before ? and #.",
-            f"Example: COMFYUI_URL={EXAMPLE}",
+        raise (
+            BadValue.of("comfyui_url_query", given=url) if shows else BadValue.of("comfyui_url_hidden_query")
         )
     return whole.rstrip("/")
 
@@ -48,14 +44,9 @@ def comfyui_login(text: str) -> str:
     """user:password."""
     user, colon, password = text.partition(":")
     if text and not (user and colon and password):
-        raise BadValue(
-            "WAN_COMFYUI_LOGIN is not user:password.", "Example: WAN_COMFYUI_LOGIN=ann:a-long-password"
-        )
+        raise BadValue.of("comfyui_login_not_a_pair")
     if not text.isprintable():
-        raise BadValue(
-            "WAN_COMFYUI_LOGIN has a character that cannot be seen, such as a tab or a line break.",
-            "Type it again.",
-        )
+        raise BadValue.of("comfyui_login_unprintable")
     return text
 
 
@@ -70,12 +61,8 @@ def certificates(file: Path | None) -> Path | None:
     except (OSError, ValueError):  # ssl.SSLError is an OSError
         usable = False
     if not usable:
-        missing = not file.is_file()
-        raise BadValue(
-            f"WAN_COMFYUI_CA is {file}, and "
-            + ("there is no such file." if missing else "there is no certificate in it."),
-            "It takes a text file that contains -----BEGIN CERTIFICATE-----.",
-        )
+        code = "certificates_unusable" if file.is_file() else "certificates_missing"
+        raise BadValue.of(code, path=str(file))
     return file
 
 

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from backend.errors import BadSettings
 from backend.settings.checks import BadValue
 from backend.settings.variable import accepted
+from workflows.notice import Notice, made
 
 Model = TypeVar("Model", bound="EnvironmentModel")
 VERBATIM = ("WAN_AUTH",)
@@ -56,10 +57,8 @@ class Source(EnvSettingsSource):
         try:
             return self._here / Path(value).expanduser()
         except RuntimeError as error:
-            name = field.validation_alias
-            raise BadSettings(
-                f"{name} is {value!r}, and there is no such home folder.", "Write the whole path."
-            ) from error
+            name = str(field.validation_alias)
+            raise BadSettings.of("setting_without_home", name=name, given=value) from error
 
 
 def read(model: type[Model], environ: Mapping[str, str], here: Path, **computed: Any) -> Model:
@@ -76,15 +75,22 @@ def read(model: type[Model], environ: Mapping[str, str], here: Path, **computed:
 
 def _refusal(model: type[BaseSettings], error: ValidationError, given: Mapping[str, Any]) -> BadSettings:
     fields = {field.validation_alias: field for field in model.model_fields.values()}
-    sentences: dict[str, str] = {}
-    hints: list[str] = []
+    reasons: dict[str, Notice] = {}
     for problem in error.errors(include_url=False):
         name = str(problem["loc"][0])
         cause = problem.get("ctx", {}).get("error")
         if isinstance(cause, BadValue):
-            sentences[name] = cause.message
-            hints.append(cause.hint)
+            reasons[name] = cause.reason
         else:
-            shown = repr(given[name]) if fields[name].repr else "not usable"
-            sentences[name] = f"{name} is {shown}; it takes {accepted(fields[name])}."
-    return BadSettings(" ".join(sentences.values()), " ".join(dict.fromkeys(filter(None, hints))))
+            reasons[name] = _unusable(name, fields[name], given)
+    if len(reasons) == 1:
+        return BadSettings.because(*reasons.values())
+    every = tuple(reasons.values())
+    return BadSettings.of("settings_refused", reasons=every, hints=every)
+
+
+def _unusable(name: str, field: FieldInfo, given: Mapping[str, Any]) -> Notice:
+    takes = accepted(field)
+    if not field.repr:
+        return made("secret_setting_unusable", {"name": name, "takes": takes})
+    return made("setting_unusable", {"name": name, "given": str(given[name]), "takes": takes})

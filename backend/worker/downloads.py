@@ -58,24 +58,15 @@ def download(
                     url = urljoin(url, response.headers.get("Location", ""))
                     continue
                 if response.status != 200:
-                    raise BadInput(
-                        f"The address of {field} responds with HTTP {response.status}.",
-                        "Check that it can be opened without a login.",
-                        field=field,
-                    )
+                    raise BadInput.of("address_status", parameter=field, status=response.status, field=field)
                 _write(response, target, limit, field, stop, until)
                 return
             finally:
                 response.close()
-        raise BadInput(
-            f"The address of {field} has too many redirects.", "Use the file's final address.", field=field
-        )
+        raise BadInput.of("address_redirects", parameter=field, field=field)
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, UnicodeError) as error:
-        raise BadInput(
-            f"The address of {field} could not be fetched.",
-            "Check the address, or send the file in the request.",
-            field=field,
-            detail=f"{type(error).__name__}: {error}",
+        raise BadInput.of(
+            "address_not_fetched", parameter=field, field=field, detail=f"{type(error).__name__}: {error}"
         ) from error
 
 
@@ -90,19 +81,17 @@ def _checked(
     except ValueError:
         parts, port = urlsplit(""), 0
     if parts.scheme not in schemes or not parts.hostname or parts.username is not None:
-        raise BadInput(
-            f"The address of {field} is not an https address.", "Example: https://host/file.png", field=field
-        )
+        raise BadInput.of("address_not_https", parameter=field, field=field)
     try:
         addresses = resolve(parts.hostname, port)
     except (OSError, ValueError) as error:
-        raise BadInput(
-            f"The host of {field} was not found: {parts.hostname}.", "Check the address.", field=field
+        raise BadInput.of(
+            "address_host_unknown", parameter=field, host=parts.hostname, field=field
         ) from error
     if not addresses or not all(public(address) for address in addresses):
-        raise BadInput(
-            f"The address of {field} is not on the public internet.",
-            "Send the file in the request, or put it on the volume.",
+        raise BadInput.of(
+            "address_not_public",
+            parameter=field,
             field=field,
             detail=f"{parts.hostname}: {', '.join(addresses)}",
         )
@@ -145,7 +134,7 @@ def _write(
                 if count > limit:
                     raise _too_large(field, limit)
                 if time.monotonic() > until:
-                    raise BadInput(f"The address of {field} is too slow.", "Use another host.", field=field)
+                    raise BadInput.of("address_slow", parameter=field, field=field)
                 file.write(data)
     except OSError as error:
         raise from_os_error(error) from error
@@ -153,12 +142,8 @@ def _write(
         target.unlink(missing_ok=True)
         raise
     if count == 0:
-        raise BadInput(f"The file at the address of {field} is empty.", "Check the address.", field=field)
+        raise BadInput.of("address_empty", parameter=field, field=field)
 
 
 def _too_large(field: str, limit: int) -> BadInput:
-    return BadInput(
-        f"The file at the address of {field} is larger than {limit / 1e6:.0f} MB.",
-        "Use a smaller one, or raise WAN_MAX_UPLOAD_MB on the worker.",
-        field=field,
-    )
+    return BadInput.of("address_too_large", parameter=field, megabytes=limit / 1e6, field=field)

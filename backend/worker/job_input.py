@@ -60,7 +60,7 @@ def read_job_input(
     """Parses an input and writes its files into `folder`. `stop` may raise to abort. Raises BadInput,
     DiskFull."""
     if not isinstance(given, Mapping):
-        raise BadInput("The input is not a JSON object.", _EXAMPLE)
+        raise BadInput.of("input_not_object")
     folder.mkdir(parents=True, exist_ok=True)
     files = _Files(folder, limits, stop, fetch)
     prompt_id = str(given.get("prompt_id") or "")
@@ -70,23 +70,24 @@ def read_job_input(
         return JobInput(prompt_id, graph, "", {}, renamed)
     mode = given.get("mode")
     if not isinstance(mode, str) or mode not in MODES:
-        raise BadInput(f"The input needs a mode: {', '.join(MODES)}; or a workflow.", _EXAMPLE, field="mode")
+        raise BadInput.of("input_without_mode", names=tuple(MODES), field="mode")
     params, media = given.get("params") or {}, given.get("media") or {}
     if not isinstance(params, Mapping) or not isinstance(media, Mapping):
-        raise BadInput("params and media must be JSON objects.", _EXAMPLE, field="params")
+        raise BadInput.of("input_params_not_objects", field="params")
     unknown = sorted(set(media) - set(MODES[mode].media))
     if unknown:
-        raise BadInput(
-            f"{mode} does not take {unknown[0]!r}.", f"Its media: {', '.join(MODES[mode].media) or 'none'}.",
-            field="media",
-        )  # fmt: skip
+        raise _media_unknown(mode, unknown[0])
     found = {name: files.take(name, source) for name, source in media.items() if source not in (None, "")}
     titles = {name: title_of(media[name], MODES[mode].media[name].label) for name in found}
     values = {k: v for k, v in params.items() if k not in MODES[mode].media}
     return JobInput(prompt_id, None, mode, values, found, titles)
 
 
-_EXAMPLE = 'Example: {"input": {"mode": "text_to_video", "params": {"prompt": "..."}}}'
+def _media_unknown(mode: str, given: str) -> BadInput:
+    taken = tuple(MODES[mode].media)
+    if not taken:
+        return BadInput.of("input_no_media", endpoint=mode, parameter=given, field="media")
+    return BadInput.of("input_media_unknown", endpoint=mode, parameter=given, names=taken, field="media")
 
 
 class _Files:
@@ -123,7 +124,7 @@ class _Files:
             if source.startswith(tuple(f"{mount}/" for mount in (*MOUNTS, str(self._limits.volume)))):
                 return "path", source
             return "data", source
-        raise BadInput(f"{field} is not a file.", "Send base64, an https address or a path.", field=field)
+        raise BadInput.of("input_not_file", parameter=field, field=field)
 
     def _decode(self, field: str, text: str, target: Path) -> None:
         if encoded_files.largest(text) > MOST_TEXT * self._limits.file_bytes:
@@ -131,11 +132,11 @@ class _Files:
         try:
             data = encoded_files.decoded(text)
         except ValueError as error:
-            raise BadInput(f"{field} is not base64.", "Encode the file's bytes.", field=field) from error
+            raise BadInput.of("input_not_base64", parameter=field, field=field) from error
         if len(data) > self._limits.file_bytes:
             raise self._too_large(field)
         if not data:
-            raise BadInput(f"{field} is empty.", field=field)
+            raise BadInput.of("input_empty", parameter=field, field=field)
         try:
             target.write_bytes(data)
         except OSError as error:
@@ -155,7 +156,7 @@ class _Files:
             there = False
         if not there:
             shown = text[:200].encode("unicode_escape").decode() if not text.isprintable() else text[:200]
-            raise BadInput(f"There is no file {shown} on the volume.", "Check the path.", field=field)
+            raise BadInput.of("input_not_on_volume", path=shown, field=field)
         if found.stat().st_size > self._limits.file_bytes:
             raise self._too_large(field)
         try:
@@ -164,11 +165,8 @@ class _Files:
             raise from_os_error(error) from error
 
     def _too_large(self, field: str) -> BadInput:
-        return BadInput(
-            f"{field} is larger than {self._limits.file_bytes / 1e6:.0f} MB.",
-            "Use a smaller file, or raise WAN_MAX_UPLOAD_MB on the worker.",
-            field=field,
-        )
+        megabytes = self._limits.file_bytes / 1e6
+        return BadInput.of("input_too_large", parameter=field, megabytes=megabytes, field=field)
 
 
 def title_of(source: object, label: str) -> str:
@@ -189,20 +187,12 @@ def title_of(source: object, label: str) -> str:
 
 def _graph(value: object) -> dict[str, Any]:
     if not isinstance(value, dict) or not value:
-        raise BadInput("The workflow is not a JSON object with nodes.", field="workflow")
+        raise BadInput.of("workflow_not_object", field="workflow")
     if isinstance(value.get("nodes"), list):
-        raise BadInput(
-            "This workflow is in the format that ComfyUI's page saves.",
-            "Export it in API format: Workflow, Export (API).",
-            field="workflow",
-        )
+        raise BadInput.of("workflow_saved_by_page", field="workflow")
     whole = all(isinstance(n, dict) and isinstance(n.get("class_type"), str) for n in value.values())
     if not whole or len(json.dumps(value)) > GRAPH_BYTES:
-        raise BadInput(
-            "The workflow is not in ComfyUI's API format.",
-            'Each node is {"class_type", "inputs"}, under its id.',
-            field="workflow",
-        )
+        raise BadInput.of("workflow_not_api_format", field="workflow")
     return {
         str(key): {**node, "inputs": dict(node["inputs"]) if isinstance(node.get("inputs"), dict) else {}}
         for key, node in value.items()
@@ -216,11 +206,11 @@ def _with_files(
     other files on the server. Returns the graph and the files by new name."""
     images, media = given.get("images") or [], given.get("media") or {}
     if not isinstance(images, list) or not isinstance(media, Mapping):
-        raise BadInput('images must be a list of {"name", "image"}, and media an object.', field="images")
+        raise BadInput.of("input_images_not_list", field="images")
     sources: dict[str, object] = {}
     for item in images:
         if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
-            raise BadInput('Each entry of images must be {"name", "image"}.', field="images")
+            raise BadInput.of("input_image_without_name", field="images")
         sources[item["name"]] = item
     sources.update(media)
     found: dict[str, Path] = {}

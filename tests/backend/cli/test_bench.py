@@ -14,6 +14,7 @@ from backend.cli import bench_table
 from backend.cli.bench import media
 from backend.cli.bench_table import ROWS, Measured
 from backend.cli.console import print_table
+from backend.errors import BadInput
 from backend.jobs.input_files import measured
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
@@ -59,7 +60,7 @@ def test_rows_compile_to_the_guides_parameters(tmp_path: Path) -> None:
 def test_which_rows() -> None:
     assert bench_table.chosen("") == ROWS
     assert [row.name for row in bench_table.chosen("5, 1,3B")] == ["1a", "1b", "3b", "5b"]
-    with pytest.raises(ValueError, match="9"):
+    with pytest.raises(BadInput, match="There is no row 9"):
         bench_table.chosen("1,9")
 
 
