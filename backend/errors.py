@@ -19,7 +19,7 @@ _SAID: Literal["said"] = "said"
 
 
 class StudioError(Exception):
-    """The root. Raise a subclass; `code` is unique in the tree (a test holds that)."""
+    """The root; subclasses are raised. `code` is unique in the tree (a test holds that)."""
 
     code: ClassVar[str] = "internal"
     says_kept: ClassVar[bool] = False

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support.app_process import app_process
 from tests.support.ipv6 import has_ipv6
 from tests.support.paths import ROOT
-from tests.support.ports import free_port
 from tests.support.waiting import served as up
 
 pytestmark = pytest.mark.full
@@ -89,30 +89,10 @@ def test_help_everywhere() -> None:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    port = free_port()
-    env = {
-        **os.environ, "WAN_DATA_DIR": str(tmp_path / "data"), "WAN_ENGINE": "demo",
-        "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(tmp_path / "uploads"),
-        "GRADIO_SERVER_NAME": "::" if has_ipv6() else "127.0.0.1",
-    }  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
+    host = "::" if has_ipv6() else "127.0.0.1"
+    with app_process(tmp_path, WAN_ENGINE="demo", GRADIO_SERVER_NAME=host) as (process, url):
         up(f"{url}/healthz", process, lambda: process.stderr)
         yield process, url
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdout, process.stderr):
-            assert pipe is not None
-            pipe.close()
 
 
 def children(pid: int) -> list[int]:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.shell_project import make_project, run_functions
 
 pytestmark = pytest.mark.full
 
@@ -81,19 +82,13 @@ def test_where_it_cannot_run_it_says_why_and_leaves_nothing(tmp_path: Path) -> N
 
 
 def shell(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-c", f"set -euo pipefail; . scripts/environment.sh; {script}"],
-        cwd=folder, capture_output=True, text=True, timeout=120, env={**os.environ, **env},
-    )  # fmt: skip
+    return run_functions(folder, script, {**os.environ, **env})
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project whose requirements are one package that every Python has."""
-    folder = tmp_path / "project"
-    (folder / "scripts").mkdir(parents=True)
-    for name in ("environment.sh", "installed.py"):
-        (folder / "scripts" / name).write_bytes((ROOT / "scripts" / name).read_bytes())
+    folder = make_project(tmp_path / "project")
     (folder / "requirements.lock").write_text("# nothing\n")
     return folder
 

@@ -5,32 +5,31 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.shell_project import make_project, run_functions
 
 pytestmark = pytest.mark.full
 
 NO_WRITING = "for folder in /tmp /var/tmp /usr/tmp; do mount -t tmpfs -o ro none $folder 2>/dev/null; done; "
 
 
+def _environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHON": sys.executable, **more}
+
+
 def shell(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-c", f"set -euo pipefail; . scripts/environment.sh; {script}"],
-        cwd=folder, capture_output=True, text=True, timeout=120,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHON": sys.executable, **env},
-    )  # fmt: skip
+    return run_functions(folder, script, _environment(folder, env))
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project that requires a package that no Python has."""
-    folder = tmp_path / "project"
-    (folder / "scripts").mkdir(parents=True)
-    for name in ("environment.sh", "installed.py"):
-        (folder / "scripts" / name).write_bytes((ROOT / "scripts" / name).read_bytes())
+    folder = make_project(tmp_path / "project")
     (folder / "start.sh").write_bytes((ROOT / "start.sh").read_bytes())
     for name in ("requirements", "requirements-worker"):
         (folder / f"{name}.txt").write_text("no-such-package==1\n")
@@ -41,7 +40,7 @@ def project(tmp_path: Path) -> Path:
 def start(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", str(folder / "start.sh"), *arguments], capture_output=True, text=True, timeout=120,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHON": sys.executable, **env},
+        env=_environment(folder, env),
     )  # fmt: skip
 
 

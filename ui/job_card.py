@@ -16,7 +16,7 @@ import gradio as gr
 
 from backend.errors import NotFound, StudioError
 from backend.threads import visitor_of
-from ui.forms.schema import file_names
+from ui.job_inputs import has_picture, inputs_deleted
 from ui.views import engine_badge, progress
 from ui.views.card import RECENT, CardState, Starter, card
 from ui.views.skeleton import skeleton
@@ -109,27 +109,11 @@ class Card:
             autoplay=autoplay,
             mine=mine,
             media=self.studio.media_url,
-            has_picture=mine and shown is not None and self._has_picture(shown),
+            has_picture=mine and shown is not None and has_picture(self.studio, shown),
             inputs_deleted=shown is not None
             and shown.status in ("failed", "cancelled")
-            and self._inputs_deleted(shown),
+            and inputs_deleted(self.studio, shown),
         )
-
-    def _has_picture(self, job: JobView) -> bool:
-        """Whether the job has an input picture to show until there is a preview."""
-        try:
-            return "image" in file_names(job.mode) and bool(self.studio.input_path(job.id, job.key, "image"))
-        except NotFound:
-            return False
-
-    def _inputs_deleted(self, job: JobView) -> bool:
-        """Whether input files of the job are deleted."""
-        try:
-            for name in file_names(job.mode):
-                self.studio.input_path(job.id, job.key, name)
-        except NotFound:
-            return True
-        return False
 
     def html(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> str:
         return card(self.state(owner, shown, autoplay, note))

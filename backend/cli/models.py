@@ -103,7 +103,10 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
 
 
 def check(settings: Settings, mode: str, read_all: bool = False) -> int:
-    """Prints the table. Returns 0 when all files that MODE (or every core mode) needs are ready, else 1."""
+    """Prints the table. Returns 0 when all files that MODE (or every core mode) needs are ready, else 1.
+
+    Raises BadInput for an unknown mode.
+    """
     catalog = load_catalog()
     if mode and mode not in catalog.modes():
         raise BadInput.of("no_such_mode", given=mode, names=tuple(catalog.modes()))
@@ -179,7 +182,10 @@ def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, 
 
 
 def download(settings: Settings, what: str) -> int:
-    """Downloads. Returns 0 when all requested files are in the store, else 1."""
+    """Downloads. Returns 0 when all requested files are in the store, else 1.
+
+    Raises BadInput for what is neither a mode nor a file.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
     from backend.models.download import download as fetch
     from backend.models.hub import Hub

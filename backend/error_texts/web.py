@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from backend.error_texts.settings import LISTEN_HINT
 from backend.error_texts.text import ErrorText
-
-_HOST = (
-    "GRADIO_SERVER_NAME takes an address of this machine: 127.0.0.1 or ::1 for this machine alone, 0.0.0.0 or"
-    " :: for every address."
-)
 
 TEXTS: Mapping[str, ErrorText] = {
     "page_not_served": ErrorText("The page cannot be served at {url}.", "{said}"),
@@ -21,13 +17,13 @@ TEXTS: Mapping[str, ErrorText] = {
     "port_denied": ErrorText(
         "The system does not let this user use port {port}.", "Set {name} to another port."
     ),
-    "host_without_address": ErrorText("GRADIO_SERVER_NAME is {host!r}, a name without an address.", _HOST),
+    "host_without_address": ErrorText("GRADIO_SERVER_NAME is {host!r}, a name without an address.", LISTEN_HINT),
     "host_needs_ipv6": ErrorText(
         "The page cannot be served at {host}: this machine has no IPv6.",
         "Set GRADIO_SERVER_NAME to 127.0.0.1, or to 0.0.0.0 for every address.",
     ),
     "host_of_other_machine": ErrorText(
-        "The page cannot be served at {host}: this machine has no such address.", _HOST
+        "The page cannot be served at {host}: this machine has no such address.", LISTEN_HINT
     ),
-    "host_unusable": ErrorText("The page cannot be served at {host}:{port}: {reason}.", _HOST),
+    "host_unusable": ErrorText("The page cannot be served at {host}:{port}: {reason}.", LISTEN_HINT),
 }

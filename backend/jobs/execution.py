@@ -164,13 +164,7 @@ def _described(job: Job, compiled: Compiled, engine: Engine) -> Job:
     """The job with the facts and warnings of its compiled form."""
     info = engine.info()
     return replace(
-        job,
-        width=compiled.width,
-        height=compiled.height,
-        frames=compiled.frames,
-        fps=compiled.fps,
-        steps=compiled.steps,
-        evaluations=compiled.evaluations,
+        job.measured_by(compiled),
         engine=engine_name(info),
         demo=kind_of(info).simulated,
         warnings=_warnings(job, compiled.warnings),

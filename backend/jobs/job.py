@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal
 
 from backend.jobs.stopwatch import worked
+from workflows.compiled import Compiled
 from workflows.notice import Notice, notice
 from workflows.params.media import Media
 
@@ -166,6 +167,18 @@ class Job:
         if self.started is None:
             return None
         return max(0.0, self.finished - self.started)
+
+    def measured_by(self, compiled: Compiled) -> Job:
+        """The job with size, frames, rate, steps and evaluations of its compiled form."""
+        return replace(
+            self,
+            width=compiled.width,
+            height=compiled.height,
+            frames=compiled.frames,
+            fps=compiled.fps,
+            steps=compiled.steps,
+            evaluations=compiled.evaluations,
+        )
 
     def moved(self, status: Status, **changes: Any) -> Job:
         """The job in its next status. Raises IllegalTransition."""

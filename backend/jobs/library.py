@@ -44,7 +44,7 @@ class Library:
         return tokens.same(key, tokens.job_key(self._secret, str(job_id)))
 
     def open(self, job_id: str, key: str) -> Job:
-        """The job that a key opens."""
+        """The job that a key opens. Raises NotFound."""
         if not self.has_key(job_id, key):
             raise NotFound.of("wrong_link")
         job = self._scheduler.unsaved(str(job_id)) or self._store.get(str(job_id))
@@ -53,7 +53,7 @@ class Library:
         return job
 
     def owned(self, owner: str, job_id: str, key: str) -> Job:
-        """The job that a key opens, for its owner (token) alone."""
+        """The job that a key opens, for its owner (token) alone. Raises NotFound, NotAllowed."""
         job = self.open(job_id, key)
         if not self.is_owner(owner, job.owner):
             raise NotAllowed.of("owner_only")

@@ -206,13 +206,7 @@ class Submitter:
             need += expected_bytes(compiled)
             self._disk.reserve(job_id, owner_id, need, largest)
             job = replace(
-                job,
-                width=compiled.width,
-                height=compiled.height,
-                frames=compiled.frames,
-                fps=compiled.fps,
-                steps=compiled.steps,
-                evaluations=compiled.evaluations,
+                job.measured_by(compiled),
                 warnings=(*found.warnings, *filter(None, notes.values())),
                 segments_done=self._segments_of(new.earlier, folder),
             )

@@ -26,7 +26,7 @@ def cleaned(name: str) -> str:
 
 
 def upload(bytes_: int, max_mb: int, name: str, field: str = "", kind: str = "picture") -> None:
-    """Raise BadMedia when the file is empty or has more than `max_mb` million bytes (0: no limit)."""
+    """Raises BadMedia when the file is empty or has more than `max_mb` million bytes (0: no limit)."""
     if bytes_ <= 0:
         raise BadMedia.of("file_empty", upload=cleaned(name), field=field)
     if max_mb and bytes_ > max_mb * 1_000_000:
@@ -44,7 +44,7 @@ def size(
     row_by_row: bool = False,
     max_ratio: float = MAX_RATIO,
 ) -> None:
-    """Raise BadMedia for too many pixels, too few, or too long a side. `row_by_row`: the format can be
+    """Raises BadMedia for too many pixels, too few, or too long a side. `row_by_row`: the format can be
     decoded at a fraction of its size (baseline JPEG), so that more pixels are accepted."""
     pixels, limit = width * height, MAX_PIXELS_JPEG if row_by_row else MAX_PIXELS
     upload = cleaned(name)

@@ -167,7 +167,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def main(progress_seconds: float = _PROGRESS_SECONDS) -> None:
-    """Serve stdin until its end. progress_seconds: between two progress reports."""
+    """Serves stdin until its end. progress_seconds: between two progress reports."""
     settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     limit_process(int(settings.get("memory_mb", 2000)))
     cpu_seconds = int(settings.get("cpu_seconds", 15))

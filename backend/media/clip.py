@@ -121,7 +121,7 @@ def cut(
     crf: int = 12,
     progress: Callable[[float], None] = lambda share: None,
 ) -> tuple[int, int, int, float]:
-    """Write frames `first_frame` .. `first_frame + frames` of the part that begins at `start`, at `fps`.
+    """Writes frames `first_frame` .. `first_frame + frames` of the part that begins at `start`, at `fps`.
 
     Frame i is the source frame nearest to `start` + i / fps; after the end of the source its last frame is
     repeated. `frames` 0: all of `seconds`, at most to the end; `seconds` 0: to the end. The result is

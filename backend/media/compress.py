@@ -14,7 +14,7 @@ from backend.media.sound_reader import SoundReader
 
 
 def picture(path: str, out: str, name: str, field: str, max_side: int, quality: int) -> tuple[int, int]:
-    """Write a stored picture (PNG) as JPEG, at most `max_side` pixels a side. Returns width and height."""
+    """Writes a stored picture (PNG) as JPEG, at most `max_side` pixels a side. Returns width and height."""
     with regular_file(path, name, field) as file, Image.open(file, formats=["PNG"]) as image:
         plain = image.convert("RGB")
     plain.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
@@ -32,7 +32,10 @@ def sound(
     kbps: int,
     progress: Callable[[float], None],
 ) -> float:
-    """Write `seconds` of the sound from `start` on as AAC in MP4. Returns the seconds written."""
+    """Writes `seconds` of the sound from `start` on as AAC in MP4. Returns the seconds written.
+
+    Raises BadMedia.
+    """
     import av
 
     with (

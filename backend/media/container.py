@@ -146,7 +146,7 @@ def runs_through(container: InputContainer, track: Any, until: float) -> bool:
 
 
 def discard_others(container: InputContainer, track: Any) -> None:
-    """Skip the packets of all other tracks where the container allows it."""
+    """Skips the packets of all other tracks where the container allows it."""
     from av.stream import Discard
 
     for stream in container.streams:

@@ -82,7 +82,7 @@ class Decoder(Pool):
         name: str = "",
         field: str = "image",
     ) -> StoredMedia:
-        """Write the picture to the file `dst` as PNG: upright, sRGB, opaque, no metadata, at most `max_side`
+        """Writes the picture to the file `dst` as PNG: upright, sRGB, opaque, no metadata, at most `max_side`
         pixels a side, or in exactly the ratio of `pad_to` (width, height) on a blurred background.
 
         Equal pictures give equal bytes and names. Raises BadMedia, DiskFull.
@@ -91,14 +91,14 @@ class Decoder(Pool):
         return self._store("normalise", src, dst, ".png", name=name, field=field, **extra)
 
     def preview(self, picture: AnyPath, dst: AnyPath, max_side: int = 960) -> StoredMedia:
-        """Write an uploaded picture to the file `dst` as JPEG, for browsers that cannot show its format.
+        """Writes an uploaded picture to the file `dst` as JPEG, for browsers that cannot show its format.
 
         Raises BadMedia, DiskFull.
         """
         return self._store("preview", picture, dst, ".jpg", max_side=max_side)
 
     def poster(self, video: AnyPath, dst: AnyPath, max_side: int = 640) -> StoredMedia:
-        """Write the video's first frame to the file `dst` as JPEG. Raises BadMedia, DiskFull."""
+        """Writes the video's first frame to the file `dst` as JPEG. Raises BadMedia, DiskFull."""
         return self._store("poster", video, dst, ".jpg", kind="video", max_side=max_side)
 
     def cut_sound(
@@ -114,7 +114,7 @@ class Decoder(Pool):
         field: str = "audio",
         on_progress: Progress | None = None,
     ) -> StoredMedia:
-        """Write `seconds` (0: to the end) of the sound from `start` on to the file `dst` as 16-bit WAV, mono
+        """Writes `seconds` (0: to the end) of the sound from `start` on to the file `dst` as 16-bit WAV, mono
         or stereo, at most 48 kHz, after `silence` seconds of silence. `level` (start, seconds; 0: to the
         end): applies the gain that brings that part of the source to a common loudness, so that all pieces
         cut from one part have the same gain. In a video, times count from its first picture.
@@ -145,7 +145,7 @@ class Decoder(Pool):
         field: str = "video",
         on_progress: Progress | None = None,
     ) -> StoredMedia:
-        """Write frames `first_frame` .. `first_frame + frames` of the part that begins at `start` and is
+        """Writes frames `first_frame` .. `first_frame + frames` of the part that begins at `start` and is
         `seconds` long (0: to the end) to the file `dst`, re-timed to `fps` by choosing the nearest frames.
 
         `frames` 0: all of the part; otherwise exactly that many, repeating the last frame of the source after
@@ -165,7 +165,7 @@ class Decoder(Pool):
     def compress_picture(
         self, src: AnyPath, dst: AnyPath, *, max_side: int, quality: int, name: str = "", field: str = "image"
     ) -> StoredMedia:
-        """Write a stored picture to the file `dst` as JPEG. Raises BadMedia, DiskFull."""
+        """Writes a stored picture to the file `dst` as JPEG. Raises BadMedia, DiskFull."""
         extra = {"max_side": max_side, "quality": quality}
         return self._store("compress_picture", src, dst, ".jpg", name=name, field=field, **extra)
 
@@ -181,7 +181,7 @@ class Decoder(Pool):
         field: str = "audio",
         on_progress: Progress | None = None,
     ) -> StoredMedia:
-        """Write `seconds` of the sound from `start` on to the file `dst` as AAC in MP4.
+        """Writes `seconds` of the sound from `start` on to the file `dst` as AAC in MP4.
 
         Raises BadMedia, DiskFull.
         """
@@ -194,7 +194,7 @@ class Decoder(Pool):
     def frames_to_video(
         self, pictures: Sequence[AnyPath], dst: AnyPath, fps: float, *, on_progress: Progress | None = None
     ) -> StoredMedia:
-        """Write PNGs of one size to the file `dst` as lossless FFV1 in Matroska.
+        """Writes PNGs of one size to the file `dst` as lossless FFV1 in Matroska.
 
         Raises BadMedia, DiskFull.
         """
@@ -213,7 +213,7 @@ class Decoder(Pool):
         frames: int = 0,
         on_progress: Progress | None = None,
     ) -> StoredMedia:
-        """Concatenate H.264 segments of one size and encoder in the MP4 `dst` without encoding them again,
+        """Concatenates H.264 segments of one size and encoder in the MP4 `dst` without encoding them again,
         and add `sound` as AAC, cut to the length of the pictures. `frames` 0: all of them. One segment is
         enough.
 

@@ -70,7 +70,7 @@ class Writer:
         self._container.close()
 
     def add(self, frame: VideoFrame) -> None:
-        """Write the frame, scaled and upright. A repeated frame is not scaled again."""
+        """Writes the frame, scaled and upright. A repeated frame is not scaled again."""
         if frame is not self._source or self._ready is None:
             self._source, self._ready = frame, self._scaled(frame)
         ready = self._ready

@@ -24,7 +24,7 @@ _AAC_SAMPLES = 1024
 def frames_to_video(
     pictures: Sequence[str], out: str, name: str, fps: float, progress: Callable[[float], None]
 ) -> tuple[int, int, int]:
-    """Write PNGs of one size as lossless FFV1 in Matroska. Returns width, height, frames."""
+    """Writes PNGs of one size as lossless FFV1 in Matroska. Returns width, height, frames."""
     import av
 
     rate = Fraction(fps).limit_denominator(1001)
@@ -59,8 +59,8 @@ def join(
     frames: int,
     progress: Callable[[float], None] = lambda share: None,
 ) -> tuple[int, int, int, float]:
-    """Concatenate H.264 segments without encoding them again, and add the sound (if any) as one AAC track cut
-    to the length of the pictures.
+    """Concatenates H.264 segments without encoding them again, and adds the sound (if any) as one AAC track,
+    cut to the length of the pictures.
 
     `frames` 0: all. Returns width, height, frames, fps. Raises BadMedia when the segments do not fit.
     """

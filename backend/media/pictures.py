@@ -107,7 +107,7 @@ def rewrite(
     pad_to: tuple[int, int] | None = None,
     max_side: int = MAX_STORED_SIDE,
 ) -> tuple[int, int]:
-    """Write the picture to `out` as PNG: rotated by its flag, sRGB, 8 bit, opaque, no metadata, at most
+    """Writes the picture to `out` as PNG: rotated by its flag, sRGB, 8 bit, opaque, no metadata, at most
     `max_side` pixels a side. Equal pictures give equal bytes. Returns width and height.
 
     `pad_to` (width, height): the whole picture on a blurred, darker copy of itself, in exactly that ratio.
@@ -123,7 +123,7 @@ def rewrite(
 
 
 def preview(path: str, out: str, name: str, max_side: int) -> tuple[int, int]:
-    """Write the picture to `out` as JPEG, at most `max_side` pixels a side. Returns width and height."""
+    """Writes the picture to `out` as JPEG, at most `max_side` pixels a side. Returns width and height."""
     plain = _plain(path, name, "", 0, max_side)
     plain.info.clear()
     plain.save(out, format="JPEG", quality=82)

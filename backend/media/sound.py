@@ -109,7 +109,7 @@ def cut(
     level: tuple[float, float] | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> float:
-    """Write the part as 16-bit WAV, mono or stereo, at most 48 kHz, after `lead_in` seconds of silence.
+    """Writes the part as 16-bit WAV, mono or stereo, at most 48 kHz, after `lead_in` seconds of silence.
 
     `seconds` 0: to the end. `level` (start, seconds): applies the gain that brings that part of the source to
     LEVEL_RMS_DB; samples outside of that part may be clipped. Returns the seconds written. Raises BadMedia.

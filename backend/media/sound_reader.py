@@ -74,7 +74,7 @@ class SoundReader:
         return Form(self.rate, self.width)
 
     def check(self, name: str, field: str) -> None:
-        """Raise BadMedia when no samples were read or most packets were broken."""
+        """Raises BadMedia when no samples were read or most packets were broken."""
         if not self.samples or self.packets.mostly_broken:
             raise check.damaged(
                 name, field, f"{self.packets.broken} of {self.packets.packets} packets broken"

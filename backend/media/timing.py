@@ -29,7 +29,7 @@ _LIMITS = {
 
 
 def length(seconds: float, kind: str, name: str, field: str = "") -> None:
-    """Raise BadMedia when a whole file (`kind`: sound or video) is too short or too long to choose from."""
+    """Raises BadMedia when a whole file (`kind`: sound or video) is too short or too long to choose from."""
     shortest, part, longest = _LIMITS[kind]
     upload = cleaned(name)
     if seconds < shortest:
@@ -50,7 +50,7 @@ def length(seconds: float, kind: str, name: str, field: str = "") -> None:
 
 
 def frame(width: int, height: int, name: str, field: str = "") -> None:
-    """Raise BadMedia when a video's frame is too large, too small or too narrow."""
+    """Raises BadMedia when a video's frame is too large, too small or too narrow."""
     upload = cleaned(name)
     if width * height > VIDEO_MAX_PIXELS:
         raise BadMedia.of("video_over_4k", upload=upload, width=width, height=height, field=field)

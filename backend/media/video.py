@@ -45,7 +45,7 @@ def facts(path: str, name: str) -> VideoFacts:
 
 
 def first_frame(path: str, out: str, name: str, max_side: int) -> tuple[int, int]:
-    """Write the first frame to `out` as JPEG, at most `max_side` pixels a side. Returns width, height."""
+    """Writes the first frame to `out` as JPEG, at most `max_side` pixels a side. Returns width, height."""
     with opened(path, name) as container:
         frame = next(container.decode(_track(container, name)), None)
         if frame is None:

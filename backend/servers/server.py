@@ -124,7 +124,7 @@ class Server:
             process.kill(f"no answer for {process.seconds_without_answer():.0f} s")
 
     def recover(self, error: StudioError) -> StudioError:
-        """See Servers.recover."""
+        """As Servers.recover, for the error of a prompt on this server."""
         process = self.process
         if process is None:
             return error

@@ -26,7 +26,10 @@ class BadValue(ValueError):
 
 
 def accounts(text: str) -> tuple[tuple[str, str], ...]:
-    """ "ann:secret,bob:other" as (user, password) pairs; none for "". No message repeats a password."""
+    """ "ann:secret,bob:other" as (user, password) pairs; none for "". No message repeats a password.
+
+    Raises BadValue.
+    """
     pairs = [part.strip().partition(":") for part in text.split(",") if part.strip()]
     if text and not pairs:
         raise BadValue.of("login_without_user")
@@ -45,7 +48,7 @@ def accounts(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def http_url(text: str, name: str, example: str) -> str:
-    """The address without a slash at its end; http:// is added where there is no scheme."""
+    """The address without a slash at its end; http:// is added where there is no scheme. Raises BadValue."""
     url = text.strip()
     if "://" not in url:
         url = "http://" + url
@@ -60,7 +63,7 @@ def http_url(text: str, name: str, example: str) -> str:
 
 
 def comfyui_args(text: str) -> tuple[str, ...]:
-    """Start options, split as a shell splits them."""
+    """Start options, split as a shell splits them. Raises BadValue."""
     try:
         args = tuple(shlex.split(text))
     except ValueError as error:
@@ -72,25 +75,31 @@ def comfyui_args(text: str) -> tuple[str, ...]:
 
 
 def endpoint_id(text: str) -> str:
+    """The id of a RunPod endpoint; "" for none. Raises BadValue."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{0,100}", text):
         raise BadValue.of("endpoint_id_unusable", given=text)
     return text
 
 
 def api_key(text: str) -> str:
+    """A key of printable ASCII characters. Raises BadValue, which does not repeat it."""
     if not text.isascii() or not text.isprintable() or " " in text:
         raise BadValue.of("api_key_unusable")
     return text
 
 
 def comfyui_folder(folder: Path | None) -> Path | None:
+    """A folder with ComfyUI's main.py. Raises BadValue."""
     if folder is not None and not (folder / "main.py").is_file():
         raise BadValue.of("comfyui_dir_unusable", path=str(folder))
     return folder
 
 
 def host_names(text: str) -> tuple[str, ...]:
-    """The names of a comma-separated list, in lower case. An address is reduced to its host's name."""
+    """The names of a comma-separated list, in lower case. An address is reduced to its host's name.
+
+    Raises BadValue.
+    """
     return tuple(_host_name(part.strip()) for part in text.split(",") if part.strip())
 
 
@@ -105,7 +114,7 @@ def _host_name(given: str) -> str:
 
 
 def networks(text: str) -> tuple[str, ...]:
-    """The addresses and networks of a comma-separated list."""
+    """The addresses and networks of a comma-separated list. Raises BadValue."""
     found = tuple(part.strip() for part in text.split(",") if part.strip())
     for part in found:
         try:

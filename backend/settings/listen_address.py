@@ -20,10 +20,6 @@ LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost
 LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 NAME = re.compile(rf"{LABEL}(?:\.{LABEL})*\.?")
 """A host name: labels of up to 63 characters."""
-HINT = (
-    "GRADIO_SERVER_NAME takes an address of this machine: 127.0.0.1 or ::1 for this machine alone, 0.0.0.0 or"
-    " :: for every address."
-)
 
 
 def port_name(environ: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from backend.settings.checks import BadValue
 
 def comfyui_urls(text: str) -> tuple[str, ...]:
     """The addresses of a comma-separated list, without a slash at the end; http:// is added where there is no
-    scheme."""
+    scheme. Raises BadValue."""
     shows = "@" not in text  # else a part may belong to a password
     return tuple(_url(part.strip(), shows) for part in text.split(",") if part.strip())
 
@@ -41,7 +41,7 @@ def _url(url: str, shows: bool) -> str:
 
 
 def comfyui_login(text: str) -> str:
-    """user:password."""
+    """user:password, of printable characters. Raises BadValue."""
     user, colon, password = text.partition(":")
     if text and not (user and colon and password):
         raise BadValue.of("comfyui_login_not_a_pair")
@@ -51,7 +51,7 @@ def comfyui_login(text: str) -> str:
 
 
 def certificates(file: Path | None) -> Path | None:
-    """A file with at least one certificate in PEM format."""
+    """A file with at least one certificate in PEM format. Raises BadValue."""
     if file is None:
         return None
     try:

@@ -52,6 +52,7 @@ class Source(EnvSettingsSource):
     def prepare_field_value(
         self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool
     ) -> Any:
+        """The value for the model: a folder as an absolute path. Raises BadSettings."""
         if value is None or field.annotation not in (Path, Path | None):
             return super().prepare_field_value(field_name, field, value, value_is_complex)
         try:

@@ -48,7 +48,7 @@ def plan_on(planner: Planner, form: Form, owner: Any) -> None:
 def submit_on_generate(
     planner: Planner, stage: Stage, form: Form, owner: Any, card: Any, **options: Any
 ) -> None:
-    """Generate queues the job and shows it on the card; a refusal is shown in the form."""
+    """`Generate` queues the job and shows it on the card; a refusal is shown in the form."""
     names, widgets = list(form.widgets), list(form.widgets.values())
 
     def submit(owner_token: str, request: gr.Request, *given: Any) -> dict[Any, Any]:

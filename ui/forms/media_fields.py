@@ -69,7 +69,10 @@ def media(form: Form, name: str, limit_mb: int = 0, small: bool = False) -> None
 
 
 def part(form: Form) -> None:
-    """Start and length of the part of a file that is used; a new file is used as a whole."""
+    """Start and length of the part of a file that is used; a new file is used as a whole.
+
+    Raises ValueError for the form of a mode that uses no part.
+    """
     trim = form.spec.trim
     if trim is None:
         raise ValueError(f"{form.mode} uses no part of a file")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from backend.errors import NotFound
-from ui.forms.schema import file_names
 from ui.gradio_fixes.no_form import no_form
 from ui.i18n.texts import text
+from ui.job_inputs import inputs_deleted
 from ui.tabs.registry import TABS
 from ui.views.card import ACTIVE, Starter
 from ui.views.library import grid, heading
@@ -137,18 +136,11 @@ class Library:
             nothing=text("library.no_match") if mode or search else _nothing(status),
             first=self.starters,
             more=len(found) == count,
-            lacking=frozenset(job.id for job in ended if job.status != "done" and self._lacks_files(job)),
+            lacking=frozenset(
+                job.id for job in ended if job.status != "done" and inputs_deleted(self.studio, job)
+            ),
         )
         return [heading(clips, size, self.studio.settings.keep_days), tiles]
-
-    def _lacks_files(self, job: JobView) -> bool:
-        """Whether files that the job was made from are deleted, so that it cannot be made again."""
-        try:
-            for name in file_names(job.mode):
-                self.studio.input_path(job.id, job.key, name)
-        except NotFound:
-            return True
-        return False
 
     def _jobs(
         self, owner: str, count: int, mode: str, search: str, statuses: Sequence[Status]

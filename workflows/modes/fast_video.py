@@ -60,10 +60,7 @@ class FastVideo(ModeParams):
 
     MODE = "fast_video"
 
-    image: Media = fields.media(
-        "picture", "Picture", "The first picture of the video: uploaded here before, or a data: address.",
-        required=True, heading="Drop or choose a picture",
-    )  # fmt: skip
+    image: Media = fields.first_picture()
     prompt: str = fields.prompt("What should move?", MOTION_HELP, PLACEHOLDER)
     variant: str = fields.choice("Variant", VARIANTS, "balanced, dynamic, subtle, 480p or anti_slow_motion.")
     resolution: str = fields.resolution()

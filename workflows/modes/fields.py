@@ -53,6 +53,14 @@ def media(kind: MediaKind, label: str, help: str, *, required: bool = False, **m
     return declare(MediaField(kind=kind, label=label, help=help, required=required, **more))
 
 
+def first_picture() -> Any:
+    """The picture that a video begins with."""
+    return media(
+        "picture", "Picture", "The first picture of the video: uploaded here before, or a data: address.",
+        required=True, heading="Drop or choose a picture",
+    )  # fmt: skip
+
+
 def choice(label: str, choices: tuple[Choice, ...], help: str, default: str = "", **more: Any) -> Any:
     """One of a few values, in the page's order. default: the API's; without one it is the first."""
     first = default or choices[0].value

@@ -53,10 +53,7 @@ class ImageToVideo(ModeParams):
 
     MODE = "image_to_video"
 
-    image: Media = fields.media(
-        "picture", "Picture", "The first picture of the video: uploaded here before, or a data: address.",
-        required=True, heading="Drop or choose a picture",
-    )  # fmt: skip
+    image: Media = fields.first_picture()
     prompt: str = fields.prompt("What should move?", MOTION_HELP, PLACEHOLDER)
     negative_prompt: str | None = fields.negative_prompt()
     end_image: Media | None = fields.media(

@@ -20,7 +20,7 @@ from workflows.params.sizes import AREAS, FPS, fit_size
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeParams, ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
-from workflows.stages.segments import Segment, Span, cut, joined, result_prefix, save_tail, spans, tail
+from workflows.stages.segments import Segment, Span, cut, joined, result_prefix, save_part, spans, tail
 
 CHUNK_LENGTH = 77
 """`length` of every chunk. Source: ComfyUI's template video_wan2_2_14B_s2v."""
@@ -87,6 +87,7 @@ class SoundToVideo(ModeParams):
     fit: str = fields.fit()
 
     def check(self) -> None:
+        """Raises InvalidParam for sides, or a length in seconds, that the mode cannot have."""
         check_sides(self)
         seconds = self.seconds
         field = "duration" if self.duration else "audio"
@@ -279,9 +280,8 @@ def _segment(run: _Run, span: Span) -> Segment:
         derived.append(chosen)
         audio = nodes.load_audio(chosen.name, "Reading the sound for the file")
     prefix = result_prefix(params.MODE, run.job_id, span)
-    nodes.save_video(nodes.create_video(frames, params.fps, audio), prefix)
-    if not span.is_last:
-        save_tail(nodes, nodes.image_from_batch(frames, kept - CONTEXT_FRAMES, CONTEXT_FRAMES), prefix)
+    video = nodes.create_video(frames, params.fps, audio)
+    save_part(nodes, prefix, span, video, (frames, kept), CONTEXT_FRAMES)
     return Segment(span, nodes, kept, tuple(derived))
 
 

@@ -38,7 +38,7 @@ def shown(value: Any) -> str:
 
 
 def check_int(field: str, label: str, value: Any, low: int, high: int) -> int:
-    """A whole number in low..high. bool, float and str are refused: nothing is rounded or guessed."""
+    """A whole number in low..high. Raises InvalidParam, also for bool, float and str: nothing is rounded."""
     hint = f"Give a whole number from {low} to {high}."
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidParam(field, f"{label} must be a whole number, not {shown(value)}.", hint)
@@ -48,7 +48,7 @@ def check_int(field: str, label: str, value: Any, low: int, high: int) -> int:
 
 
 def check_number(field: str, label: str, value: Any, low: float, high: float, unit: str = "") -> float:
-    """A finite number in low..high, as float. bool, str and NaN are refused."""
+    """A finite number in low..high, as float. Raises InvalidParam, also for bool, str and NaN."""
     span = f"{figure(low)} and {figure(high)}{unit}"
     hint = f"Give a number between {span}."
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -63,7 +63,7 @@ def check_number(field: str, label: str, value: Any, low: float, high: float, un
 def check_zero_or_number(
     field: str, label: str, value: Any, low: float, high: float, zero: str = "the mode's own"
 ) -> float:
-    """0 (which stands for `zero`) or a finite number in low..high, as float."""
+    """0 (which stands for `zero`) or a finite number in low..high, as float. Raises InvalidParam."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0:
         return 0.0
     try:
@@ -74,14 +74,14 @@ def check_zero_or_number(
 
 
 def check_bool(field: str, label: str, value: Any) -> bool:
-    """True or False and nothing that merely looks like it."""
+    """True or False. Raises InvalidParam for everything else, such as 1 or "true"."""
     if not isinstance(value, bool):
         raise InvalidParam(field, f"{label} must be on or off, not {shown(value)}.", "Give true or false.")
     return value
 
 
 def check_choice(field: str, label: str, value: Any, allowed: Sequence[str]) -> str:
-    """One of `allowed`; the refusal names them all."""
+    """One of `allowed`. Raises InvalidParam, which names them all."""
     if not isinstance(value, str) or value not in allowed:
         names = ", ".join(allowed)
         raise InvalidParam(field, f"{label} cannot be {shown(value)}.", f"Choose one of: {names}.")
@@ -89,7 +89,8 @@ def check_choice(field: str, label: str, value: Any, allowed: Sequence[str]) -> 
 
 
 def check_text(field: str, label: str, value: Any, longest: int) -> str:
-    """Text without control characters (newline and tab stay) of at most `longest` characters."""
+    """Text without control characters (newline and tab stay). Raises InvalidParam for more than `longest`
+    characters."""
     if not isinstance(value, str):
         raise InvalidParam(field, f"{label} must be text, not {shown(value)}.", "Write a sentence.")
     text = value.replace("\r\n", "\n").replace("\r", "\n")
@@ -106,7 +107,10 @@ def check_text(field: str, label: str, value: Any, longest: int) -> str:
 
 
 def check_side(field: str, label: str, value: Any) -> int:
-    """A width or height in pixels: 0 (automatic), or a multiple of 16 from 64 to 1920."""
+    """A width or height in pixels: 0 (automatic), or a multiple of 16 from 64 to 1920.
+
+    Raises InvalidParam.
+    """
     hint = f"Use a multiple of {SIZE_STEP} from {SIZE_MIN} to {SIZE_MAX}, or 0 for automatic."
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidParam(field, f"{label} must be a whole number of pixels, not {shown(value)}.", hint)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workflows.compiled import Compiled, Derived
-from workflows.graph.builder import Image
+from workflows.graph.builder import Image, Video
 from workflows.graph.label import Label
+from workflows.graph.media_nodes import MediaNodes
 from workflows.graph.nodes import Nodes
 from workflows.notice import Notice
 from workflows.stages.diffusion import file_prefix
@@ -82,9 +83,18 @@ def result_prefix(mode: str, job_id: str, span: Span) -> str:
     return prefix if span.graphs == 1 else f"{prefix}-{span.number + 1}"
 
 
-def save_tail(nodes: Nodes, frames: Image, prefix: str) -> None:
-    """Saves the frames from which the next graph continues."""
-    nodes.save_image(frames, f"{prefix}-tail", "Saving the last frames for the next part")
+def save_part(
+    nodes: MediaNodes, prefix: str, span: Span, video: Video, last: tuple[Image, int], count: int
+) -> None:
+    """Saves the video of a graph and, for the next graph, the `count` frames from which that continues.
+
+    last: the drawn frames that the graph ends with, and their number.
+    """
+    nodes.save_video(video, prefix)
+    if not span.is_last:
+        frames, length = last
+        kept = nodes.image_from_batch(frames, length - count, count)
+        nodes.save_image(kept, f"{prefix}-tail", "Saving the last frames for the next part")
 
 
 def tail(job_id: str, span: Span, frames: int, fps: float) -> Derived:

@@ -17,7 +17,7 @@ log = logging.getLogger("wan.engines.comfy")
 
 
 def post(http: Http, prompt: Prompt, client_id: str) -> bool:
-    """Submits a graph. Returns whether the server confirmed it; raises its refusal."""
+    """Submits a graph. Returns whether the server confirmed it. Raises EngineError, GraphRejected."""
     body = {
         "prompt": prompt.graph,
         "prompt_id": prompt.id,

@@ -120,7 +120,7 @@ def audio_encode(ctx: Context, audio_encoder: ModelHandle, audio: Sound | None) 
 
 
 def trim_audio(ctx: Context, audio: Sound, start_index: float, duration: float) -> tuple[Any, ...]:
-    """Implements TrimAudioDuration."""
+    """Implements TrimAudioDuration. Raises ValueError, as ComfyUI does."""
     first = round(start_index * audio.rate)
     if first < 0:
         first += audio.samples.shape[1]

@@ -92,7 +92,7 @@ class RunPodHttp:
 
         If a response is lost, the job may have been queued. The same body is sent again, and the worker
         rejects the second job, because it records each `prompt_id`.
-        Raises EngineUnreachable, EndpointRefused, TooLargeToSend.
+        Raises EngineError, of which EngineUnreachable and EndpointRefused, and TooLargeToSend.
         """
         data = json.dumps(body, allow_nan=False).encode()
         if len(data) > REQUEST_LIMIT:

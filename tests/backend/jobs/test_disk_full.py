@@ -6,7 +6,6 @@ import contextlib
 import os
 import resource
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from backend.jobs.store import Store
 from tests.support.fake_engine import FakeEngine
 from tests.support.job_views import stored_job
 from tests.support.scripted import OWNER, Make, ended, until
+from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.full
 
@@ -30,16 +30,9 @@ MEGABYTE = 1 << 20
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """6 MB, mounted where `make` has its data folder. Mounting takes root."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mount.returncode:
-        pytest.skip("a small file system cannot be mounted here: " + mount.stderr.decode().strip())
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    """6 MB where `make` has its data folder."""
+    with small_disk(tmp_path / "data", 6) as folder:
+        yield folder
 
 
 def fill(folder: Path) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import time
 import wave
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from backend.storage.retention_policy import DAY
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, Make, ended, until
+from tests.support.small_disk import small_disk
 from ui import page as layout
 from ui.actions.again import Again
 from ui.actions.stage import Stage
@@ -252,21 +252,14 @@ def test_over_the_limit_a_submit_is_refused_beside_its_largest_file(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """24 MB, mounted where `make` has its data folder. Mounting takes root."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mount.returncode:
-        pytest.skip("a small file system cannot be mounted here: " + mount.stderr.decode().strip())
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """24 MB where `make` has its data folder."""
+    with small_disk(tmp_path / "data", 24) as folder:
+        yield folder
 
 
 def test_on_a_real_small_disk_cancelled_uploads_remove_no_clips(
-    small_disk: Path, make: Make, engine: FakeEngine, tmp_path: Path
+    disk: Path, make: Make, engine: FakeEngine, tmp_path: Path
 ) -> None:
     """Sixteen times a picture of 3 MB by one visitor, beside six clips of another."""
     engine.state = "starting"

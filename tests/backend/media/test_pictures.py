@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 from backend.errors import BadMedia
 from backend.media.decoder import Decoder
 from backend.media.facts import MAX_STORED_SIDE
+from tests.support import odd_media
 
 pytestmark = pytest.mark.full
 
@@ -26,13 +27,7 @@ def decoder() -> Iterator[Decoder]:
 
 
 def corners(width: int = 120, height: int = 80) -> Image.Image:
-    """Red top left, green top right, blue bottom left, white bottom right."""
-    picture = Image.new("RGB", (width, height), "white")
-    half = (width // 2, height // 2)
-    picture.paste("red", (0, 0, *half))
-    picture.paste((0, 255, 0), (half[0], 0, width, half[1]))
-    picture.paste("blue", (0, half[1], half[0], height))
-    return picture
+    return odd_media.corners(width, height)
 
 
 def near(pixel: object, expected: tuple[int, int, int], by: int = 6) -> bool:

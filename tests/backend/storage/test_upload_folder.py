@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -20,8 +18,7 @@ from backend.models import partial
 from backend.models.owner import mark
 from backend.storage.upload_folder import KEEP_SECONDS, MARKER, claim, is_ours, sweep
 from backend.worker.results import RESULTS, remove_old_results
-from tests.support.paths import ROOT
-from tests.support.ports import free_port
+from tests.support.app_process import app_process
 from tests.support.scripted import until
 
 pytestmark = pytest.mark.full
@@ -171,15 +168,7 @@ def test_start_and_shutdown_keep_other_files_in_a_shared_folder(tmp_path: Path) 
     shared = tmp_path / "shared"
     kept = [old(shared / "film.mp4"), old(shared / UPLOAD / "film.mp4"), old(claim(shared, THEIRS) / "x")]
     (shared / "link").symlink_to(tmp_path, target_is_directory=True)
-    port = free_port()
-    env = {
-        **os.environ, "WAN_DATA_DIR": str(tmp_path / "data"), "WAN_ENGINE": "demo",
-        "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(shared),
-    }  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
+    with app_process(tmp_path, WAN_ENGINE="demo", GRADIO_TEMP_DIR=str(shared)) as (process, url):
 
         def uploaded() -> bool:
             body = (
@@ -187,7 +176,7 @@ def test_start_and_shutdown_keep_other_files_in_a_shared_folder(tmp_path: Path) 
                 b"Content-Type: text/plain\r\n\r\nhello\r\n--x--\r\n"
             )
             request = urllib.request.Request(
-                f"http://127.0.0.1:{port}/gradio_api/upload", body,
+                f"{url}/gradio_api/upload", body,
                 {"Content-Type": "multipart/form-data; boundary=x"},
             )  # fmt: skip
             assert process.poll() is None
@@ -202,9 +191,6 @@ def test_start_and_shutdown_keep_other_files_in_a_shared_folder(tmp_path: Path) 
         assert len(found) == 1 and found[0].relative_to(shared).parts[0].startswith("wan-studio-uploads-")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    finally:
-        process.kill()
-        process.wait()
     assert found[0].exists(), "the form that shows it is still open"
     assert all(path.exists() for path in kept) and (shared / "link").is_symlink()
 

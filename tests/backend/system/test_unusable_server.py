@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -16,8 +12,8 @@ from backend.jobs.limits import Limits
 from backend.notices import words
 from backend.settings.model import Settings
 from backend.studio import Studio
+from tests.support.app_process import app_process
 from tests.support.fake_comfy import FakeComfy, page
-from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.scripted import OWNER, SMALL
 from tests.support.waiting import served, until
@@ -56,27 +52,12 @@ def test_a_studio_says_why_its_server_cannot_be_used(tmp_path: Path, picture: Pa
 
 @pytest.mark.deep
 def test_the_start_prints_it_without_the_password(tmp_path: Path) -> None:
-    port, closed = free_port(), free_port()
-    env = {
-        **os.environ, "WAN_DATA_DIR": str(tmp_path / "data"), "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_TEMP_DIR": str(tmp_path / "uploads"), "COMFYUI_URL": f"http://ann:s3cr3t-word@127.0.0.1:{closed}",
-    }  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        served(f"http://127.0.0.1:{port}/healthz", process, lambda: process.stderr)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
-            assert json.load(answer)["status"] == "starting"
+    closed = free_port()
+    address = f"http://ann:s3cr3t-word@127.0.0.1:{closed}"
+    with app_process(tmp_path, COMFYUI_URL=address) as (process, url):
+        health = served(f"{url}/healthz", process, lambda: process.stderr)
+        assert json.loads(health)["status"] == "starting"
         process.terminate()
         out, log = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
     said = f"Nothing listens at http://127.0.0.1:{closed}: the connection is refused."
     assert f"Warning: {said}" in out and said in log and "s3cr3t" not in out + log

@@ -20,7 +20,7 @@ from workflows.params.sizes import crop_fraction
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
-from workflows.stages.segments import Segment, Span, cut, joined, result_prefix, save_tail, spans, tail
+from workflows.stages.segments import Segment, Span, cut, joined, result_prefix, save_part, spans, tail
 
 CHUNK_LENGTH = 77
 """Frames of a chunk. Source: ComfyUI's template video_wan2_2_14B_animate; so for all figures here."""
@@ -226,9 +226,8 @@ def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
         derived.append(sound)
         audio = nodes.load_audio(sound.name, "Reading the sound")
     prefix = result_prefix(params.MODE, run.job_id, span)
-    nodes.save_video(nodes.create_video(whole, params.fps, audio), prefix)
-    if not span.is_last:
-        save_tail(nodes, nodes.image_from_batch(parts[-1], new - CONTINUED_FRAMES, CONTINUED_FRAMES), prefix)
+    video = nodes.create_video(whole, params.fps, audio)
+    save_part(nodes, prefix, span, video, (parts[-1], new), CONTINUED_FRAMES)
     return Segment(span, nodes, kept, tuple(derived))
 
 

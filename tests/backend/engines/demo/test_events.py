@@ -113,14 +113,6 @@ def at_step(step: int) -> Callable[[Row], bool]:
     return lambda row: row[0] == "progress" and row[2] == step
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
-    folder = tmp_path_factory.mktemp("demo")
-    demo_inputs.make(folder / "input")
-    with start_demo(folder=folder) as server:
-        yield server
-
-
 def play(demo: DemoServer, graph: graphs.Graph, **extra: Any) -> list[Row]:
     """All messages that a client receives from connecting to the end of its prompt."""
     client = Client(demo, flags=extra.pop("flags", False))

@@ -6,7 +6,6 @@ import copy
 import json
 import re
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,14 +23,6 @@ Graph = graphs.Graph
 
 def recorded(name: str) -> Any:
     return json.loads((HTTP / f"{name}.json").read_text("utf-8"))
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
-    folder = tmp_path_factory.mktemp("demo")
-    demo_inputs.make(folder / "input")
-    with start_demo(folder=folder) as server:
-        yield server
 
 
 def plain(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from PIL import Image, ImageOps
 
 from tests.support import demo_graphs as graphs
 from tests.support import demo_inputs
-from tests.support.demo_server import DemoServer, start_demo
+from tests.support.demo_server import DemoServer
 
 pytestmark = pytest.mark.full
 
@@ -54,14 +53,6 @@ def apart(one: np.ndarray, other: np.ndarray) -> float:
     """Mean difference of two pictures without the corner that has the mark, 0 to 255."""
     height, width = one.shape[:2]
     return float(np.abs(one[height // 4 :, width // 4 :] - other[height // 4 :, width // 4 :]).mean())
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
-    folder = tmp_path_factory.mktemp("demo")
-    demo_inputs.make(folder / "input")
-    with start_demo(folder=folder) as server:
-        yield server
 
 
 def made(demo: DemoServer, graph: graphs.Graph) -> Path:
