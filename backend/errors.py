@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from backend import notices
-from backend.error_texts.hints import HINTS, KEPT
+from backend.error_texts.hints import HINTS
 from workflows.notice import Arg, Notice, made, notice
 
 _SAID: Literal["said"] = "said"
@@ -22,8 +22,6 @@ class StudioError(Exception):
     """The root; subclasses are raised. `code` is unique in the tree (a test holds that)."""
 
     code: ClassVar[str] = "internal"
-    says_kept: ClassVar[bool] = False
-    """Whether the hint of this code says that picture, prompt and settings are kept."""
 
     def __init__(
         self, message: str, hint: str = "", *, field: str = "", detail: str = "", cause: str = ""
@@ -219,7 +217,6 @@ class EngineLost(EngineError):
     """ComfyUI went away while it was working on the job."""
 
     code = "engine_lost"
-    says_kept = True
 
 
 class EngineHung(EngineLost):
@@ -256,7 +253,6 @@ class LostTooOften(EngineError):
     """The job was interrupted again and again; it is not begun any more."""
 
     code = "lost_too_often"
-    says_kept = True
 
 
 class GraphRejected(EngineError):
@@ -275,7 +271,6 @@ class MissingModel(GraphRejected):
 
 class OutOfMemory(EngineError):
     code = "out_of_memory"
-    says_kept = True
 
 
 class BadEngineInput(EngineError):
@@ -380,9 +375,3 @@ def by_code() -> dict[str, type[StudioError]]:
         found[kind.code] = kind
         stack.extend(kind.__subclasses__())
     return found
-
-
-def says_kept(error: Mapping[str, Any]) -> bool:
-    """Whether the hint of a stored error (`to_dict`) says that picture, prompt and settings are kept."""
-    kind = by_code().get(str(error.get("code")))
-    return kind is not None and kind.says_kept and str(error.get("hint") or "").startswith(KEPT)

@@ -16,7 +16,7 @@ import gradio as gr
 
 from backend.errors import NotFound, StudioError
 from backend.threads import visitor_of
-from ui.job_inputs import has_picture, inputs_deleted
+from ui.forms.job_inputs import has_picture, inputs_deleted
 from ui.views import engine_badge, progress
 from ui.views.card import RECENT, CardState, Starter, card
 from ui.views.skeleton import skeleton

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-KEPT = "Your picture, prompt and settings are still here."
-"""How a hint begins that says so: see errors.says_kept."""
-_AGAIN_LATER = "Your picture, prompt and settings are still here. Try again in a moment."
+_AGAIN_LATER = "Try again in a moment."
 _TRY_AGAIN = "Try again. If it keeps happening, check the log."
 _CHECK_COMFYUI = "Try again. If it keeps failing, check ComfyUI's log."
 
@@ -43,16 +41,14 @@ HINTS: Mapping[str, str] = {
     "engine_lost": _AGAIN_LATER,
     "engine_hung": _AGAIN_LATER,
     "prompt_gone": _AGAIN_LATER,
-    "lost_too_often": "Your picture, prompt and settings are still here. Try again.",
+    "lost_too_often": "Try again.",
     "endpoint_refused": "Check RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY, then start Wan Studio again.",
     "runpod_unreachable": "Check the internet connection and status.runpod.io; Wan Studio keeps trying.",
     "too_late": "Use fewer steps, a smaller size or a shorter video, or allow more time.",
     "graph_rejected": "This ComfyUI may be too old or too new for Wan Studio.",
     "missing_node": "Update ComfyUI to 0.3.64 or newer.",
     "missing_model": "System lists the required files and where they go.",
-    "out_of_memory": (
-        "Your picture, prompt and settings are still here. Try a smaller size or a shorter video."
-    ),
+    "out_of_memory": "Try a smaller size or a shorter video.",
     "engine_bad_input": "Save the file again in another program and add it again.",
     "bad_model_file": "Download the file again.",
     "wrong_model": "Use the files that System lists for this mode.",

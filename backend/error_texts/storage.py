@@ -78,8 +78,8 @@ TEXTS: Mapping[str, ErrorText] = {
     "new_visitors_quota_used": ErrorText(
         "The disk space for new visitors is taken.", "Try again in a few minutes, or use a smaller file."
     ),
-    "no_room_for_file": ErrorText("The disk is full: there is no room to keep this file.", _DELETE_OWN),
-    "no_room_for_video": ErrorText("The disk is full: there is no room for this video.", _DELETE_OWN),
+    "no_room_for_file": ErrorText("The disk is full: there is no space to keep this file.", _DELETE_OWN),
+    "no_room_for_video": ErrorText("The disk is full: there is no space for this video.", _DELETE_OWN),
     # the machine
     "data_folder_mounted_read_only": ErrorText(
         "The data folder {folder} cannot be written: {reason}.",

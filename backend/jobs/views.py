@@ -149,14 +149,6 @@ class Plan:
     own: Mapping[str, float] = field(default_factory=dict)
     bytes: int = 0
 
-    @property
-    def obstacle_code(self) -> str:
-        """The code of the obstacle: for a refusal that of its StudioError; "" without an obstacle."""
-        if self.obstacle is None:
-            return ""
-        error = self.obstacle.arg("error") if self.obstacle.code == "refused" else None
-        return str(error or self.obstacle.code)
-
 
 @dataclass(frozen=True)
 class Place:

@@ -6,7 +6,7 @@ import re
 from backend import errors
 from backend.engines.comfy.failure_causes import CAUSES
 from backend.error_texts.hints import HINTS
-from backend.errors import BadMedia, InternalError, OutOfMemory, StudioError, says_kept
+from backend.errors import BadMedia, InternalError, OutOfMemory, StudioError
 from tests.support.paths import ROOT
 
 
@@ -70,9 +70,5 @@ def test_field_is_kept() -> None:
     assert BadMedia("Not a picture.", field="end_image").to_dict()["field"] == "end_image"
 
 
-def test_the_hints_that_say_that_the_inputs_are_kept_are_marked() -> None:
-    saying = {kind for kind in classes() if "settings are still here" in HINTS.get(kind.code, "")}
-    assert saying == {kind for kind in classes() if kind.says_kept} and OutOfMemory in saying
-    assert says_kept(OutOfMemory("Full.").to_dict())
-    assert not says_kept(OutOfMemory("Full.", "Use a smaller size.").to_dict())
-    assert not says_kept(InternalError("Wrong.").to_dict()) and not says_kept({})
+def test_no_hint_says_what_the_page_says_for_every_failure() -> None:
+    assert [code for code, hint in HINTS.items() if "still here" in hint] == []

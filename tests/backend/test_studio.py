@@ -400,7 +400,8 @@ def test_a_server_that_never_answers_is_said_before(make: Make, engine: FakeEngi
     engine.state, engine.fault = "starting", "Connection refused"
     assert make().plan("image_to_video", VALUES, {}).obstacle is None, "it may be starting"
     studio = make(limits=Limits(silent=-1.0))
-    assert studio.plan("image_to_video", VALUES, {}).obstacle_code == "comfyui_silent"
+    obstacle = studio.plan("image_to_video", VALUES, {}).obstacle
+    assert obstacle is not None and obstacle.code == "comfyui_silent"
     with pytest.raises(EngineUnreachable):
         studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     assert studio.status() == "starting"
@@ -439,7 +440,8 @@ def test_jobs_wait_for_an_engine_that_starts(make: Make, engine: FakeEngine, pic
     assert studio.status() == "ok"
     engine.state = "lost"
     assert studio.status() == "degraded"
-    assert studio.plan("image_to_video", VALUES, {}).obstacle_code == "comfyui_silent"
+    obstacle = studio.plan("image_to_video", VALUES, {}).obstacle
+    assert obstacle is not None and obstacle.code == "comfyui_silent"
 
 
 def test_two_lanes_work_side_by_side(make: Make, picture: Path) -> None:

@@ -180,7 +180,8 @@ def test_what_a_result_goes_on_to(served: SimpleNamespace, visit: Callable[..., 
     buttons = page.locator("#ws-card :is(.head, .steps.next) .btn")
     pressed = buttons.evaluate_all(MIDDLES)
     assert buttons.evaluate_all(NAMES) == [
-        "Download", "Use this frame", "Another seed", "Re-render in Quality", "More", "Pin", "Delete",
+        "Download", "Use this frame as start", "Try another seed", "Re-render in Quality", "More", "Pin",
+        "Delete",
     ]  # fmt: skip
     quality.click()
     sizes = page.get_by_role("menu", name="Re-render in Quality")

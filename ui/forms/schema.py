@@ -17,11 +17,6 @@ LONGEST = 1e6
 """Seconds; a longer length, which no check lets through, gets no button."""
 
 
-def value_names(mode: str) -> tuple[str, ...]:
-    """All parameters of a mode that are not files: the keys of to_values and from_params."""
-    return tuple(field.name for field in MODES[mode].fields)
-
-
 def file_names(mode: str) -> tuple[str, ...]:
     """The parameters that are files; none for a mode that does not exist."""
     return tuple(MODES[mode].media) if mode in MODES else ()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ui.forms.job_inputs import inputs_deleted
 from ui.gradio_fixes.no_form import no_form
 from ui.i18n.texts import text
-from ui.job_inputs import inputs_deleted
 from ui.tabs.registry import TABS
 from ui.views.card import ACTIVE, Starter
 from ui.views.library import grid, heading

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from backend.errors import says_kept
 from ui.i18n import mode_texts
 from ui.i18n.texts import text
 from ui.views.wording import clip_seconds, follows, is_still, listed, recipe, size, thing
@@ -65,19 +64,14 @@ def remedies(job: JobView) -> list[Remedy]:
 
 
 def failure(job: JobView, inputs_deleted: bool = False) -> tuple[str, str]:
-    """(what happened, why and what is kept) of a failed job. inputs_deleted: its input files are, and the
-    error's hint no longer applies."""
+    """(the error's message, what is kept and what to do) of a failed job. inputs_deleted: its input files are
+    deleted, and the error's hint no longer applies."""
     error = job.error or {}
     message = str(error.get("message") or text(f"failure.not_made.{thing(job)}")).strip()
-    hint = str(error.get("hint") or "").strip()
-    head, _, rest = message.partition(". ")
     if inputs_deleted:
-        deleted = text("failure.files_deleted")
-        return head.rstrip("."), f"{rest.rstrip('.')}. {deleted}" if rest else deleted
-    why = " ".join(part for part in (rest, hint) if part)
-    if not says_kept(error):
-        why = f"{why} {kept(job.mode)}".strip()
-    return head.rstrip("."), why
+        return message.rstrip("."), text("failure.files_deleted")
+    hint = str(error.get("hint") or "").strip()
+    return message.rstrip("."), f"{kept(job.mode)} {hint}".strip()
 
 
 def details(job: JobView) -> str:

@@ -98,7 +98,7 @@ def negative_prompt() -> Any:
         Field(
             kind="text", label="Negative prompt", subject="The negative prompt", default=None, nullable=True,
             high=PROMPT_MAX, placeholder="None", group="prompt",
-            note="WAN's default, sent in Chinese unless you change it. Empty it for none. No effect in Fast.",
+            note="WAN's default, sent in Chinese unless changed. Leave empty for none. Ignored in Fast.",
             help="What should not be seen. Left out: a good default. Empty: nothing.",
         )
     )  # fmt: skip

@@ -10,13 +10,10 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from workflows.modes.registry import MODES, mode
+from workflows.modes.registry import mode
 from workflows.params.media import Media
 from workflows.params.values import InvalidParam, shown
 from workflows.spec import Field, ModeParams
-
-MEDIA_FIELDS = tuple(dict.fromkeys(name for spec in MODES.values() for name in spec.media))
-"""Every parameter of any mode that is a file."""
 
 
 def params_from_values(name: str, values: Mapping[str, Any], media: Mapping[str, Media]) -> ModeParams:

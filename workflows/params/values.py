@@ -111,7 +111,7 @@ def check_side(field: str, label: str, value: Any) -> int:
 
     Raises InvalidParam.
     """
-    hint = f"Use a multiple of {SIZE_STEP} from {SIZE_MIN} to {SIZE_MAX}, or 0 for automatic."
+    hint = f"Use a multiple of {SIZE_STEP} from {SIZE_MIN} to {SIZE_MAX}; 0 or empty is automatic."
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidParam(field, f"{label} must be a whole number of pixels, not {shown(value)}.", hint)
     if value == 0:

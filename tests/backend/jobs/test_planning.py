@@ -78,7 +78,7 @@ def test_what_no_server_can_do_is_a_problem() -> None:
         "Replace needs a person mask" in found.problems["mask"]
         and words(found.obstacle) == found.problems["mask"]
     )
-    assert found.obstacle is not None and found.obstacle_code == "bad_input"
+    assert found.obstacle is not None and found.obstacle.arg("error") == "bad_input"
     assert brief(found.obstacle) == "Replace needs a person mask, and none can be detected here."
     with pytest.raises(BadInput) as caught:
         planning.outlook("animate", animated(method="mix"), servers, "job")
@@ -94,7 +94,7 @@ def test_a_server_that_lacks_a_file_is_named_and_none_that_has_it_is_an_obstacle
     assert "clip_vision_h.safetensors in clip_vision (1.3 GB)" in words(said)
     none = planned([offer("native", 1, models=bare), offer("native", 2, models=bare)])
     assert words(none.obstacle).startswith("Animate needs ") and none.warnings == ()
-    assert none.obstacle_code == "missing_files"
+    assert none.obstacle is not None and none.obstacle.code == "missing_files"
 
 
 def test_a_lost_server_does_not_count_while_another_is_there() -> None:

@@ -60,7 +60,7 @@ def test_the_player_knows_the_frames_and_names_its_keys() -> None:
 def test_the_steps_below_a_result() -> None:
     html = card(CardState(shown=job(), media=media))
     words = re.findall(r"<span>([^<]+)</span></button>", html.split('class="steps next"')[1])
-    assert words[:4] == ["Use this frame", "Another seed", "Re-render in Quality", "More"]
+    assert words[:4] == ["Use this frame as start", "Try another seed", "Re-render in Quality", "More"]
     menus = shown(job()).having(role="menu")
     assert len(menus) == 1 and "hidden" in menus[0], "closed at first"
     lines = shown(job()).having(role="menuitem")
