@@ -1,8 +1,10 @@
 """Counts what the page is made of: Gradio's blocks by tab and kind, and the bytes that every browser loads.
 
 python -m scripts.page_weight              blocks and bytes
-python -m scripts.page_weight --browser    also the time until Generate is there, the elements and the
-                                           script memory of a first visit in Chromium, medians of five
+python -m scripts.page_weight --browser    also first visits in Chromium: the time from navigation until
+                                           Generate can be pressed and until the server has answered the
+                                           form, elements and script memory; medians of five visits, with
+                                           the least and the most (--visits for another number)
 """
 
 from __future__ import annotations
@@ -23,9 +25,14 @@ from typing import Any
 import gradio as gr
 
 VISITS = 5
-MARKS = {"generate": "#image_to_video-generate", "answered": "#image_to_video-hint .missing"}
-"""Name of a time -> the element that it ends with: the button, and the first answer of the server to the
-form."""
+MARKS = {
+    "Generate usable": "#image_to_video-generate:enabled",
+    "form answered": "#image_to_video-hint .missing",
+}
+"""Name of a time -> the element that it ends with: the button, which can be pressed, and the first answer of
+the server to the form."""
+ELEMENTS, MEMORY = "elements", "script memory"
+UNITS = {**dict.fromkeys(MARKS, " ms"), ELEMENTS: "", MEMORY: " MB"}
 WATCH = """
 window.wanTimes = {};
 new MutationObserver(() => {
@@ -84,15 +91,15 @@ def served(page: Any, options: dict[str, Any], routes: list[Any]) -> str:
     return str(url)
 
 
-def visit(url: str) -> dict[str, float]:
-    """Medians of some first visits: times in ms, elements, MB of script memory."""
+def visit(url: str, visits: int = VISITS) -> dict[str, list[float]]:
+    """Measurements of some first visits by UNITS: times from navigation, elements, script memory."""
     from playwright.sync_api import sync_playwright
 
     found: list[dict[str, float]] = []
     with sync_playwright() as playwright:
         path = os.environ.get("WAN_CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
-        for _ in range(VISITS):
+        for _ in range(visits):
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             context.set_default_timeout(120_000)
             context.add_init_script(WATCH % json.dumps(MARKS))
@@ -106,16 +113,23 @@ def visit(url: str) -> dict[str, float]:
             heap = devtools.send("Runtime.getHeapUsage")["usedSize"]
             times = tab.evaluate("window.wanTimes")
             elements = tab.evaluate("document.querySelectorAll('*').length")
-            found.append({**times, "elements": elements, "script MB": heap / 1e6})
+            found.append({**times, ELEMENTS: elements, MEMORY: heap / 1e6})
             context.close()
         browser.close()
-    return {name: statistics.median(one[name] for one in found) for name in found[0]}
+    return {name: [one[name] for one in found] for name in UNITS}
+
+
+def summary(name: str, values: list[float]) -> str:
+    """A line with the median of a measurement, its least and its most."""
+    middle, least, most = (f"{value:,.1f}" for value in (statistics.median(values), min(values), max(values)))
+    return f"{name}: {middle}{UNITS[name]} (median of {len(values)}, {least} to {most})"
 
 
 def main() -> None:
     """Prints the counts of this checkout."""
     parser = argparse.ArgumentParser(description="Counts the blocks and bytes of the page.")
     parser.add_argument("--browser", action="store_true", help="also measure first visits in Chromium")
+    parser.add_argument("--visits", type=int, default=VISITS, help="number of first visits (default 5)")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="wan-weight-"))
     os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED="False")
@@ -134,8 +148,8 @@ def main() -> None:
         html = answer.read()
     print(f"first document: {len(html):,} bytes, {len(gzip.compress(html)):,} compressed")
     if options.browser:
-        for name, value in visit(url).items():
-            print(f"{name}: {value:,.1f}")
+        for name, values in visit(url, max(1, options.visits)).items():
+            print(summary(name, values))
     page.close(verbose=False)
     studio.close()
     shutil.rmtree(folder, ignore_errors=True)

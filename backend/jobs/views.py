@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.formatting import Location, crop_text, estimate_text
 from backend.jobs.job import Job, Status
-from backend.jobs.layout import answer_name, result_name
+from backend.jobs.layout import POSTER, answer_name, result_name
 from backend.jobs.stopwatch import UNTIL
 from backend.notices import words
 from workflows.modes.registry import MODES
@@ -51,6 +51,11 @@ class JobView:
     def result(self) -> str:
         """The name of the finished file."""
         return result_name(self.mode)
+
+    @property
+    def poster(self) -> str:
+        """The name of the picture that stands for the video."""
+        return POSTER
 
     @property
     def answer_name(self) -> str:

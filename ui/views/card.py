@@ -285,7 +285,7 @@ def thumb_picture(job: JobView, url: Callable[[JobView, str], str]) -> str:
     """The address of a small picture of the job: its poster, the finished picture, or its input picture."""
     if job.status in ACTIVE:
         return url(job, "input") if "image" in media_fields(job.mode) else BLANK
-    return url(job, job.result if wording.is_still(job) else "poster.jpg")
+    return url(job, job.result if wording.is_still(job) else job.poster)
 
 
 def length_tag(job: JobView) -> str:

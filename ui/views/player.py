@@ -63,7 +63,7 @@ def player(job: JobView, url: Url, autoplay: bool = False) -> str:
     marks = icon("fullscreen", 20) + icon("window", 20)
     label, tip = escaped("player.full_screen"), escaped("player.full_screen_tip")
     whole = _button("full", label, tip, marks, "full")
-    video, poster = url(job, "result.mp4"), url(job, "poster.jpg")
+    video, poster = url(job, job.result), url(job, job.poster)
     return (
         f'<div class="stage player"{shape(job)} data-player data-paused data-fps="{job.fps:g}"'
         f' data-frames="{job.frames}"><video class="{fit(job)}" src="{video}"'
