@@ -118,6 +118,4 @@ def _measured(file: str, field: str, kind: str, assumed: Media) -> Media:
         try:
             return measured(decoder, kind, path, field, path.name)
         except StudioError as error:
-            raise BadInput.of(
-                "param_refused", said=error.message, advice=error.hint, field=field
-            ) from error
+            raise BadInput.of("param_refused", said=error.message, advice=error.hint, field=field) from error

@@ -17,7 +17,9 @@ TEXTS: Mapping[str, ErrorText] = {
     "port_denied": ErrorText(
         "The system does not let this user use port {port}.", "Set {name} to another port."
     ),
-    "host_without_address": ErrorText("GRADIO_SERVER_NAME is {host!r}, a name without an address.", LISTEN_HINT),
+    "host_without_address": ErrorText(
+        "GRADIO_SERVER_NAME is {host!r}, a name without an address.", LISTEN_HINT
+    ),
     "host_needs_ipv6": ErrorText(
         "The page cannot be served at {host}: this machine has no IPv6.",
         "Set GRADIO_SERVER_NAME to 127.0.0.1, or to 0.0.0.0 for every address.",

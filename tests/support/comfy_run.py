@@ -11,6 +11,7 @@ from typing import Any
 
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
+from backend.engines.comfy.timing import Timing
 from backend.events import Event, Output, Preview, Progress, Started
 from tests.support.transcripts import Transcript, named
 from tests.support.waiting import SECONDS
@@ -21,6 +22,15 @@ from workflows.params.media import Media
 
 COLD = named("success_i2v_cold")
 NAME = "wan-studio/demo-test.png"
+OFTEN = Timing(
+    receive=0.02,
+    first_poll=0.01,
+    queue_poll=0.03,
+    idle_poll=0.1,
+    offline_poll=0.02,
+    interrupt_interval=0.03,
+)
+"""Short times between two requests, so that a test waits little."""
 _seeds = iter(range(1, 1000))
 
 

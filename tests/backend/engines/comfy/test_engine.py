@@ -4,7 +4,6 @@ import json
 import logging
 import threading
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from backend.errors import (
     NoOutput,
 )
 from backend.events import Connection, Output, Preview, Progress, Queued, Stage, Started
-from tests.support.comfy_run import COLD, Run, has, in_order, prompt
+from tests.support.comfy_run import COLD, OFTEN, Run, has, in_order, prompt
 from tests.support.fake_comfy import CLOSE, DROP, END, FORGET, GONE, FakeComfy, cut, half, play, status
 from tests.support.recorded_answers import BODIES
 from tests.support.transcripts import Transcript, named
@@ -36,33 +35,14 @@ from workflows.graph.label import Label
 
 pytestmark = pytest.mark.full
 
-FAST = Timing(
-    receive=0.02,
-    first_poll=0.01,
-    queue_poll=0.03,
-    idle_poll=0.1,
-    offline_poll=0.02,
-    interrupt_interval=0.03,
-    reopen_after=0.15,
-    refused_limit=0.2,
-    error_limit=1.0,
-    connect=1.0,
-)
+FAST = replace(OFTEN, reopen_after=0.15, refused_limit=0.2, error_limit=1.0, connect=1.0)
 REAL = Output("i2v4_00010_.mp4", "rig", "output")
 NEW = named("transcripts-0.33/success_i2v_two_expert_4step")
 
 
 @pytest.fixture
-def server() -> Iterator[FakeComfy]:
-    with FakeComfy(play(COLD), COLD) as fake:
-        yield fake
-
-
-@pytest.fixture
-def engine(server: FakeComfy) -> Iterator[ComfyEngine]:
-    one = ComfyEngine(server.url, timing=FAST)
-    yield one
-    one.close()
+def timing() -> Timing:
+    return FAST
 
 
 def split(transcript: Transcript, text: str) -> tuple[list[Any], list[Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,39 +16,21 @@ from backend.engines.comfy.transfer import MARGIN, UNKNOWN_LIMIT, download, resu
 from backend.errors import EngineLost, EngineUnreachable, JobCancelled, NoOutput, PromptGone
 from backend.events import Output, Progress, Queued
 from backend.notices import words
-from tests.support.comfy_run import COLD, Run, has, prompt
+from tests.support.comfy_run import COLD, OFTEN, Run, has, prompt
 from tests.support.fake_comfy import END, GONE, FakeComfy, endless, page, play, status
 from tests.support.tiers import deep
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.full
 
-FAST = Timing(
-    receive=0.02,
-    first_poll=0.01,
-    queue_poll=0.03,
-    idle_poll=0.1,
-    offline_poll=0.02,
-    interrupt_interval=0.03,
-    final_limit=0.2,
-    error_limit=60.0,
-    refused_limit=60.0,
-)
+FAST = replace(OFTEN, final_limit=0.2, error_limit=60.0, refused_limit=60.0)
 REAL = Output("i2v4_00010_.mp4", "rig", "output")
 VIDEO = Output("clip.mp4", "video", "output")
 
 
 @pytest.fixture
-def server() -> Iterator[FakeComfy]:
-    with FakeComfy(play(COLD), COLD) as fake:
-        yield fake
-
-
-@pytest.fixture
-def engine(server: FakeComfy) -> Iterator[ComfyEngine]:
-    one = ComfyEngine(server.url, timing=FAST)
-    yield one
-    one.close()
+def timing() -> Timing:
+    return FAST
 
 
 def frames(until_text: str) -> list[Any]:

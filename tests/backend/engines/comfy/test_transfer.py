@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from backend.errors import (
 )
 from backend.events import Output
 from backend.notices import words
-from tests.support.fake_comfy import FakeComfy, cut, half, play, status
+from tests.support.fake_comfy import FakeComfy, cut, half, status
 from tests.support.recorded_answers import BODIES
 from tests.support.transcripts import named
 
@@ -37,12 +36,6 @@ COLD = named("success_i2v_cold")
 NAME = "wan-studio/3fa9.png"
 CONTENT = bytes(range(256)) * 4000
 VIDEO = Output("clip.mp4", "video", "output")
-
-
-@pytest.fixture
-def server() -> Iterator[FakeComfy]:
-    with FakeComfy(play(COLD), COLD) as fake:
-        yield fake
 
 
 @pytest.fixture
