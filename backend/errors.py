@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from backend import notices
-from backend.error_texts.hints import HINTS
+from backend.error_texts.hints import HINTS, KEPT
 from workflows.notice import Arg, Notice, made, notice
 
 _SAID: Literal["said"] = "said"
@@ -353,7 +353,11 @@ def _stored_reason(data: Mapping[str, Any]) -> Notice | None:
 def in_current_words(data: Mapping[str, Any]) -> dict[str, Any]:
     """A stored error (`to_dict`) with the message and the hint that this version has for its reason."""
     if _stored_reason(data) is None or data.get("code") not in by_code():
-        return dict(data)
+        hint = data.get("hint")
+        if not isinstance(hint, str) or not hint.startswith(KEPT):
+            return dict(data)
+        # Earlier versions wrote here what is kept, which does not hold for every job and reader.
+        return {**data, "hint": hint.removeprefix(KEPT).strip()}
     error = StudioError.from_dict(data)
     return {**data, "message": error.message, "hint": error.hint}
 

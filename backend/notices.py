@@ -31,10 +31,10 @@ TEMPLATES: Mapping[str, Template] = {
         "The model was trained on clips of {seconds:g} s; in longer ones the motion may repeat or reverse."
     ),
     "larger_than_trained": Template(
-        "{width} x {height} is larger than the 1280 x 720 that the model was trained for."
+        "{width} × {height} is larger than the 1280 × 720 that the model was trained for."
     ),
     "larger_than_trained_experts": Template(
-        "{width} x {height} is larger than the 1280 x 720 that the model was trained for",
+        "{width} × {height} is larger than the 1280 × 720 that the model was trained for",
         ": it needs more memory, and subjects may appear twice.",
     ),
     "high_noise_only": Template("High noise only gives strong motion but leaves noise in the picture."),
@@ -46,7 +46,7 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "easy_cache_steps": Template("EasyCache needs {steps} steps or more, so it is not used."),
     "no_easy_cache": Template("EasyCache is not installed on this engine, so it is not used."),
-    "variant_480p": Template("This variant was tuned for 480p; {width} x {height} may lose sharpness."),
+    "variant_480p": Template("This variant was tuned for 480p; {width} × {height} may lose sharpness."),
     "no_pose_detector": Template(
         "Results will be poor",
         ": no pose detector is installed, so the raw driving video is used instead. Upload a pose video."
@@ -73,14 +73,14 @@ TEMPLATES: Mapping[str, Template] = {
         ": at {fps:g}, some of them are used twice.",
     ),
     "picture_enlarged": Template(
-        "This {field} is {width} x {height}; it is enlarged {times:g} times and may look soft."
+        "This {field} is {width} × {height}; it is enlarged {times:g} times and may look soft."
     ),
     "picture_strip": Template(
-        "This {field} is {shape}, so the video is a strip of {width} x {height}",
+        "This {field} is {shape}, so the video is a strip of {width} × {height}",
         ". Crop it, or set width and height.",
     ),
     "strip": Template(
-        "{width} x {height} is a strip ({shape}); the model was trained for shapes up to 16:9."
+        "{width} × {height} is a strip ({shape}); the model was trained for shapes up to 16:9."
     ),
     "servers_differ": Template(
         "The servers prepare driving videos differently; this plan is for the least capable one."
@@ -95,7 +95,7 @@ TEMPLATES: Mapping[str, Template] = {
     "silent_sound": Template("The sound is silent", ": nothing in the video will move with it."),
     "sound_lost": Template("The sound of the {field} cannot be read", ", so the video is silent."),
     "to_stereo": Template("The {channels} channels of the sound become stereo."),
-    "original_gone": Template("The original is no longer kept; this copy is {width} x {height}."),
+    "original_gone": Template("The original is no longer kept; this copy is {width} × {height}."),
     "restarted": Template("The studio or ComfyUI was restarted, so this video was started again."),
     "comfyui_silent": Template("ComfyUI does not answer at {address}. Check that it is running."),
     "demo_silent": Template("The demo engine does not answer at {address}."),

@@ -16,7 +16,7 @@ import gradio as gr
 
 from backend.errors import NotFound, StudioError
 from backend.threads import visitor_of
-from ui.forms.job_inputs import has_picture, inputs_deleted
+from ui.forms.job_inputs import has_picture, stored_files
 from ui.views import engine_badge, progress
 from ui.views.card import RECENT, CardState, Starter, card
 from ui.views.skeleton import skeleton
@@ -94,6 +94,8 @@ class Card:
         if shown is not None and shown.status != "done":
             snapshot = self.studio.progress(shown.id, shown.key)
             preview = data_url(self.studio.preview(shown.id, shown.key))
+        stopped = shown if shown is not None and shown.status in ("failed", "cancelled") else None
+        files, deleted = stored_files(self.studio, stopped) if stopped is not None and mine else ((), False)
         return CardState(
             shown=shown,
             active=active,
@@ -110,9 +112,8 @@ class Card:
             mine=mine,
             media=self.studio.media_url,
             has_picture=mine and shown is not None and has_picture(self.studio, shown),
-            inputs_deleted=shown is not None
-            and shown.status in ("failed", "cancelled")
-            and inputs_deleted(self.studio, shown),
+            files=files,
+            inputs_deleted=deleted,
         )
 
     def html(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> str:

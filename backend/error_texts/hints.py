@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+KEPT = "Your picture, prompt and settings are still here."
+"""How hints in job records of earlier versions begin: see errors.in_current_words."""
 _AGAIN_LATER = "Try again in a moment."
 _TRY_AGAIN = "Try again. If it keeps happening, check the log."
 _CHECK_COMFYUI = "Try again. If it keeps failing, check ComfyUI's log."

@@ -39,7 +39,7 @@ def test_a_form_says_what_is_wrong_while_one_types(visit: Callable[..., Page]) -
     page.evaluate(PASTE, [320, 180])
     line = page.locator("#tab-image .ws-frames .ws-line").first
     expect(line).to_contain_text("pasted.png")
-    expect(line).to_contain_text("This picture is 320 x 180; it is enlarged 2.7 times and may look soft.")
+    expect(line).to_contain_text("This picture is 320 × 180; it is enlarged 2.7 times and may look soft.")
     expect(hint).to_contain_text("832 × 480, 5 s at 16 fps")
     expect(button).to_be_enabled()
 

@@ -139,7 +139,7 @@ def test_two_tabs_cancel_the_same_job(visit: Visit, running: RunningApp, photo: 
         tab.locator("#ws-card .foot [data-act=cancel]").evaluate("button => button.click()")
     for tab in (page, twin):
         card(tab, "cancelled")
-        expect(tab.locator("#ws-card")).to_contain_text("Your picture, prompt and settings are still here")
+        expect(tab.locator("#ws-card .why")).to_contain_text("Your prompt and settings are still here")
 
 
 def test_the_queue_panel_opens_and_closes(visit: Visit, running: RunningApp, photo: Path) -> None:

@@ -55,7 +55,7 @@ def test_reuse_undo_and_cancelled(visit: Callable[..., Page], site: Site, harbou
 
     page.locator("#library-status label", has_text="Cancelled").click()
     stopped = page.locator('#ws-library .tile[data-state="cancelled"]')
-    expect(stopped).to_contain_text("You cancelled it.")
+    expect(stopped.locator(".reason")).to_contain_text("Cancelled")
     expect(stopped.locator('[data-act="reuse"]')).to_be_visible()  # a cancelled video keeps no files
     stopped.locator('[data-act="delete"]').dblclick()
     expect(page.locator(".undo-toast")).to_have_count(1)

@@ -86,7 +86,8 @@ def test_cancel_and_start_again(visit: Visit, photo: Path) -> None:
     page.locator('#ws-card [data-act="cancel"]').click()
     card(page, "cancelled")
     expect(page.locator("#image_to_video-image img").first).to_be_visible()
-    expect(page.locator("#ws-card")).to_contain_text("Your picture, prompt and settings are still here")
+    expect(page.locator("#ws-card .why")).to_contain_text("settings are still here")
+    expect(page.locator("#ws-card .why")).to_contain_text("keeps no copy of its files")
 
 
 def test_fast_tab(visit: Visit, photo: Path) -> None:

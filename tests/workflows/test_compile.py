@@ -299,7 +299,7 @@ def test_negative_prompt_default_emptied_and_own() -> None:
 @pytest.mark.parametrize(("params", "word"), [
     (image(seconds=5.25), "5 s"), (image(experts="high"), "noise"), (image(experts="low"), "little motion"),
     (image(speed="fast", negative_prompt="rain"), "negative prompt"), (image(tiled_decode=True), "flicker"),
-    (image(speed="fast", easy_cache=True), "10 steps"), (image(width=1920, height=1088), "1920 x 1088"),
+    (image(speed="fast", easy_cache=True), "10 steps"), (image(width=1920, height=1088), "1920 × 1088"),
     (FastVideo(image=PHOTO, seed=1, variant="480p", resolution="720p"), "480p"),
 ])  # fmt: skip
 def test_warnings(params: ModeParams, word: str) -> None:

@@ -295,7 +295,7 @@ def test_models_are_those_of_the_mode() -> None:
 
 @pytest.mark.parametrize(("params", "word"), [
     (sound(speed="fast", negative_prompt="rain"), "negative prompt"),
-    (sound(width=1920, height=1088), "1920 x 1088"), (text(seconds=8.0), "5 s"),
+    (sound(width=1920, height=1088), "1920 × 1088"), (text(seconds=8.0), "5 s"),
     (text(speed="fast", negative_prompt="rain"), "negative prompt"),
 ])  # fmt: skip
 def test_warnings(params: ModeParams, word: str) -> None:

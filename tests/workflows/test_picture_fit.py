@@ -22,13 +22,13 @@ def said(picture: Media, width: int, height: int, fit: str = "crop", end: Media 
 def test_a_picture_much_smaller_than_the_video() -> None:
     small = Media("a.png", 320, 180)
     assert said(small, 832, 480) == [
-        "This picture is 320 x 180; it is enlarged 2.7 times and may look soft.",
+        "This picture is 320 × 180; it is enlarged 2.7 times and may look soft.",
     ]
     assert said(small, 832, 480, fit="pad") == [
-        "This picture is 320 x 180; it is enlarged 2.6 times and may look soft.",
+        "This picture is 320 × 180; it is enlarged 2.6 times and may look soft.",
     ]
     end = said(Media("a.png", 832, 480), 832, 480, end=small)
-    assert end == ["This end frame is 320 x 180; it is enlarged 2.7 times and may look soft."]
+    assert end == ["This end frame is 320 × 180; it is enlarged 2.7 times and may look soft."]
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (832, 480), (640, 360), (0, 0)])
@@ -38,11 +38,11 @@ def test_an_ordinary_picture_has_no_warning(size: tuple[int, int]) -> None:
 
 def test_a_shape_that_makes_a_strip() -> None:
     assert said(Media("a.png", 2500, 500), 1408, 272) == [
-        "This picture is 5:1, so the video is a strip of 1408 x 272. Crop it, or set width and height.",
+        "This picture is 5:1, so the video is a strip of 1408 × 272. Crop it, or set width and height.",
     ]
     assert said(Media("a.png", 500, 2500), 272, 1408)[0].startswith("This picture is 1:5, so")
     assert said(Media("a.png", 2400, 1000), 976, 400) == [], "a cinema shape is no strip"
     assert said(Media("a.png", 2500, 500), 832, 480) == [], "a size of one's own is no strip"
     assert said(Media("a.png", 1600, 900), 1600, 320) == [
-        "1600 x 320 is a strip (5:1); the model was trained for shapes up to 16:9.",
+        "1600 × 320 is a strip (5:1); the model was trained for shapes up to 16:9.",
     ]

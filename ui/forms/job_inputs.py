@@ -20,11 +20,15 @@ def has_picture(studio: Studio, job: JobView) -> bool:
         return False
 
 
-def inputs_deleted(studio: Studio, job: JobView) -> bool:
-    """Whether files that the job was made from are deleted, so that it cannot be made again."""
-    try:
-        for name in file_names(job.mode):
-            studio.input_path(job.id, job.key, name)
-    except NotFound:
-        return True
-    return False
+def stored_files(studio: Studio, job: JobView) -> tuple[tuple[str, ...], bool]:
+    """(the parameters of a job without a result that are files, whether any of them is deleted). Those of a
+    cancelled job are deleted, or will be in a moment."""
+    files, deleted = [], False
+    for name in file_names(job.mode):
+        try:
+            given = studio.input_path(job.id, job.key, name) is not None
+        except NotFound:
+            given = deleted = True
+        if given:
+            files.append(name)
+    return tuple(files), deleted or (job.status == "cancelled" and bool(files))

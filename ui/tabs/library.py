@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from ui.forms.job_inputs import inputs_deleted
+from ui.forms.job_inputs import stored_files
 from ui.gradio_fixes.no_form import no_form
 from ui.i18n.texts import text
 from ui.tabs.registry import TABS
@@ -137,7 +137,7 @@ class Library:
             first=self.starters,
             more=len(found) == count,
             lacking=frozenset(
-                job.id for job in ended if job.status != "done" and inputs_deleted(self.studio, job)
+                job.id for job in ended if job.status != "done" and stored_files(self.studio, job)[1]
             ),
         )
         return [heading(clips, size, self.studio.settings.keep_days), tiles]

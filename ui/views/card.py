@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,7 @@ class CardState:
     autoplay: bool = False
     mine: bool = True  # `shown` is the visitor's own; of another's job a private link only shows the result
     has_picture: bool = True  # `shown` was made from a picture
+    files: Collection[str] = ()  # the parameters of `shown` that are files
     inputs_deleted: bool = False  # `shown` has ended without a result, and its input files are deleted
     media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
 
@@ -222,7 +223,7 @@ def _stopped(state: CardState, job: JobView) -> str:
             last = replace(snapshot, step=max(0, snapshot.step - 1))
             tag = text("card.last_preview_step", step=progress.step_words(last))
     if failed:
-        what, why = failure.failure(job, state.inputs_deleted)
+        what, why = failure.failure(job, state.files, state.inputs_deleted, state.mine)
         remedies = [] if state.inputs_deleted else failure.remedies(job)
         buttons = [
             button(
@@ -241,11 +242,10 @@ def _stopped(state: CardState, job: JobView) -> str:
             buttons = []
         buttons.append(copy_button(text("card.copy_details"), failure.details(job)))
     else:
-        what = text("card.cancelled")
-        if job.elapsed:
-            what = text("card.cancelled_after", duration=wording.duration(job.elapsed))
-        reason = str((job.error or {}).get("message") or "")  # "" where the visitor cancelled it
-        why = f"{reason} {failure.kept(job.mode, state.inputs_deleted)}".strip()
+        what = wording.cancelled(job)
+        why = str((job.error or {}).get("message") or "")  # "" where a visitor cancelled it
+        if state.mine:
+            why = f"{why} {failure.kept(job, state.files, state.inputs_deleted)}".strip()
         if state.inputs_deleted:
             buttons = [button("reuse", text("card.reuse"), job, "again", "ink")]
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from backend.jobs.views import JobView
 
 
-def kept(mode: str, inputs_deleted: bool = False) -> str:
-    """What is still in the form after a job of this mode ended without a result. inputs_deleted: the server's
-    copies of a cancelled job's files are."""
-    required = [field.kind for field in media_fields(mode).values() if field.required]
-    files = listed(text(f"media.kind.{kind}") for kind in required)
-    if files:
-        return text("failure.kept_files_form" if inputs_deleted else "failure.kept_files", files=files)
-    return text("failure.kept_form" if inputs_deleted else "failure.kept")
+def kept(job: JobView, files: Collection[str], inputs_deleted: bool = False) -> str:
+    """What is still stored of a job of the reader's own that ended without a result. files: its parameters
+    that are files; inputs_deleted: they are deleted, as those of a cancelled job are."""
+    fields = media_fields(job.mode).items()
+    things = [text(f"media.kind.{field.kind}") for name, field in fields if name in files]
+    if inputs_deleted:
+        things = []
+    if job.params.get("prompt"):
+        things.append(text("failure.prompt"))
+    known = listed(dict.fromkeys(things))
+    words = text("failure.kept", things=known) if known else text("failure.kept_settings")
+    return f"{words} {text('failure.cancelled_files')}" if inputs_deleted else words
 
 
 @dataclass(frozen=True)
@@ -63,15 +67,19 @@ def remedies(job: JobView) -> list[Remedy]:
     return found or [again]
 
 
-def failure(job: JobView, inputs_deleted: bool = False) -> tuple[str, str]:
-    """(the error's message, what is kept and what to do) of a failed job. inputs_deleted: its input files are
-    deleted, and the error's hint no longer applies."""
+def failure(
+    job: JobView, files: Collection[str] = (), inputs_deleted: bool = False, mine: bool = True
+) -> tuple[str, str]:
+    """(the error's message, what is kept and what to do) of a failed job. files, inputs_deleted: see `kept`;
+    without the files the hint no longer applies. mine: its reader owns the job, and can do something."""
     error = job.error or {}
-    message = str(error.get("message") or text(f"failure.not_made.{thing(job)}")).strip()
+    message = str(error.get("message") or text(f"failure.not_made.{thing(job)}")).strip().rstrip(".")
+    if not mine:
+        return message, ""
     if inputs_deleted:
-        return message.rstrip("."), text("failure.files_deleted")
+        return message, text("failure.files_deleted")
     hint = str(error.get("hint") or "").strip()
-    return message.rstrip("."), f"{kept(job.mode)} {hint}".strip()
+    return message, f"{kept(job, files)} {hint}".strip()
 
 
 def details(job: JobView) -> str:

@@ -51,7 +51,7 @@ def reason(job: JobView) -> str:
     message = " ".join(str(error.get(part) or "").strip() for part in ("message", "hint")).strip()
     if message:
         return message
-    return text("library.by_you") if job.status == "cancelled" else failure.failure(job)[0]
+    return wording.cancelled(job) if job.status == "cancelled" else failure.failure(job)[0]
 
 
 def _again(job: JobView, lacking: bool) -> str:

@@ -156,6 +156,13 @@ def choice(job: JobView, name: str) -> str:
     return mode_texts.choice_label(job.mode, name, value)
 
 
+def cancelled(job: JobView) -> str:
+    """`Cancelled after 12 s`, or `Cancelled` for a job that was not started."""
+    if not job.elapsed:
+        return text("card.cancelled")
+    return text("card.cancelled_after", duration=duration(job.elapsed))
+
+
 def recipe(job: JobView) -> list[str]:
     """The facts under a clip: `832 × 480`, `5 s`, `16 fps`, `Fast, 4 steps`, `Seed 271828`."""
     steps = plural("facts.steps", job.steps, speed=speed(job)) if job.steps else speed(job)

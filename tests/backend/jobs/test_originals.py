@@ -94,7 +94,7 @@ def test_when_only_the_copy_is_left_it_is_said(make: Make, photo: Path) -> None:
     job = draw(studio, photo)
     assert job.record()["warnings"] == []
     now = drop(studio, job)
-    text = "The original is no longer kept; this copy is 128 x 96."
+    text = "The original is no longer kept; this copy is 128 × 96."
     assert now.record()["warning_codes"] == ["original_gone"] and now.record()["warnings"] == [text]
     found = source(studio, job)
     assert found.reduced and found.filename == photo.name

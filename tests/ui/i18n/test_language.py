@@ -226,8 +226,10 @@ def test_failures() -> None:
     for mode in MODES:
         failed = job(mode=mode, status="failed", engine="7", params={}, frames=640, error=None, id="1")
         for gone in (False, True):
-            assert unmarked(" ".join(failure.failure(failed, gone))) == []
-            assert unmarked(failure.kept(mode, gone)) == []
+            files = list(MODES[mode].media)
+            for mine in (False, True):
+                assert unmarked(" ".join(failure.failure(failed, files, gone, mine))) == []
+            assert unmarked(failure.kept(failed, files, gone)) == []
         assert unmarked(" ".join(remedy.label for remedy in failure.remedies(failed))) == []
 
 

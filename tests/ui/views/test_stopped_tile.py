@@ -35,7 +35,7 @@ def test_a_failed_job_says_why_and_offers_its_remedy() -> None:
 def test_without_its_files_only_the_settings_are_offered() -> None:
     cancelled = job(status="cancelled")
     shown = grid([cancelled], media, 0.0, lacking={cancelled.id})
-    assert "You cancelled it." in shown and acts(shown) == {"show", "reuse", "delete"}
+    assert "Cancelled after 1 min 5 s" in shown and acts(shown) == {"show", "reuse", "delete"}
     assert "media/input" not in shown, "no request for a picture that is deleted"
 
 

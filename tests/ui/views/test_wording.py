@@ -203,10 +203,12 @@ def test_a_memory_failure_offers_what_fits() -> None:
     failed = job(status="failed", error=OOM, params={"resolution": "720p", "speed": "quality"}, frames=129)
     what, why = failure.failure(failed)
     assert what == "The GPU ran out of memory. It stopped at step 2", "a message is not cut apart"
-    assert why == failure.kept("image_to_video")
+    assert why == "Your settings are still here."
     told = replace(failed, error={**OOM, "hint": HINTS[OutOfMemory.code]})
-    assert failure.failure(told) == (what, f"{why} {HINTS[OutOfMemory.code]}")
+    kept = "Your picture and settings are still here."
+    assert failure.failure(told, ["image"]) == (what, f"{kept} {HINTS[OutOfMemory.code]}")
     assert failure.failure(told, inputs_deleted=True) == (what, text("failure.files_deleted"))
+    assert failure.failure(told, mine=False) == (what, "")
     assert [(r.label, dict(r.change)) for r in failure.remedies(failed)] == [
         ("Try again at 480p", {"resolution": "480p", "width": 0, "height": 0}),
         ("Try again with 5 s", {"seconds": 5.0}),

@@ -128,7 +128,7 @@ def test_animate_defaults() -> None:
     ({"method": "mix", "mask": Media("m", 640, 480, seconds=5.0)}, "mask", "9 s"),
     ({"pose_video": Media("p", 640, 480, seconds=5.0), "start": 6.0, "seconds": 2.0}, "pose_video", "8 s"),
     ({"face_video": Media("f", 512, 512, seconds=1.0)}, "face_video", "face video"),
-    ({"method": "mix", "mask": Media("m", 640, 640, seconds=9.0)}, "mask", "640 x 640"),
+    ({"method": "mix", "mask": Media("m", 640, 640, seconds=9.0)}, "mask", "640 × 640"),
     ({"method": "mix", "mask": Media("m", 480, 640, seconds=9.0)}, "mask", "aspect ratios differ"),
     ({"method": "mix", "pose_video": Media("p", 640, 640, seconds=9.0)}, "pose_video", "ratios differ"),
     ({"start": -1}, "start", "between"), ({"seconds": -1}, "seconds", "between"),

@@ -154,8 +154,8 @@ class Animate(ModeParams):
             if self.method == "mix" and field in _LYING and not _same_shape(media, self.video):
                 raise InvalidParam(
                     field,
-                    f"The {word} is {media.width} x {media.height}, the driving video"
-                    f" {self.video.width} x {self.video.height}: their aspect ratios differ.",
+                    f"The {word} is {media.width} × {media.height}, the driving video"
+                    f" {self.video.width} × {self.video.height}: their aspect ratios differ.",
                     f"Choose a {word} with the driving video's aspect ratio.",
                 )
 

@@ -1,0 +1,110 @@
+"""What a creator does for a first video, for the same settings on another picture, and to restore an old
+result: presses, files and fields, as the page counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.e2e.actions import card
+from tests.e2e.conftest import PATIENCE
+
+pytestmark = pytest.mark.deep
+expect.set_options(timeout=PATIENCE)
+COUNTING = """() => {
+  window.counting?.abort();
+  window.counting = new AbortController();
+  window.effort = { presses: 0, files: 0, fields: 0 };
+  const when = { capture: true, signal: window.counting.signal };
+  const typed = new Set(), chosen = new Set();
+  addEventListener("pointerdown", (event) => event.isTrusted && (effort.presses += 1), when);
+  addEventListener("change", ({ target }) => { // the page passes on what it has checked, as another event
+    for (const { name } of (target.matches("input[type=file]") && target.files) || []) chosen.add(name);
+    effort.files = chosen.size;
+  }, when);
+  addEventListener("input", ({ target }) => {
+    if (!target.matches("textarea, input[type=text], input[type=number]") || typed.has(target)) return;
+    typed.add(target);
+    effort.fields += 1;
+  }, when);
+}"""
+
+
+def effort(page: Page) -> tuple[int, int, int]:
+    """(presses, files, fields) since the counting began."""
+    found = page.evaluate("effort")
+    return found["presses"], found["files"], found["fields"]
+
+
+def generated(page: Page, served: SimpleNamespace) -> None:
+    """Presses Generate, and finishes the job."""
+    known = set(served.studio.runs)
+    page.locator("#image_to_video-generate:not([disabled])").click()
+    card(page, "running")
+    (made,) = set(served.studio.runs) - known
+    served.studio.finish(served.studio.runs[made].view)
+    card(page, "done")
+
+
+@pytest.fixture
+def counted(visit: Callable[..., Page], served: SimpleNamespace) -> Callable[[], Page]:
+    """The page of a visitor, whose presses, files and fields are counted."""
+    served.studio.runs.clear()
+
+    def opened() -> Page:
+        page = visit(on=served)
+        page.wait_for_function("window.wanStudio?.drafts && !window.wanStudio.drafts.busy()")
+        page.evaluate(COUNTING)
+        return page
+
+    return opened
+
+
+def test_a_first_video_from_a_sample(counted: Callable[[], Page], served: SimpleNamespace) -> None:
+    page = counted()
+    page.locator('#ws-card [data-act="starter"]').first.click()
+    page.locator("#image_to_video-image img").first.wait_for()
+    generated(page, served)
+    assert effort(page) == (2, 0, 0)
+
+
+def test_a_first_video_and_the_same_settings_on_another_picture(
+    counted: Callable[[], Page], served: SimpleNamespace, photo: Path, tmp_path: Path
+) -> None:
+    page = counted()
+    page.locator("#image_to_video-image input[type=file]").set_input_files(photo)
+    page.locator("#image_to_video-image img").first.wait_for()
+    page.locator("#image_to_video-prompt textarea").fill("The boat drifts")
+    generated(page, served)
+    assert effort(page) == (1, 1, 1)
+
+    other = tmp_path / "other.png"
+    Image.linear_gradient("L").resize((640, 360)).convert("RGB").save(other)
+    page.evaluate(COUNTING)
+    page.locator("#image_to_video-image .icon-button-wrapper button").first.click()
+    page.locator("#image_to_video-image input[type=file]").set_input_files(other)
+    page.locator("#image_to_video-image img").first.wait_for()
+    generated(page, served)
+    assert effort(page) == (2, 1, 0)
+    made = [run.view.params["prompt"] for run in served.studio.runs.values()]
+    assert made == ["The boat drifts"] * 2
+
+
+def test_an_old_result_is_back_in_the_form(
+    counted: Callable[[], Page], served: SimpleNamespace, photo: Path
+) -> None:
+    values = {"prompt": "The boat drifts", "seconds": 1.0, "resolution": "draft", "speed": "fast"}
+    for prompt in ("The boat drifts", "Another one"):
+        served.studio.finish(served.studio.add("image_to_video", {**values, "prompt": prompt}, photo))
+    old = next(iter(served.studio.runs.values())).view
+    page = counted()
+    page.get_by_role("tab", name="Library").click()
+    page.locator(f'#ws-library [data-act="reuse"][data-id="{old.id}"]').first.click()
+    expect(page.locator("#image_to_video-prompt textarea")).to_have_value("The boat drifts")
+    expect(page.locator("#image_to_video-image img").first).to_be_visible()
+    assert effort(page) == (2, 0, 0)
