@@ -39,7 +39,15 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "high_noise_only": Template("High noise only gives strong motion but leaves noise in the picture."),
     "low_noise_only": Template("Low noise only gives a clean picture but little motion."),
-    "negative_prompt_unused": Template("The negative prompt has no effect at guidance (cfg) 1."),
+    "negative_prompt_unused": Template(
+        "The negative prompt has no effect at guidance (cfg) 1",
+        ": for that the engine needs the WanVideoNAG node (ComfyUI-KJNodes).",
+    ),
+    "negative_prompt_off": Template("The negative prompt is turned off for runs at guidance (cfg) 1."),
+    "negative_prompt_unknown": Template(
+        "At guidance (cfg) 1 the negative prompt has an effect only if the engine has the WanVideoNAG node"
+        " (ComfyUI-KJNodes)."
+    ),
     "tiled_decode": Template("Tiled decode can make the video flicker."),
     "no_clip_vision": Template(
         "The image encoder (CLIP Vision) is not installed on this engine, so it is not used."
@@ -58,6 +66,11 @@ TEMPLATES: Mapping[str, Template] = {
         ": then add a pose video.",
     ),
     "no_face_video": Template("There is no face video, so facial expressions are not transferred."),
+    "no_face_found": Template(
+        "No face was found in the driving video, so facial expressions are not transferred",
+        ". If there is one, upload a face video (512 x 512), or choose a part or a video where the face is"
+        " larger and turned to the camera.",
+    ),
     "person_in_middle": Template("The person must be in the middle of the driving video's first frame."),
     "helper_length": Template(
         "The {field} lasts {seconds:.4g} s, the driving video {driving:.4g} s",
@@ -107,6 +120,10 @@ TEMPLATES: Mapping[str, Template] = {
     "comfyui_new": Template(
         "ComfyUI {version} is newer than what Wan Studio was made for ({oldest} to {newest}). If it refuses a"
         " video, use one of those."
+    ),
+    "comfyui_vae_colour": Template(
+        "ComfyUI {version} can make the end of a video brighter",
+        ": its WAN VAE has a known fault. Update ComfyUI to {fixed} or newer.",
     ),
     "runpod_no_workers": Template(
         "The RunPod endpoint has no workers at the moment. A video waits until one is started; if none ever"

@@ -38,8 +38,9 @@ NODES = {
 }
 ROUTES = """SDPoseKeypointExtractor SDPoseDrawKeypoints SDPoseFaceBBoxes CropByBBoxes SAM3_VideoTrack
     SAM3_TrackToMask OnnxDetectionModelLoader PoseAndFaceDetection DrawViTPose DWPreprocessor
-    DownloadAndLoadSAM2Model Sam2Segmentation BlockifyMask"""
-"""Nodes that Animate uses if available: from newer ComfyUI versions and custom nodes."""
+    DownloadAndLoadSAM2Model Sam2Segmentation BlockifyMask RebatchImages
+    SaveAnimatedWEBP WanVideoNAG"""
+"""Nodes that are used if available: from newer ComfyUI versions and custom nodes."""
 KEPT = ("default", "min", "max", "step", "round", "options", "multiline")
 UPLOADS = ("image_upload", "audio_upload", "video_upload")
 

@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 """Reduces an official ComfyUI template to classes, wiring and settings, for tests/data/template_*.json.
 
-    pip download --no-deps comfyui-workflow-templates==0.1.95 && unzip the wheel
-    python scripts/reduce_template.py templates/video_wan2_2_14B_i2v.json > template_i2v.json
+    pip download --no-deps comfyui-workflow-templates-json==0.1.123 && unzip the wheel
+    python scripts/reduce_template.py templates/video_wan2_2_14B_i2v.json 0.11.97 > template_i2v.json
 
-A template holds several workflows side by side, of which the bypassed one (node mode 4) is the quality
-one, or for Animate the longer one. Each becomes a graph in ComfyUI's API format: what its largest SaveVideo
-is made of. Subgraphs are unfolded, constants put in place; notes, positions and titles are dropped.
+The second argument is the version of comfyui-workflow-templates, of which that wheel is a part. Animate and
+Sound-to-Video are of 0.1.95, which is one wheel. A template holds several workflows side by side, of which
+the one without LoRAs is the quality one, or for Animate the bypassed one (node mode 4), which is longer; or
+one workflow with switches between the two (ComfySwitchNode, true for the fast one). Each becomes a graph in
+ComfyUI's API format: what its largest SaveVideo is made of. Subgraphs are unfolded,
+constants put in place; notes, positions and titles are dropped.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,11 +38,19 @@ def main() -> int:
     path = Path(sys.argv[1])
     template = Template(json.loads(path.read_text(encoding="utf-8")))
     print("{")
-    print(f'"source": "comfyui-workflow-templates 0.1.95, {path.name}",')
-    print(f'"quality": {written(template.graph(bypassed=True))},')
-    print(f'"fast": {written(template.graph(bypassed=False))}')
+    print(f'"source": "comfyui-workflow-templates {sys.argv[2]}, {path.name}",')
+    quality, fast = template.graph(bypassed=True), template.graph(bypassed=False)
+    if has_lora(quality) and not has_lora(fast):
+        quality, fast = fast, quality
+    print(f'"quality": {written(quality)},')
+    print(f'"fast": {written(fast)}')
     print("}")
     return 0
+
+
+def has_lora(nodes: dict[str, Any]) -> bool:
+    """Whether the graph loads a LoRA, as the fast one of a pair does."""
+    return any(node["class_type"] == "LoraLoaderModelOnly" for node in nodes.values())
 
 
 def written(nodes: dict[str, Any]) -> str:
@@ -84,17 +96,22 @@ class Template:
                 place = (f"{outer}:{target}", inner[target]["inputs"][target_slot]["name"])
                 if (outer, name) in self.sources:
                     self.sources[place] = self.sources[outer, name]
-                elif name in promoted:
+                elif promoted.get(name) is not None and name != "text":  # the prompt is not a setting
                     self.given[place] = promoted[name]
             elif target == OUTSIDE_OUT:
                 self.leads[outer, target_slot] = (f"{outer}:{origin}", slot)
+
+    @property
+    def switched(self) -> bool:
+        """Whether one workflow has both settings."""
+        return any(node["type"] == "ComfySwitchNode" for node in self.nodes.values())
 
     def graph(self, bypassed: bool) -> dict[str, Any]:
         """What the largest SaveVideo of the bypassed or of the active workflow is made of."""
         ends = [
             key
             for key, node in self.nodes.items()
-            if node["type"] == "SaveVideo" and (node["mode"] == BYPASSED) == bypassed
+            if node["type"] == "SaveVideo" and (self.switched or (node["mode"] == BYPASSED) == bypassed)
         ]
         return max((self._above(end, bypassed) for end in ends), key=len)
 
@@ -150,8 +167,14 @@ class Template:
                 source = wired[0]
             elif source in self.leads:
                 source = self.leads[source]
+            elif node["type"] == "ComfySwitchNode":
+                source = self.sources[key, "on_false" if bypassed else "on_true"]
+            elif node["type"] == "ComfyMathExpression":
+                names = {name: self.sources.get((key, f"values.{name}")) for name in "abc"}
+                values = {name: self._resolved(one, bypassed) for name, one in names.items() if one}
+                return eval(node["widgets_values"][0].strip(), {"floor": math.floor}, values)
             elif node["type"] in ("PrimitiveInt", "PrimitiveFloat"):
-                return node["widgets_values"][0]
+                return self.given.get((key, "value"), node["widgets_values"][0])
             else:
                 return [key, output]
 

@@ -27,7 +27,7 @@ class ModelFile:
     needed_by: tuple[str, ...]  # modes that cannot run without it
     exact: bool = True  # False: `bytes` is a rounded figure
     options: tuple[tuple[str, str], ...] = ()  # (mode, the setting of it that needs the file)
-    stands_in_for: str = ""  # role of a file that is not needed where this one is
+    stands_in_for: str = ""  # role of a file that its modes do not need where this one is
 
     @property
     def url(self) -> str:
@@ -41,6 +41,10 @@ class ModelFile:
         if self.bytes >= 1_000_000_000:
             return f"{self.bytes / 1e9:.1f} GB"
         return f"{self.bytes / 1e6:.0f} MB"
+
+    def replaces(self, mode: str) -> str:
+        """Role of the file that the mode does not need where this one is; "" for none."""
+        return self.stands_in_for if mode in self.modes else ""
 
     def option(self, mode: str) -> str:
         """The setting of the mode that needs this file, such as "speed=fast"; "" for all of them."""

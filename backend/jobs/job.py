@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from backend.jobs.stopwatch import worked
 from workflows.compiled import Compiled
+from workflows.modes.earlier import VERSION
 from workflows.notice import Notice, notice
 from workflows.params.media import Media
 
@@ -152,6 +153,7 @@ class Job:
     cancel_requested: float | None = None  # unix seconds of the cancel request
     place: float | None = None  # what the owner's waiting jobs are sorted by once one was moved (order.place)
     delete_after: float | None = None  # unix seconds: it is deleted then, and hidden until then
+    params_version: int = VERSION  # of the values in `params`; the database may hold an earlier one
 
     @property
     def seconds(self) -> float:

@@ -43,5 +43,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE job ADD COLUMN delete_after REAL;
     CREATE INDEX job_to_delete ON job (delete_after) WHERE delete_after IS NOT NULL;
     """,
+    # 7: the version of the parameters, see workflows/modes/earlier.py
+    "ALTER TABLE job ADD COLUMN params_version INTEGER NOT NULL DEFAULT 1;",
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""

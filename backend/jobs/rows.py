@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.errors import in_current_words
 from backend.jobs.job import FAILED, LEGAL, TERMINAL, Job, StoredInput
+from workflows.modes.earlier import VERSION, at_present
 from workflows.notice import Notice
 
 _RENAMED = {"segments_done": "part"}
@@ -109,4 +110,7 @@ def _read(row: sqlite3.Row) -> tuple[Job, list[str]]:
     if values["error"] is not None:
         values["error"] = in_current_words(values["error"])
     values["demo"], values["pinned"] = bool(values["demo"]), bool(values["pinned"])
+    if values["params_version"] < VERSION:
+        version, values["params_version"] = values["params_version"], VERSION
+        values["params"] = at_present(values["mode"], values["params"], values["inputs"], version)
     return Job(**values), faults

@@ -118,12 +118,12 @@ def wanted(name: str, found: Sequence[FileState], catalog: Catalog) -> tuple[Mod
     """
     by_role = {state.file.role: state for state in found}
     if name in catalog.modes():
-        return _files(_set(name, by_role, catalog), by_role, catalog)
+        return _files(_set(name, by_role, catalog), name, by_role, catalog)
     if name:
         one = next((file for file in catalog.files if name in (file.name, file.role)), None)
         return (one,) if one else None
-    files = (file for mode in catalog.core_modes for file in _files(catalog.needed(mode), by_role, catalog))
-    return tuple(dict.fromkeys(files))
+    needed = (_files(catalog.needed(mode), mode, by_role, catalog) for mode in catalog.core_modes)
+    return tuple(dict.fromkeys(file for files in needed for file in files))
 
 
 def fetchable(state: FileState) -> bool:
@@ -132,7 +132,7 @@ def fetchable(state: FileState) -> bool:
 
 
 def _need(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> ModeNeed:
-    files = _files(_set(mode, by_role, catalog), by_role, catalog)
+    files = _files(_set(mode, by_role, catalog), mode, by_role, catalog)
     lacks = tuple(by_role[file.role] for file in files if by_role[file.role].state != READY)
     single = len(catalog.sets(mode)) <= 1
     settings = {state.file.option(mode) for state in lacks} if single else {""}
@@ -164,19 +164,19 @@ def _set(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> tuple
     complete = (
         files
         for files in sets
-        if all(by_role[f.role].state == READY for f in _files(files, by_role, catalog))
+        if all(by_role[f.role].state == READY for f in _files(files, mode, by_role, catalog))
     )
     return next(complete, sets[0] if sets else ())
 
 
 def _files(
-    files: Iterable[ModelFile], by_role: Mapping[str, FileState], catalog: Catalog
+    files: Iterable[ModelFile], mode: str, by_role: Mapping[str, FileState], catalog: Catalog
 ) -> tuple[ModelFile, ...]:
-    """The same, with each file that is not ready replaced by a ready one that stands in for it."""
+    """The same, with each file that is not ready replaced by a ready one that stands in for it there."""
     instead = {
-        file.stands_in_for: file
+        file.replaces(mode): file
         for file in catalog.files
-        if file.stands_in_for and by_role[file.role].state == READY
+        if file.replaces(mode) and by_role[file.role].state == READY
     }
     return tuple(
         instead.get(file.role, file) if by_role[file.role].state != READY else file for file in files

@@ -59,6 +59,7 @@ CASES: dict[str, ModeParams] = {
     "fast_video-dynamic": fast("dynamic"),
     "fast_video-subtle": fast("subtle"),
     "fast_video-480p": fast("480p"),
+    "fast_video-480p_strong": fast("480p_strong"),
     "fast_video-anti_slow_motion": fast("anti_slow_motion"),
 }
 
@@ -111,6 +112,8 @@ MODE_CASES: dict[str, ModeParams] = {
     "animate-silent": animated(video=Media("wan-studio/mute.mp4", 640, 480, 60, 30.0, 2.0, sound=False)),
     "text_to_video-quality": text(),
     "text_to_video-fast": text(speed="fast"),
+    "text_to_video-official": text(motion="official"),
+    "text_to_video-dynamic": text(motion="dynamic"),
     "text_to_video-portrait": text(aspect="9:16", resolution="720p", seconds=2.0, negative_prompt=""),
     "text_to_image-wan": still(),
     "text_to_image-wan_square": still(aspect="1:1", steps=30),

@@ -26,7 +26,7 @@ from workflows.compile import ServerFacts, compile
 from workflows.compiled import Compiled
 from workflows.graph.node_contract import check, facts, from_object_info, recorded
 from workflows.modes.fast_video import FastVideo
-from workflows.modes.image_to_video import recipe
+from workflows.modes.image_to_video import recipe as i2v_recipe
 from workflows.modes.registry import MODES
 from workflows.spec import ModeParams
 from workflows.stages.schedule import handover
@@ -67,6 +67,10 @@ LORA_480P = [("lightx2v_I2V_14B_480p_cfg_step_distill_rank64_bf16.safetensors", 
 ON, OFF = "enable", "disable"
 
 
+def strength(loras: list[tuple[str, float]], value: float) -> list[tuple[str, float]]:
+    return [(name, value) for name, _ in loras]
+
+
 JOBS = golden()
 
 
@@ -91,13 +95,14 @@ def two(k: int, steps: int, shift: float, cfg: float, high: list = NONE, low: li
 
 
 @pytest.mark.parametrize(("params", "expected"), [
-    (image(), two(10, 20, 8, 3.5)),
-    (image(motion="subtle"), two(7, 20, 8, 3.5)),
-    (image(motion="dynamic"), two(13, 20, 8, 3.5)),
-    (image(motion="official"), two(10, 20, 8, 3.5)),
-    (image(experts="high"), [("high", [], 8, 3.5, 0, 20, 20, ON, OFF)]),
-    (image(experts="low"), [("low", [], 8, 3.5, 0, 20, 20, ON, OFF)]),
-    (image(experts="low", steps=1), [("low", [], 8, 3.5, 0, 1, 1, ON, OFF)]),
+    (image(), two(10, 20, 5, 3.5)),
+    (image(motion="subtle"), two(7, 20, 5, 3.5)),
+    (image(motion="dynamic"), two(13, 20, 5, 3.5)),
+    (image(motion="official"), two(8, 20, 5, 3.5)),
+    (image(motion="official", shift=8), two(10, 20, 8, 3.5)),
+    (image(experts="high"), [("high", [], 5, 3.5, 0, 20, 20, ON, OFF)]),
+    (image(experts="low"), [("low", [], 5, 3.5, 0, 20, 20, ON, OFF)]),
+    (image(experts="low", steps=1), [("low", [], 5, 3.5, 0, 1, 1, ON, OFF)]),
     (image(speed="fast"), two(2, 4, 5, 1, HIGH_LORA, LOW_LORA)),
     (image(speed="fast", experts="high"), [("high", HIGH_LORA, 5, 1, 0, 4, 4, ON, OFF)]),
     (image(end_image=LAST), two(10, 20, 8, 4)),
@@ -107,6 +112,7 @@ def two(k: int, steps: int, shift: float, cfg: float, high: list = NONE, low: li
     (fast("dynamic"), two(3, 4, 5, 1, HIGH_LORA, LOW_LORA)),
     (fast("subtle"), two(1, 4, 5, 1, HIGH_LORA, LOW_LORA)),
     (fast("480p"), two(2, 4, 5, 1, LORA_480P, LORA_480P)),
+    (fast("480p_strong"), two(2, 4, 5, 1, strength(LORA_480P, 3.0), strength(LORA_480P, 1.5))),
     (fast("anti_slow_motion"), [
         ("high", [], 5, 3.5, 0, 2, 8, ON, ON),
         ("high", HIGH_LORA, 5, 1, 2, 4, 8, OFF, ON),
@@ -157,7 +163,7 @@ def all_options() -> list[ModeParams]:
 
 def test_every_option_keeps_both_recorded_contracts() -> None:
     rows = all_options()
-    assert len(rows) == 4 * 3 * 2 * 16 + 15
+    assert len(rows) == 4 * 3 * 2 * 16 + 18
     for params in rows:
         graph = compiled(params).graphs[0]
         assert check(graph, recorded()) == ()
@@ -338,14 +344,14 @@ def test_a_server_without_the_picture_encoder() -> None:
 
 
 def test_recipe_of_own_figures() -> None:
-    run = recipe(image(steps=2, cfg=1.0, shift=20.0))
+    run = i2v_recipe(image(steps=2, cfg=1.0, shift=20.0), None)
     assert (run.steps, run.shift, run.evaluations, run.guided) == (2, 20.0, 2, False)
 
 
 # the official templates
 
 
-TEMPLATES = {name: template(name) for name in ("i2v", "flf2v")}
+TEMPLATES = {name: template(name) for name in ("i2v", "flf2v", "i2v_0_1_95")}
 SQUARE = {"image": PHOTO, "seed": 42, "width": 640, "height": 640}
 ALLOWED = {
     ("CLIPTextEncode", "text"): "the creator's words; our own default for what is not wanted",
@@ -359,9 +365,11 @@ LAST_STEP = {("KSamplerAdvanced", "end_at_step")}  # 10000 and the number of ste
 
 
 @pytest.mark.parametrize(("name", "kind", "params", "last_step"), [
-    ("i2v", "quality", image(**SQUARE), LAST_STEP),
+    ("i2v", "quality", image(**SQUARE), set()),
     ("i2v", "fast", image(**SQUARE, speed="fast"), set()),
     ("i2v", "fast", FastVideo(**SQUARE), set()),
+    ("i2v_0_1_95", "quality", image(**SQUARE, shift=8.0), LAST_STEP),
+    ("i2v_0_1_95", "fast", FastVideo(**SQUARE, distillation="v1"), set()),
     ("flf2v", "quality", image(**SQUARE, end_image=LAST), LAST_STEP),
     ("flf2v", "fast", image(**SQUARE, end_image=LAST, speed="fast"), LAST_STEP),
 ])  # fmt: skip

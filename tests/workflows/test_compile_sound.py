@@ -212,7 +212,7 @@ def test_a_new_seed_reads_no_input_again() -> None:
 
 def test_text_to_video_settings() -> None:
     for options, steps, cfg, shift, loras in (
-        ({}, 20, 3.5, 8.0, []),
+        ({}, 20, 3.5, 5.0, []),
         ({"speed": "fast"}, 4, 1.0, 5.0, ["high", "low"]),
     ):
         result = compiled(text(**options))
@@ -332,10 +332,13 @@ def test_official_sound_template(kind: str, speed: str, seconds: float) -> None:
     assert found["CreateVideo", "audio"] == [("LoadAudio", "LoadAudio")]
 
 
-@pytest.mark.parametrize("kind", ["quality", "fast"])
-def test_official_text_template(kind: str) -> None:
-    ours = compiled(text(speed=kind, width=640, height=640)).graphs[0]
-    found = differences(template("t2v")[kind], ours)
+@pytest.mark.parametrize(("name", "kind", "shift"), [
+    ("t2v", "quality", 0.0), ("t2v", "fast", 0.0),
+    ("t2v_0_1_95", "quality", 8.0), ("t2v_0_1_95", "fast", 0.0),
+])  # fmt: skip
+def test_official_text_template(name: str, kind: str, shift: float) -> None:
+    ours = compiled(text(speed=kind, shift=shift, width=640, height=640)).graphs[0]
+    found = differences(template(name)[kind], ours)
     assert set(found) <= set(OURS)
     assert len(found["KSamplerAdvanced", "noise_seed"]) == 1
 

@@ -25,7 +25,7 @@ def lacking(mode: str, values: Mapping[str, Any], states: Sequence[ModelState]) 
     catalog = load_catalog()
     known = {state.name: state for state in states}
     ready = {file.role for file in catalog.files if file.name in known and known[file.name].state == "ready"}
-    replaced = {file.stands_in_for for file in catalog.files if file.role in ready and file.stands_in_for}
+    replaced = {file.replaces(mode) for file in catalog.files if file.role in ready and file.replaces(mode)}
     return [
         known[file.name]
         for file in catalog.files

@@ -97,7 +97,9 @@ def _lacking(group: Group, states: Sequence[ModelState]) -> list[ModelState]:
     modes = set(group)
     catalog = load_catalog()
     ready = {file.role for s in states if s.state == "ready" and (file := catalog.by_name(s.name))}
-    replaced = {file.stands_in_for for file in catalog.files if file.role in ready}
+    replaced = {
+        file.stands_in_for for file in catalog.files if file.role in ready and modes & set(file.modes)
+    }
     return [
         s
         for s in states

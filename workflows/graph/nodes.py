@@ -72,6 +72,21 @@ class Nodes(Graph):
         }
         return Model(self.add_cached("EasyCache", Label("load", text), inputs))
 
+    def wan_video_nag(
+        self, model: Model, conditioning: Conditioning, scale: float, alpha: float, tau: float, text: str
+    ) -> Model:
+        """Steers the model's attention away from a negative prompt (ComfyUI-KJNodes)."""
+        inputs: dict[str, Value] = {
+            "model": model,
+            "conditioning": conditioning,
+            "nag_scale": scale,
+            "nag_alpha": alpha,
+            "nag_tau": tau,
+            "input_type": "default",
+            "inplace": False,
+        }
+        return Model(self.add_cached("WanVideoNAG", Label("load", text), inputs))
+
     def clip_loader(self, clip_name: str) -> Clip:
         """The text encoder."""
         inputs: dict[str, Value] = {"clip_name": self._file(clip_name), "type": "wan", "device": "default"}

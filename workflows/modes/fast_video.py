@@ -11,10 +11,7 @@ from workflows.compiled import Compiled
 from workflows.graph.node_contract import ServerFacts
 from workflows.modes import fields
 from workflows.modes.image_to_video import (
-    FAST_CFG,
-    FAST_LORAS,
-    FAST_SHIFT,
-    FAST_STEPS,
+    DISTILLATIONS,
     MOTION_HELP,
     PLACEHOLDER,
     QUALITY_CFG,
@@ -26,23 +23,23 @@ from workflows.notice import notice
 from workflows.params.checks import check_sides
 from workflows.params.media import Media
 from workflows.params.sizes import AREAS
+from workflows.params.values import InvalidParam
 from workflows.spec import Choice, ModeParams, ModeSpec, specs
+from workflows.stages.distill import AUTO, BAKED, I2V, Distillation, chosen
+from workflows.stages.nag import negative_warnings
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
 
-LORA_480P = "lora_480p"
-"""Role of the LoRA that was distilled at 480p; one file for both experts."""
-
-ANTI_SLOW_MOTION = Recipe(
-    steps=8,
-    shift=FAST_SHIFT,
-    phases=(
-        Phase(HIGH, 0, 2, QUALITY_CFG),
-        Phase(HIGH, 2, 4, FAST_CFG, FAST_LORAS[HIGH]),
-        Phase(LOW, 4, 8, FAST_CFG, FAST_LORAS[LOW]),
-    ),
-)
-"""The 4-step LoRA slows motion: two guided steps without it lay the motion out first. 10 evaluations."""
+_LORA_480P = {HIGH: "lora_480p", LOW: "lora_480p"}
+OF_480P: Mapping[str, Distillation] = {
+    # lightx2v's LoRA of WAN 2.1, distilled at 480p: one file for both experts.
+    "480p": Distillation("480p", loras=_LORA_480P),
+    # Users of kijai/ComfyUI-WanVideoWrapper (#903, #1830) and ComfyUI's Bernini template run it at 3 and 1.5.
+    "480p_strong": Distillation("480p_strong", loras=_LORA_480P, strengths={HIGH: 3.0, LOW: 1.5}),
+}
+"""variant -> the distillation that it brings."""
+ANTI_SLOW_MOTION = "anti_slow_motion"
+ANTI_SLOW_STEPS = 8
 
 
 VARIANTS = (
@@ -50,6 +47,7 @@ VARIANTS = (
     Choice("dynamic", "Dynamic", "More motion, looser match to the picture."),
     Choice("subtle", "Subtle", "Small motion, closest to the picture."),
     Choice("480p", "480p", "Tuned for 480p; sharpest at that size."),
+    Choice("480p_strong", "480p, strong", "The same at strength 3 and 1.5: more motion and contrast."),
     Choice("anti_slow_motion", "Anti slow motion", "More lifelike speed, 8 steps instead of 4."),
 )
 
@@ -62,49 +60,77 @@ class FastVideo(ModeParams):
 
     image: Media = fields.first_picture()
     prompt: str = fields.prompt("What should move?", MOTION_HELP, PLACEHOLDER)
-    variant: str = fields.choice("Variant", VARIANTS, "balanced, dynamic, subtle, 480p or anti_slow_motion.")
+    variant: str = fields.choice(
+        "Variant", VARIANTS, "balanced, dynamic, subtle, 480p, 480p_strong or anti_slow_motion."
+    )
     resolution: str = fields.resolution()
     width: int = fields.width("resolution and picture")
     height: int = fields.height("resolution and picture")
     seconds: float = fields.seconds()
     seed: int = fields.seed()
+    distillation: str = fields.distillation(DISTILLATIONS, "v1")
+    negative_prompt: str | None = fields.negative_prompt()
+    nag: str = fields.nag()
+    prompt_weights: bool = fields.prompt_weights()
     fit: str = fields.fit()
 
     def check(self) -> None:
         check_sides(self)
+        if self.variant in OF_480P and self.distillation != AUTO:
+            raise InvalidParam(
+                "distillation",
+                "The 480p variants have a distillation of their own.",
+                "Choose auto, or another variant.",
+            )
+        if self.variant == ANTI_SLOW_MOTION and self.distillation in BAKED:
+            raise InvalidParam(
+                "distillation",
+                "Anti slow motion needs a distillation that is a LoRA.",
+                "Choose auto, 1022 or v1, or another variant.",
+            )
 
     @property
     def size(self) -> tuple[int, int]:
         return picture_size(self)
 
 
-def recipe(params: FastVideo) -> Recipe:
+def distillation(params: FastVideo, catalog: Catalog, server: ServerFacts) -> Distillation:
+    """The distillation of the variant, else the one that is chosen."""
+    if params.variant in OF_480P:
+        return OF_480P[params.variant]
+    return chosen(params.distillation, I2V, catalog, server, params.variant == ANTI_SLOW_MOTION)
+
+
+def recipe(params: FastVideo, fast: Distillation) -> Recipe:
     """The run of the variant."""
-    if params.variant == "anti_slow_motion":
-        return ANTI_SLOW_MOTION
-    own_lora = params.variant == "480p"
-    motion = "balanced" if own_lora else params.variant
-    loras = {HIGH: LORA_480P, LOW: LORA_480P} if own_lora else FAST_LORAS
-    k = handover(motion, FAST_STEPS, FAST_SHIFT)
-    spans = ((HIGH, 0, k), (LOW, k, FAST_STEPS))
-    phases = tuple(Phase(who, start, end, FAST_CFG, loras[who]) for who, start, end in spans)
-    return Recipe(FAST_STEPS, FAST_SHIFT, phases)
+    if params.variant == ANTI_SLOW_MOTION:
+        return anti_slow_motion(fast)
+    motion = "balanced" if params.variant in OF_480P else params.variant
+    k = handover(motion, fast.steps, fast.shift)
+    spans = ((HIGH, 0, k), (LOW, k, fast.steps))
+    phases = tuple(fast.phase(Phase(who, start, end, fast.cfg)) for who, start, end in spans)
+    return Recipe(fast.steps, fast.shift, phases)
+
+
+def anti_slow_motion(fast: Distillation) -> Recipe:
+    """A 4-step LoRA slows motion: two guided steps without it lay the motion out first. 10 evaluations."""
+    phases = (
+        Phase(HIGH, 0, 2, QUALITY_CFG),
+        fast.phase(Phase(HIGH, 2, 4, fast.cfg)),
+        fast.phase(Phase(LOW, 4, ANTI_SLOW_STEPS, fast.cfg)),
+    )
+    return Recipe(ANTI_SLOW_STEPS, fast.shift, phases)
 
 
 def build(params: FastVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
-    """The job of one FastVideo. `server` decides nothing yet: every node is in every server we support."""
+    """The job of one FastVideo."""
+    run = recipe(params, distillation(params, catalog, server))
     warnings = general_warnings(params)
     width, height = params.size
-    if params.variant == "480p" and width * height > AREAS["480p"]:
+    if params.variant in OF_480P and width * height > AREAS["480p"]:
         warnings.append(notice("variant_480p", width=width, height=height))
-    return assemble(
-        params,
-        recipe(params),
-        catalog,
-        job_id,
-        negative=catalog.default_negative,
-        warnings=tuple(warnings),
-    )
+    warnings += negative_warnings(params, run.guided, server)
+    return assemble(params, run, catalog, server, job_id, warnings=tuple(warnings))
 
 
 def in_quality(values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -98,10 +98,47 @@ def negative_prompt() -> Any:
         Field(
             kind="text", label="Negative prompt", subject="The negative prompt", default=None, nullable=True,
             high=PROMPT_MAX, placeholder="None", group="prompt",
-            note="WAN's default, sent in Chinese unless changed. Leave empty for none. Ignored in Fast.",
+            note="WAN's default, sent in Chinese unless changed. Leave empty for none. Without guidance (Fast,"
+            " Animate) only your own has an effect, and only with ComfyUI-KJNodes.",
             help="What should not be seen. Left out: a good default. Empty: nothing.",
         )
     )  # fmt: skip
+
+
+def prompt_weights() -> Any:
+    """Whether ( ) and embedding: in the prompts are ComfyUI's syntax; off: they are text."""
+    return switch(
+        "Prompt weights",
+        "Reads (word:1.2) and embedding:name in the prompts as ComfyUI does. Off: they are plain text.",
+        group="prompt",
+        in_api=True,
+    )
+
+
+def nag() -> Any:
+    """What the negative prompt does in runs without guidance."""
+    return choice(
+        "Negative prompt in Fast",
+        (Choice("auto", "If possible"), Choice("off", "Never")),
+        "auto lets a negative prompt of your own work at cfg 1 where the engine has the WanVideoNAG node"
+        " (ComfyUI-KJNodes); off never does.",
+        note="Without guidance (cfg 1) your own negative prompt works through NAG, if ComfyUI-KJNodes is"
+        " installed.",
+        group="prompt",
+    )
+
+
+def distillation(names: tuple[Choice, ...], first: str) -> Any:
+    """Which distillation makes the experts fast. first: the one that is always there."""
+    values = ", ".join(choice.value for choice in names)
+    return choice(
+        "Fast model",
+        (Choice("auto", "Best installed"), *names),
+        f"With speed fast: which distillation, {values}; auto takes the best that is installed, else"
+        f" {first}.",
+        note="Which 4-step distillation Fast uses.",
+        group="experts",
+    )
 
 
 def resolution(shape: str = "; the picture gives the shape") -> Any:

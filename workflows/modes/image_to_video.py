@@ -27,20 +27,27 @@ from workflows.stages.diffusion import (
     load_experts,
     read_prompts,
     sample,
+    with_nag,
 )
+from workflows.stages.distill import I2V, Distillation, chosen
+from workflows.stages.nag import nag_of, negative_warnings
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
 
 EXPERTS = {HIGH: "i2v_high", LOW: "i2v_low"}
 """expert -> role of its file in the catalog."""
-FAST_LORAS = {HIGH: "lora_i2v_high", LOW: "lora_i2v_low"}
 
-QUALITY_STEPS, QUALITY_SHIFT, QUALITY_CFG = 20, 8.0, 3.5
-"""Source: ComfyUI's template video_wan2_2_14B_i2v."""
-QUALITY_CFG_LAST_FRAME = 4.0
-"""With a last picture. Source: ComfyUI's template video_wan2_2_14B_flf2v."""
-FAST_STEPS, FAST_SHIFT, FAST_CFG = 4, 5.0, 1.0
-"""With the 4-step LoRAs. Source: the same templates."""
+QUALITY_STEPS, QUALITY_SHIFT, QUALITY_CFG = 20, 5.0, 3.5
+"""Source: ComfyUI's template video_wan2_2_14B_i2v of 0.11.97; WAN's own wan_i2v_A14B config has 5 too."""
+QUALITY_SHIFT_LAST_FRAME, QUALITY_CFG_LAST_FRAME = 8.0, 4.0
+"""With a last picture. Source: ComfyUI's template video_wan2_2_14B_flf2v of 0.11.97."""
+DISTILLATIONS = (
+    Choice("260412", "260412", "4-step models of April 2026, tuned at 720p: the finest detail. 57 GB."),
+    Choice("1030", "1030", "4-step models of October 2025. 57 GB."),
+    Choice("1022", "1022", "4-step LoRAs of October 2025."),
+    Choice("v1", "V1", "The first 4-step LoRAs."),
+)
+"""The names of distill.I2V on the page."""
 
 PLACEHOLDER = "The boat drifts to the right, mist rises from the water, the camera stays still"
 """An example of a prompt that says what moves."""
@@ -77,6 +84,9 @@ class ImageToVideo(ModeParams):
     cfg: float = fields.cfg()
     shift: float = fields.shift()
     seed: int = fields.seed()
+    distillation: str = fields.distillation(DISTILLATIONS, "v1")
+    nag: str = fields.nag()
+    prompt_weights: bool = fields.prompt_weights()
     fit: str = fields.fit()
     clip_vision: bool = fields.switch(
         "CLIP vision",
@@ -108,37 +118,40 @@ def picture_size(params: Any) -> tuple[int, int]:
     return fit_size(params.image.width, params.image.height, params.resolution)
 
 
-def recipe(params: ImageToVideo) -> Recipe:
-    """The run that the params ask for: their own figures, else the mode's."""
-    fast = params.speed == "fast"
-    steps = params.steps or (FAST_STEPS if fast else QUALITY_STEPS)
-    shift = params.shift or (FAST_SHIFT if fast else QUALITY_SHIFT)
-    guided = QUALITY_CFG if params.end_image is None else QUALITY_CFG_LAST_FRAME
-    cfg = params.cfg or (FAST_CFG if fast else guided)
-    loras = FAST_LORAS if fast else {HIGH: "", LOW: ""}
+def recipe(params: ImageToVideo, fast: Distillation | None) -> Recipe:
+    """The run that the params ask for: their own figures, else the mode's. `fast`: in few steps."""
+    steps = params.steps or (fast.steps if fast else QUALITY_STEPS)
+    last_frame = params.end_image is not None
+    shift = params.shift or (
+        fast.shift if fast else QUALITY_SHIFT_LAST_FRAME if last_frame else QUALITY_SHIFT
+    )
+    guided = QUALITY_CFG_LAST_FRAME if last_frame else QUALITY_CFG
+    cfg = params.cfg or (fast.cfg if fast else guided)
     if params.experts == "both":
         k = handover(params.motion, steps, shift)
         spans: tuple[tuple[str, int, int], ...] = ((HIGH, 0, k), (LOW, k, steps))
     else:
         spans = ((params.experts, 0, steps),)
-    return Recipe(steps, shift, tuple(Phase(who, a, b, cfg, loras[who]) for who, a, b in spans))
+    phases = (Phase(who, a, b, cfg) for who, a, b in spans)
+    return Recipe(steps, shift, tuple(fast.phase(one) if fast else one for one in phases))
 
 
 def own(params: ImageToVideo) -> Mapping[str, float]:
     """The mode's own steps, cfg and shift with these parameters."""
-    return recipe(replace(params, steps=0, cfg=0.0, shift=0.0)).figures
+    fast = I2V[-1] if params.speed == "fast" else None
+    return recipe(replace(params, steps=0, cfg=0.0, shift=0.0), fast).figures
 
 
 def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
     """The job of one ImageToVideo."""
-    run = recipe(params)
+    fast = chosen(params.distillation, I2V, catalog, server) if params.speed == "fast" else None
+    run = recipe(params, fast)
     warnings = general_warnings(params)
     if params.experts == HIGH:
         warnings.append(notice("high_noise_only"))
     if params.experts == LOW:
         warnings.append(notice("low_noise_only"))
-    if params.negative_prompt and not run.guided:
-        warnings.append(notice("negative_prompt_unused"))
+    warnings += negative_warnings(params, run.guided, server)
     if params.tiled_decode:
         warnings.append(notice("tiled_decode"))
 
@@ -158,13 +171,12 @@ def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: s
         easy_cache = False
         warnings.append(notice("no_easy_cache"))
 
-    negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
     return assemble(
         params,
         run,
         catalog,
+        server,
         job_id,
-        negative=negative,
         end_image=None if params.end_image is None else params.end_image.name,
         clip_vision=clip_vision,
         tiled_decode=params.tiled_decode,
@@ -177,9 +189,9 @@ def assemble(
     params: Any,
     run: Recipe,
     catalog: Catalog,
+    server: ServerFacts,
     job_id: str,
     *,
-    negative: str,
     warnings: tuple[Notice, ...],
     end_image: str | None = None,
     clip_vision: bool = False,
@@ -188,11 +200,14 @@ def assemble(
 ) -> Compiled:
     """The graph: load the experts, read prompt and pictures, draw, decode, save.
 
-    params: an ImageToVideo, or another mode's with image, prompt, seed, size, frames and fps.
+    params: an ImageToVideo, or another mode's with image, prompts, seed, size, frames and fps.
     """
     nodes = Nodes()
     models = load_experts(nodes, catalog, EXPERTS, run, easy_cache)
-    positive, unwanted = read_prompts(nodes, catalog, params.prompt, negative)
+    positive, unwanted = read_prompts(
+        nodes, catalog, params.prompt, params.negative_prompt, params.prompt_weights
+    )
+    models = with_nag(nodes, nag_of(params, server), models, run, unwanted)
     vae = nodes.vae_loader(catalog.file("vae").name)
     width, height = params.size
     start = nodes.load_image(params.image.name, "Reading the picture")

@@ -20,6 +20,7 @@ from workflows.params.sizes import AREAS, FPS, fit_size
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeParams, ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
+from workflows.stages.nag import Nag, nag_of, negative_warnings
 from workflows.stages.segments import Segment, Span, cut, joined, result_prefix, save_part, spans, tail
 
 CHUNK_LENGTH = 77
@@ -84,6 +85,8 @@ class SoundToVideo(ModeParams):
     level: bool = fields.switch(
         "Level", "Normalise loudness.", "True normalises the loudness.", group="sound", in_api=True
     )
+    nag: str = fields.nag()
+    prompt_weights: bool = fields.prompt_weights()
     fit: str = fields.fit()
 
     def check(self) -> None:
@@ -135,6 +138,7 @@ class _Run:
     steps: int
     cfg: float
     shift: float
+    nag: Nag
 
 
 def chunk_count(seconds: float) -> int:
@@ -157,7 +161,7 @@ def build(
     job_id: str,
     segment_chunks: int = SEGMENT_CHUNKS,
 ) -> Compiled:
-    """The job of one SoundToVideo. `server` decides nothing: every node is in every server we support."""
+    """The job of one SoundToVideo."""
     figures = own(params)
     run = _Run(
         params=params,
@@ -167,6 +171,7 @@ def build(
         steps=params.steps or int(figures["steps"]),
         cfg=params.cfg or figures["cfg"],
         shift=params.shift or figures["shift"],
+        nag=nag_of(params, server),
     )
     rows = spans(chunk_count(params.seconds), segment_chunks)
     segments = [_segment(run, span) for span in rows]
@@ -177,15 +182,13 @@ def build(
         params.fps,
         run.steps,
         evaluations=chunks * run.steps * (2 if run.cfg > 1 else 1),
-        warnings=_warnings(run),
+        warnings=_warnings(run, server),
         sound=None if len(rows) == 1 else _chosen_sound(params),
     )
 
 
-def _warnings(run: _Run) -> tuple[Notice, ...]:
-    warnings = []
-    if run.params.negative_prompt and run.cfg <= 1:
-        warnings.append(notice("negative_prompt_unused"))
+def _warnings(run: _Run, server: ServerFacts) -> tuple[Notice, ...]:
+    warnings = [*negative_warnings(run.params, run.cfg > 1, server)]
     width, height = run.params.size
     if width * height > AREAS["720p"]:
         warnings.append(notice("larger_than_trained", width=width, height=height))
@@ -233,8 +236,8 @@ def _segment(run: _Run, span: Span) -> Segment:
     nodes = MediaNodes()
     loras = [(catalog.file(FAST_LORA).name, 1.0)] if run.fast else []
     model = load_single(nodes, catalog.file("s2v").name, loras, run.shift, "Sound-to-Video model")
-    negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
-    prompts = read_prompts(nodes, catalog, params.prompt, negative)
+    prompts = read_prompts(nodes, catalog, params.prompt, params.negative_prompt, params.prompt_weights)
+    model = run.nag.apply(nodes, model, prompts[1], run.cfg, "Sound-to-Video model")
     vae = nodes.vae_loader(catalog.file("vae").name)
     heard = _heard_sound(params, span)
     derived = [heard]

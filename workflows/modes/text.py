@@ -13,26 +13,41 @@ from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
 from workflows.modes import fields
 from workflows.modes.image_to_video import (
-    FAST_CFG,
-    FAST_SHIFT,
-    FAST_STEPS,
     QUALITY_CFG,
     QUALITY_SHIFT,
     QUALITY_STEPS,
 )
-from workflows.notice import notice
 from workflows.params.checks import check_prompt_given, check_shared_steps, check_sides
 from workflows.params.limits import ASPECTS
 from workflows.params.sizes import fit_size
 from workflows.spec import Choice, ModeParams, ModeSpec
-from workflows.stages.diffusion import decode, file_prefix, finished, load_experts, read_prompts, sample
-from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
+from workflows.stages.diffusion import (
+    decode,
+    file_prefix,
+    finished,
+    load_experts,
+    read_prompts,
+    sample,
+    with_nag,
+)
+from workflows.stages.distill import T2V, Distillation, chosen
+from workflows.stages.nag import Nag, nag_of, negative_warnings
+from workflows.stages.prompt_text import prompt_text
+from workflows.stages.schedule import BOUNDARY_T2V, HIGH, LOW, OFFICIAL, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
 
 EXPERTS = {HIGH: "t2v_high", LOW: "t2v_low"}
 """expert -> role of its file in the catalog."""
-FAST_LORAS = {HIGH: "lora_t2v_high", LOW: "lora_t2v_low"}
-NO_LORAS = {HIGH: "", LOW: ""}
+OFFICIAL_SHIFT, OFFICIAL_CFG = 12.0, {HIGH: 4.0, LOW: 3.0}
+"""Source: WAN's own wan_t2v_A14B config (sample_shift, sample_guide_scale: low, high)."""
+PICTURE_SHIFT = 8.0
+"""Of a single frame. Source: ComfyUI's template video_wan2_2_14B_t2v of 0.1.95."""
+DISTILLATIONS = (
+    Choice("1217", "1217", "4-step LoRAs of December 2025."),
+    Choice("250928", "250928", "4-step LoRAs of September 2025, tuned for more motion."),
+    Choice("v1.1", "V1.1", "The first 4-step LoRAs."),
+)
+"""The names of distill.T2V on the page."""
 
 FLUX_STEPS, FLUX_CFG, FLUX_GUIDANCE = 20, 1.0, 3.5
 """Source: ComfyUI's template flux_dev_checkpoint_example."""
@@ -58,11 +73,15 @@ class TextToVideo(ModeParams):
     width: int = fields.width("aspect and resolution")
     height: int = fields.height("aspect and resolution")
     seconds: float = fields.seconds()
+    motion: str = fields.motion()
     speed: str = fields.speed("quality (20 steps) or fast (4 steps).")
     steps: int = fields.steps(least=2)
     cfg: float = fields.cfg()
     shift: float = fields.shift()
     seed: int = fields.seed()
+    distillation: str = fields.distillation(DISTILLATIONS, "v1.1")
+    nag: str = fields.nag()
+    prompt_weights: bool = fields.prompt_weights()
 
     def check(self) -> None:
         check_prompt_given(self)
@@ -92,6 +111,7 @@ class TextToImage(ModeParams):
     height: int = fields.height("aspect")
     steps: int = fields.steps(own="the model's own", group="run")
     seed: int = fields.seed("picture", group="run")
+    prompt_weights: bool = fields.prompt_weights()
 
     def check(self) -> None:
         check_prompt_given(self)
@@ -113,20 +133,32 @@ class TextToImage(ModeParams):
         return 0.0
 
 
-def recipe(steps: int, cfg: float, shift: float, fast: bool) -> Recipe:
-    """The run of both experts; 0 means the mode's own figure."""
-    steps = steps or (FAST_STEPS if fast else QUALITY_STEPS)
-    shift = shift or (FAST_SHIFT if fast else QUALITY_SHIFT)
-    cfg = cfg or (FAST_CFG if fast else QUALITY_CFG)
-    loras = FAST_LORAS if fast else NO_LORAS
-    k = handover("balanced", steps, shift)
-    spans = ((HIGH, 0, k), (LOW, k, steps))
-    return Recipe(steps, shift, tuple(Phase(who, a, b, cfg, loras[who]) for who, a, b in spans))
+def recipe(
+    motion: str,
+    fast: Distillation | None,
+    steps: int = 0,
+    cfg: float = 0.0,
+    shift: float = 0.0,
+) -> Recipe:
+    """The run of both experts; 0 means the mode's own figure. `fast`: in few steps.
+
+    With the motion OFFICIAL a run in quality has the figures of WAN's own configuration.
+    """
+    official = motion == OFFICIAL and not fast
+    steps = steps or (fast.steps if fast else QUALITY_STEPS)
+    shift = shift or (fast.shift if fast else OFFICIAL_SHIFT if official else QUALITY_SHIFT)
+    own = fast.cfg if fast else QUALITY_CFG
+    k = handover(motion, steps, shift, BOUNDARY_T2V)
+    phases = (
+        Phase(who, start, end, cfg or (OFFICIAL_CFG[who] if official else own))
+        for who, start, end in ((HIGH, 0, k), (LOW, k, steps))
+    )
+    return Recipe(steps, shift, tuple(fast.phase(one) if fast else one for one in phases))
 
 
 def own(params: TextToVideo) -> Mapping[str, float]:
     """The mode's own steps, cfg and shift with these parameters."""
-    return recipe(0, 0.0, 0.0, params.speed == "fast").figures
+    return recipe(params.motion, T2V[-1] if params.speed == "fast" else None).figures
 
 
 def own_steps(params: TextToImage) -> Mapping[str, float]:
@@ -135,14 +167,12 @@ def own_steps(params: TextToImage) -> Mapping[str, float]:
 
 
 def build_video(params: TextToVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
-    """The job of one TextToVideo. `server` decides nothing: every node is in every server we support."""
-    run = recipe(params.steps, params.cfg, params.shift, params.speed == "fast")
-    warnings = general_warnings(params)
-    if params.negative_prompt and not run.guided:
-        warnings.append(notice("negative_prompt_unused"))
-    negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
+    """The job of one TextToVideo."""
+    fast = chosen(params.distillation, T2V, catalog, server) if params.speed == "fast" else None
+    run = recipe(params.motion, fast, params.steps, params.cfg, params.shift)
+    warnings = [*general_warnings(params), *negative_warnings(params, run.guided, server)]
     nodes = Nodes()
-    images = _draw(nodes, catalog, params, run, negative)
+    images = _draw(nodes, catalog, params, run, params.negative_prompt, nag_of(params, server))
     nodes.save_video(nodes.create_video(images, params.fps), file_prefix(params.MODE, job_id))
     return finished(nodes, run, (), params.size, params.frames, params.fps, tuple(warnings))
 
@@ -154,17 +184,23 @@ def build_image(params: TextToImage, catalog: Catalog, server: ServerFacts, job_
         run = Recipe(params.steps or FLUX_STEPS, 0.0, (Phase("", 0, params.steps or FLUX_STEPS, FLUX_CFG),))
         images = _draw_flux(nodes, catalog, params, run)
     else:
-        run = recipe(params.steps, 0.0, 0.0, fast=False)
-        images = _draw(nodes, catalog, params, run, catalog.default_negative)
+        run = recipe("balanced", None, params.steps, shift=PICTURE_SHIFT)
+        images = _draw(nodes, catalog, params, run, None, Nag(False))
     nodes.save_image(images, file_prefix(params.MODE, job_id), "Saving")
     return finished(nodes, run, (), params.size, params.frames, params.fps, (), still=True)
 
 
 def _draw(
-    nodes: Nodes, catalog: Catalog, params: TextToVideo | TextToImage, run: Recipe, negative: str
+    nodes: Nodes,
+    catalog: Catalog,
+    params: TextToVideo | TextToImage,
+    run: Recipe,
+    negative: str | None,
+    nag: Nag,
 ) -> Image:
     models = load_experts(nodes, catalog, EXPERTS, run, easy_cache=False)
-    prompts = read_prompts(nodes, catalog, params.prompt, negative)
+    prompts = read_prompts(nodes, catalog, params.prompt, negative, params.prompt_weights)
+    models = with_nag(nodes, nag, models, run, prompts[1])
     vae = nodes.vae_loader(catalog.file("vae").name)
     latent = nodes.empty_latent_video(*params.size, params.frames)
     samples = sample(nodes, run, models, (*prompts, latent), params.seed)
@@ -173,7 +209,8 @@ def _draw(
 
 def _draw_flux(nodes: Nodes, catalog: Catalog, params: TextToImage, run: Recipe) -> Image:
     model, clip, vae = nodes.checkpoint_loader(catalog.file("flux").name, "Loading Flux")
-    prompt = nodes.clip_text_encode(clip, params.prompt, "Reading the prompt")
+    text = prompt_text(params.prompt, params.prompt_weights)
+    prompt = nodes.clip_text_encode(clip, text, "Reading the prompt")
     nothing = nodes.conditioning_zero_out(prompt)
     latent = nodes.empty_latent_image(*params.size)
     label = Label("draw", "Generating", steps=run.steps)

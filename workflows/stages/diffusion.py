@@ -12,6 +12,8 @@ from workflows.graph.label import Label
 from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
 from workflows.notice import Notice
+from workflows.stages.nag import Nag
+from workflows.stages.prompt_text import prompt_text
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe
 
 EASY_CACHE = (0.2, 0.15, 0.95)
@@ -27,14 +29,16 @@ _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 def load_experts(
     nodes: Nodes, catalog: Catalog, roles: Mapping[str, str], recipe: Recipe, easy_cache: bool
 ) -> list[Model]:
-    """The model of every phase. `roles`: expert -> role of its file in the catalog."""
+    """The model of every phase. `roles`: expert -> role of its file in the catalog, where the phase has none
+    of its own."""
     models = []
     for phase in recipe.phases:
         words = _EXPERT_WORDS[phase.expert]
-        model = nodes.unet_loader(catalog.file(roles[phase.expert]).name, f"Loading the {words}")
+        role = phase.model or roles[phase.expert]
+        model = nodes.unet_loader(catalog.file(role).name, f"Loading the {words}")
         if phase.lora:
             lora = catalog.file(phase.lora).name
-            model = nodes.lora_loader(model, lora, 1.0, f"Making the {words} fast")
+            model = nodes.lora_loader(model, lora, phase.strength, f"Making the {words} fast")
         model = nodes.model_sampling_sd3(model, recipe.shift, f"Setting up the {words}")
         if easy_cache:
             model = nodes.easy_cache(model, *EASY_CACHE, f"Setting up the {words}")
@@ -52,14 +56,26 @@ def load_single(
     return nodes.model_sampling_sd3(model, shift, f"Setting up the {words}")
 
 
+def with_nag(
+    nodes: Nodes, nag: Nag, models: Iterable[Model], recipe: Recipe, negative: Conditioning
+) -> list[Model]:
+    """The models of the phases, each that runs without guidance steered away from the negative prompt."""
+    return [
+        nag.apply(nodes, model, negative, phase.cfg, _EXPERT_WORDS[phase.expert])
+        for phase, model in zip(recipe.phases, models, strict=True)
+    ]
+
+
 def read_prompts(
-    nodes: Nodes, catalog: Catalog, prompt: str, negative: str
+    nodes: Nodes, catalog: Catalog, prompt: str, negative: str | None, weights: bool
 ) -> tuple[Conditioning, Conditioning]:
-    """(positive, negative), both through the one text encoder."""
+    """(positive, negative), both through the one text encoder. `negative` None: the catalogue's default.
+    `weights`: whether the texts have ComfyUI's syntax."""
     clip = nodes.clip_loader(catalog.file("text_encoder").name)
+    unwanted = catalog.default_negative if negative is None else prompt_text(negative, weights)
     return (
-        nodes.clip_text_encode(clip, prompt, "Reading the prompt"),
-        nodes.clip_text_encode(clip, negative, "Reading the negative prompt"),
+        nodes.clip_text_encode(clip, prompt_text(prompt, weights), "Reading the prompt"),
+        nodes.clip_text_encode(clip, unwanted, "Reading the negative prompt"),
     )
 
 

@@ -14,7 +14,11 @@ LOW = "low"
 MOTION_SHARE = {"subtle": 0.35, "balanced": 0.5, "dynamic": 0.65}
 """motion -> share of the steps that the high-noise expert samples."""
 BOUNDARY_I2V = 0.900
-"""Noise level at which WAN hands over in Image-to-Video (WAN's config `boundary`)."""
+BOUNDARY_T2V = 0.875
+"""Noise level at which WAN hands over in Image-to-Video and Text-to-Video (`boundary` in WAN's own
+wan/configs)."""
+OFFICIAL = "official"
+"""The motion that takes the hand-over from the noise schedule, as WAN's own code does."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Phase:
     end: int
     cfg: float
     lora: str = ""  # role of the LoRA in the catalog, "" for none
+    strength: float = 1.0  # of the LoRA
+    model: str = ""  # role of the expert's file, "" for the one that the mode has for it
 
     @property
     def steps(self) -> int:
@@ -53,8 +59,12 @@ class Recipe:
 
     @property
     def figures(self) -> dict[str, float]:
-        """The numbers of the run under the names of the parameters that set them."""
-        return {"steps": self.steps, "cfg": self.phases[0].cfg, "shift": self.shift}
+        """The numbers of the run under the names of the parameters that set them; no cfg where the phases
+        differ in it, because one number cannot say so."""
+        found = {"steps": self.steps, "cfg": self.phases[0].cfg, "shift": self.shift}
+        if len({phase.cfg for phase in self.phases}) > 1:
+            del found["cfg"]
+        return found
 
     @property
     def guided(self) -> bool:
@@ -65,10 +75,10 @@ class Recipe:
 def handover(motion: str, steps: int, shift: float, boundary: float = BOUNDARY_I2V) -> int:
     """The first step of the low-noise expert, 1 <= k < steps. Needs at least 2 steps.
 
-    "official" computes it from the schedule: the first step whose noise level sigma lies below the
+    OFFICIAL computes it from the schedule: the first step whose noise level sigma lies below the
     boundary, with sigma = shift * t / (1 + (shift - 1) * t) and t = 1 - i / steps.
     """
-    if motion == "official":
+    if motion == OFFICIAL:
         k = next(i for i in range(1, steps + 1) if _sigma(i, steps, shift) < boundary)
     else:
         k = round(steps * MOTION_SHARE[motion])

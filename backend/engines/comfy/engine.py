@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from backend import notices
 from backend.engines.base import EngineInfo, Prompt
 from backend.engines.comfy import protocol, submit
 from backend.engines.comfy.folders import input_folder, output_folder, sibling_output
@@ -149,6 +150,8 @@ class ComfyEngine:
         )
         if not self.busy:
             self._refresh_contract()
+        if info.note is not None and (before.state != "ok" or info.note != before.note):
+            log.warning("%s: %s", self.http.address, notices.words(info.note))
         return self._set(info)
 
     def _failed(self, before: EngineInfo, error: EngineError) -> EngineInfo:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from backend.engines.base import EngineInfo
 from backend.engines.comfy.http import Http
+from backend.engines.comfy.known_faults import dotted, known_fault
 from backend.engines.kinds import COMFYUI, DEMO, kind_of
 from workflows.notice import Notice, notice
 
@@ -67,20 +69,16 @@ def server_name(info: EngineInfo) -> str:
 
 
 def version_note(version: str) -> Notice | None:
-    """A warning for a ComfyUI outside of the supported versions, else None."""
-    try:
-        read = tuple(int(part) for part in version.split("."))
-    except ValueError:
+    """A warning for a ComfyUI outside of the supported versions, or with a known fault, else None."""
+    numbers = re.fullmatch(r"v?(\d{1,9}(?:\.\d{1,9}){1,3})(?:[-+.]?[A-Za-z].*)?", version.strip())
+    if numbers is None:
         return None
+    read = tuple(int(part) for part in numbers[1].split("."))
     if read < OLDEST:
-        return notice("comfyui_old", version=version, oldest=_dotted(OLDEST))
+        return notice("comfyui_old", version=version, oldest=dotted(OLDEST))
     if read[:2] > NEWEST:
-        return notice("comfyui_new", version=version, oldest=_dotted(OLDEST), newest=_dotted(NEWEST))
-    return None
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))
+        return notice("comfyui_new", version=version, oldest=dotted(OLDEST), newest=dotted(NEWEST))
+    return known_fault(read, version)
 
 
 def gpu_name(name: str) -> str:

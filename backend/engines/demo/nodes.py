@@ -20,6 +20,7 @@ NODES: Mapping[str, Callable[..., Any]] = {
     "LoraLoaderModelOnly": nodes_load.lora_loader,
     "ModelSamplingSD3": nodes_load.same_model,
     "EasyCache": nodes_load.same_model,
+    "WanVideoNAG": nodes_load.video_nag,
     "CLIPTextEncode": nodes_load.text_encode,
     "ConditioningZeroOut": nodes_load.zero_out,
     "FluxGuidance": nodes_load.flux_guidance,

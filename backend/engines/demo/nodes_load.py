@@ -59,9 +59,25 @@ def same_model(ctx: Context, model: ModelHandle, **settings: Any) -> tuple[Any, 
     return (model,)
 
 
+def video_nag(
+    ctx: Context,
+    model: ModelHandle,
+    conditioning: Conditioning,
+    nag_scale: float,
+    nag_alpha: float,
+    nag_tau: float,
+    input_type: str = "default",
+    inplace: bool = False,
+) -> tuple[Any, ...]:
+    """Implements WanVideoNAG of ComfyUI-KJNodes, which leaves the model as it is at scale 0."""
+    if nag_scale == 0:
+        return (model,)
+    return (ModelHandle(model.kind, model.name, (*model.loras, f"nag:{nag_scale}:{conditioning.text}")),)
+
+
 def text_encode(ctx: Context, text: str, clip: ModelHandle) -> tuple[Any, ...]:
-    """Implements CLIPTextEncode."""
-    return (Conditioning(text),)
+    """Implements CLIPTextEncode: a backslash before a parenthesis is an escape."""
+    return (Conditioning(text.replace("\\(", "(").replace("\\)", ")")),)
 
 
 def zero_out(ctx: Context, conditioning: Conditioning) -> tuple[Any, ...]:

@@ -55,11 +55,19 @@ def test_two_files_short(tmp_path: Path) -> None:
 
 
 def test_a_mode_that_lacks_one_setting_only(tmp_path: Path) -> None:
-    fill(tmp_path, but=("lora_i2v_high", "lora_i2v_low"))
+    fill(tmp_path, but=("lora_i2v_high", "lora_i2v_low", "lora_i2v_1022_high", "lora_i2v_1022_low"))
     need = look(tmp_path).mode("image_to_video")
     assert need.usable and not need.ready
     assert need.sentence == "Image-to-Video works, but not with speed=fast: 2 files are missing, 2.5 GB."
     assert not look(tmp_path).mode("fast_video").usable
+
+
+def test_a_newer_distillation_stands_in_for_the_first_in_its_own_modes(tmp_path: Path) -> None:
+    fill(tmp_path, but=("lora_i2v_high", "lora_i2v_low", "lora_t2v_high", "lora_t2v_low"))
+    found = look(tmp_path)
+    assert found.mode("image_to_video").ready and found.mode("fast_video").ready
+    assert found.mode("text_to_video").ready
+    assert [state.file.role for state in found.mode("sound_to_video").lacks] == ["lora_t2v_high"]
 
 
 def test_faults_are_named(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from workflows.params.sizes import crop_fraction
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
+from workflows.stages.nag import Nag, nag_of, negative_warnings
 from workflows.stages.segments import Segment, Span, cut, joined, result_prefix, save_part, spans, tail
 
 CHUNK_LENGTH = 77
@@ -50,6 +51,7 @@ class _Run:
     steps: int
     cfg: float
     shift: float
+    nag: Nag
 
 
 def chunk_count(frames: int) -> int:
@@ -90,6 +92,7 @@ def build(
         steps=params.steps or int(figures["steps"]),
         cfg=params.cfg or figures["cfg"],
         shift=params.shift or figures["shift"],
+        nag=nag_of(params, server),
     )
     rows = spans(chunk_count(params.frames), segment_chunks)
     sound = _sound(params)
@@ -100,7 +103,7 @@ def build(
         params.fps,
         run.steps,
         evaluations=rows[0].of * run.steps * (2 if run.cfg > 1 else 1),
-        warnings=tuple(_warnings(run)),
+        warnings=tuple(_warnings(run, server)),
         sound=None if len(rows) == 1 else sound,
         route=_route_name(run),
     )
@@ -128,7 +131,7 @@ def _sound(params: Animate) -> Derived | None:
     return cut(Derived("", "sound", params.video.name, params.start, seconds=seconds), "wav")
 
 
-def _warnings(run: _Run) -> list[Notice]:
+def _warnings(run: _Run, server: ServerFacts) -> list[Notice]:
     params, source = run.params, preparation(run.params, run.route)
     warnings = []
     if source.pose == "driving":
@@ -137,8 +140,7 @@ def _warnings(run: _Run) -> list[Notice]:
         warnings.append(notice("no_face_video"))
     if source.guesses_person:
         warnings.append(notice("person_in_middle"))
-    if params.negative_prompt and run.cfg <= 1:
-        warnings.append(notice("negative_prompt_unused"))
+    warnings += negative_warnings(params, run.cfg > 1, server)
     for field, media in params.helpers.items():
         if media.seconds > params.video.seconds + LENGTH_SLACK > LENGTH_SLACK:
             warnings.append(
@@ -178,8 +180,8 @@ def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
     if params.relight:
         loras.append((catalog.file("lora_relight").name, params.relight))
     model = load_single(nodes, run.model, loras, run.shift, "Animate model")
-    negative = catalog.default_negative if params.negative_prompt is None else params.negative_prompt
-    prompts = read_prompts(nodes, catalog, params.prompt, negative)
+    prompts = read_prompts(nodes, catalog, params.prompt, params.negative_prompt, params.prompt_weights)
+    model = run.nag.apply(nodes, model, prompts[1], run.cfg, "Animate model")
     vae = nodes.vae_loader(catalog.file("vae").name)
     picture = nodes.load_image(params.image.name, "Reading the picture")
     encoder = nodes.clip_vision_loader(catalog.file("clip_vision").name)

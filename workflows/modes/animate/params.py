@@ -93,6 +93,8 @@ class Animate(ModeParams):
     shift: float = fields.shift()
     seed: int = fields.seed()
     start: float = fields.part_start("Where in the driving video to start, in seconds.")
+    nag: str = fields.nag()
+    prompt_weights: bool = fields.prompt_weights()
     fit: str = fields.fit()
 
     def check(self) -> None:
