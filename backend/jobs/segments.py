@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import wave
 from collections.abc import Callable, Mapping
@@ -27,8 +28,12 @@ from workflows.compiled import Derived
 from workflows.modes.registry import MODES
 from workflows.notice import Notice, notice
 
+log = logging.getLogger("wan.jobs")
+
 TAIL = "-tail"
 """Marks, in an output's name, the last frames of a segment, which the next one starts from."""
+FACES = "-faces"
+"""Marks, in an output's name, one pixel for each frame of a driving video: black where it has no face."""
 SILENCE_RATE = 16_000  # Hz
 
 
@@ -60,8 +65,9 @@ class Segments:
         self._videos: list[Path] = []
         self._tail: list[Path] = []
         self._digest = digest_of(compiled, job_id)
+        self._faces: list[bool] = []  # whether a segment of this run has a face
         self.notices: tuple[Notice, ...] = ()
-        """What is to be said after the run: of a sound that could not be used."""
+        """What is to be said after the run: of a sound that could not be used, of missing faces."""
 
     @classmethod
     def of_job(
@@ -143,7 +149,7 @@ class Segments:
             if derived.source not in self._quiet or isinstance(error, MediaBusy):
                 raise
             if not self._ends_before(source, derived.start):
-                self.notices = (notice("sound_lost", field="video"),)
+                self.notices = (*self.notices, notice("sound_lost", field="video"))
             with wave.open(str(target), "wb") as silence:
                 silence.setnchannels(1)
                 silence.setsampwidth(2)
@@ -171,6 +177,22 @@ class Segments:
             self._tail.append(path)
         engine.fetch(results[-1], self._video(index))
         self._videos.append(self._video(index))
+        self._look_for_faces(engine, [o for o in outputs if FACES in o.filename], index)
+
+    def _look_for_faces(self, engine: Engine, outputs: list[Output], index: int) -> None:
+        """Adds a notice if no segment of the job has a face; a job without the outputs, or that resumes,
+        has none. A fault of the check does not spoil the video."""
+        if not outputs:
+            return
+        path = self._work / f"faces-{index}"
+        try:
+            engine.fetch(outputs[-1], path)
+            self._faces.append(self._decoder.lit(path))
+        except (BadMedia, NoOutput) as error:
+            log.info("faces of segment %d: %s", index, error.detail or error.message)
+            return
+        if len(self._faces) == len(self.compiled.graphs) and not any(self._faces):
+            self.notices = (*self.notices, notice("no_face_found"))
 
     def join(self, result: Path) -> None:
         """Writes the job's result from all segments, which stay. Raises BadMedia, DiskFull, InternalError."""

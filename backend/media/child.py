@@ -66,7 +66,7 @@ def _set_limit(which: int, value: int, at_most: int = 0) -> None:
 
 def reply_to(request: dict[str, Any], progress: Callable[[float], None]) -> dict[str, Any]:
     """The reply to one request, without its id. Raises StudioError, or whatever a decoder raises."""
-    from backend.media import pictures
+    from backend.media import lit, pictures
 
     op, path, name = request["op"], request.get("path", ""), request.get("name", "")
     field, max_mb = request.get("field", ""), request.get("max_mb", 0)
@@ -74,6 +74,8 @@ def reply_to(request: dict[str, Any], progress: Callable[[float], None]) -> dict
         return {}
     if op == "picture":
         return asdict(pictures.look(path, name, field, max_mb))
+    if op == "lit":
+        return {"lit": lit.any_light(path)}
     if op == "preview":
         return _size(*pictures.preview(path, request["out"], name, request["max_side"]))
     if op == "normalise":

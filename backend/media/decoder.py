@@ -40,6 +40,10 @@ class Decoder(Pool):
         """Facts about the picture, after decoding all of it. Raises BadMedia."""
         return PictureFacts(**self._ask_cached("picture", path, name=name, field=field, max_mb=self._max_mb))
 
+    def lit(self, path: AnyPath) -> bool:
+        """Whether any frame of a picture, animated or not, has a pixel that is not black. Raises BadMedia."""
+        return bool(self._ask_cached("lit", path)["lit"])
+
     def sound(self, path: AnyPath, *, name: str = "", field: str = "audio") -> SoundFacts:
         """Facts about a sound file or the sound of a video, after decoding all of it. Raises BadMedia."""
         request: dict[str, Any] = {

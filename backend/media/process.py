@@ -28,6 +28,7 @@ _CLIP: dict[str, type] = {**_SIZE, "frames": int, "fps": float}
 # is not trusted itself.
 REPLIES: dict[str, dict[str, type]] = {
     "ping": {},
+    "lit": {"lit": bool},
     "picture": {**_SIZE, "format": str, "frames": int, "note": str, "bytes": int},
     "normalise": _SIZE,
     "poster": _SIZE,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from backend.jobs import folders as files
 
-OUTPUT = re.compile(r"[a-z_]+-([0-9a-f]{32})(?:-\d+)?(?:-tail)?_\d+_?\.[a-z0-9]+")
-"""Names of files from SaveVideo and SaveImage: mode, job id, segment, tail, ComfyUI's counter."""
+OUTPUT = re.compile(r"[a-z_]+-([0-9a-f]{32})(?:-\d+)?(?:-tail|-faces)?_\d+_?\.[a-z0-9]+")
+"""Names of files from SaveVideo and SaveImage: mode, job id, segment, tail or faces, ComfyUI's counter."""
 TAIL = re.compile(r"([0-9a-f]{32})-\d+-tail\.[a-z]+")
 """Frames at the end of one segment that the next segment starts from."""
 CONTENT = re.compile(r"[0-9a-f]{32,64}(?:-[a-z]+)?(?:\.[a-z0-9]+)?")

@@ -191,7 +191,11 @@ def test_a_new_seed_prepares_nothing_again() -> None:
     server = route_server("native")
     before, after = (compiled(animated(seed=s, method="mix"), j, server) for s, j in ((1, "a"), (2, "b")))
     old, new = before.graphs[0], after.graphs[0]
-    assert {old[k]["class_type"] for k in old if old[k] != new[k]} == {"KSampler", "SaveVideo"}
+    assert {old[k]["class_type"] for k in old if old[k] != new[k]} == {
+        "KSampler",
+        "SaveVideo",
+        "SaveAnimatedWEBP",
+    }
 
 
 # routes
@@ -247,7 +251,7 @@ def test_native_mix() -> None:
     (chunk, *_) = nodes_of(graph, "WanAnimateToVideo")
     assert behind(graph, chunk["character_mask"]) == "BlockifyMask"
     assert behind(graph, chunk["background_video"]) == "ImageCompositeMasked"
-    assert behind(graph, chunk["face_video"]) == "ImageBatch"
+    assert behind(graph, chunk["face_video"]) == "RebatchImages"
     track = nodes_of(graph, "SAM3_VideoTrack")[0]
     assert graph[track["conditioning"][0]]["inputs"]["text"] == "person" and track["max_objects"] == 1
     for crop in nodes_of(graph, "CropByBBoxes"):
@@ -256,15 +260,23 @@ def test_native_mix() -> None:
     assert loaders == ["sdpose_wholebody_fp16.safetensors", "sam3.1_multiplex_fp16.safetensors"]
 
 
-def test_faces_and_pose_stay_in_step_when_a_face_is_not_found() -> None:
-    """Each group of frames gives as many faces as frames: the last one is repeated."""
-    (graph,) = on("native", seconds=10.0).graphs  # 160 frames: groups of 77, 77, 6
-    groups = [n for n in nodes_of(graph, "ImageFromBatch") if behind(graph, n["image"]) == "ImageScale"]
-    assert [(n["batch_index"], n["length"]) for n in groups] == [(0, 77), (77, 77), (154, 6)]
-    padded = [n for n in nodes_of(graph, "ImageFromBatch") if behind(graph, n["image"]) == "ImageBatch"]
-    assert [(n["batch_index"], n["length"]) for n in padded] == [(0, 77), (0, 77), (0, 6)]
-    assert [n["amount"] for n in nodes_of(graph, "RepeatImageBatch")] == [77, 77, 6]
-    assert len(nodes_of(graph, "SDPoseKeypointExtractor")) == 3
+@pytest.mark.parametrize("name", ["native", "template"])
+def test_faces_are_detected_frame_by_frame(name: str) -> None:
+    (graph,) = on(name, seconds=10.0).graphs
+    (single,) = [key for key, n in graph.items() if n["inputs"].get("batch_size") == 1
+                 and n["class_type"] == "RebatchImages"]  # fmt: skip
+    detector = "SDPoseKeypointExtractor" if name == "native" else "DWPreprocessor"
+    assert [single, 0] in [node["image"] for node in nodes_of(graph, detector)]
+    assert len(nodes_of(graph, "CropByBBoxes")) == 1
+    (chunk, *_) = nodes_of(graph, "WanAnimateToVideo")
+    assert behind(graph, chunk["face_video"]) == "RebatchImages"
+    assert behind(graph, chunk["pose_video"]) == ("RebatchImages" if name == "native" else detector)
+
+
+def test_pose_alone_is_detected_in_batches() -> None:
+    (graph,) = on("native", face_video=HELPERS["face"]).graphs
+    (extractor,) = nodes_of(graph, "SDPoseKeypointExtractor")
+    assert behind(graph, extractor["image"]) == "ImageScale" and not nodes_of(graph, "RebatchImages")
 
 
 def test_preprocess_mix_gives_points_and_box_to_sam2() -> None:

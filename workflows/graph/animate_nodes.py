@@ -25,8 +25,12 @@ from workflows.graph.media_nodes import MediaNodes
 
 FACE_SIDE = 512
 """Side of the face video in pixels: what WAN's face encoder takes."""
-_POSE = Label("read", "Detecting the pose")
-_FACE = Label("read", "Detecting the face")
+SCORE_THRESHOLD = 0.3
+"""The score from which a point of body or face counts as seen: the node's default."""
+_MOST_IMAGES = 4096
+"""The largest batch that RebatchImages makes."""
+POSE = Label("read", "Detecting the pose")
+FACE = Label("read", "Detecting the face")
 _PERSON = Label("read", "Detecting the person")
 _MASK = Label("read", "Preparing the mask")
 
@@ -117,7 +121,7 @@ class AnimateNodes(MediaNodes):
     def sdpose_keypoints(self, model: Model, vae: Vae, image: Image) -> Keypoints:
         """Body, hands and face of the person in every frame."""
         inputs: dict[str, Value] = {"model": model, "vae": vae, "image": image, "batch_size": 16}
-        return Keypoints(self.add("SDPoseKeypointExtractor", _POSE, inputs))
+        return Keypoints(self.add("SDPoseKeypointExtractor", POSE, inputs))
 
     def sdpose_draw(self, keypoints: Keypoints) -> Image:
         """The pose as WAN Animate was trained on it: body and hands, no face."""
@@ -129,23 +133,86 @@ class AnimateNodes(MediaNodes):
             "draw_feet": False,
             "stick_width": 4,
             "face_point_size": 3,
-            "score_threshold": 0.3,
+            "score_threshold": SCORE_THRESHOLD,
             "draw_head": True,
         }
-        return Image(self.add("SDPoseDrawKeypoints", _POSE, inputs))
+        return Image(self.add("SDPoseDrawKeypoints", POSE, inputs))
 
-    def face_crops(self, keypoints: Keypoints, image: Image) -> Image:
-        """Square face crops; frames without a face are left out."""
-        found: dict[str, Value] = {"keypoints": keypoints, "scale": 1.5, "force_square": True}
+    def each_image(self, images: Image) -> Image:
+        """The frames one by one: ComfyUI runs the nodes that follow for each of them."""
+        return Image(self.add("RebatchImages", FACE, {"images": images, "batch_size": 1}))
+
+    def all_images(self, images: Image, label: Label) -> Image:
+        """Frames that come one by one as one batch."""
+        return Image(self.add("RebatchImages", label, {"images": images, "batch_size": _MOST_IMAGES}))
+
+    def sdpose_draw_face(self, keypoints: Keypoints) -> Image:
+        """The points of the face on black; nothing but black where it is not seen."""
         inputs: dict[str, Value] = {
+            "keypoints": keypoints,
+            "draw_body": False,
+            "draw_hands": False,
+            "draw_face": True,
+            "draw_feet": False,
+            "stick_width": 4,
+            "face_point_size": 3,
+            "score_threshold": SCORE_THRESHOLD,
+            "draw_head": False,
+        }
+        return Image(self.add("SDPoseDrawKeypoints", FACE, inputs))
+
+    def save_pixels(self, masks: Mask, filename_prefix: str) -> None:
+        """Writes masks that come one by one as one animated picture."""
+        images = Image(self.add("MaskToImage", FACE, {"mask": masks}))
+        inputs: dict[str, Value] = {
+            "images": self.all_images(images, FACE),
+            "filename_prefix": filename_prefix,
+            "fps": 16.0,
+            "lossless": True,
+            "quality": 80,
+            "method": "default",
+        }
+        self.add("SaveAnimatedWEBP", Label("save", "Saving what was detected"), inputs)
+
+    def face_seen(self, points: Image) -> Mask:
+        """A mask of one pixel: white if a drawing of a face's points is not all black."""
+        pixel: dict[str, Value] = {
+            "image": points,
+            "upscale_method": "area",
+            "width": 1,
+            "height": 1,
+            "crop": "disabled",
+        }
+        brightness = self.image_to_mask(Image(self.add("ImageScale", FACE, pixel)))
+        return self.threshold_mask(brightness, 0.0)
+
+    def face_crop(self, keypoints: Keypoints, image: Image, seen: Mask) -> Image:
+        """The face of one frame as a square; black where `seen`, a mask of one pixel, is black.
+
+        CropByBBoxes leaves a frame without a face out of a batch, and returns the frame itself when it is
+        alone.
+        """
+        found: dict[str, Value] = {"keypoints": keypoints, "scale": 1.5, "force_square": True}
+        crop: dict[str, Value] = {
             "image": image,
-            "bboxes": Boxes(self.add("SDPoseFaceBBoxes", _FACE, found)),
+            "bboxes": Boxes(self.add("SDPoseFaceBBoxes", FACE, found)),
             "output_width": FACE_SIDE,
             "output_height": FACE_SIDE,
             "padding": 0,
             "keep_aspect": "pad",
         }
-        return Image(self.add("CropByBBoxes", _FACE, inputs))
+        face = Image(self.add("CropByBBoxes", FACE, crop))
+        side = self.image_scale(face, "bilinear", FACE_SIDE, FACE_SIDE, FACE)
+        black: dict[str, Value] = {"width": FACE_SIDE, "height": FACE_SIDE, "batch_size": 1, "color": 0}
+        inputs: dict[str, Value] = {
+            "destination": Image(self.add("EmptyImage", FACE, black)),
+            "source": side,
+            "x": 0,
+            "y": 0,
+            "resize_source": False,
+            "mask": seen,
+        }
+        return Image(self.add("ImageCompositeMasked", FACE, inputs))
 
     def sam3_mask(self, images: Image, model: Model, conditioning: Conditioning) -> Mask:
         """The one person that the words describe, followed through all frames."""
@@ -176,7 +243,7 @@ class AnimateNodes(MediaNodes):
             self.add_cached("OnnxDetectionModelLoader", Label("load", "Loading the pose detector"), names)
         )
         size: dict[str, Value] = {"width": width, "height": height}
-        found = self.add("PoseAndFaceDetection", _POSE, {"model": loaded, "images": images, **size})
+        found = self.add("PoseAndFaceDetection", POSE, {"model": loaded, "images": images, **size})
         drawing: dict[str, Value] = {
             "pose_data": Output(found, 0),
             **size,
@@ -185,7 +252,7 @@ class AnimateNodes(MediaNodes):
             "hand_stick_width": -1,
             "draw_head": True,
         }
-        pose = Image(self.add("DrawViTPose", _POSE, drawing))
+        pose = Image(self.add("DrawViTPose", POSE, drawing))
         return pose, Image(found, 1), Text(found, 2), Boxes(found, 3)
 
     # finding: comfyui_controlnet_aux and SAM 2
@@ -202,7 +269,7 @@ class AnimateNodes(MediaNodes):
             "pose_estimator": "dw-ll_ucoco_384_bs5.torchscript.pt",
             "scale_stick_for_xinsr_cn": "disable",
         }
-        node = self.add("DWPreprocessor", _POSE if body else _FACE, inputs)
+        node = self.add("DWPreprocessor", POSE if body else FACE, inputs)
         return Image(node, 0), Keypoints(node, 1)
 
     def sam2_mask(

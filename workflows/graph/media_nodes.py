@@ -139,10 +139,6 @@ class MediaNodes(Nodes):
         inputs: dict[str, Value] = {"image1": image1, "image2": image2}
         return Image(self.add("ImageBatch", label or Label("finish", "Joining the parts"), inputs))
 
-    def repeat_image_batch(self, image: Image, amount: int, label: Label) -> Image:
-        """The same frames `amount` times."""
-        return Image(self.add("RepeatImageBatch", label, {"image": image, "amount": amount}))
-
     def image_scale(self, image: Image, method: str, width: int, height: int, label: Label) -> Image:
         """Scaled to fill the size, centre cut out."""
         inputs: dict[str, Value] = {

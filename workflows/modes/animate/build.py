@@ -230,6 +230,8 @@ def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
     prefix = result_prefix(params.MODE, run.job_id, span)
     video = nodes.create_video(whole, params.fps, audio)
     save_part(nodes, prefix, span, video, (parts[-1], new), CONTINUED_FRAMES)
+    if found.seen is not None:
+        nodes.save_pixels(found.seen, f"{prefix}-faces")
     return Segment(span, nodes, kept, tuple(derived))
 
 

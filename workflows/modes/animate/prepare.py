@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from workflows.catalog import Catalog
 from workflows.compiled import Derived
-from workflows.graph.animate_nodes import FACE_SIDE, AnimateNodes
+from workflows.graph.animate_nodes import FACE, FACE_SIDE, POSE, AnimateNodes
 from workflows.graph.builder import Boxes, Image, Mask, Text
 from workflows.graph.label import Label
 from workflows.modes.animate.params import Animate
@@ -19,11 +19,6 @@ MASK_GROW, MASK_BLOCK = 10, 32
 MASK_THRESHOLD = 0.5
 PERSON = "person"
 """The segmenter's prompt."""
-FACE_GROUP = 77
-"""Faces are detected in groups of this many frames, because a frame without a face shifts those after it."""
-_LAST = 4095
-"""Index of the last frame: the node clamps it to the number of frames."""
-_FACE = Label("read", "Detecting the face")
 _READ = Label("read", "Reading the driving video")
 
 
@@ -35,6 +30,7 @@ class Prepared:
     face: Image | None
     background: Image | None
     mask: Mask | None
+    seen: Mask | None = None  # of each frame on its own: whether it has a face; None: not known
 
 
 @dataclass(frozen=True)
@@ -126,7 +122,7 @@ def prepare(
     clips = _Clips(nodes, params, first_frame, frames)
     found = _Found()
     if source.finds_pose or source.face == "found":
-        found = _find(nodes, catalog, clips.driving(), source, route, size, frames)
+        found = _find(nodes, catalog, clips.driving(), source, route, size)
 
     face = found.face if source.face == "found" else None
     if params.face_video is not None:
@@ -137,7 +133,7 @@ def prepare(
     if pose is None:
         pose = clips.driving()
     if params.method == "move":
-        return Prepared(pose, face, None, None), clips.derived
+        return Prepared(pose, face, None, None, found.seen), clips.derived
 
     if params.mask is not None:
         shape = clips.read(params.mask, size, "Reading the mask")
@@ -149,7 +145,7 @@ def prepare(
     if route.blockify:
         mask = nodes.blockify_mask(mask, MASK_BLOCK)
     background = nodes.black_out(clips.driving(), mask, *size)
-    return Prepared(pose, face, background, mask), clips.derived
+    return Prepared(pose, face, background, mask, found.seen), clips.derived
 
 
 @dataclass(frozen=True)
@@ -160,6 +156,7 @@ class _Found:
     face: Image | None = None
     points: Text | None = None  # on the body
     body: Boxes | None = None
+    seen: Mask | None = None
 
 
 def _find(
@@ -169,41 +166,30 @@ def _find(
     source: Preparation,
     route: Route,
     size: tuple[int, int],
-    frames: int,
 ) -> _Found:
+    """Faces are detected frame by frame: a frame without one gets a black face, so that all stay in step."""
     if route.pose == PREPROCESS:
         return _Found(*nodes.pose_and_face(route.vitpose_model, route.yolo_model, driving, *size))
     pose: Image | None = None
-    face: Image | None = None
     resolution = -(-min(size) // 64) * 64  # the node takes steps of 64
     if route.pose == TEMPLATE and source.finds_pose:
         pose, _ = nodes.dwpose(driving, body=True, face=False, resolution=resolution)
-    for start in range(0, frames, FACE_GROUP):
-        if route.pose == TEMPLATE and source.face != "found":
-            break
-        length = min(FACE_GROUP, frames - start)
-        group = nodes.image_from_batch(driving, start, length, _READ) if frames > FACE_GROUP else driving
-        if route.pose == NATIVE:
-            model, _, vae = nodes.checkpoint_loader(catalog.file("sdpose").name, "Loading the pose detector")
-            keypoints = nodes.sdpose_keypoints(model, vae, group)
-        else:
-            _, keypoints = nodes.dwpose(group, body=False, face=True, resolution=resolution)
-        if route.pose == NATIVE and source.finds_pose:
-            pose = _append(nodes, pose, nodes.sdpose_draw(keypoints))
-        if source.face == "found":
-            face = _append(nodes, face, _all_faces(nodes, nodes.face_crops(keypoints, group), length))
-    return _Found(pose, face)
-
-
-def _all_faces(nodes: AnimateNodes, faces: Image, length: int) -> Image:
-    """`length` faces: as many as are missing follow as the last one, so that the next group is in step."""
-    last = nodes.image_from_batch(faces, _LAST, 1, _FACE)
-    padded = nodes.image_batch(faces, nodes.repeat_image_batch(last, length, _FACE), _FACE)
-    return nodes.image_from_batch(padded, 0, length, _FACE)
-
-
-def _append(nodes: AnimateNodes, images: Image | None, more: Image) -> Image:
-    return more if images is None else nodes.image_batch(images, more, _READ)
+    if source.face != "found" and route.pose == TEMPLATE:
+        return _Found(pose)
+    frames = nodes.each_image(driving) if source.face == "found" else driving
+    if route.pose == NATIVE:
+        model, _, vae = nodes.checkpoint_loader(catalog.file("sdpose").name, "Loading the pose detector")
+        keypoints = nodes.sdpose_keypoints(model, vae, frames)
+        if source.finds_pose:
+            pose = nodes.sdpose_draw(keypoints)
+        if source.face != "found":
+            return _Found(pose)
+        pose = nodes.all_images(pose, POSE) if pose is not None else None
+        drawn = nodes.sdpose_draw_face(keypoints)
+    else:
+        drawn, keypoints = nodes.dwpose(frames, body=False, face=True, resolution=resolution)
+    seen = nodes.face_seen(drawn)
+    return _Found(pose, nodes.all_images(nodes.face_crop(keypoints, frames, seen), FACE), seen=seen)
 
 
 def _find_person(

@@ -16,7 +16,7 @@ _NATIVE_NODES = (
     "CheckpointLoaderSimple",
     "SDPoseKeypointExtractor",
     "SDPoseDrawKeypoints",
-    *(_CROP_NODES := ("SDPoseFaceBBoxes", "CropByBBoxes")),
+    *(_CROP_NODES := ("SDPoseFaceBBoxes", "CropByBBoxes", "RebatchImages", "SaveAnimatedWEBP")),
 )
 _PREPROCESS_NODES = ("OnnxDetectionModelLoader", "PoseAndFaceDetection", "DrawViTPose")
 _SAM3_NODES = ("CheckpointLoaderSimple", "SAM3_VideoTrack", "SAM3_TrackToMask")
