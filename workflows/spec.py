@@ -69,7 +69,8 @@ class Field:
     `high`: limits, both included; of a text, `high` is the number of characters. `offered`: values that the
     page shows as buttons; any other is shown beside them. `choices`: in the page's order. `blank`: what the
     page shows in the empty field of a number whose default stands for something else ("Random"); "" where
-    the default is a number like any other. `group`: where in Advanced the page shows it.
+    the default is a number like any other. `group`: where in Advanced the page shows it. `later`: added
+    to an endpoint that had been published; it follows the others there, so that calls by position stay right.
     """
 
     kind: Kind
@@ -82,6 +83,7 @@ class Field:
     placeholder: str = ""
     page_default: Any = None
     in_api: bool = True
+    later: bool = False
     nullable: bool = False
     zero: str = ""
     low: float = 0

@@ -76,6 +76,7 @@ class FakeStudio:
         self.reduced: set[str] = set()  # ids of jobs of whose picture only a smaller copy is kept
         self.missing = {
             "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors",
+            "wan2.2_i2v_A14b_high_noise_lora_rank64_lightx2v_4step_1022.safetensors",  # would stand in for it
         }
         self._temporary = tempfile.TemporaryDirectory(prefix="wan-fake-", ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name)

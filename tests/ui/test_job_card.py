@@ -230,7 +230,7 @@ def test_an_obstacle_greys_generate(studio: FakeStudio, picture: Path) -> None:
 
 
 def test_missing_files_are_named_in_a_panel_and_counted_below_generate(studio: FakeStudio) -> None:
-    name = next(iter(studio.missing))
+    name = "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors"
     studio.obstacle = notice("missing_files", mode="image_to_video", files=(name,))
     said, _ = planned(studio, speed="fast")
     assert "needs 1 more file, 1.2 GB." in said.hint and name not in said.hint

@@ -28,8 +28,9 @@ def endpoint(spec: ModeSpec, calls: Calls) -> Callable[..., Any]:
     """An async generator function with the mode's parameters, `wait`, and the caller's request."""
     signature = inspect.Signature(
         [
-            *(_parameter(each.name, _annotation(each), _default(spec, each)) for each in ordered(spec)),
+            *(_of_mode(spec, each) for each in ordered(spec) if not is_later(each)),
             _parameter("wait", bool, True),
+            *(_of_mode(spec, each) for each in ordered(spec) if is_later(each)),
             _parameter("request", gr.Request, None),
         ],
         return_annotation=Answer,
@@ -51,8 +52,14 @@ def endpoint(spec: ModeSpec, calls: Calls) -> Callable[..., Any]:
 
 
 def ordered(spec: ModeSpec) -> tuple[Spec, ...]:
-    """The endpoint's parameters: those that must be given first, each group in the order of the mode."""
-    return tuple(sorted(spec.api, key=lambda each: not required(spec, each)))
+    """The endpoint's parameters: those that must be given first, those that were added last, each group in
+    the order of the mode."""
+    return tuple(sorted(spec.api, key=lambda each: (not required(spec, each), is_later(each))))
+
+
+def is_later(each: Spec) -> bool:
+    """Whether the parameter follows `wait`, see Field."""
+    return isinstance(each, Field) and each.later
 
 
 def required(spec: ModeSpec, each: Spec) -> bool:
@@ -64,7 +71,12 @@ def required(spec: ModeSpec, each: Spec) -> bool:
 
 def schemas(spec: ModeSpec) -> dict[str, dict[str, Any]]:
     """name -> JSON schema of each parameter of the endpoint, `wait` included, in order."""
-    return {**{each.name: schema(each) for each in ordered(spec)}, "wait": {"type": "boolean"}}
+    found = ordered(spec)
+    return {
+        **{each.name: schema(each) for each in found if not is_later(each)},
+        "wait": {"type": "boolean"},
+        **{each.name: schema(each) for each in found if is_later(each)},
+    }
 
 
 def schema(each: Spec) -> dict[str, Any]:
@@ -91,6 +103,10 @@ def _help(each: Spec) -> str:
     if isinstance(each, MediaField):
         return text("api.takes", help=each.help, formats=", ".join(titles(each.kind)))
     return each.help
+
+
+def _of_mode(spec: ModeSpec, each: Spec) -> inspect.Parameter:
+    return _parameter(each.name, _annotation(each), _default(spec, each))
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:

@@ -69,7 +69,7 @@ class FastVideo(ModeParams):
     seconds: float = fields.seconds()
     seed: int = fields.seed()
     distillation: str = fields.distillation(DISTILLATIONS, "v1")
-    negative_prompt: str | None = fields.negative_prompt()
+    negative_prompt: str | None = fields.negative_prompt(later=True)
     nag: str = fields.nag()
     prompt_weights: bool = fields.prompt_weights()
     fit: str = fields.fit()

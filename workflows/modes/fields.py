@@ -72,12 +72,14 @@ def number(label: str, help: str, default: float, low: float, high: float, **mor
     return declare(Field(kind="number", label=label, help=help, default=default, low=low, high=high, **more))
 
 
-def switch(label: str, note: str, help: str = "", *, group: Group = "", in_api: bool = False) -> Any:
+def switch(
+    label: str, note: str, help: str = "", *, group: Group = "", in_api: bool = False, later: bool = False
+) -> Any:
     """On or off, off by default."""
     return declare(
         Field(
             kind="switch", label=label, note=note, help=help or note, default=False, in_api=in_api,
-            group=group,
+            group=group, later=later,
         )
     )  # fmt: skip
 
@@ -92,11 +94,12 @@ def prompt(label: str, help: str, placeholder: str) -> Any:
     )  # fmt: skip
 
 
-def negative_prompt() -> Any:
+def negative_prompt(later: bool = False) -> Any:
     """The negative prompt; None: the catalogue's default, "": none."""
     return declare(
         Field(
-            kind="text", label="Negative prompt", subject="The negative prompt", default=None, nullable=True,
+            kind="text", later=later,
+            label="Negative prompt", subject="The negative prompt", default=None, nullable=True,
             high=PROMPT_MAX, placeholder="None", group="prompt",
             note="WAN's default, sent in Chinese unless changed. Leave empty for none. Without guidance (Fast,"
             " Animate) only your own has an effect, and only with ComfyUI-KJNodes.",
@@ -112,6 +115,7 @@ def prompt_weights() -> Any:
         "Reads (word:1.2) and embedding:name in the prompts as ComfyUI does. Off: they are plain text.",
         group="prompt",
         in_api=True,
+        later=True,
     )
 
 
@@ -125,6 +129,7 @@ def nag() -> Any:
         note="Without guidance (cfg 1) your own negative prompt works through NAG, if ComfyUI-KJNodes is"
         " installed.",
         group="prompt",
+        later=True,
     )
 
 
@@ -138,6 +143,7 @@ def distillation(names: tuple[Choice, ...], first: str) -> Any:
         f" {first}.",
         note="Which 4-step distillation Fast uses.",
         group="experts",
+        later=True,
     )
 
 
@@ -199,9 +205,12 @@ def part_length(label: str, subject: str, help: str) -> Any:
     )  # fmt: skip
 
 
-def motion(help: str = "How much moves: balanced, dynamic, subtle or official.") -> Any:
+def motion(later: bool = False) -> Any:
     """Where the high-noise expert hands over to the low-noise one."""
-    return choice("Motion", MOTIONS, help, note=MOTION_NOTE, group="motion")
+    return choice(
+        "Motion", MOTIONS, "How much moves: balanced, dynamic, subtle or official.", note=MOTION_NOTE,
+        group="motion", later=later,
+    )  # fmt: skip
 
 
 def speed(help: str) -> Any:

@@ -73,7 +73,7 @@ class TextToVideo(ModeParams):
     width: int = fields.width("aspect and resolution")
     height: int = fields.height("aspect and resolution")
     seconds: float = fields.seconds()
-    motion: str = fields.motion()
+    motion: str = fields.motion(later=True)
     speed: str = fields.speed("quality (20 steps) or fast (4 steps).")
     steps: int = fields.steps(least=2)
     cfg: float = fields.cfg()

@@ -97,12 +97,14 @@ def test_a_long_job_is_made_in_segments_and_joined(
     sound = tmp_path / "a.wav"
     media_files.write_sound(sound, media_files.tone(41.0, rate=8_000), rate=8_000)
     given = base64.b64encode(sound.read_bytes()).decode()
-    params = {"width": 64, "height": 64, "speed": "fast", "seed": 3, "negative_prompt": "rain"}
+    params = {
+        "width": 64, "height": 64, "speed": "fast", "seed": 3, "negative_prompt": "rain", "nag": "off",
+    }  # fmt: skip
     answer = harness.handle({"mode": "sound_to_video", "params": params, "media": {"audio": {"data": given}}})
     found = decoder.video_facts(video(answer, tmp_path))
     assert (found.frames, found.has_audio) == (656, True)
-    assert answer["notices"] == [notice("negative_prompt_unused").to_json()]
-    assert answer["warnings"] == ["The negative prompt has no effect at guidance (cfg) 1."]
+    assert answer["notices"] == [notice("negative_prompt_off").to_json()]
+    assert answer["warnings"] == ["The negative prompt is turned off for runs at guidance (cfg) 1."]
     shown = [report["percent"] for report in harness.reports]
     assert shown == sorted(shown)
 

@@ -218,32 +218,35 @@ def picture(tmp_path: Path) -> str:
 
 RUN = {"steps": 0, "cfg": 0.0, "shift": 0.0, "seed": -1}
 SIZE = {"resolution": "480p", "width": 0, "height": 0}
+PROMPTS = {"nag": "auto", "prompt_weights": False}
+FAST = {"distillation": "auto"}
 NAMES = {
     "/image_to_video": {
         "image": None, "prompt": "", "negative_prompt": None, "end_image": None, "resolution": "480p",
         "width": 0, "height": 0, "seconds": 5.0, "motion": "balanced", "experts": "both",
-        "speed": "quality", "steps": 0, "cfg": 0.0, "shift": 0.0, "seed": -1, "wait": True,
+        "speed": "quality", "steps": 0, "cfg": 0.0, "shift": 0.0, "seed": -1, "wait": True, **FAST,
+        **PROMPTS,
     },
     "/fast_video": {
         "image": None, "prompt": "", "variant": "balanced", "resolution": "480p", "width": 0, "height": 0,
-        "seconds": 5.0, "seed": -1, "wait": True,
+        "seconds": 5.0, "seed": -1, "wait": True, **FAST, "negative_prompt": None, **PROMPTS,
     },
     "/sound_to_video": {
         "audio": None, "image": None, "prompt": "", "negative_prompt": None, "start": 0.0, "duration": 0.0,
-        **SIZE, "speed": "quality", **RUN, "level": False, "wait": True,
+        **SIZE, "speed": "quality", **RUN, "level": False, "wait": True, **PROMPTS,
     },
     "/animate": {
         "image": None, "video": None, "prompt": "", "negative_prompt": None, "method": "move",
         "relight": 0.8, "pose_video": None, "face_video": None, "mask": None, "fps": 16.0, **SIZE,
-        "seconds": 0.0, "speed": "quality", **RUN, "start": 0.0, "wait": True,
+        "seconds": 0.0, "speed": "quality", **RUN, "start": 0.0, "wait": True, **PROMPTS,
     },
     "/text_to_video": {
         "prompt": None, "negative_prompt": None, "aspect": "16:9", **SIZE, "seconds": 5.0,
-        "speed": "quality", **RUN, "wait": True,
+        "speed": "quality", **RUN, "wait": True, "motion": "balanced", **FAST, **PROMPTS,
     },
     "/text_to_image": {
         "prompt": None, "model": "wan", "aspect": "16:9", "width": 0, "height": 0, "steps": 0, "seed": -1,
-        "wait": True,
+        "wait": True, "prompt_weights": False,
     },
     "/job": {"id": None, "key": None},
     "/result": {"id": None, "key": None},
