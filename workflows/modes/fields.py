@@ -101,8 +101,8 @@ def negative_prompt(later: bool = False) -> Any:
             kind="text", later=later,
             label="Negative prompt", subject="The negative prompt", default=None, nullable=True,
             high=PROMPT_MAX, placeholder="None", group="prompt",
-            note="WAN's default, sent in Chinese unless changed. Leave empty for none. Without guidance (Fast,"
-            " Animate) only your own has an effect, and only with ComfyUI-KJNodes.",
+            note="WAN's default, sent in Chinese unless changed. Leave empty for none. Without guidance"
+            " (Fast, Animate) only your own has an effect, and only with ComfyUI-KJNodes.",
             help="What should not be seen. Left out: a good default. Empty: nothing.",
         )
     )  # fmt: skip
