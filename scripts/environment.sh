@@ -121,11 +121,14 @@ prepare_environment() {
   fi
   # PIP_CONSTRAINT, where a machine sets it, is meant for ComfyUI's packages, not for ours. --no-deps: the lock has
   # all packages, but pip takes a dependency with an extra, such as pydantic[email], for one without a version.
-  if ! env -u PIP_CONSTRAINT "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  # --no-compile: pip compiles one file after the other, compileall on all cores. Some packages have files that no
+  # Python 3 can compile; those are not imported.
+  if ! env -u PIP_CONSTRAINT "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-compile \
     --require-hashes --no-deps -r "$(lock_of "$file")"; then
     echo "The packages in $(lock_of "$file") could not be installed; the lines above say why." >&2
     return 1
   fi
+  "$venv/bin/python" -m compileall -qq -j 0 "$venv/lib" >/dev/null 2>&1 || true
   environment_stamp "$file" >"$venv/installed-${file%.txt}"
 }
 

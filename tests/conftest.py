@@ -14,9 +14,10 @@ from backend.media.decoder import Decoder
 from backend.settings.model import Settings
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
+from tests.support.lent_decoder import LentDecoder, stop_all
 from tests.support.scripted import Make, Servers
 
-pytest_plugins = ["tests.support.tiers", "tests.support.sockets"]
+pytest_plugins = ["tests.support.garbage", "tests.support.tiers", "tests.support.sockets"]
 
 
 @pytest.fixture
@@ -27,6 +28,8 @@ def engine() -> FakeEngine:
 @pytest.fixture
 def make(tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     made: list[Studio] = []
+    if services.Decoder is Decoder:
+        monkeypatch.setattr(services, "Decoder", LentDecoder)
 
     def build(
         *engines: FakeEngine, limits: Limits | None = None, start: bool = True, **settings: str
@@ -44,7 +47,13 @@ def make(tmp_path: Path, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) ->
         studio.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session", autouse=True)
+def lent_children() -> Iterator[None]:
+    yield
+    stop_all()
+
+
+@pytest.fixture(scope="session")
 def decoder() -> Iterator[Decoder]:
     with Decoder() as decoder:
         yield decoder

@@ -156,7 +156,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code with the toy mode in it."""
     root = tmp_path_factory.mktemp("studio")
     for name in ("backend", "ui", "workflows", "tests/support"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("*.pyc.*"))
     shutil.copy(ROOT / "app.py", root)
     (root / "tests" / "__init__.py").touch()
     (root / "workflows/modes/postcard.py").write_text(MODE)

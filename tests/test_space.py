@@ -52,7 +52,7 @@ def test_a_space_starts_with_the_demo_by_itself(open_folder: Path) -> None:
     code.mkdir()
     shutil.copy(ROOT / "app.py", code)
     for top in ("backend", "ui", "workflows"):
-        shutil.copytree(ROOT / top, code / top, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / top, code / top, ignore=shutil.ignore_patterns("*.pyc.*"))
     home.mkdir()
     os.chown(home, USER, USER)
     before = sorted(path.relative_to(code) for path in code.rglob("*"))

@@ -14,6 +14,7 @@ import errno
 import fcntl
 import json
 import logging
+import math
 import os
 import secrets
 import threading
@@ -109,9 +110,10 @@ class DataLock:
             return False
         seen = self._heartbeat()
         log.info("the data folder was last used by %s; checking whether it still is", held.get("machine"))
-        until = time.monotonic() + STALE_BEATS * self.beat
-        while time.monotonic() < until:
-            time.sleep(min(0.5, self.beat / 4))
+        # So many looks rather than so many seconds: a machine that stands still meanwhile has not looked.
+        pause = min(0.5, self.beat / 4)
+        for _ in range(math.ceil(STALE_BEATS * self.beat / pause)):
+            time.sleep(pause)
             if self._heartbeat() != seen:
                 raise BadSettings.of(
                     "data_folder_used_by", machine=str(held.get("machine")), folder=str(self.path.parent)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app import main
 from backend.errors import BadSettings
 from backend.notices import words
 from backend.settings.env_file import read_env_file
@@ -221,13 +222,26 @@ def test_an_empty_variable_does_not_override_the_login_of_the_file(tmp_path: Pat
     assert loaded(tmp_path, f"WAN_AUTH={LOGIN}", WAN_AUTH="bob:other").auth == (("bob", "other"),)
 
 
+@pytest.mark.parametrize("command", [[], ["models", "check"], ["nodes", "install"], ["worker"]])
+def test_every_command_ends_with_the_error(
+    tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (
+        ("WAN_AUHT", LOGIN),
+        ("WAN_DATA_DIR", str(tmp_path / "data")),
+        ("WAN_ENGINE", "demo"),
+    ):
+        monkeypatch.setenv(name, value)
+    assert main(command) == 1
+    told = capsys.readouterr()
+    assert "misspelling of WAN_AUTH" in told.err and SECRET not in told.err + told.out
+    assert not (tmp_path / "data").exists(), "nothing was begun"
+
+
 @pytest.mark.full
-@pytest.mark.parametrize(
-    "command", [[], ["models", "check"], ["nodes", "install"], ["bench", "--rows", "1a"], ["worker"]]
-)
-def test_every_command_ends_with_the_error(tmp_path: Path, command: list[str]) -> None:
+def test_the_benchmark_ends_with_the_error(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "app.py", *command],
+        [sys.executable, "app.py", "bench", "--rows", "1a"],
         cwd=ROOT, capture_output=True, text=True, timeout=120,
         env={**os.environ, "WAN_AUHT": LOGIN, "WAN_DATA_DIR": str(tmp_path / "data"), "WAN_ENGINE": "demo"},
     )  # fmt: skip

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from backend.engines.base import Prompt
@@ -40,6 +41,12 @@ def prompt(transcript: Transcript = COLD, files: dict[str, Path] | None = None, 
     steps = sum(label.steps for label in labels.values())
     return Prompt(**{"id": str(uuid.uuid4()), "graph": graph, "labels": labels, "sampling_steps": steps,
                      "files": files or {}, **more})  # fmt: skip
+
+
+def adjustable(timing: Timing) -> Any:
+    """A copy whose values can be changed while a prompt is monitored: generous limits until the test has what
+    it waits for, a short one for the limit that it is about."""
+    return SimpleNamespace(**vars(timing))
 
 
 class Run:

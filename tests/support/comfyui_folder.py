@@ -1,7 +1,7 @@
 """A ComfyUI folder whose main.py is the demo engine behind ComfyUI's own options.
 
-If it contains a file `record`, started and finished prompts are written to notes-<port>, as by
-recording_engine.
+While it contains a file `hold`, servers do not get past their imports. If it contains a file `record`,
+started and finished prompts are written to notes-<port>, as by recording_engine.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def last_words():
 
 
 threading.Thread(target=last_words, daemon=True).start()
+while (here / "hold").exists():
+    threading.Event().wait(0.02)
 sys.path.insert(0, ROOT)
 from backend.engines.demo import server
 from backend.engines.demo.__main__ import main

@@ -25,6 +25,12 @@ from huggingface_hub import constants
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
+def set_event() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Faults:
     """Failures to inject, for all files."""
@@ -39,6 +45,7 @@ class Faults:
     plain: bool = False  # responds without the hub's headers
     wrong_bytes: bool = False  # the storage sends other content of the same length
     delay: float = 0.0  # seconds before each block of 64 kB
+    hold: threading.Event = field(default_factory=set_event)  # while it is not set, only one block is sent
 
 
 class FakeHub:
@@ -163,6 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
         for start in range(0, end, 65536):
             if faults.delay:
                 time.sleep(faults.delay)
+            if start:
+                faults.hold.wait(120)
             piece = body[start : min(start + 65536, end)]
             try:
                 self.wfile.write(piece)

@@ -2,7 +2,7 @@
 
 Each request is written to FOLDER/log ("picture a.png") when it starts. While FOLDER/hold exists, a request
 waits until it is removed, or until FOLDER/go-<name> exists. A file that begins with "error CODE" or
-"transient" produces that error, "die" ends the process, "hang" gets no response.
+"transient" produces that error, "die" ends the process, "hang" gets no response until there is FOLDER/awake.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def main(folder: Path) -> None:
         said = path.read_bytes()[:40].decode("latin-1").split() if path.is_file() else []
         if said[:1] == ["die"]:
             os._exit(1)
-        while said[:1] == ["hang"]:
-            time.sleep(1)
+        while said[:1] == ["hang"] and not (folder / "awake").exists():
+            time.sleep(0.05)
         if request.get("out"):
             Path(request["out"]).write_bytes(b"written")
         reply: dict[str, Any] = {"id": request["id"]}

@@ -1,12 +1,13 @@
 """Fault injection for tests (`--faults`).
 
-POST /demo/faults replaces the active faults and releases a hanging step. Each fault applies once, or `times`
-times, which may be given in the fault or for all of them:
+POST /demo/faults replaces the active faults and releases a hanging step or node. Each fault applies once, or
+`times` times, which may be given in the fault or for all of them:
 
     {"slow_step": 2.0}                                  one step takes this many seconds longer
     {"error_at": {"class": "KSamplerAdvanced", "kind": "oom" | "error", "step": 2}}   step 0: at the start
     {"drop_socket_at_step": 3}                          drops the client's connection; steps count per prompt
     {"hang_at_step": 3}                                 no further progress; an interrupt has no effect
+    {"hang_at_node": "VAEDecode"}                       the same before a node of this class runs
     {"die_at_step": 3}                                  the process exits
     {"http_500": {"path": "/history", "times": 2}}      requests below this path fail
 """
@@ -22,7 +23,10 @@ OUT_OF_MEMORY = (
     "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: "
     "you tried to allocate {size} bytes. Error code 12 (Cannot allocate memory)"
 )
-KEYS = {"slow_step", "error_at", "drop_socket_at_step", "hang_at_step", "die_at_step", "http_500", "times"}
+KEYS = {
+    "slow_step", "error_at", "drop_socket_at_step", "hang_at_step", "hang_at_node", "die_at_step", "http_500",
+    "times",
+}  # fmt: skip
 
 
 class Faults:
@@ -75,6 +79,9 @@ class Faults:
     def at_node(self, class_type: str) -> None:
         """Called before a node runs. Raises RuntimeError for an `error_at` fault with step 0."""
         self._fail(class_type, 0)
+        release = self._release
+        if self._use("hang_at_node", lambda f: f["value"] == class_type):
+            release.wait()
 
     def at_step(self, class_type: str, node_step: int, prompt_step: int) -> float:
         """Called after a sampling step; both counts begin at 1. Returns the additional seconds to wait.

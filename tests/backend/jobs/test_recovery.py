@@ -31,6 +31,7 @@ from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, SOUND, Make, ended, speak, stop_at
 from tests.support.waiting import let_pass, until
+from ui.views.library import grid
 
 pytestmark = pytest.mark.full
 
@@ -168,10 +169,10 @@ def test_losses_are_counted_in_a_row_and_a_finished_segment_resets_them(
 
 def test_a_full_disk_ends_no_job(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.fetch_error = DiskFull("The disk is full.")
+    engine.script = lambda prompt, _: engine.known.add(prompt.id)
     studio = make(limits=Limits(room=0.2))
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
     until(lambda: studio.progress(job.id, job.key).waits == FULL)
-    engine.known.update(prompt.id for prompt in engine.prompts)
     until(lambda: len(engine.resumed) > 5)
     engine.fetch_error = None
     assert ended(studio, job).status == "done"
@@ -280,6 +281,8 @@ def test_a_pin_is_kept(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.hold.set()
     ended(studio, job)
     assert studio.pin(OWNER, job.id, job.key, True).pinned and studio.jobs(OWNER)[0].pinned
+    (tile,) = make(FakeEngine()).jobs(OWNER)
+    assert tile.pinned and ">Pinned<" in grid([tile], studio.media_url, 0.0), "after a restart, too"
     assert not studio.pin(OWNER, job.id, job.key, False).pinned
 
 

@@ -91,7 +91,8 @@ def test_the_one_that_took_it_is_lost_and_the_first_still_refuses(make: Make, pi
 
 
 def test_no_job_waits_for_ever_for_a_server_that_does_not_come_back(make: Make, picture: Path) -> None:
-    studio, _, two, job = taken_by_the_second(make, picture, absent=5.0)
+    studio, _, two, job = taken_by_the_second(make, picture, absent=600.0)
+    studio.scheduler._active.refusals._limits = Limits(bound=0.0, refusal=600.0, absent=0.2)
     lose(two)
     failed = ended(studio, job, BOUND)
     assert failed.error is not None and failed.error["code"] == "missing_model"
@@ -117,8 +118,7 @@ def test_a_refusal_does_not_last(make: Make, picture: Path) -> None:
     """The only other server works on something else, or hangs."""
     studio, one, two, first = taken_by_the_second(make, picture, refusal=0.2)
     second = submit(studio, picture)
-    until(lambda: "http://two" in text(studio, second), BOUND)
-    assert "needs a file" in text(studio, second)
+    until(lambda: all(words in text(studio, second) for words in ("http://two", "needs a file")), BOUND)
     one.error = None
     assert ended(studio, second, BOUND).status == "done"
     two.hold.set()

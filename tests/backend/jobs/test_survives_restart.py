@@ -71,15 +71,19 @@ def test_a_job_cancelled_while_it_is_requeued_stays_cancelled(
     studio = make()
     engine.script = once(EngineLost("away"))
 
+    submitted = threading.Event()
+
     def recover(_: object, error: EngineLost) -> EngineLost:
         engine.state = "lost"
+        assert submitted.wait(60)
         studio.cancel(job.id, job.key)
         return error
 
     studio.scheduler._recover = recover  # type: ignore[assignment]
     engine.hold.clear()
     job = small(studio, picture)
-    assert ended(studio, job, 5).status == "cancelled"
+    submitted.set()
+    assert ended(studio, job).status == "cancelled"
     assert studio.queue().waiting == studio.queue().running == 0
 
 
@@ -91,7 +95,7 @@ def test_a_cancelled_prompt_is_stopped_when_its_server_is_back(make: Make, pictu
     until(lambda: engine.prompts and studio.queue().waiting == 1)
     assert studio.cancel(job.id, job.key).status == "cancelled"
     engine.state = "ok"
-    until(lambda: engine.cancelled == {engine.prompts[0].id}, 5)
+    until(lambda: engine.cancelled == {engine.prompts[0].id})
 
 
 def test_a_job_cancelled_while_its_server_is_away_is_stopped_there(make: Make, picture: Path) -> None:
@@ -111,7 +115,7 @@ def test_a_job_cancelled_while_its_server_is_away_is_stopped_there(make: Make, p
     until(lambda: studio.queue().running == 0)
     assert not engine.cancelled
     engine.state = "ok"
-    until(lambda: engine.cancelled == {engine.prompts[0].id}, 5)
+    until(lambda: engine.cancelled == {engine.prompts[0].id})
 
 
 def test_a_job_that_failed_for_its_lost_server_is_stopped_there(make: Make, picture: Path) -> None:
@@ -120,7 +124,7 @@ def test_a_job_that_failed_for_its_lost_server_is_stopped_there(make: Make, pict
     studio = make(engine)
     job = small(studio, picture)
     assert ended(studio, job).status == "failed"
-    until(lambda: engine.prompts[1].id in engine.cancelled, 5)
+    until(lambda: engine.prompts[1].id in engine.cancelled)
 
 
 def test_a_closing_studio_fails_no_job(make: Make, engine: FakeEngine, picture: Path) -> None:
@@ -146,7 +150,7 @@ def test_a_mistake_while_a_server_is_brought_back_loses_no_job(
 
     studio.scheduler._recover = recover  # type: ignore[assignment]
     engine.script = once(EngineLost("away"))
-    assert ended(studio, small(studio, picture), 5).status == "done"
+    assert ended(studio, small(studio, picture)).status == "done"
 
 
 def test_words_that_no_database_takes_end_a_job_with_their_reason(
@@ -154,7 +158,7 @@ def test_words_that_no_database_takes_end_a_job_with_their_reason(
 ) -> None:
     engine.error = EngineError("Half a pair: \ud800.")
     studio = make()
-    failed = ended(studio, small(studio, picture), 5)
+    failed = ended(studio, small(studio, picture))
     assert failed.error is not None and failed.error["message"] == "Half a pair: ?."
 
 
@@ -165,10 +169,14 @@ def test_a_database_that_is_held_is_not_called_a_full_disk(
     studio = make(limits=Limits(room=1.0))
     job = small(studio, picture)
     other = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    texts = until(lambda: (words := studio.progress(other.id, other.key).text) and [words])
-    let_pass(0.2)
-    texts += [studio.progress(each.id, each.key).text for each in (job, other)]
-    assert all("disk" not in text for text in texts) and any("database" in text for text in texts)
+    texts: list[str] = []
+
+    def told() -> bool:
+        texts.extend(studio.progress(each.id, each.key).text for each in (job, other))
+        return bool(texts[-1]) and any("database" in text for text in texts)
+
+    until(told)
+    assert all("disk" not in text for text in texts)
     engine.fetch_error = None
     engine.known.update(prompt.id for prompt in engine.prompts)
     assert ended(studio, job).status == ended(studio, other).status == "done"
@@ -198,7 +206,7 @@ def test_a_job_that_cannot_be_read_any_more_fails_and_the_others_are_made(
     studio.store.save(replace(stored[0], mode="of_a_later_version"))
     studio.store.save(replace(stored[1], inputs={"image": StoredInput(Media("x"), "x")}))
     again = make(FakeEngine())
-    assert [ended(again, job, 10).status for job in jobs] == ["failed", "failed", "done"]
+    assert [ended(again, job).status for job in jobs] == ["failed", "failed", "done"]
     assert all(again.job(job.id, job.key).error for job in jobs[:2])
 
 
@@ -217,7 +225,7 @@ def test_a_later_part_is_begun_three_times_as_well(make: Make, tone: Path) -> No
         engine.script = hold(engine)
         studio = make(engine)
         job = job or speak(studio, tone)
-        until(lambda engine=engine: [prompt.index for prompt in engine.prompts][-1:] == [1], 30)
+        until(lambda engine=engine: [prompt.index for prompt in engine.prompts][-1:] == [1])
         assert engine.drawing.wait(60)
     assert job is not None
     failed = ended(make(engines[3]), job)
@@ -263,7 +271,7 @@ def test_a_pause_does_not_stop_what_its_engine_works_on(
     other = FakeEngine()
     other.known.add(engine.prompts[0].id)
     again = make(other)
-    assert ended(again, job, 5).status == "done" and again.queue().waiting == 1
+    assert ended(again, job).status == "done" and again.queue().waiting == 1
     again.scheduler.pause(False)
     assert ended(again, behind).status == "done"
 
@@ -301,7 +309,7 @@ def test_the_bar_starts_at_the_parts_that_are_there(make: Make, engine: FakeEngi
     engine.script = script
     studio = make()
     job = speak(studio, tone)
-    until(lambda: len(engine.prompts) == 2, 30)
+    until(lambda: len(engine.prompts) == 2)
     seen: list[float] = []
     other = FakeEngine()
 

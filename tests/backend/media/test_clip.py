@@ -442,7 +442,7 @@ def at_work(decoder: Decoder, long_video: Path, out: Path, meet: Callable[[int],
 
 
 def test_a_child_that_hangs_in_a_long_cut_is_killed(tmp_path: Path, long_video: Path) -> None:
-    with Decoder(stall_seconds=3.0) as decoder:
+    with Decoder(stall_seconds=1.0) as decoder:
         with pytest.raises(BadMedia, match="more memory or time") as caught:
             at_work(decoder, long_video, tmp_path / "cut.mp4", lambda pid: os.kill(pid, signal.SIGSTOP))
         assert "MP4" in caught.value.hint and decoder.pids() == ()

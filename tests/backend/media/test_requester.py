@@ -106,7 +106,7 @@ def test_a_finished_video_waits_for_the_decoder(
     command = (sys.executable, slow_child.__file__, str(tmp_path))
     monkeypatch.setattr(
         services, "Decoder",
-        lambda **more: Decoder(**more, workers=1, wait_seconds=3.0, command=command),
+        lambda **more: Decoder(**more, workers=1, command=command),
     )  # fmt: skip
     studio = make()
     until(lambda: (tmp_path / "log").exists(), 60)  # the first child is there
@@ -123,6 +123,7 @@ def test_a_finished_video_waits_for_the_decoder(
     until(lambda: studio.decoder.waiting() == 1, 60)
     other = tmp_path / "other"
     other.write_text("other")
+    studio.decoder._wait_seconds = 0.1
     with pytest.raises(MediaBusy, match="other pictures"):
         studio.inspect("image_to_video", "image", other)
     assert studio.decoder.waiting() == 1 and studio.job(job.id, job.key).status == "running"

@@ -318,18 +318,29 @@ def test_a_cached_refusal_has_the_name_and_field_of_the_request(scene: Scene) ->
         ("error internal_error", InternalError, 1),
         ("transient", BadMedia, 1),
         ("die", BadMedia, 2),  # a fresh child tries it once more
-        ("hang", BadMedia, 1),
     ],
 )
 def test_a_transient_error_is_not_cached(
     scene: Scene, content: str, error: type[Exception], asked: int
 ) -> None:
-    decoder = scene.decoder(wall_seconds=2.0 if content == "hang" else 60.0)
+    decoder = scene.decoder()
     path = scene.file("a", content)
     for round_ in range(1, 3):
         with pytest.raises(error):
             decoder.picture(path)
         assert len(scene.begun()) == round_ * asked
+
+
+def test_a_request_that_hangs_is_not_cached(scene: Scene) -> None:
+    decoder = scene.decoder()
+    path = scene.file("a", "hang")
+    decoder.picture(scene.file("b"))  # its child is up
+    decoder._wall = 0.5
+    with pytest.raises(BadMedia):
+        decoder.picture(path)
+    decoder._wall = 60.0
+    (scene.folder / "awake").touch()
+    assert decoder.picture(path).width == 64, "asked again"
 
 
 def test_equal_requests_at_the_same_time_share_one_reply(scene: Scene) -> None:

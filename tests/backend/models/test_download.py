@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -388,13 +390,15 @@ def test_the_listing_of_the_hub_is_the_one_that_the_library_reads(hub: FakeHub) 
 SIZE = 40_000_000  # the library writes in pieces of 10 MB
 
 
-def child(store: Path, hub: FakeHub, **env: str) -> subprocess.Popen[str]:
+def child(store: Path, hub: FakeHub, output: Path | None = None, **env: str) -> subprocess.Popen[str]:
     clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.download_child", str(store), hub.url, "big", str(SIZE)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**clean, "HF_HUB_DISABLE_TELEMETRY": "1", **env},
-    )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        file: Any = stack.enter_context(output.open("w")) if output is not None else subprocess.PIPE
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.support.download_child", str(store), hub.url, "big", str(SIZE)],
+            cwd=ROOT, stdout=file, stderr=subprocess.STDOUT if output is not None else file, text=True,
+            env={**clean, "HF_HUB_DISABLE_TELEMETRY": "1", **env},
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -437,15 +441,27 @@ def test_two_processes_and_one_file(
 ) -> None:
     """On one machine the second waits; two pods, which share a volume but no lock, both download it."""
     serve_big(hub, big)
-    hub.faults.delay = 0.002
+    hub.faults.hold.clear()  # no download ends before both processes are at it
     places = [tmp_path / ("a" if one_machine else name) for name in ("a", "b")]
     for place in places:
         place.mkdir(exist_ok=True)
-    both = [child(store, hub, TMPDIR=str(place)) for place in places]
-    said = [process.communicate(timeout=120) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    files = [tmp_path / f"out-{number}" for number in range(2)]
+    both = [
+        child(store, hub, output=file, TMPDIR=str(place)) for place, file in zip(places, files, strict=True)
+    ]
+
+    def waiting() -> int:
+        return sum("waiting for that one" in file.read_text() for file in files)
+
+    until(
+        lambda: waiting() if one_machine else len(hub.storage_requests()) == 2,
+        says=lambda: files[0].read_text(),
+    )
+    hub.faults.hold.set()
+    for process, file in zip(both, files, strict=True):
+        assert process.wait(120) == 0, file.read_text()
     assert (store / "vae" / "big.safetensors").read_bytes() == big
     if one_machine:
         assert hub.storage_requests() == [""] and hub.sent == SIZE
-        assert sum("waiting for that one" in out for out, _ in said) == 1
+        assert waiting() == 1
     assert names(store) == ["vae/big.safetensors"]

@@ -8,7 +8,6 @@ import random
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -22,8 +21,8 @@ from backend.models.errors import MigrateRefused, NoRoom
 from backend.models.migrate import Report, migrate
 from backend.models.move import move
 from backend.models.progress import Progress
+from tests.support import migrate_child
 from tests.support.model_files import as_nobody
-from tests.support.paths import ROOT
 
 FILES = {
     "vae/wan_2.1_vae.safetensors": b"vae" * 300,
@@ -437,13 +436,6 @@ def test_move_leaves_a_name_that_appears_meanwhile(tmp_path: Path, monkeypatch: 
 # Killed
 
 
-def child(source: Path, store: Path, line: int, how: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.support.migrate_child", str(source), str(store), str(line), how],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-
-
 def prepare(folder: Path) -> tuple[Path, Path]:
     source, store = folder / "old", folder / "store"
     build(source)
@@ -458,22 +450,23 @@ def prepare(folder: Path) -> tuple[Path, Path]:
 @pytest.mark.parametrize("how", ["link", "copy"])
 def test_killed_anywhere_and_run_again(tmp_path: Path, how: str) -> None:
     """Kills at seeded lines of code: after each, every content is complete under its own name."""
-    whole = child(*prepare(tmp_path / "whole"), 0, how)
-    assert whole.returncode == 0, whole.stderr
-    lines = int(whole.stdout)
-    assert lines > 200
+    with migrate_child.forked() as child:
+        killed_and_run_again(tmp_path, how, child)
+
+
+def killed_and_run_again(tmp_path: Path, how: str, child: migrate_child.Migrate) -> None:
+    status, lines = child(*prepare(tmp_path / "whole"), 0, how)
+    assert status == 0 and lines > 200
     chance = random.Random(20 if how == "link" else 21)
     for number, line in enumerate(sorted(chance.sample(range(1, lines + 1), 14))):
         source, store = prepare(tmp_path / str(number))
-        killed = child(source, store, line, how)
-        assert killed.returncode == -9, (line, killed.stderr)
+        assert child(source, store, line, how) == (-9, 0), line
         there = {name: data for name, data in contents(store).items() if not name.endswith(".moving")}
         here = contents(source)
         for name, content in FILES.items():
             assert here.get(name, content) == content and there.get(name, content) == content, (line, name)
             assert name in here or name in there, (line, name)
-        again = child(source, store, 0, how)
-        assert again.returncode == 0, (line, again.stderr)
+        assert child(source, store, 0, how)[0] == 0, line
         assert contents(store) == FILES and contents(source) == {}, line
         for name in ("absolute", "relative"):
             link = store / "vae" / name

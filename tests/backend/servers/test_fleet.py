@@ -17,10 +17,11 @@ import requests
 from PIL import Image
 
 from backend.engines.comfy.engine import ComfyEngine
+from backend.engines.comfy.timing import Timing
 from backend.errors import EngineHung, EngineLost, EngineUnreachable, OutOfMemory, StudioError
-from backend.events import Progress
+from backend.events import Progress, Started
 from backend.notices import words
-from backend.servers import fleet, launch, oom, ports
+from backend.servers import fleet, launch, oom
 from backend.servers.fleet import Server, Servers
 from backend.servers.orphans import orphans
 from backend.servers.process import Times
@@ -30,10 +31,10 @@ from backend.settings.folders import RUNPOD_COMFYUI
 from backend.settings.model import Settings
 from backend.system import health
 from tests.support import comfyui_folder
-from tests.support.comfy_run import Run, has
+from tests.support.comfy_run import Run, adjustable, has
 from tests.support.comfy_run import compiled_prompt as prompt
 from tests.support.demo_server import start_demo
-from tests.support.ports import free_row
+from tests.support.ports import free_port, free_row
 from tests.support.processes import alive
 from tests.support.waiting import let_pass, until
 
@@ -128,16 +129,20 @@ def picture(tmp_path: Path) -> Path:
 
 
 def engine_of(server: Server) -> ComfyEngine:
-    server.engine.timing = replace(
-        server.engine.timing,
-        receive=0.05,
-        first_poll=0.02,
-        queue_poll=0.1,
-        idle_poll=0.2,
-        offline_poll=0.05,
-        refused_limit=1.0,
-        error_limit=2.0,
+    """Short intervals, and limits that a slow machine does not reach before the test shortens one."""
+    server.engine.timing = adjustable(
+        replace(
+            Timing(),
+            receive=0.05,
+            first_poll=0.02,
+            queue_poll=0.1,
+            idle_poll=0.2,
+            offline_poll=0.05,
+            refused_limit=600.0,
+            error_limit=600.0,
+        )
     )
+    server.engine.http._timeout = (5.0, 20.0)
     return server.engine
 
 
@@ -163,15 +168,18 @@ def test_one_server_for_each_gpu(build: Build, base: int, tmp_path: Path) -> Non
     assert not Path(own).exists()
 
 
-def test_a_killed_server_is_restarted_and_the_other_is_not(build: Build) -> None:
+def test_a_killed_server_is_restarted_and_the_other_is_not(build: Build, tmp_path: Path) -> None:
     both = build()
     all_up(both)
     first, second = both.processes
     before = (first.pid, second.pid)
     assert before[0] is not None
+    hold = tmp_path / "ComfyUI" / "hold"
+    hold.touch()
     os.kill(before[0], signal.SIGKILL)
     until(lambda: both.engines[0].refresh().state != "ok")
     until(lambda: health.status([engine.refresh() for engine in both.engines]) == "degraded")
+    hold.unlink()
     until(lambda: both.engines[0].refresh().state == "ok", 60)
     assert both.engines[0].info().restarts == 1
     assert first.pid != before[0] and second.pid == before[1]
@@ -324,17 +332,20 @@ def killed_studio(tmp_path: Path, base: int, **env: str) -> list[int]:
 def test_after_a_kill_the_next_start_takes_over_the_servers_and_the_job(
     build: Build, base: int, tmp_path: Path, picture: Path
 ) -> None:
-    slow = {"COMFYUI_ARGS": "--step-seconds 1", "CUDA_VISIBLE_DEVICES": "0,1"}
-    pids = killed_studio(tmp_path, base, **slow)
+    pids = killed_studio(tmp_path, base, CUDA_VISIBLE_DEVICES="0,1")
     lost = ComfyEngine(f"http://127.0.0.1:{base + 1}", client_id="lane")
+    faults(lost, hang_at_step=2)
     run = Run(lost, prompt(lost, picture))
     run.until(has(Progress))
     lost.close()
-    both = build(COMFYUI_ARGS="--step-seconds 1")
+    both = build()
     all_up(both)
     assert [process.pid for process in both.processes] == pids
     assert both.choice.urls == (f"http://127.0.0.1:{base}", f"http://127.0.0.1:{base + 1}")
-    assert Run(engine_of(both.servers[1]), run.job, "resume").result(60)
+    resumed = Run(engine_of(both.servers[1]), run.job, "resume")
+    resumed.until(has(Started))
+    faults(lost)
+    assert resumed.result(60)
     assert [engine.info().restarts for engine in both.engines] == [0, 0]
     both.close()
     assert not any(alive(pid) for pid in pids)
@@ -392,7 +403,7 @@ def test_the_demo_engine_is_taken_over_too(build: Build, base: int, tmp_path: Pa
 
 
 def test_the_demo_engine_exits_when_its_studio_does_not_return(tmp_path: Path) -> None:
-    command = launch.demo_command(ports.free_port(), 0.1, tmp_path)
+    command = launch.demo_command(free_port(), 0.1, tmp_path)
     command[-1] = "0.3"
     process = subprocess.Popen(command, cwd=comfyui_folder.ROOT, stdout=subprocess.DEVNULL)
     assert process.wait(timeout=60) == 0
@@ -405,14 +416,21 @@ def lost_job(server: Server, picture: Path, act: Callable[[], None]) -> StudioEr
     """The error of a job during which this event occurs; its second step lasts until then."""
     engine = engine_of(server)
     engine.refresh()
-    requests.post(f"{engine.http.address}/demo/faults", json={"hang_at_step": 2}, timeout=60)
+    faults(engine, hang_at_step=2)
     run = Run(engine, prompt(engine, picture))
     run.until(has(Progress))
     act()
+    engine.timing.hung = server._hung_seconds
+    engine.http._timeout = (1.0, 1.0)
     with pytest.raises((EngineLost, EngineUnreachable)) as caught:
         run.result(60)
     assert isinstance(caught.value, StudioError)
     return caught.value
+
+
+def faults(engine: ComfyEngine, **orders: object) -> None:
+    """Replaces the faults of the engine's server."""
+    requests.post(f"{engine.http.address}/demo/faults", json=orders, timeout=60).raise_for_status()
 
 
 def kill(server: Server) -> None:
@@ -424,8 +442,7 @@ def test_the_error_names_the_exit_status_of_a_killed_server(build: Build, pictur
     one = build("0")
     all_up(one)
     engine = engine_of(one.servers[0])
-    engine.timing = replace(engine.timing, refused_limit=600.0, error_limit=600.0)
-    requests.post(f"{engine.http.address}/demo/faults", json={"hang_at_step": 2}, timeout=60)
+    faults(engine, hang_at_step=2)
     run = Run(engine, prompt(engine, picture))
     run.until(has(Progress))
     kill(one.servers[0])

@@ -161,7 +161,7 @@ def test_an_exit_is_found_by_its_time(make: Make) -> None:
     assert process.exit_since(before) is None
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
-    ended = process.exit_since(before, wait=20)
+    ended = process.exit_since(before, wait=60)
     assert ended is not None and ended.status == -9
     assert process.exit_since(time.monotonic()) is None
     assert ended.after(time.monotonic()).lines == ()

@@ -186,7 +186,7 @@ def test_start_and_shutdown_keep_other_files_in_a_shared_folder(tmp_path: Path) 
             except OSError:
                 return False
 
-        until(uploaded, 90)
+        until(uploaded, 180)
         found = [path for path in shared.rglob("a.txt") if path.is_file()]
         assert len(found) == 1 and found[0].relative_to(shared).parts[0].startswith("wan-studio-uploads-")
         process.send_signal(signal.SIGTERM)

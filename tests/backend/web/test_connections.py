@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +18,7 @@ from starlette.routing import Route
 
 from backend.web import connections
 from tests.support.ports import free_port
-from tests.support.waiting import until
+from tests.support.waiting import let_pass, until
 
 pytestmark = pytest.mark.full
 
@@ -80,25 +79,35 @@ def test_slow_headers_close_the_connection(port: int) -> None:
 
 
 def test_the_headers_of_a_second_request_have_a_time_limit_too(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.settimeout(60)
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        answer = b""
-        while not answer.endswith(b"hello"):
-            answer += connection.recv(1000)
+    with answered(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"hello") as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-")
         assert closed(connection)
 
 
-def test_whole_requests_are_answered(port: int) -> None:
-    for _ in range(3):
-        with socket.create_connection(("127.0.0.1", port)) as connection:
-            connection.settimeout(60)
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+def answered(port: int, request: bytes, end: bytes) -> socket.socket:
+    """An open connection on which this request was answered up to `end`. A machine that stands still between
+    the connection and the request gets none: then once more."""
+
+    def attempt() -> socket.socket | None:
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.settimeout(60)
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(request)
             answer = b""
             while piece := connection.recv(1000):
                 answer += piece
-            assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"hello")
+                if end in answer:
+                    return connection
+        connection.close()
+        return None
+
+    return until(attempt)
+
+
+def test_whole_requests_are_answered(patient: int) -> None:
+    for _ in range(3):
+        answer = answer_to(patient, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"hello")
 
 
 def test_there_is_a_limit_of_connections(port: int) -> None:
@@ -183,11 +192,8 @@ def test_a_websocket_is_a_request_like_any_other(patient: int) -> None:
 
 
 def test_a_slow_body_after_the_response_closes_the_connection(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.settimeout(60)
-        connection.sendall(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")  # 405 at once
-        assert b"405" in connection.recv(1000)
-        with pytest.raises(ConnectionError):
-            for _ in range(600):
-                connection.sendall(b"x")
-                time.sleep(0.1)
+    put = b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
+    with answered(port, put, b"405") as connection, pytest.raises(ConnectionError):  # at once
+        for _ in range(600):
+            connection.sendall(b"x")
+            let_pass(0.1)

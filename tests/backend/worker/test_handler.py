@@ -22,6 +22,7 @@ from backend.worker.job_input import Limits
 from backend.worker.results import DeliveryOptions
 from tests.support import media_files
 from tests.support.demo_server import DemoServer, start_demo
+from tests.support.waiting import until
 from tests.support.worker_inputs import SMALL, error, graph_of, png, video
 from workflows.graph.node_contract import facts, recorded
 from workflows.notice import notice
@@ -35,6 +36,28 @@ PROMPT = "6a1f8c1e-0000-4000-8000-000000000001"
 def demo() -> Iterator[DemoServer]:
     with start_demo(step_seconds=0.0) as server:
         yield server
+
+
+LONG = {**SMALL, "steps": 100}
+"""Twenty seconds and more on `slow`, which is interrupted within a step."""
+
+
+@pytest.fixture(scope="module")
+def slow_server() -> Iterator[DemoServer]:
+    with start_demo(step_seconds=0.2, preview_method="auto", faults=True) as server:
+        yield server
+
+
+@pytest.fixture
+def slow(slow_server: DemoServer) -> DemoServer:
+    """The same, with nothing left of the test before."""
+    slow_server.faults()
+    until(lambda: idle(slow_server))
+    return slow_server
+
+
+def idle(demo: DemoServer) -> bool:
+    return bool(demo.call("GET", "/queue").json() == {"queue_running": [], "queue_pending": []})
 
 
 class WorkerHarness:
@@ -120,10 +143,19 @@ def test_a_graph_with_its_pictures(harness: WorkerHarness, decoder: Decoder, tmp
         assert decoder.video_facts(video(answer, tmp_path)).frames == 9
 
 
-def test_reports_of_progress(decoder: Decoder, tmp_path: Path) -> None:
-    with start_demo(step_seconds=0.6, preview_method="auto") as slow:
-        harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path)
-        harness.handle({"mode": "text_to_video", "params": SMALL})
+def test_reports_of_progress(slow: DemoServer, decoder: Decoder, tmp_path: Path) -> None:
+    harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path)
+    slow.faults(hang_at_step=3)
+
+    async def made() -> None:
+        given = {"mode": "text_to_video", "params": SMALL}
+        task = asyncio.create_task(harness.worker.handle({"id": "a-u1", "input": given}))
+        while not any("preview" in report for report in harness.reports):
+            await asyncio.sleep(0.05)
+        slow.faults()
+        assert "images" in await task
+
+    asyncio.run(asyncio.wait_for(made(), 60))
     last = harness.reports[-1]
     assert {"percent", "stage", "text", "step", "steps"} <= last.keys()
     assert last["steps"] == 4 and any(report["stage"] == "draw" for report in harness.reports)
@@ -183,49 +215,56 @@ def test_a_failed_prompt_may_be_tried_again(harness: WorkerHarness) -> None:
     assert "images" in harness.handle({**bad, "params": SMALL}, "second-u1")
 
 
-def test_runpods_stop_interrupts_comfyui_and_is_passed_on(decoder: Decoder, tmp_path: Path) -> None:
-    with start_demo(step_seconds=5.0) as slow:
-        harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path)
-        given = {"mode": "text_to_video", "params": SMALL, "prompt_id": PROMPT}
+def test_runpods_stop_interrupts_comfyui_and_is_passed_on(
+    slow: DemoServer, decoder: Decoder, tmp_path: Path
+) -> None:
+    harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path)
+    given = {"mode": "text_to_video", "params": LONG, "prompt_id": PROMPT}
 
-        async def stopped() -> None:
-            task = asyncio.create_task(harness.worker.handle({"id": "a-u1", "input": given}))
-            while not any(report["stage"] == "draw" for report in harness.reports):
-                await asyncio.sleep(0.05)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+    async def stopped() -> None:
+        task = asyncio.create_task(harness.worker.handle({"id": "a-u1", "input": given}))
+        while not any(report["stage"] == "draw" for report in harness.reports):
+            await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
-        asyncio.run(asyncio.wait_for(stopped(), 60))
-        queue = slow.call("GET", "/queue").json()
-        assert queue == {"queue_running": [], "queue_pending": []}
-        assert harness.claims.take(PROMPT, "another-u1") == "", "the prompt is free again"
+    asyncio.run(asyncio.wait_for(stopped(), 60))
+    until(lambda: idle(slow))
+    assert interrupted(slow)
+    assert harness.claims.take(PROMPT, "another-u1") == "", "the prompt is free again"
 
 
-def test_a_job_that_lost_its_prompt_is_stopped(decoder: Decoder, tmp_path: Path) -> None:
+def interrupted(demo: DemoServer) -> bool:
+    """Whether the last prompt was interrupted and did not end by itself."""
+    last = list(demo.call("GET", "/history?max_items=1").json().values())[-1]
+    return bool(last["status"]["messages"][-1][0] == "execution_interrupted")
+
+
+def test_a_job_that_lost_its_prompt_is_stopped(slow: DemoServer, decoder: Decoder, tmp_path: Path) -> None:
     now = [0.0]
     claims = Claims(tmp_path / "claims", clock=lambda: now[0])
     record = tmp_path / "claims" / f"{PROMPT}.json"
     taken_over = '{"job": "b-u1", "state": "running"}'
-    with start_demo(step_seconds=5.0) as slow:
-        harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path, claims=claims)
-        given = {"mode": "text_to_video", "params": SMALL, "prompt_id": PROMPT}
+    harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path, claims=claims)
+    given = {"mode": "text_to_video", "params": LONG, "prompt_id": PROMPT}
 
-        async def overtaken() -> dict[str, Any]:
-            task = asyncio.create_task(harness.worker.handle({"id": "a-u1", "input": given}))
-            while not any(report["stage"] == "draw" for report in harness.reports):
-                await asyncio.sleep(0.05)
-            record.write_text(taken_over)
-            now[0] += HEARTBEAT_SECONDS
-            return await task
+    async def overtaken() -> dict[str, Any]:
+        task = asyncio.create_task(harness.worker.handle({"id": "a-u1", "input": given}))
+        while not any(report["stage"] == "draw" for report in harness.reports):
+            await asyncio.sleep(0.05)
+        record.write_text(taken_over)
+        now[0] += HEARTBEAT_SECONDS
+        return await task
 
-        said = error(asyncio.run(asyncio.wait_for(overtaken(), 60)))
-        assert said == {**said, "code": "duplicate", "job": "b-u1"}, "the client follows the other job"
-        assert slow.call("GET", "/queue").json() == {"queue_running": [], "queue_pending": []}
+    said = error(asyncio.run(asyncio.wait_for(overtaken(), 60)))
+    assert said == {**said, "code": "duplicate", "job": "b-u1"}, "the client follows the other job"
+    until(lambda: idle(slow))
+    assert interrupted(slow)
     assert record.read_text() == taken_over
 
 
-def test_two_prompts_at_once_keep_their_claims(decoder: Decoder, tmp_path: Path) -> None:
+def test_two_prompts_at_once_keep_their_claims(slow: DemoServer, decoder: Decoder, tmp_path: Path) -> None:
     now = [0.0]
     worker, other = (Claims(tmp_path / "claims", clock=lambda: now[0]) for _ in range(2))
     prompts = {"a-u1": PROMPT, "b-u1": PROMPT[:-1] + "2"}
@@ -235,9 +274,11 @@ def test_two_prompts_at_once_keep_their_claims(decoder: Decoder, tmp_path: Path)
             int(json.loads((tmp_path / "claims" / f"{p}.json").read_text())["beat"]) for p in prompts.values()
         ]
 
-    with start_demo(step_seconds=5.0) as one, start_demo(step_seconds=5.0) as two:
+    with start_demo(faults=True) as other_server:
+        for server in (slow, other_server):
+            server.faults(hang_at_step=2)
         harness = WorkerHarness(
-            ComfyEngine(one.url), decoder, tmp_path, claims=worker, engines=[ComfyEngine(two.url)]
+            ComfyEngine(slow.url), decoder, tmp_path, claims=worker, engines=[ComfyEngine(other_server.url)]
         )
 
         async def both() -> None:
@@ -258,21 +299,22 @@ def test_two_prompts_at_once_keep_their_claims(decoder: Decoder, tmp_path: Path)
                 assert [other.take(prompt, "x") for prompt in prompts.values()] == list(prompts)
             for task in tasks:
                 task.cancel()
+            for server in (slow, other_server):
+                server.faults()
             await asyncio.gather(*tasks, return_exceptions=True)
 
         asyncio.run(asyncio.wait_for(both(), 120))
 
 
-def test_a_job_that_takes_too_long_is_stopped(decoder: Decoder, tmp_path: Path) -> None:
-    with start_demo(step_seconds=5.0) as slow:
-        harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path, minutes=0.03)
-        said = error(harness.handle({"mode": "text_to_video", "params": SMALL}))
-        assert said["code"] == "too_late" and "WAN_WORKER_MINUTES" in said["hint"]
-        assert slow.call("GET", "/queue").json()["queue_running"] == []
+def test_a_job_that_takes_too_long_is_stopped(slow: DemoServer, decoder: Decoder, tmp_path: Path) -> None:
+    harness = WorkerHarness(ComfyEngine(slow.url), decoder, tmp_path, minutes=0.01)
+    said = error(harness.handle({"mode": "text_to_video", "params": LONG}))
+    assert said["code"] == "too_late" and "WAN_WORKER_MINUTES" in said["hint"]
+    until(lambda: idle(slow))
 
 
 def test_a_lost_comfyui_requests_a_new_worker(decoder: Decoder, tmp_path: Path) -> None:
-    with start_demo(step_seconds=5.0) as slow:
+    with start_demo(step_seconds=60.0) as slow:
         timing = Timing(refused_limit=0.5, error_limit=1.0, offline_poll=0.1)
         harness = WorkerHarness(ComfyEngine(slow.url, timing=timing), decoder, tmp_path)
 

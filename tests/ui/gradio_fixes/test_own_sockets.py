@@ -56,7 +56,7 @@ def test_the_page_answers_on_every_socket(
         gr.Markdown("a small page")
     hosts = [in_url(one.getsockname()[0]) for one in sockets]
     with serving_on(sockets, f"http://{hosts[-1]}:{port}/"):
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True)
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, _frontend=False)
     try:
         assert url == f"http://{hosts[-1]}:{port}/"
         for host in hosts:
@@ -75,5 +75,5 @@ def test_a_port_that_was_taken_since_is_an_error(sockets: list[socket.socket]) -
         with gr.Blocks() as page:
             gr.Markdown("a small page")
         with serving_on(sockets[:1], "http://127.0.0.1:1/"), pytest.raises(OSError) as raised:
-            page.launch(prevent_thread_lock=True, quiet=True)
+            page.launch(prevent_thread_lock=True, quiet=True, _frontend=False)
         assert raised.value.errno == errno.EADDRINUSE

@@ -17,11 +17,11 @@ from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.timing import Timing
 from backend.errors import EngineUnreachable, StudioError
 from backend.notices import words
-from backend.servers.ports import free_port
 from backend.servers.server import Server
 from backend.settings.model import Settings
 from tests.support.certificates import Authority
 from tests.support.fake_comfy import Answer, FakeComfy, page, play, status
+from tests.support.ports import free_port
 from tests.support.tiers import deep
 from tests.support.transcripts import named
 

@@ -17,6 +17,7 @@ from backend.events import Connection, Finished, Output, Preview, Progress, Queu
 from tests.support.comfy_run import NAME, Run, has, in_order
 from tests.support.comfy_run import compiled_prompt as prompt
 from tests.support.demo_server import DemoServer, start_demo
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.full
@@ -35,7 +36,7 @@ TIMING = Timing(
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[DemoServer]:
-    with start_demo(step_seconds=0.15, faults=True) as server:
+    with start_demo(step_seconds=0.02, faults=True) as server:
         yield server
 
 
@@ -110,7 +111,7 @@ def test_cancel_while_it_draws(demo: DemoServer, engine: ComfyEngine, picture: P
     demo.faults()
     with pytest.raises(JobCancelled):
         run.result(60)
-    assert demo.call("GET", "/queue").json()["queue_running"] == []
+    until(lambda: demo.call("GET", "/queue").json()["queue_running"] == [])
     assert Run(engine, prompt(engine, picture)).result(60)
 
 
@@ -159,7 +160,7 @@ def test_two_lanes_on_one_server_do_not_interfere(
 
 
 def test_a_server_that_dies(picture: Path) -> None:
-    with start_demo(step_seconds=0.05, faults=True) as demo:
+    with start_demo(faults=True, port=free_port()) as demo:
         engine = ComfyEngine(demo.url, timing=TIMING)
         engine.refresh()
         demo.faults(die_at_step=2)

@@ -113,6 +113,14 @@ def at_step(step: int) -> Callable[[Row], bool]:
     return lambda row: row[0] == "progress" and row[2] == step
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
+    folder = tmp_path_factory.mktemp("demo")
+    demo_inputs.make(folder / "input")
+    with start_demo(folder=folder, faults=True) as server:
+        yield server
+
+
 def play(demo: DemoServer, graph: graphs.Graph, **extra: Any) -> list[Row]:
     """All messages that a client receives from connecting to the end of its prompt."""
     client = Client(demo, flags=extra.pop("flags", False))
@@ -251,51 +259,52 @@ def test_feature_flags_are_answered_once(demo: DemoServer) -> None:
     client.close()
 
 
-@pytest.fixture
-def slow(tmp_path: Path) -> Iterator[DemoServer]:
-    demo_inputs.make(tmp_path / "input")
-    with start_demo(folder=tmp_path, step_seconds=0.1) as server:
-        yield server
+def interrupted(demo: DemoServer, client: Client, **body: Any) -> list[Row]:
+    """The client's messages up to the end of its prompt. The engine stands still at a fault until the request
+    to interrupt it has been answered."""
+    assert demo.call("POST", "/interrupt", body).status == 200
+    demo.faults()
+    return client.until(ended)
 
 
-def test_interrupting(slow: DemoServer) -> None:
-    play(slow, graphs.text_to_video())
-    client = Client(slow)
+def test_interrupting(demo: DemoServer) -> None:
+    play(demo, graphs.text_to_video())
+    client = Client(demo)
     client.hear()
-    slow.submit(graphs.text_to_video(seed=2, steps=20, length=5), client_id=client.id)
+    demo.faults(hang_at_step=4)
+    demo.submit(graphs.text_to_video(seed=2, steps=20, length=5), client_id=client.id)
     client.until(at_step(3))
-    assert slow.call("POST", "/interrupt", {}).status == 200
-    assert client.until(ended) == recorded("interrupt")
+    assert interrupted(demo, client) == recorded("interrupt")
     client.close()
 
-    client = Client(slow)
+    client = Client(demo)
     client.hear()
-    id = slow.submit(graphs.text_to_video(seed=3, steps=20, length=5), client_id=client.id)
+    demo.faults(hang_at_step=6)
+    id = demo.submit(graphs.text_to_video(seed=3, steps=20, length=5), client_id=client.id)
     client.until(at_step(2))
-    slow.call("POST", "/interrupt", {"prompt_id": "not-this-one"})
+    assert demo.call("POST", "/interrupt", {"prompt_id": "not-this-one"}).status == 200
     client.until(at_step(5))
-    slow.call("POST", "/interrupt", {"prompt_id": id})
-    assert client.until(ended) == recorded("interrupt_by_prompt_id")
-    entry = slow.wait(id)
+    assert interrupted(demo, client, prompt_id=id) == recorded("interrupt_by_prompt_id")
+    entry = demo.wait(id)
     assert entry["status"]["status_str"] == "error" and not entry["status"]["completed"]
     assert entry["status"]["messages"][-1][0] == "execution_interrupted"
     client.close()
 
-    client = Client(slow)
+    client = Client(demo)
     client.hear()
-    slow.submit(graphs.text_to_video(seed=4, length=9), client_id=client.id)
+    demo.faults(hang_at_node="VAEDecode")
+    demo.submit(graphs.text_to_video(seed=4, length=9), client_id=client.id)
     client.until(lambda row: row[:2] == ("executing", "14"))
-    slow.call("POST", "/interrupt")
-    assert client.until(ended) == recorded("interrupt_during_vae_decode")
+    assert interrupted(demo, client) == recorded("interrupt_during_vae_decode")
     client.close()
 
 
-def test_interrupting_while_idle_is_harmless(slow: DemoServer) -> None:
-    play(slow, graphs.text_to_video(length=5))
-    client = Client(slow)
+def test_interrupting_while_idle_is_harmless(demo: DemoServer) -> None:
+    play(demo, graphs.text_to_video(length=5))
+    client = Client(demo)
     client.hear()
-    slow.call("POST", "/interrupt", {})
-    slow.submit(graphs.text_to_video(), client_id=client.id)
+    demo.call("POST", "/interrupt", {})
+    demo.submit(graphs.text_to_video(), client_id=client.id)
     assert client.until(ended) == recorded("interrupt_while_idle_then_job")
     client.close()
 
@@ -305,76 +314,79 @@ def without_counts_of_waiting(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row[0] != "status"]
 
 
-def test_deleting_from_the_queue(slow: DemoServer) -> None:
-    play(slow, graphs.text_to_video(length=5))
-    client = Client(slow)
+def test_deleting_from_the_queue(demo: DemoServer) -> None:
+    play(demo, graphs.text_to_video(length=5))
+    client = Client(demo)
     client.hear()
     big = [graphs.text_to_video(seed=seed, length=9 if seed != 12 else 5) for seed in (10, 11, 12)]
-    ids = [slow.submit(big[0], client_id=client.id)]
+    demo.faults(hang_at_step=2)
+    ids = [demo.submit(big[0], client_id=client.id)]
     client.until(lambda row: row[0] == "execution_start")
-    ids += [slow.submit(graph, client_id=client.id) for graph in big[1:]]
+    ids += [demo.submit(graph, client_id=client.id) for graph in big[1:]]
     client.until(at_step(1))
-    queue = slow.call("GET", "/queue").json()
+    queue = demo.call("GET", "/queue").json()
     assert [item[1] for item in queue["queue_running"]] == ids[:1]
     assert [item[1] for item in queue["queue_pending"]] == ids[1:]
     assert queue["queue_pending"][0][2]["16"]["class_type"] == "SaveVideo"
     assert queue["queue_pending"][0][3:] == [{"client_id": client.id}, ["16"]]
-    assert slow.call("GET", "/prompt").json() == {"exec_info": {"queue_remaining": 3}}
+    assert demo.call("GET", "/prompt").json() == {"exec_info": {"queue_remaining": 3}}
     for gone in (ids[1], "no-such-id", ids[0]):
-        assert slow.call("POST", "/queue", {"delete": [gone]}).status == 200
-    assert slow.call("GET", f"/history/{ids[1]}").json() == {}
-    slow.call("POST", "/interrupt", {})
-    client.until(ended)
+        assert demo.call("POST", "/queue", {"delete": [gone]}).status == 200
+    assert demo.call("GET", f"/history/{ids[1]}").json() == {}
+    interrupted(demo, client)
     rows = client.until(ended)
     wanted = recorded("queue_two_jobs_one_deleted")
     assert without_counts_of_waiting(rows) == without_counts_of_waiting(wanted)
     assert [row for row in rows if row[0] == "status"] == [row for row in wanted if row[0] == "status"]
-    assert slow.call("GET", f"/history/{ids[1]}").json() == {}
+    assert demo.call("GET", f"/history/{ids[1]}").json() == {}
     client.close()
 
 
-def test_clearing_the_queue_and_moving_to_its_front(slow: DemoServer) -> None:
-    play(slow, graphs.text_to_video(length=5))
-    client = Client(slow)
+def test_clearing_the_queue_and_moving_to_its_front(demo: DemoServer) -> None:
+    play(demo, graphs.text_to_video(length=5))
+    client = Client(demo)
     client.hear()
+    demo.faults(hang_at_step=2)
     for seed in (20, 21, 22):
-        slow.submit(graphs.text_to_video(seed=seed), client_id=client.id)
+        demo.submit(graphs.text_to_video(seed=seed), client_id=client.id)
     client.until(at_step(1))
-    slow.call("POST", "/queue", {"clear": True})
-    slow.call("POST", "/interrupt", {})
-    rows = client.until(ended)
+    demo.call("POST", "/queue", {"clear": True})
+    rows = interrupted(demo, client)
     assert without_counts_of_waiting(rows) == without_counts_of_waiting(recorded("queue_cleared"))
     client.close()
 
-    client = Client(slow)
+    client = Client(demo)
     client.hear()
-    slow.submit(graphs.text_to_video(seed=30), client_id=client.id)
-    last = slow.submit(graphs.text_to_video(seed=31, length=9), client_id=client.id)
+    demo.faults(hang_at_step=2)
+    demo.submit(graphs.text_to_video(seed=30), client_id=client.id)
+    last = demo.submit(graphs.text_to_video(seed=31, length=9), client_id=client.id)
     body = {"prompt": graphs.text_to_video(seed=32, length=5), "client_id": client.id, "front": True}
-    answer = slow.call("POST", "/prompt", body).json()
+    answer = demo.call("POST", "/prompt", body).json()
     assert answer["number"] < 0
     client.until(at_step(1))
-    slow.call("POST", "/interrupt", {})
-    for _ in range(3):
+    interrupted(demo, client)
+    for _ in range(2):
         client.until(ended)
     assert without_counts_of_waiting(client.rows) == without_counts_of_waiting(recorded("queue_front"))
-    order = list(slow.call("GET", "/history").json())
+    order = list(demo.call("GET", "/history").json())
     assert order[-2:] == [answer["prompt_id"], last]
     client.close()
 
 
-def test_coming_back_with_the_same_client_id(slow: DemoServer) -> None:
-    first = Client(slow)
+def test_coming_back_with_the_same_client_id(demo: DemoServer) -> None:
+    first = Client(demo)
     first.hear()
-    slow.submit(graphs.text_to_video(steps=8), client_id=first.id)
+    demo.faults(hang_at_step=2)
+    demo.submit(graphs.text_to_video(steps=8), client_id=first.id)
     first.until(at_step(1))
     first.close()
-    address = slow.url.replace("http", "ws") + "/ws?clientId=" + first.id
+    address = demo.url.replace("http", "ws") + "/ws?clientId=" + first.id
     second = Client.__new__(Client)
-    second.demo, second.id, second.rows = slow, first.id, []
+    second.demo, second.id, second.rows = demo, first.id, []
     second.socket = websocket.create_connection(address, timeout=60)
     assert second.hear() == ("status", 1, True)
     assert second.hear()[0:1] + second.rows[1][2:] == ("executing", None, False)
+    demo.faults()
     second.until(ended)
     assert {row[0] for row in second.rows if row[0].startswith("execution")} == {"execution_success"}
     second.close()
@@ -387,7 +399,7 @@ def test_closing_an_older_socket_drops_the_newer_one(demo: DemoServer) -> None:
     new = websocket.create_connection(demo.url.replace("http", "ws") + "/ws?clientId=" + old.id, timeout=60)
     assert json.loads(new.recv())["type"] == "status"
     new.settimeout(0.5)
-    old.close()
+    old.socket.close(timeout=60)
     demo.wait(demo.submit(graphs.text_to_video(seed=90), client_id=old.id))
     with pytest.raises(websocket.WebSocketTimeoutException):
         while True:

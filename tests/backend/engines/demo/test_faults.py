@@ -25,11 +25,21 @@ from tests.support.waiting import until as soon
 pytestmark = pytest.mark.full
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[DemoServer]:
-    demo_inputs.make(tmp_path / "input")
-    with start_demo(folder=tmp_path, faults=True) as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
+    folder = tmp_path_factory.mktemp("demo")
+    demo_inputs.make(folder / "input")
+    with start_demo(folder=folder, faults=True) as server:
         yield server
+
+
+@pytest.fixture
+def demo(server: DemoServer) -> DemoServer:
+    """The server with nothing left of the test before."""
+    server.faults()
+    soon(lambda: server.call("GET", "/prompt").json()["exec_info"]["queue_remaining"] == 0)
+    server.call("POST", "/free", {"free_memory": True})
+    return server
 
 
 def connect(demo: DemoServer) -> tuple[str, websocket.WebSocket]:
@@ -93,14 +103,15 @@ def test_a_hang_lasts_until_it_is_released(demo: DemoServer) -> None:
     socket.close()
 
 
-def test_death(demo: DemoServer) -> None:
-    demo.faults(die_at_step=2)
-    id, socket = connect(demo)
-    demo.submit(graphs.text_to_video(), client_id=id)
-    with pytest.raises((ConnectionError, websocket.WebSocketException)):
-        until(socket, lambda message: message["type"] == "execution_success")
-    assert demo.process.wait(timeout=60) != 0
-    socket.close()
+def test_death() -> None:
+    with start_demo(faults=True) as demo:
+        demo.faults(die_at_step=2)
+        id, socket = connect(demo)
+        demo.submit(graphs.text_to_video(), client_id=id)
+        with pytest.raises((ConnectionError, websocket.WebSocketException)):
+            until(socket, lambda message: message["type"] == "execution_success")
+        assert demo.process.wait(timeout=60) != 0
+        socket.close()
 
 
 def test_failing_requests(demo: DemoServer) -> None:
@@ -109,11 +120,12 @@ def test_failing_requests(demo: DemoServer) -> None:
     assert demo.call("GET", "/queue").status == 200
 
 
-def test_a_slow_step(demo: DemoServer) -> None:
-    demo.faults(slow_step=3600)
-    prompt = demo.submit(graphs.text_to_video())
-    soon(lambda: demo.call("GET", "/demo/faults").json() == {})
-    assert demo.call("GET", "/queue").json()["queue_running"][0][1] == prompt, "it is in that step"
+def test_a_slow_step() -> None:
+    with start_demo(faults=True) as demo:
+        demo.faults(slow_step=3600)
+        prompt = demo.submit(graphs.text_to_video())
+        soon(lambda: demo.call("GET", "/demo/faults").json() == {})
+        assert demo.call("GET", "/queue").json()["queue_running"][0][1] == prompt, "it is in that step"
 
 
 def test_an_unknown_fault_is_refused(demo: DemoServer) -> None:
@@ -132,15 +144,20 @@ def test_steps_are_counted_per_prompt() -> None:
     assert dropped == [1]
 
 
+def written(demo: DemoServer) -> set[Path]:
+    return set((demo.folder / "output").rglob("*.*"))
+
+
 def test_a_cancelled_save_leaves_nothing_behind(demo: DemoServer) -> None:
     id, socket = connect(demo)
     graph = graphs.image_to_video(width=832, height=480, length=401)
+    before = written(demo)
     prompt = demo.submit(graph, client_id=id)
     until(socket, lambda m: m["type"] == "executing" and m["data"]["node"] == "17")
     demo.call("POST", "/interrupt", {"prompt_id": prompt})
     data = until(socket, lambda m: m["type"] == "execution_interrupted")["data"]
     assert data["node_type"] == "SaveVideo"
-    assert list((demo.folder / "output").rglob("*.*")) == []
+    assert written(demo) == before
     assert demo.wait(prompt)["outputs"] == {}
     socket.close()
 

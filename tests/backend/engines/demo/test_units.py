@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from PIL import Image
 from backend.engines.demo.cache import Cache, Result
 from backend.engines.demo.camera import camera_for
 from backend.engines.demo.encode import next_name
+from backend.engines.demo.faults import Faults
 from backend.engines.demo.media_reader import open_video, read_picture, read_sound
 from backend.engines.demo.nodes_draw import motion_for
 from backend.engines.demo.preview import preview
+from backend.engines.demo.prompt_queue import PromptQueue, QueuedPrompt
 from backend.engines.demo.scene import RenderedScene, loudness
 from backend.engines.demo.schedule import Schedule, is_link
 from backend.engines.demo.values import (
@@ -31,6 +34,7 @@ from backend.engines.demo.values import (
 from backend.engines.demo.watermark import plate
 from tests.support import demo_graphs as graphs
 from tests.support import demo_inputs
+from tests.support.waiting import until
 
 
 def run_order(graph: graphs.Graph, cached: tuple[str, ...] = ()) -> list[str]:
@@ -69,6 +73,31 @@ def test_a_cycle_is_found() -> None:
 )
 def test_links(value: Any, answer: bool) -> None:
     assert is_link(value) is answer
+
+
+def test_freeing_comes_before_a_prompt_that_waits() -> None:
+    queue = PromptQueue(lambda: None)
+    item = QueuedPrompt(1.0, "id", {}, {}, [])
+    for ask in ((queue.free, lambda: queue.put(item)), (lambda: queue.put(item), queue.free)):
+        for step in ask:
+            step()
+        assert queue.take() is None and queue.remaining() == 1, "the cache is cleared first"
+        assert queue.take_free() and not queue.take_free()
+        assert queue.take() is item and queue.running() is item
+        queue.finish(item, {})
+
+
+def test_a_hang_at_a_node_lasts_until_it_is_released() -> None:
+    faults, passed = Faults(lambda: None, lambda: None), threading.Event()
+    faults.configure({"hang_at_node": "VAEDecode"})
+    faults.at_node("KSampler")
+    thread = threading.Thread(target=lambda: (faults.at_node("VAEDecode"), passed.set()))
+    thread.start()
+    until(lambda: not faults.pending())
+    assert not passed.is_set()
+    faults.configure({})
+    thread.join(60)
+    assert passed.is_set()
 
 
 def test_the_cache_keeps_the_last_prompt_only() -> None:
