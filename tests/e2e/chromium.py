@@ -32,11 +32,16 @@ class Chromium:
 
     def __init__(self, playwright: Playwright) -> None:
         self.playwright = playwright
-        self.path = os.environ.get("WAN_CHROMIUM") or shutil.which("chromium")
+        self.path = (
+            os.environ.get("WAN_CHROMIUM")
+            or shutil.which("chromium-headless-shell")
+            or shutil.which("chromium")
+        )
         assert self.path, "no Chromium: ./tests/run.sh installs it, or set WAN_CHROMIUM"
         self.mark, self.port = "", 0
         self._browser: Browser | None = None
         self.fault = ""
+        self.patience = 5.0  # seconds that a page has to answer before it counts as one that does not
 
     def browser(self) -> Browser:
         """The running one, else a new one."""
@@ -81,11 +86,13 @@ class Chromium:
     def _at(self) -> str:
         """Whether each page still answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/json/list", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/json/list", timeout=60) as answer:
                 pages = [page for page in json.load(answer) if page["type"] == "page"]
         except (OSError, ValueError) as error:
             return f"Its pages could not be listed: {error}"
-        return " ".join(f"{page['url']}: {_busy(page['webSocketDebuggerUrl'])}" for page in pages)
+        return " ".join(
+            f"{page['url']}: {_busy(page['webSocketDebuggerUrl'], self.patience)}" for page in pages
+        )
 
 
 def _family(mark: str) -> list[psutil.Process]:
@@ -98,12 +105,13 @@ def _family(mark: str) -> list[psutil.Process]:
     return found
 
 
-def _busy(address: str, patience: float = 5.0) -> str:
+def _busy(address: str, patience: float) -> str:
     """Whether a page's script answers; one that runs without end does not."""
     try:
         with contextlib.closing(
-            websocket.create_connection(address, timeout=1, suppress_origin=True)
+            websocket.create_connection(address, timeout=60, suppress_origin=True)
         ) as line:
+            line.settimeout(1)
             line.send(json.dumps({"id": 1, "method": "Runtime.evaluate", "params": {"expression": "1"}}))
             end = time.monotonic() + patience
             while time.monotonic() < end:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from playwright.sync_api import Error as BrowserError
 
 from tests.e2e.chromium import Chromium
+from tests.support.demo_server import DemoServer, start_demo
 from tests.support.fake_studio import FakeStudio
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
@@ -24,7 +26,7 @@ from tests.support.waiting import served as answer_of
 from tests.support.waiting import until
 
 PATIENCE = 60_000  # ms; the machine may be busy
-LIMIT = 150.0  # seconds for a whole test; then Chromium is killed
+LIMIT = 300.0  # seconds for a whole test; then Chromium is killed
 
 
 class Site:
@@ -43,6 +45,28 @@ class Site:
             **env,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.engine: DemoServer | None = None  # a demo engine of its own, which can be held
+
+    @contextlib.contextmanager
+    def held(self, step: int = 2) -> Iterator[None]:
+        """Every job that comes to this sampling step stands there until the block ends, so that the test has
+        the time it needs. Wait for `cancelling` before the end of a block in which the job is cancelled."""
+        assert self.engine is not None
+        self.engine.faults(hang_at_step=step, times=1000)
+        try:
+            yield
+        finally:
+            self.engine.faults()
+
+    def cancelling(self) -> None:
+        """Waits until the app has the request to cancel the running job."""
+        asked = "SELECT count(*) FROM job WHERE status = 'running' AND cancel_requested IS NOT NULL"
+
+        def stored() -> bool:
+            with contextlib.closing(sqlite3.connect(self.folder / "data" / "studio.db", timeout=60)) as db:
+                return bool(db.execute(asked).fetchone()[0])
+
+        until(stored)
 
     def start(self) -> None:
         log = (self.folder / "app.log").open("ab")
@@ -73,12 +97,21 @@ class Site:
         return (self.folder / "app.log").read_text(errors="replace")
 
 
+@contextlib.contextmanager
+def with_engine(folder: Path) -> Iterator[Site]:
+    """The app over a demo engine that is a process of its own, as a ComfyUI is, and can be held."""
+    with start_demo(step_seconds=0.1, faults=True, folder=folder / "engine") as engine:
+        site = Site(folder, WAN_ENGINE="comfyui", COMFYUI_URL=engine.url)
+        site.engine = engine
+        site.start()
+        yield site
+        site.stop()
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    site = Site(tmp_path_factory.mktemp("site"), WAN_DEMO_STEP_SECONDS="0.4")
-    site.start()
-    yield site
-    site.stop()
+    with with_engine(tmp_path_factory.mktemp("site")) as site:
+        yield site
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,13 @@ from tests.support.waiting import until
 
 
 @pytest.mark.parametrize(
-    ("script", "word"),
-    [("for (;;) {}", "runs without end"), ("new Promise(() => {})", "the test waits")],
+    ("script", "word", "patience"),
+    [("for (;;) {}", "runs without end", 2.0), ("new Promise(() => {})", "the test waits", 60.0)],
 )
-def test_a_page_that_hangs_is_ended(chromium: Chromium, script: str, word: str) -> None:
+def test_a_page_that_hangs_is_ended(
+    chromium: Chromium, monkeypatch: pytest.MonkeyPatch, script: str, word: str, patience: float
+) -> None:
+    monkeypatch.setattr(chromium, "patience", patience)
     page = chromium.browser().new_page()
     mark = chromium.mark
     with chromium.watch(2), pytest.raises(Error):

@@ -59,7 +59,7 @@ def messages(page: Page) -> list[str]:
     return page.locator(".toast-body:visible").all_inner_texts()
 
 
-def test_offline_everything_waits_and_is_sent_once(visit: Visit, photo: Path) -> None:
+def test_offline_everything_waits_and_is_sent_once(visit: Visit, photo: Path, site: Site) -> None:
     page = visit(width=375, height=812)
     stays(page)
     prompt = page.locator("#image_to_video-prompt textarea")
@@ -83,30 +83,31 @@ def test_offline_everything_waits_and_is_sent_once(visit: Visit, photo: Path) ->
     button.click()  # what is in the form when it is sent counts
     expect(button).to_have_text("Waiting for the connection")
     page.get_by_role("tab", name="Fast 4-step").click()
-    page.context.set_offline(False)
-    card(page, "running")
-    page.get_by_role("tab", name="Image-to-Video").click()
-    expect(page.locator(LINE)).to_be_hidden()
-    expect(page.locator(":is(.ws-upload, .ws-held)")).to_have_count(0)
-    expect(button).to_have_text("Add to queue")
-    assert messages(page) == [] and stayed(page)
-    expect(prompt).to_have_value("second words")
-    expect(page.locator("#image_to_video-image img").first).to_be_visible()
+    with site.held():
+        page.context.set_offline(False)
+        card(page, "running")
+        page.get_by_role("tab", name="Image-to-Video").click()
+        expect(page.locator(LINE)).to_be_hidden()
+        expect(page.locator(":is(.ws-upload, .ws-held)")).to_have_count(0)
+        expect(button).to_have_text("Add to queue")
+        assert messages(page) == [] and stayed(page)
+        expect(prompt).to_have_value("second words")
+        expect(page.locator("#image_to_video-image img").first).to_be_visible()
 
-    # Without an upload the press itself waits in the browser.
-    page.context.set_offline(True)
-    expect(page.locator(LINE)).to_be_visible()
-    button.click()
-    expect(button).to_have_text("Waiting for the connection")
-    prompt.fill("third words")
-    button.click()  # replaces the first press
-    page.wait_for_function(
-        f"{WAITING}.length === 1 && JSON.stringify({WAITING}[0].body.data).includes('third')"
-    )
-    page.locator(".ws-held").get_by_role("button", name="Cancel").click()
-    expect(button).to_have_text("Add to queue")
-    page.context.set_offline(False)
-    expect(page.locator(LINE)).to_be_hidden()
+        # Without an upload the press itself waits in the browser.
+        page.context.set_offline(True)
+        expect(page.locator(LINE)).to_be_visible()
+        button.click()
+        expect(button).to_have_text("Waiting for the connection")
+        prompt.fill("third words")
+        button.click()  # replaces the first press
+        page.wait_for_function(
+            f"{WAITING}.length === 1 && JSON.stringify({WAITING}[0].body.data).includes('third')"
+        )
+        page.locator(".ws-held").get_by_role("button", name="Cancel").click()
+        expect(button).to_have_text("Add to queue")
+        page.context.set_offline(False)
+        expect(page.locator(LINE)).to_be_hidden()
     card(page, "done")
     (only,) = clips(page)
     assert "second words" in only
@@ -298,7 +299,7 @@ def test_the_page_works_without_storage(browser: Browser, site: Site, script: st
     page.locator("#image_to_video-image img").first.wait_for()
     short(page)
     page.locator("#image_to_video-generate").click()
-    card(page, "running")
+    page.locator("#ws-card .card:is([data-state=running], [data-state=done])").wait_for()
     assert page.evaluate("[wanStorage.kept, Boolean(wanStorage.getItem('wan-studio-owner'))]") == [
         False,
         True,

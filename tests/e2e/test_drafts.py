@@ -98,6 +98,7 @@ def test_nothing_typed_is_lost(
     assert set(plans) <= {"image_to_video", "animate", "text_to_video", "text_to_image"}
     assert max(plans.values()) <= 2, "one when it is shown, at most one when it is shown again"
 
+    page.wait_for_function(f"{KEY}.some((key) => JSON.parse(localStorage[key]).tab === 'text')")
     page.close()
     page = page.context.new_page()
     page.goto(site.url)

@@ -8,18 +8,24 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.actions import card, generate, quality
-from tests.e2e.conftest import PATIENCE
+from tests.e2e.actions import card, generate
+from tests.e2e.conftest import PATIENCE, Site
 
 expect.set_options(timeout=PATIENCE)
 Visit = Callable[..., Page]
 
 
-def test_nothing_is_said_of_the_visitors_videos_before_the_answer(visit: Visit, photo: Path) -> None:
-    page = visit()
+def test_nothing_is_said_of_the_visitors_videos_before_the_answer(
+    visit: Visit, photo: Path, site: Site
+) -> None:
+    with site.held():
+        asked_before_the_answer(visit(), photo)
+        site.cancelling()
+
+
+def asked_before_the_answer(page: Page, photo: Path) -> None:
     card(page, "empty")
     expect(page.locator("#ws-card .stage.empty")).to_contain_text("Your video appears here")
-    quality(page)
     generate(page, photo)
     card(page, "running")
 
@@ -44,6 +50,5 @@ def test_nothing_is_said_of_the_visitors_videos_before_the_answer(visit: Visit, 
     let_go.set()
     for route in held:
         route.continue_()
-    page.locator('#ws-card .card:is([data-state="running"], [data-state="done"])').wait_for()
-    if page.locator('#ws-card .card[data-state="running"]').count():
-        page.locator('#ws-card [data-act="cancel"]').click()
+    card(page, "running")
+    page.locator('#ws-card [data-act="cancel"]').click()

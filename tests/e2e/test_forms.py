@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Request, expect
 
 from backend.errors import QueueFull
 from tests.e2e.actions import card, choose, short
-from tests.e2e.conftest import PATIENCE
+from tests.e2e.conftest import PATIENCE, Site
 from workflows.params.limits import PROMPT_MAX
 
 expect.set_options(timeout=PATIENCE)
@@ -27,7 +27,7 @@ DESCRIPTION = """(node) => (node.getAttribute("aria-describedby") || "").split("
   .map((id) => document.getElementById(id)?.textContent || "").join(" ")"""
 
 
-def test_a_form_says_what_is_wrong_while_one_types(visit: Callable[..., Page]) -> None:
+def test_a_form_says_what_is_wrong_while_one_types(visit: Callable[..., Page], site: Site) -> None:
     page = visit()
     button, hint = page.locator("#image_to_video-generate"), page.locator("#image_to_video-hint")
     prompt = page.locator("#image_to_video-prompt textarea")
@@ -78,8 +78,9 @@ def test_a_form_says_what_is_wrong_while_one_types(visit: Callable[..., Page]) -
     expect(page.locator(".ws-said")).to_have_text("This tab takes no picture.")
     short(page, "text_to_video")
     page.locator("#text_to_video-prompt textarea").fill("Waves at night")
-    page.locator("#text_to_video-prompt textarea").press("Control+Enter")  # before the plan is back
-    card(page, "running")
+    with site.held():
+        page.locator("#text_to_video-prompt textarea").press("Control+Enter")  # before the plan is back
+        card(page, "running")
 
 
 def test_advanced_is_built_when_it_is_opened(visit: Callable[..., Page], served: SimpleNamespace) -> None:

@@ -33,9 +33,11 @@ def test_reuse_undo_and_cancelled(visit: Callable[..., Page], site: Site, harbou
     expect(line).to_contain_text("4000 × 3000")
     page.locator("#image_to_video-advanced").evaluate("node => node.toggleAttribute('data-open', true)")
     page.locator("#image_to_video-resolution label", has_text="720p").click()
-    page.locator("#image_to_video-generate").click()
-    card(page, "running")
-    page.locator('#ws-card .foot [data-act="cancel"]').click()
+    with site.held():
+        page.locator("#image_to_video-generate").click()
+        card(page, "running")
+        page.locator('#ws-card .foot [data-act="cancel"]').click()
+        site.cancelling()
     card(page, "cancelled")
 
     page.locator("#tab-library-button").click()

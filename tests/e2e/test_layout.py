@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import Page, expect
 
-from tests.e2e.actions import card, generate, quality
+from tests.e2e.actions import card, generate
 from tests.e2e.clips import add_clips
-from tests.e2e.conftest import PATIENCE
+from tests.e2e.conftest import PATIENCE, Site
 from tests.support.tiers import deep
 
 expect.set_options(timeout=PATIENCE)
@@ -34,55 +34,56 @@ def ids(page: Page) -> list[str | None]:
     return [row.get_attribute("data-id") for row in page.locator(ROWS).all()]
 
 
-def test_queue_panel_and_toasts(visit: Visit, photo: Path) -> None:
+def test_queue_panel_and_toasts(visit: Visit, photo: Path, site: Site) -> None:
     page = visit()
-    quality(page)
-    generate(page, photo, "A long one")
-    card(page, "running")
-    for number in (1, 2, 3):
-        page.locator("#image_to_video-generate").click()
-        expect(page.locator("#ws-card .line li")).to_have_count(number)
+    with site.held():
+        generate(page, photo, "A long one")
+        card(page, "running")
+        for number in (1, 2, 3):
+            page.locator("#image_to_video-generate").click()
+            expect(page.locator("#ws-card .line li")).to_have_count(number)
 
-    # The same message counts up in one line, and no window is so small that it covers the video.
-    lines = page.locator(".toast-message-item:not([hidden])")
-    expect(lines).to_have_count(1)
-    said = lines.locator(".toast-message-text")
-    expect(said).to_have_attribute("data-times", "3 times")
-    assert "(" in said.evaluate("place => getComputedStyle(place, '::after').content")
-    for width, height in SIZES:
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_function(f"({OVERLAP})() === ''")
-    page.set_viewport_size({"width": 1440, "height": 900})
+        # The same message counts up in one line, and no window is so small that it covers the video.
+        lines = page.locator(".toast-message-item:not([hidden])")
+        expect(lines).to_have_count(1)
+        said = lines.locator(".toast-message-text")
+        expect(said).to_have_attribute("data-times", "3 times")
+        assert "(" in said.evaluate("place => getComputedStyle(place, '::after').content")
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_function(f"({OVERLAP})() === ''")
+        page.set_viewport_size({"width": 1440, "height": 900})
 
-    # The panel: opened by the keyboard, the focus follows the job that moves, Escape closes.
-    page.locator('[data-live="queue"]').press("Enter")
-    expect(page.locator(ROWS)).to_have_count(4)
-    before = ids(page)
-    page.locator(ROWS).nth(3).locator('[data-act="up"]').press("Enter")
-    page.wait_for_function(
-        f"document.querySelectorAll('{ROWS}')[2].dataset.id === '{before[3]}'"
-        f" && document.activeElement.dataset.id === '{before[3]}'"
-    )
-    assert ids(page) == [before[0], before[1], before[3], before[2]]
-    expect(page.locator("#ws-card .line li").nth(1)).to_have_attribute("data-id", str(before[3]))
-    page.reload()
-    page.locator('[data-live="queue"]').click()
-    expect(page.locator(ROWS).nth(2)).to_have_attribute("data-id", str(before[3]))
-    page.locator(ROWS).nth(3).locator('[data-act="cancel"]').click()
-    expect(page.locator(ROWS)).to_have_count(3)
-    page.keyboard.press("Escape")
-    expect(page.locator("#ws-queue")).to_be_hidden()
-    assert page.evaluate("document.activeElement.matches('[data-live=queue]')")
-    page.keyboard.press("Enter")
-    everything = page.locator('#ws-queue [data-act="cancel_all"]')
-    everything.click()
-    expect(everything).to_contain_text("Cancel all 3?")
-    everything.click()
+        # The panel: opened by the keyboard, the focus follows the job that moves, Escape closes.
+        page.locator('[data-live="queue"]').press("Enter")
+        expect(page.locator(ROWS)).to_have_count(4)
+        before = ids(page)
+        page.locator(ROWS).nth(3).locator('[data-act="up"]').press("Enter")
+        page.wait_for_function(
+            f"document.querySelectorAll('{ROWS}')[2].dataset.id === '{before[3]}'"
+            f" && document.activeElement.dataset.id === '{before[3]}'"
+        )
+        assert ids(page) == [before[0], before[1], before[3], before[2]]
+        expect(page.locator("#ws-card .line li").nth(1)).to_have_attribute("data-id", str(before[3]))
+        page.reload()
+        page.locator('[data-live="queue"]').click()
+        expect(page.locator(ROWS).nth(2)).to_have_attribute("data-id", str(before[3]))
+        page.locator(ROWS).nth(3).locator('[data-act="cancel"]').click()
+        expect(page.locator(ROWS)).to_have_count(3)
+        page.keyboard.press("Escape")
+        expect(page.locator("#ws-queue")).to_be_hidden()
+        assert page.evaluate("document.activeElement.matches('[data-live=queue]')")
+        page.keyboard.press("Enter")
+        everything = page.locator('#ws-queue [data-act="cancel_all"]')
+        everything.click()
+        expect(everything).to_contain_text("Cancel all 3?")
+        everything.click()
+        site.cancelling()
     expect(page.locator(ROWS)).to_have_count(0)
     card(page, "cancelled")
 
 
-def test_result_generate_tabs_and_samples(visit: Visit, photo: Path) -> None:
+def test_result_generate_tabs_and_samples(visit: Visit, photo: Path, site: Site) -> None:
     page = visit(width=1366, height=650)
     # A sample and Generate: Mix with its mask, in two clicks.
     page.get_by_role("tab", name="Animate").click()
@@ -91,9 +92,11 @@ def test_result_generate_tabs_and_samples(visit: Visit, photo: Path) -> None:
     expect(page.locator("#animate-image img").first).to_be_visible()
     button = page.locator("#animate-generate")
     expect(button).to_be_in_viewport(ratio=1)
-    button.click()
-    card(page, "running")
-    page.locator('#ws-card [data-act="cancel"]').click()
+    with site.held():
+        button.click()
+        card(page, "running")
+        page.locator('#ws-card [data-act="cancel"]').click()
+        site.cancelling()
     card(page, "cancelled")
 
     page.get_by_role("tab", name="Image-to-Video").click()

@@ -87,6 +87,13 @@ def test_a_part_of_a_sound_becomes_a_video(opened: Callable[..., Page], song: Pa
     page.locator("#tab-sound .handle.from").press("PageUp")
     expect(number(page, "sound_to_video-start")).to_have_value("5")
     expect(line).to_contain_text("0:15 of 0:20")
+    play = page.locator("#tab-sound [data-m=play]")
+    play.click()
+    expect(play).to_have_attribute("aria-label", "Pause")
+    played = page.locator("#tab-sound audio").evaluate("a => [a.currentTime, a.error]")
+    assert played[0] >= 5 and played[1] is None, "from the start of the part"
+    play.click()
+    expect(play).not_to_have_attribute("aria-label", "Pause")
     page.locator("#tab-sound .handle.to").press("Home")  # no further than the start
     for _ in range(3):
         page.locator("#tab-sound .handle.to").press("ArrowRight")
@@ -95,11 +102,6 @@ def test_a_part_of_a_sound_becomes_a_video(opened: Callable[..., Page], song: Pa
     number(page, "sound_to_video-duration").press("Tab")
     expect(line).to_contain_text("0:01.5 of 0:20")
     expect(page.locator("#tab-sound .handle.to")).to_have_attribute("aria-valuetext", "0:06.5")
-
-    page.locator("#tab-sound [data-m=play]").click()
-    expect(page.locator("#tab-sound [data-m=play]")).to_have_attribute("aria-label", "Pause")
-    played = page.locator("#tab-sound audio").evaluate("a => [a.currentTime, a.error]")
-    assert played[0] >= 5 and played[1] is None, "from the start of the part"
 
     page.locator("#sound_to_video-generate").click()
     card(page, "done")
@@ -215,6 +217,9 @@ def test_words_become_a_video(opened: Callable[..., Page]) -> None:
     page.locator("#text_to_video-generate").click()
     card(page, "done")
     expect(page.locator("#ws-card .facts").first).to_contain_text("480 × 832")
+    page.wait_for_function(
+        "document.querySelector('#ws-card video')?.readyState > 1"
+    )  # before it, no frame is there
     page.locator('#ws-card .steps > [data-act="frame"]').click()
     expect(page.get_by_role("tab", name="Image-to-Video")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#tab-image .ws-line").first).to_contain_text("frame-")
@@ -230,12 +235,12 @@ def test_no_tab_overflows_the_window(visit: Visit, song: Path, dance: Path, widt
             upload(page, "sound_to_video-audio", song)
         if name == "Animate":
             upload(page, "animate-video", dance)
-        page.wait_for_timeout(200)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        fits = f"document.documentElement.scrollWidth <= {width}"
+        page.wait_for_function(fits)
         for button in page.locator("button.advanced:visible").all():
             button.click()
             expect(page.locator(f"#{button.get_attribute('aria-controls')} .dice")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name}, Advanced"
+        page.wait_for_function(fits)  # with Advanced open
         unnamed = page.evaluate(
             "[...document.querySelectorAll('button, input, textarea, [role=slider]')].filter(e =>"
             " e.offsetParent && !(e.innerText.trim() || e.ariaLabel || e.title || e.labels?.length ||"

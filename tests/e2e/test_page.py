@@ -22,30 +22,30 @@ Visit = Callable[..., Page]
 def test_a_picture_becomes_a_video_that_plays(visit: Visit, photo: Path, site: Site) -> None:
     page = visit()
     quality(page)
-    generate(page, photo)
-    card(page, "running")
-    seen = [percent(page)]
-    while page.locator('#ws-card .card[data-state="running"]').count():
-        if page.locator("#ws-card [role=progressbar]").count():
-            seen.append(percent(page))
-        if page.locator('[data-live="tag"]', has_text="Preview").count():
-            break
-        page.wait_for_timeout(50)
-    assert seen == sorted(seen), "the bar never goes back"
-    expect(page.locator('[data-live="preview"]')).to_have_attribute("src", re.compile("^data:image"))
-    assert re.match(r"\d+ %", page.title())
+    with site.held(12):
+        generate(page, photo)
+        card(page, "running")
+        seen = [percent(page)]
+        while not page.locator('[data-live="tag"]', has_text="Preview").count():
+            if page.locator("#ws-card [role=progressbar]").count():
+                seen.append(percent(page))
+            page.wait_for_timeout(50)
+        assert seen == sorted(seen), "the bar never goes back"
+        expect(page.locator('[data-live="preview"]')).to_have_attribute("src", re.compile("^data:image"))
+        assert re.match(r"\d+ %", page.title())
 
-    before = percent(page)
-    page.reload()
-    card(page, "running")
-    assert percent(page) >= before, "found again where it was"
+        before = percent(page)
+        page.reload()
+        card(page, "running")
+        assert percent(page) >= before, "found again where it was"
     card(page, "done")
     assert page.title() == "Wan Studio"
 
     video = page.locator("#ws-card video")
     assert video.evaluate("v => v.paused"), "nothing moves by itself where less motion is asked for"
     facts = video.evaluate(
-        "async v => { v.muted = true; await v.play(); await new Promise(r => setTimeout(r, 300));"
+        "async v => { v.muted = true; await v.play();"
+        " while (!v.currentTime) await new Promise(r => setTimeout(r, 50));"
         " return [v.videoWidth, v.videoHeight, v.duration, v.currentTime, v.error]; }"
     )
     width, height, duration, at, error = facts
@@ -77,13 +77,14 @@ def test_another_browser_sees_nothing_of_it(visit: Visit, photo: Path) -> None:
     expect(mine.locator("#ws-library")).to_contain_text("Something private")
 
 
-def test_cancel_and_start_again(visit: Visit, photo: Path) -> None:
+def test_cancel_and_start_again(visit: Visit, photo: Path, site: Site) -> None:
     page = visit()
     choose(page, photo)
-    quality(page)
-    page.locator("#image_to_video-generate").click()
-    card(page, "running")
-    page.locator('#ws-card [data-act="cancel"]').click()
+    with site.held():
+        page.locator("#image_to_video-generate").click()
+        card(page, "running")
+        page.locator('#ws-card [data-act="cancel"]').click()
+        site.cancelling()
     card(page, "cancelled")
     expect(page.locator("#image_to_video-image img").first).to_be_visible()
     expect(page.locator("#ws-card .why")).to_contain_text("settings are still here")
@@ -155,13 +156,14 @@ def test_markup_stays_text(visit: Visit, photo: Path) -> None:
     assert not page.locator('img[src="x"]').count()
 
 
-def test_the_connection_drops_and_comes_back(visit: Visit, photo: Path) -> None:
+def test_the_connection_drops_and_comes_back(visit: Visit, photo: Path, site: Site) -> None:
     page = visit()
-    generate(page, photo)
-    card(page, "running")
-    page.context.set_offline(True)
-    expect(page.locator('[data-live="notice"]')).to_contain_text("Connection lost")
-    page.context.set_offline(False)
+    with site.held():
+        generate(page, photo)
+        card(page, "running")
+        page.context.set_offline(True)
+        expect(page.locator('[data-live="notice"]')).to_contain_text("Connection lost")
+        page.context.set_offline(False)
     card(page, "done")
 
 
@@ -200,21 +202,22 @@ def test_nothing_overflows_the_window(visit: Visit, width: int, theme: str) -> N
     assert background == ("rgb(15, 16, 17)" if theme == "dark" else "rgb(247, 247, 245)")
 
 
-def test_keyboard_and_screen_reader(visit: Visit, photo: Path) -> None:
+def test_keyboard_and_screen_reader(visit: Visit, photo: Path, site: Site) -> None:
     page = visit()
     choose(page, photo)
     short(page)
     page.locator("#image_to_video-prompt textarea").fill("still")
-    page.locator("#image_to_video-prompt textarea").press("Control+Enter")
-    card(page, "running")
-    bar = page.locator("#ws-card [role=progressbar]")
-    assert bar.get_attribute("aria-valuetext") and bar.get_attribute("aria-label")
-    unnamed = page.evaluate(
-        "[...document.querySelectorAll('button, input, textarea')].filter(e => e.offsetParent && "
-        "!(e.innerText.trim() || e.ariaLabel || e.title || e.labels?.length ||"
-        " e.getAttribute('aria-labelledby'))).map(e => e.outerHTML.slice(0, 120))"
-    )
-    assert not unnamed
+    with site.held():
+        page.locator("#image_to_video-prompt textarea").press("Control+Enter")
+        card(page, "running")
+        bar = page.locator("#ws-card [role=progressbar]")
+        assert bar.get_attribute("aria-valuetext") and bar.get_attribute("aria-label")
+        unnamed = page.evaluate(
+            "[...document.querySelectorAll('button, input, textarea')].filter(e => e.offsetParent && "
+            "!(e.innerText.trim() || e.ariaLabel || e.title || e.labels?.length ||"
+            " e.getAttribute('aria-labelledby'))).map(e => e.outerHTML.slice(0, 120))"
+        )
+        assert not unnamed
     card(page, "done")
 
 

@@ -114,19 +114,19 @@ def test_a_result_frame_by_frame(served: SimpleNamespace, visit: Callable[..., P
     assert video.evaluate("v => v.paused")
     prompt.blur()
 
-    # Speed and repeat stay for the next clip; playing and pausing by the keyboard.
+    # Speed and repeat stay for the next clip; playing and pausing by the keyboard, while it repeats.
     page.keyboard.press("<")
     assert video.evaluate("v => v.playbackRate") == 0.5
     page.locator("#ws-card [data-speed]").select_option("0.25")
-    page.locator('#ws-card [data-p="loop"]').click()
-    assert video.evaluate("v => [v.playbackRate, v.loop]") == [0.25, False]
-    page.locator('#ws-card [data-p="loop"]').blur()
+    page.locator("#ws-card [data-speed]").blur()
     page.keyboard.press("k")
     page.wait_for_function("!document.querySelector('#ws-card video').paused")
     page.keyboard.press(" ")
     page.wait_for_function(SETTLED)
     stopped = frame(page)
     expect(count).to_have_text(f"Frame {stopped} of 17")  # what is seen, not what the clock says
+    page.locator('#ws-card [data-p="loop"]').click()
+    assert video.evaluate("v => [v.playbackRate, v.loop]") == [0.25, False]
 
     # The frame on the screen is the one that is used.
     page.locator('#ws-card .steps > [data-act="frame"]').click()
