@@ -9,10 +9,8 @@ import importlib.util
 import io
 import logging
 import os
-import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +21,7 @@ from backend.errors import StudioError
 from backend.notices import words
 from backend.security.accounts import Accounts
 from backend.settings.reach import reach, share_asked
+from backend.stopping import StopSignal
 from backend.storage import upload_folder
 from backend.system import banner, user_folders
 from backend.web import address, listening
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from backend.web.listening import Listening
 
 HERE = Path(__file__).resolve().parent
-SIGNAL_SECONDS = 0.5
 MAX_EVENTS = 160
 """Gradio events that may run at once: API calls that wait for their video count, the page's polls do not."""
 
@@ -115,9 +113,8 @@ def serve() -> int:
     """Starts the studio and the page; returns after SIGINT or SIGTERM, with everything stopped."""
     settings = _settings()
     listener = listening.bind(os.environ)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = StopSignal()
+    stop.install()
 
     from backend.system import diagnostics
 
@@ -141,18 +138,19 @@ def serve() -> int:
         listener.close()
 
 
-def _serve(
-    studio: Studio, settings: Settings, listener: Listening, stop: threading.Event, out: TextIO
-) -> int:
+def _serve(studio: Studio, settings: Settings, listener: Listening, stop: StopSignal, out: TextIO) -> int:
     """Serves the page until `stop`. out: where the start's own sentences are printed."""
     from backend.services import UPLOADS
 
     os.environ["GRADIO_SERVER_PORT"] = str(listener.port)  # Gradio cannot be imported with an empty one
     _gradio_environment(studio.secret(UPLOADS))
     from ui import page
+    from ui.gradio_fixes import file_records
     from ui.gradio_fixes.own_sockets import serving_on
     from ui.i18n.texts import text
 
+    if stop.asked:  # the rest of the start takes seconds
+        return 0
     blocks = page.build(studio)
     from backend.web import connections, hosts, previews
     from backend.web.routes import middleware_lifespan, routes
@@ -168,7 +166,7 @@ def _serve(
             connections.bounded_servers(),
             serving_on(listener.sockets, listener.url),
         ):
-            _, _, share_url = blocks.launch(
+            served, _, share_url = blocks.launch(
                 root_path=root,
                 prevent_thread_lock=True,
                 quiet=True,
@@ -185,6 +183,7 @@ def _serve(
             )
     except OSError as error:
         raise listener.refusal(error) from error
+    file_records.keep_latest(served)
     names.add(share_url or "")
     blocks.share = False  # else Gradio sends share links a page whose scripts lie on another host
     studio.reached(reach(os.environ, shared=bool(share_url)))
@@ -209,9 +208,7 @@ def _serve(
         warning=studio.public_warning(),
     ):
         print(line, file=out, flush=True)
-    # A signal that another thread gets while this one begins to wait is handled only when the wait ends.
-    while not stop.wait(SIGNAL_SECONDS):
-        pass
+    stop.wait()
     blocks.close(verbose=False)
     return 0
 

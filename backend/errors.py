@@ -144,6 +144,19 @@ class DiskFull(StudioError):
     code = "disk_full"
 
 
+class EngineDiskFull(DiskFull):
+    """A disk of the machine that makes the video is full; `folder`: a key of engines.full_disk.FOLDERS, or
+    "" when it is not known."""
+
+    code = "engine_disk_full"
+
+    def __init__(
+        self, message: str, hint: str = "", *, field: str = "", detail: str = "", cause: str = ""
+    ) -> None:
+        super().__init__(message, hint, field=field, detail=detail, cause=cause)
+        self.folder = ""
+
+
 class OverQuota(StudioError):
     """Videos and unsent forms of one visitor, or of all new visitors together, take as much of the disk as
     they may."""
@@ -274,9 +287,11 @@ class OutOfMemory(EngineError):
 
 
 class BadEngineInput(EngineError):
-    """ComfyUI could not read a file that we sent."""
+    """ComfyUI could not read a file that we sent. `sent`: texts of its report, one of which has the name that
+    the graph gives the file."""
 
     code = "engine_bad_input"
+    sent: tuple[str, ...] = ()
 
 
 class BadModelFile(EngineError):

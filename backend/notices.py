@@ -138,7 +138,11 @@ TEMPLATES: Mapping[str, Template] = {
         "All workers of the RunPod endpoint are unhealthy. Its log in the RunPod console says why; videos"
         " wait until one works."
     ),
-    "disk_full": Template("The disk is full. This video continues when there is space."),
+    "disk_full": Template("The disk of the data folder is full. This video continues when there is space."),
+    "disk_full_here": Template("The disk of the data folder is full. Videos wait until there is space."),
+    "engine_disk_full": Template("{reason} This video continues when there is space."),
+    "engine_disk_full_held": Template("{reason} Videos wait until there is space."),
+    "engine_disk_full_retried": Template("{reason} Retrying for a few minutes before giving up."),
     "database_held": Template(
         "Another program is using the job database. This video continues when the database is free."
     ),

@@ -59,7 +59,7 @@ class Watch:
     memory: list[int] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
-    failed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)  # what came instead of an answer -> how often
 
     def look(self) -> tuple[int, int]:
         process = psutil.Process(self.site.process.pid)
@@ -78,9 +78,10 @@ class Watch:
                 began = time.perf_counter()
                 try:
                     answer = await http.post(f"{API}/component_server", json=body)
-                    self.failed += answer.status_code != 200
-                except httpx.HTTPError:
-                    self.failed += 1
+                    if answer.status_code != 200:
+                        self.failed[str(answer.status_code)] += 1
+                except httpx.HTTPError as error:
+                    self.failed[type(error).__name__] += 1
                 self.waits.append(time.perf_counter() - began)
                 await asyncio.sleep(0.5)
 
@@ -216,12 +217,13 @@ async def measured(scene: Scene, name: str, seconds: float) -> str:
     after, left = watch.look()
     written = len(scene.site.log().encode()) - logged
     waits = sorted(watch.waits)
+    refused = ", ".join(f"{count} x {why}" for why, count in watch.failed.items())
     answers = ", ".join(f"{count} x {status}" for status, count in seen.most_common(4))
     return (
         f"| {name} | {answers} | {mb(memory)} / {mb(peak)} / {mb(after)} |"
         f" {files} / {most} / {left} | {written} |"
         f" {1000 * statistics.median(waits):.0f} / {1000 * waits[int(len(waits) * 0.95)]:.0f} /"
-        f" {1000 * waits[-1]:.0f} | {watch.failed} of {len(waits)} |"
+        f" {1000 * waits[-1]:.0f} | {refused or 0} of {len(waits)} |"
     )
 
 

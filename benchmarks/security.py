@@ -9,11 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support import security_cases, visitor_cases
-from tests.support.security_cases import LOCKED_ENV, OPEN_ENV
+from tests.support.attack import LOCKED_ENV, OPEN_ENV
+from tests.support.security_cases import CASES
 from tests.support.security_site import Site
-
-CASES = [*visitor_cases.CASES, *security_cases.CASES]
 
 
 def main() -> int:

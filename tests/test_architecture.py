@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("backend.jobs", "backend.servers", "backend.system"),
     ("backend.engines", "backend.models", "backend.security"),
     ("backend.media", "backend.custom_nodes", "backend.settings"),
-    ("backend.logs", "backend.events", "backend.threads"),
+    ("backend.logs", "backend.events", "backend.threads", "backend.stopping"),
     ("backend.errors",),
     ("backend.notices",),
     ("backend.requester", "backend.log_limits", "backend.error_texts", "backend.formatting"),
@@ -42,7 +42,7 @@ LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
     "backend.engines": (
         ("backend.engines.comfy", "backend.engines.runpod", "backend.engines.demo"),
         ("backend.engines.kinds",),
-        ("backend.engines.base",),
+        ("backend.engines.base", "backend.engines.full_disk", "backend.engines.answer_size"),
     ),
 }
 """The same rule inside the two packages that have layers of their own."""

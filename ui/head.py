@@ -139,8 +139,8 @@ def tab_style() -> str:
 
 
 SESSIONS = 2000
-"""Sessions that Gradio keeps, 0.55 MB each; the least recently used is dropped first. Any client can start
-one under any name. An open page polls, so its session stays recent."""
+"""Sessions that Gradio keeps, 1 kB each (gradio_fixes/sessions.py); the least recently used is dropped
+first. Any client can start one under any name. An open page polls, so its session stays recent."""
 
 
 def launch_options(studio: Studio) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ui.forms.drafts import Drafts
 from ui.forms.input_folder import InputFolder
 from ui.forms.planner import Planner
 from ui.forms.widgets import HTML_JS, Form
-from ui.gradio_fixes import broken_uploads, lean_config, sessions, upload_progress
+from ui.gradio_fixes import broken_uploads, file_records, lean_config, sessions, upload_progress
 from ui.gradio_fixes.raw_calls import exception_handlers
 from ui.head import ADDRESS, launch_options, routes, starters
 from ui.i18n.texts import text
@@ -59,6 +59,7 @@ def build(studio: Studio) -> gr.Blocks:
     upload_progress.bound()
     blocks = _Page(studio).blocks
     sessions.bound(blocks)
+    file_records.keep_none(blocks)
     return blocks
 
 

@@ -60,6 +60,10 @@ Code = Literal[
     "runpod_unhealthy",
     # waiting
     "disk_full",
+    "disk_full_here",
+    "engine_disk_full",
+    "engine_disk_full_held",
+    "engine_disk_full_retried",
     "database_held",
     "records_damaged",
     "one_record_damaged",

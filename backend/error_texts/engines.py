@@ -19,6 +19,7 @@ TEXTS: Mapping[str, ErrorText] = {
     # sending a job to it
     "workflow_not_sendable": ErrorText("The workflow could not be sent."),
     "engine_input_of": ErrorText("{said}", "{advice} This video was made from {names}."),
+    "engine_input_is": ErrorText("{said} The file is {name}.", "{advice}"),
     "request_unreadable": ErrorText("ComfyUI could not read what was sent to it."),
     "models_missing": ErrorText("{count} model files are not on this ComfyUI: {listed}."),
     "model_missing": ErrorText("{file} is not on this ComfyUI."),
@@ -35,6 +36,21 @@ TEXTS: Mapping[str, ErrorText] = {
     "value_too_small": ErrorText("The {input} is {value}; this ComfyUI takes {least} or more."),
     "value_too_large": ErrorText("The {input} is {value}; this ComfyUI takes {most} or less."),
     "value_unusable": ErrorText("ComfyUI cannot use {value} as {input}."),
+    # a full disk
+    "engine_disk_full_here": ErrorText(
+        "The disk of this machine is full: {server} cannot write into {where}.",
+        "Free space in ComfyUI's output, temp and input folders, or start it with --output-directory and"
+        " --temp-directory on a larger disk.",
+    ),
+    "engine_disk_full_at": ErrorText(
+        "The disk of the machine at {address} is full: {server} cannot write into {where}.",
+        "Free space there in ComfyUI's output, temp and input folders, or start it with --output-directory"
+        " and --temp-directory on a larger disk.",
+    ),
+    "runpod_disk_full": ErrorText(
+        "The disk of the RunPod worker is full: it cannot write into {where}.",
+        "Give the endpoint's template a larger container disk, or free space on its network volume.",
+    ),
     # watching it
     "stopped_before_submit": ErrorText("Wan Studio was stopped before this job was submitted."),
     "unknown_error": ErrorText("{server} stopped with an error and did not say which."),

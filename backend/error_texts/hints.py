@@ -20,6 +20,7 @@ HINTS: Mapping[str, str] = {
     "too_many": "Wait a minute and try again.",
     "queue_full": "Wait for one to finish or cancel one.",
     "disk_full": "Delete clips in the Library or give the machine more disk space.",
+    "engine_disk_full": "Free space on the machine that runs ComfyUI, in its output, temp and input folders.",
     "over_quota": "Delete some of your videos in the Library, or wait until those in the queue are done.",
     # the job database
     "store": _TRY_AGAIN,

@@ -62,10 +62,11 @@ class Execution:
         """
         sink = RunSink(live, self.save)
         with requester.job(job.owner, sink.check):
+            compiled = compiled or self.compile_job(job, engine)
             try:
-                return self._run(engine, job, sink, compiled or self.compile_job(job, engine))
+                return self._run(engine, job, sink, compiled)
             except BadEngineInput as error:
-                raise _named(error, job) from error
+                raise _named(error, job, compiled) from error
 
     def _run(self, engine: Engine, job: Job, sink: RunSink, compiled: Compiled) -> Job:
         folder = self.jobs_dir / job.id
@@ -149,8 +150,20 @@ class Execution:
         return job
 
 
-def _named(error: BadEngineInput, job: Job) -> BadEngineInput:
-    """The error of an engine, which knows only our copies, with the names of the files that they are of."""
+def _named(error: BadEngineInput, job: Job, compiled: Compiled) -> BadEngineInput:
+    """The error of an engine, which knows only our copies, with the names of the files that they are of: of
+    the one that it reports, or of all where that is not known."""
+    sent = {item.media.name: field for field, item in job.inputs.items()}
+    for derived in (each for of_graph in compiled.derived for each in of_graph):
+        if derived.source in sent:
+            sent[derived.name] = sent[derived.source]
+    reported = {field for name, field in sent.items() if any(name in text for text in error.sent)}
+    if len(reported) == 1:
+        field = reported.pop()
+        return BadEngineInput.of(
+            "engine_input_is", said=error.message, advice=error.hint, name=title_of(job, field),
+            field=error.field or field, detail=error.detail, cause=error.cause,
+        )  # fmt: skip
     names = tuple(dict.fromkeys(title_of(job, name) for name in job.inputs))
     if not names:
         return error

@@ -13,6 +13,7 @@ from typing import Protocol
 from backend.engines.base import Engine
 from backend.errors import (
     BadInput,
+    EngineDiskFull,
     EngineError,
     EngineHung,
     EngineLost,
@@ -119,8 +120,10 @@ class Interruptions:
             with contextlib.suppress(StudioError):  # it is RUNNING on disk then, which the next start knows
                 self._store.save(_waits(job))
             return None
-        if not lost and self._obstacles.delays(job.id, error):
+        if not lost and self._obstacles.delays(job.id, error, lane.engine.info()):
             log.warning("job %s: waiting: %s %s", job.id, error.message, error.detail)
+            if isinstance(error, EngineDiskFull):  # its prompt has failed: the next server posts a new one
+                job = replace(job, prompt_id="", remote="", server="")
             return _waits(replace(job, attempts=max(0, job.attempts - 1)))
         if isinstance(error, MissingModel | MissingNode):
             return self.refused(lane, job, live, error)

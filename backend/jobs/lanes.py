@@ -96,15 +96,20 @@ class LaneWorker:
                 job = self._take()
                 if job is not None:
                     return job
-                lane.idle = lane.engine.info().state == "ok"
+                lane.idle = self._can_take()
                 active.changed.wait(min(IDLE_SECONDS, left))
                 lane.idle = False
         return None
 
+    def _can_take(self) -> bool:
+        """Whether the engine works, and its disk is not known to be full."""
+        info = self._lane.engine.info()
+        return info.state == "ok" and not self._active.obstacles.servers.why(info.address, time.monotonic())
+
     def _take(self) -> Job | None:
         """Takes a job out of the queue; it counts as running from now on. The lock must be held."""
         active, lane, now = self._active, self._lane, time.monotonic()
-        if active.obstacles.why() or lane.engine.info().state != "ok":
+        if active.obstacles.why() or not self._can_take():
             return None
         idle = [(other.address, other.held) for other in self._lanes if other is not lane and other.idle]
         entry = active.queue.take(
@@ -141,7 +146,9 @@ class LaneWorker:
         try:
             compiled = compiled_for(self._execution, job, lane.engine)
             job = self._interruptions.leave_behind(lane, job)
-            active.end(self._execution.run(lane.engine, job, live, compiled), DONE)
+            done = self._execution.run(lane.engine, job, live, compiled)
+            active.obstacles.servers.has_room(lane.address)
+            active.end(done, DONE)
         except JobCancelled as stop:
             left = active.running[job.id]
             self._to_stop.add(left)  # it may be of an earlier run and not adopted yet

@@ -7,12 +7,22 @@ from collections.abc import Sequence
 
 from backend.engines.base import EngineInfo
 from backend.engines.kinds import kind_of
-from backend.errors import DiskFull, StoreBusy, StoreDiskError, StoreGone, StoreReadOnly, StudioError
+from backend.errors import (
+    DiskFull,
+    EngineDiskFull,
+    StoreBusy,
+    StoreDiskError,
+    StoreGone,
+    StoreReadOnly,
+    StudioError,
+)
+from backend.jobs.full_servers import FullServers
 from backend.jobs.limits import Limits
 from backend.jobs.store import Store
 from workflows.notice import Notice, notice
 
 FULL, HELD, TAKEN = notice("disk_full"), notice("database_held"), notice("data_folder_taken")
+FULL_HERE = notice("disk_full_here")
 
 
 class Obstacles:
@@ -25,6 +35,7 @@ class Obstacles:
         self._until = 0.0  # monotonic seconds; no job is started before
         self._why: Notice | None = None
         self._failing: dict[str, float] = {}  # job id -> monotonic seconds of its first disk error
+        self.servers = FullServers(limits)
 
     def look(self) -> None:
         """Checks whether the database is still where it was opened."""
@@ -38,16 +49,27 @@ class Obstacles:
             return self.lost
         return self._why if time.monotonic() < self._until else None
 
-    def delays(self, job_id: str, error: StudioError) -> bool:
-        """Whether a job with this error goes back to the queue instead of failing.
+    def full_disks(self) -> list[Notice]:
+        """The disks whose lack of space holds videos up now: of the data folder, and of servers."""
+        own = [FULL_HERE] if self.why() == FULL else []
+        return [*own, *self.servers.notices(time.monotonic())]
+
+    def delays(self, job_id: str, error: StudioError, engine: EngineInfo) -> bool:
+        """Whether a job with this error of this engine's lane goes back to the queue instead of failing.
 
         There is no time limit for a full disk, a locked database or a missing data folder; a disk that fails
-        or is read-only is retried for Limits.broken seconds.
+        or is read-only, and the full disk of a paid worker, are retried for Limits.broken seconds.
         """
         self.look()
         if self.lost is not None or isinstance(error, StoreGone):
             return True
         now = time.monotonic()
+        if isinstance(error, EngineDiskFull):
+            paid = kind_of(engine).has_workers
+            if paid and now - self._failing.setdefault(job_id, now) >= self._limits.broken:
+                return False
+            self.servers.note(engine.address, error, now, paid=paid)
+            return True
         if isinstance(error, DiskFull | StoreBusy):
             self._why = FULL if isinstance(error, DiskFull) else HELD
         elif isinstance(error, StoreDiskError | StoreReadOnly):

@@ -34,9 +34,10 @@ class Reasons:
         """Why no queued job is started; None when jobs are."""
         infos = self._infos()
         why = self._obstacles.why()
-        if not why and not any(info.state == "ok" for info in infos):
+        up = [info for info in infos if info.state == "ok"]
+        if not why and not up:
             why = no_engine(infos)
-        return why
+        return why or self._obstacles.servers.why_none([info.address for info in up], time.monotonic())
 
     def of(self, job_id: str) -> tuple[Notice | None, StudioError | None]:
         """What this job waits for, or the error that ends it. Called with the lock held."""

@@ -248,6 +248,11 @@ class Scheduler:
         return words(TAKEN if obstacles.evicted else obstacles.lost)
 
     @property
+    def full_disks(self) -> list[str]:
+        """A sentence for each full disk that holds videos up."""
+        return [words(each) for each in self._active.obstacles.full_disks()]
+
+    @property
     def paused(self) -> bool:
         """Whether the admin has paused the queue."""
         return self._active.paused

@@ -80,8 +80,11 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
         orientation = of_frame(frame)
         sound = _sound(path, name, field)
         notes = []
-        if reader.cut or (track.frames and len(times) < track.frames - 1):
+        short = reader.cut or (track.frames and len(times) < track.frames - 1)
+        if short and claimed > seconds + usual:  # some containers end with an error although they are whole
             notes.append(f"cut short: {spoken(seconds)} of {spoken(claimed)} are there")
+        if frame.interlaced_frame:
+            notes.append("interlaced: becomes progressive")
         if frame.color_trc in _HDR_CURVES:
             notes.append("HDR: its colours become flatter")
         if see_through(frame):

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from backend.media.container import JUMP_BACK, THREADS, Reader, runs_through
+from backend.media.deinterlace import progressive
 from backend.media.orientation import of_frame
 from backend.media.timeline import Timeline
 
@@ -29,7 +30,7 @@ class FramePicker:
 
     def __init__(self, source: Source, again: Callable[[], Source]) -> None:
         self._track, self._again = source[1], again
-        self._frames = decoding(*source).frames()
+        self._frames = progressive(decoding(*source).frames())
         self._first: VideoFrame | None = None
         self._origin: float | None = None
         self.step = usual_step(self._track)
@@ -39,7 +40,7 @@ class FramePicker:
         self._first = next(self._frames, None)
         if self._first is None:
             return None
-        if self._first.pts is not None:
+        if self._first.pts is not None and self._first.time_base is not None:
             self._origin = float(self._first.pts * self._first.time_base)
         return upright_size(self._first, self._track)
 
@@ -84,7 +85,7 @@ class FramePicker:
             return None
         target = (self._origin or 0.0) + begin - _SEEK_MARGIN
         container.seek(int(target / track.time_base), stream=track)
-        return decoding(container, track).frames()
+        return progressive(decoding(container, track).frames())
 
     def _timed(self, frames: Iterator[VideoFrame], guess: float) -> Iterator[tuple[float, VideoFrame]]:
         last = guess - self.step

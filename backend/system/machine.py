@@ -20,6 +20,10 @@ class Queue(Protocol):
     def trouble(self) -> str:
         """Why no job can be started although the engines work, in a sentence; "" while one can."""
 
+    @property
+    def full_disks(self) -> list[str]:
+        """A sentence for each full disk that holds videos up."""
+
     def counts(self) -> tuple[int, int]:
         """(running, waiting)."""
 
@@ -70,6 +74,7 @@ class Machine:
             "disk": health.disk(self._settings.data_dir),
             "notes": [
                 *filter(None, [trouble]),
+                *self._queue.full_disks,
                 *diagnostics.in_system(self._settings, engines, (scan or self.model_scan()).files, exits),
             ],
         }

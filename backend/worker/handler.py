@@ -27,6 +27,7 @@ from backend.engines.base import Engine, Prompt
 from backend.engines.kinds import engine_name
 from backend.engines.runpod.responses import DUPLICATE, progress_of
 from backend.errors import (
+    EngineDiskFull,
     EngineLost,
     EngineUnreachable,
     InternalError,
@@ -351,7 +352,10 @@ def _duplicate(other: str) -> dict[str, Any]:
 
 def _failure(error: StudioError) -> dict[str, Any]:
     """The response for an error; after the loss of ComfyUI it requests a new worker."""
-    answer: dict[str, Any] = {"error": json.dumps(error.to_dict())}
+    data = error.to_dict()
+    if isinstance(error, EngineDiskFull):
+        data["folder"] = error.folder
+    answer: dict[str, Any] = {"error": json.dumps(data)}
     if isinstance(error, (EngineLost, EngineUnreachable)):
         answer["refresh_worker"] = True
     return answer

@@ -37,7 +37,7 @@ class FakeEngine:
 
     def __init__(self, address: str = "http://fake") -> None:
         self.address = address
-        self.state = "ok"
+        self.kind, self.state = "comfyui", "ok"
         self.fault = ""
         self.prompts: list[Prompt] = []
         self.cancelled: set[str] = set()
@@ -55,7 +55,7 @@ class FakeEngine:
 
     def info(self) -> EngineInfo:
         return EngineInfo(
-            "comfyui", self.address, state=self.state, version="0.3.64", gpu="Fake GPU",
+            self.kind, self.address, state=self.state, version="0.3.64", gpu="Fake GPU",
             error=notice("text", text=self.fault) if self.fault else None,
         )  # fmt: skip
 

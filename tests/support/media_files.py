@@ -51,7 +51,19 @@ def decoded(picture: np.ndarray) -> int:
 def _sound_options(codec: str) -> dict[str, str]:
     if codec == "aac":  # the default coder produces clicks at abrupt ends
         return {"aac_coder": "fast", "b": "192k"}
+    if codec in ("wmav1", "wmav2"):  # they have no bit rate of their own
+        return {"b": "128k"}
     return {"strict": "-2"} if codec == "vorbis" else {}
+
+
+def has_encoder(codec: str) -> bool:
+    """Whether the bundled FFmpeg has this encoder."""
+    from av.codec.codec import Codec, UnknownCodecError
+
+    try:
+        return bool(Codec(codec, "w").is_encoder)
+    except UnknownCodecError:
+        return False
 
 
 def write_sound(

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -14,21 +13,14 @@ from mcp import ClientSession
 
 from backend.security.tokens import new_token
 from tests.support import who_may
-from tests.support.security_cases import Case, event_values, made, once, png, said
+from tests.support.attack import Case, collector, event_values, made, once, png, said
 from tests.support.security_site import META, Site, Visitor
 from tests.support.tool_client import TRANSPORTS, basic, data_address, record, texts, use_tools
 
 CASES: list[Case] = []
+case = collector(CASES)
 MADE_UP = "0123456789abcdef0123456789abcdef"
 LONG = "x" * 300
-
-
-def case(attempt: str, expected: str, locked: bool = False) -> Callable[[Callable[[Site], str]], Any]:
-    def add(run: Callable[[Site], str]) -> Callable[[Site], str]:
-        CASES.append(Case(attempt, expected, run, locked))
-        return run
-
-    return add
 
 
 # -- what does not exist ------------------------------------------------------------------------------

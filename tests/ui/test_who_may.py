@@ -55,3 +55,11 @@ def test_every_server_function_is_in_the_table(page: Any) -> None:
 
 def test_every_endpoint_is_in_the_table(page: Any) -> None:
     assert {name.lstrip("/") for name in page.get_api_info()["named_endpoints"]} == ENDPOINTS.keys()
+
+
+def test_no_record_of_files_is_kept(page: Any) -> None:
+    page.upload_file_set.update(["/tmp/a.png"])
+    assert not any(page.temp_file_sets)
+    for block in page.blocks.values():
+        block.temp_files.add("/tmp/a.png")
+        assert not block.temp_files

@@ -12,12 +12,14 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from backend import notices
+from backend.engines import full_disk
 from backend.engines.base import EngineInfo, Prompt
 from backend.engines.comfy import protocol, submit
 from backend.engines.comfy.folders import input_folder, output_folder, sibling_output
@@ -28,9 +30,10 @@ from backend.engines.comfy.reach import takes_tls, unreachable
 from backend.engines.comfy.stop import stop_prompt
 from backend.engines.comfy.timing import Timing
 from backend.engines.comfy.transfer import InputFiles, download, result_limit
-from backend.engines.kinds import COMFYUI
+from backend.engines.kinds import COMFYUI, kind_of
 from backend.errors import (
     BadEngineInput,
+    EngineDiskFull,
     EngineError,
     EngineLost,
     EngineUnreachable,
@@ -259,13 +262,15 @@ class ComfyEngine:
             self.began = time.monotonic()
             client_id = self.client_id if not self._generation else f"{self.client_id}-{self._generation}"
             self._stop_if_cancelled(prompt.id)
-            self._inputs.ensure(prompt.files, lambda: self._stop_if_cancelled(prompt.id))
+            with self._full_disk_named():
+                self._inputs.ensure(prompt.files, lambda: self._stop_if_cancelled(prompt.id))
             monitor = self._monitor(prompt, client_id, on_event)
             try:
                 monitor.connect()
                 self._stop_if_cancelled(prompt.id)
                 monitor.may_have_missed = not self._submit(prompt, client_id) or monitor.may_have_missed
-                return monitor.wait()
+                with self._full_disk_named():
+                    return monitor.wait()
             finally:
                 self._finish(prompt, monitor)
 
@@ -284,7 +289,8 @@ class ComfyEngine:
                     monitor.assume_running()  # the socket's first frame names the running node
                 monitor.connect()
                 monitor.may_have_missed = True
-                return monitor.wait(accepted_now=False)
+                with self._full_disk_named():
+                    return monitor.wait(accepted_now=False)
             finally:
                 self._finish(prompt, monitor)
 
@@ -319,6 +325,18 @@ class ComfyEngine:
         """Disconnects. A prompt that is running on the server continues, and `run` raises EngineLost."""
         self._closed.set()
         self._wake.set()
+
+    @contextmanager
+    def _full_disk_named(self) -> Iterator[None]:
+        """A full disk of the server is reported with its machine."""
+        try:
+            yield
+        except EngineDiskFull as error:
+            info = self._info
+            here = bool(info.output_dir or info.input_dir)
+            raise full_disk.of_server(
+                error, kind_of(info).server, "" if here else self.http.address
+            ) from error
 
     def _monitor(self, prompt: Prompt, client_id: str, on_event: Callable[[Event], None]) -> PromptMonitor:
         self._result_limit = result_limit(prompt.graph)

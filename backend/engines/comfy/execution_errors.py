@@ -13,8 +13,9 @@ from typing import Any
 from backend.engines.comfy.failure_causes import MODEL_FILE
 from backend.engines.comfy.failure_match import Failure, find
 from backend.engines.comfy.validation_errors import PRIVATE_INPUTS
+from backend.engines.full_disk import folder_of
 from backend.error_texts.catalog import ERROR_TEXTS
-from backend.errors import StudioError
+from backend.errors import BadEngineInput, EngineDiskFull, StudioError
 from workflows.notice import made
 
 _DETAIL_MAX = 8000
@@ -51,11 +52,16 @@ def execution_error(data: Mapping[str, Any], stage: str = "", server_name: str =
         **groups,
     }
     shown = ERROR_TEXTS[cause.reason].arguments
-    return cause.error.because(
+    error = cause.error.because(
         made(cause.reason, {name: value for name, value in known.items() if name in shown}),
         detail=_failure_detail(data, kind, message, node),
         cause=_own_words(kind, message, data.get("current_inputs")),
     )
+    if isinstance(error, EngineDiskFull):
+        error.folder = folder_of(message[:_MESSAGE_MAX], node)
+    if isinstance(error, BadEngineInput):
+        error.sent = (message[:_MESSAGE_MAX], *_texts(data.get("current_inputs")))
+    return error
 
 
 def _model_file(message: str, inputs: object) -> str:

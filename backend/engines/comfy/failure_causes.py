@@ -16,7 +16,7 @@ from backend.engines.comfy.validation_errors import MODEL_SUFFIXES
 from backend.errors import (
     BadEngineInput,
     BadModelFile,
-    DiskFull,
+    EngineDiskFull,
     EngineError,
     EngineSetup,
     MissingModel,
@@ -74,7 +74,7 @@ CAUSES: tuple[Cause, ...] = (
     # numbers of the operating system
     Cause(OutOfMemory, "failure_page_file", numbers=_windows(1455)),
     Cause(OutOfMemory, "failure_ram", numbers=_posix(12) | _windows(8, 14, 1450)),
-    Cause(DiskFull, "failure_disk_full", numbers=_posix(28, 69, 122) | _windows(39, 112, 314, 1295)),
+    Cause(EngineDiskFull, "failure_disk_full", numbers=_posix(28, 69, 122) | _windows(39, 112, 314, 1295)),
     Cause(OutputNotWritable, "failure_folder_read_only", numbers=_posix(30) | _windows(19)),
     Cause(OutputNotWritable, "failure_output_denied", node=_SAVES, numbers=_posix(1, 13) | _windows(5)),
     Cause(EngineSetup, "failure_file_denied", numbers=_posix(1, 13) | _windows(5)),
@@ -109,7 +109,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     # disk, where no number is given
     Cause(
-        DiskFull,
+        EngineDiskFull,
         "failure_disk_full",
         r"no space left on device|disk quota exceeded"
         r"|not enough space on the disk|(?:disk|device|volume) is full",

@@ -18,6 +18,7 @@ import certifi
 import requests
 from urllib3.exceptions import LocationParseError
 
+from backend.engines.answer_size import ANSWER_MAX, TooLong, read_whole
 from backend.engines.comfy.reach import Place, connection_problem, related, response_problem, unreachable
 from backend.engines.comfy.time_limit import TimeLimitAdapter, socket_of, time_limit
 from backend.errors import EngineError, EngineUnreachable
@@ -48,9 +49,12 @@ class Http:
         read: float = READ_SECONDS,
         login: str = "",
         ca: Path | None = None,
+        most: int = ANSWER_MAX,
     ) -> None:
         """`login`: user:password, where the URL has none. `ca`: a file of certificates that are trusted
-        besides the public authorities and those of this machine."""
+        besides the public authorities and those of this machine. `most`: bytes of an answer that is not
+        streamed."""
+        self._most = most
         url = url.strip() if "://" in url else f"http://{url.strip()}"
         parts = urlsplit(url)
         self.host = parts.hostname or ""
@@ -182,10 +186,14 @@ class Http:
                 self.address + path,
                 timeout=timeout or self._timeout,
                 headers=headers,
-                stream=stream,
+                stream=True,
                 allow_redirects=False,
                 **more,
             )
+            if not stream:
+                read_whole(response, self._most)
+        except TooLong as error:
+            raise unreachable("not_comfyui", self.place, f"{method} {path}: {error}") from error
         except (requests.RequestException, LocationParseError, OSError, UnicodeError) as error:
             raise connection_problem(error, self.place, f"{method} {path}: {_short(error)}") from error
         problem = response_problem(

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import requests
 
+from backend.engines import full_disk
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.reach import is_html, unreachable
 from backend.engines.comfy.time_limit import socket_of, time_limit
@@ -128,6 +129,8 @@ class InputFiles:
             raise BadEngineInput.of(
                 "upload_too_large", megabytes=size / 1e6, detail=f"upload of {size} bytes: HTTP 413"
             )
+        if full_disk.refused_for_room(status, answer):
+            raise full_disk.at_upload(f"upload of {name}: HTTP {status}: {str(answer)[:300]}")
         got = answer if isinstance(answer, dict) else {}
         if status != 200 or (got.get("name"), got.get("subfolder")) != (where.filename, where.subfolder):
             raise EngineError.of(

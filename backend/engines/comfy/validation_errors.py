@@ -68,7 +68,9 @@ def validation_error(body: object, status: int = 400) -> StudioError:
     files = _unique([p for p in problems if p.type == "custom_validation_failed"])
     if files:
         kinds = tuple(sorted({p.file_kind for p in files}))
-        return BadEngineInput.of("media_not_found", kinds=kinds, detail=detail)
+        unread = BadEngineInput.of("media_not_found", kinds=kinds, detail=detail)
+        unread.sent = tuple(f"{p.details} {p.received}" for p in files)
+        return unread
     values = [p for p in problems if p.reason is not None]
     if values:
         reasons = tuple(dict.fromkeys(p.reason for p in values if p.reason is not None))
@@ -91,8 +93,8 @@ class _Problem:
         self.class_type = class_type
         self.type = str(error.get("type", ""))
         self.input = str(self.extra.get("input_name", ""))
-        self.details = str(error.get("details", ""))
         self.received = self.extra.get("received_value")
+        self.details = str(error.get("details", ""))
 
     @property
     def model(self) -> str:

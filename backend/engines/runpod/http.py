@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import requests
 
+from backend.engines.answer_size import read_whole
 from backend.errors import EndpointRefused, EngineError, EngineUnreachable, StudioError, TooLargeToSend
 
 log = logging.getLogger("wan.engines.runpod")
@@ -161,8 +162,9 @@ class RunPodHttp:
         try:
             response = self._session.request(
                 method, f"{self.address}/{path}", data=data, headers=headers,
-                timeout=(CONNECT_SECONDS, read), allow_redirects=False,
+                timeout=(CONNECT_SECONDS, read), allow_redirects=False, stream=True,
             )  # fmt: skip
+            read_whole(response)
             status, text = response.status_code, response.text
         except (requests.RequestException, OSError) as error:
             raise _unreachable(f"{method} {path}: {type(error).__name__}: {error}") from error

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from backend.engines import full_disk
 from backend.errors import (
+    DiskFull,
     EngineError,
     InternalError,
     JobCancelled,
@@ -190,6 +192,8 @@ def failed_job_error(error: object) -> StudioError:
             if not error_data.get("message"):
                 return EngineError.of("worker_failed")
             return StudioError.from_dict({**error_data, "code": EngineError.code})
+        if issubclass(kind, DiskFull):
+            return full_disk.of_worker(error_data)
         return StudioError.from_dict(error_data)
     if "error_type" in error_data:
         kind, message = error_data.get("error_type"), error_data.get("error_message")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import security_cases, visitor_cases
-from tests.support.security_cases import LOCKED_ENV, OPEN_ENV, Case
+from tests.support.attack import LOCKED_ENV, OPEN_ENV, Case
+from tests.support.security_cases import CASES
 from tests.support.security_site import Site
 
 pytestmark = pytest.mark.full
@@ -27,7 +27,6 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[bool, Site]
             site.close()
 
 
-CASES = [*visitor_cases.CASES, *security_cases.CASES]  # floods and failed logins come last
 SLOW = ("headers that never end",)
 """Attempts that last as long as the limit that ends them; a shorter one is in test_connections."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,6 +34,22 @@ def test_a_session_copies_no_configuration(blocks: gr.Blocks) -> None:
         assert session[number._id] is other and len(session.config_values) == 0
     assert SessionState(blocks)[number._id] is number, "other sessions keep theirs"
     assert sessions[0].blocks_config.fns.keys() == blocks.fns.keys()
+
+
+def test_a_session_copies_no_table() -> None:
+    with gr.Blocks() as page:
+        boxes = [gr.Number(n) for n in range(300)]
+        for box in boxes:
+            box.change(lambda value: value, box, box)
+    bound(page)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        kept = [SessionState(page) for _ in range(50)]
+        assert (tracemalloc.get_traced_memory()[0] - before) / len(kept) < 4_000
+    finally:
+        tracemalloc.stop()
+    assert len(kept[0].blocks_config.blocks) == len(page.blocks)
 
 
 def test_unread_sessions_of_one_visitor_and_of_all(blocks: gr.Blocks) -> None:

@@ -229,7 +229,7 @@ def test_unexpected_bodies_are_errors(odd: Any) -> None:
             "OSError",
             "[Errno 28] No space left on device",
             "SaveVideo",
-            "disk_full",
+            "engine_disk_full",
             "The disk of the machine that runs ComfyUI is full.",
         ),
         (

@@ -12,7 +12,7 @@ from PIL import Image
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.timing import Timing
-from backend.errors import EngineError, EngineLost, JobCancelled
+from backend.errors import EngineDiskFull, EngineError, EngineLost, JobCancelled
 from backend.events import Connection, Finished, Output, Preview, Progress, Queued, Stage, Started
 from tests.support.comfy_run import NAME, Run, has, in_order
 from tests.support.comfy_run import compiled_prompt as prompt
@@ -76,6 +76,21 @@ def test_an_input_is_linked_when_the_folder_is_on_this_machine(demo: DemoServer,
     engine = ComfyEngine(demo.url, timing=TIMING, input_dir=demo.folder / "input")
     Run(engine, prompt(engine, picture)).result(60)
     assert (demo.folder / "input" / NAME).samefile(picture)
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_full_disk_is_said_with_its_machine(here: bool, demo: DemoServer, picture: Path) -> None:
+    """The folders of a server on another machine are not known here."""
+    engine = ComfyEngine(demo.url, timing=TIMING, input_dir=demo.folder / "input" if here else None)
+    engine.refresh()
+    message = "[Errno 28] No space left on device: '/comfy/output/wan/a.mp4'"
+    demo.faults(error_at={"class": "SaveVideo", "message": message})
+    with pytest.raises(EngineDiskFull) as caught:
+        Run(engine, prompt(engine, picture)).result(60)
+    machine = "this machine" if here else f"the machine at {demo.url}"
+    said = f"The disk of {machine} is full: the demo engine cannot write into its output folder."
+    assert caught.value.message == said and caught.value.folder == "output"
+    engine.close()
 
 
 def test_an_input_is_uploaded_when_the_folder_is_not_known(demo: DemoServer, picture: Path) -> None:
