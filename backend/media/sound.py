@@ -59,6 +59,8 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> SoundFacts:
             notes.append("very quiet: normalise the level")
         if reader.format in ("mp4", "wav", "flac") and reader.seconds < claimed - max(0.5, 0.02 * claimed):
             notes.append(f"cut short: {spoken(reader.seconds)} of {spoken(claimed)} are there")
+        elif reader.packets.cut:
+            notes.append("only its first part can be read")
         elif reader.packets.broken > 1:
             notes.append("parts of it are damaged")
         if picture_track(container) is not None:

@@ -36,6 +36,17 @@ def orient(path: Path, exif: int) -> Path:
     return path
 
 
+def remux(source: Path, target: Path, form: str) -> Path:
+    """The first video track in another container, with its orientation."""
+    with av.open(str(source)) as container, av.open(str(target), "w", format=form) as made:
+        stream = made.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(container.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                made.mux(packet)
+    return target
+
+
 def stored_for(image: Image.Image, exif: int) -> Image.Image:
     """The image as a camera stores it with this orientation, so that it is shown as `image`."""
     undo = {

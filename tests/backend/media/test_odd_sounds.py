@@ -154,6 +154,7 @@ def test_containers_and_codecs(kind: str, tmp_path: Path) -> None:
     assert found.seconds == pytest.approx(0.5, abs=0.15)
     assert found.rate == pytest.approx(rate, rel=0.01), "VOC stores a divisor"
     assert found.peak == pytest.approx(0.5, abs=0.2) and not found.silent
+    assert "first part" not in found.note
     assert cut(path).shape[1] == pytest.approx(found.rate * found.seconds, rel=0.02)
 
 

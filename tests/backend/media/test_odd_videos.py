@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,15 @@ from tests.support.odd_media import (
     late_video,
     one_channel,
     orient,
+    remux,
     stored_for,
 )
+from tests.support.tiers import deep
 
 pytestmark = pytest.mark.full  # encoding and decoding of many files
+
+PROJECTION, ROLL = b"\x76\x70", b"\x76\x75"
+"""Ids of elements of a Matroska track."""
 
 
 def facts(path: Path) -> VideoFacts:
@@ -52,6 +58,27 @@ def test_all_orientations(exif: int, tmp_path: Path) -> None:
     assert video.first_frame(str(path), str(poster), "phone.mp4", 640) == (160, 96)
     with Image.open(poster) as image:
         assert corner_names(image) == "RGBW"
+
+
+@pytest.mark.parametrize("exif", [*map(deep, (1, 2, 3, 4, 5, 8)), 6, 7])
+def test_all_orientations_in_matroska(exif: int, tmp_path: Path) -> None:
+    """As the pose of a projection, which FFmpeg writes for a rotated or mirrored track."""
+    stored = np.ascontiguousarray(stored_for(corners(), exif))
+    phone = orient(write_video(tmp_path / "phone.mp4", [stored] * 8, 25), exif)
+    path = remux(phone, tmp_path / "phone.mkv", "matroska")
+    assert (PROJECTION in path.read_bytes()) == (exif != 1)
+    assert (facts(path).width, facts(path).height) == (160, 96)
+    assert corner_names(Image.fromarray(cut(path)[0])) == "RGBW"
+
+
+@pytest.mark.parametrize("roll", [float("nan"), float("inf"), 33.0, 1e30])
+def test_an_odd_pose_of_a_projection_is_no_reason(roll: float, tmp_path: Path) -> None:
+    path = remux(orient(write_video(tmp_path / "a.mp4", numbered(8), 25), 6), tmp_path / "a.mkv", "matroska")
+    data = bytearray(path.read_bytes())
+    at = data.index(ROLL) + len(ROLL)
+    data[at + 1 : at + 1 + (data[at] & 0x7F)] = struct.pack(">d" if data[at] & 0x7F == 8 else ">f", roll)
+    path.write_bytes(data)
+    assert {facts(path).width, facts(path).height} == {128, 96}
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.ts", "a.flv"])

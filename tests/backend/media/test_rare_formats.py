@@ -50,6 +50,7 @@ def test_a_sound_of_no_encoder(kind: str, tmp_path: Path) -> None:
     assert sniff.container_of(path.read_bytes()[:4096]) == kind
     found = sound.facts(str(path), "sound")
     assert 0.4 < found.seconds < 1.5 and (kind == "qcp" or not found.silent)
+    assert "first part" not in found.note
     sound.cut(str(path), str(tmp_path / "cut.wav"), "sound", "audio", 0.1, 0.2)
 
 

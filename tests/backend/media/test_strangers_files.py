@@ -7,7 +7,6 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,27 +49,25 @@ def tagged_mp3(folder: Path) -> bytes:
     return content + head + bytes(64) + head + b"TAG" + bytes(125)
 
 
-def chained_ogg(folder: Path) -> bytes:
-    """A radio stream: two songs of other channels in one file."""
-    one = write_sound(folder / "a.ogg", tone(0.5, 48_000), 48_000, "libopus").read_bytes()
-    two = write_sound(folder / "b.ogg", tone(0.5, 48_000, 2), 48_000, "libopus").read_bytes()
-    return one + two
+def radio_ogg(folder: Path) -> bytes:
+    """A recorded stream: two songs in one file."""
+    parts = [tone(0.5, 48_000), 0.5 * tone(0.5, 48_000)]
+    return b"".join(write_sound(folder / "a.ogg", part, 48_000, "libopus").read_bytes() for part in parts)
 
 
 def covered_m4a(folder: Path) -> bytes:
     """With a cover picture, which is no video."""
-    return write_sound(folder / "a.m4a", tone(1.0), RATE, "aac", "ipod", cover=True).read_bytes()
+    return write_sound(folder / "a.m4a", tone(1.0), RATE, "aac", "mp4", cover=True).read_bytes()
 
 
-def live_mkv(folder: Path) -> bytes:
-    """A recording that was never finished: lengths unknown, no index."""
-    with av.open(str(folder / "a.mkv"), "w", format="matroska", container_options={"live": "1"}) as container:
-        stream = container.add_stream("flac", rate=RATE, layout="mono")
-        frame = av.AudioFrame.from_ndarray((tone(1.0) * 30_000).astype(np.int16), format="s16", layout="mono")
-        frame.sample_rate = RATE
-        for packed in (frame, None):
-            container.mux(stream.encode(packed))
-    return (folder / "a.mkv").read_bytes()
+def unfinished_mkv(folder: Path) -> bytes:
+    """A recording that was never closed: no index, lengths unknown."""
+    data = write_sound(folder / "a.mka", tone(1.0), RATE, "flac", "matroska").read_bytes()
+    segment, cluster = data.index(b"\x18\x53\x80\x67"), data.index(b"\x1f\x43\xb6\x75")
+    unknown = b"\x01" + b"\xff" * 7
+    head = data[: segment + 4] + unknown + data[segment + 12 : cluster + 4]
+    cues = data.find(b"\x1c\x53\xbb\x6b", cluster)
+    return head + data[cluster + 4 : cues if cues > 0 else len(data)]
 
 
 SOUNDS: dict[str, Callable[[Path], bytes]] = {
@@ -78,9 +75,9 @@ SOUNDS: dict[str, Callable[[Path], bytes]] = {
     "a WAV of length 0": zero_length_wav,
     "FLAC behind ID3": tagged_flac,
     "MP3 before tags": tagged_mp3,
-    "two songs in an OGG": chained_ogg,
+    "two songs in an OGG": radio_ogg,
     "M4A with a cover": covered_m4a,
-    "an MKV without lengths": live_mkv,
+    "an MKV without lengths": unfinished_mkv,
 }
 
 
@@ -90,6 +87,16 @@ def test_sounds(which: str, tmp_path: Path) -> None:
     path.write_bytes(SOUNDS[which](tmp_path))
     found = sound.facts(str(path), "song")
     assert found.seconds == pytest.approx(1.0, abs=0.12) and not found.silent
+
+
+def test_a_sound_whose_rest_cannot_be_read_says_so(tmp_path: Path) -> None:
+    """FFmpeg does not go on where an OGG changes from mono to stereo."""
+    path = tmp_path / "radio.ogg"
+    one = write_sound(tmp_path / "1.ogg", tone(0.5, 48_000), 48_000, "libopus").read_bytes()
+    path.write_bytes(
+        one + write_sound(tmp_path / "2.ogg", tone(0.5, 48_000, 2), 48_000, "libopus").read_bytes()
+    )
+    assert sound.facts(str(path), "radio.ogg").note == "Only its first part can be read"
 
 
 def fast_start_mp4(folder: Path) -> bytes:
@@ -128,7 +135,7 @@ def appended_mp4(folder: Path) -> bytes:
 
 def hasty_gif(folder: Path) -> bytes:
     """Without delays: browsers show ten pictures a second."""
-    frames = [Image.new("P", (96, 64), 9 * index) for index in range(10)]
+    frames = [Image.new("RGB", (96, 64), (25 * index, 0, 0)) for index in range(10)]
     out = io.BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=0)
     return out.getvalue()
