@@ -19,6 +19,7 @@ ID_MAX = 200
 EVENTS = ("queue/join", "run/", "api/")
 CALLS = ("call/v2/", "call/")
 SERVER_FUNCTION = "component_server"
+TOOLS = "mcp"
 IDS = frozenset({"session_hash", "upload_id", "event_id"})
 
 
@@ -54,6 +55,8 @@ def check_body(path: str, content_type: str, body: bytes, page: Page) -> None:
     name = path[len(API) :].rstrip("/")
     if name.startswith((*CALLS, *EVENTS)):
         _check_text(body)
+    if name.startswith(TOOLS):
+        _check_json(body)
     if name == SERVER_FUNCTION:
         _check_server_function(content_type, body, page)
     elif name.startswith(CALLS):
@@ -73,6 +76,19 @@ def _check_text(body: bytes) -> None:
         body.decode()
     except UnicodeDecodeError:
         raise Refused.of("not_utf8", 400) from None
+
+
+def _check_json(body: bytes) -> None:
+    """For the MCP server, which answers malformed JSON with a sentence, but with 500 and a traceback what
+    Python does not read: bytes that are no text, numbers of thousands of digits, brackets without end."""
+    try:
+        json.loads(body)
+    except json.JSONDecodeError:
+        return
+    except RecursionError:
+        raise Refused(400, "This request is nested too deeply.") from None
+    except ValueError:
+        raise Refused(400, "This request cannot be read.") from None
 
 
 def _check_parameters(given: dict[str, Any], wanted: Mapping[str, bool]) -> None:

@@ -68,7 +68,8 @@ def posts() -> list[tuple[str, Any]]:
         ("component_server", {**call, "component_id": 1, "fn_name": "__class__"}),
         ("component_server", {**call, "component_id": 1, "session_hash": {}}), ("component_server", {}),
         ("component_server", b"x"), ("upload", b"x"), (f"upload?upload_id={LONG}", b"x"),
-        ("mcp/", {}), ("mcp/", b"{"), ("mcp/messages/", {}), (f"mcp/messages/?session_id={MADE_UP}", {}),
+        ("mcp/", {}), ("mcp/", b"{"), ("mcp/", b"[" * 50_000), ("mcp/", b'{"id": ' + b"9" * 5_000 + b"}"),
+        ("mcp/messages/", {}), (f"mcp/messages/?session_id={MADE_UP}", {}),
         ("mcp/messages/?session_id=none", {}),
         ("mcp/", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": MADE_UP}}),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A full disk at ComfyUI or a RunPod worker is told apart from that of the data folder, with its machine."""
+"""A full disk at ComfyUI or a RunPod worker is distinguished from that of the data folder, with its machine."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def obstacles(tmp_path: Path) -> Obstacles:
     return Obstacles(Store(tmp_path / "studio.db"), Limits(room=60.0, broken=0.0))
 
 
-def test_the_disk_of_the_data_folder_and_of_a_server_are_told_apart(obstacles: Obstacles) -> None:
+def test_the_disk_of_the_data_folder_and_of_a_server_are_distinguished(obstacles: Obstacles) -> None:
     here, there = EngineInfo("comfyui", "here"), EngineInfo("comfyui", "there")
     assert obstacles.delays("1", REMOTE, there)
     assert obstacles.why() is None, "other servers go on"
@@ -97,7 +97,7 @@ def test_another_server_takes_the_job(make: Make) -> None:
     assert ended(studio, job).status == DONE and len(free.prompts) == 1
 
 
-@pytest.mark.full
+@pytest.mark.deep
 def test_a_job_of_a_paid_worker_fails_with_the_reason(make: Make, engine: FakeEngine) -> None:
     engine.kind = "runpod"
     engine.error = EngineDiskFull.of("runpod_disk_full", where="its output folder")

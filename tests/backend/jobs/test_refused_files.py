@@ -15,7 +15,7 @@ from backend.errors import BadEngineInput, StudioError
 from backend.events import Event
 from backend.jobs.execution import _named
 from backend.jobs.job import Job, StoredInput
-from tests.support.compile_cases import CASES, MODE_CASES, ROUTE_CASES, golden
+from tests.support.compile_cases import CASES, MODE_CASES, ROUTE_CASES, compiled, route_server
 from tests.support.fake_engine import FakeEngine
 from tests.support.media_files import numbered, write_video
 from tests.support.scripted import OWNER, Make, ended
@@ -23,8 +23,8 @@ from workflows.compiled import Compiled
 from workflows.modes.registry import MODES
 from workflows.params.media import Media
 
-PLANS = golden()
-PARAMS = {**CASES, **MODE_CASES, **{name: params for name, (params, _) in ROUTE_CASES.items()}}
+ALL = {**{name: (params, "") for name, params in {**CASES, **MODE_CASES}.items()}, **ROUTE_CASES}
+PARAMS = {name: params for name, (params, _) in ALL.items()}
 SMALL = {"width": 64, "height": 64, "speed": "fast", "seed": 5}
 
 
@@ -66,6 +66,20 @@ def inputs_of(case: str) -> dict[str, Media]:
     return {name: media for name, media in given.items() if media}
 
 
+def plan_of(case: str) -> Compiled:
+    params, route = ALL[case]
+    return compiled(params, server=route_server(route) if route else None)
+
+
+def distinct_cases() -> list[str]:
+    """One case for each mode, preparation route and set of files."""
+    found: dict[object, str] = {}
+    for case, (_, route) in ALL.items():
+        if inputs_of(case):
+            found.setdefault((mode_of(case), route, *inputs_of(case)), case)
+    return list(found.values())
+
+
 def sources(plan: Compiled, media: Mapping[str, Media]) -> dict[str, str]:
     """Name in the graphs -> parameter."""
     found = {one.name: field for field, one in media.items()}
@@ -76,9 +90,9 @@ def sources(plan: Compiled, media: Mapping[str, Media]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("report", [unreadable, missing])
-@pytest.mark.parametrize("case", [case for case in PARAMS if inputs_of(case)])
+@pytest.mark.parametrize("case", distinct_cases())
 def test_the_file_that_a_node_reports_is_named(case: str, report: Callable[..., StudioError]) -> None:
-    media, plan = inputs_of(case), PLANS[case]
+    media, plan = inputs_of(case), plan_of(case)
     stored = {field: StoredInput(one, "", title=f"my {field}.bin") for field, one in media.items()}
     job = Job("1", "me", mode_of(case), {}, stored, created=0.0)
     names, tried = sources(plan, media), set()
@@ -93,7 +107,7 @@ def test_the_file_that_a_node_reports_is_named(case: str, report: Callable[..., 
 
 
 def test_every_media_field_is_tried() -> None:
-    every = {(mode_of(case), field) for case in PARAMS for field in inputs_of(case)}
+    every = {(mode_of(case), field) for case in distinct_cases() for field in inputs_of(case)}
     assert every == {(mode, field) for mode, spec in MODES.items() for field in spec.media}
 
 
@@ -103,7 +117,7 @@ def test_all_files_are_named_where_the_report_names_none() -> None:
     job = Job("1", "me", mode_of(case), {}, stored, created=0.0)
     error = execution_error({"exception_type": "UnidentifiedImageError", "node_type": "LoadImage"})
     assert isinstance(error, BadEngineInput)
-    assert all(field in _named(error, job, PLANS[case]).hint for field in stored)
+    assert all(field in _named(error, job, plan_of(case)).hint for field in stored)
 
 
 def failing_at(part: str) -> Callable[[Prompt, Callable[[Event], None]], None]:
