@@ -27,6 +27,8 @@ TEXTS: Mapping[str, ErrorText] = {
     # what it says
     "id_too_long": ErrorText("An id in this request is too long."),
     "not_utf8": ErrorText("This request is not UTF-8."),
+    "nested_too_deeply": ErrorText("This request is nested too deeply."),
+    "request_not_read": ErrorText("This request cannot be read."),
     "unknown_parameter": ErrorText("There is no parameter {parameter!r}."),
     "parameter_missing": ErrorText("The parameter {parameter!r} has to be given."),
     "no_function_call": ErrorText("This is no call of a function of the page."),

@@ -86,9 +86,9 @@ def _check_json(body: bytes) -> None:
     except json.JSONDecodeError:
         return
     except RecursionError:
-        raise Refused(400, "This request is nested too deeply.") from None
+        raise Refused.of("nested_too_deeply", 400) from None
     except ValueError:
-        raise Refused(400, "This request cannot be read.") from None
+        raise Refused.of("request_not_read", 400) from None
 
 
 def _check_parameters(given: dict[str, Any], wanted: Mapping[str, bool]) -> None:

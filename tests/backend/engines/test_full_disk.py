@@ -1,4 +1,4 @@
-"""A full disk at ComfyUI or a RunPod worker is distinguished from that of the data folder, with its machine."""
+"""A full disk of ComfyUI or of a RunPod worker is no full data folder; its machine is named."""
 
 from __future__ import annotations
 
