@@ -228,7 +228,7 @@ def report(engines: Sequence[EngineInfo], health: Mapping[str, Any]) -> str:
             total=wording.memory(engine.vram_total),
             python=engine.python,
             pytorch=engine.pytorch,
-            error=engine.error,
+            error=words(engine.error),
         ).rstrip()
         for engine in engines
     ]
