@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from backend.error_texts.arguments import SHOWN
 from backend.error_texts.catalog import ERROR_TEXTS, HINTS
+from backend.error_texts.model_kinds import FAULT_WORDS, KIND_WORDS
 from backend.formatting import duration_text, megabytes_text, size_text
 from workflows.modes.animate.install import INSTALL
 from workflows.notice import Arg, Notice
@@ -94,6 +95,46 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "strip": Template(
         "{width} × {height} is a strip ({shape}); the model was trained for shapes up to 16:9."
+    ),
+    "distilled_in_quality": Template(
+        "The models found here are distilled, so this runs in few steps",
+        ": {names}. Full quality needs the models that were not distilled.",
+    ),
+    "distilled_with_cfg": Template(
+        "The models found here are distilled and expect guidance (cfg) 1; {cfg:g} may over-saturate."
+    ),
+    "model_damaged": Template(
+        "{file} {fault}, so it cannot be the {title}.", " Remove it and download it again."
+    ),
+    "model_unlike_name": Template(
+        "{file} is {kind} and not the {title}.",
+        " Rename or remove it, and choose or download the right file.",
+    ),
+    "model_other_layout": Template(
+        "{file} is the {title} for another loader, which ComfyUI cannot load.", " Download {name}."
+    ),
+    "model_not_clear": Template(
+        "{names} can be the {title}, and nothing in them says so.",
+        " Choose one in System, or with `python app.py models use {role} FILE`.",
+    ),
+    "model_speed_unknown": Template(
+        "{file} can be a 4-step model or one for full steps, and its name does not say which.",
+        " Choose it in System as one of them, or run `python app.py models use {role} FILE` with"
+        " --distilled or --full.",
+    ),
+    "expert_unlike_name": Template(
+        "{file} is the {expert}-noise expert by its metadata and the other one by its name.",
+        " Rename it, or choose another file for the {title}.",
+    ),
+    "pair_is_one_file": Template(
+        "{file} and {other} have the same content.", " Download the other expert: both are needed."
+    ),
+    "gguf_without_loader": Template(
+        "{file} is a GGUF file, and this ComfyUI cannot load it.",
+        " Install the ComfyUI-GGUF nodes (github.com/city96/ComfyUI-GGUF) and restart ComfyUI.",
+    ),
+    "chosen_model_gone": Template(
+        "{file}, which was chosen as the {title}, is not there.", " Another file is used, if there is one."
     ),
     "servers_differ": Template(
         "The servers prepare driving videos differently; this plan is for the least capable one."
@@ -223,6 +264,8 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "field": lambda name: _FIELDS.get(name, str(name)),
     "input": lambda name: _INPUTS.get(name, str(name).replace("_", " ")),
     "kinds": listed,
+    "kind": lambda name: KIND_WORDS.get(name, KIND_WORDS["other"]),
+    "fault": lambda name: FAULT_WORDS.get(name, FAULT_WORDS["unreadable"]),
     "listed": listed,
     "need": megabytes_text,
     "used": megabytes_text,

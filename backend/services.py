@@ -13,11 +13,14 @@ from backend.jobs.library import Library
 from backend.jobs.limits import Limits
 from backend.jobs.offers import Offers
 from backend.jobs.scheduler import Scheduler
+from backend.jobs.server_facts import found_by
 from backend.jobs.store import Store
 from backend.jobs.submission import Submitter
 from backend.jobs.waiting_list import WaitingList
 from backend.jobs.watch import Watch
 from backend.media.decoder import Decoder
+from backend.models.choices import NAME, Choices
+from backend.models.finder import Finder
 from backend.security import secret_file, tokens
 from backend.security.admin import Admins
 from backend.servers.fleet import Servers
@@ -60,9 +63,12 @@ class Services:
         choice = self.servers.choice
         if told := diagnostics.tell_adopted(settings, choice.kind, choice.start, choice.urls):
             log.info("%s", told)
-        offers = Offers(self.servers.engines)
+        self.choices = Choices(settings.data_dir / NAME)
+        facts_of = found_by(Finder(settings, self.choices))
+        offers = Offers(self.servers.engines, facts_of)
         self.scheduler = Scheduler(
-            self.store, settings.jobs_dir, self.servers.engines, preflight.compiled, self.decoder,
+            self.store, settings.jobs_dir, self.servers.engines,
+            lambda job, engine: preflight.compiled(job, engine, facts_of), self.decoder,
             models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
         )  # fmt: skip
         self.machine = Machine(

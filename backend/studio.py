@@ -313,6 +313,14 @@ class Studio:
         """The files of a model_scan."""
         return list(self.model_scan().files)
 
+    def choose_model(
+        self, owner: str, role: str, file: str, distilled: bool | None = None, user: str = ""
+    ) -> None:
+        """Chooses the file for a role of the catalogue, "" for the best one. distilled: whether a 4-step
+        distillation is in its weights; None: as its name says. Raises NotAllowed, BadInput."""
+        self._require_admin(owner, user)
+        self._machine.choose_model(role, file, distilled)
+
     def status(self) -> str:
         """starting, ok or degraded (memory)."""
         return self._machine.status()

@@ -224,6 +224,7 @@ class _Page:
         self.shown.system(system.machine, owner, system.left, **DIRECT)
         system.left.pause(actions.pause, owner, system.left, **QUEUED)
         system.left.resume(actions.resume, owner, system.left, **QUEUED)
+        system.right.choose(actions.choose, owner, system.right, **QUEUED)
 
     def _wire_drafts(self) -> None:
         restore = RestoreForms(self.studio, self.fill).restore

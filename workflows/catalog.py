@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class ModelFile:
     exact: bool = True  # False: `bytes` is a rounded figure
     options: tuple[tuple[str, str], ...] = ()  # (mode, the setting of it that needs the file)
     stands_in_for: str = ""  # role of a file that its modes do not need where this one is
+    distilled: bool = False  # a 4-step distillation is in its weights: no speed LoRA, no guidance
 
     @property
     def url(self) -> str:
@@ -86,6 +87,14 @@ class Catalog:
             if file.role == role:
                 return file
         raise KeyError(role)
+
+    def with_files(self, names: Mapping[str, str], distilled: Collection[str]) -> Catalog:
+        """The catalogue with other names for some roles, as one server has them, and distilled roles."""
+        changed = [
+            replace(file, name=names.get(file.role, file.name), distilled=file.role in distilled)
+            for file in self.files
+        ]
+        return replace(self, files=tuple(changed)) if names else self
 
     def by_name(self, name: str) -> ModelFile | None:
         """The file of that name, None when the catalog does not know it."""

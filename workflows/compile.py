@@ -5,14 +5,17 @@ Pure means: the same params, catalog, server facts and job id give the same grap
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from workflows.catalog import Catalog
 from workflows.compiled import Compiled, Derived
 from workflows.graph.label import Label
-from workflows.graph.node_contract import ServerFacts
+from workflows.graph.node_contract import RoleFile, ServerFacts
 from workflows.modes.registry import MODES
+from workflows.notice import Notice
 from workflows.spec import ModeParams
 
-__all__ = ["Compiled", "Derived", "Label", "ServerFacts", "compile"]
+__all__ = ["Compiled", "Derived", "Label", "RoleFile", "ServerFacts", "compile", "model_obstacle"]
 
 
 def compile(params: ModeParams, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
@@ -22,4 +25,17 @@ def compile(params: ModeParams, catalog: Catalog, server: ServerFacts, job_id: s
     `job_id` (letters, digits, - and _) ends the name of the file that the server writes; else ValueError.
     Raises InvalidParam for what this server cannot do (Mix without a mask).
     """
-    return MODES[params.MODE].build(params, catalog, server, job_id)
+    names = {role: file.name for role, file in server.models.items()}
+    distilled = {role for role, file in server.models.items() if file.distilled}
+    made = MODES[params.MODE].build(params, catalog.with_files(names, distilled), server, job_id)
+    notes = [note for file in _used(made, server) for note in file.notes]
+    return replace(made, warnings=(*made.warnings, *dict.fromkeys(notes))) if notes else made
+
+
+def model_obstacle(compiled: Compiled, server: ServerFacts) -> Notice | None:
+    """Why a file that the job loads cannot be used on this server; None when all can."""
+    return next((file.obstacle for file in _used(compiled, server) if file.obstacle is not None), None)
+
+
+def _used(compiled: Compiled, server: ServerFacts) -> list[RoleFile]:
+    return [file for file in server.models.values() if file.name in compiled.models]

@@ -36,6 +36,18 @@ Code = Literal[
     "picture_enlarged",
     "picture_strip",
     "strip",
+    "distilled_in_quality",
+    "distilled_with_cfg",
+    # model files
+    "model_damaged",
+    "model_unlike_name",
+    "model_other_layout",
+    "model_not_clear",
+    "model_speed_unknown",
+    "expert_unlike_name",
+    "pair_is_one_file",
+    "gguf_without_loader",
+    "chosen_model_gone",
     # planning
     "servers_differ",
     "server_refuses",

@@ -1,8 +1,9 @@
-"""`python app.py models ...`: check, download, migrate, paths."""
+"""`python app.py models ...`: check, use, download, migrate, paths."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,23 +12,26 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from backend.cli.console import complain, plain_table, print_table, say, terminal
+from backend.cli.model_choice import add_use, use
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.info import list_models
 from backend.errors import BadInput, EngineUnreachable, StudioError
 from backend.models import paths as model_paths
+from backend.models.assigned import shown_name
 from backend.models.inventory import (
     DAMAGED,
     MISSING,
     READY,
     UNREADABLE,
     UNSEEN,
+    UNSUITABLE,
     WRONG_SIZE,
     FileState,
     hashed,
     simply_missing,
 )
 from backend.models.migrate import migrate
-from backend.models.needs import Overview, fetchable, overview, states, wanted
+from backend.models.needs import ModeNeed, Overview, fetchable, overview, states, wanted
 from backend.models.progress import Progress, size
 from backend.notices import words
 from workflows.catalog import load_catalog
@@ -46,6 +50,7 @@ STATE_WORDS = {
     WRONG_SIZE: "wrong size",
     DAMAGED: "damaged",
     UNREADABLE: "no access",
+    UNSUITABLE: "not usable",
 }
 STATE_STYLES = {READY: "green", MISSING: "yellow", UNSEEN: "yellow"}
 """Colours on a terminal; red for the other states."""
@@ -53,7 +58,7 @@ STATE_STYLES = {READY: "green", MISSING: "yellow", UNSEEN: "yellow"}
 
 def add_models(commands: Any) -> None:
     """The `models` command's arguments."""
-    parser = commands.add_parser("models", help="the model files: check, download, migrate, paths")
+    parser = commands.add_parser("models", help="the model files: check, use, download, migrate, paths")
     actions = parser.add_subparsers(dest="action", metavar="action", required=True)
     modes = ", ".join(MODES)
     check = actions.add_parser(
@@ -63,7 +68,9 @@ def add_models(commands: Any) -> None:
         " is missing or bad that MODE, or without MODE Image-to-Video, Sound-to-Video or Animate, needs.",
     )
     check.add_argument("mode", nargs="?", default="", metavar="MODE", help=modes)
+    check.add_argument("--json", action="store_true", help="print the states as JSON")
     check.add_argument("--hash", action="store_true", help="read the files whole and compare their sha256")
+    add_use(actions)
     fetch = actions.add_parser(
         "download",
         help="fetch what is missing from Hugging Face; can be stopped and run again",
@@ -91,7 +98,9 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
     settings = Settings.from_env(os.environ, here)
     try:
         if arguments.action == "check":
-            return check(settings, arguments.mode, arguments.hash)
+            return check(settings, arguments.mode, arguments.hash, arguments.json)
+        if arguments.action == "use":
+            return use(settings, arguments, ask_server(settings)[0])
         if arguments.action == "download":
             return download(settings, arguments.what)
         if arguments.action == "migrate":
@@ -102,8 +111,8 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
         return 2
 
 
-def check(settings: Settings, mode: str, read_all: bool = False) -> int:
-    """Prints the table. Returns 0 when all files that MODE (or every core mode) needs are ready, else 1.
+def check(settings: Settings, mode: str, read_all: bool = False, as_json: bool = False) -> int:
+    """Prints the table, or JSON. Returns 0 when all files that MODE, or every core mode, needs are ready.
 
     Raises BadInput for an unknown mode.
     """
@@ -119,20 +128,23 @@ def check(settings: Settings, mode: str, read_all: bool = False) -> int:
         found = overview(each, catalog, found.store)
     needs = [need for need in found.modes if not mode or need.mode == mode]
     shown = [state for state in found.files if not mode or mode in state.file.modes]
+    good = found.mode(mode).ready if mode else found.complete
+    if as_json:
+        say(json.dumps(_data(found.store, server, good, shown, needs), indent=2, ensure_ascii=False))
+        return 0 if good else 1
     say(f"Model store: {found.store} ({size(found.free)} free of {size(found.total)})")
     if settings.comfyui_dir:
         say(f"ComfyUI's own models, where it looks first: {settings.comfyui_dir / 'models'}")
     say(server)
     say("")
     show_table(shown, mode)
-    for remark in _remarks(shown):
+    for remark in [*_remarks(shown), *_choices(shown)]:
         say(f"\n{remark}")
     say("")
     for need in needs:
         command = f" `{need.command}`" if need.command else ""
         say(f"{size(need.disk):>8} on disk  {need.sentence}{command}")
     say(f"{size(found.used):>8} on disk  All together, shared files counted once.")
-    good = found.mode(mode).ready if mode else found.complete
     if not good:
         complain(_reason(found, mode))
     return 0 if good else 1
@@ -152,7 +164,7 @@ def show_table(found: Sequence[FileState], mode: str = "") -> None:
             Text(STATE_WORDS[state.state], STATE_STYLES.get(state.state, "red")),
             size(count),
             state.file.folder,
-            state.file.name,
+            shown_name(state),
             Text(state.file.title + remark),
         )
     print_table(table)
@@ -191,7 +203,8 @@ def download(settings: Settings, what: str) -> int:
     from backend.models.hub import Hub
 
     catalog = load_catalog()
-    found = states(settings, None, catalog)
+    one_file = what not in ("", *catalog.modes())
+    found = states(settings, None, catalog, assigned=not one_file)
     files = wanted(what, found.files, catalog)
     if files is None:
         raise BadInput.of("no_such_mode_or_file", given=what, names=tuple(catalog.modes()))
@@ -254,6 +267,42 @@ def _remarks(found: Sequence[FileState]) -> list[str]:
         if remark:
             names.setdefault(remark, []).append(state.file.name)
     return [f"{', '.join(files)}: {remark}" for remark, files in names.items()]
+
+
+def _choices(found: Sequence[FileState]) -> list[str]:
+    """Which files take a role in place of the catalogue's, and what else was found for it."""
+    said = []
+    for state in found:
+        if state.replaced:
+            said.append(f"{state.file.role}: {state.used} is used in place of {state.file.name}.")
+        more = [*state.others, *state.asked]
+        if more:
+            choose = f"`python app.py models use {state.file.role} FILE` chooses one."
+            said.append(f"{state.file.role}: also found: {', '.join(more)}. {choose}")
+    return said
+
+
+def _data(
+    store: Path, server: str, good: bool, shown: Sequence[FileState], needs: Sequence[ModeNeed]
+) -> dict[str, Any]:
+    """The check as JSON."""
+    files = [
+        {
+            "role": state.file.role, "title": state.file.title, "folder": state.file.folder,
+            "name": state.file.name, "state": state.state, "used": state.used,
+            "path": str(state.path or ""), "bytes": state.size or state.file.bytes,
+            "others": state.others, "choose": state.asked, "words": state.words, "note": state.note,
+        }
+        for state in shown
+    ]  # fmt: skip
+    modes = [
+        {
+            "mode": need.mode, "ready": need.ready, "usable": need.usable, "sentence": need.sentence,
+            "command": need.command, "missing": [state.file.role for state in need.lacks],
+        }
+        for need in needs
+    ]  # fmt: skip
+    return {"store": str(store), "server": server, "complete": good, "files": files, "modes": modes}
 
 
 def _reason(found: Overview, mode: str) -> str:

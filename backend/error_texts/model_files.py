@@ -26,6 +26,7 @@ TEXTS: Mapping[str, ErrorText] = {
     "model_wrong_hash": ErrorText(
         "{path} is not the published file: its sha256 differs.", f"Remove it. {_AGAIN}"
     ),
+    "model_hash_of_other": ErrorText("{path} is {file} under another name ({title}).", "Rename it."),
     # what {problem} says of a file
     "fault_empty": ErrorText("is empty"),
     "fault_cut_short": ErrorText("is cut short"),

@@ -12,6 +12,14 @@ _PROXY = "Check HF_ENDPOINT and the proxy settings."
 _LOOK = "Look at {page}."
 
 TEXTS: Mapping[str, ErrorText] = {
+    # choosing
+    "model_role_unknown": ErrorText("There is no role {role}.", "See `python app.py models use --help`."),
+    "model_choice_incomplete": ErrorText(
+        "{role} needs either a file or --auto.", "See `python app.py models check` for the files."
+    ),
+    "model_not_listed": ErrorText(
+        "{file} is not there, or cannot be used for this role.", "Files for it: {names}."
+    ),
     # room
     "download_no_room": ErrorText("The download needs {size}, and the disk of {store} has {free} free."),
     "move_no_room": ErrorText(

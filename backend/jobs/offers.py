@@ -10,8 +10,8 @@ from backend.errors import StudioError
 from backend.jobs.job import Job
 from backend.jobs.params import job_params
 from backend.jobs.preflight import compile_for
+from backend.jobs.server_facts import FactsOf, plain_facts
 from workflows.compile import ServerFacts
-from workflows.graph.node_contract import facts, recorded
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Offer:
 class Offers:
     """All servers, from memory: nothing here waits for a server."""
 
-    def __init__(self, engines: tuple[Engine, ...]) -> None:
-        self._engines = engines
+    def __init__(self, engines: tuple[Engine, ...], facts_of: FactsOf = plain_facts) -> None:
+        self._engines, self._facts_of = engines, facts_of
 
     def infos(self) -> list[EngineInfo]:
         """One per lane."""
@@ -38,11 +38,11 @@ class Offers:
         server with the facts recorded from ComfyUI."""
         known = [(engine.info(), engine.known_contract()) for engine in self._engines]
         offers = [
-            Offer(info, facts(contract or recorded()))
+            Offer(info, self._facts_of(info, contract))
             for info, contract in known
             if contract is not None or not kind_of(info).has_contract
         ]
-        return offers or [Offer(known[0][0], facts(recorded()))]
+        return offers or [Offer(known[0][0], plain_facts(known[0][0], None))]
 
     def models_of(self, job: Job) -> frozenset[str]:
         """The model files that a job loads; empty for a job that cannot be compiled now."""

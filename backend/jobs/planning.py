@@ -20,7 +20,7 @@ from backend.jobs.offers import Offer
 from backend.jobs.params import field_problems, make_params
 from backend.jobs.preflight import compile_for
 from backend.jobs.views import Crop, Estimate, Plan
-from workflows.compile import Compiled
+from workflows.compile import Compiled, model_obstacle
 from workflows.modes.registry import MODES, media_fields
 from workflows.notice import Notice, notice
 from workflows.params.media import Media
@@ -55,7 +55,7 @@ class Outlook:
 def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str) -> Outlook:
     """Compiles for every server. Raises the first server's StudioError when none can run the job."""
     offers = [offer for offer in offers if offer.info.state != "lost"] or offers
-    made: list[tuple[EngineInfo, Compiled]] = []
+    made: list[tuple[EngineInfo, Compiled, Notice | None]] = []
     refused: list[Notice] = []
     fault: BadInput | None = None
     for offer in offers:
@@ -63,16 +63,20 @@ def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str)
             compiled = compile_for(params, offer.facts, job_id)
             if takes_whole(offer.info):
                 compiled = replace(compiled, warnings=bundle.warnings(compiled))
-            made.append((offer.info, compiled))
+            made.append((offer.info, compiled, model_obstacle(compiled, offer.facts)))
         except BadInput as error:
             fault = fault or error
             refused.append(notice("server_refuses", address=offer.info.address, reason=error.notice))
     if fault is not None and not made:
         raise fault
-    plainest = max((compiled for _, compiled in made), key=lambda compiled: len(compiled.warnings))
+    plainest = max((compiled for _, compiled, _ in made), key=lambda compiled: len(compiled.warnings))
     able: list[EngineInfo] = []
     obstacle: Notice | None = None
-    for info, compiled in made:
+    for info, compiled, unusable in made:
+        if unusable is not None:
+            obstacle = obstacle or unusable
+            refused.append(notice("server_refuses", address=info.address, reason=unusable))
+            continue
         missing = _missing(compiled, info)
         if missing:
             obstacle = obstacle or notice("missing_files", mode=mode, files=missing)
@@ -81,7 +85,7 @@ def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str)
             able.append(info)
     warnings = [*plainest.warnings]
     warnings += picture_warnings(params, media_fields(mode), plainest.width, plainest.height)
-    if len({compiled.route for _, compiled in made}) > 1:
+    if len({compiled.route for _, compiled, _ in made}) > 1:
         warnings.append(DIFFERENT)
     if able:
         warnings += refused

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from backend.engines.base import Engine, EngineInfo
 from backend.engines.kinds import takes_whole
 from backend.errors import GraphRejected, InternalError, MissingModel, MissingNode
 from backend.jobs import bundle
 from backend.jobs.job import Job
 from backend.jobs.params import job_params, refused
+from backend.jobs.server_facts import FactsOf, plain_facts
 from workflows.catalog import Catalog, load_catalog
-from workflows.compile import Compiled, ServerFacts, compile
-from workflows.graph.node_contract import Contract, Problem, check, facts, recorded
+from workflows.compile import Compiled, ServerFacts, compile, model_obstacle
+from workflows.graph.node_contract import Contract, Problem, check
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeParams
 
@@ -55,7 +58,7 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
         return MissingModel.of(
             "server_lacks_models",
             mode=mode,
-            command=mode,
+            command=_fetches(mode, missing),
             files=tuple(missing),
             address=info.address,
             detail=detail,
@@ -80,6 +83,12 @@ def refusal(mode: str, problems: tuple[Problem, ...], info: EngineInfo) -> Graph
     return GraphRejected.of("workflow_refused", detail=detail)
 
 
+def _fetches(mode: str, names: Sequence[str]) -> str:
+    """What `models download` takes to fetch these files: the mode, unless it does not fetch all of them."""
+    fetched = {file.name for file in load_catalog().sets(mode)[0][1]}
+    return mode if fetched.issuperset(names) else next(name for name in names if name not in fetched)
+
+
 def _older(version: str, than: str) -> bool:
     """Whether a dotted version precedes another; False for one that cannot be parsed."""
     try:
@@ -88,17 +97,21 @@ def _older(version: str, than: str) -> bool:
         return False
 
 
-def checked(job: Job, engine: Engine) -> Compiled:
+def checked(job: Job, engine: Engine, facts_of: FactsOf = plain_facts) -> Compiled:
     """A job compiled for this engine and checked against its contract. An engine without a contract gets
     graphs for the recorded ComfyUI, unchecked. Raises StudioError."""
     contract = engine.contract()
-    made = compile_for(job_params(job), facts(contract or recorded()), job.id)
+    server = facts_of(engine.info(), contract)
+    made = compile_for(job_params(job), server, job.id)
     if contract is not None:
+        obstacle = model_obstacle(made, server)
+        if obstacle is not None:
+            raise MissingModel.because(obstacle)
         preflight(job.mode, made, contract, engine.info())
     return made
 
 
-def compiled(job: Job, engine: Engine) -> Compiled:
+def compiled(job: Job, engine: Engine, facts_of: FactsOf = plain_facts) -> Compiled:
     """A job compiled for this engine; one graph for an engine that takes whole jobs. Raises StudioError."""
-    made = checked(job, engine)
+    made = checked(job, engine, facts_of)
     return bundle.as_one(made) if takes_whole(engine.info()) else made

@@ -18,7 +18,16 @@ from backend.models.errors import (
     store_error,
 )
 from backend.models.hub import Hub, Offer
-from backend.models.inventory import DAMAGED, MISSING, READY, UNSEEN, WRONG_SIZE, FileState, to_get
+from backend.models.inventory import (
+    DAMAGED,
+    MISSING,
+    READY,
+    UNSEEN,
+    UNSUITABLE,
+    WRONG_SIZE,
+    FileState,
+    to_get,
+)
 from backend.models.needs import room
 from backend.models.progress import Progress, Say, Task, size
 from backend.models.verify import header_problem, sha256, size_matches
@@ -86,6 +95,8 @@ def _may_be_fetched(state: FileState, store: Path) -> None:
     """Raises ModelStoreError where a download would not help."""
     if state.elsewhere is not None:
         raise ModelStoreError.of("not_to_be_fetched", why=state.problem or to_get(state.file))
+    if state.state == UNSUITABLE and state.path is None:
+        return
     if state.state in (MISSING, WRONG_SIZE, DAMAGED) and (state.path is None or store in state.path.parents):
         return
     if state.path is not None and state.state in (WRONG_SIZE, DAMAGED):

@@ -100,6 +100,9 @@ _PLAIN_WORD = re.compile(
 """Words that are in the names of files as they were published."""
 
 
+_ENCODER_FOLDERS = ("text_encoders", "vae", "audio_encoders", "clip_vision")
+
+
 @lru_cache(maxsize=8192)
 def name_facts(path: str, folder: str = "") -> NameFacts:
     """What a path says. folder: the kind of model folder that it lies in (loras, vae, ...), "" if unknown."""
@@ -117,7 +120,7 @@ def name_facts(path: str, folder: str = "") -> NameFacts:
             purpose=_purpose(lower),
         )  # fmt: skip
     special = _special(lower, folder)
-    if special:
+    if special or folder in _ENCODER_FOLDERS:
         return NameFacts(special, format=form, version=version)
     kind = _model_kind(lower, expert, version)
     if folder == "checkpoints" and kind in WAN_KINDS:

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.models import paths
+from backend.models.file_names import plain_name
 from backend.models.progress import Progress, size
+from backend.models.roots import Roots
 from backend.models.verify import header_problem, sha256, size_matches
 from backend.notices import words
 from workflows.catalog import Catalog, ModelFile, load_catalog
@@ -22,17 +24,9 @@ from workflows.notice import Notice, made
 
 READY, MISSING, UNSEEN = "ready", "missing", "unseen"
 WRONG_SIZE, DAMAGED, UNREADABLE = "wrong_size", "damaged", "unreadable"
+UNSUITABLE = "unsuitable"
+"""Found, and not the model that the role needs, or of which it is not clear."""
 
-BUILT_IN: Mapping[str, tuple[str, ...]] = {
-    "diffusion_models": ("unet", "diffusion_models"),
-    "text_encoders": ("text_encoders", "clip"),
-}
-"""Folders in which ComfyUI looks for one kind, in its order; every other kind has the one of its name."""
-IN_STORE: Mapping[str, tuple[str, ...]] = {
-    "diffusion_models": ("diffusion_models", "unet"),
-    "text_encoders": ("text_encoders", "clip"),
-}
-"""The same in the store: the order of the lines in our extra_model_paths.yaml."""
 WALK_FILES = 5_000
 """The maximum number of names to search for a file that lies in another folder."""
 
@@ -42,13 +36,18 @@ class FileState:
     """The state of one file of the catalogue on this machine and in its ComfyUI."""
 
     file: ModelFile
-    state: str  # one of the six above
+    state: str  # one of the seven above
     path: Path | None = None  # the file that ComfyUI takes; None when there is none on this disk
     size: int = 0  # bytes on the disk
     problem: Notice | None = None  # what is wrong and what to do; None when ready
     notes: tuple[Notice, ...] = ()  # further information
     elsewhere: Path | None = None  # for a missing file: a valid one that only has to be moved or renamed
     restart: bool = False  # ComfyUI has to be restarted to see it
+    used: str = ""  # the file of the role as the server lists it, the catalogue's own or another one
+    replaced: bool = False  # another file is used
+    chosen: bool = False  # by hand
+    others: tuple[str, ...] = ()  # further files for the role
+    asked: tuple[str, ...] = ()  # files for the role that have to be chosen by hand
 
     @property
     def words(self) -> str:
@@ -67,14 +66,16 @@ def inventory(
     server_models: Mapping[str, Sequence[str]] | None = None,
     catalog: Catalog | None = None,
     walk_files: int = WALK_FILES,
+    roots: Roots | None = None,
 ) -> tuple[FileState, ...]:
     """The state of every file of the catalogue, in its order. Cheap: names, sizes and headers only.
 
     comfyui_models: the `models` folder of the ComfyUI of this machine, None when there is none.
     server_models: folder -> names as the running server lists them, None when no server was asked.
     walk_files: the maximum number of names to search for a file that lies in another folder.
+    roots: where ComfyUI looks; by default derived from the first two.
     """
-    scan = _Scan(store, comfyui_models, walk_files)
+    scan = _Scan(roots or Roots(store, comfyui_models), walk_files)
     found = [scan.state(file) for file in (catalog or load_catalog()).files]
     found = [scan.elsewhere(state) if state.state == MISSING else state for state in found]
     if server_models is None:
@@ -88,6 +89,8 @@ def hashed(state: FileState, progress: Progress) -> FileState:
     state; nothing is raised."""
     if state.state not in (READY, UNSEEN) or state.path is None:
         return state
+    if state.replaced:
+        return replace(state, notes=(*state.notes, made("model_not_hashed", {})))
     if not state.file.sha256:
         return replace(state, notes=(made("model_not_hashed", {}),))
     try:
@@ -97,6 +100,10 @@ def hashed(state: FileState, progress: Progress) -> FileState:
         return _unreadable(state.file, state.path, error)
     if found == state.file.sha256:
         return replace(state, notes=(made("model_hash_right", {}),))
+    other = next((file for file in load_catalog().files if file.sha256 == found), None)
+    if other is not None:
+        swapped = made("model_hash_of_other", {"path": str(state.path), "file": other.name, "title": other.title})
+        return replace(state, state=UNSUITABLE, problem=swapped)
     problem = made("model_wrong_hash", {"path": str(state.path), **_published(state.file)})
     return replace(state, state=DAMAGED, problem=problem)
 
@@ -109,17 +116,15 @@ def simply_missing(state: FileState) -> bool:
 class _Scan:
     """One scan of the disk; lists each folder once."""
 
-    def __init__(self, store: Path, comfyui_models: Path | None, walk_files: int) -> None:
-        self.store = store
+    def __init__(self, roots: Roots, walk_files: int) -> None:
+        self.roots, self.store, self.built_in = roots, roots.store, roots.comfyui_models
         self.walk_files = walk_files
-        self.built_in = comfyui_models
         self._names: dict[Path, frozenset[str] | OSError] = {}
         self._all: dict[str, list[Path]] | None = None
 
     def folders(self, kind: str) -> list[Path]:
         """Where ComfyUI looks for files of this kind, first to last."""
-        found = [self.built_in / name for name in BUILT_IN.get(kind, (kind,))] if self.built_in else []
-        return found + [self.store / name for name in IN_STORE.get(kind, (kind,))]
+        return self.roots.folders(kind)
 
     def names(self, folder: Path) -> frozenset[str] | OSError:
         if folder not in self._names:
@@ -160,6 +165,10 @@ class _Scan:
             lost = lost or _lost("model_is_folder", path, file)
         if closed is not None:
             return closed
+        for folder in self.folders(file.folder):
+            for name, path in self.roots.listed(folder).items():
+                if plain_name(name) == file.name:
+                    return _checked(file, path)
         return FileState(file, MISSING, problem=lost or to_get(file))
 
     def _noted(self, state: FileState, folder: Path) -> FileState:
@@ -237,7 +246,7 @@ def _with_server(
     """Combines the state on disk with the server's list. registered: the server reads the store from its next
     start on."""
     kind, name = state.file.folder, state.file.name
-    seen = name in models.get(kind, ())
+    seen = any(plain_name(listed) == name for listed in models.get(kind, ()))
     if state.state == MISSING and seen:
         return replace(state, state=READY, problem=None, notes=(made("model_of_server", {}),))
     if state.state != READY or seen:

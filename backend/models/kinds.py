@@ -85,6 +85,7 @@ class Identity:
     fault: str = ""
     size: int = 0
     parameters: int = 0
+    seen: bool = False  # the header says the kind
 
 
 def identify(name: NameFacts, header: HeaderFacts = UNKNOWN) -> Identity:
@@ -108,6 +109,7 @@ def identify(name: NameFacts, header: HeaderFacts = UNKNOWN) -> Identity:
         fault=header.fault,
         size=header.size,
         parameters=header.parameters,
+        seen=bool(header.kinds),
     )
 
 

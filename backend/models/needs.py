@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backend.models.assigned import assign, resolved
+from backend.models.choices import NAME, Choices
+from backend.models.finder import roots_of
 from backend.models.inventory import (
     DAMAGED,
     MISSING,
     READY,
     UNREADABLE,
     UNSEEN,
+    UNSUITABLE,
     WRONG_SIZE,
     FileState,
     inventory,
@@ -33,6 +37,7 @@ _FAULTS = {
     DAMAGED: ("is damaged", "are damaged"),
     UNREADABLE: ("may not be read", "may not be read"),
     UNSEEN: ("is not seen by ComfyUI", "are not seen by ComfyUI"),
+    UNSUITABLE: ("cannot be used", "cannot be used"),
 }
 
 
@@ -77,13 +82,24 @@ def states(
     settings: Settings,
     server_models: Mapping[str, Sequence[str]] | None = None,
     catalog: Catalog | None = None,
+    *,
+    assigned: bool = True,
+    vram: int = 0,
+    gpu: str = "",
+    version: str = "",
 ) -> Overview:
     """The overview of this machine. Reads names, sizes and headers; a few milliseconds, never a hash.
 
-    server_models: folder -> names as the running server lists them, None when none answers.
+    server_models: folder -> names as the running server lists them, None when none answers. assigned: other
+    files may take the roles of the catalogue's; by the server's GPU (bytes, name) and version, if known.
     """
     catalog = catalog or load_catalog()
-    found = inventory(settings.models_dir, built_in(settings), server_models, catalog)
+    roots = roots_of(settings)
+    found = inventory(settings.models_dir, built_in(settings), server_models, catalog, roots=roots)
+    if assigned:
+        choices = Choices(settings.data_dir / NAME).all()
+        roles = resolved(catalog, roots, server_models, choices, vram=vram, gpu=gpu, version=version)
+        found = assign(found, roles, roots)
     return overview(found, catalog, settings.models_dir)
 
 
@@ -128,7 +144,8 @@ def wanted(name: str, found: Sequence[FileState], catalog: Catalog) -> tuple[Mod
 
 def fetchable(state: FileState) -> bool:
     """Whether a download fixes it; a file that lies elsewhere only has to be moved."""
-    return state.state in TO_FETCH and state.elsewhere is None
+    absent = state.state == UNSUITABLE and state.path is None
+    return (state.state in TO_FETCH or absent) and state.elsewhere is None
 
 
 def _need(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> ModeNeed:

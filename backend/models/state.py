@@ -9,8 +9,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class ModelState:
     """The state of a file of the catalogue on this machine and its server. state: ready, missing, unknown, or
-    (on a server of this machine) unseen, wrong_size, damaged, unreadable; `words`: what to do; `restart`:
-    ComfyUI sees it after its next start."""
+    (on a server of this machine) unseen, wrong_size, damaged, unreadable, or unsuitable; `words`: what to do;
+    `restart`: ComfyUI sees it after its next start."""
 
     title: str
     name: str
@@ -21,6 +21,11 @@ class ModelState:
     state: str
     words: str = ""
     restart: bool = False
+    role: str = ""
+    used: str = ""  # the file of the role as the server lists it; "" for none
+    others: tuple[str, ...] = ()  # further files for the role
+    chosen: bool = False  # by hand
+    asked: tuple[str, ...] = ()  # files that have to be chosen by hand
 
 
 @dataclass(frozen=True)

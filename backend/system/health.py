@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from backend.engines.base import EngineInfo
 from backend.engines.kinds import kind_of
 from backend.models import needs
+from backend.models.assigned import resolved
+from backend.models.choices import NAME, Choices
 from backend.models.needs import Overview
 from backend.models.state import ModelScan, ModelState
 from backend.notices import words
@@ -43,23 +45,54 @@ def scan(settings: Settings, engines: Sequence[EngineInfo]) -> ModelScan:
     on_disk = overview(settings, local) if local is None or on_this_machine(local.address) else None
     disk = {need.mode: need.disk for need in on_disk.modes} if on_disk is not None else {}
     if known is not None and (known is not local or on_disk is None):
-        return ModelScan(tuple(_state(file, _told(file, known)) for file in load_catalog().files), disk)
+        return ModelScan(_listed(settings, known), disk)
     files = []
     for item in on_disk.files if on_disk is not None else ():
         unlisted = known is None and item.state == "missing"
         state = _state(item.file, "unknown" if unlisted else item.state, item.words)
-        files.append(replace(state, restart=item.restart))
+        state = replace(state, restart=item.restart, used=item.used)
+        files.append(replace(state, others=item.others, asked=item.asked, chosen=item.chosen))
     return ModelScan(tuple(files), disk)
 
 
 def overview(settings: Settings, known: EngineInfo | None) -> Overview:
     """The model store of this machine, combined with the server's list."""
-    return needs.states(settings, known.models if known is not None else None)
+    if known is None:
+        return needs.states(settings)
+    return needs.states(settings, known.models, vram=known.vram_total, gpu=known.gpu, version=known.version)
 
 
 def on_this_machine(address: str) -> bool:
     """Whether a server's address is loopback."""
     return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _listed(settings: Settings, known: EngineInfo) -> tuple[ModelState, ...]:
+    """The states by the names that a server on another machine lists."""
+    found = resolved(
+        load_catalog(), None, known.models, Choices(settings.data_dir / NAME).all(),
+        vram=known.vram_total, gpu=known.gpu, version=known.version,
+    )  # fmt: skip
+    states = []
+    for file in load_catalog().files:
+        one = found[file.role]
+        state, reason = _told(file, known), ""
+        if one.obstacle is not None:
+            state, reason = "unsuitable", words(one.obstacle)
+        elif one.used is not None:
+            state = "ready"
+        used = one.used.name if one.used is not None else ""
+        others, asked = (tuple(each.name for each in found) for found in (one.others, one.asked))
+        states.append(
+            replace(
+                _state(file, state, reason),
+                used=used,
+                others=others,
+                asked=asked,
+                chosen=one.why == "chosen",
+            )
+        )
+    return tuple(states)
 
 
 def _told(file: ModelFile, known: EngineInfo) -> str:
@@ -69,7 +102,10 @@ def _told(file: ModelFile, known: EngineInfo) -> str:
 
 
 def _state(file: ModelFile, state: str, words: str = "") -> ModelState:
-    return ModelState(file.title, file.name, file.folder, file.bytes, file.modes, file.optional, state, words)
+    return ModelState(
+        file.title, file.name, file.folder, file.bytes, file.modes, file.optional, state, words,
+        role=file.role,
+    )  # fmt: skip
 
 
 def servers(engines: Sequence[EngineInfo]) -> list[dict[str, Any]]:

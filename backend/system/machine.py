@@ -6,10 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from backend.engines.base import Engine, EngineInfo
+from backend.errors import BadInput
+from backend.models.choices import NAME, Choice, Choices
+from backend.models.choosing import checked_choice
 from backend.models.state import ModelScan
 from backend.notices import words
 from backend.settings.model import Settings
 from backend.system import diagnostics, health
+from workflows.catalog import load_catalog
 from workflows.notice import Notice
 
 
@@ -50,6 +54,19 @@ class Machine:
     def model_scan(self) -> ModelScan:
         """The catalogue as this machine and its server have it; reads names, sizes and headers of files."""
         return health.scan(self._settings, self.engines())
+
+    def choose_model(self, role: str, file: str, distilled: bool | None) -> None:
+        """Stores the file for a role, "" for no choice. Raises BadInput, ModelStoreError, NoRoom."""
+        if role not in {each.role for each in load_catalog().files}:
+            raise BadInput.of("model_role_unknown", role=role)
+        choices = Choices(self._settings.data_dir / NAME)
+        if not file:
+            choices.use(role, None)
+            return
+        known = next((info for info in self.engines() if info.models), None)
+        local = known is None or health.on_this_machine(known.address)
+        lists = known.models if known is not None else None
+        choices.use(role, checked_choice(self._settings, role, Choice(file, distilled), lists, local))
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""

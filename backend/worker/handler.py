@@ -44,6 +44,7 @@ from backend.jobs.layout import result_name
 from backend.jobs.live import LiveJob
 from backend.jobs.params import make_params
 from backend.jobs.preflight import checked
+from backend.jobs.server_facts import FactsOf, plain_facts
 from backend.media.decoder import Decoder
 from backend.notices import words
 from backend.worker import results
@@ -102,12 +103,15 @@ class Worker:
         report: Report = lambda job, shown: None,
         flush_reports: Callable[[], None] = lambda: None,
         recover: Recover = lambda engine, error: error,
+        facts_of: FactsOf = plain_facts,
     ) -> None:
         """`folder`: holds the files of jobs while they run. `minutes`: time limit of a job. `report` sends
-        progress to RunPod; `flush_reports` waits until all reports are sent; `recover`: see Recover."""
+        progress to RunPod; `flush_reports` waits until all reports are sent; `recover`: see Recover;
+        `facts_of`: what a server offers, with its model files."""
         self.decoder, self.claims, self.folder = decoder, claims, folder
         self.limits, self.delivery, self.minutes = limits, delivery, minutes
         self._report, self._flush_reports, self._recover = report, flush_reports, recover
+        self._facts_of = facts_of
         self._active_count = 0  # changed only by the thread of the event loop
         self._engines: queue.Queue[Engine] = queue.Queue()
         for engine in engines:
@@ -282,7 +286,7 @@ class Worker:
         job = self._job(job_input, folder)
 
         def compile_job(job: Job, engine: Engine) -> Compiled:
-            compiled = checked(job, engine)
+            compiled = checked(job, engine, self._facts_of)
             results.check(estimate.expected_bytes(compiled), self.delivery)
             return compiled
 

@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from backend.engines.kinds import KINDS
 from backend.errors import BadSettings, EngineUnreachable
+from backend.jobs.server_facts import found_by
 from backend.media.decoder import Decoder
+from backend.models.choices import NAME, Choices
+from backend.models.finder import Finder
 from backend.servers.choice import choose
 from backend.servers.fleet import Servers
 from backend.worker.claims import Claims
@@ -93,6 +96,7 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
             report=_reporter(sdk, environ),
             flush_reports=_flush_reports,
             recover=servers.recover,
+            facts_of=found_by(Finder(settings, Choices(settings.data_dir / NAME))),
         )  # fmt: skip
         if delivery.upload:
             destination = "go to the bucket"

@@ -90,7 +90,8 @@ SAMPLES: dict[str, object] = {
     "width": 1920, "height": 1088, "steps": 10, "gigabytes": 16, "seconds": 60.0, "driving": 15.0,
     "share": 0.26, "field": "pose_video", "edges": "sides", "mode": "animate",
     "files": ("wan_2.1_vae.safetensors", "unknown.safetensors"), "addresses": ("http://a", "http://b"),
-    "address": "http://a:8188", "fps": 30.0, "times": 2.6, "names": ("a", "b"),
+    "address": "http://a:8188", "fps": 30.0, "times": 2.6, "cfg": 3.5, "kind": "flux",
+    "fault": "cut_short", "names": ("a", "b"),
 }  # fmt: skip
 
 

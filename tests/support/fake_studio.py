@@ -510,6 +510,13 @@ class FakeStudio:
         disk = {"total": 40_000_000_000, "free": 38_800_000_000, "data_bytes": 1_200_000_000}
         return {"status": "ok", "engine": self.engine, "disk": disk, "database": "ok"}
 
+    def choose_model(
+        self, owner: str, role: str, file: str, distilled: bool | None = None, user: str = ""
+    ) -> None:
+        if not self.is_admin(owner, user):
+            raise NotAllowed("Only the admin can do this.")
+        self.chosen_models = {**getattr(self, "chosen_models", {}), role: (file, distilled)}
+
     def model_scan(self) -> ModelScan:
         return ModelScan(tuple(self.models()), {})
 

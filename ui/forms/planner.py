@@ -114,6 +114,8 @@ class Planner:
             if given.get(name) is None and not _required(mode, name)
         ]  # optional files that the chosen settings require
         lacking = missing_models.lacking(mode, values, self._model_states())
+        if not plan.problems and plan.obstacle is None and any(one.models for one in self.studio.engines()):
+            lacking = []  # a server has what the job needs, whatever the disk here says
         reason = obstacles.reason(form, plan, wrong, needed, absent, lacking)
         shown = {**wrong, **problems}
         frame = ""

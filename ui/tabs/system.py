@@ -15,6 +15,7 @@ from ui.views.machine_panel import machine
 from ui.views.model_table import models
 
 if TYPE_CHECKING:
+    from backend.models.state import ModelScan
     from backend.studio import Studio
 
 EVENTS = ("pause", "resume")
@@ -24,6 +25,17 @@ JS = (
     "  ? window.wanStudio.grid({element, trigger, watch, events}) : setTimeout(start, 15);\n"
     "start();"
 )
+
+
+CHOOSE_JS = """
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-change]");
+  if (!button) return;
+  const { role, file, change } = button.dataset;
+  trigger("choose", { role, file, change });
+});
+"""
+"""A click on a file of the model table."""
 
 
 @dataclass
@@ -39,7 +51,9 @@ class System:
             self.left = gr.HTML(
                 _heading(), apply_default_css=False, elem_classes=["ws-machine"], js_on_load=JS
             )
-            self.right = gr.HTML("", apply_default_css=False, elem_classes=["ws-models"])
+            self.right = gr.HTML(
+                "", apply_default_css=False, elem_classes=["ws-models"], js_on_load=CHOOSE_JS
+            )
 
     def outputs(self) -> list[Any]:
         """The components that `fill` writes."""
@@ -47,17 +61,23 @@ class System:
 
     def fill(self, owner: str, request: gr.Request) -> dict[Any, str]:
         """Both columns, from one scan of the model files."""
+        scan = self.studio.model_scan()
+        left = self._machine(owner, request, self.studio.health(scan))
+        return {self.left: left, self.right: self.table(owner, request, scan)}
+
+    def table(self, owner: str, request: gr.Request, scan: ModelScan | None = None) -> str:
+        """The right column."""
         engines = self.studio.engines()
         demo = bool(engines) and all(kind_of(engine).simulated for engine in engines)
-        scan = self.studio.model_scan()
-        table = models(
+        scan = scan or self.studio.model_scan()
+        return models(
             scan.files,
             demo,
             str(self.studio.settings.models_dir),
             scan.disk,
             endpoint=any(kind_of(engine).has_workers for engine in engines),
+            admin=self.studio.is_admin(owner, request.username or ""),
         )
-        return {self.left: self._machine(owner, request, self.studio.health(scan)), self.right: table}
 
     def machine(self, owner: str, request: gr.Request) -> str:
         """The left column."""

@@ -53,6 +53,15 @@ def headline(mode: str, files: Sequence[ModelState]) -> str:
     return plural("models.headline", len(files), mode=mode_texts.title(mode), size=size)
 
 
+def download_command(mode: str, files: Sequence[ModelState]) -> str:
+    """The command that fetches these files: that of the mode if it fetches all of them, else one of each."""
+    catalog = load_catalog()
+    fetched = {file.name for file in catalog.sets(mode)[0][1]}
+    if all(file.name in fetched for file in files):
+        return f"python app.py models download {mode}"
+    return " && ".join(f"python app.py models download {file.name}" for file in files)
+
+
 def panel(mode: str, files: Sequence[ModelState]) -> str:
     """The files, their sizes and sources, and the command with a copy button; "" without files."""
     if not files:
@@ -72,7 +81,7 @@ def panel(mode: str, files: Sequence[ModelState]) -> str:
             + (f"<small>{escaped('models.source', source=source)}</small>" if source else "")
             + "</li>"
         )
-    command = f"python app.py models download {mode}"
+    command = download_command(mode, files)
     unseen = all(state.state == SEEN_ON_DISK for state in files)
     advice = escaped("models.run_paths") if unseen else escaped("models.run_here")
     if unseen:

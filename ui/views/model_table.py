@@ -12,6 +12,7 @@ from ui.i18n.texts import escaped, plural, text, with_markup
 from ui.views import wording
 from ui.views.icons import icon
 from ui.views.missing_models import FINE
+from ui.views.model_choice import details, shown_file
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
 
@@ -55,16 +56,17 @@ def models(
     folder: str,
     disk: Mapping[str, int] = {},
     endpoint: bool = False,
+    admin: bool = False,
 ) -> str:
     """The right column. disk: mode -> bytes that its files take, shared ones included; endpoint: the files
-    are on the volume of a RunPod endpoint, which this machine cannot read."""
+    are on the volume of a RunPod endpoint, which this machine cannot read; admin: may choose files."""
     groups = _groups(states)
     summary = text("models.endpoint") if endpoint else _summary(states, [group for group, _ in groups], demo)
     where = ""
     if folder and not endpoint:
         where = with_markup("models.folder", folder=f"<code>{escape(folder)}</code>")
         where = f'<p class="note">{where}</p>'
-    body = "".join(_group(group, files, states, demo, disk) for group, files in groups)
+    body = "".join(_group(group, files, states, demo, disk, admin) for group, files in groups)
     columns = "".join(f"<th>{escaped(f'models.column.{name}')}</th>" for name in COLUMNS)
     return (
         f'<div class="models"><div class="page-head"><h2>{escaped("models.heading")}</h2>'
@@ -137,6 +139,7 @@ def _group(
     states: Sequence[ModelState],
     demo: bool,
     disk: Mapping[str, int],
+    admin: bool,
 ) -> str:
     missing = len(_lacking(group, states))
     state = plural("models.some_missing", missing) if missing else text("models.all_ready")
@@ -144,23 +147,24 @@ def _group(
         state = ""
     taken = max((disk.get(mode, 0) for mode in group), default=0)
     room = f" <small>{escaped('models.on_disk', size=wording.file_size(taken))}</small>" if taken else ""
-    rows = "".join(_row(s, demo, extra=not set(group) & set(_needed_by(s))) for s in files)
+    rows = "".join(_row(s, demo, admin, extra=not set(group) & set(_needed_by(s))) for s in files)
     return (
         f'<tbody><tr class="group"><th colspan="3" scope="rowgroup">{escape(group_title(group))}{room}</th>'
         f"<td>{escape(state)}</td></tr>{rows}</tbody>"
     )
 
 
-def _row(s: ModelState, demo: bool, extra: bool) -> str:
+def _row(s: ModelState, demo: bool, admin: bool, extra: bool) -> str:
     optional = f" <small>{escaped('models.optional')}</small>" if extra else ""
-    stem = s.name.rsplit(".", 1)[0]
+    stem = shown_file(s).rsplit(".", 1)[0]
     word = escape(wording.model_state(s.state))
     cell = f"{icon(MARKS.get(s.state, 'warn'), 16)}<span>{word}</span>"
     if demo:
         cell = f'<span class="quiet">{escaped("models.not_needed")}</span>'
+    more = "" if demo else details(s, admin)
     kind = "demo" if demo else s.state if s.state in MARKS else "fault"
     return (
         f'<tr data-state="{kind}"><td>{escape(s.title)}{optional}</td>'
-        f'<td title="{escape(f"{s.folder}/{s.name}")}"><code>{escape(stem)}</code></td>'
+        f'<td title="{escape(f"{s.folder}/{s.used or s.name}")}"><code>{escape(stem)}</code>{more}</td>'
         f"<td>{wording.file_size(s.bytes)}</td><td>{cell}</td></tr>"
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 from workflows.catalog import Catalog, load_catalog
 from workflows.graph.object_info import FILE_INPUTS, VALUE_TYPES, Contract, Input, Node, from_object_info
+from workflows.notice import Notice
 
 __all__ = [
     "FILE_INPUTS",
@@ -253,8 +254,26 @@ def _check_cycles(graph: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 @dataclass(frozen=True)
+class RoleFile:
+    """The file that takes a role of the catalogue on one server.
+
+    distilled: a 4-step distillation is in its weights; obstacle: why it cannot be used; notes: what is to be
+    pointed out.
+    """
+
+    name: str  # as the server spells it
+    distilled: bool = False
+    obstacle: Notice | None = None
+    notes: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
 class ServerFacts:
-    """What a server offers. Nothing known of an input's options (no entry) means: anything may be there."""
+    """What a server offers. Nothing known of an input's options (no entry) means: anything may be there.
+
+    models: role -> its file, for roles whose file on this server is known.
+    """
 
     nodes: frozenset[str]
     options: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    models: Mapping[str, RoleFile] = field(default_factory=dict)

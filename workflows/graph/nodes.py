@@ -21,6 +21,8 @@ from workflows.graph.builder import (
 )
 from workflows.graph.label import Label
 
+GGUF = ".gguf"
+
 
 class Nodes(Graph):
     """A graph that is written node by node. `models` and `media`: the files it loads, in order."""
@@ -43,7 +45,10 @@ class Nodes(Graph):
     # loading
 
     def unet_loader(self, unet_name: str, text: str) -> Model:
-        """A diffusion model (one expert)."""
+        """A diffusion model (one expert); a GGUF file by the loader of ComfyUI-GGUF."""
+        if unet_name.lower().endswith(GGUF):
+            quantised: dict[str, Value] = {"unet_name": self._file(unet_name)}
+            return Model(self.add_cached("UnetLoaderGGUF", Label("load", text), quantised))
         inputs: dict[str, Value] = {"unet_name": self._file(unet_name), "weight_dtype": "default"}
         return Model(self.add_cached("UNETLoader", Label("load", text), inputs))
 
@@ -88,7 +93,12 @@ class Nodes(Graph):
         return Model(self.add_cached("WanVideoNAG", Label("load", text), inputs))
 
     def clip_loader(self, clip_name: str) -> Clip:
-        """The text encoder."""
+        """The text encoder; a GGUF file by the loader of ComfyUI-GGUF."""
+        if clip_name.lower().endswith(GGUF):
+            quantised: dict[str, Value] = {"clip_name": self._file(clip_name), "type": "wan"}
+            return Clip(
+                self.add_cached("CLIPLoaderGGUF", Label("load", "Loading the text encoder"), quantised)
+            )
         inputs: dict[str, Value] = {"clip_name": self._file(clip_name), "type": "wan", "device": "default"}
         return Clip(self.add_cached("CLIPLoader", Label("load", "Loading the text encoder"), inputs))
 

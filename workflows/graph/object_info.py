@@ -19,6 +19,8 @@ FILE_INPUTS: Mapping[tuple[str, str], str] = {
     ("CLIPVisionLoader", "clip_name"): "clip_vision",
     ("AudioEncoderLoader", "audio_encoder_name"): "audio_encoders",
     ("CheckpointLoaderSimple", "ckpt_name"): "checkpoints",
+    ("UnetLoaderGGUF", "unet_name"): "diffusion_models",
+    ("CLIPLoaderGGUF", "clip_name"): "text_encoders",
 }
 """Inputs whose options are the model files of one server -> their folder in the model store."""
 

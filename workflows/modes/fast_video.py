@@ -12,6 +12,7 @@ from workflows.graph.node_contract import ServerFacts
 from workflows.modes import fields
 from workflows.modes.image_to_video import (
     DISTILLATIONS,
+    EXPERTS,
     MOTION_HELP,
     PLACEHOLDER,
     QUALITY_CFG,
@@ -27,6 +28,7 @@ from workflows.params.values import InvalidParam
 from workflows.spec import Choice, ModeParams, ModeSpec, specs
 from workflows.stages.distill import AUTO, BAKED, I2V, Distillation, chosen
 from workflows.stages.nag import negative_warnings
+from workflows.stages.distilled import without_guidance
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
 
@@ -124,7 +126,9 @@ def anti_slow_motion(fast: Distillation) -> Recipe:
 
 def build(params: FastVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
     """The job of one FastVideo."""
-    run = recipe(params, distillation(params, catalog, server))
+    run = without_guidance(
+        recipe(params, distillation(params, catalog, server)), catalog, EXPERTS, own_cfg=False
+    )
     warnings = general_warnings(params)
     width, height = params.size
     if params.variant in OF_480P and width * height > AREAS["480p"]:

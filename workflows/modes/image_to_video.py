@@ -31,6 +31,7 @@ from workflows.stages.diffusion import (
 )
 from workflows.stages.distill import I2V, Distillation, chosen
 from workflows.stages.nag import nag_of, negative_warnings
+from workflows.stages.distilled import distilled_notes, is_distilled, without_guidance
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
 
@@ -144,9 +145,13 @@ def own(params: ImageToVideo) -> Mapping[str, float]:
 
 def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
     """The job of one ImageToVideo."""
+    quality = params.speed != "fast"
+    if is_distilled(catalog, EXPERTS):
+        params = replace(params, speed="fast")
     fast = chosen(params.distillation, I2V, catalog, server) if params.speed == "fast" else None
-    run = recipe(params, fast)
+    run = without_guidance(recipe(params, fast), catalog, EXPERTS, own_cfg=params.cfg > 0)
     warnings = general_warnings(params)
+    warnings += distilled_notes(catalog, EXPERTS, quality, params.cfg)
     if params.experts == HIGH:
         warnings.append(notice("high_noise_only"))
     if params.experts == LOW:

@@ -31,6 +31,7 @@ from workflows.stages.diffusion import (
     with_nag,
 )
 from workflows.stages.distill import T2V, Distillation, chosen
+from workflows.stages.distilled import distilled_notes, is_distilled
 from workflows.stages.nag import Nag, nag_of, negative_warnings
 from workflows.stages.prompt_text import prompt_text
 from workflows.stages.schedule import BOUNDARY_T2V, HIGH, LOW, OFFICIAL, Phase, Recipe, handover
@@ -168,9 +169,13 @@ def own_steps(params: TextToImage) -> Mapping[str, float]:
 
 def build_video(params: TextToVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
     """The job of one TextToVideo."""
-    fast = chosen(params.distillation, T2V, catalog, server) if params.speed == "fast" else None
+    quality = params.speed != "fast"
+    fast = None if quality else chosen(params.distillation, T2V, catalog, server)
+    if fast is None and is_distilled(catalog, EXPERTS):
+        fast = T2V[-1]
     run = recipe(params.motion, fast, params.steps, params.cfg, params.shift)
-    warnings = [*general_warnings(params), *negative_warnings(params, run.guided, server)]
+    warnings = general_warnings(params) + distilled_notes(catalog, EXPERTS, quality, params.cfg)
+    warnings += negative_warnings(params, run.guided, server)
     nodes = Nodes()
     images = _draw(nodes, catalog, params, run, params.negative_prompt, nag_of(params, server))
     nodes.save_video(nodes.create_video(images, params.fps), file_prefix(params.MODE, job_id))
@@ -184,7 +189,8 @@ def build_image(params: TextToImage, catalog: Catalog, server: ServerFacts, job_
         run = Recipe(params.steps or FLUX_STEPS, 0.0, (Phase("", 0, params.steps or FLUX_STEPS, FLUX_CFG),))
         images = _draw_flux(nodes, catalog, params, run)
     else:
-        run = recipe("balanced", None, params.steps, shift=PICTURE_SHIFT)
+        fast = T2V[-1] if is_distilled(catalog, EXPERTS) else None
+        run = recipe("balanced", fast, params.steps, shift=0.0 if fast else PICTURE_SHIFT)
         images = _draw(nodes, catalog, params, run, None, Nag(False))
     nodes.save_image(images, file_prefix(params.MODE, job_id), "Saving")
     return finished(nodes, run, (), params.size, params.frames, params.fps, (), still=True)

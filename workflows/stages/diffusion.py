@@ -34,9 +34,9 @@ def load_experts(
     models = []
     for phase in recipe.phases:
         words = _EXPERT_WORDS[phase.expert]
-        role = phase.model or roles[phase.expert]
-        model = nodes.unet_loader(catalog.file(role).name, f"Loading the {words}")
-        if phase.lora:
+        file = catalog.file(phase.model or roles[phase.expert])
+        model = nodes.unet_loader(file.name, f"Loading the {words}")
+        if phase.lora and not file.distilled:
             lora = catalog.file(phase.lora).name
             model = nodes.lora_loader(model, lora, phase.strength, f"Making the {words} fast")
         model = nodes.model_sampling_sd3(model, recipe.shift, f"Setting up the {words}")

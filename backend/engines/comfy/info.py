@@ -22,6 +22,8 @@ MODEL_FOLDERS = (
     "audio_encoders",
     "upscale_models",
     "checkpoints",
+    "unet_gguf",
+    "clip_gguf",
 )
 
 OLDEST, NEWEST = (0, 3, 64), (0, 38)

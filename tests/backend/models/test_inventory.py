@@ -186,8 +186,12 @@ def test_a_second_file_that_differs_in_case_is_noted(store: Path, vae: Path) -> 
 
 
 def test_a_file_in_the_wrong_folder_is_found(store: Path, vae: Path) -> None:
-    wrong = store / "vae" / "wan"
-    wrong.mkdir()
+    deeper = store / "vae" / "wan" / "2.1"
+    deeper.mkdir(parents=True)
+    vae = vae.rename(deeper / vae.name)
+    assert one(store).state == "ready" and one(store).path == vae, "ComfyUI looks into subfolders"
+    wrong = store / "loras" / "wan"
+    wrong.mkdir(parents=True)
     vae = vae.rename(wrong / vae.name)
     found = one(store)
     assert found.state == "missing" and found.elsewhere == vae

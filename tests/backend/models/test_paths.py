@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from backend.models.errors import ModelStoreError, NoRoom
-from backend.models.inventory import IN_STORE
 from backend.models.paths import FOLDERS, MARK, render, write
+from backend.models.roots import IN_STORE
 from tests.support.paths import ROOT
 from workflows.catalog import load_catalog
 

@@ -1,0 +1,35 @@
+"""What a server offers, for the compiler: its nodes and options, and the files that take the roles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from backend.engines.base import EngineInfo
+from backend.engines.kinds import kind_of
+from backend.models.finder import Finder, Where
+from workflows.compile import ServerFacts
+from workflows.graph.node_contract import Contract, facts, recorded
+
+FactsOf = Callable[[EngineInfo, Contract | None], ServerFacts]
+"""The facts of a server by its snapshot and its contract; None: it does not describe its nodes."""
+
+
+def plain_facts(info: EngineInfo, contract: Contract | None) -> ServerFacts:
+    """The facts without the files of the roles: the catalogue's own names are used."""
+    return facts(contract or recorded())
+
+
+def found_by(finder: Finder) -> FactsOf:
+    """The facts with the files that the finder chooses."""
+
+    def facts_of(info: EngineInfo, contract: Contract | None) -> ServerFacts:
+        return plain_facts(info, None) if contract is None else finder.facts(contract, where(info))
+
+    return facts_of
+
+
+def where(info: EngineInfo) -> Where:
+    """Which server it is, for the choice of files."""
+    local = kind_of(info).lists_files and urlsplit(info.address).hostname in ("127.0.0.1", "localhost", "::1")
+    return Where(info.address, local, info.vram_total, info.gpu, info.version)

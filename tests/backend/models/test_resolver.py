@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from backend.models.choices import Choice
+from backend.models.file_headers import HeaderCache
+from backend.models.resolver import Resolution, Resolver, Server
+from backend.models.roots import Roots
+from tests.support.stores import own_names, put
+from tests.support.tiny_models import KEYS, safetensors
+from workflows.catalog import load_catalog
+
+CATALOG = load_catalog()
+GIB = 1 << 30
+HIGH, LOW = (CATALOG.file(role).name for role in ("i2v_high", "i2v_low"))
+KJ = "WanVideo/Wan2_2-I2V-A14B-{}_fp8_e4m3fn_scaled_KJ.safetensors"
+BF16 = "Wan2_2-I2V-A14B-{}_bf16.safetensors"
+BAKED = "wan2.2_i2v_A14b_{}_noise_lightx2v_4step_1030.safetensors"
+Q4 = "Wan2.2-I2V-A14B-{}Noise-Q4_K_M.gguf"
+
+
+def by_names(*names: str, folder: str = "diffusion_models", choices: dict | None = None, **server: object):
+    return Resolver(CATALOG, Server({folder: names}, **server), None, choices or {}).resolve()  # type: ignore[arg-type]
+
+
+def on_disk(store: Path, choices: dict | None = None, **server: object) -> dict[str, Resolution]:
+    roots = Roots(store)
+    lists = {folder: tuple(roots.names(folder)) for folder in {file.folder for file in CATALOG.files}}
+    return Resolver(CATALOG, Server(lists, **server), roots, choices or {}, HeaderCache()).resolve()  # type: ignore[arg-type]
+
+
+def code(found: Resolution) -> str:
+    return found.obstacle.code if found.obstacle else ""
+
+
+def used(found: Resolution) -> str:
+    return found.used.name if found.used else ""
+
+
+def test_the_known_file_comes_first_in_any_subfolder() -> None:
+    found = by_names(KJ.format("HIGH"), f"wan\\{HIGH}", f"wan/x/{LOW}", BF16.format("LOW"))
+    assert (used(found["i2v_high"]), found["i2v_high"].why) == (f"wan\\{HIGH}", "known")
+    assert used(found["i2v_low"]) == f"wan/x/{LOW}"
+    assert [one.name for one in found["i2v_high"].others] == [KJ.format("HIGH")]
+
+
+def test_another_publishers_file_takes_the_role() -> None:
+    found = by_names(*(KJ.format(expert) for expert in ("HIGH", "LOW")))
+    assert used(found["i2v_high"]) == KJ.format("HIGH") and found["i2v_high"].why == "found"
+    assert used(found["i2v_low"]) == KJ.format("LOW")
+    assert used(found["t2v_high"]) == "" and code(found["t2v_high"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("vram", "best"),
+    [(0, KJ), (96 * GIB, BF16), (24 * GIB, KJ), (16 * GIB, Q4)],
+)
+def test_the_best_for_the_gpu(vram: int, best: str) -> None:
+    names = [form.format(e) for form in (BF16, KJ) for e in ("HIGH", "LOW")]
+    names += [Q4.format("High"), Q4.format("Low"), BAKED.format("high"), BAKED.format("low")]
+    found = by_names(*names, gguf=True, vram=vram)
+    expected = (
+        (best.format("High"), best.format("Low")) if best is Q4 else (best.format("HIGH"), best.format("LOW"))
+    )
+    assert (used(found["i2v_high"]), used(found["i2v_low"])) == expected
+
+
+def test_formats_that_the_gpu_or_the_server_does_not_take_come_last() -> None:
+    nv, rotated = (
+        "wan2.2_i2v_high_noise_14B_nvfp4.safetensors",
+        "wan2.2_i2v_high_noise_14B_int8_convrot.safetensors",
+    )
+    names = (nv, rotated, KJ.format("HIGH"))
+    assert used(by_names(*names, gpu="NVIDIA GeForce RTX 4090", vram=24 * GIB)["i2v_high"]) == KJ.format(
+        "HIGH"
+    )
+    assert used(by_names(nv, rotated, version="0.33.0")["i2v_high"]) == rotated
+    assert used(by_names(rotated, BF16.format("HIGH"), version="0.3.64")["i2v_high"]) == BF16.format("HIGH")
+    assert used(by_names(nv, gpu="NVIDIA GeForce RTX 5090")["i2v_high"]) == nv
+
+
+def test_a_baked_distillation_is_used_as_a_pair_when_nothing_else_is_there() -> None:
+    found = by_names(BAKED.format("high"), BAKED.format("low"))
+    assert found["i2v_high"].used is not None and found["i2v_high"].used.identity.speed == "baked"
+    mixed = by_names(HIGH, BAKED.format("high"), BAKED.format("low"))
+    assert (used(mixed["i2v_high"]), used(mixed["i2v_low"])) == (BAKED.format("high"), BAKED.format("low"))
+    plain = by_names(HIGH, LOW, BAKED.format("high"), BAKED.format("low"))
+    assert (used(plain["i2v_high"]), used(plain["i2v_low"])) == (HIGH, LOW)
+
+
+def test_merges_of_unknown_speed_are_asked() -> None:
+    names = ("smoothMixWan2214BI2V_i2vHigh.safetensors", "smoothMixWan2214BI2V_i2vLow.safetensors")
+    found = by_names(*names)
+    assert used(found["i2v_high"]) == "" and code(found["i2v_high"]) == "model_not_clear"
+    asked = by_names(*names, choices={"i2v_high": Choice(names[0]), "i2v_low": Choice(names[1], True)})
+    assert code(asked["i2v_high"]) == "model_speed_unknown"
+    assert asked["i2v_low"].used is not None and asked["i2v_low"].used.identity.speed == "baked"
+    assert code(asked["i2v_low"]) == "" and asked["i2v_low"].why == "chosen"
+    full = by_names(*names, choices={"i2v_low": Choice(names[1], False)})
+    assert full["i2v_low"].used is not None and full["i2v_low"].used.identity.speed == ""
+
+
+def test_a_choice_by_hand_wins_in_any_spelling() -> None:
+    found = by_names(
+        HIGH, LOW, KJ.format("HIGH"), choices={"i2v_high": Choice(KJ.format("HIGH").replace("/", "\\"))}
+    )
+    assert used(found["i2v_high"]) == KJ.format("HIGH") and found["i2v_high"].why == "chosen"
+    assert [one.name for one in found["i2v_high"].others] == [HIGH] or HIGH in str(found["i2v_high"].others)
+    gone = by_names(HIGH, LOW, choices={"i2v_high": Choice("gone.safetensors")})["i2v_high"]
+    assert used(gone) == HIGH and [note.code for note in gone.notes] == ["chosen_model_gone"]
+
+
+def test_what_only_a_person_can_assign(tmp_path: Path) -> None:
+    put(tmp_path, "diffusion_models/rig_unnamed_a.safetensors", "i2v")
+    put(tmp_path, "diffusion_models/rig_unnamed_b.safetensors", "i2v")
+    found = on_disk(tmp_path)["i2v_high"]
+    assert found.used is None and len(found.asked) == 2 and code(found) == "model_not_clear"
+    name = "rig_unnamed_a.safetensors"
+    assert used(on_disk(tmp_path, {"i2v_high": Choice(name, False)})["i2v_high"]) == name
+
+
+def test_kinds_that_look_alike_are_not_taken(tmp_path: Path) -> None:
+    for name in (
+        "wan2.2_fun_inpaint_high_noise_14B_fp8_scaled", "wan_animate_2_int8_convrot",
+        "wan2.1_i2v_480p_14B_fp16",
+        "wan2.2_fun_camera_high_noise_14B_bf16", "wan2.2_ti2v_5B_fp16",
+    ):  # fmt: skip
+        put(tmp_path, f"diffusion_models/{name}.safetensors")
+    assert on_disk(tmp_path)["i2v_high"] == Resolution("i2v_high")
+
+
+@pytest.mark.parametrize(
+    ("role", "kind", "says"),
+    [
+        ("i2v_high", "flux", "flux"),
+        ("i2v_high", "sdxl", "sdxl"),
+        ("i2v_high", "i2v_2.1", ""),
+        ("i2v_high", "t2v", ""),
+        ("text_encoder", "text_encoder_kijai", "text_encoder_kijai"),
+        ("text_encoder", "text_encoder_other", "text_encoder_other"),
+        ("vae", "vae_2.2", "vae_2.2"),
+        ("clip_vision", "clip_vision_original", "clip_vision_original"),
+        ("audio_encoder", "audio_encoder_other", "audio_encoder_other"),
+        ("lora_i2v_high", "i2v", ""),
+        ("flux", "flux", "flux"),
+        ("animate_v2", "i2v", ""),
+    ],
+)
+def test_another_model_under_our_name(tmp_path: Path, role: str, kind: str, says: str) -> None:
+    put(tmp_path, own_names(role)[role], kind)
+    found = on_disk(tmp_path)[role]
+    assert found.used is None and code(found) == "model_unlike_name"
+    assert found.obstacle is not None and (not says or found.obstacle.arg("kind") == says)
+
+
+def test_a_lora_for_another_family_under_our_name(tmp_path: Path) -> None:
+    keys = {"lora_unet_double_blocks_0_img_attn_qkv.lora_up.weight": (8, 4)}
+    safetensors(tmp_path / own_names("lora_i2v_high")["lora_i2v_high"], keys)
+    found = on_disk(tmp_path)["lora_i2v_high"]
+    assert (
+        code(found) == "model_unlike_name"
+        and found.obstacle is not None
+        and found.obstacle.arg("kind") == "flux"
+    )
+
+
+def test_an_imposter_beside_a_good_file_is_pointed_out(tmp_path: Path) -> None:
+    put(tmp_path, own_names("vae")["vae"], "vae_other")
+    put(tmp_path, "vae/Wan2_1_VAE_bf16.safetensors")
+    found = on_disk(tmp_path)["vae"]
+    assert used(found) == "Wan2_1_VAE_bf16.safetensors" and code(found) == ""
+    assert [note.code for note in found.notes] == ["model_unlike_name"]
+
+
+def test_a_truncated_file(tmp_path: Path) -> None:
+    path = put(tmp_path, own_names("i2v_high")["i2v_high"])
+    os.truncate(path, path.stat().st_size - 9)
+    assert code(on_disk(tmp_path)["i2v_high"]) == "model_damaged"
+
+
+def test_kijais_text_encoder_alone(tmp_path: Path) -> None:
+    put(tmp_path, "text_encoders/umt5-xxl-enc-bf16.safetensors")
+    assert code(on_disk(tmp_path)["text_encoder"]) == "model_other_layout"
+    put(tmp_path, "text_encoders/umt5_xxl_fp16.safetensors")
+    assert used(on_disk(tmp_path)["text_encoder"]) == "umt5_xxl_fp16.safetensors"
+    only = by_names("umt5-xxl-enc-fp8_e4m3fn.safetensors", folder="text_encoders")
+    assert code(only["text_encoder"]) == "model_other_layout", "by name where the disk is not shared"
+
+
+def test_swapped_experts_by_their_metadata(tmp_path: Path) -> None:
+    for name, says in ((HIGH, "low"), (LOW, "high")):
+        safetensors(
+            tmp_path / "diffusion_models" / name, "i2v", metadata={"model_type": f"Wan2_2-I2V-A14B-{says}"}
+        )
+    found = on_disk(tmp_path)
+    assert code(found["i2v_high"]) == code(found["i2v_low"]) == "expert_unlike_name"
+
+
+def test_a_pair_that_is_one_file_twice(tmp_path: Path) -> None:
+    high = tmp_path / "diffusion_models" / HIGH
+    low = tmp_path / "diffusion_models" / LOW
+    put(tmp_path, f"diffusion_models/{HIGH}", seed=1)
+    low.symlink_to(high)
+    assert code(on_disk(tmp_path)["i2v_low"]) == "pair_is_one_file"
+    low.unlink()
+    with high.open("r+b") as file:
+        file.seek(4000)
+        file.write(os.urandom(high.stat().st_size - 4000))
+    low.write_bytes(high.read_bytes())
+    assert code(on_disk(tmp_path)["i2v_low"]) == "pair_is_one_file", "a copy"
+    with low.open("r+b") as file:
+        file.seek(9000)
+        file.write(os.urandom(low.stat().st_size - 9000))
+    assert code(on_disk(tmp_path)["i2v_low"]) == ""
+
+
+def test_gguf_needs_its_loader(tmp_path: Path) -> None:
+    for expert in ("High", "Low"):
+        put(tmp_path, f"unet/{Q4.format(expert)}")
+    assert code(on_disk(tmp_path, gguf=False)["i2v_high"]) == "gguf_without_loader"
+    assert used(on_disk(tmp_path, gguf=True)["i2v_high"]) == Q4.format("High")
+    roots = Roots(tmp_path)
+    server = Server({"diffusion_models": ()}, gguf=False)
+    listed = Resolver(CATALOG, server, roots).resolve()["i2v_low"]
+    assert code(listed) == "gguf_without_loader", "the server lists no GGUF files without the loader"
+
+
+def test_2_000_files_are_resolved_by_their_headers_alone(tmp_path: Path) -> None:
+    for number in range(1900):
+        path = tmp_path / "loras" / f"s{number % 40}" / f"style_{number}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    for number in range(100):
+        put(tmp_path, f"diffusion_models/m{number}/wan2.2_t2v_high_noise_{number}.safetensors")
+    cache, roots = HeaderCache(), Roots(tmp_path)
+    lists = {folder: tuple(roots.names(folder)) for folder in ("loras", "diffusion_models")}
+    began = time.process_time()
+    for _ in range(2):
+        Resolver(CATALOG, Server(lists), roots, headers=cache).resolve()
+    assert sum(map(len, lists.values())) == 2000
+    assert cache.reads <= 101, "LoRAs whose names do not fit are not opened, and nothing twice"
+    assert time.process_time() - began < 10
+
+
+def test_every_kind_of_the_fixtures_is_a_kind() -> None:
+    assert {"i2v", "lora", "text_encoder"} <= set(KEYS)
