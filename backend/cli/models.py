@@ -124,7 +124,7 @@ def check(settings: Settings, mode: str, read_all: bool = False, as_json: bool =
     if read_all:
         chosen = {f.file.role for f in found.files if not mode or mode in f.file.modes}
         progress = Progress(complain, terminal(stderr=True))
-        each = [hashed(f, progress) if f.file.role in chosen else f for f in found.files]
+        each = [hashed(f, progress, catalog) if f.file.role in chosen else f for f in found.files]
         found = overview(each, catalog, found.store)
     needs = [need for need in found.modes if not mode or need.mode == mode]
     shown = [state for state in found.files if not mode or mode in state.file.modes]

@@ -95,4 +95,8 @@ def role_files(found: Mapping[str, Resolution], catalog: Catalog) -> dict[str, R
             files[role] = RoleFile(one.used.name, distilled, one.obstacle, one.notes)
         elif one.obstacle is not None:
             files[role] = RoleFile(catalog.file(role).name, False, one.obstacle, one.notes)
+    for file in catalog.files:
+        instead = found.get(file.stands_in_for)
+        if instead is not None and instead.why == "chosen":  # a choice by hand also wins over the better one
+            files[file.role] = files[file.stands_in_for]
     return files

@@ -84,7 +84,7 @@ def inventory(
     return tuple(_with_server(state, server_models, store, registered) for state in found)
 
 
-def hashed(state: FileState, progress: Progress) -> FileState:
+def hashed(state: FileState, progress: Progress, catalog: Catalog | None = None) -> FileState:
     """The state after comparing the sha256 of a file that is ready. A file that cannot be read gets that
     state; nothing is raised."""
     if state.state not in (READY, UNSEEN) or state.path is None:
@@ -100,9 +100,10 @@ def hashed(state: FileState, progress: Progress) -> FileState:
         return _unreadable(state.file, state.path, error)
     if found == state.file.sha256:
         return replace(state, notes=(made("model_hash_right", {}),))
-    other = next((file for file in load_catalog().files if file.sha256 == found), None)
+    other = next((file for file in (catalog or load_catalog()).files if file.sha256 == found), None)
     if other is not None:
-        swapped = made("model_hash_of_other", {"path": str(state.path), "file": other.name, "title": other.title})
+        arguments = {"path": str(state.path), "file": other.name, "title": other.title}
+        swapped = made("model_hash_of_other", arguments)
         return replace(state, state=UNSUITABLE, problem=swapped)
     problem = made("model_wrong_hash", {"path": str(state.path), **_published(state.file)})
     return replace(state, state=DAMAGED, problem=problem)

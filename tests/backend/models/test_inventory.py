@@ -280,6 +280,15 @@ def test_a_hash_decides(tmp_path: Path) -> None:
     assert hashed(missing, Progress(print)) == missing
 
 
+def test_swapped_experts_by_their_hashes(tmp_path: Path) -> None:
+    high, low = model_bytes("high", 5000), model_bytes("low", 5000)
+    catalog = Catalog((model("high", high, "animate"), model("low", low, "animate")), "")
+    (tmp_path / "vae").mkdir()
+    (tmp_path / "vae" / "high.safetensors").write_bytes(low)
+    found = hashed(inventory(tmp_path, catalog=catalog)[0], Progress(print), catalog)
+    assert found.state == "unsuitable" and "is low.safetensors under another name" in found.words
+
+
 def test_sha256_reports_progress(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"x" * 2500)

@@ -16,7 +16,7 @@ from workflows.spec import MediaKind
 FAMILIES = {
     "models.state": (
         inventory.READY, inventory.MISSING, inventory.UNSEEN, inventory.WRONG_SIZE, inventory.DAMAGED,
-        inventory.UNREADABLE, "unknown",
+        inventory.UNREADABLE, inventory.UNSUITABLE, "unknown",
     ),
     "models.column": model_table.COLUMNS,
     "progress.stage": STAGES,
