@@ -102,8 +102,9 @@ def hashed(state: FileState, progress: Progress, catalog: Catalog | None = None)
         return replace(state, notes=(made("model_hash_right", {}),))
     other = next((file for file in (catalog or load_catalog()).files if file.sha256 == found), None)
     if other is not None:
-        arguments = {"path": str(state.path), "file": other.name, "title": other.title}
-        swapped = made("model_hash_of_other", arguments)
+        swapped = made(
+            "model_hash_of_other", {"path": str(state.path), "file": other.name, "title": other.title}
+        )
         return replace(state, state=UNSUITABLE, problem=swapped)
     problem = made("model_wrong_hash", {"path": str(state.path), **_published(state.file)})
     return replace(state, state=DAMAGED, problem=problem)
