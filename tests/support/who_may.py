@@ -49,6 +49,7 @@ HANDLERS: dict[str, Who] = {
     "Queue.resume": "admin",
     "System.fill": "visitor",
     "System.machine": "visitor",
+    "SystemActions.choose": "admin",
     "SystemActions.pause": "admin",
     "SystemActions.resume": "admin",
     "RestoreForms.restore": "visitor",
