@@ -27,8 +27,8 @@ from workflows.params.sizes import AREAS
 from workflows.params.values import InvalidParam
 from workflows.spec import Choice, ModeParams, ModeSpec, specs
 from workflows.stages.distill import AUTO, BAKED, I2V, Distillation, chosen
-from workflows.stages.nag import negative_warnings
 from workflows.stages.distilled import without_guidance
+from workflows.stages.nag import negative_warnings
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
 

@@ -30,8 +30,8 @@ from workflows.stages.diffusion import (
     with_nag,
 )
 from workflows.stages.distill import I2V, Distillation, chosen
-from workflows.stages.nag import nag_of, negative_warnings
 from workflows.stages.distilled import distilled_notes, is_distilled, without_guidance
+from workflows.stages.nag import nag_of, negative_warnings
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
 
