@@ -21,6 +21,7 @@ from backend.models.roles import WANTS, Want, contradicts, fit
 from backend.models.roots import Roots
 from workflows.catalog import Catalog, ModelFile
 from workflows.notice import Notice, notice
+from workflows.stages.distill import BAKED_ROLES
 
 Why = Literal["", "chosen", "known", "found"]
 
@@ -86,7 +87,11 @@ class Resolver:
         if want is None or not want.replaceable:
             names = [name for name in self.server.lists.get(file.folder, ()) if _is(name, file.name)]
         else:
-            foreign = {other.name.casefold() for other in self.catalog.files if other.role != file.role}
+            foreign = {
+                other.name.casefold()
+                for other in self.catalog.files
+                if other.role not in (file.role, *BAKED_ROLES)
+            }
             names = [n for n in self._names(file) if plain_name(n).casefold() not in foreign]
         chosen = self.choices.get(file.role)
         found = []

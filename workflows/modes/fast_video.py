@@ -77,6 +77,7 @@ class FastVideo(ModeParams):
     fit: str = fields.fit()
 
     def check(self) -> None:
+        """Raises InvalidParam for a distillation that the variant cannot have, and for sides."""
         check_sides(self)
         if self.variant in OF_480P and self.distillation != AUTO:
             raise InvalidParam(

@@ -73,6 +73,8 @@ T2V: tuple[Distillation, ...] = (
 """Best first; the last is the one that a mode needs and that its template uses."""
 BAKED = frozenset(one.name for one in I2V + T2V if one.baked)
 """Names of those that bring experts of their own."""
+BAKED_ROLES = frozenset(role for one in I2V + T2V for role in one.experts.values())
+"""Roles of their experts."""
 
 
 def chosen(

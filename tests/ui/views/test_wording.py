@@ -411,7 +411,13 @@ def test_a_better_file_stands_in() -> None:
     ("mode", "values", "missing", "count"),
     [
         ("text_to_video", {"speed": "quality"}, ("t2v_high", "t2v_low", "lora_t2v_high"), 2),
-        ("text_to_video", {"speed": "fast"}, ("t2v_high", "t2v_low", "lora_t2v_high"), 3),
+        ("text_to_video", {"speed": "fast"}, ("t2v_high", "t2v_low", "lora_t2v_high"), 2),
+        (
+            "text_to_video",
+            {"speed": "fast"},
+            ("lora_t2v_high", "lora_t2v_250928_high", "lora_t2v_1217_high"),
+            1,
+        ),
         ("text_to_image", {"model": "wan"}, ("t2v_high", "t2v_low", "flux"), 2),
         ("text_to_image", {"model": "flux"}, ("t2v_high", "t2v_low", "flux"), 1),
         ("image_to_video", {"clip_vision": True}, ("clip_vision",), 0),
