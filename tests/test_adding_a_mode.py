@@ -65,7 +65,7 @@ def build(params: Postcard, catalog: Catalog, server: ServerFacts, job_id: str) 
     steps = 8 if params.paper == "gloss" else 6
     phases = (Phase(HIGH, 0, 2, 1.0), Phase(LOW, 2, steps, 1.0))
     run = Recipe(steps, 5.0, phases)
-    return assemble(params, run, catalog, job_id, negative=catalog.default_negative, warnings=())
+    return assemble(params, run, catalog, server, job_id, warnings=())
 
 
 SPEC = ModeSpec(params=Postcard, title="Postcard", summary="Make a postcard.", build=build, tells=("paper",))

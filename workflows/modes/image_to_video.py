@@ -205,13 +205,13 @@ def assemble(
 ) -> Compiled:
     """The graph: load the experts, read prompt and pictures, draw, decode, save.
 
-    params: an ImageToVideo, or another mode's with image, prompts, seed, size, frames and fps.
+    params: an ImageToVideo, or another mode's with image, prompt, seed, size, frames and fps; negative_prompt,
+    nag and prompt_weights may be missing.
     """
     nodes = Nodes()
     models = load_experts(nodes, catalog, EXPERTS, run, easy_cache)
-    positive, unwanted = read_prompts(
-        nodes, catalog, params.prompt, params.negative_prompt, params.prompt_weights
-    )
+    negative, weights = getattr(params, "negative_prompt", None), getattr(params, "prompt_weights", False)
+    positive, unwanted = read_prompts(nodes, catalog, params.prompt, negative, weights)
     models = with_nag(nodes, nag_of(params, server), models, run, unwanted)
     vae = nodes.vae_loader(catalog.file("vae").name)
     width, height = params.size

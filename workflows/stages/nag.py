@@ -52,4 +52,4 @@ def negative_warnings(params: Any, guided: bool, server: ServerFacts) -> tuple[N
 
 
 def _wanted(params: Any) -> bool:
-    return bool((params.negative_prompt or "").strip())
+    return bool((getattr(params, "negative_prompt", None) or "").strip())

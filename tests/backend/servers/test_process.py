@@ -183,6 +183,7 @@ def leave(tmp_path: Path, mark: Mark) -> int:
         [sys.executable, "-c", code, FOREVER], env={**os.environ, **mark.environment()}, capture_output=True,
         text=True, check=True,
     )  # fmt: skip
+    until(lambda: Path(mark.log).read_bytes())  # before that its environment may not be there to be read
     return int(done.stdout)
 
 
@@ -190,7 +191,6 @@ def test_an_orphan_is_found_and_taken_over(tmp_path: Path) -> None:
     mark = Mark(str(tmp_path), "key", 8188, str(tmp_path / "log"), "folder")
     pid = leave(tmp_path, mark)
     try:
-        until(lambda: (tmp_path / "log").read_bytes())
         (orphan,) = orphans(tmp_path)
         assert (orphan.pid, orphan.mark) == (pid, mark)
         assert orphans(tmp_path / "another") == []
