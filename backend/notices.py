@@ -146,6 +146,10 @@ TEMPLATES: Mapping[str, Template] = {
         "This GPU has {gigabytes} GB; 24 GB or more are recommended for these models. If it runs out of"
         " memory, take draft or 480p and a shorter video."
     ),
+    "too_large_for_gpu": Template(
+        "A video of this size or smaller ran out of memory when this GPU ({gigabytes} GB) was measured. Take"
+        " draft or 480p, or a shorter video."
+    ),
     "silent_sound": Template("The sound is silent", ": nothing in the video will move with it."),
     "sound_lost": Template("The sound of the {field} cannot be read", ", so the video is silent."),
     "to_stereo": Template("The {channels} channels of the sound become stereo."),

@@ -8,6 +8,7 @@ import threading
 import time
 
 from backend.jobs import preflight
+from backend.jobs.cards import Cards
 from backend.jobs.deletions import Deletions
 from backend.jobs.library import Library
 from backend.jobs.limits import Limits
@@ -66,10 +67,12 @@ class Services:
         self.choices = Choices(settings.data_dir / NAME)
         facts_of = found_by(Finder(settings, self.choices))
         offers = Offers(self.servers.engines, facts_of)
+        cards = Cards(settings.data_dir).of
         self.scheduler = Scheduler(
             self.store, settings.jobs_dir, self.servers.engines,
             lambda job, engine: preflight.compiled(job, engine, facts_of), self.decoder,
             models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
+            cards=cards,
         )  # fmt: skip
         self.machine = Machine(
             settings, self.servers.engines, self.scheduler, self.store.check,
@@ -83,10 +86,10 @@ class Services:
             self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove, self.deletions
         )
         self.watch = Watch(self.scheduler, self.library)
-        self.waiting = WaitingList(self.scheduler, self.library, self.store, self.machine.engines)
+        self.waiting = WaitingList(self.scheduler, self.library, self.store, self.machine.engines, cards)
         self.submitter = Submitter(
             lambda: self.settings, self.store, self.decoder, self.scheduler, offers, self.retention,
-            self.servers.choice.start, self.limits,
+            self.servers.choice.start, self.limits, cards=cards,
         )  # fmt: skip
         self._housekeeping = threading.Thread(
             target=self.retention.run,

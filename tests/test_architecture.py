@@ -37,7 +37,7 @@ LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("workflows.spec",),
         ("workflows.compiled",),
         ("workflows.graph",),
-        ("workflows.params", "workflows.catalog", "workflows.notice"),
+        ("workflows.params", "workflows.catalog", "workflows.cards", "workflows.notice"),
     ),
     "backend.engines": (
         ("backend.engines.comfy", "backend.engines.runpod", "backend.engines.demo"),

@@ -54,6 +54,7 @@ Code = Literal[
     "server_lacks_files",
     "missing_files",
     "small_gpu",
+    "too_large_for_gpu",
     # inputs and runs
     "silent_sound",
     "sound_lost",

@@ -1,13 +1,17 @@
-"""Estimates how long a job will take from jobs that the same engine has finished. Pure."""
+"""Estimates how long a job will take, from jobs that the same engine has finished or from measurements of its
+card, and whether it fits into the memory. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from backend.engines.base import EngineInfo
+from backend.engines.kinds import engine_name
 from backend.jobs.job import Job
 from backend.jobs.stopwatch import AWAY
+from workflows.cards import Card, CardRun
 from workflows.compile import Compiled
 from workflows.modes.registry import MODES
 
@@ -31,6 +35,11 @@ class Workload:
     @property
     def cells(self) -> float:
         return max(1.0, self.width * self.height * self.frames / LATENT_SCALE)
+
+    @property
+    def chunk_cells(self) -> float:
+        """Of one chunk, which is what has to fit into the memory."""
+        return self.cells / self.chunks
 
     def drawing(self, simulated: bool) -> float:
         """What the time of drawing is proportional to."""
@@ -75,27 +84,64 @@ def stage_seconds(work: Workload, history: Iterable[Job]) -> dict[str, float]:
     similar size are used.
     """
     jobs = [job for job in history if _tells(job)]
-    if not jobs:
+    return _scaled(work, [(_work(job), job.timings) for job in jobs], all(job.demo for job in jobs))
+
+
+def _scaled(
+    work: Workload, samples: Sequence[tuple[Workload, Mapping[str, float]]], simulated: bool = False
+) -> dict[str, float]:
+    """Seconds per stage from those of other work; {} without any."""
+    if not samples:
         return {}
-    jobs.sort(key=lambda job: abs(_work(job).cells / work.cells - 1.0))
-    jobs = jobs[:5]
+    near = sorted(samples, key=lambda sample: abs(sample[0].cells / work.cells - 1.0))[:5]
 
-    def middle(stage: str, scale: Mapping[str, float]) -> float:
-        return median(job.timings.get(stage, 0.0) / scale[job.id] for job in jobs)
+    def middle(stage: str, scale: Callable[[Workload], float]) -> float:
+        return median(timings.get(stage, 0.0) / scale(other) for other, timings in near)
 
-    one = {job.id: 1.0 for job in jobs}
-    cells = {job.id: _work(job).cells for job in jobs}
-    chunks = {job.id: float(_work(job).chunks) for job in jobs}
-    simulated = all(job.demo for job in jobs)
-    drawing = {job.id: _work(job).drawing(simulated) for job in jobs}
     return {
-        "load": middle("load", one),
-        "read": middle("read", chunks) * work.chunks,
-        "draw": middle("draw", drawing) * work.drawing(simulated),
-        "finish": middle("finish", cells) * work.cells,
-        "save": middle("save", cells) * work.cells,
-        "own": middle("own", chunks) * work.chunks,
+        "load": middle("load", lambda other: 1.0),
+        "read": middle("read", lambda other: other.chunks) * work.chunks,
+        "draw": middle("draw", lambda other: other.drawing(simulated)) * work.drawing(simulated),
+        "finish": middle("finish", lambda other: other.cells) * work.cells,
+        "save": middle("save", lambda other: other.cells) * work.cells,
+        "own": middle("own", lambda other: other.chunks) * work.chunks,
     }
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Seconds per stage, {} while unknown. `card`: the measurements that they are from; None: jobs."""
+
+    stages: Mapping[str, float]
+    card: Card | None = None
+
+
+def expected(work: Workload, mode: str, info: EngineInfo, history: History, card: Card | None) -> Expected:
+    """What a job will take on this engine: by its finished jobs of this mode, else by the measurements of its
+    card, else by either of other modes that make the same kind of file."""
+    jobs = list(history_of(history, engine_name(info), mode))
+    runs = [run for run in card.runs if not run.out_of_memory] if card is not None else []
+    same = [run for run in runs if run.mode == mode]
+    alike = [run for run in runs if run.mode in MODES and MODES[run.mode].makes == MODES[mode].makes]
+    chosen = [] if any(job.mode == mode for job in jobs) else same or ([] if jobs else alike)
+    if chosen:
+        return Expected(_scaled(work, [(_run_work(run), run.stages) for run in chosen]), card)
+    return Expected(stage_seconds(work, jobs))
+
+
+def _run_work(run: CardRun) -> Workload:
+    return Workload(run.evaluations, run.width, run.height, run.frames, run.chunks, run.chunks * run.steps)
+
+
+def fits(work: Workload, mode: str, card: Card | None) -> bool | None:
+    """Whether a job fits into the card's memory, by runs of this mode that were at least as large and
+    succeeded, or at most as large and failed; None when neither was measured."""
+    runs = [run for run in card.runs if run.mode == mode] if card is not None else []
+    if any(not run.out_of_memory and _run_work(run).chunk_cells >= work.chunk_cells for run in runs):
+        return True
+    if any(run.out_of_memory and _run_work(run).chunk_cells <= work.chunk_cells for run in runs):
+        return False
+    return None
 
 
 def _work(job: Job) -> Workload:

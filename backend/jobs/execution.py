@@ -22,7 +22,8 @@ from backend.engines.kinds import engine_name, kind_of, takes_whole
 from backend.errors import BadEngineInput, EngineUnreachable, StudioError
 from backend.events import Output, Stage, Started
 from backend.jobs import bundle, results
-from backend.jobs.estimate import history_of, stage_seconds, workload
+from backend.jobs.cards import CardOf, no_card
+from backend.jobs.estimate import expected, workload
 from backend.jobs.job import QUEUED, RUNNING, Job
 from backend.jobs.layout import WORKFLOW, result_name, write_text
 from backend.jobs.limits import Limits
@@ -54,6 +55,7 @@ class Execution:
     clock: Callable[[], float]
     save: Callable[[Job], None]
     pauses: Sequence[float] = Limits().fetch
+    cards: CardOf = no_card
 
     def run(self, engine: Engine, job: Job, live: LiveJob, compiled: Compiled | None = None) -> Job:
         """The job with the facts of its result; the caller writes its final state. Raises StudioError.
@@ -92,9 +94,11 @@ class Execution:
         return _warned(job, sink.live, segments.notices)
 
     def _expected(self, engine: Engine, job: Job, compiled: Compiled) -> dict[str, float]:
-        """Stage -> seconds, of earlier jobs alike; asked before any lock that the page's poll takes."""
-        found = history_of(self.store.done_on, engine_name(engine.info()), job.mode)
-        return stage_seconds(workload(compiled), found)
+        """Stage -> seconds, of earlier jobs alike or of the card; asked before any lock that the page's poll
+        takes."""
+        info = engine.info()
+        found = expected(workload(compiled), job.mode, info, self.store.done_on, self.cards(info))
+        return dict(found.stages)
 
     def _begun(self, job: Job) -> Job:
         """The job as a running one. Without a prompt to adopt this is a new attempt. Raises LostTooOften."""

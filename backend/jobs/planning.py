@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.engines.base import EngineInfo
-from backend.engines.kinds import engine_name, kind_of, location, silent, takes_whole
+from backend.engines.kinds import location, silent, takes_whole
 from backend.errors import BadInput, StudioError
 from backend.jobs import bundle
-from backend.jobs.estimate import History, expected_bytes, history_of, stage_seconds, workload
+from backend.jobs.cards import CardOf, has_card, no_card
+from backend.jobs.estimate import History, expected, expected_bytes, fits, workload
 from backend.jobs.offers import Offer
 from backend.jobs.params import field_problems, make_params
 from backend.jobs.preflight import compile_for
-from backend.jobs.views import Crop, Estimate, Plan
+from backend.jobs.views import Basis, Crop, Estimate, Plan
 from workflows.compile import Compiled, model_obstacle
 from workflows.modes.registry import MODES, media_fields
 from workflows.notice import Notice, notice
@@ -102,10 +103,12 @@ def plan(
     offers: Sequence[Offer],
     absent: bool = False,
     longest: float = math.inf,
+    cards: CardOf = no_card,
 ) -> Plan:
     """Never raises: errors are in the plan, by field. `sizes`: the media that are given; `offers`: the
     servers that have answered, or one; `absent`: no server has answered since the start, and none is being
-    started; `longest`: the longest video that is allowed, in seconds."""
+    started; `longest`: the longest video that is allowed, in seconds; `cards`: the measurements of a server's
+    GPU."""
     kinds = media_fields(mode)
     media = {name: STAND_INS[field.kind] for name, field in kinds.items() if field.required}
     media.update(sizes)
@@ -133,11 +136,11 @@ def plan(
         steps=compiled.steps,
         segments=len(compiled.graphs),
         crop=crop if "image" in sizes else None,
-        estimate=None if follows else _estimate(mode, compiled, found.able or engines[:1], history),
+        estimate=None if follows else _estimate(mode, compiled, found.able or engines[:1], history, cards),
         obstacle=silent(engines[0]) if absent or _all_lost(engines) else found.obstacle,
         warnings=(
             *found.warnings,
-            *_small(found.able or engines),
+            *_memory(mode, compiled, found.able or engines, cards),
             *dict.fromkeys(info.note for info in engines if info.note),
         ),
         route=compiled.route,
@@ -164,16 +167,22 @@ def _all_lost(engines: Sequence[EngineInfo]) -> bool:
     return all(info.state == "lost" for info in engines)
 
 
-def _small(infos: Sequence[EngineInfo]) -> tuple[Notice, ...]:
-    """A warning if the smallest GPU that may run the job has less memory than recommended."""
-    sizes = [
-        info.vram_total
-        for info in infos
-        if kind_of(info).reports_gpu and info.gpu not in ("", "CPU") and info.vram_total
-    ]
-    if not sizes or min(sizes) >= VRAM_RECOMMENDED:
+def _memory(mode: str, compiled: Compiled, infos: Sequence[EngineInfo], cards: CardOf) -> tuple[Notice, ...]:
+    """A warning if this was too large for a GPU that may run the job; where nothing like it was measured, if
+    the smallest GPU has less memory than recommended."""
+    work = workload(compiled)
+    unknown: list[int] = []
+    for info in infos:
+        if not has_card(info) or not info.vram_total:
+            continue
+        known = fits(work, mode, cards(info))
+        if known is False:
+            return (notice("too_large_for_gpu", gigabytes=round(info.vram_total / GIB)),)
+        if known is None:
+            unknown.append(info.vram_total)
+    if not unknown or min(unknown) >= VRAM_RECOMMENDED:
         return ()
-    return (notice("small_gpu", gigabytes=round(min(sizes) / GIB)),)
+    return (notice("small_gpu", gigabytes=round(min(unknown) / GIB)),)
 
 
 def _missing(compiled: Compiled, info: EngineInfo) -> tuple[str, ...]:
@@ -183,20 +192,19 @@ def _missing(compiled: Compiled, info: EngineInfo) -> tuple[str, ...]:
 
 
 def _estimate(
-    mode: str, compiled: Compiled, infos: Sequence[EngineInfo], history: History
+    mode: str, compiled: Compiled, infos: Sequence[EngineInfo], history: History, cards: CardOf
 ) -> Estimate | None:
     """The longest estimate of the servers that are up; None when none is."""
     there = [info for info in infos if info.state == "ok"]
     if not there:
         return None
     work = workload(compiled)
-    known = [
-        (sum(seconds.values()), info)
-        for info in there
-        if (seconds := stage_seconds(work, history_of(history, engine_name(info), mode)))
-    ]
+    each = [(expected(work, mode, info, history, cards(info)), info) for info in there]
+    known = [(sum(found.stages.values()), info, found.card) for found, info in each if found.stages]
     if not known:
-        return Estimate(mode)
-    longest, info = max(known, key=lambda pair: pair[0])
+        return Estimate(mode, basis="no_card" if any(map(has_card, there)) else "")
+    longest, info, card = max(known, key=lambda one: one[0])
     alone = len({one.address for one in there}) == 1
-    return Estimate(mode, longest, location(info) if alone else "slowest")
+    basis: Basis = "" if card is None else "own_card" if card.own else "card"
+    source = card.source if card is not None else ""
+    return Estimate(mode, longest, location(info) if alone else "slowest", basis, source)

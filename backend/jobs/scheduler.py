@@ -24,6 +24,7 @@ from backend.errors import BadSettings, StudioError
 from backend.jobs import recovery
 from backend.jobs.active import ActiveJobs
 from backend.jobs.cancellations import PromptsToStop
+from backend.jobs.cards import CardOf, no_card
 from backend.jobs.endings import Ends
 from backend.jobs.execution import Compiler, Execution
 from backend.jobs.interruptions import Interruptions, Lane
@@ -61,8 +62,10 @@ class Scheduler:
         models_of: Callable[[Job], frozenset[str]] = lambda job: frozenset(),
         recover: Recover = lambda engine, error: error,
         limits: Limits | None = None,
+        cards: CardOf = no_card,
     ) -> None:
-        """`models_of`: the model files that a job needs, for lanes that have them loaded."""
+        """`models_of`: the model files that a job needs, for lanes that have them loaded. `cards`: the
+        measurements of an engine's GPU."""
         self.store, self.engines = store, engines
         self.clock, self._recover = clock, recover
         self.limits = limits or Limits()
@@ -76,7 +79,7 @@ class Scheduler:
         )
         self._active.paused = store.setting(PAUSED) == "1"
         self._execution = Execution(
-            store, decoder, jobs_dir, compile_job, clock, self._active.save_running, self.limits.fetch
+            store, decoder, jobs_dir, compile_job, clock, self._active.save_running, self.limits.fetch, cards
         )
         active = self._active
         interruptions = Interruptions(

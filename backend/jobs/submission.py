@@ -16,6 +16,7 @@ from backend.engines.kinds import kind_of, silent, takes_whole
 from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
 from backend.jobs import bundle, input_files, originals, planning, repeats
 from backend.jobs import folders as files_of_jobs
+from backend.jobs.cards import CardOf, no_card
 from backend.jobs.estimate import expected_bytes
 from backend.jobs.input_files import Facts
 from backend.jobs.job import Job
@@ -91,9 +92,12 @@ class Submitter:
         starts: bool,
         limits: Limits | None = None,
         original_limits: OriginalLimits | None = None,
+        cards: CardOf = no_card,
     ) -> None:
         """`settings`: called each time, because the way the page is reached may change. `starts`: the studio
-        starts its servers itself, so one that is not up yet will be."""
+        starts its servers itself, so one that is not up yet will be. `cards`: the measurements of a server's
+        GPU."""
+        self._cards = cards
         self._disk = disk
         self.limits = limits or Limits()
         self.original_limits = original_limits or OriginalLimits()
@@ -127,6 +131,7 @@ class Submitter:
             offers=self._offers.all(),
             absent=self._no_server(),
             longest=self._settings.max_seconds,
+            cards=self._cards,
         )
         if plan.problems or plan.obstacle is not None:
             return plan

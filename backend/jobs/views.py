@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backend.formatting import Location, crop_text, estimate_text
 from backend.jobs.job import Job, Status
@@ -88,13 +88,21 @@ class SourceFile:
     reduced: bool = False
 
 
+Basis = Literal["", "own_card", "card", "no_card"]
+"""What an estimate is from: finished jobs; measurements of the GPU, made on this machine or elsewhere;
+nothing, and the GPU has not been measured."""
+
+
 @dataclass(frozen=True)
 class Estimate:
-    """How long a job will take. `seconds`: None before the first job of this mode has finished there."""
+    """How long a job will take. `seconds`: None while nothing is known. `source`: of measurements that were
+    made elsewhere."""
 
     mode: str
     seconds: float | None = None
     location: Location = "here"
+    basis: Basis = ""
+    source: str = ""
 
     @property
     def is_first(self) -> bool:
@@ -104,8 +112,12 @@ class Estimate:
     @property
     def text(self) -> str:
         if self.seconds is None:
-            return f"No estimate yet. We'll know once a {MODES[self.mode].makes} has been made here."
-        return estimate_text(self.seconds, self.location)
+            lacks = "No measurement for this card" if self.basis == "no_card" else "No estimate yet"
+            return f"{lacks}. We'll know once a {MODES[self.mode].makes} has been made here."
+        said = estimate_text(self.seconds, self.location)
+        if self.basis == "own_card":
+            return f"{said}, measured on this card"
+        return f"{said}, estimated from {self.source}" if self.basis == "card" else said
 
     @property
     def short(self) -> str:

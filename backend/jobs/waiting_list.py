@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from backend.engines.base import EngineInfo
-from backend.engines.kinds import engine_name
 from backend.errors import NotAllowed, StudioError
-from backend.jobs.estimate import Workload, stage_seconds
+from backend.jobs.cards import CardOf, no_card
+from backend.jobs.estimate import Workload, expected
 from backend.jobs.forecast import forecasts
 from backend.jobs.job import QUEUED, TERMINAL, Job
 from backend.jobs.library import Library
@@ -26,7 +26,9 @@ class WaitingList:
         library: Library,
         store: Store,
         engines: Callable[[], Sequence[EngineInfo]],
+        cards: CardOf = no_card,
     ) -> None:
+        self._cards = cards
         self._scheduler, self._library, self._store, self._engines = scheduler, library, store, engines
 
     def rows(self, owner: str, whole: bool) -> tuple[QueueRow, ...]:
@@ -38,15 +40,15 @@ class WaitingList:
         there = [info for info in self._engines() if info.state == "ok"]
         took: dict[tuple[str, str], list[Job]] = {}
 
+        def history(name: str, mode: str) -> list[Job]:
+            if (name, mode) not in took:
+                took[name, mode] = list(self._store.done_on(name, mode))
+            return took[name, mode]
+
         def seconds(job: Job) -> float | None:
-            known = []
-            for name in {engine_name(info) for info in there}:
-                if (name, job.mode) not in took:
-                    took[name, job.mode] = list(self._store.done_on(name, job.mode))
-                work = Workload(job.evaluations, job.width, job.height, job.frames)
-                if found := stage_seconds(work, took[name, job.mode]):
-                    known.append(sum(found.values()))
-            return max(known, default=None)
+            work = Workload(job.evaluations, job.width, job.height, job.frames)
+            each = (expected(work, job.mode, info, history, self._cards(info)).stages for info in there)
+            return max((sum(stages.values()) for stages in each if stages), default=None)
 
         lanes = max(len(running), len(there))
         now, later = forecasts(
