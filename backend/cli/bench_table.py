@@ -26,16 +26,34 @@ def add_bench(commands: Any) -> None:
         "bench",
         help="time the guide's benchmark rows on this machine's engine",
         description="Times the benchmark rows of the WAN 2.2 guide on the engine that the page would use, and"
-        " prints them beside the guide's figures. On the demo engine every row is marked DEMO.",
+        " prints them beside the guide's figures. On the demo engine every row is marked DEMO. With"
+        " --random-weights it needs no downloaded models: it writes files of the real shapes, starts the"
+        " ComfyUI of COMFYUI_DIR with them in a folder of its own, and removes both.",
     )
     parser.add_argument(
         "--rows", default="", metavar="LIST", help="such as 1,3b: a with, b without LoRA (default: all)"
     )
     parser.add_argument(
-        "--repeat", type=int, default=3, metavar="N",
-        help="runs after the first one, which loads the models (default 3; 0: only the first)",
+        "--repeat", type=int, metavar="N",
+        help="runs after the first one, which loads the models (default 3, with random weights 1)",
     )  # fmt: skip
     parser.add_argument("--out", metavar="FILE", help="write the figures here as JSON, after every row")
+    parser.add_argument(
+        "--random-weights", action="store_true",
+        help="with model files of random numbers; --rows then takes numbers of its own rows, or all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scale", choices=("full", "tiny"), default="full",
+        help="of the random weights: tiny runs on a machine without a GPU",
+    )  # fmt: skip
+    parser.add_argument(
+        "--row", action="append", default=[], metavar="MODE,WxH,FRAMES[,STEPS[,SPEED]]",
+        help="a row of your own with random weights, such as image_to_video,832x480,81,4,fast; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folder", metavar="DIR", help="where the random weights are written (default: the first disk with"
+        " room of the temporary folder and the data folder)",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

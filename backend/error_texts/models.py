@@ -92,4 +92,20 @@ TEXTS: Mapping[str, ErrorText] = {
     ),
     "hub_unavailable": ErrorText(f"{_NOT_FETCHED}: the server is temporarily unavailable ({{status}})."),
     "hub_refuses": ErrorText(f"{_NOT_FETCHED}: the server refuses ({{status}}).", _LOOK),
+    # random weights
+    "weights_no_room": ErrorText(
+        "The files need {size}, and the disk of {path} has {free} free. Nothing was written.",
+        "Name a folder on another disk with --folder, or fewer rows with --rows.",
+    ),
+    "weights_in_models": ErrorText(
+        "{path} is a folder of models: random weights are never written there.",
+        "Name another folder with --folder.",
+    ),
+    "weights_no_comfyui": ErrorText(
+        "Random weights need a ComfyUI folder, and there is none.", "Set COMFYUI_DIR to it."
+    ),
+    "weights_old_comfyui": ErrorText(
+        "The ComfyUI in {path} cannot be started with a folder of its own (--base-directory).",
+        "Check COMFYUI_DIR and COMFYUI_PYTHON, or update ComfyUI.",
+    ),
 }

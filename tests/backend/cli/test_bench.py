@@ -12,7 +12,7 @@ import pytest
 
 from app import main
 from backend.cli import bench_table
-from backend.cli.bench import media
+from backend.cli.bench_run import media
 from backend.cli.bench_table import ROWS, Measured
 from backend.cli.console import print_table
 from backend.errors import BadInput
