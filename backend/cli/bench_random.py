@@ -73,7 +73,8 @@ def run_random(arguments: argparse.Namespace, here: Path) -> int:
     if logging.getLogger().level > logging.DEBUG:
         logging.getLogger("wan").setLevel(logging.ERROR)  # the table shows the errors
     for number in (signal.SIGTERM, signal.SIGHUP):  # the latter when a terminal is closed
-        signal.signal(number, stop)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
+            signal.signal(number, stop)
     environ = dict(os.environ)
     for warning in load_environment(here, environ):
         complain(words(warning))
@@ -82,9 +83,9 @@ def run_random(arguments: argparse.Namespace, here: Path) -> int:
     if comfyui is None:
         raise ModelStoreError.of("weights_no_comfyui")
     files = random_rows.files(rows, load_catalog(), ROLES)
-    places = (
-        [Path(arguments.folder).expanduser()] if arguments.folder else weights.candidates(settings.data_dir)
-    )
+    places = weights.candidates(settings.data_dir)
+    if arguments.folder:
+        places = [Path(arguments.folder).expanduser().absolute()]
     weights.remove_left(places, say)
     place = weights.choose(
         places, weights.room(files, scale), (settings.models_dir, comfyui / "models")
@@ -159,6 +160,14 @@ def without(args: Sequence[str], options: frozenset[str]) -> list[str]:
     return kept
 
 
+def targets(scale: str, data_dir: Path, info: EngineInfo, out: str | None) -> list[Path]:
+    """Where the figures are written: the chosen file, and for a real GPU the one that the estimates read."""
+    found = [Path(out)] if out else []
+    if scale == "full" and has_card(info):
+        found.append(data_dir / FOLDER / file_name(info.gpu))
+    return found
+
+
 class _Bench:
     def __init__(self, studio: Studio, base: Path, scale: str, data_dir: Path) -> None:
         self.studio, self.scale, self.data_dir = studio, scale, data_dir
@@ -191,7 +200,7 @@ class _Bench:
                 self._store(info, made, out)
         finally:
             watch.close()
-        for path in self._targets(info, out):
+        for path in targets(self.scale, self.data_dir, info, out):
             say(f"Written to {path}.")
         return 1 if any(one.error and not one.out_of_memory for one in found) else 0
 
@@ -205,16 +214,8 @@ class _Bench:
     def _pid(self) -> int | None:
         return next((process.pid for process in self.studio.servers.processes), None)
 
-    def _targets(self, info: EngineInfo, out: str | None) -> list[Path]:
-        """The chosen file, and for a real GPU the one that the estimates read."""
-        found = [Path(out)] if out else []
-        if self.scale == "full" and has_card(info):
-            found.append(self.data_dir / FOLDER / file_name(info.gpu))
-        return found
-
     def _store(self, info: EngineInfo, made: dict[str, Any], out: str | None) -> None:
-        for path in self._targets(info, out):
-            path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        for path in targets(self.scale, self.data_dir, info, out):
             write_json(path, made)
 
     def _row(self, row: RandomRow, repeat: int, watch: MemoryWatch) -> Measured:

@@ -158,6 +158,7 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Writes a file atomically. Raises DiskFull or StoreError."""
     part = path.with_name(path.name + ".part")
     try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         part.replace(path)
     except OSError as error:

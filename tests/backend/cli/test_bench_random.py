@@ -76,7 +76,7 @@ def test_it_cleans_up_when_it_is_stopped_and_after_a_crash(tmp_path: Path) -> No
     until(lambda: not left.exists() and running() is not None)
     until(lambda: not psutil.pid_exists(killed["pid"]))
     (stopped,) = servers(tmp_path)
-    second.send_signal(signal.SIGTERM)
+    second.send_signal(signal.SIGHUP)
     second.communicate(timeout=60)
     assert list((tmp_path / "tmp").glob(f"{PREFIX}*")) == []
     until(lambda: not psutil.pid_exists(stopped["pid"]))

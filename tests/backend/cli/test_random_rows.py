@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from backend.cli import random_rows
-from backend.cli.bench_random import OWN_OPTIONS, without
+from backend.cli.bench_random import OWN_OPTIONS, targets, without
+from backend.cli.bench_run import write_json
 from backend.cli.console import print_table
 from backend.cli.memory_watch import gpu_memory, resident
 from backend.cli.random_rows import ROWS, Measured, RandomRow, chosen, parsed
+from backend.engines.base import EngineInfo
+from backend.errors import StudioError
+from backend.jobs.cards import Cards
 from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
 from backend.models.random_weights.shapes import ROLES
@@ -115,6 +120,24 @@ def test_options_that_belong_to_another_folder_are_left_out() -> None:
     given = ["--fast", "--base-directory", "/a b", "--port=1", "--cuda-device", "1", "--user-directory", "/x"]
     given += ["--use-sage-attention"]
     assert without(given, OWN_OPTIONS) == ["--fast", "--cuda-device", "1", "--use-sage-attention"]
+
+
+def test_where_the_figures_are_written(tmp_path: Path) -> None:
+    gpu = EngineInfo("comfyui", "a", "ok", gpu="NVIDIA L4", vram_total=24 * GIB)
+    cpu = EngineInfo("comfyui", "a", "ok", gpu="CPU", vram_total=24 * GIB)
+    assert targets("tiny", tmp_path, gpu, None) == targets("full", tmp_path, cpu, None) == []
+    out = tmp_path / "new" / "card.json"
+    first, second = targets("full", tmp_path, gpu, str(out))
+    assert first == out and second == tmp_path / "cards" / "nvidia-l4.json"
+    one = Measured(ROWS["full"][0], (9.0,), 832, 480, 81, 4, {"draw": 8.0})
+    engine = {"gpu": gpu.gpu, "vram": gpu.vram_total, "ram": GIB}
+    for path in (first, second):
+        write_json(path, random_rows.record([one], engine, "full", "now", whole=True))
+    card = Cards(tmp_path).of(gpu)
+    assert card is not None and card.own and dict(card.runs[0].stages) == {"draw": 8.0}
+    (tmp_path / "file").touch()
+    with pytest.raises(StudioError, match="cannot be written"):
+        write_json(tmp_path / "file" / "card.json", {})
 
 
 def test_memory_is_read_from_the_server_and_its_process() -> None:
