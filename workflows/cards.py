@@ -20,8 +20,8 @@ MAKERS = frozenset({"nvidia", "geforce", "tesla", "amd", "radeon", "intel", "gpu
 
 @dataclass(frozen=True)
 class CardRun:
-    """One job on the card. `stages`: seconds; `gpu_peak`, `ram_peak`: bytes, 0 if unknown; `out_of_memory`:
-    it failed for lack of memory, and has no times."""
+    """One job on the card. `stages`: seconds, with loading the models; `gpu_peak`, `ram_peak`: bytes, 0 if
+    unknown; `out_of_memory`: it failed for lack of memory, and has no times."""
 
     mode: str
     width: int
@@ -73,6 +73,9 @@ def parse_card(data: Mapping[str, Any], *, own: bool = False) -> Card:
 
 def _run(row: Mapping[str, Any]) -> CardRun:
     stages = {name: float(seconds) for name, seconds in dict(row.get("stages") or {}).items()}
+    if stages and row.get("first") and row.get("seconds"):  # the stages are those of a later run
+        loading = max(0.0, float(row["first"]) - float(row["seconds"]))
+        stages["load"] = stages.get("load", 0.0) + loading
     made = CardRun(
         mode=str(row["mode"]),
         width=int(row["width"]),

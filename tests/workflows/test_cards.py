@@ -50,6 +50,13 @@ def test_what_a_benchmark_writes_is_read() -> None:
     assert isinstance(card, Card) and card.vram == GIB
 
 
+def test_the_first_run_loads_the_models() -> None:
+    """What is estimated from a card is the first video of a mode."""
+    for first, seconds, load in ((90.0, 65.0, 45.0), (65.0, 65.0, 20.0), (60.0, 65.0, 20.0)):
+        (run,) = parse_card({**ENTRY, "rows": [{**ROW, "first": first, "seconds": seconds}]}).runs
+        assert run.stages["load"] == load and run.stages["draw"] == 40.0
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

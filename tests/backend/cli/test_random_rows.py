@@ -134,7 +134,7 @@ def test_where_the_figures_are_written(tmp_path: Path) -> None:
     for path in (first, second):
         write_json(path, random_rows.record([one], engine, "full", "now", whole=True))
     card = Cards(tmp_path).of(gpu)
-    assert card is not None and card.own and dict(card.runs[0].stages) == {"draw": 8.0}
+    assert card is not None and card.own and card.runs[0].stages["draw"] == 8.0
     (tmp_path / "file").touch()
     with pytest.raises(StudioError, match="cannot be written"):
         write_json(tmp_path / "file" / "card.json", {})
