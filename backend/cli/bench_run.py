@@ -109,6 +109,11 @@ class Runner:
                 self.studio.delete(OWNER, job.id, job.key)
 
 
+def driving_frames(frames: int) -> int:
+    """Frames of the driving video of a row: WAN makes 4 n + 1."""
+    return 4 * (frames // 4) + 1
+
+
 def media(row: Job, folder: Path, to_video: Callable[..., object]) -> Mapping[str, Path]:
     """Creates the input files of a row once: a picture of its size, a sound, a driving video."""
     files: dict[str, Path] = {}
@@ -123,7 +128,7 @@ def media(row: Job, folder: Path, to_video: Callable[..., object]) -> Mapping[st
         files["video"] = folder / f"driving-{row.width}x{row.height}-{row.frames}.mkv"
         if not files["video"].exists():
             pictures = []
-            for number in range(row.frames + 1):
+            for number in range(driving_frames(row.frames)):
                 pictures.append(folder / f"driving-{number:03}.png")
                 _picture(row.width, row.height, 8 * number).save(pictures[-1])
             to_video(pictures, files["video"], fps=16.0)

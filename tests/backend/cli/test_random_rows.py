@@ -11,7 +11,7 @@ import pytest
 
 from backend.cli import random_rows
 from backend.cli.bench_random import OWN_OPTIONS, targets, without
-from backend.cli.bench_run import write_json
+from backend.cli.bench_run import driving_frames, write_json
 from backend.cli.console import print_table
 from backend.cli.memory_watch import gpu_memory, resident
 from backend.cli.random_rows import ROWS, Measured, RandomRow, chosen, parsed
@@ -70,12 +70,13 @@ def test_no_row(text: str) -> None:
 @pytest.mark.parametrize("row", [*ROWS["full"], *ROWS["tiny"]], ids=repr)
 def test_a_row_has_its_frames(row: RandomRow) -> None:
     media = {"image": Media("image", row.width, row.height), "audio": Media("sound", seconds=row.frames / 16)}
-    media["video"] = Media("video", row.width, row.height, row.frames, 16.0, row.frames / 16)
+    count = driving_frames(row.frames)
+    media["video"] = Media("video", row.width, row.height, count, 16.0, count / 16)
     given = {name: media[name] for name in MODES[row.mode].media if name in media}
     params = make_params(row.mode, {**row.values, "seed": 1}, given)
     made = compile_for(params, facts(recorded()), "0" * 32)
     assert (made.width, made.height, made.frames) == (row.width, row.height, row.frames)
-    assert made.steps == row.steps
+    assert made.steps == row.steps and MODES[row.mode].chunks(made.frames) == 1
 
 
 @pytest.mark.parametrize("scale", ROWS)
