@@ -12,8 +12,8 @@ TEXTS: Mapping[str, ErrorText] = {
     "no_such_row": ErrorText("There is no row {given}.", "The rows are {names}; 1 means 1a and 1b."),
     "no_such_random_row": ErrorText(
         "There is no row {given}.",
-        "The rows are {names}; --row takes MODE,WxH,FRAMES[,STEPS[,SPEED]] with {modes}, multiples of 16, and 2 to"
-        " 100 steps.",
+        "The rows are {names}; --row takes MODE,WxH,FRAMES[,STEPS[,SPEED]] with {modes}, multiples of 16, and"
+        " 2 to 100 steps.",
     ),
     "repeat_unusable": ErrorText("--repeat takes a number from 0 to 100."),
     "no_such_mode": ErrorText("There is no mode {given!r}.", "It is one of {names}."),

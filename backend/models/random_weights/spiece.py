@@ -18,7 +18,7 @@ SPACE = "▁"
 
 def vocabulary(most: int) -> bytes:
     """A serialised ModelProto with at most `most` pieces, which covers every text: what has no piece of its
-    own is written as bytes."""
+    own is written as bytes. Raises ValueError if `most` is too small for that."""
     pieces = [("<pad>", CONTROL), ("</s>", CONTROL), ("<unk>", UNKNOWN)]
     pieces += [(f"<0x{value:02X}>", BYTE) for value in range(256)]
     pieces += [(letter, NORMAL) for letter in (SPACE, *string.ascii_letters, *string.digits, *".,:;!?'-()")]
