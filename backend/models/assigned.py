@@ -42,15 +42,17 @@ def assign(
     states: Sequence[FileState], found: Mapping[str, Resolution], roots: Roots | None
 ) -> tuple[FileState, ...]:
     """The states with what each role uses, what else was found, and what prevents its use."""
-    return tuple(_assigned(state, found[state.file.role], roots) for state in states)
+    rows = frozenset(state.file.name.casefold() for state in states)
+    return tuple(_assigned(state, found[state.file.role], roots, rows) for state in states)
 
 
-def _assigned(state: FileState, found: Resolution, roots: Roots | None) -> FileState:
+def _assigned(state: FileState, found: Resolution, roots: Roots | None, rows: frozenset[str]) -> FileState:
+    """`rows`: names of the catalogue's files, which have states of their own."""
     state = replace(
         state,
         notes=(*state.notes, *found.notes),
         chosen=found.why == "chosen",
-        others=tuple(one.name for one in found.others),
+        others=tuple(one.name for one in found.others if plain_name(one.name).casefold() not in rows),
         asked=tuple(one.name for one in found.asked),
     )
     if found.obstacle is not None and state.state != DAMAGED:

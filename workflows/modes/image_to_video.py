@@ -205,8 +205,8 @@ def assemble(
 ) -> Compiled:
     """The graph: load the experts, read prompt and pictures, draw, decode, save.
 
-    params: an ImageToVideo, or another mode's with image, prompt, seed, size, frames and fps; negative_prompt,
-    nag and prompt_weights may be missing.
+    params: an ImageToVideo, or another mode's with image, prompt, seed, size, frames and fps. It may have
+    negative_prompt, nag and prompt_weights.
     """
     nodes = Nodes()
     models = load_experts(nodes, catalog, EXPERTS, run, easy_cache)
