@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 _UNEVEN = 0.25
 _UNEVEN_SHARE = 0.01
 _MAX_FPS = 240
+_LOST_SHARE = 0.1
+"""Of frames that are missing at the end, and of packets that could not be decoded: more is an error, so that
+no part of a video is lost without a word."""
 _FIELDS = 0.02
 """How far the rate of packets that hold one field of a frame may be from twice the frame rate, as a share."""
 # FFmpeg's numbers for the transfer curves of HDR.
@@ -158,6 +161,8 @@ def cut(
                 progress(min(1.0, made / max(1, expected)))
         if not made:
             raise check.no_picture_at(begin, name, field)
+        if not hold and made < (1 - _LOST_SHARE) * expected and picker.broken_share > _LOST_SHARE:
+            raise check.damaged(name, field, f"{made} of {expected:.0f} frames could be decoded")
         return (*stored, made, float(rate))
 
 

@@ -30,7 +30,8 @@ class FramePicker:
 
     def __init__(self, source: Source, again: Callable[[], Source]) -> None:
         self._track, self._again = source[1], again
-        self._frames = progressive(decoding(*source).frames())
+        self._readers = [decoding(*source)]
+        self._frames = progressive(self._readers[0].frames())
         self._first: VideoFrame | None = None
         self._origin: float | None = None
         self.step = usual_step(self._track)
@@ -85,7 +86,14 @@ class FramePicker:
             return None
         target = (self._origin or 0.0) + begin - _SEEK_MARGIN
         container.seek(int(target / track.time_base), stream=track)
-        return progressive(decoding(container, track).frames())
+        self._readers.append(decoding(container, track))
+        return progressive(self._readers[-1].frames())
+
+    @property
+    def broken_share(self) -> float:
+        """The share of the packets read so far that could not be decoded, 0 to 1."""
+        reader = self._readers[-1]
+        return reader.broken / max(1, reader.packets)
 
     def _timed(self, frames: Iterator[VideoFrame], guess: float) -> Iterator[tuple[float, VideoFrame]]:
         last = guess - self.step

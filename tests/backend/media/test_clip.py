@@ -291,6 +291,18 @@ def test_a_truncated_video_has_a_note_with_its_length(decoder: Decoder, tmp_path
     assert abs(cut.frames - facts.frames) <= 1
 
 
+def test_a_video_whose_second_half_cannot_be_decoded_is_not_silently_half_as_long(
+    decoder: Decoder, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    noise = [random.integers(0, 255, (96, 128, 3), np.uint8) for _ in range(50)]
+    path = write_video(tmp_path / "drive.mp4", noise, 25, movflags="+faststart")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    with pytest.raises(BadMedia, match="damaged"):
+        decoder.cut_video(path, tmp_path / "cut.mp4", fps=25)
+
+
 def test_damage_in_the_middle_does_not_kill_the_child(decoder: Decoder, tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     for name, codec in (("a.mp4", "libx264"), ("a.mkv", "libx265"), ("a.webm", "libvpx-vp9")):
