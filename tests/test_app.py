@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -104,11 +105,7 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    found = [int(child) for child in text]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
-    return sorted(set(found))
+    return sorted(child.pid for child in psutil.Process(pid).children())
 
 
 def test_it_serves_and_leaves_nothing_behind(served: tuple[subprocess.Popen[str], str]) -> None:

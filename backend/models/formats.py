@@ -19,7 +19,7 @@ PARAMETERS = 14.3e9
 SHARE = 0.8
 """Share of the GPU's memory that the weights may take, so that activations have the rest."""
 GIB = 1 << 30
-_BLACKWELL = re.compile(r"RTX 50\d\d|RTX PRO \d{4}|\bB[23]00\b|\bGB[23]00\b|Blackwell", re.I)
+_BLACKWELL = re.compile(r"RTX\s(50\d\d|PRO\s\d{4})|\bG?B[23]00\b|Blackwell", re.I)
 _ROTATED_SINCE = (0, 33)
 """The ComfyUI version in which rotated int8 was seen to load; 0.3.64 does not have it."""
 
