@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a flag of the process.
+"""Signals that end the process, as a flag.
 
 The handler takes no lock: it may run between any two instructions of the main thread, also while that thread
 waits. threading.Event would deadlock there now and then. A signal that another thread receives does not wake
@@ -9,21 +9,29 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Sequence
 from types import FrameType
 
 LOOK_SECONDS = 0.25
 
 
 class StopSignal:
-    """`asked` is True from the first signal on; further ones change nothing."""
+    """`asked` is True from the first signal on. Further ones change nothing; with `insist` they raise
+    KeyboardInterrupt at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, insist: bool = False) -> None:
         self.asked = False
+        self._insist = insist
 
-    def install(self) -> None:
+    def install(self, numbers: Sequence[int] = (signal.SIGTERM, signal.SIGINT)) -> None:
         """Handles the signals from now on. To be called on the main thread."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in numbers:
             signal.signal(number, self._handle)
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt after a signal. To be called where everything begun can be undone."""
+        if self.asked:
+            raise KeyboardInterrupt
 
     def wait(self, look_seconds: float = LOOK_SECONDS) -> None:
         """Returns after a signal, to whichever thread it was delivered."""
@@ -31,4 +39,6 @@ class StopSignal:
             time.sleep(look_seconds)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked and self._insist:
+            raise KeyboardInterrupt
         self.asked = True

@@ -19,6 +19,7 @@ from backend.errors import BadInput, StudioError
 from backend.notices import words
 from backend.settings.environment import load_environment
 from backend.settings.model import Settings
+from backend.stopping import StopSignal
 from backend.studio import Studio
 
 REPEAT = 3
@@ -44,7 +45,7 @@ def run_bench(arguments: argparse.Namespace, here: Path) -> int:
         return 2
     if logging.getLogger().level > logging.DEBUG:
         logging.getLogger("wan").setLevel(logging.ERROR)  # the table shows the errors
-    signal.signal(signal.SIGTERM, stop)  # so that the running job is cancelled and results are removed
+    stop = stop_signal()
     environ = dict(os.environ)
     for warning in load_environment(here, environ):
         complain(words(warning))
@@ -54,7 +55,7 @@ def run_bench(arguments: argparse.Namespace, here: Path) -> int:
         studio = Studio(settings)
         try:
             studio.start()
-            work = _Bench(studio, folder)
+            work = _Bench(studio, folder, stop)
             try:
                 return work.run(rows, repeat, arguments.out)
             finally:
@@ -63,15 +64,21 @@ def run_bench(arguments: argparse.Namespace, here: Path) -> int:
             studio.close()
 
 
-def stop(*_: object) -> None:
-    """Handles a signal like Ctrl+C."""
-    raise KeyboardInterrupt
+def stop_signal() -> StopSignal:
+    """Ctrl+C, SIGTERM and a closed terminal as a flag, so that the running job is cancelled and results are
+    removed."""
+    stop = StopSignal(insist=True)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    stop.install(
+        [one for one in numbers if signal.getsignal(one) is not signal.SIG_IGN]
+    )  # nohup ignores SIGHUP
+    return stop
 
 
 class _Bench:
-    def __init__(self, studio: Studio, folder: Path) -> None:
+    def __init__(self, studio: Studio, folder: Path, stop: StopSignal) -> None:
         self.studio = studio
-        self._runner = Runner(studio, folder)
+        self._runner = Runner(studio, folder, stop)
 
     def run(self, rows: tuple[Row, ...], repeat: int, out: str | None) -> int:
         self._runner.wait_for_engine()

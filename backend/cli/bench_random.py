@@ -7,14 +7,13 @@ import contextlib
 import logging
 import os
 import shutil
-import signal
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from backend.cli import random_rows
-from backend.cli.bench import stop
+from backend.cli.bench import stop_signal
 from backend.cli.bench_run import Runner, write_json
 from backend.cli.console import complain, print_table, say, terminal
 from backend.cli.memory_watch import MemoryWatch
@@ -33,6 +32,7 @@ from backend.servers.choice import local_url
 from backend.servers.server import answers
 from backend.settings.environment import load_environment
 from backend.settings.model import Settings
+from backend.stopping import StopSignal
 from backend.studio import Studio
 from workflows.catalog import ModelFile, load_catalog
 
@@ -72,9 +72,7 @@ def run_random(arguments: argparse.Namespace, here: Path) -> int:
         return 2
     if logging.getLogger().level > logging.DEBUG:
         logging.getLogger("wan").setLevel(logging.ERROR)  # the table shows the errors
-    for number in (signal.SIGTERM, signal.SIGHUP):  # the latter when a terminal is closed
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
-            signal.signal(number, stop)
+    stop = stop_signal()
     environ = dict(os.environ)
     for warning in load_environment(here, environ):
         complain(words(warning))
@@ -101,9 +99,9 @@ def run_random(arguments: argparse.Namespace, here: Path) -> int:
             " they are removed at the end."
         )
         _prepare(base, scale)
-        weights.write_files(base / "models", files, scale, Progress(say, terminal()))
+        weights.write_files(base / "models", files, scale, Progress(say, terminal()), stop.check)
         with _studio(settings, base) as studio:
-            work = _Bench(studio, base, scale, settings.data_dir)
+            work = _Bench(studio, base, scale, settings.data_dir, stop)
             return work.run(rows, files, repeat, arguments.out)
 
 
@@ -169,9 +167,9 @@ def targets(scale: str, data_dir: Path, info: EngineInfo, out: str | None) -> li
 
 
 class _Bench:
-    def __init__(self, studio: Studio, base: Path, scale: str, data_dir: Path) -> None:
+    def __init__(self, studio: Studio, base: Path, scale: str, data_dir: Path, stop: StopSignal) -> None:
         self.studio, self.scale, self.data_dir = studio, scale, data_dir
-        self._runner = Runner(studio, base)
+        self._runner = Runner(studio, base, stop)
 
     def run(self, rows: Sequence[RandomRow], files: Sequence[ModelFile], repeat: int, out: str | None) -> int:
         say("Starting ComfyUI.")

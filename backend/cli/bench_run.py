@@ -19,6 +19,7 @@ from backend.errors import EngineUnreachable, JobCancelled, StudioError, from_os
 from backend.jobs.job import DONE, TERMINAL
 from backend.jobs.views import JobView
 from backend.notices import words
+from backend.stopping import StopSignal
 from backend.studio import Studio
 from workflows.modes.registry import MODES
 
@@ -58,10 +59,10 @@ class Run:
 
 
 class Runner:
-    """`folder`: for the input files."""
+    """`folder`: for the input files. A signal ends its waits with KeyboardInterrupt."""
 
-    def __init__(self, studio: Studio, folder: Path) -> None:
-        self.studio, self.folder = studio, folder
+    def __init__(self, studio: Studio, folder: Path, stop: StopSignal) -> None:
+        self.studio, self.folder, self._stop = studio, folder, stop
         self._seed = SEED
         self._made: list[JobView] = []
 
@@ -70,6 +71,7 @@ class Runner:
         most = START_SECONDS if self.studio.servers.choice.start else ADOPT_SECONDS
         end = time.monotonic() + most
         while self.studio.status() == "starting" and time.monotonic() < end:
+            self._stop.check()
             time.sleep(LOOK_SECONDS)
         if self.studio.status() == "starting":
             info = self.studio.engines()[0]
@@ -88,6 +90,7 @@ class Runner:
         self._made.append(job)
         try:
             while self.studio.progress(job.id, job.key).status not in TERMINAL:
+                self._stop.check()
                 time.sleep(LOOK_SECONDS)
             took = time.monotonic() - began
         except BaseException:

@@ -15,7 +15,7 @@ import psutil
 
 from backend.errors import from_os_error
 from backend.models.errors import ModelStoreError, NoRoom
-from backend.models.progress import Progress, size
+from backend.models.progress import Progress, Task, size
 from backend.models.random_weights.shapes import SCALES, tensors
 from backend.models.random_weights.writer import Writer, file_bytes
 from workflows.catalog import ModelFile
@@ -112,12 +112,24 @@ def _end_servers(left: Path) -> None:
             process.kill()
 
 
-def write_files(models: Path, files: Sequence[ModelFile], scale: str, progress: Progress) -> None:
-    """Writes a file for each of the catalogue's, under its name and folder. Raises DiskFull or StoreError."""
+def write_files(
+    models: Path,
+    files: Sequence[ModelFile],
+    scale: str,
+    progress: Progress,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Writes a file for each of the catalogue's, under its name and folder. `check` is called between pieces
+    and may raise. Raises DiskFull or StoreError."""
     writer = Writer()
     for number, file in enumerate(files, 1):
         content = tensors(file.role, SCALES[scale])
         total = file_bytes(content)
         progress.say(f"{number} of {len(files)}: {file.folder}/{file.name}, {size(total)}")
         with progress.task(file.name, total) as task:
-            writer.write(models / file.folder / file.name, content, task.advance)
+
+            def advance(count: int, task: Task = task) -> None:
+                check()
+                task.advance(count)
+
+            writer.write(models / file.folder / file.name, content, advance)
