@@ -188,6 +188,40 @@ def test_an_answer_that_is_lost_or_cut_off_makes_one_job(visit: Visit, photo: Pa
         assert len(clips(page)) == 1
 
 
+MUTE = """() => {
+  const { network } = wanStudio, real = network.real;
+  network.real = (url, init) => {
+    if (window.muted || !String(url).includes("queue/data")) return real(url, init);
+    window.muted = true;
+    const start = (controller) => {
+      const beat = () => controller.enqueue(new TextEncoder().encode('data: {"msg": "heartbeat"}\\n\\n'));
+      const timer = setInterval(beat, 200);
+      init.signal.addEventListener("abort", () => {
+        clearInterval(timer);
+        controller.error(new DOMException("aborted", "AbortError"));
+      });
+    };
+    return Promise.resolve(new Response(new ReadableStream({ start })));
+  };
+}"""
+"""The first stream of events has heartbeats alone, as after a request that the browser has sent twice."""
+
+
+def test_a_stream_with_heartbeats_alone_is_given_up(visit: Visit, photo: Path) -> None:
+    page = visit()
+    choose(page, photo)
+    short(page)
+    page.locator("#image_to_video-prompt textarea").fill("no answer")
+    stays(page)
+    page.evaluate(MUTE)
+    page.locator("#image_to_video-generate").click()
+    page.wait_for_function("window.muted")
+    page.evaluate("(now => { Date.now = () => now() + 13_000; })(Date.now)")  # 13 s later
+    page.locator("#ws-card .card:is([data-state=running], [data-state=done])").wait_for()
+    assert messages(page) == [] and stayed(page)
+    assert len(clips(page)) == 1
+
+
 @pytest.mark.deep
 def test_a_restart_of_the_app_loses_nothing(visit: Visit, alone: Site, photo: Path) -> None:
     page = visit(on=alone)

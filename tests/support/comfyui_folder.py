@@ -30,7 +30,9 @@ parser.add_argument("--step-seconds", default="0.1")
 known = parser.parse_args()
 here = Path(__file__).resolve().parent
 facts = {"gpu": os.environ.get("CUDA_VISIBLE_DEVICES"), "argv": sys.argv[1:], "pid": os.getpid()}
-(here / f"started-{known.port}.json").write_text(json.dumps(facts))
+part = here / f"part-{known.port}"
+part.write_text(json.dumps(facts))
+part.replace(here / f"started-{known.port}.json")  # whole when it is seen
 if known.fail:
     print(known.fail, flush=True)
     raise SystemExit(3)

@@ -6,6 +6,10 @@
   const studio = window.wanStudio;
   const { network } = studio;
   const SILENT = 50; // seconds without a message on the stream, which has a heartbeat of 15
+  /* Seconds without a message of one event, doubled with each break. A browser sends a request again by itself when
+     the connection breaks just then; the stream that the server has lost takes the messages, and the new one has
+     heartbeats alone. */
+  const QUIET = 12;
   const ATTEMPTS = 20; // breaks that one event may see
   const OURS = [403, 413, 429, 503, 507]; // whose sentence in `detail` is the studio's
   const events = new Map(); // our id -> event
@@ -85,6 +89,7 @@
       if (!response.ok || !answer.event_id) return refuse(event, OURS.includes(response.status) && typeof answer.detail === "string" ? answer.detail : studio.text("failed"));
       if (mine !== epoch) return submit(event);
       event.real = answer.event_id;
+      event.last = Date.now();
       joined.set(event.real, event);
       mark(event, false);
       listen(event);
@@ -102,7 +107,7 @@
   network.route(/^queue\/join$/, ({ url, init }) => {
     const body = JSON.parse(init.body);
     const headers = Object.fromEntries(new Headers(init.headers || {}));
-    const event = { id: random(), request: random(), url, headers, body, real: "", waits: false, over: false, breaks: 0, abort: new AbortController() };
+    const event = { id: random(), request: random(), url, headers, body, real: "", last: 0, waits: false, over: false, breaks: 0, abort: new AbortController() };
     const same = withdrawn.find((old) => old.body.fn_index === body.fn_index && JSON.stringify(old.body.data) === JSON.stringify(body.data));
     if (same && !body.event_data) event.request = same.request; // the first press may have arrived after all
     events.set(event.id, event);
@@ -135,6 +140,10 @@
       clearTimeout(timer);
       timer = setTimeout(() => abort.abort(), SILENT * 1000);
     };
+    const look = setInterval(() => {
+      const quiet = [...joined.values()].some((event) => Date.now() - event.last > QUIET * 1000 * 2 ** Math.min(event.breaks, 4));
+      if (quiet) abort.abort();
+    }, 1000);
     try {
       alive();
       const url = new URL(join);
@@ -160,12 +169,14 @@
       }
     } finally {
       clearTimeout(timer);
+      clearInterval(look);
       abort.abort();
     }
   };
   const pass = (message) => {
     const event = joined.get(message.event_id);
     if (!event || event.over) return;
+    event.last = Date.now();
     if (message.msg === "log") studio.ours?.(message.log);
     if (message.msg === "process_completed" && !message.success) {
       const error = message.output?.error;
