@@ -297,6 +297,12 @@ def brief(notice: Notice) -> str:
     return _filled(_template(notice).head, notice) or notice.code
 
 
+def phrases(notes: Sequence[Notice]) -> str:
+    """The notes about a media file as one line without a full stop: "Silent, the sound of a video"."""
+    said = ", ".join(map(brief, notes))
+    return said[:1].upper() + said[1:]
+
+
 def hint(reason: Notice, error: str = "") -> str:
     """What to do about an error: the hint of its reason, else that of its code."""
     return _filled(_template(reason).rest, reason) or HINTS.get(error, "")

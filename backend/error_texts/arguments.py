@@ -58,6 +58,8 @@ SHOWN: Mapping[str, Callable[[Any], str]] = {
     "most_seconds": spoken,
     "part_seconds": spoken,
     "at_seconds": spoken,
+    "there_seconds": spoken,
+    "claimed_seconds": spoken,
     # requests
     "host_name": lambda name: str(name) or "this name",
     # ComfyUI

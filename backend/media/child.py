@@ -23,6 +23,7 @@ from typing import Any, TextIO
 
 from backend.errors import BadMedia, DiskFull, InternalError, StudioError
 from backend.media.budget import FILE_BYTES_MAX
+from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 
 FILE_BYTES = 64_000_000
 """The default limit of a written file."""
@@ -73,7 +74,7 @@ def reply_to(request: dict[str, Any], progress: Callable[[float], None]) -> dict
     if op == "ping":
         return {}
     if op == "picture":
-        return asdict(pictures.look(path, name, field, max_mb))
+        return _facts(pictures.look(path, name, field, max_mb))
     if op == "lit":
         return {"lit": lit.any_light(path)}
     if op == "preview":
@@ -101,11 +102,11 @@ def _sound_or_video(
     from backend.media import clip, compress, join, sound, video
 
     if op == "sound":
-        return asdict(sound.facts(path, name, field, max_mb))
+        return _facts(sound.facts(path, name, field, max_mb))
     if op == "video":
-        return asdict(clip.facts(path, name, field, max_mb))
+        return _facts(clip.facts(path, name, field, max_mb))
     if op == "result":
-        return asdict(video.facts(path, name))
+        return _facts(video.facts(path, name))
     if op == "waveform":
         return {"peaks": sound.waveform(path, name, field, request["points"])}
     if op == "cut_sound":
@@ -132,6 +133,10 @@ def _sound_or_video(
         laid = (request["sound"], request["frames"])
         return _clip(*join.join(request["paths"], request["out"], name, *laid, progress))
     raise InternalError.of("no_such_operation", operation=str(op))
+
+
+def _facts(facts: PictureFacts | SoundFacts | VideoFacts) -> dict[str, Any]:
+    return {**asdict(facts), "notes": [note.to_json() for note in facts.notes]}
 
 
 def _size(width: int, height: int) -> dict[str, Any]:

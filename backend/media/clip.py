@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from backend.error_texts.arguments import spoken
 from backend.media import check, timing
 from backend.media.container import (
     JUMP_BACK,
@@ -29,6 +28,7 @@ from backend.media.facts import VIDEO_MAX_FRAMES, VIDEO_PART_MAX, VideoFacts
 from backend.media.frame_picker import FramePicker, Source, decoding, upright_size, usual_step
 from backend.media.orientation import of_frame
 from backend.media.timeline import Timeline
+from workflows.notice import Notice, made
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -82,18 +82,17 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
         uneven = int(np.count_nonzero(np.abs(steps - usual) > _UNEVEN * usual))
         orientation = of_frame(frame)
         sound = _sound(path, name, field)
-        notes = []
+        notes: list[Notice] = []
         short = reader.cut or (track.frames and len(times) < track.frames - 1)
         if short and claimed > seconds + usual:  # some containers end with an error although they are whole
-            notes.append(f"cut short: {spoken(seconds)} of {spoken(claimed)} are there")
+            notes.append(made("note_cut_short", {"there_seconds": seconds, "claimed_seconds": claimed}))
         if frame.interlaced_frame:
-            notes.append("interlaced: becomes progressive")
+            notes.append(made("note_interlaced", {}))
         if frame.color_trc in _HDR_CURVES:
-            notes.append("HDR: its colours become flatter")
+            notes.append(made("note_hdr", {}))
         if see_through(frame):
-            notes.append("transparent parts become white")
-        notes += [sound.note] if sound.note else []
-        note = ", ".join(notes)
+            notes.append(made("note_transparent", {}))
+        notes += [sound.note] if sound.note is not None else []
         return VideoFacts(
             width,
             height,
@@ -105,7 +104,7 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
             sound.channels > 0,
             orientation.degrees,
             uneven >= max(1, _UNEVEN_SHARE * len(steps)),
-            note[:1].upper() + note[1:],
+            tuple(notes),
             orientation.turned_over,
             sound.channels,
             sound.lost,
@@ -227,11 +226,11 @@ class _Sound(NamedTuple):
     """A video's sound: its channels, 0 where it cannot be used; and what is to be said of it."""
 
     channels: int = 0
-    note: str = ""
+    note: Notice | None = None
 
     @property
     def lost(self) -> bool:
-        return not self.channels and bool(self.note)
+        return not self.channels and self.note is not None
 
 
 def _sound(path: str, name: str, field: str) -> _Sound:
@@ -242,11 +241,12 @@ def _sound(path: str, name: str, field: str) -> _Sound:
         try:
             track = sound_track(container)
             if track is None:
-                return _Sound(0, "its sound is in a codec that cannot be read here and is left out")
+                return _Sound(0, made("note_its_sound_unknown", {}))
             frame = next(Reader(container, track).frames(), None)
         except ProtectedError:
-            return _Sound(0, "its sound is encrypted and is left out")
+            return _Sound(0, made("note_its_sound_encrypted", {}))
         if frame is None:
-            return _Sound(0, "its sound is damaged and is left out")
+            return _Sound(0, made("note_its_sound_damaged", {}))
         channels = frame.layout.nb_channels
-        return _Sound(channels, f"the {channels} channels of its sound become stereo" if channels > 2 else "")
+        stereo = made("note_its_sound_to_stereo", {"channels": channels}) if channels > 2 else None
+        return _Sound(channels, stereo)

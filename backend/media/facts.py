@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.notices import phrases
+from workflows.notice import Notice
+
 # A picture ends as one frame of about 1 megapixel. 80 megapixels are 320 MB in memory, which the child's
 # limit below holds twice over (a copy is made on the way).
 MAX_PIXELS = 80_000_000
@@ -43,16 +46,21 @@ WAVE_POINTS_MAX = 4000
 class PictureFacts:
     """A picture as displayed, after applying its rotation flag. Width and height in pixels.
 
-    `format` is the display name ("JPEG"), `frames` counts frames or pages, `note` describes what will be
-    changed ("First frame of an animation") or is empty, `bytes` is the file size.
+    `format` is the display name ("JPEG"), `frames` counts frames or pages, `notes` say what will be changed
+    (note_first_frame), `bytes` is the file size.
     """
 
     width: int
     height: int
     format: str = ""
     frames: int = 1
-    note: str = ""
+    notes: tuple[Notice, ...] = ()
     bytes: int = 0
+
+    @property
+    def note(self) -> str:
+        """The words of the notes as one line; "" for none."""
+        return phrases(self.notes)
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class VideoFacts:
 
     `frames` and `seconds` are those in the file, `fps` is the average, `codec` and `pix_fmt` are FFmpeg's
     names. `rotated`: applied rotation, clockwise degrees (0, 90, 180, 270), after which it was mirrored if
-    `mirrored`. `variable`: the frame times are uneven. `note` describes what will be changed, or is empty.
+    `mirrored`. `variable`: the frame times are uneven. `notes` say what will be changed.
     `channels`: of its sound; `sound_lost`: it has one that cannot be read.
     """
 
@@ -75,10 +83,15 @@ class VideoFacts:
     has_audio: bool
     rotated: int = 0
     variable: bool = False
-    note: str = ""
+    notes: tuple[Notice, ...] = ()
     mirrored: bool = False
     channels: int = 0
     sound_lost: bool = False
+
+    @property
+    def note(self) -> str:
+        """The words of the notes as one line; "" for none."""
+        return phrases(self.notes)
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,12 @@ class SoundFacts:
     codec: str
     peak: float
     silent: bool = False
-    note: str = ""
+    notes: tuple[Notice, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """The words of the notes as one line; "" for none."""
+        return phrases(self.notes)
 
 
 @dataclass(frozen=True)

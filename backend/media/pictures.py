@@ -29,6 +29,7 @@ from backend.media import check, exif, heif, margins, rescue
 from backend.media.facts import MAX_STORED_SIDE, PictureFacts
 from backend.media.orientation import BY_EXIF, UPRIGHT, Orientation
 from backend.media.sniff import HEAD_BYTES, kind_of, webp_size
+from workflows.notice import Notice, made
 
 Image.MAX_IMAGE_PIXELS = None  # check.size refuses with a message, before decoding
 AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread takes address space; the default is all cores
@@ -80,22 +81,20 @@ def look(path: str, name: str, field: str = "", max_mb: int = 0) -> PictureFacts
         with image:
             orientation = _orientation(image)
             width, height = orientation.size(width, height)
-            notes = []
+            notes: list[Notice] = []
             if image.has_transparency_data:
                 lowest, highest = _alpha_range(image)
                 if highest == 0:
                     raise check.invisible(name, field)
                 if lowest < 255:
-                    notes.append("transparent parts become white")
+                    notes.append(made("note_transparent", {}))
             if image.mode == "CMYK":
-                notes.append("print colours become screen colours")
+                notes.append(made("note_print_colours", {}))
             word = _WORDS.get(str(image.format), str(image.format))
             frames = _frames(image)
-            if first := _used_part(image, word, frames):
-                notes.insert(0, first)
-            note = ", ".join(notes)
+            used = _used_part(image, word, frames)
             size = os.fstat(file.fileno()).st_size
-            return PictureFacts(width, height, word, frames, note[:1].upper() + note[1:], size)
+            return PictureFacts(width, height, word, frames, (*used, *notes), size)
 
 
 def rewrite(
@@ -220,15 +219,17 @@ def _frames(image: Image.Image) -> int:
         return 1
 
 
-def _used_part(image: Image.Image, word: str, frames: int) -> str:
-    """Which of several pictures in the file is used, as part of the note; "" for a file of one."""
+def _used_part(image: Image.Image, word: str, frames: int) -> tuple[Notice, ...]:
+    """A note on which of several pictures in the file is used; empty for a file of one."""
     if image.info.get(heif.SEQUENCE):
-        return "first frame of an animation"
-    if (pictures := image.info.get(heif.PICTURES, 1)) > 1:
-        return f"main picture of {pictures}"
+        return (made("note_first_frame", {}),)
+    if (pictures := int(image.info.get(heif.PICTURES, 1))) > 1:
+        return (made("note_main_picture", {"count": pictures}),)
     if frames > 1:
-        return f"first page of {frames}" if word == "TIFF" else "first frame of an animation"
-    return ""
+        return (
+            made("note_first_page", {"count": frames}) if word == "TIFF" else made("note_first_frame", {}),
+        )
+    return ()
 
 
 def _alpha_range(image: Image.Image) -> tuple[int, int]:

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.error_texts import media_notes
+from backend.notices import readable
+from workflows.notice import Notice
+
 Progress = Callable[[float], None]
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +33,7 @@ _CLIP: dict[str, type] = {**_SIZE, "frames": int, "fps": float}
 REPLIES: dict[str, dict[str, type]] = {
     "ping": {},
     "lit": {"lit": bool},
-    "picture": {**_SIZE, "format": str, "frames": int, "note": str, "bytes": int},
+    "picture": {**_SIZE, "format": str, "frames": int, "notes": list, "bytes": int},
     "normalise": _SIZE,
     "poster": _SIZE,
     "video": {
@@ -40,7 +44,7 @@ REPLIES: dict[str, dict[str, type]] = {
         "has_audio": bool,
         "rotated": int,
         "variable": bool,
-        "note": str,
+        "notes": list,
         "mirrored": bool,
         "channels": int,
         "sound_lost": bool,
@@ -52,7 +56,7 @@ REPLIES: dict[str, dict[str, type]] = {
         "codec": str,
         "peak": float,
         "silent": bool,
-        "note": str,
+        "notes": list,
     },
     "waveform": {"peaks": list},
     "cut_sound": {"seconds": float},
@@ -177,7 +181,17 @@ def _parsed(line: bytes, number: int, op: str) -> dict[str, Any] | float:
     ok = {key: reply["ok"][key] for key in REPLIES[op]}
     if "peaks" in ok:
         ok["peaks"] = [min(1.0, max(0.0, float(peak))) for peak in ok["peaks"]]
+    if "notes" in ok:
+        ok["notes"] = tuple(map(_note, ok["notes"]))
     return {"ok": ok}
+
+
+def _note(data: object) -> Notice:
+    """A note of the catalogue. Raises ValueError for anything else."""
+    note = Notice.from_json(data)
+    if note.code not in media_notes.TEXTS or not readable(note):
+        raise ValueError(f"not a note about a file: {data!r:.60}")
+    return note
 
 
 def _error(fields: dict[str, Any]) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from backend.error_texts.arguments import spoken
 from backend.media import check, timing
 from backend.media.container import Reader, opened, picture_track, sound_track
 from backend.media.facts import SILENT_BELOW, SOUND_FILE_MAX, SOUND_PART_MAX, WAVE_POINTS_MAX, SoundFacts
 from backend.media.layouts import kept
 from backend.media.sound_edit import pcm16, silence
 from backend.media.sound_reader import MAX_RATE, Block, Form, SoundReader, output_rate
+from workflows.notice import Notice, made
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -52,31 +52,32 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> SoundFacts:
         reader.check(name, field)
         timing.length(reader.seconds, "sound", name, field)
         silent = peak < SILENT_BELOW
-        notes = []
+        notes: list[Notice] = []
         if silent:
-            notes.append("silent: nothing can be heard in it")
+            notes.append(made("note_silent", {}))
         elif peak < 0.05:
-            notes.append("very quiet: normalise the level")
+            notes.append(made("note_quiet", {}))
         if reader.format in ("mp4", "wav", "flac") and reader.seconds < claimed - max(0.5, 0.02 * claimed):
-            notes.append(f"cut short: {spoken(reader.seconds)} of {spoken(claimed)} are there")
+            notes.append(
+                made("note_cut_short", {"there_seconds": reader.seconds, "claimed_seconds": claimed})
+            )
         elif reader.packets.cut:
-            notes.append("only its first part can be read")
+            notes.append(made("note_first_part", {}))
         elif reader.packets.broken > 1:
-            notes.append("parts of it are damaged")
+            notes.append(made("note_parts_damaged", {}))
         if picture_track(container) is not None:
-            notes.append("the sound of a video")
+            notes.append(made("note_sound_of_video", {}))
         if reader.channels > 2:
-            notes.append(f"{reader.channels} channels become stereo")
+            notes.append(made("note_to_stereo", {"channels": reader.channels}))
         rate = reader.best.rate
         if rate > MAX_RATE:
-            notes.append(f"{rate / 1000:g} kHz become {output_rate(rate) / 1000:g} kHz")
+            notes.append(
+                made("note_lower_rate", {"from_khz": rate / 1000, "to_khz": output_rate(rate) / 1000})
+            )
         if peak > _CLIPPED_CLAIM:
-            notes.append("louder than full scale: normalise the level")
-        note = ", ".join(notes)
+            notes.append(made("note_too_loud", {}))
         codec = track.codec_context.codec.canonical_name
-        return SoundFacts(
-            reader.seconds, rate, reader.channels, codec, peak, silent, note[:1].upper() + note[1:]
-        )
+        return SoundFacts(reader.seconds, rate, reader.channels, codec, peak, silent, tuple(notes))
 
 
 def waveform(path: str, name: str, field: str, points: int) -> list[float]:

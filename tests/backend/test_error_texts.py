@@ -155,6 +155,9 @@ def test_texts_are_sentences(code: str) -> None:
     if code.startswith("fault_"):  # the predicate of a sentence whose subject is a file
         assert ERROR_TEXTS[code].message[0].islower() and ERROR_TEXTS[code].message[-1] != "."
         return
+    if code.startswith("note_"):  # one of several in a line
+        assert not ERROR_TEXTS[code].hint and ERROR_TEXTS[code].message[-1] != "."
+        return
     for text in filter(None, ERROR_TEXTS[code]):
         assert text[0].isupper() or text.startswith(("{", *NAMES))
         assert text.endswith((".", "}", ")", "`")) or text.startswith(("Run: ", "Example: ")), text

@@ -18,13 +18,14 @@ SIZE = {"width": 64, "height": 48}
 CLIP = {**SIZE, "frames": 17, "fps": 16.0}
 VIDEO = {
     **CLIP, "seconds": 1.0, "codec": "h264", "pix_fmt": "yuv420p", "has_audio": False, "rotated": 0,
-    "variable": False, "note": "", "mirrored": False, "channels": 0, "sound_lost": False,
+    "variable": False, "notes": [], "mirrored": False, "channels": 0, "sound_lost": False,
 }  # fmt: skip
 ANSWERS: dict[str, dict[str, Any]] = {
     "ping": {},
-    "picture": {**SIZE, "format": "PNG", "frames": 1, "note": "", "bytes": 1},
+    "picture": {**SIZE, "format": "PNG", "frames": 1, "notes": [], "bytes": 1},
     "sound": {
-        "seconds": 1.0, "rate": 8000, "channels": 1, "codec": "pcm", "peak": 0.5, "silent": False, "note": "",
+        "seconds": 1.0, "rate": 8000, "channels": 1, "codec": "pcm", "peak": 0.5, "silent": False,
+        "notes": [],
     },
     "video": VIDEO,
     "result": VIDEO,

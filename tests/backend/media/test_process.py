@@ -299,5 +299,5 @@ def test_a_missing_target_folder_is_an_internal_error(picture: Path, tmp_path: P
 
 
 def test_facts_are_plain_data() -> None:
-    assert facts.PictureFacts(1, 2) == facts.PictureFacts(1, 2, "", 1, "", 0)
+    assert facts.PictureFacts(1, 2) == facts.PictureFacts(1, 2, "", 1, (), 0)
     assert threading.active_count() < 50
