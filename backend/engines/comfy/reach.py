@@ -60,7 +60,10 @@ _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, er
 _TLS_ALERT = re.compile(r"\\x15\\x03|\x15\x03")
 _LOGIN = re.compile(r"type=[\"']?password|log[ _-]?in|sign[ _-]?in|single sign|\bsso\b|oauth|/auth", re.I)
 _TLS_ONLY = re.compile(r"\bhttps port\b|http request to an https server", re.I)
-_HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body|\?xml)", re.I | re.S)
+_HTML = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body|\?xml)", re.I | re.S
+)
+"""The beginning of a web page, also behind the byte order mark that some servers on Windows send."""
 
 
 @dataclass(frozen=True)

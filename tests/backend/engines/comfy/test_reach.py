@@ -101,6 +101,8 @@ def answered(status: int, body: bytes = b"", place: Place = PLACE, **headers: st
         (200, b"[]", {"Content_Type": "text/html"}, ""),
         (400, b'{"error": "a sign with https port on it"}', {}, ""),
         (200, b"\n <!-- a -->\n<html>", {}, "web_page"),
+        (200, b"\xef\xbb\xbf<!DOCTYPE html>", {}, "web_page"),
+        (200, b"\xef\xbb\xbf\r\n" + LOGIN, {}, "login_page"),
         (200, LOGIN, {}, "login_page"),
         (200, b"<html>Please <a href=/x>Sign in</a>", {}, "login_page"),
         (401, b"", {}, "login"),
