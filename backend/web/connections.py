@@ -19,6 +19,9 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_SECONDS = 20.0
+IDLE_SECONDS = 20.0
+"""How long a connection may be idle between two requests. uvicorn's 5 s end connections whose next request
+has arrived but is not read yet, when the app or the machine stalls for so long: the client sees a reset."""
 HEADER_BYTES = 64 << 10
 """Of all headers together, and of chunked trailers. Browsers send less than a tenth, cookies included."""
 HEADER_COUNT = 100
@@ -54,6 +57,7 @@ def bound(config: Any, header_seconds: float = HEADER_SECONDS) -> None:
     """Sets the limits in a loaded uvicorn.Config; they apply to later connections."""
     if not issubclass(config.http_protocol_class, _Bounded):
         config.http_protocol_class = bounded(header_seconds)
+    config.timeout_keep_alive = IDLE_SECONDS
     config.limit_concurrency = min(CONNECTIONS_MAX, max(64, _files() - FILES_KEPT))
 
 

@@ -197,3 +197,12 @@ def test_a_slow_body_after_the_response_closes_the_connection(port: int) -> None
         for _ in range(600):
             connection.sendall(b"x")
             let_pass(0.1)
+
+
+def test_a_stall_shorter_than_the_limit_of_headers_ends_no_idle_connection() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+    with connections.bounded_servers():
+        config = uvicorn.Config(app)
+        config.load()
+    assert config.timeout_keep_alive >= connections.HEADER_SECONDS
