@@ -59,7 +59,11 @@ def test_reuse_undo_and_cancelled(visit: Callable[..., Page], site: Site, harbou
     stopped = page.locator('#ws-library .tile[data-state="cancelled"]')
     expect(stopped.locator(".reason")).to_contain_text("Cancelled")
     expect(stopped.locator('[data-act="reuse"]')).to_be_visible()  # a cancelled video keeps no files
-    stopped.locator('[data-act="delete"]').dblclick()
+    stopped.locator('[data-act="delete"]').dblclick()  # an accident: nothing is deleted
+    expect(stopped.locator(".reason")).to_be_visible()
+    expect(page.locator(".undo-toast")).to_have_count(0)
+    expect(stopped.locator('[data-act="delete"]')).to_be_enabled()
+    stopped.locator('[data-act="delete"]').click()
     expect(page.locator(".undo-toast")).to_have_count(1)
     expect(page.locator("#ws-library .nothing")).to_contain_text("No video was cancelled.")
     page.locator("#library-status label", has_text="All states").click()

@@ -1,4 +1,5 @@
-/* Delete and its Undo: one click deletes once, and a toast brings the clip back for a few seconds. */
+/* Delete and its Undo: one click deletes once, and a toast brings the clip back for a few seconds. A double click
+   deletes nothing. */
 (() => {
   "use strict";
   const studio = window.wanStudio;
@@ -7,6 +8,7 @@
   const MOST = 3; // toasts at a time
   const sent = new Map(); // id of a clip that is being deleted -> where it was, and what comes after it
   let last = 0;
+  let takeBack = () => {}; // undoes the deletion that was shown last
 
   const clip = (id) => `[data-act="show"][data-id="${CSS.escape(id)}"]`;
   // The job on the stage, for events that draw the card again.
@@ -15,11 +17,15 @@
     return { shown: shown || "", shownkey: shownkey || "" };
   };
 
-  // The second click of a double click meets what has moved under the pointer: it does nothing.
+  // The second click of a double click meets what has moved under the pointer: it undoes the first and does nothing else.
   const stray = (event) => {
     if (event.detail < 2 || Date.now() - last > MS.double) return;
     event.preventDefault();
     event.stopImmediatePropagation();
+    if (event.type !== "click") return;
+    const newest = [...sent.values()].pop();
+    if (newest) newest.twice = true;
+    else takeBack();
   };
   for (const kind of ["mousedown", "click", "dblclick"]) document.addEventListener(kind, stray, true);
 
@@ -95,6 +101,8 @@
         focusAfter(was);
         end();
       });
+      takeBack = () => row.isConnected && undo.click();
+      if (was.twice) return takeBack();
       row.addEventListener("keydown", (event) => event.key === "Escape" && end());
       setTimeout(() => (was.keyboard ? undo.focus({ preventScroll: true }) : focusAfter(was)), MS.settle);
     };
