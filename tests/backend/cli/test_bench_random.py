@@ -30,6 +30,7 @@ def start(tmp_path: Path, *arguments: str, **environ: str) -> subprocess.Popen[s
     return subprocess.Popen(
         [sys.executable, str(ROOT / "app.py"), "bench", "--random-weights", "--scale", "tiny", *arguments],
         cwd=ROOT, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # tests under nohup ignore it
     )  # fmt: skip
 
 
