@@ -24,7 +24,7 @@ LIVE = "document.querySelector('#ws-card [role=progressbar]')?.getAttribute('ari
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An app that may be killed; the engine goes on."""
+    """An app that the test may kill while its engine keeps running."""
     with with_engine(tmp_path_factory.mktemp("app")) as site:
         yield site
 
@@ -93,7 +93,7 @@ def test_the_app_dies_and_the_job_goes_on(
         expect(page.locator('[data-live="badge"] small')).to_contain_text("no connection")
         running.start()
         begun = time.monotonic()
-        with running.held(12):  # it goes on to there
+        with running.held(12):  # the job runs up to this step
             page.wait_for_function(f"{LIVE} && document.querySelector('[data-live=notice]')?.hidden")
             record_property("seconds from the app's return to progress", round(time.monotonic() - begun, 2))
             assert percent(page) >= seen, "the bar never goes back"

@@ -78,7 +78,7 @@ def _studio(folder: Path, moment: str) -> int:
             os.kill(os.getpid(), signal.SIGKILL)
 
     class LastingEngine(FakeEngine):
-        """Goes on with what it was sent while there is no studio."""
+        """Runs the prompts it has received while no studio is running."""
 
         def run(self, prompt: Any, on_event: Any) -> Any:
             at("before the post")

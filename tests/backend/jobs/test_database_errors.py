@@ -166,7 +166,7 @@ def test_no_job_waits_for_ever_for_a_broken_disk(
     engine.fetch_error = error
     studio = make(limits=Limits(room=0.2, broken=600.0 if mends else 0.5))
     job = studio.submit(OWNER, "image_to_video", SMALL, {"image": picture})
-    if mends:  # the other one may have failed by now
+    if mends:  # the other one may already have failed
         until(lambda: error.message in studio.progress(job.id, job.key).text, BOUND)
     engine.known.update(prompt.id for prompt in engine.prompts)
     if mends:
