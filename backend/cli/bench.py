@@ -37,18 +37,11 @@ def run_bench(arguments: argparse.Namespace, here: Path) -> int:
         return run_random(arguments, here)
     try:
         rows = bench_table.chosen(arguments.rows)
-        repeat = REPEAT if arguments.repeat is None else arguments.repeat
-        if not 0 <= repeat <= 100:
-            raise BadInput.of("repeat_unusable")
+        repeat = repeats(arguments.repeat, REPEAT)
     except BadInput as error:
         complain(error.message, error.hint)
         return 2
-    if logging.getLogger().level > logging.DEBUG:
-        logging.getLogger("wan").setLevel(logging.ERROR)  # the table shows the errors
-    stop = stop_signal()
-    environ = dict(os.environ)
-    for warning in load_environment(here, environ):
-        complain(words(warning))
+    stop, environ = prepared(here)
     with tempfile.TemporaryDirectory(prefix="wan-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         settings = Settings.from_env(environ, here).model_copy(update={"data_dir": folder / "data"})
@@ -62,6 +55,25 @@ def run_bench(arguments: argparse.Namespace, here: Path) -> int:
                 work.clean_up()
         finally:
             studio.close()
+
+
+def repeats(given: int | None, own: int) -> int:
+    """How often a row runs after its first run. Raises BadInput for less than 0 or more than 100."""
+    count = own if given is None else given
+    if not 0 <= count <= 100:
+        raise BadInput.of("repeat_unusable")
+    return count
+
+
+def prepared(here: Path) -> tuple[StopSignal, dict[str, str]]:
+    """The signal that ends the benchmark, and the environment with that of `.env` in `here`."""
+    if logging.getLogger().level > logging.DEBUG:
+        logging.getLogger("wan").setLevel(logging.ERROR)  # the table shows the errors
+    stop = stop_signal()
+    environ = dict(os.environ)
+    for warning in load_environment(here, environ):
+        complain(words(warning))
+    return stop, environ
 
 
 def stop_signal() -> StopSignal:

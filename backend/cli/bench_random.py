@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.cli import random_rows
-from backend.cli.bench import stop_signal
+from backend.cli.bench import prepared, repeats
 from backend.cli.bench_run import Runner, write_json
 from backend.cli.console import complain, print_table, say, terminal
 from backend.cli.memory_watch import MemoryWatch
@@ -26,11 +25,9 @@ from backend.models.errors import ModelStoreError
 from backend.models.progress import Progress, size
 from backend.models.random_weights import folder as weights
 from backend.models.random_weights.shapes import ROLES
-from backend.notices import words
 from backend.servers import gpus, launch, ports
 from backend.servers.choice import local_url
 from backend.servers.server import answers
-from backend.settings.environment import load_environment
 from backend.settings.model import Settings
 from backend.stopping import StopSignal
 from backend.studio import Studio
@@ -64,18 +61,11 @@ def run_random(arguments: argparse.Namespace, here: Path) -> int:
     scale = arguments.scale
     try:
         rows = _rows(scale, arguments.rows, arguments.row)
-        repeat = REPEAT if arguments.repeat is None else arguments.repeat
-        if not 0 <= repeat <= 100:
-            raise BadInput.of("repeat_unusable")
+        repeat = repeats(arguments.repeat, REPEAT)
     except BadInput as error:
         complain(error.message, error.hint)
         return 2
-    if logging.getLogger().level > logging.DEBUG:
-        logging.getLogger("wan").setLevel(logging.ERROR)  # the table shows the errors
-    stop = stop_signal()
-    environ = dict(os.environ)
-    for warning in load_environment(here, environ):
-        complain(words(warning))
+    stop, environ = prepared(here)
     settings = Settings.from_env(environ, here)
     comfyui = settings.comfyui_dir
     if comfyui is None:
