@@ -11,6 +11,7 @@ import pytest
 
 from scripts.structure import cycles, package_imports
 from tests.support.paths import ROOT
+from tests.support.sources import parsed
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("app",),
@@ -94,7 +95,7 @@ def is_module(name: str) -> bool:
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:
     """(dotted name, line) of each import; `from a import b` is a.b where that is a module, else a."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -11,6 +11,7 @@ import pytest
 from backend.settings.model import VARIABLES
 from scripts import settings_table
 from tests.support.paths import ROOT
+from tests.support.sources import parsed
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -93,7 +94,7 @@ def test_the_functions_that_the_architecture_page_names_exist() -> None:
     named = re.findall(r"`([\w/]+\.py):(\w+)`", page)
     assert len(named) > 20
     for path, name in named:
-        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        tree = parsed(ROOT / path)
         functions = {
             node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         }

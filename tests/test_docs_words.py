@@ -10,6 +10,7 @@ import pytest
 
 from backend.settings.model import VARIABLES
 from tests.support.paths import ROOT
+from tests.support.sources import parsed
 from ui.i18n.texts import table
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -24,7 +25,7 @@ def spoken() -> str:
     for top in ("backend", "ui", "workflows", "app.py"):
         place = ROOT / top
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(parsed(path)):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     found.append(node.value)
                 elif isinstance(node, ast.JoinedStr):

@@ -12,6 +12,7 @@ import backend.studio  # noqa: F401 - brings in the error classes that other pac
 from backend.errors import StudioError, by_code
 from scripts.docstrings import TOPS, python_files
 from tests.support.paths import DATA, ROOT
+from tests.support.sources import parsed
 
 CHECKED = (*TOPS, "benchmarks", "tests/support")
 BASE_FORMS = frozenset((DATA / "base_form_verbs.txt").read_text("utf-8").split())
@@ -46,10 +47,7 @@ def commands(text: str) -> list[str]:
     return found + re.findall(r"\.\s+(Return\b|Raise\b|Yield\b)", text)
 
 
-SOURCES = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-    for path in python_files(ROOT, CHECKED)
-}
+SOURCES = {path.relative_to(ROOT).as_posix(): parsed(path) for path in python_files(ROOT, CHECKED)}
 
 
 def test_docstrings_are_in_the_third_person() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.sources import parsed
+
 TESTS = Path(__file__).resolve().parent
 OURS = ("app", "backend", "ui", "workflows")
 
@@ -87,6 +89,6 @@ def test_no_constant_is_replaced() -> None:
     found = [
         f"{path.relative_to(TESTS)}:{line}"
         for path in sorted(set(TESTS.rglob("*.py")) - {Path(__file__).resolve()})
-        for line in replaced(ast.parse(path.read_text(encoding="utf-8")))
+        for line in replaced(parsed(path))
     ]
     assert found == [], "pass the limit as an argument instead"

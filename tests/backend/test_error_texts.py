@@ -34,6 +34,7 @@ from backend.notices import TEMPLATES, brief, hint, words
 from backend.servers.exit_reasons import _KNOWN as EXIT_REASONS
 from backend.worker.results import ResultTooLarge
 from tests.support.paths import ROOT
+from tests.support.sources import parsed
 from workflows.notice import Notice, made, notice
 
 CHECKED = ("backend", "ui", "app.py")
@@ -53,7 +54,7 @@ SUFFIXED = {"field_refused_more": {"reasons", "count"}, "values_refused_more": {
 def sources(top: str) -> tuple[tuple[str, ast.Module], ...]:
     path = ROOT / top
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    return tuple((str(file.relative_to(ROOT)), ast.parse(file.read_text("utf-8"))) for file in files)
+    return tuple((str(file.relative_to(ROOT)), parsed(file)) for file in files)
 
 
 def constants(node: ast.expr, tree: ast.AST) -> list[str]:

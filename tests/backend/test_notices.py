@@ -13,6 +13,7 @@ import pytest
 from backend.errors import BadInput
 from backend.notices import TEMPLATES, brief, files_text, readable, words
 from tests.support.paths import ROOT
+from tests.support.sources import parsed
 from workflows.notice import CODES, Notice, notice
 
 REFUSAL = frozenset({"error", "reason"})
@@ -29,9 +30,14 @@ def calls() -> Iterator[tuple[ast.Call, ast.Module, str]]:
     """Each call of `notice` in the sources, with its module and where it is."""
     for top in ("workflows", "backend", "ui"):
         for path in sorted((ROOT / top).rglob("*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
+            tree = parsed(path)
             for node in ast.walk(tree):
-                if isinstance(node, ast.Call) and ast.unparse(node.func) == "notice" and node.args:
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Name)
+                    and node.func.id == "notice"
+                    and node.args
+                ):
                     yield node, tree, f"{path.relative_to(ROOT)}:{node.lineno}"
 
 

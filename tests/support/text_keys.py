@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.paths import ROOT
+from tests.support.sources import parsed
 
 UI = [ROOT / "app.py", *sorted(path for path in (ROOT / "ui").rglob("*.py") if path.parent.name != "i18n")]
 SCRIPTS = sorted((ROOT / "ui" / "assets").glob("*.js"))
@@ -33,7 +34,7 @@ def lookups(path: Path) -> Iterator[Lookup]:
 
     Raises ValueError for any other key that the syntax tree does not show.
     """
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = parsed(path)
     imported = {
         name.name
         for node in ast.walk(tree)
@@ -80,7 +81,7 @@ def pattern(node: ast.JoinedStr) -> str:
 
 def strings(path: Path) -> Iterator[str]:
     """Every string of a module as a regular expression, f-strings only where they begin like a dotted key."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield re.escape(node.value)
         elif isinstance(node, ast.JoinedStr) and re.match(r"[a-z_]+\\\.", pattern(node)):

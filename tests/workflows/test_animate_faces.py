@@ -39,6 +39,7 @@ def faces(name: str, without: set[int]) -> Any:
     return batch
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["native", "template"])
 @pytest.mark.parametrize("without", [
     set(), {0}, {COUNT - 1}, {4, 5, 6}, {0, 1, 7, 12, 19}, set(range(10)), set(range(COUNT)) - {13},

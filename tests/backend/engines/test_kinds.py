@@ -20,6 +20,7 @@ from backend.jobs.offers import Offers
 from backend.notices import words
 from tests.support.fake_engine import FakeEngine
 from tests.support.paths import ROOT
+from tests.support.sources import parsed
 from workflows.graph.node_contract import Contract, facts, recorded
 from workflows.notice import notice
 
@@ -184,6 +185,6 @@ def test_no_kind_is_compared_with_a_name_outside_its_row() -> None:
         f"{path.relative_to(ROOT)}:{line}"
         for path in sources()
         if path != Path(kinds.__file__).resolve()
-        for line in decisions(ast.parse(path.read_text(encoding="utf-8")))
+        for line in decisions(parsed(path))
     ]
     assert found == []

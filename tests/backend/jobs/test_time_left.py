@@ -83,6 +83,7 @@ def shown(said: list[Said]) -> list[str]:
     return [words for words, _ in groupby(progress.status(one.snapshot) for one in said)]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", RUNS)
 @pytest.mark.parametrize("stretch", STRETCHES)
 def test_time_left_of_a_recorded_job_of_several_parts(name: str, stretch: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from backend.media.sound_edit import HEADROOM_DB, pcm16, silence
 from tests.support.media_files import tone
 from tests.support.paths import ROOT
+from tests.support.sources import parsed
 
 SOURCES = sorted(
     path for top in ("backend", "ui", "workflows", "scripts") for path in (ROOT / top).rglob("*.py")
@@ -85,7 +86,7 @@ def test_silence_is_exact_to_the_sample(rate: int, channels: int) -> None:
 def test_pydub_opens_and_saves_no_file() -> None:
     """It would start ffmpeg for that, outside of the bounded child's rules. One module imports it."""
     for path in (ROOT / "app.py", *SOURCES):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path)
         used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         assert not used & {"from_file", "from_file_using_temporary_files", "from_mp3", "from_ogg", "from_flv"}
         imported = {

@@ -132,6 +132,7 @@ def test_the_reader_finds_what_is_not_marked() -> None:
     assert unmarked('<b title="Left over">⟦all of ⟦it⟧⟧ 12 s<code>a.py</code></b>') == ["Left", "over", "s"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("status", STATUSES)
 def test_the_card_and_the_library(mode: str, status: str) -> None:
