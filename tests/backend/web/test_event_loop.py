@@ -243,7 +243,7 @@ def test_stuck_reads_of_one_visitor_delay_no_other(
     url = site.studio.media_url(jobs[0], "result.mp4")
     for who in (ann, bob):
         assert who.http.get("/").status_code == 200  # each has a cookie of their own
-    known = submitted(site, bob, picture)
+    known = ended(site.studio, submitted(site, bob, picture))
     held = Held(monkeypatch)
     with ThreadPoolExecutor(50) as pool:
         stuck = [pool.submit(ann.poll, {"id": job.id, "key": job.key}) for job in jobs]

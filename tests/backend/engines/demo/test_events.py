@@ -359,6 +359,7 @@ def test_clearing_the_queue_and_moving_to_its_front(demo: DemoServer) -> None:
     client.hear()
     demo.faults(hang_at_step=2)
     demo.submit(graphs.text_to_video(seed=30), client_id=client.id)
+    client.until(lambda row: row[0] == "execution_start")  # else the one for the front would be the first
     last = demo.submit(graphs.text_to_video(seed=31, length=9), client_id=client.id)
     body = {"prompt": graphs.text_to_video(seed=32, length=5), "client_id": client.id, "front": True}
     answer = demo.call("POST", "/prompt", body).json()
