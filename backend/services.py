@@ -12,6 +12,7 @@ from backend.jobs.cards import Cards
 from backend.jobs.deletions import Deletions
 from backend.jobs.library import Library
 from backend.jobs.limits import Limits
+from backend.jobs.lora_library import LoraLibrary
 from backend.jobs.offers import Offers
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.server_facts import found_by
@@ -67,6 +68,7 @@ class Services:
         self.choices = Choices(settings.data_dir / NAME)
         facts_of = found_by(Finder(settings, self.choices))
         offers = Offers(self.servers.engines, facts_of)
+        self.loras = LoraLibrary(offers, self.decoder)
         cards = Cards(settings.data_dir).of
         self.scheduler = Scheduler(
             self.store, settings.jobs_dir, self.servers.engines,

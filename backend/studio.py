@@ -22,7 +22,7 @@ from backend.jobs.snapshot import Snapshot
 from backend.jobs.submission import Submission
 from backend.jobs.views import JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import MAX_STORED_SIDE
-from backend.models.state import ModelScan, ModelState
+from backend.models.state import LoraList, ModelScan, ModelState
 from backend.security import tokens
 from backend.services import Services
 from backend.settings.model import Settings
@@ -320,6 +320,15 @@ class Studio:
         distillation is in its weights; None: as its name says. Raises NotAllowed, BadInput."""
         self._require_admin(owner, user)
         self._machine.choose_model(role, file, distilled)
+
+    def loras(self, mode: str, search: str = "", names: Collection[str] = ()) -> LoraList:
+        """The LoRAs of the engines for a mode, by search words, or those of these names. Raises BadInput for
+        an unknown mode."""
+        return self._services.loras.find(mode, search, names)
+
+    def lora_picture(self, name: str) -> bytes:
+        """The small picture of a LoRA as JPEG; empty for none."""
+        return self._services.loras.picture(name)
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""

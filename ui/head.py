@@ -32,6 +32,7 @@ STYLES = (
     "connection.css",
     "forms.css",
     "advanced.css",
+    "loras.css",
     "keeping.css",
     "drafts.css",
     "result.css",
@@ -52,6 +53,7 @@ SCRIPTS = (
     "forms.js",
     "advanced.js",
     "prompt_help.js",
+    "loras.js",
     "files.js",
     "paste.js",
     "media.js",
@@ -113,6 +115,7 @@ def head(max_upload_mb: int = 0) -> str:
         "wanForms": script_tables.forms(),
         "wanAdvanced": script_tables.advanced(),
         "wanPhrases": script_tables.phrases(),
+        "wanLoras": script_tables.loras(),
         "wanFormats": file_formats.for_script(),
         "wanTexts": section("script"),
     }

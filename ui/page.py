@@ -20,6 +20,7 @@ from ui.actions.visit import TAKE_LINK, Visit
 from ui.api.endpoints import register
 from ui.forms.drafts import Drafts
 from ui.forms.input_folder import InputFolder
+from ui.forms.lora_picker import LoraPicker
 from ui.forms.planner import Planner
 from ui.forms.widgets import HTML_JS, Form
 from ui.gradio_fixes import broken_uploads, file_records, lean_config, sessions, upload_progress
@@ -141,6 +142,7 @@ class _Page:
             self.shown = self.visit.shown = self.card.component(choices)
         self.undo = undo_box()
         self.drafts.build(self.forms)
+        LoraPicker(self.studio).build()
 
     def _build_tabs(self) -> None:
         for tab in TABS:

@@ -14,6 +14,7 @@ from workflows.graph.node_contract import RoleFile, ServerFacts
 from workflows.modes.registry import MODES
 from workflows.notice import Notice
 from workflows.spec import ModeParams
+from workflows.stages.lora_fit import LoraFindings, lora_findings
 
 __all__ = ["Compiled", "Derived", "Label", "RoleFile", "ServerFacts", "compile", "model_obstacle"]
 
@@ -29,12 +30,19 @@ def compile(params: ModeParams, catalog: Catalog, server: ServerFacts, job_id: s
     distilled = {role for role, file in server.models.items() if file.distilled}
     made = MODES[params.MODE].build(params, catalog.with_files(names, distilled), server, job_id)
     notes = [note for file in _used(made, server) for note in file.notes]
+    notes += _loras(params, server).warnings
     return replace(made, warnings=(*made.warnings, *dict.fromkeys(notes))) if notes else made
 
 
-def model_obstacle(compiled: Compiled, server: ServerFacts) -> Notice | None:
+def model_obstacle(params: ModeParams, compiled: Compiled, server: ServerFacts) -> Notice | None:
     """Why a file that the job loads cannot be used on this server; None when all can."""
-    return next((file.obstacle for file in _used(compiled, server) if file.obstacle is not None), None)
+    used = (file.obstacle for file in _used(compiled, server) if file.obstacle is not None)
+    return next(used, None) or _loras(params, server).obstacle
+
+
+def _loras(params: ModeParams, server: ServerFacts) -> LoraFindings:
+    target = MODES[params.MODE].lora_target(params)
+    return LoraFindings() if target is None else lora_findings(params, target, server)
 
 
 def _used(compiled: Compiled, server: ServerFacts) -> list[RoleFile]:

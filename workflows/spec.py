@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from workflows.params.checks import check_media
+from workflows.params.loras import LoraTarget, check_loras
 from workflows.params.sizes import FPS, frames_for
 from workflows.params.values import (
     InvalidParam,
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from workflows.compiled import Compiled
     from workflows.graph.node_contract import ServerFacts
 
-Kind = Literal["text", "choice", "whole", "number", "side", "switch"]
-"""What a value is. side: a width or height in pixels, 0 for automatic."""
+Kind = Literal["text", "choice", "whole", "number", "side", "switch", "loras"]
+"""What a value is. side: a width or height in pixels, 0 for automatic; loras: a list, or its JSON text."""
 MediaKind = Literal["picture", "sound", "video"]
 Group = Literal["", "sound", "files", "size", "motion", "prompt", "experts", "run", "seed"]
 """The part of the page's Advanced section that a parameter is in; "": none, it has a place of its own."""
@@ -109,7 +110,7 @@ class Field:
     @property
     def type(self) -> type:
         """The Python type of a value."""
-        whole = {"text": str, "choice": str, "switch": bool, "number": float}
+        whole = {"text": str, "choice": str, "switch": bool, "number": float, "loras": str}
         return whole.get(self.kind, int)
 
     def check(self, value: Any) -> Any:
@@ -126,6 +127,8 @@ class Field:
                 return check_bool(name, subject, value)
             case "side":
                 return check_side(name, subject, value)
+            case "loras":
+                return check_loras(name, subject, value)
             case "whole":
                 return check_int(name, subject, value, int(self.low), int(self.high))
             case "number":
@@ -268,8 +271,9 @@ class ModeSpec:
     which part of which file is used; such a clip is as long as that part. `chunks`: frames of the result ->
     pieces that the model draws one after the other. `tells`: choices whose value is shown among the facts of
     a clip. `own`: checked parameters -> the defaults that empty number fields get, such as steps -> 20.
-    `always_fast`: made in few steps whatever is chosen. `in_quality`: a job's values -> the mode and
-    the values that make the same in full quality; None where there is nothing better.
+    `lora_targets`: the models that LoRAs can go on. `always_fast`: made in few steps whatever is chosen.
+    `in_quality`: a job's values -> the mode and the values that make the same in full quality; None where
+    there is nothing better.
     """
 
     params: type[ModeParams]
@@ -281,6 +285,7 @@ class ModeSpec:
     chunks: Callable[[int], int] = one_chunk
     tells: tuple[str, ...] = ()
     own: Callable[[Any], Mapping[str, float]] = no_figures
+    lora_targets: tuple[LoraTarget, ...] = ()
     always_fast: bool = False
     in_quality: Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]] | None = None
 
@@ -326,6 +331,13 @@ class ModeSpec:
     def in_group(self, name: Group) -> tuple[Spec, ...]:
         """The parameters of a part of Advanced, in the order of the API."""
         return tuple(spec for spec in self.all if spec.group == name)
+
+    def lora_target(self, params: Any) -> LoraTarget | None:
+        """The model that the LoRAs of a job go on; None for a mode that takes none."""
+        for one in self.lora_targets:
+            if one.when is None or getattr(params, one.when[0]) == one.when[1]:
+                return one
+        return None
 
     @property
     def api(self) -> tuple[Spec, ...]:

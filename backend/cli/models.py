@@ -1,4 +1,4 @@
-"""`python app.py models ...`: check, use, download, migrate, paths."""
+"""`python app.py models ...`: check, use, loras, download, migrate, paths."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from backend.cli.console import complain, plain_table, print_table, say, terminal
+from backend.cli.lora_list import add_loras, loras
 from backend.cli.model_choice import add_use, use
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.info import list_models
@@ -58,7 +59,9 @@ STATE_STYLES = {READY: "green", MISSING: "yellow", UNSEEN: "yellow"}
 
 def add_models(commands: Any) -> None:
     """The `models` command's arguments."""
-    parser = commands.add_parser("models", help="the model files: check, use, download, migrate, paths")
+    parser = commands.add_parser(
+        "models", help="the model files: check, use, loras, download, migrate, paths"
+    )
     actions = parser.add_subparsers(dest="action", metavar="action", required=True)
     modes = ", ".join(MODES)
     check = actions.add_parser(
@@ -71,6 +74,7 @@ def add_models(commands: Any) -> None:
     check.add_argument("--json", action="store_true", help="print the states as JSON")
     check.add_argument("--hash", action="store_true", help="read the files whole and compare their sha256")
     add_use(actions)
+    add_loras(actions)
     fetch = actions.add_parser(
         "download",
         help="fetch what is missing from Hugging Face; can be stopped and run again",
@@ -101,6 +105,8 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
             return check(settings, arguments.mode, arguments.hash, arguments.json)
         if arguments.action == "use":
             return use(settings, arguments, ask_server(settings)[0])
+        if arguments.action == "loras":
+            return loras(settings, arguments, *ask_server(settings))
         if arguments.action == "download":
             return download(settings, arguments.what)
         if arguments.action == "migrate":

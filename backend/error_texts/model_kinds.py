@@ -59,3 +59,31 @@ FAULT_WORDS: Mapping[str, str] = {
     "header_too_large": "has a header that is too large",
     "unreadable": "cannot be read",
 }
+MODEL_WORDS: Mapping[str, str] = {
+    "i2v": "WAN 2.2 Image-to-Video",
+    "t2v": "WAN 2.2 Text-to-Video",
+    "i2v_2.1": "WAN 2.1 Image-to-Video",
+    "t2v_2.1": "WAN 2.1 Text-to-Video",
+    "s2v": "WAN Sound-to-Video",
+    "animate": "WAN Animate",
+    "animate_2": "WAN Animate 2",
+    "ti2v_5b": "WAN 2.2 with 5B parameters",
+    "wan_1.3b": "WAN 2.1 with 1.3B parameters",
+    "wan": "WAN with 14B parameters",
+    "wan_diffusers": "WAN in the layout of the diffusers library",
+    "flux": "Flux",
+    "flux_checkpoint": "Flux",
+    "sdxl": "SDXL",
+    "sd": "Stable Diffusion",
+    "sd3": "Stable Diffusion 3",
+    "qwen_image": "Qwen-Image",
+    "hunyuan_video": "HunyuanVideo",
+    "ltx_video": "LTX-Video",
+    "other": "another model",
+}
+"""Models that LoRAs are made for."""
+LAYOUT_WORDS: Mapping[str, str] = {
+    "diffusers": "they are in the layout of the diffusers library",
+    "bare": "they lack the beginning diffusion_model.",
+}
+"""Why ComfyUI does not apply the keys of a LoRA."""

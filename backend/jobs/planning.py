@@ -64,7 +64,7 @@ def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str)
             compiled = compile_for(params, offer.facts, job_id)
             if takes_whole(offer.info):
                 compiled = replace(compiled, warnings=bundle.warnings(compiled))
-            made.append((offer.info, compiled, model_obstacle(compiled, offer.facts)))
+            made.append((offer.info, compiled, model_obstacle(params, compiled, offer.facts)))
         except BadInput as error:
             fault = fault or error
             refused.append(notice("server_refuses", address=offer.info.address, reason=error.notice))

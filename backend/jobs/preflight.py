@@ -102,9 +102,10 @@ def checked(job: Job, engine: Engine, facts_of: FactsOf = plain_facts) -> Compil
     graphs for the recorded ComfyUI, unchecked. Raises StudioError."""
     contract = engine.contract()
     server = facts_of(engine.info(), contract)
-    made = compile_for(job_params(job), server, job.id)
+    params = job_params(job)
+    made = compile_for(params, server, job.id)
     if contract is not None:
-        obstacle = model_obstacle(made, server)
+        obstacle = model_obstacle(params, made, server)
         if obstacle is not None:
             raise MissingModel.because(obstacle)
         preflight(job.mode, made, contract, engine.info())

@@ -38,6 +38,7 @@ from workflows.modes.registry import MODES, media_fields
 from workflows.notice import Notice
 from workflows.params.limits import RANDOM_SEEDS
 from workflows.params.media import Media
+from workflows.stages.lora_fit import OBSTACLES
 
 log = logging.getLogger("wan.jobs")
 
@@ -201,11 +202,15 @@ class Submitter:
             inputs = input_files.keep(self._decoder, params, uploads, whole, sizes, folder, notes, titles)
             cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
             stored = {**values, "prompt": params.prompt, **cleaned}
+            if loras := getattr(params, "loras", ()):
+                stored["loras"] = [one.to_json() for one in loras]
             job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
             if any(takes_whole(info) for info in self._offers.infos()):
                 kept = {name: folder / item.unpadded for name, item in inputs.items()}
                 bundle.check(params, {name: path.stat().st_size for name, path in kept.items()})
             found = planning.outlook(mode, job_params(job), self._offers.all(), job_id)
+            if found.obstacle is not None and found.obstacle.code in OBSTACLES:
+                raise BadInput.because(found.obstacle, field="loras")
             compiled = found.compiled
             planning.check_length(mode, compiled, self._settings.max_seconds)
             need += expected_bytes(compiled)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from backend.models.kinds import UNKNOWN, HeaderFacts
-from backend.models.tensor_kinds import expert_of, format_of, kinds_of, lora_bases, parameters_of
+from backend.models.tensor_kinds import expert_of, format_of, kinds_of, lora_bases, parameters_of, width_of
 from backend.models.tensor_list import NotReadable, read_tensors
 
 REMEMBERED = 10_000
@@ -66,6 +66,7 @@ def read_facts(path: Path, size: int) -> HeaderFacts:
         parameters=parameters_of(tensors),
         expert=expert_of(tensors.metadata),
         size=size,
+        width=width_of(tensors.shapes),
     )
 
 

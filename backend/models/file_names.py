@@ -11,27 +11,9 @@ from functools import lru_cache
 from typing import Literal
 
 from backend.models.kinds import WAN_KINDS, Expert, Kind, NameFacts, Purpose, Speed
+from workflows.params.expert_names import expert_of
 
 GGUF = ".gguf"
-_NOT_EXPERT = (
-    r"[-_ ]?(?:v?ram|mem(?:ory)?|cfg|res(?!t)|resolution|quality|detail|details|motion|speed|compression|rank"
-    r"|fps|gpu|steps?(?![a-z])|poly|key|lights?(?![a-z])|quant|bit|fidelity|end|def|contrast)"
-)
-_BEFORE = r"(?:(?<![A-Za-z])|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))"
-
-
-def _expert_pattern(word: str, short: str) -> re.Pattern[str]:
-    cased = f"(?:{word}|{word.upper()}|{word.title()})"
-    noise = f"(?:{word}|{word.title()})(?:noise|Noise)"
-    return re.compile(
-        rf"{_BEFORE}(?:{noise}(?![a-z])|{cased}(?!(?i:{_NOT_EXPERT}))(?![a-z]))"
-        rf"|(?<![A-Za-z]){cased}(?=[A-Z][a-z])(?!(?i:{_NOT_EXPERT}))"
-        rf"|(?<![A-Za-z])(?i:{short}n)(?![A-Za-z])|(?<=[-_ ])(?i:{short})(?=\.[a-z]+$)"
-    )
-
-
-_HIGH, _LOW = _expert_pattern("high", "h"), _expert_pattern("low", "l")
-
 _FOREIGN_NAMES: tuple[tuple[str, Kind], ...] = (
     (r"sdpose", "sdpose"),
     (r"(?<![a-z])sam[-_]?3", "sam3"),
@@ -111,7 +93,7 @@ def name_facts(path: str, folder: str = "") -> NameFacts:
         return NameFacts()
     lower = [part.lower() for part in parts]
     folder = folder or _folder(lower[:-1])
-    form, expert, version = _format(parts[-1]), _expert(parts), _version(lower)
+    form, expert, version = _format(parts[-1]), expert_of(parts), _version(lower)
     if _SHARD.search(lower[-1]):
         return NameFacts("shard", expert, form)
     if folder == "loras" or (not folder and _is_lora(lower)):
@@ -147,15 +129,6 @@ def _folder(folders: list[str]) -> str:
         "checkpoints": "checkpoints", "stable-diffusion": "checkpoints",
     }  # fmt: skip
     return next((names[part] for part in reversed(folders) if part in names), "")
-
-
-def _expert(parts: list[str]) -> Expert:
-    """The expert by the innermost part of the path that names exactly one."""
-    for part in reversed(parts):
-        high, low = bool(_HIGH.search(part)), bool(_LOW.search(part))
-        if high != low:
-            return "high" if high else "low"
-    return ""
 
 
 def _version(lower: list[str]) -> Literal["", "2.1", "2.2"]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backend.models.choices import Choice, Choices
+from backend.models.lora_files import LoraFiles
 from backend.models.resolver import Resolution, Resolver, Server
 from backend.models.roots import Roots, configs_of
 from workflows.catalog import Catalog, load_catalog
@@ -50,12 +51,13 @@ class Finder:
                 return known[2]
         plain = facts(contract)
         lists = lists_of(plain)
+        roots = roots_of(self._settings) if where.local else None
+        models: Mapping[str, RoleFile] = {}
         if lists.get("diffusion_models"):
             server = Server(lists, GGUF_LOADER in plain.nodes, where.vram, where.gpu, where.version)
-            found = Resolver(
-                load_catalog(), server, roots_of(self._settings) if where.local else None, chosen
-            ).resolve()
-            plain = ServerFacts(plain.nodes, plain.options, role_files(found, load_catalog()))
+            found = Resolver(load_catalog(), server, roots, chosen).resolve()
+            models = role_files(found, load_catalog())
+        plain = ServerFacts(plain.nodes, plain.options, models, LoraFiles(lists.get("loras", ()), roots))
         with self._lock:
             self._known[where] = (contract, chosen, plain)
         return plain
@@ -92,7 +94,8 @@ def role_files(found: Mapping[str, Resolution], catalog: Catalog) -> dict[str, R
     for role, one in found.items():
         if one.used is not None:
             distilled = one.used.identity.speed == "baked"
-            files[role] = RoleFile(one.used.name, distilled, one.obstacle, one.notes)
+            width = one.used.identity.width
+            files[role] = RoleFile(one.used.name, distilled, one.obstacle, one.notes, width)
         elif one.obstacle is not None:
             files[role] = RoleFile(catalog.file(role).name, False, one.obstacle, one.notes)
     for file in catalog.files:

@@ -58,6 +58,7 @@ class HeaderFacts:
     expert: Expert = ""  # by metadata
     size: int = 0  # bytes on the disk
     fault: str = ""
+    width: int = 0  # of the layers of a WAN model, or of the one that a LoRA is for
 
 
 FAULTS = ("empty", "not_a_model", "damaged", "cut_short", "header_too_large", "unreadable")
@@ -86,6 +87,7 @@ class Identity:
     size: int = 0
     parameters: int = 0
     seen: bool = False  # the header says the kind
+    width: int = 0
 
 
 def identify(name: NameFacts, header: HeaderFacts = UNKNOWN) -> Identity:
@@ -110,6 +112,7 @@ def identify(name: NameFacts, header: HeaderFacts = UNKNOWN) -> Identity:
         size=header.size,
         parameters=header.parameters,
         seen=bool(header.kinds),
+        width=header.width,
     )
 
 

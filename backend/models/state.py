@@ -1,9 +1,10 @@
-"""The states of model files on this machine and its server."""
+"""The states of model files and LoRAs on this machine and its server."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,38 @@ class ModelScan:
 
     files: tuple[ModelState, ...]
     disk: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class LoraState:
+    """A LoRA, or a pair of which `name` is the file of the high-noise expert and `partner` that of the other.
+
+    expert: the one that a file without a partner is for; base: the kind of model that its name says; words:
+    its trigger words; bytes: 0 for a file that is not on this disk; obstacle: why it cannot be used in the
+    mode that was asked for, a sentence or ""; note: what to know about it.
+    """
+
+    name: str
+    title: str
+    partner: str = ""
+    expert: str = ""
+    base: str = ""
+    words: tuple[str, ...] = ()
+    bytes: int = 0
+    obstacle: str = ""
+    note: str = ""
+    purpose: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """The entry of the API's list."""
+        return {**asdict(self), "words": list(self.words)}
+
+
+@dataclass(frozen=True)
+class LoraList:
+    """LoRAs that were found. listed: whether an engine has said which ones it has; count: of all that match,
+    of which `rows` may be a part."""
+
+    rows: tuple[LoraState, ...] = ()
+    listed: bool = True
+    count: int = 0

@@ -17,6 +17,7 @@ _LORA = re.compile(
     r"\.lora_(?:A|B|up|down)\b|\.lora\.(?:up|down)\.|\.(?:lokr|hada|oft)_|\.dora_scale$|\.diff(?:_b)?$"
 )
 _WAN_LORA = re.compile(r"blocks[._]\d+[._](?:self_attn|cross_attn|ffn)")
+_ATTENTION_DOWN = re.compile(r"(?:self|cross)_attn[._][qkvo]\b.*lora_(?:A|down)\b")
 _TEXT_KINDS: frozenset[Kind] = frozenset({"t2v", "t2v_2.1", "bernini", "wan_other"})
 _PICTURE_KINDS: frozenset[Kind] = frozenset({"i2v", "fun_inpaint", "wan_other"})
 _BIG: frozenset[Kind] = frozenset(
@@ -178,20 +179,24 @@ def is_lora(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     return bool(shapes) and 2 * sum(bool(_LORA.search(key)) for key in shapes) >= len(shapes)
 
 
+def width_of(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """The width of the layers of a WAN model, or of the model that a LoRA is for; 0 where the keys do not say
+    so."""
+    for key, shape in shapes.items():
+        if key.endswith("blocks.0.self_attn.q.weight") and len(shape) == 2:
+            return shape[0]  # the other side is packed in some formats
+        if len(shape) == 2 and _ATTENTION_DOWN.search(key):
+            return shape[1]
+    return 0
+
+
 def lora_bases(shapes: Mapping[str, tuple[int, ...]]) -> frozenset[Kind]:
     """The kinds of model that a LoRA fits by its keys and shapes; empty when they do not say so."""
     joined = "\n".join(shapes)
     if re.search(r"blocks[._]\d+[._]attn[12]", joined) and "transformer_blocks" not in joined:
         return frozenset({"wan_diffusers"})
     if _WAN_LORA.search(joined):
-        width = next(
-            (
-                shape[1]
-                for key, shape in shapes.items()
-                if re.search(r"self_attn[._][qkv]\b.*lora_(?:A|down)", key) and len(shape) == 2
-            ),
-            0,
-        )
+        width = width_of(shapes)
         if width == _WIDTH_5B:
             return frozenset({"ti2v_5b"})
         if width == _WIDTH_1_3B:

@@ -24,13 +24,15 @@ _ORIGINAL_SHAPE = "comfy.gguf.orig_shape."
 @dataclass(frozen=True)
 class Tensors:
     """`dtypes` and `shapes` have the same names; shapes are as PyTorch has them. end: bytes that the file has
-    at least. vocabulary: tokens of a GGUF text encoder, 0 for none."""
+    at least. vocabulary: tokens of a GGUF text encoder, 0 for none. places: where the tensors of one number
+    are in a safetensors file, in bytes from its start."""
 
     shapes: Mapping[str, tuple[int, ...]]
     dtypes: Mapping[str, str]
     metadata: Mapping[str, str] = field(default_factory=dict)
     end: int = 0
     vocabulary: int = 0
+    places: Mapping[str, int] = field(default_factory=dict)
 
 
 class NotReadable(ValueError):
@@ -68,12 +70,15 @@ def _safetensors(file: BinaryIO, length: int, size: int) -> Tensors:
         metadata = header.pop("__metadata__", None) or {}
         shapes: dict[str, tuple[int, ...]] = {}
         dtypes: dict[str, str] = {}
+        places: dict[str, int] = {}
         end = 0
         for name, tensor in header.items():
             first, last = tensor["data_offsets"]
             if type(first) is not int or type(last) is not int or not 0 <= first <= last:
                 raise NotReadable("damaged")
             shapes[name], dtypes[name] = _shape(tensor["shape"]), str(tensor["dtype"])[:16]
+            if math.prod(shapes[name]) == 1:
+                places[name] = 8 + length + first
             end = max(end, last)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise error if isinstance(error, NotReadable) else NotReadable("damaged") from error
@@ -81,7 +86,7 @@ def _safetensors(file: BinaryIO, length: int, size: int) -> Tensors:
         raise NotReadable("cut_short")
     texts = metadata.items() if isinstance(metadata, dict) else ()
     kept = {str(key): value for key, value in texts if isinstance(value, str)}
-    return Tensors(shapes, dtypes, kept, 8 + length + end)
+    return Tensors(shapes, dtypes, kept, 8 + length + end, places=places)
 
 
 def _shape(value: object) -> tuple[int, ...]:

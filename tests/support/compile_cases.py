@@ -163,13 +163,39 @@ def compiled(params: ModeParams, job_id: str = "job", server: ServerFacts | None
     return compile(params, load_catalog(), server or facts(recorded()), job_id)
 
 
+PAIR = ("styles/Wan2.2-I2V-paper-cut_HIGH.safetensors", "styles/Wan2.2-I2V-paper-cut_LOW.safetensors")
+ORBIT, GRAIN = "camera-orbit.safetensors", "flux-film-grain.safetensors"
+OWN = ({"name": PAIR[0], "strength": 0.9, "strength_low": 0.6}, ORBIT)
+
+LORA_CASES: dict[str, ModeParams] = {
+    "image_to_video-own_loras": image(loras=OWN),
+    "image_to_video-own_loras_fast": image(loras=OWN, speed="fast", experts="low"),
+    "fast_video-own_loras": FastVideo(**COMMON, variant="anti_slow_motion", loras=OWN),
+    "sound_to_video-own_loras": sound(loras=OWN, speed="fast", duration=1.0),
+    "animate-own_loras": animated(loras=OWN, speed="fast", video=SHORT),
+    "text_to_video-own_loras": text(loras=OWN, speed="fast"),
+    "text_to_image-own_loras": still(loras=OWN),
+    "text_to_image-flux_own_loras": still(loras=(GRAIN,), model="flux"),
+}
+"""Jobs with LoRAs of the creator's own, for a server that lists them."""
+
+
+def lora_server(*names: str) -> ServerFacts:
+    """The recorded ComfyUI with the catalogue's LoRAs and these."""
+    own = tuple(file.name for file in load_catalog().files if file.folder == "loras")
+    plain = facts(recorded())
+    return ServerFacts(plain.nodes, {**plain.options, ("LoraLoaderModelOnly", "lora_name"): (*own, *names)})
+
+
 def golden() -> dict[str, Compiled]:
     """Every golden job, by name."""
     plain = {name: compiled(params) for name, params in {**CASES, **MODE_CASES}.items()}
     routed = {
         name: compiled(params, server=route_server(route)) for name, (params, route) in ROUTE_CASES.items()
     }
-    return {**plain, **routed}
+    server = lora_server(*PAIR, ORBIT, GRAIN)
+    with_loras = {name: compiled(params, server=server) for name, params in LORA_CASES.items()}
+    return {**plain, **routed, **with_loras}
 
 
 def as_text(result: Compiled) -> str:

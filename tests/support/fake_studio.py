@@ -32,7 +32,7 @@ from backend.jobs.job import Job
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
-from backend.models.state import ModelScan, ModelState
+from backend.models.state import LoraList, LoraState, ModelScan, ModelState
 from backend.storage.input_folder import InputFile
 from backend.threads import Threads
 from workflows.catalog import load_catalog
@@ -71,6 +71,9 @@ class FakeStudio:
         self.warning, self.is_paused = "", False
         self.route = ""
         self.problems: dict[str, str] = {}
+        self.lora_rows: list[LoraState] = []
+        self.lora_pictures: dict[str, bytes] = {}
+        self.lists_loras = True
         self.expired: set[str] = set()  # ids of jobs whose input files are deleted
         self.foreign: set[str] = set()  # ids of jobs of another visitor
         self.reduced: set[str] = set()  # ids of jobs of whose picture only a smaller copy is kept
@@ -528,6 +531,19 @@ class FakeStudio:
             )
             for file in load_catalog().files
         ]  # fmt: skip
+
+    def loras(self, mode: str, search: str = "", names: Collection[str] = ()) -> LoraList:
+        wanted = search.casefold().split()
+        rows = [
+            row
+            for row in self.lora_rows
+            if all(word in f"{row.name} {row.title}".casefold() for word in wanted)
+            and (not names or row.name in names)
+        ]
+        return LoraList(tuple(rows), self.lists_loras, len(rows))
+
+    def lora_picture(self, name: str) -> bytes:
+        return self.lora_pictures.get(name, b"")
 
     def routes(self) -> list[Route]:
         """`/media/<id>/<name>`, as the app's own route serves it."""

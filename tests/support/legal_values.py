@@ -8,6 +8,7 @@ from typing import Any
 from workflows.modes.fields import LONGEST_FILE
 from workflows.modes.registry import MODES
 from workflows.params.limits import PROMPT_MAX
+from workflows.params.loras import Lora, loras_text
 from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
 from workflows.spec import Field
 
@@ -17,6 +18,9 @@ TEXTS = (
     "A boat drifts", "  two spaces, both kept  ", "línea\nzweite Zeile\n第三行", "🎬👩‍🚀 日本語 العربية",
     "<b>no markup</b> & \"quotes\" 'more' \\ {0} %s $x", "x" * PROMPT_MAX, "é" * PROMPT_MAX,
     "🎬" * PROMPT_MAX, "-1", "0", "None", "5 s", "a\tb",
+)  # fmt: skip
+LORAS: tuple[list[Lora], ...] = (
+    [], [Lora("style.safetensors")], [Lora("a/ü_high.safetensors", -5.0, 5.0), Lora("b", 0.35, 0.0)],
 )  # fmt: skip
 
 
@@ -40,6 +44,8 @@ def _value(field: Field, draw: random.Random) -> Any:
             return draw.choice(field.values)
         case "switch":
             return draw.random() < 0.5
+        case "loras":
+            return loras_text(draw.choice(LORAS))
         case "text":
             return draw.choice([None, "", *TEXTS] if field.nullable else TEXTS)
         case "side":

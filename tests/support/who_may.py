@@ -91,6 +91,8 @@ SERVER_FUNCTIONS: dict[str, Who] = {
     "choices": "link",
     "keep": "visitor",
     "retain": "visitor",
+    "find": "visitor",
+    "pictures": "visitor",
 }
 
 ENDPOINTS: dict[str, Who] = {
@@ -103,6 +105,7 @@ ENDPOINTS: dict[str, Who] = {
     "job": "link",
     "result": "link",
     "cancel": "link",
+    "loras": "visitor",
 }
 """Endpoints, which are also the MCP tools."""
 

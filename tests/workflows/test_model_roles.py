@@ -113,6 +113,6 @@ def test_notes_and_obstacles_of_the_files_that_a_job_loads() -> None:
     }
     server = ServerFacts(PLAIN.nodes, PLAIN.options, models)
     made = on(image(), models)
-    assert damaged in made.warnings and model_obstacle(made, server) == damaged
-    assert model_obstacle(on(image(experts="high"), models), server) is None
-    assert model_obstacle(on(text(), models), server) is None
+    assert damaged in made.warnings and model_obstacle(image(), made, server) == damaged
+    for params in (image(experts="high"), text()):
+        assert model_obstacle(params, on(params, models), server) is None

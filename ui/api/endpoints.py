@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from backend.jobs.views import JobView
     from backend.studio import Studio
 
+SEARCH_MAX = 200
+"""Characters of a search that are used."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -67,6 +70,23 @@ class Endpoints:
         call, writes = self._studio.cancel, self._studio.writes
         return (await asked(writes, visitor_of(request), call, as_text(id), as_text(key))).record()
 
+    async def loras(self, search: str = "", mode: str = "image_to_video", request: gr.Request = None) -> list:
+        call, reads = self._studio.loras, self._studio.reads
+        found = await asked(
+            reads, visitor_of(request), call, as_text(mode), as_text(search)[:SEARCH_MAX], join=True
+        )
+        return [row.record() for row in found.rows]
+
+    loras.__doc__ = "\n".join(
+        (
+            text("api.loras"),
+            "",
+            "Args:",
+            f"    search: {text('api.loras_search')}",
+            f"    mode: {text('api.loras_mode')}",
+        )
+    )
+
     async def _job(self, id: str, key: str, visitor: str) -> JobView:
         """A job as of now, from the database."""
         call, reads = self._studio.job, self._studio.reads
@@ -97,6 +117,9 @@ def register(studio: Studio, pace: Pace | None = None) -> None:
     shared.add(blocks, endpoints.job, job, {"job": record})
     shared.add(blocks, endpoints.result, job, {"result": FILE_SCHEMA, "job": record})
     shared.add(blocks, endpoints.cancel, job, {"job": record})
+    listed = {"type": "array", "items": {"type": "object"}}
+    names = {"type": "string", "enum": list(MODES)}
+    shared.add(blocks, endpoints.loras, {"search": _STRING, "mode": names}, {"loras": listed})
 
 
 class _SharedComponents:

@@ -65,6 +65,7 @@
       group.prepend(...parts);
     }
     for (const block of $$(".ws-seed:not(:has(> .dice))")) block.append(another(block.id));
+    studio.loras?.dress();
   };
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-dice]");

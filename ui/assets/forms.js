@@ -16,7 +16,7 @@
     return Object.keys(FORMS).find((mode) => id.startsWith(`${mode}-`));
   };
   const control = (part) =>
-    $("textarea, input[type=number]", part) || $("button.upload-container", part) || $("input", part) || part;
+    $("[data-control]", part) || $("textarea, input[type=number]", part) || $("button.upload-container", part) || $("input", part) || part;
 
   // -- asking the server: one plan at a time, and again while a reason may end by itself -------------------
   // mode -> `turn`: number of the last request; `answered`: of the last answer; `due`: something changed since

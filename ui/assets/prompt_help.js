@@ -84,7 +84,8 @@
     area.setRangeText(words, from, to, "end");
     area.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  const add = (area, words) => {
+  // `exact`: words that must stay as they are.
+  const add = (area, words, exact = false) => {
     const before = area.value.slice(0, area.selectionStart);
     const after = area.value.slice(area.selectionEnd);
     const said = before.trimEnd();
@@ -95,9 +96,11 @@
     const joined = !after.trim() || /^\s*[,;:.!?，。！？]/.test(after);
     const tail = joined ? "" : /^\s/.test(after) ? stop : `${stop} `;
     const from = comma ? said.length : area.selectionStart;
-    const phrase = starts ? words[0].toUpperCase() + words.slice(1) : words;
+    const phrase = starts && !exact ? words[0].toUpperCase() + words.slice(1) : words;
     write(area, from, area.selectionEnd, `${comma}${comma ? " " : head}${phrase}${tail}`);
   };
+
+  window.wanStudio.addWords = (mode, words) => add($(`#${mode}-prompt textarea`), words, true);
 
   document.addEventListener("click", (event) => {
     const generate = event.target.closest?.("button.ws-generate");

@@ -48,7 +48,7 @@ def showable(field: Field, value: object) -> bool:
     """Whether the widget of a field can hold this."""
     if field.offered:
         return schema.is_length(value)
-    if field.kind == "text":
+    if field.kind in ("text", "loras"):
         return isinstance(value, str) and len(value) <= TEXT_MAX and is_unicode(value)
     if field.kind == "choice":
         return isinstance(value, str) and value in field.values

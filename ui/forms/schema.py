@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ui.i18n.mode_texts import choice_label, choice_note
-from ui.i18n.texts import text
+from ui.i18n.texts import plural, text
 from workflows.modes.registry import MODES
+from workflows.params.loras import loras_count, loras_text
 from workflows.spec import RANDOM_SEED, Field
 
 LONGEST = 1e6
@@ -99,6 +100,8 @@ def from_params(mode: str, params: Mapping[str, Any], default_negative: str = ""
         value = params.get(field.name, field.default)
         if field.nullable and value is None:
             value = default_negative
+        if field.kind == "loras":
+            value = loras_text(value)
         if field.blank and value == field.default:
             value = None
         widgets[field.name] = value
@@ -124,6 +127,8 @@ def summary(mode: str, widgets: Mapping[str, Any]) -> str:
         parts.append(text("forms.summary.experts", experts=chosen("experts").lower()))
     if "fps" in values:
         parts.append(text("forms.summary.fps", fps=_plain(values["fps"])))
+    if count := loras_count(values.get("loras")):
+        parts.append(plural("forms.summary.loras", count))
     if values.get("steps"):
         parts.append(text("forms.summary.steps", steps=_plain(values["steps"])))
     seed = values["seed"]

@@ -9,12 +9,16 @@ from ui.i18n.phrases import for_all, for_mode
 from ui.i18n.texts import text
 from ui.views.icons import icon
 from workflows.modes.registry import MODES
+from workflows.params.loras import MOST, STRENGTH_MAX
 from workflows.spec import GROUPS, ModeSpec
+
+LORA_ICONS = {"earlier": "up", "later": "chevron", "remove": "close", "none": "film", "search": "search"}
+"""What a script needs -> the name of the icon."""
 
 
 def forms() -> dict[str, dict[str, Any]]:
-    """Mode -> the limits of its texts, its fields for pictures, those of Advanced, and the notes of its
-    choices: {field: {value: sentence}}."""
+    """Mode -> the limits of its texts, its fields for pictures, those of Advanced, whether its LoRAs have a
+    strength for each of two experts, and the notes of its choices: {field: {value: sentence}}."""
     return {name: _form(spec) for name, spec in MODES.items()}
 
 
@@ -24,6 +28,7 @@ def _form(spec: ModeSpec) -> dict[str, Any]:
         "limits": {field.name: int(field.high) for field in spec.fields if field.kind == "text"},
         "pictures": [field.name for field in spec.media.values() if field.kind == "picture"],
         "advanced": [each.name for each in spec.all if each.group],
+        "experts": any(target.experts for target in spec.lora_targets),
         "notes": {name: found for name, found in notes.items() if found},
     }
 
@@ -35,6 +40,12 @@ def advanced() -> dict[str, Any]:
         "notes": {"files": text("advanced.files_note")},
         "dice": {"label": text("forms.random_seed"), "icon": icon("dice", 20)},
     }
+
+
+def loras() -> dict[str, Any]:
+    """Of the list of LoRAs: its limits and icons."""
+    icons = {name: icon(shape, 18) for name, shape in LORA_ICONS.items()}
+    return {"most": MOST, "strength": STRENGTH_MAX, "icons": icons}
 
 
 def phrases() -> dict[str, Any]:

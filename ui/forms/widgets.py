@@ -176,6 +176,23 @@ def switch(form: Form, name: str) -> None:
     )
 
 
+def loras(form: Form, name: str) -> None:
+    """The LoRAs as JSON text in a field that is not shown; the script shows a list and edits the text."""
+    form.widgets[name] = box = no_form(
+        gr.Textbox(
+            value=form.start[name],
+            label=mode_texts.label(form.mode, name),
+            info=mode_texts.help_text(form.mode, name) or None,
+            lines=1,
+            interactive=True,
+            elem_id=form.named(name),
+            elem_classes=["ws-loras"],
+        )
+    )
+    js = f"(value) => window.wanStudio.loras.show({form.mode!r}, value)"
+    box.change(None, box, None, js=js, queue=False, api_visibility="private")
+
+
 def value(form: Form, spec: Field, titled: bool = True) -> None:
     """The widget of a parameter that is no file. titled: whether its label is seen."""
     if spec.kind == "choice" or spec.offered:
@@ -184,6 +201,8 @@ def value(form: Form, spec: Field, titled: bool = True) -> None:
         switch(form, spec.name)
     elif spec.kind == "text":
         text_box(form, spec.name)
+    elif spec.kind == "loras":
+        loras(form, spec.name)
     elif spec.name == "seed":
         number(form, spec.name, titled, ("ws-seed",))  # the script adds the button that draws another one
     else:

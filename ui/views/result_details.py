@@ -11,6 +11,8 @@ from ui.views import wording
 from ui.views.buttons import copy_button
 from ui.views.icons import icon
 from workflows.modes.registry import MODES
+from workflows.params.loras import check_loras
+from workflows.params.values import InvalidParam
 from workflows.spec import SECONDS, Field
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def differing(job: JobView) -> list[tuple[str, str]]:
     found = []
     for field in MODES[job.mode].fields:
         value = job.seed if field.name == "seed" else job.params.get(field.name, field.default)
-        if field.name == PROMPT or value == field.start:
+        if field.name == PROMPT or value == field.start or (field.kind == "loras" and not value):
             continue
         found.append((mode_texts.label(job.mode, field.name), _shown(job.mode, field, value)))
     return found
@@ -41,6 +43,8 @@ def _shown(mode: str, field: Field, value: Any) -> str:
     """A value as the page shows it."""
     if isinstance(value, bool):
         return text("result.switched_on") if value else text("result.switched_off")
+    if field.kind == "loras":
+        return _loras(value)
     if field.kind == "choice":
         return mode_texts.choice_label(mode, field.name, value)
     if value is None or value == "":
@@ -48,6 +52,20 @@ def _shown(mode: str, field: Field, value: Any) -> str:
     if field.unit == SECONDS and isinstance(value, (int, float)):
         return text("format.seconds", seconds=wording.number(value, 2))
     return wording.number(value, 3) if isinstance(value, float) else str(value)
+
+
+def _loras(value: Any) -> str:
+    """Names and strengths of LoRAs; of both experts where they differ."""
+    try:
+        found = check_loras("loras", "", value)
+    except InvalidParam:
+        return text("result.none")
+    return wording.listed(
+        text("result.lora_pair", name=one.name, high=f"{one.strength:g}", low=f"{one.strength_low:g}")
+        if one.strength != one.strength_low
+        else text("result.lora", name=one.name, strength=f"{one.strength:g}")
+        for one in found
+    )
 
 
 def settings_text(job: JobView) -> str:

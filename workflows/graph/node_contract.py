@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workflows.catalog import Catalog, load_catalog
+from workflows.graph.lora_file import LoraFile
 from workflows.graph.object_info import FILE_INPUTS, VALUE_TYPES, Contract, Input, Node, from_object_info
 from workflows.notice import Notice
 
@@ -265,15 +266,18 @@ class RoleFile:
     distilled: bool = False
     obstacle: Notice | None = None
     notes: tuple[Notice, ...] = ()
+    width: int = 0  # of the layers of a diffusion model; 0 when unknown
 
 
 @dataclass(frozen=True)
 class ServerFacts:
     """What a server offers. Nothing known of an input's options (no entry) means: anything may be there.
 
-    models: role -> its file, for roles whose file on this server is known.
+    models: role -> its file, for roles whose file on this server is known. loras: name of a LoRA, as the
+    server spells it -> what is known of it; read when it is asked for.
     """
 
     nodes: frozenset[str]
     options: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     models: Mapping[str, RoleFile] = field(default_factory=dict)
+    loras: Mapping[str, LoraFile] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from workflows.modes import fields
 from workflows.modes.image_to_video import (
     DISTILLATIONS,
     EXPERTS,
+    LORA_TARGETS,
     MOTION_HELP,
     PLACEHOLDER,
     QUALITY_CFG,
@@ -22,6 +23,7 @@ from workflows.modes.image_to_video import (
 )
 from workflows.notice import notice
 from workflows.params.checks import check_sides
+from workflows.params.loras import Lora
 from workflows.params.media import Media
 from workflows.params.sizes import AREAS
 from workflows.params.values import InvalidParam
@@ -74,6 +76,7 @@ class FastVideo(ModeParams):
     negative_prompt: str | None = fields.negative_prompt(later=True)
     nag: str = fields.nag()
     prompt_weights: bool = fields.prompt_weights()
+    loras: tuple[Lora, ...] = fields.loras()
     fit: str = fields.fit()
 
     def check(self) -> None:
@@ -155,4 +158,5 @@ SPEC = ModeSpec(
     title="Fast 4-step",
     summary="Make a video from a picture in few steps with WAN 2.2.",
     build=build,
+    lora_targets=LORA_TARGETS,
 )

@@ -15,6 +15,7 @@ from workflows.params.limits import (
     SEED_MAX,
     STEPS_MAX,
 )
+from workflows.params.loras import STRENGTH_MAX
 from workflows.params.sizes import SIZE_MAX, SIZE_MIN, SIZE_STEP
 from workflows.spec import (
     RANDOM_SEED,
@@ -145,6 +146,18 @@ def distillation(names: tuple[Choice, ...], first: str) -> Any:
         group="experts",
         later=True,
     )
+
+
+def loras() -> Any:
+    """LoRAs of the creator's own, in order."""
+    return declare(
+        Field(
+            kind="loras", label="LoRAs", subject="The LoRAs", default="", group="experts", later=True,
+            help="LoRAs of your own, in order: a JSON list of objects with name (see /loras), strength"
+            f" (1.0; {-STRENGTH_MAX:g} to {STRENGTH_MAX:g}) and strength_low, for the low-noise expert."
+            " Of a pair give one file, the other is found.",
+        )
+    )  # fmt: skip
 
 
 def resolution(shape: str = "; the picture gives the shape") -> Any:

@@ -14,6 +14,7 @@ from workflows.graph.nodes import Nodes
 from workflows.modes import fields
 from workflows.notice import Notice, notice
 from workflows.params.checks import check_shared_steps, check_sides
+from workflows.params.loras import Lora, LoraTarget
 from workflows.params.media import Media
 from workflows.params.sizes import fit_size
 from workflows.spec import Choice, ModeParams, ModeSpec
@@ -32,11 +33,13 @@ from workflows.stages.diffusion import (
 from workflows.stages.distill import I2V, Distillation, chosen
 from workflows.stages.distilled import distilled_notes, is_distilled, without_guidance
 from workflows.stages.nag import nag_of, negative_warnings
+from workflows.stages.own_loras import own_loras
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
 
 EXPERTS = {HIGH: "i2v_high", LOW: "i2v_low"}
 """expert -> role of its file in the catalog."""
+LORA_TARGETS = (LoraTarget("i2v", tuple(EXPERTS.values())),)
 
 QUALITY_STEPS, QUALITY_SHIFT, QUALITY_CFG = 20, 5.0, 3.5
 """Source: ComfyUI's template video_wan2_2_14B_i2v of 0.11.97; WAN's own wan_i2v_A14B config has 5 too."""
@@ -88,6 +91,7 @@ class ImageToVideo(ModeParams):
     distillation: str = fields.distillation(DISTILLATIONS, "v1")
     nag: str = fields.nag()
     prompt_weights: bool = fields.prompt_weights()
+    loras: tuple[Lora, ...] = fields.loras()
     fit: str = fields.fit()
     clip_vision: bool = fields.switch(
         "CLIP vision",
@@ -206,10 +210,10 @@ def assemble(
     """The graph: load the experts, read prompt and pictures, draw, decode, save.
 
     params: an ImageToVideo, or another mode's with image, prompt, seed, size, frames and fps. It may have
-    negative_prompt, nag and prompt_weights.
+    negative_prompt, nag, prompt_weights and loras.
     """
     nodes = Nodes()
-    models = load_experts(nodes, catalog, EXPERTS, run, easy_cache)
+    models = load_experts(nodes, catalog, EXPERTS, run, easy_cache, own_loras(params, server))
     negative, weights = getattr(params, "negative_prompt", None), getattr(params, "prompt_weights", False)
     positive, unwanted = read_prompts(nodes, catalog, params.prompt, negative, weights)
     models = with_nag(nodes, nag_of(params, server), models, run, unwanted)
@@ -246,4 +250,5 @@ SPEC = ModeSpec(
     summary="Make a video from a picture with WAN 2.2.",
     build=build,
     own=own,
+    lora_targets=LORA_TARGETS,
 )

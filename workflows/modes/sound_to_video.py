@@ -15,12 +15,14 @@ from workflows.modes import fields
 from workflows.notice import Notice, notice
 from workflows.params.checks import check_sides, chosen_seconds
 from workflows.params.limits import SOUND_SECONDS_MAX, SOUND_SECONDS_MIN
+from workflows.params.loras import Lora, LoraTarget
 from workflows.params.media import Media
 from workflows.params.sizes import AREAS, FPS, fit_size
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeParams, ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
 from workflows.stages.nag import Nag, nag_of, negative_warnings
+from workflows.stages.own_loras import ONE, OwnLoras, own_loras
 from workflows.stages.segments import Segment, Span, cut, joined, result_prefix, save_part, spans, tail
 
 CHUNK_LENGTH = 77
@@ -87,6 +89,7 @@ class SoundToVideo(ModeParams):
     )
     nag: str = fields.nag()
     prompt_weights: bool = fields.prompt_weights()
+    loras: tuple[Lora, ...] = fields.loras()
     fit: str = fields.fit()
 
     def check(self) -> None:
@@ -139,6 +142,7 @@ class _Run:
     cfg: float
     shift: float
     nag: Nag
+    own: OwnLoras
 
 
 def chunk_count(seconds: float) -> int:
@@ -172,6 +176,7 @@ def build(
         cfg=params.cfg or figures["cfg"],
         shift=params.shift or figures["shift"],
         nag=nag_of(params, server),
+        own=own_loras(params, server, experts=False),
     )
     rows = spans(chunk_count(params.seconds), segment_chunks)
     segments = [_segment(run, span) for span in rows]
@@ -235,6 +240,7 @@ def _segment(run: _Run, span: Span) -> Segment:
     params, catalog = run.params, run.catalog
     nodes = MediaNodes()
     loras = [(catalog.file(FAST_LORA).name, 1.0)] if run.fast else []
+    loras += run.own.of(ONE)
     model = load_single(nodes, catalog.file("s2v").name, loras, run.shift, "Sound-to-Video model")
     prompts = read_prompts(nodes, catalog, params.prompt, params.negative_prompt, params.prompt_weights)
     model = run.nag.apply(nodes, model, prompts[1], run.cfg, "Sound-to-Video model")
@@ -295,6 +301,7 @@ SPEC = ModeSpec(
     summary="Make a video that moves with a sound with WAN 2.2.",
     build=build,
     own=own,
+    lora_targets=(LoraTarget("s2v", ("s2v",), experts=False),),
     trim=Trim(media="audio", start="start", length="duration"),
     chunks=lambda frames: chunk_count(frames / FPS),
 )

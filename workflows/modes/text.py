@@ -19,6 +19,7 @@ from workflows.modes.image_to_video import (
 )
 from workflows.params.checks import check_prompt_given, check_shared_steps, check_sides
 from workflows.params.limits import ASPECTS
+from workflows.params.loras import Lora, LoraTarget
 from workflows.params.sizes import fit_size
 from workflows.spec import Choice, ModeParams, ModeSpec
 from workflows.stages.diffusion import (
@@ -33,6 +34,7 @@ from workflows.stages.diffusion import (
 from workflows.stages.distill import T2V, Distillation, chosen
 from workflows.stages.distilled import distilled_notes, is_distilled
 from workflows.stages.nag import Nag, nag_of, negative_warnings
+from workflows.stages.own_loras import ONE, OwnLoras, own_loras
 from workflows.stages.prompt_text import prompt_text
 from workflows.stages.schedule import BOUNDARY_T2V, HIGH, LOW, OFFICIAL, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
@@ -83,6 +85,7 @@ class TextToVideo(ModeParams):
     distillation: str = fields.distillation(DISTILLATIONS, "v1.1")
     nag: str = fields.nag()
     prompt_weights: bool = fields.prompt_weights()
+    loras: tuple[Lora, ...] = fields.loras()
 
     def check(self) -> None:
         check_prompt_given(self)
@@ -113,6 +116,7 @@ class TextToImage(ModeParams):
     steps: int = fields.steps(own="the model's own", group="run")
     seed: int = fields.seed("picture", group="run")
     prompt_weights: bool = fields.prompt_weights()
+    loras: tuple[Lora, ...] = fields.loras()
 
     def check(self) -> None:
         check_prompt_given(self)
@@ -177,7 +181,8 @@ def build_video(params: TextToVideo, catalog: Catalog, server: ServerFacts, job_
     warnings = general_warnings(params) + distilled_notes(catalog, EXPERTS, quality, params.cfg)
     warnings += negative_warnings(params, run.guided, server)
     nodes = Nodes()
-    images = _draw(nodes, catalog, params, run, params.negative_prompt, nag_of(params, server))
+    loras = own_loras(params, server)
+    images = _draw(nodes, catalog, params, run, params.negative_prompt, nag_of(params, server), loras)
     nodes.save_video(nodes.create_video(images, params.fps), file_prefix(params.MODE, job_id))
     return finished(nodes, run, (), params.size, params.frames, params.fps, tuple(warnings))
 
@@ -187,11 +192,11 @@ def build_image(params: TextToImage, catalog: Catalog, server: ServerFacts, job_
     nodes = Nodes()
     if params.model == "flux":
         run = Recipe(params.steps or FLUX_STEPS, 0.0, (Phase("", 0, params.steps or FLUX_STEPS, FLUX_CFG),))
-        images = _draw_flux(nodes, catalog, params, run)
+        images = _draw_flux(nodes, catalog, params, run, own_loras(params, server, experts=False))
     else:
         fast = T2V[-1] if is_distilled(catalog, EXPERTS) else None
         run = recipe("balanced", fast, params.steps, shift=0.0 if fast else PICTURE_SHIFT)
-        images = _draw(nodes, catalog, params, run, None, Nag(False))
+        images = _draw(nodes, catalog, params, run, None, Nag(False), own_loras(params, server))
     nodes.save_image(images, file_prefix(params.MODE, job_id), "Saving")
     return finished(nodes, run, (), params.size, params.frames, params.fps, (), still=True)
 
@@ -203,8 +208,9 @@ def _draw(
     run: Recipe,
     negative: str | None,
     nag: Nag,
+    own: OwnLoras,
 ) -> Image:
-    models = load_experts(nodes, catalog, EXPERTS, run, easy_cache=False)
+    models = load_experts(nodes, catalog, EXPERTS, run, easy_cache=False, own=own)
     prompts = read_prompts(nodes, catalog, params.prompt, negative, params.prompt_weights)
     models = with_nag(nodes, nag, models, run, prompts[1])
     vae = nodes.vae_loader(catalog.file("vae").name)
@@ -213,8 +219,10 @@ def _draw(
     return decode(nodes, samples, vae, tiled=False)
 
 
-def _draw_flux(nodes: Nodes, catalog: Catalog, params: TextToImage, run: Recipe) -> Image:
+def _draw_flux(nodes: Nodes, catalog: Catalog, params: TextToImage, run: Recipe, own: OwnLoras) -> Image:
     model, clip, vae = nodes.checkpoint_loader(catalog.file("flux").name, "Loading Flux")
+    for lora, strength in own.of(ONE):
+        model = nodes.lora_loader(model, lora, strength, "Adding a LoRA to Flux")
     text = prompt_text(params.prompt, params.prompt_weights)
     prompt = nodes.clip_text_encode(clip, text, "Reading the prompt")
     nothing = nodes.conditioning_zero_out(prompt)
@@ -232,6 +240,7 @@ VIDEO = ModeSpec(
     summary="Make a video from words alone with WAN 2.2.",
     build=build_video,
     own=own,
+    lora_targets=(LoraTarget("t2v", tuple(EXPERTS.values())),),
 )
 PICTURE = ModeSpec(
     params=TextToImage,
@@ -239,5 +248,9 @@ PICTURE = ModeSpec(
     summary="Make a picture from words with WAN 2.2 or Flux.",
     build=build_image,
     own=own_steps,
+    lora_targets=(
+        LoraTarget("t2v", tuple(EXPERTS.values()), when=("model", "wan")),
+        LoraTarget("flux", ("flux",), experts=False, when=("model", "flux")),
+    ),
     makes="picture",
 )

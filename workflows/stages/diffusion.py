@@ -13,6 +13,7 @@ from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
 from workflows.notice import Notice
 from workflows.stages.nag import Nag
+from workflows.stages.own_loras import NO_LORAS, OwnLoras
 from workflows.stages.prompt_text import prompt_text
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe
 
@@ -27,10 +28,15 @@ _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def load_experts(
-    nodes: Nodes, catalog: Catalog, roles: Mapping[str, str], recipe: Recipe, easy_cache: bool
+    nodes: Nodes,
+    catalog: Catalog,
+    roles: Mapping[str, str],
+    recipe: Recipe,
+    easy_cache: bool,
+    own: OwnLoras = NO_LORAS,
 ) -> list[Model]:
     """The model of every phase. `roles`: expert -> role of its file in the catalog, where the phase has none
-    of its own."""
+    of its own; `own`: the creator's LoRAs, after the speed LoRA."""
     models = []
     for phase in recipe.phases:
         words = _EXPERT_WORDS[phase.expert]
@@ -39,6 +45,8 @@ def load_experts(
         if phase.lora and not file.distilled:
             lora = catalog.file(phase.lora).name
             model = nodes.lora_loader(model, lora, phase.strength, f"Making the {words} fast")
+        for lora, strength in own.of(phase.expert):
+            model = nodes.lora_loader(model, lora, strength, f"Adding a LoRA to the {words}")
         model = nodes.model_sampling_sd3(model, recipe.shift, f"Setting up the {words}")
         if easy_cache:
             model = nodes.easy_cache(model, *EASY_CACHE, f"Setting up the {words}")

@@ -20,6 +20,7 @@ from backend.models import hub as hub_module
 from backend.models import inventory as inventory_module
 from backend.models.hub import Hub
 from tests.support.fake_hub import FakeHub, running
+from tests.support.lora_files import write_lora
 from tests.support.model_files import fill, model, model_bytes, sparse
 from tests.support.paths import ROOT
 from workflows.catalog import Catalog, load_catalog
@@ -395,3 +396,18 @@ def test_the_store_may_be_named_in_the_env_file(
         assert f"Model store: {tmp_path / 'named'}" in run("check").out
     finally:
         os.environ.pop("WAN_MODELS_DIR", None)
+
+
+def test_loras_are_listed(run, store: Path) -> None:  # type: ignore[no-untyped-def]
+    write_lora(store / "loras/my/ink_high.safetensors", metadata={"modelspec.trigger_phrase": "1nk"})
+    write_lora(store / "loras/my/ink_low.safetensors", seed=2)
+    write_lora(store / "loras/flux.safetensors", "flux")
+    said = run("loras")
+    assert said.status == 0 and "my/ink_high.safetensors" in said.out and "1nk" in said.out
+    found = json.loads(run("loras", "INK", "--json").out)["loras"]
+    assert [(row["name"], row["partner"]) for row in found] == [
+        ("my/ink_high.safetensors", "my/ink_low.safetensors")
+    ]
+    assert "is made for Flux and has no effect" in run("loras", "--mode", "animate").out
+    assert "No LoRA matches." in run("loras", "oil").out
+    assert run("loras", "--mode", "postcard").status == 2

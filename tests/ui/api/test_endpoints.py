@@ -11,7 +11,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from backend.errors import BadInput, NotFound, OutOfMemory, QueueFull
 from backend.jobs.params import make_params
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import JobView
+from backend.models.state import LoraList, LoraState
 from backend.security.tokens import is_token, new_token
 from backend.settings.model import Settings
 from backend.studio import Studio
@@ -107,6 +108,12 @@ class ScriptedStudio:
         (self.folder / job_id).write_bytes(b"video of " + job_id.encode())
         self.jobs[job_id] = replace(self.jobs[job_id], status=status, elapsed=1.5, error=error)
         self.states[job_id] = Snapshot(version=99, status=status, percent=100.0, error=error)
+
+    def loras(self, mode: str, search: str = "", names: Collection[str] = ()) -> LoraList:
+        if mode not in MODES:
+            raise BadInput("There is no such mode.", "Choose another one.")
+        row = LoraState("ink_high.safetensors", "Ink", "ink_low.safetensors", words=("1nk",))
+        return LoraList((row,) if search in row.name else ())
 
     def job(self, id: str, key: str) -> JobView:
         job = self.jobs.get(id)
@@ -226,7 +233,7 @@ def picture(tmp_path: Path) -> str:
 
 RUN = {"steps": 0, "cfg": 0.0, "shift": 0.0, "seed": -1}
 SIZE = {"resolution": "480p", "width": 0, "height": 0}
-PROMPTS = {"nag": "auto", "prompt_weights": False}
+PROMPTS = {"nag": "auto", "prompt_weights": False, "loras": ""}
 FAST = {"distillation": "auto"}
 NAMES = {
     "/image_to_video": {
@@ -254,11 +261,12 @@ NAMES = {
     },
     "/text_to_image": {
         "prompt": None, "model": "wan", "aspect": "16:9", "width": 0, "height": 0, "steps": 0, "seed": -1,
-        "wait": True, "prompt_weights": False,
+        "wait": True, "prompt_weights": False, "loras": "",
     },
     "/job": {"id": None, "key": None},
     "/result": {"id": None, "key": None},
     "/cancel": {"id": None, "key": None},
+    "/loras": {"search": "", "mode": "image_to_video"},
 }  # fmt: skip
 REQUIRED = {
     "/image_to_video": {"image"}, "/fast_video": {"image"}, "/sound_to_video": {"audio"},
@@ -273,7 +281,7 @@ def test_names_order_and_defaults(page: Page) -> None:
         assert [p["parameter_name"] for p in parameters] == list(expected)
         assert {p["parameter_name"]: p["parameter_default"] for p in parameters} == expected
         required = {p["parameter_name"] for p in parameters if not p["parameter_has_default"]}
-        assert required == REQUIRED.get(name, {"id", "key"})
+        assert required == REQUIRED.get(name, {"id", "key"} & set(expected))
 
 
 def test_client_gets_the_file_and_the_record(page: Page, client: Client, picture: str) -> None:
@@ -339,6 +347,23 @@ def test_sound_and_videos_reach_the_studio(page: Page, client: Client, picture: 
     assert (sound[2]["start"], sound[2]["duration"], sound[2]["level"]) == (2, 5, True)
     assert list(moved[3]) == ["image", "video", "mask"]
     assert (moved[2]["method"], moved[2]["start"], moved[2]["relight"]) == ("mix", 1.5, 0.8)
+
+
+def test_loras_are_listed_and_given_as_a_list_or_its_text(page: Page, client: Client) -> None:
+    (found,) = client.predict(search="ink", api_name="/loras")
+    assert (found["name"], found["partner"], found["words"]) == (
+        "ink_high.safetensors", "ink_low.safetensors", ["1nk"],
+    )  # fmt: skip
+    assert client.predict(search="oil", api_name="/loras") == []
+    assert "no such mode" in page.refused("loras", ["", "postcard"])
+    given = [{"name": found["name"], "strength": 0.8}]
+    for value in (given, json.dumps(given)):
+        client.predict("a boat", loras=value, api_name="/text_to_image")
+        assert page.studio.submits[-1][2]["loras"] == value
+    assert "is in the list twice" in page.refused(
+        "text_to_image",
+        list({**NAMES["/text_to_image"], "prompt": "x", "loras": [found["name"]] * 2}.values()),
+    )
 
 
 @pytest.mark.parametrize("name", ["sound_to_video", "animate", "text_to_video", "text_to_image"])

@@ -83,6 +83,8 @@ def test_the_kind_of_a_widget_follows_from_its_parameter(forms: dict[str, Form],
             assert widget.choices == schema.options(mode, spec.name)
         elif spec.kind == "switch":
             kind = gr.Checkbox
+        elif spec.kind == "loras":
+            kind = gr.Textbox
         elif spec.kind == "text":
             kind = gr.Textbox
             assert widget.info == (spec.note or None)

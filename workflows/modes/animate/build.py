@@ -16,11 +16,13 @@ from workflows.modes.animate.params import LENGTH_SLACK, Animate
 from workflows.modes.animate.prepare import preparation, prepare
 from workflows.modes.animate.routes import NONE, Route, route
 from workflows.notice import Notice, notice
+from workflows.params.loras import LoraTarget
 from workflows.params.sizes import crop_fraction
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
 from workflows.stages.nag import Nag, nag_of, negative_warnings
+from workflows.stages.own_loras import ONE, OwnLoras, own_loras
 from workflows.stages.segments import Segment, Span, cut, joined, result_prefix, save_part, spans, tail
 
 CHUNK_LENGTH = 77
@@ -52,6 +54,7 @@ class _Run:
     cfg: float
     shift: float
     nag: Nag
+    own: OwnLoras
 
 
 def chunk_count(frames: int) -> int:
@@ -93,6 +96,7 @@ def build(
         cfg=params.cfg or figures["cfg"],
         shift=params.shift or figures["shift"],
         nag=nag_of(params, server),
+        own=own_loras(params, server, experts=False),
     )
     rows = spans(chunk_count(params.frames), segment_chunks)
     sound = _sound(params)
@@ -179,6 +183,7 @@ def _segment(run: _Run, span: Span, sound: Derived | None) -> Segment:
         loras.append((catalog.file(FAST_LORA).name, 1.0))
     if params.relight:
         loras.append((catalog.file("lora_relight").name, params.relight))
+    loras += run.own.of(ONE)
     model = load_single(nodes, run.model, loras, run.shift, "Animate model")
     prompts = read_prompts(nodes, catalog, params.prompt, params.negative_prompt, params.prompt_weights)
     model = run.nag.apply(nodes, model, prompts[1], run.cfg, "Animate model")
@@ -244,5 +249,6 @@ SPEC = ModeSpec(
     own=own,
     trim=Trim(media="video", start="start", length="seconds"),
     chunks=chunk_count,
+    lora_targets=(LoraTarget("animate", ("animate",), experts=False),),
     tells=("method",),
 )

@@ -13,6 +13,7 @@ from workflows.params.limits import (
     DRIVING_SECONDS_MIN,
     RELIGHT_MAX,
 )
+from workflows.params.loras import Lora
 from workflows.params.media import Media
 from workflows.params.sizes import fit_size
 from workflows.params.values import InvalidParam
@@ -95,6 +96,7 @@ class Animate(ModeParams):
     start: float = fields.part_start("Where in the driving video to start, in seconds.")
     nag: str = fields.nag()
     prompt_weights: bool = fields.prompt_weights()
+    loras: tuple[Lora, ...] = fields.loras()
     fit: str = fields.fit()
 
     def check(self) -> None:

@@ -1,0 +1,103 @@
+"""What is known of a LoRA on one server, and the search of a name in the server's list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workflows.params.expert_names import loose_key, named_expert, other_name, pair_key
+from workflows.params.loras import plain
+
+if TYPE_CHECKING:
+    from workflows.graph.node_contract import ServerFacts
+
+LIST = ("LoraLoaderModelOnly", "lora_name")
+"""The input whose options are a server's LoRAs."""
+_ENDING = re.compile(r"\.(?:safetensors|sft|pt|pth|ckpt|bin)$")
+
+
+@dataclass(frozen=True)
+class LoraFile:
+    """One file. `name`: as the server spells it; "" for one that the server does not list.
+
+    expert, partner: the expert that it is for and the file of the other one. base: the kind of model that the
+    name says; fits: the kinds that it fits by its keys, empty where they are not known or do not say so.
+    ignored: the layout of its keys, if ComfyUI applies none of them; partly: some are left out; scale: alpha
+    divided by rank; same: the partner has the same content; differs: the metadata names the other expert;
+    fault: why it cannot be loaded.
+    """
+
+    name: str
+    expert: str = ""
+    partner: str = ""
+    base: str = ""
+    purpose: str = ""
+    fits: frozenset[str] = field(default_factory=frozenset)
+    ignored: str = ""
+    partly: bool = False
+    width: int = 0
+    scale: float = 1.0
+    same: bool = False
+    differs: bool = False
+    fault: str = ""
+    seen: bool = False  # its header was read
+
+
+def listed(server: ServerFacts) -> tuple[str, ...] | None:
+    """The LoRAs of a server as it spells them; None when it does not list any folder."""
+    return server.options.get(LIST)
+
+
+def spelled(name: str, names: Sequence[str]) -> str:
+    """The name as the list has it; "" when it is not there.
+
+    Either slash, either case, and a name without its folder or its ending are understood, as long as only one
+    file of the list is meant.
+    """
+    if name in names:
+        return name
+    wanted = plain(name)
+    forms = (plain, lambda one: plain(one).rsplit("/", 1)[-1], lambda one: _ENDING.sub("", plain(one)))
+    for form in forms:
+        found = [one for one in names if form(one) == wanted]
+        if len(found) == 1:
+            return found[0]
+    return ""
+
+
+def partner_of(name: str, names: Iterable[str]) -> str:
+    """The file of the other expert by its name; "" for none, or several that are as near.
+
+    Files of the same folder come first; of two that differ in version or epoch the pair is the only one.
+    """
+    expert = named_expert(name)
+    if not expert:
+        return ""
+    wanted = other_name(name)
+    others = [one for one in names if named_expert(one) not in ("", expert)]
+    if wanted in others:
+        return wanted
+    for key in (pair_key, loose_key):
+        found = [one for one in others if key(one) == key(name)]
+        if len(found) == 1:
+            return found[0]
+    return ""
+
+
+def by_name(name: str, names: Sequence[str] | None) -> LoraFile:
+    """What the name alone says. `names`: the server's list; None: the partner is assumed to be there."""
+    partner = other_name(name) if names is None else partner_of(name, names)
+    return LoraFile(name, named_expert(name), partner if partner != name else "")
+
+
+def lora_file(name: str, server: ServerFacts) -> LoraFile:
+    """What is known of the LoRA that a creator named."""
+    names = listed(server)
+    if names is None:
+        return by_name(name, None)
+    found = spelled(name, names)
+    if not found:
+        return LoraFile("")
+    return server.loras[found] if found in server.loras else by_name(found, names)
