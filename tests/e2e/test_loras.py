@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 from playwright.sync_api import Page, expect
@@ -67,14 +68,16 @@ def test_chosen_ordered_kept_and_refused(visit: Callable[..., Page], site: Site)
     expect(rows).to_have_count(0)
 
 
-def test_reuse_puts_them_back_with_their_words(visit: Callable[..., Page], served: SimpleNamespace) -> None:
+def test_reuse_puts_them_back_with_their_words(
+    visit: Callable[..., Page], served: SimpleNamespace, photo: Path
+) -> None:
     served.studio.lora_rows = [
         LoraState("ink_high.safetensors", "<b>Ink</b>", "ink_low.safetensors", words=("1nk w4sh", "brush")),
         LoraState("flux.safetensors", "Grain", obstacle="It is made for Flux."),
     ]
     served.studio.runs.clear()
     given = [{"name": "ink_high.safetensors", "strength": 0.7}]
-    job = served.studio.add("image_to_video", {"seconds": 0.5, "prompt": "A boat", "loras": given}, None)
+    job = served.studio.add("image_to_video", {"seconds": 0.5, "prompt": "A boat", "loras": given}, photo)
     served.studio.finish(job)
     page = visit(path=f"/?job={job.id}&key={job.key}", on=served, theme="dark")
     card(page, "done")

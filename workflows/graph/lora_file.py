@@ -59,12 +59,20 @@ def spelled(name: str, names: Sequence[str]) -> str:
     if name in names:
         return name
     wanted = plain(name)
-    forms = (plain, lambda one: plain(one).rsplit("/", 1)[-1], lambda one: _ENDING.sub("", plain(one)))
+    forms = (plain, _last, _stem, lambda one: _stem(_last(one)))
     for form in forms:
         found = [one for one in names if form(one) == wanted]
         if len(found) == 1:
             return found[0]
     return ""
+
+
+def _last(name: str) -> str:
+    return plain(name).rsplit("/", 1)[-1]
+
+
+def _stem(name: str) -> str:
+    return _ENDING.sub("", plain(name))
 
 
 def partner_of(name: str, names: Iterable[str]) -> str:
