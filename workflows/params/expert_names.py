@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 Expert: TypeAlias = Literal["", "high", "low"]
+
+REMEMBERED = 16_384
+"""Names of which the result is kept: the list of a server is searched for each of its names."""
 
 _NOT_EXPERT = (
     r"[-_ ]?(?:v?ram|mem(?:ory)?|cfg|res(?!t)|resolution|quality|detail|details|motion|speed|compression|rank"
@@ -49,11 +53,13 @@ def expert_of(parts: Sequence[str]) -> Expert:
     return ""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def named_expert(path: str) -> Expert:
     """The expert that a path names; "" for none."""
     return expert_of(parts_of(path))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def other_name(path: str) -> str:
     """The path with the other expert in place of the one that it names, in the same spelling."""
     expert = named_expert(path)
@@ -62,6 +68,7 @@ def other_name(path: str) -> str:
     return "".join(_replaced(part, expert, _swap) for part in re.split(r"([/\\]+)", path))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def pair_key(path: str) -> str:
     """Equal for both files of a pair, and for one file under different spellings of its case and slashes."""
     expert = named_expert(path)
@@ -70,6 +77,7 @@ def pair_key(path: str) -> str:
     return "/".join(replaced).casefold()
 
 
+@lru_cache(maxsize=REMEMBERED)
 def loose_key(path: str) -> str:
     """As `pair_key`, without the version, epoch or number of steps that the name has."""
     return _NUMBERS.sub("", pair_key(path))

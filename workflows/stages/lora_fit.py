@@ -112,12 +112,15 @@ def lora_findings(params: Any, target: LoraTarget, server: ServerFacts) -> LoraF
         if not one.file.name:
             obstacle = obstacle or notice("lora_missing", lora=one.lora.name)
             continue
+        said: set[str] = set()  # of a pair the same is said once
         for name in _names(one, experts):
             file = one.file if name == one.file.name else server.loras.get(name, LoraFile(name))
             refused = file_obstacle(name, file, target, server)
             obstacle = obstacle or refused
             if refused is None:
-                warnings += file_warnings(name, file, target)
+                notes = [note for note in file_warnings(name, file, target) if note.code not in said]
+                warnings += notes
+                said |= {note.code for note in notes}
         if target.experts:
             warnings += _pair_warnings(one, experts, {plain(each.file.name) for each in found})
     return LoraFindings(obstacle, tuple(dict.fromkeys(warnings)))
@@ -138,6 +141,8 @@ def _pair_warnings(one: Used, experts: str, given: set[str]) -> Iterator[Notice]
         if experts in ("both", LOW if file.expert == HIGH else HIGH):
             yield notice("lora_one_expert", lora=file.name, expert=file.expert)
         return
+    if file.expert == LOW and plain(file.partner) in given:
+        return  # said with the other file
     if file.same:
         yield notice("lora_pair_is_one_file", lora=file.name, other=file.partner)
     elif pair_key(file.name) != pair_key(file.partner) and plain(file.partner) not in given:
