@@ -46,7 +46,8 @@
   studio.toFirstProblem = () => {
     const first = $$(".ws-problem, .ws-line .problem", panel() || document)[0];
     first?.scrollIntoView({ block: "center", behavior: still() ? "auto" : "smooth" });
-    $("input, textarea", first?.closest("[data-invalid]") || document.createElement("i"))?.focus({ preventScroll: true });
+    const field = first?.closest("[data-invalid]") || document.createElement("i");
+    ($("[data-control]", field) || $("input, textarea", field))?.focus({ preventScroll: true });
   };
   const spread = (line) => {
     const { mode, frame, scroll } = line.dataset;
