@@ -45,7 +45,9 @@ def _any_of(names: Sequence[str]) -> str:
 
 
 def _with_article(name: str) -> str:
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    spelled = name[:3].isupper() and not name.startswith(("JPEG", "TIFF", "HEIF"))
+    vowel = name[:1] in "AEFHILMNORSX" if spelled else name[:1].lower() in "aeiou"
+    return f"{'an' if vowel else 'a'} {name}"
 
 
 SHOWN: Mapping[str, Callable[[Any], str]] = {

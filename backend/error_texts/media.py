@@ -111,12 +111,19 @@ TEXTS: Mapping[str, ErrorText] = {
     "picture_foreign": ErrorText(
         "{upload} is {picture_format} picture, which cannot be read here.", _AS_PICTURE
     ),
+    "picture_unread": ErrorText(
+        "{upload} is {picture_format} picture of a kind that cannot be read here.", _AS_PICTURE
+    ),
     "picture_heif": ErrorText("{upload} is a HEIF picture of a kind that cannot be read here.", _AS_PICTURE),
     "other_than_picture": ErrorText("{upload} is not a picture: it is {found}.", _CHOOSE["picture"]),
     "picture_transparent": ErrorText(
         "{upload} is fully transparent: there is nothing to see in it.", "Choose another picture."
     ),
     # sounds and videos
+    "animation_for_video": ErrorText(
+        "{upload} is an animation ({format}) that cannot be read as a video here.",
+        "Save it as GIF or MP4, then choose that.",
+    ),
     "no_sound": ErrorText("{upload} has no sound.", "Choose a video with sound, or a sound file."),
     "no_pictures": ErrorText("{upload} has no pictures, only sound.", _CHOOSE["video"]),
     "no_sound_at": ErrorText("{upload} has no sound at {at_seconds}.", _EARLIER),

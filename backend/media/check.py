@@ -85,6 +85,13 @@ def not_a_picture(kind: Kind, name: str, field: str = "") -> BadMedia:
     return BadMedia.of("other_than_picture", upload=upload, found=kind.name, formats=formats, field=field)
 
 
+def unread_kind(picture_format: str, name: str, field: str = "", detail: str = "") -> BadMedia:
+    """The error for a picture of a variant of its format that is not read."""
+    return BadMedia.of(
+        "picture_unread", upload=cleaned(name), picture_format=picture_format, field=field, detail=detail
+    )
+
+
 def not_a_video(name: str, field: str = "", found: Kind | None = None) -> BadMedia:
     return _not_a("video", name, field, found)
 
@@ -107,6 +114,17 @@ def _not_a(kind: str, name: str, field: str, found: Kind | None) -> BadMedia:
     if found.family == "drawing":
         return BadMedia.of(f"drawing_for_{kind}", upload=upload, formats=formats, field=field)
     return BadMedia.of(f"picture_for_{kind}", upload=upload, format=found.name, formats=formats, field=field)
+
+
+def moving_picture(picture_format: str, name: str, field: str = "") -> BadMedia:
+    """The error for an animation of a picture format that is not read as a video."""
+    return BadMedia.of(
+        "animation_for_video",
+        upload=cleaned(name),
+        format=picture_format,
+        formats=USUAL["video"],
+        field=field,
+    )
 
 
 def protected(name: str, field: str = "", kind: str = "video") -> BadMedia:

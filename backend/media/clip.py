@@ -18,6 +18,7 @@ from backend.media.container import (
     JUMP_BACK,
     ProtectedError,
     Reader,
+    ends_early,
     moving_tracks,
     opened,
     picture_track,
@@ -25,7 +26,7 @@ from backend.media.container import (
 )
 from backend.media.encode import Writer, see_through
 from backend.media.facts import VIDEO_MAX_FRAMES, VIDEO_PART_MAX, VideoFacts
-from backend.media.frame_picker import FramePicker, Source, decoding, upright_size, usual_step
+from backend.media.frame_picker import FramePicker, Source, decoding, shown_for, upright_size, usual_step
 from backend.media.orientation import of_frame
 from backend.media.timeline import Timeline
 from workflows.notice import Notice, made
@@ -57,12 +58,12 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
         if context.width and context.height:
             timing.frame(context.width, context.height, name, field)
         claimed = _claimed_seconds(container, track)
-        times, reader = _times(container, track, name, field)
+        times, last, reader = _times(container, track, name, field)
     if len(times) == 1:
         raise timing.one_frame(name, field)
     steps = np.diff(np.asarray(times))
     usual = float(median(steps)) or usual_step(track)
-    seconds = times[-1] - times[0] + usual
+    seconds = times[-1] - times[0] + shown_for(last, usual)
     timing.length(seconds, "video", name, field)
     with opened(path, name, field, max_mb) as container:
         track = _track(container, name, field)
@@ -86,6 +87,8 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> VideoFacts:
         short = reader.cut or (track.frames and len(times) < track.frames - 1)
         if short and claimed > seconds + usual:  # some containers end with an error although they are whole
             notes.append(made("note_cut_short", {"there_seconds": seconds, "claimed_seconds": claimed}))
+        elif ends_early(path, container):
+            notes.append(made("note_first_part", {}))
         if frame.interlaced_frame:
             notes.append(made("note_interlaced", {}))
         if frame.color_trc in _HDR_CURVES:
@@ -151,11 +154,11 @@ def cut(
             frames = max(1, round(min(seconds or VIDEO_PART_MAX, VIDEO_PART_MAX) * rate) - first_frame)
         begin = start + float(first_frame / rate)
         stored = covering(full, size)
-        with Writer(out, rate, stored, lossless, crf) as writer:
+        with Writer(out, rate, stored, lossless, crf, full) as writer:
             made = 0
             expected = frames if hold else min(frames, (_claimed_seconds(container, track) - begin) * rate)
             for frame in picker.at(begin, rate, frames, hold):
-                writer.add(frame)
+                writer.add(frame, upright_size(frame, track))
                 made += 1
                 progress(min(1.0, made / max(1, expected)))
         if not made:
@@ -193,14 +196,16 @@ def _claimed_seconds(container: InputContainer, track: VideoStream) -> float:
 
 def _times(
     container: InputContainer, track: VideoStream, name: str, field: str
-) -> tuple[list[float], Reader]:
-    """The sorted times of all frames in seconds from the first one, without decoding them. Packets without a
-    time, as in AVI and bare streams, follow each other at the usual distance."""
+) -> tuple[list[float], float, Reader]:
+    """The sorted times of all frames in seconds from the first one, without decoding them, and how long the
+    last one lasts. Packets without a time, as in AVI and bare streams, follow each other at the usual
+    distance."""
     reader, step = Reader(container, track), usual_step(track)
     back = max(JUMP_BACK, 4 * step)
     recordings: list[list[float]] = [[]]
     last: float | None = None
     count = 0
+    final = (0.0, 0.0)
     for packet in reader.demux():
         if not packet.size or packet.is_discard:
             continue
@@ -211,7 +216,11 @@ def _times(
             at = 0.0 if last is None else last + step
         if last is not None and at < last - back:
             recordings.append([])
-        recordings[-1].append(at if packet.pts is None else float(packet.pts * packet.time_base))
+            final = (0.0, 0.0)
+        shown = at if packet.pts is None else float(packet.pts * packet.time_base)
+        recordings[-1].append(shown)
+        if len(recordings[-1]) == 1 or shown >= final[0]:
+            final = (shown, float((packet.duration or 0) * packet.time_base))
         last = at
         count += 1
         if count > VIDEO_MAX_FRAMES:
@@ -219,7 +228,7 @@ def _times(
     if not count:
         raise check.damaged(name, field, "no packet") if reader.cut else timing.no_frame(name, field)
     timeline = Timeline(step, 0.0)
-    return [timeline.at(time) for times in recordings for time in sorted(times)], reader
+    return [timeline.at(time) for times in recordings for time in sorted(times)], final[1], reader
 
 
 class _Sound(NamedTuple):

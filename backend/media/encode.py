@@ -22,6 +22,8 @@ _SPACE_709, _SPACE_601, _SPACE_UNKNOWN = 1, 5, 2
 _LIMITED_RANGE = 1
 _SMPTE_170M = 6
 _HD = 720
+_SAME_RATIO = 0.02
+"""By how much the ratio of a frame may differ, as a share, without bars."""
 _COLLECT_FRAMES = 8
 """A frame of PyAV and its side data refer to each other, so that a frame whose orientation was read stays in
 memory (12 to 25 MB in 4K) until the garbage collector runs, which counts objects, not bytes."""
@@ -31,12 +33,19 @@ class Writer:
     """An encoder and its file. Equal frames give equal bytes: no dates, no versions, a fixed thread count."""
 
     def __init__(
-        self, out: str, rate: Fraction, size: tuple[int, int], lossless: bool, crf: int = CRF
+        self,
+        out: str,
+        rate: Fraction,
+        size: tuple[int, int],
+        lossless: bool,
+        crf: int = CRF,
+        full: tuple[int, int] | None = None,
     ) -> None:
+        """`full`: the upright size of the frames, in whose ratio `size` is; None: any frame fills `size`."""
         import av
         from av.video.reformatter import VideoReformatter
 
-        self._size = size
+        self._size, self._full = size, full
         self._scaler = VideoReformatter()
         self._container = av.open(
             out,
@@ -73,22 +82,33 @@ class Writer:
             self._container.mux(self._stream.encode(None))
         self._container.close()
 
-    def add(self, frame: VideoFrame) -> None:
-        """Writes the frame, scaled and upright. A repeated frame is not scaled again."""
+    def add(self, frame: VideoFrame, shown: tuple[int, int] | None = None) -> None:
+        """Writes the frame, scaled and upright. A repeated frame is not scaled again. `shown`: its upright
+        size; one of another ratio, since a recording may change in the middle, gets black bars."""
         if frame is not self._source or self._ready is None:
-            self._source, self._ready = frame, self._scaled(frame)
+            self._source, self._ready = frame, self._scaled(frame, self._inner(shown))
         ready = self._ready
         ready.pts, ready.time_base = self._count, self._stream.codec_context.time_base
         ready.pict_type = 0
         self._container.mux(self._stream.encode(ready))
         self._count += 1
 
-    def _scaled(self, frame: VideoFrame) -> VideoFrame:
+    def _inner(self, shown: tuple[int, int] | None) -> tuple[int, int]:
+        """The part of the size that a frame of this upright size fills."""
+        if shown is None or self._full is None:
+            return self._size
+        wider = shown[0] * self._full[1] / (shown[1] * self._full[0])
+        if abs(wider - 1) <= _SAME_RATIO:
+            return self._size
+        width, height = self._size[0] * min(1.0, wider), self._size[1] / max(1.0, wider)
+        return max(2, 2 * round(width / 2)), max(2, 2 * round(height / 2))
+
+    def _scaled(self, frame: VideoFrame, inner: tuple[int, int]) -> VideoFrame:
         orientation = of_frame(frame)
         self._scaled_count += 1
         if self._scaled_count % _COLLECT_FRAMES == 0:
             gc.collect()
-        width, height = orientation.size(*self._size)
+        width, height = orientation.size(*inner)
         frame = on_white(frame)
         space = _SPACES.get(int(frame.colorspace), _SPACE_601)
         if frame.colorspace == _SPACE_UNKNOWN and min(frame.width, frame.height) >= _HD:
@@ -104,7 +124,22 @@ class Writer:
             interpolation="BICUBIC" if width * 2 > frame.width else "AREA",
             threads=1,
         )
-        return upright(small, orientation).reformat(format=self._format)
+        whole = upright(small, orientation)
+        return (whole if inner == self._size else _in_bars(whole, self._size)).reformat(format=self._format)
+
+
+def _in_bars(frame: VideoFrame, size: tuple[int, int]) -> VideoFrame:
+    """The frame in the middle of a black one."""
+    import av
+
+    inner: Any = frame.reformat(format="yuv444p").to_ndarray()
+    planes = np.empty((3, size[1], size[0]), np.uint8)
+    planes[0], planes[1:] = 16, 128
+    left, top = (size[0] - frame.width) // 2, (size[1] - frame.height) // 2
+    planes[:, top : top + frame.height, left : left + frame.width] = inner
+    made = av.VideoFrame.from_ndarray(planes, format="yuv444p")
+    made.colorspace, made.color_range = frame.colorspace, frame.color_range
+    return made
 
 
 def upright(frame: VideoFrame, orientation: Orientation) -> VideoFrame:

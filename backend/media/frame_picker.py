@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from backend.media.container import JUMP_BACK, THREADS, Reader, runs_through
 from backend.media.deinterlace import progressive
 from backend.media.orientation import of_frame
-from backend.media.timeline import Timeline
+from backend.media.timeline import GAP_MAX, Timeline
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _SEEK_FROM = 2.0
 _SEEK_MARGIN = 0.5
-_SEEKABLE = ("mov", "matroska")
+_LONG_LAST = 1.5
+_SEEKABLE = ("mov", "mp4", "matroska")
 """Containers with an index of their frames, by the first of FFmpeg's names. Others are read from the start:
 after a seek they would give frames whose references are missing."""
 Source = tuple["InputContainer", "VideoStream"]
@@ -59,9 +60,12 @@ class FramePicker:
             if done >= count:
                 return
             before = (time, frame)
-        if before is None or begin >= time + self.step:
+        if before is None:
             return
-        while done < count and (hold or begin + float(done / rate) < time + self.step - 1e-6):
+        end = time + shown_for(_lasts(before[1]), self.step)
+        if begin >= end:
+            return
+        while done < count and (hold or begin + float(done / rate) < end - 1e-6):
             yield before[1]
             done += 1
 
@@ -112,6 +116,16 @@ def decoding(container: InputContainer, track: VideoStream) -> Reader:
         track.thread_type = "AUTO"
         track.codec_context.thread_count = THREADS
     return Reader(container, track)
+
+
+def shown_for(lasts: float, usual: float) -> float:
+    """Seconds that the last frame is shown: as long as the file says where that is clearly more than
+    usual."""
+    return min(lasts, GAP_MAX) if lasts > _LONG_LAST * usual else usual
+
+
+def _lasts(frame: VideoFrame) -> float:
+    return float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
 
 
 def usual_step(track: VideoStream) -> float:

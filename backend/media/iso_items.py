@@ -16,7 +16,9 @@ PAD_BYTES = 64_000_000
 _META_BYTES = 16_000_000
 _BOXES_MAX = 10_000
 _ALPHA = (b"alpha", b"hevc:2015:auxid:1")
-_OUTER = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"idat", b"uuid", b"mfra", b"moof"})
+_OUTER = frozenset(
+    {b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"idat", b"uuid", b"mfra", b"moof", b"wide"}
+)
 
 
 class CutShortError(Exception):
@@ -50,6 +52,16 @@ def view(file: BinaryIO, size: int) -> list[Part] | None:
     if needed > size or end - size > PAD_BYTES:
         raise CutShortError
     return [(0, min(end, size)), bytes(max(0, end - size))]
+
+
+def index_is_cut(file: BinaryIO, size: int) -> bool:
+    """Whether an MP4 ends in the middle of the box that says what is in it."""
+    return any(box.kind == b"moov" and box.end > size for box in _outer(file, size))
+
+
+def is_cut(file: BinaryIO, size: int) -> bool:
+    """Whether the last box of an MP4 is longer than the file."""
+    return any(box.end > size for box in _outer(file, size))
 
 
 def _outer(file: BinaryIO, size: int) -> Iterator[Box]:

@@ -36,8 +36,10 @@ def locate(file: BinaryIO, head: bytes) -> Located:
         start += tag
         file.seek(start)
         head = file.read(HEAD_BYTES)
-    if start and not head:
-        return Located("mp3", 0)  # nothing behind the tag
+    if start and not head:  # nothing behind the tag, or a tag that claims more than it has
+        file.seek(0)
+        exact, skipped = first_frames(file.read(SCAN_BYTES))
+        return Located(exact or "mp3", skipped)
     found = container_of(head) or ("apng" if not start and _moves(file, head) else "")
     if found not in ("", "mp3", "aac"):
         return Located(found, start)

@@ -28,6 +28,8 @@ _WEBP_PIXELS = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
 _WEBP_ICC, _WEBP_EXIF, _WEBP_XMP = 0x20, 0x08, 0x04
 _JPEG_TABLES = frozenset({*range(0xC0, 0xD0), 0xDB, 0xDC, 0xDD}) - {0xC8}
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+_JPEG_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+_JPEG_HEIGHT = b"\xff\xdc\x00\x04"
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
 _GIF_IMAGE, _GIF_EXTENSION, _GIF_CONTROL, _GIF_END = 0x2C, 0x21, 0xF9, 0x3B
 
@@ -109,7 +111,9 @@ def _jpeg(file: BinaryIO, size: int) -> list[Part] | None:
         if length < 2 or at + 2 + length > size:
             return None
         whole = (at, 2 + length)
-        if code in _JPEG_TABLES or (code == 0xEE and inside.startswith(b"Adobe")):
+        if code in _JPEG_FRAMES and inside[1:3] == bytes(2):
+            parts += _with_height(file, at, length)
+        elif code in _JPEG_TABLES or (code == 0xEE and inside.startswith(b"Adobe")):
             parts.append(whole)
         elif code == 0xE0 and inside.startswith(b"JFIF\0"):
             parts.insert(1, whole)
@@ -120,6 +124,19 @@ def _jpeg(file: BinaryIO, size: int) -> list[Part] | None:
             profile.append(whole)
         at += 2 + length
     return None
+
+
+def _with_height(file: BinaryIO, at: int, length: int) -> list[Part]:
+    """A frame header without a height, with that of the segment behind the first scan, if there is one."""
+    file.seek(at)
+    header = file.read(2 + length)
+    before = b""
+    while data := file.read(1 << 16):
+        window = before + data
+        if (found := window.find(_JPEG_HEIGHT)) >= 0 and len(window) >= found + 6:
+            return [header[:5] + window[found + 4 : found + 6] + header[7:]]
+        before = window[-5:]
+    return [header]
 
 
 def _bounded(profile: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -25,10 +25,10 @@ from PIL import (
 )
 
 from backend.errors import BadMedia
-from backend.media import check, exif, heif, margins, rescue
+from backend.media import as_shown, check, exif, heif, margins, rescue, unread_kinds
 from backend.media.facts import MAX_STORED_SIDE, PictureFacts
 from backend.media.orientation import BY_EXIF, UPRIGHT, Orientation
-from backend.media.sniff import HEAD_BYTES, kind_of, webp_size
+from backend.media.sniff import HEAD_BYTES, Kind, kind_of, webp_size
 from workflows.notice import Notice, made
 
 Image.MAX_IMAGE_PIXELS = None  # check.size refuses with a message, before decoding
@@ -149,6 +149,8 @@ def _open(file: BinaryIO, name: str, field: str, side: int) -> tuple[Image.Image
     kind = kind_of(head)
     if kind.family != "raster":
         raise check.not_a_picture(kind, name, field)
+    if kind.name == "TIFF" and unread_kinds.is_raw(file):
+        raise check.not_a_picture(Kind("foreign", unread_kinds.RAW), name, field)
     if kind.name == "WEBP" and (canvas := webp_size(head)):
         check.size(*canvas, name, field)
     try:
@@ -158,18 +160,24 @@ def _open(file: BinaryIO, name: str, field: str, side: int) -> tuple[Image.Image
             return image, image.size
         image = Image.open(view, formats=[kind.name])
         full = image.size
+        if not min(full):
+            raise check.damaged(name, field, f"{full[0]} x {full[1]}")
         row_by_row = kind.name == "JPEG" and not image.info.get("progressive")
         check.size(*full, name, field, row_by_row=row_by_row)
         if kind.name == "JPEG":
             image.draft(None, (side, side))
         _drop_foreign(image)
+        box, raw = as_shown.drawn_box(image), as_shown.raw_mode(image)
         try:
+            if getattr(image, "default_image", False):
+                image.seek(1)  # what an animated PNG shows to programs that do not know animations
             image.load()
         except Exception as error:
             whole = None if isinstance(error, MemoryError) else rescue.decoded(view, kind.name, side)
             if whole is None:
                 raise
             image = whole
+        image = as_shown.shown(image, box, raw)
     except (BadMedia, MemoryError):
         raise
     except margins.CutShortError as error:
@@ -185,6 +193,9 @@ def _raise_decode_fault(error: Exception, file: BinaryIO, head: bytes, name: str
     size = os.fstat(file.fileno()).st_size
     if head[8:12] == b"WEBP":  # Pillow only reports that it cannot create a decoder
         short = short or int.from_bytes(head[4:8], "little") + 8 > size
+    kind = kind_of(head).name
+    if not short and kind != heif.FORMAT and unread_kinds.unread(file, kind):
+        raise check.unread_kind(kind, name, field, detail) from error
     if isinstance(error, UnidentifiedImageError):
         short = short or size <= 128  # correct first bytes and almost no header after them
     raise (check.cut_short if short else check.damaged)(name, field, detail) from error
@@ -254,6 +265,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
     if image.mode == "1":
         return image.convert("L")
+    if image.mode == "LAB":
+        from_lab = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, *from_lab, outputMode="RGB")
+        return image.convert("L") if converted is None else converted
     return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
 
 

@@ -40,7 +40,28 @@ _FOREIGN_PICTURES: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x00\x01\x00", "icon"),
     (b"v/1\x01", "OpenEXR"),
     (b"gimp xcf", "GIMP"),
+    (b"II\xbc\x01", "JPEG XR"),
+    (b"\xff\xd8\xff\xf7", "JPEG-LS"),
+    (b"icns", "icon"),
+    (b"DDS ", "DDS"),
+    (b"qoif", "QOI"),
+    (b"#?RADIANCE", "Radiance"),
+    (b"#?RGBE", "Radiance"),
+    (b"%!PS", "EPS"),
+    (b"\xc5\xd0\xd3\xc6", "EPS"),
+    (b"\x8aMNG", "MNG"),
+    (b"\x8bJNG", "JNG"),
+    (b"AT&TFORM", "DjVu"),
+    (b"FUJIFILMCCD-RAW", "camera raw"),
+    (b"IIRO", "camera raw"),
+    (b"IIRS", "camera raw"),
+    (b"MMOR", "camera raw"),
+    (b"IIU\x00", "camera raw"),
+    (b"FOVb", "camera raw"),
+    (b"II\x1a\x00\x00\x00HEAPCCDR", "camera raw"),
 )
+_NETPBM = frozenset(b"1234567fF")
+_TARGA_KINDS, _TARGA_BITS = (1, 2, 3, 9, 10, 11), (8, 15, 16, 24, 32)
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 _HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -86,7 +107,27 @@ def kind_of(head: bytes) -> Kind:
             return Kind("other", name)
     if found := container_of(head):
         return Kind("other", f"a {_holds(found, head)}")
+    if named := _by_header(head):
+        return Kind("foreign", named)
     return _text(head)
+
+
+def _by_header(head: bytes) -> str:
+    """The name of a foreign picture without a signature of its own, by what its header may hold."""
+    if len(head) > 10 and head[:1] == b"P" and head[1] in _NETPBM and head[2] in b" \t\r\n":
+        return "Netpbm" if head[3:4].isdigit() or head[3:4] == b"#" or head[1] == ord("7") else ""
+    if len(head) < 65:
+        return ""
+    if head.startswith(b"\0\0\2\0") and any(head[4:6]):
+        return "cursor"
+    if head[0] == 10 and head[1] <= 5 and head[2] == 1 and head[3] in (1, 2, 4, 8) and head[64] == 0:
+        return "PCX"
+    sides = int.from_bytes(head[12:14], "little"), int.from_bytes(head[14:16], "little")
+    mapped = head[1] == 1 and head[2] in (1, 9)
+    plain = head[1] == 0 and head[2] in _TARGA_KINDS and not any(head[3:8])
+    if (mapped or plain) and head[16] in _TARGA_BITS and min(sides) > 0 and head[17] & 0xC0 == 0:
+        return "Targa"
+    return ""
 
 
 def container_of(head: bytes) -> str:
@@ -95,7 +136,7 @@ def container_of(head: bytes) -> str:
     Only containers that hold their media: not playlists, which refer to other files and URLs. GIF and moving
     AVIF count too: a field for videos takes them, one for sounds does not.
     """
-    if head[4:8] == b"ftyp" and _iso_media(head).family == "raster":
+    if head[4:8] == b"ftyp" and _iso_media(head).family != "other":
         return "mp4" if _brands(head) & _MOVING_BRANDS else ""
     for container in CONTAINERS:
         if container.begins(head):
@@ -141,6 +182,11 @@ def id3_bytes(head: bytes) -> int:
     return size + (20 if head[5] & 0x10 else 10)
 
 
+def webp_moves(head: bytes) -> bool:
+    """Whether the file is an animated WebP."""
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) > 20 and bool(head[20] & 2)
+
+
 def webp_size(head: bytes) -> tuple[int, int] | None:
     """Width and height from a WebP's header; Pillow would allocate the whole canvas to read them."""
     chunk, body = head[12:16], head[20:30]
@@ -159,6 +205,8 @@ def webp_size(head: bytes) -> tuple[int, int] | None:
 
 def _iso_media(head: bytes) -> Kind:
     box, brands = head[8:12], _brands(head)
+    if box == b"crx ":
+        return Kind("foreign", "camera raw")
     if b"avif" in brands or b"avis" in brands:
         return Kind("raster", "AVIF")
     if brands & _HEIF_BRANDS:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from backend.media import check, timing
-from backend.media.container import Reader, opened, picture_track, sound_track
+from backend.media.container import Reader, ends_early, opened, picture_track, sound_track
 from backend.media.facts import SILENT_BELOW, SOUND_FILE_MAX, SOUND_PART_MAX, WAVE_POINTS_MAX, SoundFacts
 from backend.media.layouts import kept
 from backend.media.sound_edit import pcm16, silence
@@ -61,7 +61,7 @@ def facts(path: str, name: str, field: str = "", max_mb: int = 0) -> SoundFacts:
             notes.append(
                 made("note_cut_short", {"there_seconds": reader.seconds, "claimed_seconds": claimed})
             )
-        elif reader.packets.cut:
+        elif reader.packets.cut or ends_early(path, container):
             notes.append(made("note_first_part", {}))
         elif reader.packets.broken > 1:
             notes.append(made("note_parts_damaged", {}))

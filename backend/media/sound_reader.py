@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from backend.media import check, downmix
+from backend.media import check, downmix, timing
 from backend.media.container import JUMP_BACK, Reader, picture_track, runs_through
 from backend.media.timeline import Timeline
 
@@ -23,7 +23,7 @@ Block = np.ndarray[Any, np.dtype[np.float32]]
 
 MAX_RATE = 48_000
 """Of written files, in Hz. The model uses 16 kHz; this covers the range of hearing."""
-_TIMED = ("mp4", "matroska")
+_TIMED = ("mp4", "matroska", "ogg")
 _SEEKABLE = (*_TIMED, "wav", "flac")
 _SEEK_FROM = 20.0
 _SEEK_MARGIN = 1.0
@@ -75,6 +75,8 @@ class SoundReader:
 
     def check(self, name: str, field: str) -> None:
         """Raises BadMedia when no samples were read or most packets were broken."""
+        if not self.packets.packets and not self.packets.cut:
+            timing.length(0.0, "sound", name, field)
         if not self.samples or self.packets.mostly_broken:
             raise check.damaged(
                 name, field, f"{self.packets.broken} of {self.packets.packets} packets broken"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from backend.media import check
-from backend.media.container import opened, picture_track
+from backend.media.container import Reader, opened, picture_track
 from backend.media.deinterlace import progressive
 from backend.media.encode import on_white
 from backend.media.facts import VideoFacts
@@ -48,7 +48,7 @@ def facts(path: str, name: str) -> VideoFacts:
 def first_frame(path: str, out: str, name: str, max_side: int) -> tuple[int, int]:
     """Writes the first frame to `out` as JPEG, at most `max_side` pixels a side. Returns width, height."""
     with opened(path, name) as container:
-        frame = next(progressive(container.decode(_track(container, name))), None)
+        frame = next(progressive(Reader(container, _track(container, name)).frames()), None)
         if frame is None:
             raise check.not_a_video(name)
         image = _picture(frame)
