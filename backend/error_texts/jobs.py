@@ -78,6 +78,12 @@ TEXTS: Mapping[str, ErrorText] = {
     "started_too_often": ErrorText("This video was started {count} times and was interrupted each time."),
     "no_video_written": ErrorText("ComfyUI finished, but wrote no video.", "Try again."),
     "no_picture_written": ErrorText("ComfyUI finished, but wrote no picture.", "Try again."),
+    "video_unreadable": ErrorText(
+        "ComfyUI finished, but its video is damaged and cannot be read.", "Try again."
+    ),
+    "picture_unreadable": ErrorText(
+        "ComfyUI finished, but its picture is damaged and cannot be read.", "Try again."
+    ),
     # the job database
     "database_full": ErrorText("The disk is full: the job could not be saved."),
     "database_disk": ErrorText("Disk error: the job database cannot be read or written."),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from backend.errors import JobCancelled, ShuttingDown, StudioError
+from backend.errors import BadMedia, JobCancelled, MediaBusy, NoOutput, ShuttingDown, StudioError
 from backend.jobs.job import Job
 from backend.jobs.layout import POSTER
 from backend.media.decoder import Decoder
@@ -17,20 +19,38 @@ log = logging.getLogger("wan.jobs")
 def measured(decoder: Decoder, job: Job, result: Path, still: bool) -> Job:
     """The job with the real size, length and bytes of its result, and a poster beside it.
 
-    A difference from what was asked for is logged. Raises BadMedia, JobCancelled.
+    A difference from what was asked for is logged. Raises NoOutput, MediaBusy, JobCancelled.
     """
-    if still:
-        picture = decoder.picture(result)
-        found = (picture.width, picture.height, 1)
-    else:
-        video = decoder.video_facts(result)
-        found = (video.width, video.height, video.frames)
+    with engines_file(still):
+        found = _size(decoder, result, still)
+    if not still:
         _poster(decoder, job, result)
     asked = (job.width, job.height, job.frames)
     if found != asked:
         log.warning("job %s: asked for %s, got %s", job.id, asked, found)
     width, height, frames = found
     return replace(job, width=width, height=height, frames=frames, size=result.stat().st_size)
+
+
+@contextmanager
+def engines_file(still: bool = False) -> Iterator[None]:
+    """Turns the refusal of a file that an engine made into NoOutput: no file of the creator is at fault."""
+    try:
+        yield
+    except MediaBusy:
+        raise
+    except BadMedia as error:
+        code = "picture_unreadable" if still else "video_unreadable"
+        raise NoOutput.of(code, detail=error.detail or error.message) from error
+
+
+def _size(decoder: Decoder, result: Path, still: bool) -> tuple[int, int, int]:
+    """Width, height and frames."""
+    if still:
+        picture = decoder.picture(result)
+        return picture.width, picture.height, 1
+    video = decoder.video_facts(result)
+    return video.width, video.height, video.frames
 
 
 def _poster(decoder: Decoder, job: Job, result: Path) -> None:

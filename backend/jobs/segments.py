@@ -22,6 +22,7 @@ from backend.events import Output
 from backend.jobs.folders import remove_below
 from backend.jobs.job import Job
 from backend.jobs.layout import PLAN, WORK, link_or_copy, write_text
+from backend.jobs.results import engines_file
 from backend.media.decoder import Decoder
 from workflows.compile import Compiled
 from workflows.compiled import Derived
@@ -118,7 +119,10 @@ class Segments:
     def _make(self, derived: Derived, index: int, number: int) -> Path:
         target = self._work / f"{derived.kind}-{index}-{number}"
         if derived.kind == "tail":
-            self._decoder.frames_to_video(self._tail, target, fps=derived.fps, on_progress=self._on_progress)
+            with engines_file(still=True):
+                self._decoder.frames_to_video(
+                    self._tail, target, fps=derived.fps, on_progress=self._on_progress
+                )
             return target
         source = self._sources[derived.source]
         if derived.kind == "sound":
@@ -195,7 +199,8 @@ class Segments:
             self.notices = (*self.notices, notice("no_face_found"))
 
     def join(self, result: Path) -> None:
-        """Writes the job's result from all segments, which stay. Raises BadMedia, DiskFull, InternalError."""
+        """Writes the job's result from all segments, which stay. Raises BadMedia of the sound, NoOutput,
+        DiskFull, InternalError."""
         sound, frames = self.compiled.sound, self.compiled.frames
         try:
             if len(self._videos) == 1 and sound is None:
@@ -203,7 +208,10 @@ class Segments:
                 link_or_copy(self._videos[0], result)
             else:
                 track = self._make(sound, len(self._videos), 0) if sound is not None else None
-                self._decoder.join(self._videos, result, track, frames=frames, on_progress=self._on_progress)
+                with engines_file():
+                    self._decoder.join(
+                        self._videos, result, track, frames=frames, on_progress=self._on_progress
+                    )
         except OSError as error:
             raise from_os_error(error) from error
 

@@ -22,11 +22,12 @@ _SPACE_709, _SPACE_601, _SPACE_UNKNOWN = 1, 5, 2
 _LIMITED_RANGE = 1
 _SMPTE_170M = 6
 _HD = 720
+_BLEND_ROWS = 128
 _SAME_RATIO = 0.02
 """By how much the ratio of a frame may differ, as a share, without bars."""
-_COLLECT_FRAMES = 8
+_COLLECT_BYTES = 160_000_000
 """A frame of PyAV and its side data refer to each other, so that a frame whose orientation was read stays in
-memory (12 to 25 MB in 4K) until the garbage collector runs, which counts objects, not bytes."""
+memory (12 to 70 MB in 4K) until the garbage collector runs, which counts objects, not bytes."""
 
 
 class Writer:
@@ -72,7 +73,7 @@ class Writer:
             stream.options = {"crf": str(crf), "preset": preset, "g": "16", "bf": "0"}
         self._source: VideoFrame | None = None
         self._ready: VideoFrame | None = None
-        self._count = self._scaled_count = 0
+        self._count = self._held = 0
 
     def __enter__(self) -> Writer:
         return self
@@ -105,9 +106,10 @@ class Writer:
 
     def _scaled(self, frame: VideoFrame, inner: tuple[int, int]) -> VideoFrame:
         orientation = of_frame(frame)
-        self._scaled_count += 1
-        if self._scaled_count % _COLLECT_FRAMES == 0:
+        self._held += sum(plane.buffer_size for plane in frame.planes)
+        if self._held > _COLLECT_BYTES:
             gc.collect()
+            self._held = 0
         width, height = orientation.size(*inner)
         frame = on_white(frame)
         space = _SPACES.get(int(frame.colorspace), _SPACE_601)
@@ -166,9 +168,12 @@ def on_white(frame: VideoFrame) -> VideoFrame:
         return frame
     import av
 
-    alpha = pixels[:, :, 3:].astype(np.uint16)
-    blended = (pixels[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
-    made = av.VideoFrame.from_ndarray(np.ascontiguousarray(blended.astype(np.uint8)), format="rgb24")
+    blended = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for row in range(0, len(pixels), _BLEND_ROWS):  # numbers of 16 bits for a whole 4K frame take 200 MB
+        rows = pixels[row : row + _BLEND_ROWS]
+        alpha = rows[:, :, 3:].astype(np.uint16)
+        blended[row : row + _BLEND_ROWS] = (rows[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    made = av.VideoFrame.from_ndarray(blended, format="rgb24")
     made.pts, made.time_base = frame.pts, frame.time_base
     return made
 
