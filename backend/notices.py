@@ -67,6 +67,23 @@ TEMPLATES: Mapping[str, Template] = {
         ": then add a pose video.",
     ),
     "no_face_video": Template("There is no face video, so facial expressions are not transferred."),
+    "animate_2_used": Template(
+        "Animate 2 draws this",
+        ": it is installed here, and takes motion and expression from the driving video itself.",
+    ),
+    "animate_2_ignores": Template("Animate 2 does not use the {helpers}."),
+    "animate_1_reads": Template(
+        "The first Animate draws this",
+        ": Animate 2, which is installed here too, cannot use the {helpers}."
+        " Remove what it cannot use to have it draw this.",
+    ),
+    "animate_1_replaces": Template(
+        "The first Animate draws this",
+        ": Animate 2, which is installed here too, cannot replace a person.",
+    ),
+    "no_pose_cache": Template(
+        "The motion cache (WanAnimate2Cache) is not installed on this engine, so it is not used."
+    ),
     "no_face_found": Template(
         "No face was found in the driving video, so facial expressions are not transferred",
         ". If there is one, upload a face video (512 x 512), or choose a part or a video where the face is"
@@ -132,6 +149,10 @@ TEMPLATES: Mapping[str, Template] = {
     "gguf_without_loader": Template(
         "{file} is a GGUF file, and this ComfyUI cannot load it.",
         " Install the ComfyUI-GGUF nodes (github.com/city96/ComfyUI-GGUF) and restart ComfyUI.",
+    ),
+    "gguf_animate_2": Template(
+        "{file} is a GGUF file of Animate 2, which ComfyUI loads as an Image-to-Video model.",
+        " Download {name}: `python app.py models download {role}`.",
     ),
     "chosen_model_gone": Template(
         "{file}, which was chosen as the {title}, is not there.", " Another file is used, if there is one."
@@ -333,6 +354,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "mode": _title,
     "files": files_text,
     "names": ", ".join,
+    "helpers": lambda names: " and ".join(str(name).replace("_", " ") for name in names),
     "addresses": " or ".join,
     "length": duration_text,
     "longest": duration_text,

@@ -17,7 +17,7 @@ class ModelFile:
 
     name: str
     folder: str  # below the model store: diffusion_models, loras, ...
-    bytes: int
+    bytes: int  # 0 where no source gives it
     sha256: str  # "" where no public figure exists
     source: str  # "owner/repository/path/in/it" on Hugging Face
     modes: tuple[str, ...]  # that need or can use it
@@ -28,6 +28,7 @@ class ModelFile:
     exact: bool = True  # False: `bytes` is a rounded figure
     options: tuple[tuple[str, str], ...] = ()  # (mode, the setting of it that needs the file)
     stands_in_for: str = ""  # role of a file that its modes do not need where this one is
+    spares: tuple[tuple[str, str], ...] = ()  # (role, setting that alone needs it where this is there)
     distilled: bool = False  # a 4-step distillation is in its weights: no speed LoRA, no guidance
 
     @property
@@ -38,7 +39,9 @@ class ModelFile:
 
     @property
     def size_text(self) -> str:
-        """The size for people, decimal: "14.3 GB", "254 MB"."""
+        """The size for people, decimal: "14.3 GB", "254 MB"; in words where no source gives it."""
+        if not self.bytes:
+            return "unknown size"
         if self.bytes >= 1_000_000_000:
             return f"{self.bytes / 1e9:.1f} GB"
         return f"{self.bytes / 1e6:.0f} MB"
@@ -46,6 +49,10 @@ class ModelFile:
     def replaces(self, mode: str) -> str:
         """Role of the file that the mode does not need where this one is; "" for none."""
         return self.stands_in_for if mode in self.modes else ""
+
+    def spares_for(self, mode: str) -> Mapping[str, str]:
+        """role -> the setting of the mode that alone needs that role's file where this one is there."""
+        return dict(self.spares) if mode in self.modes else {}
 
     def option(self, mode: str) -> str:
         """The setting of the mode that needs this file, such as "speed=fast"; "" for all of them."""
@@ -69,6 +76,15 @@ class Catalog:
     def modes(self) -> tuple[str, ...]:
         """All modes that any file is for, in the order in which they first appear."""
         return tuple(dict.fromkeys(mode for file in self.files for mode in file.modes))
+
+    def options(self, mode: str, ready: Collection[str]) -> Mapping[str, str]:
+        """role -> the setting of the mode that needs its file, "" for all of them. `ready`: roles whose files
+        are there."""
+        found = {file.role: file.option(mode) for file in self.files}
+        for file in self.files:
+            if file.role in ready:
+                found.update(file.spares_for(mode))
+        return found
 
     def sets(self, mode: str) -> tuple[tuple[str, tuple[ModelFile, ...]], ...]:
         """(setting, files) of which one complete set lets the mode run; the first is the mode's default.
@@ -134,4 +150,5 @@ def _file(entry: Mapping[str, Any], core_modes: Collection[str]) -> ModelFile:
         exact=entry.get("exact", True),
         options=tuple(entry.get("options", {}).items()),
         stands_in_for=entry.get("stands_in_for", ""),
+        spares=tuple(entry.get("spares", {}).items()),
     )

@@ -28,6 +28,11 @@ Code = Literal[
     "no_pose_detector",
     "pose_detection_unknown",
     "no_face_video",
+    "animate_2_used",
+    "animate_2_ignores",
+    "animate_1_reads",
+    "animate_1_replaces",
+    "no_pose_cache",
     "no_face_found",
     "person_in_middle",
     "helper_length",
@@ -47,6 +52,7 @@ Code = Literal[
     "expert_unlike_name",
     "pair_is_one_file",
     "gguf_without_loader",
+    "gguf_animate_2",
     "chosen_model_gone",
     # LoRAs
     "lora_missing",
@@ -112,6 +118,8 @@ Code = Literal[
     "setting_unknown",
     "setting_unknown_in_file",
 ]
+ROUTE_CODES: tuple[Code, ...] = ("animate_2_used", "animate_1_reads", "animate_1_replaces")
+"""Codes that say how a job is made, and point at nothing that is wrong with it."""
 CODES: tuple[str, ...] = get_args(Code)
 
 

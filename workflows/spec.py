@@ -270,7 +270,8 @@ class ModeSpec:
     `title`: its name for people. `summary`: one sentence for API clients. `makes`: what comes out. `trim`:
     which part of which file is used; such a clip is as long as that part. `chunks`: frames of the result ->
     pieces that the model draws one after the other. `tells`: choices whose value is shown among the facts of
-    a clip. `own`: checked parameters -> the defaults that empty number fields get, such as steps -> 20.
+    a clip. `own`: checked parameters -> the defaults that empty number fields get, such as steps -> 20;
+    `own_on`: the same for a job of that route (Compiled.route), None where no route has figures of its own.
     `lora_targets`: the models that LoRAs can go on. `always_fast`: made in few steps whatever is chosen.
     `in_quality`: a job's values -> the mode and the values that make the same in full quality; None where
     there is nothing better.
@@ -285,6 +286,7 @@ class ModeSpec:
     chunks: Callable[[int], int] = one_chunk
     tells: tuple[str, ...] = ()
     own: Callable[[Any], Mapping[str, float]] = no_figures
+    own_on: Callable[[Any, str], Mapping[str, float]] | None = None
     lora_targets: tuple[LoraTarget, ...] = ()
     always_fast: bool = False
     in_quality: Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]] | None = None
@@ -293,6 +295,10 @@ class ModeSpec:
     def name(self) -> str:
         """The mode's name in the API, the database and on the command line."""
         return self.params.MODE
+
+    def figures(self, params: ModeParams, route: str) -> Mapping[str, float]:
+        """The defaults that empty number fields get in a job of this route."""
+        return self.own_on(params, route) if self.own_on is not None else self.own(params)
 
     @property
     def still(self) -> bool:

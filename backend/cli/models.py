@@ -168,7 +168,7 @@ def show_table(found: Sequence[FileState], mode: str = "") -> None:
         count = state.size if state.path is not None else state.file.bytes
         table.add_row(
             Text(STATE_WORDS[state.state], STATE_STYLES.get(state.state, "red")),
-            size(count),
+            size(count) if count else "-",
             state.file.folder,
             shown_name(state),
             Text(state.file.title + remark),

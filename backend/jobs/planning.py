@@ -144,8 +144,9 @@ def plan(
             *dict.fromkeys(info.note for info in engines if info.note),
         ),
         route=compiled.route,
+        chunks=workload(compiled).chunks,
         follows=follows,
-        own=MODES[mode].own(params),
+        own=MODES[mode].figures(params, compiled.route),
         bytes=expected_bytes(compiled),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from backend.engines.base import EngineInfo
@@ -17,7 +18,7 @@ FactsOf = Callable[[EngineInfo, Contract | None], ServerFacts]
 
 def plain_facts(info: EngineInfo, contract: Contract | None) -> ServerFacts:
     """The facts without the files of the roles: the catalogue's own names are used."""
-    return facts(contract or recorded())
+    return replace(facts(contract or recorded()), ram=info.ram_total)
 
 
 def found_by(finder: Finder) -> FactsOf:
@@ -32,4 +33,4 @@ def found_by(finder: Finder) -> FactsOf:
 def where(info: EngineInfo) -> Where:
     """Which server it is, for the choice of files."""
     local = kind_of(info).lists_files and urlsplit(info.address).hostname in ("127.0.0.1", "localhost", "::1")
-    return Where(info.address, local, info.vram_total, info.gpu, info.version)
+    return Where(info.address, local, info.vram_total, info.gpu, info.version, info.ram_total)

@@ -143,11 +143,12 @@ class Crop:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a job with the current settings becomes. `segments`: graphs of the job; `crop`: None without
-    a picture; `estimate`: None while no server answers; `obstacle`: why it cannot run; `problems`: field ->
-    sentence; `route`: where Animate gets pose and mask from, as Compiled has it; `follows`: the kind of the
-    file that the length comes from, while it is not given: length and estimate are not known then;
-    `own`: what an empty number stands for, by parameter; `bytes`: an upper estimate of the result's size."""
+    """What a job with the current settings becomes. `segments`: graphs of the job; `chunks`: pieces that the
+    model draws one after the other; `crop`: None without a picture; `estimate`: None while no server answers;
+    `obstacle`: why it cannot run; `problems`: field -> sentence; `route`: where Animate gets pose and mask
+    from, as Compiled has it; `follows`: the kind of the file that the length comes from, while it is not
+    given: length and estimate are not known then; `own`: what an empty number stands for, by parameter;
+    `bytes`: an upper estimate of the result's size."""
 
     width: int = 0
     height: int = 0
@@ -162,6 +163,7 @@ class Plan:
     problems: dict[str, str] = field(default_factory=dict)
     warnings: tuple[Notice, ...] = ()
     route: str = ""
+    chunks: int = 1
     follows: str = ""
     own: Mapping[str, float] = field(default_factory=dict)
     bytes: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from backend.models.choices import Choice, Choices
@@ -23,13 +23,15 @@ GGUF_LOADER = "UnetLoaderGGUF"
 
 @dataclass(frozen=True)
 class Where:
-    """Which server it is. local: its files are on this machine; vram in bytes, 0 when unknown."""
+    """Which server it is. local: its files are on this machine; vram, ram (of the computer) in bytes, 0 when
+    unknown."""
 
     address: str
     local: bool = False
     vram: int = 0
     gpu: str = ""
     version: str = ""
+    ram: int = 0
 
 
 class Finder:
@@ -49,7 +51,7 @@ class Finder:
             known = self._known.get(where)
             if known is not None and known[0] is contract and known[1] == chosen:
                 return known[2]
-        plain = facts(contract)
+        plain = replace(facts(contract), ram=where.ram)
         lists = lists_of(plain)
         roots = roots_of(self._settings) if where.local else None
         models: Mapping[str, RoleFile] = {}
@@ -57,7 +59,7 @@ class Finder:
             server = Server(lists, GGUF_LOADER in plain.nodes, where.vram, where.gpu, where.version)
             found = Resolver(load_catalog(), server, roots, chosen).resolve()
             models = role_files(found, load_catalog())
-        plain = ServerFacts(plain.nodes, plain.options, models, LoraFiles(lists.get("loras", ()), roots))
+        plain = replace(plain, models=models, loras=LoraFiles(lists.get("loras", ()), roots))
         with self._lock:
             self._known[where] = (contract, chosen, plain)
         return plain

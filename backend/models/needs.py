@@ -152,7 +152,8 @@ def _need(mode: str, by_role: Mapping[str, FileState], catalog: Catalog) -> Mode
     files = _files(_set(mode, by_role, catalog), mode, by_role, catalog)
     lacks = tuple(by_role[file.role] for file in files if by_role[file.role].state != READY)
     single = len(catalog.sets(mode)) <= 1
-    settings = {state.file.option(mode) for state in lacks} if single else {""}
+    options = catalog.options(mode, {role for role, state in by_role.items() if state.state == READY})
+    settings = {options[state.file.role] for state in lacks} if single else {""}
     usable = "" not in settings
     to_fetch = sum(state.file.bytes for state in lacks if fetchable(state))
     name = title(mode)

@@ -132,9 +132,15 @@ class Resolver:
             notes.append(notice("chosen_model_gone", file=chosen.file, title=file.title))
         known = [one for one in everyone if one.known]
         good = [one for one in known if self._obstacle(file, want, one) is None]
-        rest = [one for one in everyone if not one.known and self._fits(want, one) == "yes"]
+        fitting = [one for one in everyone if not one.known and self._fits(want, one) == "yes"]
+        barred = [one for one in fitting if _unloadable(want, one)]
+        rest = [one for one in fitting if one not in barred]
         able = sorted((one for one in rest if not self._needs_loader(one)), key=self._rank)
-        asked = tuple(one for one in everyone if not one.known and self._fits(want, one) == "ask")
+        asked = tuple(
+            one
+            for one in everyone
+            if not one.known and self._fits(want, one) == "ask" and not _unloadable(want, one)
+        )
         if good:
             best = min(good, key=lambda one: (one.name.count("/") + one.name.count("\\"), one.name))
             return Resolution(file.role, best, "known", tuple(able), asked, tuple(notes))
@@ -142,6 +148,8 @@ class Resolver:
         if able:
             notes += [fault] if fault is not None else []
             return Resolution(file.role, able[0], "found", tuple(able[1:]), asked, tuple(notes))
+        if fault is None and barred:
+            fault = self._obstacle(file, want, barred[0])
         if fault is None and rest:
             fault = notice("gguf_without_loader", file=rest[0].name)
         if fault is None and asked:
@@ -167,6 +175,8 @@ class Resolver:
     def _obstacle(self, file: ModelFile, want: Want | None, one: Candidate) -> Notice | None:
         """What prevents the use of a file that is known by name or was chosen."""
         found = one.identity
+        if _unloadable(want, one):
+            return notice("gguf_animate_2", file=one.name, name=file.name, role=file.role)
         if found.speed == "unknown":
             return notice("model_speed_unknown", file=one.name, role=file.role)
         if found.fault and found.fault != "header_too_large":
@@ -215,6 +225,11 @@ class Resolver:
         folder = self.catalog.file(high.role).folder
         one, other = self.roots.path(folder, _name(high)), self.roots.path(folder, _name(low))
         return one is not None and other is not None and same_file(one, other)
+
+
+def _unloadable(want: Want | None, one: Candidate) -> bool:
+    """Whether it is a GGUF file of a kind that only metadata identifies: its loader passes none."""
+    return want is not None and not want.gguf and one.name.lower().endswith(GGUF)
 
 
 def _name(found: Resolution) -> str:

@@ -6,21 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from backend.models.kinds import Expert, Identity, Kind, Purpose
+from backend.models.kinds import Expert, Identity, Kind, Purpose, Speed
 
 
 @dataclass(frozen=True)
 class Want:
     """What a file has to be. kinds: what the header may say; base, purpose: of a LoRA.
 
-    replaceable: other files than the catalogue's may take the role.
+    speed: "" for any; replaceable: other files than the catalogue's may take the role; gguf: ComfyUI loads
+    GGUF files of this kind as what they are.
     """
 
     kind: Kind
     expert: Expert = ""
     base: Kind | Literal[""] = ""
     purpose: Purpose = ""
+    speed: Speed = ""
     replaceable: bool = True
+    gguf: bool = True
     partner: str = ""  # the role of the other expert
 
 
@@ -32,6 +35,8 @@ WANTS: Mapping[str, Want] = {
     "s2v": Want("s2v"),
     "animate": Want("animate"),
     "animate_v2": Want("animate", replaceable=False),
+    "animate_2": Want("animate_2", gguf=False),
+    "animate_2_distilled": Want("animate_2", speed="baked", gguf=False),
     "text_encoder": Want("text_encoder"),
     "vae": Want("vae"),
     "audio_encoder": Want("audio_encoder"),
@@ -58,6 +63,8 @@ def fit(want: Want, found: Identity) -> Fit:
     if found.kind and found.kind != want.kind:
         return "no"
     if not found.kind and want.kind not in found.possible:
+        return "no"
+    if want.speed and found.speed != want.speed:
         return "no"
     if want.expert and found.expert and found.expert != want.expert:
         return "no"

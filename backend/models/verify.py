@@ -22,8 +22,8 @@ NEAR_ROUNDED = 0.05
 
 
 def size_matches(size: int, expected: int, exact: bool = True) -> bool:
-    """Whether `size` bytes can be the file of which the catalogue says `expected`."""
-    return abs(size - expected) <= expected * (NEAR if exact else NEAR_ROUNDED)
+    """Whether `size` bytes can be the file of which the catalogue says `expected`, 0 if it does not say."""
+    return not expected or abs(size - expected) <= expected * (NEAR if exact else NEAR_ROUNDED)
 
 
 def header_problem(path: Path) -> Notice | None:

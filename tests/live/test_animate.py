@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,61 @@ def job(
     files = {n: film(folder / n, frames, sound=n == "video") for n in names}
     params = Animate(
         **{
-            "image": Media(picture.name, 160, 90), "method": method, "seed": seed(), "speed": "fast",
+            "image": Media(picture.name, 160, 90), "method": method, "model": "animate_1",
+            "seed": seed(), "speed": "fast",
             **files, **SIZE, **options,
         }
     )  # fmt: skip
     return params, [picture, *(folder / n for n in names)]
+
+
+def needs(bench: Bench, *roles: str) -> None:
+    """Skips the test unless the server has these files of Animate 2."""
+    for role in roles:
+        name = load_catalog().file(role).name
+        if name not in bench.server.options[("UNETLoader", "unet_name")]:
+            pytest.skip(f"{name} is not on this server")
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "options", "role"),
+    [
+        ("LoRA, one chunk", 20, {}, "animate_2"),
+        ("LoRA, two chunks, cache in int8", 100, {"pose_cache": "int8"}, "animate_2"),
+        ("quality, cache in full", 20, {"speed": "quality", "steps": 3, "pose_cache": "full"}, "animate_2"),
+        ("distilled, two chunks", 82, {}, "animate_2_distilled"),
+        ("distilled, cache in int4, 30 a second", 20, {"pose_cache": "int4", "fps": 30.0},
+         "animate_2_distilled"),
+        ("LoRA, own negative prompt", 20, {"negative_prompt": "mud", "nag": "auto"}, "animate_2"),
+    ],
+)  # fmt: skip
+def test_animate_2(
+    name: str, frames: int, options: dict[str, Any], role: str, bench: Bench, picture: StoredMedia,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """The file has the frames of the plan, with the full file and with the distilled one."""
+    needs(bench, role)
+    key = ("UNETLoader", "unet_name")
+    other = {load_catalog().file(one).name for one in ("animate_2", "animate_2_distilled") if one != role}
+    listed = tuple(one for one in bench.server.options[key] if one not in other)
+    server = replace(bench.server, options={**bench.server.options, key: listed})
+    params, sources = job(tmp_path, picture, "move", frames, **{"model": "animate_2", "steps": 2, **options})
+    compiled = animate.build(params, load_catalog(), server, uuid.uuid4().hex)
+    assert compiled.models[0] == load_catalog().file(role).name
+    made = bench.video(f"animate 2, {name}", compiled, *sources)
+    assert len(made) == compiled.frames == params.frames
+
+
+def test_animate_2_in_two_prompts_is_as_in_one(bench: Bench, picture: StoredMedia, tmp_path: Path) -> None:
+    """The same seed: no frame at the seam is doubled or left out."""
+    needs(bench, "animate_2")
+    params, sources = job(tmp_path, picture, "move", 200, steps=1, model="animate_2")
+    made = {}
+    for most in (2, 3):
+        compiled = animate.build(params, load_catalog(), bench.server, uuid.uuid4().hex, most)
+        made[most] = bench.video(f"animate 2, chunks: 3, {len(compiled.graphs)} prompts", compiled, *sources)
+    assert len(made[2]) == len(made[3]) == 200
+    assert [shift(made[3], made[2], frame) for frame in (20, 100, 160, 162, 178)] == [0] * 5
 
 
 @pytest.mark.parametrize("method", ["move", "mix"])

@@ -127,6 +127,35 @@ ROUTE_CASES: dict[str, tuple[ModeParams, str]] = {
 }
 """Animate jobs for servers with a preparation route: params, and the route."""
 
+ANIMATE_2 = ("wan_animate_2_int8_convrot.safetensors", "wan_animate_2_distill_int8_convrot.safetensors")
+SECOND_CASES: dict[str, tuple[ModeParams, tuple[str, ...], int]] = {
+    "animate_2-quality": (animated(), ANIMATE_2, 0),
+    "animate_2-fast_lora": (animated(speed="fast"), ANIMATE_2[:1], 0),
+    "animate_2-distilled": (animated(speed="fast"), ANIMATE_2, 0),
+    "animate_2-cache": (animated(speed="fast", video=SHORT), ANIMATE_2, 64_000_000_000),
+    "animate_2-own_figures": (
+        animated(
+            video=SHORT, fps=30.0, steps=12, cfg=2.0, shift=8.0, width=640, height=640, pose_cache="int4"
+        ),
+        ANIMATE_2,
+        0,
+    ),
+    "animate_2-two_graphs": (
+        animated(video=Media("wan-studio/long.mp4", 1280, 720, 900, 30.0, 30.0)), ANIMATE_2, 0
+    ),
+}  # fmt: skip
+"""Animate jobs for servers with Animate 2: params, its files there, and bytes of the server's memory."""
+
+
+def second_server(
+    files: tuple[str, ...] = ANIMATE_2, ram: int = 0, route: str = "native", without: str = ""
+) -> ServerFacts:
+    """A server with Animate 2 and the route for the first one; `without`: a missing node."""
+    base = route_server(route, frozenset({without}))
+    first = "Wan2_2-Animate-14B_fp8_e4m3fn_scaled_KJ.safetensors"
+    options = {**base.options, ("UNETLoader", "unet_name"): (first, *files)}
+    return ServerFacts(base.nodes, options, ram=ram)
+
 
 def newer() -> Contract:
     """ComfyUI 0.33 with the custom nodes of every route, without model files."""
@@ -195,7 +224,11 @@ def golden() -> dict[str, Compiled]:
     }
     server = lora_server(*PAIR, ORBIT, GRAIN)
     with_loras = {name: compiled(params, server=server) for name, params in LORA_CASES.items()}
-    return {**plain, **routed, **with_loras}
+    second = {
+        name: compiled(params, server=second_server(files, ram))
+        for name, (params, files, ram) in SECOND_CASES.items()
+    }
+    return {**plain, **routed, **with_loras, **second}
 
 
 def as_text(result: Compiled) -> str:

@@ -70,11 +70,29 @@ def scaled(image: Frames, width: int, height: int) -> Frames:
 
 
 def composite(destination: Frames, source: Frames, mask: Any) -> Frames:
-    """ImageCompositeMasked at (0, 0), with a mask of one pixel."""
-    weight = np.reshape(mask, (-1, 1, 1, 1))
-    return np.repeat(destination, len(source), axis=0) * (1 - weight) + source * weight
+    """ImageCompositeMasked at (0, 0), with a mask of one pixel or of the size of the pictures."""
+    weight = np.asarray(mask)[..., None]
+    count = max(len(destination), len(source))
+    return np.repeat(destination, count // len(destination), axis=0) * (1 - weight) + source * weight
 
 
+def pose_drawing(frames: list[set[str]], head: bool) -> Frames:
+    """DrawViTPose: each point of a frame's person in its own place and colour, those of the head if asked."""
+    pictures = np.zeros((len(frames), 64, 96, 3))
+    for picture, seen in zip(pictures, frames, strict=True):
+        for row, (name, colour) in enumerate(POSE_COLOURS.items()):
+            if name in seen and (head or name not in HEAD_POINTS):
+                picture[2 * row, 5] = np.array(colour) / 255
+    return pictures
+
+
+HEAD_POINTS = ("nose", "right_eye", "left_eye", "right_ear", "left_ear")
+POSE_COLOURS = {
+    "nose": (255, 0, 0), "neck": (255, 85, 0), "shoulder": (255, 170, 0), "knee": (0, 170, 255),
+    "hip": (0, 85, 255), "ankle": (0, 0, 255), "right_eye": (170, 0, 255), "left_eye": (255, 0, 255),
+    "right_ear": (255, 0, 170), "left_ear": (255, 0, 85), "limb_of_an_eye": (102, 0, 153),
+}  # fmt: skip
+"""Of draw_aapose_new in ComfyUI-WanAnimatePreprocess, from which DrawViTPose has them."""
 NODES: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "SDPoseKeypointExtractor": lambda i: [keypoints(i["image"])],
     "SDPoseDrawKeypoints": lambda i: [drawing(i["keypoints"])],
@@ -82,7 +100,9 @@ NODES: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "SDPoseFaceBBoxes": lambda i: [boxes(i["keypoints"])],
     "CropByBBoxes": lambda i: [crop(i["image"], i["bboxes"], i["output_width"])],
     "ImageScale": lambda i: [scaled(i["image"], i["width"], i["height"])],
-    "ImageToMask": lambda i: [i["image"][..., 0]],
+    "ImageToMask": lambda i: [i["image"][..., ("red", "green", "blue").index(i["channel"])]],
+    "MaskToImage": lambda i: [np.repeat(i["mask"][..., None], 3, axis=3)],
+    "DrawViTPose": lambda i: [pose_drawing(i["pose_data"], i["draw_head"])],
     "ThresholdMask": lambda i: [(i["mask"] > i["value"]).astype(float)],
     "EmptyImage": lambda i: [np.zeros((i["batch_size"], i["height"], i["width"], 3))],
     "ImageCompositeMasked": lambda i: [composite(i["destination"], i["source"], i["mask"])],

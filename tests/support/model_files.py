@@ -12,6 +12,9 @@ from pathlib import Path
 
 from workflows.catalog import Catalog, ModelFile, load_catalog
 
+ANY_SIZE = 1_000_000
+"""Bytes of a file whose size the catalogue does not know."""
+
 
 def model_bytes(seed: str, size: int) -> bytes:
     """A valid safetensors file of exactly this size, with content generated from the seed."""
@@ -40,7 +43,7 @@ def fill(store: Path, catalog: Catalog | None = None, *, but: tuple[str, ...] = 
     """Creates all files of the catalogue as sparse files, except some roles."""
     for file in (catalog or load_catalog()).files:
         if file.role not in but:
-            sparse(store / file.folder / file.name, file.bytes)
+            sparse(store / file.folder / file.name, file.bytes or ANY_SIZE)
 
 
 def model(role: str, content: bytes, *needed_by: str, folder: str = "vae", **more: object) -> ModelFile:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support import face_nodes
-from tests.support.compile_cases import animated, compiled, route_server
+from tests.support.compile_cases import HELPERS, animated, compiled, route_server
 from workflows.params.media import Media
 
 COUNT = 20
@@ -65,3 +65,30 @@ def test_the_nodes_here_leave_out_frames_without_a_face() -> None:
     assert len(face_nodes.crop(frames, boxes, 512)) == COUNT - 2
     alone = frames[1:2]
     assert face_nodes.crop(alone, [[]], 512) is alone
+
+
+BODY = {"neck", "shoulder", "hip", "knee", "ankle"}
+
+
+@pytest.mark.parametrize(("frames", "seen"), [
+    ([BODY] * 3, [0, 0, 0]), ([set(), set(), set()], [0, 0, 0]),
+    ([BODY, BODY | {"nose", "left_eye"}, BODY], [0, 1, 0]), ([BODY | {"right_eye"}] * 3, [1, 1, 1]),
+    ([BODY | {"right_ear", "left_ear"}] * 3, [0, 0, 0]),
+], ids=["no face", "no person", "one frame", "from the side", "from behind"])  # fmt: skip
+def test_the_preprocess_nodes_show_whether_a_frame_has_a_face(
+    frames: list[set[str]], seen: list[int]
+) -> None:
+    """They give a crop for every frame, with a face or not: the drawn eyes tell."""
+    params = animated(video=VIDEO, width=96, height=64)
+    (graph,) = compiled(params, server=route_server("preprocess")).graphs
+    (save,) = [n["inputs"] for n in graph.values() if n["class_type"] == "SaveAnimatedWEBP"]
+    (found,) = [key for key, n in graph.items() if n["class_type"] == "PoseAndFaceDetection"]
+    assert save["filename_prefix"].endswith("-faces")
+    (pixels,) = face_nodes.run(graph, save["images"], {found: [frames]})
+    assert pixels.shape == (3, 1, 1, 3) and [round(float(p.max())) for p in pixels] == seen
+
+
+def test_an_own_face_video_needs_no_check() -> None:
+    params = animated(video=VIDEO, face_video=HELPERS["face"])
+    (graph,) = compiled(params, server=route_server("preprocess")).graphs
+    assert "SaveAnimatedWEBP" not in {node["class_type"] for node in graph.values()}

@@ -204,7 +204,7 @@ def test_a_new_seed_prepares_nothing_again() -> None:
 def test_route_of_a_server() -> None:
     assert route(route_server("native")) == Route("native", "sam3", face=True, blockify=True)
     onnx = ("vitpose_h_wholebody_model.onnx", "yolov10m.onnx")
-    assert route(route_server("preprocess")) == Route("preprocess", "sam2", True, True, *onnx)
+    assert route(route_server("preprocess")) == Route("preprocess", "sam2", True, True, *onnx, eyes=True)
     assert route(route_server("native")).name == "native+sam3"
     assert route(route_server("preprocess")).name == "preprocess+sam2"
     assert route(route_server("template")).name == "template+sam2"

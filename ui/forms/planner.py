@@ -33,6 +33,7 @@ from ui.views.form_messages import (
 )
 from ui.views.media_preview import Trim
 from workflows.modes.registry import MODES
+from workflows.notice import ROUTE_CODES
 from workflows.notice import notice as notice_of
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ class Planner:
                 seconds = wording.made_seconds(mode, plan.frames, plan.fps)
                 frame = wording.frame(plan.width, plan.height, seconds, plan.fps)
         here = [one for one in plan.warnings if one.arg("field") in measured and one.code in PICTURE_ADVICE]
-        elsewhere = [one for one in plan.warnings if one not in here]
+        routes = [words(one) for one in plan.warnings if one.code in ROUTE_CODES]
+        elsewhere = [one for one in plan.warnings if one not in here and one.code not in ROUTE_CODES]
         warnings = [words(warning) for warning in elsewhere]
         separate = form.notes is not None
         route = media_text.route(plan.route)
@@ -158,7 +160,7 @@ class Planner:
             hint=hint,
             ready=not reason.words,
             needs=missing_models.panel(mode, lacking),
-            notes=notes_html([*absent, *warnings], [route] if route else []),
+            notes=notes_html([*absent, *warnings], [*([route] if route else []), *routes]),
         )
 
     def _plan(
@@ -268,7 +270,7 @@ def _line(inputs: _Inputs, name: str) -> str:
         parts += media_text.video_facts(facts) if isinstance(facts, VideoFacts) else [facts.note]
         if inputs.trim is not None and _trimmed(mode) == name:
             start, end = inputs.trim.part(facts.seconds)
-            parts += media_text.part_facts(mode, end - start, facts.seconds, plan)
+            parts += media_text.part_facts(end - start, facts.seconds, plan)
     advice = "".join(file_advice(words(one)) for one in inputs.advice if one.arg("field") == name)
     return picture_line(parts) + _reduced(inputs, name) + problem + advice
 

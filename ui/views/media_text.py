@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ui.i18n.texts import table, text
-from ui.views.wording import chunk_words, chunks, number, size
+from ui.views.wording import number, parts, size
 
 if TYPE_CHECKING:
     from backend.jobs.views import Plan
@@ -20,7 +20,7 @@ def clock_exact(seconds: float) -> str:
     return f"{minutes}.{rest}" if rest else minutes
 
 
-def part_facts(mode: str, part: float, whole: float, plan: Plan) -> list[str]:
+def part_facts(part: float, whole: float, plan: Plan) -> list[str]:
     """The chosen part and its cost: `0:42 of 3:10`, `9 parts`, `About 12 min on this GPU`."""
     is_whole = abs(whole - part) < 0.05
     words = [
@@ -29,8 +29,8 @@ def part_facts(mode: str, part: float, whole: float, plan: Plan) -> list[str]:
         else text("media.part_of", part=clock_exact(part), whole=clock_exact(whole))
     ]
     if plan.frames:
-        words += [chunk_words(mode, plan.frames)]
-        if chunks(mode, plan.frames) > 1 and plan.estimate is not None and not plan.estimate.is_first:
+        words += [parts(plan.chunks)]
+        if plan.chunks > 1 and plan.estimate is not None and not plan.estimate.is_first:
             words.append(plan.estimate.text)
     return words
 

@@ -25,22 +25,22 @@ def lacking(mode: str, values: Mapping[str, Any], states: Sequence[ModelState]) 
     catalog = load_catalog()
     known = {state.name: state for state in states}
     ready = {file.role for file in catalog.files if file.name in known and known[file.name].state == "ready"}
+    options = catalog.options(mode, ready)
     replaced = {file.replaces(mode) for file in catalog.files if file.role in ready and file.replaces(mode)}
     return [
         known[file.name]
         for file in catalog.files
-        if _wanted(file, mode, values)
+        if _wanted(file, mode, values, options[file.role])
         and file.role not in replaced
         and file.name in known
         and known[file.name].state not in FINE
     ]
 
 
-def _wanted(file: ModelFile, mode: str, values: Mapping[str, Any]) -> bool:
-    """Whether the mode needs the file, always or with these settings."""
+def _wanted(file: ModelFile, mode: str, values: Mapping[str, Any], setting: str) -> bool:
+    """Whether the mode needs the file, always or, where there is a `setting`, with that one."""
     if mode not in file.needed_by and load_catalog().needed(mode):
         return False  # optional: the job runs without it
-    setting = file.option(mode)
     if not setting:
         return mode in file.needed_by
     name, _, value = setting.partition("=")
@@ -76,7 +76,7 @@ def panel(mode: str, files: Sequence[ModelState]) -> str:
             word = wording.model_state(state.state).lower()
             title = text("models.title_state", title=title, state=word)
         rows += (
-            f"<li><span>{escape(title)}</span><span>{wording.file_size(state.bytes)}</span>"
+            f"<li><span>{escape(title)}</span><span>{wording.model_size(state.bytes)}</span>"
             f"<code>{escape(state.folder)}/{escape(state.name)}</code>"
             + (f"<small>{escaped('models.source', source=source)}</small>" if source else "")
             + "</li>"

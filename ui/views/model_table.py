@@ -166,5 +166,5 @@ def _row(s: ModelState, demo: bool, admin: bool, extra: bool) -> str:
     return (
         f'<tr data-state="{kind}"><td>{escape(s.title)}{optional}</td>'
         f'<td title="{escape(f"{s.folder}/{s.used or s.name}")}"><code>{escape(stem)}</code>{more}</td>'
-        f"<td>{wording.file_size(s.bytes)}</td><td>{cell}</td></tr>"
+        f"<td>{wording.model_size(s.bytes)}</td><td>{cell}</td></tr>"
     )

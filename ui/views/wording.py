@@ -62,6 +62,11 @@ def number(value: float, digits: int = 1) -> str:
     return f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}"
 
 
+def model_size(count: float) -> str:
+    """The size of a model file; a dash where no source gives it."""
+    return file_size(count) if count else text("format.no_size")
+
+
 def file_size(count: float) -> str:
     """Bytes of a file or disk in decimal units, as disks and browsers count: `3.1 MB`, `254 MB`."""
     if count < 1000:
@@ -111,7 +116,11 @@ def chunks(mode: str, frames: int) -> int:
 
 def chunk_words(mode: str, frames: int) -> str:
     """`9 parts`, or "" for one."""
-    count = chunks(mode, frames)
+    return parts(chunks(mode, frames))
+
+
+def parts(count: int) -> str:
+    """`9 parts`, or "" for one."""
     return plural("common.parts", count) if count > 1 else ""
 
 

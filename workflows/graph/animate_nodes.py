@@ -16,6 +16,7 @@ from workflows.graph.builder import (
     Mask,
     Model,
     Output,
+    PoseData,
     Text,
     Vae,
     Value,
@@ -33,6 +34,9 @@ POSE = Label("read", "Detecting the pose")
 FACE = Label("read", "Detecting the face")
 _PERSON = Label("read", "Detecting the person")
 _MASK = Label("read", "Preparing the mask")
+_REMOVING = Label("read", "Removing the person")
+_FULL_BLUE = 0.85
+"""Of 1: above it is blue 255, below 170."""
 
 
 class AnimateNodes(MediaNodes):
@@ -102,9 +106,8 @@ class AnimateNodes(MediaNodes):
         inputs: dict[str, Value] = {"masks": masks, "block_size": block_size}
         return Mask(self.add("BlockifyMask", _MASK, inputs))
 
-    def black_out(self, image: Image, mask: Mask, width: int, height: int) -> Image:
+    def black_out(self, image: Image, mask: Mask, width: int, height: int, label: Label = _REMOVING) -> Image:
         """The frames with black where the mask is."""
-        label = Label("read", "Removing the person")
         black: dict[str, Value] = {"width": width, "height": height, "batch_size": 1, "color": 0}
         inputs: dict[str, Value] = {
             "destination": image,
@@ -232,8 +235,9 @@ class AnimateNodes(MediaNodes):
 
     def pose_and_face(
         self, vitpose_model: str, yolo_model: str, images: Image, width: int, height: int
-    ) -> tuple[Image, Image, Text, Boxes]:
-        """(pose frames, face crops, points on the body, box of the body) of all frames."""
+    ) -> tuple[PoseData, Image, Text, Boxes]:
+        """(pose, face crops, points on the body, box of the body) of all frames; a frame without a face has
+        some other part of it as its crop."""
         names: dict[str, Value] = {
             "vitpose_model": vitpose_model,
             "yolo_model": yolo_model,
@@ -244,16 +248,36 @@ class AnimateNodes(MediaNodes):
         )
         size: dict[str, Value] = {"width": width, "height": height}
         found = self.add("PoseAndFaceDetection", POSE, {"model": loaded, "images": images, **size})
+        return PoseData(found, 0), Image(found, 1), Text(found, 2), Boxes(found, 3)
+
+    def draw_pose(
+        self, pose_data: PoseData, width: int, height: int, head: bool = True, hands: bool = True
+    ) -> Image:
+        """The pose of all frames as a drawing."""
         drawing: dict[str, Value] = {
-            "pose_data": Output(found, 0),
-            **size,
+            "pose_data": pose_data,
+            "width": width,
+            "height": height,
             "retarget_padding": 16,
             "body_stick_width": -1,
-            "hand_stick_width": -1,
-            "draw_head": True,
+            "hand_stick_width": -1 if hands else 0,
+            "draw_head": head,
         }
-        pose = Image(self.add("DrawViTPose", POSE, drawing))
-        return pose, Image(found, 1), Text(found, 2), Boxes(found, 3)
+        return Image(self.add("DrawViTPose", POSE if head and hands else FACE, drawing))
+
+    def eyes_seen(self, pose_data: PoseData, width: int, height: int) -> Mask:
+        """A mask of one pixel for each frame: white if an eye is drawn in its pose.
+
+        DrawViTPose draws the points of eyes, and some of the body's, in full blue and everything else in at
+        most 0.67 of it; without the head only the body's are left.
+        """
+        bright = []
+        for head in (True, False):
+            drawn = self.draw_pose(pose_data, width, height, head, hands=False)
+            blue = Mask(self.add("ImageToMask", FACE, {"image": drawn, "channel": "blue"}))
+            bright.append(Mask(self.add("ThresholdMask", FACE, {"mask": blue, "value": _FULL_BLUE})))
+        points = Image(self.add("MaskToImage", FACE, {"mask": bright[0]}))
+        return self.face_seen(self.black_out(points, bright[1], width, height, FACE))
 
     # finding: comfyui_controlnet_aux and SAM 2
 

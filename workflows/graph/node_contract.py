@@ -274,10 +274,12 @@ class ServerFacts:
     """What a server offers. Nothing known of an input's options (no entry) means: anything may be there.
 
     models: role -> its file, for roles whose file on this server is known. loras: name of a LoRA, as the
-    server spells it -> what is known of it; read when it is asked for.
+    server spells it -> what is known of it; read when it is asked for. ram: bytes of
+    the computer's memory, 0 when unknown.
     """
 
     nodes: frozenset[str]
     options: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     models: Mapping[str, RoleFile] = field(default_factory=dict)
     loras: Mapping[str, LoraFile] = field(default_factory=dict)
+    ram: int = 0

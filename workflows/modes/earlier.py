@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from workflows.modes.animate.params import FIRST as FIRST_ANIMATE
 from workflows.modes.registry import MODES
 from workflows.stages.prompt_text import has_syntax
 
-VERSION = 2
-"""1: before parameters carried a version. 2: today's settings."""
+VERSION = 3
+"""1: before parameters carried a version. 2: today's settings. 3: Animate 2."""
 FIRST = 1
 
 EARLIER_SHIFT = 8.0
@@ -50,5 +51,11 @@ def _to_2(mode: str, values: dict[str, Any], media: Collection[str]) -> None:
         values["prompt_weights"] = True
 
 
-_STEPS: Mapping[int, Callable[[str, dict[str, Any], Collection[str]], None]] = {1: _to_2}
+def _to_3(mode: str, values: dict[str, Any], media: Collection[str]) -> None:
+    """Animate 2, which `auto` prefers."""
+    if mode == "animate":
+        values["model"] = FIRST_ANIMATE
+
+
+_STEPS: Mapping[int, Callable[[str, dict[str, Any], Collection[str]], None]] = {1: _to_2, 2: _to_3}
 """version -> the step to the next one."""

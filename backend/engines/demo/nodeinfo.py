@@ -1,4 +1,5 @@
-"""The node classes of the demo engine (recorded from ComfyUI 0.3.64) and the model files that it lists.
+"""The node classes of the demo engine (recorded from ComfyUI 0.3.64, those for finding pose and person and
+for Animate 2 from 0.33) and the model files that it lists.
 
 Input files are listed from the input folder at each request, as ComfyUI does.
 """

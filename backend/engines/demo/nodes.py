@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from backend.engines.demo import nodes_draw, nodes_image, nodes_load, nodes_save, nodes_wan
+from backend.engines.demo import nodes_draw, nodes_image, nodes_load, nodes_pose, nodes_save, nodes_wan
 from backend.engines.demo.cache import Result
 from backend.engines.demo.executor import Context
 
@@ -37,6 +37,8 @@ NODES: Mapping[str, Callable[..., Any]] = {
     "WanSoundImageToVideo": nodes_wan.sound_to_video,
     "WanSoundImageToVideoExtend": nodes_wan.sound_to_video_extend,
     "WanAnimateToVideo": nodes_wan.animate,
+    "WanAnimate2ToVideo": nodes_wan.animate_2,
+    "WanAnimate2Cache": nodes_load.same_model,
     "EmptyHunyuanLatentVideo": nodes_wan.empty_video,
     "EmptySD3LatentImage": nodes_wan.empty_image,
     "LatentConcat": nodes_wan.latent_concat,
@@ -58,6 +60,15 @@ NODES: Mapping[str, Callable[..., Any]] = {
     "EmptyImage": nodes_image.empty_image,
     "ImageCompositeMasked": nodes_image.composite,
     "InvertMask": nodes_image.invert_mask,
+    "RebatchImages": nodes_pose.rebatch,
+    "SDPoseKeypointExtractor": nodes_pose.keypoints,
+    "SDPoseDrawKeypoints": nodes_pose.draw,
+    "SDPoseFaceBBoxes": nodes_pose.face_boxes,
+    "CropByBBoxes": nodes_pose.crop,
+    "SAM3_VideoTrack": nodes_pose.track,
+    "SAM3_TrackToMask": nodes_pose.track_mask,
+    "BlockifyMask": nodes_pose.blockify,
+    "SaveAnimatedWEBP": nodes_pose.save_webp,
     "CreateVideo": nodes_save.create_video,
     "SaveVideo": nodes_save.save_video,
     "SaveImage": nodes_save.save_image,

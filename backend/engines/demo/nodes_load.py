@@ -55,7 +55,7 @@ def lora_loader(ctx: Context, model: ModelHandle, lora_name: str, strength_model
 
 
 def same_model(ctx: Context, model: ModelHandle, **settings: Any) -> tuple[Any, ...]:
-    """Implements ModelSamplingSD3 and EasyCache."""
+    """Implements ModelSamplingSD3, EasyCache and WanAnimate2Cache."""
     return (model,)
 
 

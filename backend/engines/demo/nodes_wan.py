@@ -141,6 +141,54 @@ def animate(
     return (*both, latent, reference, trim_image, video_frame_offset + length)
 
 
+def animate_2(
+    ctx: Context,
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Any,
+    width: int,
+    height: int,
+    length: int,
+    batch_size: int,
+    video_frame_offset: int,
+    pose_strength: float = 1.0,
+    pose_start_percent: float = 0.0,
+    pose_end_percent: float = 1.0,
+    reference_image_strength: float = 1.0,
+    reference_image: Frames | None = None,
+    pose_video: Frames | None = None,
+    clip_vision_output: Any = None,
+    positive_pose: Conditioning | None = None,
+    clip_vision_output_pose: Any = None,
+    continue_motion: Frames | None = None,
+) -> tuple[Any, ...]:
+    """Implements WanAnimate2ToVideo, which continues from one frame. Raises ValueError as it does."""
+    if pose_start_percent > pose_end_percent:
+        raise ValueError(
+            f"pose_start_percent ({pose_start_percent}) must not be greater than"
+            f" pose_end_percent ({pose_end_percent})."
+        )
+    trim_image = 0
+    if continue_motion is not None:
+        video_frame_offset = max(0, video_frame_offset - 1)
+        trim_image = 1
+    if pose_video is not None and pose_video.count <= video_frame_offset:
+        raise ValueError(
+            f"pose_video has {pose_video.count} frames but video_frame_offset is {video_frame_offset}"
+            " -- nothing left to read."
+        )
+    both = _guided(
+        positive,
+        negative,
+        start=reference_image,
+        driving=_from(pose_video, video_frame_offset),
+        offset=video_frame_offset,
+    )
+    reference = 1  # latent frames of the reference image, at the beginning
+    latent = _empty(width, height, latents(length) + reference, batch_size)
+    return (*both, latent, reference, trim_image, video_frame_offset + length)
+
+
 def _from(frames: Frames | None, offset: int) -> Frames | None:
     if frames is None or frames.count <= offset:
         return None

@@ -103,6 +103,11 @@ def test_an_old_480p_job_can_be_made_again(tmp_path: Path) -> None:
     assert job_params(old_job(tmp_path, "fast_video", {"variant": "480p"}, IMAGE))
 
 
+def test_an_old_animate_job_stays_with_the_first_animate(tmp_path: Path) -> None:
+    job = old_job(tmp_path, "animate", {"method": "move"}, {**IMAGE, "video": PICTURE})
+    assert job.params["model"] == "animate_1"
+
+
 def test_old_weights_stay_weights_and_old_text_stays_text(tmp_path: Path) -> None:
     weighted = old_job(tmp_path, "image_to_video", {"prompt": "a (red:1.3) boat"}, IMAGE)
     (graph,) = compiled(job_params(weighted)).graphs

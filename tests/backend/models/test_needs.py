@@ -10,7 +10,7 @@ from backend.models import needs, verify
 from backend.models.inventory import inventory
 from backend.models.needs import Overview, overview, room, states, wanted
 from backend.settings.model import Settings
-from tests.support.model_files import fill, sparse
+from tests.support.model_files import ANY_SIZE, fill, sparse
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
 
@@ -40,10 +40,21 @@ def test_a_full_store_counts_shared_files_once(tmp_path: Path) -> None:
     found = look(tmp_path)
     assert all(need.ready and need.command == "" for need in found.modes)
     assert found.mode("animate").sentence == "Animate is ready."
-    assert found.used == sum(file.bytes for file in CATALOG.files)
+    assert found.used == sum(file.bytes or ANY_SIZE for file in CATALOG.files)
     assert sum(need.disk for need in found.modes) > found.used
-    animate = sum(file.bytes for file in CATALOG.files if "animate" in file.modes)
+    animate = sum(file.bytes or ANY_SIZE for file in CATALOG.files if "animate" in file.modes)
     assert found.mode("animate").disk == animate
+
+
+def test_with_animate_2_only_replace_needs_the_first_animate(tmp_path: Path) -> None:
+    fill(tmp_path, but=("animate", "animate_v2", "lora_relight", "animate_2"))
+    need = look(tmp_path).mode("animate")
+    assert need.usable and not need.ready
+    assert need.sentence == ("Animate works, but not with method=mix: 2 files are missing, 19.8 GB.")
+    assert {state.file.role for state in need.lacks} == {"animate", "lora_relight"}
+    (tmp_path / "diffusion_models" / CATALOG.file("animate_2_distilled").name).unlink()
+    assert not look(tmp_path).mode("animate").usable
+    assert [f.role for f in wanted("animate_2", inventory(tmp_path), CATALOG) or ()] == ["animate_2"]
 
 
 def test_two_files_short(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from backend.models.choices import Choice
 from backend.models.file_headers import HeaderCache
 from backend.models.resolver import Resolution, Resolver, Server
 from backend.models.roots import Roots
+from backend.notices import words
 from tests.support.stores import own_names, put
 from tests.support.tiny_models import KEYS, safetensors
 from workflows.catalog import load_catalog
@@ -248,3 +250,47 @@ def test_2_000_files_are_resolved_by_their_headers_alone(tmp_path: Path) -> None
 
 def test_every_kind_of_the_fixtures_is_a_kind() -> None:
     assert {"i2v", "lora", "text_encoder"} <= set(KEYS)
+
+
+# Animate 2
+
+SECOND = "wan_animate_2_int8_convrot.safetensors"
+SECOND_DISTILLED = "wan_animate_2_distill_int8_convrot.safetensors"
+
+
+def second(*names: str) -> dict[str, Resolution]:
+    """What the roles of Animate 2, and those that must not take its files, use by names alone."""
+    found = by_names(*names, gguf=True)
+    return {role: found[role] for role in ("animate_2", "animate_2_distilled", "animate", "i2v_high")}
+
+
+@pytest.mark.parametrize(("names", "full", "distilled"), [
+    ((SECOND, SECOND_DISTILLED), SECOND, SECOND_DISTILLED),
+    ((SECOND,), SECOND, ""), ((SECOND_DISTILLED,), "", SECOND_DISTILLED),
+    (("Wan/wan_animate_2_bf16.safetensors",), "Wan/wan_animate_2_bf16.safetensors", ""),
+    (("wan_animate_2_bf16.safetensors", "wan_animate_2_distill_bf16.safetensors"),
+     "wan_animate_2_bf16.safetensors", "wan_animate_2_distill_bf16.safetensors"),
+])  # fmt: skip
+def test_files_of_animate_2(names: tuple[str, ...], full: str, distilled: str) -> None:
+    found = second(*names)
+    assert [used(one) for one in found.values()] == [full, distilled, "", ""]
+    assert all(one.obstacle is None for one in found.values())
+
+
+def test_a_gguf_of_animate_2_is_never_used_and_the_reason_is_said() -> None:
+    name = "Wan-Animate-2-Q4_K_M.gguf"
+    found = second(name)
+    assert all(one.used is None for one in found.values())
+    assert code(found["animate_2"]) == "gguf_animate_2"
+    sentence = words(found["animate_2"].obstacle)
+    assert name in sentence and "models download animate_2`" in sentence
+    chosen = by_names(name, choices={"animate_2": Choice(name)}, gguf=True)
+    assert code(chosen["animate_2"]) == "gguf_animate_2"
+
+
+def test_a_copy_without_its_metadata_is_not_animate_2(tmp_path: Path) -> None:
+    """ComfyUI would load it as an Image-to-Video model."""
+    config = {"config": json.dumps({"transformer": {"model_type": "animate2"}})}
+    for metadata, expected in ((config, ""), ({}, "model_unlike_name")):
+        put(tmp_path, f"diffusion_models/{SECOND}", "i2v", metadata=metadata)
+        assert code(on_disk(tmp_path)["animate_2"]) == expected

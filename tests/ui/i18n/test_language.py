@@ -213,7 +213,7 @@ def test_chosen_files_and_messages_of_a_form() -> None:
         assert unmarked(media_preview.chosen("m", "n", kind, "/1", 60.0, [0.5], trim)) == []
         assert unmarked(media_preview.chosen("m", "n", kind, "/1")) == []
     facts = [
-        *media_text.part_facts("sound_to_video", 42.0, 190.0, Plan(frames=640)),
+        *media_text.part_facts(42.0, 190.0, Plan(frames=640, chunks=9)),
         *media_text.video_facts(VideoFacts(1, 2, 180, 29.97, 6.0, "h264", "yuv420p", True)),
         *media_text.video_facts(VideoFacts(1, 2, 180, 30.0, 6.0, "h264", "yuv420p", False)),
         *(media_text.route(f"{pose}+{mask}") for pose, mask in (("native", "sam3"), ("given", "given"))),

@@ -402,9 +402,16 @@ def test_a_better_file_stands_in() -> None:
     assert "Every mode is ready." in model_table.models(known("animate"), False, "")
     assert "Animate is ready." in model_table.models(known("s2v", "animate"), False, "")
     assert missing_models.lacking("animate", {"speed": "fast"}, known("animate")) == []
-    assert missing_models.lacking("animate", {}, known("animate", "animate_v2"))[0].name.startswith(
-        "Wan2_2-Animate"
-    )
+    neither = known("animate", "animate_v2", "animate_2", "animate_2_distilled")
+    assert missing_models.lacking("animate", {}, neither)[0].name.startswith("Wan2_2-Animate")
+
+
+def test_with_animate_2_only_replace_needs_the_first_animate() -> None:
+    states = known("animate", "animate_v2", "lora_relight")
+    assert missing_models.lacking("animate", {"method": "move"}, states) == []
+    (model, relight) = missing_models.lacking("animate", {"method": "mix"}, states)
+    assert model.name.startswith("Wan2_2-Animate") and "relight" in relight.name
+    assert "–" in model_table.models(states, False, ""), "its size is known once it is there"
 
 
 @pytest.mark.parametrize(

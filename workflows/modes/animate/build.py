@@ -11,19 +11,21 @@ from workflows.graph.animate_nodes import AnimateNodes
 from workflows.graph.builder import Image, Int
 from workflows.graph.node_contract import ServerFacts
 from workflows.modes import fields
+from workflows.modes.animate import animate_2
+from workflows.modes.animate.driving import media_warnings, part_sound
+from workflows.modes.animate.generation import generation
 from workflows.modes.animate.install import INSTALL
-from workflows.modes.animate.params import LENGTH_SLACK, Animate
+from workflows.modes.animate.params import Animate
 from workflows.modes.animate.prepare import preparation, prepare
 from workflows.modes.animate.routes import NONE, Route, route
 from workflows.notice import Notice, notice
 from workflows.params.loras import LoraTarget
-from workflows.params.sizes import crop_fraction
 from workflows.params.values import InvalidParam
 from workflows.spec import ModeSpec, Trim
 from workflows.stages.diffusion import load_single, read_prompts
 from workflows.stages.nag import Nag, nag_of, negative_warnings
 from workflows.stages.own_loras import ONE, OwnLoras, own_loras
-from workflows.stages.segments import Segment, Span, cut, joined, result_prefix, save_part, spans, tail
+from workflows.stages.segments import Segment, Span, joined, result_prefix, save_part, spans, tail
 
 CHUNK_LENGTH = 77
 """Frames of a chunk. Source: ComfyUI's template video_wan2_2_14B_animate; so for all figures here."""
@@ -36,9 +38,6 @@ SEGMENT_CHUNKS = 4
 QUALITY_STEPS, FAST_STEPS = 20, 6
 CFG, SHIFT = 1.0, 8.0
 FAST_LORA = "lora_480p"
-RATE_SLACK = 0.1  # frames a second: 30 is not above 29.97
-MUCH_CROPPED = 0.25
-"""Share of a side whose loss is pointed out."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,11 @@ def own(params: Animate) -> Mapping[str, float]:
     return {"steps": FAST_STEPS if params.speed == "fast" else QUALITY_STEPS, "cfg": CFG, "shift": SHIFT}
 
 
+def own_on(params: Animate, route: str) -> Mapping[str, float]:
+    """The same for a job of this route."""
+    return animate_2.own(params, route) if animate_2.is_route(route) else own(params)
+
+
 def build(
     params: Animate,
     catalog: Catalog,
@@ -74,10 +78,13 @@ def build(
     job_id: str,
     segment_chunks: int = SEGMENT_CHUNKS,
 ) -> Compiled:
-    """The job of one Animate, prepared by the best route of the server.
+    """The job of one Animate, by Animate 2 or prepared by the best route of the server.
 
     Raises InvalidParam for Mix without a mask on a server that cannot find the person.
     """
+    drawn_by = generation(params, catalog, server)
+    if drawn_by.is_second:
+        return animate_2.build(params, catalog, server, job_id, drawn_by, segment_chunks)
     found = route(server, catalog)
     if params.method == "mix" and params.mask is None and found.mask == NONE:
         raise InvalidParam(
@@ -99,7 +106,7 @@ def build(
         own=own_loras(params, server, experts=False),
     )
     rows = spans(chunk_count(params.frames), segment_chunks)
-    sound = _sound(params)
+    sound = part_sound(params)
     segments = [_segment(run, span, sound if span.graphs == 1 else None) for span in rows]
     return joined(
         segments,
@@ -107,7 +114,7 @@ def build(
         params.fps,
         run.steps,
         evaluations=rows[0].of * run.steps * (2 if run.cfg > 1 else 1),
-        warnings=tuple(_warnings(run, server)),
+        warnings=(*_warnings(run, server), *drawn_by.notes),
         sound=None if len(rows) == 1 else sound,
         route=_route_name(run),
     )
@@ -127,14 +134,6 @@ def _route_name(run: _Run) -> str:
     return f"{source.pose}+{'given' if source.mask == 'given' else run.route.mask}"
 
 
-def _sound(params: Animate) -> Derived | None:
-    """The driving video's sound, as it goes into the file; None when it is known to have none."""
-    if not params.video.sound:
-        return None
-    seconds = round(params.frames / params.fps, 6)
-    return cut(Derived("", "sound", params.video.name, params.start, seconds=seconds), "wav")
-
-
 def _warnings(run: _Run, server: ServerFacts) -> list[Notice]:
     params, source = run.params, preparation(run.params, run.route)
     warnings = []
@@ -145,24 +144,7 @@ def _warnings(run: _Run, server: ServerFacts) -> list[Notice]:
     if source.guesses_person:
         warnings.append(notice("person_in_middle"))
     warnings += negative_warnings(params, run.cfg > 1, server)
-    for field, media in params.helpers.items():
-        if media.seconds > params.video.seconds + LENGTH_SLACK > LENGTH_SLACK:
-            warnings.append(
-                notice("helper_length", field=field, seconds=media.seconds, driving=params.video.seconds)
-            )
-    if 0 < params.video.fps < params.fps - RATE_SLACK:
-        warnings.append(
-            notice("above_driving_rate", driving=round(params.video.fps, 2), fps=round(params.fps, 2))
-        )
-    guide = params.pose_video or params.video
-    for field, media in (("video", guide), ("image", params.image)):
-        if media is params.image and params.fit == "pad":
-            continue
-        sides, ends = crop_fraction(media.width, media.height, *params.size)
-        if max(sides, ends) > MUCH_CROPPED:
-            edges = "sides" if sides > ends else "ends"
-            warnings.append(notice("cropped", field=field, share=max(sides, ends), edges=edges))
-    return warnings
+    return [*warnings, *media_warnings(params)]
 
 
 def _first_new(chunk: int) -> int:
@@ -247,6 +229,7 @@ SPEC = ModeSpec(
     summary="Move a picture's character as a driving video does, with WAN 2.2.",
     build=build,
     own=own,
+    own_on=own_on,
     trim=Trim(media="video", start="start", length="seconds"),
     chunks=chunk_count,
     lora_targets=(LoraTarget("animate", ("animate",), experts=False),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workflows.modes import fields
+from workflows.modes.animate import pose_cache
 from workflows.params.checks import check_sides, chosen_seconds
 from workflows.params.limits import (
     DRIVING_FPS_MAX,
@@ -23,6 +24,13 @@ _LONGEST = f"{DRIVING_SECONDS_MAX / 60:g}"
 METHODS = (
     Choice("move", "Move", "Your character performs the motion from the driving video."),
     Choice("mix", "Replace", "Replaces the person in the driving video with your character."),
+)
+FIRST, SECOND = "animate_1", "animate_2"
+"""Values of `model` that name one; "auto" takes what suits the job and is there."""
+MODELS = (
+    Choice("auto", "Best installed"),
+    Choice(SECOND, "Animate 2"),
+    Choice(FIRST, "Animate"),
 )
 LENGTH_SLACK = 0.25
 """Seconds by which a pose, face or mask video may be shorter than the driving video."""
@@ -98,9 +106,29 @@ class Animate(ModeParams):
     prompt_weights: bool = fields.prompt_weights()
     loras: tuple[Lora, ...] = fields.loras()
     fit: str = fields.fit()
+    model: str = fields.choice(
+        "Model", MODELS,
+        "auto takes Animate 2 for move where it is installed and no pose, face or mask video is given, else"
+        " the first Animate; animate_2, animate_1.",
+        note="Animate 2 reads the motion from the driving video itself. It cannot replace a person.",
+        group="experts", later=True,
+    )  # fmt: skip
+    pose_cache: str = fields.choice(
+        "Motion cache", pose_cache.CHOICES,
+        "With Animate 2: read the driving video once instead of at every step, for 12.5 GB of the engine's"
+        " memory at 480p (full; int8 a half, int4 a quarter, off). auto takes full, else int8, if at least"
+        " 32 GB are left for the rest.",
+        note="With Animate 2: about twice as fast, for 12.5 GB of memory at 480p.",
+        group="experts", later=True,
+    )  # fmt: skip
 
     def check(self) -> None:
+        """Raises InvalidParam."""
         check_sides(self)
+        if self.method == "mix" and self.model == SECOND:
+            raise InvalidParam(
+                "model", "Animate 2 cannot replace a person.", "Choose another model, or use Move."
+            )
         self._check_length()
         self._check_helpers()
 
@@ -140,8 +168,16 @@ class Animate(ModeParams):
             )
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """The fields of the pose, face and mask videos that are given."""
+        names = ("pose_video", "face_video", "mask")
+        return tuple(name for name in names if getattr(self, name) is not None)
+
+    @property
     def helpers(self) -> dict[str, Media]:
         """The pose, face and mask videos that are given and used, by their fields."""
+        if self.model == SECOND:
+            return {}
         names = ("pose_video", "face_video") + (("mask",) if self.method == "mix" else ())
         return {field: media for field in names if (media := getattr(self, field)) is not None}
 

@@ -169,7 +169,10 @@ def _find(
 ) -> _Found:
     """Faces are detected frame by frame: a frame without one gets a black face, so that all stay in step."""
     if route.pose == PREPROCESS:
-        return _Found(*nodes.pose_and_face(route.vitpose_model, route.yolo_model, driving, *size))
+        data, face, points, body = nodes.pose_and_face(route.vitpose_model, route.yolo_model, driving, *size)
+        drawn = nodes.draw_pose(data, *size)
+        eyes = nodes.eyes_seen(data, *size) if route.eyes and source.face == "found" else None
+        return _Found(drawn, face, points, body, eyes)
     pose: Image | None = None
     resolution = -(-min(size) // 64) * 64  # the node takes steps of 64
     if route.pose == TEMPLATE and source.finds_pose:

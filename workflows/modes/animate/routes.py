@@ -19,6 +19,7 @@ _NATIVE_NODES = (
     *(_CROP_NODES := ("SDPoseFaceBBoxes", "CropByBBoxes", "RebatchImages", "SaveAnimatedWEBP")),
 )
 _PREPROCESS_NODES = ("OnnxDetectionModelLoader", "PoseAndFaceDetection", "DrawViTPose")
+_EYE_NODES = ("RebatchImages", "SaveAnimatedWEBP")
 _SAM3_NODES = ("CheckpointLoaderSimple", "SAM3_VideoTrack", "SAM3_TrackToMask")
 _SAM2_NODES = ("DownloadAndLoadSAM2Model", "Sam2Segmentation")
 SAM2_MODEL = "sam2_hiera_base_plus.safetensors"
@@ -51,6 +52,7 @@ class Route:
     blockify: bool  # whether it can make a mask's outline coarse
     vitpose_model: str = ""
     yolo_model: str = ""
+    eyes: bool = False  # whether it can tell from a drawn pose that no frame has a face
 
     @property
     def name(self) -> str:
@@ -79,7 +81,7 @@ def route(facts: ServerFacts, catalog: Catalog | None = None) -> Route:
     if _has(facts, _NATIVE_NODES) and names.file("sdpose").name in checkpoints:
         return Route(NATIVE, mask, True, blockify)
     if _has(facts, _PREPROCESS_NODES) and vitpose and yolo:
-        return Route(PREPROCESS, mask, True, blockify, vitpose, yolo)
+        return Route(PREPROCESS, mask, True, blockify, vitpose, yolo, _has(facts, _EYE_NODES))
     if _has(facts, ("DWPreprocessor",)) and all(_offers(facts, "DWPreprocessor", *one) for one in _DWPOSE):
         return Route(TEMPLATE, mask, crops, blockify)
     return Route(NONE, mask, False, blockify)

@@ -50,8 +50,6 @@ def test_there_are_graphs() -> None:
 
 
 def test_it_has_every_file_that_the_catalog_names(demo: DemoServer) -> None:
-    """But for the two of ComfyUI's pose and mask nodes, which this engine does not have."""
-    left_out = {"sdpose_wholebody_fp16.safetensors", "sam3.1_multiplex_fp16.safetensors"}
     for file in load_catalog().files:
         there = demo.call("GET", f"/models/{file.folder}").json()
-        assert (file.name in there) != (file.name in left_out), file.name
+        assert file.name in there, file.name
