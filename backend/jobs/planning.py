@@ -23,7 +23,7 @@ from backend.jobs.preflight import compile_for
 from backend.jobs.views import Basis, Crop, Estimate, Plan
 from workflows.compile import Compiled, model_obstacle
 from workflows.modes.registry import MODES, media_fields
-from workflows.notice import Notice, notice
+from workflows.notice import ROUTE_CODES, Notice, notice
 from workflows.params.media import Media
 from workflows.params.sizes import crop_fraction
 from workflows.spec import ModeParams
@@ -70,7 +70,7 @@ def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str)
             refused.append(notice("server_refuses", address=offer.info.address, reason=error.notice))
     if fault is not None and not made:
         raise fault
-    plainest = max((compiled for _, compiled, _ in made), key=lambda compiled: len(compiled.warnings))
+    plainest = max((compiled for _, compiled, _ in made), key=_faults)
     able: list[EngineInfo] = []
     obstacle: Notice | None = None
     for info, compiled, unusable in made:
@@ -91,6 +91,11 @@ def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str)
     if able:
         warnings += refused
     return Outlook(plainest, tuple(able), tuple(warnings), None if able else obstacle)
+
+
+def _faults(compiled: Compiled) -> int:
+    """The number of warnings that point at something that is worse than it could be."""
+    return sum(one.code not in ROUTE_CODES for one in compiled.warnings)
 
 
 def plan(

@@ -98,7 +98,7 @@ SAMPLES: dict[str, object] = {
     "share": 0.26, "field": "pose_video", "edges": "sides", "mode": "animate",
     "files": ("wan_2.1_vae.safetensors", "unknown.safetensors"), "addresses": ("http://a", "http://b"),
     "address": "http://a:8188", "fps": 30.0, "times": 2.6, "cfg": 3.5, "kind": "flux",
-    "fault": "cut_short", "names": ("a", "b"),
+    "fault": "cut_short", "names": ("a", "b"), "helpers": ("pose_video", "mask"),
 }  # fmt: skip
 
 

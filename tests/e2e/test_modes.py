@@ -165,7 +165,8 @@ def test_a_character_follows_a_driving_video(opened: Callable[..., Page], photo:
     expect(line).to_contain_text("No sound")
     assert page.locator("#tab-animate .screen video").evaluate("v => v.muted")
     page.locator("#animate-image input[type=file]").set_input_files(photo)
-    expect(page.locator("#tab-animate .notes .warn").first).to_contain_text("Results will be poor")
+    expect(page.locator("#tab-animate .notes")).to_contain_text("Animate 2 draws this")
+    expect(page.locator("#tab-animate .notes")).not_to_contain_text("update ComfyUI")
     number(page, "animate-seconds").fill("1")
     number(page, "animate-seconds").press("Tab")
     expect(line).to_contain_text("0:01 of 0:02")
@@ -175,7 +176,10 @@ def test_a_character_follows_a_driving_video(opened: Callable[..., Page], photo:
     expect(facts).to_contain_text("Move")
     expect(facts).to_contain_text("1 s")
     page.locator("#animate-method label", has_text="Replace").click()
-    expect(page.locator("#tab-animate .notes")).to_contain_text("mask")
+    expect(page.locator("#tab-animate .notes")).to_contain_text(
+        "Animate 2, which is installed here too, cannot"
+    )
+    expect(page.locator("#tab-animate .notes")).to_contain_text("SAM 3 detects the person")
 
 
 def test_words_become_a_picture_and_it_goes_on(opened: Callable[..., Page]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from backend.jobs.offers import Offer
 from backend.jobs.planning import DIFFERENT
 from backend.jobs.views import Estimate, Plan
 from backend.notices import brief, words
-from tests.support.compile_cases import animated, route_server
+from tests.support.compile_cases import animated, route_server, second_server
 from workflows.catalog import load_catalog
 from workflows.notice import notice
 from workflows.params.media import Media
@@ -46,6 +47,16 @@ def planned(offers: Sequence[Offer], history: planning.History = lambda *_: (), 
 def test_one_server() -> None:
     found = planned([offer("native")])
     assert found.route == "native" and found.obstacle is None and DIFFERENT not in found.warnings
+
+
+def test_a_note_on_the_route_does_not_make_a_server_the_least_capable() -> None:
+    second = replace(offer("native", 1), facts=second_server())
+    found = planned([offer("none", 2), second])
+    assert found.route == "driving", "the other one has a warning that counts"
+    assert planned([offer("native", 2), second]).route == "native"
+    alone = planned([second], speed="fast")
+    assert alone.route == "animate_2_distilled" and alone.own["steps"] == 10 and alone.chunks == 1
+    assert [one.code for one in alone.warnings] == ["animate_2_used"]
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])

@@ -253,7 +253,8 @@ NAMES = {
     "/animate": {
         "image": None, "video": None, "prompt": "", "negative_prompt": None, "method": "move",
         "relight": 0.8, "pose_video": None, "face_video": None, "mask": None, "fps": 16.0, **SIZE,
-        "seconds": 0.0, "speed": "quality", **RUN, "start": 0.0, "wait": True, **PROMPTS,
+        "seconds": 0.0, "speed": "quality", **RUN, "start": 0.0, "wait": True, **PROMPTS, "model": "auto",
+        "pose_cache": "auto",
     },
     "/text_to_video": {
         "prompt": None, "negative_prompt": None, "aspect": "16:9", **SIZE, "seconds": 5.0,

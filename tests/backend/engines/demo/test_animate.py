@@ -35,7 +35,7 @@ def demo_facts(folder: Path, *without: str) -> ServerFacts:
     "options", [{}, {"speed": "fast"}, {"method": "mix"}, {"model": "animate_1"}], ids=str
 )
 def test_nothing_is_missing_in_the_demo(options: dict[str, Any], tmp_path: Path) -> None:
-    """Nobody is told to update or install anything there."""
+    """No warning asks for an update or an installation there."""
     result = compiled(animated(**options), server=demo_facts(tmp_path))
     codes = {one.code for one in result.warnings}
     assert codes <= {"animate_2_used", "animate_1_replaces"}
