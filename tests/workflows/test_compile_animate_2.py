@@ -288,3 +288,12 @@ def test_own_negative_prompt_and_weights_reach_the_graph() -> None:
     assert texts[1] == r"mud \(dirt\)"
     (nag,) = nodes_of(graph, "WanVideoNAG")
     assert graph[nag["conditioning"][0]]["inputs"]["text"] == r"mud \(dirt\)"
+
+
+def test_own_loras_go_on_its_model() -> None:
+    server = second_server(ANIMATE_2[:1])
+    names = (LORA, "ink.safetensors")
+    server = replace(server, options={**server.options, ("LoraLoaderModelOnly", "lora_name"): names})
+    (graph,) = on(server, speed="fast", loras='[{"name": "ink.safetensors", "strength": 0.6}]').graphs
+    chain = [(n["lora_name"], n["strength_model"]) for n in nodes_of(graph, "LoraLoaderModelOnly")]
+    assert chain == [(LORA, 1.0), ("ink.safetensors", 0.6)]

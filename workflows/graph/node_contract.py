@@ -274,8 +274,8 @@ class ServerFacts:
     """What a server offers. Nothing known of an input's options (no entry) means: anything may be there.
 
     models: role -> its file, for roles whose file on this server is known. loras: name of a LoRA, as the
-    server spells it -> what is known of it; read when it is asked for. ram: bytes of
-    the computer's memory, 0 when unknown.
+    server spells it -> what is known of it; read when it is asked for. ram: bytes of the
+    computer's memory, 0 when unknown.
     """
 
     nodes: frozenset[str]
