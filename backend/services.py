@@ -22,6 +22,7 @@ from backend.jobs.waiting_list import WaitingList
 from backend.jobs.watch import Watch
 from backend.media.decoder import Decoder
 from backend.models.choices import NAME, Choices
+from backend.models.fetcher import Fetcher
 from backend.models.finder import Finder
 from backend.security import secret_file, tokens
 from backend.security.admin import Admins
@@ -31,6 +32,7 @@ from backend.storage import data_folder, retention_setup
 from backend.storage.data_lock import DataLock
 from backend.system import diagnostics
 from backend.system.machine import Machine
+from backend.system.model_fetch import ModelFetch
 from backend.threads import Threads
 
 log = logging.getLogger("wan.services")
@@ -80,6 +82,8 @@ class Services:
             settings, self.servers.engines, self.scheduler, self.store.check,
             lambda: [process.ended for process in self.servers.processes],
         )  # fmt: skip
+        self.fetcher = Fetcher(settings)
+        self.model_fetch = ModelFetch(self.fetcher, settings.models_dir, self.machine.engines)
         self.retention = retention_setup.create(
             settings, self.store, self.machine.engines, self.scheduler.forget, self.secret(UPLOADS)
         )
@@ -132,10 +136,12 @@ class Services:
         """
         self.closing.set()
         self.deletions.close()
+        self.fetcher.cancel()
         self.scheduler.stop()
         self.decoder.stop_waiting()
         self.reads.close()
         self.writes.close()
+        self.fetcher.close()
         self.scheduler.close()
         self.servers.close()
         self.decoder.close()

@@ -22,7 +22,14 @@ from backend.jobs.snapshot import Snapshot
 from backend.jobs.submission import Submission
 from backend.jobs.views import JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import MAX_STORED_SIDE
-from backend.models.state import LoraList, ModelScan, ModelState
+from backend.models.state import (
+    FetchProgress,
+    LoraList,
+    ModelScan,
+    ModelState,
+    SetOffer,
+    SetRequest,
+)
 from backend.security import tokens
 from backend.services import Services
 from backend.settings.model import Settings
@@ -313,6 +320,11 @@ class Studio:
         """The files of a model_scan."""
         return list(self.model_scan().files)
 
+    def model_choices(self, owner: str, user: str = "") -> tuple[ModelState, ...]:
+        """The files of a model_scan with what each role uses, for the admin. Raises NotAllowed."""
+        self._require_admin(owner, user)
+        return self.model_scan().files
+
     def choose_model(
         self, owner: str, role: str, file: str, distilled: bool | None = None, user: str = ""
     ) -> None:
@@ -329,6 +341,31 @@ class Studio:
     def lora_picture(self, name: str) -> bytes:
         """The small picture of a LoRA as JPEG; empty for none."""
         return self._services.loras.picture(name)
+
+    def plan_models(self, owner: str, request: SetRequest, user: str = "") -> SetOffer:
+        """The files that make a mode work on a GPU, with their sizes from the hub. Raises NotAllowed,
+        BadInput."""
+        self._require_admin(owner, user)
+        return self._services.model_fetch.plan(request)
+
+    def fetch_models(self, owner: str, request: SetRequest, user: str = "") -> None:
+        """Starts to download them; what an earlier download left is resumed. Raises NotAllowed, BadInput."""
+        self._require_admin(owner, user)
+        self._services.model_fetch.start(request)
+
+    def cancel_fetch(self, owner: str, user: str = "") -> None:
+        """Ends the download; what has arrived is kept. Raises NotAllowed."""
+        self._require_admin(owner, user)
+        self._services.model_fetch.cancel()
+
+    def fetch_progress(self, owner: str, user: str = "") -> FetchProgress:
+        """The last download of models (memory). Raises NotAllowed."""
+        self._require_admin(owner, user)
+        return self._services.model_fetch.progress()
+
+    def fetch_available(self) -> bool:
+        """Whether a download into this machine's store reaches the engine (memory)."""
+        return self._services.model_fetch.available()
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""

@@ -38,6 +38,7 @@ STYLES = (
     "result.css",
     "screen.css",
     "touch.css",
+    "model_download.css",
 )
 SCRIPTS = (
     "storage.js",
@@ -68,6 +69,7 @@ SCRIPTS = (
     "focus.js",
     "keeping.js",
     "drafts.js",
+    "model_download.js",
 )
 """In this order: storage.js before everything that stores, studio.js before what uses its helpers."""
 

@@ -12,6 +12,7 @@ from ui.actions.fill import FillForms
 from ui.actions.generate import plan_on, submit_on_generate
 from ui.actions.keeping import Keeping, undo_box
 from ui.actions.library import LibraryActions
+from ui.actions.model_download import ModelDownload
 from ui.actions.offers import Offers
 from ui.actions.restore import RestoreForms
 from ui.actions.stage import Stage
@@ -227,6 +228,7 @@ class _Page:
         system.left.pause(actions.pause, owner, system.left, **QUEUED)
         system.left.resume(actions.resume, owner, system.left, **QUEUED)
         system.right.choose(actions.choose, owner, system.right, **QUEUED)
+        ModelDownload(self.studio, system).wire(owner, DIRECT, QUEUED)
 
     def _wire_drafts(self) -> None:
         restore = RestoreForms(self.studio, self.fill).restore

@@ -30,6 +30,7 @@ class ModelFile:
     stands_in_for: str = ""  # role of a file that its modes do not need where this one is
     spares: tuple[tuple[str, str], ...] = ()  # (role, setting that alone needs it where this is there)
     distilled: bool = False  # a 4-step distillation is in its weights: no speed LoRA, no guidance
+    format: str = ""  # of a file in another format than the one that is usually fetched: fp16, Q4_K_M, ...
 
     @property
     def url(self) -> str:
@@ -68,6 +69,7 @@ class Catalog:
     core_modes: tuple[
         str, ...
     ] = ()  # whose files count as missing; files that only other modes need are optional
+    other_formats: tuple[ModelFile, ...] = ()  # further files for some roles, best first
 
     def needed(self, mode: str) -> tuple[ModelFile, ...]:
         """The files without which the mode cannot run (for all of its settings), catalog order."""
@@ -104,6 +106,10 @@ class Catalog:
                 return file
         raise KeyError(role)
 
+    def formats(self, role: str) -> tuple[ModelFile, ...]:
+        """Files in other formats for a role, best first."""
+        return tuple(file for file in self.other_formats if file.role == role)
+
     def with_files(self, names: Mapping[str, str], distilled: Collection[str]) -> Catalog:
         """The catalogue with other names for some roles, as one server has them, and distilled roles."""
         changed = [
@@ -120,10 +126,14 @@ class Catalog:
 def parse_catalog(data: Mapping[str, Any]) -> Catalog:
     """The content of models.yaml as a Catalog. Raises KeyError for a missing entry."""
     core_modes = tuple(data["core_modes"])
+    files = tuple(_file(entry, core_modes) for entry in data["files"])
+    own = {file.role: file for file in files}
+    others = data.get("other_formats", {})
     return Catalog(
-        tuple(_file(entry, core_modes) for entry in data["files"]),
+        files,
         data["default_negative"].replace("， ", "，"),
         core_modes,
+        tuple(_other(entry, own[role]) for role, entries in others.items() for entry in entries),
     )
 
 
@@ -151,4 +161,18 @@ def _file(entry: Mapping[str, Any], core_modes: Collection[str]) -> ModelFile:
         options=tuple(entry.get("options", {}).items()),
         stands_in_for=entry.get("stands_in_for", ""),
         spares=tuple(entry.get("spares", {}).items()),
+    )
+
+
+def _other(entry: Mapping[str, Any], own: ModelFile) -> ModelFile:
+    """A file in another format for the role of `own`."""
+    return replace(
+        own,
+        name=entry["path"].rsplit("/", 1)[-1],
+        bytes=entry.get("bytes", 0),
+        sha256=entry.get("sha256", ""),
+        source=f"{entry['repo']}/{entry['path']}",
+        exact=entry.get("exact", False),
+        distilled=entry.get("distilled", False),
+        format=entry["format"],
     )

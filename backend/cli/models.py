@@ -14,8 +14,10 @@ from rich.text import Text
 from backend.cli.console import complain, plain_table, print_table, say, terminal
 from backend.cli.lora_list import add_loras, loras
 from backend.cli.model_choice import add_use, use
+from backend.cli.model_download import add_download, download
+from backend.engines.base import EngineInfo
 from backend.engines.comfy.http import Http
-from backend.engines.comfy.info import list_models
+from backend.engines.comfy.info import engine_info, list_models
 from backend.errors import BadInput, EngineUnreachable, StudioError
 from backend.models import paths as model_paths
 from backend.models.assigned import shown_name
@@ -32,7 +34,7 @@ from backend.models.inventory import (
     simply_missing,
 )
 from backend.models.migrate import migrate
-from backend.models.needs import ModeNeed, Overview, fetchable, overview, states, wanted
+from backend.models.needs import ModeNeed, Overview, fetchable, overview, states
 from backend.models.progress import Progress, size
 from backend.notices import words
 from workflows.catalog import load_catalog
@@ -75,13 +77,7 @@ def add_models(commands: Any) -> None:
     check.add_argument("--hash", action="store_true", help="read the files whole and compare their sha256")
     add_use(actions)
     add_loras(actions)
-    fetch = actions.add_parser(
-        "download",
-        help="fetch what is missing from Hugging Face; can be stopped and run again",
-        description="Fetches what is missing: for Image-to-Video, Sound-to-Video and Animate, for one mode,"
-        " or one file. Stopped at any point, it goes on where it was when it is run again.",
-    )
-    fetch.add_argument("what", nargs="?", default="", metavar="MODE or file", help=modes)
+    add_download(actions)
     old = actions.add_parser("migrate", help="move an old models folder into the model store")
     old.add_argument("--from", dest="source", required=True, metavar="DIR", help="the old models folder")
     old.add_argument("--dry-run", action="store_true", help="only say what would be done")
@@ -108,7 +104,7 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
         if arguments.action == "loras":
             return loras(settings, arguments, *ask_server(settings))
         if arguments.action == "download":
-            return download(settings, arguments.what)
+            return download(settings, arguments, load_catalog(), lambda: ask_machine(settings)[:2])
         if arguments.action == "migrate":
             return move_in(settings, Path(arguments.source).expanduser(), arguments.dry_run)
         return write_paths(settings, arguments.out)
@@ -178,52 +174,33 @@ def show_table(found: Sequence[FileState], mode: str = "") -> None:
 
 def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, str]:
     """The model files that ComfyUI lists (None without an answer), and a sentence about the request."""
+    seen, _, sentence = ask_machine(settings)
+    return seen, sentence
+
+
+def ask_machine(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, EngineInfo | None, str]:
+    """The same, with what ComfyUI says of its machine (None without an answer)."""
     if settings.engine == "demo":
-        return None, "WAN_ENGINE is demo, which needs no models: only the disk was looked at."
+        return None, None, "WAN_ENGINE is demo, which needs no models: only the disk was looked at."
     urls = settings.comfyui_urls
     address = urls[0] if urls else f"http://127.0.0.1:{settings.comfyui_port}"
     login = settings.comfyui_login if urls else ""
     http = Http(address, connect=ASK_SECONDS, read=ASK_SECONDS, login=login, ca=settings.comfyui_ca)
     try:
-        system = http.get("/system_stats")["system"]
+        stats = http.get("/system_stats")
+        system = stats["system"]
         if system.get("wan_studio_demo"):
-            return None, f"The demo engine answers at {http.address}: only the disk was looked at."
-        seen = list_models(http)
+            return None, None, f"The demo engine answers at {http.address}: only the disk was looked at."
+        seen, info = list_models(http), engine_info(stats, {}, http.address)
     except EngineUnreachable as error:
         why = f" {error.message}" if error.reason not in ("silent", "refused") else ""
-        return None, f"No ComfyUI answers at {http.address}: only the disk was looked at.{why}"
+        return None, None, f"No ComfyUI answers at {http.address}: only the disk was looked at.{why}"
     except (StudioError, KeyError, TypeError, AttributeError):
-        return None, f"No ComfyUI answers at {http.address}: only the disk was looked at."
+        return None, None, f"No ComfyUI answers at {http.address}: only the disk was looked at."
     finally:
         http.close()
-    return seen, f"ComfyUI {system.get('comfyui_version') or ''} at {http.address} was asked what it sees."
-
-
-def download(settings: Settings, what: str) -> int:
-    """Downloads. Returns 0 when all requested files are in the store, else 1.
-
-    Raises BadInput for what is neither a mode nor a file.
-    """
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
-    from backend.models.download import download as fetch
-    from backend.models.hub import Hub
-
-    catalog = load_catalog()
-    one_file = what not in ("", *catalog.modes())
-    found = states(settings, None, catalog, assigned=not one_file)
-    files = wanted(what, found.files, catalog)
-    if files is None:
-        raise BadInput.of("no_such_mode_or_file", given=what, names=tuple(catalog.modes()))
-    try:
-        refused = fetch(files, found.files, settings.models_dir, Hub(), Progress(say, terminal()))
-    except KeyboardInterrupt:
-        complain("Stopped. Run the same command again: it resumes where it stopped.")
-        return 1
-    for error in refused:
-        complain(error.message, error.hint)
-    if not refused:
-        say("All requested files are in place.")
-    return 1 if refused else 0
+    asked = f"ComfyUI {system.get('comfyui_version') or ''} at {http.address} was asked what it sees."
+    return seen, info, asked
 
 
 def move_in(settings: Settings, source: Path, dry_run: bool) -> int:

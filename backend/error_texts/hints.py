@@ -66,5 +66,6 @@ HINTS: Mapping[str, str] = {
     # models
     "no_room": "Free some space, or set WAN_MODELS_DIR to a folder on a larger disk.",
     "model_store": "Check the folder's permissions, or set WAN_MODELS_DIR to another folder.",
+    "model_download_cancelled": "What has arrived is kept: the download resumes where it stopped.",
     "model_download_failed": "Run the same command again: it resumes where it stopped.",
 }

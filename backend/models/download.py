@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from backend.errors import StudioError
+from backend.formatting import duration_text
 from backend.models import partial
+from backend.models.arrived import arrived
 from backend.models.errors import (
+    ModelDownloadCancelled,
     ModelDownloadFailed,
     ModelMismatch,
     ModelStoreError,
@@ -28,6 +31,7 @@ from backend.models.inventory import (
     FileState,
     to_get,
 )
+from backend.models.meter import Meter
 from backend.models.needs import room
 from backend.models.progress import Progress, Say, Task, size
 from backend.models.verify import header_problem, sha256, size_matches
@@ -37,6 +41,8 @@ from workflows.notice import Notice, made
 
 WAITS = (2.0, 5.0, 15.0, 30.0, 60.0)
 """Seconds before each retry after a broken connection; starts over once bytes have arrived."""
+ENDING = (ModelDownloadFailed, ModelDownloadCancelled, NoRoom)
+"""Errors that end the download of all files."""
 
 
 def download(
@@ -46,17 +52,22 @@ def download(
     hub: Hub,
     progress: Progress,
     wait: Callable[[float], None] = time.sleep,
+    meter: Meter | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> list[StudioError]:
     """Downloads the files that are missing or bad; returns an error for each that could not be downloaded.
 
-    Raises NoRoom before the first byte when they do not fit; NoRoom or ModelDownloadFailed when the download
-    cannot continue. Only verified files get their final name.
+    meter: says how long the rest takes; it counts if `progress` reports to it. check: raises an error of
+    ENDING to end the download where nothing is being read. Raises NoRoom before the first byte when they do
+    not fit; NoRoom or ModelDownloadFailed when the download cannot continue. Only verified files get their
+    final name.
     """
     say = progress.say
     by_role = {state.file.role: state for state in found}
     refused: list[StudioError] = []
     offers: list[Offer] = []
     for file in files:
+        check()
         state = by_role[file.role]
         if state.state in (READY, UNSEEN):
             say(f"{file.name} already exists.")
@@ -64,7 +75,7 @@ def download(
         try:
             _may_be_fetched(state, store)
             offers.append(_checked_offer(hub.offer(file), store))
-        except (ModelDownloadFailed, NoRoom):
+        except ENDING:
             raise
         except StudioError as error:
             refused.append(error)
@@ -72,11 +83,16 @@ def download(
     if offers:
         total, free = sum(offer.size for offer in offers), room(store)[0]
         say(f"{size(total)} from {hub.endpoint} into {store}, which has {size(free)} free.")
+        if meter is not None:
+            meter.begin(sum(offer.size - arrived(offer, store) for offer in offers))
     for number, offer in enumerate(offers, 1):
-        say(f"{number} of {len(offers)}: {offer.file.name}, {size(offer.size)}, into {offer.file.folder}")
+        seconds = meter.flow().seconds if meter is not None else None
+        left = f"; {duration_text(seconds)} left for all files" if seconds else ""
+        place = f"{number} of {len(offers)}: {offer.file.name}, {size(offer.size)}"
+        say(f"{place}, into {offer.file.folder}{left}")
         try:
-            _fetch_one(offer, store, hub, progress, wait)
-        except (ModelDownloadFailed, NoRoom):
+            _fetch_one(offer, store, hub, progress, wait, check)
+        except ENDING:
             raise
         except StudioError as error:
             refused.append(error)
@@ -85,7 +101,7 @@ def download(
 
 def check_room(offers: Sequence[Offer], store: Path) -> None:
     """Raises NoRoom when the remaining bytes exceed the free space on the store's disk."""
-    need = sum(offer.size - _have(offer, store) for offer in offers)
+    need = sum(offer.size - arrived(offer, store) for offer in offers)
     free, total = room(store)
     if total and need > free:
         raise NoRoom.of("download_no_room", size=size(need), store=str(store), free=size(free))
@@ -116,14 +132,19 @@ def _checked_offer(offer: Offer, store: Path) -> Offer:
 
 
 def _fetch_one(
-    offer: Offer, store: Path, hub: Hub, progress: Progress, wait: Callable[[float], None]
+    offer: Offer,
+    store: Path,
+    hub: Hub,
+    progress: Progress,
+    wait: Callable[[float], None],
+    check: Callable[[], None],
 ) -> None:
     say = progress.say
     final = store / offer.file.folder / offer.file.name
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         waits = "  another download of it is running; waiting for that one"
-        with partial.exclusive(final, lambda: say(waits)):
+        with partial.exclusive(final, lambda: say(waits), check):
             if _came_meanwhile(final, offer):
                 say("  the other download has fetched it")
                 return
@@ -216,7 +237,7 @@ def _problem(offer: Offer, part: Path, progress: Progress) -> Notice | None:
         if offer.size > 1_000_000_000:
             progress.say("  checking its sha256")
         os.utime(part)  # marks it as in use for other machines
-        with progress.task(f"checking {offer.file.name}", offer.size) as task:
+        with progress.task(f"checking {offer.file.name}", offer.size, checking=True) as task:
             found = sha256(part, task.advance)
         if found != expected:
             return made("fault_other_hash", {})
@@ -227,7 +248,7 @@ def _replace(part: Path, final: Path, count: int) -> Path | None:
     """Renames the partial file to its final name. A valid model of another size under that name is kept
     beside it; returns its path."""
     kept: Path | None = None
-    if final.is_file() and final.stat().st_size != count and not header_problem(final):
+    if final.is_file() and final.stat().st_size != count and _valid(final):
         number = 1
         kept = final.with_name(f"{final.name}.other")
         while os.path.lexists(kept):
@@ -244,11 +265,9 @@ def _replace(part: Path, final: Path, count: int) -> Path | None:
 
 
 def _came_meanwhile(final: Path, offer: Offer) -> bool:
-    return final.is_file() and final.stat().st_size == offer.size and not header_problem(final)
+    return final.is_file() and final.stat().st_size == offer.size and _valid(final)
 
 
-def _have(offer: Offer, store: Path) -> int:
-    """Bytes of the file that are on disk already."""
-    final = store / offer.file.folder / offer.file.name
-    lengths = [part.stat().st_size for part in partial.parts(final, offer.tag) if not partial.busy(part)]
-    return max((length for length in lengths if length <= offer.size), default=0)
+def _valid(path: Path) -> bool:
+    """Whether the header of a file is right; those of GGUF files are not read."""
+    return path.suffix != ".safetensors" or header_problem(path) is None

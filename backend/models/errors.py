@@ -26,6 +26,12 @@ class ModelDownloadFailed(StudioError):
     code = "model_download_failed"
 
 
+class ModelDownloadCancelled(StudioError):
+    """The download was cancelled; the bytes received so far are kept."""
+
+    code = "model_download_cancelled"
+
+
 class ModelNotOffered(StudioError):
     """The server does not have the file, or denies access to it."""
 

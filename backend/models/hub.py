@@ -80,7 +80,8 @@ class Hub:
 
         The library retries after a short connection loss. Each call starts at the hub's own URL, which renews
         the signed URL of its storage; the library sends the token to the hub only.
-        Raises ModelNotOffered, ModelDownloadFailed, and OSError when `into` cannot be written.
+        Raises ModelNotOffered, ModelDownloadFailed, and what `into` raises: OSError when it cannot be
+        written.
         """
         try:
             http_get(offer.url, into, resume_size=have, headers=build_hf_headers(), expected_size=offer.size)
@@ -88,6 +89,8 @@ class Hub:
             if error.errno is not None and not isinstance(error, (httpx2.HTTPError, HfHubHTTPError)):
                 raise
             raise self.as_studio_error(error, offer.file) from error
+        except StudioError:  # raised by `into`
+            raise
         except Exception as error:
             raise self.as_studio_error(error, offer.file) from error
 

@@ -136,7 +136,8 @@ def wanted(name: str, found: Sequence[FileState], catalog: Catalog) -> tuple[Mod
     if name in catalog.modes():
         return _files(_set(name, by_role, catalog), name, by_role, catalog)
     if name:
-        one = next((file for file in catalog.files if name in (file.name, file.role)), None)
+        everyone = (*catalog.files, *catalog.other_formats)
+        one = next((f for f in everyone if name == f.name or (name == f.role and not f.format)), None)
         return (one,) if one else None
     needed = (_files(catalog.needed(mode), mode, by_role, catalog) for mode in catalog.core_modes)
     return tuple(dict.fromkeys(file for files in needed for file in files))

@@ -71,9 +71,11 @@ def clean(final: Path) -> None:
 
 
 @contextlib.contextmanager
-def exclusive(final: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+def exclusive(
+    final: Path, on_wait: Callable[[], None], check: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Waits until no other process of this machine downloads this file; calls on_wait once if it has to
-    wait."""
+    wait, and check each time, which ends the waiting by an exception."""
     folder = Path(tempfile.gettempdir()) / f"wan-studio-locks-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     name = hashlib.sha256(str(final.parent.resolve() / final.name).encode()).hexdigest()[:32]
@@ -87,6 +89,7 @@ def exclusive(final: Path, on_wait: Callable[[], None]) -> Iterator[None]:
                 if not announced:
                     on_wait()
                     announced = True
+                check()
                 time.sleep(POLL_SECONDS)
         yield
 

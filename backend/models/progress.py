@@ -25,6 +25,8 @@ LINE_SECONDS = 5.0
 
 Say = Callable[[str], None]
 """Prints a line of text."""
+Watch = Callable[[str, int, int, bool], Callable[[int], None]]
+"""Name, total and done bytes of a file and whether it is only checked -> takes the bytes as they come."""
 
 
 class Progress:
@@ -37,14 +39,17 @@ class Progress:
         *,
         every: float = LINE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        watch: Watch | None = None,
     ) -> None:
-        """`terminal`: where bars are drawn; without it `say` gets a line of text every `every` seconds."""
+        """`terminal`: where bars are drawn; without it `say` gets a line of text every `every` seconds.
+        `watch`: called for each file, and what it returns for all bytes of that file."""
         self.say = say
-        self._terminal, self._every, self._clock = terminal, every, clock
+        self._terminal, self._every, self._clock, self._watch = terminal, every, clock, watch
 
     @contextlib.contextmanager
-    def task(self, name: str, total: int, done: int = 0) -> Iterator[Task]:
-        """Work on `total` bytes, `done` of which were there before. A bar is removed at the end."""
+    def task(self, name: str, total: int, done: int = 0, *, checking: bool = False) -> Iterator[Task]:
+        """Work on `total` bytes, `done` of which were there before. A bar is removed at the end.
+        checking: the bytes are only read again."""
         bars = Bars(
             TextColumn(
                 "  {task.description}",
@@ -63,8 +68,9 @@ class Progress:
             get_time=self._clock,
         )
         say = self.say if self._terminal is None else None
+        came = self._watch(name, total, done, checking) if self._watch is not None else None
         try:
-            yield Task(bars, name, total, done, say, self._every)
+            yield Task(bars, name, total, done, say, self._every, came)
         finally:
             bars.stop()
 
@@ -72,8 +78,17 @@ class Progress:
 class Task:
     """Work on one file. Counts bytes."""
 
-    def __init__(self, bars: Bars, name: str, total: int, done: int, say: Say | None, every: float) -> None:
-        self._bars, self._name, self._say, self._every = bars, name, say, every
+    def __init__(
+        self,
+        bars: Bars,
+        name: str,
+        total: int,
+        done: int,
+        say: Say | None,
+        every: float,
+        came: Callable[[int], None] | None = None,
+    ) -> None:
+        self._bars, self._name, self._say, self._every, self._came = bars, name, say, every, came
         self._first = done
         self._id = bars.add_task(name, total=max(total, 1), completed=done)
         self._task = bars.tasks[0]
@@ -86,6 +101,8 @@ class Task:
 
     def advance(self, count: int) -> None:
         """Adds bytes. The first call starts to draw the bar."""
+        if self._came is not None:
+            self._came(count)
         self._bars.start()
         self._bars.advance(self._id, count)
         now = self._task.get_time()
@@ -95,6 +112,8 @@ class Task:
 
     def go_back(self, done: int) -> None:
         """Sets the count to a smaller number of bytes, from which the work starts again."""
+        if self._came is not None:
+            self._came(done - self.done)
         self._first = done
         self._bars.reset(self._id, completed=done)
         self._bars.advance(self._id, 0)

@@ -71,3 +71,79 @@ class LoraList:
     rows: tuple[LoraState, ...] = ()
     listed: bool = True
     count: int = 0
+
+
+@dataclass(frozen=True)
+class SetRequest:
+    """A set of model files that is asked for. setting: one of several models of the mode, such as model=flux;
+    speed: fast, quality, or "" for both; gigabytes: of the GPU, 0 for the one at hand; format: auto, fp8,
+    gguf or fp16."""
+
+    mode: str
+    setting: str = ""
+    speed: str = ""
+    gigabytes: int = 0
+    format: str = "auto"
+    distilled: bool = False
+
+
+@dataclass(frozen=True)
+class SetEntry:
+    """A file of a set. size: bytes, 0 while unknown; have: bytes that have arrived; used: the file that
+    serves already, "" when this one has to be fetched."""
+
+    title: str
+    name: str
+    folder: str
+    size: int
+    have: int = 0
+    used: str = ""
+
+
+@dataclass(frozen=True)
+class SetOffer:
+    """A set before it is fetched. Bytes; unknown: files without a known size; fits: the disk has the room;
+    rate: bytes per second of the last download, seconds: what it would take at that; notes: sentences."""
+
+    request: SetRequest
+    gigabytes: int
+    gpu: str
+    assumed: bool
+    files: tuple[SetEntry, ...]
+    left: int
+    have: int
+    unknown: int
+    free: int
+    fits: bool
+    rate: float = 0.0
+    seconds: float | None = None
+    notes: tuple[str, ...] = ()
+    trouble: tuple[str, ...] = ()
+
+    @property
+    def to_fetch(self) -> tuple[SetEntry, ...]:
+        """The files that are not there."""
+        return tuple(each for each in self.files if not each.used)
+
+
+@dataclass(frozen=True)
+class FetchProgress:
+    """The last download. stage: idle, running, stopping, done, failed or cancelled. Bytes: fetched of total,
+    done of size of the file at work; checking: its checksum is being computed; errors: sentences."""
+
+    stage: str = "idle"
+    request: SetRequest | None = None
+    file: str = ""
+    done: int = 0
+    size: int = 0
+    checking: bool = False
+    fetched: int = 0
+    total: int = 0
+    rate: float = 0.0
+    seconds: float | None = None
+    errors: tuple[str, ...] = ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a download runs."""
+        return self.stage in ("running", "stopping")

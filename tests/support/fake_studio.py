@@ -32,7 +32,16 @@ from backend.jobs.job import Job
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
-from backend.models.state import LoraList, LoraState, ModelScan, ModelState
+from backend.models.state import (
+    FetchProgress,
+    LoraList,
+    LoraState,
+    ModelScan,
+    ModelState,
+    SetEntry,
+    SetOffer,
+    SetRequest,
+)
 from backend.storage.input_folder import InputFile
 from backend.threads import Threads
 from workflows.catalog import load_catalog
@@ -81,6 +90,7 @@ class FakeStudio:
             "wan2.2_i2v_lightx2v_4steps_lora_v1_high_noise.safetensors",
             "wan2.2_i2v_A14b_high_noise_lora_rank64_lightx2v_4step_1022.safetensors",  # would stand in for it
         }
+        self.fetching, self.arrived = FetchProgress(), 0
         self._temporary = tempfile.TemporaryDirectory(prefix="wan-fake-", ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name)
         self.settings = SimpleNamespace(
@@ -516,9 +526,48 @@ class FakeStudio:
     def choose_model(
         self, owner: str, role: str, file: str, distilled: bool | None = None, user: str = ""
     ) -> None:
+        self._require_admin(owner, user)
+        self.chosen_models = {**getattr(self, "chosen_models", {}), role: (file, distilled)}
+
+    def model_choices(self, owner: str, user: str = "") -> tuple[ModelState, ...]:
+        self._require_admin(owner, user)
+        return tuple(self.models())
+
+    def plan_models(self, owner: str, request: SetRequest, user: str = "") -> SetOffer:
+        self._require_admin(owner, user)
+        files = tuple(
+            SetEntry(
+                file.title,
+                file.name,
+                file.folder,
+                file.bytes,
+                used="" if file.name in self.missing else file.name,
+            )
+            for file in load_catalog().needed(request.mode)
+        )
+        left = sum(each.size for each in files if not each.used)
+        return SetOffer(
+            request, request.gigabytes or 24, "", False, files, left, self.arrived, 0, 38_800_000_000, True
+        )
+
+    def fetch_models(self, owner: str, request: SetRequest, user: str = "") -> None:
+        self._require_admin(owner, user)
+        self.fetching = FetchProgress("running", request)
+
+    def cancel_fetch(self, owner: str, user: str = "") -> None:
+        self._require_admin(owner, user)
+        self.fetching = replace(self.fetching, stage="cancelled")
+
+    def fetch_progress(self, owner: str, user: str = "") -> FetchProgress:
+        self._require_admin(owner, user)
+        return self.fetching
+
+    def fetch_available(self) -> bool:
+        return True
+
+    def _require_admin(self, owner: str, user: str) -> None:
         if not self.is_admin(owner, user):
             raise NotAllowed("Only the admin can do this.")
-        self.chosen_models = {**getattr(self, "chosen_models", {}), role: (file, distilled)}
 
     def model_scan(self) -> ModelScan:
         return ModelScan(tuple(self.models()), {})

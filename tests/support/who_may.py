@@ -49,6 +49,10 @@ HANDLERS: dict[str, Who] = {
     "Queue.resume": "admin",
     "System.fill": "visitor",
     "System.machine": "visitor",
+    "ModelDownload.look": "admin",
+    "ModelDownload.plan": "admin",
+    "ModelDownload.start": "admin",
+    "ModelDownload.cancel": "admin",
     "SystemActions.choose": "admin",
     "SystemActions.pause": "admin",
     "SystemActions.resume": "admin",
@@ -106,6 +110,8 @@ ENDPOINTS: dict[str, Who] = {
     "result": "link",
     "cancel": "link",
     "loras": "visitor",
+    "models": "admin",
+    "use_model": "admin",
 }
 """Endpoints, which are also the MCP tools."""
 

@@ -124,6 +124,12 @@ class Calls:
         self._owners = SessionOwners(studio.new_owner)
         self.waiting = 0
 
+    def caller(self, request: gr.Request | None) -> tuple[str, str]:
+        """(token, login) of who calls; "" without a login."""
+        headers = request.headers if request is not None else {}
+        owner = self._owners.owner(headers.get(OWNER_HEADER), _caller(request))
+        return owner, (request.username if request is not None else None) or ""
+
     async def make(
         self, mode: str, given: dict[str, Any], wait: Any, request: gr.Request | None
     ) -> AsyncIterator[Answer]:
@@ -132,9 +138,7 @@ class Calls:
             wait = True
         if not isinstance(wait, bool):
             raise refusal(text("api.bad_wait"))
-        headers = request.headers if request is not None else {}
-        owner = self._owners.owner(headers.get(OWNER_HEADER), _caller(request))
-        user = (request.username if request is not None else None) or ""
+        owner, user = self.caller(request)
         blocks = LocalContext.blocks.get(None)
         limit = max_upload_bytes(blocks)
 

@@ -1,4 +1,5 @@
-"""The named endpoints: one per mode, and /job, /result, /cancel. For gradio_client, plain HTTP and MCP.
+"""The named endpoints: one per mode, /job, /result, /cancel, and those of model_endpoints.py. For
+gradio_client, plain HTTP and MCP.
 
 The names of the functions are the names of the MCP tools.
 """
@@ -17,6 +18,7 @@ from gradio.context import Context
 from backend.threads import visitor_of
 from ui.api import modes, tools
 from ui.api.calls import Answer, Calls, Pace, as_text, asked
+from ui.api.model_endpoints import USE_SCHEMA, ModelEndpoints
 from ui.api.modes import FILE_SCHEMA
 from ui.forms.uploads import guard_uploads
 from ui.gradio_fixes.checked_inputs import guard_inputs
@@ -120,6 +122,10 @@ def register(studio: Studio, pace: Pace | None = None) -> None:
     listed = {"type": "array", "items": {"type": "object"}}
     names = {"type": "string", "enum": list(MODES)}
     shared.add(blocks, endpoints.loras, {"search": _STRING, "mode": names}, {"loras": listed})
+    models = ModelEndpoints(studio, endpoints.calls)
+    found = {"type": "object", "additionalProperties": {}, "description": text("model_api.record")}
+    shared.add(blocks, models.models, {}, {"models": found})
+    shared.add(blocks, models.use_model, USE_SCHEMA, {"model": found})
 
 
 class _SharedComponents:

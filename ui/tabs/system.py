@@ -12,10 +12,11 @@ import gradio as gr
 from backend.engines.kinds import kind_of
 from ui.i18n.texts import escaped, text
 from ui.views.machine_panel import machine
+from ui.views.model_download import download_panel
 from ui.views.model_table import models
 
 if TYPE_CHECKING:
-    from backend.models.state import ModelScan
+    from backend.models.state import ModelScan, SetOffer
     from backend.studio import Studio
 
 EVENTS = ("pause", "resume")
@@ -38,6 +39,15 @@ element.addEventListener("click", (event) => {
 """A click on a file of the model table."""
 
 
+DOWNLOAD_EVENTS = ("look", "plan", "start", "cancel")
+DOWNLOAD_JS = (
+    f"const events = {list(DOWNLOAD_EVENTS)!r};\n"
+    "const start = () => window.wanStudio?.modelDownload\n"
+    "  ? window.wanStudio.modelDownload({element, trigger, watch, events}) : setTimeout(start, 15);\n"
+    "start();"
+)
+
+
 @dataclass
 class System:
     """The tab's components and how they are filled."""
@@ -45,25 +55,34 @@ class System:
     studio: Studio
     left: Any = None
     right: Any = None
+    download: Any = None
 
     def build(self) -> None:
         with gr.Row(elem_classes=["ws-system"]):
             self.left = gr.HTML(
                 _heading(), apply_default_css=False, elem_classes=["ws-machine"], js_on_load=JS
             )
-            self.right = gr.HTML(
-                "", apply_default_css=False, elem_classes=["ws-models"], js_on_load=CHOOSE_JS
-            )
+            with gr.Column(elem_classes=["ws-models-column"]):
+                self.download = gr.HTML(
+                    "", apply_default_css=False, elem_id="ws-download", js_on_load=DOWNLOAD_JS
+                )
+                self.right = gr.HTML(
+                    "", apply_default_css=False, elem_classes=["ws-models"], js_on_load=CHOOSE_JS
+                )
 
     def outputs(self) -> list[Any]:
         """The components that `fill` writes."""
-        return [self.left, self.right]
+        return [self.left, self.right, self.download]
 
     def fill(self, owner: str, request: gr.Request) -> dict[Any, str]:
-        """Both columns, from one scan of the model files."""
+        """Both columns and the download, from one scan of the model files."""
         scan = self.studio.model_scan()
         left = self._machine(owner, request, self.studio.health(scan))
-        return {self.left: left, self.right: self.table(owner, request, scan)}
+        return {
+            self.left: left,
+            self.right: self.table(owner, request, scan),
+            self.download: self.download_row(owner, request),
+        }
 
     def table(self, owner: str, request: gr.Request, scan: ModelScan | None = None) -> str:
         """The right column."""
@@ -78,6 +97,15 @@ class System:
             endpoint=any(kind_of(engine).has_workers for engine in engines),
             admin=self.studio.is_admin(owner, request.username or ""),
         )
+
+    def download_row(self, owner: str, request: gr.Request, offer: SetOffer | None = None) -> str:
+        """The download of models; "" for everyone but the admin, and where it cannot reach the engine."""
+        user = request.username or ""
+        if not self.studio.is_admin(owner, user) or not self.studio.fetch_available():
+            return ""
+        known = [one for one in self.studio.engines() if one.vram_total and not kind_of(one).simulated]
+        gigabytes = round(known[0].vram_total / (1 << 30)) if known else 0
+        return download_panel(self.studio.fetch_progress(owner, user), offer, gigabytes)
 
     def machine(self, owner: str, request: gr.Request) -> str:
         """The left column."""
