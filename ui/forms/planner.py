@@ -114,7 +114,8 @@ class Planner:
             for name, problem in plan.problems.items()
             if given.get(name) is None and not _required(mode, name)
         ]  # optional files that the chosen settings require
-        lacking = missing_models.lacking(mode, values, self._model_states())
+        states = self._model_states()
+        lacking = missing_models.lacking(mode, values, states)
         if not plan.problems and plan.obstacle is None and any(one.models for one in self.studio.engines()):
             lacking = []  # a server has what the job needs, whatever the disk here says
         reason = obstacles.reason(form, plan, wrong, needed, absent, lacking)
@@ -159,7 +160,7 @@ class Planner:
             advanced=advanced_row(mode, schema.summary(mode, given)),
             hint=hint,
             ready=not reason.words,
-            needs=missing_models.panel(mode, lacking),
+            needs=missing_models.panel(mode, lacking, states),
             notes=notes_html([*absent, *warnings], [*([route] if route else []), *routes]),
         )
 

@@ -53,17 +53,30 @@ def headline(mode: str, files: Sequence[ModelState]) -> str:
     return plural("models.headline", len(files), mode=mode_texts.title(mode), size=size)
 
 
-def download_command(mode: str, files: Sequence[ModelState]) -> str:
-    """The command that fetches these files: that of the mode if it fetches all of them, else one of each."""
+def download_command(mode: str, files: Sequence[ModelState], states: Sequence[ModelState] = ()) -> str:
+    """The command that fetches these files: that of the mode if it fetches all of them, else one of each.
+
+    states: of all files. Where another model of the mode is complete, the command names the one that is
+    meant; files that are on the disk, where ComfyUI does not see them, are not fetched.
+    """
     catalog = load_catalog()
-    fetched = {file.name for file in catalog.sets(mode)[0][1]}
-    if all(file.name in fetched for file in files):
-        return f"python app.py models download {mode}"
-    return " && ".join(f"python app.py models download {file.name}" for file in files)
+    absent = [file for file in files if file.state != SEEN_ON_DISK]
+    commands = ["python app.py models paths"] if len(absent) < len(files) else []
+    (setting, first), *others = catalog.sets(mode)
+    fetched = {file.name for file in first}
+    if absent and all(file.name in fetched for file in absent):
+        ready = {state.name for state in states if state.state == "ready"}
+        complete = any(ready.issuperset(file.name for file in other) for _, other in others)
+        model = f" --model {setting.partition('=')[2]}" if complete else ""
+        commands.insert(0, f"python app.py models download {mode}{model}")
+    else:
+        commands = [f"python app.py models download {file.name}" for file in absent] + commands
+    return " && ".join(commands)
 
 
-def panel(mode: str, files: Sequence[ModelState]) -> str:
-    """The files, their sizes and sources, and the command with a copy button; "" without files."""
+def panel(mode: str, files: Sequence[ModelState], states: Sequence[ModelState] = ()) -> str:
+    """The files, their sizes and sources, and the command with a copy button; "" without files. states: of
+    all files."""
     if not files:
         return ""
     catalog = load_catalog()
@@ -81,11 +94,9 @@ def panel(mode: str, files: Sequence[ModelState]) -> str:
             + (f"<small>{escaped('models.source', source=source)}</small>" if source else "")
             + "</li>"
         )
-    command = download_command(mode, files)
+    command = download_command(mode, files, states)
     unseen = all(state.state == SEEN_ON_DISK for state in files)
     advice = escaped("models.run_paths") if unseen else escaped("models.run_here")
-    if unseen:
-        command = "python app.py models paths"
     return (
         f'<section class="needs" role="status"><h2>{icon("missing", 18)}'
         f"<span>{escape(headline(mode, files))}</span></h2>"

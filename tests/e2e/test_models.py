@@ -1,0 +1,90 @@
+"""The model files on the System tab: the choice by hand and the download, in the page of a fake studio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from backend.models.state import FetchProgress, ModelState
+from tests.e2e.conftest import PATIENCE
+from workflows.catalog import load_catalog
+
+HIGH = load_catalog().file("i2v_high")
+OTHER, MERGE = "Wan/Wan2_2-I2V-A14B-HIGH_fp8_e4m3fn_scaled_KJ.safetensors", "merge_i2v_high.safetensors"
+
+
+@pytest.fixture
+def system(served: SimpleNamespace, visit: Any) -> Iterator[tuple[Any, Page]]:
+    """The fake studio with further files for a role, and its System tab."""
+    studio = served.studio
+    plain, admins = studio.models, studio.is_admin
+    studio.is_admin = lambda owner, user="": True
+    studio.models = lambda: [_with_others(state, studio) for state in plain()]
+    studio.fetching, studio.chosen_models = FetchProgress(), {}
+    page = visit(on=served)
+    page.get_by_role("tab", name="System").click()
+    yield studio, page
+    studio.models, studio.is_admin = plain, admins
+    studio.fetching = FetchProgress()
+
+
+def _with_others(state: ModelState, studio: Any) -> ModelState:
+    if state.name != HIGH.name:
+        return state
+    file, _ = studio.chosen_models.get("i2v_high", ("", None))
+    others = tuple(name for name in (OTHER,) if name != file)
+    return replace(
+        state, role="i2v_high", used=file or HIGH.name, chosen=bool(file), others=others, asked=(MERGE,)
+    )
+
+
+def test_a_file_is_chosen_by_hand_and_the_choice_is_ended(system: tuple[Any, Page]) -> None:
+    studio, page = system
+    row = page.locator("tr", has=page.locator("details")).first
+    row.locator("summary").click(timeout=PATIENCE)
+    row.get_by_role("button", name="Use", exact=True).click()
+    expect(row).to_contain_text("in place of " + HIGH.name)
+    assert studio.chosen_models["i2v_high"] == (OTHER, None)
+    expect(row.locator("code").first).to_have_text(OTHER.rpartition("/")[2].removesuffix(".safetensors"))
+    if not row.locator("details").evaluate("details => details.open"):
+        row.locator("summary").click()
+    row.get_by_role("button", name="Use as a 4-step model").click()
+    expect(row.locator("code").first).to_have_text(MERGE.removesuffix(".safetensors"))
+    assert studio.chosen_models["i2v_high"] == (MERGE, True)
+    if not row.locator("details").evaluate("details => details.open"):
+        row.locator("summary").click()
+    row.get_by_role("button", name="Choose automatically").click()
+    expect(row.get_by_role("button", name="Choose automatically")).to_have_count(0)
+    assert studio.chosen_models["i2v_high"] == ("", None)
+
+
+def test_models_are_downloaded_from_the_page(system: tuple[Any, Page]) -> None:
+    studio, page = system
+    form = page.locator("#ws-download")
+    form.get_by_role("combobox", name="Mode").select_option("image_to_video", timeout=PATIENCE)
+    form.get_by_role("combobox", name="GPU memory").select_option("16")
+    form.get_by_role("button", name="Show files").click()
+    expect(form).to_contain_text("1 file, 1.2 GB to download.")
+    form.get_by_role("combobox", name="Speed").select_option("fast")
+    expect(form.get_by_role("combobox", name="GPU memory")).to_have_value("16")
+    form.get_by_role("button", name="Download").click()
+    expect(form.get_by_role("progressbar")).to_be_visible()
+    assert studio.fetching.request.gigabytes == 16 and studio.fetching.request.speed == "fast"
+    studio.fetching = replace(
+        studio.fetching, file=HIGH.name, fetched=600_000_000, total=1_200_000_000, rate=5e7, seconds=12.0
+    )
+    expect(form).to_contain_text("50 MB/s, 12 s left")
+    expect(form.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "50")
+    expect(form.get_by_role("combobox", name="Mode")).to_be_disabled()
+    form.get_by_role("button", name="Cancel").click()
+    expect(form).to_contain_text("Cancelled.")
+    form.get_by_role("button", name="Resume").click()
+    expect(form.get_by_role("progressbar")).to_be_visible()
+    studio.fetching = replace(studio.fetching, stage="done")
+    expect(form).to_contain_text("The download is complete.")
+    expect(form.get_by_role("button", name="Show files")).to_be_enabled()
