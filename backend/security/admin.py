@@ -46,11 +46,16 @@ class Admins:
         return True
 
     def includes(self, owner: str, user: str = "") -> bool:
-        """Whether this is the admin. user: the user that is logged in, "" without a login."""
+        """Whether this is the admin. user: the user that is logged in, "" without a login.
+
+        A program may send the token of the link itself as its owner: only a browser can open the link.
+        """
         if self._first_user and tokens.same(user, self._first_user):
             return True
         if not tokens.is_token(owner):
             return False
+        if tokens.same(owner, self.token):
+            return True
         mine = self._proof(owner)
         return sum(tokens.same(proof, mine) for proof in self._proofs) > 0  # compares all, in constant time
 

@@ -62,6 +62,7 @@ def test_the_admin_lists_chooses_and_ends_the_choice(studio: Studio) -> None:
                 await ends.use_model(*arguments, request=request(admin))
 
     asyncio.run(use())
+    asyncio.run(ends.models(request(token)))  # the token of the link itself, for programs
 
 
 def test_everyone_else_is_refused(studio: Studio) -> None:
