@@ -268,10 +268,13 @@ NAMES = {
     "/result": {"id": None, "key": None},
     "/cancel": {"id": None, "key": None},
     "/loras": {"search": "", "mode": "image_to_video"},
+    "/models": {},
+    "/use_model": {"role": None, "file": "", "sampling": "named"},
 }  # fmt: skip
 REQUIRED = {
     "/image_to_video": {"image"}, "/fast_video": {"image"}, "/sound_to_video": {"audio"},
     "/animate": {"image", "video"}, "/text_to_video": {"prompt"}, "/text_to_image": {"prompt"},
+    "/models": set(), "/use_model": {"role"},
 }  # fmt: skip
 
 
