@@ -182,3 +182,22 @@ def test_limits_of_texts_reach_the_script() -> None:
     for mode, spec in MODES.items():
         texts = [one for one in spec.all if isinstance(one, Field) and one.kind == "text"]
         assert table[mode]["limits"] == {one.name: one.high for one in texts}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_tab_that_can_generate_names_no_missing_files(
+    studio: FakeStudio, forms: dict[str, Form], picture: Path, tmp_path: Path, mode: str
+) -> None:
+    studio.missing = {file.name for file in load_catalog().files}
+    names = {"sound": "song-5.wav", "video": "dance-5.mp4"}
+    kinds = {name: field.kind for name, field in MODES[mode].media.items() if field.required}
+    media = {name: picture if kind == "picture" else tmp_path / names[kind] for name, kind in kinds.items()}
+    for path in media.values():
+        path.touch()
+    prompt = {"prompt": "A boat"}
+    free = view(studio, forms[mode], **media, **prompt)
+    assert free.ready and free.needs == "", "the server has what the job needs"
+    files = tuple(file.name for file in load_catalog().sets(mode)[0][1])
+    studio.obstacle = notice("missing_files", mode=mode, files=files)
+    held = view(studio, forms[mode], **media, **prompt)
+    assert not held.ready and "python app.py models download" in held.needs
