@@ -67,8 +67,9 @@ def runs(made: ModelSet, gguf: bool, **options: str) -> set[str]:
     """The model files of the mode's graph on a server that has only the set."""
     files = [each.file for each in made.files]
     facts = server(files, gguf)
-    compiled = compile(least(made.wish.mode, **options), CATALOG, facts, "job")
-    assert model_obstacle(compiled, facts) is None
+    params = least(made.wish.mode, **options)
+    compiled = compile(params, CATALOG, facts, "job")
+    assert model_obstacle(params, compiled, facts) is None
     names = {file.name for file in files}
     assert set(compiled.models) <= names, set(compiled.models) - names
     return set(compiled.models)
