@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Union
 
 from workflows.graph.label import StageName
@@ -77,9 +78,10 @@ class Output:
 
 @dataclass(frozen=True)
 class Warned:
-    """The warnings of the engine that compiled the job itself."""
+    """The warnings of the engine that compiled the job itself, and what it resolved the job to."""
 
     notices: tuple[Notice, ...]
+    resolved: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,13 @@ TEMPLATES: Mapping[str, Template] = {
     "distilled_with_cfg": Template(
         "The models found here are distilled and expect guidance (cfg) 1; {cfg:g} may over-saturate."
     ),
+    "repeats_earlier_run": Template(
+        "This repeats an earlier run with its models and settings",
+        ", although this engine has others by now. To use those, reuse its settings and generate.",
+    ),
+    "earlier_run_gone": Template(
+        "The earlier run used {names}, which this engine no longer has", ": this result will differ."
+    ),
     "model_damaged": Template(
         "{file} {fault}, so it cannot be the {title}.", " Remove it and download it again."
     ),

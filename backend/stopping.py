@@ -7,9 +7,10 @@ the main one, so the wait looks at the flag again and again.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 LOOK_SECONDS = 0.25
@@ -32,6 +33,15 @@ class StopSignal:
         """Raises KeyboardInterrupt after a signal. To be called where everything begun can be undone."""
         if self.asked:
             raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def tidying(self) -> Iterator[None]:
+        """Within it further signals change nothing, so that what is removed is removed whole."""
+        insist, self._insist = self._insist, False
+        try:
+            yield
+        finally:
+            self._insist = insist
 
     def wait(self, look_seconds: float = LOOK_SECONDS) -> None:
         """Returns after a signal, to whichever thread it was delivered."""

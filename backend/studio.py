@@ -162,11 +162,11 @@ class Studio:
     ) -> JobView:  # fmt: skip
         """Queues a new job (see Submission and Submitter.submit); raises what that raises, and NotFound.
         user: whom the login let in; the limit per visitor does not bind the admin."""
-        failed = self._library.owned(owner, earlier.id, earlier.key) if earlier is not None else None
+        repeated = self._library.owned(owner, earlier.id, earlier.key) if earlier is not None else None
         return self._library.view(
             self._services.submitter.submit(
                 Submission(
-                    owner, mode, values, files, failed, unlimited=self.is_admin(owner, user), titles=titles
+                    owner, mode, values, files, repeated, unlimited=self.is_admin(owner, user), titles=titles
                 )
             )
         )

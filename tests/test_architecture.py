@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,12 +35,19 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
     "workflows": (
         ("workflows.compile",),
+        ("workflows.repetition",),
         ("workflows.modes",),
         ("workflows.stages",),
         ("workflows.spec",),
         ("workflows.compiled",),
         ("workflows.graph",),
-        ("workflows.params", "workflows.catalog", "workflows.cards", "workflows.notice"),
+        (
+            "workflows.params",
+            "workflows.catalog",
+            "workflows.cards",
+            "workflows.notice",
+            "workflows.resolved",
+        ),
     ),
     "backend.engines": (
         ("backend.engines.comfy", "backend.engines.runpod", "backend.engines.demo"),
@@ -203,3 +212,36 @@ def test_package_inits_are_empty() -> None:
 def test_packages_do_not_import_each_other_in_a_circle() -> None:
     assert cycles(package_imports(ROOT)) == []
     assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
+RETURNS: dict[tuple[str, str], str] = {
+    ("backend/engines/comfy/monitor.py:wait", "backend/jobs/segments.py:collect"): "the engine's run is over",
+    ("backend/engines/comfy/protocol.py:read_frame", "backend/jobs/live.py:receive"): "the job's listener",
+    ("backend/jobs/live.py:snapshot", "ui/job_card.py:poll"): "the page asks for it",
+}
+"""(step, next step) of a walk that lead to a higher layer: results and events on their way to the page."""
+
+
+def walks() -> list[list[str]]:
+    """The walks of docs/architecture.md, their steps as path:function; those in JavaScript are left out."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    found = [re.findall(r"^\d+\. `([\w/]+\.py:\w+)`", part, re.MULTILINE) for part in page.split("\n## ")]
+    return [steps for steps in found if steps]
+
+
+def rises(walk: list[str]) -> list[tuple[str, str]]:
+    """The steps whose next one is in a higher layer."""
+
+    def level(step: str) -> int:
+        found = layer(name_of(ROOT / step.partition(":")[0]), LAYERS)
+        assert found is not None, step
+        return found[0]
+
+    return [(one, following) for one, following in pairwise(walk) if level(following) < level(one)]
+
+
+def test_no_step_of_a_walk_goes_back_up() -> None:
+    assert len(walks()) == 2 and all(len(walk) > 5 for walk in walks())
+    found = [step for walk in walks() for step in rises(walk)]
+    assert found == list(RETURNS), "a call into a higher layer, or a named return that is none"
+    assert rises(["backend/jobs/lanes.py:_outcome", "backend/studio.py:submit"])

@@ -12,26 +12,65 @@ from workflows.compiled import Compiled, Derived
 from workflows.graph.label import Label
 from workflows.graph.node_contract import RoleFile, ServerFacts
 from workflows.modes.registry import MODES
-from workflows.notice import Notice
+from workflows.notice import Notice, notice
+from workflows.repetition import gone, kept_params, kept_server, resolved_of
+from workflows.resolved import Resolved
 from workflows.spec import ModeParams
 from workflows.stages.lora_fit import LoraFindings, lora_findings
 
-__all__ = ["Compiled", "Derived", "Label", "RoleFile", "ServerFacts", "compile", "model_obstacle"]
+__all__ = [
+    "Compiled",
+    "Derived",
+    "Label",
+    "Resolved",
+    "RoleFile",
+    "ServerFacts",
+    "compile",
+    "model_obstacle",
+]
+
+_OF_SERVER = frozenset({"no_pose_detector"})
+"""Warnings that say what the server lacks."""
 
 
-def compile(params: ModeParams, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
+def compile(
+    params: ModeParams,
+    catalog: Catalog,
+    server: ServerFacts,
+    job_id: str,
+    keep: Resolved | None = None,
+) -> Compiled:
     """The graphs of one job for one server.
 
     `server` says which nodes and files are there; ServerFacts(frozenset()) means that nothing is known.
     `job_id` (letters, digits, - and _) ends the name of the file that the server writes; else ValueError.
-    Raises InvalidParam for what this server cannot do (Mix without a mask).
+    `keep`: of an earlier run whose graphs are wanted again; what the server no longer has is replaced and
+    reported. Raises InvalidParam for what this server cannot do (Mix without a mask).
     """
+    if keep is None:
+        return _compile(params, catalog, server, job_id)
+    lacking = gone(keep, server)
+    wanted = kept_params(params, keep, lacking, catalog)
+    known = replace(catalog, default_negative=keep.negative or catalog.default_negative)
+    made = _compile(wanted, known, kept_server(keep, server, lacking, catalog), job_id)
+    if lacking:
+        return replace(made, warnings=(*made.warnings, notice("earlier_run_gone", names=lacking)))
+    fresh = _compile(params, catalog, server, job_id)
+    if fresh.graphs == made.graphs:
+        return replace(made, warnings=fresh.warnings)
+    true = [one for one in made.warnings if one in fresh.warnings or one.code not in _OF_SERVER]
+    return replace(made, warnings=(*true, notice("repeats_earlier_run")))
+
+
+def _compile(params: ModeParams, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
     names = {role: file.name for role, file in server.models.items()}
     distilled = {role for role, file in server.models.items() if file.distilled}
-    made = MODES[params.MODE].build(params, catalog.with_files(names, distilled), server, job_id)
+    named = catalog.with_files(names, distilled)
+    made = MODES[params.MODE].build(params, named, server, job_id)
     notes = [note for file in _used(made, server) for note in file.notes]
     notes += _loras(params, server).warnings
-    return replace(made, warnings=(*made.warnings, *dict.fromkeys(notes))) if notes else made
+    warnings = (*made.warnings, *dict.fromkeys(notes))
+    return replace(made, warnings=warnings, resolved=resolved_of(params, made, named))
 
 
 def model_obstacle(params: ModeParams, compiled: Compiled, server: ServerFacts) -> Notice | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from workflows.graph.label import Label
 from workflows.notice import Notice
+from workflows.resolved import Resolved
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,5 @@ class Compiled:
     still: bool = False  # the result is a picture (PNG)
     segment_names: tuple[str, ...] = ("",)  # "part 2 of 5" when there are several graphs
     route: str = ""  # Animate: where pose, face and mask come from (native, preprocess, template, given)
+    distillation: str = ""  # name of the one that makes it fast, "" for none
+    resolved: Resolved = field(default_factory=Resolved)

@@ -43,6 +43,8 @@ Code = Literal[
     "strip",
     "distilled_in_quality",
     "distilled_with_cfg",
+    "repeats_earlier_run",
+    "earlier_run_gone",
     # model files
     "model_damaged",
     "model_unlike_name",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,8 +44,7 @@ def run_bench(arguments: argparse.Namespace, here: Path) -> int:
         complain(error.message, error.hint)
         return 2
     stop, environ = prepared(here)
-    with tempfile.TemporaryDirectory(prefix="wan-bench-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with _folder(stop) as folder:
         settings = Settings.from_env(environ, here).model_copy(update={"data_dir": folder / "data"})
         studio = Studio(settings)
         try:
@@ -55,6 +56,17 @@ def run_bench(arguments: argparse.Namespace, here: Path) -> int:
                 work.clean_up()
         finally:
             studio.close()
+
+
+@contextlib.contextmanager
+def _folder(stop: StopSignal) -> Iterator[Path]:
+    """A temporary folder that is removed at the end, also after a second signal."""
+    made = tempfile.TemporaryDirectory(prefix="wan-bench-", ignore_cleanup_errors=True)
+    try:
+        yield Path(made.name)
+    finally:
+        with stop.tidying():
+            made.cleanup()
 
 
 def repeats(given: int | None, own: int) -> int:

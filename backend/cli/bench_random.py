@@ -83,7 +83,7 @@ def run_random(arguments: argparse.Namespace, here: Path) -> int:
         raise ModelStoreError.of("weights_old_comfyui", path=str(comfyui))
     if answers(local_url(settings)):
         say(f"A ComfyUI answers at {local_url(settings)}: stop it first, or its memory and work count too.")
-    with weights.folder(place) as base:
+    with weights.folder(place, say, stop.tidying) as base:
         say(
             f"{len(files)} model files of random numbers, {size(weights.needed(files, scale))} in {base};"
             " they are removed at the end."

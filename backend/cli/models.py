@@ -211,14 +211,14 @@ def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
         complain("Stopped. Nothing is lost; run the same command again to continue.")
         return 1
     for note in report.notes:
-        say(note)
+        say(words(note))
     would = "would be " if dry_run else ""
     say(
         f"{report.moved} {would}moved, {size(report.bytes)}; {report.same} already in {settings.models_dir};"
         f" {len(report.problems)} not moved."
     )
     for problem in report.problems:
-        complain(problem)
+        complain(words(problem))
     if report.moved and not dry_run:
         say("`python app.py models paths` writes the file that tells ComfyUI of the store.")
     return 1 if report.problems else 0

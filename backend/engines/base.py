@@ -55,6 +55,7 @@ class Request:
     params: Mapping[str, Any]  # API names and values without media; seed and size are resolved
     media: Mapping[str, Path]  # parameter -> file on this machine
     titles: Mapping[str, str] = field(default_factory=dict)  # parameter -> the owner's name for the file
+    resolved: Mapping[str, Any] = field(default_factory=dict)  # of the earlier run that it repeats, as stored
 
 
 @dataclass(frozen=True)

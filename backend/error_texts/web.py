@@ -9,6 +9,7 @@ from backend.error_texts.text import ErrorText
 
 TEXTS: Mapping[str, ErrorText] = {
     "page_not_served": ErrorText("The page cannot be served at {url}.", "{said}"),
+    "page_not_started": ErrorText("The server did not start; the log says why."),
     "page_port_taken": ErrorText("Port {port} is taken.", "Stop what uses it, or set {name} to another."),
     "port_for_root": ErrorText(
         "Only root may use port {port} on this machine.",

@@ -98,7 +98,8 @@ def request(
     if _total(files) > room:
         titles = {name: title_of(job, name) for name in job.inputs}
         _Squeeze(decoder, folder / SENT, params, files, values, lambda share: stop(), room, titles).work()
-    return Request(job.mode, values, files, {name: item.title for name, item in job.inputs.items()})
+    titles = {name: item.title for name, item in job.inputs.items()}
+    return Request(job.mode, values, files, titles, job.resolved)
 
 
 class _Squeeze:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from backend import requester
-from backend.engines.base import Engine, Prompt, Request
+from backend.engines.base import Engine, EngineInfo, Prompt, Request
+from backend.engines.comfy.known_faults import SPOILING
 from backend.engines.kinds import engine_name, kind_of, takes_whole
 from backend.errors import BadEngineInput, EngineUnreachable, StudioError
 from backend.events import Output, Stage, Started
@@ -184,14 +185,22 @@ def _described(job: Job, compiled: Compiled, engine: Engine) -> Job:
         job.measured_by(compiled),
         engine=engine_name(info),
         demo=kind_of(info).simulated,
-        warnings=_warnings(job, compiled.warnings),
+        resolved=job.resolved if takes_whole(info) else compiled.resolved.to_json(),
+        warnings=_warnings(job, (*compiled.warnings, *_of_engine(info))),
     )
 
 
+def _of_engine(info: EngineInfo) -> tuple[Notice, ...]:
+    """The warning that this version of the engine spoils videos: a caller of the API sees no page that says
+    it."""
+    return (info.note,) if info.note is not None and info.note.code in SPOILING else ()
+
+
 def _warned(job: Job, live: LiveJob, of_media: tuple[Notice, ...]) -> Job:
-    """The job with the warnings of an engine that compiled it, instead of ours, and those of its media."""
+    """The job with what an engine that compiled it says, instead of ours, and the warnings of its media."""
     found = job.warnings if live.warned is None else _warnings(job, live.warned)
-    return replace(job, warnings=tuple(dict.fromkeys((*found, *of_media))))
+    resolved = live.resolved or job.resolved
+    return replace(job, warnings=tuple(dict.fromkeys((*found, *of_media))), resolved=resolved)
 
 
 def _warnings(job: Job, of_graphs: tuple[Notice, ...]) -> tuple[Notice, ...]:

@@ -153,6 +153,7 @@ class Job:
     cancel_requested: float | None = None  # unix seconds of the cancel request
     place: float | None = None  # what the owner's waiting jobs are sorted by once one was moved (order.place)
     delete_after: float | None = None  # unix seconds: it is deleted then, and hidden until then
+    resolved: dict[str, Any] = field(default_factory=dict)  # see Resolved; of its run, or of an earlier one
     params_version: int = VERSION  # of the values in `params`; the database may hold an earlier one
 
     @property

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from backend.engines.base import Engine
 from backend.errors import JobCancelled, StudioError
@@ -27,7 +28,8 @@ TIMINGS_SECONDS = 5.0
 class LiveJob:
     """What the page and the API poll of a job. `lock` guards tracker and preview.
 
-    `prompt_id` and `engine`: the prompt that runs now; `warned`: warnings of an engine that compiles itself.
+    `prompt_id` and `engine`: the prompt that runs now; `warned`, `resolved`: the warnings of an engine
+    that compiles itself, and what it took.
     """
 
     id: str
@@ -38,6 +40,7 @@ class LiveJob:
     engine: Engine | None = None
     cancelled: bool = False
     warned: tuple[Notice, ...] | None = None
+    resolved: dict[str, Any] = field(default_factory=dict)
 
     def snapshot(self) -> Snapshot:
         """The progress at this moment."""
@@ -118,7 +121,7 @@ class RunSink:
             if isinstance(event, Accepted):
                 saved = self.save(replace(saved, remote=event.remote))
             elif isinstance(event, Warned):
-                self.live.warned = event.notices
+                self.live.warned, self.live.resolved = event.notices, dict(event.resolved)
             else:
                 self.live.feed(event)
             late = isinstance(event, Stage) and time.monotonic() - written >= TIMINGS_SECONDS

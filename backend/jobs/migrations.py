@@ -45,5 +45,7 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # 7: the version of the parameters, see workflows/modes/earlier.py
     "ALTER TABLE job ADD COLUMN params_version INTEGER NOT NULL DEFAULT 1;",
+    # 8: what a run took where its parameters leave it open, see workflows/resolved.py
+    "ALTER TABLE job ADD COLUMN resolved TEXT NOT NULL DEFAULT '{}';",
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""

@@ -11,7 +11,7 @@ from backend.jobs.job import Job
 from backend.jobs.params import job_params
 from backend.jobs.preflight import compile_for
 from backend.jobs.server_facts import FactsOf, plain_facts
-from workflows.compile import ServerFacts
+from workflows.compile import Resolved, ServerFacts
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Offers:
     def models_of(self, job: Job) -> frozenset[str]:
         """The model files that a job loads; empty for a job that cannot be compiled now."""
         try:
-            return frozenset(compile_for(job_params(job), self.all()[0].facts, job.id).models)
+            keep = Resolved.from_json(job.resolved)
+            return frozenset(compile_for(job_params(job), self.all()[0].facts, job.id, keep=keep).models)
         except StudioError:
             return frozenset()

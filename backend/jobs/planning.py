@@ -26,6 +26,7 @@ from workflows.modes.registry import MODES, media_fields
 from workflows.notice import ROUTE_CODES, Notice, notice
 from workflows.params.media import Media
 from workflows.params.sizes import crop_fraction
+from workflows.resolved import Resolved
 from workflows.spec import ModeParams
 from workflows.stages.picture_fit import picture_warnings
 
@@ -53,15 +54,18 @@ class Outlook:
     obstacle: Notice | None = None
 
 
-def outlook(mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str) -> Outlook:
-    """Compiles for every server. Raises the first server's StudioError when none can run the job."""
+def outlook(
+    mode: str, params: ModeParams, offers: Sequence[Offer], job_id: str, keep: Resolved | None = None
+) -> Outlook:
+    """Compiles for every server. `keep`: of an earlier run that is repeated. Raises the first server's
+    StudioError when none can run the job."""
     offers = [offer for offer in offers if offer.info.state != "lost"] or offers
     made: list[tuple[EngineInfo, Compiled, Notice | None]] = []
     refused: list[Notice] = []
     fault: BadInput | None = None
     for offer in offers:
         try:
-            compiled = compile_for(params, offer.facts, job_id)
+            compiled = compile_for(params, offer.facts, job_id, keep=keep)
             if takes_whole(offer.info):
                 compiled = replace(compiled, warnings=bundle.warnings(compiled))
             made.append((offer.info, compiled, model_obstacle(params, compiled, offer.facts)))

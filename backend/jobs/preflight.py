@@ -15,17 +15,22 @@ from workflows.catalog import Catalog, load_catalog
 from workflows.compile import Compiled, ServerFacts, compile, model_obstacle
 from workflows.graph.node_contract import Contract, Problem, check
 from workflows.params.values import InvalidParam
+from workflows.resolved import Resolved
 from workflows.spec import ModeParams
 
 OLDEST_COMFYUI = "0.3.64"
 
 
 def compile_for(
-    params: ModeParams, facts: ServerFacts, job_id: str, catalog: Catalog | None = None
+    params: ModeParams,
+    facts: ServerFacts,
+    job_id: str,
+    catalog: Catalog | None = None,
+    keep: Resolved | None = None,
 ) -> Compiled:
     """Compiles. Raises BadInput for a setting that this server lacks, InternalError for a faulty builder."""
     try:
-        return compile(params, catalog or load_catalog(), facts, job_id)
+        return compile(params, catalog or load_catalog(), facts, job_id, keep)
     except InvalidParam as error:
         raise refused(error) from error
     except (KeyError, TypeError, ValueError) as error:
@@ -103,7 +108,7 @@ def checked(job: Job, engine: Engine, facts_of: FactsOf = plain_facts) -> Compil
     contract = engine.contract()
     server = facts_of(engine.info(), contract)
     params = job_params(job)
-    made = compile_for(params, server, job.id)
+    made = compile_for(params, server, job.id, keep=Resolved.from_json(job.resolved))
     if contract is not None:
         obstacle = model_obstacle(params, made, server)
         if obstacle is not None:

@@ -23,7 +23,7 @@ log = logging.getLogger("wan.jobs")
 
 READABLE = " AND ".join(
     [
-        *(f"json_valid({name})" for name in ("params", "inputs", "warnings", "timings")),
+        *(f"json_valid({name})" for name in ("params", "inputs", "warnings", "timings", "resolved")),
         "(error IS NULL OR json_valid(error))",
     ]
 )

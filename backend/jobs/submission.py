@@ -19,7 +19,7 @@ from backend.jobs import folders as files_of_jobs
 from backend.jobs.cards import CardOf, no_card
 from backend.jobs.estimate import expected_bytes
 from backend.jobs.input_files import Facts
-from backend.jobs.job import Job
+from backend.jobs.job import FAILED, Job
 from backend.jobs.limits import Limits
 from backend.jobs.offers import Offers
 from backend.jobs.originals import OriginalLimits, Upload
@@ -38,6 +38,8 @@ from workflows.modes.registry import MODES, media_fields
 from workflows.notice import Notice
 from workflows.params.limits import RANDOM_SEEDS
 from workflows.params.media import Media
+from workflows.repetition import for_repetition
+from workflows.resolved import Resolved
 from workflows.stages.lora_fit import OBSTACLES
 
 log = logging.getLogger("wan.jobs")
@@ -66,9 +68,10 @@ class DiskSpace(Protocol):
 
 @dataclass(frozen=True)
 class Submission:
-    """What a caller submits. `files`: media parameter -> uploaded file. `earlier`: a failed job that this one
-    retries; its finished segments are reused if they fit. `unlimited`: without the limit per visitor.
-    `titles`: media parameter -> the file's name in messages, else that of its path."""
+    """What a caller submits. `files`: media parameter -> uploaded file. `earlier`: a job that this one
+    repeats: what that was resolved to is kept, and finished segments of a failed one are reused if they fit.
+    `unlimited`: without the limit per visitor. `titles`: media parameter -> the file's name in messages, else
+    that of its path."""
 
     owner: str
     mode: str
@@ -204,11 +207,15 @@ class Submitter:
             stored = {**values, "prompt": params.prompt, **cleaned}
             if loras := getattr(params, "loras", ()):
                 stored["loras"] = [one.to_json() for one in loras]
-            job = Job(job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed)
+            kept = self._kept(new.earlier, mode, stored)
+            job = Job(
+                job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed, resolved=kept
+            )
             if any(takes_whole(info) for info in self._offers.infos()):
-                kept = {name: folder / item.unpadded for name, item in inputs.items()}
-                bundle.check(params, {name: path.stat().st_size for name, path in kept.items()})
-            found = planning.outlook(mode, job_params(job), self._offers.all(), job_id)
+                sent = {name: folder / item.unpadded for name, item in inputs.items()}
+                bundle.check(params, {name: path.stat().st_size for name, path in sent.items()})
+            keep = Resolved.from_json(job.resolved)
+            found = planning.outlook(mode, job_params(job), self._offers.all(), job_id, keep)
             if found.obstacle is not None and found.obstacle.code in OBSTACLES:
                 raise BadInput.because(found.obstacle, field="loras")
             compiled = found.compiled
@@ -250,11 +257,18 @@ class Submitter:
         if wait:
             raise TooMany.of("new_visitors")
 
-    def _segments_of(self, failed: Job | None, folder: Path) -> int:
+    def _kept(self, earlier: Job | None, mode: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What an earlier job was resolved to, as far as it holds for these values; {} for nothing."""
+        if earlier is None or earlier.mode != mode:
+            return {}
+        found = for_repetition(earlier.params, earlier.resolved, values)
+        return found.to_json() if found is not None else {}
+
+    def _segments_of(self, earlier: Job | None, folder: Path) -> int:
         """Number of finished segments that a failed job leaves to this one; its run checks that they fit."""
-        if failed is None or not failed.segments_done:
+        if earlier is None or earlier.status != FAILED or not earlier.segments_done:
             return 0
-        return failed.segments_done if inherit_segments(self._settings.jobs_dir / failed.id, folder) else 0
+        return earlier.segments_done if inherit_segments(self._settings.jobs_dir / earlier.id, folder) else 0
 
     def _check_server(self) -> None:
         """Raises EngineUnreachable while no server has ever answered."""

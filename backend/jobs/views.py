@@ -14,6 +14,7 @@ from backend.jobs.stopwatch import UNTIL
 from backend.notices import words
 from workflows.modes.registry import MODES
 from workflows.notice import Notice
+from workflows.resolved import Resolved
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class JobView:
     titles: Mapping[str, str] = field(default_factory=dict)  # input file -> the name its owner gave it
     owner: str = ""  # the stored id of the owner, from which the token cannot be computed
     gone: tuple[Notice, ...] = ()  # uploads that are no longer kept
+    resolved: Mapping[str, Any] = field(default_factory=dict)  # parameter -> what "auto" or 0 stood for
+    models: tuple[str, ...] = ()  # files that were loaded, as far as they are known
 
     @property
     def result(self) -> str:
@@ -73,6 +76,7 @@ class JobView:
         record["warnings"] = [words(warning) for warning in warnings]
         record["timings"] = {name: seconds for name, seconds in self.timings.items() if name != UNTIL}
         record["warning_codes"] = [warning.code for warning in warnings]
+        record["resolved"], record["models"] = dict(self.resolved), list(self.models)
         if self.error is not None:
             record["error"] = dict(self.error)
         return record
@@ -204,6 +208,7 @@ class QueueState:
 
 def view(job: Job, key: str) -> JobView:
     """A stored job with its key."""
+    resolved = Resolved.from_json(job.resolved) or Resolved()
     return JobView(
         id=job.id,
         key=key,
@@ -231,6 +236,8 @@ def view(job: Job, key: str) -> JobView:
         titles={name: item.title for name, item in job.inputs.items() if item.title},
         owner=job.owner,
         gone=tuple(gone for item in job.inputs.values() if (gone := item.gone) is not None),
+        resolved=resolved.values,
+        models=tuple(dict.fromkeys(resolved.files.values())),
     )
 
 

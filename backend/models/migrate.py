@@ -17,6 +17,8 @@ from backend.models.move import CHANGED, CONFLICT, SAME, is_temporary, move, rem
 from backend.models.needs import room
 from backend.models.progress import Progress, Say, size
 from backend.models.verify import CHUNK
+from backend.notices import words
+from workflows.notice import Notice, made
 
 
 @dataclass
@@ -26,8 +28,8 @@ class Report:
     moved: int = 0
     same: int = 0  # already in the store with the same content
     bytes: int = 0
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    problems: list[Notice] = field(default_factory=list)
+    notes: list[Notice] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class _Found:
 
     files: tuple[str, ...]
     links: tuple[str, ...]  # to files and folders
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
+    problems: tuple[Notice, ...]
+    notes: tuple[Notice, ...]
 
 
 def migrate(
@@ -83,11 +85,11 @@ def _resolved(source: Path, store: Path) -> tuple[Path, Path]:
 def _scan(source: Path) -> _Found:
     files: list[str] = []
     links: list[str] = []
-    problems: list[str] = []
-    notes: list[str] = []
+    problems: list[Notice] = []
+    notes: list[Notice] = []
 
     def unreadable(error: OSError) -> None:
-        problems.append(f"{error.filename} cannot be read: {error.strerror}.")
+        problems.append(made("unread_folder", {"file": str(error.filename), "reason": str(error.strerror)}))
 
     for folder, folders, names in os.walk(source, onerror=unreadable):
         folders.sort()
@@ -96,7 +98,7 @@ def _scan(source: Path) -> _Found:
             try:
                 mode = path.lstat()
             except OSError as error:
-                problems.append(f"{path}: {error.strerror}.")
+                problems.append(made("unread_file", {"file": str(path), "reason": str(error.strerror)}))
                 continue
             relative = str(path.relative_to(source))
             if stat.S_ISLNK(mode.st_mode):
@@ -105,7 +107,7 @@ def _scan(source: Path) -> _Found:
                 if not _placeholder(name, mode.st_size) and not is_temporary(name):
                     files.append(relative)
             elif not stat.S_ISDIR(mode.st_mode):
-                notes.append(f"{relative} is neither file nor folder: skipped.")
+                notes.append(made("kept_special", {"file": relative}))
     return _Found(tuple(files), tuple(links), tuple(problems), tuple(notes))
 
 
@@ -151,19 +153,19 @@ def _move_file(source: Path, target: Path, name: str, report: Report, progress: 
     except OSError as error:
         if error.errno in FULL:
             raise NoRoom.of("move_full", file=name, detail=str(error)) from error
-        report.problems.append(f"{name}: {error.strerror or error}. It stayed where it was.")
+        report.problems.append(made("unmoved_file", {"file": name, "reason": error.strerror or str(error)}))
         return
     if outcome == CONFLICT:
         report.problems.append(_conflict(source, target, name))
     elif outcome == CHANGED:
-        report.problems.append(f"{name} was written to while it was copied: it stayed where it was.")
+        report.problems.append(made("unmoved_changing", {"file": name}))
     elif outcome == SAME:
         report.same += 1
-        progress.say(f"{name} is in the store already")
+        progress.say(words(made("moved_same", {"file": name})))
     else:
         report.moved += 1
         report.bytes += count
-        progress.say(f"{name}, {size(count)}")
+        progress.say(words(made("moved_file", {"file": name, "size": size(count)})))
 
 
 def _predict(source: Path, target: Path, name: str, report: Report, say: Say) -> None:
@@ -172,31 +174,28 @@ def _predict(source: Path, target: Path, name: str, report: Report, say: Say) ->
         here = source.stat()
         there = target.stat() if os.path.lexists(target) else None
     except OSError as error:
-        report.problems.append(f"{name}: {error.strerror}.")
+        report.problems.append(made("unread_file", {"file": name, "reason": str(error.strerror)}))
         return
     if there is None:
         report.moved += 1
         report.bytes += here.st_size
-        how = "moved" if here.st_dev == _device(target.parent) else "copied, compared and removed here"
-        say(f"{name}, {size(here.st_size)}, would be {how}")
+        code = "would_move_file" if here.st_dev == _device(target.parent) else "would_copy_file"
+        say(words(made(code, {"file": name, "size": size(here.st_size)})))
     elif os.path.samestat(here, there) or (stat.S_ISREG(there.st_mode) and here.st_size == there.st_size):
         report.same += 1
-        say(f"{name} is in the store with the same size: would be compared, and removed here if equal")
+        say(words(made("would_compare", {"file": name})))
     else:
         report.problems.append(_conflict(source, target, name))
 
 
-def _conflict(source: Path, target: Path, name: str) -> str:
-    def described(path: Path) -> str:
-        try:
-            return "a folder" if path.is_dir() else f"{path.stat().st_size:,} bytes"
-        except OSError:
-            return "a broken link"
-
-    return (
-        f"{name}: the store has another file of this name ({described(target)}, here {described(source)})."
-        " Both were kept: keep one, remove the other, and run this again."
-    )
+def _conflict(source: Path, target: Path, name: str) -> Notice:
+    try:
+        if target.is_dir():
+            return made("unmoved_folder", {"file": name})
+        there, here = target.stat().st_size, source.stat().st_size
+    except OSError:
+        return made("unmoved_broken_link", {"file": name})
+    return made("unmoved_other_file", {"file": name, "there_bytes": there, "here_bytes": here})
 
 
 def _in_order(source: Path, links: Iterable[str]) -> list[str]:
@@ -225,18 +224,16 @@ def _move_link(source: Path, store: Path, name: str, report: Report, say: Say, d
     inside = source in meant.parents
     there = store / meant.relative_to(source) if inside else meant
     if store == meant or store in meant.parents:
-        report.notes.append(f"{name} is a link into the store: skipped.")
+        report.notes.append(made("kept_link_into_store", {"file": name}))
     elif not _exists(there) and not (dry_run and _exists(meant)):
-        report.notes.append(f"{name} is a broken link: skipped.")
+        report.notes.append(made("kept_broken_link", {"file": name}))
     elif inside and not dry_run and os.path.lexists(meant) and not meant.is_dir():
-        report.notes.append(f"{name} is a link to a file that was not moved: skipped.")
+        report.notes.append(made("kept_link_to_unmoved", {"file": name}))
     else:
         new = os.path.relpath(there, target.parent) if inside else str(there)
         try:
             if os.path.lexists(target) and not (target.is_symlink() and str(target.readlink()) == new):
-                report.problems.append(
-                    f"{name} is a link, and the store has something else of this name: skipped."
-                )
+                report.problems.append(made("unmoved_link_taken", {"file": name}))
                 return
             if not dry_run:
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -244,12 +241,10 @@ def _move_link(source: Path, store: Path, name: str, report: Report, say: Say, d
                     target.symlink_to(new)
                 link.unlink()
         except OSError as error:
-            report.problems.append(
-                f"{name} is a link that cannot be moved: {error.strerror}. It was skipped."
-            )
+            report.problems.append(made("unmoved_link", {"file": name, "reason": str(error.strerror)}))
             return
         report.moved += 1
-        say(f"{name}, a link to {new}" + (", would be moved" if dry_run else ""))
+        say(words(made("would_move_link" if dry_run else "moved_link", {"file": name, "target": new})))
 
 
 def _exists(path: Path) -> bool:

@@ -305,6 +305,7 @@ class Worker:
             "steps": ended.steps,
             "warnings": [words(warning) for warning in ended.warnings],
             "notices": [warning.to_json() for warning in ended.warnings],
+            "resolved": ended.resolved,
             "engine": engine_name(engine.info()),
         }
         return [(name, folder / job.id / name)], about
@@ -332,6 +333,7 @@ class Worker:
         inputs = input_files.keep(self.decoder, params, uploads, (), sizes, folder / job_id, notes, titles)
         return Job(
             job_id, "worker", job_input.mode, values, inputs, created=time.time(), seed=params.seed,
+            resolved=dict(job_input.resolved),
         )  # fmt: skip
 
 

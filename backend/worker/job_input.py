@@ -33,7 +33,7 @@ _ADDRESS_MAX = 8000
 @dataclass(frozen=True)
 class JobInput:
     """A validated input: either `graph` or `mode` is set. files: name in the graph, or parameter -> file.
-    titles: parameter -> what the file is called in messages."""
+    titles: parameter -> what the file is called in messages. resolved: of the earlier run that it repeats."""
 
     prompt_id: str
     graph: Mapping[str, Any] | None
@@ -41,6 +41,7 @@ class JobInput:
     params: Mapping[str, Any]
     files: Mapping[str, Path]
     titles: Mapping[str, str] = field(default_factory=dict)
+    resolved: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ def read_job_input(
     found = {name: files.take(name, source) for name, source in media.items() if source not in (None, "")}
     titles = {name: title_of(media[name], MODES[mode].media[name].label) for name in found}
     values = {k: v for k, v in params.items() if k not in MODES[mode].media}
-    return JobInput(prompt_id, None, mode, values, found, titles)
+    resolved = given.get("resolved")
+    kept = resolved if isinstance(resolved, Mapping) else {}
+    return JobInput(prompt_id, None, mode, values, found, titles, kept)
 
 
 def _media_unknown(mode: str, given: str) -> BadInput:

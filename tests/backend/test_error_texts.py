@@ -132,6 +132,7 @@ RAISED = [
     ("hub_fewer_bytes", {"file", "endpoint"}, "models/hub.py"),
     ("hub_failed", {"file", "endpoint"}, "models/hub.py"),
     ("store_full", {"path"}, "models/errors.py"), ("download_full", {"path"}, "models/errors.py"),
+    ("page_not_started", set(), "ui/gradio_fixes/own_sockets.py"),
     ("runpod_no_answer", set(), "runpod/http.py"), ("runpod_queue_full", set(), "runpod/http.py"),
     *((error.why.code, {name for name, _ in error.why.args}, "comfy/reach.py") for error in unreachable()),
     *((cause.reason, placeholders(cause.reason), "failure_causes.py") for cause in (*CAUSES, UNKNOWN)),

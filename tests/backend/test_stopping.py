@@ -35,6 +35,16 @@ def test_a_second_one_does_not_wait_for_a_look() -> None:
         signal.raise_signal(signal.SIGUSR1)
 
 
+def test_what_is_tidied_up_is_not_interrupted() -> None:
+    stop = StopSignal(insist=True)
+    stop.install([signal.SIGUSR1])
+    signal.raise_signal(signal.SIGUSR1)
+    with stop.tidying():
+        signal.raise_signal(signal.SIGUSR1)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGUSR1)
+
+
 def test_the_app_ignores_a_second_one() -> None:
     stop = StopSignal()
     stop.install([signal.SIGUSR1])

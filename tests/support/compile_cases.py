@@ -234,7 +234,9 @@ def golden() -> dict[str, Compiled]:
 def as_text(result: Compiled) -> str:
     """The text of a golden file: the graph, then the data for the studio. One node or label per line."""
     facts_of_job = {
-        key: value for key, value in dataclasses.asdict(result).items() if key not in ("graphs", "labels")
+        key: value
+        for key, value in dataclasses.asdict(result).items()
+        if key not in ("graphs", "labels", "distillation", "resolved")
     }
     facts_of_job["warnings"] = [words(warning) for warning in result.warnings]
     blocks = [f'"{key}": {json.dumps(value, ensure_ascii=False)}' for key, value in facts_of_job.items()]

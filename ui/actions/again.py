@@ -79,9 +79,8 @@ class Again:
         """
         given = dict(change) if mode else {**job.params, **change}
         try:
-            earlier = job if job.status == "failed" else None
             files = self._files(owner, job)
-            return self.studio.submit(owner, mode or job.mode, given, files, earlier, user, job.titles)
+            return self.studio.submit(owner, mode or job.mode, given, files, job, user, job.titles)
         except StudioError as error:
             gr.Warning(sentence(error))
         except Exception:

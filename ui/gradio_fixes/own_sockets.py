@@ -18,6 +18,9 @@ from urllib.parse import urlsplit
 import uvicorn
 from gradio import http_server
 
+from backend.notices import words
+from workflows.notice import made
+
 START_SECONDS = 60.0
 BACKLOG = 2048
 """Connections that may wait to be accepted; uvicorn's own number."""
@@ -41,7 +44,7 @@ class _Server(http_server.Server):
         end = time.monotonic() + START_SECONDS
         while not self.started:
             if not self.thread.is_alive() or time.monotonic() > end:
-                raise OSError("The server did not start; the log says why.")
+                raise OSError(words(made("page_not_started", {})))
             time.sleep(0.005)
 
 

@@ -14,6 +14,7 @@ from workflows.modes.registry import MODES
 from workflows.params.loras import check_loras
 from workflows.params.values import InvalidParam
 from workflows.spec import SECONDS, Field
+from workflows.stages.distill import AUTO
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
@@ -27,15 +28,18 @@ def prompt_of(job: JobView) -> str:
 
 
 def differing(job: JobView) -> list[tuple[str, str]]:
-    """(name, value) of each setting that is not what the form starts with, and the seed that was drawn."""
+    """(name, value) of each setting that is not what the form starts with, and the seed that was drawn; of a
+    choice that was left open, what was used."""
     if job.mode not in MODES:
         return []
     found = []
     for field in MODES[job.mode].fields:
         value = job.seed if field.name == "seed" else job.params.get(field.name, field.default)
-        if field.name == PROMPT or value == field.start or (field.kind == "loras" and not value):
+        used = job.resolved.get(field.name, value) if value == AUTO else value
+        unchanged = used == value == field.start or (field.kind == "loras" and not value)
+        if field.name == PROMPT or unchanged:
             continue
-        found.append((mode_texts.label(job.mode, field.name), _shown(job.mode, field, value)))
+        found.append((mode_texts.label(job.mode, field.name), _shown(job.mode, field, used)))
     return found
 
 

@@ -115,7 +115,7 @@ def recipe(params: FastVideo, fast: Distillation) -> Recipe:
     k = handover(motion, fast.steps, fast.shift)
     spans = ((HIGH, 0, k), (LOW, k, fast.steps))
     phases = tuple(fast.phase(Phase(who, start, end, fast.cfg)) for who, start, end in spans)
-    return Recipe(fast.steps, fast.shift, phases)
+    return Recipe(fast.steps, fast.shift, phases, fast.name)
 
 
 def anti_slow_motion(fast: Distillation) -> Recipe:
@@ -125,7 +125,7 @@ def anti_slow_motion(fast: Distillation) -> Recipe:
         fast.phase(Phase(HIGH, 2, 4, fast.cfg)),
         fast.phase(Phase(LOW, 4, ANTI_SLOW_STEPS, fast.cfg)),
     )
-    return Recipe(ANTI_SLOW_STEPS, fast.shift, phases)
+    return Recipe(ANTI_SLOW_STEPS, fast.shift, phases, fast.name)
 
 
 def build(params: FastVideo, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:

@@ -138,7 +138,8 @@ def recipe(params: ImageToVideo, fast: Distillation | None) -> Recipe:
     else:
         spans = ((params.experts, 0, steps),)
     phases = (Phase(who, a, b, cfg) for who, a, b in spans)
-    return Recipe(steps, shift, tuple(fast.phase(one) if fast else one for one in phases))
+    name = fast.name if fast else ""
+    return Recipe(steps, shift, tuple(fast.phase(one) if fast else one for one in phases), name)
 
 
 def own(params: ImageToVideo) -> Mapping[str, float]:

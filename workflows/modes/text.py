@@ -158,7 +158,8 @@ def recipe(
         Phase(who, start, end, cfg or (OFFICIAL_CFG[who] if official else own))
         for who, start, end in ((HIGH, 0, k), (LOW, k, steps))
     )
-    return Recipe(steps, shift, tuple(fast.phase(one) if fast else one for one in phases))
+    name = fast.name if fast else ""
+    return Recipe(steps, shift, tuple(fast.phase(one) if fast else one for one in phases), name)
 
 
 def own(params: TextToVideo) -> Mapping[str, float]:

@@ -177,4 +177,5 @@ def finished(
         warnings=warnings,
         kept=(frames,),
         still=still,
+        distillation=recipe.distillation,
     )

@@ -46,11 +46,13 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One run: the length of the schedule, its shift and the expert of each phase."""
+    """One run: the length of the schedule, its shift and the expert of each phase. `distillation`: the name
+    of the one that makes it fast."""
 
     steps: int
     shift: float
     phases: tuple[Phase, ...]
+    distillation: str = ""
 
     @property
     def evaluations(self) -> int:

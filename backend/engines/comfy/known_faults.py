@@ -27,6 +27,10 @@ KNOWN_FAULTS = (
 )
 
 
+SPOILING: frozenset[str] = frozenset(fault.code for fault in KNOWN_FAULTS)
+"""Codes of the warnings that concern every video which such a server makes."""
+
+
 def known_fault(version: Version, text: str) -> Notice | None:
     """The warning about a version, None for one without a known fault. `text`: the version as it is shown."""
     for fault in KNOWN_FAULTS:

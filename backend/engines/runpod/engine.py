@@ -199,6 +199,8 @@ class RunPodEngine:
             for name, path in request.media.items()
         }
         job = {"mode": request.mode, "params": dict(request.params), "media": media, "prompt_id": prompt.id}
+        if request.resolved:
+            job["resolved"] = dict(request.resolved)
         return {"input": job, "policy": self.endpoint.policy.to_json()}
 
     def _remember(self, prompt_id: str, remote: str) -> None:
@@ -294,7 +296,7 @@ class RunPodEngine:
             log.info("prompt %s: %s: %s", prompt.id, remote, status.get("status"))
             raise error
         if isinstance(status["output"].get("warnings"), list):
-            on_event(Warned(responses.warnings(status["output"])))
+            on_event(Warned(responses.warnings(status["output"]), responses.resolved(status["output"])))
         outputs = tuple(
             self.endpoint.results.add(item) for item in responses.result_files(status.get("output"))
         )

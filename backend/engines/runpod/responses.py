@@ -29,6 +29,7 @@ from backend.errors import (
 from backend.events import STAGES, Event, Preview, Progress, Queued, Stage, Started
 from backend.notices import readable
 from workflows.notice import Notice, notice
+from workflows.resolved import Resolved
 
 IN_QUEUE, IN_PROGRESS, COMPLETED = "IN_QUEUE", "IN_PROGRESS", "COMPLETED"
 FAILED, CANCELLED, TIMED_OUT = "FAILED", "CANCELLED", "TIMED_OUT"
@@ -173,6 +174,13 @@ def warnings(output: Mapping[str, Any]) -> tuple[Notice, ...]:
     sentences = [str(text)[:500] for text in texts[:20]] if isinstance(texts, list) else []
     codes = coded if isinstance(coded, list) else []
     return tuple(_warning(codes[n] if n < len(codes) else text, text) for n, text in enumerate(sentences))
+
+
+def resolved(output: Mapping[str, Any]) -> dict[str, Any]:
+    """What the worker resolved the job to (workflows/resolved.py); {} from a worker of an earlier version."""
+    stored = output.get("resolved")
+    found = Resolved.from_json(stored) if isinstance(stored, Mapping) else None
+    return found.to_json() if found is not None else {}
 
 
 def _warning(data: object, sentence: str) -> Notice:

@@ -70,9 +70,16 @@ def _file_system(path: Path) -> str:
     return str(max(mounts, key=lambda part: len(part.mountpoint)).fstype) if mounts else ""
 
 
+Tidying = Callable[[], contextlib.AbstractContextManager[None]]
+"""Within it a signal does not interrupt what is removed."""
+
+
 @contextlib.contextmanager
-def folder(place: Path) -> Iterator[Path]:
-    """A new folder that is removed at the end. Raises DiskFull or StoreError."""
+def folder(
+    place: Path, say: Callable[[str], None], tidying: Tidying = contextlib.nullcontext
+) -> Iterator[Path]:
+    """A new folder that is removed at the end, with the servers that still use it; what cannot be removed is
+    reported. Raises DiskFull or StoreError."""
     try:
         place.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
@@ -83,8 +90,12 @@ def folder(place: Path) -> Iterator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the system releases it however this process ends
         yield made
     finally:
-        shutil.rmtree(made, ignore_errors=True)
-        lock.close()
+        with tidying():
+            _end_servers(made)
+            shutil.rmtree(made, ignore_errors=True)
+            lock.close()
+            if made.exists():
+                say(f"{made} could not be removed. The next run tries again; or remove it by hand.")
 
 
 def remove_left(places: Sequence[Path], say: Callable[[str], None]) -> None:

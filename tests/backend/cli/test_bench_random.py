@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -78,6 +79,11 @@ def test_it_cleans_up_when_it_is_stopped_and_after_a_crash(tmp_path: Path) -> No
     until(lambda: not psutil.pid_exists(killed["pid"]))
     (stopped,) = servers(tmp_path)
     second.send_signal(signal.SIGHUP)
+    for _ in range(3):  # impatient: each of these interrupts whatever is being closed
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            second.wait(0.1)
+        if second.poll() is None:
+            second.send_signal(signal.SIGINT)
     second.communicate(timeout=60)
     assert list((tmp_path / "tmp").glob(f"{PREFIX}*")) == []
     until(lambda: not psutil.pid_exists(stopped["pid"]))

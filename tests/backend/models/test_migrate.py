@@ -21,6 +21,7 @@ from backend.models.errors import MigrateRefused, NoRoom
 from backend.models.migrate import Report, migrate
 from backend.models.move import move
 from backend.models.progress import Progress
+from backend.notices import words
 from tests.support import migrate_child
 from tests.support.model_files import as_nobody
 
@@ -118,7 +119,7 @@ def test_another_file_of_the_name_leaves_both(
     (store / "vae").mkdir(parents=True)
     (store / name).write_bytes(other)
     report, _ = run(source, store)
-    (problem,) = report.problems
+    (problem,) = map(words, report.problems)
     assert (
         name in problem and f"{len(other)} bytes, here 900 bytes" in problem and "Both were kept" in problem
     )
@@ -136,7 +137,7 @@ def test_a_file_where_a_folder_should_be_and_the_reverse(source: Path, store: Pa
     (store / "loose.txt").mkdir(parents=True)
     (store / "clip").write_bytes(b"a file")
     report, _ = run(source, store)
-    assert len(report.problems) == 2 and "a folder" in " ".join(report.problems)
+    assert len(report.problems) == 2 and "a folder" in " ".join(map(words, report.problems))
     assert contents(source).keys() == {"loose.txt", "clip/b.safetensors"}
 
 
@@ -207,7 +208,7 @@ def test_links_that_stay(source: Path, store: Path) -> None:
         (source / name).symlink_to(target)
     report, _ = run(source, store)
     assert all((source / name).is_symlink() for name in links if name != "around")
-    text = "\n".join(report.notes + report.problems)
+    text = "\n".join(map(words, report.notes + report.problems))
     assert "into is a link into the store" in text
     for name in ("nowhere", "one", "two", "itself"):
         assert f"{name} is a broken link" in text
@@ -256,7 +257,10 @@ def test_hard_links_are_one_content_with_two_names(source: Path, store: Path, fi
 def test_special_files_are_left(source: Path, store: Path) -> None:
     os.mkfifo(source / "pipe")
     report, _ = run(source, store)
-    assert report.notes == ["pipe is neither file nor folder: skipped."] and report.problems == []
+    assert (
+        list(map(words, report.notes)) == ["pipe is neither file nor folder: skipped."]
+        and report.problems == []
+    )
 
 
 def test_without_hard_links_nothing_is_replaced(
@@ -332,7 +336,7 @@ def test_a_file_that_is_written_meanwhile_stays(
 
     monkeypatch.setattr(move_module, "sha256", slow)
     report, _ = run(source, store)
-    assert len(report.problems) == 1 and "written to while it was copied" in report.problems[0]
+    assert len(report.problems) == 1 and "written to while it was copied" in words(report.problems[0])
     assert victim.read_bytes() == b"and more, and more" and not (store / "loose.txt").exists()
 
 
@@ -342,7 +346,7 @@ def test_a_copy_that_differs_when_read_back_is_discarded(
     across(monkeypatch)
     monkeypatch.setattr(move_module, "sha256", lambda path: "0" * 64)
     report, _ = run(source, store)
-    assert len(report.problems) == len(FILES) and "reads back differently" in report.problems[0]
+    assert len(report.problems) == len(FILES) and "reads back differently" in words(report.problems[0])
     assert contents(source) == FILES and contents(store) == {}
 
 
@@ -389,7 +393,7 @@ def test_without_permission_nothing_moves(open_folder: Path, copied: bool) -> No
                 if str(old).endswith(move_module.ENDING)
                 else (_ for _ in ()).throw(OSError(errno.EXDEV, "x"))
             )
-        return "\n".join(migrate(source, store, Progress(lambda text: None)).problems)
+        return "\n".join(map(words, migrate(source, store, Progress(lambda text: None)).problems))
 
     said = as_nobody(work)
     assert "loras cannot be read" in said and "clip/b.safetensors: Permission denied" in said

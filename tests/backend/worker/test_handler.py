@@ -128,6 +128,7 @@ def test_a_long_job_is_made_in_segments_and_joined(
     assert (found.frames, found.has_audio) == (656, True)
     assert answer["notices"] == [notice("negative_prompt_off").to_json()]
     assert answer["warnings"] == ["The negative prompt is turned off for runs at guidance (cfg) 1."]
+    assert (answer["resolved"]["values"]["steps"], answer["resolved"]["values"]["cfg"]) == (4, 1.0)
     shown = [report["percent"] for report in harness.reports]
     assert shown == sorted(shown)
 

@@ -59,10 +59,15 @@ def engine(fake: FakeRunPod) -> Iterator[RunPodEngine]:
     made.close()
 
 
+EARLIER = {"values": {"distillation": "v1"}}
+
+
 def prompt(tmp_path: Path, *, remote: str = "", size: int = 5, prompt_id: str = "") -> Prompt:
     picture = tmp_path / "picture"
     picture.write_bytes(b"p" * size)
-    asked = Request("image_to_video", {"prompt": "the boat drifts", "seed": 7}, {"image": picture})
+    asked = Request(
+        "image_to_video", {"prompt": "the boat drifts", "seed": 7}, {"image": picture}, resolved=EARLIER
+    )
     return Prompt(prompt_id or str(uuid.uuid4()), {}, {}, 4, {}, remote=remote, request=asked)
 
 
@@ -130,6 +135,7 @@ def test_a_job_with_progress_from_queue_to_file(
     assert running.of(Preview) == [Preview(b"\xff\xd8\xffjpeg", "image/jpeg")]
     assert job.policy == {"executionTimeout": 1_800_000, "ttl": 7_200_000}
     assert job.input["prompt_id"] == asked.id
+    assert job.input["resolved"] == EARLIER
     assert job.input["mode"] == "image_to_video" and job.input["params"]["seed"] == 7
     assert base64.b64decode(job.input["media"]["image"]["data"]) == b"ppppp"
 

@@ -13,6 +13,7 @@ from backend.errors import EngineError, EngineLost, InternalError, StudioError
 from backend.events import Stage
 from backend.notices import words
 from workflows.notice import notice
+from workflows.resolved import Resolved
 
 POOR, UNUSED = notice("no_pose_detector"), notice("negative_prompt_unused")
 
@@ -55,6 +56,13 @@ def test_a_sentence_stands_in_for_what_cannot_be_read(coded: object) -> None:
 def test_a_worker_of_an_earlier_version_sends_sentences_alone() -> None:
     (said,) = responses.warnings({"warnings": [words(POOR)]})
     assert said == notice("text", text=words(POOR)) and words(said) == words(POOR)
+
+
+def test_what_a_worker_resolved_a_job_to() -> None:
+    stored = Resolved({"distillation": "1022"}, {"vae": "a.safetensors"}).to_json()
+    assert responses.resolved({"resolved": stored}) == stored
+    for odd in (None, [], {"values": 3}):
+        assert responses.resolved({"resolved": odd}) == {}
 
 
 @pytest.mark.parametrize("said", [None, "odd", {}, 3])

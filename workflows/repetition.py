@@ -1,0 +1,151 @@
+"""A run that repeats an earlier one gets the same graphs, also on a server that has better files by now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from workflows.catalog import Catalog
+from workflows.compiled import Compiled
+from workflows.graph.node_contract import RoleFile, ServerFacts
+from workflows.graph.object_info import FILE_INPUTS
+from workflows.resolved import Resolved
+from workflows.spec import Field, ModeParams, specs
+from workflows.stages.distill import AUTO, I2V, T2V
+
+DECIDING = (
+    "WanVideoNAG",
+    "SDPoseKeypointExtractor",
+    "PoseAndFaceDetection",
+    "DWPreprocessor",
+    "SAM3_VideoTrack",
+    "Sam2Segmentation",
+    "BlockifyMask",
+)
+"""Nodes that a mode uses where the server has them, without being asked to."""
+CROPS = ("SDPoseKeypointExtractor", "CropByBBoxes")
+"""The native pose detection needs the node that crops faces; another one uses it where it is there."""
+SWITCHES = {"clip_vision": "CLIPVisionLoader", "easy_cache": "EasyCache"}
+"""Parameter -> the node without which it is left out."""
+DETECTORS = (("OnnxDetectionModelLoader", "vitpose_model"), ("OnnxDetectionModelLoader", "yolo_model"))
+"""Inputs whose file is the first that the server lists."""
+SIZE = frozenset({"resolution", "width", "height"})
+FREE = SIZE | {"seed", "prompt", "seconds", "start", "duration"}
+"""Parameters that can differ between two runs that are otherwise resolved alike."""
+
+
+def for_repetition(
+    earlier: Mapping[str, Any], stored: Mapping[str, Any], values: Mapping[str, Any]
+) -> Resolved | None:
+    """The `stored` Resolved of a job with the values `earlier`, as far as it holds for these `values`; None
+    where they differ in what a run is resolved by."""
+    found = Resolved.from_json(stored)
+    changed = {name for name in {*earlier, *values} if earlier.get(name) != values.get(name)}
+    if found is None or not changed <= FREE:
+        return None
+    return found.without(("width", "height")) if changed & SIZE else found
+
+
+def resolved_of(params: ModeParams, made: Compiled, catalog: Catalog) -> Resolved:
+    """What a compiled job took. `catalog`: with the names of its server."""
+    nodes = [node for graph in made.graphs for node in graph.values()]
+    classes = {node["class_type"] for node in nodes}
+    used = [file for file in catalog.files if file.name in made.models]
+    found: dict[str, Any] = {"steps": made.steps, "width": made.width, "height": made.height}
+    for name in ("cfg", "shift"):
+        figures = {node["inputs"][name] for node in nodes if name in node["inputs"]}
+        if len(figures) == 1:
+            found[name] = figures.pop()
+    found |= {name: node in classes for name, node in SWITCHES.items()}
+    found["distillation"] = made.distillation
+    return Resolved(
+        {spec.name: found[spec.name] for spec in specs(type(params)) if _can_be(spec, found)},
+        {file.role: file.name for file in used},
+        tuple(file.role for file in catalog.files if file.distilled),
+        tuple(name for name in (*DECIDING, *CROPS[1:]) if name in classes),
+        {key: str(n["inputs"][key]) for n in nodes for kind, key in DETECTORS if n["class_type"] == kind},
+        catalog.default_negative,
+    )
+
+
+def _can_be(spec: object, found: Mapping[str, Any]) -> bool:
+    if not isinstance(spec, Field) or spec.name not in found:
+        return False
+    return spec.kind != "choice" or found[spec.name] in spec.values
+
+
+def gone(kept: Resolved, server: ServerFacts) -> tuple[str, ...]:
+    """The files and nodes of an earlier run that this server does not have."""
+    files = [name for name in kept.files.values() if not _spelled(name, server)]
+    files += [name for name in kept.detectors.values() if not _detector_listed(name, server)]
+    nodes = [name for name in kept.nodes if server.nodes and name not in server.nodes]
+    return tuple(dict.fromkeys((*files, *nodes)))
+
+
+def kept_params(params: ModeParams, kept: Resolved, lacking: Collection[str], catalog: Catalog) -> ModeParams:
+    """The parameters with the earlier run's values where they leave them open. `lacking`: see `gone`."""
+    changes = {}
+    for spec in specs(type(params)):
+        if not isinstance(spec, Field) or spec.name not in kept.values:
+            continue
+        given = getattr(params, spec.name)
+        is_open = given == AUTO or (bool(spec.zero) and given == 0) or (spec.kind == "switch" and given)
+        if is_open and not (spec.name == "distillation" and _lacks(kept, lacking, catalog)):
+            changes[spec.name] = kept.values[spec.name]
+    return replace(params, **changes) if changes else params  # type: ignore[type-var]
+
+
+def _lacks(kept: Resolved, lacking: Collection[str], catalog: Catalog) -> bool:
+    """Whether files of the earlier distillation are gone."""
+    known = [one for one in I2V + T2V if one.name == kept.values["distillation"]]
+    roles = [role for one in known for role in (*one.loras.values(), *one.experts.values())]
+    return any(kept.files.get(role) in lacking for role in roles)
+
+
+def kept_server(
+    kept: Resolved, server: ServerFacts, lacking: Collection[str], catalog: Catalog
+) -> ServerFacts:
+    """The server with the earlier run's files in their roles, and without what that run did not use."""
+    mine = {role: _spelled(name, server) for role, name in kept.files.items() if name not in lacking}
+    models = {
+        role: replace(file, distilled=role in kept.distilled) if kept.files.get(role) not in lacking else file
+        for role, file in server.models.items()
+    }
+    for role, name in mine.items():
+        if role not in models or models[role].name != name:
+            models[role] = RoleFile(name, role in kept.distilled)
+    hidden = {
+        models[file.role].name if file.role in models else file.name
+        for file in catalog.files
+        if file.stands_in_for in mine and file.role not in kept.files
+    } - set(mine.values())
+    options = {
+        key: tuple(name for name in names if name not in hidden) if key in FILE_INPUTS else names
+        for key, names in server.options.items()
+    }
+    for kind, key in DETECTORS:
+        if key in kept.detectors and _detector_listed(kept.detectors[key], server):
+            options[(kind, key)] = (kept.detectors[key],)
+    unused = {name for name in DECIDING if name not in kept.nodes}
+    if CROPS[0] not in kept.nodes and CROPS[1] not in kept.nodes:
+        unused.add(CROPS[1])
+    return replace(server, nodes=server.nodes - unused or server.nodes, options=options, models=models)
+
+
+def _spelled(name: str, server: ServerFacts) -> str:
+    """A model file as this server spells it, "" where it lists others only; unchanged where it lists none."""
+    lists = [names for key, names in server.options.items() if key in FILE_INPUTS]
+    if not lists or any(name in names for names in lists):
+        return name
+    return next((one for names in lists for one in names if _plain(one) == _plain(name)), "")
+
+
+def _plain(name: str) -> str:
+    """The name without its folders, which servers write with / or \\."""
+    return name.replace("\\", "/").rpartition("/")[2].casefold()
+
+
+def _detector_listed(name: str, server: ServerFacts) -> bool:
+    lists: Iterable[tuple[str, ...]] = [server.options[key] for key in DETECTORS if key in server.options]
+    return any(name in names for names in lists)

@@ -1,0 +1,60 @@
+"""What a run took where its parameters leave it open: for "auto" and 0, and of a server's files and nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """values: parameter -> what was used; files: role -> name as the server spells it; distilled: roles whose
+    file had a distillation in its weights; nodes: the optional ones in its graphs; detectors:
+    input of their loader -> file; negative: the default negative prompt."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    distilled: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    detectors: Mapping[str, str] = field(default_factory=dict)
+    negative: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "values": dict(self.values),
+            "files": dict(self.files),
+            "distilled": list(self.distilled),
+            "nodes": list(self.nodes),
+            "detectors": dict(self.detectors),
+            "negative": self.negative,
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Resolved | None:
+        """A stored one; None for {} and for what this version cannot read."""
+        if not data:
+            return None
+        values, files, detectors = (data.get(name) for name in ("values", "files", "detectors"))
+        distilled, nodes = data.get("distilled"), data.get("nodes")
+        if not (isinstance(values, Mapping) and _texts(files) and _texts(detectors)):
+            return None
+        if not (isinstance(distilled, list) and isinstance(nodes, list)):
+            return None
+        return Resolved(
+            dict(values),
+            dict(files or {}),
+            tuple(map(str, distilled)),
+            tuple(map(str, nodes)),
+            dict(detectors or {}),
+            str(data.get("negative") or ""),
+        )
+
+    def without(self, names: Collection[str]) -> Resolved:
+        """The same without the values of these parameters."""
+        return replace(self, values={k: v for k, v in self.values.items() if k not in names})
+
+
+def _texts(data: object) -> bool:
+    return isinstance(data, Mapping) and all(isinstance(each, str) for each in data.values())
