@@ -10,6 +10,7 @@ from workflows.catalog import Catalog
 from workflows.compiled import Compiled
 from workflows.graph.node_contract import RoleFile, ServerFacts
 from workflows.graph.object_info import FILE_INPUTS
+from workflows.modes.registry import MODES
 from workflows.resolved import Resolved
 from workflows.spec import Field, ModeParams, specs
 from workflows.stages.distill import AUTO, I2V, T2V
@@ -36,12 +37,13 @@ FREE = SIZE | {"seed", "prompt", "seconds", "start", "duration"}
 
 
 def for_repetition(
-    earlier: Mapping[str, Any], stored: Mapping[str, Any], values: Mapping[str, Any]
+    mode: str, earlier: Mapping[str, Any], stored: Mapping[str, Any], values: Mapping[str, Any]
 ) -> Resolved | None:
     """The `stored` Resolved of a job with the values `earlier`, as far as it holds for these `values`; None
-    where they differ in what a run is resolved by."""
+    where they differ in what a run is resolved by. Absent values are the mode's defaults."""
     found = Resolved.from_json(stored)
-    changed = {name for name in {*earlier, *values} if earlier.get(name) != values.get(name)}
+    own = {field.name: field.default for field in MODES[mode].fields}
+    changed = {n for n in {*earlier, *values} if earlier.get(n, own.get(n)) != values.get(n, own.get(n))}
     if found is None or not changed <= FREE:
         return None
     return found.without(("width", "height")) if changed & SIZE else found

@@ -261,7 +261,7 @@ class Submitter:
         """What an earlier job was resolved to, as far as it holds for these values; {} for nothing."""
         if earlier is None or earlier.mode != mode:
             return {}
-        found = for_repetition(earlier.params, earlier.resolved, values)
+        found = for_repetition(mode, earlier.params, earlier.resolved, values)
         return found.to_json() if found is not None else {}
 
     def _segments_of(self, earlier: Job | None, folder: Path) -> int:

@@ -52,7 +52,7 @@ def test_a_killed_app_finds_its_prompt_again(address: str, tmp_path: Path, away:
         while time.monotonic() < stop and ask(f"{address}/queue")["queue_running"]:
             time.sleep(0.5)
         app.start()
-        until = time.monotonic() + 300
+        until = time.monotonic() + 900
         while (row := app.rows()[job["id"]])["status"] not in ("done", "failed") and time.monotonic() < until:
             time.sleep(0.3)
         assert row["status"] == "done", row["error"]

@@ -19,10 +19,17 @@ from workflows.modes.text import TextToImage, TextToVideo
         ("own steps, guidance, shift", {**SIZE, "steps": 4, "cfg": 2.0, "shift": 4.0, "negative_prompt": ""}),
         ("16:9 at draft size", {"resolution": "draft", "speed": "fast"}),
         ("9:16 at draft size", {"resolution": "draft", "speed": "fast", "aspect": "9:16"}),
+        ("official", {**SIZE, "motion": "official", "steps": 4}),
+        ("its first LoRAs", {**SIZE, "speed": "fast", "distillation": "v1.1"}),
+        ("brackets as text", {**SIZE, "speed": "fast", "prompt": "A harbour (16:9), embedding:none ((("}),
     ],
 )
 def test_video(name: str, options: dict[str, Any], bench: Bench) -> None:
     compiled = bench.compile(TextToVideo(**{"prompt": "A boat", "seed": seed(), "seconds": 0.5, **options}))
+    shifts = {
+        n["inputs"]["shift"] for n in compiled.graphs[0].values() if n["class_type"] == "ModelSamplingSD3"
+    }
+    assert shifts == {12.0 if name == "official" else options.get("shift", 5.0)}
     assert len(bench.video(f"text to video, {name}", compiled, sound=False)) == 9
 
 

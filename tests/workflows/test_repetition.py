@@ -206,12 +206,12 @@ def test_a_chosen_value_is_never_replaced() -> None:
 def test_what_is_kept_when_values_change() -> None:
     stored = compiled(CASES["image_to_video-fast"]).resolved.to_json()
     values = {"prompt": "A boat", "speed": "fast", "seed": 1, "resolution": "480p"}
-    kept = for_repetition(values, stored, {**values, "seed": 2})
+    kept = for_repetition("image_to_video", values, stored, {**values, "seed": 2, "steps": 0, "cfg": 0.0})
     assert kept is not None and kept.to_json() == stored
-    smaller = for_repetition(values, stored, {**values, "resolution": "draft"})
+    smaller = for_repetition("image_to_video", values, stored, {**values, "resolution": "draft"})
     assert smaller is not None and not SIZE & set(smaller.values) and smaller.values["distillation"] == "v1"
-    assert for_repetition(values, stored, {**values, "speed": "quality"}) is None
-    assert for_repetition(values, {}, values) is None
+    assert for_repetition("image_to_video", values, stored, {**values, "speed": "quality"}) is None
+    assert for_repetition("image_to_video", values, {}, values) is None
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -77,7 +78,7 @@ class Writer:
                     if tensor.fill == "zeros" and not tensor.data:
                         file.seek(tensor.bytes, os.SEEK_CUR)
                         continue
-                    for piece in self._pieces(tensor):
+                    for piece in self._pieces(path.name, tensor):
                         file.write(piece)
                         advance(len(piece))
                 size = file.tell()
@@ -90,7 +91,7 @@ class Writer:
             ) from error
         return size
 
-    def _pieces(self, tensor: Tensor) -> Iterator[bytes | memoryview]:
+    def _pieces(self, file_name: str, tensor: Tensor) -> Iterator[bytes | memoryview]:
         if tensor.data:
             yield tensor.data
             return
@@ -98,7 +99,8 @@ class Writer:
             yield np.float32(tensor.deviation / FP8_DEVIATION).tobytes()
             return
         count, step = math.prod(tensor.shape), len(self._drawn)
-        start = sum(tensor.name.encode()) * 8191 % step  # equal for equal names
+        # Equal for equal names; the two experts differ, else they would be taken for one file twice.
+        start = zlib.crc32(f"{file_name}/{tensor.name}".encode()) % step
         while count > 0:
             length = min(count, step - start)
             yield self._encoded(tensor, start, length)

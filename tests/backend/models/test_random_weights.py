@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ import pytest
 from backend.custom_nodes import tiny_models
 from backend.errors import DiskFull
 from backend.models.errors import ModelStoreError, NoRoom
+from backend.models.pairs import same_file
 from backend.models.progress import Progress
 from backend.models.random_weights import folder as weights
 from backend.models.random_weights.shapes import ROLES, SCALES, Tensor, tensors
 from backend.models.random_weights.spiece import vocabulary
 from backend.models.random_weights.writer import Writer, file_bytes, fp8_values, to_fp8
+from backend.stopping import StopSignal
 from workflows.catalog import load_catalog
 
 CATALOG = load_catalog()
@@ -146,7 +149,7 @@ def test_where_the_files_go(tmp_path: Path) -> None:
 def test_a_folder_is_removed_whatever_happens(tmp_path: Path) -> None:
     files = [CATALOG.file(role) for role in ("vae", "lora_i2v_high")]
     said: list[str] = []
-    with pytest.raises(KeyboardInterrupt), weights.folder(tmp_path / "a") as made:
+    with pytest.raises(KeyboardInterrupt), weights.folder(tmp_path / "a", said.append) as made:
         weights.write_files(made / "models", files, "tiny", Progress(said.append))
         for file in files:
             path = made / "models" / file.folder / file.name
@@ -154,9 +157,49 @@ def test_a_folder_is_removed_whatever_happens(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert list((tmp_path / "a").iterdir()) == []
     (tmp_path / "file").touch()
-    with pytest.raises(Exception, match="cannot be written") as failed, weights.folder(tmp_path / "file"):
+    with (
+        pytest.raises(Exception, match="cannot be written") as failed,
+        weights.folder(tmp_path / "file", said.append),
+    ):
         pass
     assert not isinstance(failed.value, DiskFull)
+
+
+def test_signals_do_not_interrupt_the_removal_and_what_stays_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, said, real = StopSignal(insist=True), [], weights.shutil.rmtree
+    before = signal.getsignal(signal.SIGUSR1)
+    stop.install([signal.SIGUSR1])
+
+    def impatient(path: Path, **options: bool) -> None:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGUSR1)
+        real(path, **options)
+
+    monkeypatch.setattr(weights.shutil, "rmtree", impatient)
+    try:
+        with pytest.raises(KeyboardInterrupt), weights.folder(tmp_path, said.append, stop.tidying):
+            signal.raise_signal(signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR1)
+        assert list(tmp_path.iterdir()) == [] and said == []
+        monkeypatch.setattr(weights.shutil, "rmtree", lambda *_, **__: None)
+        with weights.folder(tmp_path, said.append, stop.tidying) as made:
+            pass
+        assert made.exists() and len(said) == 1 and str(made) in said[0]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_both_experts_differ_and_a_file_written_again_is_the_same(tmp_path: Path) -> None:
+    files = [CATALOG.file(role) for role in ("i2v_high", "i2v_low", "lora_i2v_high", "lora_i2v_low")]
+    paths: dict[str, list[Path]] = {}
+    for run in ("one", "two"):
+        weights.write_files(tmp_path / run, files, "tiny", Progress(lambda text: None))
+        paths[run] = [tmp_path / run / file.folder / file.name for file in files]
+    high, low, lora_high, lora_low = paths["one"]
+    assert not same_file(high, low) and not same_file(lora_high, lora_low)
+    assert all(same_file(*pair) for pair in zip(*paths.values(), strict=True))
 
 
 def test_what_a_killed_run_left_is_removed_and_a_running_one_stays(tmp_path: Path) -> None:
