@@ -142,6 +142,8 @@ def test_settings_that_differ_from_what_the_form_starts_with() -> None:
         ("EasyCache", "On"),
     ]  # fmt: skip
     assert result_details.differing(job(params={"speed": "fast"})) == [("Seed", "271828")]
+    used = result_details.differing(job(params={"speed": "fast"}, resolved={"distillation": "1022"}))
+    assert ("Fast model", "1022") in used, "what Best installed was"
     assert ("Speed", "Quality") in result_details.differing(job(params={})), "the API's own default"
     assert result_details.differing(job(mode="gone_mode")) == []
 
