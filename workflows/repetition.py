@@ -17,6 +17,8 @@ from workflows.stages.distill import AUTO, I2V, T2V
 
 DECIDING = (
     "WanVideoNAG",
+    "WanAnimate2ToVideo",
+    "WanAnimate2Cache",
     "SDPoseKeypointExtractor",
     "PoseAndFaceDetection",
     "DWPreprocessor",
