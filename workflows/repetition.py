@@ -8,6 +8,7 @@ from typing import Any
 
 from workflows.catalog import Catalog
 from workflows.compiled import Compiled
+from workflows.graph.lora_file import LoraFile, lora_file, partner_of
 from workflows.graph.node_contract import RoleFile, ServerFacts
 from workflows.graph.object_info import FILE_INPUTS
 from workflows.modes.registry import MODES
@@ -70,7 +71,13 @@ def resolved_of(params: ModeParams, made: Compiled, catalog: Catalog) -> Resolve
         tuple(name for name in (*DECIDING, *CROPS[1:]) if name in classes),
         {key: str(n["inputs"][key]) for n in nodes for kind, key in DETECTORS if n["class_type"] == kind},
         catalog.default_negative,
+        _own_loras(nodes, {file.name for file in used}),
     )
+
+
+def _own_loras(nodes: Iterable[Mapping[str, Any]], of_roles: Collection[str]) -> tuple[str, ...]:
+    names = [node["inputs"]["lora_name"] for node in nodes if node["class_type"] == "LoraLoaderModelOnly"]
+    return tuple(dict.fromkeys(name for name in names if name not in of_roles))
 
 
 def _can_be(spec: object, found: Mapping[str, Any]) -> bool:
@@ -81,7 +88,7 @@ def _can_be(spec: object, found: Mapping[str, Any]) -> bool:
 
 def gone(kept: Resolved, server: ServerFacts) -> tuple[str, ...]:
     """The files and nodes of an earlier run that this server does not have."""
-    files = [name for name in kept.files.values() if not _spelled(name, server)]
+    files = [name for name in (*kept.files.values(), *kept.loras) if not _spelled(name, server)]
     files += [name for name in kept.detectors.values() if not _detector_listed(name, server)]
     nodes = [name for name in kept.nodes if server.nodes and name not in server.nodes]
     return tuple(dict.fromkeys((*files, *nodes)))
@@ -134,7 +141,21 @@ def kept_server(
     unused = {name for name in DECIDING if name not in kept.nodes}
     if CROPS[0] not in kept.nodes and CROPS[1] not in kept.nodes:
         unused.add(CROPS[1])
-    return replace(server, nodes=server.nodes - unused or server.nodes, options=options, models=models)
+    loras = {**server.loras, **_partners(kept, server)}
+    nodes = server.nodes - unused or server.nodes
+    return replace(server, nodes=nodes, options=options, models=models, loras=loras)
+
+
+def _partners(kept: Resolved, server: ServerFacts) -> dict[str, LoraFile]:
+    """The earlier run's own LoRAs, each paired with no file that it did not use."""
+    names = [name for each in kept.loras if (name := _spelled(each, server))]
+    found = {}
+    for name in names:
+        file = lora_file(name, server)
+        if file.partner not in names:
+            file = replace(file, partner=partner_of(name, [one for one in names if one != name]))
+        found[name] = file
+    return found
 
 
 def _spelled(name: str, server: ServerFacts) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 class Resolved:
     """values: parameter -> what was used; files: role -> name as the server spells it; distilled: roles whose
     file had a distillation in its weights; nodes: the optional ones in its graphs; detectors:
-    input of their loader -> file; negative: the default negative prompt."""
+    input of their loader -> file; negative: the default negative prompt; loras: files of
+    the creator's own LoRAs."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
@@ -19,6 +20,7 @@ class Resolved:
     nodes: tuple[str, ...] = ()
     detectors: Mapping[str, str] = field(default_factory=dict)
     negative: str = ""
+    loras: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -29,6 +31,7 @@ class Resolved:
             "nodes": list(self.nodes),
             "detectors": dict(self.detectors),
             "negative": self.negative,
+            "loras": list(self.loras),
         }
 
     @staticmethod
@@ -49,6 +52,7 @@ class Resolved:
             tuple(map(str, nodes)),
             dict(detectors or {}),
             str(data.get("negative") or ""),
+            tuple(map(str, data.get("loras") or ())),
         )
 
     def without(self, names: Collection[str]) -> Resolved:

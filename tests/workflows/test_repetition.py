@@ -16,6 +16,7 @@ from workflows.graph.node_contract import facts
 from workflows.graph.object_info import FILE_INPUTS
 from workflows.modes.parsing import params_from_values
 from workflows.modes.registry import MODES
+from workflows.params.loras import Lora
 from workflows.params.media import Media
 from workflows.params.values import InvalidParam
 from workflows.repetition import SIZE, for_repetition
@@ -87,6 +88,7 @@ def codes(made: Compiled) -> set[str]:
 def drawn(mode: str, draw: random.Random) -> ModeParams | None:
     """Random parameters of a mode; None for a combination that it refuses."""
     values: dict[str, Any] = {**legal(mode, draw), "seed": 5}
+    values.pop("loras", None)  # of files that none of the servers has
     if "steps" in values:
         values["steps"] = draw.choice([0, 0, 4])
     for field in MODES[mode].fields:
@@ -194,6 +196,23 @@ def test_the_same_files_in_another_folder_are_the_same_files() -> None:
     moved = again(params, first, ServerFacts(facts(newer()).nodes, listing(FIRST, "wan\\2_2\\")))
     assert "earlier_run_gone" not in codes(moved)
     assert set(moved.models) == {f"wan\\2_2\\{name}" for name in first.models}
+
+
+def test_a_lora_of_ones_own_is_not_paired_with_a_file_that_came_later() -> None:
+    params = replace(CASES["image_to_video-fast"], loras=(Lora("style_high_noise.safetensors"),))
+    key = ("LoraLoaderModelOnly", "lora_name")
+    full, names = facts(newer()), listing(FIRST)
+    alone = {**names, key: (*names[key], "style_high_noise.safetensors")}
+    both = {**names, key: (*alone[key], "style_low_noise.safetensors")}
+    first = compile(params, CATALOG, ServerFacts(full.nodes, alone), "job")
+    now = ServerFacts(full.nodes, both)
+    assert compile(params, CATALOG, now, "job").graphs != first.graphs
+    assert again(params, first, now).graphs == first.graphs
+    pair = compile(params, CATALOG, now, "job")
+    assert set(pair.resolved.loras) == {"style_high_noise.safetensors", "style_low_noise.safetensors"}
+    left = again(params, pair, ServerFacts(full.nodes, alone))
+    (said,) = [one for one in left.warnings if one.code == "earlier_run_gone"]
+    assert said.arg("names") == ("style_low_noise.safetensors",)
 
 
 def test_a_chosen_value_is_never_replaced() -> None:
