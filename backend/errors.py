@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from backend import notices
 from backend.error_texts.hints import HINTS, KEPT
+from backend.log_lines import CONTROL
 from workflows.notice import Arg, Notice, made, notice
 
 _SAID: Literal["said"] = "said"
@@ -43,7 +44,7 @@ class StudioError(Exception):
     @classmethod
     def because(cls, reason: Notice, *, field: str = "", detail: str = "", cause: str = "") -> Self:
         """The error with a reason that is known already."""
-        reason = _writable_notice(reason)
+        reason = writable(reason)
         message, hint = notices.brief(reason), notices.hint(reason, cls.code)
         error = cls(message, hint, field=field, detail=detail, cause=cause)
         error._reason = reason
@@ -337,11 +338,13 @@ class JobCancelled(StudioError):
 
 
 def _writable(text: str) -> str:
-    """A server's words may hold half a surrogate pair, which no log, page or database takes."""
-    return text.encode("utf-8", "replace").decode()
+    """A server's words may hold what no database takes, such as half a surrogate pair, and what hides or
+    reverses text on the page."""
+    return CONTROL.sub("?", text)
 
 
-def _writable_notice(reason: Notice) -> Notice:
+def writable(reason: Notice) -> Notice:
+    """The notice without what no database takes and no page shows."""
     return Notice(reason.code, tuple((name, _writable_arg(arg)) for name, arg in reason.args))
 
 
@@ -349,7 +352,7 @@ def _writable_arg(arg: Arg) -> Arg:
     if isinstance(arg, str):
         return _writable(arg)
     if isinstance(arg, Notice):
-        return _writable_notice(arg)
+        return writable(arg)
     return tuple(_writable_arg(one) for one in arg) if isinstance(arg, tuple) else arg  # type: ignore[return-value]
 
 

@@ -21,7 +21,8 @@ TRACE_MAX = 8_000
 TRACE_LINE_MAX = 500
 """Characters of a message, of a traceback, and of one line of it."""
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that hide or imitate text, or that UTF-8 does not have. Line breaks and tabs are none."""
 
 
 def short(text: str, most: int) -> str:
@@ -35,7 +36,7 @@ def short(text: str, most: int) -> str:
 
 def printable(text: str) -> str:
     """Control characters and lone surrogates as escapes; line breaks and tabs stay."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def bounded(text: str, most: int) -> str:

@@ -6,6 +6,7 @@ where there is no `.env`.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import sys
@@ -38,7 +39,15 @@ def main() -> int:
     try:
         with opener.open(address(HERE, dict(os.environ)), timeout=SECONDS) as answer:
             print(json.load(answer)["status"])
-    except (OSError, ValueError, KeyError, TypeError, BadSettings) as error:
+    except (
+        OSError,
+        http.client.HTTPException,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+        BadSettings,
+    ) as error:
         print(f"The page does not answer: {error}", file=sys.stderr)
         return 1
     return 0

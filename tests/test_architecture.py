@@ -52,7 +52,12 @@ LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
     "backend.engines": (
         ("backend.engines.comfy", "backend.engines.runpod", "backend.engines.demo"),
         ("backend.engines.kinds",),
-        ("backend.engines.base", "backend.engines.full_disk", "backend.engines.answer_size"),
+        (
+            "backend.engines.base",
+            "backend.engines.full_disk",
+            "backend.engines.answer_size",
+            "backend.engines.json_values",
+        ),
     ),
 }
 """The same rule inside the two packages that have layers of their own."""

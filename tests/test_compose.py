@@ -98,7 +98,14 @@ def test_folders_of_this_machine_in_the_settings_file_do_not_count_inside(profil
     assert service["env_file"] == [{"path": ".env", "required": False}]
     inside = service["environment"]
     mounted = {volume.rsplit(":", 1)[1] for volume in service["volumes"]}
-    for name in ("WAN_DATA_DIR", "WAN_MODELS_DIR", "COMFYUI_DIR", "COMFYUI_PYTHON", "GRADIO_TEMP_DIR"):
+    for name in (
+        "WAN_DATA_DIR",
+        "WAN_MODELS_DIR",
+        "COMFYUI_DIR",
+        "COMFYUI_PYTHON",
+        "COMFYUI_LISTEN",
+        "GRADIO_TEMP_DIR",
+    ):
         assert inside[name] in (*mounted, "", "/opt/ComfyUI"), name
     assert inside["WAN_DATA_DIR"] in mounted
 

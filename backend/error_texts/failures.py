@@ -133,6 +133,15 @@ TEXTS: Mapping[str, ErrorText] = {
         "This ComfyUI lacks a part that this video needs: {node}.",
         "Update ComfyUI, or add the custom nodes that bring it.",
     ),
+    "failure_system_library": ErrorText(
+        "ComfyUI needs a library of the operating system that is missing or too old there: {package}.",
+        "Install it on that machine (libGL.so.1 is in the package libgl1), or use a newer system or container"
+        " image, then restart ComfyUI.",
+    ),
+    "failure_package_mismatch": ErrorText(
+        "Packages in ComfyUI's Python are of versions that do not fit together.",
+        "Install the requirements.txt of ComfyUI into its Python again, then restart ComfyUI.",
+    ),
     "failure_node_mismatch": ErrorText(
         "ComfyUI and one of its custom nodes are of versions that do not fit together.",
         "Update ComfyUI and all custom nodes, then restart ComfyUI.",

@@ -26,6 +26,10 @@ TEXTS: Mapping[str, ErrorText] = {
     "setting_without_home": ErrorText(
         "{name} is {given!r}, and there is no such home folder.", "Write the whole path."
     ),
+    "setting_with_variable": ErrorText(
+        "{name} is {given!r}, but variables in it are not replaced.",
+        "Write the whole path. It may begin with ~ for the home folder.",
+    ),
     "setting_misspelled": ErrorText(
         "The environment variable {given} looks like a misspelling of {name}.",
         "Rename it to {name}, or remove it.",

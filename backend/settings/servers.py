@@ -69,7 +69,7 @@ def certificates(file: Path | None) -> Path | None:
 def login_of(url: str) -> str:
     """The user:password in an address, decoded; "" for none."""
     parts = urlsplit(url)
-    return f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
+    return f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username is not None else ""
 
 
 def password_forms(login: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,8 @@ from backend.settings.variable import accepted
 from workflows.notice import Notice, made
 
 Model = TypeVar("Model", bound="EnvironmentModel")
+VARIABLE = re.compile(r"\$\{?[A-Za-z_]|%[A-Za-z_]+%")
+"""As a shell or Windows writes one. A path with one would become a folder of that name."""
 VERBATIM = ("WAN_AUTH",)
 """Read as written: a login of blanks is an error, never a page without a login."""
 
@@ -55,11 +58,14 @@ class Source(EnvSettingsSource):
         """The value for the model: a folder as an absolute path. Raises BadSettings."""
         if value is None or field.annotation not in (Path, Path | None):
             return super().prepare_field_value(field_name, field, value, value_is_complex)
+        name = str(field.validation_alias)
         try:
-            return self._here / Path(value).expanduser()
+            folder = self._here / Path(value).expanduser()
         except RuntimeError as error:
-            name = str(field.validation_alias)
             raise BadSettings.of("setting_without_home", name=name, given=value) from error
+        if VARIABLE.search(value) and not folder.exists():
+            raise BadSettings.of("setting_with_variable", name=name, given=value)
+        return folder
 
 
 def read(model: type[Model], environ: Mapping[str, str], here: Path, **computed: Any) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from functools import cached_property
 from typing import Any, Self
 from urllib.parse import quote
@@ -95,8 +95,8 @@ class Exchange:
         dropped = {b"x-gradio-server"}
         if not trusted and not all(hosts.allows(name) for name in forwarded):
             dropped.add(b"x-forwarded-host")
-        if trusted and named.get("x-forwarded-proto", "").strip() in ("http", "https"):
-            scope["scheme"] = named["x-forwarded-proto"].strip()
+        if trusted and (scheme := _forwarded_scheme(named)) in ("http", "https"):
+            scope["scheme"] = scheme
         scope["headers"] = [pair for pair in headers if pair[0].lower() not in dropped]
         scope["client"] = (client.address, int((scope.get("client") or ("", 0))[1] or 0))
 
@@ -108,8 +108,7 @@ class Exchange:
     @property
     def secure(self) -> bool:
         """Whether the browser's connection is https, to a proxy or to this server."""
-        forwarded = self.headers.get("x-forwarded-proto", "").split(",")[0].strip()
-        return "https" in (forwarded, self.scope.get("scheme"))
+        return "https" in (_forwarded_scheme(self.headers), self.scope.get("scheme"))
 
     @property
     def hosts(self) -> list[str]:
@@ -216,6 +215,11 @@ class Exchange:
         if self.new_cookie:
             headers.append((b"set-cookie", self.new_cookie.encode()))
         return headers
+
+
+def _forwarded_scheme(headers: Mapping[str, str]) -> str:
+    """That of the browser's connection, which the first of several proxies has named."""
+    return headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
 
 
 def _without(scope: Scope, prefix: str) -> Scope:

@@ -55,7 +55,7 @@ def download(
             response = _open(parts, addresses[0])
             try:
                 if response.status in (301, 302, 303, 307, 308):
-                    url = urljoin(url, response.headers.get("Location", ""))
+                    url = _joined(url, response.headers.get("Location", ""))
                     continue
                 if response.status != 200:
                     raise BadInput.of("address_status", parameter=field, status=response.status, field=field)
@@ -76,7 +76,7 @@ def _checked(
     try:
         if _CONTROL.search(url):
             raise ValueError("a control character")
-        parts = urlsplit(url)
+        parts = _in_ascii(urlsplit(url))
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         parts, port = urlsplit(""), 0
@@ -96,6 +96,23 @@ def _checked(
             detail=f"{parts.hostname}: {', '.join(addresses)}",
         )
     return parts, addresses
+
+
+def _joined(url: str, location: str) -> str:
+    """Where a redirect leads; "" for what is no address."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return ""
+
+
+def _in_ascii(parts: SplitResult) -> SplitResult:
+    """The address with its host as it is looked up and sent. Raises ValueError."""
+    host = parts.hostname or ""
+    if host.isascii() or parts.username is not None:  # the latter is refused
+        return parts
+    coded = host.encode("idna").decode()
+    return parts._replace(netloc=coded if parts.port is None else f"{coded}:{parts.port}")
 
 
 def _open(parts: SplitResult, address: str) -> urllib3.BaseHTTPResponse:

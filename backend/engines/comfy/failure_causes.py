@@ -59,14 +59,16 @@ def _windows(*numbers: int) -> frozenset[tuple[System, int]]:
 
 
 _GPU_MEMORY = (
-    r"out of (?:device |gpu |video )?memory|\bout_of_(?:device_)?memory|allocation on device|"
+    r"out of (?:device |gpu |video )?memory|(?<![a-z])out_of_(?:device_)?memory|allocation on device|"
+    r"0x8007000E|"
     r"would exceed allowed memory|ErrorOutOfMemory|MemoryAllocation\b|OUT_OF_RESOURCES|"
     r"(?:CUBLAS|CUDNN|ROCBLAS|MIOPEN)_?STATUS_?ALLOC_?FAILED|not enough (?:gpu |video |gpu video )memory|"
     r"failed to allocate memory for requested buffer|invalid buffer size"
 )
 _RAM = (
     r"DefaultCPUAllocator|alloc_cpu|can(?:no|')t allocate memory|cannot allocate memory|unable to allocate|"
-    r"std::bad_alloc|not enough memory resources|insufficient system resources|paging file is too small"
+    r"std::bad_alloc|out_of_host_memory|not enough memory resources|"
+    r"insufficient system resources|paging file is too small"
 )
 _ATTENTION = r"sage_?attn|sage_?attention|flash_?attn|flash_?attention|xformers|triton"
 
@@ -133,6 +135,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(MissingModel, "failure_model_missing", pattern=MODEL_FILE, types=("FileNotFoundError",)),
     Cause(MissingModel, "failure_model_missing", pattern=rf"no such file or directory\W.*?{MODEL_FILE}"),
+    Cause(MissingModel, "failure_model_missing", pattern=rf"NO_?SUCH_?FILE\b.*?{MODEL_FILE}"),
     Cause(MissingModel, "failure_model_missing", types=("FileNotFoundError",), node=_MODEL_LOADER),
     Cause(
         WrongModel,
@@ -146,11 +149,15 @@ CAUSES: tuple[Cause, ...] = (
         r"size mismatch for|(?:missing|unexpected) key\(s\) in state_dict"
         r"|Error\(s\) in loading state_dict",
     ),
+    Cause(WrongModel, "failure_model_mismatch", r"\.(?:weight|bias)'?$", types=("KeyError",)),
     Cause(
         BadModelFile,
         "failure_model_format",
         r"weights[_ ]only load failed|WeightsUnpickler|unsupported (?:model|checkpoint) format"
-        r"|not a (?:valid )?GGUF|GGUF magic|unexpected architecture type in GGUF|unknown architecture",
+        r"|not a (?:valid )?GGUF|GGUF magic|unexpected architecture type in GGUF"
+        r"|unknown (?:model )?architecture"
+        r"|GGMLQuantizationType|(?:unknown|unsupported) quant|quanti[sz]ation type .{0,40}not supported"
+        r"|file appears to be version \d+ which we cannot|could not detect model type",
     ),
     Cause(
         BadModelFile,
@@ -158,10 +165,13 @@ CAUSES: tuple[Cause, ...] = (
         pattern=(
             r"error while deserializing header|incomplete metadata|MetadataIncompleteBuffer|"
             r"header ?too ?(?:large|small)|InvalidHeader|invalid header|PytorchStreamReader|invalid load key|"
-            r"could not detect model type|file in archive is not in a subdirectory|ran out of input|"
-            r"unexpected EOF|file not fully covered|central directory|unpickling"
+            r"file in archive is not in a subdirectory|ran out of input|"
+            r"unexpected EOF|file not fully covered|central directory|unpickling|INVALID_PROTOBUF|"
+            r"Protobuf parsing failed|InvalidOffset|TensorInvalidInfo|ValidationOverflow|"
+            r"greater than file size"
         ),
     ),
+    Cause(BadModelFile, "failure_model_damaged", r"cannot reshape array of size", node="GGUF"),
     # hardware and drivers
     Cause(UnsupportedHardware, "failure_mps_fp8", r"float8_e\w+.{0,60}\bMPS\b|\bMPS\b.{0,60}float8"),
     Cause(
@@ -170,7 +180,7 @@ CAUSES: tuple[Cause, ...] = (
         r"MPS (?:Tensor|framework|device|backend)\b.{0,120}(?:not|does ?n.t) (?:currently )?"
         r"(?:support|implement)"
         r"|not (?:currently )?(?:implemented|supported).{0,40}\bMPS\b|cannot convert a MPS tensor"
-        r"|Placeholder storage has not been allocated on MPS",
+        r"|Placeholder storage has not been allocated on MPS|unsupported .{0,60}\bMPS\b",
     ),
     Cause(
         UnsupportedHardware,
@@ -182,12 +192,15 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         UnsupportedHardware,
         "failure_driver_old",
-        r"driver (?:version is insufficient|on your system is too old)",
+        r"driver (?:version is insufficient|on your system is too old)|forward compatibility was attempted"
+        r"|PTX was compiled with an unsupported toolchain|unsupported display driver",
     ),
     Cause(
         UnsupportedHardware,
         "failure_gpu_none",
-        r"not compiled with CUDA|no NVIDIA driver|no (?:CUDA|HIP|ROCm) GPUs|no (?:CUDA|ROCm)-capable device"
+        r"not (?:compiled|built) with (?:CUDA|XPU|HIP|ROCm|MPS)|no NVIDIA driver"
+        r"|no (?:CUDA|HIP|ROCm|XPU) (?:GPU|device)s?|no (?:CUDA|ROCm)-capable device|cudaGetDeviceCount"
+        r"|torch\.cuda\.is_available\(\) is False"
         r"|hipErrorNoDevice|device \S+ is invalid|Invalid device string|CUDA unknown error"
         r"|invalid device ordinal",
     ),
@@ -196,13 +209,14 @@ CAUSES: tuple[Cause, ...] = (
         "failure_gpu_unsupported",
         r"no kernel image|device kernel image is invalid|invalid device function|NoBinaryForGpu"
         r"|not compatible with the current PyTorch|TensileLibrary|InvalidDeviceFunction"
-        r"|unsupported (?:cuda |gpu )?arch",
+        r"|unsupported (?:cuda |gpu )?arch|but was built for sm\d",
     ),
     Cause(
         EngineError,
         "failure_gpu_lost",
         r"device (?:instance has been suspended|(?:was |has been |is )?(?:lost|removed|hung))"
         r"|DeviceRemovedReason"
+        r"|0x887A00(?:0[567]|20)"
         r"|DXGI_ERROR_DEVICE|GPU will not respond|fallen off the bus|GPU is lost|launch timed out"
         r"|LaunchTimeOut|unspecified launch failure|uncorrectable ECC|ECCUncorrectable|ERROR_DEVICE_LOST"
         r"|\bXid\b|GPU hang|HSA_STATUS_ERROR",
@@ -218,7 +232,8 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         EngineSetup,
         "failure_compile_failed",
-        r"backend='?inductor|failed to find (?:C compiler|CUDA)\b",
+        r"backend='?inductor|failed to find (?:C compiler|CUDA)\b|working C compiler"
+        r"|compiler: \S+ is not found",
     ),
     Cause(
         EngineSetup,
@@ -236,12 +251,26 @@ CAUSES: tuple[Cause, ...] = (
             "TritonMissing",
             "CompilationError",
             "PTXASError",
+            "AssertionError",
         ),
     ),
+    Cause(EngineSetup, "failure_compile_failed", types=("InductorError",)),
     Cause(
         EngineSetup,
         "failure_library_missing",
-        r"DLL load failed|dynamic link library|error loading .*\.dll|cannot open shared object file",
+        r"DLL load failed|dynamic link library|error loading .*\.dll",
+    ),
+    Cause(
+        EngineSetup,
+        "failure_system_library",
+        r"(?P<package>lib[\w.+-]+\.so[.\d]*): (?:cannot open shared object file|version .{1,40} not found)",
+    ),
+    Cause(
+        EngineSetup,
+        "failure_package_mismatch",
+        r"binary incompatibility|compiled (?:using|against) NumPy|multiarray failed to import"
+        r"|Numpy is not available"
+        r"|undefined symbol",
     ),
     Cause(EngineSetup, "failure_package_missing", r"no module named '?(?P<package>[\w.]+)"),
     Cause(
@@ -281,7 +310,7 @@ CAUSES: tuple[Cause, ...] = (
         "failure_no_face",
         r"cannot convert float NaN|ssize\.empty|index \S+ (?:is )?out of (?:range|bounds)"
         r"|(?:list|tuple) index out of range|empty sequence|zero-size array|attempt to get argm|non-empty"
-        r"|'NoneType' object|arg is an empty|dimension .{0,30}size 0|stack expects",
+        r"|'NoneType' object|arg(?:ument)? is (?:an )?empty|dimension .{0,30}size 0|stack expects",
         node=_FINDS_PEOPLE,
     ),
     Cause(
@@ -307,7 +336,8 @@ CAUSES: tuple[Cause, ...] = (
         r"(?:CUDA|HIP|ROCm|XPU|SYCL)(?: driver| runtime)? error|cuDNN error|CUDNN_STATUS"
         r"|CUBLAS_STATUS|CUSOLVER"
         r"|CUFFT|miopen\w*|rocblas|hipblas|device-side assert|illegal memory access|cudaError|hipError"
-        r"|unable to find an engine to execute|NCCL error",
+        r"|unable to find an engine to execute|NCCL error|CUDA failure \d|Native API failed|DirectML error"
+        r"|\bdml_\w+\.cc\b",
     ),
     Cause(
         EngineError,
@@ -330,7 +360,8 @@ CAUSES: tuple[Cause, ...] = (
         EngineError,
         "failure_precision_mixed",
         r"expected scalar type|input type \(.{1,60}\) and (?:bias|weight) type|must have the same dtype"
-        r"|to have the same dtype|same dtype|not implemented for '(?:Half|BFloat16)'"
+        r"|to have the same dtype|same dtype|promotion for Float8|one of the following scalar types"
+        r"|not implemented for '(?:Half|BFloat16)'"
         r"|all tensors to be on the same device",
     ),
     Cause(

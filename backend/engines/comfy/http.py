@@ -21,6 +21,7 @@ from urllib3.exceptions import LocationParseError
 from backend.engines.answer_size import ANSWER_MAX, TooLong, read_whole
 from backend.engines.comfy.reach import Place, connection_problem, related, response_problem, unreachable
 from backend.engines.comfy.time_limit import TimeLimitAdapter, socket_of, time_limit
+from backend.engines.json_values import decoded
 from backend.errors import EngineError, EngineUnreachable
 
 log = logging.getLogger("wan.engines.comfy")
@@ -32,7 +33,6 @@ DEADLINE_FACTOR = 6  # a response must be complete within this many read timeout
 PEEK_BYTES, PEEK_SECONDS = 20_000, 5.0
 """How much of a web page is read to find out which one it is, and for how long."""
 IDENTIFYING = ("/system_stats", "/queue")  # paths that every ComfyUI has
-LONGEST_INTEGER = 400  # digits; a float has room for 309
 
 
 class Http:
@@ -61,7 +61,11 @@ class Http:
         netloc = parts.netloc.rpartition("@")[2]
         self.address = f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
         self.headers = {"User-Agent": "wan-studio"}
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else login
+        pair = (
+            f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            if parts.username is not None
+            else login
+        )
         if pair:
             self.headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         self.place = Place(self.address, bool(pair))
@@ -107,7 +111,7 @@ class Http:
             raise EngineError.of("unexpected_response", detail=f"GET {path}: HTTP {response.status_code}")
         try:
             return decoded(response.content)
-        except (ValueError, RecursionError) as error:  # RecursionError: nested too deeply
+        except ValueError as error:
             detail = f"{path}: no JSON: {response.text[:200]!r}"
             raise unreachable("not_comfyui", self.place, detail) from error
 
@@ -223,27 +227,11 @@ def _beginning(response: requests.Response) -> bytes:
         return b""
 
 
-def decoded(data: bytes) -> Any:
-    """The value of JSON text. Raises ValueError, RecursionError.
-
-    One faulty value does not make the rest unreadable: bytes that are not text are replaced, and an integer
-    of more than LONGEST_INTEGER digits, which Python does not convert, becomes infinity.
-    """
-    text = data.decode(json.detect_encoding(data), "replace")
-    return json.loads(text, strict=False, parse_int=_integer)
-
-
-def _integer(digits: str) -> int | float:
-    if len(digits) <= LONGEST_INTEGER:
-        return int(digits)
-    return float("-inf") if digits.startswith("-") else float("inf")
-
-
 def _body(response: requests.Response) -> Any:
     """Decoded JSON, else the beginning of the text."""
     try:
         return decoded(response.content)
-    except (ValueError, RecursionError):
+    except ValueError:
         return response.text[:2000]
 
 

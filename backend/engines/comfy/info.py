@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from backend.engines.base import EngineInfo
 from backend.engines.comfy.http import Http
 from backend.engines.comfy.known_faults import dotted, known_fault
+from backend.engines.json_values import is_name, plain, size
 from backend.engines.kinds import COMFYUI, DEMO, kind_of
 from workflows.notice import Notice, notice
 
@@ -26,6 +26,7 @@ MODEL_FOLDERS = (
     "clip_gguf",
 )
 
+LONGEST_PATH = 4096  # characters of a model file's name with its folders
 OLDEST, NEWEST = (0, 3, 64), (0, 38)
 """Supported ComfyUI versions: their protocol was checked; graphs were run on 0.3.64 and 0.33.0."""
 
@@ -37,7 +38,8 @@ def list_models(http: Http) -> dict[str, tuple[str, ...]]:
     for folder in MODEL_FOLDERS:
         if isinstance(known, list) and folder in known:
             names = http.get(f"/models/{folder}")
-            found[folder] = tuple(str(name) for name in names) if isinstance(names, list) else ()
+            listed = names if isinstance(names, list) else ()
+            found[folder] = tuple(name for name in listed if is_name(name, LONGEST_PATH))
     return found
 
 
@@ -47,21 +49,22 @@ def engine_info(stats: Mapping[str, Any], queue: object, address: str) -> Engine
     devices = stats.get("devices")
     device = devices[0] if isinstance(devices, list) and devices and isinstance(devices[0], dict) else {}
     jobs = queue if isinstance(queue, dict) else {}
+    version = plain(system.get("comfyui_version"))
     return EngineInfo(
         kind=(DEMO if system.get("wan_studio_demo") else COMFYUI).id,
         address=address,
         state="ok",
-        version=str(system.get("comfyui_version") or ""),
-        gpu=gpu_name(str(device.get("name") or "")),
-        vram_total=_size(device.get("vram_total")),
-        vram_free=_size(device.get("vram_free")),
-        ram_total=_size(system.get("ram_total")),
-        ram_free=_size(system.get("ram_free")),
+        version=version,
+        gpu=gpu_name(plain(device.get("name"))),
+        vram_total=size(device.get("vram_total")),
+        vram_free=size(device.get("vram_free")),
+        ram_total=size(system.get("ram_total")),
+        ram_free=size(system.get("ram_free")),
         running=_count(jobs.get("queue_running")),
         pending=_count(jobs.get("queue_pending")),
-        python=str(system.get("python_version") or "").split(" ")[0],
-        pytorch=str(system.get("pytorch_version") or ""),
-        note=version_note(str(system.get("comfyui_version") or "")),
+        python=plain(system.get("python_version")).split(" ")[0],
+        pytorch=plain(system.get("pytorch_version")),
+        note=version_note(version),
     )
 
 
@@ -91,10 +94,6 @@ def gpu_name(name: str) -> str:
     if ":" in head and tail:
         name = tail
     return "CPU" if name == "cpu" else name
-
-
-def _size(value: object) -> int:
-    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0
 
 
 def _count(items: object) -> int:

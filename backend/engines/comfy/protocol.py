@@ -6,13 +6,13 @@ malformed frames, and those of other prompts, produce no events.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backend.engines.comfy.execution_errors import execution_error
+from backend.engines.json_values import decoded, is_name, number, picture_type
 from backend.errors import EngineError, StudioError
 from backend.events import (
     Cancelled,
@@ -32,7 +32,7 @@ PREVIEW = 1
 PREVIEW_WITH_METADATA = 4
 """First four bytes (big endian) of a binary frame, from ComfyUI's protocol.BinaryEventTypes."""
 
-_MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"RIFF", "image/webp"))
+NAME_MAX = 1000  # characters of an output's name or subfolder
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def read_frame(frame: str | bytes, state: PromptState) -> Update:
     if isinstance(frame, bytes):
         return state, _preview(frame, state)
     try:
-        message = json.loads(frame)
+        message = decoded(frame)
         kind, data = message["type"], message["data"]
     except (ValueError, KeyError, TypeError):
         return state, ()
@@ -133,9 +133,8 @@ def read_history(entry: object, state: PromptState) -> Update:
 
 def _ended_at(data: Mapping[str, Any]) -> tuple[Event, ...]:
     """When the prompt ended, where the history has it (milliseconds of unix time)."""
-    stamp = data.get("timestamp")
-    known = isinstance(stamp, (int, float)) and not isinstance(stamp, bool)
-    return (EndedAt(float(stamp) / 1000),) if known else ()  # type: ignore[arg-type]
+    stamp = number(data.get("timestamp"))
+    return (EndedAt(stamp / 1000),) if stamp is not None and stamp > 0 else ()
 
 
 def history_entry(history: object, prompt_id: str) -> object:
@@ -145,7 +144,15 @@ def history_entry(history: object, prompt_id: str) -> object:
     """
     if not isinstance(history, Mapping):
         return None
-    return history if "status" in history and "outputs" in history else history.get(prompt_id)
+    entry = history if "status" in history and "outputs" in history else history.get(prompt_id)
+    return None if _prompt_of(entry) not in ("", prompt_id) else entry
+
+
+def _prompt_of(entry: object) -> str:
+    """The prompt id in a history entry; "" without one."""
+    prompt = entry.get("prompt") if isinstance(entry, Mapping) else None
+    found = prompt[1] if isinstance(prompt, list) and len(prompt) > 1 else ""
+    return found if isinstance(found, str) else ""
 
 
 def add_outputs(entry: object, state: PromptState) -> Update:
@@ -191,11 +198,12 @@ def _list(value: object) -> list[Any]:
 
 def _client(item: list[Any]) -> str:
     extra = item[3] if len(item) > 3 else None
-    return str(extra.get("client_id") or "") if isinstance(extra, Mapping) else ""
+    found = extra.get("client_id") if isinstance(extra, Mapping) else ""
+    return found if is_name(found, NAME_MAX) else ""
 
 
 def _number(item: list[Any]) -> float:
-    return float(item[0]) if isinstance(item[0], (int, float)) else 0.0
+    return number(item[0]) or 0.0
 
 
 def _is_ending(kind: str, data: Mapping[str, Any]) -> bool:
@@ -255,11 +263,10 @@ def _progress_state(data: Mapping[str, Any], state: PromptState) -> Update:
 
 def _steps_done(state: PromptState, node: object, value: object, maximum: object) -> int:
     label = state.labels.get(node) if isinstance(node, str) else None
-    if label is None or label.steps <= 0 or not isinstance(value, (int, float)):
+    done, most = number(value), number(maximum)
+    if label is None or label.steps <= 0 or done is None or most is None or not 0 <= done <= most or not most:
         return 0
-    if not isinstance(maximum, (int, float)) or not 0 <= value <= maximum or maximum <= 0:
-        return 0
-    return label.first_step + int(value / maximum * label.steps + 1e-6)
+    return label.first_step + int(done / most * label.steps + 1e-6)
 
 
 def _advance(state: PromptState, step: int) -> Update:
@@ -278,10 +285,13 @@ def _files(content: object) -> tuple[Output, ...]:
     """The output files of a node: all entries with a file name in its lists (`images`, `audio`, `gifs`)."""
     lists = content.values() if isinstance(content, Mapping) else ()
     files = [file for files in lists if isinstance(files, list) for file in files if isinstance(file, dict)]
+    names = [
+        (file.get("filename"), file.get("subfolder") or "", file.get("type") or "output") for file in files
+    ]
     return tuple(
-        Output(file["filename"], str(file.get("subfolder") or ""), str(file.get("type") or "output"))
-        for file in files
-        if isinstance(file.get("filename"), str) and file["filename"]
+        Output(name, folder, kind)
+        for name, folder, kind in names
+        if is_name(name, NAME_MAX) and (folder == "" or is_name(folder, NAME_MAX)) and is_name(kind, NAME_MAX)
     )
 
 
@@ -312,7 +322,7 @@ def _preview(frame: bytes, state: PromptState) -> tuple[Event, ...]:
         return _preview_event(frame[8:])
     if kind == PREVIEW_WITH_METADATA:
         try:
-            metadata = json.loads(frame[8 : 8 + second])
+            metadata = decoded(frame[8 : 8 + second])
         except ValueError:
             return ()
         if isinstance(metadata, dict) and metadata.get("prompt_id") == state.prompt_id:
@@ -321,10 +331,8 @@ def _preview(frame: bytes, state: PromptState) -> tuple[Event, ...]:
 
 
 def _preview_event(image: bytes) -> tuple[Event, ...]:
-    for magic, mime in _MAGIC:
-        if image.startswith(magic):
-            return (Preview(image, mime),)
-    return ()
+    kind = picture_type(image)
+    return (Preview(image, kind),) if kind else ()
 
 
 _ENDINGS = frozenset({"execution_success", "execution_error", "execution_interrupted"})

@@ -15,7 +15,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import LocationParseError
@@ -59,6 +59,7 @@ _PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUES
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 _TLS_ALERT = re.compile(r"\\x15\\x03|\x15\x03")
 _LOGIN = re.compile(r"type=[\"']?password|log[ _-]?in|sign[ _-]?in|single sign|\bsso\b|oauth|/auth", re.I)
+_WANTS_CERTIFICATE = re.compile(r"\brequired SSL certificate\b|\bSSL certificate error\b", re.I)
 _TLS_ONLY = re.compile(r"\bhttps port\b|http request to an https server", re.I)
 _HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body|\?xml)", re.I | re.S
@@ -106,6 +107,8 @@ def _connection_reason(error: BaseException, place: Place) -> tuple[Reason, str]
         if isinstance(item, ssl.SSLCertVerificationError):
             return _certificate_reason(item)
     for item in chain:
+        if isinstance(item, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return "silent", ""  # closed by a tunnel whose server is down, as a plain connection would be
         if isinstance(item, ssl.SSLError):
             plain = item.reason in _PLAIN
             return ("speaks_http", "") if plain else ("tls_failed", item.reason or "")
@@ -120,11 +123,13 @@ def _connection_reason(error: BaseException, place: Place) -> tuple[Reason, str]
     ):
         return "no_host", ""
     for item in chain:
-        if isinstance(item, http.client.BadStatusLine) and not isinstance(
-            item, http.client.RemoteDisconnected
+        if isinstance(item, http.client.HTTPException) and not isinstance(
+            item, http.client.RemoteDisconnected | http.client.IncompleteRead
         ):
             secure = _TLS_ALERT.search(str(item)) is not None
             return ("speaks_https", "") if secure else ("not_http", "")
+        if isinstance(item, requests.exceptions.ContentDecodingError):
+            return "not_comfyui", ""
     if any(isinstance(item, requests.ConnectTimeout) for item in chain):
         return "no_connection", ""
     return "silent", ""
@@ -178,6 +183,8 @@ def response_problem(
     text = body[:20_000].decode("utf-8", "replace")
     if status == 400 and not _is_json(body) and _TLS_ONLY.search(text):
         return unreachable("speaks_https", place, detail)
+    if status == 400 and not _is_json(body) and _WANTS_CERTIFICATE.search(text):
+        return unreachable("tls_failed", place, detail)
     if not is_html(headers.get("Content-Type", ""), body):
         refused = status == 403 and not own_refusals
         return unreachable("forbidden", place, detail, str(status)) if refused else None
@@ -190,7 +197,8 @@ def response_problem(
 
 
 def _redirect(location: str, url: str, place: Place, detail: str) -> EngineUnreachable:
-    """A redirect keeps the path when a server has moved or takes https only; else it leads to a login."""
+    """A redirect keeps the path when a server has moved or takes https only; else it leads to a login, or to
+    where it came from."""
     asked, inside = urlsplit(url), urlsplit(place.address).path
     try:
         target = urlsplit(location)
@@ -204,7 +212,13 @@ def _redirect(location: str, url: str, place: Place, detail: str) -> EngineUnrea
         moved = f"{scheme}://{netloc}{target.path.removesuffix(own)}"
         if moved != place.address:
             return unreachable("moved", place, detail, moved)
+    if own and location and _same_page(urljoin(url, location), url):  # for ever, or with a slash at its end
+        return unreachable("not_comfyui", place, detail)
     return unreachable("login_page", place, detail)
+
+
+def _same_page(one: str, two: str) -> bool:
+    return one.partition("?")[0].rstrip("/") == two.partition("?")[0].rstrip("/")
 
 
 def is_html(content_type: str, body: bytes) -> bool:

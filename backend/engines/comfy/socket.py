@@ -23,6 +23,8 @@ FLAGS = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata
 """Must be the first message on a socket; previews then carry the id of their prompt."""
 
 CLOSE_SECONDS = 0.5
+MESSAGE_MAX = 64_000_000
+"""Bytes. Previews have some thousand, the texts of a node's output perhaps a million."""
 HANDSHAKE = 2  # the handshake must be complete within this many connect timeouts
 
 
@@ -35,14 +37,22 @@ class SocketLost(Exception):
 
 
 class _Bounded(websocket.WebSocket):
-    """Stops reading an incomplete frame at `until`; the bytes received are kept for the next read."""
+    """Stops reading an incomplete frame at `until`; the bytes received are kept for the next read.
+
+    A message of more than `most` bytes, in one frame or in many, ends the connection."""
 
     until = float("inf")  # monotonic
+    most = MESSAGE_MAX
+    read = 0  # bytes since the last whole message
 
     def _recv(self, bufsize: int) -> Any:
         if time.monotonic() >= self.until:
             raise websocket.WebSocketTimeoutException("the frame is incomplete")
-        return super()._recv(bufsize)
+        data = super()._recv(bufsize)
+        self.read += len(data)
+        if self.read > self.most:
+            raise websocket.WebSocketPayloadException(f"a message of more than {self.most} bytes")
+        return data
 
 
 def _connect(url: str, timeout: float, tls: ssl.SSLContext | None) -> socket.socket:
@@ -74,11 +84,12 @@ class Socket:
         tls: ssl.SSLContext | None = None,
         ping: float = 20.0,
         dead: float = 90.0,
+        most: int = MESSAGE_MAX,
     ) -> None:
         """`tls`: what a certificate is verified with; by default the public authorities. `timeout`: of the
         connection attempt. `ping`: silence before a ping is sent; `dead`: silence after which the connection
         counts as lost. Both are long because ComfyUI may not respond while it loads a model. All in
-        seconds."""
+        seconds. `most`: bytes of a message."""
         self._ping, self._dead = ping, dead
         try:
             # Connect here, because websocket-client would use the proxies of the environment.
@@ -95,6 +106,7 @@ class Socket:
                     enable_multithread=False,
                     skip_utf8_validation=True,  # slow, and receive() decodes anyway
                 )
+            self._socket.most = most
             self._socket.send(FLAGS)
         except (websocket.WebSocketException, OSError, ValueError) as error:
             raise SocketLost(f"{type(error).__name__}: {error}") from error
@@ -112,6 +124,7 @@ class Socket:
         except (websocket.WebSocketException, OSError, ValueError) as error:
             raise SocketLost(f"{type(error).__name__}: {error}") from error
         self._last_frame = time.monotonic()
+        self._socket.read = 0
         if opcode == websocket.ABNF.OPCODE_TEXT:
             return data.decode("utf-8", "replace") if isinstance(data, bytes) else str(data)
         if opcode == websocket.ABNF.OPCODE_BINARY:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import requests
 
 from backend.engines.answer_size import read_whole
+from backend.engines.json_values import decoded
 from backend.errors import EndpointRefused, EngineError, EngineUnreachable, StudioError, TooLargeToSend
 
 log = logging.getLogger("wan.engines.runpod")
@@ -171,7 +172,7 @@ class RunPodHttp:
         if status != 200:
             raise self._refusal(method, path, response)
         try:
-            answer = json.loads(text)
+            answer = decoded(text)
         except ValueError as error:
             raise _unreachable(f"{method} {path}: no JSON: {text[:200]!r}") from error
         if not isinstance(answer, dict):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.engines import full_disk
+from backend.engines.json_values import decoded, picture_type, plain
 from backend.errors import (
     DiskFull,
     EngineError,
@@ -25,6 +25,7 @@ from backend.errors import (
     StudioError,
     TooLate,
     by_code,
+    writable,
 )
 from backend.events import STAGES, Event, Preview, Progress, Queued, Stage, Started
 from backend.notices import readable
@@ -44,7 +45,8 @@ _WORKER_DEATH = re.compile(
     r"worker|container|exit(?:ed)? (?:code|with)|timed out after|retr(?:y|ies)|killed|out of memory|oom", re.I
 )
 _FILE = ("filename", "type", "data")
-_MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
+STEPS_MAX = 100_000
+"""More than the sampling steps of any job."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def read_status(
         progress = replace(progress, stage=stage)
         events.append(stage)
     step, steps = output.get("step"), output.get("steps")
-    if isinstance(step, int) and isinstance(steps, int) and progress.step < step <= steps:
+    if type(step) is int and type(steps) is int and progress.step < step <= steps <= STEPS_MAX:
         progress = replace(progress, step=step)
         events.append(Progress(step, steps))
     picture = output.get("preview")
@@ -120,10 +122,10 @@ def _stage(output: Mapping[str, Any]) -> Stage | None:
     name = next((known for known in STAGES if known == output.get("stage")), None)
     if name is None:
         return None
-    text = str(output.get("text", ""))[:200]
+    text = plain(output.get("text"))
     stage = Stage(name, text, preparing=output.get("preparing") is True)
     chunk, chunks = output.get("chunk"), output.get("chunks")
-    if isinstance(chunk, int) and isinstance(chunks, int) and 0 < chunk <= chunks:
+    if type(chunk) is int and type(chunks) is int and 0 < chunk <= chunks <= STEPS_MAX:
         return replace(stage, chunk=chunk, chunks=chunks)
     return stage
 
@@ -133,7 +135,8 @@ def _preview(text: str) -> tuple[Event, ...]:
         image = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return ()
-    return tuple(Preview(image, mime) for magic, mime in _MAGIC if image.startswith(magic))
+    kind = picture_type(image)
+    return (Preview(image, kind),) if kind else ()
 
 
 def job_error(
@@ -171,7 +174,7 @@ def warnings(output: Mapping[str, Any]) -> tuple[Notice, ...]:
     """The warnings of a finished job. A worker of an earlier version sends sentences alone; a sentence also
     stands in for a notice that this version has no words for."""
     texts, coded = output.get("warnings"), output.get("notices")
-    sentences = [str(text)[:500] for text in texts[:20]] if isinstance(texts, list) else []
+    sentences = [plain(text, 500) for text in texts[:20]] if isinstance(texts, list) else []
     codes = coded if isinstance(coded, list) else []
     return tuple(_warning(codes[n] if n < len(codes) else text, text) for n, text in enumerate(sentences))
 
@@ -186,8 +189,9 @@ def resolved(output: Mapping[str, Any]) -> dict[str, Any]:
 def _warning(data: object, sentence: str) -> Notice:
     try:
         found = Notice.from_json(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return notice("text", text=sentence)
+    found = writable(found)
     return found if readable(found) else notice("text", text=sentence)
 
 
@@ -202,7 +206,8 @@ def failed_job_error(error: object) -> StudioError:
             return StudioError.from_dict({**error_data, "code": EngineError.code})
         if issubclass(kind, DiskFull):
             return full_disk.of_worker(error_data)
-        return StudioError.from_dict(error_data)
+        found = StudioError.from_dict(error_data)
+        return found if found.message else EngineError.of("worker_failed")
     if "error_type" in error_data:
         kind, message = error_data.get("error_type"), error_data.get("error_message")
         detail = f"{kind}: {message}\n{error_data.get('error_traceback', '')}"
@@ -226,7 +231,7 @@ def worker_error(error: object) -> Mapping[str, Any]:
     if isinstance(error, Mapping):
         return error
     try:
-        error_data = json.loads(error) if isinstance(error, str) else None
+        error_data = decoded(error) if isinstance(error, str) else None
     except ValueError:
         return {}
     return error_data if isinstance(error_data, dict) else {}

@@ -119,7 +119,7 @@ class Results:
                 try:
                     data = base64.b64decode(str(output["data"]), validate=True)
                     size = int(output["size"])
-                except (KeyError, TypeError, ValueError) as error:
+                except (ArithmeticError, KeyError, TypeError, ValueError) as error:
                     raise NoOutput.of("runpod_result_damaged") from error
                 if not data or size > RESULT_LIMIT:
                     raise NoOutput.of("volume_unreadable", detail=path)

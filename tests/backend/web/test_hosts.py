@@ -133,3 +133,21 @@ def test_the_setting() -> None:
     for wrong in ("a b", "a.*.example", "*x", "<b>", "http://"):
         with pytest.raises(BadSettings, match="WAN_ALLOWED_HOSTS"):
             allowed(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "https"),
+    [("https", True), ("HTTPS", True), ("https, http", True), (" https ,http", True), ("http, https", False),
+     ("", True), ("wss", True), ("https://x", True)],
+)  # fmt: skip
+def test_the_scheme_is_that_of_the_browser_s_connection(tmp_path: Path, given: str, https: bool) -> None:
+    """Of several proxies the first one has it; what is no scheme leaves that of the connection."""
+
+    async def test() -> None:
+        site = Site(tmp_path)
+        async with site.client("127.0.0.1") as proxy:
+            headers = {"x-forwarded-proto": given, "x-forwarded-for": "203.0.113.9"}
+            answer = await proxy.get("/", headers=headers)
+            assert ("secure" in answer.headers["set-cookie"].lower()) == https
+
+    asyncio.run(test())

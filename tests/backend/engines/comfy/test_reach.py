@@ -13,8 +13,8 @@ import requests
 
 from backend.engines.base import EngineInfo
 from backend.engines.comfy import reach
-from backend.engines.comfy.http import decoded
 from backend.engines.comfy.reach import FINAL, REASONS, Place, connection_problem, response_problem
+from backend.engines.json_values import decoded
 from backend.engines.kinds import silent
 from backend.jobs.obstacles import no_engine
 from backend.notices import words

@@ -244,7 +244,7 @@ def test_unexpected_bodies_are_errors(odd: Any) -> None:
             "ERROR: Could not detect model type of: /m/diffusion_models/x.safetensors",
             "UNETLoader",
             "bad_model_file",
-            "The model file x.safetensors on this ComfyUI is damaged or incomplete.",
+            "The model file x.safetensors is in a format that this ComfyUI does not load.",
         ),
         (
             "PIL.UnidentifiedImageError",
