@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 from backend.engines.base import Prompt
 from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.timing import Timing
-from backend.events import Event, Output, Preview, Progress, Started
+from backend.events import Connection, Event, Output, Preview, Progress, Started
+from tests.support.fake_comfy import FakeComfy
 from tests.support.transcripts import Transcript, named
-from tests.support.waiting import SECONDS
+from tests.support.waiting import SECONDS, until
 from workflows.catalog import load_catalog
 from workflows.compile import compile
 from workflows.modes.image_to_video import ImageToVideo
@@ -32,6 +34,10 @@ OFTEN = Timing(
     interrupt_interval=0.03,
 )
 """Short times between two requests, so that a test waits little."""
+FAST = replace(OFTEN, reopen_after=60.0, refused_limit=60.0, error_limit=60.0, connect=60.0)
+"""No limit that a slow machine could reach."""
+REFUSED = replace(FAST, refused_limit=0.2)
+REAL = Output("i2v4_00010_.mp4", "rig", "output")
 _seeds = iter(range(1, 1000))
 
 
@@ -103,3 +109,17 @@ def compiled_prompt(engine: ComfyEngine, picture: Path, seed: int = 0) -> Prompt
     )
     job = compile(params, load_catalog(), engine.facts(), f"test-{uuid.uuid4().hex[:6]}")
     return Prompt(str(uuid.uuid4()), job.graphs[0], job.labels[0], job.sampling_steps, {NAME: picture})
+
+
+def split(transcript: Transcript, text: str) -> tuple[list[Any], list[Any]]:
+    """The frames up to and with the first that contains the text, and the rest."""
+    frames = list(transcript.frames())
+    index = next(n for n, frame in enumerate(frames) if isinstance(frame, str) and text in frame)
+    return frames[: index + 1], frames[index + 1 :]
+
+
+def reconnected(server: FakeComfy, run: Run) -> None:
+    """Waits until the socket is back and the server was asked what happened meanwhile."""
+    run.until(has(Connection, connected=True))
+    asked = server.count("GET", "/queue")
+    until(lambda: server.count("GET", "/queue") > asked)

@@ -1,0 +1,204 @@
+"""A scripted studio, and a launched page with its endpoints as a raw client uses them."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from backend.errors import BadInput, NotFound
+from backend.jobs.params import make_params
+from backend.jobs.snapshot import Snapshot
+from backend.jobs.views import JobView
+from backend.models.state import LoraList, LoraState
+from backend.security.tokens import is_token, new_token
+from backend.threads import Threads
+from ui.api.endpoints import Endpoints
+from workflows.modes.registry import MODES
+from workflows.params.media import Media
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8"
+    "cfc00000030101c9e3c1be0000000049454e44ae426082"
+)
+
+
+class ScriptedStudio:
+    """The part of the studio that the endpoints call; a job ends when the test says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.jobs: dict[str, JobView] = {}
+        self.submits: list[tuple[str, str, dict[str, Any], dict[str, Path]]] = []
+        self.states: dict[str, Snapshot] = {}
+        self.finish_at_once = True
+        self.error: Exception | None = None
+        self.reads, self.writes = Threads(), Threads()
+
+    def new_owner(self) -> str:
+        return new_token()
+
+    def submit(
+        self,
+        owner: str,
+        mode: str,
+        values: Mapping[str, Any],
+        files: Mapping[str, Path | None],
+        earlier: JobView | None = None,
+        user: str = "",
+        titles: Mapping[str, str] = {},
+    ) -> JobView:
+        if self.error is not None:
+            raise self.error
+        if not is_token(owner):
+            raise BadInput(
+                "The owner token is not one.", "Use 16 to 200 letters, digits, - or _.", field="owner"
+            )
+        media = {
+            name: Media("a", 640, 480, 192, 16.0, 0.0 if MODES[mode].media[name].kind == "picture" else 12.0)
+            for name, path in files.items()
+            if path is not None
+        }
+        seed = 7 if values["seed"] == -1 else values["seed"]
+        params = make_params(mode, {**values, "seed": seed}, media)
+        self.submits.append((owner, mode, dict(values), dict(files)))
+        job_id = uuid.uuid4().hex
+        width, height = params.size
+        job = JobView(
+            id=job_id, key=new_token(), mode=mode, status="queued", params=dict(values), title="", seed=seed,
+            width=width, height=height, frames=params.frames, fps=16.0, seconds=params.frames / 16,
+            steps=4, engine="demo", demo=True, elapsed=None, created=time.time(), finished=None, warnings=(),
+            error=None, bytes=0,
+        )  # fmt: skip
+        self.jobs[job_id] = job
+        self.states[job_id] = Snapshot(version=1, ahead=1)
+        if self.finish_at_once:
+            self.end(job_id, "done")
+        return self.jobs[job_id] if not self.finish_at_once else job
+
+    def end(self, job_id: str, status: str, error: dict[str, str] | None = None) -> None:
+        (self.folder / job_id).write_bytes(b"video of " + job_id.encode())
+        self.jobs[job_id] = replace(self.jobs[job_id], status=status, elapsed=1.5, error=error)
+        self.states[job_id] = Snapshot(version=99, status=status, percent=100.0, error=error)
+
+    def loras(self, mode: str, search: str = "", names: Collection[str] = ()) -> LoraList:
+        if mode not in MODES:
+            raise BadInput("There is no such mode.", "Choose another one.")
+        row = LoraState("ink_high.safetensors", "Ink", "ink_low.safetensors", words=("1nk",))
+        return LoraList((row,) if search in row.name else ())
+
+    def job(self, id: str, key: str) -> JobView:
+        job = self.jobs.get(id)
+        if job is None or job.key != key:
+            raise NotFound("There is no such video, or the link is incomplete.")
+        return job
+
+    def live_progress(self, id: str, key: str) -> Snapshot | None:
+        return self.states.get(id)
+
+    def progress(self, id: str, key: str) -> Snapshot:
+        self.job(id, key)
+        return self.states[id]
+
+    def cancel(self, id: str, key: str) -> JobView:
+        self.job(id, key)
+        self.end(id, "cancelled")
+        return self.jobs[id]
+
+    def result_path(self, id: str, key: str) -> Path:
+        return self.folder / self.job(id, key).id
+
+
+class Page:
+    """A launched page and what a raw client does with it."""
+
+    def __init__(self, url: str, studio: ScriptedStudio, folder: Path, endpoints: Endpoints) -> None:
+        self.url, self.studio, self.folder, self.uploads = url.rstrip("/"), studio, folder, folder / "uploads"
+        self.endpoints = endpoints
+        self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+
+    def upload(self, data: bytes = PNG, name: str = "a.png") -> dict[str, Any]:
+        answer = self.http.post("/gradio_api/upload", files={"files": (name, data)})
+        return {"path": answer.json()[0], "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+
+    def call(self, name: str, data: list[Any], headers: dict[str, str] | None = None) -> tuple[str, Any]:
+        """The last event of a plain HTTP call: ("complete", data) or ("error", {...})."""
+        body = json.dumps({"data": data})
+        answer = self.http.post(
+            f"/gradio_api/call/{name}",
+            content=body,
+            headers={"content-type": "application/json", **(headers or {})},
+        )
+        assert answer.status_code == 200, answer.text
+        return self.follow(name, answer.json()["event_id"])[-1]
+
+    def follow(self, name: str, event: str) -> list[tuple[str, Any]]:
+        text = self.http.get(f"/gradio_api/call/{name}/{event}").text
+        events = [block.split("\n", 1) for block in text.strip().split("\n\n")]
+        return [
+            (head.removeprefix("event: "), json.loads(rest.removeprefix("data: "))) for head, rest in events
+        ]
+
+    def refused(self, name: str, data: list[Any], headers: dict[str, str] | None = None) -> str:
+        kind, answer = self.call(name, data, headers)
+        assert kind == "error" and answer and answer["error"], (kind, answer)
+        return answer["error"]
+
+
+def echo(text: str) -> str:
+    """An event of the page, which a raw request can call as well."""
+    return text
+
+
+RUN = {"steps": 0, "cfg": 0.0, "shift": 0.0, "seed": -1}
+
+SIZE = {"resolution": "480p", "width": 0, "height": 0}
+
+PROMPTS = {"nag": "auto", "prompt_weights": False, "loras": ""}
+
+FAST = {"distillation": "auto"}
+
+NAMES = {
+    "/image_to_video": {
+        "image": None, "prompt": "", "negative_prompt": None, "end_image": None, "resolution": "480p",
+        "width": 0, "height": 0, "seconds": 5.0, "motion": "balanced", "experts": "both",
+        "speed": "quality", "steps": 0, "cfg": 0.0, "shift": 0.0, "seed": -1, "wait": True, **FAST,
+        **PROMPTS,
+    },
+    "/fast_video": {
+        "image": None, "prompt": "", "variant": "balanced", "resolution": "480p", "width": 0, "height": 0,
+        "seconds": 5.0, "seed": -1, "wait": True, **FAST, "negative_prompt": None, **PROMPTS,
+    },
+    "/sound_to_video": {
+        "audio": None, "image": None, "prompt": "", "negative_prompt": None, "start": 0.0, "duration": 0.0,
+        **SIZE, "speed": "quality", **RUN, "level": False, "wait": True, **PROMPTS,
+    },
+    "/animate": {
+        "image": None, "video": None, "prompt": "", "negative_prompt": None, "method": "move",
+        "relight": 0.8, "pose_video": None, "face_video": None, "mask": None, "fps": 16.0, **SIZE,
+        "seconds": 0.0, "speed": "quality", **RUN, "start": 0.0, "wait": True, **PROMPTS,
+    },
+    "/text_to_video": {
+        "prompt": None, "negative_prompt": None, "aspect": "16:9", **SIZE, "seconds": 5.0,
+        "speed": "quality", **RUN, "wait": True, "motion": "balanced", **FAST, **PROMPTS,
+    },
+    "/text_to_image": {
+        "prompt": None, "model": "wan", "aspect": "16:9", "width": 0, "height": 0, "steps": 0, "seed": -1,
+        "wait": True, "prompt_weights": False, "loras": "",
+    },
+    "/job": {"id": None, "key": None},
+    "/result": {"id": None, "key": None},
+    "/cancel": {"id": None, "key": None},
+    "/loras": {"search": "", "mode": "image_to_video"},
+}  # fmt: skip
+
+REQUIRED = {
+    "/image_to_video": {"image"}, "/fast_video": {"image"}, "/sound_to_video": {"audio"},
+    "/animate": {"image", "video"}, "/text_to_video": {"prompt"}, "/text_to_image": {"prompt"},
+}  # fmt: skip
