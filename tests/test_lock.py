@@ -141,13 +141,24 @@ def test_what_is_missing_is_found(tmp_path: Path) -> None:
     assert lock[3].applies(markers) and not lock[3].applies(environment("3.13", "linux", "x86_64"))
 
 
+def shell_files() -> list[Path]:
+    """The Dockerfile, and every script for a shell."""
+    found = [ROOT / "Dockerfile", ROOT / "start.sh", ROOT / "tests" / "run.sh"]
+    scripts = [file for file in (ROOT / "scripts").iterdir() if file.suffix in ("", ".sh") and file.is_file()]
+    return found + scripts
+
+
 def test_only_locks_are_installed() -> None:
     commands = []
-    for name in ("Dockerfile", "scripts/environment.sh"):
-        text = re.sub(r"\\\n", " ", (ROOT / name).read_text(encoding="utf-8"))
-        commands += re.findall(r"pip\b[^\n;&|]* install [^\n;&|]*", text)
+    for file in shell_files():
+        text = re.sub(r"\\\n", " ", file.read_text(encoding="utf-8"))
+        commands += re.findall(
+            r"(?:pip\b[^\n;&|]* install|uv pip (?:install|sync)|pipx? run) [^\n;&|]*", text
+        )
     ours = [command for command in commands if "torch" not in command.lower()]  # ComfyUI has its own
-    assert len(ours) == 3
+    tool = [command for command in ours if '"uv==$uv_version"' in command]  # writes the locks
+    assert len(ours) == 4 and len(tool) == 1
     for command in ours:
-        assert "--require-hashes --no-deps -r " in command, command
-        assert ".txt" not in command, command
+        if command not in tool:
+            assert "--require-hashes --no-deps -r " in command, command
+            assert ".txt" not in command, command

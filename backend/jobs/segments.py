@@ -36,6 +36,8 @@ TAIL = "-tail"
 FACES = "-faces"
 """Marks, in an output's name, one pixel for each frame of a driving video: black where it has no face."""
 SILENCE_RATE = 16_000  # Hz
+SHOWN_ONLY = frozenset({"temp", "input"})
+"""Folders of ComfyUI whose files a node shows and does not save. One counts where nothing is saved."""
 
 
 class Segments:
@@ -172,6 +174,7 @@ class Segments:
         ending = ".png" if self.compiled.still else ".mp4"
         tail = sorted((o for o in outputs if TAIL in o.filename), key=lambda o: o.filename)
         results = [o for o in outputs if o not in tail and o.filename.lower().endswith(ending)]
+        results = [o for o in results if o.kind not in SHOWN_ONLY] or results
         if not results:
             raise NoOutput.of("no_picture_written" if self.compiled.still else "no_video_written")
         self._tail = []

@@ -144,13 +144,14 @@ def history_entry(history: object, prompt_id: str) -> object:
     """
     if not isinstance(history, Mapping):
         return None
-    entry = history if "status" in history and "outputs" in history else history.get(prompt_id)
-    return None if _prompt_of(entry) not in ("", prompt_id) else entry
+    if "status" in history and "outputs" in history:
+        return history if _prompt_of(history) in ("", prompt_id) else None
+    return history.get(prompt_id)
 
 
-def _prompt_of(entry: object) -> str:
+def _prompt_of(entry: Mapping[str, Any]) -> str:
     """The prompt id in a history entry; "" without one."""
-    prompt = entry.get("prompt") if isinstance(entry, Mapping) else None
+    prompt = entry.get("prompt")
     found = prompt[1] if isinstance(prompt, list) and len(prompt) > 1 else ""
     return found if isinstance(found, str) else ""
 

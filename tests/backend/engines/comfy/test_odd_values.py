@@ -199,11 +199,10 @@ def test_an_entry_of_another_prompt_is_none() -> None:
     entry = {"prompt": [3, OTHER, {}, {}, []], "status": {}, "outputs": {}}
     assert protocol.history_entry({OTHER: entry}, MINE) is None
     assert protocol.history_entry(entry, MINE) is None
-    assert protocol.history_entry({MINE: entry}, MINE) is None
     own = {**entry, "prompt": [3, MINE, {}, {}, []]}
     assert protocol.history_entry(own, MINE) == protocol.history_entry({MINE: own}, MINE) == own
     for prompt in (None, [], [1], "x", {"a": 1}):
-        assert protocol.history_entry({MINE: {**entry, "prompt": prompt}}, MINE), prompt
+        assert protocol.history_entry({**entry, "prompt": prompt}, MINE), prompt
 
 
 # -- queue ---------------------------------------------------------------------------------------------
