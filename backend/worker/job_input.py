@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -64,7 +65,8 @@ def read_job_input(
         raise BadInput.of("input_not_object")
     folder.mkdir(parents=True, exist_ok=True)
     files = _Files(folder, limits, stop, fetch)
-    prompt_id = str(given.get("prompt_id") or "")
+    named = given.get("prompt_id")
+    prompt_id = named if isinstance(named, str) else ""
     if "workflow" in given:
         graph = _graph(given["workflow"])
         graph, renamed = _with_files(graph, given, files)
@@ -194,12 +196,20 @@ def _graph(value: object) -> dict[str, Any]:
     if isinstance(value.get("nodes"), list):
         raise BadInput.of("workflow_saved_by_page", field="workflow")
     whole = all(isinstance(n, dict) and isinstance(n.get("class_type"), str) for n in value.values())
-    if not whole or len(json.dumps(value)) > GRAPH_BYTES:
+    if not whole or _length(value) > GRAPH_BYTES:
         raise BadInput.of("workflow_not_api_format", field="workflow")
     return {
         str(key): {**node, "inputs": dict(node["inputs"]) if isinstance(node.get("inputs"), dict) else {}}
         for key, node in value.items()
     }
+
+
+def _length(value: object) -> float:
+    """The length of the JSON text of a value; infinite for one that is nested too deeply for it."""
+    try:
+        return len(json.dumps(value))
+    except RecursionError:
+        return math.inf
 
 
 def _with_files(
