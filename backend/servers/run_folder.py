@@ -44,7 +44,10 @@ class RunFolder:
 
     def release(self, keep_logs: bool) -> None:
         """Removes the folder's content and releases the lock. keep_logs: keeps the logs of the first
-        studio."""
+        studio. Repeated calls have no effect: the number of a closed descriptor may be another file's."""
+        lock, self._lock = self._lock, -1
+        if lock < 0:
+            return
         for entry in self.folder.iterdir() if self.folder.is_dir() else ():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry, ignore_errors=True)
@@ -55,7 +58,7 @@ class RunFolder:
                 (self.folder / "lock").unlink()
                 self.folder.rmdir()
         with contextlib.suppress(OSError):
-            os.close(self._lock)
+            os.close(lock)
 
 
 def folder_for(name: str, environ: Mapping[str, str] = os.environ) -> Path:
