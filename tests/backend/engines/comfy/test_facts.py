@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from backend.engines.base import EngineInfo
 from backend.engines.comfy.engine import ComfyEngine
 from backend.jobs.offers import Offers
 from tests.support.fake_comfy import HTTP, Answer, FakeComfy, status
@@ -97,13 +98,26 @@ def test_invalid_numbers_from_a_server_are_ignored(server: FakeComfy, body: Any)
 
 
 def test_an_unexpected_response_is_logged_once(server: FakeComfy, caplog: pytest.LogCaptureFixture) -> None:
-    deep = status(200, '{"system":' + '{"a":' * 200_000 + "1" + "}" * 200_001)
-    server.answer("GET", "/system_stats", deep, deep)
-    engine = ComfyEngine(server.url)
+    faults = iter([True, True])
+
+    def amend(info: EngineInfo) -> EngineInfo:
+        if info.state == "ok" and next(faults, False):
+            raise ZeroDivisionError
+        return info
+
+    engine = ComfyEngine(server.url, amend=amend)
     assert engine.refresh().state == "starting" and engine.info().error
     assert engine.refresh().state == "starting"
-    assert len([record for record in caplog.records if record.exc_info]) <= 1
+    assert len([record for record in caplog.records if record.exc_info]) == 1
     assert engine.refresh().state == "ok"
+
+
+def test_a_node_that_is_nested_without_end_leaves_the_others_readable(server: FakeComfy) -> None:
+    deep = '{"input": {"required": {"x": ' + "[" * 200_000 + "]" * 200_000 + "}}}"
+    server.answer("GET", "/object_info", status(200, json.dumps(SAVE)[:-1] + f', "Deep": {deep}}}'))
+    engine = ComfyEngine(server.url)
+    assert engine.refresh().state == "ok"
+    assert engine.contract().nodes.keys() == {"SaveVideo"} and engine.contract().skipped.keys() == {"Deep"}
 
 
 def test_new_model_files_appear_in_the_contract_immediately(server: FakeComfy) -> None:
