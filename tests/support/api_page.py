@@ -182,7 +182,8 @@ NAMES = {
     "/animate": {
         "image": None, "video": None, "prompt": "", "negative_prompt": None, "method": "move",
         "relight": 0.8, "pose_video": None, "face_video": None, "mask": None, "fps": 16.0, **SIZE,
-        "seconds": 0.0, "speed": "quality", **RUN, "start": 0.0, "wait": True, **PROMPTS,
+        "seconds": 0.0, "speed": "quality", **RUN, "start": 0.0, "wait": True, **PROMPTS, "model": "auto",
+        "pose_cache": "auto",
     },
     "/text_to_video": {
         "prompt": None, "negative_prompt": None, "aspect": "16:9", **SIZE, "seconds": 5.0,
@@ -196,9 +197,12 @@ NAMES = {
     "/result": {"id": None, "key": None},
     "/cancel": {"id": None, "key": None},
     "/loras": {"search": "", "mode": "image_to_video"},
+    "/models": {},
+    "/use_model": {"role": None, "file": "", "sampling": "named"},
 }  # fmt: skip
 
 REQUIRED = {
     "/image_to_video": {"image"}, "/fast_video": {"image"}, "/sound_to_video": {"audio"},
     "/animate": {"image", "video"}, "/text_to_video": {"prompt"}, "/text_to_image": {"prompt"},
+    "/models": set(), "/use_model": {"role"},
 }  # fmt: skip

@@ -48,7 +48,7 @@ def test_client_gets_the_file_and_the_record(page: Page, client: Client, picture
     assert Path(file).suffix == ".mp4"
     assert set(job) == {
         "id", "key", "mode", "status", "seed", "width", "height", "frames", "fps", "seconds", "steps",
-        "engine", "elapsed", "created", "warnings", "warning_codes", "timings",
+        "engine", "elapsed", "created", "warnings", "warning_codes", "timings", "resolved", "models",
     }  # fmt: skip
     assert (job["status"], job["seed"]) == ("done", 7)
     owner, mode, values, files = page.studio.submits[0]
