@@ -322,7 +322,7 @@ SCENES: dict[str, Scene] = {
     "stopped": Scene(stopped, tabs=("image", "library")),
     "expired": Scene(expired, {"all": all_jobs}, ("image",)),
     "lost": Scene(lost, tabs=("image", "library", "system")),
-    "link": Scene(link, {"menu": menu}, ("image", "library")),
+    "link": Scene(link, tabs=("image", "library")),
     "unknown": Scene(unknown, tabs=("image",)),
     "demo": Scene(demo, tabs=("image", "animate", "library", "system")),
     "missing": Scene(empty, lacking=True),

@@ -37,6 +37,8 @@ STYLES = (
     "drafts.css",
     "result.css",
     "screen.css",
+    "steps.css",
+    "states.css",
     "touch.css",
     "model_download.css",
 )
@@ -59,6 +61,7 @@ SCRIPTS = (
     "paste.js",
     "media.js",
     "player.js",
+    "frame.js",
     "screen.js",
     "menu.js",
     "hover.js",

@@ -221,10 +221,7 @@ def test_words_become_a_video(opened: Callable[..., Page]) -> None:
     page.locator("#text_to_video-generate").click()
     card(page, "done")
     expect(page.locator("#ws-card .facts").first).to_contain_text("480 × 832")
-    page.wait_for_function(
-        "document.querySelector('#ws-card video')?.readyState > 1"
-    )  # before it, no frame is there
-    page.locator('#ws-card .steps > [data-act="frame"]').click()
+    page.locator('#ws-card .steps.next .btn[data-act="frame"]').click()
     expect(page.get_by_role("tab", name="Image-to-Video")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#tab-image .ws-line").first).to_contain_text("frame-")
 

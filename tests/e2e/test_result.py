@@ -129,7 +129,7 @@ def test_a_result_frame_by_frame(served: SimpleNamespace, visit: Callable[..., P
     assert video.evaluate("v => [v.playbackRate, v.loop]") == [0.25, False]
 
     # The frame on the screen is the one that is used.
-    page.locator('#ws-card .steps > [data-act="frame"]').click()
+    page.locator('#ws-card .steps.next .btn[data-act="frame"]').click()
     expect(page.locator("#tab-image .ws-line").first).to_contain_text(f"frame-{stopped}.png")
     assert frame(page, "#image_to_video-image img") == stopped
     page.reload()

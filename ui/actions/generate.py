@@ -33,11 +33,12 @@ def plan_on(planner: Planner, form: Form, owner: Any) -> None:
     for typed, events in (("true", [widget.change for widget in gradual]), ("false", chosen)):
         if events:
             gr.on(events, None, js=REPLAN.format(form.mode, typed), queue=False, api_visibility="private")
+    texts = [n for n, widget in enumerate(widgets, 1) if isinstance(widget, gr.Textbox)]  # after the owner
     form.hint.typed(
         plan,
         inputs=[owner, *widgets],
         outputs=form.outputs(),
-        js=f"(...given) => window.wanStudio.plan({form.mode!r}, given)",
+        js=f"(...given) => window.wanStudio.plan({form.mode!r}, given, {texts})",
         show_progress="hidden",
         trigger_mode="multiple",  # the script sends one at a time
         queue=False,

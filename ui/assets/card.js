@@ -249,32 +249,12 @@
       if (act === "cancel") button.disabled = true;
       if (act === "delete" && !studio.deletes(button, event)) return;
       if (act === "frame") {
-        data.path = await frame(button);
+        data.path = await studio.takeFrame(element, button, upload);
         if (!data.path) return;
       }
       trigger(act, data);
       if (act === "show" || act === "again" || act === "quality" || act === "retry") scrollTo({ top: 0 });
     });
-
-    // The frame on the stage as a PNG of the clip's own size, uploaded like any picture; "" when that fails.
-    const frame = async (button) => {
-      const video = $("video", element);
-      if (!video?.videoWidth) return "";
-      button.disabled = true;
-      try {
-        while (video.seeking) await new Promise((done) => video.addEventListener("seeked", done, { once: true }));
-        const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
-        canvas.getContext("2d").drawImage(video, 0, 0);
-        const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-        const name = `frame-${studio.frameShown(element)}.png`;
-        return (await upload(new File([blob], name, { type: "image/png" }))).path;
-      } catch (error) {
-        console.warn("The frame could not be taken", error);
-        return "";
-      } finally {
-        button.disabled = false;
-      }
-    };
 
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) return;

@@ -21,7 +21,8 @@
   // -- asking the server: one plan at a time, and again while a reason may end by itself -------------------
   // mode -> `turn`: number of the last request; `answered`: of the last answer; `due`: something changed since
   // the request; `fresh`: the same values are planned again; `words`, `at`: what was planned last, and when;
-  // `then`: what waits for the plan of all that has changed.
+  // `then`: what waits for the plan of all that has changed; `numbers`, `outdated`: the planned values without the
+  // texts, and whether other ones have been chosen since.
   const plans = {};
   const formOf = (element) => element.closest(".ws-generate-box") || element;
   const isShown = (one) => formOf(one.element).getClientRects().length > 0;
@@ -35,7 +36,7 @@
     }
   });
   studio.plans = (mode, element, trigger) => {
-    plans[mode] = { element, trigger, turn: 0, answered: 0, timer: 0, lost: 0, again: 0, due: false, fresh: false, shown: false, words: "", at: 0, then: null };
+    plans[mode] = { element, trigger, turn: 0, answered: 0, timer: 0, lost: 0, again: 0, due: false, fresh: false, shown: false, words: "", at: 0, then: null, numbers: "", outdated: false };
     watched.set(formOf(element), mode);
     sizes.observe(formOf(element));
   };
@@ -57,12 +58,22 @@
     one.due = false;
     one.trigger("typed", { turn: String(turn) });
     clearTimeout(one.lost);
-    one.lost = setTimeout(answered, LOST, mode, turn);
+    one.lost = setTimeout(answered, LOST, mode, turn, true);
   };
   // An emptied number is null, or "" once its box was on the page; of a file its path counts.
   const plain = (_, value) => (value === "" ? null : value?.path || value);
-  // The script of the event: given the values of the form. An error makes Gradio send nothing, without a message.
-  studio.plan = (mode, given) => {
+  // Size, length and time are not shown while they are those of other values. A text changes none of them.
+  const outdate = (mode, yes) => {
+    if (plans[mode]) plans[mode].outdated = yes;
+    studio.refreshFrame();
+  };
+  studio.isOutdated = (mode) => Boolean(plans[mode]?.outdated);
+  /* The script of the event: given the values of the form, and which of them are texts. An error makes Gradio send
+     nothing, without a message. */
+  studio.plan = (mode, given, texts) => {
+    const numbers = JSON.stringify(given.filter((_, n) => !texts.includes(n)), plain);
+    if (numbers !== plans[mode].numbers) outdate(mode, true);
+    plans[mode].numbers = numbers;
     const one = plans[mode], words = JSON.stringify(given, plain), now = performance.now();
     const known = words === one.words && !one.fresh && now - one.at < KNOWN;
     one.fresh = false;
@@ -86,12 +97,13 @@
       else plan(mode, 0, true);
     }, 1000 * seconds);
   };
-  const answered = (mode, turn) => {
+  const answered = (mode, turn, lost = false) => {
     const one = plans[mode];
     one.answered = Math.max(one.answered, Number(turn) || 0);
     if (underWay(one)) return;
     clearTimeout(one.lost);
     if (one.due) return plan(mode, 0);
+    if (one.outdated && !one.timer && !lost) outdate(mode, false);
     if (!one.then || one.timer) return;
     const then = one.then;
     one.then = null;
@@ -102,7 +114,14 @@
     const mode = modeOf(event.target);
     if (!mode) return;
     count(event.target);
+    if (!event.target.matches("textarea")) outdate(mode, true);
     plan(mode);
+  });
+  document.addEventListener("change", (event) => {
+    const mode = event.target.matches?.(".ws-seg input[type=radio]") && modeOf(event.target);
+    if (!mode) return;
+    outdate(mode, true);
+    plan(mode, BURST);
   });
   /* Presses Generate once what was typed last is planned. While something prevents the job, its field is shown.
      `wanted`: asked just before. */

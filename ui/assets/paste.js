@@ -5,9 +5,9 @@
   const { $, text } = studio;
   const FORMS = window.wanForms;
 
-  // -- a short message, top right, as Gradio's own ----------------------------------------------------------
+  // -- a short message, in the place of Gradio's own ----------------------------------------------------------
   let gone = 0;
-  const say = (words) => {
+  const say = (studio.say = (words) => {
     let place = $(".ws-said");
     if (!place) {
       place = Object.assign(document.createElement("p"), { className: "ws-said" });
@@ -16,9 +16,10 @@
     }
     place.textContent = words;
     place.hidden = false;
+    studio.placeToasts();
     clearTimeout(gone);
     gone = setTimeout(() => (place.hidden = true), 6000);
-  };
+  });
 
   // -- the field: the first empty one, else the first ---------------------------------------------------------
   const shown = (part) => part && part.offsetParent;

@@ -9,8 +9,8 @@
   const PARTS = `.gradio-container :is(${CONTENT}):not(.tile *), .gradio-container .tile`;
   const ROWS = ".tiles > *, .machine > *, .machine .bars, .machine dl, .machine section > *, .models tr, .ws-library-head, #ws-library .nothing > *, .tabitem > .column > *, .tabitem .column > .block, .tabitem .column > .row, .card > *";
   const rect = (node) => (node && node.getClientRects().length ? node.getBoundingClientRect() : null);
-  const hosts = () => [$(".toast-wrap"), $(".ws-toasts")].filter((host) => host && host.offsetHeight > 0);
-  const isOurs = (node) => node.closest(".toast-wrap, .ws-toasts");
+  const hosts = () => [$(".toast-wrap"), $(".ws-toasts"), $(".ws-said")].filter((host) => host && host.offsetHeight > 0);
+  const isOurs = (node) => node.closest(".toast-wrap, .ws-toasts, .ws-said");
 
   // Left edge and width of the strips of the window that a message may take, the best first.
   const lanes = () => {

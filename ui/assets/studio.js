@@ -62,6 +62,7 @@
     if (line()) spread(line());
   };
   studio.refreshFrame = () => {
+    root.toggleAttribute("data-outdated", studio.isOutdated(studio.mode()));
     for (const line of $$(".ws-hint [data-mode]"))
       if (line.dataset.mode === studio.mode())
         for (const place of $$('[data-live="frame"]')) place.textContent = line.dataset.frame;

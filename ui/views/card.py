@@ -14,7 +14,7 @@ from ui.samples import SAMPLES
 from ui.views import failure, keeping, progress, times, wording
 from ui.views.buttons import attributes, button, copy_button, link_button
 from ui.views.icons import icon
-from ui.views.next_steps import download, next_steps
+from ui.views.next_steps import download, next_steps, rows
 from ui.views.player import fit, player, shape, still, tags
 from ui.views.queue import line_list
 from ui.views.result_details import details
@@ -217,6 +217,7 @@ def _stopped(state: CardState, job: JobView) -> str:
     failed = job.status == "failed"
     snapshot = state.snapshot
     picture, tag = _picture(state, job)
+    having: list[str] = []
     if state.preview:
         tag = text("card.last_preview")
         if snapshot and snapshot.steps:
@@ -240,7 +241,7 @@ def _stopped(state: CardState, job: JobView) -> str:
             buttons.append(button("reuse", text("card.reuse"), job, "again", "ink"))
         if not state.mine:
             buttons = []
-        buttons.append(copy_button(text("card.copy_details"), failure.details(job)))
+        having.append(copy_button(text("card.copy_details"), failure.details(job)))
     else:
         what = wording.cancelled(job)
         why = str((job.error or {}).get("message") or "")  # "" where a visitor cancelled it
@@ -256,7 +257,7 @@ def _stopped(state: CardState, job: JobView) -> str:
         if not state.mine:
             buttons = []
     if state.mine:
-        buttons.append(keeping.delete_button(job, "quiet"))
+        having.append(keeping.delete_button(job, "quiet"))
     alert = ' role="alert"' if failed else ""
     mark = f'<span class="mark">{icon("alert", 21)}</span>' if failed else ""
     return (
@@ -265,7 +266,7 @@ def _stopped(state: CardState, job: JobView) -> str:
         f"{tags(job, tag)}</div>"
         f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'
         f'<div{alert}><h2 class="status">{escape(what)}</h2><p class="why">{escape(why)}</p></div>'
-        f'<div class="steps">{"".join(buttons)}</div></div></div>'
+        f"{rows(buttons, having, 'again')}</div></div>"
     )
 
 

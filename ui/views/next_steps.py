@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, text
 from ui.views import keeping, wording
-from ui.views.buttons import act_data, button, link_query
+from ui.views.buttons import act_data, button, link_button, link_query
 from ui.views.icons import icon
 from ui.views.menu import Group, Item, menu
 from workflows.modes.registry import MODES
@@ -60,7 +60,7 @@ def next_steps(job: JobView, url: Url, mine: bool = True) -> str:
     mine: the visitor owns the job; others see only what a private link allows.
     """
     if not mine:
-        return f'<div class="steps next">{_menu([Group("", [_link_item(job)])])}</div>'
+        return rows([], [link_button(job)])
     steps = []
     if wording.is_still(job):
         steps.append(button("picture", text("card.animate_picture"), job, "frame"))
@@ -69,7 +69,14 @@ def next_steps(job: JobView, url: Url, mine: bool = True) -> str:
     steps.append(button("again", text("card.another_seed"), job, "seed"))
     if has_quality(job):
         steps.append(_quality(job))
-    return f'<div class="steps next">{"".join(steps)}{_more(job, url)}{"".join(keeping.buttons(job))}</div>'
+    return rows(steps, [_more(job, url), *keeping.buttons(job)])
+
+
+def rows(making: list[str], having: list[str], kind: str = "next") -> str:
+    """Two groups of buttons: what makes another one, and what is done with this one. The second is a row of
+    its own where the card is too narrow for both."""
+    groups = "".join(f'<div class="group">{"".join(group)}</div>' for group in (making, having) if group)
+    return f'<div class="steps {kind}">{groups}</div>'
 
 
 def download(job: JobView, url: Url) -> str:

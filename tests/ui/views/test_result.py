@@ -61,6 +61,9 @@ def test_the_steps_below_a_result() -> None:
     html = card(CardState(shown=job(), media=media))
     words = re.findall(r"<span>([^<]+)</span></button>", html.split('class="steps next"')[1])
     assert words[:4] == ["Use this frame as start", "Try another seed", "Re-render in Quality", "More"]
+    groups = html.split('class="steps next"')[1].split('<div class="group">')[1:3]
+    assert ["Try another seed" in group for group in groups] == [True, False]
+    assert [">Delete<" in group for group in groups] == [False, True], "a row of its own where room is short"
     menus = shown(job()).having(role="menu")
     assert len(menus) == 1 and "hidden" in menus[0], "closed at first"
     lines = shown(job()).having(role="menuitem")
@@ -182,3 +185,8 @@ def test_recent_clips_are_whole_and_tell_speed_and_seed() -> None:
     for view in (running, still):
         assert "data-clip" not in library.grid([view], media, time.time())
         assert "data-clip" not in card(CardState(recent=[view], media=media))
+
+
+def test_a_visitor_with_a_private_link_sees_one_button() -> None:
+    html = next_steps.next_steps(job(), media, mine=False)
+    assert Tags(html).having(data_link="?job=id1&key=key1") and html.count("<button") == 1
