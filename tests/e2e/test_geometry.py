@@ -1,17 +1,21 @@
-"""Header, tabs, Generate and the stage lie apart and inside the window, in every state and at every size."""
+"""Header, tabs, Generate, stage and all texts lie apart and inside the window, in every state and at every
+size; what has the focus shows it."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from scripts.scenes import SCENES, clear, files
 from scripts.scenes import served as scenes_of
-from scripts.screenshots import SIZES
+from scripts.screenshots import SETTLED, SIZES, THEMES, Camera, visitor
+from tests.e2e.page_marks import RINGS, TEXTS
 
 TABS = ("image", "sound", "animate", "fast", "text")
 STATES = ("empty", "running", "queued", "done", "tall", "failed", "stopped")
@@ -54,6 +58,15 @@ APART = """() => {
   return found.length ? JSON.stringify([found, parts]) : '';
 }"""
 """What overlaps or lies outside of the window at its top, "" for nothing."""
+FLAWS = """() => {
+  const wide = 'position: absolute; left: 9px; white-space: nowrap';
+  document.querySelector('#ws-card').insertAdjacentHTML('beforeend',
+    `<p style="${wide}; top: 60px; display: flex; gap: 1px"><span>Left</span><span>Right</span></p>
+     <p style="${wide}; top: 90px; width: 40px; overflow: hidden">A long sentence</p>
+     <p style="${wide}; top: 120px; width: 40px; overflow: hidden; text-overflow: ellipsis">Shortened</p>
+     <button class="btn" style="${wide}; top: 150px; width: 20px">A button</button>`);
+}"""
+"""Adds texts that touch, are cut off, or are wider than their button; and one that ends in an ellipsis."""
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +90,12 @@ def test_nothing_lies_over_anything_else(
     for width, height in SIZES.values():
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_function(f"({APART})() === ''")
+        assert page.evaluate(TEXTS) == []
+    page.evaluate(FLAWS)
+    found = "; ".join(page.evaluate(TEXTS))
+    for flaw in ('1.0 px from "Right"', 'cut off at the side: "A long', 'wider than its box: "A button'):
+        assert flaw in found, found
+    assert "Shortened" not in found
 
 
 @pytest.mark.deep
@@ -104,3 +123,59 @@ def test_every_state_and_tab(
             if said := page.evaluate(APART):
                 found[f"{tab} at {width} x {height}"] = said
     assert found == {}
+
+
+class Ruler(Camera):
+    """Measures what the camera would take."""
+
+    def __init__(self, folder: Path, size: str, theme: str, script: str) -> None:
+        super().__init__(folder, size, theme)
+        self.script = script
+        self.found: dict[str, list[str]] = {}
+
+    def shot(self, page: Page, name: str) -> None:
+        page.evaluate(SETTLED)
+        if found := page.evaluate(self.script):
+            self.found[f"{name} {self.ending}"] = found
+
+    @contextlib.contextmanager
+    def said(self, scene: str, view: str) -> Iterator[None]:
+        yield
+
+
+@pytest.fixture(scope="module")
+def lacking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    folder = tmp_path_factory.mktemp("lacking")
+    with scenes_of(True) as (url, studio):
+        yield SimpleNamespace(url=url, studio=studio, samples=files(folder / "samples"))
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", SCENES)
+def test_texts_of_every_view(request: pytest.FixtureRequest, browser: Browser, name: str, size: str) -> None:
+    scene = SCENES[name]
+    site = request.getfixturevalue("lacking" if scene.lacking else "scenes")
+    clear(site.studio)
+    path = scene.fill(site.studio, site.samples)
+    ruler = Ruler(site.samples, size, "light", TEXTS)
+    page = visitor(browser, site.url + path, size, "light")
+    ruler.scene(page, name, scene, site.samples)
+    assert ruler.found == {}
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["empty", "filled", "running", "done", "failed"])
+def test_the_focus_is_seen(
+    scenes: SimpleNamespace, browser: Browser, name: str, size: str, theme: str
+) -> None:
+    """In the tabs: a menu or panel closes when the focus leaves it."""
+    clear(scenes.studio)
+    path = SCENES[name].fill(scenes.studio, scenes.samples)
+    ruler = Ruler(scenes.samples, size, theme, RINGS)
+    page = visitor(browser, scenes.url + path, size, theme)
+    page.keyboard.press("Tab")
+    ruler.scene(page, name, replace(SCENES[name], views={}), scenes.samples)
+    assert ruler.found == {}
