@@ -19,6 +19,7 @@
     const seen = stop.checkVisibility({ visibilityProperty: true }) && stop.getClientRects().length;
     if (!seen || stop.disabled || stop.tabIndex < 0 || stop.closest(".sr")) continue;
     stop.focus();
+    stop.scrollIntoView({ block: "nearest", inline: "nearest" }); // what is half out of a strip is measured in full
     if (document.activeElement !== stop) continue;
     const target = stop.type === "radio" ? stop.closest("label") : stop;
     const { outlineStyle, outlineWidth, outlineOffset, outlineColor } = getComputedStyle(target);
