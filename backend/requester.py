@@ -71,6 +71,12 @@ def attempt(id: str) -> Iterator[None]:
         _attempt.reset(token)
 
 
+def attempt_id() -> str:
+    """The id of the current request; "" for one that is sent only once."""
+    found = _attempt.get()
+    return found.id if found is not None else ""
+
+
 def next_submission() -> str:
     """Names the next job of the current request: the same text in each try. "" outside of `attempt`."""
     found = _attempt.get()

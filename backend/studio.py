@@ -216,13 +216,13 @@ class Studio:
         """Stops a job; it cannot become a video once this has returned. Raises DiskFull, StoreError."""
         return self._library.cancel(id, key)
 
-    def delete(self, owner: str, id: str, key: str, undo: bool = False) -> None:
+    def delete(self, owner: str, id: str, key: str, undo: bool = False) -> JobView:
         """Removes an ended job with its files; a running one is cancelled instead. Raises BadInput then.
 
-        With `undo` it is hidden now and removed after `limits.undo` seconds, unless `undo_delete` is called.
-        Raises NotAllowed for everyone but the owner.
+        With `undo` it is hidden now and removed after `limits.undo` seconds, unless `undo_delete` is called;
+        a repeated call starts that time again. Raises NotFound, NotAllowed for everyone but the owner.
         """
-        self._library.delete(owner, id, key, undo)
+        return self._library.delete(owner, id, key, undo)
 
     def undo_delete(self, owner: str, id: str, key: str) -> JobView:
         """Brings back a job that is hidden and not removed yet. Raises NotFound, NotAllowed."""

@@ -14,6 +14,7 @@ from ui.actions.keeping import Keeping, undo_box
 from ui.actions.library import LibraryActions
 from ui.actions.model_download import ModelDownload
 from ui.actions.offers import Offers
+from ui.actions.once import Once
 from ui.actions.restore import RestoreForms
 from ui.actions.stage import Stage
 from ui.actions.system import SystemActions
@@ -92,7 +93,8 @@ class _Page:
         self.input_folder = InputFolder(studio, self.planner.files)
         self.visit = Visit(studio, self.card, self.input_folder)
         self.library, self.system = Library(studio, starters=shown), System(studio)
-        self.queue = Queue(self.card)
+        self.once = Once()
+        self.queue = Queue(self.card, self.once)
         self.drafts = Drafts(studio)
         self.forms: dict[str, Form] = {}
         self.choosers: dict[str, Any] = {}  # id of a tab with several forms -> the component that chooses
@@ -203,7 +205,7 @@ class _Page:
         actions = LibraryActions(self.studio, self.fill, self.again, self.card, self.shown)
         tiles.show(actions.show, owner, actions.outputs(), **QUEUED)
         tiles.retry(actions.retry, owner, actions.outputs(), **QUEUED)
-        keeping = Keeping(self.studio, self.card, library, self.shown, self.undo)
+        keeping = Keeping(self.studio, self.card, library, self.shown, self.undo, self.once)
         read, written = keeping.inputs(owner), keeping.outputs()
         for place in (tiles, self.shown):
             place.delete(keeping.delete, read, written, **QUEUED)
@@ -221,7 +223,7 @@ class _Page:
 
     def _wire_system(self) -> None:
         system, owner = self.system, self.visit.owner
-        actions = SystemActions(self.studio, system)
+        actions = SystemActions(self.studio, system, self.once)
         for event in (self.system_tab.select, self.shown.engine):
             event(system.fill, owner, system.outputs(), **DIRECT)
         self.shown.system(system.machine, owner, system.left, **DIRECT)

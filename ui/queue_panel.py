@@ -15,6 +15,7 @@ from ui.views.queue_panel import QueuePanel, panel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ui.actions.once import Once
     from ui.job_card import Card
 
 EVENTS = ("list", "up", "down", "cancel", "cancel_all", "pause", "resume")
@@ -30,8 +31,8 @@ class Queue:
     """The panel's component and its events. Each handler gets the visitor's token, and answers with what this
     visitor may see and do; the studio checks every call."""
 
-    def __init__(self, card: Card) -> None:
-        self.studio, self.card = card.studio, card
+    def __init__(self, card: Card, once: Once) -> None:
+        self.studio, self.card, self.once = card.studio, card, once
 
     def build(self) -> None:
         """Creates the component."""
@@ -62,35 +63,40 @@ class Queue:
 
     def up(self, owner: str, event: gr.EventData, request: gr.Request) -> list[str]:
         """The visitor's own waiting job starts one earlier among the visitor's own."""
-        return self._change(owner, event, request, lambda: self.studio.move(owner, *_job(event), -1))
+        return self._change(owner, event, request, "up", lambda: self.studio.move(owner, *_job(event), -1))
 
     def down(self, owner: str, event: gr.EventData, request: gr.Request) -> list[str]:
         """The same job starts one later."""
-        return self._change(owner, event, request, lambda: self.studio.move(owner, *_job(event), 1))
+        return self._change(owner, event, request, "down", lambda: self.studio.move(owner, *_job(event), 1))
 
     def cancel(self, owner: str, event: gr.EventData, request: gr.Request) -> list[str]:
         """Cancels one job, by its key."""
-        return self._change(owner, event, request, lambda: self.studio.cancel(*_job(event)))
+        return self._change(owner, event, request, "cancel", lambda: self.studio.cancel(*_job(event)))
 
     def cancel_all(self, owner: str, event: gr.EventData, request: gr.Request) -> list[str]:
         """Cancels all jobs of this visitor; the script has asked for confirmation."""
-        return self._change(owner, event, request, lambda: self.studio.cancel_all(owner))
+        return self._change(owner, event, request, "cancel_all", lambda: self.studio.cancel_all(owner))
 
     def pause(self, owner: str, event: gr.EventData, request: gr.Request) -> list[str]:
         """No further job starts; for the admin."""
-        return self._change(owner, event, request, lambda: self.studio.pause(owner, request.username or ""))
+        return self._change(
+            owner, event, request, "pause", lambda: self.studio.pause(owner, request.username or "")
+        )
 
     def resume(self, owner: str, event: gr.EventData, request: gr.Request) -> list[str]:
         """Jobs start again; for the admin."""
-        return self._change(owner, event, request, lambda: self.studio.resume(owner, request.username or ""))
+        return self._change(
+            owner, event, request, "resume", lambda: self.studio.resume(owner, request.username or "")
+        )
 
     def _change(
-        self, owner: str, event: gr.EventData, request: gr.Request, change: Callable[[], Any]
+        self, owner: str, event: gr.EventData, request: gr.Request, name: str, change: Callable[[], Any]
     ) -> list[str]:
-        """Makes a change; the panel with the reason if it was refused, and the card up to date."""
+        """Makes a change, once for each request; the panel with the reason if it was refused, and the card up
+        to date."""
         note = ""
         try:
-            change()
+            self.once.run(change, owner, f"queue {name}", event_text(event, "id"))
         except StudioError as error:
             note = sentence(error)
         return [self.html(owner, request.username or "", note), self._card(owner, event)]

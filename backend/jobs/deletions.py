@@ -31,8 +31,10 @@ class Deletions:
         self._closed = False
 
     def request(self, job: Job) -> None:
-        """Deletes an ended job after the delay; a second request changes nothing."""
-        self._store.delete_later(job.id, self._clock() + self._delay)
+        """Deletes an ended job after the delay, which a second request starts again. Raises NotFound when the
+        job is being removed."""
+        if not self._store.delete_later(job.id, self._clock() + self._delay):
+            raise NotFound.of("video_gone")
         self._wake_in(self._delay + MARGIN)
 
     def undo(self, job_id: str) -> None:

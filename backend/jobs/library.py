@@ -94,14 +94,13 @@ class Library:
             self._scheduler.cancel(job.id)
         return self.job(job_id, key)
 
-    def delete(self, owner: str, job_id: str, key: str, undo: bool) -> None:
+    def delete(self, owner: str, job_id: str, key: str, undo: bool) -> JobView:
         """Deletes an ended job with its files; with `undo` it is hidden first and removed a while later.
 
-        Cancels a job that has not ended, and raises BadInput. A second call for a hidden job does nothing.
+        Cancels a job that has not ended, and raises BadInput. A second call for a hidden job postpones its
+        removal, so that Undo can be offered again.
         """
-        if undo and self._is_pending(owner, job_id, key):
-            return
-        job = self.owned(owner, job_id, key)
+        job = (self._pending(owner, job_id, key) if undo else None) or self.owned(owner, job_id, key)
         if job.status not in TERMINAL:
             self._scheduler.cancel(job.id)
             raise BadInput.of("delete_running")
@@ -109,17 +108,20 @@ class Library:
             self._deletions.request(job)
         else:
             self._remove(job)
+        return self.view(job)
 
     def undo_delete(self, owner: str, job_id: str, key: str) -> JobView:
         """Brings back a job whose deletion is pending."""
-        if self._is_pending(owner, job_id, key):
+        if self._pending(owner, job_id, key) is not None:
             self._deletions.undo(job_id)
         return self.view(self.owned(owner, job_id, key))
 
-    def _is_pending(self, owner: str, job_id: str, key: str) -> bool:
-        """Whether the deletion of this owner's job is pending or in progress."""
+    def _pending(self, owner: str, job_id: str, key: str) -> Job | None:
+        """This owner's job while its deletion is pending or in progress."""
         job = self._store.get(str(job_id)) if self.has_key(job_id, key) else None
-        return job is not None and job.delete_after is not None and self.is_owner(owner, job.owner)
+        if job is None or job.delete_after is None or not self.is_owner(owner, job.owner):
+            return None
+        return job
 
     def pin(self, owner: str, job_id: str, key: str, pinned: bool) -> JobView:
         """Exempts an ended job from removal by age or disk share, or ends that. Raises BadInput."""

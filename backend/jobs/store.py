@@ -132,11 +132,10 @@ class Store:
     def delete_later(self, job_id: str, moment: float | None) -> bool:
         """Hides an ended job until it is deleted at `moment` (unix seconds), or with None shows it again.
 
-        Returns whether this changed anything: a deletion that is pending keeps its time, and one that
-        has begun cannot be undone.
+        Returns whether this changed anything: a deletion that has begun is neither postponed nor undone.
         """
         self.require()
-        state = "delete_after IS NULL" if moment is not None else "delete_after > 0"
+        state = "(delete_after IS NULL OR delete_after > 0)" if moment is not None else "delete_after > 0"
         sql = f"UPDATE job SET delete_after = ? WHERE id = ? AND {state} AND status NOT IN (?, ?)"  # noqa: S608
         with self._guard():
             return self._db.execute(sql, (moment, job_id, QUEUED, RUNNING)).rowcount > 0

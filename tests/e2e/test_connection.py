@@ -325,10 +325,15 @@ BLOCKED = """for (const name of ["localStorage", "sessionStorage", "indexedDB"])
 FULL = """Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };"""
 
 
-@pytest.mark.parametrize("script", [BLOCKED, deep(FULL)], ids=["blocked", "full"])
-def test_the_page_works_without_storage(browser: Browser, site: Site, script: str) -> None:
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [(BLOCKED, "blocks storage. Videos made here cannot be found again after this page is closed or loaded"),
+     deep(FULL, "storage is full. Videos made here cannot be found again after this tab is closed")],
+    ids=["blocked", "full"],
+)  # fmt: skip
+def test_the_page_works_without_storage(browser: Browser, site: Site, script: str, said: str) -> None:
     page, faults = opened(browser, site, script)
-    expect(page.locator("#ws-connection .storage")).to_contain_text("cannot be found again after this tab")
+    expect(page.locator("#ws-connection .storage")).to_contain_text(said)
     page.locator('#ws-card [data-act="starter"]').first.click()
     page.locator("#image_to_video-image img").first.wait_for()
     short(page)
@@ -339,3 +344,42 @@ def test_the_page_works_without_storage(browser: Browser, site: Site, script: st
         True,
     ]
     assert len(clips(page)) == 1 and faults == []
+
+
+TO_THE_BRIM = """() => {
+  for (let size = 2 ** 20, n = 0; size >= 1; size /= 2) {
+    try {
+      for (;; n += 1) localStorage.setItem(`fill ${n}`, "x".repeat(size));
+    } catch {
+      /* less fits */
+    }
+  }
+}"""
+
+
+def test_a_storage_that_fills_up_keeps_what_the_tab_has(browser: Browser, served: SimpleNamespace) -> None:
+    """What no longer fits lasts through a reload; that videos are still found is what is said."""
+    page, faults = opened(browser, served)  # type: ignore[arg-type]
+    prompt, note = page.locator("#image_to_video-prompt textarea"), page.locator("#ws-connection .storage")
+    page.wait_for_function("window.wanStorage.holds('wan-studio-owner')")
+    expect(note).to_be_hidden()
+    page.goto(f"{served.url}/page/starters/starters.json")
+    page.evaluate(TO_THE_BRIM)
+    for words in ("Too much to store", "Even more"):
+        page.goto(served.url)
+        page.wait_for_function("window.wanStudio?.drafts && !window.wanStudio.drafts.busy()")
+        prompt.fill(words)
+        expect(note).to_have_text(
+            "This browser's storage is full. What you type is kept only until this tab is closed."
+        )
+        page.wait_for_function(
+            "(words) => Object.values(sessionStorage).some((one) => one.includes(words))", arg=words
+        )
+        page.reload()
+        expect(prompt).to_have_value(words)
+        expect(note).to_be_visible()
+    page.evaluate("localStorage.clear()")
+    prompt.fill("Room again")
+    page.wait_for_function("Object.values(localStorage).some((one) => one.includes('Room again'))")
+    assert not page.evaluate("Object.keys(sessionStorage).some((key) => key.includes('spare'))")
+    assert faults == []

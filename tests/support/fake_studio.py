@@ -345,14 +345,17 @@ class FakeStudio:
         """The visitor's own jobs."""
         return [run.view for run in self.runs.values() if run.view.id not in self.foreign]
 
-    def delete(self, owner: str, id: str, key: str, undo: bool = False) -> None:
-        self.deleted[id] = self._run(id, key)
-        del self.runs[id]
+    def delete(self, owner: str, id: str, key: str, undo: bool = False) -> JobView:
+        if id not in self.deleted:
+            if id in self.foreign:
+                raise NotAllowed("Only the owner can do this.")
+            self.deleted[id] = self._run(id, key)
+            del self.runs[id]
+        return self.deleted[id].view
 
     def undo_delete(self, owner: str, id: str, key: str) -> JobView:
-        if id not in self.deleted:
-            raise NotFound("This clip no longer exists.")
-        self.runs[id] = self.deleted.pop(id)
+        if id in self.deleted:
+            self.runs[id] = self.deleted.pop(id)
         return self._run(id, key).view
 
     def live_progress(self, id: str, key: str) -> Snapshot | None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from backend.errors import NotFound, StudioError
-from ui.actions.event_data import event_text, own_job
+from backend.errors import NotAllowed, NotFound, StudioError
+from ui.actions.event_data import event_text
 from ui.gradio_fixes.event_errors import sentence
+from ui.i18n.texts import text
 from ui.views.keeping import deleted
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
     from backend.studio import Studio
+    from ui.actions.once import Once
     from ui.job_card import Card
     from ui.tabs.library import Library
 
@@ -34,10 +36,12 @@ def undo_box() -> gr.HTML:
 class Keeping:
     """Handlers that return component -> update: the Library as filtered, the card, and the toast."""
 
-    def __init__(self, studio: Studio, card: Card, library: Library, shown: Any, box: Any) -> None:
+    def __init__(
+        self, studio: Studio, card: Card, library: Library, shown: Any, box: Any, once: Once
+    ) -> None:
         """shown: the card's component; box: that of the toast."""
         self.studio, self.card, self.library, self.shown, self.box = studio, card, library, shown, box
-        self._numbers = itertools.count(1)
+        self.once = once
 
     def inputs(self, owner: Any) -> list[Any]:
         """The components that the handlers read: the owner and the Library's filters."""
@@ -50,19 +54,24 @@ class Keeping:
     def delete(
         self, owner: str, mode: str, search: str, limit: float, status: str, event: gr.EventData
     ) -> dict[Any, Any]:
-        """Hides a clip of this owner and offers to undo that; the studio removes it some seconds later."""
-        job = own_job(self.studio, owner, event)
-        done = job is not None and self._tried(self.studio.delete, owner, job.id, job.key, True)
+        """Hides a clip of this owner and offers to undo that; the studio removes it some seconds later.
+
+        A repetition offers it again: the studio postpones the removal, also after a restart."""
+        job = self._tried(lambda job_id, key: self.studio.delete(owner, job_id, key, undo=True), event)
         updates = self._refreshed(owner, (mode, search, limit, status), event)
-        return {**updates, self.box: deleted(job, next(self._numbers)) if job and done else gr.skip()}
+        return {**updates, self.box: deleted(job, secrets.token_hex(8)) if job else gr.skip()}
 
     def undo(
         self, owner: str, mode: str, search: str, limit: float, status: str, event: gr.EventData
     ) -> dict[Any, Any]:
         """Brings a clip back, to the card too where it was deleted there."""
         job_id, key = event_text(event, "id"), event_text(event, "key")
-        back = self._tried(self.studio.undo_delete, owner, job_id, key)
-        shown = (job_id, key) if back and event_text(event, "on") == "card" else None
+        back: JobView | None = None
+        try:
+            back = self.once.run(lambda: self.studio.undo_delete(owner, job_id, key), owner, "undo", job_id)
+        except StudioError as error:  # says for how long a deletion can be undone
+            gr.Warning(sentence(error))
+        shown = (back.id, back.key) if back and event_text(event, "on") == "card" else None
         return self._refreshed(owner, (mode, search, limit, status), event, shown)
 
     def pin(
@@ -78,19 +87,26 @@ class Keeping:
         return self._pin(owner, (mode, search, limit, status), event, False)
 
     def _pin(self, owner: str, filters: tuple[Any, ...], event: gr.EventData, pinned: bool) -> dict[Any, Any]:
-        job = own_job(self.studio, owner, event)
-        if job is not None:
-            self._tried(self.studio.pin, owner, job.id, job.key, pinned)
+        name = "pin" if pinned else "unpin"
+
+        def pin(job_id: str, key: str) -> JobView:
+            return self.once.run(lambda: self.studio.pin(owner, job_id, key, pinned), owner, name, job_id)
+
+        self._tried(pin, event)
         return self._refreshed(owner, filters, event)
 
-    def _tried(self, call: Callable[..., Any], *args: Any) -> bool:
-        """Whether the studio did it; a refusal is shown on the page."""
+    def _tried(self, change: Callable[[str, str], JobView], event: gr.EventData) -> JobView | None:
+        """The event's job (id, key) as the change leaves it; None, with the reason on the page, when it was
+        refused."""
         try:
-            call(*args)
+            return change(event_text(event, "id"), event_text(event, "key"))
+        except NotFound:
+            gr.Info(text("actions.job_gone"))
+        except NotAllowed:
+            gr.Warning(text("actions.not_yours"))
         except StudioError as error:
             gr.Warning(sentence(error))
-            return False
-        return True
+        return None
 
     def _refreshed(
         self,

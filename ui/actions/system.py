@@ -14,36 +14,42 @@ from ui.views.model_choice import DISTILLED, FULL
 
 if TYPE_CHECKING:
     from backend.studio import Studio
+    from ui.actions.once import Once
     from ui.tabs.system import System
 
 
 class SystemActions:
     """Handlers that return the new HTML of a column of the System tab, the left one unless said."""
 
-    def __init__(self, studio: Studio, tab: System) -> None:
-        self.studio, self.tab = studio, tab
+    def __init__(self, studio: Studio, tab: System, once: Once) -> None:
+        self.studio, self.tab, self.once = studio, tab, once
 
     def pause(self, owner: str, request: gr.Request) -> str:
         """No further job starts; running jobs continue."""
-        return self._change(self.studio.pause, owner, request)
+        return self._change("pause", self.studio.pause, owner, request)
 
     def resume(self, owner: str, request: gr.Request) -> str:
         """Jobs start again."""
-        return self._change(self.studio.resume, owner, request)
+        return self._change("resume", self.studio.resume, owner, request)
 
     def choose(self, owner: str, event: gr.EventData, request: gr.Request) -> str:
         """Another file takes a role; the new HTML is that of the right column."""
         role, file, change = (event_text(event, name) for name in ("role", "file", "change"))
         distilled = {DISTILLED: True, FULL: False}.get(change)
+        user = request.username or ""
         try:
-            self.studio.choose_model(owner, role, file, distilled, request.username or "")
+            self.once.run(
+                lambda: self.studio.choose_model(owner, role, file, distilled, user),
+                owner, "model", role, file, change,
+            )  # fmt: skip
         except StudioError as error:
             gr.Warning(sentence(error))
         return self.tab.table(owner, request)
 
-    def _change(self, change: Callable[[str, str], Any], owner: str, request: gr.Request) -> str:
+    def _change(self, name: str, change: Callable[[str, str], Any], owner: str, request: gr.Request) -> str:
+        user = request.username or ""
         try:
-            change(owner, request.username or "")
+            self.once.run(lambda: change(owner, user), owner, f"system {name}")
         except StudioError as error:
             gr.Warning(sentence(error))
         return self.tab.machine(owner, request)

@@ -43,10 +43,12 @@
   });
 
   // -- storage --------------------------------------------------------------------------------------------
+  const OWNER = "wan-studio-owner"; // ui/page.py: the visitor's token, by which videos are found again
   const note = () => {
     const place = $("#ws-connection .storage");
     if (!place) return setTimeout(note, 100);
-    set($("span", place), text("no_storage"));
+    const { blocked, holds } = window.wanStorage;
+    set($("span", place), text(blocked ? "no_storage" : holds(OWNER) ? "storage_full" : "storage_full_new"));
     place.hidden = false;
   };
   window.wanStorage.onLost(note);

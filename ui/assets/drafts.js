@@ -15,6 +15,9 @@
   let state = { tab: "", kinds: {}, forms: {} }; // what differs from them: mode -> {values, media: {field: {upload, id}}}
   let busy = true; // values that arrive now are not the creator's
   let filling = null; // the forms before a fill that is under way
+  let come = false; // the values of a restored form have come from the server
+  const touched = new Set(); // modes in which something was typed before they came
+  const typed = {}; // mode -> its form then
   const undo = {}; // mode -> its form before the last clear, restore or fill
   const said = {}; // mode -> what was done last
   const kept = {}; // "mode field" -> id of a restored file, whose new path is on its way
@@ -56,6 +59,9 @@
     writing = 0;
     if (!id || busy) return;
     if (isForeign()) fork();
+    // After a restore that failed, the tab has its former draft until there is something to store.
+    if (session() !== id && !Object.keys(state.forms).length) return;
+    session(id);
     state.tab = chosenTab();
     if (!Object.keys(state.forms).length && state.tab === Object.keys(window.wanTabs)[0]) store.removeItem(PREFIX + id);
     else store.setItem(PREFIX + id, JSON.stringify({ v: VERSION, at: (written = Date.now()), by: me, ...state }));
@@ -129,9 +135,12 @@
   const plain = (form) => ({ values: object(form?.values), paths: Object.entries(object(form?.media)).map(([name, one]) => [name, one.upload]) });
   const save = (mode, names, token, ...values) => {
     if (token) owner = token;
-    if (busy) return;
-    const before = state.forms[mode];
     const form = taken(mode, Object.fromEntries(names.map((name, n) => [name, values[n]])));
+    if (busy) {
+      if (!come && touched.has(mode)) typed[mode] = form;
+      return;
+    }
+    const before = state.forms[mode];
     if (same(plain(before), plain(form))) return;
     let dropped = false;
     for (const [field, one] of Object.entries(form.media)) {
@@ -174,17 +183,37 @@
   };
   const showAll = () => Object.keys(starts).forEach(show);
 
-  // Fills forms by the event `restore`; nothing is stored meanwhile, and no form is planned.
+  /* Fills forms by the event `restore`; nothing is stored meanwhile, and no form is planned. Waits as long as the
+     event is under way, and returns whether the values have come. */
   const put = async (draft, forms, kinds = {}) => {
     const { trigger } = await hosted.promise;
     busy = true;
+    come = false;
     ready = signal();
     restored = signal();
     for (const [mode, form] of Object.entries(forms))
       for (const [field, one] of Object.entries(object(form.media))) kept[`${mode} ${field}`] = one.id;
     trigger("restore", { draft, forms, kinds });
-    await Promise.race([restored.promise, pause(MS.restore)]);
+    const waits = () => Promise.race([restored.promise.then(() => false), pause(MS.restore).then(() => true)]);
+    while (await waits()) if (!studio.events.isUnderWay("restore")) break;
+    if (!come) Object.keys(kept).forEach((key) => delete kept[key]);
     settle();
+    return come;
+  };
+  // What was typed while a form was being filled: kept where the form stayed, and brought back by Undo elsewhere.
+  const keepTyped = (filled) => {
+    for (const [mode, form] of Object.entries(typed)) {
+      delete typed[mode];
+      if (mode in filled) {
+        undo[mode] = form;
+        continue;
+      }
+      state.forms[mode] = form;
+      for (const [field, one] of Object.entries(form.media)) keep(mode, field, one.upload);
+      soon();
+    }
+    touched.clear();
+    showAll();
   };
   const settle = () => {
     busy = false;
@@ -193,12 +222,19 @@
     hosted.promise.then(() => studio.replan?.(studio.mode()));
   };
   const swap = async (mode, form, words) => {
-    undo[mode] = copy(state.forms[mode]) || { values: {}, media: {} };
+    const before = [copy(state.forms[mode]), undo[mode], said[mode]];
+    const set = (form) => (isEmpty(form) ? delete state.forms[mode] : (state.forms[mode] = form));
+    undo[mode] = before[0] || { values: {}, media: {} };
     said[mode] = words;
-    if (isEmpty(form)) delete state.forms[mode];
-    else state.forms[mode] = form;
+    set(form);
     filling = null;
-    await put(id, { [mode]: form });
+    if (!(await put(id, { [mode]: form }))) {
+      set(before[0]); // the form on the page is as it was
+      [undo[mode], said[mode]] = before.slice(1);
+      if (!undo[mode]) delete undo[mode];
+      return showAll();
+    }
+    keepTyped({ [mode]: form });
     write();
     retain();
     $("[role=status]", document.getElementById("ws-drafts")).textContent = words;
@@ -215,7 +251,14 @@
     }
     if (event.target.closest?.("#ws-tabs [role=tab]")) setTimeout(soon, 50);
   });
-  document.addEventListener("input", (event) => event.isTrusted && (filling = null), true);
+  const touches = (event) => {
+    if (!event.isTrusted) return;
+    filling = null;
+    const field = busy && event.target.closest?.(".block[id], .ws-drop[id]")?.id;
+    const mode = field && Object.keys(window.wanForms).find((name) => field.startsWith(`${name}-`));
+    if (mode) touched.add(mode);
+  };
+  for (const kind of ["input", "change", "drop"]) document.addEventListener(kind, touches, true);
 
   // -- which draft is this tab's ---------------------------------------------------------------------
   const fresh = () => [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
@@ -315,8 +358,18 @@
         said[mode] = text("restored");
       }
     }
-    if (Object.keys(state.forms).length + Object.keys(state.kinds).length) await put(source, state.forms, state.kinds);
-    else settle();
+    const { forms, kinds } = copy(state);
+    const isStored = Object.keys(forms).length + Object.keys(kinds).length;
+    if (!isStored) settle();
+    else if (!(await put(source, forms, kinds))) {
+      // What is stored stays for the next load; what is typed from here on is another draft.
+      Object.assign(state, { kinds: {}, forms: {} });
+      for (const mode of Object.keys(forms)) delete undo[mode];
+      await claim((id = fresh()));
+      written = 0;
+      return keepTyped({});
+    }
+    keepTyped(forms);
     if (source !== id) write();
     if (media().length) retain();
     prune();
@@ -343,6 +396,8 @@
       soon();
     },
     restored: () => restored.done(),
+    // The answer of `restore` has come; the page shows it in a moment.
+    arrives: () => (come = true),
     busy: () => busy,
     // Resolves once the forms are filled; they are planned after that.
     ready: () => Promise.race([ready.promise, pause(MS.restore)]),

@@ -173,6 +173,13 @@
       abort.abort();
     }
   };
+  // The answer of an event that fills forms may come long after it was asked for: what was typed meanwhile can be
+  // brought back.
+  const arrives = (event) => {
+    const { js, targets = [] } = dependency(event);
+    if (String(js || "").includes("wanStudio.drafts.before")) studio.drafts.before();
+    if (targets.some(([, name]) => name === "restore")) studio.drafts.arrives();
+  };
   const pass = (message) => {
     const event = joined.get(message.event_id);
     if (!event || event.over) return;
@@ -183,6 +190,7 @@
       if (!error) return refuse(event, studio.text("failed"));
       studio.ours?.(error);
     }
+    if (message.msg === "process_completed" && message.success) arrives(event);
     emit({ ...message, event_id: event.id });
     if (message.msg === "process_completed") over(event);
   };
@@ -222,6 +230,8 @@
       withdrawn.splice(8);
       drop(event);
     },
+    // Whether an event of this name has not ended.
+    isUnderWay: (name) => [...events.values()].some((event) => (dependency(event).targets || []).some(([, one]) => one === name)),
     watch: (listener) => listeners.push(listener),
   };
   network.watch((state) => {

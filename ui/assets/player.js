@@ -89,11 +89,14 @@
     document.addEventListener(kind, (event) => of(event.target) && act(of(event.target)), true);
 
   // -- what the buttons and keys do -----------------------------------------------------------------
-  const play = (video) => video.play().catch(() => { video.muted = true; video.play().catch(() => {}); });
+  const play = (video) => {
+    video.loop = kept.looping;
+    video.play().catch(() => { video.muted = true; video.play().catch(() => {}); });
+  };
   const toggle = (player) => {
     const clip = parts(player), { video } = clip;
     if (!video.paused) return video.pause();
-    if (!video.loop && frameOf(clip) === clip.frames - 1) show(player, 0);
+    if (!kept.looping && frameOf(clip) === clip.frames - 1) show(player, 0);
     play(video);
   };
   const show = (player, frame) => {
@@ -101,6 +104,7 @@
     if (!video.duration) return;
     const next = within(frame, frames);
     wanted.set(video, next);
+    if (video.paused) video.loop = false; // else a seek to the last frame goes on to the first, even while it is paused
     video.currentTime = (next + 0.5) / fps;
     draw(player);
   };
@@ -168,7 +172,9 @@
   });
 
   // Keys reach the player that is seen, unless the focus is where they mean something else.
-  const TYPED = "input, textarea, select, [contenteditable], [role=textbox], [role=slider], [role=radio], [role=menu], [role=tab], [role=listbox], dialog";
+  const TYPED = "textarea, select, input:not([type=radio], [type=checkbox], [type=file], [type=range]), [contenteditable], [role=textbox], [role=menu], [role=listbox], dialog";
+  const MOVED = "input, [role=slider], [role=radio], [role=tab]"; // by the arrow keys, and pressed by Space
+  const MOVES = [" ", "ArrowLeft", "ArrowRight"];
   const seen = () =>
     $$("[data-player]").find((player) => {
       const box = player.getBoundingClientRect();
@@ -177,7 +183,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const own = event.target.type === "range" && of(event.target);
-    if (!own && event.target.closest?.(TYPED)) return;
+    if (!own && event.target.closest?.(MOVES.includes(event.key) ? `${TYPED}, ${MOVED}` : TYPED)) return;
     if (event.key === " " && event.target.closest?.("button, a, summary, label")) return;
     const player = own || seen();
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;

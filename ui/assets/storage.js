@@ -1,11 +1,12 @@
-/* The browser's storage, or a stand-in in memory where it is blocked or full. First of all scripts: Gradio and
-   the scripts below use localStorage without a guard. `window.wanStorage.kept`: what is stored outlives the tab. */
+/* The browser's storage, or a stand-in where it is blocked or full. First of all scripts: Gradio and the scripts below
+   use localStorage without a guard. `window.wanStorage.kept`: what is stored outlives the tab. `blocked`: not even
+   the loading of this page. */
 (() => {
   "use strict";
-  const state = { kept: true };
+  const SPARE = "wan-studio-spare-"; // in sessionStorage: a value that did not fit into localStorage
+  const state = { kept: true, blocked: false };
   const listeners = [];
   const lose = () => {
-    if (!state.kept) return;
     state.kept = false;
     for (const listener of listeners) listener();
   };
@@ -51,7 +52,7 @@
     }
     if (usable) continue;
     replace(name, new Memory());
-    if (name === "localStorage") lose();
+    if (name === "localStorage") state.blocked = true;
   }
   try {
     void window.indexedDB;
@@ -59,10 +60,30 @@
     replace("indexedDB", undefined); // scripts ask whether it is there
   }
 
-  // Full: the value is kept in memory and covers the stored one.
+  // Full: the value is kept in memory, and for this tab in sessionStorage, and covers the stored one.
+  let holds = () => false;
   if (window.Storage) {
     const { getItem, setItem, removeItem, clear } = Storage.prototype;
     const overlays = new WeakMap(); // storage -> Map of the values that did not fit
+    const session = window.sessionStorage instanceof Storage ? window.sessionStorage : null;
+    const spare = (storage, name, value) => {
+      if (storage === session || storage !== window.localStorage || !session) return;
+      try {
+        if (value === null) removeItem.call(session, SPARE + name);
+        else setItem.call(session, SPARE + name, value);
+      } catch {
+        /* full as well: in memory alone */
+      }
+    };
+    if (!state.blocked) {
+      holds = (name) => getItem.call(window.localStorage, name) !== null;
+      const found = session ? Object.keys(session).filter((key) => key.startsWith(SPARE)) : [];
+      const values = found.map((key) => [key.slice(SPARE.length), getItem.call(session, key)]);
+      if (values.length) {
+        overlays.set(window.localStorage, new Map(values));
+        state.kept = false;
+      }
+    }
     Object.assign(Storage.prototype, {
       getItem(name) {
         const overlay = overlays.get(this);
@@ -71,25 +92,28 @@
       setItem(name, value) {
         try {
           setItem.call(this, name, value);
-          overlays.get(this)?.delete(String(name));
+          if (overlays.get(this)?.delete(String(name))) spare(this, name, null);
         } catch (error) {
           if (error?.name !== "QuotaExceededError" && error?.name !== "SecurityError") throw error;
           if (!overlays.has(this)) overlays.set(this, new Map());
           overlays.get(this).set(String(name), String(value));
+          spare(this, name, String(value));
           if (this === window.localStorage) lose();
         }
       },
       removeItem(name) {
-        overlays.get(this)?.delete(String(name));
+        if (overlays.get(this)?.delete(String(name))) spare(this, name, null);
         removeItem.call(this, name);
       },
       clear() {
+        for (const name of overlays.get(this)?.keys() || []) spare(this, name, null);
         overlays.delete(this);
         clear.call(this);
       },
     });
   }
 
+  if (state.blocked) state.kept = false;
   window.wanStorage = {
     getItem: (name) => window.localStorage.getItem(name),
     setItem: (name, value) => window.localStorage.setItem(name, value),
@@ -97,9 +121,15 @@
     get kept() {
       return state.kept;
     },
+    get blocked() {
+      return state.blocked;
+    },
+    // Whether this is stored beyond the tab.
+    holds: (name) => holds(name),
+    // Calls the listener whenever something could not be stored.
     onLost(listener) {
+      listeners.push(listener);
       if (!state.kept) listener();
-      else listeners.push(listener);
     },
   };
 })();

@@ -34,8 +34,9 @@ def delete_button(job: JobView, kind: str = "") -> str:
     return button("delete", text("library.delete"), job, "trash", kind)
 
 
-def deleted(job: JobView, number: int) -> str:
-    """Makes the script show the toast for this job. number: distinguishes two deletions of one job."""
+def deleted(job: JobView, number: str) -> str:
+    """Makes the script show the toast for this job. number: of this deletion alone, also
+    after a restart of the app, which an open page outlives."""
     data = attributes(
         {
             "id": job.id,

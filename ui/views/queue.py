@@ -53,8 +53,8 @@ def _row(place: int, job: JobView) -> str:
     data = f'data-id="{job_id}" data-key="{key}"'
     return (
         f'<li {data} data-waits><span class="place" data-place="{job_id}">{wording.ordinal(place)}</span>'
-        f'<button type="button" class="what" data-act="show" {data} title="{name}"><span>{name}</span>'
-        f"<small>{escape(mode_texts.title(job.mode))}</small></button>"
+        f'<button type="button" class="what" data-act="show" {data} title="{name}">'
+        f'<span dir="auto">{name}</span><small>{escape(mode_texts.title(job.mode))}</small></button>'
         f'<button type="button" class="drop" data-act="cancel" {data} aria-label="{cancel}"'
         f' title="{escaped("queue.cancel")}">{icon("close", 16)}</button></li>'
     )

@@ -102,10 +102,11 @@ def _row(state: QueuePanel, row: QueueRow) -> str:
     if job is not None:
         buttons += _button("cancel", "close", job, name)
     shown = "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact)
+    title = escape(name)
     return (
         f'<li {data} data-state="{"running" if running else "queued"}"'
         f'{"" if row.mine else " data-foreign"}><span class="place">{row.place}</span>'
-        f'{_thumb(state, row)}<div class="words"><p class="name" title="{escape(name)}">{escape(name)}</p>'
+        f'{_thumb(state, row)}<div class="words"><p class="name" dir="auto" title="{title}">{title}</p>'
         f'<p class="facts">{shown}</p><p class="times"{live}>{times}</p></div>'
         f'<div class="moves">{buttons}</div></li>'
     )

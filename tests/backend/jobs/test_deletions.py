@@ -57,7 +57,6 @@ def request(scene: SimpleNamespace, name: str) -> None:
 def test_nothing_is_removed_before_the_time(scene: SimpleNamespace) -> None:
     request(scene, "one")
     scene.clock.now += 14
-    request(scene, "one")  # a second click does not put it off
     scene.deletions.run_due()
     assert scene.removed == [] and scene.store.get("one") is not None
     assert [job.id for job in scene.store.of_owner("me", 9)] == ["two", "waits"]
@@ -65,6 +64,24 @@ def test_nothing_is_removed_before_the_time(scene: SimpleNamespace) -> None:
     scene.clock.now += 2
     scene.deletions.run_due()
     assert scene.removed == ["one"] and scene.store.next_deletion() is None
+
+
+def test_a_repeated_request_starts_the_time_again(scene: SimpleNamespace) -> None:
+    """The page offers Undo again after an answer that was lost."""
+    request(scene, "one")
+    scene.clock.now += 14
+    request(scene, "one")
+    scene.clock.now += 14
+    scene.deletions.run_due()
+    assert scene.removed == []
+    scene.clock.now += 2
+    scene.clock.full = True
+    scene.deletions.run_due()
+    with pytest.raises(NotFound):
+        request(scene, "one")  # its removal has begun
+    scene.clock.full = False
+    scene.deletions.run_due()
+    assert scene.removed == ["one"]
 
 
 def test_a_deletion_can_be_undone_until_it_has_begun(scene: SimpleNamespace) -> None:
@@ -87,7 +104,8 @@ def test_a_deletion_can_be_undone_until_it_has_begun(scene: SimpleNamespace) -> 
 
 
 def test_a_job_that_has_not_ended_is_not_hidden(scene: SimpleNamespace) -> None:
-    request(scene, "waits")
+    with pytest.raises(NotFound):
+        request(scene, "waits")
     assert "waits" in {job.id for job in scene.store.of_owner("me", 9)}
 
 
@@ -106,7 +124,7 @@ def test_a_pending_deletion_survives_a_restart(make: Make, engine: FakeEngine, p
     folder = studio.settings.jobs_dir / job.id
     files = {path.name for path in folder.rglob("*")}
     for _ in range(2):
-        studio.delete(OWNER, job.id, job.key, undo=True)
+        assert studio.delete(OWNER, job.id, job.key, undo=True).id == job.id
     assert {path.name for path in folder.rglob("*")} == files
     for look in (studio.job, studio.result_path, studio.cancel):
         with pytest.raises(NotFound):
