@@ -122,6 +122,7 @@ def test_a_result_frame_by_frame(served: SimpleNamespace, visit: Callable[..., P
     expect(count).to_have_text("Frame 7 of 17")
     page.keyboard.press(",")
     expect(count).to_have_text("Frame 6 of 17")
+    page.get_by_role("tab", name="Image-to-Video").blur()
 
     # Speed and repeat stay for the next clip; playing and pausing by the keyboard, while it repeats.
     page.keyboard.press("<")

@@ -91,7 +91,11 @@
   // -- what the buttons and keys do -----------------------------------------------------------------
   const play = (video) => {
     video.loop = kept.looping;
-    video.play().catch(() => { video.muted = true; video.play().catch(() => {}); });
+    video.play().catch((error) => {
+      if (error.name !== "NotAllowedError") return; // else it was paused before it began
+      video.muted = true;
+      video.play().catch(() => {});
+    });
   };
   const toggle = (player) => {
     const clip = parts(player), { video } = clip;
