@@ -234,6 +234,11 @@ TEMPLATES: Mapping[str, Template] = {
     "to_stereo": Template("The {channels} channels of the sound become stereo."),
     "original_gone": Template("The original is no longer kept; this copy is {width} × {height}."),
     "restarted": Template("The studio or ComfyUI was restarted, so this video was started again."),
+    "variations_missing": Template(
+        "{made} of {count} variations are there; the others failed or were cancelled."
+    ),
+    "drawing_variation": Template("Variation {number} of {count}"),
+    "assembling_sheet": Template("Putting the variations side by side"),
     "comfyui_silent": Template("ComfyUI does not answer at {address}. Check that it is running."),
     "demo_silent": Template("The demo engine does not answer at {address}."),
     "runpod_silent": Template("RunPod does not answer. Check the connection to the internet."),

@@ -8,7 +8,7 @@ directly; it runs the others on `reads`, or on `writes` if they change something
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,14 +159,24 @@ class Studio:
     def submit(
         self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | None],
         earlier: JobView | None = None, user: str = "", titles: Mapping[str, str] = {},
+        variations: int = 1, vary: str | Mapping[str, Sequence[Any]] = "",
     ) -> JobView:  # fmt: skip
-        """Queues a new job (see Submission and Submitter.submit); raises what that raises, and NotFound.
+        """Queues a new job, or variations of it below one parent (see Submission and Submitter.submit);
+        raises what that raises, and NotFound.
         user: whom the login let in; the limit per visitor does not bind the admin."""
         repeated = self._library.owned(owner, earlier.id, earlier.key) if earlier is not None else None
         return self._library.view(
             self._services.submitter.submit(
                 Submission(
-                    owner, mode, values, files, repeated, unlimited=self.is_admin(owner, user), titles=titles
+                    owner,
+                    mode,
+                    values,
+                    files,
+                    repeated,
+                    unlimited=self.is_admin(owner, user),
+                    titles=titles,
+                    variations=variations,
+                    vary=vary,
                 )
             )
         )

@@ -86,6 +86,9 @@ Code = Literal[
     "to_stereo",
     "original_gone",
     "restarted",
+    "variations_missing",
+    "drawing_variation",
+    "assembling_sheet",
     # engines
     "comfyui_silent",
     "demo_silent",

@@ -37,6 +37,24 @@ TEXTS: Mapping[str, ErrorText] = {
     "queue_full": ErrorText("The queue is full: {count} videos are waiting."),
     "own_one_waiting": ErrorText("You already have a video waiting, which is the limit."),
     "own_many_waiting": ErrorText("You already have {count} videos waiting, which is the limit."),
+    "queue_full_for": ErrorText("The queue holds {count} videos and has no room for {more} more now."),
+    "own_too_many": ErrorText(
+        "You can have {count} videos waiting, and these are {more} more.",
+        "Ask for fewer, or wait for some to finish.",
+    ),
+    # jobs made of jobs
+    "children_gone": ErrorText("None of the variations is there any more."),
+    "closing": ErrorText("The studio is closing."),
+    "variations_count": ErrorText("The number of variations must be a whole number from 1 to {most}."),
+    "vary_not_json": ErrorText(
+        "What to vary could not be read.",
+        'Write it as JSON, for example {{"motion": ["subtle", "dynamic"]}}.',
+    ),
+    "vary_too_long": ErrorText("What to vary must be at most {most} characters."),
+    "vary_unknown": ErrorText("Variations can differ in one of {names}."),
+    "vary_values": ErrorText("Give 2 to {most} values of {name} to vary."),
+    "vary_count": ErrorText("There are {values} values of {name}, but {count} variations."),
+    "vary_twice": ErrorText("Two of the values of {name} are the same."),
     "too_long": ErrorText(
         "This video would last {length}; the longest possible here is {longest}.", "Choose a shorter length."
     ),

@@ -54,33 +54,39 @@ class ActiveJobs:
         self.paused = False
         self.closing = False
         self._store, self._limits, self._models_of = store, limits, models_of
+        self.on_end: Callable[[Job], None] = lambda job: None  # called after a job's end is written
         self._live: OrderedDict[str, LiveJob] = OrderedDict()
         self._reserved: list[str] = []  # owners of new jobs that are being written to disk
 
     # -- the queue ------------------------------------------------------------------------
 
-    def check_places(self, owner: str, max_queued: int, max_of_owner: int) -> None:
-        """Raises QueueFull if there is no place in the queue for one more job of the owner."""
+    def check_places(self, owner: str, max_queued: int, max_of_owner: int, count: int = 1) -> None:
+        """Raises QueueFull if there is no place in the queue for `count` more jobs of the owner."""
         with self.changed:
             owners = [*self.queue.owners(), *self._reserved]
-        if len(owners) >= max_queued:
+        if len(owners) + count > max_queued:
+            if count > 1:
+                raise QueueFull.of("queue_full_for", count=max_queued, more=count)
             raise QueueFull.of("queue_full", count=max_queued)
-        if owners.count(owner) >= max_of_owner:
+        if owners.count(owner) + count > max_of_owner:
+            if count > 1:
+                raise QueueFull.of("own_too_many", count=max_of_owner, more=count)
             if max_of_owner == 1:
                 raise QueueFull.of("own_one_waiting")
             raise QueueFull.of("own_many_waiting", count=max_of_owner)
 
     @contextmanager
-    def reserved(self, owner: str, max_queued: int, max_of_owner: int) -> Iterator[None]:
-        """Counts one more waiting job of the owner while it is written to disk. Raises QueueFull."""
+    def reserved(self, owner: str, max_queued: int, max_of_owner: int, count: int = 1) -> Iterator[None]:
+        """Counts `count` more waiting jobs of the owner while they are written to disk. Raises QueueFull."""
         with self.changed:
-            self.check_places(owner, max_queued, max_of_owner)
-            self._reserved.append(owner)
+            self.check_places(owner, max_queued, max_of_owner, count)
+            self._reserved += [owner] * count
         try:
             yield
         finally:
             with self.changed:
-                self._reserved.remove(owner)
+                for _ in range(count):
+                    self._reserved.remove(owner)
 
     def enqueue(self, job: Job, *, first: bool = False, bound: str = "", announce: bool = True) -> None:
         """Adds a new or recovered job. `first`: before all others. `bound`: address of the server that may
@@ -88,7 +94,7 @@ class ActiveJobs:
         entry = self._entry(job, first, bound)
         with self.changed:
             self.queue.add(entry)
-            self._remember(LiveJob(job.id))
+            self.remember(LiveJob(job.id))
             if announce:
                 self.announce_positions()
             self.changed.notify_all()
@@ -183,6 +189,7 @@ class ActiveJobs:
             self.refusals.forget(job.id)
         self.obstacles.forget(job.id)
         self.ends.write(job, status, live, error)
+        self.on_end(job)
 
     def forget(self, job_id: str) -> None:
         """Drops the in-memory state of an ended job."""
@@ -190,7 +197,8 @@ class ActiveJobs:
             self._live.pop(job_id, None)
         self.ends.forget(job_id)
 
-    def _remember(self, live: LiveJob) -> None:
+    def remember(self, live: LiveJob) -> None:
+        """Keeps the in-memory state of a job. The lock must be held."""
         self._live[live.id] = live
         while len(self._live) > REMEMBERED:
             oldest = next((key for key, item in self._live.items() if item.tracker.status in TERMINAL), None)

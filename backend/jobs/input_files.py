@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from backend.jobs import originals
-from backend.jobs.job import StoredInput
-from backend.jobs.layout import ENGINE_FOLDER, INPUTS, ORIGINALS
+from backend.jobs.folders import remove_below
+from backend.jobs.job import Job, StoredInput
+from backend.jobs.layout import ENGINE_FOLDER, INPUTS, ORIGINALS, link_or_copy
 from backend.jobs.originals import HASH_CHARACTERS, Upload
 from backend.media import check
 from backend.media.decoder import Decoder
@@ -129,6 +131,30 @@ def keep(
             upload.filename, upload.digest, kept, copy,
         )  # fmt: skip
     return inputs
+
+
+def linked(like: Job, params: ModeParams, jobs_dir: Path, folder: Path) -> dict[str, StoredInput] | None:
+    """The inputs of a job that is made from the same files, linked into another job's folder; None when that
+    job would store other copies (another size or fit) or they are gone."""
+    if not like.inputs or params.size != (like.width, like.height):
+        return None
+    if getattr(params, "fit", "") != like.params.get("fit", getattr(params, "fit", "")):
+        return None
+    try:
+        link_all(jobs_dir / like.id, folder)
+    except OSError:
+        for name in (INPUTS, ORIGINALS):
+            remove_below(folder, name)
+        return None
+    return dict(like.inputs)
+
+
+def link_all(source: Path, folder: Path) -> None:
+    """Links the stored inputs of one job's folder into another one. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (INPUTS, ORIGINALS):
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / name, copy_function=link_or_copy)
 
 
 def kept_bytes(

@@ -21,6 +21,10 @@ FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 TERMINAL: frozenset[Status] = frozenset({DONE, FAILED, CANCELLED})
 
+VARIATIONS: Final = "variations"
+ASSEMBLIES = frozenset({VARIATIONS})
+"""What a parent can be: the contact sheet of its variations."""
+
 LEGAL: dict[Status, frozenset[Status]] = {
     QUEUED: frozenset({RUNNING, FAILED, CANCELLED}),
     RUNNING: frozenset({DONE, FAILED, CANCELLED, QUEUED}),  # back to the queue: the app or engine was lost
@@ -154,6 +158,9 @@ class Job:
     place: float | None = None  # what the owner's waiting jobs are sorted by once one was moved (order.place)
     delete_after: float | None = None  # unix seconds: it is deleted then, and hidden until then
     resolved: dict[str, Any] = field(default_factory=dict)  # see Resolved; of its run, or of an earlier one
+    parent: str = ""  # id of the job that this one is a part of
+    role: str = ""  # what it is there: the number of a variation, from "1"
+    assembly: str = ""  # what is made of its children, see ASSEMBLIES; "" for a job that an engine draws
     params_version: int = VERSION  # of the values in `params`; the database may hold an earlier one
 
     @property

@@ -7,7 +7,7 @@ for a job that no longer exists or is being deleted, NotAllowed for another owne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from backend.jobs.downloads import Files
 from backend.jobs.job import TERMINAL, Job
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.store import Store
-from backend.jobs.views import JobView, SourceFile, view
+from backend.jobs.views import ChildView, JobView, SourceFile, view
 from backend.security import tokens
 
 
@@ -64,9 +64,20 @@ class Library:
         """Whether this is the token of the owner with this stored id (memory)."""
         return isinstance(owner, str) and tokens.is_token(owner) and tokens.owner_id(owner) == owner_id
 
-    def view(self, job: Job) -> JobView:
-        """What is shown of a job, with its key."""
-        return view(job, tokens.job_key(self._secret, job.id))
+    def view(self, job: Job, children: Sequence[Job] | None = None) -> JobView:
+        """What is shown of a job, with its key. `children`: of a parent, if the caller has them; else those
+        of one that has ended cost one database read."""
+        if not job.assembly:
+            return view(job, self._key(job))
+        if children is None:
+            children = self._scheduler.children(job.id)
+        if children is None:
+            children = self._store.children(job.id)[job.id]
+        parts = tuple(ChildView(part.id, self._key(part), part.seed, part.status) for part in children)
+        return view(job, self._key(job), parts)
+
+    def _key(self, job: Job) -> str:
+        return tokens.job_key(self._secret, job.id)
 
     def job(self, job_id: str, key: str) -> JobView:
         """What is shown of one job."""
@@ -80,7 +91,8 @@ class Library:
             return []
         words = search.strip().encode("utf-8", "replace").decode()
         found = self._store.of_owner(tokens.owner_id(owner), limit, mode, words, statuses)
-        return [self.view(self._scheduler.unsaved(job.id) or job) for job in found]
+        children = self._store.children(*(job.id for job in found if job.assembly))
+        return [self.view(self._scheduler.unsaved(job.id) or job, children.get(job.id)) for job in found]
 
     def totals(self, owner: str) -> tuple[int, int]:
         """(clips, bytes) of an owner's finished jobs."""
@@ -95,7 +107,8 @@ class Library:
         return self.job(job_id, key)
 
     def delete(self, owner: str, job_id: str, key: str, undo: bool) -> JobView:
-        """Deletes an ended job with its files; with `undo` it is hidden first and removed a while later.
+        """Deletes an ended job with its files, and its children; with `undo` it is hidden first and removed a
+        while later.
 
         Cancels a job that has not ended, and raises BadInput. A second call for a hidden job postpones its
         removal, so that Undo can be offered again.
@@ -106,9 +119,11 @@ class Library:
             raise BadInput.of("delete_running")
         if undo:
             self._deletions.request(job)
-        else:
-            self._remove(job)
-        return self.view(job)
+            return self.view(job)
+        children = self._store.children(job.id)[job.id] if job.assembly else []
+        for each in (*children, job):
+            self._remove(each)
+        return self.view(job, children)
 
     def undo_delete(self, owner: str, job_id: str, key: str) -> JobView:
         """Brings back a job whose deletion is pending."""

@@ -47,5 +47,12 @@ MIGRATIONS: tuple[str, ...] = (
     "ALTER TABLE job ADD COLUMN params_version INTEGER NOT NULL DEFAULT 1;",
     # 8: what a run took where its parameters leave it open, see workflows/resolved.py
     "ALTER TABLE job ADD COLUMN resolved TEXT NOT NULL DEFAULT '{}';",
+    # 9: jobs that are made of other jobs (an older version would run a parent as a job of its own)
+    """
+    ALTER TABLE job ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+    ALTER TABLE job ADD COLUMN role TEXT NOT NULL DEFAULT '';
+    ALTER TABLE job ADD COLUMN assembly TEXT NOT NULL DEFAULT '';
+    CREATE INDEX job_parent ON job (parent) WHERE parent != '';
+    """,
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""

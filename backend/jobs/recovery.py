@@ -37,10 +37,12 @@ class Recovered:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """The jobs of an earlier process, oldest first; `cancelled`: those that end without being queued."""
+    """The jobs of an earlier process, oldest first; `cancelled`: those that end without being queued;
+    `parents`: those that wait for their children."""
 
     queued: tuple[Recovered, ...]
     cancelled: tuple[Job, ...]
+    parents: tuple[Job, ...] = ()
 
 
 def unfinished(store: Store, present: Container[str]) -> Unfinished:
@@ -48,14 +50,16 @@ def unfinished(store: Store, present: Container[str]) -> Unfinished:
 
     A status that cannot be written now is logged; the job's next change writes it. Raises StoreError.
     """
-    queued, cancelled = [], []
+    queued, cancelled, parents = [], [], []
     for job in store.unfinished():
         if job.cancel_requested is not None:
             cancelled.append(job)
+        elif job.assembly:
+            parents.append(_queued_again(store, job))
         elif job.id not in present:
             interrupted = job.status == RUNNING or bool(job.prompt_id)
             queued.append(Recovered(_queued_again(store, job), interrupted))
-    return Unfinished(tuple(queued), tuple(cancelled))
+    return Unfinished(tuple(queued), tuple(cancelled), tuple(parents))
 
 
 def _queued_again(store: Store, job: Job) -> Job:

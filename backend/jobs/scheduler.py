@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend.engines.base import Engine
@@ -25,6 +25,7 @@ from backend.jobs import recovery
 from backend.jobs.active import ActiveJobs
 from backend.jobs.cancellations import PromptsToStop
 from backend.jobs.cards import CardOf, no_card
+from backend.jobs.chains import Chains
 from backend.jobs.endings import Ends
 from backend.jobs.execution import Compiler, Execution
 from backend.jobs.interruptions import Interruptions, Lane
@@ -91,6 +92,7 @@ class Scheduler:
         self._workers = [
             LaneWorker(lane, lanes, active, self._execution, self._to_stop, interruptions) for lane in lanes
         ]
+        self._chains = Chains(store, decoder, jobs_dir, active, clock, self.limits)
         self._threads: list[threading.Thread] = []
         self._records = threading.Lock()  # held while it is written which jobs wait or are to be cancelled
 
@@ -114,8 +116,10 @@ class Scheduler:
                 self._end_cancelled(job)
             for entry in left.queued:
                 self._enqueue(entry.job, first=entry.interrupted, announce=False)
+            self._chains.recover(left.parents)
         with active.changed:
             active.announce_positions()
+        self._chains.start()
         self._threads = [worker.start(f"lane-{number}") for number, worker in enumerate(self._workers)]
 
     def stop(self) -> None:
@@ -123,6 +127,7 @@ class Scheduler:
         with self._active.changed:
             self._active.closing = True
             self._active.changed.notify_all()
+        self._chains.stop()
 
     def close(self) -> None:
         """Stops, closes the engines, and waits for the lanes to end."""
@@ -136,7 +141,8 @@ class Scheduler:
         until = time.monotonic() + self.limits.close
         for thread in self._threads:
             thread.join(timeout=max(0.0, until - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        ended = self._chains.join(max(0.0, until - time.monotonic()))
+        return ended and not any(thread.is_alive() for thread in self._threads)
 
     # -- changes --------------------------------------------------------------------------
 
@@ -148,10 +154,22 @@ class Scheduler:
             self.store.add(job)
             self._enqueue(job)
 
-    def check_room(self, owner: str, max_queued: int, max_of_owner: int) -> None:
-        """Raises what `submit` would raise for one more job of the owner."""
+    def submit_children(
+        self, parent: Job, children: Sequence[Job], max_queued: int, max_of_owner: int
+    ) -> None:
+        """Writes a parent and its new children to disk, all or none, then queues the children. Raises what
+        `submit` raises."""
         self._check_data_folder()
-        self._active.check_places(owner, max_queued, max_of_owner)
+        with self._active.reserved(parent.owner, max_queued, max_of_owner, len(children)), self._records:
+            self.store.add(parent, *children)
+            for child in children:
+                self._enqueue(child)
+            self._chains.add(parent, children)
+
+    def check_room(self, owner: str, max_queued: int, max_of_owner: int, count: int = 1) -> None:
+        """Raises what `submit` would raise for `count` more jobs of the owner."""
+        self._check_data_folder()
+        self._active.check_places(owner, max_queued, max_of_owner, count)
 
     def _check_data_folder(self) -> None:
         if self._active.obstacles.evicted:
@@ -170,9 +188,22 @@ class Scheduler:
         active = self._active
         if active.ends.unsaved(job_id) is not None:
             return
+        parts = self._chains.children(job_id)
         with self._records:
             if not self._request_cancel(job_id):
                 return
+            if parts is not None:
+                self._chains.cancel(job_id)
+        if parts is None:
+            return self._cancel_one(job_id)
+        for part in reversed(parts):  # the running ones last, so that no lane takes another one meanwhile
+            if part.status not in TERMINAL:
+                self._cancel_one(part.id)
+
+    def _cancel_one(self, job_id: str) -> None:
+        """Stops a job whose request to cancel is on disk."""
+        active = self._active
+        with self._records:
             with active.changed:
                 job = active.queue.remove(job_id)
                 live, running = active.live(job_id), active.running.get(job_id)
@@ -241,6 +272,14 @@ class Scheduler:
     def forget(self, job_id: str) -> None:
         """Drops the in-memory state of an ended job."""
         self._active.forget(job_id)
+
+    def parent(self, job_id: str) -> Job | None:
+        """A parent that has not ended (memory)."""
+        return self._chains.parent(job_id)
+
+    def children(self, job_id: str) -> tuple[Job, ...] | None:
+        """The children of a parent that has not ended (memory); None for any other job."""
+        return self._chains.children(job_id)
 
     # -- state (memory) -------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from backend.errors import StoreDamaged, StudioError
 from backend.jobs.database import Database
@@ -31,6 +32,12 @@ SAVED = tuple(name for name in COLUMNS if name not in ("pinned", "cancel_request
 """The columns that `save` writes; the owner may change the others at any time."""
 
 
+_BY_ITSELF = (
+    "NOT EXISTS (SELECT 1 FROM job AS whole WHERE whole.id = job.parent AND whole.delete_after IS NULL)"
+)
+"""Holds for a job that is not shown as a part of its parent."""
+
+
 class Store:
     """All jobs of one data folder."""
 
@@ -49,12 +56,15 @@ class Store:
         self._db, self._guard = self._database.connection, self._database.guard
         self.lost, self.require = self._database.lost, self._database.require
 
-    def add(self, job: Job) -> None:
-        """Inserts a new job."""
+    def add(self, *jobs: Job) -> None:
+        """Inserts new jobs, all of them or none."""
         self.require()
-        marks = ", ".join("?" * len(COLUMNS))
+        sql = f"INSERT INTO job ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+        rows = [row_of(job) for job in jobs]
         with self._guard():
-            self._db.execute(f"INSERT INTO job ({', '.join(COLUMNS)}) VALUES ({marks})", row_of(job))  # noqa: S608
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(sql, rows)
+            self._db.execute("COMMIT")
 
     def save(self, job: Job) -> bool:
         """Writes the columns of a job, except its pin, its request to cancel and its place.
@@ -69,22 +79,34 @@ class Store:
             return done.rowcount > 0
 
     def request_cancel(self, job_id: str, moment: float) -> bool:
-        """Records the request to cancel a job (unix seconds); False if it has ended or does not exist.
+        """Records the request to cancel a job and its children (unix seconds); False if all have ended or
+        none exists.
 
-        From then on it can end as cancelled only, in this process and after a restart.
+        From then on they can end as cancelled only, in this process and after a restart.
         """
         self.require()
         sql = (
             "UPDATE job SET cancel_requested = coalesce(cancel_requested, ?)"
-            " WHERE id = ? AND status IN (?, ?)"
+            " WHERE (id = ? OR parent = ?) AND status IN (?, ?)"
         )
         with self._guard():
-            return self._db.execute(sql, (moment, job_id, QUEUED, RUNNING)).rowcount > 0
+            return self._db.execute(sql, (moment, job_id, job_id, QUEUED, RUNNING)).rowcount > 0
 
     def pin(self, job_id: str, pinned: bool) -> None:
-        """Exempts a job from removal by age or disk share, or ends that."""
+        """Exempts a job and its children from removal by age or disk share, or ends that."""
         with self._guard():
-            self._db.execute("UPDATE job SET pinned = ? WHERE id = ?", (pinned, job_id))
+            self._db.execute("UPDATE job SET pinned = ? WHERE id = ? OR parent = ?", (pinned, job_id, job_id))
+
+    def children(self, *parents: str) -> dict[str, list[Job]]:
+        """Parent id -> its children in the order of their roles, without those that are being deleted."""
+        found: dict[str, list[Job]] = {parent: [] for parent in parents}
+        marks = ", ".join("?" * len(parents))
+        sql = f"SELECT * FROM job WHERE parent IN ({marks}) AND delete_after IS NULL ORDER BY CAST(role AS INTEGER)"  # noqa: S608, E501
+        with self._guard():
+            rows = self._db.execute(sql, parents).fetchall() if parents else []
+        for job in self._jobs(rows):
+            found[job.parent].append(job)
+        return found
 
     def set_places(self, places: Mapping[str, float]) -> None:
         """Writes the places of waiting jobs, all of them or none."""
@@ -130,15 +152,22 @@ class Store:
         self._unreadable.pop(job_id, None)
 
     def delete_later(self, job_id: str, moment: float | None) -> bool:
-        """Hides an ended job until it is deleted at `moment` (unix seconds), or with None shows it again.
+        """Hides an ended job and its children until they are deleted at `moment` (unix seconds), or with None
+        shows them again.
 
         Returns whether this changed anything: a deletion that has begun is neither postponed nor undone.
+        Children that were deleted before their parent stay deleted: the undo brings back those of its time.
         """
         self.require()
-        state = "(delete_after IS NULL OR delete_after > 0)" if moment is not None else "delete_after > 0"
-        sql = f"UPDATE job SET delete_after = ? WHERE id = ? AND {state} AND status NOT IN (?, ?)"  # noqa: S608
+        values: list[Any] = [moment, job_id, job_id]
+        state = "(delete_after IS NULL OR delete_after > 0)"
+        if moment is None:
+            state = "delete_after > 0 AND delete_after = (SELECT delete_after FROM job WHERE id = ?)"
+            values.append(job_id)
+        parts = "(id = ? OR parent = ?)"
+        sql = f"UPDATE job SET delete_after = ? WHERE {parts} AND {state} AND status NOT IN (?, ?)"  # noqa: S608
         with self._guard():
-            return self._db.execute(sql, (moment, job_id, QUEUED, RUNNING)).rowcount > 0
+            return self._db.execute(sql, (*values, QUEUED, RUNNING)).rowcount > 0
 
     def due_deletions(self, moment: float) -> list[Job]:
         """Begins the deletions that are due, so that they can no longer be undone: their jobs."""
@@ -171,9 +200,9 @@ class Store:
     def of_owner(
         self, owner: str, limit: int, mode: str = "", search: str = "", statuses: Collection[str] = ()
     ) -> list[Job]:
-        """An owner's jobs that are not being deleted, newest first. `search`: a part of the prompt, or the
-        seed; `statuses`: all when empty."""
-        sql, values = "SELECT * FROM job WHERE owner = ? AND delete_after IS NULL", [owner]
+        """An owner's jobs that are not being deleted, newest first; children only once their parent is gone.
+        `search`: a part of the prompt, or the seed; `statuses`: all when empty."""
+        sql, values = f"SELECT * FROM job WHERE owner = ? AND delete_after IS NULL AND {_BY_ITSELF}", [owner]  # noqa: S608
         if mode:
             sql, values = sql + " AND mode = ?", [*values, mode]
         if statuses:
@@ -182,8 +211,9 @@ class Store:
             sql += (
                 " AND (instr(lower(CASE WHEN json_valid(params) THEN json_extract(params, '$.prompt') END),"
             )
-            sql += " lower(?)) OR CAST(seed AS TEXT) = ?)"
-            values = [*values, search, search]
+            sql += " lower(?)) OR CAST(seed AS TEXT) = ? OR EXISTS (SELECT 1 FROM job AS part"
+            sql += " WHERE part.parent = job.id AND CAST(part.seed AS TEXT) = ?))"
+            values = [*values, search, search, search]
         with self._guard():
             rows = self._db.execute(
                 sql + " ORDER BY created DESC, id LIMIT ?", (*values, int(limit))
@@ -218,7 +248,7 @@ class Store:
         """The last finished jobs of a mode on an engine, for estimates."""
         with self._guard():
             rows = self._db.execute(
-                "SELECT * FROM job WHERE status = 'done' AND engine = ? AND mode = ? "
+                "SELECT * FROM job WHERE status = 'done' AND engine = ? AND mode = ? AND assembly = '' "
                 "ORDER BY finished DESC LIMIT ?",
                 (engine, mode, int(limit)),
             ).fetchall()

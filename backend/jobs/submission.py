@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,10 +14,11 @@ from typing import Any, Protocol
 from backend import requester
 from backend.engines.kinds import kind_of, silent, takes_whole
 from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
-from backend.jobs import bundle, input_files, originals, planning, repeats
+from backend.jobs import bundle, input_files, originals, planning, repeats, variations
 from backend.jobs import folders as files_of_jobs
 from backend.jobs.cards import CardOf, no_card
 from backend.jobs.estimate import expected_bytes
+from backend.jobs.family import family, sheet_bytes
 from backend.jobs.input_files import Facts
 from backend.jobs.job import FAILED, Job
 from backend.jobs.limits import Limits
@@ -36,7 +37,6 @@ from backend.security.rate_limit import Bucket
 from backend.settings.model import Settings
 from workflows.modes.registry import MODES, media_fields
 from workflows.notice import Notice
-from workflows.params.limits import RANDOM_SEEDS
 from workflows.params.media import Media
 from workflows.repetition import for_repetition
 from workflows.resolved import Resolved
@@ -71,7 +71,7 @@ class Submission:
     """What a caller submits. `files`: media parameter -> uploaded file. `earlier`: a job that this one
     repeats: what that was resolved to is kept, and finished segments of a failed one are reused if they fit.
     `unlimited`: without the limit per visitor. `titles`: media parameter -> the file's name in messages, else
-    that of its path."""
+    that of its path. `variations`, `vary`: as in variations.each."""
 
     owner: str
     mode: str
@@ -80,6 +80,13 @@ class Submission:
     earlier: Job | None = None
     unlimited: bool = False
     titles: Mapping[str, str] = field(default_factory=dict)
+    variations: int = 1
+    vary: str | Mapping[str, Sequence[Any]] = ""
+
+    @property
+    def several(self) -> bool:
+        """Whether this makes a parent with children."""
+        return self.variations != 1 or bool(self.vary)
 
 
 class Submitter:
@@ -167,7 +174,10 @@ class Submitter:
         with requester.visitor(owner_id):
             if not submission:
                 return self._submit(owner_id, new, uuid.uuid4().hex)
-            job_id = repeats.job_id(owner_id, submission, new.mode, new.values)
+            asked = (
+                {**new.values, "variations": new.variations, "vary": new.vary} if new.several else new.values
+            )
+            job_id = repeats.job_id(owner_id, submission, new.mode, asked)
             with self._repeats.holding(job_id):
                 return self._store.get(job_id) or self._submit(owner_id, new, job_id)
 
@@ -175,11 +185,61 @@ class Submitter:
         self._store.require()  # else the copies of the inputs would make a new folder where it was
         self._check_newcomer(owner_id)
         self._check_server()
-        mode = new.mode
         given = {name: path for name, path in new.files.items() if path is not None}
         values = {name: value for name, value in new.values.items() if name not in given}
-        if values.get("seed", -1) in (-1, None):
-            values["seed"] = secrets.randbelow(RANDOM_SEEDS)
+        count, vary, values = variations.wanted(values, new.variations, new.vary)
+        each = variations.each(new.mode, values, count, vary, secrets.randbelow)
+        most = self._settings.max_queued
+        of_owner = most if new.unlimited else self._settings.max_queued_per_owner
+        if len(each) == 1:
+            job = self._stored(owner_id, new, job_id, each[0], given)
+            self._queue([job], lambda: self._scheduler.submit(job, most, of_owner))
+            return job
+        self._scheduler.check_room(owner_id, most, of_owner, len(each))  # before the files are stored
+        made: list[Job] = []
+        try:
+            for one in each:
+                child = self._stored(owner_id, new, uuid.uuid4().hex, one, given, made[0] if made else None)
+                made.append(child)
+            parent, made = family(job_id, made, vary)
+            self._disk.reserve(job_id, owner_id, JOB_BYTES + sheet_bytes(made))
+            jobs_dir = self._settings.jobs_dir
+            input_files.link_all(jobs_dir / made[0].id, jobs_dir / job_id)
+        except BaseException as error:
+            self._drop(made)
+            files_of_jobs.remove(self._settings.jobs_dir / job_id)
+            self._disk.release(job_id)
+            if isinstance(error, OSError):
+                raise from_os_error(error, "picture_not_stored") from error
+            raise
+        self._queue([parent, *made], lambda: self._scheduler.submit_children(parent, made, most, of_owner))
+        return parent
+
+    def _queue(self, jobs: Sequence[Job], submit: Callable[[], None]) -> None:
+        """Queues stored jobs by `submit`; removes their files when that is refused."""
+        try:
+            submit()
+        except BaseException:
+            self._drop(jobs)
+            raise
+        for job in jobs:
+            self._disk.submitted(job.id)
+            said = f": {job.params['prompt']!r}" if self._settings.log_prompts else ""
+            log.info("job %s: queued, %s%s", job.id, job.mode, said)
+
+    def _drop(self, jobs: Sequence[Job]) -> None:
+        """Removes the files of jobs that are not queued, and what was reserved for them."""
+        for job in jobs:
+            files_of_jobs.remove(self._settings.jobs_dir / job.id)
+            self._disk.release(job.id)
+
+    def _stored(
+        self, owner_id: str, new: Submission, job_id: str, values: Mapping[str, Any],
+        given: Mapping[str, Path], like: Job | None = None,
+    ) -> Job:  # fmt: skip
+        """The checked job with its inputs on disk, and what it needs there reserved. `like`: a job made from
+        the same files, whose stored inputs are linked where they are what this one reads."""
+        mode = new.mode
         titles = {name: new.titles.get(name) or path.name for name, path in given.items()}
         seen = {
             name: input_files.look(
@@ -202,7 +262,9 @@ class Submitter:
         need, largest = JOB_BYTES + sum(room.values()), max(room, key=lambda name: room[name], default="")
         try:
             self._disk.reserve(job_id, owner_id, need, largest)
-            inputs = input_files.keep(self._decoder, params, uploads, whole, sizes, folder, notes, titles)
+            inputs = input_files.linked(like, params, self._settings.jobs_dir, folder) if like else None
+            if inputs is None:
+                inputs = input_files.keep(self._decoder, params, uploads, whole, sizes, folder, notes, titles)
             cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
             stored = {**values, "prompt": params.prompt, **cleaned}
             if loras := getattr(params, "loras", ()):
@@ -222,24 +284,17 @@ class Submitter:
             planning.check_length(mode, compiled, self._settings.max_seconds)
             need += expected_bytes(compiled)
             self._disk.reserve(job_id, owner_id, need, largest)
-            job = replace(
+            return replace(
                 job.measured_by(compiled),
                 warnings=(*found.warnings, *filter(None, notes.values())),
-                segments_done=self._segments_of(new.earlier, folder),
+                segments_done=self._segments_of(new.earlier, folder) if like is None else 0,
             )
-            most = self._settings.max_queued
-            each = most if new.unlimited else self._settings.max_queued_per_owner
-            self._scheduler.submit(job, most, each)
         except BaseException as error:
             files_of_jobs.remove(folder)
             self._disk.release(job_id)
             if isinstance(error, OSError):
                 raise from_os_error(error, "picture_not_stored") from error
             raise
-        self._disk.submitted(job_id)
-        said = f": {params.prompt!r}" if self._settings.log_prompts else ""
-        log.info("job %s: queued, %s%s", job_id, mode, said)
-        return job
 
     def _upload(self, owner_id: str, name: str, path: Path, media: Media, title: str) -> Upload:
         """title: the owner's name for the file, "" for the file's own. Raises BadMedia when it is gone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,16 @@ from backend.notices import words
 from workflows.modes.registry import MODES
 from workflows.notice import Notice
 from workflows.resolved import Resolved
+
+
+@dataclass(frozen=True)
+class ChildView:
+    """A part of a job: what opens it, and how far it is."""
+
+    id: str
+    key: str
+    seed: int
+    status: Status
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,8 @@ class JobView:
     gone: tuple[Notice, ...] = ()  # uploads that are no longer kept
     resolved: Mapping[str, Any] = field(default_factory=dict)  # parameter -> what "auto" or 0 stood for
     models: tuple[str, ...] = ()  # files that were loaded, as far as they are known
+    parent: str = ""  # id of the job that this one is a part of
+    children: tuple[ChildView, ...] = ()
 
     @property
     def result(self) -> str:
@@ -77,6 +89,10 @@ class JobView:
         record["timings"] = {name: seconds for name, seconds in self.timings.items() if name != UNTIL}
         record["warning_codes"] = [warning.code for warning in warnings]
         record["resolved"], record["models"] = dict(self.resolved), list(self.models)
+        if self.parent:
+            record["parent"] = self.parent
+        if self.children:
+            record["children"] = [asdict(child) for child in self.children]
         if self.error is not None:
             record["error"] = dict(self.error)
         return record
@@ -206,8 +222,8 @@ class QueueState:
     waiting: int
 
 
-def view(job: Job, key: str) -> JobView:
-    """A stored job with its key."""
+def view(job: Job, key: str, children: tuple[ChildView, ...] = ()) -> JobView:
+    """A stored job with its key and its parts."""
     resolved = Resolved.from_json(job.resolved) or Resolved()
     return JobView(
         id=job.id,
@@ -235,6 +251,8 @@ def view(job: Job, key: str) -> JobView:
         timings=dict(job.timings),
         titles={name: item.title for name, item in job.inputs.items() if item.title},
         owner=job.owner,
+        parent=job.parent,
+        children=children,
         gone=tuple(gone for item in job.inputs.values() if (gone := item.gone) is not None),
         resolved=resolved.values,
         models=tuple(dict.fromkeys(resolved.files.values())),

@@ -45,10 +45,12 @@ class Watch:
         return live.preview if live is not None else None
 
     def active(self, owner: str) -> JobView | None:
-        """The owner's running job, else the first of theirs in the queue."""
+        """The owner's running job, else the first of theirs in the queue; of a part its parent."""
         if not tokens.is_token(owner):
             return None
         job = self._scheduler.current(tokens.owner_id(owner))
+        if job is not None and job.parent:
+            job = self._scheduler.parent(job.parent) or job
         return self._library.view(job) if job is not None else None
 
     def line(self, owner: str) -> tuple[Place, ...]:

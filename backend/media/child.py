@@ -99,7 +99,7 @@ def _sound_or_video(
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
     """Replies about sounds and videos. PyAV is imported here, because it takes memory and time."""
-    from backend.media import clip, compress, join, sound, video
+    from backend.media import clip, compress, join, sheet, sound, video
 
     if op == "sound":
         return _facts(sound.facts(path, name, field, max_mb))
@@ -129,6 +129,10 @@ def _sound_or_video(
     if op == "frames_to_video":
         fps = request["fps"]
         return _clip(*join.frames_to_video(request["paths"], request["out"], name, fps, progress), fps)
+    if op == "video_sheet":
+        return _clip(*sheet.videos(request["paths"], request["out"], name, progress))
+    if op == "picture_sheet":
+        return _size(*sheet.pictures(request["paths"], request["out"], name))
     if op == "join":
         laid = (request["sound"], request["frames"])
         return _clip(*join.join(request["paths"], request["out"], name, *laid, progress))

@@ -230,6 +230,22 @@ class Decoder(Pool):
             budget=budget.join(videos), progress=on_progress,
         )  # fmt: skip
 
+    def video_sheet(
+        self, videos: Sequence[AnyPath], dst: AnyPath, *, on_progress: Progress | None = None
+    ) -> StoredMedia:
+        """Writes videos side by side, playing together, to the file `dst` as H.264 in MP4 without sound; see
+        backend/media/sheet.py. Raises BadMedia, DiskFull."""
+        paths = _all(videos)
+        return self._store(
+            "video_sheet", paths[0], dst, ".mp4", kind="video", paths=paths,
+            budget=budget.sheet(videos), progress=on_progress,
+        )  # fmt: skip
+
+    def picture_sheet(self, pictures: Sequence[AnyPath], dst: AnyPath) -> StoredMedia:
+        """Writes PNGs side by side to the file `dst` as PNG. Raises BadMedia, DiskFull."""
+        paths = _all(pictures)
+        return self._store("picture_sheet", paths[0], dst, ".png", paths=paths, budget=budget.sheet(pictures))
+
     def _store(self, op: str, src: AnyPath, dst: AnyPath, suffix: str, **request: Any) -> StoredMedia:
         ok, name, size = self._write(op, src, dst, suffix, **request)
         frames, fps = ok.get("frames", 0), ok.get("fps", 0.0)

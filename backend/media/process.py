@@ -65,6 +65,8 @@ REPLIES: dict[str, dict[str, type]] = {
     "preview": _SIZE,
     "compress_sound": {"seconds": float},
     "frames_to_video": _CLIP,
+    "video_sheet": _CLIP,
+    "picture_sheet": _SIZE,
     "join": _CLIP,
 }
 REPLIES["result"] = REPLIES["video"]

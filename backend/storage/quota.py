@@ -21,8 +21,6 @@ from backend.storage.usage_count import DRAFTS, Jobs, UsageCount
 
 log = logging.getLogger("wan.storage")
 
-EVERY_JOB = 1_000_000
-
 
 class Quota:
     """The quota of one data folder's owners. Methods may be called from any thread."""
@@ -143,7 +141,7 @@ class Quota:
         if check is None or not check.bytes_to_free:
             return {}
         sizes = usage.sizes()
-        mine = self._jobs.of_owner(owner, EVERY_JOB)
+        mine = [row for row in self._jobs.summaries() if row.owner == owner]
         removed = retention_policy.to_remove(mine, sizes, check.bytes_to_free, self._wall())
         if need > check.limit or sum(sizes[job.id] for job in removed) < check.bytes_to_free:
             raise check.refusal(field)

@@ -36,6 +36,7 @@ class ScriptedStudio:
         self.folder = folder
         self.jobs: dict[str, JobView] = {}
         self.submits: list[tuple[str, str, dict[str, Any], dict[str, Path]]] = []
+        self.several: list[tuple[int, Any]] = []
         self.states: dict[str, Snapshot] = {}
         self.finish_at_once = True
         self.error: Exception | None = None
@@ -53,7 +54,10 @@ class ScriptedStudio:
         earlier: JobView | None = None,
         user: str = "",
         titles: Mapping[str, str] = {},
+        variations: int = 1,
+        vary: str | Mapping[str, Any] = "",
     ) -> JobView:
+        self.several.append((variations, vary))
         if self.error is not None:
             raise self.error
         if not is_token(owner):
@@ -201,6 +205,9 @@ NAMES = {
     "/use_model": {"role": None, "file": "", "sampling": "named"},
 }  # fmt: skip
 
+OF_A_CALL = {"variations": 1, "vary": ""}
+"""Parameters of every mode that are not its own."""
+NAMES = {name: given | OF_A_CALL if "wait" in given else given for name, given in NAMES.items()}
 REQUIRED = {
     "/image_to_video": {"image"}, "/fast_video": {"image"}, "/sound_to_video": {"audio"},
     "/animate": {"image", "video"}, "/text_to_video": {"prompt"}, "/text_to_image": {"prompt"},

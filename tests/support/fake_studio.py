@@ -211,6 +211,8 @@ class FakeStudio:
         earlier: JobView | None = None,
         user: str = "",
         titles: Mapping[str, str] = {},
+        variations: int = 1,
+        vary: str | Mapping[str, Any] = "",
     ) -> JobView:
         facts = {"image": self._picture(files["image"])} if files.get("image") else {}
         if not facts:

@@ -131,9 +131,17 @@ class Calls:
         return owner, (request.username if request is not None else None) or ""
 
     async def make(
-        self, mode: str, given: dict[str, Any], wait: Any, request: gr.Request | None
+        self,
+        mode: str,
+        given: dict[str, Any],
+        wait: Any,
+        request: gr.Request | None,
+        variations: Any = 1,
+        vary: Any = "",
     ) -> AsyncIterator[Answer]:
-        """Submits; then yields (None, record) at least every 10 s and (file, record) at the end."""
+        """Submits; then yields (None, record) at least every 10 s and (file, record) at the end.
+
+        variations, vary: as the endpoint has them, unchecked."""
         if wait is None:
             wait = True
         if not isinstance(wait, bool):
@@ -148,7 +156,10 @@ class Calls:
                 for name, field in MODES[mode].media.items()
                 if given.get(name) is not None
             }
-            return self._studio.submit(owner, mode, api_values(mode, given), files, user=user)
+            return self._studio.submit(
+                owner, mode, api_values(mode, given), files, user=user,
+                variations=1 if variations is None else variations, vary=vary or "",
+            )  # fmt: skip
 
         view = await asked(self._studio.writes, owner, submit)
         yield None, view.record()

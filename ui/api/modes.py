@@ -43,12 +43,15 @@ _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 def endpoint(spec: ModeSpec, calls: Calls) -> Callable[..., Any]:
-    """An async generator function with the mode's parameters, `wait`, and the caller's request."""
+    """An async generator function with the mode's parameters, `wait`, `variations`, `vary`, and the caller's
+    request."""
     signature = inspect.Signature(
         [
             *(_of_mode(spec, each) for each in ordered(spec) if not is_later(each)),
             _parameter("wait", bool, True),
             *(_of_mode(spec, each) for each in ordered(spec) if is_later(each)),
+            _parameter("variations", int, 1),
+            _parameter("vary", str, ""),
             _parameter("request", gr.Request, None),
         ],
         return_annotation=Answer,
@@ -59,7 +62,8 @@ def endpoint(spec: ModeSpec, calls: Calls) -> Callable[..., Any]:
         bound.apply_defaults()
         given = dict(bound.arguments)
         wait, request = given.pop("wait"), given.pop("request")
-        async for answer in calls.make(spec.name, given, wait, request):
+        several = (given.pop("variations"), given.pop("vary"))
+        async for answer in calls.make(spec.name, given, wait, request, *several):
             yield answer
 
     call.__name__ = call.__qualname__ = spec.name
@@ -88,12 +92,14 @@ def required(spec: ModeSpec, each: Spec) -> bool:
 
 
 def schemas(spec: ModeSpec) -> dict[str, dict[str, Any]]:
-    """name -> JSON schema of each parameter of the endpoint, `wait` included, in order."""
+    """name -> JSON schema of each parameter of the endpoint, those of every mode included, in order."""
     found = ordered(spec)
     return {
         **{each.name: schema(each) for each in found if not is_later(each)},
         "wait": {"type": "boolean"},
         **{each.name: schema(each) for each in found if is_later(each)},
+        "variations": {"type": "integer"},
+        "vary": {"type": "string"},
     }
 
 
@@ -115,6 +121,8 @@ def documentation(spec: ModeSpec) -> str:
     lines = [text("api.mode", summary=spec.summary, result=result), "", "Args:"]
     lines += [f"    {each.name}: {_help(each)}" for each in ordered(spec)]
     lines.append(f"    wait: {text('api.wait', result=result)}")
+    lines.append(f"    variations: {text('api.variations', result=result)}")
+    lines.append(f"    vary: {text('api.vary')}")
     return textwrap.dedent("\n".join(lines))
 
 

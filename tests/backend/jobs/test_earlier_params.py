@@ -31,7 +31,7 @@ def old_store(tmp_path: Path, mode: str, params: dict[str, Any], inputs: dict[st
     with sqlite3.connect(path) as db:
         for script in MIGRATIONS[:BEFORE]:
             db.executescript(script)
-        columns = [name for name in COLUMNS if name not in ("params_version", "resolved")]
+        columns = [row[1] for row in db.execute("PRAGMA table_info(job)")]
         row = dict(zip(COLUMNS, row_of(stored_job(mode=mode)), strict=True))
         row |= {"params": json.dumps({"seed": 7, **params}), "inputs": json.dumps(inputs)}
         marks = ", ".join("?" * len(columns))

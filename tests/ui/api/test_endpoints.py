@@ -21,7 +21,7 @@ from backend.errors import QueueFull
 from backend.security.tokens import new_token
 from backend.settings.model import Settings
 from backend.studio import Studio
-from tests.support.api_page import NAMES, PNG, REQUIRED, Page, ScriptedStudio
+from tests.support.api_page import NAMES, OF_A_CALL, PNG, REQUIRED, Page, ScriptedStudio
 from tests.support.ports import free_port
 from tests.support.signatures import differences
 from ui.api.calls import Calls, SessionOwners
@@ -54,7 +54,9 @@ def test_client_gets_the_file_and_the_record(page: Page, client: Client, picture
     owner, mode, values, files = page.studio.submits[0]
     assert mode == "image_to_video" and len(owner) >= 16
     assert values == {
-        k: v for k, v in NAMES["/image_to_video"].items() if "image" not in k and k != "wait"
+        k: v
+        for k, v in NAMES["/image_to_video"].items()
+        if "image" not in k and k not in ("wait", *OF_A_CALL)
     } | {"prompt": "sails"}
     assert list(files) == ["image"] and files["image"].is_relative_to(page.uploads)
 
@@ -64,6 +66,13 @@ def test_fast_video_and_last_picture(page: Page, client: Client, picture: str) -
     client.predict(image=handle_file(picture), end_image=handle_file(picture), api_name="/image_to_video")
     assert page.studio.submits[0][2]["variant"] == "480p"
     assert list(page.studio.submits[1][3]) == ["image", "end_image"]
+
+
+def test_variations_reach_the_studio(page: Page, client: Client, picture: str) -> None:
+    several = '{"motion": ["subtle", "dynamic"]}'
+    client.predict(image=handle_file(picture), variations=4, api_name="/image_to_video")
+    client.predict(image=handle_file(picture), vary=several, api_name="/image_to_video")
+    assert page.studio.several == [(4, ""), (1, several)]
 
 
 OWN_NAME = {"image": "a.png", "audio": "a.mp3", "video": "a.mp4"}
@@ -80,7 +89,7 @@ def test_each_mode_needs_only_what_is_marked(page: Page, name: str) -> None:
     assert page.http.get(file["url"]).content.startswith(b"video of ")
     _, mode, values, files = page.studio.submits[0]
     assert f"/{mode}" == name and set(files) == REQUIRED[name] - {"prompt"}
-    names = {field for field in NAMES[name] if field not in MODES[mode].media and field != "wait"}
+    names = NAMES[name].keys() - MODES[mode].media.keys() - OF_A_CALL.keys() - {"wait"}
     assert set(values) == names and values["prompt"] == "sails"
 
 
