@@ -34,6 +34,10 @@ SWITCHES = {"clip_vision": "CLIPVisionLoader", "easy_cache": "EasyCache"}
 """Parameter -> the node without which it is left out."""
 DETECTORS = (("OnnxDetectionModelLoader", "vitpose_model"), ("OnnxDetectionModelLoader", "yolo_model"))
 """Inputs whose file is the first that the server lists."""
+CACHES = {"default": "full", "int8": "int8", "int4": "int4"}
+"""The type of numbers of WanAnimate2Cache -> the value of `pose_cache`."""
+EITHER = ("animate_2", "animate_2_distilled")
+"""Roles of which a run uses one, by what the server has."""
 SIZE = frozenset({"resolution", "width", "height"})
 FREE = SIZE | {"seed", "prompt", "seconds", "start", "duration"}
 """Parameters that can differ between two runs that are otherwise resolved alike."""
@@ -64,6 +68,8 @@ def resolved_of(params: ModeParams, made: Compiled, catalog: Catalog) -> Resolve
             found[name] = figures.pop()
     found |= {name: node in classes for name, node in SWITCHES.items()}
     found["distillation"] = made.distillation
+    dtypes = [n["inputs"]["dtype"] for n in nodes if n["class_type"] == "WanAnimate2Cache"]
+    found["pose_cache"] = CACHES[dtypes[0]] if dtypes else "off"
     return Resolved(
         {spec.name: found[spec.name] for spec in specs(type(params)) if _can_be(spec, found)},
         {file.role: file.name for file in used},
@@ -129,7 +135,7 @@ def kept_server(
     hidden = {
         models[file.role].name if file.role in models else file.name
         for file in catalog.files
-        if file.stands_in_for in mine and file.role not in kept.files
+        if file.role not in kept.files and (file.stands_in_for in mine or _instead(file.role) in mine)
     } - set(mine.values())
     options = {
         key: tuple(name for name in names if name not in hidden) if key in FILE_INPUTS else names
@@ -156,6 +162,11 @@ def _partners(kept: Resolved, server: ServerFacts) -> dict[str, LoraFile]:
             file = replace(file, partner=partner_of(name, [one for one in names if one != name]))
         found[name] = file
     return found
+
+
+def _instead(role: str) -> str:
+    """The other one of EITHER, "" for any other role."""
+    return EITHER[1 - EITHER.index(role)] if role in EITHER else ""
 
 
 def _spelled(name: str, server: ServerFacts) -> str:
