@@ -230,7 +230,7 @@ class _Page:
         system.left.pause(actions.pause, owner, system.left, **QUEUED)
         system.left.resume(actions.resume, owner, system.left, **QUEUED)
         system.right.choose(actions.choose, owner, system.right, **QUEUED)
-        ModelDownload(self.studio, system).wire(owner, DIRECT, QUEUED)
+        ModelDownload(self.studio, system, self.once).wire(owner, DIRECT, QUEUED)
 
     def _wire_drafts(self) -> None:
         restore = RestoreForms(self.studio, self.fill).restore

@@ -14,14 +14,15 @@ from ui.gradio_fixes.event_errors import sentence
 if TYPE_CHECKING:
     from backend.models.state import SetOffer
     from backend.studio import Studio
+    from ui.actions.once import Once
     from ui.tabs.system import System
 
 
 class ModelDownload:
     """Handlers that return the new HTML of the download. The studio checks every call."""
 
-    def __init__(self, studio: Studio, tab: System) -> None:
-        self.studio, self.tab = studio, tab
+    def __init__(self, studio: Studio, tab: System, once: Once) -> None:
+        self.studio, self.tab, self.once = studio, tab, once
 
     def wire(self, owner: Any, direct: dict[str, Any], queued: dict[str, Any]) -> None:
         """owner: the component with the visitor's token. direct, queued: arguments of the events."""
@@ -51,16 +52,18 @@ class ModelDownload:
 
     def start(self, owner: str, event: gr.EventData, request: gr.Request) -> str:
         """Starts to fetch them."""
+        wanted, user = _request(event), request.username or ""
         try:
-            self.studio.fetch_models(owner, _request(event), request.username or "")
+            self.once.run(lambda: self.studio.fetch_models(owner, wanted, user), owner, "fetch", str(wanted))
         except StudioError as error:
             gr.Warning(sentence(error))
         return self.tab.download_row(owner, request)
 
     def cancel(self, owner: str, request: gr.Request) -> str:
         """Ends the download; what has arrived is kept."""
+        user = request.username or ""
         try:
-            self.studio.cancel_fetch(owner, request.username or "")
+            self.once.run(lambda: self.studio.cancel_fetch(owner, user), owner, "cancel fetch")
         except StudioError as error:
             gr.Warning(sentence(error))
         return self.tab.download_row(owner, request)

@@ -39,6 +39,8 @@ CHANGES = {
     "SystemActions.pause": "pause",
     "SystemActions.resume": "resume",
     "SystemActions.choose": "choose_model",
+    "ModelDownload.start": "fetch_models",
+    "ModelDownload.cancel": "cancel_fetch",
     "Keeping.delete": "delete",
     "Keeping.undo": "undo_delete",
     "Keeping.pin": "pin",
@@ -58,6 +60,7 @@ READS = {
     "is_admin", "is_owner", "job", "jobs", "line", "media_url", "model_scan", "models", "owns", "paused",
     "plan", "preview", "progress", "queue", "queue_rows", "result_path", "sources", "draft_file", "status",
     "totals", "trouble", "waveform", "live_progress", "input_path", "public_warning", "secret", "claim_admin",
+    "fetch_available", "fetch_progress", "plan_models",
 }  # fmt: skip
 """Methods that change nothing a visitor has."""
 
