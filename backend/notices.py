@@ -171,7 +171,7 @@ TEMPLATES: Mapping[str, Template] = {
     "lora_damaged": Template("The LoRA {lora} {fault}.", " Remove it and download it again."),
     "lora_not_lora": Template("{lora} is not a LoRA.", " Take it out of the list."),
     "lora_other_model": Template(
-        "The LoRA {lora} is made for {base} and has no effect on {target}.",
+        "The LoRA {lora} is made for {base} and has no effect on {for_model}.",
         " Take it out of the list, or choose one that is made for this model.",
     ),
     "lora_keys_ignored": Template(
@@ -185,10 +185,10 @@ TEMPLATES: Mapping[str, Template] = {
         "The LoRA {lora} is made for WAN 2.1 Image-to-Video", "; its part for the image encoder is left out."
     ),
     "lora_other_task": Template(
-        "The LoRA {lora} is made for {base}", "; with {target} it may have less effect, or another one."
+        "The LoRA {lora} is made for {base}", "; with {for_model} it may have less effect, or another one."
     ),
     "lora_other_family": Template(
-        "By its name the LoRA {lora} is made for {base}", "; with {target} it would have no effect."
+        "By its name the LoRA {lora} is made for {base}", "; with {for_model} it would have no effect."
     ),
     "lora_weak": Template(
         "The LoRA {lora} is scaled to {share:.0%} by its alpha",
@@ -354,7 +354,7 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "kinds": listed,
     "kind": lambda name: KIND_WORDS.get(name, KIND_WORDS["other"]),
     "base": lambda name: MODEL_WORDS.get(name, MODEL_WORDS["other"]),
-    "target": lambda name: MODEL_WORDS.get(name, MODEL_WORDS["other"]),
+    "for_model": lambda name: MODEL_WORDS.get(name, MODEL_WORDS["other"]),
     "layout": lambda name: LAYOUT_WORDS.get(name, LAYOUT_WORDS["bare"]),
     "fault": lambda name: FAULT_WORDS.get(name, FAULT_WORDS["unreadable"]),
     "listed": listed,

@@ -122,7 +122,6 @@ def moving_picture(picture_format: str, name: str, field: str = "") -> BadMedia:
         "animation_for_video",
         upload=cleaned(name),
         format=picture_format,
-        formats=USUAL["video"],
         field=field,
     )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from backend.models.hub import Hub
     from backend.settings.model import Settings
 
-log = logging.getLogger("wan.models.fetch")
+log = logging.getLogger("wan.models.fetcher")
 
 JOIN_SECONDS = 10.0
 """How long closing waits for the download to stop."""

@@ -177,12 +177,13 @@ class FakeStudio:
                 problems[name] = "Use a multiple of 16 from 64 to 1920, or 0 to leave it to the picture."
         width, height = int(values.get("width") or width), int(values.get("height") or height)
         seconds = float(values.get("seconds") or values.get("duration") or 5)
-        frames = int(seconds * 4) * 4 + 1
+        frames, chunks = int(seconds * 4) * 4 + 1, 1
         whole = media.get("audio") or media.get("video")
         if whole is not None:
             part = values.get("duration") or values.get("seconds")
             seconds = float(part or whole.seconds - values.get("start", 0))
             frames = round(16 * seconds)
+            chunks = math.ceil(frames / 77)
         if mode in ("text_to_video", "text_to_image") and not values.get("prompt", "").strip():
             problems["prompt"] = "The prompt is empty. Describe what is to be seen."
         obstacle = self.obstacle
@@ -197,6 +198,7 @@ class FakeStudio:
         fast = mode == "fast_video" or values.get("speed") == "fast"
         return Plan(
             width, height, 1 if still else frames, 0.0 if still else 16.0, seconds, 4 if fast else 20,
+            chunks=chunks,
             crop=Crop(0.0, 0.0 if abs(ratio - 16 / 9) < 0.05 else 0.11),
             estimate=None if follows else Estimate(mode, 65.0, "gpu"), obstacle=obstacle, problems=problems,
             warnings=self.warnings, route=self.route, follows=follows,

@@ -55,13 +55,13 @@ def file_obstacle(name: str, file: LoraFile, target: LoraTarget, server: ServerF
     if file.fits and not _suits(file, target):
         if "wan_diffusers" in file.fits and target.kind != "flux":
             return notice("lora_keys_ignored", lora=name, layout="diffusers")
-        return notice("lora_other_model", lora=name, base=_made_for(file), target=target.kind)
+        return notice("lora_other_model", lora=name, base=_made_for(file), for_model=target.kind)
     if file.ignored:
         return notice("lora_keys_ignored", lora=name, layout=file.ignored)
     if file.seen and not file.fits:
         if file.purpose == "not_a_lora":
             return notice("lora_not_lora", lora=name)
-        return notice("lora_other_model", lora=name, base="other", target=target.kind)
+        return notice("lora_other_model", lora=name, base="other", for_model=target.kind)
     needs = max((server.models[role].width for role in target.roles if role in server.models), default=0)
     if needs and file.width and file.width != needs:
         return notice("lora_other_width", lora=name, has=file.width, needs=needs)
@@ -86,9 +86,9 @@ def file_warnings(name: str, file: LoraFile, target: LoraTarget) -> Iterator[Not
         yield notice("lora_partly", lora=name)
     elif file.base and file.base not in RELATED.get(target.kind, frozenset((target.kind,))):
         if file.seen or (file.base in SAME_LAYERS and target.kind in SAME_LAYERS):
-            yield notice("lora_other_task", lora=name, base=file.base, target=target.kind)
+            yield notice("lora_other_task", lora=name, base=file.base, for_model=target.kind)
         else:
-            yield notice("lora_other_family", lora=name, base=file.base, target=target.kind)
+            yield notice("lora_other_family", lora=name, base=file.base, for_model=target.kind)
     if 0 < file.scale <= WEAK:
         yield notice("lora_weak", lora=name, share=file.scale)
     if file.differs:

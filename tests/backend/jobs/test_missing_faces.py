@@ -92,7 +92,7 @@ def test_a_check_that_cannot_be_read_does_not_spoil_the_video(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("name", "options", "checked"), [
     ("native", {}, True), ("template", {}, True), ("native", {"method": "mix"}, True),
-    ("native", {"face_video": HELPERS["face"]}, False), ("none", {}, False), ("preprocess", {}, False),
+    ("native", {"face_video": HELPERS["face"]}, False), ("none", {}, False), ("preprocess", {}, True),
 ])  # fmt: skip
 def test_which_graphs_say_where_faces_are(name: str, options: dict[str, Any], checked: bool) -> None:
     for graph in compiled(animated(**options), server=route_server(name)).graphs:

@@ -20,7 +20,7 @@ from ui.tabs.registry import TABS
 from workflows.modes.registry import MODES
 from workflows.spec import MediaField
 
-BLOCKS_MAX = 300
+BLOCKS_MAX = 310
 CONFIG_MAX = 300_000
 """Bytes of the page's configuration, before compression."""
 
