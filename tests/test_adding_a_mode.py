@@ -185,19 +185,22 @@ def run(copy: Path, *arguments: str) -> str:
     return done.stdout
 
 
+OF_A_CALL = ("wait", "variations", "vary")
+
+
 def test_it_is_on_the_page_in_the_api_and_in_every_list(copy: Path) -> None:
     found = json.loads(run(copy, "-c", FIND).splitlines()[-1])
     assert found["parameters"] == [
-        "image", "prompt", "paper", "grain", "resolution", "width", "height", "seconds", "seed", "wait",
+        "image", "prompt", "paper", "grain", "resolution", "width", "height", "seconds", "seed", *OF_A_CALL,
     ]  # fmt: skip
     assert found["paper"] == ["matt", "gloss"] and found["required"] == ["image"]
     assert found["help"].startswith("Make a postcard.") and "grain: How rough, 0 to 3." in found["help"]
     for name in ("image", "prompt", "paper", "seconds", "grain", "seed", "generate"):
         assert f"postcard-{name}" in found["ids"]
     assert "tab-postcard" in found["ids"] and found["filter"] and found["script"] and found["style"]
-    assert found["stored"] == sorted(f"postcard-{name}" for name in found["parameters"] if name != "wait"), (
-        "an unsent form keeps all of its fields"
-    )
+    assert found["stored"] == sorted(
+        f"postcard-{name}" for name in found["parameters"] if name not in OF_A_CALL
+    ), "an unsent form keeps all of its fields"
     assert found["files"] == ["Postcard"] and found["needed"] == ["paper.safetensors"]
     assert found["title"] == "Postcard"
 

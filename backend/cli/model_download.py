@@ -22,9 +22,8 @@ from backend.models.meter import LastSpeed, Meter
 from backend.models.needs import states, wanted
 from backend.models.progress import Progress, size
 from backend.models.set_plan import SetPlan, plan, states_of
-from backend.models.sets import FORMATS, ModelSet, SetFile, Wish, choose
+from backend.models.sets import FORMATS, GPU_LIMITS, ModelSet, SetFile, Wish, choose
 from backend.notices import words
-from backend.system.model_fetch import GPU_LIMITS, hardware
 from workflows.catalog import Catalog, ModelFile
 from workflows.modes.registry import MODES
 from workflows.notice import Notice
@@ -206,6 +205,8 @@ def _machine(settings: Settings, gigabytes: int, ask: Callable[[], Asked]) -> Ha
         info = replace(info, models={folder: tuple(names) for folder, names in (lists or {}).items()})
     elif not gigabytes and (name_and_vram := _driver()):
         info = EngineInfo("comfyui", "", gpu=name_and_vram[0], vram_total=name_and_vram[1])
+    from backend.system.model_fetch import hardware  # it reads settings, which `--help` does not need
+
     return hardware(info, gigabytes, settings.models_dir, _gguf(settings))
 
 

@@ -28,6 +28,8 @@ Speed: TypeAlias = Literal["", "fast", "quality"]
 Format: TypeAlias = Literal["auto", "fp8", "gguf", "fp16"]
 SPEEDS: tuple[Speed, ...] = get_args(Speed)
 FORMATS: tuple[Format, ...] = get_args(Format)
+GPU_LIMITS = (4, 1024)
+"""Gigabytes of a GPU that can be named."""
 DEFAULT_GIGABYTES = 24
 """The GPU that is assumed where none is known and none is named."""
 RAM_SHARE = 0.8

@@ -31,6 +31,8 @@ def legal(mode: str, draw: random.Random) -> dict[str, Any]:
         values["width"], values["height"] = 0, 0
     if values.get("variant") in ("480p", "480p_strong", "anti_slow_motion"):
         values["distillation"] = "auto"  # others do not fit all of these
+    if values.get("method") == "mix" and values.get("model") == "animate_2":
+        values["model"] = "auto"  # it only moves
     two = mode == "text_to_video" or values.get("experts") == "both" or values.get("model") == "wan"
     if "steps" in values and two and values["steps"] == 1:
         values["steps"] = 2

@@ -310,7 +310,7 @@ def test_a_database_of_before_is_migrated_with_its_jobs(
     done = ended(studio, studio.submit(OWNER, "image_to_video", PICTURE, {"image": picture}))
     row = studio.store.get(done.id)
     assert row is not None
-    old = Store(tmp_path / "old.db", migrations=MIGRATIONS[:7])
+    old = Store(tmp_path / "old.db", migrations=MIGRATIONS[:8])
     old.close()
     with sqlite3.connect(tmp_path / "old.db") as database:
         columns = [name for _, name, *_ in database.execute("PRAGMA table_info(job)")]

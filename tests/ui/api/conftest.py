@@ -54,6 +54,7 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def page(launched: Page) -> Iterator[Page]:
     launched.studio.finish_at_once, launched.studio.error = True, None
     launched.studio.submits.clear()
+    launched.studio.several.clear()
     yield launched
 
 
