@@ -9,6 +9,8 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from scripts.docstrings import TOPS, python_files
 from tests.support.paths import ROOT
 
@@ -93,6 +95,7 @@ def test_code_uses_standard_terms() -> None:
     assert [message for path in paths for message in found_in(path)] == []
 
 
+@pytest.mark.full
 def test_tests_use_standard_terms() -> None:
     tests = checked(("tests/backend", "tests/ui", "tests/workflows", "tests/e2e", "tests/live"))
     support = checked(("tests/support",))

@@ -85,6 +85,7 @@ def test_what_counts(code: str, lines: list[int]) -> None:
     assert replaced(ast.parse(code)) == lines
 
 
+@pytest.mark.full
 def test_no_constant_is_replaced() -> None:
     found = [
         f"{path.relative_to(TESTS)}:{line}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import PATIENCE
@@ -25,6 +26,9 @@ PATIENT = """(() => {
 STORED = "Object.keys(localStorage).filter((key) => key.startsWith('wan-studio-draft-'))"
 NAMED = """(name) => window.gradio_config.dependencies
   .filter((one) => one.targets.some(([, event]) => event === name)).map((one) => one.id)"""
+
+
+pytestmark = pytest.mark.deep  # each holds answers back for many seconds
 
 
 def prompt(page: Page, mode: str = "image_to_video"):  # type: ignore[no-untyped-def]

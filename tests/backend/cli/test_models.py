@@ -25,6 +25,8 @@ from tests.support.model_files import fill, model, model_bytes, sparse
 from tests.support.paths import ROOT
 from workflows.catalog import Catalog, load_catalog
 
+pytestmark = pytest.mark.full  # many commands, each with a folder of models
+
 CATALOG = load_catalog()
 
 
