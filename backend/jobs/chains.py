@@ -74,7 +74,8 @@ class Chains:
         """`clock`: unix seconds."""
         self._store, self._decoder, self._jobs_dir = store, decoder, jobs_dir
         self._active, self._clock, self._limits = active, clock, limits
-        self._lock = threading.Lock()  # guards _open, and who ends a parent
+        self._lock = threading.Lock()  # guards _open; never held while the disk is written
+        self._writing = threading.Lock()  # held while a parent's state is written, and while it is taken out
         self._open: dict[str, _Open] = {}
         self._assembling = ""
         self._wake = threading.Event()
@@ -134,15 +135,16 @@ class Chains:
     def cancel(self, parent_id: str) -> bool:
         """Ends a parent whose request to cancel is on disk; False for a job that is not one of them. Its
         children are cancelled by the caller."""
-        with self._lock:
-            entry = self._open.get(parent_id)
-            if entry is None:
-                return False
-            entry.live.cancelled = True
-            if self._assembling == parent_id:
-                return True  # its thread ends it
-            del self._open[parent_id]
-        self._active.end(entry.parent, CANCELLED)
+        with self._writing:
+            with self._lock:
+                entry = self._open.get(parent_id)
+                if entry is None:
+                    return False
+                entry.live.cancelled = True
+                if self._assembling == parent_id:
+                    return True  # its thread ends it
+                del self._open[parent_id]
+            self._active.end(entry.parent, CANCELLED)
         return True
 
     def _ended(self, job: Job) -> None:
@@ -188,9 +190,10 @@ class Chains:
             self._save(entry, entry.parent.moved(RUNNING, started=self._clock()))
 
     def _save(self, entry: _Open, parent: Job) -> None:
-        self._store.save(parent)
-        with self._lock:
-            if entry.parent.id in self._open:
+        """Writes a parent's state, unless it has ended meanwhile."""
+        with self._writing:
+            if self.parent(parent.id) is not None:
+                self._store.save(parent)
                 entry.parent = parent
 
     def _assemble(self, entry: _Open, children: Sequence[Job]) -> None:
@@ -247,10 +250,11 @@ class Chains:
         self, entry: _Open, status: Status, error: StudioError | None = None, job: Job | None = None
     ) -> None:
         """Writes a parent's end, once."""
-        with self._lock:
-            if self._open.pop(entry.parent.id, None) is None:
-                return
-        self._active.end(job or entry.parent, status, error)
+        with self._writing:
+            with self._lock:
+                if self._open.pop(entry.parent.id, None) is None:
+                    return
+            self._active.end(job or entry.parent, status, error)
 
 
 def _ended_live(child: Job) -> LiveJob:

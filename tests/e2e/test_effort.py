@@ -41,14 +41,19 @@ def effort(page: Page) -> tuple[int, int, int]:
     return found["presses"], found["files"], found["fields"]
 
 
+def made(page: Page, served: SimpleNamespace, press: Callable[[], object]) -> None:
+    """Presses what queues a job, and finishes it."""
+    known = set(served.studio.runs)
+    press()
+    card(page, "running")
+    (new,) = set(served.studio.runs) - known
+    served.studio.finish(served.studio.runs[new].view)
+    card(page, "done")
+
+
 def generated(page: Page, served: SimpleNamespace) -> None:
     """Presses Generate, and finishes the job."""
-    known = set(served.studio.runs)
-    page.locator("#image_to_video-generate:not([disabled])").click()
-    card(page, "running")
-    (made,) = set(served.studio.runs) - known
-    served.studio.finish(served.studio.runs[made].view)
-    card(page, "done")
+    made(page, served, lambda: page.locator("#image_to_video-generate:not([disabled])").click())
 
 
 @pytest.fixture
@@ -91,8 +96,8 @@ def test_a_first_video_and_the_same_settings_on_another_picture(
     page.locator("#image_to_video-image img").first.wait_for()
     generated(page, served)
     assert effort(page) == (2, 1, 0)
-    made = [run.view.params["prompt"] for run in served.studio.runs.values()]
-    assert made == ["The boat drifts"] * 2
+    prompts = [run.view.params["prompt"] for run in served.studio.runs.values()]
+    assert prompts == ["The boat drifts"] * 2
 
 
 def test_an_old_result_is_back_in_the_form(
@@ -108,3 +113,29 @@ def test_an_old_result_is_back_in_the_form(
     expect(page.locator("#image_to_video-prompt textarea")).to_have_value("The boat drifts")
     expect(page.locator("#image_to_video-image img").first).to_be_visible()
     assert effort(page) == (2, 0, 0)
+
+
+def test_four_drafts_and_the_best_one_finished(
+    counted: Callable[[], Page], served: SimpleNamespace, photo: Path
+) -> None:
+    """One after the other, each with another seed; the second one is the best."""
+    page = counted()
+    page.locator("#image_to_video-image input[type=file]").set_input_files(photo)
+    page.locator("#image_to_video-image img").first.wait_for()
+    page.locator("#image_to_video-prompt textarea").fill("The boat drifts")
+    page.locator("#tab-image button.advanced").click()
+    page.locator("#image_to_video-resolution label", has_text="Draft").click()
+    generated(page, served)
+    for _ in range(3):
+        made(page, served, lambda: page.locator('#ws-card [data-act="again"]').first.click())
+    drafts = list(served.studio.runs)
+    best = drafts[1]
+    page.locator(f'#ws-card .recent [data-act=show][data-id="{best}"]').click()
+    page.locator(f'#ws-card [data-id="{best}"][data-act="again"]').first.wait_for()
+    menu = page.locator("#ws-card .steps.next [data-menu]", has_text="Re-render in Quality")
+    final = page.locator("#ws-card").get_by_role("menuitem", name="480p").first
+    made(page, served, lambda: (menu.click(), final.click()))
+    assert effort(page) == (9, 1, 1)
+    params = [served.studio.runs[one].view.params for one in served.studio.runs]
+    assert [one["resolution"] for one in params] == ["draft"] * 4 + ["480p"]
+    assert params[4]["seed"] == params[1]["seed"] and params[4]["speed"] == "quality"

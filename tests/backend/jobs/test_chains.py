@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from backend.engines.base import Prompt
 from backend.errors import BadInput, DiskFull, EngineError, NotFound, QueueFull
 from backend.events import Event
-from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING
+from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
 from backend.jobs.limits import Limits
 from backend.jobs.migrations import MIGRATIONS
 from backend.jobs.store import Store
@@ -141,6 +142,33 @@ def test_a_cancel_ends_them_all(make: Make, engine: FakeEngine, picture: Path) -
     until(lambda: not studio.store.unfinished())
     assert {part.status for part in children(studio, parent)} == {CANCELLED}
     assert not list(studio.settings.jobs_dir.rglob("*.mp4"))
+
+
+def test_a_cancel_while_it_is_noted_that_the_parent_runs(
+    make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end is written after what was being written, whichever thread comes first."""
+    studio = make()
+    engine.hold.clear()
+    real, noting, go_on = studio.store.save, threading.Event(), threading.Event()
+
+    def save(job: Job) -> bool:
+        if job.assembly and job.status == RUNNING:
+            noting.set()
+            assert go_on.wait(60)
+        return real(job)
+
+    monkeypatch.setattr(studio.store, "save", save)
+    parent = submit(studio, picture, 2)
+    assert noting.wait(60)
+    cancelling = threading.Thread(target=studio.cancel, args=(parent.id, parent.key))
+    cancelling.start()
+    row = studio.store.get
+    until(lambda: (job := row(parent.id)) is not None and job.cancel_requested is not None)
+    go_on.set()
+    cancelling.join(60)
+    assert ended(studio, parent).status == CANCELLED
+    until(lambda: not studio.store.unfinished())
 
 
 def test_one_child_can_be_cancelled(make: Make, engine: FakeEngine, picture: Path) -> None:
