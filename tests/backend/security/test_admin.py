@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import stat
 from pathlib import Path
 
 import pytest
 
 from backend.errors import NotAllowed, NotFound, TooMany
+from backend.security import tokens
 from backend.security.admin import CLAIMS_MAX, Admins
 from backend.security.tokens import new_token
 from tests.support.scripted import OWNER, Make
@@ -161,3 +163,49 @@ def test_an_open_page_says_so(make: Make) -> None:
 @pytest.mark.parametrize("env", [{}, {"GRADIO_SHARE": "true", "WAN_AUTH": "a:b"}])
 def test_a_private_page_does_not_warn(make: Make, env: dict[str, str]) -> None:
     assert make(**env).public_warning() == ""
+
+
+def test_a_program_shows_the_token_itself_and_nothing_near_it(tmp_path: Path) -> None:
+    machine = Machine()
+    admins = machine.admins(tmp_path)
+    token = admins.token
+    assert admins.includes(token) and machine == {}, "nothing is stored"
+    near = (
+        token[:-1],
+        token + "x",
+        token.swapcase(),
+        f" {token}",
+        f"{token},{token}",
+        tokens.owner_id(token),
+    )
+    assert not any(admins.includes(one) for one in near)
+    assert not admins.includes("", token), "a token is no user"
+    assert not any(admins.includes(one) for one in (None, 5, [token], {"token": token}))  # type: ignore[arg-type]
+    (tmp_path / "admin").unlink()
+    assert not machine.admins(tmp_path).includes(token), "a new token revokes it"
+
+
+@pytest.mark.parametrize("byte", [b"\0", b" ", b"\xff", b"x"])
+def test_a_token_file_of_one_repeated_byte_is_replaced(tmp_path: Path, byte: bytes) -> None:
+    (tmp_path / "admin").write_bytes(byte * 32)
+    admins = Machine().admins(tmp_path)
+    guess = (byte * 32).decode("ascii", "replace")
+    assert tokens.is_token(admins.token) and (tmp_path / "admin").read_text() == admins.token
+    for one in (guess, guess.strip(), ""):
+        assert not admins.claim(new_token(), one) and not admins.includes(one)
+
+
+def test_the_token_and_what_is_derived_from_it_are_not_logged(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    studio = make(start=False)
+    token = studio.admins.token
+    studio.queue_rows(token)
+    studio.choose_model(token, "vae", "")
+    assert studio.claim_admin(OWNER, token) and not studio.claim_admin(OWNER, token[:-1])
+    with pytest.raises(NotAllowed) as refused:
+        studio.model_choices(token[:-1])
+    told = caplog.text + str(refused.value)
+    assert "admin link: opened" in told
+    assert not any(secret in told for secret in (token, token[:-1], tokens.owner_id(token)))
