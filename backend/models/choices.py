@@ -22,6 +22,8 @@ log = logging.getLogger("wan.models.choices")
 
 NAME = "model_choices.yaml"
 """The file in the data folder."""
+UNREAD = f"{NAME}.unread"
+"""Beside it: what a person wrote there and could not be read."""
 _MARK = "# Model files by role, chosen in System or with `python app.py models use ROLE FILE`."
 _MOST_BYTES = 1 << 20
 
@@ -42,6 +44,7 @@ class Choices:
         self.path = path
         self._lock = threading.Lock()
         self._read: tuple[tuple[int, int], dict[str, Choice]] | None = None
+        self._faulty = False
 
     def all(self) -> Mapping[str, Choice]:
         """role -> choice; read again when the file has changed. A file that cannot be read has none."""
@@ -49,7 +52,8 @@ class Choices:
             return dict(self._current())
 
     def use(self, role: str, choice: Choice | None) -> None:
-        """Stores a choice; None removes it. Raises ModelStoreError, NoRoom."""
+        """Stores a choice; None removes it. A file that cannot be read is kept as UNREAD. Raises
+        ModelStoreError, NoRoom."""
         with self._lock:
             chosen = dict(self._current())
             chosen.pop(role, None)
@@ -62,13 +66,17 @@ class Choices:
             status = self.path.stat()
             key = (status.st_mtime_ns, status.st_size)
             if self._read is None or self._read[0] != key:
-                self._read = (key, _parsed(self.path) if status.st_size <= _MOST_BYTES else {})
+                self._read, self._faulty = (key, _parsed(self.path)), False
             return self._read[1]
         except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+            self._read, self._faulty = None, False
+        except OSError as error:
             log.warning("%s cannot be read: %s", self.path, error)
-            return {}
+            self._read, self._faulty = None, True
+        except (ValueError, yaml.YAMLError, RecursionError) as error:
+            log.warning("%s cannot be read: %s", self.path, error)
+            self._read, self._faulty = (key, {}), True
+        return {}
 
     def _write(self, chosen: Mapping[str, Choice]) -> None:
         data = {
@@ -79,6 +87,8 @@ class Choices:
         temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._faulty:
+                self.path.replace(self.path.with_name(UNREAD))
             temporary.write_text(f"{_MARK}\n{text}", encoding="utf-8")
             temporary.replace(self.path)
         except OSError as error:
@@ -90,9 +100,15 @@ class Choices:
 
 
 def _parsed(path: Path) -> dict[str, Choice]:
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    with path.open(encoding="utf-8") as file:
+        text = file.read(_MOST_BYTES)
+        if file.read(1):
+            raise ValueError(f"it has more than {_MOST_BYTES} characters")
+    data = yaml.safe_load(text)
+    if data is not None and not isinstance(data, dict):
+        raise ValueError("it is not a list of roles and files")
     found: dict[str, Choice] = {}
-    for role, value in data.items() if isinstance(data, dict) else ():
+    for role, value in (data or {}).items():
         if isinstance(value, str) and value:
             found[str(role)] = Choice(value)
         elif isinstance(value, dict) and isinstance(value.get("file"), str):

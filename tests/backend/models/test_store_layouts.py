@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.engines.base import EngineInfo
-from backend.models.choices import NAME, Choice, Choices
+from backend.models.choices import NAME, UNREAD, Choice, Choices
 from backend.models.inventory import READY
 from backend.models.needs import Overview, states
 from backend.models.roots import Roots, configs_of
@@ -193,6 +193,22 @@ def test_choices_are_kept_per_machine(tmp_path: Path) -> None:
     assert choices.all() == {}
     choices.path.write_text("{")
     assert choices.all() == {}, "a damaged file is no choice"
+
+
+@pytest.mark.parametrize("text", ["i2v_low: [", "- vae", "vae", "\x00", "# a\n" * 300_000, "&a [*a]"])
+def test_what_a_person_wrote_is_kept_when_it_cannot_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    choices = Choices(tmp_path / NAME)
+    choices.path.write_text(text)
+    assert choices.all() == choices.all() == {} and len(caplog.records) == 1, "it is said once"
+    choices.use("vae", Choice("a.safetensors"))
+    assert choices.all() == {"vae": Choice("a.safetensors")}
+    assert (tmp_path / UNREAD).read_text() == text
+    choices.use("vae", None)
+    assert choices.all() == {} and (tmp_path / UNREAD).read_text() == text, "a good file is replaced"
+    choices.use("s2v", Choice("b.safetensors"))
+    assert (tmp_path / UNREAD).read_text() == text
 
 
 def test_what_is_really_missing(tmp_path: Path) -> None:
