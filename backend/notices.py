@@ -81,6 +81,10 @@ TEMPLATES: Mapping[str, Template] = {
         "The first Animate draws this",
         ": Animate 2, which is installed here too, cannot replace a person.",
     ),
+    "animate_2_needs_node": Template(
+        "The first Animate draws this",
+        ": this ComfyUI has a file of Animate 2 and no node for it. Update it to 0.33 or newer.",
+    ),
     "no_pose_cache": Template(
         "The motion cache (WanAnimate2Cache) is not installed on this engine, so it is not used."
     ),
@@ -168,6 +172,7 @@ TEMPLATES: Mapping[str, Template] = {
         "The LoRA {lora} is not on this engine.",
         " Copy it into a loras folder of ComfyUI, or take it out of the list.",
     ),
+    "lora_twice": Template("{lora} and {other} are one LoRA.", " Remove one of the two."),
     "lora_damaged": Template("The LoRA {lora} {fault}.", " Remove it and download it again."),
     "lora_not_lora": Template("{lora} is not a LoRA.", " Take it out of the list."),
     "lora_other_model": Template(

@@ -29,7 +29,7 @@ __all__ = [
     "model_obstacle",
 ]
 
-_OF_SERVER = frozenset({"no_pose_detector"})
+_OF_SERVER = frozenset({"no_pose_detector", "animate_2_needs_node"})
 """Warnings that say what the server lacks."""
 
 
@@ -53,12 +53,12 @@ def compile(
     wanted = kept_params(params, keep, lacking, catalog)
     known = replace(catalog, default_negative=keep.negative or catalog.default_negative)
     made = _compile(wanted, known, kept_server(keep, server, lacking, catalog), job_id)
-    if lacking:
-        return replace(made, warnings=(*made.warnings, notice("earlier_run_gone", names=lacking)))
     fresh = _compile(params, catalog, server, job_id)
+    true = [one for one in made.warnings if one in fresh.warnings or one.code not in _OF_SERVER]
+    if lacking:
+        return replace(made, warnings=(*true, notice("earlier_run_gone", names=lacking)))
     if fresh.graphs == made.graphs:
         return replace(made, warnings=fresh.warnings)
-    true = [one for one in made.warnings if one in fresh.warnings or one.code not in _OF_SERVER]
     return replace(made, warnings=(*true, notice("repeats_earlier_run")))
 
 

@@ -32,6 +32,7 @@ Code = Literal[
     "animate_2_ignores",
     "animate_1_reads",
     "animate_1_replaces",
+    "animate_2_needs_node",
     "no_pose_cache",
     "no_face_found",
     "person_in_middle",
@@ -58,6 +59,7 @@ Code = Literal[
     "chosen_model_gone",
     # LoRAs
     "lora_missing",
+    "lora_twice",
     "lora_damaged",
     "lora_not_lora",
     "lora_other_model",

@@ -40,7 +40,7 @@ class Resolved:
         if not data:
             return None
         values, files, detectors = (data.get(name) for name in ("values", "files", "detectors"))
-        distilled, nodes = data.get("distilled"), data.get("nodes")
+        distilled, nodes, loras = data.get("distilled"), data.get("nodes"), data.get("loras")
         if not (isinstance(values, Mapping) and _texts(files) and _texts(detectors)):
             return None
         if not (isinstance(distilled, list) and isinstance(nodes, list)):
@@ -52,7 +52,7 @@ class Resolved:
             tuple(map(str, nodes)),
             dict(detectors or {}),
             str(data.get("negative") or ""),
-            tuple(map(str, data.get("loras") or ())),
+            tuple(map(str, loras if isinstance(loras, list) else ())),
         )
 
     def without(self, names: Collection[str]) -> Resolved:

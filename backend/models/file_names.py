@@ -120,6 +120,11 @@ def plain_name(path: str) -> str:
     return re.split(r"[/\\]", path)[-1]
 
 
+def is_sidecar(path: str) -> bool:
+    """Whether macOS wrote the file beside another one: ComfyUI lists it and cannot load it."""
+    return plain_name(path).startswith("._")
+
+
 def _folder(folders: list[str]) -> str:
     """The model folder that a part of the path names, the innermost first."""
     names = {
@@ -250,6 +255,8 @@ def _speed(parts: list[str], kind: str) -> Speed:
     """Whether a diffusion model is distilled, by its name; a word that no publisher of plain files uses makes
     it a merge of which the name does not say so."""
     name = parts[-1].rsplit(".", 1)[0]
+    if re.search(r"(?<![a-z])loras?(?![a-z])", name.lower()):  # merged, or a LoRA in the wrong folder
+        return "unknown"
     if _BAKED.search(name.lower()) or any(re.search(r"lightx2v|4[-_]?steps?", p.lower()) for p in parts[:-1]):
         return "baked"
     if kind not in ("t2v", "i2v", "animate", "s2v", ""):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from backend.models.file_names import plain_name
+from backend.models.file_names import is_sidecar, plain_name
 from backend.models.lora_files import LoraFiles
 from backend.models.state import LoraState
 from backend.notices import words
@@ -22,7 +22,7 @@ def lora_rows(
     """The rows whose name, title or trigger words have all words of the search: those that fit one of the
     targets first, then by name. Without the catalogue's own, which the modes load by themselves."""
     own = {file.name.casefold() for file in load_catalog().files if file.folder == "loras"}
-    names = [name for name in files if plain_name(name).casefold() not in own]
+    names = [name for name in files if plain_name(name).casefold() not in own and not is_sidecar(name)]
     known = {name: files[name] for name in names}
     wanted = search.casefold().split()
     rows = [

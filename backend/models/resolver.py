@@ -13,17 +13,19 @@ from typing import Literal
 
 from backend.models.choices import Choice
 from backend.models.file_headers import HEADERS, HeaderCache
-from backend.models.file_names import GGUF, name_facts, plain_name
+from backend.models.file_names import GGUF, is_sidecar, name_facts, plain_name
 from backend.models.formats import rank
-from backend.models.kinds import UNKNOWN, HeaderFacts, Identity, Speed, identify
+from backend.models.kinds import UNKNOWN, HeaderFacts, Identity, Kind, Speed, identify
 from backend.models.pairs import same_file
-from backend.models.roles import WANTS, Want, contradicts, fit
+from backend.models.roles import WANTS, Want, contradicts, fit, fits_by_name
 from backend.models.roots import Roots
 from workflows.catalog import Catalog, ModelFile
 from workflows.notice import Notice, notice
 from workflows.stages.distill import BAKED_ROLES
 
 Why = Literal["", "chosen", "known", "found"]
+_USUAL: tuple[Kind, ...] = ("t2v", "i2v", "ti2v_5b", "wan_1.3b", "i2v_2.1")
+"""Kinds that stand for those whose headers look like theirs."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ class Resolver:
         chosen = self.choices.get(file.role)
         found = []
         for name in names:
+            if is_sidecar(name):
+                continue
             named = name_facts(name, file.folder)
             known = _is(name, file.name)
             passed = known or (chosen is not None and _alike_names(chosen.file, name))
@@ -157,6 +161,9 @@ class Resolver:
             fault = notice("model_not_clear", title=file.title, role=file.role, names=names)
         if fault is None and not known:
             fault = self._original_encoder(file)
+        if fault is None and want is not None:
+            bad = (one for one in everyone if not one.known and fits_by_name(want, one.identity))
+            fault = next(filter(None, (self._obstacle(file, want, one) for one in bad)), None)
         return Resolution(file.role, None, "", (), asked, tuple(notes), fault)
 
     def _original_encoder(self, file: ModelFile) -> Notice | None:
@@ -177,8 +184,6 @@ class Resolver:
         found = one.identity
         if _unloadable(want, one):
             return notice("gguf_animate_2", file=one.name, name=file.name, role=file.role)
-        if found.speed == "unknown":
-            return notice("model_speed_unknown", file=one.name, role=file.role)
         if found.fault and found.fault != "header_too_large":
             return notice("model_damaged", file=one.name, title=file.title, fault=found.fault)
         if want is not None and contradicts(want, found, one.known):
@@ -187,6 +192,8 @@ class Resolver:
         if want is not None and found.experts_differ:
             other = "low" if want.expert == "high" else "high"
             return notice("expert_unlike_name", file=one.name, title=file.title, expert=other)
+        if found.speed == "unknown":
+            return notice("model_speed_unknown", file=one.name, role=file.role)
         if self._needs_loader(one):
             return notice("gguf_without_loader", file=one.name)
         return None
@@ -280,5 +287,6 @@ def _speed(chosen: Choice, found: Identity) -> Speed:
 
 
 def _shown(found: Identity) -> str:
-    """One kind to name in a sentence."""
-    return found.kind or (min(found.possible) if found.possible else "")
+    """One kind to name in a sentence: of several the most usual one."""
+    usual = (kind for kind in _USUAL if kind in found.possible)
+    return found.kind or next(usual, min(found.possible, default=""))

@@ -85,6 +85,17 @@ def _lora_fit(want: Want, found: Identity) -> Fit:
     return "yes" if found.expert == want.expert and not found.experts_differ else "no"
 
 
+def fits_by_name(want: Want, found: Identity) -> bool:
+    """Whether a file that cannot take the role is one for it by its name: a damaged one, or another model."""
+    if want.expert and found.expert != want.expert:
+        return False
+    if not found.fault:
+        return bool(found.unlike) and found.unlike == want.kind
+    if want.kind == "lora" and (found.purpose, found.base) != (want.purpose, want.base):
+        return False
+    return found.kind == want.kind
+
+
 def contradicts(want: Want, found: Identity, known: bool) -> bool:
     """Whether a file is not what the role needs. known: it has the catalogue's own name, so that only its
     header can say so."""

@@ -27,6 +27,8 @@ _LEGACY = {"unet": "diffusion_models", "clip": "text_encoders"}
 _CONFIG_MAX = 1 << 20
 MOST_FILES, MOST_DEPTH = 50_000, 24
 """Limits of one listing."""
+ENDINGS = (".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl")
+"""Files that ComfyUI (`supported_pt_extensions` in folder_paths.py) and ComfyUI-GGUF list as models."""
 
 
 @dataclass
@@ -67,11 +69,13 @@ class Roots:
         return self._listed[folder]
 
     def names(self, kind: str) -> dict[str, Path]:
-        """Name -> path of all files of a kind; the first folder with a name is the one that ComfyUI takes."""
+        """Name -> path of all model files of a kind; the first folder with a name is the one that ComfyUI
+        takes."""
         found: dict[str, Path] = {}
         for folder in self.folders(kind):
             for name, path in self.listed(folder).items():
-                found.setdefault(name, path)
+                if name.lower().endswith(ENDINGS):
+                    found.setdefault(name, path)
         return found
 
     def path(self, kind: str, name: str) -> Path | None:

@@ -22,7 +22,7 @@ from tests.support.compile_cases import (
 )
 from tests.support.template_diff import behind
 from workflows.catalog import load_catalog
-from workflows.compile import Compiled, ServerFacts
+from workflows.compile import Compiled, ServerFacts, compile
 from workflows.graph.node_contract import RoleFile, check
 from workflows.modes.animate import animate_2, build
 from workflows.modes.animate.animate_2 import chunk_count
@@ -76,6 +76,22 @@ def test_without_node_or_file_the_first_animate_draws_as_before(server: ServerFa
     result = on(server)
     assert not is_second(result)
     assert not {"animate_2_used", "animate_1_reads"} & {one.code for one in result.warnings}
+
+
+def test_a_file_without_its_node_is_pointed_out() -> None:
+    bare = second_server(without=NODE)
+    result = on(bare)
+    assert not is_second(result) and notice("animate_2_needs_node") in result.warnings
+    assert "Update it to 0.33" in words(notice("animate_2_needs_node"))
+    others = [on(bare, model="animate_1"), on(bare, method="mix"), on(bare, pose_video=HELPERS["pose"])]
+    others += [on(second_server(()) if known else ServerFacts(frozenset())) for known in (True, False)]
+    bad = RoleFile(ANIMATE_2[0], obstacle=notice("text", text="It is damaged."))
+    others.append(on(replace(second_server(ANIMATE_2[:1], without=NODE), models={"animate_2": bad})))
+    for one in others:
+        assert notice("animate_2_needs_node") not in one.warnings
+    first = on(second_server(()))
+    again = compile(animated(), load_catalog(), second_server(), "job", first.resolved)
+    assert not is_second(again) and notice("animate_2_needs_node") not in again.warnings
 
 
 @pytest.mark.parametrize(("given", "words_of_it"), [

@@ -238,3 +238,10 @@ def test_what_is_kept_when_values_change() -> None:
 )
 def test_what_cannot_be_read_is_left_out(data: dict[str, Any]) -> None:
     assert Resolved.from_json(data) is None
+
+
+@pytest.mark.parametrize("loras", [None, 5, "abc", {"a": 1}])
+def test_loras_that_cannot_be_read_are_none(loras: Any) -> None:
+    kept = Resolved({"steps": 20}, {"vae": "x"}, loras=("a", "b"))
+    assert Resolved.from_json(kept.to_json()) == kept
+    assert Resolved.from_json({**kept.to_json(), "loras": loras}) == Resolved(kept.values, kept.files)

@@ -33,8 +33,8 @@ SAME_LAYERS = frozenset({"i2v", "t2v", "i2v_2.1", "t2v_2.1", "s2v", "animate", "
 """Kinds of WAN with the same layers: a LoRA for one of them has some effect on the others."""
 OBSTACLES = frozenset(
     {
-        "lora_missing", "lora_damaged", "lora_not_lora", "lora_other_model", "lora_keys_ignored",
-        "lora_other_width",
+        "lora_missing", "lora_twice", "lora_damaged", "lora_not_lora", "lora_other_model",
+        "lora_keys_ignored", "lora_other_width",
     }
 )  # fmt: skip
 """Codes with which a job is refused."""
@@ -108,10 +108,14 @@ def lora_findings(params: Any, target: LoraTarget, server: ServerFacts) -> LoraF
     experts = getattr(params, "experts", "both") if target.experts else ""
     obstacle: Notice | None = None
     warnings: list[Notice] = []
+    names: dict[str, str] = {}  # file -> as the creator wrote it
     for one in found:
         if not one.file.name:
             obstacle = obstacle or notice("lora_missing", lora=one.lora.name)
             continue
+        if one.file.name in names:
+            obstacle = obstacle or notice("lora_twice", lora=names[one.file.name], other=one.lora.name)
+        names[one.file.name] = one.lora.name
         said: set[str] = set()  # of a pair the same is said once
         for name in _names(one, experts):
             file = one.file if name == one.file.name else server.loras.get(name, LoraFile(name))

@@ -213,3 +213,35 @@ def test_the_list_has_pairs_words_and_what_fits(tmp_path: Path) -> None:
     either = lora_rows(files, server, MODES["text_to_image"].lora_targets)
     assert not any(row.obstacle for row in either), "Text-to-Image has a model for each"
     assert json.loads(json.dumps(rows[0].record()))["words"] == ["1nk"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["style", "wan/style.safetensors"],
+        ["style.safetensors", "WAN\\STYLE.safetensors"],
+        ["wan/style", "other.safetensors", "STYLE"],
+    ],
+)
+def test_one_lora_under_two_spellings_is_refused(tmp_path: Path, given: list[str]) -> None:
+    write_lora(tmp_path / "loras" / "wan" / "style.safetensors")
+    write_lora(tmp_path / "loras" / "other.safetensors", seed=1)
+    server = server_of(tmp_path)
+    for params in (image(loras=given), sound(loras=given), animated(loras=given)):
+        obstacle, _ = judged(params, server)
+        assert obstacle is not None and obstacle.code == "lora_twice"
+        assert words(obstacle) == f"{given[0]} and {given[-1]} are one LoRA. Remove one of the two."
+
+
+def test_both_files_of_a_pair_are_not_one_lora(tmp_path: Path) -> None:
+    for number, expert in enumerate(("high", "low")):
+        write_lora(tmp_path / "loras" / f"ink_{expert}.safetensors", seed=number)
+    assert codes(image(loras=["ink_high", "ink_low"]), server_of(tmp_path)) == []
+
+
+def test_the_list_has_only_model_files(tmp_path: Path) -> None:
+    write_lora(tmp_path / "loras" / "style.safetensors")
+    for name in ("style.png", "style.json", "readme.md", "._style.safetensors"):
+        (tmp_path / "loras" / name).write_bytes(b"x")
+    files = LoraFiles(tuple(Roots(tmp_path).names("loras")), Roots(tmp_path))
+    assert [row.name for row in lora_rows(files, server_of(tmp_path))] == ["style.safetensors"]

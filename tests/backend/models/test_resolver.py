@@ -294,3 +294,83 @@ def test_a_copy_without_its_metadata_is_not_animate_2(tmp_path: Path) -> None:
     for metadata, expected in ((config, ""), ({}, "model_unlike_name")):
         put(tmp_path, f"diffusion_models/{SECOND}", "i2v", metadata=metadata)
         assert code(on_disk(tmp_path)["animate_2"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "role", "says"),
+    [
+        ("diffusion_models/x/Wan2_2-I2V-A14B-HIGH_bf16.safetensors", "t2v", "i2v_high", "t2v"),
+        ("diffusion_models/x/Wan2_2-I2V-A14B-LOW_bf16.safetensors", "flux", "i2v_low", "flux"),
+        ("diffusion_models/x/Wan2_2-T2V-A14B-LOW_bf16.safetensors", "animate", "t2v_low", "animate"),
+        ("diffusion_models/x/Wan2_2-S2V-14B_bf16.safetensors", "sdxl", "s2v", "sdxl"),
+        ("diffusion_models/x/Wan2_2-Animate-14B_bf16.safetensors", "i2v", "animate", "i2v"),
+        ("vae/x/Wan2_1_VAE_bf16.safetensors", "vae_other", "vae", "vae_other"),
+    ],
+)
+def test_a_file_of_any_publisher_that_is_unlike_its_name_is_said(
+    tmp_path: Path, path: str, kind: str, role: str, says: str
+) -> None:
+    put(tmp_path, path, kind)
+    resolved = on_disk(tmp_path)
+    found = resolved[role]
+    assert found.used is None and found.obstacle is not None and code(found) == "model_unlike_name"
+    assert found.obstacle.arg("kind") == says and found.obstacle.arg("file") == path.partition("/")[2]
+    assert words(found.obstacle).count("  ") == 0
+    assert [name for name, one in resolved.items() if code(one)] == [role], "the other roles are just missing"
+
+
+@pytest.mark.parametrize(
+    ("path", "role"),
+    [
+        (f"diffusion_models/{KJ.format('HIGH')}", "i2v_high"),
+        (f"diffusion_models/{KJ.format('LOW')}", "i2v_low"),
+        ("diffusion_models/Wan2_2-S2V-14B_bf16.safetensors", "s2v"),
+        ("diffusion_models/Wan2_2-Animate-14B_bf16.safetensors", "animate"),
+        ("vae/Wan2_1_VAE_bf16.safetensors", "vae"),
+        ("loras/Wan2.2-Lightning_I2V-A14B-4steps-lora_HIGH_fp16.safetensors", "lora_i2v_high"),
+    ],
+)
+def test_a_file_of_any_publisher_that_is_cut_short_is_said(tmp_path: Path, path: str, role: str) -> None:
+    whole = put(tmp_path, path)
+    assert used(on_disk(tmp_path)[role]) == path.partition("/")[2]
+    os.truncate(whole, whole.stat().st_size - 9)
+    resolved = on_disk(tmp_path)
+    found = resolved[role]
+    assert found.obstacle is not None and found.obstacle.arg("fault") == "cut_short"
+    assert [name for name, one in resolved.items() if code(one)] == [role]
+    folder = CATALOG.file(role).folder
+    put(tmp_path, own_names(role)[role])
+    found = on_disk(tmp_path)[role]
+    assert (used(found), code(found)) == (CATALOG.file(role).name, ""), folder
+
+
+def test_files_that_macos_writes_beside_others_take_no_role() -> None:
+    names = [f"{folder}._{name}" for name in (HIGH, BF16.format("HIGH")) for folder in ("", "wan/", "wan\\")]
+    assert [role for role, one in by_names(*names).items() if used(one) or code(one) or one.others] == []
+    found = by_names(*names, BF16.format("HIGH"))["i2v_high"]
+    assert used(found) == BF16.format("HIGH") and found.others == ()
+
+
+def test_only_model_files_take_a_role(tmp_path: Path) -> None:
+    folder = tmp_path / "diffusion_models"
+    folder.mkdir()
+    name = BF16.format("HIGH")
+    for ending in (".part", ".aria2", ".png", ".txt", ".metadata.json"):
+        (folder / f"{name}{ending}").write_bytes(b"x")
+        (folder / name.replace(".safetensors", ending)).write_bytes(b"x")
+    assert [role for role, one in on_disk(tmp_path).items() if used(one) or code(one) or one.asked] == []
+    for ending in (".SAFETENSORS", ".sft", ".gguf", ".pth", ".bin"):
+        put(tmp_path, f"diffusion_models/a{ending}", "i2v")
+    assert [Path(one).suffix for one in Roots(tmp_path).names("diffusion_models")] == [
+        ".SAFETENSORS", ".bin", ".gguf", ".pth", ".sft",
+    ]  # fmt: skip
+
+
+def test_a_lora_in_the_folder_of_models_takes_no_role(tmp_path: Path) -> None:
+    name = "Wan2.2-Lightning_I2V-A14B-4steps-lora_HIGH_fp16.safetensors"
+    far = by_names(name)["i2v_high"]
+    assert far.used is None and [one.name for one in far.asked] == [name] and code(far) == "model_not_clear"
+    put(tmp_path, f"diffusion_models/{name}", "lora")
+    near = on_disk(tmp_path)["i2v_high"]
+    assert near.used is None and near.asked == () and near.obstacle is not None
+    assert (code(near), near.obstacle.arg("kind")) == ("model_unlike_name", "lora")

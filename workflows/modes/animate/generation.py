@@ -40,8 +40,11 @@ def generation(params: Animate, catalog: Catalog, server: ServerFacts) -> Genera
     if params.model == SECOND:
         ignored = notice("animate_2_ignores", helpers=params.given) if params.given else None
         return Generation(_role(params, there), ignored)
-    if params.model == FIRST or not there:
+    if params.model == FIRST:
         return Generation()
+    if not there:
+        stopped = params.method == "move" and not params.given and _only_node(catalog, server)
+        return Generation("", notice("animate_2_needs_node") if stopped else None)
     if params.method == "mix":
         return Generation("", notice("animate_1_replaces"))
     if params.given:
@@ -59,7 +62,18 @@ def _role(params: Animate, there: tuple[str, ...]) -> str:
 
 def _is_there(role: str, catalog: Catalog, server: ServerFacts) -> bool:
     """Whether the server has the node, lists the file and can use it; what is not known does not count."""
+    return NODE in server.nodes and _has_file(role, catalog, server)
+
+
+def _only_node(catalog: Catalog, server: ServerFacts) -> bool:
+    """Whether the node is all that is missing for Animate 2."""
+    lacks = bool(server.nodes) and NODE not in server.nodes
+    return lacks and any(_has_file(role, catalog, server) for role in (FULL, DISTILLED))
+
+
+def _has_file(role: str, catalog: Catalog, server: ServerFacts) -> bool:
+    """Whether the server lists the file and can use it."""
     known = server.models.get(role)
-    if NODE not in server.nodes or (known is not None and known.obstacle is not None):
+    if known is not None and known.obstacle is not None:
         return False
     return catalog.file(role).name in server.options.get(("UNETLoader", "unet_name"), ())
