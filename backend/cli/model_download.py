@@ -51,7 +51,7 @@ def add_download(actions: Any) -> None:
     fetch.add_argument(
         "--gpu",
         type=int,
-        default=0,
+        default=None,
         metavar="GB",
         help="memory of the GPU (default: of this one, else 24)",
     )
@@ -75,12 +75,13 @@ def download(
     from backend.models.hub import Hub
 
     what, modes = arguments.what, catalog.modes()
-    given = [f"--{name}" for name in OPTIONS if getattr(arguments, name) not in (0, "", False, "auto")]
+    values = {name: getattr(arguments, name) for name in OPTIONS}
+    given = [f"--{name}" for name, v in values.items() if v is not False and v not in (None, "", "auto")]
     if what not in ("", *modes):
         return _one_file(settings, arguments, catalog, Hub(), given)
-    if arguments.gpu and not GPU_LIMITS[0] <= arguments.gpu <= GPU_LIMITS[1]:
+    if arguments.gpu is not None and not GPU_LIMITS[0] <= arguments.gpu <= GPU_LIMITS[1]:
         raise BadInput.of("set_gpu_wrong", given=str(arguments.gpu))
-    machine = _machine(settings, arguments.gpu, ask)
+    machine = _machine(settings, arguments.gpu or 0, ask)
     found = {state.file.role: state for state in states(settings, None, catalog, vram=machine.vram).files}
     wish = Wish(
         what, arguments.speed, arguments.format, arguments.distilled,
@@ -121,8 +122,9 @@ def _one_file(
     by_role = {state.file.role: state for state in found.files}
     chosen = ModelSet(Wish(""), tuple(SetFile(file) for file in files))
     if arguments.dry_run:
-        _show(plan(chosen, settings.models_dir, hub, LastSpeed(settings.data_dir).read()))
-        return 0
+        planned = plan(chosen, settings.models_dir, hub, LastSpeed(settings.data_dir).read())
+        _show(planned)
+        return 0 if planned.fits else 1
     return _run(settings, files, states_of(files, by_role, settings), hub)
 
 

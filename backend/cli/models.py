@@ -121,8 +121,9 @@ def check(settings: Settings, mode: str, read_all: bool = False, as_json: bool =
     catalog = load_catalog()
     if mode and mode not in catalog.modes():
         raise BadInput.of("no_such_mode", given=mode, names=tuple(catalog.modes()))
-    seen, server = ask_server(settings)
-    found = states(settings, seen)
+    seen, info, server = ask_machine(settings)
+    known = info or EngineInfo("comfyui", "")
+    found = states(settings, seen, vram=known.vram_total, gpu=known.gpu, version=known.version)
     if read_all:
         chosen = {f.file.role for f in found.files if not mode or mode in f.file.modes}
         progress = Progress(complain, terminal(stderr=True))

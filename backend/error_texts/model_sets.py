@@ -12,6 +12,7 @@ TEXTS: Mapping[str, ErrorText] = {
     # refused
     "set_without_gguf": ErrorText("This ComfyUI cannot load GGUF files.", _NODES),
     "set_no_such_model": ErrorText("There is no choice {given!r}.", "It is one of {names}."),
+    "set_one_model": ErrorText("{title} has one model, so {given!r} is no choice.", "Leave the option out."),
     "set_distilled_quality": ErrorText("Distilled models run in few steps only, not in Quality."),
     "set_distilled_gguf": ErrorText(
         "The catalogue has no GGUF files of the distilled models.", "Leave out one of the two options."
@@ -30,7 +31,7 @@ TEXTS: Mapping[str, ErrorText] = {
     "fetch_cancelled": ErrorText("The download was cancelled."),
     # notes
     "set_always_fast": ErrorText("{title} always runs in few steps."),
-    "set_no_distilled": ErrorText("There is no distilled model for {title}: its 4-step LoRAs are fetched."),
+    "set_no_distilled": ErrorText("There is no distilled model for {title}: its usual files are fetched."),
     "set_distilled_rest": ErrorText(
         "With distilled models {title} runs in its usual variants; anti-slow-motion and 480p need the full"
         " models and LoRAs."

@@ -166,6 +166,8 @@ def _wanted(
 ) -> tuple[list[ModelFile], list[Notice]]:
     """The catalogue's files for a wish, with its distilled models in place of experts and LoRAs."""
     sets = dict(catalog.sets(wish.mode))
+    if wish.setting and set(sets) <= {""}:
+        raise BadInput.of("set_one_model", given=wish.setting, title=MODES[wish.mode].title)
     if wish.setting and wish.setting not in sets:
         raise BadInput.of("set_no_such_model", given=wish.setting, names=tuple(sets))
     complete = (files for files in sets.values() if all(_here(found.get(file.role)) for file in files))

@@ -105,6 +105,8 @@ def test_the_gpu_at_hand_decides(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     [
         (("wan_2.1_vae.safetensors", "--gpu", "16"), "is one file, and --gpu choose among several"),
         (("image_to_video", "--gpu", "2"), "2 is not the memory of a GPU"),
+        (("image_to_video", "--gpu", "0"), "0 is not the memory of a GPU"),
+        (("wan_2.1_vae.safetensors", "--gpu", "0"), "is one file, and --gpu choose among several"),
         (("image_to_video", "--speed", "quality", "--distilled"), "run in few steps only"),
         (("text_to_image", "--model", "sdxl"), "no choice 'model=sdxl'"),
         (("hologram",), "hologram"),

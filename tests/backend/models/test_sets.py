@@ -209,12 +209,15 @@ def test_a_format_that_is_asked_for_is_fetched_beside_another_one() -> None:
         (Wish("image_to_video", "quality", distilled=True), True, "set_distilled_quality"),
         (Wish("image_to_video", "fast", "gguf", distilled=True), True, "set_distilled_gguf"),
         (Wish("text_to_image", setting="model=sdxl"), True, "set_no_such_model"),
+        (Wish("image_to_video", setting="model=flux"), True, "set_one_model"),
+        (Wish("animate", setting="model=animate_2"), True, "set_one_model"),
     ],
 )
 def test_what_no_set_can_be_made_of(wish: Wish, gguf: bool, code: str) -> None:
     with pytest.raises(BadInput) as caught:
         choose(wish, machine(24, gguf), CATALOG, EMPTY)
     assert caught.value.why.code == code and caught.value.message
+    assert "of ." not in caught.value.hint
 
 
 def test_speed_decides_about_loras() -> None:
