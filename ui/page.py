@@ -124,7 +124,7 @@ class _Page:
         self.visit.admin_link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-admin")
         self.visit.private_link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-wanted")
         gr.HTML(
-            header(studio.engines(), studio.queue()),
+            header(studio.engines(), None),
             elem_id="ws-header",
             apply_default_css=False,
             js_on_load=None,

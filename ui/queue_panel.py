@@ -9,15 +9,21 @@ import gradio as gr
 
 from backend.errors import NotFound, StudioError
 from ui.actions.event_data import event_text
+from ui.forms.job_inputs import has_picture
 from ui.gradio_fixes.event_errors import sentence
-from ui.views.queue_panel import QueuePanel, panel
+from ui.views.queue_panel import ROWS, QueuePanel, panel
+from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from backend.jobs.views import QueueRow
     from ui.actions.once import Once
     from ui.job_card import Card
 
+WITH_OPTIONAL_PICTURE = frozenset(
+    name for name, mode in MODES.items() if "image" in mode.media and not mode.media["image"].required
+)
 EVENTS = ("list", "up", "down", "cancel", "cancel_all", "pause", "resume")
 JS = (
     f"const events = {list(EVENTS)!r};\n"
@@ -36,7 +42,9 @@ class Queue:
 
     def build(self) -> None:
         """Creates the component."""
-        self.shown = gr.HTML(panel(QueuePanel()), elem_id="ws-queue", apply_default_css=False, js_on_load=JS)
+        self.shown = gr.HTML(
+            panel(QueuePanel(known=False)), elem_id="ws-queue", apply_default_css=False, js_on_load=JS
+        )
 
     def wire(self, owner: Any, card: Any, direct: dict[str, Any], queued: dict[str, Any]) -> None:
         """owner, card: the components. direct, queued: the arguments of events without and with messages."""
@@ -47,15 +55,26 @@ class Queue:
 
     def html(self, owner: str, user: str, note: str = "") -> str:
         """The panel for this visitor."""
+        rows = self.studio.queue_rows(owner, user)
         return panel(
             QueuePanel(
-                rows=self.studio.queue_rows(owner, user),
+                rows=rows,
+                pictured=self._pictured(rows[:ROWS]),
                 paused=self.studio.paused(),
                 admin=self.studio.is_admin(owner, user),
                 note=note,
                 media=self.studio.media_url,
             )
         )
+
+    def _pictured(self, rows: Sequence[QueueRow]) -> frozenset[str]:
+        """Ids of the jobs with a picture that their mode can do without; none while the database does not
+        answer."""
+        jobs = [row.job for row in rows if row.job is not None and row.mode in WITH_OPTIONAL_PICTURE]
+        try:
+            return frozenset(job.id for job in jobs if has_picture(self.studio, job))
+        except StudioError:
+            return frozenset()
 
     def listed(self, owner: str, request: gr.Request) -> str:
         """The panel as it is now."""

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import Page, expect
 
-from tests.e2e.actions import card, generate
+from tests.e2e.actions import card, generate, more
 from tests.e2e.clips import add_clips
 from tests.e2e.conftest import PATIENCE, Site
 from tests.support.tiers import deep
@@ -120,6 +120,11 @@ def test_result_generate_tabs_and_samples(visit: Visit, photo: Path, site: Site)
     expect(page.locator("#ws-card video")).to_be_hidden()
     strip.click()
     expect(page.locator("#ws-card video")).to_be_visible()
+    # So does what a button of the result puts into a form; the focus stays on the page.
+    more(page, "Reuse settings")
+    expect(strip).to_be_focused()
+    expect(page.get_by_role("tab", name="Image-to-Video")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#image_to_video-prompt textarea")).to_be_in_viewport()
 
     # One heading of the first level in each tab; arrows in the list of tabs, then the theme's button.
     page.set_viewport_size({"width": 1440, "height": 900})

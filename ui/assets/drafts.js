@@ -403,6 +403,7 @@
     ready: () => Promise.race([ready.promise, pause(MS.restore)]),
     // A fill of the page (settings, a starter, a frame) is about to arrive.
     before: () => {
+      studio.beforeFill?.();
       filling = { forms: copy(state.forms), until: Date.now() + MS.fill, done: new Set() };
     },
   };

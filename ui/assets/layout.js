@@ -53,9 +53,20 @@
   const unfold = () => {
     if (folded && shown() !== folded) fold("");
   };
+  // So does what a button of a result puts into a form, in whichever tab: the form is what is worked in next.
+  const FILLS = ["reuse", "send", "frame", "picture"], FILL_MS = 10_000;
+  let filledAt = -Infinity;
+  studio.beforeFill = () => {
+    if (performance.now() - filledAt > FILL_MS || !studio.oneColumn() || !shown()) return;
+    filledAt = -Infinity;
+    fold(shown());
+    scrollTo({ top: 0 });
+    if (!document.activeElement?.getClientRects().length || document.activeElement === document.body) $(".reopen")?.focus({ preventScroll: true });
+  };
   document.addEventListener("click", (event) => {
     const tab = event.target.closest?.("#ws-tabs [role=tab]");
     if (tab && studio.oneColumn() && tab.getAttribute("aria-selected") !== "true") fold(shown());
+    if (FILLS.includes(event.target.closest?.("[data-act]")?.dataset.act)) filledAt = performance.now();
     if (event.target.closest?.(".reopen")) {
       fold("");
       $("#ws-card [data-player] button, #ws-card .btn.ink")?.focus({ preventScroll: true });
@@ -64,7 +75,16 @@
 
   // -- the tab list: one stop, arrow keys, Home and End; then the theme's button ----------------------------------
   const tabs = () => $$("#ws-tabs [role=tab]").filter(rect);
+  let chosen = null;
+  // On a phone the row scrolls: the chosen tab is shown in full, also when a button of a result has opened it.
+  const reveal = (tab) => {
+    if (!tab || tab === chosen) return;
+    chosen = tab;
+    const row = tab.closest(".tab-wrapper");
+    row?.scrollTo({ left: tab.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2, behavior: studio.still() ? "auto" : "smooth" });
+  };
   const rove = () => {
+    reveal($("#ws-tabs [role=tab][aria-selected=true]"));
     for (const tab of $$("#ws-tabs [role=tab]")) {
       const stop = tab.getAttribute("aria-selected") === "true" ? 0 : -1;
       if (tab.tabIndex !== stop) tab.tabIndex = stop;

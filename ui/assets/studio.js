@@ -185,12 +185,7 @@
       if (before !== text("copied")) setTimeout(() => (span.textContent = before), 1600);
       span.textContent = text("copied");
     }
-    const chosen = at("#ws-tabs [role=tab]");
-    if (chosen) {
-      const row = chosen.closest(".tab-wrapper"); // on a phone the row scrolls: show the chosen tab in full
-      row?.scrollTo({ left: chosen.offsetLeft - (row.clientWidth - chosen.offsetWidth) / 2, behavior: still() ? "auto" : "smooth" });
-      setTimeout(studio.refreshFrame, 50);
-    }
+    if (at("#ws-tabs [role=tab]")) setTimeout(studio.refreshFrame, 50);
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;

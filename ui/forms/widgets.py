@@ -26,6 +26,9 @@ HTML_JS = (
     " ? window.wanStudio.{0}({{element, trigger, watch}}) : setTimeout(go, 15); go();"
 )
 
+MOST_LETTERS = 40
+"""Of all values of a choice that stand side by side; the narrowest column has room for them."""
+
 
 @dataclass
 class Form:
@@ -111,9 +114,17 @@ def segmented(form: Form, name: str, titled: bool = True) -> None:
             interactive=True,
             min_width=0,
             elem_id=form.named(name),
-            elem_classes=["ws-seg", *(["rows"] if schema.notes(form.mode, name) else [])],
+            elem_classes=["ws-seg", *_arranged(form.mode, name)],
         )
     )
+
+
+def _arranged(mode: str, name: str) -> list[str]:
+    """The classes of a choice whose values do not fit side by side."""
+    if schema.notes(mode, name):
+        return ["rows"]
+    letters = sum(len(label) for label, _ in schema.options(mode, name))
+    return ["pairs"] if letters > MOST_LETTERS else []
 
 
 def number(form: Form, name: str, titled: bool = True, classes: tuple[str, ...] = ()) -> None:

@@ -66,7 +66,7 @@ class Library:
 
     def build(self) -> None:
         with gr.Row(elem_classes=["ws-library-head"]):
-            self.head = gr.HTML(heading(0, 0, self.studio.settings.keep_days), apply_default_css=False)
+            self.head = gr.HTML(heading(None, 0, self.studio.settings.keep_days), apply_default_css=False)
             self.mode = no_form(
                 gr.Radio(
                     filters(),

@@ -209,7 +209,7 @@ def _strip(job: JobView, picture: str, words: str) -> str:
     return (
         f'<button type="button" class="reopen" title="{escaped("card.reopen")}">'
         f'<img src="{picture}" alt=""><span><strong>{escape(words)}</strong>'
-        f"<small>{escape(wording.title(job))}</small></span>{icon('chevron')}</button>"
+        f'<small dir="auto">{escape(wording.title(job))}</small></span>{icon("chevron")}</button>'
     )
 
 

@@ -15,13 +15,25 @@ from ui.views.wording import listed, memory
 
 @dataclass(frozen=True)
 class Badge:
-    """The engine in the header. state: ok, starting, lost; detail: its memory or state; tip: a sentence."""
+    """The engine in the header. state: ok, starting, lost, or "" before it is known; detail: its memory or
+    state; tip: a sentence."""
 
     state: str
     name: str
     detail: str = ""
     demo: bool = False
     tip: str = ""
+
+
+def opening(engines: Sequence[EngineInfo]) -> Badge:
+    """The badge of a page that has just been opened, until the first poll: only what stays the same while the
+    studio runs."""
+    if not engines:
+        return Badge("", "")
+    kind = kind_of(engines[0])
+    if kind.simulated:
+        return Badge("", text("header.badge.demo"), demo=True, tip=text("app.demo"))
+    return Badge("", kind.name)
 
 
 def gpu_name(name: str) -> str:
@@ -93,8 +105,10 @@ def engine_note(engines: Sequence[EngineInfo]) -> str:
 
 def queue(state: QueueState | None, percent: float | None, paused: bool = False) -> tuple[str, str]:
     """The queue in the header: (text for wide screens, number of jobs for phones). percent: of the job that
-    runs, 0 to 100."""
-    running, waits = (state.running, state.waiting) if state else (0, 0)
+    runs, 0 to 100. state: None before it is known."""
+    if state is None:
+        return text("queue.heading"), ""
+    running, waits = state.running, state.waiting
     if not running and not waits:
         return (text("queue.paused") if paused else text("queue.empty")), "0"
     now = plural("queue.running", running) if running else ""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def header(engines: Sequence[EngineInfo], state: QueueState | None) -> str:
-    badge = engine_badge.badge(engines)
+    """state: None for the page as it is sent to every visitor, before the card's first poll."""
+    badge = engine_badge.badge(engines) if state is not None else engine_badge.opening(engines)
     long, short = engine_badge.queue(state, None)
     theme = escaped("header.theme")
     return (

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 Media = Callable[["JobView", str, bool], str]
 
 
-def heading(clips: int, size: int, keep_days: int) -> str:
-    """`48 clips, 1.2 GB. Kept for 30 days. Pinned clips stay.`"""
-    if not clips:
+def heading(clips: int | None, size: int, keep_days: int) -> str:
+    """`48 clips, 1.2 GB. Kept for 30 days. Pinned clips stay.` clips: None before they are counted."""
+    if clips is None:
+        summary = text("first_paint.loading")
+    elif not clips:
         summary = text("library.empty", days=keep_days)
     else:
         summary = plural("library.count", clips, size=wording.file_size(size), days=keep_days)

@@ -3,7 +3,7 @@ is escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
@@ -25,13 +25,16 @@ HEADING = "ws-queue-heading"
 
 @dataclass(frozen=True)
 class QueuePanel:
-    """Everything that the panel shows. `admin`: whether the visitor pauses the queue and cancels any job;
-    `note`: a sentence above the list."""
+    """Everything that the panel shows. `pictured`: ids of jobs with a picture that their mode can do without;
+    `admin`: whether the visitor pauses the queue and cancels any job; `note`: a sentence above the list;
+    `known`: whether the rows have been asked for."""
 
     rows: Sequence[QueueRow] = ()
+    pictured: Collection[str] = ()
     paused: bool = False
     admin: bool = False
     note: str = ""
+    known: bool = True
     media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
 
 
@@ -47,8 +50,11 @@ def panel(state: QueuePanel) -> str:
     words = counts or text("queue.empty")
     if state.paused:
         words = text("queue_panel.paused", counts=words)
+    if not state.known:
+        words = text("first_paint.loading")
     rows = "".join(_row(state, row) for row in state.rows[:ROWS])
-    listed = f"<ol>{rows}</ol>" if rows else f'<p class="none">{escaped("queue_panel.none")}</p>'
+    nothing = f'<p class="none">{escaped("queue_panel.none")}</p>' if state.known else ""
+    listed = f"<ol>{rows}</ol>" if rows else nothing
     hidden = len(state.rows) - ROWS
     more = f'<p class="note">{escape(plural("queue_panel.more", hidden))}</p>' if hidden > 0 else ""
     note = f'<p class="notice">{icon("warn", 16)}<span>{escape(state.note)}</span></p>' if state.note else ""
@@ -140,7 +146,7 @@ def _thumb(state: QueuePanel, row: QueueRow) -> str:
     """The job's input picture, else a sign of its kind."""
     media = media_fields(row.mode) if row.mode in MODES else {}
     inside = icon("wave" if any(field.kind == "sound" for field in media.values()) else "film", 20)
-    if row.job is not None and "image" in media and media["image"].required:
+    if row.job is not None and "image" in media and (media["image"].required or row.job.id in state.pictured):
         address = escape(state.media(row.job, "input", False).lstrip("/"))
         inside = f'<img src="{address}" alt="">'
     return f'<span class="pic" aria-hidden="true">{inside}</span>'

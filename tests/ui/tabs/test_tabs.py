@@ -46,6 +46,15 @@ def blocks_of(block: Any) -> Iterator[Any]:
         yield from blocks_of(child)
 
 
+def test_the_page_as_it_is_sent_says_nothing_that_may_be_false(page: Any) -> None:
+    """It is the same for all visitors, and as old as the start of the app."""
+    sent = " ".join(str(block.value) for block in page.blocks.values() if isinstance(block, gr.HTML))
+    for claim in (
+        "Queue empty", "Nothing is running", "Nothing here yet", "Your video appears here", "starting",
+    ):  # fmt: skip
+        assert claim not in sent, claim
+
+
 def test_every_mode_has_one_form() -> None:
     modes = [mode for tab in TABS for mode in tab.modes]
     assert sorted(modes) == sorted(MODES)
@@ -70,6 +79,18 @@ def test_a_row_names_only_what_advanced_does_not_hold(layout: FormLayout) -> Non
     assert {each.name for each in spec.all if not each.group} == {
         name for name in [*named, *part] if not spec.by_name[name].group
     }
+
+
+def test_values_that_do_not_fit_side_by_side_share_rows(forms: dict[str, Form]) -> None:
+    for mode, form in forms.items():
+        for field in MODES[mode].fields:
+            classes = form.widgets[field.name].elem_classes or []
+            if "ws-seg" not in classes:
+                continue
+            letters = sum(len(label) for label, _ in schema.options(mode, field.name))
+            assert letters <= 40 or {"rows", "pairs"} & set(classes), (mode, field.name)
+    assert "pairs" in forms["animate"].widgets["pose_cache"].elem_classes
+    assert "pairs" not in forms["image_to_video"].widgets["seconds"].elem_classes
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from PIL import Image
+
 from backend.jobs.views import QueueRow
+from tests.support.fake_studio import FakeStudio
 from tests.support.job_views import job, media
+from ui.actions.once import Once
+from ui.job_card import Card
+from ui.queue_panel import Queue
 from ui.views.queue_panel import ROWS, QueuePanel, panel
 
 RUNS = job(id="r", status="running", title="Runs now")
@@ -39,6 +47,28 @@ def test_each_job_has_its_settings_times_and_buttons() -> None:
     assert [item.count(" disabled") for item in items] == [0, 1, 1, 2], "the first and last stay inside"
     assert 'src="media/w/input?' in items[1]
     assert 'data-act="cancel_all"' in shown and "Cancel all 4?" in shown
+
+
+def test_a_picture_that_the_mode_can_do_without_is_shown_where_there_is_one() -> None:
+    sound = job(id="s", mode="sound_to_video", status="queued")
+    rows = (row(1, mode="sound_to_video", job=sound), row(2, mode="text_to_video", job=job(id="t")))
+    for pictured in ((), ("s",)):
+        items = panel(QueuePanel(rows, pictured=pictured, media=media)).split("<li ")[1:]
+        assert ('src="media/s/input?' in items[0]) == bool(pictured)
+        assert "<img" not in items[1]
+
+
+def test_the_panel_asks_which_sounds_have_a_picture(tmp_path: Path) -> None:
+    studio, source = FakeStudio(hold=0.5), tmp_path / "a.png"
+    Image.new("RGB", (64, 64)).save(source)
+    for mode in ("image_to_video", "sound_to_video", "text_to_video"):
+        studio.add(mode, {"prompt": mode}, source)
+    queue = Queue(Card(studio), Once())  # type: ignore[arg-type]
+    rows = queue.html("owner", "").split("<li ")[1:]
+    assert ["<img" in row for row in rows] == [True, True, False]
+    studio.expired = {id for id, run in studio.runs.items() if run.view.mode == "sound_to_video"}
+    rows = queue.html("owner", "").split("<li ")[1:]
+    assert ["<img" in row for row in rows] == [True, False, False]
 
 
 def test_another_visitors_job_shows_nothing_of_it() -> None:

@@ -59,4 +59,5 @@ def test_a_phone_folds_whatever_has_ended() -> None:
         shown = card(CardState(shown=job(status=status, error=error)))
         strip = re.findall(r'<button type="button" class="reopen".*?</button>', shown)
         assert len(strip) == 1 and words in strip[0], (status, strip)
+        assert '<small dir="auto">' in strip[0], "a prompt from right to left begins at its beginning"
     assert 'class="reopen"' not in card(CardState(shown=job(status="running")))

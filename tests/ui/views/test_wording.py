@@ -191,6 +191,18 @@ def test_queue_words(running: int, waits: int, percent: float | None, words: tup
     assert engine_badge.queue(QueueState(running, waits), percent) == words
 
 
+def test_the_page_as_it_is_sent_claims_nothing_about_engine_queue_and_clips() -> None:
+    """It is made once, at the start: what a visitor will find is known with the first poll."""
+    for kind, name in (("comfyui", "ComfyUI"), ("runpod", "RunPod"), ("demo", "Demo engine")):
+        for state in ("starting", "lost", "ok"):
+            shown = header([EngineInfo(kind, "http://127.0.0.1:8188", state, gpu="RTX 4090")], None)
+            assert f"<strong>{name}</strong><small></small>" in shown and 'data-state=""' in shown
+            assert "starting" not in shown and "Queue empty" not in shown and ">Queue<" in shown
+    assert "<strong></strong>" in header([], None)
+    assert "Nothing here yet" not in library.heading(None, 0, 30)
+    assert "Nothing here yet. Clips are kept for 30 days." in library.heading(0, 0, 30)
+
+
 OOM = {
     "code": "out_of_memory",
     "message": "The GPU ran out of memory. It stopped at step 2.",
