@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page
 
+from backend.models.state import FetchProgress, LoraState, SetRequest
 from backend.servers.ports import free_port
 from tests.support.fake_studio import FakeStudio
 from ui.tabs.registry import TABS
@@ -84,6 +85,9 @@ def clear(studio: FakeStudio) -> None:
     for known in (studio.runs, studio.deleted, studio.expired, studio.foreign, studio.reduced):
         known.clear()
     studio.fail, studio.state, studio.engine, studio.is_paused = "", "ok", "comfyui", False
+    studio.all_are_admin, studio.fetching, studio.lora_rows = False, FetchProgress(), []
+    studio.lora_pictures.clear()
+    studio.other_files.clear()
 
 
 def files(folder: Path) -> Path:
@@ -218,6 +222,32 @@ def demo(studio: FakeStudio, folder: Path) -> str:
     return ""
 
 
+def choices(studio: FakeStudio, folder: Path) -> str:
+    """For an admin: LoRAs of several kinds, and model files to choose from."""
+    studio.all_are_admin = True
+    paper, other = (f"styles/Wan2.2-I2V-paper-cut_{one}.safetensors" for one in ("HIGH", "LOW"))
+    studio.lora_rows = [
+        LoraState(paper, "Paper cut", other, words=("papercut style", "layered paper")),
+        LoraState("camera-orbit-360-around-the-subject-v2.safetensors", "Camera orbit", expert="high"),
+        LoraState("old-film.safetensors", "Old film", note="Its name names no model."),
+        LoraState("flux-grain.safetensors", "Grain", obstacle="It is made for Flux."),
+    ]
+    studio.lora_pictures[paper] = (ASSETS / "moon.jpg").read_bytes()
+    high = load_catalog().file("i2v_high").name
+    studio.other_files[high] = ("Wan/Wan2_2-I2V-A14B-HIGH_fp8_e4m3fn_scaled_KJ.safetensors",)
+    return ""
+
+
+def fetching(studio: FakeStudio, folder: Path) -> str:
+    """A download of models at a third."""
+    studio.all_are_admin = True
+    studio.fetching = FetchProgress(
+        "running", SetRequest("animate", "model=animate_2"), load_catalog().file("i2v_high").name,
+        fetched=12_300_000_000, total=35_100_000_000, rate=45e6, seconds=506.0,
+    )  # fmt: skip
+    return ""
+
+
 # -- what is opened on the page ------------------------------------------------------------------------------
 
 
@@ -304,10 +334,30 @@ def troubled(page: Page, tab: str, folder: Path) -> None:
         page.locator(f"#{mode}-width input").press("Tab")
 
 
+def chosen(page: Page, tab: str, folder: Path) -> None:
+    """Advanced with the LoRAs and the model; on System the files of a set, and those for a role."""
+    if tab == "system":
+        page.locator("#ws-download [data-fetch=plan]").click()
+        page.locator("#ws-download .fetch-files").wait_for()
+        page.locator(".models summary").first.click()
+        return
+    mode = next(one.modes[0] for one in TABS if one.key == tab)
+    page.locator(f'[aria-controls="{mode}-advanced"]').click()
+    loras = page.locator(f"#{mode}-loras")
+    loras.locator(".lora-add").click()
+    loras.locator(".lora-option").first.click()
+    loras.locator(".lora .chip").first.wait_for()
+    loras.locator(".lora-add").click()
+    loras.locator(".lora-option").first.wait_for()
+    loras.evaluate("node => node.scrollIntoView({ block: 'start' })")
+
+
 SCENES: dict[str, Scene] = {
     "empty": Scene(empty, {"suggestions": suggestions}),
     "filled": Scene(empty, tabs=TAB_KEYS[:5], each_tab=filled),
     "troubled": Scene(empty, tabs=("image", "animate", "text"), each_tab=troubled),
+    "choices": Scene(choices, tabs=("image", "animate", "text", "system"), each_tab=chosen),
+    "fetching": Scene(fetching, tabs=("system",)),
     "running": Scene(running, {"queue": queue}),
     "queued": Scene(queued, {"queue": queue}, ("image", "library", "system")),
     "done": Scene(

@@ -187,11 +187,12 @@ def everything(
 
 
 def start(page: Page, number: int) -> None:
-    """Selects a starter and presses Generate."""
+    """Selects a starter, presses Generate and takes the pointer off it."""
     page.locator('#ws-card [data-act="starter"]').nth(number).click()
     page.locator("#image_to_video-image img").first.wait_for()
     page.wait_for_timeout(800)
     page.locator("#image_to_video-generate").click()
+    page.mouse.move(0, 0)
     page.locator('#ws-card .card[data-state="running"]').wait_for()
 
 

@@ -7,3 +7,4 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 TEXTS = (FOLDER / "texts.js").read_text(encoding="utf-8")
 RINGS = (FOLDER / "rings.js").read_text(encoding="utf-8")
+SMALL = (FOLDER / "small.js").read_text(encoding="utf-8")

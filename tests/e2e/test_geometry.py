@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page
 
 from scripts.scenes import SCENES, clear, files
 from scripts.scenes import served as scenes_of
-from scripts.screenshots import SETTLED, SIZES, THEMES, Camera, visitor
-from tests.e2e.page_marks import RINGS, TEXTS
+from scripts.screenshots import PHONES, SETTLED, SIZES, THEMES, Camera, visitor
+from tests.e2e.page_marks import RINGS, SMALL, TEXTS
 
 TABS = ("image", "sound", "animate", "fast", "text")
 STATES = ("empty", "running", "queued", "done", "tall", "failed", "stopped")
@@ -169,7 +169,7 @@ def test_texts_of_every_view(request: pytest.FixtureRequest, browser: Browser, n
 @pytest.mark.deep
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["empty", "filled", "running", "done", "failed"])
+@pytest.mark.parametrize("name", ["empty", "filled", "choices", "running", "done", "failed"])
 def test_the_focus_is_seen(
     scenes: SimpleNamespace, browser: Browser, name: str, size: str, theme: str
 ) -> None:
@@ -179,4 +179,18 @@ def test_the_focus_is_seen(
     ruler = Ruler(scenes.samples, size, theme, RINGS)
     page = visitor(browser, scenes.url + path, size, theme)
     ruler.scene(page, name, replace(SCENES[name], views={}), scenes.samples)
+    assert ruler.found == {}
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("size", PHONES)
+@pytest.mark.parametrize("name", ["choices", "fetching"])
+def test_choices_of_models_and_loras_fit_a_finger(
+    scenes: SimpleNamespace, browser: Browser, name: str, size: str
+) -> None:
+    clear(scenes.studio)
+    path = SCENES[name].fill(scenes.studio, scenes.samples)
+    ruler = Ruler(scenes.samples, size, "light", SMALL)
+    page = visitor(browser, scenes.url + path, size, "light")
+    ruler.scene(page, name, SCENES[name], scenes.samples)
     assert ruler.found == {}

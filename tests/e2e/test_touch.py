@@ -13,29 +13,11 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.actions import card
 from tests.e2e.conftest import PATIENCE
+from tests.e2e.page_marks import SMALL
 from tests.support.tiers import deep
 
 expect.set_options(timeout=PATIENCE)
 PLAYER = "document.querySelector('#ws-card [data-player]')"
-SMALL = """(least) => {
-  const found = [];
-  const SET_BY = 'input[type=radio], input[type=file], input[type=checkbox]'; // their labels are the targets
-  const ALL = 'button, a[href], select, summary, input, textarea, [role=slider]';
-  for (const node of document.querySelectorAll(ALL)) {
-    if (node.matches(SET_BY) || node.closest('.sr')) continue;
-    if (!node.checkVisibility({ visibilityProperty: true })) continue;
-    const box = node.getBoundingClientRect();
-    if (box.width <= 1 || box.right < 0) continue;
-    if (box.width < least || box.height < least)
-      found.push(`${Math.round(box.width)}x${Math.round(box.height)} ${node.outerHTML.slice(0, 90)}`);
-  }
-  for (const label of document.querySelectorAll('.ws-seg label')) {
-    const box = label.getBoundingClientRect();
-    if (box.width && box.height < least) found.push(`${Math.round(box.height)} ${label.textContent}`);
-  }
-  return found;
-}"""
-"""Buttons, links and fields that are smaller than a fingertip, in pixels."""
 COVERED = """(node) => {
   const { left, top, width, height } = node.getBoundingClientRect();
   const seen = document.elementFromPoint(left + width / 2, top + height / 2);

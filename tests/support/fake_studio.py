@@ -91,6 +91,8 @@ class FakeStudio:
             "wan2.2_i2v_A14b_high_noise_lora_rank64_lightx2v_4step_1022.safetensors",  # would stand in for it
         }
         self.fetching, self.arrived = FetchProgress(), 0
+        self.all_are_admin = False
+        self.other_files: dict[str, tuple[str, ...]] = {}  # model file -> others that can take its role
         self._temporary = tempfile.TemporaryDirectory(prefix="wan-fake-", ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name)
         self.settings = SimpleNamespace(
@@ -497,7 +499,7 @@ class FakeStudio:
         self.is_paused = False
 
     def is_admin(self, owner: str, user: str = "") -> bool:
-        return user == "root"
+        return self.all_are_admin or user == "root"
 
     def public_warning(self) -> str:
         return self.warning
@@ -584,6 +586,7 @@ class FakeStudio:
             ModelState(
                 file.title, file.name, file.folder, file.bytes, file.modes, file.optional,
                 "missing" if file.name in self.missing else "ready",
+                others=self.other_files.get(file.name, ()),
             )
             for file in load_catalog().files
         ]  # fmt: skip

@@ -139,7 +139,7 @@ def distillation(names: tuple[Choice, ...], first: str) -> Any:
     values = ", ".join(choice.value for choice in names)
     return choice(
         "Fast model",
-        (Choice("auto", "Best installed"), *names),
+        (Choice("auto", "Best installed", "The newest of these that is installed."), *names),
         f"With speed fast: which distillation, {values}; auto takes the best that is installed, else"
         f" {first}.",
         note="Which 4-step distillation Fast uses.",

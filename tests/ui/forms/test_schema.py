@@ -22,6 +22,8 @@ def test_choices_are_all_on_the_page(mode: str) -> None:
             shown = schema.options(mode, field.name)
             assert sorted(value for _, value in shown) == sorted(field.values)
             assert all(word for word, _ in shown)
+            # The page keeps a line for the note of the chosen value: without a note it is a gap.
+            assert schema.notes(mode, field.name).keys() in (set(), set(field.values)), field.name
 
 
 def test_the_page_starts_fast_and_the_api_with_quality() -> None:

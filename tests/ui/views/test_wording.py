@@ -360,6 +360,8 @@ def test_a_job_without_a_picture_promises_none() -> None:
 def test_library_counts() -> None:
     assert "48 clips, 1.2 GB. Kept for 30 days." in library.heading(48, 1_200_000_000, 30)
     assert "1 clip, " in library.heading(1, 5, 30)
+    # Also above the tile of a failed or waiting job.
+    assert "No finished clips yet. Clips are kept for 30 days." in library.heading(0, 0, 30)
 
 
 def test_models_say_what_is_missing() -> None:
