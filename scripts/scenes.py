@@ -242,7 +242,7 @@ def fetching(studio: FakeStudio, folder: Path) -> str:
     """A download of models at a third."""
     studio.all_are_admin = True
     studio.fetching = FetchProgress(
-        "running", SetRequest("animate", "model=animate_2"), load_catalog().file("i2v_high").name,
+        "running", SetRequest("image_to_video"), load_catalog().file("i2v_high").name,
         fetched=12_300_000_000, total=35_100_000_000, rate=45e6, seconds=506.0,
     )  # fmt: skip
     return ""

@@ -58,6 +58,11 @@ APART = """() => {
   return found.length ? JSON.stringify([found, parts]) : '';
 }"""
 """What overlaps or lies outside of the window at its top, "" for nothing."""
+BEYOND = """() => [...document.querySelectorAll('.ws-seg label')].filter((label) => {
+  const box = label.closest('.wrap').getBoundingClientRect(), { left, right } = label.getBoundingClientRect();
+  return left < box.left - 0.5 || right > box.right + 0.5;
+}).map((label) => label.textContent)"""
+"""Choices that reach beyond the box around them."""
 FLAWS = """() => {
   const wide = 'position: absolute; left: 9px; white-space: nowrap';
   document.querySelector('#ws-card').insertAdjacentHTML('beforeend',
@@ -91,6 +96,13 @@ def test_nothing_lies_over_anything_else(
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_function(f"({APART})() === ''")
         assert page.evaluate(TEXTS) == []
+    # The choices of a part of Advanced stay in their box, however many they are and however long their names.
+    page.get_by_role("tab", name="Animate").click()
+    page.locator('[aria-controls="animate-advanced"]').click()
+    page.locator("#animate-pose_cache label").last.wait_for()
+    for width, height in (SIZES["375"], SIZES["1440"], SIZES["1920"]):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate(BEYOND) == []
     page.evaluate(FLAWS)
     found = "; ".join(page.evaluate(TEXTS))
     for flaw in ('1.0 px from "Right"', 'cut off at the side: "A long', 'wider than its box: "A button'):
