@@ -86,6 +86,9 @@ def test_reuse_puts_them_back_with_their_words(
     row = page.locator("#image_to_video-loras .lora")
     expect(row).to_contain_text("<b>Ink</b>")
     expect(row.get_by_label("High noise, strength of")).to_have_value("0.7")
+    for width in (375, 1024, 1440, 1920):  # the name has room beside the buttons, or above them
+        page.set_viewport_size({"width": width, "height": 900})
+        assert row.locator(".lora-about").evaluate("about => about.clientWidth") > 90, width
     row.get_by_role("button", name="1nk w4sh").click()
     expect(page.locator("#image_to_video-prompt textarea")).to_have_value("A boat, 1nk w4sh")
     page.locator("#image_to_video-loras .lora-add").click()
