@@ -54,6 +54,8 @@ CLIENT: dict[str, Any] = {"api_visibility": "private"}
 CLIENT ones none."""
 BEFORE_FILL = "(...given) => { window.wanStudio.drafts.before(); return given; }"
 AFTER_RESTORE = "() => window.wanStudio.drafts.restored()"
+AFTER_PRESS = "() => window.wanStudio.pressable({!r})"
+"""Enables the buttons that a press has disabled; an answer that changes nothing on the page replaces none."""
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -177,7 +179,8 @@ class _Page:
     def _wire_card(self) -> None:
         card, stage, owner = self.shown, self.stage, self.visit.owner
         grid = self._grid()
-        card.cancel(stage.cancel, owner, card, **QUEUED)
+        pressable = AFTER_PRESS.format('#ws-card [data-act="cancel"]')
+        card.cancel(stage.cancel, owner, card, **QUEUED).then(None, js=pressable, **CLIENT)
         card.finished(stage.finished, owner, card, **QUEUED).then(**grid, **DIRECT)
         card.redraw(stage.redraw, owner, card, **DIRECT)
         card.show(stage.show, owner, card, **QUEUED)
@@ -198,7 +201,10 @@ class _Page:
         self.library.tiles.starter(self.fill.use_starter, None, outputs, **fills)
         self.library.tiles.reuse(self.fill.reuse, owner, outputs, **fills)
         self.library.tiles.send(self.fill.send, owner, outputs, **fills)
-        self.offers.use(Offers(self.studio, self.fill).use, None, outputs, **fills)
+        pressable = AFTER_PRESS.format("[data-offer]")
+        self.offers.use(Offers(self.studio, self.fill).use, None, outputs, **fills).then(
+            None, js=pressable, **CLIENT
+        )
 
     def _wire_library(self) -> None:
         library, tiles, owner, grid = self.library, self.library.tiles, self.visit.owner, self._grid()

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from backend import requester
 from backend.errors import (
@@ -41,6 +42,7 @@ from backend.jobs.store import Store
 from backend.media.decoder import Decoder
 from workflows.modes.registry import makes_still
 from workflows.notice import Notice, notice
+from workflows.resolved import Resolved
 
 log = logging.getLogger("wan.jobs")
 
@@ -288,5 +290,15 @@ def _summed(parent: Job, done: Sequence[Job], children: Sequence[Job], own: floa
     first = done[0]
     return replace(
         parent, timings=timings, engine=first.engine, demo=first.demo, fps=first.fps, steps=first.steps,
-        warnings=tuple(dict.fromkeys((*parent.warnings, *said))),
+        warnings=tuple(dict.fromkeys((*parent.warnings, *said))), resolved=shared(first, children),
     )  # fmt: skip
+
+
+def shared(first: Job, children: Sequence[Job]) -> dict[str, Any]:
+    """What the first of them was resolved to, without the parameters that they differ in."""
+    found = Resolved.from_json(first.resolved)
+    if found is None:
+        return {}
+    names = {name for child in children for name in child.params}
+    differ = [n for n in names if any(child.params.get(n) != first.params.get(n) for child in children)]
+    return found.without(differ).to_json()

@@ -73,7 +73,10 @@ class Library:
             children = self._scheduler.children(job.id)
         if children is None:
             children = self._store.children(job.id)[job.id]
-        parts = tuple(ChildView(part.id, self._key(part), part.seed, part.status) for part in children)
+        parts = tuple(
+            ChildView(part.id, self._key(part), part.seed, part.status, part.width, part.height)
+            for part in children
+        )
         return view(job, self._key(job), parts)
 
     def _key(self, job: Job) -> str:

@@ -255,10 +255,10 @@ class Store:
         return self._jobs(rows)
 
     def totals(self, owner: str) -> tuple[int, int]:
-        """Number and bytes of an owner's finished clips."""
+        """Number of an owner's finished clips, where variations are one, and the bytes of all files."""
         with self._guard():
             row = self._db.execute(
-                "SELECT count(*), coalesce(sum(size), 0) FROM job"
+                f"SELECT coalesce(sum({_BY_ITSELF}), 0), coalesce(sum(size), 0) FROM job"  # noqa: S608
                 " WHERE owner = ? AND status = 'done' AND delete_after IS NULL",
                 (owner,),
             ).fetchone()

@@ -28,7 +28,7 @@ from backend.jobs.params import job_params, make_params
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.segments import inherit_segments
 from backend.jobs.store import Store
-from backend.jobs.views import Plan
+from backend.jobs.views import SEVERAL, Plan
 from backend.media import check
 from backend.media.decoder import Decoder
 from backend.notices import words
@@ -316,7 +316,8 @@ class Submitter:
         """What an earlier job was resolved to, as far as it holds for these values; {} for nothing."""
         if earlier is None or earlier.mode != mode:
             return {}
-        found = for_repetition(mode, earlier.params, earlier.resolved, values)
+        params = {name: value for name, value in earlier.params.items() if name not in SEVERAL}
+        found = for_repetition(mode, params, earlier.resolved, values)
         return found.to_json() if found is not None else {}
 
     def _segments_of(self, earlier: Job | None, folder: Path) -> int:

@@ -38,7 +38,8 @@ def each(
     """The values of each variation; one for a single video.
 
     `count`: 1 to MOST; `vary`: one parameter -> its values, () for other seeds; `random`: a number below its
-    argument. A given seed is counted up from; with a varied setting all have the same seed. Raises BadInput.
+    argument. The seeds are counted up from the given or the drawn one, so that the parent's own seed, the
+    first, makes all of them again; with a varied setting all have the same seed. Raises BadInput.
     """
     count = int(count) if isinstance(count, float) and count.is_integer() else count
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
@@ -51,11 +52,7 @@ def each(
         return [{**values, **same, name: value} for value in several]
     if count == 1:
         return [{**values, **({"seed": drawn} if drawn is not None else {})}]
-    if drawn is not None:
-        found: dict[int, None] = {drawn: None}
-        while len(found) < count:
-            found[random(RANDOM_SEEDS)] = None
-        return [{**values, "seed": each_seed} for each_seed in found]
+    seed = seed if drawn is None else drawn
     if isinstance(seed, bool) or not isinstance(seed, (int, float)) or not 0 <= seed <= SEED_MAX:
         return [dict(values)] * count  # refused with the other values
     return [{**values, "seed": (seed + number) % (SEED_MAX + 1)} for number in range(count)]

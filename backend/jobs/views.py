@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,9 @@ from workflows.modes.registry import MODES
 from workflows.notice import Notice
 from workflows.resolved import Resolved
 
+SEVERAL = ("variations", "vary")
+"""The parameters of a parent that its mode does not have."""
+
 
 @dataclass(frozen=True)
 class ChildView:
@@ -25,6 +28,12 @@ class ChildView:
     key: str
     seed: int
     status: Status
+    width: int = 0
+    height: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """The part as the API names it."""
+        return {name: getattr(self, name) for name in ("id", "key", "seed", "status")}
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,17 @@ class JobView:
         return POSTER
 
     @property
+    def drawn(self) -> tuple[int, int]:
+        """Width and height of what is drawn, in pixels: of variations those of one, not of the sheet."""
+        sizes = [(part.width, part.height) for part in self.children if part.width and part.height]
+        return sizes[0] if sizes else (self.width, self.height)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The parameters of the mode, without those that make variations."""
+        return {name: value for name, value in self.params.items() if name not in SEVERAL}
+
+    @property
     def answer_name(self) -> str:
         """The name that the API gives the finished file."""
         return answer_name(self.mode, self.id)
@@ -92,7 +112,7 @@ class JobView:
         if self.parent:
             record["parent"] = self.parent
         if self.children:
-            record["children"] = [asdict(child) for child in self.children]
+            record["children"] = [child.record() for child in self.children]
         if self.error is not None:
             record["error"] = dict(self.error)
         return record
@@ -123,6 +143,10 @@ class Estimate:
     location: Location = "here"
     basis: Basis = ""
     source: str = ""
+
+    def times(self, count: int) -> Estimate:
+        """That of so many, one after the other."""
+        return self if self.seconds is None else replace(self, seconds=self.seconds * count)
 
     @property
     def is_first(self) -> bool:

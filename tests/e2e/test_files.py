@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from backend.errors import BadMedia
 from tests.e2e.conftest import PATIENCE
 from tests.support.heif_file import Item, heic, turned
 from tests.support.media_files import coded, tone, write_sound, write_video
@@ -95,3 +97,18 @@ def test_any_file_in_any_field(visit: Visit, files: Path) -> None:
     drop(page, "sound_to_video-audio", files / "song.wav")
     expect(sound.locator(".ws-problem")).to_have_text("song.wav has 1 MB. Up to 1 MB can be used.")
     assert "allowed" not in page.locator("body").inner_text()
+
+
+def test_an_offer_that_could_not_be_carried_out_can_be_pressed_again(
+    visit: Visit, served: SimpleNamespace, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(video: Path, target: Path) -> None:
+        raise BadMedia("This video has no picture.", field="image")
+
+    monkeypatch.setattr(served.studio, "first_frame", unreadable)
+    page = visit(on=served)
+    page.locator("#image_to_video-image input[type=file]").set_input_files(files / "dance.mp4")
+    offer = page.locator("#tab-image").get_by_role("button", name="Use its first frame")
+    offer.click()
+    expect(page.locator(".toast-wrap")).to_contain_text("This video has no picture.")
+    expect(offer).to_be_enabled()

@@ -70,6 +70,8 @@ def test_models_are_downloaded_from_the_page(system: tuple[Any, Page]) -> None:
     form.get_by_role("combobox", name="GPU memory").select_option("16")
     form.get_by_role("button", name="Show files").click()
     expect(form).to_contain_text("1 file, 1.2 GB to download.")
+    form.get_by_role("button", name="Show files").click()  # the same files: nothing on the page changes
+    expect(form.get_by_role("button", name="Show files")).to_be_enabled()
     form.get_by_role("combobox", name="Speed").select_option("fast")
     expect(form.get_by_role("combobox", name="GPU memory")).to_have_value("16")
     form.get_by_role("button", name="Download").click()

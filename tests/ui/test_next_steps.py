@@ -12,6 +12,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from backend.jobs.views import SEVERAL
 from tests.support.fake_studio import FakeStudio
 from ui.actions.again import Again, in_quality
 from ui.actions.choices import Choices
@@ -22,6 +23,7 @@ from ui.forms.planner import Planner
 from ui.forms.widgets import Form
 from ui.job_card import Card
 from ui.tabs.registry import TABS
+from workflows.modes.registry import MODES
 
 OWNER = "owner-token-of-a-fake-studio-0001"
 VISITOR: Any = SimpleNamespace(username=None)
@@ -149,6 +151,52 @@ def test_menus_learn_the_time_of_each_size_and_of_the_sound(studio: Any, picture
     assert choices(studio, id=whole.id, key=whole.key)["times"] == {}
     running = studio.add("image_to_video", DRAFT, picture)
     assert choices(studio, id=running.id, key=running.key)["sound"] is False
+
+
+@pytest.mark.parametrize("mode", ["image_to_video", "fast_video"])
+def test_the_time_of_variations_is_that_of_all(
+    studio: Any, picture: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    planned: list[set[str]] = []
+    plan = studio.plan
+
+    def noted(mode: str, values: dict[str, Any], facts: dict[str, Any]) -> Any:
+        planned.append(set(values) - set(MODES[mode].by_name))
+        return plan(mode, values, facts)
+
+    monkeypatch.setattr(studio, "plan", noted)
+    job = studio.add(mode, {**DRAFT, "variations": 2}, picture, plan("image_to_video", DRAFT, {}))
+    studio.finish(job)
+    times = choices(studio, id=job.id, key=job.key)["times"]
+    assert times == {"480p": "About 2 min 10 s", "720p": "About 2 min 10 s"}
+    assert planned == [set(), set()], "a mode has no such settings"
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "several"),
+    [
+        ("image_to_video", {"variations": 3}, {"variations": 3}),
+        ("fast_video", {"variations": 3}, {"variations": 3}),
+        ("fast_video", {"variations": 2, "vary": {"prompt": ["a", "b"]}}, None),
+        (
+            "fast_video",
+            {"variations": 2, "vary": {"variant": ["subtle", "480p"]}},
+            {"variations": 1, "vary": ""},
+        ),
+        (
+            "image_to_video",
+            {"variations": 2, "vary": {"speed": ["fast", "quality"]}},
+            {"variations": 1, "vary": ""},
+        ),
+    ],
+)
+def test_variations_are_made_in_quality_together(
+    studio: Any, picture: Path, mode: str, given: dict[str, Any], several: dict[str, Any] | None
+) -> None:
+    job = replace(done(studio, picture), mode=mode, params={**DRAFT, **given})
+    found = in_quality(job)
+    assert found is not None
+    assert {name: found[1][name] for name in SEVERAL if name in found[1]} == (several or given)
 
 
 @pytest.mark.parametrize("asked", [{}, {"id": 5, "key": []}, {"id": "x", "key": "y"}])

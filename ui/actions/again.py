@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import StudioError
+from backend.jobs.views import SEVERAL
 from ui.actions.event_data import event_text, own_job
 from ui.gradio_fixes.event_errors import sentence
 from ui.i18n.texts import text
@@ -109,5 +110,11 @@ def in_quality(job: JobView, size: Mapping[str, Any] = {}) -> tuple[str, dict[st
     better = MODES[job.mode].in_quality if job.mode in MODES else None
     if better is None:
         return None
-    mode, change = better(job.params)
-    return mode, {**change, **{name: size[name] for name in SIZE if name in size}}
+    mode, change = better(job.settings)
+    change = {**change, **{name: size[name] for name in SIZE if name in size}}
+    varied = job.params.get("vary") or {}
+    several = {name: job.params[name] for name in SEVERAL if name in job.params}
+    changed = {name for name, value in change.items() if value != job.params.get(name)}
+    if any(name in changed or name not in MODES[mode].by_name for name in varied):
+        several = {"variations": 1, "vary": ""}  # what they differ in is gone
+    return mode, {**change, **several}

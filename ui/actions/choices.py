@@ -59,9 +59,12 @@ class Choices:
             if better is None:
                 continue
             mode, change = better
-            plan = self.studio.plan(mode, {**(job.params if mode == job.mode else {}), **change}, facts)
+            given = {**(job.settings if mode == job.mode else {}), **change}
+            count = int(given.pop("variations", 1))
+            given.pop("vary", None)
+            plan = self.studio.plan(mode, given, facts)
             if plan.estimate is not None and plan.estimate.short:
-                times[name] = plan.estimate.short
+                times[name] = plan.estimate.times(count).short
         return times
 
     def _sound(self, job: JobView) -> bool:

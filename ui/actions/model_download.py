@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ui.tabs.system import System
 
 
+AFTER_PLAN = "() => window.wanStudio.modelsPlanned()"
+"""The same files as before are no new value, of which the script would hear."""
+
+
 class ModelDownload:
     """Handlers that return the new HTML of the download. The studio checks every call."""
 
@@ -28,7 +32,7 @@ class ModelDownload:
         """owner: the component with the visitor's token. direct, queued: arguments of the events."""
         shown, table = self.tab.download, self.tab.right
         shown.look(self.look, owner, [shown, table], **direct)
-        shown.plan(self.plan, owner, shown, **queued)
+        shown.plan(self.plan, owner, shown, **queued).then(None, js=AFTER_PLAN, api_visibility="private")
         shown.start(self.start, owner, shown, **queued)
         shown.cancel(self.cancel, owner, shown, **queued)
 

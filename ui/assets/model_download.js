@@ -24,14 +24,17 @@
       trigger("plan", values());
     };
 
+    studio.modelsPlanned = () => {
+      const button = $("[data-fetch=plan]", element);
+      if (button) button.disabled = isBusy();
+    };
     watch("value", () => {
       // A patched <select> keeps what was chosen before; the server's choice counts.
       for (const select of element.querySelectorAll("select")) {
         const given = select.querySelector("option[selected]");
         if (given) select.value = given.value;
       }
-      const button = $("[data-fetch=plan]", element);
-      if (button) button.disabled = isBusy();
+      studio.modelsPlanned();
       look();
     });
     element.addEventListener("click", (event) => {

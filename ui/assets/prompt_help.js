@@ -23,7 +23,7 @@
   const remember = (mode, prompt) => {
     if (prompt.trim()) keep(mode, [prompt, ...prompts(mode).filter((one) => one !== prompt)]);
   };
-  const start = (prompt) => (prompt.length > 60 ? `${prompt.slice(0, 60)}…` : prompt);
+  const start = (prompt) => ([...prompt].length > 60 ? `${[...prompt].slice(0, 60).join("")}…` : prompt);
   const draw = (box) => {
     const all = prompts(box.dataset.mode);
     const wanted = $("input[type=search]", box);
@@ -89,11 +89,11 @@
     const before = area.value.slice(0, area.selectionStart);
     const after = area.value.slice(area.selectionEnd);
     const said = before.trimEnd();
-    const starts = !said || /[.!?。！？]$/.test(said);
+    const starts = !said || /\p{Sentence_Terminal}[\p{Pe}\p{Pf}"']*$/u.test(said); // of any script
     const head = !said || /\s$/.test(before) ? "" : " ";
-    const comma = said && !/[,;:.!?，。！？]$/.test(said) ? "," : "";
+    const comma = starts || /\p{Terminal_Punctuation}$/u.test(said) ? "" : ",";
     const stop = /^\s*\p{Lu}/u.test(after) ? "." : ",";
-    const joined = !after.trim() || /^\s*[,;:.!?，。！？]/.test(after);
+    const joined = !after.trim() || /^\s*\p{Terminal_Punctuation}/u.test(after);
     const tail = joined ? "" : /^\s/.test(after) ? stop : `${stop} `;
     const from = comma ? said.length : area.selectionStart;
     const phrase = starts && !exact ? words[0].toUpperCase() + words.slice(1) : words;

@@ -81,6 +81,11 @@
     });
   };
 
+  // An event has been answered: a button that was disabled while it was under way can be pressed again.
+  studio.pressable = (selector) => {
+    for (const button of $$(`${selector}:disabled`)) button.disabled = false;
+  };
+
   // -- segmented controls: one tab stop, arrow keys -------------------------------------------------
   // What the values of a choice do, from their specification: {value: sentence}.
   const notesOf = (id) => {

@@ -44,16 +44,17 @@ def remedies(job: JobView) -> list[Remedy]:
     if (job.error or {}).get("code", "") != "out_of_memory":
         return [again]
     params = job.params
+    across, down = job.drawn
     if is_still(job):
-        if job.width * job.height <= 832 * 480:
+        if across * down <= 832 * 480:
             return [again]
-        width, height = fit_size(job.width, job.height, "480p")
+        width, height = fit_size(across, down, "480p")
         label = text("failure.try.size", size=size(width, height))
         return [Remedy(label, {"width": width, "height": height})]
     found = []
     smaller = {"720p": "480p", "480p": "draft"}.get(str(params.get("resolution") or "480p"))
     if params.get("width") or params.get("height"):
-        smaller = "480p" if job.width * job.height > 832 * 480 else "draft"
+        smaller = "480p" if across * down > 832 * 480 else "draft"
     if smaller:
         change = {"resolution": smaller, "width": 0, "height": 0}
         draft = smaller == "draft"

@@ -31,7 +31,8 @@ def is_draft(job: JobView) -> bool:
     if wording.is_still(job) or job.mode not in MODES or "resolution" not in MODES[job.mode].by_name:
         return False
     if job.params.get("width"):
-        return 0 < job.width * job.height <= DRAFT_AREA
+        width, height = job.drawn
+        return 0 < width * height <= DRAFT_AREA
     return job.params.get("resolution") == "draft"
 
 
@@ -44,7 +45,7 @@ def final_sizes(job: JobView) -> dict[str, dict[str, object]]:
         return {}
     if not job.params.get("width"):
         return {name: {"resolution": name} for name in FINAL}
-    sizes = {name: fit_size(job.width, job.height, name) for name in FINAL}
+    sizes = {name: fit_size(*job.drawn, name) for name in FINAL}
     return {name: {"width": width, "height": height} for name, (width, height) in sizes.items()}
 
 

@@ -186,7 +186,7 @@ def recipe(job: JobView) -> list[str]:
 def resolution(job: JobView) -> str:
     """`480p` as chosen, or the size where it was given by hand."""
     if job.params.get("width") or job.params.get("height"):
-        return size(job.width, job.height)
+        return size(*job.drawn)
     if "resolution" not in job.params and is_still(job):
         return size(job.width, job.height)
     return choice(job, "resolution") or size(job.width, job.height)

@@ -15,6 +15,7 @@ import pytest
 from backend.engines.base import Prompt
 from backend.errors import BadInput, DiskFull, EngineError, NotFound, QueueFull
 from backend.events import Event
+from backend.jobs.chains import shared
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
 from backend.jobs.limits import Limits
 from backend.jobs.migrations import MIGRATIONS
@@ -23,7 +24,9 @@ from backend.jobs.views import JobView
 from backend.media.grid import size
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
+from tests.support.job_views import stored_job
 from tests.support.scripted import OWNER, SMALL, Make, ended, until
+from workflows.resolved import Resolved
 
 PICTURE = {**SMALL, "seed": 5}
 
@@ -251,6 +254,27 @@ def test_all_of_it_can_be_made_again(make: Make, engine: FakeEngine, picture: Pa
     assert len(graphs) == 2 and graphs[0] != graphs[1]
 
 
+def test_what_they_were_resolved_to_is_kept_when_they_are_repeated(
+    make: Make, engine: FakeEngine, picture: Path
+) -> None:
+    studio = make()
+    parent = ended(studio, submit(studio, picture, 2))
+    first = children(studio, parent)[0]
+    assert parent.resolved == first.resolved != {} and parent.record()["models"] == first.record()["models"]
+    again = submit(studio, picture, 2, earlier=parent)
+    assert children(studio, again)[1].resolved == first.resolved
+    assert again.params == parent.params, "with the same seeds"
+
+
+def test_a_parent_has_no_resolution_of_what_its_children_differ_in() -> None:
+    found = Resolved({"steps": 4, "shift": 5.0}).to_json()
+    first = stored_job(1, params={"prompt": "Waves", "steps": 0}, resolved=found)
+    other = replace(first, id="job2", params={"prompt": "Waves", "steps": 8})
+    assert shared(first, [first, other])["values"] == {"shift": 5.0}
+    assert shared(first, [first])["values"] == {"steps": 4, "shift": 5.0}
+    assert shared(replace(first, resolved={}), [first]) == {}
+
+
 def test_a_bad_value_refuses_all_of_them(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     before = set(studio.settings.jobs_dir.iterdir())
@@ -347,5 +371,5 @@ def test_a_database_of_before_is_migrated_with_its_jobs(
         marks = ", ".join("?" * len(columns))
         database.execute(f"INSERT INTO job ({', '.join(columns)}) VALUES ({marks})", values)
     new = Store(tmp_path / "old.db")
-    assert new.get(done.id) == replace(row, parent="", role="", assembly="")
+    assert new.get(done.id) == replace(row, parent="", role="", assembly="", resolved={})
     new.close()

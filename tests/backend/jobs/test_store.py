@@ -88,6 +88,8 @@ def test_unfinished_and_history(store: Store) -> None:
     assert store.totals("me") == (2, 30)
     store.delete("job4")
     assert store.totals("me") == (1, 10)
+    store.add(job(5, status=DONE, finished=7.0, size=7), job(6, status=DONE, parent="job5", role="1", size=5))
+    assert store.totals("me") == (2, 22), "variations are one clip; their files count"
 
 
 def test_many_threads(store: Store) -> None:

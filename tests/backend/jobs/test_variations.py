@@ -31,9 +31,10 @@ def test_one_is_an_ordinary_job() -> None:
     assert each("image_to_video", {**VALUES, "seed": 7}, 1, {}, numbers()) == [{**VALUES, "seed": 7}]
 
 
-def test_random_seeds_are_all_different() -> None:
-    assert seeds(3, -1, 4, 4, 9, 4, 1) == [4, 9, 1]
-    assert seeds(2, None, 4, 5) == [4, 5]
+def test_random_seeds_are_counted_up_from_the_drawn_one() -> None:
+    """So that a parent, which keeps the first seed, can be repeated with all of them."""
+    assert seeds(3, -1, 4) == [4, 5, 6]
+    assert seeds(2, None, 9) == [9, 10]
 
 
 def test_a_given_seed_is_counted_up_from() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from backend.jobs.views import JobView
+from backend.jobs.views import ChildView, JobView
 from tests.support.job_views import job, media
-from ui.views import library, next_steps, result_details
+from ui.views import failure, library, next_steps, result_details, wording
 from ui.views.card import CardState, card
 from workflows.modes.registry import MODES
 
@@ -116,6 +117,20 @@ def test_a_draft_by_hand_keeps_its_shape() -> None:
     assert found["480p"] == {"width": 480, "height": 832} and found["720p"]["width"] == 720
     by_hand = job(params={"speed": "fast", "resolution": "draft", "width": 1280, "height": 720})
     assert next_steps.final_sizes(by_hand) == {}, "the size that was made counts"
+
+
+def test_variations_have_the_size_of_one_of_them() -> None:
+    """The size of the contact sheet is that of no video."""
+    parts = tuple(ChildView(f"id{n}", f"key{n}", n, "done", 288, 512) for n in range(2))
+    given = {"speed": "fast", "width": 288, "height": 512, "variations": 2}
+    sheet = job(params=given, width=584, height=512, children=parts)
+    assert next_steps.final_sizes(sheet)["480p"] == {"width": 480, "height": 832}
+    assert wording.resolution(sheet) == "288 × 512"
+    large = replace(sheet, status="failed", error={"code": "out_of_memory"}, width=1920, height=1920)
+    assert failure.remedies(large)[0].change["resolution"] == "draft"
+    assert [part.record() for part in parts] == [
+        {"id": f"id{n}", "key": f"key{n}", "seed": n, "status": "done"} for n in range(2)
+    ]
 
 
 @pytest.mark.parametrize(
