@@ -106,7 +106,7 @@ def test_an_offer_that_could_not_be_carried_out_can_be_pressed_again(
         raise BadMedia("This video has no picture.", field="image")
 
     monkeypatch.setattr(served.studio, "first_frame", unreadable)
-    page = visit(on=served)
+    page = visit(on=served, missing=True)  # the video has no preview there
     page.locator("#image_to_video-image input[type=file]").set_input_files(files / "dance.mp4")
     offer = page.locator("#tab-image").get_by_role("button", name="Use its first frame")
     offer.click()

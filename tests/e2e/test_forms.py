@@ -27,6 +27,18 @@ DESCRIPTION = """(node) => (node.getAttribute("aria-describedby") || "").split("
   .map((id) => document.getElementById(id)?.textContent || "").join(" ")"""
 
 
+LINES = """(use) => {
+  const words = use.firstChild.data, all = document.createRange();
+  use.firstChild.data = "word ".repeat(80);
+  all.selectNodeContents(use);
+  const end = use.getBoundingClientRect().top + use.clientTop + use.clientHeight;
+  const seen = [...all.getClientRects()].filter(({ top }) => top < end - 1).length;
+  use.firstChild.data = words;
+  return seen;
+}"""
+"""The lines that a button shows of a long text, whole or in part."""
+
+
 def test_a_form_says_what_is_wrong_while_one_types(visit: Callable[..., Page], site: Site) -> None:
     page = visit()
     button, hint = page.locator("#image_to_video-generate"), page.locator("#image_to_video-hint")
@@ -130,6 +142,9 @@ def test_suggestions_write_into_the_prompt_and_prompts_are_kept(
     box.locator(".chip", has_text="Fog").press("Enter")
     expect(prompt).to_have_value("A boat drifts. Light beams in thin fog. Mist rises")
     expect(box.locator(".chip", has_text="Fog")).to_be_focused()
+    prompt.fill("كيف يتحرك؟")  # the end of a sentence in another script
+    box.locator(".chip", has_text="Fog").press("Enter")
+    expect(prompt).to_have_value("كيف يتحرك؟ Light beams in thin fog")
 
     # A full queue disables Generate by itself and lets it go by itself.
     choose(page, photo)
@@ -151,6 +166,7 @@ def test_suggestions_write_into_the_prompt_and_prompts_are_kept(
     box = page.locator('.prompt-help[data-mode="image_to_video"]')
     box.locator(".help-toggle").click()
     expect(box.locator("li .use")).to_have_text(["two boats", "one"])
+    assert box.locator("li .use").last.evaluate(LINES) == 2, "of a long prompt, without the top of a third"
     box.locator("input[type=search]").fill("BOAT")
     expect(box.locator("li .use")).to_have_text(["two boats"])
     box.locator("li .use").click()
