@@ -32,7 +32,7 @@ LINES = """(use) => {
   use.firstChild.data = "word ".repeat(80);
   all.selectNodeContents(use);
   const end = use.getBoundingClientRect().top + use.clientTop + use.clientHeight;
-  const seen = [...all.getClientRects()].filter(({ top }) => top < end - 1).length;
+  const seen = new Set([...all.getClientRects()].map(({ top }) => top).filter((top) => top < end - 1)).size;
   use.firstChild.data = words;
   return seen;
 }"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from backend.models.state import FetchProgress, ModelState
 from tests.e2e.conftest import PATIENCE
+from tests.support.waiting import until
 from workflows.catalog import load_catalog
 
 HIGH = load_catalog().file("i2v_high")
@@ -90,3 +92,27 @@ def test_models_are_downloaded_from_the_page(system: tuple[Any, Page]) -> None:
     studio.fetching = replace(studio.fetching, stage="done")
     expect(form).to_contain_text("The download is complete.")
     expect(form.get_by_role("button", name="Show files")).to_be_enabled()
+
+
+def test_what_is_chosen_while_the_files_are_looked_up_stays(system: tuple[Any, Page]) -> None:
+    studio, page = system
+    form = page.locator("#ws-download")
+    asked: list[int] = []
+    known, plan = Event(), studio.plan_models
+
+    def slow(owner: str, request: Any, user: str = "") -> Any:
+        asked.append(request.gigabytes)
+        assert known.wait(60)
+        return plan(owner, request, user)
+
+    studio.plan_models = slow
+    try:
+        form.get_by_role("button", name="Show files").click(timeout=PATIENCE)
+        until(lambda: page.evaluate("1") and len(asked) == 1)
+        form.get_by_role("combobox", name="GPU memory").select_option("48")
+        known.set()
+        until(lambda: page.evaluate("1") and asked[1:] == [48])
+        expect(form.get_by_role("button", name="Show files")).to_be_enabled()
+        expect(form.get_by_role("combobox", name="GPU memory")).to_have_value("48")
+    finally:
+        del studio.plan_models

@@ -18,23 +18,34 @@
         look();
       }, SECONDS * 1000);
     };
-    const plan = () => {
+    // While a plan is under way, no other one is sent; what was chosen since then is planned after it.
+    let asked = "", askedAt = 0;
+    const isOutdated = () => asked !== "" && asked !== JSON.stringify(values());
+    const settle = () => {
       const button = $("[data-fetch=plan]", element);
-      if (button) button.disabled = true;
+      if (button) button.disabled = isBusy() || asked !== "";
+    };
+    const plan = () => {
+      if (asked && Date.now() - askedAt < SECONDS * 60_000) return;
+      asked = JSON.stringify(values());
+      askedAt = Date.now();
+      settle();
       trigger("plan", values());
     };
-
     studio.modelsPlanned = () => {
-      const button = $("[data-fetch=plan]", element);
-      if (button) button.disabled = isBusy();
+      const again = isOutdated() && !isBusy();
+      asked = "";
+      if (again) plan();
+      settle();
     };
+
     watch("value", () => {
-      // A patched <select> keeps what was chosen before; the server's choice counts.
-      for (const select of element.querySelectorAll("select")) {
+      // A patched <select> keeps what was chosen before; the server's choice counts, unless it is an older one.
+      for (const select of isOutdated() ? [] : element.querySelectorAll("select")) {
         const given = select.querySelector("option[selected]");
         if (given) select.value = given.value;
       }
-      studio.modelsPlanned();
+      settle();
       look();
     });
     element.addEventListener("click", (event) => {

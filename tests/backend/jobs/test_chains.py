@@ -371,5 +371,5 @@ def test_a_database_of_before_is_migrated_with_its_jobs(
         marks = ", ".join("?" * len(columns))
         database.execute(f"INSERT INTO job ({', '.join(columns)}) VALUES ({marks})", values)
     new = Store(tmp_path / "old.db")
-    assert new.get(done.id) == replace(row, parent="", role="", assembly="", resolved={})
+    assert new.get(done.id) == replace(row, parent="", role="", assembly="")
     new.close()
