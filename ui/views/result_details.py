@@ -88,7 +88,9 @@ def details(job: JobView) -> str:
     whole = f'<p class="prompt" dir="auto">{escape(prompt)}</p>' if prompt else ""
     copy_prompt = copy_button(text("result.copy_prompt"), prompt) if prompt else ""
     copies = copy_prompt + copy_button(text("result.copy_settings"), settings_text(job))
-    start = " ".join(prompt.split())[:200] or wording.listed(value for _, value in differing(job))
+    start = " ".join(prompt.split())[:200] or wording.listed(
+        text("result.line", name=name, value=value) for name, value in differing(job)
+    )
     return (
         f'<details class="about" data-about="{escape(job.id)}"><summary>'
         f'<strong>{escaped("result.heading")}</strong><span dir="auto">{escape(start)}</span>'

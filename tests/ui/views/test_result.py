@@ -183,6 +183,7 @@ def test_prompt_and_settings_are_whole_and_can_be_copied() -> None:
     assert lines[0] == "Image-to-Video: 832 × 480, 5 s, 16 fps, Fast, 4 steps, Seed 271828"
     assert lines[1] == "Prompt: First line" and lines[-2:] == ["Motion: Subtle", "Seed: 271828"]
     bare = result_details.details(job(params={"speed": "fast"}))
+    assert '<span dir="auto">Seed: 271828</span>' in bare, "a number alone says nothing"
     assert "Copy prompt" not in bare and "Copy settings" in bare
 
 
