@@ -21,7 +21,7 @@ from workflows.modes.registry import MODES
 from workflows.spec import MediaField
 
 BLOCKS_MAX = 310
-CONFIG_MAX = 300_000
+CONFIG_MAX = 310_000
 """Bytes of the page's configuration, before compression."""
 
 
