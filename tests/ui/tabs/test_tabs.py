@@ -50,7 +50,8 @@ def test_the_page_as_it_is_sent_says_nothing_that_may_be_false(page: Any) -> Non
     """It is the same for all visitors, and as old as the start of the app."""
     sent = " ".join(str(block.value) for block in page.blocks.values() if isinstance(block, gr.HTML))
     for claim in (
-        "Queue empty", "Nothing is running", "Nothing here yet", "Your video appears here", "starting",
+        "Queue empty", "Nothing is running", "Nothing here yet", "No finished clips yet",
+        "Your video appears here", "starting",
     ):  # fmt: skip
         assert claim not in sent, claim
 

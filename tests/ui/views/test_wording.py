@@ -199,7 +199,7 @@ def test_the_page_as_it_is_sent_claims_nothing_about_engine_queue_and_clips() ->
             assert f"<strong>{name}</strong><small></small>" in shown and 'data-state=""' in shown
             assert "starting" not in shown and "Queue empty" not in shown and ">Queue<" in shown
     assert "<strong></strong>" in header([], None)
-    assert "Nothing here yet" not in library.heading(None, 0, 30)
+    assert "No finished clips yet" not in library.heading(None, 0, 30)
     assert "No finished clips yet. Clips are kept for 30 days." in library.heading(0, 0, 30)
 
 
