@@ -342,7 +342,9 @@ def chosen(page: Page, tab: str, folder: Path) -> None:
         page.locator(".models summary").first.click()
         return
     mode = next(one.modes[0] for one in TABS if one.key == tab)
-    page.locator(f'[aria-controls="{mode}-advanced"]').click()
+    advanced = page.locator(f'[aria-controls="{mode}-advanced"]')
+    if advanced.get_attribute("aria-expanded") == "false":
+        advanced.click()
     loras = page.locator(f"#{mode}-loras")
     loras.locator(".lora-add").click()
     loras.locator(".lora-option").first.click()
