@@ -108,7 +108,7 @@
     if (!video.duration) return;
     const next = within(frame, frames);
     wanted.set(video, next);
-    if (video.paused) video.loop = false; // else a seek to the last frame goes on to the first, even while it is paused
+    if (video.paused) video.loop = false; // otherwise a seek to the last frame wraps to the first, even while paused
     video.currentTime = (next + 0.5) / fps;
     draw(player);
   };

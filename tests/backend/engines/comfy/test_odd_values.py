@@ -222,7 +222,7 @@ def test_a_client_of_another_form_is_none(extra: Any) -> None:
     assert found == protocol.QueuePosition(True, 0, "")
 
 
-# -- what a server says of itself ------------------------------------------------------------------------
+# -- what a server reports about itself ---------------------------------------------------------------------
 
 STATS: dict[str, Any] = {
     "system": {
