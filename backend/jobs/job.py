@@ -161,6 +161,7 @@ class Job:
     parent: str = ""  # id of the job that this one is a part of
     role: str = ""  # what it is there: the number of a variation, from "1"
     assembly: str = ""  # what is made of its children, see ASSEMBLIES; "" for a job that an engine draws
+    source: str = ""  # id of the job whose result this one goes on from: a draft's final, a clip's extension
     params_version: int = VERSION  # of the values in `params`; the database may hold an earlier one
 
     @property

@@ -54,5 +54,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE job ADD COLUMN assembly TEXT NOT NULL DEFAULT '';
     CREATE INDEX job_parent ON job (parent) WHERE parent != '';
     """,
+    # 10: the job that another one goes on from
+    "ALTER TABLE job ADD COLUMN source TEXT NOT NULL DEFAULT '';",
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""

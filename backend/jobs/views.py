@@ -70,6 +70,7 @@ class JobView:
     models: tuple[str, ...] = ()  # files that were loaded, as far as they are known
     parent: str = ""  # id of the job that this one is a part of
     children: tuple[ChildView, ...] = ()
+    source: str = ""  # id of the job that this one goes on from
 
     @property
     def result(self) -> str:
@@ -111,6 +112,8 @@ class JobView:
         record["resolved"], record["models"] = dict(self.resolved), list(self.models)
         if self.parent:
             record["parent"] = self.parent
+        if self.source:
+            record["source"] = self.source
         if self.children:
             record["children"] = [child.record() for child in self.children]
         if self.error is not None:
@@ -277,6 +280,7 @@ def view(job: Job, key: str, children: tuple[ChildView, ...] = ()) -> JobView:
         owner=job.owner,
         parent=job.parent,
         children=children,
+        source=job.source,
         gone=tuple(gone for item in job.inputs.values() if (gone := item.gone) is not None),
         resolved=resolved.values,
         models=tuple(dict.fromkeys(resolved.files.values())),

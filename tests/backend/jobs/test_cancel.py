@@ -257,6 +257,7 @@ def test_a_database_of_an_older_version_goes_on_and_can_be_cancelled(
         db.execute("ALTER TABLE job DROP COLUMN place")
         db.execute("ALTER TABLE job DROP COLUMN params_version")
         db.execute("ALTER TABLE job DROP COLUMN resolved")
+        db.execute("ALTER TABLE job DROP COLUMN source")
         db.execute("DROP INDEX job_parent")
         for name in ("parent", "role", "assembly"):
             db.execute(f"ALTER TABLE job DROP COLUMN {name}")
