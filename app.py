@@ -43,13 +43,16 @@ def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
         prog="python app.py", description="Make videos with WAN 2.2 in a browser."
     )
     commands = parser.add_subparsers(dest="command", metavar="command")
-    commands.add_parser("serve", help="serve the page (what happens without a command)")
+    serving = commands.add_parser("serve", help="serve the page (what happens without a command)")
+    serving.add_argument("--parent", type=int, metavar="PID", help="stop when this process, the parent, ends")
     from backend.cli.bench_table import add_bench
     from backend.cli.compile import add_compile, run_compile
     from backend.cli.models import add_models, run_models
     from backend.cli.nodes import add_nodes, run_nodes
+    from backend.cli.run_options import add_run
     from backend.worker.main import add_worker
 
+    add_run(commands)
     add_compile(commands)
     add_models(commands)
     add_nodes(commands)
@@ -70,9 +73,13 @@ def main(argv: Sequence[str] | None = None, here: Path = HERE) -> int:
             from backend.cli.bench import run_bench
 
             return run_bench(arguments, HERE)
+        if arguments.command == "run":
+            from backend.cli.run import run_run
+
+            return run_run(arguments, HERE)
         if arguments.command == "worker":
             return run_worker(rest)
-        return serve()
+        return serve(getattr(arguments, "parent", None))
     except StudioError as error:
         from backend.cli.console import complain
 
@@ -109,8 +116,9 @@ def _settings(log_file: bool = True) -> Settings:
     return settings
 
 
-def serve() -> int:
-    """Starts the studio and the page; returns after SIGINT or SIGTERM, with everything stopped."""
+def serve(parent: int | None = None) -> int:
+    """Starts the studio and the page; returns after SIGINT or SIGTERM, with everything stopped. parent: the
+    process whose end stops it too."""
     settings = _settings()
     listener = listening.bind(os.environ)
     stop = StopSignal()
@@ -132,14 +140,17 @@ def serve() -> int:
         logs.to_file(settings.log_file, round(settings.log_mb * 1e6))
     try:
         with logs.printing_logged() as out:
-            return _serve(studio, settings, listener, stop, out)
+            return _serve(studio, settings, listener, stop, out, parent)
     finally:
         studio.close()
         listener.close()
 
 
-def _serve(studio: Studio, settings: Settings, listener: Listening, stop: StopSignal, out: TextIO) -> int:
-    """Serves the page until `stop`. out: where the start's own sentences are printed."""
+def _serve(
+    studio: Studio, settings: Settings, listener: Listening, stop: StopSignal, out: TextIO,
+    parent: int | None = None,
+) -> int:  # fmt: skip
+    """Serves the page until `stop`. out: where the start's own sentences are printed; parent: as in serve."""
     from backend.services import UPLOADS
 
     os.environ["GRADIO_SERVER_PORT"] = str(listener.port)  # Gradio cannot be imported with an empty one
@@ -189,6 +200,7 @@ def _serve(studio: Studio, settings: Settings, listener: Listening, stop: StopSi
     studio.reached(reach(os.environ, shared=bool(share_url)))
     page.update_public_warning(blocks, studio)
     studio.start()
+    studio.served(listener.url)
     gc.freeze()
     gc.enable()
     engine = studio.engines()[0]
@@ -208,7 +220,7 @@ def _serve(studio: Studio, settings: Settings, listener: Listening, stop: StopSi
         warning=studio.public_warning(),
     ):
         print(line, file=out, flush=True)
-    stop.wait()
+    stop.wait(parent=parent)
     blocks.close(verbose=False)
     return 0
 

@@ -331,6 +331,18 @@ class NoOutput(EngineError):
     code = "no_output"
 
 
+class StudioUnreachable(StudioError):
+    """The studio that a command called does not answer."""
+
+    code = "studio_unreachable"
+
+
+class CallRefused(StudioError):
+    """The studio that a command called refused the call, or could not make it."""
+
+    code = "call_refused"
+
+
 class JobCancelled(StudioError):
     """Not a failure: the creator, or the admin, stopped the job."""
 

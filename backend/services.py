@@ -121,6 +121,10 @@ class Services:
         """A text for one purpose that stays the same across restarts."""
         return tokens.sign(self._secret, "purpose", purpose)
 
+    def served(self, address: str) -> None:
+        """Notes the address at which programs of this machine reach the page."""
+        self._data_lock.served(address)
+
     def start(self) -> None:
         """Recovers unfinished jobs and starts the lanes; returns at once."""
         self.scheduler.start()

@@ -8,6 +8,7 @@ the main one, so the wait looks at the flag again and again.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -43,12 +44,24 @@ class StopSignal:
         finally:
             self._insist = insist
 
-    def wait(self, look_seconds: float = LOOK_SECONDS) -> None:
-        """Returns after a signal, to whichever thread it was delivered."""
-        while not self.asked:
+    def wait(self, look_seconds: float = LOOK_SECONDS, parent: int | None = None) -> None:
+        """Returns after a signal, to whichever thread it was delivered; also when this process is no longer
+        a child of `parent` (a process id)."""
+        while not self.asked and (parent is None or os.getppid() == parent):
             time.sleep(look_seconds)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if self.asked and self._insist:
             raise KeyboardInterrupt
         self.asked = True
+
+
+def of_command() -> StopSignal:
+    """Ctrl+C, SIGTERM and a closed terminal as a flag, so that a command ends what it began; a second one
+    raises KeyboardInterrupt."""
+    stop = StopSignal(insist=True)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    stop.install(
+        [one for one in numbers if signal.getsignal(one) is not signal.SIG_IGN]
+    )  # nohup ignores SIGHUP
+    return stop

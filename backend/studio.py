@@ -98,6 +98,11 @@ class Studio:
         """Called when the page is served. public: how unknown visitors reach it, "" if they cannot."""
         self._services.settings = self.settings.model_copy(update={"public": public})
 
+    def served(self, address: str) -> None:
+        """Called when the page is served: the address at which programs of this machine reach it. Raises
+        DiskFull, InternalError."""
+        self._services.served(address)
+
     def public_warning(self) -> str:
         """A warning for a page that is open to unknown visitors, else ""."""
         if not self.settings.open_to_all:

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import logging
 import os
-import signal
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from backend.errors import BadInput, StudioError
 from backend.notices import words
 from backend.settings.environment import load_environment
 from backend.settings.model import Settings
-from backend.stopping import StopSignal
+from backend.stopping import StopSignal, of_command
 from backend.studio import Studio
 
 REPEAT = 3
@@ -81,22 +80,11 @@ def prepared(here: Path) -> tuple[StopSignal, dict[str, str]]:
     """The signal that ends the benchmark, and the environment with that of `.env` in `here`."""
     if logging.getLogger().level > logging.DEBUG:
         logging.getLogger("wan").setLevel(logging.ERROR)  # the table shows the errors
-    stop = stop_signal()
+    stop = of_command()
     environ = dict(os.environ)
     for warning in load_environment(here, environ):
         complain(words(warning))
     return stop, environ
-
-
-def stop_signal() -> StopSignal:
-    """Ctrl+C, SIGTERM and a closed terminal as a flag, so that the running job is cancelled and results are
-    removed."""
-    stop = StopSignal(insist=True)
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    stop.install(
-        [one for one in numbers if signal.getsignal(one) is not signal.SIG_IGN]
-    )  # nohup ignores SIGHUP
-    return stop
 
 
 class _Bench:

@@ -6,6 +6,7 @@ import argparse
 import json
 import secrets
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from workflows.modes.registry import MODES
 from workflows.params.limits import RANDOM_SEEDS
 from workflows.params.media import Media
 from workflows.params.values import InvalidParam
+from workflows.spec import ModeParams
 
 DEFAULT_WIDTH, DEFAULT_HEIGHT, DEFAULT_SECONDS = 832, 480, 5.0
 """The assumed size in pixels and duration of a media file that does not exist."""
@@ -77,12 +79,24 @@ def run_compile(arguments: argparse.Namespace) -> int:
 
 def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
     """The graphs for `key=value` arguments. Raises BadInput."""
+    params = params_of(mode, values_of(pairs))
+    return list(compile_for(params, facts(recorded()), "command").graphs)
+
+
+def values_of(pairs: Sequence[str]) -> dict[str, str]:
+    """`key=value` arguments by name; the last of equal names counts. Raises BadInput."""
     given: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise BadInput.of("not_key_value", pair=pair)
         given[name] = value
+    return given
+
+
+def params_of(mode: str, given: Mapping[str, str]) -> ModeParams:
+    """The checked parameters of a mode from texts; files that exist are measured. Raises BadInput."""
+    given = dict(given)
     media_facts = {
         name: given.pop(name) for name in ("media_width", "media_height", "media_seconds") if name in given
     }
@@ -100,12 +114,11 @@ def compile_command(mode: str, pairs: list[str]) -> list[dict[str, Any]]:
         if given.get(name):
             media[name] = _measured(given[name], name, field.kind, Media("", width, height, 1, 16.0, seconds))
     try:
-        params = params_from_text(mode, given, media)
+        return params_from_text(mode, given, media)
     except InvalidParam as error:
         raise BadInput.of(
             "param_refused", said=error.message, advice=error.hint, field=error.field
         ) from error
-    return list(compile_for(params, facts(recorded()), "command").graphs)
 
 
 def _measured(file: str, field: str, kind: str, assumed: Media) -> Media:

@@ -21,4 +21,40 @@ TEXTS: Mapping[str, ErrorText] = {
         "There is no mode and no model file {given!r}.",
         "Modes: {names}. `python app.py models check` lists the files.",
     ),
+    "out_without_folder": ErrorText(
+        "There is no folder to save {path} in.", "Make the folder, or name another."
+    ),
+    "file_not_found": ErrorText("There is no file {name}."),
+    "run_has_no_variations": ErrorText("{what} makes one video; --variations and --vary are for the modes."),
+    "run_needs": ErrorText(
+        "{what} needs {name}=...", "`run MODE --json` prints the id and the key of a clip."
+    ),
+    "run_login_unusable": ErrorText(
+        "The login is not user:password.", "Give --login or WAN_LOGIN as in ann:a-long-password."
+    ),
+    "no_studio_here": ErrorText(
+        "No studio runs on this machine, so nothing would make it once this command has ended.",
+        "Start one with ./start.sh, name one with --url, or leave out --no-wait.",
+    ),
+    "studio_not_started": ErrorText("The studio did not start. {said}"),
+    "no_studio_at": ErrorText(
+        "There is no Wan Studio at {url}.", "Open the address in a browser: the page must come up there."
+    ),
+    "studio_silent": ErrorText(
+        "The studio at {url} does not answer.", "Check the address, and whether the studio is running."
+    ),
+    "studio_lost": ErrorText(
+        "The studio at {url} no longer answers. The job goes on there: id={id} key={key}",
+        "Its endpoint /result returns the file once it is done.",
+    ),
+    "studio_wants_login": ErrorText(
+        "The studio at {url} asks for a login, or does not know this one.",
+        "Give it with --login user:password.",
+    ),
+    "said_by_studio": ErrorText("{said}"),
+    "endpoint_absent": ErrorText("The studio at {url} cannot do {what}.", "It may be an older version."),
+    "result_not_saved": ErrorText("{path} cannot be written. {reason}"),
+    "url_not_http": ErrorText("{url} is no address.", "It begins with http:// or https://."),
+    "run_unknown_value": ErrorText("There is no setting {name}.", "Known: {known}."),
+    "run_wrong_type": ErrorText("{name}={given} is no {wanted}."),
 }

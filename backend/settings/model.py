@@ -173,6 +173,14 @@ class Settings(EnvironmentModel):
     log_console: bool = variable(
         "WAN_LOG_CONSOLE", True, "`0` writes the log to the file only, not to the console (stderr)"
     )
+    run_owner: str = variable(
+        "WAN_OWNER", "", "whose videos `app.py run` makes; `--owner` comes first",
+        takes="16 to 200 letters, digits, `-` or `_`", default_words="a token of this machine", secret=True,
+    )  # fmt: skip
+    run_login: str = variable(
+        "WAN_LOGIN", "", "the login of `app.py run` at a studio that has one; `--login` comes first",
+        takes="`user:password`", default_words="the first of `WAN_AUTH`, on this machine", secret=True,
+    )  # fmt: skip
     machine: str  # a name that stays when this machine starts again: the pod's id, else the host's name
     runpod: RunPodSettings
     worker: WorkerSettings
@@ -193,7 +201,8 @@ class Settings(EnvironmentModel):
         """Passwords and keys, which are redacted in the log."""
         logins = (self.comfyui_login, *map(servers.login_of, self.comfyui_urls))
         found = {password for login in logins for password in servers.password_forms(login)}
-        return (*(word for _, word in self.auth), *sorted(found), self.runpod.api_key)
+        own = (self.run_owner, self.run_login.partition(":")[2])
+        return (*(word for _, word in self.auth), *sorted(found), self.runpod.api_key, *own)
 
     @property
     def jobs_dir(self) -> Path:

@@ -49,6 +49,7 @@ class DataLock:
         self.path = folder / "lock"
         self.machine, self.beat, self.lost, self._each = machine, beat, lost, each
         self._token = secrets.token_hex(8)
+        self._address = ""
         self._file: Any = None
         self._folder: tuple[int, int] | None = None
         self._stop = threading.Event()
@@ -135,7 +136,8 @@ class DataLock:
 
     def _write(self) -> None:
         """Writes this studio's name in place: the flock is on this file."""
-        text = json.dumps({"machine": self.machine, "pid": os.getpid(), "token": self._token})
+        held = {"machine": self.machine, "pid": os.getpid(), "token": self._token, "address": self._address}
+        text = json.dumps(held)
         try:
             with self.path.open("r+", encoding="utf-8") as file:
                 file.write(text)
@@ -186,6 +188,12 @@ class DataLock:
         old.close()
         return True
 
+    def served(self, address: str) -> None:
+        """Notes the page's address for programs of this machine. Raises DiskFull, InternalError."""
+        self._address = address
+        if self._file is not None:
+            self._write()
+
     def release(self) -> None:
         """Unlocks the folder."""
         self._stop.set()
@@ -196,6 +204,19 @@ class DataLock:
                 os.truncate(self.path, 0)
         self._file.close()
         self._file = None
+
+
+def holder(folder: Path, machine: str) -> tuple[int, str]:
+    """(process id, page's address) in the lock file of a data folder: of the studio of this machine that
+    holds it, or held it until it was killed. (0, "") without one; no address until the page is served."""
+    try:
+        held = json.loads((folder / "lock").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return 0, ""
+    if not isinstance(held, dict) or held.get("machine") != machine:
+        return 0, ""
+    process, address = held.get("pid"), held.get("address")
+    return process if isinstance(process, int) else 0, address if isinstance(address, str) else ""
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@
   const store = window.wanStorage;
   const PREFIX = "wan-studio-draft-", MINE = "wan-studio-tab", VERSION = 1;
   const NEWEST = 10, TEXT_MAX = 8000;
-  const MS = { write: 300, answer: 150, reload: 600, restore: 15_000, fill: 8000, used: 6 * 3_600_000 };
+  const MS = { write: 300, answer: 500, reload: 1200, restore: 15_000, fill: 8000, used: 6 * 3_600_000 };
   const ID = /^[0-9a-f]{32}$/, NAME = /^[a-z_]{1,40}$/;
 
   let id = "", owner = "", used = 0, writing = 0;
