@@ -53,8 +53,8 @@ def test_what_the_dockerfile_fetches_is_pinned() -> None:
         assert re.fullmatch(r"\d+\.\d+\.\d+", arguments[name]), name
     assert ":latest" not in DOCKERFILE and "safetensors" not in DOCKERFILE
     assert {"BASE_IMAGE", "COMFYUI_REPO", "TORCH_INDEX_URL", "CUDA"} <= arguments.keys()
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = readme.split("| build argument |")[1].split("\n\n")[0]
+    page = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+    table = page.split("| build argument |")[1].split("\n\n")[0]
     for name in arguments.keys() - {"STUDIO_BASE", "GPU_BASE"}:
         assert f"`{name}`" in table, name
         if re.fullmatch(r"[\d.]+", arguments[name]):

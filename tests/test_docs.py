@@ -82,7 +82,8 @@ def test_third_party_lists_every_pinned_package_with_its_version() -> None:
 
 
 def test_what_adding_a_mode_names_is_there() -> None:
-    section = README.split("### Adding a mode")[1].split("\n## ")[0]
+    page = (ROOT / "docs" / "developing.md").read_text(encoding="utf-8")
+    section = page.split("## Adding a mode")[1].split("\n## ")[0]
     named = re.findall(r"`((?:workflows|backend|ui|tests|scripts)/[\w./-]+)`", section)
     assert len(named) > 8
     for name in named:
