@@ -16,6 +16,7 @@ from backend.engines.comfy import reach
 from backend.engines.comfy.failure_causes import CAUSES, UNKNOWN
 from backend.error_texts import catalog
 from backend.error_texts.catalog import ERROR_TEXTS, HINTS
+from backend.error_texts.notice_texts import TEMPLATES
 from backend.errors import (
     BadMedia,
     EngineLost,
@@ -30,7 +31,7 @@ from backend.errors import (
 )
 from backend.jobs.refusals import Outlook
 from backend.models.hub import REASONS as HUB_REASONS
-from backend.notices import TEMPLATES, brief, hint, words
+from backend.notices import brief, hint, words
 from backend.servers.exit_reasons import _KNOWN as EXIT_REASONS
 from backend.worker.results import ResultTooLarge
 from tests.support.paths import ROOT

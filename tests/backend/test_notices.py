@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from backend.error_texts.notice_texts import TEMPLATES
 from backend.errors import BadInput
-from backend.notices import TEMPLATES, brief, files_text, readable, words
+from backend.notices import brief, files_text, readable, words
 from tests.support.paths import ROOT
 from tests.support.sources import parsed
 from workflows.notice import CODES, Notice, notice
