@@ -125,6 +125,12 @@ class InputsGone(NotFound):
     code = "inputs_gone"
 
 
+class SourceFailed(StudioError):
+    """The job whose result this one was to be made from has none, or one that cannot be used."""
+
+    code = "source_failed"
+
+
 class NotAllowed(StudioError):
     """Only the admin, or only the owner of a video, may do this."""
 

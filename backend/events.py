@@ -29,11 +29,11 @@ class Accepted:
 class Started:
     """The engine began to execute the graph (`graph`: its index, for jobs of several segments).
 
-    `cached`: the node ids whose result the server still had.
+    `cached`: the node ids whose result the server still had; None when that was not seen.
     """
 
     graph: int = 0
-    cached: tuple[str, ...] = ()
+    cached: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import time
 from backend.jobs import preflight
 from backend.jobs.cards import Cards
 from backend.jobs.deletions import Deletions
+from backend.jobs.family_submission import FamilySubmitter
+from backend.jobs.job import Job
 from backend.jobs.library import Library
 from backend.jobs.limits import Limits
 from backend.jobs.lora_library import LoraLibrary
@@ -76,7 +78,7 @@ class Services:
             self.store, settings.jobs_dir, self.servers.engines,
             lambda job, engine: preflight.compiled(job, engine, facts_of), self.decoder,
             models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
-            cards=cards,
+            cards=cards, complete=self._complete,
         )  # fmt: skip
         self.machine = Machine(
             settings, self.servers.engines, self.scheduler, self.store.check,
@@ -85,8 +87,9 @@ class Services:
         self.fetcher = Fetcher(settings)
         self.model_fetch = ModelFetch(self.fetcher, settings.models_dir, self.machine.engines)
         self.retention = retention_setup.create(
-            settings, self.store, self.machine.engines, self.scheduler.forget, self.secret(UPLOADS)
-        )
+            settings, self.store, self.machine.engines, self.scheduler.forget, self.secret(UPLOADS),
+            self.scheduler.link_before_removal,
+        )  # fmt: skip
         self.deletions = Deletions(self.store, self.retention.remove, self.limits.undo, time.time)
         self.library = Library(
             self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove, self.deletions
@@ -97,6 +100,7 @@ class Services:
             lambda: self.settings, self.store, self.decoder, self.scheduler, offers, self.retention,
             self.servers.choice.start, self.limits, cards=cards,
         )  # fmt: skip
+        self.families = FamilySubmitter(self.submitter, self.store)
         self._housekeeping = threading.Thread(
             target=self.retention.run,
             args=(self.closing, self.deletions.run_due),
@@ -116,6 +120,10 @@ class Services:
     def _look_at_store(self) -> None:
         if (scheduler := getattr(self, "scheduler", None)) is not None:
             scheduler.look_at_store()
+
+    def _complete(self, job: Job) -> Job:
+        """Makes the inputs of a job that waited for results; called once all services are there."""
+        return self.submitter.completion.complete(job)
 
     def secret(self, purpose: str) -> str:
         """A text for one purpose that stays the same across restarts."""

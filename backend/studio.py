@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from backend.engines.base import EngineInfo
 from backend.errors import NotAllowed
 from backend.jobs import input_files as uploads
+from backend.jobs.family import Family
 from backend.jobs.input_files import Facts
-from backend.jobs.job import Job
+from backend.jobs.job import Job, ResultOf
 from backend.jobs.limits import Limits
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.submission import Submission
@@ -162,13 +164,17 @@ class Studio:
         return self._services.submitter.plan(mode, values, media, owner, self.is_admin(owner, user))
 
     def submit(
-        self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | None],
+        self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | ResultOf | None],
         earlier: JobView | None = None, user: str = "", titles: Mapping[str, str] = {},
         variations: int = 1, vary: str | Mapping[str, Sequence[Any]] = "",
     ) -> JobView:  # fmt: skip
         """Queues a new job, or variations of it below one parent (see Submission and Submitter.submit);
         raises what that raises, and NotFound.
-        user: whom the login let in; the limit per visitor does not bind the admin."""
+        files: also results of other jobs of this owner, by id and key; those may be unfinished, then this one
+        waits for them. user: whom the login let in; the limit per visitor does not bind the admin."""
+        for of in files.values():
+            if isinstance(of, ResultOf):
+                self._library.owned(owner, of.job, of.key)
         repeated = self._library.owned(owner, earlier.id, earlier.key) if earlier is not None else None
         return self._library.view(
             self._services.submitter.submit(
@@ -185,6 +191,15 @@ class Studio:
                 )
             )
         )
+
+    def submit_family(self, new: Family, user: str = "") -> JobView:
+        """Queues a parent with all of its children, which may start from each other's results, or none of
+        them (see FamilySubmitter.submit); results of other jobs are named as in `submit`."""
+        for of in (file for part in new.parts for file in part.files.values()):
+            if isinstance(of, ResultOf):
+                self._library.owned(new.owner, of.job, of.key)
+        new = replace(new, unlimited=self.is_admin(new.owner, user))
+        return self._library.view(self._services.families.submit(new))
 
     # -- unsent forms ---------------------------------------------------------------------
 

@@ -89,6 +89,7 @@ Code = Literal[
     "original_gone",
     "restarted",
     "variations_missing",
+    "variations_kept",
     "drawing_variation",
     "assembling_sheet",
     # engines
@@ -112,6 +113,8 @@ Code = Literal[
     "one_record_damaged",
     "data_folder_taken",
     "disk_failing",
+    "waiting_for_result",
+    "waiting_for_untitled",
     "waiting_for_engine",
     "waiting_for_start",
     "waiting_for_restart",

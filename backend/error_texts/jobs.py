@@ -27,6 +27,31 @@ TEXTS: Mapping[str, ErrorText] = {
         "This video is still being made; it is cancelled now.", "Delete it when it has stopped."
     ),
     "keep_running": ErrorText("This video is still being made.", "Keep it when it is done."),
+    # inputs that are results of other jobs
+    "source_unknown": ErrorText("There is no video of yours with this id to start from."),
+    "source_not_taken": ErrorText("{parameter} takes no result of another video."),
+    "source_not_made": ErrorText(
+        "The video that this is to start from failed or was cancelled.", "Make that one again first."
+    ),
+    "source_failed": ErrorText(
+        "The video that this starts from failed: {reason}", "Make that one again, then this one."
+    ),
+    "source_cancelled": ErrorText(
+        "The video that this starts from was cancelled.", "Make that one again, then this one."
+    ),
+    "source_gone": ErrorText("The video that this starts from no longer exists.", "Choose another one."),
+    "source_unreadable": ErrorText(
+        "The video that this starts from can no longer be read: {reason}",
+        "Make that one again, then this one.",
+    ),
+    "source_circular": ErrorText("This video and the one that it starts from wait for each other."),
+    "source_is_picture": ErrorText("A picture cannot be used as the {input}.", "Choose a video."),
+    "source_is_silent": ErrorText(
+        "The video chosen as the {input} has no sound.", "Choose one with sound, or upload a sound."
+    ),
+    "source_frame": ErrorText(
+        "The video has {count} frames, so there is no frame {number}.", "Frames count from 0; -1 is the last."
+    ),
     # values of a form or of a call
     "choose_picture": ErrorText("Choose a picture first."),
     "choose_sound": ErrorText("Choose a sound first."),
@@ -44,6 +69,9 @@ TEXTS: Mapping[str, ErrorText] = {
     ),
     # jobs made of jobs
     "children_gone": ErrorText("None of the variations is there any more."),
+    "children_unreadable": ErrorText("None of the variations can be read any more."),
+    "family_size": ErrorText("One job can be made of 1 to {most} videos; these are {count}."),
+    "family_part": ErrorText("Part {number} can start only from an earlier part."),
     "closing": ErrorText("The studio is closing."),
     "variations_count": ErrorText("The number of variations must be a whole number from 1 to {most}."),
     "vary_not_json": ErrorText(

@@ -128,6 +128,9 @@ TEXTS: Mapping[str, ErrorText] = {
     "no_pictures": ErrorText("{upload} has no pictures, only sound.", _CHOOSE["video"]),
     "no_sound_at": ErrorText("{upload} has no sound at {at_seconds}.", _EARLIER),
     "no_picture_at": ErrorText("{upload} has no picture at {at_seconds}.", _EARLIER),
+    "no_frame": ErrorText(
+        "{upload} has {count} frames, so there is no frame {number}.", "Frames count from 0; -1 is the last."
+    ),
     "file_too_long": ErrorText(
         "{upload} is {lasts} long. Files of up to {most_seconds} can be used, and {part_seconds} of one at a"
         " time.",

@@ -233,6 +233,9 @@ TEMPLATES: Mapping[str, Template] = {
     "variations_missing": Template(
         "{made} of {count} variations are there; the others failed or were cancelled."
     ),
+    "variations_kept": Template(
+        "{kept} of {count} variations are kept from the earlier run", "; only the others were made again."
+    ),
     "drawing_variation": Template("Variation {number} of {count}"),
     "assembling_sheet": Template("Putting the variations side by side"),
     "comfyui_silent": Template("ComfyUI does not answer at {address}. Check that it is running."),
@@ -279,6 +282,8 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "data_folder_taken": Template("Another machine has taken over the data folder."),
     "disk_failing": Template("{reason} Retrying for a few minutes before giving up."),
+    "waiting_for_result": Template('Waiting for "{title}", which this starts from'),
+    "waiting_for_untitled": Template("Waiting for another video, which this starts from"),
     "waiting_for_engine": Template("Waiting for {engine}. {why}"),
     "waiting_for_start": Template("Waiting for {engine} to start"),
     "waiting_for_restart": Template("{engine} stopped and is being restarted"),

@@ -26,6 +26,7 @@ from backend.jobs.queue import FairQueue, Waiting
 from backend.jobs.reasons import Reasons
 from backend.jobs.refusals import Refusals
 from backend.jobs.store import Store
+from workflows.notice import Notice
 
 log = logging.getLogger("wan.jobs")
 
@@ -54,7 +55,7 @@ class ActiveJobs:
         self.paused = False
         self.closing = False
         self._store, self._limits, self._models_of = store, limits, models_of
-        self.on_end: Callable[[Job], None] = lambda job: None  # called after a job's end is written
+        self.on_end: list[Callable[[Job], None]] = []  # called after a job's end is written
         self._live: OrderedDict[str, LiveJob] = OrderedDict()
         self._reserved: list[str] = []  # owners of new jobs that are being written to disk
 
@@ -88,16 +89,59 @@ class ActiveJobs:
                 for _ in range(count):
                     self._reserved.remove(owner)
 
-    def enqueue(self, job: Job, *, first: bool = False, bound: str = "", announce: bool = True) -> None:
+    def enqueue(
+        self,
+        job: Job,
+        *,
+        first: bool = False,
+        bound: str = "",
+        announce: bool = True,
+        awaits: Notice | None = None,
+    ) -> None:
         """Adds a new or recovered job. `first`: before all others. `bound`: address of the server that may
-        still have its prompt. `announce`: sends every waiting job its new position."""
+        still have its prompt. `announce`: sends every waiting job its new position. `awaits`: what has to be
+        there before a lane may take it."""
         entry = self._entry(job, first, bound)
+        entry.awaits = awaits
+        live = LiveJob(job.id)
+        live.tracker.wait_because(awaits)
         with self.changed:
             self.queue.add(entry)
-            self.remember(LiveJob(job.id))
+            self.remember(live)
             if announce:
                 self.announce_positions()
             self.changed.notify_all()
+
+    def let_take(self, job: Job) -> bool:
+        """What a queued job waited for is there: lanes may take it, as it is now. False when it is not queued
+        any more."""
+        models = self._models(job)
+        with self.changed:
+            if not self.queue.let_take(job, models):
+                return False
+            self._say(job.id, None)
+            self.announce_positions()
+            self.changed.notify_all()
+        return True
+
+    def hold(self, job_id: str, awaits: Notice) -> None:
+        """Changes what a queued job waits for before a lane may take it."""
+        with self.changed:
+            self.queue.hold(job_id, awaits)
+            self._say(job_id, awaits)
+
+    def withdraw(self, job_id: str) -> Job | None:
+        """Takes a job out of the queue without running it; None when it is not queued."""
+        with self.changed:
+            job = self.queue.remove(job_id)
+            self.announce_positions()
+        return job
+
+    def _say(self, job_id: str, why: Notice | None) -> None:
+        """Shows a waiting job what it waits for. The lock must be held."""
+        if (live := self._live.get(job_id)) is not None:
+            with live.lock:
+                live.tracker.wait_because(why)
 
     def requeue(self, job: Job, live: LiveJob) -> bool:
         """Puts a running job back at the front of the queue; False if it was cancelled in the meantime."""
@@ -165,9 +209,10 @@ class ActiveJobs:
                     self.queue.remove(job.id)
                     self.announce_positions()
                     hopeless.append((job, error))
-                elif (live := self._live.get(job.id)) is not None:
-                    with live.lock:
-                        live.tracker.wait_because(common or reason)
+                elif self.queue.awaits(job.id) is not None:
+                    self._say(job.id, reason)
+                else:
+                    self._say(job.id, common or reason)
         return hopeless
 
     # -- one job --------------------------------------------------------------------------
@@ -189,7 +234,8 @@ class ActiveJobs:
             self.refusals.forget(job.id)
         self.obstacles.forget(job.id)
         self.ends.write(job, status, live, error)
-        self.on_end(job)
+        for ended in self.on_end:
+            ended(job)
 
     def forget(self, job_id: str) -> None:
         """Drops the in-memory state of an ended job."""

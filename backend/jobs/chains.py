@@ -21,6 +21,7 @@ from typing import Any
 
 from backend import requester
 from backend.errors import (
+    BadMedia,
     DiskFull,
     InternalError,
     JobCancelled,
@@ -29,12 +30,14 @@ from backend.errors import (
     ShuttingDown,
     StudioError,
 )
-from backend.jobs import results
+from backend.jobs import results, reuse
 from backend.jobs.active import ActiveJobs
 from backend.jobs.assembly import assemble, write_graphs
+from backend.jobs.folders import remove_below
 from backend.jobs.group_progress import GroupLive
+from backend.jobs.input_files import link_all
 from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job, Status
-from backend.jobs.layout import result_name
+from backend.jobs.layout import INPUTS, ORIGINALS, WORK, result_name
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
 from backend.jobs.stopwatch import UNTIL
@@ -82,7 +85,7 @@ class Chains:
         self._assembling = ""
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        active.on_end = self._ended
+        active.on_end.append(self._ended)
 
     def start(self) -> None:
         """Starts the thread that assembles."""
@@ -239,11 +242,52 @@ class Chains:
         with requester.job(parent.owner, check):
             result = self._jobs_dir / parent.id / result_name(parent.mode)
             result.parent.mkdir(parents=True, exist_ok=True)
-            assemble(self._decoder, parent, [self._result(child) for child in done], result, check)
+            try:
+                assemble(self._decoder, parent, [self._result(child) for child in done], result, check)
+            except MediaBusy:
+                raise
+            except BadMedia as error:
+                done = self._readable(done, check)
+                if not done:
+                    raise NoOutput.of("children_unreadable", detail=error.detail) from error
+                assemble(self._decoder, parent, [self._result(child) for child in done], result, check)
             made = results.measured(self._decoder, parent, result, makes_still(parent.mode))
             write_graphs(result.parent, [self._jobs_dir / child.id for child in done])
+            made = self._with_inputs(made, done[0])
         own = time.monotonic() - began
         self._end(entry, DONE, None, _summed(made, done, children, own))
+
+    def _readable(self, children: Sequence[Job], check: Callable[[], None]) -> list[Job]:
+        """The children whose results can be decoded to their end."""
+        found = []
+        work = self._jobs_dir / children[0].parent / WORK
+        work.mkdir(parents=True, exist_ok=True)
+        for child in children:
+            check()
+            try:
+                if makes_still(child.mode):
+                    self._decoder.picture(self._result(child))
+                else:
+                    self._decoder.frame(self._result(child), work / "frame")
+                found.append(child)
+            except MediaBusy:
+                raise
+            except BadMedia as error:
+                log.warning("job %s: its result is left out: %s", child.id, error.message)
+        return found
+
+    def _with_inputs(self, parent: Job, child: Job) -> Job:
+        """The parent with the inputs of a child, where its own were not there when it was submitted."""
+        if not parent.awaited or child.awaited:
+            return parent
+        for name in (INPUTS, ORIGINALS):
+            remove_below(self._jobs_dir / parent.id, name)
+        try:
+            link_all(self._jobs_dir / child.id, self._jobs_dir / parent.id)
+        except OSError as error:
+            log.warning("job %s: its inputs are not stored: %s", parent.id, error)
+            return parent
+        return replace(parent, inputs=dict(child.inputs))
 
     def _result(self, job: Job) -> Path:
         return self._jobs_dir / job.id / result_name(job.mode)
@@ -291,7 +335,15 @@ def _summed(parent: Job, done: Sequence[Job], children: Sequence[Job], own: floa
     return replace(
         parent, timings=timings, engine=first.engine, demo=first.demo, fps=first.fps, steps=first.steps,
         warnings=tuple(dict.fromkeys((*parent.warnings, *said))), resolved=shared(first, children),
+        seed=first.seed, params=_shown(parent, done), reused=reuse.together(done),
     )  # fmt: skip
+
+
+def _shown(parent: Job, done: Sequence[Job]) -> dict[str, Any]:
+    """The parameters of the parent, with the value of the first child that is there for what is varied. Its
+    seed stays that of the first of all children, so that all of them can be made again."""
+    own = {name: done[0].params[name] for name in parent.params.get("vary") or () if name in done[0].params}
+    return {**parent.params, **own}
 
 
 def shared(first: Job, children: Sequence[Job]) -> dict[str, Any]:

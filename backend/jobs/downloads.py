@@ -38,7 +38,7 @@ class Files:
     def source(self, job: Job, name: str) -> SourceFile | None:
         """A file that a job was made from: as it was sent while that is kept, else a picture's smaller copy,
         not padded. None without one. Raises InputsGone."""
-        if name not in job.inputs:
+        if name not in job.inputs or job.inputs[name].waits:
             return None
         item, folder = job.inputs[name], self._jobs_dir / job.id
         if item.upload and (folder / item.upload).is_file():

@@ -12,7 +12,7 @@ from pathlib import Path
 from backend.errors import StudioError
 from backend.jobs import folders
 from backend.jobs.job import CANCELLED, FAILED, Job, Status
-from backend.jobs.layout import POSTER, WORK, result_name
+from backend.jobs.layout import POSTER, SOURCES, WORK, result_name
 from backend.jobs.live import LiveJob
 from backend.jobs.store import Store
 
@@ -85,5 +85,7 @@ class Ends:
         folder = self._jobs_dir / job.id
         if job.status == CANCELLED:
             folders.clear(folder)
-        elif job.status != FAILED or not job.segments_done:
+            return
+        folders.remove_below(folder, SOURCES)
+        if job.status != FAILED or not job.segments_done:
             folders.remove_below(folder, WORK)

@@ -22,7 +22,7 @@ from backend.engines.comfy.known_faults import SPOILING
 from backend.engines.kinds import engine_name, kind_of, takes_whole
 from backend.errors import BadEngineInput, EngineUnreachable, StudioError
 from backend.events import Output, Stage, Started
-from backend.jobs import bundle, results
+from backend.jobs import bundle, results, reuse
 from backend.jobs.cards import CardOf, no_card
 from backend.jobs.estimate import expected, workload
 from backend.jobs.job import QUEUED, RUNNING, Job
@@ -92,6 +92,7 @@ class Execution:
         result = folder / result_name(job.mode)
         segments.join(result)
         job = results.measured(self.decoder, job, result, compiled.still)
+        job = replace(job, reused=reuse.counted(compiled, sink.live.cached))
         return _warned(job, sink.live, segments.notices)
 
     def _expected(self, engine: Engine, job: Job, compiled: Compiled) -> dict[str, float]:

@@ -3,41 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from backend.jobs.job import VARIATIONS, Job
+from backend.jobs.job import VARIATIONS, Job, PartResult, ResultOf
 from backend.media.grid import size
 from workflows.modes.registry import makes_still
 
 BYTES_PER_PIXEL = 0.1
 """Of a frame of a contact sheet in H.264 at crf 18, an upper figure; a picture takes 3."""
+PARTS_MOST = 100
+"""Of one family: more than the shots of any film that a queue of this length can take."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A child as it is submitted: as Submission. `files` may name results of earlier parts too."""
+
+    mode: str
+    values: Mapping[str, Any]
+    files: Mapping[str, Path | ResultOf | PartResult | None] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A parent with children of any modes, which may start from each other's results. `assembly`: what is
+    made of the children; `params`: of the parent, beside those of its first child; `unlimited`, `source`: as
+    in Submission."""
+
+    owner: str
+    assembly: str
+    parts: Sequence[Part]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    unlimited: bool = False
+    source: str = ""
 
 
 def family(
-    parent_id: str, children: Sequence[Job], vary: Mapping[str, Sequence[Any]]
+    parent_id: str,
+    children: Sequence[Job],
+    vary: Mapping[str, Sequence[Any]],
+    assembly: str = VARIATIONS,
+    params: Mapping[str, Any] = {},
+    source: str = "",
 ) -> tuple[Job, list[Job]]:
-    """The parent of variations, and the children with their place in it.
+    """The parent, and the children with their place in it.
 
     The parent has the first child's parameters and files, with the number of variations and what differs,
-    so that all of it can be made again."""
+    so that all of it can be made again. `assembly`, `params`, `source`: as in Family."""
     first = children[0]
-    width, height = size(len(children), first.width, first.height)
-    params = {**first.params, "variations": len(children)}
-    if vary:
-        params["vary"] = {name: list(values) for name, values in vary.items()}
+    if assembly == VARIATIONS:
+        width, height = size(len(children), first.width, first.height)
+        frames, own = max(child.frames for child in children), {"variations": len(children)}
+    else:
+        width, height, own = first.width, first.height, {}
+        frames = sum(child.frames for child in children)
+    more: dict[str, Any] = {"vary": {name: list(values) for name, values in vary.items()}} if vary else {}
     parent = replace(
-        first, id=parent_id, params=params, assembly=VARIATIONS, width=width, height=height,
-        frames=max(child.frames for child in children), warnings=(), segments_done=0,
+        first, id=parent_id, params={**first.params, **own, **more, **params}, assembly=assembly, width=width,
+        height=height, frames=frames, warnings=(), segments_done=0, source=source or first.source,
     )  # fmt: skip
     placed = [replace(child, parent=parent_id, role=str(number)) for number, child in enumerate(children, 1)]
     return parent, placed
 
 
-def sheet_bytes(children: Sequence[Job]) -> int:
-    """An upper estimate of the bytes of the children's contact sheet, twice while its sound is added."""
-    first = children[0]
-    width, height = size(len(children), first.width, first.height)
-    if makes_still(first.mode):
-        return 3 * width * height
-    return round(2 * BYTES_PER_PIXEL * width * height * max(child.frames for child in children))
+def assembly_bytes(parent: Job, children: Sequence[Job]) -> int:
+    """An upper estimate of the bytes of the parent's result, twice while its sound is added."""
+    if makes_still(parent.mode):
+        return 3 * parent.width * parent.height
+    return round(2 * BYTES_PER_PIXEL * parent.width * parent.height * parent.frames)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.jobs.job import StoredInput
-from backend.jobs.layout import ENGINE_FOLDER, INPUTS, ORIGINALS, PART, RESULT, STILL, WORKFLOW
+from backend.jobs.layout import ENGINE_FOLDER, INPUTS, ORIGINALS, PART, RESULT, SOURCES, STILL, WORKFLOW
 
 log = logging.getLogger("wan.jobs")
 
@@ -34,7 +34,8 @@ NO_LINKS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Folder:
     """A job's folder: bytes on the disk, latest change (unix seconds), whether it has a result, unfinished
     files, and whether it holds anything besides the graph (`more`). `inputs`: (device, inode) -> bytes of the
-    files that other jobs may link to; `originals`: those of them that can be dropped."""
+    files that other jobs may link to: the inputs and the result; `originals`: those of them that can be
+    dropped."""
 
     path: Path
     bytes: int = 0
@@ -272,8 +273,9 @@ def measured(folder: Path) -> Folder:
         if stat.S_ISREG(info.st_mode):
             if path.suffix == PART:
                 unfinished.append(path)
-            result = result or (path.parent == folder and path.name in (RESULT, STILL))
-            if path.parent in (folder / INPUTS, folder / ORIGINALS):
+            finished = path.parent == folder and path.name in (RESULT, STILL)
+            result = result or finished
+            if finished or path.parent in (folder / INPUTS, folder / ORIGINALS, folder / SOURCES):
                 identity = (info.st_dev, info.st_ino)
                 if identity in inputs:  # the same file for two parameters
                     size -= info.st_blocks * 512

@@ -95,7 +95,7 @@ def keep(
     `titles`: the names in messages. Raises BadMedia, DiskFull, OSError.
     """
     target = folder / INPUTS
-    target.mkdir(parents=True)
+    target.mkdir(parents=True, exist_ok=True)
     inputs: dict[str, StoredInput] = {}
     side = round(NORMALISED_MARGIN * max(params.size))
     for name, upload in uploads.items():

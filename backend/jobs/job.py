@@ -47,6 +47,31 @@ class JobSummary:
     status: Status
     finished: float | None
     pinned: bool
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class ResultOf:
+    """The result of another job as an input of a new one; that job may be unfinished.
+
+    `frame`: which frame of a video is taken where a picture is needed, from 0; LAST_FRAME is the last.
+    `key`: opens the job, for callers of the facade."""
+
+    job: str
+    frame: int = -1
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """The result of an earlier part of the same family, which has no id yet. `part`: its number, from 1;
+    `frame`: as in ResultOf."""
+
+    part: int
+    frame: int = -1
+
+
+LAST_FRAME: Final = -1
 
 
 @dataclass(frozen=True)
@@ -56,7 +81,8 @@ class StoredInput:
 
     `title`: the name that its owner gave it. `digest`: SHA-256 of the upload, "" for jobs of earlier
     versions. `upload`: the path of the kept upload, "" while it is not kept. `copy`: name and measures of
-    the stored copy of a picture where that is smaller than the upload.
+    the stored copy of a picture where that is smaller than the upload. `job`: id of the job whose result it
+    is, and `frame` the frame of that video; `file` is "" until that job is done, and `media` planned.
     """
 
     media: Media
@@ -67,6 +93,13 @@ class StoredInput:
     digest: str = ""
     upload: str = ""
     copy: Media | None = None
+    job: str = ""
+    frame: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is the result of a job and not stored yet."""
+        return bool(self.job) and not self.file
 
     @property
     def unpadded(self) -> str:
@@ -92,12 +125,15 @@ class StoredInput:
             "digest": self.digest,
             "upload": self.upload,
             "copy": asdict(self.copy) if self.copy is not None else None,
+            **({"job": self.job, "frame": self.frame} if self.job else {}),
         }
 
     @classmethod
     def from_json(cls, item: Mapping[str, Any]) -> StoredInput:
         """A stored input; what an earlier version did not store has its default. Raises ValueError."""
-        copy = item.get("copy")
+        copy, frame = item.get("copy"), item.get("frame")
+        if not (frame is None or (isinstance(frame, int) and not isinstance(frame, bool))):
+            raise ValueError(f"not a frame number: {frame!r:.40}")
         return cls(
             _media(item),
             str(item.get("file", "")),
@@ -107,6 +143,8 @@ class StoredInput:
             str(item.get("digest", "")),
             str(item.get("upload", "")),
             _media(copy) if isinstance(copy, Mapping) else None,
+            str(item.get("job", "")),
+            frame,
         )
 
 
@@ -162,11 +200,19 @@ class Job:
     role: str = ""  # what it is there: the number of a variation, from "1"
     assembly: str = ""  # what is made of its children, see ASSEMBLIES; "" for a job that an engine draws
     source: str = ""  # id of the job whose result this one goes on from: a draft's final, a clip's extension
+    reused: dict[str, float] = field(
+        default_factory=dict
+    )  # nodes that the engine did not run again, see reuse
     params_version: int = VERSION  # of the values in `params`; the database may hold an earlier one
 
     @property
     def seconds(self) -> float:
         return self.frames / self.fps if self.fps else 0.0
+
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """The ids of the jobs whose results it waits for."""
+        return tuple(dict.fromkeys(item.job for item in self.inputs.values() if item.waits))
 
     @property
     def elapsed(self) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from backend.errors import from_os_error
@@ -14,6 +15,8 @@ INPUTS = "inputs"
 """Subfolder with the files that the job is made from."""
 ORIGINALS = "originals"
 """Subfolder with the uploaded pictures as the creator sent them."""
+SOURCES = "sources"
+"""Subfolder with links to results of other jobs, and frames of them, until the inputs are made from them."""
 WORK, PLAN = "work", "plan"
 """Subfolder with the job's segments, and the file there that says which plan they are of."""
 INPUT = "input"
@@ -48,6 +51,18 @@ def link_or_copy(source: Path | str, target: Path | str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def link_whole(source: Path, target: Path) -> None:
+    """As link_or_copy; `target` appears in one step and complete, or not at all. Raises OSError, also when
+    `source` is not a plain file."""
+    if not stat.S_ISREG(source.lstat().st_mode):
+        raise FileNotFoundError(f"not a plain file: {source}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + PART)
+    part.unlink(missing_ok=True)
+    link_or_copy(source, part)
+    part.replace(target)
 
 
 def write_text(path: Path, text: str) -> None:

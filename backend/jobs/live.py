@@ -29,7 +29,7 @@ class LiveJob:
     """What the page and the API poll of a job. `lock` guards tracker and preview.
 
     `prompt_id` and `engine`: the prompt that runs now; `warned`, `resolved`: the warnings of an engine
-    that compiles itself, and what it took.
+    that compiles itself, and what it took; `cached`: graph -> the nodes that the engine did not run again.
     """
 
     id: str
@@ -41,6 +41,7 @@ class LiveJob:
     cancelled: bool = False
     warned: tuple[Notice, ...] | None = None
     resolved: dict[str, Any] = field(default_factory=dict)
+    cached: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     def snapshot(self) -> Snapshot:
         """The progress at this moment."""
@@ -65,6 +66,8 @@ class LiveJob:
         with self.lock:
             if isinstance(event, Preview):
                 self.preview = (event.image, event.mime)
+            if isinstance(event, Started) and event.cached is not None:
+                self.cached[event.graph] = event.cached
             if isinstance(event, EndedAt):
                 self.tracker.ended_before(max(0.0, time.time() - event.unix))
             if self.cancelled and isinstance(event, Stage):

@@ -56,5 +56,8 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # 10: the job that another one goes on from
     "ALTER TABLE job ADD COLUMN source TEXT NOT NULL DEFAULT '';",
+    # 11: the nodes that an engine did not run again; inputs that name the job whose result they are, which an
+    # older version would run without their files
+    "ALTER TABLE job ADD COLUMN reused TEXT NOT NULL DEFAULT '{}';",
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""

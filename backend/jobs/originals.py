@@ -36,7 +36,8 @@ class OriginalLimits:
 @dataclass(frozen=True)
 class Upload:
     """A file to make a job from. `twins`: files of the owner's jobs with the same content. `copy_of`: the
-    input of an earlier job of which this is the smaller copy, its upload being gone."""
+    input of an earlier job of which this is the smaller copy, its upload being gone. `unchanging`: a file of
+    the studio, which nothing changes in place."""
 
     path: Path
     size: int
@@ -44,6 +45,7 @@ class Upload:
     filename: str
     twins: tuple[Path, ...] = ()
     copy_of: StoredInput | None = None
+    unchanging: bool = False
 
 
 Find = Callable[[str, str], Iterable[Job]]
@@ -73,7 +75,7 @@ def look(path: Path, owner: str, find: Find, jobs_dir: Path, media: Media, title
     stored = path.is_relative_to(jobs_dir)  # its own name there is that of the parameter
     name = known if stored or copy_of is not None else upload.filename
     name = filename_of(Path(title)) if title and not known else name
-    return replace(upload, filename=name, twins=tuple(twins), copy_of=copy_of)
+    return replace(upload, filename=name, twins=tuple(twins), copy_of=copy_of, unchanging=stored)
 
 
 def _is_copy(item: StoredInput, digest: str, media: Media) -> bool:
@@ -97,14 +99,14 @@ def kept(uploads: Mapping[str, Upload], limits: OriginalLimits) -> frozenset[str
 def store(upload: Upload, target: Path) -> None:
     """Stores the upload as `target`: as a link to a twin or to the upload itself, else as a copy.
 
-    The upload is linked only while nothing else links to it, because another name of it may be in a folder
+    An upload is linked only while nothing else links to it, because another name of it may be in a folder
     where files are changed in place. Raises OSError.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for source in upload.twins:
         if _linked(source, target, upload.size, links=None):
             return
-    if not _linked(upload.path, target, upload.size, links=1):
+    if not _linked(upload.path, target, upload.size, links=None if upload.unchanging else 1):
         shutil.copyfile(upload.path, target)
     with contextlib.suppress(OSError), target.open("rb") as file:
         os.fsync(file.fileno())

@@ -137,7 +137,7 @@ class Tracker:
             self.watch.enter("load", now)
             self.activity = ""
         self._graph = event.graph
-        cached = set(event.cached)
+        cached = set(event.cached or ())
         for unit in self.outline.units:
             if unit.graph < event.graph:
                 self._done.setdefault(unit, None)

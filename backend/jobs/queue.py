@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from backend.jobs.job import Job
+from workflows.notice import Notice
 
 WINDOW = 8  # jobs at the head of the queue among which a lane looks for one whose models are loaded
 PASSES = 3  # times that a job may be passed over for one that needs no loading
@@ -22,7 +23,8 @@ PASSES = 3  # times that a job may be passed over for one that needs no loading
 class Waiting:
     """A queued job. `first`: before all others. `bound`: address of the server that may still have its
     prompt; only its lane may take the job until `bound_until` (monotonic seconds). `passed`: how often the
-    job was passed over."""
+    job was passed over. `awaits`: what has to be there before any lane may take it, such as the result of
+    another job."""
 
     job: Job
     models: frozenset[str] = frozenset()
@@ -30,6 +32,7 @@ class Waiting:
     bound: str = ""
     bound_until: float = 0.0
     passed: int = 0
+    awaits: Notice | None = None
 
 
 class FairQueue:
@@ -64,9 +67,28 @@ class FairQueue:
         return entry.job if entry is not None else None
 
     def movable(self, owner: str) -> list[Job]:
-        """The owner's waiting jobs in their order, without those that come before all others."""
-        entries = self._waiting.values()
-        return [entry.job for entry in entries if entry.job.owner == owner and not entry.first]
+        """The owner's waiting jobs in their order, without those that come before all others and those that
+        no lane may take yet."""
+        entries = [entry for entry in self._waiting.values() if entry.job.owner == owner]
+        return [entry.job for entry in entries if not entry.first and entry.awaits is None]
+
+    def awaits(self, job_id: str) -> Notice | None:
+        """What has to be there before a lane may take a job; None when one may."""
+        entry = self._waiting.get(job_id)
+        return entry.awaits if entry is not None else None
+
+    def hold(self, job_id: str, awaits: Notice) -> None:
+        """Changes what a waiting job waits for."""
+        if (entry := self._waiting.get(job_id)) is not None:
+            entry.awaits = awaits
+
+    def let_take(self, job: Job, models: frozenset[str]) -> bool:
+        """What a job waited for is there: lanes may take it, as it is now. False when it is not queued."""
+        entry = self._waiting.get(job.id)
+        if entry is None:
+            return False
+        entry.job, entry.models, entry.awaits = replace(job, place=entry.job.place), models, None
+        return True
 
     def reorder(self, places: Mapping[str, float]) -> None:
         """Sorts these waiting jobs of one owner by their places; those that were taken meanwhile are ignored.
@@ -89,13 +111,17 @@ class FairQueue:
         return entry.bound if entry is not None and now < entry.bound_until else ""
 
     def order(self, running: Mapping[str, int]) -> list[Job]:
-        """All waiting jobs in the order in which they would run now. running: owner -> number of jobs."""
-        return [entry.job for entry in self._order(running)]
+        """All waiting jobs in the order in which they would run now, at the end those that no lane may take
+        yet. running: owner -> number of jobs."""
+        later = [entry.job for entry in self._waiting.values() if entry.awaits is not None]
+        return [*(entry.job for entry in self._order(running)), *later]
 
     def _order(self, running: Mapping[str, int]) -> list[Waiting]:
         rows: dict[str, list[Waiting]] = {}
         order: list[Waiting] = []
         for entry in self._waiting.values():
+            if entry.awaits is not None:
+                continue
             if entry.first:
                 order.append(entry)
             else:

@@ -41,6 +41,8 @@ class Reasons:
 
     def of(self, job_id: str) -> tuple[Notice | None, StudioError | None]:
         """What this job waits for, or the error that ends it. Called with the lock held."""
+        if (awaits := self._queue.awaits(job_id)) is not None:
+            return awaits, None
         now, states = time.monotonic(), self.states()
         bound = self._queue.bound(job_id, now)
         if bound and states.get(bound) != "ok":

@@ -5,6 +5,7 @@
   its lane asks that engine for the prompt first and adopts it while it is there; only a prompt that is gone
   is posted again, under a new id. Finished segments are not drawn again while their plan is the same.
 - A job whose cancellation was requested ends as cancelled without being queued.
+- A job that waits for the result of another one goes on waiting, unless it waits for itself.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from backend.engines.base import Engine
 from backend.errors import LostTooOften, StudioError
+from backend.jobs.awaited import circular
 from backend.jobs.job import QUEUED, RUNNING, Job
 from backend.jobs.segments import Segments
 from backend.jobs.store import Store
@@ -38,11 +40,12 @@ class Recovered:
 @dataclass(frozen=True)
 class Unfinished:
     """The jobs of an earlier process, oldest first; `cancelled`: those that end without being queued;
-    `parents`: those that wait for their children."""
+    `parents`: those that wait for their children; `circular`: those that wait for themselves, which fail."""
 
     queued: tuple[Recovered, ...]
     cancelled: tuple[Job, ...]
     parents: tuple[Job, ...] = ()
+    circular: tuple[Job, ...] = ()
 
 
 def unfinished(store: Store, present: Container[str]) -> Unfinished:
@@ -50,7 +53,9 @@ def unfinished(store: Store, present: Container[str]) -> Unfinished:
 
     A status that cannot be written now is logged; the job's next change writes it. Raises StoreError.
     """
-    queued, cancelled, parents = [], [], []
+    queued: list[Recovered] = []
+    cancelled: list[Job] = []
+    parents: list[Job] = []
     for job in store.unfinished():
         if job.cancel_requested is not None:
             cancelled.append(job)
@@ -59,7 +64,13 @@ def unfinished(store: Store, present: Container[str]) -> Unfinished:
         elif job.id not in present:
             interrupted = job.status == RUNNING or bool(job.prompt_id)
             queued.append(Recovered(_queued_again(store, job), interrupted))
-    return Unfinished(tuple(queued), tuple(cancelled), tuple(parents))
+    found = circular([entry.job for entry in queued if entry.job.awaited], (entry.job for entry in queued))
+    return Unfinished(
+        tuple(entry for entry in queued if entry.job.id not in found),
+        tuple(cancelled),
+        tuple(parents),
+        tuple(entry.job for entry in queued if entry.job.id in found),
+    )
 
 
 def _queued_again(store: Store, job: Job) -> Job:

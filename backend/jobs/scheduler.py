@@ -20,16 +20,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend.engines.base import Engine
-from backend.errors import BadSettings, StudioError
+from backend.errors import BadSettings, SourceFailed, StudioError
 from backend.jobs import recovery
 from backend.jobs.active import ActiveJobs
+from backend.jobs.awaited import AwaitedResults, Complete
 from backend.jobs.cancellations import PromptsToStop
 from backend.jobs.cards import CardOf, no_card
 from backend.jobs.chains import Chains
 from backend.jobs.endings import Ends
 from backend.jobs.execution import Compiler, Execution
 from backend.jobs.interruptions import Interruptions, Lane
-from backend.jobs.job import CANCELLED, TERMINAL, Job
+from backend.jobs.job import CANCELLED, FAILED, TERMINAL, Job
 from backend.jobs.lanes import LaneWorker
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
@@ -64,9 +65,10 @@ class Scheduler:
         recover: Recover = lambda engine, error: error,
         limits: Limits | None = None,
         cards: CardOf = no_card,
+        complete: Complete = lambda job: job,
     ) -> None:
         """`models_of`: the model files that a job needs, for lanes that have them loaded. `cards`: the
-        measurements of an engine's GPU."""
+        measurements of an engine's GPU. `complete`: makes the inputs of a job that waited for results."""
         self.store, self.engines = store, engines
         self.clock, self._recover = clock, recover
         self.limits = limits or Limits()
@@ -93,6 +95,7 @@ class Scheduler:
             LaneWorker(lane, lanes, active, self._execution, self._to_stop, interruptions) for lane in lanes
         ]
         self._chains = Chains(store, decoder, jobs_dir, active, clock, self.limits)
+        self._awaited = AwaitedResults(store, jobs_dir, active, self.limits, complete)
         self._threads: list[threading.Thread] = []
         self._records = threading.Lock()  # held while it is written which jobs wait or are to be cancelled
 
@@ -111,15 +114,20 @@ class Scheduler:
         self._to_stop.load()
         active = self._active
         with self._records:
+            if circles := self.store.separate_circles():
+                log.error("jobs that are parts of themselves, now by themselves: %s", ", ".join(circles))
             left = recovery.unfinished(self.store, active.queue)
             for job in left.cancelled:
                 self._end_cancelled(job)
+            for job in left.circular:
+                active.end(job, FAILED, SourceFailed.of("source_circular"))
             for entry in left.queued:
                 self._enqueue(entry.job, first=entry.interrupted, announce=False)
             self._chains.recover(left.parents)
         with active.changed:
             active.announce_positions()
         self._chains.start()
+        self._awaited.start()
         self._threads = [worker.start(f"lane-{number}") for number, worker in enumerate(self._workers)]
 
     def stop(self) -> None:
@@ -128,6 +136,7 @@ class Scheduler:
             self._active.closing = True
             self._active.changed.notify_all()
         self._chains.stop()
+        self._awaited.stop()
 
     def close(self) -> None:
         """Stops, closes the engines, and waits for the lanes to end."""
@@ -142,6 +151,7 @@ class Scheduler:
         for thread in self._threads:
             thread.join(timeout=max(0.0, until - time.monotonic()))
         ended = self._chains.join(max(0.0, until - time.monotonic()))
+        ended = self._awaited.join(max(0.0, until - time.monotonic())) and ended
         return ended and not any(thread.is_alive() for thread in self._threads)
 
     # -- changes --------------------------------------------------------------------------
@@ -157,13 +167,14 @@ class Scheduler:
     def submit_children(
         self, parent: Job, children: Sequence[Job], max_queued: int, max_of_owner: int
     ) -> None:
-        """Writes a parent and its new children to disk, all or none, then queues the children. Raises what
-        `submit` raises."""
+        """Writes a parent and its new children to disk, all or none, then queues those of the children that
+        are still to be made. Raises what `submit` raises."""
         self._check_data_folder()
-        with self._active.reserved(parent.owner, max_queued, max_of_owner, len(children)), self._records:
+        queued = [child for child in children if child.status not in TERMINAL]
+        with self._active.reserved(parent.owner, max_queued, max_of_owner, len(queued)), self._records:
             self.store.add(parent, *children)
-            for child in children:
-                self._enqueue(child)
+            for child in queued:
+                self._enqueue(child, siblings=children)
             self._chains.add(parent, children)
 
     def check_room(self, owner: str, max_queued: int, max_of_owner: int, count: int = 1) -> None:
@@ -175,9 +186,21 @@ class Scheduler:
         if self._active.obstacles.evicted:
             raise BadSettings.of("data_folder_taken_over")
 
-    def _enqueue(self, job: Job, *, first: bool = False, announce: bool = True) -> None:
+    def _enqueue(
+        self, job: Job, *, first: bool = False, announce: bool = True, siblings: Sequence[Job] = ()
+    ) -> None:
+        """`siblings`: jobs that were submitted together with it."""
+        if job.awaited:
+            why = self._awaited.reason(job, siblings)
+            self._active.enqueue(job, announce=announce, awaits=why)
+            return self._awaited.add(job)
         bound = job.server if job.prompt_id and self._to_stop.drives(job.server) else ""
         self._active.enqueue(job, first=first, bound=bound, announce=announce)
+
+    def link_before_removal(self, job: Job) -> None:
+        """Links the result of a job that is about to be removed into the folders of the jobs that wait for
+        it. Raises StudioError: then it must not be removed."""
+        self._awaited.link_before_removal(job.id)
 
     def cancel(self, job_id: str) -> None:
         """Stops a job in any state; an ended one stays as it is.

@@ -24,7 +24,10 @@ log = logging.getLogger("wan.jobs")
 
 READABLE = " AND ".join(
     [
-        *(f"json_valid({name})" for name in ("params", "inputs", "warnings", "timings", "resolved")),
+        *(
+            f"json_valid({name})"
+            for name in ("params", "inputs", "warnings", "timings", "resolved", "reused")
+        ),
         "(error IS NULL OR json_valid(error))",
     ]
 )
@@ -33,9 +36,12 @@ SAVED = tuple(name for name in COLUMNS if name not in ("pinned", "cancel_request
 
 
 _BY_ITSELF = (
-    "NOT EXISTS (SELECT 1 FROM job AS whole WHERE whole.id = job.parent AND whole.delete_after IS NULL)"
+    "NOT EXISTS (SELECT 1 FROM job AS whole WHERE whole.id = job.parent AND whole.delete_after IS NULL"
+    " AND whole.assembly != '' AND whole.id != job.id)"
 )
 """Holds for a job that is not shown as a part of its parent."""
+LINKED = ("inputs", "width", "height", "frames", "fps", "steps", "evaluations", "warnings")
+"""The columns that change when the results that a job waits for are linked."""
 
 
 class Store:
@@ -107,6 +113,45 @@ class Store:
         for job in self._jobs(rows):
             found[job.parent].append(job)
         return found
+
+    def family(self, job_id: str) -> list[Job]:
+        """The whole that a job belongs to, from its topmost parent down; also those being deleted. A damaged
+        row is what can be read of it."""
+        above = "WITH RECURSIVE above (id, parent) AS (SELECT id, parent FROM job WHERE id = ? UNION"
+        above += (
+            " SELECT job.id, job.parent FROM job JOIN above ON job.id = above.parent) SELECT id FROM above"
+        )
+        below = "WITH RECURSIVE below (id) AS (SELECT id FROM job WHERE id = ? UNION"
+        below += " SELECT job.id FROM job JOIN below ON job.parent = below.id)"
+        below += " SELECT job.* FROM job JOIN below ON job.id = below.id"
+        with self._guard():
+            ids = [str(row[0]) for row in self._db.execute(above, (job_id,)).fetchall()]
+            rows = self._db.execute(below, (ids[-1],)).fetchall() if ids else []
+        found = {str(row["id"]): self._readable(row) for row in rows}
+        top = found.pop(ids[-1], None) if ids else None
+        return [] if top is None else [top, *found.values()]
+
+    def separate_circles(self) -> list[str]:
+        """Removes the parent of jobs that are, directly or not, parts of themselves: their ids. Only a
+        changed database has such jobs; each of them would wait for the others."""
+        sql = "WITH RECURSIVE above (part, id) AS (SELECT id, parent FROM job WHERE parent != '' UNION"
+        sql += (
+            " SELECT above.part, job.parent FROM above JOIN job ON job.id = above.id WHERE job.parent != '')"
+        )
+        sql += " SELECT part FROM above WHERE part = id"
+        with self._guard():
+            found = [str(row[0]) for row in self._db.execute(sql).fetchall()]
+            self._db.executemany("UPDATE job SET parent = '' WHERE id = ?", [(one,) for one in found])
+        return found
+
+    def link_inputs(self, job: Job) -> bool:
+        """Writes the inputs of a waiting job once they are stored; False if it has ended or is to be
+        cancelled: then nothing is written."""
+        row = dict(zip(COLUMNS, row_of(job), strict=True))
+        sets = ", ".join(f"{name} = ?" for name in LINKED)
+        sql = f"UPDATE job SET {sets} WHERE id = ? AND status = ? AND cancel_requested IS NULL"  # noqa: S608
+        with self._guard():
+            return self._db.execute(sql, (*(row[name] for name in LINKED), job.id, QUEUED)).rowcount > 0
 
     def set_places(self, places: Mapping[str, float]) -> None:
         """Writes the places of waiting jobs, all of them or none."""
@@ -241,8 +286,8 @@ class Store:
     def summaries(self) -> list[JobSummary]:
         """Every job, without its JSON columns."""
         with self._guard():
-            rows = self._db.execute("SELECT id, owner, status, finished, pinned FROM job").fetchall()
-        return [JobSummary(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+            rows = self._db.execute("SELECT id, owner, status, finished, pinned, parent FROM job").fetchall()
+        return [JobSummary(row[0], row[1], row[2], row[3], bool(row[4]), str(row[5])) for row in rows]
 
     def done_on(self, engine: str, mode: str, limit: int = 20) -> Sequence[Job]:
         """The last finished jobs of a mode on an engine, for estimates."""

@@ -6,7 +6,8 @@ import logging
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,17 +15,29 @@ from typing import Any, Protocol
 from backend import requester
 from backend.engines.kinds import kind_of, silent, takes_whole
 from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
-from backend.jobs import bundle, input_files, originals, planning, repeats, variations
+from backend.jobs import (
+    bundle,
+    input_files,
+    kept_children,
+    originals,
+    planning,
+    repeats,
+    result_inputs,
+    variations,
+)
 from backend.jobs import folders as files_of_jobs
 from backend.jobs.cards import CardOf, no_card
+from backend.jobs.completion import Completion
 from backend.jobs.estimate import expected_bytes
-from backend.jobs.family import family, sheet_bytes
+from backend.jobs.family import assembly_bytes, family
 from backend.jobs.input_files import Facts
-from backend.jobs.job import FAILED, Job
+from backend.jobs.job import DONE, FAILED, LAST_FRAME, Job, ResultOf
+from backend.jobs.layout import SOURCES
 from backend.jobs.limits import Limits
 from backend.jobs.offers import Offers
 from backend.jobs.originals import OriginalLimits, Upload
 from backend.jobs.params import job_params, make_params
+from backend.jobs.result_inputs import Given
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.segments import inherit_segments
 from backend.jobs.store import Store
@@ -36,7 +49,7 @@ from backend.security import tokens
 from backend.security.rate_limit import Bucket
 from backend.settings.model import Settings
 from workflows.modes.registry import MODES, media_fields
-from workflows.notice import Notice
+from workflows.notice import Notice, notice
 from workflows.params.media import Media
 from workflows.repetition import for_repetition
 from workflows.resolved import Resolved
@@ -68,20 +81,22 @@ class DiskSpace(Protocol):
 
 @dataclass(frozen=True)
 class Submission:
-    """What a caller submits. `files`: media parameter -> uploaded file. `earlier`: a job that this one
-    repeats: what that was resolved to is kept, and finished segments of a failed one are reused if they fit.
-    `unlimited`: without the limit per visitor. `titles`: media parameter -> the file's name in messages, else
-    that of its path. `variations`, `vary`: as in variations.each."""
+    """What a caller submits. `files`: media parameter -> uploaded file, or the result of another job of the
+    owner. `earlier`: a job that this one repeats: what that was resolved to is kept, and finished segments of
+    a failed one and finished variations of a parent that lacks others are reused if they fit. `unlimited`:
+    without the limit per visitor. `titles`: media parameter -> the file's name in messages, else that of its
+    path. `variations`, `vary`: as in variations.each. `source`: as in Job."""
 
     owner: str
     mode: str
     values: Mapping[str, Any]
-    files: Mapping[str, Path | None]
+    files: Mapping[str, Path | ResultOf | None]
     earlier: Job | None = None
     unlimited: bool = False
     titles: Mapping[str, str] = field(default_factory=dict)
     variations: int = 1
     vary: str | Mapping[str, Sequence[Any]] = ""
+    source: str = ""
 
     @property
     def several(self) -> bool:
@@ -114,6 +129,7 @@ class Submitter:
         self.original_limits = original_limits or OriginalLimits()
         self._settings_now, self._store, self._decoder = settings, store, decoder
         self._scheduler, self._offers, self._starts = scheduler, offers, starts
+        self.completion = Completion(settings, store, decoder, offers, lambda: self.original_limits)
         self._repeats = repeats.OneAtATime()
         self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
         self._born = time.monotonic()
@@ -182,38 +198,121 @@ class Submitter:
                 return self._store.get(job_id) or self._submit(owner_id, new, job_id)
 
     def _submit(self, owner_id: str, new: Submission, job_id: str) -> Job:
+        self.check_open(owner_id)
+        wanted = {name: file for name, file in new.files.items() if file is not None}
+        for name, item in new.earlier.inputs.items() if new.earlier is not None else ():
+            if item.waits and name in MODES[new.mode].media:  # what the earlier one waited for
+                wanted.setdefault(name, ResultOf(item.job, LAST_FRAME if item.frame is None else item.frame))
+        values = {name: value for name, value in new.values.items() if name not in wanted}
+        count, vary, values = variations.wanted(values, new.variations, new.vary)
+        each = variations.each(new.mode, values, count, vary, secrets.randbelow)
+        most, of_owner = places = self.places(new.unlimited)
+        if len(each) > 1:
+            self.check_places(owner_id, new.unlimited, len(each))  # before the files are stored
+        with self.folder_of(job_id):
+            given = self.given(owner_id, new.mode, wanted, job_id)
+            if len(each) == 1:
+                job = self.stored(owner_id, new, job_id, each[0], given)
+                files_of_jobs.remove_below(self._settings.jobs_dir / job_id, SOURCES)
+        if len(each) == 1:
+            self._queue([job], lambda: self._scheduler.submit(job, most, of_owner))
+            return job
+        kept = kept_children.of(new.earlier, self._store, self._settings.jobs_dir)
+
+        def child(number: int, made: Sequence[Job]) -> Job:
+            like = made[0] if made else None
+            stored = self.stored(owner_id, new, uuid.uuid4().hex, each[number], given, like)
+            try:
+                return kept_children.taken(stored, kept, self._settings.jobs_dir, time.time())
+            except OSError:
+                return stored  # made again
+
+        return self.with_children(
+            owner_id, job_id, len(each), child, lambda made: family(job_id, made, vary), places
+        )
+
+    def check_open(self, owner_id: str) -> None:
+        """Raises StudioError while nothing can be submitted at all."""
         self._store.require()  # else the copies of the inputs would make a new folder where it was
         self._check_newcomer(owner_id)
         self._check_server()
-        given = {name: path for name, path in new.files.items() if path is not None}
-        values = {name: value for name, value in new.values.items() if name not in given}
-        count, vary, values = variations.wanted(values, new.variations, new.vary)
-        each = variations.each(new.mode, values, count, vary, secrets.randbelow)
-        most = self._settings.max_queued
-        of_owner = most if new.unlimited else self._settings.max_queued_per_owner
-        if len(each) == 1:
-            job = self._stored(owner_id, new, job_id, each[0], given)
-            self._queue([job], lambda: self._scheduler.submit(job, most, of_owner))
-            return job
-        self._scheduler.check_room(owner_id, most, of_owner, len(each))  # before the files are stored
+
+    def check_places(self, owner_id: str, unlimited: bool, count: int) -> tuple[int, int]:
+        """How many jobs may wait, of all owners and of this one. Raises QueueFull when `count` more may
+        not."""
+        most, of_owner = self.places(unlimited)
+        self._scheduler.check_room(owner_id, most, of_owner, count)
+        return most, of_owner
+
+    def with_children(
+        self,
+        owner_id: str,
+        job_id: str,
+        count: int,
+        child: Callable[[int, Sequence[Job]], Job],
+        whole: Callable[[Sequence[Job]], tuple[Job, list[Job]]],
+        places: tuple[int, int],
+    ) -> Job:
+        """Queues a parent with `count` children. `child`: makes one from its index and those before it;
+        `whole`: the parent with its children."""
         made: list[Job] = []
+        jobs_dir = self._settings.jobs_dir
         try:
-            for one in each:
-                child = self._stored(owner_id, new, uuid.uuid4().hex, one, given, made[0] if made else None)
-                made.append(child)
-            parent, made = family(job_id, made, vary)
-            self._disk.reserve(job_id, owner_id, JOB_BYTES + sheet_bytes(made))
-            jobs_dir = self._settings.jobs_dir
+            for number in range(count):
+                made.append(child(number, made))
+            parent, made = whole(made)
+            if kept := sum(one.status == DONE for one in made):
+                said = notice("variations_kept", kept=kept, count=count)
+                parent = replace(parent, warnings=(said,))
+            self._disk.reserve(job_id, owner_id, JOB_BYTES + assembly_bytes(parent, made))
+            files_of_jobs.remove_below(jobs_dir / job_id, SOURCES)
             input_files.link_all(jobs_dir / made[0].id, jobs_dir / job_id)
         except BaseException as error:
             self._drop(made)
-            files_of_jobs.remove(self._settings.jobs_dir / job_id)
+            files_of_jobs.remove(jobs_dir / job_id)
             self._disk.release(job_id)
             if isinstance(error, OSError):
                 raise from_os_error(error, "picture_not_stored") from error
             raise
-        self._queue([parent, *made], lambda: self._scheduler.submit_children(parent, made, most, of_owner))
+        self._queue([parent, *made], lambda: self._scheduler.submit_children(parent, made, *places))
         return parent
+
+    def places(self, unlimited: bool) -> tuple[int, int]:
+        """How many jobs may wait, of all owners and of this one."""
+        most = self._settings.max_queued
+        return most, most if unlimited else self._settings.max_queued_per_owner
+
+    def given(
+        self,
+        owner_id: str,
+        mode: str,
+        files: Mapping[str, Path | ResultOf | None],
+        job_id: str,
+        siblings: Sequence[Job] = (),
+    ) -> Given:
+        """What a new job is made from. `siblings`: jobs that are submitted together with it."""
+        known = {job.id: job for job in siblings}
+        folder = self._settings.jobs_dir / job_id
+
+        def find(wanted: str) -> Job | None:
+            return known.get(wanted) or self._scheduler.unsaved(wanted) or self._store.get(wanted)
+
+        return result_inputs.look(files, mode, owner_id, folder, self._decoder, find)
+
+    def folder_path(self, job_id: str) -> Path:
+        """The folder of a job."""
+        return self._settings.jobs_dir / job_id
+
+    @contextmanager
+    def folder_of(self, job_id: str) -> Iterator[None]:
+        """Removes a job's folder when the job cannot be stored."""
+        try:
+            yield
+        except BaseException as error:
+            files_of_jobs.remove(self._settings.jobs_dir / job_id)
+            if isinstance(error, OSError):
+                raise from_os_error(error, "picture_not_stored") from error
+            raise
 
     def _queue(self, jobs: Sequence[Job], submit: Callable[[], None]) -> None:
         """Queues stored jobs by `submit`; removes their files when that is refused."""
@@ -233,27 +332,29 @@ class Submitter:
             files_of_jobs.remove(self._settings.jobs_dir / job.id)
             self._disk.release(job.id)
 
-    def _stored(
+    def stored(
         self, owner_id: str, new: Submission, job_id: str, values: Mapping[str, Any],
-        given: Mapping[str, Path], like: Job | None = None,
+        given: Given, like: Job | None = None,
     ) -> Job:  # fmt: skip
         """The checked job with its inputs on disk, and what it needs there reserved. `like`: a job made from
         the same files, whose stored inputs are linked where they are what this one reads."""
         mode = new.mode
-        titles = {name: new.titles.get(name) or path.name for name, path in given.items()}
+        files = given.files
+        titles = {name: new.titles.get(name) or path.name for name, path in files.items()} | {**given.titles}
         seen = {
             name: input_files.look(
-                self._decoder, MODES[mode].media[name].kind, given[name], name, titles[name]
+                self._decoder, MODES[mode].media[name].kind, files[name], name, titles[name]
             )
             for name in media_fields(mode)
-            if name in given
+            if name in files
         }
         sizes = {name: input_files.as_media(facts, name) for name, facts in seen.items()}
         notes = {name: input_files.note(facts, name) for name, facts in seen.items()}
-        params = make_params(mode, values, sizes)
+        planned = {name: item.media for name, item in given.waiting.items()}
+        params = make_params(mode, values, {**sizes, **planned})
         folder = self._settings.jobs_dir / job_id
         uploads = {
-            name: self._upload(owner_id, name, given[name], media, new.titles.get(name, ""))
+            name: self._upload(owner_id, name, files[name], media, new.titles.get(name, ""))
             for name, media in sizes.items()
         }
         pictures = {name: uploads[name] for name in uploads if MODES[mode].media[name].kind == "picture"}
@@ -265,16 +366,18 @@ class Submitter:
             inputs = input_files.linked(like, params, self._settings.jobs_dir, folder) if like else None
             if inputs is None:
                 inputs = input_files.keep(self._decoder, params, uploads, whole, sizes, folder, notes, titles)
+            inputs = given.named(inputs)
             cleaned = {name: getattr(params, name) for name in CLEANED if name in values}
             stored = {**values, "prompt": params.prompt, **cleaned}
             if loras := getattr(params, "loras", ()):
                 stored["loras"] = [one.to_json() for one in loras]
             kept = self._kept(new.earlier, mode, stored)
             job = Job(
-                job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed, resolved=kept
-            )
+                job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed, resolved=kept,
+                source=new.source,
+            )  # fmt: skip
             if any(takes_whole(info) for info in self._offers.infos()):
-                sent = {name: folder / item.unpadded for name, item in inputs.items()}
+                sent = {name: folder / item.unpadded for name, item in inputs.items() if item.file}
                 bundle.check(params, {name: path.stat().st_size for name, path in sent.items()})
             keep = Resolved.from_json(job.resolved)
             found = planning.outlook(mode, job_params(job), self._offers.all(), job_id, keep)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from backend.formatting import Location, crop_text, estimate_text
-from backend.jobs.job import Job, Status
+from backend.jobs.job import LAST_FRAME, Job, ResultOf, Status
 from backend.jobs.layout import POSTER, answer_name, result_name
+from backend.jobs.reuse import READ_ONCE
 from backend.jobs.stopwatch import UNTIL
 from backend.notices import words
 from workflows.modes.registry import MODES
@@ -71,6 +72,14 @@ class JobView:
     parent: str = ""  # id of the job that this one is a part of
     children: tuple[ChildView, ...] = ()
     source: str = ""  # id of the job that this one goes on from
+    results: Mapping[str, ResultOf] = field(default_factory=dict)  # input -> the job whose result it is
+    awaited: tuple[str, ...] = ()  # ids of the jobs whose results it waits for
+    reused: Mapping[str, float] = field(default_factory=dict)  # nodes that were not run again, see jobs.reuse
+
+    @property
+    def read_once(self) -> bool:
+        """Whether text and picture were read once for all of the children: the engine still had them."""
+        return bool(self.reused.get(READ_ONCE))
 
     @property
     def result(self) -> str:
@@ -114,6 +123,10 @@ class JobView:
             record["parent"] = self.parent
         if self.source:
             record["source"] = self.source
+        if self.results:
+            record["results"] = {name: {"id": of.job, "frame": of.frame} for name, of in self.results.items()}
+        if self.reused:
+            record["reused"] = {name: round(count) for name, count in self.reused.items()}
         if self.children:
             record["children"] = [child.record() for child in self.children]
         if self.error is not None:
@@ -281,6 +294,13 @@ def view(job: Job, key: str, children: tuple[ChildView, ...] = ()) -> JobView:
         parent=job.parent,
         children=children,
         source=job.source,
+        results={
+            name: ResultOf(item.job, LAST_FRAME if item.frame is None else item.frame)
+            for name, item in job.inputs.items()
+            if item.job
+        },
+        awaited=job.awaited,
+        reused=dict(job.reused),
         gone=tuple(gone for item in job.inputs.values() if (gone := item.gone) is not None),
         resolved=resolved.values,
         models=tuple(dict.fromkeys(resolved.files.values())),

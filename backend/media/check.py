@@ -149,6 +149,11 @@ def no_picture_at(seconds: float, name: str, field: str = "") -> BadMedia:
     return BadMedia.of("no_picture_at", upload=cleaned(name), at_seconds=seconds, field=field)
 
 
+def no_frame(number: int, count: int, name: str, field: str = "") -> BadMedia:
+    """The error for a frame number, from 0, beyond the end of a video."""
+    return BadMedia.of("no_frame", upload=cleaned(name), number=number, count=count, field=field)
+
+
 def no_pictures(name: str, field: str = "") -> BadMedia:
     return BadMedia.of("no_pictures", upload=cleaned(name), formats=USUAL["video"], field=field)
 

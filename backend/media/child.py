@@ -99,7 +99,7 @@ def _sound_or_video(
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
     """Replies about sounds and videos. PyAV is imported here, because it takes memory and time."""
-    from backend.media import clip, compress, join, sheet, sound, video
+    from backend.media import clip, compress, frame, join, sheet, sound, video
 
     if op == "sound":
         return _facts(sound.facts(path, name, field, max_mb))
@@ -121,6 +121,8 @@ def _sound_or_video(
         return {"seconds": compress.sound(path, request["out"], name, field, *bounds, progress)}
     if op == "poster":
         return _size(*video.first_frame(path, request["out"], name, request["max_side"]))
+    if op == "frame":
+        return _size(*frame.write(path, request["out"], name, field, request["number"]))
     if op == "cut_video":
         wide, high = request["size"]
         part = (request["start"], request["seconds"], request["fps"], (wide, high))

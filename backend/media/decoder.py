@@ -105,6 +105,16 @@ class Decoder(Pool):
         """Writes the video's first frame to the file `dst` as JPEG. Raises BadMedia, DiskFull."""
         return self._store("poster", video, dst, ".jpg", kind="video", max_side=max_side)
 
+    def frame(
+        self, video: AnyPath, dst: AnyPath, number: int = -1, *, name: str = "", field: str = "video"
+    ) -> StoredMedia:
+        """Writes one frame of a video, from 0, to the file `dst` as PNG; -1 is the last. Raises BadMedia,
+        also when there is no such frame, DiskFull."""
+        return self._store(
+            "frame", video, dst, ".png", name=name, field=field, kind="video", number=number,
+            budget=budget.LOOK,
+        )  # fmt: skip
+
     def cut_sound(
         self,
         src: AnyPath,

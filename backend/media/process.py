@@ -36,6 +36,7 @@ REPLIES: dict[str, dict[str, type]] = {
     "picture": {**_SIZE, "format": str, "frames": int, "notes": list, "bytes": int},
     "normalise": _SIZE,
     "poster": _SIZE,
+    "frame": _SIZE,
     "video": {
         **_CLIP,
         "seconds": float,

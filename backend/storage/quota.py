@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from backend.jobs import folders as files
-from backend.jobs.job import JobSummary
 from backend.storage import retention_policy
 from backend.storage.disk_usage import NO_OWNER, DiskUsage, JobUsage
+from backend.storage.families import Family, families, sizes_of
 from backend.storage.limit_check import LimitCheck, Limits
 from backend.storage.retention_policy import Disk
 from backend.storage.usage_count import DRAFTS, Jobs, UsageCount
@@ -141,11 +141,12 @@ class Quota:
         if check is None or not check.bytes_to_free:
             return {}
         sizes = usage.sizes()
-        mine = [row for row in self._jobs.summaries() if row.owner == owner]
-        removed = retention_policy.to_remove(mine, sizes, check.bytes_to_free, self._wall())
-        if need > check.limit or sum(sizes[job.id] for job in removed) < check.bytes_to_free:
+        mine = families(row for row in self._jobs.summaries() if row.owner == owner)
+        whole = sizes_of(mine, sizes)
+        removed = retention_policy.to_remove(mine, whole, check.bytes_to_free, self._wall())
+        if need > check.limit or sum(whole[job.id] for job in removed) < check.bytes_to_free:
             raise check.refusal(field)
-        found = {job.id: usage.get(job.id) for job in removed}
+        found = {member: usage.get(member) for job in removed for member in job.members}
         return {job_id: entry for job_id, entry in found.items() if entry is not None}
 
     def _cancel(self, usage: DiskUsage, job_id: str) -> None:
@@ -200,13 +201,14 @@ class Quota:
         except OSError:
             return False
 
-    def excess(self) -> list[tuple[JobSummary, str]]:
-        """Clips to remove now, each with the reason for the log: those over an owner's limit, then, while the
-        disk is too full, the oldest of the owner who uses most. Measures every job's folder."""
+    def excess(self) -> list[tuple[Family, str]]:
+        """Clips to remove now, each with its parts and the reason for the log: those over an owner's limit,
+        then, while the disk is too full, the oldest of the owner who uses most. Measures every job's
+        folder."""
         with self.count.lock:
-            usage, rows, now = self.count.refresh(), self._jobs.summaries(), self._wall()
-            used, sizes = dict(usage.used), usage.sizes()
-        removed: dict[str, tuple[JobSummary, str]] = {}
+            usage, rows, now = self.count.refresh(), families(self._jobs.summaries()), self._wall()
+            used, sizes = dict(usage.used), sizes_of(rows, usage.sizes())
+        removed: dict[str, tuple[Family, str]] = {}
         if most := self._limits.owner_bytes:
             for owner in [one for one, size in used.items() if size > most and one != NO_OWNER]:
                 mine = [row for row in rows if row.owner == owner]

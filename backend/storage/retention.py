@@ -1,5 +1,7 @@
 """Retention: removes jobs that are too old or take too much room, and files left behind by a killed process.
 
+A parent and its children are removed together or not at all, by the end of the parent.
+
 Never removed: a queued or running job, a pinned job, and files outside of the data folder, except for the
 studio's copies in the folders of a ComfyUI on this machine and in the page's cache. Each step can be
 interrupted at any moment; the next pass completes it.
@@ -21,7 +23,7 @@ from typing import Protocol
 from backend.errors import StudioError
 from backend.jobs import folders as files
 from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, Job
-from backend.jobs.layout import ORIGINALS, WORK
+from backend.jobs.layout import ORIGINALS, SOURCES, WORK
 from backend.storage import drafts, engine_files, retention_policy
 from backend.storage.clock_check import EARLIEST_END, ClockCheck, plausible_end
 from backend.storage.drafts import DraftLimits, Drafts
@@ -50,6 +52,7 @@ class Records(Jobs, Protocol):
     def delete(self, job_id: str) -> None: ...
     def set_inputs(self, job: Job) -> None: ...
     def ended_before(self, moment: float) -> list[Job]: ...
+    def family(self, job_id: str) -> list[Job]: ...
     def setting(self, name: str) -> str: ...
     def set_setting(self, name: str, value: str) -> None: ...
 
@@ -68,16 +71,18 @@ class Retention:
         sweep_uploads: Callable[[float], None] = lambda _: None,
         draft_limits: DraftLimits | None = None,
         forget: Callable[[str], None] = lambda _: None,
+        before_removal: Callable[[Job], None] = lambda _: None,
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
         disk: Callable[[Path], Disk] | None = None,
     ) -> None:
         """`cache`: the folder of the page's copies for clients; `sweep_uploads`: removes uploads and those
-        copies unless they changed since a moment (unix seconds); `forget`: drops a job from the queue."""
+        copies unless they changed since a moment (unix seconds); `forget`: drops a job from the queue;
+        `before_removal`: saves what others need of a job; a StudioError that it raises keeps the job."""
         self.records, self.data_dir, self.limits = records, data_dir, limits
         self.jobs_dir = data_dir / "jobs"
         self._cache, self._engine_folders, self._forget = cache, engine_folders, forget
-        self._sweep_uploads = sweep_uploads
+        self._sweep_uploads, self._before_removal = sweep_uploads, before_removal
         self._wall, self._steady = wall, steady
         self.quota = Quota(
             records, data_dir, limits, wall=wall, disk=disk or _disk_of, temporary=self._temporary_bytes,
@@ -127,6 +132,7 @@ class Retention:
         Files are removed first, because the database may be unable to write on a full disk. Raises
         StoreError, DiskFull; the next pass then completes the removal.
         """
+        self._before_removal(job)
         with self._lock:
             renamed = files.mark_removed(self.jobs_dir / job.id)
             self._complete_removal(job.id, job, renamed)
@@ -205,15 +211,19 @@ class Retention:
         for job in retention_policy.expired(
             self.records.ended_before(now - self.limits.days * DAY), now, self.limits.days
         ):
-            self._remove_unpinned(job.id, f"older than {self.limits.days:g} days")
+            if not job.parent or self.records.get(job.parent) is None:  # else only with its parent
+                self._remove_unpinned(job.id, f"older than {self.limits.days:g} days")
 
     def _remove_unpinned(self, job_id: str, why: str) -> None:
-        """Removes a job unless it was pinned or removed since the list was made."""
+        """Removes a job with all that it is a part of or that are parts of it, unless one of them was pinned
+        or has not ended; nothing when it was removed since the list was made."""
         with self._lock:
-            now = self.records.get(job_id)
-            if now is not None and not now.pinned:
-                log.info("job %s: removed, %s", job_id, why)
-                self.remove(now)
+            found = self.records.family(job_id)
+            if any(job.pinned or job.status not in TERMINAL for job in found):
+                return
+            for job in (*found[1:], *found[:1]):  # the parent last: it stands for those that are left
+                log.info("job %s: removed, %s", job.id, why)
+                self.remove(job)
 
     def make_room(self) -> None:
         """Drops originals, then removes clips: over their owner's limit and, while the disk is too full, the
@@ -331,11 +341,12 @@ class Retention:
         have been removed with the job's end. A failed job keeps its segments for a retry."""
         found = files.folders(self.jobs_dir)
         for job_id, folder in found.items():
-            segments = folder.path / WORK
-            job = self.records.get(job_id) if folder.unfinished or segments.is_dir() else None
+            begun = any((folder.path / name).is_dir() for name in (WORK, SOURCES))
+            job = self.records.get(job_id) if folder.unfinished or begun else None
             if job is not None and job.status in TERMINAL:
                 for path in folder.unfinished:
                     files.unlink(path, folder.path)
+                files.remove_below(folder.path, SOURCES)
                 if job.status != FAILED or not job.segments_done:
                     files.remove_below(folder.path, WORK)
 

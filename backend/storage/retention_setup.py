@@ -10,6 +10,7 @@ from pathlib import Path
 from backend.engines.base import EngineInfo
 from backend.engines.kinds import kind_of
 from backend.errors import BadSettings
+from backend.jobs.job import Job
 from backend.jobs.store import Store
 from backend.settings.model import Settings
 from backend.storage import upload_folder
@@ -23,10 +24,12 @@ def create(
     engines: Callable[[], Sequence[EngineInfo]],
     forget: Callable[[str], None],
     whose: str,
+    before_removal: Callable[[Job], None] = lambda _: None,
 ) -> Retention:
     """The Retention for these settings. Creates the page's upload folder if it does not exist.
 
     `forget`: drops a job from the queue. `whose`: the text that marks the upload folder as this studio's.
+    `before_removal`: as in Retention.
     """
     given = _gradio_temp_dir()
     if given is not None and not os.path.lexists(given):
@@ -40,6 +43,7 @@ def create(
         cache=lambda: _page_cache(whose),
         sweep_uploads=lambda before: _sweep_uploads(whose, before),
         forget=forget,
+        before_removal=before_removal,
     )
 
 

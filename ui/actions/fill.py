@@ -64,7 +64,7 @@ class FillForms:
         if job is None or job.mode not in self.forms:
             return self.nothing()
         filled: dict[str, Any] = schema.from_params(job.mode, job.params, self.planner.default_negative)
-        filled["seed"] = job.seed
+        filled["seed"] = job.params.get("seed", job.seed) if job.children else job.seed
         try:
             stored = self.files.inputs(owner, job)
         except StudioError as error:  # the settings are still useful

@@ -225,7 +225,7 @@ def _cached(data: Mapping[str, Any], state: PromptState) -> Update:
     if state.started:
         return state, ()
     nodes = data.get("nodes")
-    names = tuple(str(node) for node in nodes) if isinstance(nodes, list) else ()
+    names = tuple(str(node) for node in nodes) if isinstance(nodes, list) else None
     return replace(state, started=True), (Started(state.index, names),)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from backend.errors import DiskFull, QueueFull, StoreError
 from backend.jobs.database import is_local
-from backend.jobs.job import DONE, FAILED, RUNNING
+from backend.jobs.job import DONE, FAILED, RUNNING, VARIATIONS
 from backend.jobs.migrations import MIGRATIONS
 from backend.jobs.rows import COLUMNS, row_of
 from backend.jobs.store import Store
@@ -88,7 +88,8 @@ def test_unfinished_and_history(store: Store) -> None:
     assert store.totals("me") == (2, 30)
     store.delete("job4")
     assert store.totals("me") == (1, 10)
-    store.add(job(5, status=DONE, finished=7.0, size=7), job(6, status=DONE, parent="job5", role="1", size=5))
+    parent = job(5, status=DONE, finished=7.0, size=7, assembly=VARIATIONS)
+    store.add(parent, job(6, status=DONE, parent="job5", role="1", size=5))
     assert store.totals("me") == (2, 22), "variations are one clip; their files count"
 
 

@@ -1,0 +1,72 @@
+"""Submits families: a parent with children of any modes, which may start from each other's results."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Sequence
+
+from backend import requester
+from backend.errors import BadInput
+from backend.jobs import folders, repeats, result_inputs, variations
+from backend.jobs.family import PARTS_MOST, Family, family
+from backend.jobs.job import ASSEMBLIES, Job
+from backend.jobs.layout import SOURCES
+from backend.jobs.store import Store
+from backend.jobs.submission import Submission, Submitter
+from backend.security import tokens
+
+
+class FamilySubmitter:
+    """Methods may be called from any thread."""
+
+    def __init__(self, submitter: Submitter, store: Store) -> None:
+        self._submitter, self._store = submitter, store
+        self._repeats = repeats.OneAtATime()
+
+    def submit(self, new: Family) -> Job:
+        """Checks and queues a parent with all of its children, or none of them; the parent is returned.
+
+        Within `requester.attempt` a repetition returns the parent of the first arrival. Raises what
+        Submitter.submit raises, and BadInput for too many children."""
+        if not tokens.is_token(new.owner):
+            raise BadInput.of("bad_owner_token", field="owner")
+        if new.assembly not in ASSEMBLIES:
+            raise ValueError(f"not an assembly: {new.assembly!r}")
+        owner_id, count = tokens.owner_id(new.owner), len(new.parts)
+        if not 1 <= count <= PARTS_MOST:
+            raise BadInput.of("family_size", most=PARTS_MOST, count=count)
+        job_id = uuid.uuid4().hex
+        if submission := requester.next_submission():
+            asked = {"parts": [(part.mode, part.values) for part in new.parts], "params": new.params}
+            job_id = repeats.job_id(owner_id, submission, new.assembly, asked)
+        with requester.visitor(owner_id), self._repeats.holding(job_id):
+            return self._store.get(job_id) or self._submit(owner_id, new, job_id)
+
+    def _submit(self, owner_id: str, new: Family, job_id: str) -> Job:
+        self._submitter.check_open(owner_id)
+        places = self._submitter.check_places(owner_id, new.unlimited, len(new.parts))
+        return self._submitter.with_children(
+            owner_id, job_id, len(new.parts),
+            lambda number, made: self._part(owner_id, new, number, made),
+            lambda made: family(job_id, made, {}, new.assembly, new.params, new.source),
+            places,
+        )  # fmt: skip
+
+    def _part(self, owner_id: str, new: Family, number: int, made: Sequence[Job]) -> Job:
+        """The stored child of this index, which may start from those before it."""
+        part, child_id = new.parts[number], uuid.uuid4().hex
+        files = {
+            name: result_inputs.of_part(file, made, name)
+            for name, file in part.files.items()
+            if file is not None
+        }
+        one = Submission(new.owner, part.mode, part.values, files, titles=part.titles)
+        rest = {name: value for name, value in part.values.items() if name not in files}
+        (values,) = variations.each(part.mode, rest, 1, {}, secrets.randbelow)
+        folder = self._submitter.folder_path(child_id)
+        with self._submitter.folder_of(child_id):
+            given = self._submitter.given(owner_id, part.mode, files, child_id, made)
+            stored = self._submitter.stored(owner_id, one, child_id, values, given)
+            folders.remove_below(folder, SOURCES)
+        return stored

@@ -1,0 +1,58 @@
+"""Children of an earlier parent that a retry takes over instead of making them again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend.jobs.job import DONE, TERMINAL, VARIATIONS, Job
+from backend.jobs.layout import POSTER, WORKFLOW, link_whole, result_name
+from backend.jobs.store import Store
+
+
+def of(earlier: Job | None, store: Store, jobs_dir: Path) -> list[Job]:
+    """The finished children of a parent of which others failed, were cancelled or are gone; none of a parent
+    that has all of them, which is made again as a whole. Raises StoreError."""
+    if earlier is None or earlier.assembly != VARIATIONS or earlier.status not in TERMINAL:
+        return []
+    children = store.children(earlier.id)[earlier.id]
+    done = [child for child in children if child.status == DONE and _result(child, jobs_dir).is_file()]
+    return done if len(done) < int(earlier.params.get("variations") or len(children)) else []
+
+
+def taken(child: Job, earlier: Sequence[Job], jobs_dir: Path, now: float) -> Job:
+    """The new child as a finished job with the result of an equal one, linked into its folder; unchanged
+    where there is none. `now`: unix seconds. Raises OSError."""
+    like = next((one for one in earlier if _equal(one, child)), None)
+    if like is None:
+        return child
+    source, target = jobs_dir / like.id, jobs_dir / child.id
+    link_whole(_result(like, jobs_dir), _result(child, jobs_dir))
+    for name in (POSTER, WORKFLOW):
+        if (source / name).is_file():
+            link_whole(source / name, target / name)
+    return replace(
+        child, status=DONE, finished=now, width=like.width, height=like.height, frames=like.frames,
+        fps=like.fps, steps=like.steps, evaluations=like.evaluations, engine=like.engine, demo=like.demo,
+        size=like.size, warnings=like.warnings, resolved=like.resolved, segments_done=0,
+    )  # fmt: skip
+
+
+def _result(job: Job, jobs_dir: Path) -> Path:
+    return jobs_dir / job.id / result_name(job.mode)
+
+
+def _equal(one: Job, other: Job) -> bool:
+    """Whether two jobs have the same mode, values and files."""
+    return (one.mode, _values(one), _files(one)) == (other.mode, _values(other), _files(other))
+
+
+def _values(job: Job) -> str:
+    return json.dumps(job.params, sort_keys=True, default=str)
+
+
+def _files(job: Job) -> dict[str, Any]:
+    return {name: (item.digest or item.media.name, item.job, item.frame) for name, item in job.inputs.items()}
