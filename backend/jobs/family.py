@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backend.jobs.job import VARIATIONS, Job, PartResult, ResultOf
+from backend.jobs.job import QUEUED, VARIATIONS, Job, PartResult, ResultOf
 from backend.media.grid import size
 from workflows.modes.registry import makes_still
 
@@ -64,6 +64,7 @@ def family(
     parent = replace(
         first, id=parent_id, params={**first.params, **own, **more, **params}, assembly=assembly, width=width,
         height=height, frames=frames, warnings=(), segments_done=0, source=source or first.source,
+        status=QUEUED, finished=None, size=0,
     )  # fmt: skip
     placed = [replace(child, parent=parent_id, role=str(number)) for number, child in enumerate(children, 1)]
     return parent, placed

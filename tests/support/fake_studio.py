@@ -28,6 +28,7 @@ from starlette.routing import Route
 from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, InputsGone, NotAllowed, NotFound, OutOfMemory
 from backend.jobs import input_files
+from backend.jobs.family import Family
 from backend.jobs.job import Job
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueRow, QueueState, SourceFile
@@ -226,6 +227,12 @@ class FakeStudio:
             raise BadInput(problem, field=name)
         seed = int(values.get("seed", -1))
         return self.add(mode, {**values, "seed": 271828 if seed < 0 else seed}, files["image"], plan)
+
+    def submit_family(self, new: Family, user: str = "") -> JobView:
+        """The first part stands for all."""
+        first = new.parts[0]
+        files = {name: file for name, file in first.files.items() if isinstance(file, Path)}
+        return self.submit(new.owner, first.mode, dict(first.values), files, user=user)
 
     def add(
         self, mode: str, values: dict[str, Any], image: Path, plan: Plan | None = None, **more: Any

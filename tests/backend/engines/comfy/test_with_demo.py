@@ -14,10 +14,12 @@ from backend.engines.comfy.engine import ComfyEngine
 from backend.engines.comfy.timing import Timing
 from backend.errors import EngineDiskFull, EngineError, EngineLost, JobCancelled
 from backend.events import Connection, Finished, Output, Preview, Progress, Queued, Stage, Started
+from backend.jobs.job import DONE
 from tests.support.comfy_run import NAME, Run, has, in_order
 from tests.support.comfy_run import compiled_prompt as prompt
 from tests.support.demo_server import DemoServer, start_demo
 from tests.support.ports import free_port
+from tests.support.scripted import OWNER, Make, ended
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.full
@@ -76,6 +78,22 @@ def test_an_input_is_linked_when_the_folder_is_on_this_machine(demo: DemoServer,
     engine = ComfyEngine(demo.url, timing=TIMING, input_dir=demo.folder / "input")
     Run(engine, prompt(engine, picture)).result(60)
     assert (demo.folder / "input" / NAME).samefile(picture)
+
+
+def test_text_and_picture_of_variations_are_read_once(
+    make: Make, demo: DemoServer, engine: ComfyEngine, picture: Path
+) -> None:
+    """The engine reports what it still has from the one before; only what depends on the seed runs again."""
+    studio = make(engine)
+    values = {"width": 64, "height": 64, "seconds": 0.25, "seed": 3, "speed": "fast"}
+    parent = ended(studio, studio.submit(OWNER, "image_to_video", values, {"image": picture}, variations=2))
+    assert parent.status == DONE and parent.read_once
+    counts = [studio.job(child.id, child.key).reused for child in parent.children]
+    for later in counts[1:]:
+        assert later["read"] == later["read_cached"] > 0
+        drawn = later["nodes"] - later["cached"]
+        assert 0 < drawn <= 6, "samplers, decoding and saving"
+    assert parent.record()["reused"]["cached"] == sum(each["cached"] for each in counts)
 
 
 @pytest.mark.parametrize("here", [True, False])
