@@ -44,7 +44,7 @@ class FamilySubmitter:
             return self._store.get(job_id) or self._submit(owner_id, new, job_id)
 
     def _submit(self, owner_id: str, new: Family, job_id: str) -> Job:
-        self._submitter.check_open(owner_id)
+        self._submitter.admission.check(owner_id)
         places = self._submitter.check_places(owner_id, new.unlimited, len(new.parts))
         return self._submitter.with_children(
             owner_id, job_id, len(new.parts),

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from backend import requester
-from backend.engines.kinds import kind_of, silent, takes_whole
-from backend.errors import BadInput, EngineUnreachable, StudioError, TooMany, from_os_error
+from backend.engines.kinds import takes_whole
+from backend.errors import BadInput, StudioError, from_os_error
 from backend.jobs import (
     bundle,
     input_files,
@@ -26,6 +26,7 @@ from backend.jobs import (
     variations,
 )
 from backend.jobs import folders as files_of_jobs
+from backend.jobs.admission import Admission, DiskSpace
 from backend.jobs.cards import CardOf, no_card
 from backend.jobs.completion import Completion
 from backend.jobs.estimate import expected_bytes
@@ -44,9 +45,7 @@ from backend.jobs.store import Store
 from backend.jobs.views import SEVERAL, Plan
 from backend.media import check
 from backend.media.decoder import Decoder
-from backend.notices import words
 from backend.security import tokens
-from backend.security.rate_limit import Bucket
 from backend.settings.model import Settings
 from workflows.modes.registry import MODES, media_fields
 from workflows.notice import Notice, notice
@@ -59,24 +58,6 @@ log = logging.getLogger("wan.jobs")
 
 CLEANED = ("negative_prompt",)  # texts that are stored without control characters, as the params hold them
 JOB_BYTES = 100_000  # of a job's folder, besides inputs and result
-NEWCOMERS, NEWCOMERS_SECONDS = 60, 3.0
-"""On an open page: how many visitors can start their first video at once, and how fast that refills."""
-
-
-class DiskSpace(Protocol):
-    """The disk quota of each owner."""
-
-    def reserve(self, job_id: str, owner: str, need: int, field: str = "") -> None:
-        """Reserves `need` bytes for a job. Raises OverQuota, DiskFull, with the field of the largest file."""
-
-    def check(self, owner: str, need: int) -> None:
-        """Raises OverQuota or DiskFull if no room can be made for `need` more bytes; changes nothing."""
-
-    def release(self, job_id: str) -> None:
-        """Releases the reservation of a job that was not submitted."""
-
-    def submitted(self, job_id: str) -> None:
-        """The job is queued: removes the owner's videos that make room for it."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +109,10 @@ class Submitter:
         self.limits = limits or Limits()
         self.original_limits = original_limits or OriginalLimits()
         self._settings_now, self._store, self._decoder = settings, store, decoder
-        self._scheduler, self._offers, self._starts = scheduler, offers, starts
+        self._scheduler, self._offers = scheduler, offers
+        self.admission = Admission(settings, store, offers, starts, self.limits)
         self.completion = Completion(settings, store, decoder, offers, lambda: self.original_limits)
         self._repeats = repeats.OneAtATime()
-        self._newcomers = Bucket(NEWCOMERS, NEWCOMERS_SECONDS)
-        self._born = time.monotonic()
 
     @property
     def _settings(self) -> Settings:
@@ -156,7 +136,7 @@ class Submitter:
             self._offers.infos(),
             self._store.done_on,
             offers=self._offers.all(),
-            absent=self._no_server(),
+            absent=self.admission.no_server(),
             longest=self._settings.max_seconds,
             cards=self._cards,
         )
@@ -198,7 +178,7 @@ class Submitter:
                 return self._store.get(job_id) or self._submit(owner_id, new, job_id)
 
     def _submit(self, owner_id: str, new: Submission, job_id: str) -> Job:
-        self.check_open(owner_id)
+        self.admission.check(owner_id)
         wanted = {name: file for name, file in new.files.items() if file is not None}
         for name, item in new.earlier.inputs.items() if new.earlier is not None else ():
             if item.waits and name in MODES[new.mode].media:  # what the earlier one waited for
@@ -230,12 +210,6 @@ class Submitter:
         return self.with_children(
             owner_id, job_id, len(each), child, lambda made: family(job_id, made, vary), places
         )
-
-    def check_open(self, owner_id: str) -> None:
-        """Raises StudioError while nothing can be submitted at all."""
-        self._store.require()  # else the copies of the inputs would make a new folder where it was
-        self._check_newcomer(owner_id)
-        self._check_server()
 
     def check_places(self, owner_id: str, unlimited: bool, count: int) -> tuple[int, int]:
         """How many jobs may wait, of all owners and of this one. Raises QueueFull when `count` more may
@@ -407,14 +381,6 @@ class Submitter:
         except OSError as error:
             raise check.missing(title or path.name, name) from error
 
-    def _check_newcomer(self, owner_id: str) -> None:
-        """On an open page, made-up tokens would get around the limit per owner. Raises TooMany."""
-        if not self._settings.open_to_all or self._store.of_owner(owner_id, 1):
-            return
-        wait = self._newcomers.take()
-        if wait:
-            raise TooMany.of("new_visitors")
-
     def _kept(self, earlier: Job | None, mode: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """What an earlier job was resolved to, as far as it holds for these values; {} for nothing."""
         if earlier is None or earlier.mode != mode:
@@ -428,20 +394,3 @@ class Submitter:
         if earlier is None or earlier.status != FAILED or not earlier.segments_done:
             return 0
         return earlier.segments_done if inherit_segments(self._settings.jobs_dir / earlier.id, folder) else 0
-
-    def _check_server(self) -> None:
-        """Raises EngineUnreachable while no server has ever answered."""
-        if self._no_server():
-            info = self._offers.infos()[0]
-            kind = kind_of(info)
-            if kind.error_is_reason or info.fault is not None:
-                raise EngineUnreachable.of("service_silent", why=silent(info), engine=kind.server)
-            raise EngineUnreachable.of(
-                "server_silent", engine=kind.server, address=info.address, detail=words(info.error)
-            )
-
-    def _no_server(self) -> bool:
-        """Whether no server has ever answered and none is being started here."""
-        waited = time.monotonic() - self._born > self.limits.silent
-        never = all(info.state == "starting" and info.error for info in self._offers.infos())
-        return waited and never and not self._starts
