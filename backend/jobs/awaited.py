@@ -138,6 +138,8 @@ class AwaitedResults:
             queued = job.id in self._active.queue
         if not queued:
             return self._forget(job.id)
+        if self._active.obstacles.evicted or self._store.lost() is not None:
+            return  # nothing is known of files while the data folder is another's or is not there
         try:
             try:
                 with self._linking:
@@ -206,7 +208,10 @@ class AwaitedResults:
         self._active.let_take(made)
 
     def _end(self, job: Job, status: Status, error: StudioError) -> None:
-        """Ends a job that no lane has taken, unless it was cancelled meanwhile."""
+        """Ends a job that no lane has taken, unless it was cancelled meanwhile, or its files are gone only
+        because the data folder is: then it is looked at again."""
+        if self._store.lost() is not None:
+            return
         self._forget(job.id)
         withdrawn = self._active.withdraw(job.id)
         if withdrawn is not None:

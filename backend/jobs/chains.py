@@ -184,6 +184,8 @@ class Chains:
 
     def _look(self, entry: _Open) -> None:
         """Assembles a parent whose children have all ended; notes that it runs once one has begun."""
+        if self._active.obstacles.evicted or self._store.lost() is not None:
+            return  # nothing is known of files while the data folder is another's or is not there
         children = [
             self._active.ends.unsaved(child.id) or child
             for child in self._store.children(entry.parent.id)[entry.parent.id]

@@ -28,7 +28,7 @@ class FamilySubmitter:
         """Checks and queues a parent with all of its children, or none of them; the parent is returned.
 
         Within `requester.attempt` a repetition returns the parent of the first arrival. Raises what
-        Submitter.submit raises, and BadInput for too many children."""
+        Submitter.submit raises, BadInput for too many children, ValueError for an unknown assembly."""
         if not tokens.is_token(new.owner):
             raise BadInput.of("bad_owner_token", field="owner")
         if new.assembly not in ASSEMBLIES:

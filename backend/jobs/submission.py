@@ -311,7 +311,8 @@ class Submitter:
         given: Given, like: Job | None = None,
     ) -> Job:  # fmt: skip
         """The checked job with its inputs on disk, and what it needs there reserved. `like`: a job made from
-        the same files, whose stored inputs are linked where they are what this one reads."""
+        the same files, whose stored inputs are linked where they are what this one reads. Raises what
+        `submit` raises, BadInput for LoRAs that cannot be used."""
         mode = new.mode
         files = given.files
         titles = {name: new.titles.get(name) or path.name for name, path in files.items()} | {**given.titles}

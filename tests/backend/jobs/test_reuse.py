@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from backend.errors import BadInput, NotFound
 from backend.jobs.awaited import circular
 from backend.jobs.family import family
-from backend.jobs.job import Job, StoredInput
+from backend.jobs.job import Job, ResultOf, StoredInput
 from backend.jobs.queue import FairQueue, Waiting
+from backend.jobs.result_inputs import expected
 from backend.jobs.reuse import counted, together
 from backend.jobs.views import view
 from tests.support.compile_cases import compiled
@@ -68,6 +70,71 @@ def test_counts_of_a_parent() -> None:
 def waiting_for(job: Job, *ids: str) -> Job:
     inputs = {f"image{number}": StoredInput(Media("x"), "", job=one) for number, one in enumerate(ids)}
     return replace(job, inputs=inputs)
+
+
+def stored_file(field: str) -> dict[str, StoredInput]:
+    return {field: StoredInput(Media(f"wan-studio/{field}"), f"inputs/{field}")}
+
+
+def source(**changes: Any) -> Job:
+    return stored_job(1, **{"width": 64, "height": 48, "frames": 9, "fps": 16.0, **changes})
+
+
+@pytest.mark.parametrize(
+    ("job", "mode", "field", "frame"),
+    [
+        (source(), "image_to_video", "image", -1),
+        (source(mode="text_to_image"), "image_to_video", "image", None),
+        (source(), "animate", "video", None),
+        (
+            source(inputs={"video": StoredInput(Media("v"), "v")}, mode="animate"),
+            "sound_to_video",
+            "audio",
+            None,
+        ),
+        (
+            source(inputs={"audio": StoredInput(Media("a"), "a")}, mode="sound_to_video"),
+            "animate",
+            "mask",
+            None,
+        ),
+    ],
+)
+def test_what_is_known_of_a_result_before_it_is_there(
+    job: Job, mode: str, field: str, frame: int | None
+) -> None:
+    found, item = expected(ResultOf("job1"), mode, field, "me", {"job1": job}.get)
+    assert found is job and item.waits and item.frame == frame
+    kind = MODES[mode].media[field].kind
+    assert kind == "sound" or (item.media.width, item.media.height) == (64, 48)
+    assert kind == "picture" or item.media.seconds == 9 / 16
+
+
+@pytest.mark.parametrize(
+    ("job", "field", "frame"),
+    [
+        (source(status="failed"), "image", -1),
+        (source(status="cancelled"), "image", -1),
+        (source(delete_after=5.0), "image", -1),
+        (source(owner="you"), "image", -1),
+        (None, "image", -1),
+        (source(), "image", 9),
+        (source(), "image", -2),
+        (source(), "image", True),
+        (source(mode="text_to_image"), "video", -1),
+    ],
+)
+def test_what_is_no_result(job: Job | None, field: str, frame: int) -> None:
+    with pytest.raises((BadInput, NotFound)) as refused:
+        expected(ResultOf("job1", frame), "animate", field, "me", {"job1": job}.get)
+    assert refused.value.field == field and "{" not in refused.value.message
+
+
+def test_a_video_without_sound_gives_none() -> None:
+    silent = source(inputs={"video": StoredInput(Media("v", sound=False), "v")}, mode="animate")
+    for job in (silent, source()):
+        with pytest.raises(BadInput, match="no sound"):
+            expected(ResultOf("job1"), "sound_to_video", "audio", "me", {"job1": job}.get)
 
 
 def test_circles_are_found() -> None:
