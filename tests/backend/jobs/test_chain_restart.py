@@ -76,7 +76,7 @@ def stopped_and_begun_again(
     return stops.stopped
 
 
-@pytest.mark.parametrize("writes", [0, 1])
+@pytest.mark.parametrize("writes", [0, pytest.param(1, marks=pytest.mark.deep)])
 def test_before_and_after_the_link(make: Make, engine: FakeEngine, picture: Path, writes: int) -> None:
     assert stopped_and_begun_again(make, engine, picture, writes, ("link_inputs",), 2 + writes)
 

@@ -55,6 +55,7 @@ def test_a_retry_makes_only_what_is_missing(make: Make, engine: FakeEngine, pict
     assert len(engine.prompts) == 3 and not whole.warnings, "a parent that has all is made again"
 
 
+@pytest.mark.deep
 def test_a_retry_with_another_setting_makes_all(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.script = fail_seeds(6)
     studio = make()
@@ -65,14 +66,19 @@ def test_a_retry_with_another_setting_makes_all(make: Make, engine: FakeEngine, 
     assert seeds(engine.prompts) == [5, 6] and not second.warnings
 
 
-def test_a_single_survivor_shows_its_own_seed_and_value(
-    make: Make, engine: FakeEngine, picture: Path
-) -> None:
+def test_a_single_survivor_shows_its_own_seed(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.script = fail_seeds(5, 7)
     studio = make()
     parent = ended(studio, submit(studio, picture))
     assert parent.seed == parent.record()["seed"] == 6 and parent.params["seed"] == 5
     assert [job.id for job in studio.jobs(OWNER, search="6")] == [parent.id]
+
+
+@pytest.mark.deep
+def test_a_single_survivor_shows_its_own_value(make: Make, engine: FakeEngine, picture: Path) -> None:
+    engine.script = fail_seeds(5, 7)
+    studio = make()
+    parent = ended(studio, submit(studio, picture))
     engine.script, engine.prompts[:] = None, []
     assert ended(studio, again(studio, parent)).seed == 5 and seeds(engine.prompts) == [5, 7]
 
@@ -88,7 +94,9 @@ def test_a_single_survivor_shows_its_own_seed_and_value(
     assert varied.params["vary"] == {"motion": ["subtle", "dynamic"]}
 
 
-@pytest.mark.parametrize("how", ["truncated", "another file", "a folder"])
+@pytest.mark.parametrize(
+    "how", ["truncated", *(pytest.param(how, marks=pytest.mark.deep) for how in ("another file", "a folder"))]
+)
 def test_a_childs_result_that_was_changed_is_left_out(
     make: Make, engine: FakeEngine, picture: Path, how: str
 ) -> None:
@@ -158,6 +166,7 @@ def test_a_parent_is_deleted_while_its_child_waits(make: Make, engine: FakeEngin
     assert {job.id for job in second.jobs(OWNER)} == {child.id for child in parent.children}
 
 
+@pytest.mark.deep
 def test_a_child_waits_for_a_parent_that_is_cancelled(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     engine.hold.clear()

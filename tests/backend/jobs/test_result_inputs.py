@@ -80,6 +80,7 @@ def _seed(graph: dict[str, Any]) -> int:
     return next(node["inputs"]["noise_seed"] for node in graph.values() if "noise_seed" in node["inputs"])
 
 
+@pytest.mark.deep
 def test_the_result_lives_on_in_the_job_that_starts_from_it(
     make: Make, engine: FakeEngine, picture: Path
 ) -> None:
@@ -123,8 +124,10 @@ def test_a_result_is_linked_before_it_is_removed(make: Make, engine: FakeEngine,
 
 
 @pytest.mark.parametrize(("how", "status", "code"), [
-    ("fails", FAILED, "source_failed"), ("is cancelled", CANCELLED, "source_cancelled"),
-    ("is gone", FAILED, "source_gone"), ("is damaged", FAILED, "source_unreadable"),
+    pytest.param("fails", FAILED, "source_failed", marks=pytest.mark.deep),
+    pytest.param("is cancelled", CANCELLED, "source_cancelled", marks=pytest.mark.deep),
+    pytest.param("is gone", FAILED, "source_gone", marks=pytest.mark.deep),
+    ("is damaged", FAILED, "source_unreadable"),
 ])  # fmt: skip
 def test_a_source_without_a_result_ends_what_waits_for_it(
     make: Make, engine: FakeEngine, picture: Path, how: str, status: str, code: str
@@ -279,6 +282,7 @@ def test_a_cancel_of_one_part_ends_those_after_it(make: Make, engine: FakeEngine
     assert len(engine.prompts) == 2 and not studio.store.unfinished()
 
 
+@pytest.mark.deep
 def test_a_cancel_of_a_chain_ends_all_of_it(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     engine.hold.clear()
@@ -291,6 +295,7 @@ def test_a_cancel_of_a_chain_ends_all_of_it(make: Make, engine: FakeEngine, pict
     assert not list(studio.settings.jobs_dir.rglob("*.mp4"))
 
 
+@pytest.mark.deep
 def test_a_full_disk_delays_the_link(
     make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,6 +336,7 @@ def _loaded(prompt: Prompt) -> str:
     )
 
 
+@pytest.mark.deep
 def test_a_forged_circle_ends_with_a_sentence(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     engine.state = "lost"
