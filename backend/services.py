@@ -12,6 +12,7 @@ from backend.jobs.cards import Cards
 from backend.jobs.deletions import Deletions
 from backend.jobs.family_submission import FamilySubmitter
 from backend.jobs.job import Job
+from backend.jobs.finals import Finals
 from backend.jobs.library import Library
 from backend.jobs.limits import Limits
 from backend.jobs.lora_library import LoraLibrary
@@ -101,6 +102,7 @@ class Services:
             self.servers.choice.start, self.limits, cards=cards,
         )  # fmt: skip
         self.families = FamilySubmitter(self.submitter, self.store)
+        self.finals = Finals(self.store, self.library, self.submitter)
         self._housekeeping = threading.Thread(
             target=self.retention.run,
             args=(self.closing, self.deletions.run_due),

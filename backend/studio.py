@@ -17,6 +17,7 @@ from backend.engines.base import EngineInfo
 from backend.errors import NotAllowed
 from backend.jobs import input_files as uploads
 from backend.jobs.family import Family
+from backend.jobs.final_views import FinalPlan, Relations
 from backend.jobs.input_files import Facts
 from backend.jobs.job import Job, ResultOf
 from backend.jobs.limits import Limits
@@ -200,6 +201,31 @@ class Studio:
                 self._library.owned(new.owner, of.job, of.key)
         new = replace(new, unlimited=self.is_admin(new.owner, user))
         return self._library.view(self._services.families.submit(new))
+    # -- finals ---------------------------------------------------------------------------
+
+    def finish(
+        self,
+        owner: str,
+        id: str,
+        key: str,
+        *,
+        resolution: str = "480p",
+        speed: str = "quality",
+        user: str = "",
+    ) -> JobView:
+        """Queues the final of a clip, from its creator's files and with its seed (see Finals.finish).
+        resolution: 480p, 720p or same. Raises NotFound, NotAllowed for everyone but the owner, BadInput,
+        InputsGone, and what a submission raises."""
+        unlimited = self.is_admin(owner, user)
+        return self._library.view(self._services.finals.finish(owner, id, key, resolution, speed, unlimited))
+
+    def final_plan(self, id: str, key: str, resolution: str, speed: str) -> FinalPlan:
+        """What the final of a clip would be. Raises NotFound."""
+        return self._services.finals.plan(id, key, resolution, speed)
+
+    def relations(self, owner: str, job: JobView) -> Relations:
+        """The draft and the finals of a clip; none for everyone but its owner."""
+        return self._services.finals.relations(job) if self.owns(owner, job) else Relations()
 
     # -- unsent forms ---------------------------------------------------------------------
 

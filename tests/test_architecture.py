@@ -35,7 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
     "workflows": (
         ("workflows.compile",),
-        ("workflows.repetition",),
+        ("workflows.repetition", "workflows.finals"),
         ("workflows.modes",),
         ("workflows.stages",),
         ("workflows.spec",),
@@ -68,6 +68,7 @@ ONLY: dict[str, frozenset[str]] = {
             "backend.studio", "backend.errors", "backend.formatting", "backend.logs", "backend.notices",
             "backend.requester",
             "backend.threads", "backend.jobs.job", "backend.jobs.views", "backend.jobs.snapshot",
+            "backend.jobs.final_views",
             "backend.models.state", "backend.media.facts", "backend.media.formats",
             "backend.media.format_names", "backend.engines.base", "backend.engines.kinds",
             "backend.storage.input_folder", "workflows",

@@ -90,6 +90,7 @@ Code = Literal[
     "restarted",
     "variations_missing",
     "variations_kept",
+    "final_left",
     "drawing_variation",
     "assembling_sheet",
     # engines

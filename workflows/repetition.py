@@ -14,7 +14,7 @@ from workflows.graph.object_info import FILE_INPUTS
 from workflows.modes.registry import MODES
 from workflows.resolved import Resolved
 from workflows.spec import Field, ModeParams, specs
-from workflows.stages.distill import AUTO, I2V, T2V
+from workflows.stages.distill import AUTO, BAKED_ROLES, I2V, T2V
 
 DECIDING = (
     "WanVideoNAG",
@@ -41,6 +41,14 @@ EITHER = ("animate_2", "animate_2_distilled")
 SIZE = frozenset({"resolution", "width", "height"})
 FREE = SIZE | {"seed", "prompt", "seconds", "start", "duration"}
 """Parameters that can differ between two runs that are otherwise resolved alike."""
+OF_SPEED = frozenset({"steps", "cfg", "shift", "distillation", "easy_cache"})
+"""Parameters whose values belong to one speed."""
+ROLES_OF_SPEED = (
+    {role for one in I2V + T2V for role in one.loras.values()} | BAKED_ROLES | {"lora_480p", *EITHER}
+)
+"""Roles of files that a run has at one speed only."""
+NODES_OF_SPEED = ("WanVideoNAG",)
+"""Those of DECIDING that a run has at one speed only."""
 
 
 def for_repetition(
@@ -54,6 +62,22 @@ def for_repetition(
     if found is None or not changed <= FREE:
         return None
     return found.without(("width", "height")) if changed & SIZE else found
+
+
+def for_final(stored: Mapping[str, Any], resized: bool, other_speed: bool) -> Resolved | None:
+    """The `stored` Resolved of a clip, as far as it holds for its final. `resized`, `other_speed`: how that
+    differs. None where nothing is known."""
+    found = Resolved.from_json(stored)
+    if found is None:
+        return None
+    if resized:
+        found = found.without(("width", "height"))
+    if not other_speed:
+        return found
+    left = ROLES_OF_SPEED.union(found.distilled)
+    files = {role: name for role, name in found.files.items() if role not in left}
+    nodes = tuple(name for name in found.nodes if name not in NODES_OF_SPEED)
+    return replace(found.without(OF_SPEED), files=files, distilled=(), nodes=nodes, free=NODES_OF_SPEED)
 
 
 def resolved_of(params: ModeParams, made: Compiled, catalog: Catalog) -> Resolved:
@@ -144,7 +168,7 @@ def kept_server(
     for kind, key in DETECTORS:
         if key in kept.detectors and _detector_listed(kept.detectors[key], server):
             options[(kind, key)] = (kept.detectors[key],)
-    unused = {name for name in DECIDING if name not in kept.nodes}
+    unused = {name for name in DECIDING if name not in kept.nodes and name not in kept.free}
     if CROPS[0] not in kept.nodes and CROPS[1] not in kept.nodes:
         unused.add(CROPS[1])
     loras = {**server.loras, **_partners(kept, server)}

@@ -12,7 +12,7 @@ class Resolved:
     """values: parameter -> what was used; files: role -> name as the server spells it; distilled: roles whose
     file had a distillation in its weights; nodes: the optional ones in its graphs; detectors:
     input of their loader -> file; negative: the default negative prompt; loras: files of
-    the creator's own LoRAs."""
+    the creator's own LoRAs; free: optional nodes that a run may use although the earlier one did not."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
@@ -21,6 +21,7 @@ class Resolved:
     detectors: Mapping[str, str] = field(default_factory=dict)
     negative: str = ""
     loras: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -32,6 +33,7 @@ class Resolved:
             "detectors": dict(self.detectors),
             "negative": self.negative,
             "loras": list(self.loras),
+            **({"free": list(self.free)} if self.free else {}),
         }
 
     @staticmethod
@@ -41,6 +43,7 @@ class Resolved:
             return None
         values, files, detectors = (data.get(name) for name in ("values", "files", "detectors"))
         distilled, nodes, loras = data.get("distilled"), data.get("nodes"), data.get("loras")
+        free = data.get("free")
         if not (isinstance(values, Mapping) and _texts(files) and _texts(detectors)):
             return None
         if not (isinstance(distilled, list) and isinstance(nodes, list)):
@@ -53,6 +56,7 @@ class Resolved:
             dict(detectors or {}),
             str(data.get("negative") or ""),
             tuple(map(str, loras if isinstance(loras, list) else ())),
+            tuple(map(str, free if isinstance(free, list) else ())),
         )
 
     def without(self, names: Collection[str]) -> Resolved:

@@ -9,6 +9,7 @@ from backend.error_texts import (
     custom_nodes,
     engines,
     failures,
+    finals,
     job_input,
     jobs,
     media,
@@ -33,6 +34,7 @@ __all__ = ["ERROR_TEXTS", "HINTS"]
 
 ERROR_TEXTS: Mapping[str, ErrorText] = {
     **jobs.TEXTS,
+    **finals.TEXTS,
     **storage.TEXTS,
     **servers.TEXTS,
     **engines.TEXTS,

@@ -41,6 +41,8 @@ from workflows.notice import Notice
 
 log = logging.getLogger("wan.jobs")
 
+OF_SUBMISSION = frozenset({"final_left"})
+"""Codes of warnings that a job is submitted with and no graph repeats."""
 Compiler = Callable[[Job, Engine], Compiled]
 """Turns a job into graphs for this engine. Raises StudioError."""
 
@@ -205,9 +207,10 @@ def _warned(job: Job, live: LiveJob, of_media: tuple[Notice, ...]) -> Job:
 
 
 def _warnings(job: Job, of_graphs: tuple[Notice, ...]) -> tuple[Notice, ...]:
-    """Those of the graphs, those of the given files, and whether the job was started again; each once."""
-    again = tuple(warning for warning in job.warnings if warning == AGAIN)
-    return tuple(dict.fromkeys((*of_graphs, *_notes(job), *again)))
+    """Those of the graphs, those of the given files, of its submission, and whether the job was started
+    again; each once."""
+    kept = tuple(one for one in job.warnings if one == AGAIN or one.code in OF_SUBMISSION)
+    return tuple(dict.fromkeys((*of_graphs, *_notes(job), *kept)))
 
 
 def _outline(engine: Engine, compiled: Compiled) -> Outline:

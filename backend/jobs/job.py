@@ -25,6 +25,9 @@ VARIATIONS: Final = "variations"
 ASSEMBLIES = frozenset({VARIATIONS})
 """What a parent can be: the contact sheet of its variations."""
 
+FINAL: Final = "final"
+"""The role of a job that is the final of its source."""
+
 LEGAL: dict[Status, frozenset[Status]] = {
     QUEUED: frozenset({RUNNING, FAILED, CANCELLED}),
     RUNNING: frozenset({DONE, FAILED, CANCELLED, QUEUED}),  # back to the queue: the app or engine was lost
@@ -197,7 +200,7 @@ class Job:
     delete_after: float | None = None  # unix seconds: it is deleted then, and hidden until then
     resolved: dict[str, Any] = field(default_factory=dict)  # see Resolved; of its run, or of an earlier one
     parent: str = ""  # id of the job that this one is a part of
-    role: str = ""  # what it is there: the number of a variation, from "1"
+    role: str = ""  # what it is there: the number of a variation, from "1"; FINAL: that of its source
     assembly: str = ""  # what is made of its children, see ASSEMBLIES; "" for a job that an engine draws
     source: str = ""  # id of the job whose result this one goes on from: a draft's final, a clip's extension
     reused: dict[str, float] = field(

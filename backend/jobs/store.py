@@ -152,6 +152,16 @@ class Store:
         sql = f"UPDATE job SET {sets} WHERE id = ? AND status = ? AND cancel_requested IS NULL"  # noqa: S608
         with self._guard():
             return self._db.execute(sql, (*(row[name] for name in LINKED), job.id, QUEUED)).rowcount > 0
+    def made_from(self, owner: str, source: str, role: str, limit: int = 20) -> list[Job]:
+        """An owner's jobs with this role whose source is that job, newest first, without those that are being
+        deleted."""
+        sql = (
+            "SELECT * FROM job WHERE owner = ? AND source = ? AND role = ? AND delete_after IS NULL"
+            " ORDER BY created DESC LIMIT ?"
+        )
+        with self._guard():
+            rows = self._db.execute(sql, (owner, source, role, limit)).fetchall()
+        return self._jobs(rows)
 
     def set_places(self, places: Mapping[str, float]) -> None:
         """Writes the places of waiting jobs, all of them or none."""

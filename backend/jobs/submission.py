@@ -32,7 +32,7 @@ from backend.jobs.completion import Completion
 from backend.jobs.estimate import expected_bytes
 from backend.jobs.family import assembly_bytes, family
 from backend.jobs.input_files import Facts
-from backend.jobs.job import DONE, FAILED, LAST_FRAME, Job, ResultOf
+from backend.jobs.job import DONE, FAILED, FINAL, LAST_FRAME, Job, ResultOf
 from backend.jobs.layout import SOURCES
 from backend.jobs.limits import Limits
 from backend.jobs.offers import Offers
@@ -66,7 +66,8 @@ class Submission:
     owner. `earlier`: a job that this one repeats: what that was resolved to is kept, and finished segments of
     a failed one and finished variations of a parent that lacks others are reused if they fit. `unlimited`:
     without the limit per visitor. `titles`: media parameter -> the file's name in messages, else that of its
-    path. `variations`, `vary`: as in variations.each. `source`: as in Job."""
+    path. `variations`, `vary`: as in variations.each. `source`, `role`: as Job has them; `kept`: what it is
+    resolved to, in place of that of `earlier`; `said`: warnings about it."""
 
     owner: str
     mode: str
@@ -78,6 +79,17 @@ class Submission:
     variations: int = 1
     vary: str | Mapping[str, Sequence[Any]] = ""
     source: str = ""
+    role: str = ""
+    kept: Mapping[str, Any] | None = None
+    said: tuple[Notice, ...] = ()
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        """(source, role) of the job; a final that did not end well and is made again stays one."""
+        again = self.earlier
+        if self.source or again is None or again.role != FINAL or again.status == DONE:
+            return self.source, self.role
+        return again.source, again.role
 
     @property
     def several(self) -> bool:
@@ -129,6 +141,17 @@ class Submitter:
         """The plan for these settings and files, with what would refuse one more job of the owner. Never
         raises. An unknown owner counts as a new one. `unlimited`: without the limit per visitor."""
         sizes = {name: input_files.as_media(facts, name) for name, facts in media.items()}
+        return self.plan_of(mode, values, sizes, owner, unlimited)
+
+    def plan_of(
+        self,
+        mode: str,
+        values: Mapping[str, Any],
+        sizes: Mapping[str, Media],
+        owner: str = "",
+        unlimited: bool = False,
+    ) -> Plan:
+        """As `plan`, for files whose measures are known."""
         plan = planning.plan(
             mode,
             values,
@@ -346,10 +369,11 @@ class Submitter:
             stored = {**values, "prompt": params.prompt, **cleaned}
             if loras := getattr(params, "loras", ()):
                 stored["loras"] = [one.to_json() for one in loras]
-            kept = self._kept(new.earlier, mode, stored)
+            kept = self._kept(new, stored)
+            source, role = new.origin
             job = Job(
                 job_id, owner_id, mode, stored, inputs, created=time.time(), seed=params.seed, resolved=kept,
-                source=new.source,
+                source=source, role=role,
             )  # fmt: skip
             if any(takes_whole(info) for info in self._offers.infos()):
                 sent = {name: folder / item.unpadded for name, item in inputs.items() if item.file}
@@ -364,7 +388,7 @@ class Submitter:
             self._disk.reserve(job_id, owner_id, need, largest)
             return replace(
                 job.measured_by(compiled),
-                warnings=(*found.warnings, *filter(None, notes.values())),
+                warnings=(*found.warnings, *filter(None, notes.values()), *new.said),
                 segments_done=self._segments_of(new.earlier, folder) if like is None else 0,
             )
         except BaseException as error:
@@ -382,8 +406,11 @@ class Submitter:
         except OSError as error:
             raise check.missing(title or path.name, name) from error
 
-    def _kept(self, earlier: Job | None, mode: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _kept(self, new: Submission, values: Mapping[str, Any]) -> dict[str, Any]:
         """What an earlier job was resolved to, as far as it holds for these values; {} for nothing."""
+        if new.kept is not None:
+            return dict(new.kept)
+        earlier, mode = new.earlier, new.mode
         if earlier is None or earlier.mode != mode:
             return {}
         params = {name: value for name, value in earlier.params.items() if name not in SEVERAL}

@@ -13,11 +13,12 @@ from backend.jobs.layout import POSTER, answer_name, result_name
 from backend.jobs.reuse import READ_ONCE
 from backend.jobs.stopwatch import UNTIL
 from backend.notices import words
+from workflows import finals
 from workflows.modes.registry import MODES
 from workflows.notice import Notice
 from workflows.resolved import Resolved
 
-SEVERAL = ("variations", "vary")
+SEVERAL = finals.SEVERAL
 """The parameters of a parent that its mode does not have."""
 
 
@@ -80,6 +81,7 @@ class JobView:
     def read_once(self) -> bool:
         """Whether text and picture were read once for all of the children: the engine still had them."""
         return bool(self.reused.get(READ_ONCE))
+    role: str = ""  # see Job.role
 
     @property
     def result(self) -> str:
@@ -301,6 +303,7 @@ def view(job: Job, key: str, children: tuple[ChildView, ...] = ()) -> JobView:
         },
         awaited=job.awaited,
         reused=dict(job.reused),
+        role=job.role,
         gone=tuple(gone for item in job.inputs.values() if (gone := item.gone) is not None),
         resolved=resolved.values,
         models=tuple(dict.fromkeys(resolved.files.values())),
