@@ -41,6 +41,7 @@ STYLES = (
     "states.css",
     "touch.css",
     "model_download.css",
+    "dialog.css",
 )
 SCRIPTS = (
     "storage.js",
@@ -73,6 +74,7 @@ SCRIPTS = (
     "keeping.js",
     "drafts.js",
     "model_download.js",
+    "dialog.js",
 )
 """In this order: storage.js before everything that stores, studio.js before what uses its helpers."""
 
