@@ -224,7 +224,7 @@ class Studio:
         return self._services.finals.plan(id, key, resolution, speed)
 
     def relations(self, owner: str, job: JobView) -> Relations:
-        """The draft and the finals of a clip; none for everyone but its owner."""
+        """The source and the finals of a clip; none for everyone but its owner."""
         return self._services.finals.relations(job) if self.owns(owner, job) else Relations()
 
     # -- unsent forms ---------------------------------------------------------------------

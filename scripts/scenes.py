@@ -121,7 +121,7 @@ def clips(studio: FakeStudio, folder: Path) -> list[str]:
         }  # fmt: skip
         timings = {"load": 12.0, "read": 3.2, "draw": 41.0, "finish": 7.5, "save": 0.4, "own": 0.9}
         job = studio.add(mode, values, picture, created=time.time() - age, timings=timings)
-        studio.finish(job)
+        studio.complete(job)
         if number == 2:
             studio.pin("", job.id, job.key, True)
         found.append(job.id)
@@ -206,7 +206,7 @@ def lost(studio: FakeStudio, folder: Path) -> str:
 def link(studio: FakeStudio, folder: Path) -> str:
     """The private link of another visitor's clip."""
     job = studio.add("image_to_video", {"prompt": PROMPTS[0], "speed": "fast"}, ASSETS / "forest.jpg")
-    studio.finish(job)
+    studio.complete(job)
     studio.foreign.add(job.id)
     return f"/?job={job.id}&key={job.key}"
 

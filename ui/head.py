@@ -42,6 +42,8 @@ STYLES = (
     "touch.css",
     "model_download.css",
     "dialog.css",
+    "final.css",
+    "compare.css",
 )
 SCRIPTS = (
     "storage.js",
@@ -75,6 +77,10 @@ SCRIPTS = (
     "drafts.js",
     "model_download.js",
     "dialog.js",
+    "final.js",
+    "compare_clock.js",
+    "compare.js",
+    "compare_pick.js",
 )
 """In this order: storage.js before everything that stores, studio.js before what uses its helpers."""
 

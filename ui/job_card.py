@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from backend.errors import NotFound, StudioError
+from backend.jobs.final_views import Relations
 from backend.threads import visitor_of
 from ui.forms.job_inputs import has_picture, stored_files
 from ui.views import engine_badge, progress
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("wan.ui")
 
 EVENTS = (
-    "show", "cancel", "again", "quality", "retry", "reuse", "frame", "picture", "send", "starter", "sample",
-    "library", "finished", "engine", "redraw", "system", "pin", "unpin", "delete",
+    "show", "cancel", "again", "quality", "finish", "retry", "reuse", "frame", "picture", "send", "starter",
+    "sample", "library", "finished", "engine", "redraw", "system", "pin", "unpin", "delete",
 )  # fmt: skip
 """The events that the card's script triggers. `finished`: a job that the page follows ended; `engine`: the
 engine's state or files changed; `redraw`: another job of the page started; `system`: the System tab is open
@@ -111,6 +112,7 @@ class Card:
             autoplay=autoplay,
             mine=mine,
             media=self.studio.media_url,
+            relations=self.studio.relations(owner, shown) if shown is not None else Relations(),
             has_picture=mine and shown is not None and has_picture(self.studio, shown),
             files=files,
             inputs_deleted=deleted,

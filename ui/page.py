@@ -8,7 +8,9 @@ import gradio as gr
 
 from ui.actions.again import Again
 from ui.actions.choices import Choices
+from ui.actions.compare import Compare
 from ui.actions.fill import FillForms
+from ui.actions.finish import Finish
 from ui.actions.generate import plan_on, submit_on_generate
 from ui.actions.keeping import Keeping, undo_box
 from ui.actions.library import LibraryActions
@@ -92,6 +94,7 @@ class _Page:
         begin = {tab.key: tab.begin for tab in TABS}
         self.card = Card(studio, shown, begin, f"{ADDRESS}/starters")
         self.stage = Stage(studio, self.card)
+        self.finish = Finish(studio, self.stage)
         self.input_folder = InputFolder(studio, self.planner.files)
         self.visit = Visit(studio, self.card, self.input_folder)
         self.library, self.system = Library(studio, starters=shown), System(studio)
@@ -117,10 +120,17 @@ class _Page:
         """Creates the components from top to bottom."""
         studio = self.studio
         known = Choices(studio, self.planner.files)
+        pairs = Compare(studio, known)
 
         # Gradio sets attributes on the function, which a bound method does not allow
         async def choices(asked: Any = None, request: gr.Request = None) -> dict[str, Any]:
             return await known.answer(asked, request)
+
+        async def finals(asked: Any = None, request: gr.Request = None) -> dict[str, Any]:
+            return await self.finish.answer(asked, request)
+
+        async def compared(asked: Any = None, request: gr.Request = None) -> dict[str, Any]:
+            return await pairs.answer(asked, request)
 
         self.visit.owner = gr.BrowserState("", storage_key=STORAGE_KEY, secret=studio.secret("browser"))
         self.visit.admin_link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-admin")
@@ -144,7 +154,7 @@ class _Page:
             self.offers = gr.HTML("", elem_id="ws-offers", js_on_load=OFFERS_JS)
             with gr.Tabs(selected=TABS[0].id, overflow_behavior="wrap", elem_id="ws-tabs") as self.tabs:
                 self._build_tabs()
-            self.shown = self.visit.shown = self.card.component(choices)
+            self.shown = self.visit.shown = self.card.component(choices, finals, compared)
         self.undo = undo_box()
         self.drafts.build(self.forms)
         LoraPicker(self.studio).build()
@@ -186,7 +196,8 @@ class _Page:
         card.show(stage.show, owner, card, **QUEUED)
         self.again = again = Again(self.studio, self.planner.files, stage)
         card.again(again.again, owner, card, **QUEUED)
-        card.quality(again.quality, owner, card, **QUEUED)
+        card.quality(self.finish.quality, owner, card, **QUEUED)
+        card.finish(self.finish.finish, owner, card, **QUEUED)
         card.retry(again.retry, owner, card, **QUEUED)
         card.library(lambda: gr.Tabs(selected="library"), None, self.tabs, **DIRECT).then(**grid, **DIRECT)
         self.fill = FillForms(self.studio, self.planner, self.forms, self.tabs, self.choosers, self.starters)

@@ -105,11 +105,21 @@ def final(clip: Clip, resolution: str = RESOLUTIONS[0], speed: str = QUALITY) ->
     return Final(mode, _several(clip, mode, values), left, bool(change), speed != clip.speed)
 
 
+def sizes(clip: Clip) -> tuple[str, ...]:
+    """The resolutions in which a clip has a final at any speed; SAME where none of the others keeps its size,
+    and not for a draft."""
+    found = [
+        name for name in RESOLUTIONS if any(isinstance(final(clip, name, speed), Final) for speed in SPEEDS)
+    ]
+    others = [name for name in found if name != SAME]
+    if clip.is_draft or any(_size(clip, name) == {} for name in others):
+        return tuple(others)
+    return tuple(found)
+
+
 def can_be_final(clip: Clip) -> bool:
     """Whether a larger or slower one can be made."""
-    return any(
-        isinstance(final(clip, resolution, speed), Final) for resolution in RESOLUTIONS for speed in SPEEDS
-    )
+    return bool(sizes(clip))
 
 
 def _size(clip: Clip, resolution: str) -> dict[str, Any] | None:

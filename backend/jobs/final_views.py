@@ -38,8 +38,8 @@ class FinalPlan:
 
 @dataclass(frozen=True)
 class Relations:
-    """What a clip has to do with others of its owner: the one that it is the final of, and its own finals,
-    finished or not, newest first."""
+    """What a clip has to do with others of its owner: the one that it goes on from, of which it may be the
+    final, and its own finals, finished or not, newest first."""
 
-    draft: JobView | None = None
+    origin: JobView | None = None
     finals: tuple[JobView, ...] = ()

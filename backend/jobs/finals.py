@@ -92,14 +92,14 @@ class Finals:
         )
 
     def relations(self, job: JobView) -> Relations:
-        """The draft and the finals of a clip, as its owner sees them."""
-        draft = self._store.get(job.source) if job.role == FINAL and job.source else None
-        if draft is not None and (draft.owner != job.owner or draft.delete_after is not None):
-            draft = None
+        """The source and the finals of a clip, as its owner sees them."""
+        origin = self._store.get(job.source) if job.source else None
+        if origin is not None and (origin.owner != job.owner or origin.delete_after is not None):
+            origin = None
         made = self._store.made_from(job.owner, job.id, FINAL)
         shown = [one for one in made if one.status not in HIDDEN]
         return Relations(
-            self._library.view(draft) if draft is not None else None,
+            self._library.view(origin) if origin is not None else None,
             tuple(self._library.view(one) for one in shown),
         )
 

@@ -85,11 +85,12 @@ class Submission:
 
     @property
     def origin(self) -> tuple[str, str]:
-        """(source, role) of the job; a final that did not end well and is made again stays one."""
+        """(source, role) of the job; a final that did not end well and is tried again stays one."""
         again = self.earlier
         if self.source or again is None or again.role != FINAL or again.status == DONE:
             return self.source, self.role
-        return again.source, again.role
+        same = self.values.get("seed") == again.seed
+        return (again.source, again.role) if same else ("", "")
 
     @property
     def several(self) -> bool:

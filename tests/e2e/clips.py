@@ -12,7 +12,7 @@ def add_clips(studio: Any, photo: Path, count: int) -> None:
     """Finished clips of the visitor's, all with the same files; any others are dropped."""
     studio.runs.clear()
     first = studio.add("fast_video", {"prompt": "The lake", "resolution": "draft", "speed": "fast"}, photo)
-    studio.finish(first)
+    studio.complete(first)
     run = studio.runs[first.id]
     for number in range(count - 1):
         id = f"{number:08x}-0000-4000-8000-000000000000"

@@ -257,7 +257,7 @@ def test_tabs_of_an_old_browser_do_not_overwrite_each_other(
 def test_a_private_link_beside_a_draft(visit: Visit, served: SimpleNamespace, photo: Path) -> None:
     served.studio.runs.clear()
     job = served.studio.add("fast_video", {"prompt": "Somebody's lake", "speed": "fast", "seed": 3}, photo)
-    served.studio.finish(job)
+    served.studio.complete(job)
     page = visit(on=served)
     prompt(page).fill("My own boat")
     written(page, "My own boat")

@@ -47,7 +47,7 @@ def made(page: Page, served: SimpleNamespace, press: Callable[[], object]) -> No
     press()
     card(page, "running")
     (new,) = set(served.studio.runs) - known
-    served.studio.finish(served.studio.runs[new].view)
+    served.studio.complete(served.studio.runs[new].view)
     card(page, "done")
 
 
@@ -105,7 +105,7 @@ def test_an_old_result_is_back_in_the_form(
 ) -> None:
     values = {"prompt": "The boat drifts", "seconds": 1.0, "resolution": "draft", "speed": "fast"}
     for prompt in ("The boat drifts", "Another one"):
-        served.studio.finish(served.studio.add("image_to_video", {**values, "prompt": prompt}, photo))
+        served.studio.complete(served.studio.add("image_to_video", {**values, "prompt": prompt}, photo))
     old = next(iter(served.studio.runs.values())).view
     page = counted()
     page.get_by_role("tab", name="Library").click()

@@ -28,7 +28,7 @@ def test_a_frame_of_a_clip_that_still_loads(
     studio = served.studio
     studio.runs.clear()
     job = studio.add("image_to_video", {"prompt": "a", "seconds": 0.5, "speed": "fast"}, photo)
-    studio.finish(job)
+    studio.complete(job)
     page = visit(on=served)
     held: list[Route] = []
     slow = True

@@ -78,7 +78,7 @@ def test_reuse_puts_them_back_with_their_words(
     served.studio.runs.clear()
     given = [{"name": "ink_high.safetensors", "strength": 0.7}]
     job = served.studio.add("image_to_video", {"seconds": 0.5, "prompt": "A boat", "loras": given}, photo)
-    served.studio.finish(job)
+    served.studio.complete(job)
     page = visit(path=f"/?job={job.id}&key={job.key}", on=served, theme="dark")
     card(page, "done")
     more(page, "Reuse settings")

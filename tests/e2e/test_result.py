@@ -62,7 +62,7 @@ def clip(served: SimpleNamespace, tmp_path: Path) -> Any:
     ImageDraw.Draw(picture).rectangle((LEFT, 0, LEFT + 39, 367), fill=(235, 235, 235))
     picture.save(source)
     job = served.studio.add("image_to_video", {**VALUES, "seed": 7, "motion": "dynamic"}, source)
-    served.studio.finish(job)
+    served.studio.complete(job)
     return served.studio.job(job.id, job.key)
 
 

@@ -26,7 +26,7 @@ def reused(
     def reuse(mode: str, values: dict[str, Any]) -> Page:
         served.studio.runs.clear()
         job = served.studio.add(mode, {"seconds": 0.5, **values}, photo)
-        served.studio.finish(job)
+        served.studio.complete(job)
         page = visit(path=f"/?job={job.id}&key={job.key}", on=served)
         card(page, "done")
         more(page, "Reuse settings")

@@ -79,7 +79,7 @@ def test_results_are_seen_whole(
     page = visit(path=f"/?job={job.id}&key={job.key}", on=served)
     card(page, "running")
     running = in_every_window(page, size, f"{name}-running")
-    studio.finish(job)
+    studio.complete(job)
     card(page, "done")
     assert_same(in_every_window(page, size, f"{name}-done"), running)
     poster = page.locator("#ws-card video").evaluate(
@@ -90,7 +90,7 @@ def test_results_are_seen_whole(
     stopped = studio.add("image_to_video", values, source)
     studio.cancel(stopped.id, stopped.key)
     still = studio.add("text_to_image", values, source)
-    studio.finish(still)
+    studio.complete(still)
     for other, state in ((stopped, "cancelled"), (still, "done")):
         page.goto(f"{served.url}/?job={other.id}&key={other.key}")
         card(page, state)

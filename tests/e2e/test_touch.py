@@ -34,7 +34,7 @@ def clip(served: SimpleNamespace, tmp_path: Path) -> Any:
     Image.radial_gradient("L").resize((640, 368)).convert("RGB").save(source)
     values = {"prompt": "The boat drifts", "seconds": 1.0, "speed": "fast", "resolution": "draft"}
     job = served.studio.add("image_to_video", values, source)
-    served.studio.finish(job)
+    served.studio.complete(job)
     return served.studio.job(job.id, job.key)
 
 

@@ -37,6 +37,7 @@ class ScriptedStudio:
         self.jobs: dict[str, JobView] = {}
         self.submits: list[tuple[str, str, dict[str, Any], dict[str, Path]]] = []
         self.several: list[tuple[int, Any]] = []
+        self.finals: list[tuple[str, str, str, str]] = []
         self.states: dict[str, Snapshot] = {}
         self.finish_at_once = True
         self.error: Exception | None = None
@@ -96,6 +97,29 @@ class ScriptedStudio:
             raise BadInput("There is no such mode.", "Choose another one.")
         row = LoraState("ink_high.safetensors", "Ink", "ink_low.safetensors", words=("1nk",))
         return LoraList((row,) if search in row.name else ())
+
+    def finish(
+        self,
+        owner: str,
+        id: str,
+        key: str,
+        *,
+        resolution: str = "480p",
+        speed: str = "quality",
+        user: str = "",
+    ) -> JobView:
+        if self.error is not None:
+            raise self.error
+        if not is_token(owner):
+            raise BadInput("The owner token is not one.", field="owner")
+        draft = self.job(id, key)
+        self.finals.append((owner, id, resolution, speed))
+        view = replace(draft, id=uuid.uuid4().hex, key=new_token(), status="queued", source=id)
+        self.jobs[view.id] = view
+        self.states[view.id] = Snapshot(version=1, ahead=1)
+        if self.finish_at_once:
+            self.end(view.id, "done")
+        return view
 
     def job(self, id: str, key: str) -> JobView:
         job = self.jobs.get(id)
@@ -197,6 +221,7 @@ NAMES = {
         "prompt": None, "model": "wan", "aspect": "16:9", "width": 0, "height": 0, "steps": 0, "seed": -1,
         "wait": True, "prompt_weights": False, "loras": "",
     },
+    "/finish": {"id": None, "key": None, "resolution": "480p", "speed": "quality", "wait": True},
     "/job": {"id": None, "key": None},
     "/result": {"id": None, "key": None},
     "/cancel": {"id": None, "key": None},
@@ -207,7 +232,9 @@ NAMES = {
 
 OF_A_CALL = {"variations": 1, "vary": ""}
 """Parameters of every mode that are not its own."""
-NAMES = {name: given | OF_A_CALL if "wait" in given else given for name, given in NAMES.items()}
+NAMES = {
+    name: given | OF_A_CALL if name.removeprefix("/") in MODES else given for name, given in NAMES.items()
+}
 REQUIRED = {
     "/image_to_video": {"image"}, "/fast_video": {"image"}, "/sound_to_video": {"audio"},
     "/animate": {"image", "video"}, "/text_to_video": {"prompt"}, "/text_to_image": {"prompt"},

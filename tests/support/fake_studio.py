@@ -45,6 +45,7 @@ from backend.models.state import (
 )
 from backend.storage.input_folder import InputFile
 from backend.threads import Threads
+from tests.support.fake_finals import FakeFinals
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
 from workflows.notice import Notice
@@ -69,7 +70,7 @@ class _Run:
     files: dict[str, Path] = field(default_factory=dict)
 
 
-class FakeStudio:
+class FakeStudio(FakeFinals):
     """seconds: duration of a job; engine: comfyui or demo; hold: progress at which the clock stops, 0 to
     1."""
 
@@ -301,7 +302,7 @@ class FakeStudio:
         picture.save(self.folder / f"{run.view.id}.jpg", quality=85)
         return path.stat().st_size
 
-    def finish(self, view: JobView) -> None:
+    def complete(self, view: JobView) -> None:
         """Ends this job as done immediately."""
         run = self.runs[view.id]
         run.view = replace(run.view, status="done", finished=time.time(), elapsed=65.0, bytes=self._make(run))

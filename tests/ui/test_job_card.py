@@ -105,15 +105,15 @@ def test_a_reload_finds_the_running_job(studio: FakeStudio, picture: Path) -> No
 
 def test_a_finished_job_takes_the_stage_it_was_on(studio: FakeStudio, picture: Path) -> None:
     job = studio.add("image_to_video", VALUES, picture)
-    studio.finish(job)
+    studio.complete(job)
     shown = stage(studio).finished(OWNER, event(id=job.id, key=job.key, shown=job.id))
     assert 'data-state="done"' in shown and "data-autoplay" in shown
 
 
 def test_a_finished_job_leaves_another_clip_on_the_stage(studio: FakeStudio, picture: Path) -> None:
     old, new = (studio.add("image_to_video", VALUES, picture) for _ in range(2))
-    studio.finish(old)
-    studio.finish(new)
+    studio.complete(old)
+    studio.complete(new)
     shown = stage(studio).finished(OWNER, event(id=new.id, key=new.key, shown=old.id, shownkey=old.key))
     assert f'data-shown="{old.id}"' in shown and "data-autoplay" not in shown
 
@@ -162,7 +162,7 @@ def test_a_paused_queue_is_said_to_who_waits(studio: FakeStudio, picture: Path) 
 
 def test_a_private_link_shows_its_job_to_every_visitor(studio: FakeStudio, picture: Path) -> None:
     job = studio.add("image_to_video", VALUES, picture)
-    studio.finish(job)
+    studio.complete(job)
     shown = make(studio).on_load("another-visitor-with-a-token", job.id, job.key)
     assert f'data-shown="{job.id}"' in shown and f'data-link="?job={job.id}&amp;key={job.key}"' in shown
 

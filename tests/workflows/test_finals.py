@@ -9,7 +9,7 @@ import pytest
 from tests.support.compile_cases import newer
 from workflows.catalog import load_catalog
 from workflows.compile import Compiled, ServerFacts, compile
-from workflows.finals import FAST, QUALITY, RESOLUTIONS, SAME, SPEEDS, Clip, Final, can_be_final, final
+from workflows.finals import FAST, QUALITY, RESOLUTIONS, SAME, SPEEDS, Clip, Final, can_be_final, final, sizes
 from workflows.graph.node_contract import facts
 from workflows.graph.object_info import FILE_INPUTS
 from workflows.modes.parsing import params_from_values
@@ -239,6 +239,22 @@ def test_a_fast_final_of_a_draft_in_quality_may_use_nag() -> None:
     assert "WanVideoNAG" in result.resolved.nodes
     without = drawn(found.mode, dict(found.values), server(without=("WanVideoNAG",)), keep)
     assert "earlier_run_gone" not in {one.code for one in without.warnings}
+
+
+@pytest.mark.parametrize(
+    ("one", "offered"),
+    [
+        (clip(speed=FAST), ("480p", "720p")),
+        (clip(resolution="480p", speed=FAST), ("480p", "720p")),
+        (clip(resolution="480p", speed=QUALITY), ("720p",)),
+        (clip(resolution="720p", speed=FAST), ("720p",)),
+        (by_hand(640, 368), ("480p", "720p", SAME)),
+        (by_hand(1280, 1280), (SAME,)),
+        (by_hand(1280, 1280, speed=QUALITY), ()),
+    ],
+)
+def test_the_sizes_on_offer(one: Clip, offered: tuple[str, ...]) -> None:
+    assert sizes(one) == offered
 
 
 def test_nothing_known_of_the_draft_is_nothing_kept() -> None:

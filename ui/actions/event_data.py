@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,15 @@ def event_values(event: gr.EventData) -> Mapping[str, Any]:
     """The event's data by name; empty when a client sent anything else."""
     data = getattr(event, "_data", None)
     return data if isinstance(data, Mapping) else {}
+
+
+def event_change(event: gr.EventData) -> dict[str, Any]:
+    """The values that the event's button proposes over those of its job; {} for anything malformed."""
+    try:
+        change = json.loads(event_text(event, "change") or "{}")
+    except ValueError:
+        return {}
+    return change if isinstance(change, dict) else {}
 
 
 def event_job(studio: Studio, event: gr.EventData) -> JobView | None:

@@ -142,13 +142,8 @@ class Calls:
         """Submits; then yields (None, record) at least every 10 s and (file, record) at the end.
 
         variations, vary: as the endpoint has them, unchecked."""
-        if wait is None:
-            wait = True
-        if not isinstance(wait, bool):
-            raise refusal(text("api.bad_wait"))
         owner, user = self.caller(request)
-        blocks = LocalContext.blocks.get(None)
-        limit = max_upload_bytes(blocks)
+        limit = max_upload_bytes(LocalContext.blocks.get(None))
 
         def submit() -> JobView:
             files = {
@@ -161,6 +156,16 @@ class Calls:
                 variations=1 if variations is None else variations, vary=vary or "",
             )  # fmt: skip
 
+        async for answer in self.followed(owner, submit, wait):
+            yield answer
+
+    async def followed(self, owner: str, submit: Callable[[], JobView], wait: Any) -> AsyncIterator[Answer]:
+        """Submits a job; then yields as `make` does. wait: unchecked."""
+        if wait is None:
+            wait = True
+        if not isinstance(wait, bool):
+            raise refusal(text("api.bad_wait"))
+        blocks = LocalContext.blocks.get(None)
         view = await asked(self._studio.writes, owner, submit)
         yield None, view.record()
         if not wait or not self.may_wait(blocks):

@@ -242,7 +242,7 @@
       const button = event.target.closest("[data-act]");
       if (!button || !events.includes(button.dataset.act)) return;
       const { act, id, key, change, n, mode, field } = button.dataset;
-      if ((act === "again" || act === "quality" || act === "retry") && studio.pressedAgain(act)) return;
+      if (["again", "quality", "finish", "retry"].includes(act) && studio.pressedAgain(act)) return;
       const data = { ...about(id, key), change, field, mode: mode || studio.mode() };
       if (act === "starter") data.n = Number(n);
       if (act === "sample") data.n = n;
@@ -253,7 +253,7 @@
         if (!data.path) return;
       }
       trigger(act, data);
-      if (act === "show" || act === "again" || act === "quality" || act === "retry") scrollTo({ top: 0 });
+      if (["show", "again", "quality", "finish", "retry"].includes(act)) scrollTo({ top: 0 });
     });
 
     document.addEventListener("visibilitychange", () => {
@@ -263,6 +263,9 @@
     });
     studio.redraw = () => trigger("redraw", about());
     studio.choices = (id, key) => server.choices({ id, key });
+    studio.finals = (jobs) => server.finals({ jobs });
+    studio.compared = (clips) => server.compared({ clips });
+    studio.makeFinals = (data) => (trigger("finish", { ...about(), ...data }), scrollTo({ top: 0 }));
     addEventListener("online", () => soon(0));
     studio.repaint = () => {
       follow.seen = 0;

@@ -38,11 +38,11 @@
     (last ? found.at(-1) : found[0])?.focus({ preventScroll: true });
     fill(menu);
   };
-  // The times of the final sizes, and whether there is a sound: looked up when a menu is opened.
+  // Whether there is a sound: looked up when a menu is opened.
   const known = new Map(); // job id -> the answer
   const fill = async (menu) => {
     const about = $("[data-id]", menu)?.dataset;
-    if (!about || !studio.choices || !$("[data-time], [data-needs]", menu)) return;
+    if (!about || !studio.choices || !$("[data-needs]", menu)) return;
     let answer = known.get(about.id);
     if (!answer) {
       try {
@@ -54,7 +54,6 @@
       known.set(about.id, answer);
       setTimeout(() => known.delete(about.id), 60_000);
     }
-    for (const place of $$("[data-time]", menu)) place.textContent = answer.times[place.dataset.time] || "";
     for (const item of $$("[data-needs]", menu)) item.hidden = !answer[item.dataset.needs];
   };
 

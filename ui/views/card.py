@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from backend.jobs.final_views import Relations
 from backend.jobs.snapshot import Snapshot
 from backend.notices import words
 from ui.i18n.texts import escaped, text
@@ -17,6 +18,7 @@ from ui.views.icons import icon
 from ui.views.next_steps import download, next_steps, rows
 from ui.views.player import fit, player, shape, still, tags
 from ui.views.queue import line_list
+from ui.views.relations import relations
 from ui.views.result_details import details
 from ui.views.samples import lesson, strips
 from workflows.modes.registry import media_fields
@@ -29,6 +31,7 @@ BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAA
 """One transparent pixel, the source of the preview's <img> until there is one."""
 CORNERS = '<span class="corners" aria-hidden="true"><i></i><i></i><i></i><i></i></span>'
 ACTIVE = ("queued", "running")
+ALONE = Relations()
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class CardState:
     autoplay: bool = False
     mine: bool = True  # `shown` is the visitor's own; of another's job a private link only shows the result
     has_picture: bool = True  # `shown` was made from a picture
+    relations: Relations = ALONE
     files: Collection[str] = ()  # the parameters of `shown` that are files
     inputs_deleted: bool = False  # `shown` has ended without a result, and its input files are deleted
     media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
@@ -163,7 +167,7 @@ def _active(state: CardState, job: JobView) -> str:
         f'<button type="button" class="btn quiet" data-notify hidden title="{bell}" aria-label="{bell}">'
         f"{icon('bell')}</button>{link_button(job, 'quiet')}"
         f"{button('cancel', text('card.cancel'), job, 'close', 'quiet')}</span></div>"
-        f"{warnings(job)}"
+        f"{relations(job, state.relations)}{warnings(job)}"
     )
 
 
@@ -198,7 +202,7 @@ def _done(state: CardState, job: JobView) -> str:
     strip = _strip(job, thumb_picture(job, state.url), took)
     return (
         f'{strip}{shown}<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}'
-        f"{times.details(job.timings)}</div>{download(job, state.url)}</div>"
+        f"{relations(job, state.relations)}{times.details(job.timings)}</div>{download(job, state.url)}</div>"
         f"{next_steps(job, state.url, state.mine)}{details(job)}{warnings(job)}"
     )
 
@@ -266,6 +270,7 @@ def _stopped(state: CardState, job: JobView) -> str:
         f"{tags(job, tag)}</div>"
         f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'
         f'<div{alert}><h2 class="status">{escape(what)}</h2><p class="why">{escape(why)}</p></div>'
+        f"{relations(job, state.relations)}"
         f"{rows(buttons, having, 'again')}</div></div>"
     )
 

@@ -11,6 +11,8 @@ SHAPES: dict[str, str] = {
     "check": '<path d="m4 10.6 3.8 3.8L16 6"/>',
     "chevron": '<path d="m5.5 8 4.5 4.5L14.5 8"/>',
     "close": '<path d="m5 5 10 10M15 5 5 15"/>',
+    "compare": '<rect x="2.5" y="4" width="15" height="12" rx="2.2"/><path d="M10 2.2v15.6"/>'
+    '<path d="m6.8 8.2-2 1.8 2 1.8M13.2 8.2l2 1.8-2 1.8"/>',
     "copy": '<rect x="7" y="7" width="10" height="10" rx="2"/>'
     '<path d="M13 7V5a2 2 0 0 0-2-2H5a2 2 0 0 0-2 2v6a2 2 0 0 0 2 2h2"/>',
     "dice": '<rect x="3" y="3" width="14" height="14" rx="3"/>'

@@ -14,8 +14,7 @@ from ui.views.icons import icon
 class Item:
     """A line of a menu: a button with `data-` attributes, or a download with the escaped address `href`.
 
-    `hint`: a word at the right; `hint_for`: the key under which the script fills it in; `needs`: what the
-    result must have, else the script hides the line.
+    `hint`: a word at the right; `needs`: what the result must have, else the script hides the line.
     """
 
     label: str
@@ -24,7 +23,6 @@ class Item:
     raw: str = ""  # further attributes, escaped
     href: str = ""
     hint: str = ""
-    hint_for: str = ""
     needs: str = ""
 
 
@@ -74,9 +72,8 @@ def _group(group: Group) -> str:
 
 def _item(item: Item) -> str:
     inside = (icon(item.symbol) if item.symbol else "") + f"<span>{escape(item.label)}</span>"
-    if item.hint or item.hint_for:
-        key = f' data-time="{escape(item.hint_for)}"' if item.hint_for else ""
-        inside += f"<small{key}>{escape(item.hint)}</small>"
+    if item.hint:
+        inside += f"<small>{escape(item.hint)}</small>"
     needs = f' data-needs="{escape(item.needs)}" hidden' if item.needs else ""
     more = " ".join(filter(None, (attributes(item.data) if item.data else "", item.raw)))
     shared = f'role="menuitem" tabindex="-1"{needs} {more}'.rstrip()

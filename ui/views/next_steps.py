@@ -9,50 +9,23 @@ from typing import TYPE_CHECKING
 from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, text
 from ui.views import keeping, wording
-from ui.views.buttons import act_data, button, link_button, link_query
+from ui.views.buttons import act_data, attributes, button, link_button, link_query
+from ui.views.final import clip_of
 from ui.views.icons import icon
 from ui.views.menu import Group, Item, menu
+from workflows.finals import can_be_final
 from workflows.modes.registry import MODES
-from workflows.params.sizes import AREAS, fit_size
 
 if TYPE_CHECKING:
     from backend.jobs.views import JobView
 
     Url = Callable[[JobView, str, bool], str]
 
-FINAL = ("480p", "720p")
-"""The resolutions that a draft can be made again in."""
-DRAFT_AREA = AREAS["draft"] * 1.25
-"""Pixels of a frame up to which a size given by hand counts as a draft."""
-
-
-def is_draft(job: JobView) -> bool:
-    """Whether the clip is a small one to judge the motion by."""
-    if wording.is_still(job) or job.mode not in MODES or "resolution" not in MODES[job.mode].by_name:
-        return False
-    if job.params.get("width"):
-        width, height = job.drawn
-        return 0 < width * height <= DRAFT_AREA
-    return job.params.get("resolution") == "draft"
-
-
-def final_sizes(job: JobView) -> dict[str, dict[str, object]]:
-    """resolution -> the values with which a draft is made in it; none for what is not a draft.
-
-    A size given by hand keeps its shape.
-    """
-    if not is_draft(job):
-        return {}
-    if not job.params.get("width"):
-        return {name: {"resolution": name} for name in FINAL}
-    sizes = {name: fit_size(*job.drawn, name) for name in FINAL}
-    return {name: {"width": width, "height": height} for name, (width, height) in sizes.items()}
-
 
 def has_quality(job: JobView) -> bool:
-    """Whether the same can be made better: after a run in few steps, or as a draft."""
+    """Whether the same can be made in more steps, in its own size."""
     better = job.mode in MODES and MODES[job.mode].in_quality is not None
-    return better and (wording.is_fast(job) or is_draft(job))
+    return better and wording.is_fast(job)
 
 
 def next_steps(job: JobView, url: Url, mine: bool = True) -> str:
@@ -68,8 +41,10 @@ def next_steps(job: JobView, url: Url, mine: bool = True) -> str:
     else:
         steps.append(button("frame", text("card.use_frame"), job, "frame"))
     steps.append(button("again", text("card.another_seed"), job, "seed"))
-    if has_quality(job):
-        steps.append(_quality(job))
+    if clip_of(job).is_draft:
+        steps.append(_finish(job))
+    elif has_quality(job):
+        steps.append(button("quality", text("card.in_quality"), job, "gem"))
     return rows(steps, [_more(job, url), *keeping.buttons(job)])
 
 
@@ -89,21 +64,24 @@ def download(job: JobView, url: Url) -> str:
     )
 
 
-def _quality(job: JobView) -> str:
-    sizes = final_sizes(job)
-    if not sizes:
-        return button("quality", text("card.in_quality"), job, "gem")
-    items = [
-        Item(label=name, data=act_data("quality", job, change), hint_for=name)
-        for name, change in sizes.items()
-    ]
-    return menu(text("card.in_quality"), [Group(text("next.final_size"), items)], symbol="gem")
+def _finish(job: JobView) -> str:
+    """Opens the dialog in which the size and speed of the final are chosen."""
+    return (
+        f'<button type="button" class="btn" {attributes(_pressed("finish-dialog", job))}'
+        f' aria-haspopup="dialog">{icon("gem")}<span>{escaped("final.finish")}</span></button>'
+    )
+
+
+def _pressed(act: str, job: JobView) -> dict[str, object]:
+    """The data of a button whose click is handled by a script of the page alone."""
+    return act_data(act, job) | {"title": wording.title(job)}
 
 
 def _more(job: JobView, url: Url) -> str:
     first = Group(
         "",
         [
+            *_beside(job, tile=False),
             Item(label=text("card.reuse"), symbol="again", data=act_data("reuse", job)),
             *file_items(job, url),
         ],
@@ -118,10 +96,28 @@ def _menu(groups: list[Group]) -> str:
 
 def tile_menu(job: JobView, url: Url) -> str:
     """The menu of a tile, where no frame is on a screen to be taken."""
-    groups = [Group("", file_items(job, url)), Group(text("next.send"), [*sent_items(job)])]
+    groups = [
+        Group("", [*_beside(job, tile=True), *file_items(job, url)]),
+        Group(text("next.send"), [*sent_items(job)]),
+    ]
     label = text("next.more")
     name = text("library.action", action=label, title=wording.title(job))
     return menu(label, groups, symbol="more", kind="dots", bare=True, name=name)
+
+
+def _beside(job: JobView, tile: bool) -> Iterator[Item]:
+    """Compare, and a final in another size or at another speed. tile: of a tile, which has no button for
+    it."""
+    yield Item(
+        label=text("compare.compare"), symbol="compare", data=_pressed("compare", job),
+        raw='aria-haspopup="dialog"',
+    )  # fmt: skip
+    clip = clip_of(job)
+    if can_be_final(clip) and (tile or not clip.is_draft):
+        label = text("final.finish") if clip.is_draft else text("final.another")
+        yield Item(
+            label=label, symbol="gem", data=_pressed("finish-dialog", job), raw='aria-haspopup="dialog"'
+        )
 
 
 def file_items(job: JobView, url: Url) -> list[Item]:

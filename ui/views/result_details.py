@@ -39,11 +39,11 @@ def differing(job: JobView) -> list[tuple[str, str]]:
         unchanged = used == value == field.start or (field.kind == "loras" and not value)
         if field.name == PROMPT or unchanged:
             continue
-        found.append((mode_texts.label(job.mode, field.name), _shown(job.mode, field, used)))
+        found.append((mode_texts.label(job.mode, field.name), shown_value(job.mode, field, used)))
     return found
 
 
-def _shown(mode: str, field: Field, value: Any) -> str:
+def shown_value(mode: str, field: Field, value: Any) -> str:
     """A value as the page shows it."""
     if isinstance(value, bool):
         return text("result.switched_on") if value else text("result.switched_off")

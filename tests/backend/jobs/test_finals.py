@@ -70,13 +70,13 @@ def test_draft_and_final_know_each_other(make: Make, engine: FakeEngine, photo: 
     assert retried.source == first.id, "a final that is tried again stays one"
     (found,) = studio.relations(OWNER, first).finals
     assert found.id == retried.id
-    draft_of = studio.relations(OWNER, retried).draft
+    draft_of = studio.relations(OWNER, retried).origin
     assert draft_of is not None and draft_of.id == first.id
     another = ended(studio, studio.submit(OWNER, retried.mode, {**retried.params, "seed": 9}, files, retried))
     assert another.source == "" and len(studio.relations(OWNER, first).finals) == 1
-    assert studio.relations(OTHER, first).finals == () and studio.relations(OTHER, retried).draft is None
+    assert studio.relations(OTHER, first).finals == () and studio.relations(OTHER, retried).origin is None
     studio.delete(OWNER, first.id, first.key)
-    assert studio.relations(OWNER, retried).draft is None
+    assert studio.relations(OWNER, retried).origin is None
 
 
 def test_only_the_owner_makes_a_final(make: Make, photo: Path) -> None:

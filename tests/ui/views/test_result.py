@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from backend.jobs.final_views import Relations
 from backend.jobs.views import ChildView, JobView
 from tests.support.job_views import job, media
 from ui.views import failure, library, next_steps, result_details, wording
@@ -91,6 +92,8 @@ def test_a_result_goes_to_every_form_that_takes_it() -> None:
     assert sent(still) == [("send", mode, "image") for _, mode, _ in frames]
     tile = Tags(library.grid([job()], media, time.time()))
     assert [(n.get("data-act"), n.get("data-mode")) for n in tile.having(role="menuitem")] == [
+        ("compare", None),
+        ("finish-dialog", None),
         (None, None),
         (None, None),
         ("send", "animate"),
@@ -100,23 +103,41 @@ def test_a_result_goes_to_every_form_that_takes_it() -> None:
 DRAFT = {"speed": "fast", "resolution": "draft", "prompt": "A boat"}
 
 
-def test_a_draft_asks_for_its_final_size() -> None:
+def test_a_draft_is_finished_and_a_fast_clip_made_in_quality() -> None:
     draft = job(params=DRAFT, width=512, height=288)
-    assert next_steps.final_sizes(draft) == {"480p": {"resolution": "480p"}, "720p": {"resolution": "720p"}}
-    lines = shown(draft).having(data_act="quality")
-    assert [line["data-change"] for line in lines] == ['{"resolution": "480p"}', '{"resolution": "720p"}']
-    places = [n["data-time"] for _, n in shown(draft).found if "data-time" in n]
-    assert places == ["480p", "720p"], "the estimates find their place"
+    (finish,) = shown(draft).having(data_act="finish-dialog")
+    assert finish["aria-haspopup"] == "dialog" and finish["data-id"] == draft.id and "role" not in finish
+    assert not shown(draft).having(data_act="quality")
     (whole,) = shown(job()).having(data_act="quality")
-    assert "data-change" not in whole and "role" not in whole, "any other size is kept"
+    assert "data-change" not in whole and "role" not in whole, "its size is kept"
+    (other,) = shown(job()).having(data_act="finish-dialog")
+    assert other["role"] == "menuitem", "a larger one is in the menu"
 
 
-def test_a_draft_by_hand_keeps_its_shape() -> None:
-    draft = job(params={"speed": "fast", "width": 288, "height": 512}, width=288, height=512)
-    found = next_steps.final_sizes(draft)
-    assert found["480p"] == {"width": 480, "height": 832} and found["720p"]["width"] == 720
-    by_hand = job(params={"speed": "fast", "resolution": "draft", "width": 1280, "height": 720})
-    assert next_steps.final_sizes(by_hand) == {}, "the size that was made counts"
+def test_every_finished_clip_can_be_compared_from_card_and_tile() -> None:
+    still = job(mode="text_to_image", params={"model": "wan"}, frames=1, fps=0.0)
+    for one in (job(), still):
+        assert shown(one).having(data_act="compare", role="menuitem")
+        assert Tags(library.grid([one], media, time.time())).having(data_act="compare")
+    assert not shown(still).having(data_act="finish-dialog"), "a picture has no final"
+
+
+def test_a_clip_names_its_draft_and_its_finals() -> None:
+    draft = job(id="d", params=DRAFT, width=512, height=288)
+    final = job(id="f", source="d", role="final", params={"speed": "quality"}, status="running")
+    html = card(CardState(shown=draft, media=media, relations=Relations(finals=(final,))))
+    (link,) = [n for n in Tags(html).having(data_act="show") if "data-final" in n]
+    assert (link["data-id"], link["data-draft"], link["data-final"]) == ("f", "d", "832x480 quality")
+    assert ">832 × 480, Quality, Running</button>" in html
+    assert not Tags(html).having(data_act="compare", data_other="f"), "there is nothing to see yet"
+    done = replace(final, status="done")
+    html = card(CardState(shown=done, media=media, relations=Relations(origin=draft)))
+    assert "<span>Final of</span>" in html and ">Draft, 512 × 288, Fast</button>" in html
+    (pair,) = Tags(html).having(data_act="compare", data_other="d")
+    assert (pair["data-id"], pair["data-otherkey"]) == ("f", draft.key)
+    extended = card(CardState(shown=replace(done, role=""), media=media, relations=Relations(origin=draft)))
+    assert "<span>Goes on from</span>" in extended
+    assert 'class="relations"' not in card(CardState(shown=draft, media=media))
 
 
 def test_variations_have_the_size_of_one_of_them() -> None:
@@ -124,30 +145,12 @@ def test_variations_have_the_size_of_one_of_them() -> None:
     parts = tuple(ChildView(f"id{n}", f"key{n}", n, "done", 288, 512) for n in range(2))
     given = {"speed": "fast", "width": 288, "height": 512, "variations": 2}
     sheet = job(params=given, width=584, height=512, children=parts)
-    assert next_steps.final_sizes(sheet)["480p"] == {"width": 480, "height": 832}
     assert wording.resolution(sheet) == "288 × 512"
     large = replace(sheet, status="failed", error={"code": "out_of_memory"}, width=1920, height=1920)
     assert failure.remedies(large)[0].change["resolution"] == "draft"
     assert [part.record() for part in parts] == [
         {"id": f"id{n}", "key": f"key{n}", "seed": n, "status": "done"} for n in range(2)
     ]
-
-
-@pytest.mark.parametrize(
-    ("params", "offered"),
-    [
-        ({"speed": "quality", "resolution": "draft"}, True),
-        ({"speed": "quality", "resolution": "480p"}, False),
-        ({"speed": "fast", "resolution": "480p"}, True),
-    ],
-)
-def test_what_can_be_made_better(params: dict[str, object], offered: bool) -> None:
-    assert next_steps.has_quality(job(params=params, width=512, height=288)) is offered
-
-
-def test_pictures_have_no_drafts() -> None:
-    still = job(mode="text_to_image", params={"model": "wan", "width": 64, "height": 64}, width=64, height=64)
-    assert not next_steps.is_draft(still) and not next_steps.has_quality(still)
 
 
 def test_settings_that_differ_from_what_the_form_starts_with() -> None:

@@ -1,0 +1,127 @@
+"""What a final will be, in the words of the page: for the dialog that is open before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from backend.notices import words
+from ui.i18n import mode_texts
+from ui.i18n.texts import plural, text
+from ui.views import wording
+from workflows.finals import FAST, RESOLUTIONS, SAME, SPEEDS, Clip
+from workflows.modes.registry import MODES
+
+if TYPE_CHECKING:
+    from backend.jobs.final_views import FinalPlan
+    from backend.jobs.views import JobView
+
+Plans = Mapping[tuple[str, str], Sequence["FinalPlan"]]
+"""(resolution, speed) -> the plan of each clip."""
+
+
+def clip_of(job: JobView) -> Clip:
+    """A job as the rules of finals see it."""
+    return Clip(job.mode, job.params, *job.drawn)
+
+
+def mark(size: tuple[int, int], speed: str) -> str:
+    """Names a size and speed, by which the script finds a final that is there."""
+    return f"{size[0]}x{size[1]} {speed}"
+
+
+def answer(jobs: Sequence[JobView], offered: Sequence[str], plans: Plans) -> dict[str, Any]:
+    """What the dialog shows for these clips. offered: the resolutions that at least one of them has."""
+    return {
+        "heading": plural("final.heading", sum(max(1, _count(plans, n)) for n in range(len(jobs)))),
+        "resolutions": [[name, _resolution(name)] for name in RESOLUTIONS if name in offered],
+        "speeds": [[name, _speed(name)] for name in SPEEDS],
+        "plans": {f"{size} {speed}": _plan(jobs, found) for (size, speed), found in plans.items()},
+    }
+
+
+def _count(plans: Plans, number: int) -> int:
+    return max((found[number].count for found in plans.values() if found[number].obstacle is None), default=1)
+
+
+def _resolution(name: str) -> str:
+    return text("final.same_size") if name == SAME else name
+
+
+def _speed(name: str) -> str:
+    return text("facts.fast") if name == FAST else text("facts.quality")
+
+
+def _plan(jobs: Sequence[JobView], plans: Sequence[FinalPlan]) -> dict[str, Any]:
+    """One size and speed: rows of (name, before, after), notes, and why it cannot be made. Of several clips
+    those that can be made are; the others are named."""
+    good = [plan for plan in plans if plan.obstacle is None]
+    problems = [
+        words(plan.obstacle)
+        if len(plans) == 1
+        else text("final.problem_of", title=wording.title(job), problem=words(plan.obstacle))
+        for job, plan in zip(jobs, plans, strict=True)
+        if plan.obstacle is not None
+    ]
+    return {
+        "rows": _rows(good),
+        "notes": list(dict.fromkeys(note for plan in good for note in _notes(plan))),
+        "problems": problems,
+        "possible": bool(good),
+        "mark": mark(good[0].size, good[0].speed) if len(plans) == 1 and good else "",
+    }
+
+
+def _rows(plans: Sequence[FinalPlan]) -> list[list[str]]:
+    """What changes: the size, the speed, and the time that it takes."""
+    if not plans:
+        return []
+    rows = []
+    before, after = ({size for plan in plans if all(size := found(plan))} for found in (_before, _after))
+    if len(before) == len(after) == 1:
+        rows.append([text("final.size"), wording.size(*before.pop()), wording.size(*after.pop())])
+    speeds = {(plan.speed_before, plan.speed, plan.steps) for plan in plans}
+    if len(speeds) == 1:
+        was, now, steps = speeds.pop()
+        said = plural("facts.steps", steps, speed=_speed(now)) if steps else _speed(now)
+        rows.append([text("final.speed"), _speed(was), said])
+    seconds = [plan.estimate.seconds for plan in plans if plan.estimate is not None]
+    first = plans[0].estimate
+    known = [each for each in seconds if each is not None]
+    if first is not None and known and len(known) == len(plans):
+        whole = replace(first, seconds=sum(known))
+        rows.append([text("final.time"), "", whole.text])
+    elif first is not None:
+        rows.append([text("final.time"), "", first.text])
+    return rows
+
+
+def _before(plan: FinalPlan) -> tuple[int, int]:
+    return plan.before
+
+
+def _after(plan: FinalPlan) -> tuple[int, int]:
+    return plan.size
+
+
+def _notes(plan: FinalPlan) -> list[str]:
+    """What else will differ from the clip."""
+    if plan.resized:
+        pictured = plan.mode in MODES and bool(MODES[plan.mode].media)
+        notes = [text("final.other_noise" if pictured else "final.other_scene")]
+    else:
+        notes = [text("final.same_noise")]
+    if plan.left:
+        names = wording.listed(mode_texts.label(_owner_of(plan, name), name) for name in plan.left)
+        notes.append(text("final.left", speed=_speed(plan.speed_before), names=names))
+    if plan.reduced is not None:
+        notes.append(text("final.reduced", size=wording.size(*plan.reduced)))
+    return [*notes, *(words(note) for note in plan.notes)]
+
+
+def _owner_of(plan: FinalPlan, name: str) -> str:
+    """A mode that has this parameter: that of the final, or the clip's own."""
+    if plan.mode in MODES and name in MODES[plan.mode].by_name:
+        return plan.mode
+    return next(mode for mode, spec in MODES.items() if name in spec.by_name)
