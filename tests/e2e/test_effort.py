@@ -132,9 +132,9 @@ def test_four_drafts_and_the_best_one_finished(
     best = drafts[1]
     page.locator(f'#ws-card .recent [data-act=show][data-id="{best}"]').click()
     page.locator(f'#ws-card [data-id="{best}"][data-act="again"]').first.wait_for()
-    menu = page.locator("#ws-card .steps.next [data-menu]", has_text="Re-render in Quality")
-    final = page.locator("#ws-card").get_by_role("menuitem", name="480p").first
-    made(page, served, lambda: (menu.click(), final.click()))
+    finish = page.locator("#ws-card .steps.next [data-act=finish-dialog]")
+    final = page.get_by_role("dialog").get_by_role("button", name="Make the final")
+    made(page, served, lambda: (finish.click(), final.click()))
     assert effort(page) == (9, 1, 1)
     params = [served.studio.runs[one].view.params for one in served.studio.runs]
     assert [one["resolution"] for one in params] == ["draft"] * 4 + ["480p"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -161,9 +162,9 @@ def test_what_a_result_goes_on_to(served: SimpleNamespace, visit: Callable[..., 
     page.keyboard.press("Enter")
     expect(menu).to_be_visible()
     expect(more).to_have_attribute("aria-expanded", "true")
-    expect(page.get_by_role("menuitem", name="Reuse settings")).to_be_focused()
+    expect(page.get_by_role("menuitem", name="Compare")).to_be_focused()
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("menuitem", name="Workflow")).to_be_focused()
+    expect(page.get_by_role("menuitem", name="Reuse settings")).to_be_focused()
     page.keyboard.press("End")
     expect(page.get_by_role("menuitem", name="Animate Video")).to_be_focused()
     page.keyboard.press("Escape")
@@ -184,25 +185,40 @@ def test_what_a_result_goes_on_to(served: SimpleNamespace, visit: Callable[..., 
     expect(about.get_by_role("button", name="Copied")).to_be_visible()
     assert "Motion: Dynamic" in page.evaluate("navigator.clipboard.readText()")
 
-    # A draft asks for its final size, with the time of each; nothing moves under the pointer meanwhile.
-    quality = page.locator("#ws-card .steps [data-menu]", has_text="Re-render in Quality")
-    where = quality.bounding_box()
+    # A draft's dialog says what its final will be; nothing moves under the pointer meanwhile.
+    finish = page.locator("#ws-card .steps [data-act=finish-dialog]")
+    where = finish.bounding_box()
     buttons = page.locator("#ws-card :is(.head, .steps.next) .btn")
     pressed = buttons.evaluate_all(MIDDLES)
     assert buttons.evaluate_all(NAMES) == [
-        "Download", "Use this frame as start", "Try another seed", "Re-render in Quality", "More", "Pin",
+        "Download", "Use this frame as start", "Try another seed", "Finish", "More", "Pin",
         "Delete",
     ]  # fmt: skip
-    quality.click()
-    sizes = page.get_by_role("menu", name="Re-render in Quality")
-    expect(sizes.get_by_role("menuitem")).to_have_text(["480pAbout 1 min 5 s", "720pAbout 1 min 5 s"])
-    assert quality.bounding_box() == where
-    sizes.get_by_role("menuitem", name="480p").click()
+    finish.click()
+    dialog = page.get_by_role("dialog", name="Make the final")
+    expect(dialog.locator("tbody tr")).to_have_text([
+        "Size640 × 368832 × 480", "SpeedFastQuality, 20 steps", re.compile("TimeAbout 1 min 5 s"),
+    ])  # fmt: skip
+    expect(dialog).to_contain_text("The motion will be close, not identical")
+    make = dialog.get_by_role("button", name="Make the final")
+    expect(make).to_be_focused()
+    dialog.locator("label", has_text="720p").click()
+    expect(dialog.locator("tbody tr").first).to_contain_text("1280 × ")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(finish).to_be_focused()
+    assert finish.bounding_box() == where
+    finish.click()
+    expect(dialog.get_by_role("radio", name="720p")).to_be_checked()
+    dialog.locator("label", has_text="480p").click()
+    make.click()
     card(page, "running")
     assert page.evaluate(letterbox) == done_colour, "one colour around the picture"
     assert page.evaluate(BUTTONS_AT, pressed) == [], "no second press hits another button"
     made = next(run.view for id, run in studio.runs.items() if id != clip.id)
     assert made.params["resolution"] == "480p" and made.params["speed"] == "quality" and made.seed == 7
+    assert made.source == clip.id
+    expect(page.locator("#ws-card .relations")).to_contain_text("Final of")
 
     # The recent clip plays under the pointer, but not where less motion is asked for.
     thumb = page.locator("#ws-card .thumb[data-clip]")

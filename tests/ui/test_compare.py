@@ -1,4 +1,4 @@
-"""What the page is told of two clips that are compared."""
+"""What the page shows of two clips that are compared."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_what_a_mode_lacks_is_a_dash() -> None:
 
 
 @pytest.mark.parametrize("mode", [*MODES, "of_tomorrow"])
-def test_every_pair_of_modes_can_be_told_apart(mode: str) -> None:
+def test_every_pair_of_modes_has_rows_that_differ(mode: str) -> None:
     other = job(mode=mode, params={})
     for first in MODES:
         for name, one, two in compare.differing(job(mode=first, params={}), other):

@@ -38,7 +38,10 @@
     dress();
     const others = $$(PLACES).filter((place) => place.getClientRects().length && can(place));
     if (!others.length) $('#ws-card [data-act="library"]')?.click(); // nothing to choose from here
-    else others[0].focus({ preventScroll: true });
+    else {
+      others[0].focus({ preventScroll: true });
+      others[0].scrollIntoView({ block: "center", behavior: studio.still() ? "auto" : "smooth" });
+    }
   };
   const end = (back) => {
     if (!first) return;

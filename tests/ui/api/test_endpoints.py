@@ -17,7 +17,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from backend.error_texts.hints import HINTS
-from backend.errors import QueueFull
+from backend.errors import NotAllowed, QueueFull
 from backend.security.tokens import new_token
 from backend.settings.model import Settings
 from backend.studio import Studio
@@ -73,6 +73,22 @@ def test_variations_reach_the_studio(page: Page, client: Client, picture: str) -
     client.predict(image=handle_file(picture), variations=4, api_name="/image_to_video")
     client.predict(image=handle_file(picture), vary=several, api_name="/image_to_video")
     assert page.studio.several == [(4, ""), (1, several)]
+
+
+def test_a_final_is_made_for_the_owner_of_a_clip(page: Page, client: Client) -> None:
+    """By keyword and by position, as a client and as a raw call; a refusal is the sentence."""
+    _, draft = client.predict("a boat", api_name="/text_to_video")
+    mine = {"x-wan-owner": "owner-token-of-a-caller-1"}
+    given = [draft["id"], draft["key"], "720p", "fast", True]
+    kind, (file, job) = page.call("finish", given, mine)
+    assert kind == "complete" and job["source"] == draft["id"] and file["orig_name"].endswith(".mp4")
+    assert page.studio.finals[-1] == (mine["x-wan-owner"], draft["id"], "720p", "fast")
+    client.predict(id=draft["id"], key=draft["key"], wait=False, api_name="/finish")
+    assert page.studio.finals[-1][1:] == (draft["id"], "480p", "quality")
+    assert "no such video" in page.refused("finish", [draft["id"], "wrong", "480p", "quality", True])
+    assert "wait must be" in page.refused("finish", [*given[:4], "yes"])
+    page.studio.error = NotAllowed.of("owner_only")
+    assert "Only the owner" in page.refused("finish", given)
 
 
 OWN_NAME = {"image": "a.png", "audio": "a.mp3", "video": "a.mp4"}
