@@ -134,13 +134,13 @@ def test_a_clip_is_chosen_in_the_library_and_a_lost_file_is_said(
     draft, final = clips
     page = visit(on=served, missing=True)
     page.get_by_role("tab", name="Library").click()
-    tile = page.locator(".tile", has=page.locator(f'[data-id="{draft.id}"]'))
+    tile = page.locator(".tile", has=page.locator(f'[data-id="{final.id}"]'))
     tile.hover()
     tile.locator("[data-menu]").click()
     tile.get_by_role("menuitem", name="Compare").click()
     expect(page.locator("#ws-comparing")).to_be_visible()
-    (served.studio.folder / f"{final.id}.mp4").unlink()
-    page.locator(f'#ws-library .open[data-id="{final.id}"]').click()
+    (served.studio.folder / f"{draft.id}.mp4").unlink()  # that of the other one is on the stage
+    page.locator(f'#ws-library .open[data-id="{draft.id}"]').click()
     dialog = page.get_by_role("dialog", name="Compare")
     expect(dialog.get_by_role("alert")).to_have_text(
         "This file could not be loaded. It may have been removed."

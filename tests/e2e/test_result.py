@@ -203,7 +203,7 @@ def test_what_a_result_goes_on_to(served: SimpleNamespace, visit: Callable[..., 
     make = dialog.get_by_role("button", name="Make the final")
     expect(make).to_be_focused()
     dialog.locator("label", has_text="720p").click()
-    expect(dialog.locator("tbody tr").first).to_contain_text("1280 × ")
+    expect(dialog.locator("tbody tr").first).to_contain_text("1264 × 720")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(finish).to_be_focused()

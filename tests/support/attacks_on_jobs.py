@@ -66,9 +66,9 @@ def _(site: Site) -> str:
         data = {"id": theirs["id"], "key": key, "shown": theirs["id"], "change": "{}", **SENT}
         for elem, name in (
             ("ws-card", "show"), ("ws-card", "cancel"), ("ws-card", "again"), ("ws-card", "quality"),
-            ("ws-card", "finish"), ("ws-card", "retry"), ("ws-card", "reuse"), ("ws-card", "picture"), ("ws-card", "send"),
-            ("ws-library", "reuse"), ("ws-library", "show"), ("ws-library", "delete"), ("ws-library", "send"),
-            ("ws-library", "pin"),
+            ("ws-card", "finish"), ("ws-card", "retry"), ("ws-card", "reuse"), ("ws-card", "picture"),
+            ("ws-card", "send"), ("ws-library", "reuse"), ("ws-library", "show"), ("ws-library", "delete"),
+            ("ws-library", "send"), ("ws-library", "pin"),
         ):  # fmt: skip
             fn = site.fn(elem, name)
             answer = json.dumps(attacker.event(fn, event_values(site, fn, attacker), data))
@@ -161,8 +161,8 @@ def _(site: Site) -> str:
     seen = set()
     for elem, name in (
         ("ws-card", "again"), ("ws-card", "quality"), ("ws-card", "retry"), ("ws-card", "reuse"),
-        ("ws-card", "finish"), ("ws-card", "delete"), ("ws-card", "pin"), ("ws-library", "reuse"), ("ws-library", "retry"),
-        ("ws-card", "send"), ("ws-library", "send"), ("ws-card", "picture"),
+        ("ws-card", "finish"), ("ws-card", "delete"), ("ws-card", "pin"), ("ws-library", "reuse"),
+        ("ws-library", "retry"), ("ws-card", "send"), ("ws-library", "send"), ("ws-card", "picture"),
         ("ws-library", "delete"), ("ws-library", "pin"), ("ws-undo", "undo"),
     ):  # fmt: skip
         fn = site.fn(elem, name)

@@ -169,7 +169,7 @@
     const place = text("position", { seconds: moment.toFixed(1), length: length.toFixed(1) });
     range.setAttribute("aria-valuetext", place);
     $(".now", bar).textContent = text("compare_time", { now: clock(moment), length: clock(length) });
-    const numbers = frames.map((frame, index) => (open.clips[index].still ? "–" : frame + 1));
+    const numbers = frames.map((frame, index) => (stands(open.clips[index]) ? "–" : frame + 1));
     $(".count", bar).textContent = text("compare_frames", { first: numbers[0], second: numbers[1] });
     bar.toggleAttribute("data-playing", playing);
     play.setAttribute("aria-label", text(playing ? "pause" : "play"));
@@ -187,7 +187,12 @@
   };
   const failed = (index) => {
     const frame = $$(".compare-frame")[index];
-    if (!$(".lost", frame)) frame.append(Object.assign(part("p", "lost", text("compare_lost")), { role: "alert" }));
+    if ($(".lost", frame)) return;
+    const line = part("p", "lost", text("compare_lost"));
+    line.setAttribute("role", "alert");
+    frame.append(line);
+    open.clips[index].lost = true; // the other one goes on without it
+    clocked();
   };
   const medium = (clip, index) => {
     const node = document.createElement(clip.still ? "img" : "video");
@@ -213,11 +218,16 @@
       open.media[index] = medium(clip, index);
       frame.replaceChildren(open.media[index]);
     });
-    open.clock?.close();
-    open.clock = studio.pairClock(clips.map((clip, index) => (clip.still ? { frames: 0 } : { video: open.media[index], fps: clip.fps || 16, frames: clip.frames })), drawn);
-    $(".compare-bar").hidden = !open.clock.steps || clips.every(({ still }) => still);
-    open.clock.seek(0);
+    clocked();
     arranged();
+  };
+  const stands = ({ still, lost }) => still || lost;
+  const clocked = () => {
+    const { clips, media } = open;
+    open.clock?.close();
+    open.clock = studio.pairClock(clips.map((clip, index) => (stands(clip) ? { frames: 0 } : { video: media[index], fps: clip.fps || 16, frames: clip.frames })), drawn);
+    $(".compare-bar").hidden = clips.every(stands);
+    open.clock.seek(0);
   };
   const told = (rows) => {
     const place = $(".compare-differs"), heading = part("h3", "", text("compare_differs"));
