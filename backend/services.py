@@ -11,8 +11,8 @@ from backend.jobs import preflight
 from backend.jobs.cards import Cards
 from backend.jobs.deletions import Deletions
 from backend.jobs.family_submission import FamilySubmitter
-from backend.jobs.job import Job
 from backend.jobs.finals import Finals
+from backend.jobs.job import Job
 from backend.jobs.library import Library
 from backend.jobs.limits import Limits
 from backend.jobs.lora_library import LoraLibrary

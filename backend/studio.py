@@ -201,6 +201,7 @@ class Studio:
                 self._library.owned(new.owner, of.job, of.key)
         new = replace(new, unlimited=self.is_admin(new.owner, user))
         return self._library.view(self._services.families.submit(new))
+
     # -- finals ---------------------------------------------------------------------------
 
     def finish(

@@ -152,6 +152,7 @@ class Store:
         sql = f"UPDATE job SET {sets} WHERE id = ? AND status = ? AND cancel_requested IS NULL"  # noqa: S608
         with self._guard():
             return self._db.execute(sql, (*(row[name] for name in LINKED), job.id, QUEUED)).rowcount > 0
+
     def made_from(self, owner: str, source: str, role: str, limit: int = 20) -> list[Job]:
         """An owner's jobs with this role whose source is that job, newest first, without those that are being
         deleted."""

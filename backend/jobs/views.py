@@ -81,6 +81,7 @@ class JobView:
     def read_once(self) -> bool:
         """Whether text and picture were read once for all of the children: the engine still had them."""
         return bool(self.reused.get(READ_ONCE))
+
     role: str = ""  # see Job.role
 
     @property
