@@ -208,9 +208,9 @@ class AwaitedResults:
         self._active.let_take(made)
 
     def _end(self, job: Job, status: Status, error: StudioError) -> None:
-        """Ends a job that no lane has taken, unless it was cancelled meanwhile, or its files are gone only
-        because the data folder is: then it is looked at again."""
-        if self._store.lost() is not None:
+        """Ends a job that no lane has taken, unless it was cancelled meanwhile. One whose files are gone only
+        because the data folder is, or that a closing studio could not read, is looked at again."""
+        if self._active.closing or self._store.lost() is not None:
             return
         self._forget(job.id)
         withdrawn = self._active.withdraw(job.id)

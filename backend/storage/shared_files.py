@@ -15,6 +15,7 @@ class SharedFiles:
     def __init__(self) -> None:
         self._holders: dict[Identity, list[str]] = {}
         self._sizes: dict[Identity, int] = {}
+        self._held: dict[str, set[Identity]] = {}  # job -> the files that it holds
 
     def update(self, job_id: str, found: Mapping[Identity, int]) -> dict[str, int]:
         """Notes the files (identity -> bytes) that a job holds now, none for a removed one.
@@ -22,9 +23,7 @@ class SharedFiles:
         Returns other job -> bytes that count for it from now on, because this job no longer holds them.
         """
         moved: Counter[str] = Counter()
-        for identity in [one for one, holders in self._holders.items() if job_id in holders]:
-            if identity in found:
-                continue
+        for identity in self._held.pop(job_id, set()) - found.keys():
             holders = self._holders[identity]
             first = holders[0] == job_id
             holders.remove(job_id)
@@ -32,6 +31,8 @@ class SharedFiles:
                 del self._holders[identity], self._sizes[identity]
             elif first:
                 moved[holders[0]] += self._sizes[identity]
+        if found:
+            self._held[job_id] = set(found)
         for identity, size in found.items():
             holders = self._holders.setdefault(identity, [])
             if job_id not in holders:
