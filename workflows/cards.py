@@ -21,7 +21,8 @@ MAKERS = frozenset({"nvidia", "geforce", "tesla", "amd", "radeon", "intel", "gpu
 @dataclass(frozen=True)
 class CardRun:
     """One job on the card. `stages`: seconds, with loading the models; `gpu_peak`, `ram_peak`: bytes, 0 if
-    unknown; `out_of_memory`: it failed for lack of memory, and has no times."""
+    unknown; `out_of_memory`: it failed for lack of memory, and has no times; `model`: the kind that drew it,
+    "" for the usual one of its mode."""
 
     mode: str
     width: int
@@ -34,6 +35,7 @@ class CardRun:
     gpu_peak: int = 0
     ram_peak: int = 0
     out_of_memory: bool = False
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def _run(row: Mapping[str, Any]) -> CardRun:
         gpu_peak=int(row.get("gpu_peak") or 0),
         ram_peak=int(row.get("ram_peak") or 0),
         out_of_memory=bool(row.get("out_of_memory")),
+        model=str(row.get("model") or ""),
     )
     least = min(made.width, made.height, made.frames, made.steps, made.evaluations, made.chunks)
     if least < 1 or any(not 0 <= seconds < MAX_SECONDS for seconds in stages.values()):

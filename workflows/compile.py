@@ -13,7 +13,7 @@ from workflows.graph.label import Label
 from workflows.graph.node_contract import RoleFile, ServerFacts
 from workflows.modes.registry import MODES
 from workflows.notice import Notice, notice
-from workflows.repetition import gone, kept_params, kept_server, resolved_of
+from workflows.repetition import gone, kept_params, kept_server, resolved_of, without_namesakes
 from workflows.resolved import Resolved
 from workflows.spec import ModeParams
 from workflows.stages.lora_fit import LoraFindings, lora_findings
@@ -70,11 +70,16 @@ def _compile(params: ModeParams, catalog: Catalog, server: ServerFacts, job_id: 
     notes = [note for file in _used(made, server) for note in file.notes]
     notes += _loras(params, server).warnings
     warnings = (*made.warnings, *dict.fromkeys(notes))
-    return replace(made, warnings=warnings, resolved=resolved_of(params, made, named))
+    return replace(made, warnings=warnings, resolved=resolved_of(params, made, named, server))
 
 
-def model_obstacle(params: ModeParams, compiled: Compiled, server: ServerFacts) -> Notice | None:
-    """Why a file that the job loads cannot be used on this server; None when all can."""
+def model_obstacle(
+    params: ModeParams, compiled: Compiled, server: ServerFacts, keep: Resolved | None = None
+) -> Notice | None:
+    """Why a file that the job loads cannot be used on this server; None when all can. `keep`: as in
+    `compile`."""
+    if keep is not None:
+        server = without_namesakes(keep, server)
     used = (file.obstacle for file in _used(compiled, server) if file.obstacle is not None)
     return next(used, None) or _loras(params, server).obstacle
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from workflows.catalog import Catalog
 from workflows.compiled import Compiled
-from workflows.graph.lora_file import LoraFile, lora_file, partner_of
+from workflows.graph.lora_file import LIST, LoraFile, find, listed, lora_file, partner_of
 from workflows.graph.node_contract import RoleFile, ServerFacts
 from workflows.graph.object_info import FILE_INPUTS
 from workflows.modes.registry import MODES
@@ -80,7 +80,7 @@ def for_final(stored: Mapping[str, Any], resized: bool, other_speed: bool) -> Re
     return replace(found.without(OF_SPEED), files=files, distilled=(), nodes=nodes, free=NODES_OF_SPEED)
 
 
-def resolved_of(params: ModeParams, made: Compiled, catalog: Catalog) -> Resolved:
+def resolved_of(params: ModeParams, made: Compiled, catalog: Catalog, server: ServerFacts) -> Resolved:
     """What a compiled job took. `catalog`: with the names of its server."""
     nodes = [node for graph in made.graphs for node in graph.values()]
     classes = {node["class_type"] for node in nodes}
@@ -101,7 +101,8 @@ def resolved_of(params: ModeParams, made: Compiled, catalog: Catalog) -> Resolve
         tuple(name for name in (*DECIDING, *CROPS[1:]) if name in classes),
         {key: str(n["inputs"][key]) for n in nodes for kind, key in DETECTORS if n["class_type"] == kind},
         catalog.default_negative,
-        _own_loras(nodes, {file.name for file in used}),
+        loras := _own_loras(nodes, {file.name for file in used}),
+        {name: size for name in loras if name in server.loras and (size := server.loras[name].size)},
     )
 
 
@@ -118,7 +119,8 @@ def _can_be(spec: object, found: Mapping[str, Any]) -> bool:
 
 def gone(kept: Resolved, server: ServerFacts) -> tuple[str, ...]:
     """The files and nodes of an earlier run that this server does not have."""
-    files = [name for name in (*kept.files.values(), *kept.loras) if not _spelled(name, server)]
+    files = [name for name in kept.files.values() if not _spelled(name, server)]
+    files += [name for name in kept.loras if not _lora(name, kept, server)]
     files += [name for name in kept.detectors.values() if not _detector_listed(name, server)]
     nodes = [name for name in kept.nodes if server.nodes and name not in server.nodes]
     return tuple(dict.fromkeys((*files, *nodes)))
@@ -168,6 +170,8 @@ def kept_server(
     for kind, key in DETECTORS:
         if key in kept.detectors and _detector_listed(kept.detectors[key], server):
             options[(kind, key)] = (kept.detectors[key],)
+    if LIST in options:
+        options[LIST] = without_namesakes(kept, server).options[LIST]
     unused = {name for name in DECIDING if name not in kept.nodes and name not in kept.free}
     if CROPS[0] not in kept.nodes and CROPS[1] not in kept.nodes:
         unused.add(CROPS[1])
@@ -176,9 +180,19 @@ def kept_server(
     return replace(server, nodes=nodes, options=options, models=models, loras=loras)
 
 
+def without_namesakes(kept: Resolved, server: ServerFacts) -> ServerFacts:
+    """The server without LoRAs that have the name of one of the earlier run's and are not it."""
+    names = listed(server) or ()
+    used = {each: name for each in kept.loras if (name := _lora(each, kept, server))}
+    others = {one for each in used for one in find(each, names).namesakes} - set(used.values())
+    if not others:
+        return server
+    return replace(server, options={**server.options, LIST: tuple(one for one in names if one not in others)})
+
+
 def _partners(kept: Resolved, server: ServerFacts) -> dict[str, LoraFile]:
     """The earlier run's own LoRAs, each paired with no file that it did not use."""
-    names = [name for each in kept.loras if (name := _spelled(each, server))]
+    names = [name for each in kept.loras if (name := _lora(each, kept, server))]
     found = {}
     for name in names:
         file = lora_file(name, server)
@@ -194,11 +208,25 @@ def _instead(role: str) -> str:
 
 
 def _spelled(name: str, server: ServerFacts) -> str:
-    """A model file as this server spells it, "" where it lists others only; unchanged where it lists none."""
+    """A model file as this server spells it, "" where it lists others only, or several of its name; unchanged
+    where it lists none."""
     lists = [names for key, names in server.options.items() if key in FILE_INPUTS]
     if not lists or any(name in names for names in lists):
         return name
-    return next((one for names in lists for one in names if _plain(one) == _plain(name)), "")
+    found = dict.fromkeys(one for names in lists for one in names if _plain(one) == _plain(name))
+    return next(iter(found)) if len(found) == 1 else ""
+
+
+def _lora(name: str, kept: Resolved, server: ServerFacts) -> str:
+    """A LoRA of an earlier run as this server spells it, "" where it is not there; of several files with its
+    name the one of its size."""
+    names = listed(server)
+    if names is None:
+        return name
+    found = find(name, names)
+    size = kept.sizes.get(name, 0)
+    same = [one for one in found.namesakes if size and one in server.loras and server.loras[one].size == size]
+    return same[0] if len(same) == 1 else lora_file(name, server).name
 
 
 def _plain(name: str) -> str:

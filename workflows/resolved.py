@@ -12,7 +12,8 @@ class Resolved:
     """values: parameter -> what was used; files: role -> name as the server spells it; distilled: roles whose
     file had a distillation in its weights; nodes: the optional ones in its graphs; detectors:
     input of their loader -> file; negative: the default negative prompt; loras: files of
-    the creator's own LoRAs; free: optional nodes that a run may use although the earlier one did not."""
+    the creator's own LoRAs; free: optional nodes that a run may use although the earlier one did not; sizes:
+    bytes of those LoRAs of which they are known."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
@@ -22,6 +23,7 @@ class Resolved:
     negative: str = ""
     loras: tuple[str, ...] = ()
     free: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -34,6 +36,7 @@ class Resolved:
             "negative": self.negative,
             "loras": list(self.loras),
             **({"free": list(self.free)} if self.free else {}),
+            **({"sizes": dict(self.sizes)} if self.sizes else {}),
         }
 
     @staticmethod
@@ -57,11 +60,17 @@ class Resolved:
             str(data.get("negative") or ""),
             tuple(map(str, loras if isinstance(loras, list) else ())),
             tuple(map(str, free if isinstance(free, list) else ())),
+            _counts(data.get("sizes")),
         )
 
     def without(self, names: Collection[str]) -> Resolved:
         """The same without the values of these parameters."""
         return replace(self, values={k: v for k, v in self.values.items() if k not in names})
+
+
+def _counts(data: object) -> dict[str, int]:
+    found = data.items() if isinstance(data, Mapping) else ()
+    return {str(name): count for name, count in found if type(count) is int and count > 0}
 
 
 def _texts(data: object) -> bool:

@@ -269,7 +269,8 @@ class ModeSpec:
 
     `title`: its name for people. `summary`: one sentence for API clients. `makes`: what comes out. `trim`:
     which part of which file is used; such a clip is as long as that part. `chunks`: frames of the result ->
-    pieces that the model draws one after the other. `tells`: choices whose value is shown among the facts of
+    pieces that the model draws one after the other; `chunks_of`: the same for a kind of model that differs.
+    `tells`: choices whose value is shown among the facts of
     a clip. `own`: checked parameters -> the defaults that empty number fields get, such as steps -> 20;
     `own_on`: the same for a job of that route (Compiled.route), None where no route has figures of its own.
     `lora_targets`: the models that LoRAs can go on. `always_fast`: made in few steps whatever is chosen.
@@ -284,6 +285,7 @@ class ModeSpec:
     makes: Literal["video", "picture"] = "video"
     trim: Trim | None = None
     chunks: Callable[[int], int] = one_chunk
+    chunks_of: Mapping[str, Callable[[int], int]] = field(default_factory=dict)
     tells: tuple[str, ...] = ()
     own: Callable[[Any], Mapping[str, float]] = no_figures
     own_on: Callable[[Any, str], Mapping[str, float]] | None = None
@@ -295,6 +297,10 @@ class ModeSpec:
     def name(self) -> str:
         """The mode's name in the API, the database and on the command line."""
         return self.params.MODE
+
+    def chunk_count(self, frames: int, model: str = "") -> int:
+        """The pieces of a result with so many frames, at least 1. model: the kind that draws it."""
+        return max(1, self.chunks_of.get(model, self.chunks)(frames))
 
     def figures(self, params: ModeParams, route: str) -> Mapping[str, float]:
         """The defaults that empty number fields get in a job of this route."""

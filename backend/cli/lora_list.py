@@ -10,7 +10,7 @@ from backend.cli.console import plain_table, print_table, say
 from backend.errors import BadInput
 from backend.models.finder import roots_of
 from backend.models.lora_files import LoraFiles
-from backend.models.lora_rows import lora_rows
+from backend.models.lora_rows import LoraServer, lora_rows
 from backend.models.progress import size
 from backend.models.state import LoraState
 from workflows.graph.lora_file import LIST
@@ -53,7 +53,7 @@ def loras(
     files = LoraFiles(names, roots)
     facts = ServerFacts(frozenset(), {LIST: names}, loras=files)
     targets = MODES[arguments.mode].lora_targets if arguments.mode else ()
-    rows = lora_rows(files, facts, targets, " ".join(arguments.search))
+    rows = lora_rows([LoraServer("", files, facts)], targets, " ".join(arguments.search))
     if arguments.json:
         found = {"server": server, "loras": [row.record() for row in rows]}
         say(json.dumps(found, indent=2, ensure_ascii=False))

@@ -124,7 +124,7 @@ def _one_file(
     if arguments.dry_run:
         planned = plan(chosen, settings.models_dir, hub, LastSpeed(settings.data_dir).read())
         _show(planned)
-        return 0 if planned.fits else 1
+        return _status(planned)
     return _run(settings, files, states_of(files, by_role, settings), hub)
 
 
@@ -151,8 +151,13 @@ def _fetch(
     if not files or dry_run:
         if not files:
             say("All requested files are in place.")
-        return 0 if not files or planned.fits else 1
+        return _status(planned) if files else 0
     return _run(settings, files, states_of(files, found, settings), hub)
+
+
+def _status(planned: SetPlan) -> int:
+    """The exit status of a plan: 1 when the disk does not suffice, or the hub does not offer all files."""
+    return 0 if planned.fits and not planned.trouble else 1
 
 
 def _show(planned: SetPlan) -> None:
@@ -166,7 +171,7 @@ def _show(planned: SetPlan) -> None:
         table.add_row(count, each.file.folder, each.file.name, Text(each.file.title + arrived))
     print_table(table)
     for error in planned.trouble:
-        complain(error.message)
+        complain(error.message, error.hint)
     more = f" and {planned.unknown} of unknown size" if planned.unknown else ""
     there = f", {size(planned.have)} of it already there" if planned.have else ""
     number = len(planned.to_fetch)

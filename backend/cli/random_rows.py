@@ -11,8 +11,10 @@ from typing import Any
 from rich.table import Table
 
 from backend.cli.console import plain_table
+from backend.jobs.drawing_model import model_of
 from backend.models.progress import size
-from workflows.catalog import Catalog, ModelFile
+from backend.models.random_weights.shapes import ROLES
+from workflows.catalog import Catalog, ModelFile, load_catalog
 from workflows.modes.registry import MODES
 
 VERSION = 1
@@ -176,6 +178,7 @@ def _record(one: Measured) -> dict[str, Any]:
     return {
         "row": row.name,
         "mode": row.mode,
+        "model": model_of(file.role for file in files((row,), load_catalog(), ROLES)),
         "speed": row.speed,
         "width": one.width or row.width,
         "height": one.height or row.height,

@@ -48,6 +48,14 @@ KIND_WORDS: Mapping[str, str] = {
     "hunyuan_video": "a HunyuanVideo model",
     "ltx_video": "an LTX-Video model",
     "seedvr2": "a SeedVR2 model",
+    "chroma": "a Chroma model",
+    "flux_2": "a Flux 2 model",
+    "z_image": "a Z-Image model",
+    "lumina": "a Lumina model",
+    "kandinsky_5": "a Kandinsky 5 model",
+    "cogvideox": "a CogVideoX model",
+    "mochi": "a Mochi model",
+    "hidream": "a HiDream model",
     "other": "another kind of model",
     "shard": "one part of a model that was split into several files",
 }
@@ -79,11 +87,28 @@ MODEL_WORDS: Mapping[str, str] = {
     "qwen_image": "Qwen-Image",
     "hunyuan_video": "HunyuanVideo",
     "ltx_video": "LTX-Video",
+    "chroma": "Chroma",
+    "flux_chroma": "Flux or Chroma",
+    "flux_2": "Flux 2",
+    "z_image": "Z-Image",
+    "lumina": "Lumina 2",
+    "kandinsky_5": "Kandinsky 5",
+    "cogvideox": "CogVideoX",
+    "mochi": "Mochi",
+    "hidream": "HiDream",
+    "vace": "WAN VACE",
+    "camera": "WAN camera control",
+    "fun_control": "WAN Fun-Control",
+    "humo": "WAN HuMo",
+    "scail": "WAN SCAIL",
+    "dancer": "WAN Dancer",
+    "wan_other": "another model of the WAN family",
     "other": "another model",
 }
 """Models that LoRAs are made for."""
 LAYOUT_WORDS: Mapping[str, str] = {
     "diffusers": "they are in the layout of the diffusers library",
     "bare": "they lack the beginning diffusion_model.",
+    "adapter": "it does not know this kind of adapter",
 }
 """Why ComfyUI does not apply the keys of a LoRA."""

@@ -47,6 +47,7 @@ TEXTS: Mapping[str, ErrorText] = {
         "GGUF files would fit the GPU better. They need the ComfyUI-GGUF nodes, and it is not known whether"
         " ComfyUI has them: --format gguf chooses them."
     ),
+    "set_other_size": ErrorText("There is no {asked} of these models; the nearest size is {form}."),
     "set_offloaded": ErrorText(
         "A GPU with {gigabytes} GB does not hold a whole expert: about {rest} GB of it stay in system memory."
         " That works and is slower."

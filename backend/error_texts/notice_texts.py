@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from backend.error_texts.lora_notes import TEXTS as LORA_NOTES
 from workflows.modes.animate.install import INSTALL
 
 
@@ -159,58 +160,15 @@ TEMPLATES: Mapping[str, Template] = {
     "chosen_model_gone": Template(
         "{file}, which was chosen as the {title}, is not there.", " Another file is used, if there is one."
     ),
-    "lora_missing": Template(
-        "The LoRA {lora} is not on this engine.",
-        " Copy it into a loras folder of ComfyUI, or take it out of the list.",
+    "chosen_model_moved": Template(
+        "{file}, which was chosen as the {title}, lies in another folder now", ": {found} is used."
     ),
-    "lora_twice": Template("{lora} and {other} are one LoRA.", " Remove one of the two."),
-    "lora_damaged": Template("The LoRA {lora} {fault}.", " Remove it and download it again."),
-    "lora_not_lora": Template("{lora} is not a LoRA.", " Take it out of the list."),
-    "lora_other_model": Template(
-        "The LoRA {lora} is made for {base} and has no effect on {for_model}.",
-        " Take it out of the list, or choose one that is made for this model.",
+    "chosen_model_ambiguous": Template(
+        "{file}, which was chosen as the {title}, is not where it was, and several files have its name:"
+        " {names}.",
+        " Choose one of them.",
     ),
-    "lora_keys_ignored": Template(
-        "ComfyUI does not apply the LoRA {lora}: {layout}.", " Convert it, or get it in ComfyUI's layout."
-    ),
-    "lora_other_width": Template(
-        "The LoRA {lora} is made for layers of width {has} and has no effect on this model (width {needs}).",
-        " Choose one that is made for this model.",
-    ),
-    "lora_partly": Template(
-        "The LoRA {lora} is made for WAN 2.1 Image-to-Video", "; its part for the image encoder is left out."
-    ),
-    "lora_other_task": Template(
-        "The LoRA {lora} is made for {base}", "; with {for_model} it may have less effect, or another one."
-    ),
-    "lora_other_family": Template(
-        "By its name the LoRA {lora} is made for {base}", "; with {for_model} it would have no effect."
-    ),
-    "lora_weak": Template(
-        "The LoRA {lora} is scaled to {share:.0%} by its alpha",
-        ". Raise its strength if it has little effect.",
-    ),
-    "lora_experts_differ": Template(
-        "The LoRA {lora} is for the {expert}-noise expert by its metadata and for the other one by its name",
-        ": check that the two files are not swapped.",
-    ),
-    "lora_is_speed": Template(
-        "The LoRA {lora} makes models fast",
-        ". Fast has one already; in Quality it needs few steps and cfg 1.",
-    ),
-    "lora_one_expert": Template(
-        "The LoRA {lora} is for the {expert}-noise expert, and none for the other one was found."
-    ),
-    "lora_pair_is_one_file": Template(
-        "The LoRAs {lora} and {other} have the same content", ": one of them is for the other expert."
-    ),
-    "lora_pair_differs": Template(
-        "The LoRAs {lora} and {other} are used as a pair, and their versions differ."
-    ),
-    "lora_list_unknown": Template(
-        "This engine does not list its LoRAs",
-        ": the names are used as they are, and a job whose LoRA is missing fails there.",
-    ),
+    **{code: Template(*parts) for code, parts in LORA_NOTES.items()},
     "servers_differ": Template(
         "The servers prepare driving videos differently; this plan is for the least capable one."
     ),

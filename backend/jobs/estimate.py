@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from backend.engines.base import EngineInfo
-from backend.engines.kinds import engine_name
+from backend.engines.kinds import engine_name, takes_whole
+from backend.jobs.drawing_model import model_of, usual_model
 from backend.jobs.job import Job
 from backend.jobs.stopwatch import AWAY
 from workflows.cards import Card, CardRun
@@ -23,7 +24,8 @@ LATENT_SCALE = 8 * 8 * 4  # WAN's VAE: 8x in each direction of the picture, 4x i
 @dataclass(frozen=True)
 class Workload:
     """What determines the time: model evaluations and the size of the video in latent cells. `chunks`: a
-    model evaluation is of one chunk of the video. `steps`: sampling steps of all chunks."""
+    model evaluation is of one chunk of the video. `steps`: sampling steps of all chunks. `model`: what draws
+    it, see drawing_model; "" when unknown."""
 
     evaluations: int
     width: int
@@ -31,6 +33,7 @@ class Workload:
     frames: int
     chunks: int = 1
     steps: int = 0
+    model: str = ""
 
     @property
     def cells(self) -> float:
@@ -53,21 +56,29 @@ def workload(compiled: Compiled) -> Workload:
     chunks = max((label.chunks for labels in compiled.labels for label in labels.values()), default=0)
     return Workload(
         compiled.evaluations, compiled.width, compiled.height, compiled.frames, max(1, chunks),
-        compiled.sampling_steps,
+        compiled.sampling_steps, model_of(compiled.resolved.files),
     )  # fmt: skip
 
 
-def history_of(history: History, engine: str, mode: str) -> Iterable[Job]:
-    """The finished jobs that tell most about one of this mode on this engine: of the same mode; before there
-    is any, of the other modes that make the same kind of file."""
+def history_of(history: History, engine: str, mode: str, model: str = "") -> Iterable[Job]:
+    """The finished jobs that tell most about one of this mode on this engine: of the same mode and model;
+    before there is any, of the other modes that make the same kind of file. model: "" when unknown."""
     makes = MODES[mode].makes
     others = [name for name, spec in MODES.items() if name != mode and spec.makes == makes]
-    found: Iterable[Job] = ()
     for name in (mode, *others):
         found = [job for job in history(engine, name) if _tells(job)]
+        found = _of_model(found, model if name == mode else "")
         if found:
-            break
-    return found
+            return found
+    return ()
+
+
+def _of_model(jobs: Sequence[Job], model: str) -> list[Job]:
+    """Those of this model, else those of which it is unknown. "": the model of the latest job counts."""
+    known = [(job, model_of(job.resolved.get("files") or ())) for job in jobs]
+    wanted = model or next((found for _, found in known if found), "")
+    same = [job for job, found in known if found == wanted]
+    return same or [job for job, found in known if not found]
 
 
 def _tells(job: Job) -> bool:
@@ -119,14 +130,21 @@ class Expected:
 def expected(work: Workload, mode: str, info: EngineInfo, history: History, card: Card | None) -> Expected:
     """What a job will take on this engine: by its finished jobs of this mode, else by the measurements of its
     card, else by either of other modes that make the same kind of file."""
-    jobs = list(history_of(history, engine_name(info), mode))
+    model = "" if takes_whole(info) else work.model  # an endpoint's worker chooses the files
+    jobs = list(history_of(history, engine_name(info), mode, model))
     runs = [run for run in card.runs if not run.out_of_memory] if card is not None else []
-    same = [run for run in runs if run.mode == mode]
-    alike = [run for run in runs if run.mode in MODES and MODES[run.mode].makes == MODES[mode].makes]
+    same = [run for run in runs if run.mode == mode and _is_of(run, model)]
+    others = [run for run in runs if run.mode in MODES and run.mode != mode]
+    alike = [run for run in others if MODES[run.mode].makes == MODES[mode].makes]
     chosen = [] if any(job.mode == mode for job in jobs) else same or ([] if jobs else alike)
     if chosen:
         return Expected(_scaled(work, [(_run_work(run), run.stages) for run in chosen]), card)
     return Expected(stage_seconds(work, jobs))
+
+
+def _is_of(run: CardRun, model: str) -> bool:
+    """Whether a run is of this model. One that does not say its model is of its mode's usual one."""
+    return not model or (run.model or usual_model(run.mode)) == model
 
 
 def _run_work(run: CardRun) -> Workload:
@@ -136,7 +154,8 @@ def _run_work(run: CardRun) -> Workload:
 def fits(work: Workload, mode: str, card: Card | None) -> bool | None:
     """Whether a job fits into the card's memory, by runs of this mode that were at least as large and
     succeeded, or at most as large and failed; None when neither was measured."""
-    runs = [run for run in card.runs if run.mode == mode] if card is not None else []
+    found = card.runs if card is not None else ()
+    runs = [run for run in found if run.mode == mode and _is_of(run, work.model)]
     if any(not run.out_of_memory and _run_work(run).chunk_cells >= work.chunk_cells for run in runs):
         return True
     if any(run.out_of_memory and _run_work(run).chunk_cells <= work.chunk_cells for run in runs):
@@ -145,8 +164,9 @@ def fits(work: Workload, mode: str, card: Card | None) -> bool | None:
 
 
 def _work(job: Job) -> Workload:
-    chunks = max(1, MODES[job.mode].chunks(job.frames)) if job.mode in MODES else 1
-    return Workload(job.evaluations, job.width, job.height, job.frames, chunks, chunks * job.steps)
+    model = model_of(job.resolved.get("files") or ())
+    chunks = MODES[job.mode].chunk_count(job.frames, model) if job.mode in MODES else 1
+    return Workload(job.evaluations, job.width, job.height, job.frames, chunks, chunks * job.steps, model)
 
 
 def expected_bytes(compiled: Compiled) -> int:

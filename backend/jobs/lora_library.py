@@ -9,9 +9,8 @@ from backend.jobs.offers import Offers
 from backend.media.decoder import Decoder
 from backend.models.lora_files import LoraFiles
 from backend.models.lora_pictures import LoraPictures
-from backend.models.lora_rows import lora_rows
+from backend.models.lora_rows import LoraServer, lora_rows
 from backend.models.state import LoraList, LoraState
-from workflows.compile import ServerFacts
 from workflows.graph.lora_file import spelled
 from workflows.modes.registry import MODES
 
@@ -20,8 +19,8 @@ MOST = 60
 
 
 class LoraLibrary:
-    """Asks the first engine that lists its LoRAs; others are compared with it when a job is planned. Any
-    thread may ask."""
+    """The LoRAs of all engines that list them. A job goes to an engine that has what it needs, so that one
+    engine with a LoRA is enough. Any thread may ask."""
 
     def __init__(self, offers: Offers, decoder: Decoder) -> None:
         self._offers = offers
@@ -32,30 +31,37 @@ class LoraLibrary:
         mode."""
         if mode not in MODES:
             raise BadInput.of("no_such_mode", given=mode, names=tuple(MODES))
-        facts = self._facts()
-        if facts is None:
+        servers = self._servers()
+        if not servers:
             return LoraList(listed=False)
-        files = facts.loras
-        if not isinstance(files, LoraFiles):
-            return LoraList(listed=False)
-        rows = lora_rows(files, facts, MODES[mode].lora_targets, search)
+        rows = lora_rows(servers, MODES[mode].lora_targets, search)
         if names:
             rows = _named(rows, names)
         return LoraList(tuple(rows[:most]), True, len(rows))
 
     def picture(self, name: str) -> bytes:
         """The small picture of a LoRA as JPEG; empty for none."""
-        facts = self._facts()
-        files = facts.loras if facts is not None else {}
-        if not isinstance(files, LoraFiles) or name not in files:
-            return b""
-        paths = (files.path(one) for one in (name, files[name].partner))
-        found = (self._pictures.of(path) for path in paths if path is not None)
-        return next((data for data in found if data), b"")
+        for server in self._servers():
+            files = server.files
+            if name not in files:
+                continue
+            paths = (files.path(one) for one in (name, files[name].partner))
+            found = (self._pictures.of(path) for path in paths if path is not None)
+            if data := next(filter(None, found), b""):
+                return data
+        return b""
 
-    def _facts(self) -> ServerFacts | None:
+    def _servers(self) -> list[LoraServer]:
+        """Those that have described themselves, the ones whose files are on this disk first: more is known of
+        them."""
         offers = self._offers.all()
-        return next((one.facts for one in offers if isinstance(one.facts.loras, LoraFiles)), None)
+        offers = [one for one in offers if one.info.state != "lost"] or offers
+        found = {
+            one.info.address: LoraServer(one.info.address, files, one.facts)
+            for one in offers
+            if isinstance(files := one.facts.loras, LoraFiles)
+        }
+        return sorted(found.values(), key=lambda one: not one.files.local)
 
 
 def _named(rows: list[LoraState], names: Collection[str]) -> list[LoraState]:

@@ -68,7 +68,7 @@ def outlook(
             compiled = compile_for(params, offer.facts, job_id, keep=keep)
             if takes_whole(offer.info):
                 compiled = replace(compiled, warnings=bundle.warnings(compiled))
-            made.append((offer.info, compiled, model_obstacle(params, compiled, offer.facts)))
+            made.append((offer.info, compiled, model_obstacle(params, compiled, offer.facts, keep)))
         except BadInput as error:
             fault = fault or error
             refused.append(notice("server_refuses", address=offer.info.address, reason=error.notice))

@@ -108,9 +108,10 @@ def checked(job: Job, engine: Engine, facts_of: FactsOf = plain_facts) -> Compil
     contract = engine.contract()
     server = facts_of(engine.info(), contract)
     params = job_params(job)
-    made = compile_for(params, server, job.id, keep=Resolved.from_json(job.resolved))
+    keep = Resolved.from_json(job.resolved)
+    made = compile_for(params, server, job.id, keep=keep)
     if contract is not None:
-        obstacle = model_obstacle(params, made, server)
+        obstacle = model_obstacle(params, made, server, keep)
         if obstacle is not None:
             raise MissingModel.because(obstacle)
         preflight(job.mode, made, contract, engine.info())

@@ -11,7 +11,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -31,10 +31,12 @@ _MOST_BYTES = 1 << 20
 @dataclass(frozen=True)
 class Choice:
     """file: its name as the server lists it. distilled: whether a 4-step distillation is in its weights;
-    None: as its name says."""
+    None: as its name says. size: its bytes, by which it is found again among files of its name; 0: unknown.
+    """
 
     file: str
     distilled: bool | None = None
+    size: int = field(default=0, compare=False)
 
 
 class Choices:
@@ -79,10 +81,7 @@ class Choices:
         return {}
 
     def _write(self, chosen: Mapping[str, Choice]) -> None:
-        data = {
-            role: one.file if one.distilled is None else {"file": one.file, "distilled": one.distilled}
-            for role, one in sorted(chosen.items())
-        }
+        data = {role: _stored(one) for role, one in sorted(chosen.items())}
         text = yaml.safe_dump(data, allow_unicode=True, sort_keys=True) if data else ""
         temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
         try:
@@ -99,6 +98,13 @@ class Choices:
         self._read = None
 
 
+def _stored(one: Choice) -> str | dict[str, object]:
+    """A choice as the file has it: its name alone where there is no more to say."""
+    more: dict[str, object] = {"distilled": one.distilled} if one.distilled is not None else {}
+    more |= {"size": one.size} if one.size else {}
+    return {"file": one.file, **more} if more else one.file
+
+
 def _parsed(path: Path) -> dict[str, Choice]:
     with path.open(encoding="utf-8") as file:
         text = file.read(_MOST_BYTES)
@@ -112,6 +118,10 @@ def _parsed(path: Path) -> dict[str, Choice]:
         if isinstance(value, str) and value:
             found[str(role)] = Choice(value)
         elif isinstance(value, dict) and isinstance(value.get("file"), str):
-            distilled = value.get("distilled")
-            found[str(role)] = Choice(value["file"], distilled if isinstance(distilled, bool) else None)
+            distilled, size = value.get("distilled"), value.get("size")
+            found[str(role)] = Choice(
+                value["file"],
+                distilled if isinstance(distilled, bool) else None,
+                size if type(size) is int and size > 0 else 0,
+            )
     return found

@@ -28,4 +28,4 @@ def checked_choice(
         raise BadInput.of("model_not_listed", file=choice.file, names=", ".join(names) or "-")
     if found.obstacle is not None and found.obstacle.code != "pair_is_one_file":
         raise BadInput.because(found.obstacle)
-    return Choice(found.used.name, choice.distilled)
+    return Choice(found.used.name, choice.distilled, found.used.identity.size)

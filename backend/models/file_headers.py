@@ -8,7 +8,8 @@ from collections import OrderedDict
 from pathlib import Path
 
 from backend.models.kinds import UNKNOWN, HeaderFacts
-from backend.models.tensor_kinds import expert_of, format_of, kinds_of, lora_bases, parameters_of, width_of
+from backend.models.lora_keys import judge
+from backend.models.tensor_kinds import expert_of, format_of, kinds_of, parameters_of, width_of
 from backend.models.tensor_list import NotReadable, read_tensors
 
 REMEMBERED = 10_000
@@ -59,14 +60,15 @@ def read_facts(path: Path, size: int) -> HeaderFacts:
     except (OSError, ValueError):
         return HeaderFacts(size=size, fault="unreadable")
     kinds = kinds_of(tensors)
+    lora = judge(tensors.shapes, tensors.metadata) if "lora" in kinds else None
     return HeaderFacts(
         kinds=kinds,
-        bases=lora_bases(tensors.shapes) if "lora" in kinds else frozenset(),
+        bases=lora.fits if lora is not None else frozenset(),
         format=format_of(tensors),
         parameters=parameters_of(tensors),
         expert=expert_of(tensors.metadata),
         size=size,
-        width=width_of(tensors.shapes),
+        width=lora.width if lora is not None else width_of(tensors.shapes),
     )
 
 

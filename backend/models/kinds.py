@@ -15,7 +15,8 @@ Kind: TypeAlias = Literal[
     "clip_vision", "clip_vision_original", "clip_vision_other",
     "lora",
     "sdpose", "sam3", "flux", "flux_checkpoint", "sdxl", "sd", "sd3", "qwen_image", "hunyuan_video",
-    "ltx_video", "seedvr2", "other",
+    "ltx_video", "seedvr2", "chroma", "flux_2", "z_image", "lumina", "kandinsky_5", "cogvideox", "mochi",
+    "hidream", "other",
     "shard",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backend.models.file_names import name_facts
 from backend.models.lora_header import HEADERS, UNREAD, LoraHeader, LoraHeaders
+from backend.models.lora_sidecars import NOTHING, SIDECARS, Sidecar, Sidecars
 from backend.models.pairs import same_file
 from workflows.graph.lora_file import LoraFile, by_name, partner_of
 from workflows.params.expert_names import named_expert, other_name, parts_of
@@ -22,11 +23,18 @@ class LoraFiles(Mapping[str, LoraFile]):
     this one, else None: then names alone decide. Any thread may ask."""
 
     def __init__(
-        self, names: Sequence[str], roots: Roots | None = None, headers: LoraHeaders = HEADERS
+        self,
+        names: Sequence[str],
+        roots: Roots | None = None,
+        headers: LoraHeaders = HEADERS,
+        sidecars: Sidecars = SIDECARS,
     ) -> None:
         self.names = tuple(names)
         self._set = frozenset(names)
-        self._roots, self._headers = roots, headers
+        self._by_bare_name: dict[str, list[str]] = {}
+        for name in names:
+            self._by_bare_name.setdefault(_bare(name), []).append(name)
+        self._roots, self._headers, self._sidecars = roots, headers, sidecars
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -57,9 +65,19 @@ class LoraFiles(Mapping[str, LoraFile]):
             scale=header.scale,
             same=bool(found.partner) and self._same(name, found.partner),
             differs=bool(named.expert and header.expert and named.expert != header.expert),
-            fault=header.fault if header.fault != "header_too_large" else "",
+            fault=header.fault,
             seen=header.read,
+            parts=frozenset(header.parts),
+            applied=header.applied,
+            unjudged=header.unjudged,
+            size=header.size,
+            twins=self._twins(name),
         )
+
+    @property
+    def local(self) -> bool:
+        """Whether the files are on this disk."""
+        return self._roots is not None
 
     def path(self, name: str) -> Path | None:
         """The file on this disk; None for one of a server elsewhere."""
@@ -69,6 +87,19 @@ class LoraFiles(Mapping[str, LoraFile]):
         """What its header says; UNREAD for a file that is not on this disk."""
         path = self.path(name)
         return self._headers.of(path) if path is not None else UNREAD
+
+    def beside(self, name: str) -> Sidecar:
+        """What files beside it say."""
+        path = self.path(name)
+        return self._sidecars.of(path) if path is not None else NOTHING
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Its trigger words: those in files beside it, which its owner can edit, else its metadata's."""
+        return self.beside(name).words or self.header(name).words
+
+    def title(self, name: str) -> str:
+        """Its title; "" for none."""
+        return self.header(name).title or self.beside(name).title
 
     def _partner(self, name: str, header: LoraHeader) -> str:
         """The file of the other expert by the names in the metadata, for files whose own names say none."""
@@ -85,6 +116,11 @@ class LoraFiles(Mapping[str, LoraFile]):
         found = exact or [one for one, title in titles.items() if near and title == near]
         return found[0] if len(found) == 1 else ""
 
+    def _twins(self, name: str) -> tuple[str, ...]:
+        """The files of its name in other folders that have its content."""
+        others = self._by_bare_name.get(_bare(name), ())
+        return tuple(one for one in others if one != name and self._same(name, one))
+
     @staticmethod
     def _title(header: LoraHeader) -> str:
         return header.output if named_expert(f"{header.output}.x") else header.title
@@ -92,3 +128,8 @@ class LoraFiles(Mapping[str, LoraFile]):
     def _same(self, one: str, other: str) -> bool:
         first, second = self.path(one), self.path(other)
         return first is not None and second is not None and same_file(first, second)
+
+
+def _bare(name: str) -> str:
+    """A name without its folders, for comparing."""
+    return parts_of(name)[-1].casefold()

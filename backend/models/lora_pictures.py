@@ -15,14 +15,22 @@ from pathlib import Path
 from backend.errors import StudioError
 from backend.media.decoder import Decoder
 from backend.models.lora_header import thumbnail
+from backend.models.lora_sidecars import FOLDERS
 
 SIDE = 128
 """Pixels of the longer side."""
 REMEMBERED = 500
-BESIDE = (".preview.png", ".png", ".preview.jpg", ".jpg", ".jpeg", ".preview.jpeg", ".webp", ".preview.webp")
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
+_MARKS = (".preview", "", ".cm-preview", ".thumb", ".thumbnail", "_preview", "_thumb")
+BESIDE = tuple(mark + ending for mark in _MARKS for ending in _PICTURES)
 """Endings of a picture beside a LoRA, in place of the LoRA's own, as managers of models write them."""
+ADDED = (*_PICTURES, ".preview.png")
+"""The same after the LoRA's own ending."""
+VIDEOS = tuple(mark + ending for mark in (".preview", "", ".cm-preview") for ending in (".mp4", ".webm"))
+"""Previews of LoRAs for video, of which the first frame is shown."""
 PICTURE_MAX = 16 << 20
 """Bytes of a picture that is decoded."""
+VIDEO_MAX = 64 << 20
 
 
 class LoraPictures:
@@ -59,21 +67,26 @@ class LoraPictures:
                 source = Path(folder) / "source"
                 source.write_bytes(data)
             try:
-                self._decoder.preview(source, target, max_side=SIDE)
+                make = self._decoder.poster if _is_video(source) else self._decoder.preview
+                make(source, target, max_side=SIDE)
                 return target.read_bytes()
             except (OSError, StudioError):
                 return b""
 
 
 def _beside(path: Path) -> Path | None:
-    for ending in BESIDE:
-        picture = path.with_name(path.stem + ending)
+    for picture in FOLDERS.beside(path, (*BESIDE, *VIDEOS), ADDED):
+        most = VIDEO_MAX if _is_video(picture) else PICTURE_MAX
         try:
-            if picture.is_file() and picture.stat().st_size <= PICTURE_MAX:
+            if picture.is_file() and picture.stat().st_size <= most:
                 return picture
         except OSError:
             continue
     return None
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in (".mp4", ".webm")
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

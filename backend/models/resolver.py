@@ -102,7 +102,7 @@ class Resolver:
                 continue
             named = name_facts(name, file.folder)
             known = _is(name, file.name)
-            passed = known or (chosen is not None and _alike_names(chosen.file, name))
+            passed = known or (chosen is not None and _is(name, plain_name(chosen.file)))
             if not passed and want is not None and want.kind == "lora" and fit(want, identify(named)) == "no":
                 continue  # of many LoRAs only those are opened whose name fits
             found.append(Candidate(name, identify(named, self._header(file.folder, name)), known))
@@ -124,15 +124,22 @@ class Resolver:
         chosen = self.choices.get(file.role)
         notes: list[Notice] = []
         if chosen is not None:
-            match = _chosen(chosen.file, everyone)
+            match, moved, namesakes = _chosen(chosen, everyone)
+            if namesakes:
+                names = tuple(one.name for one in namesakes)
+                unclear = notice("chosen_model_ambiguous", file=chosen.file, title=file.title, names=names)
+                return Resolution(file.role, None, "", namesakes, obstacle=unclear)
+            if match is not None and moved:
+                notes.append(
+                    notice("chosen_model_moved", file=chosen.file, title=file.title, found=match.name)
+                )
             if match is not None:
                 match = replace(match, identity=replace(match.identity, speed=_speed(chosen, match.identity)))
                 others = tuple(
                     one for one in everyone if one.name != match.name and self._fits(want, one) == "yes"
                 )
-                return Resolution(
-                    file.role, match, "chosen", others, obstacle=self._obstacle(file, want, match)
-                )
+                obstacle = self._obstacle(file, want, match)
+                return Resolution(file.role, match, "chosen", others, notes=tuple(notes), obstacle=obstacle)
             notes.append(notice("chosen_model_gone", file=chosen.file, title=file.title))
         known = [one for one in everyone if one.known]
         good = [one for one in known if self._obstacle(file, want, one) is None]
@@ -267,16 +274,24 @@ def _is(name: str, known: str) -> bool:
     return plain_name(name).casefold() == known.casefold()
 
 
-def _alike_names(one: str, other: str) -> bool:
-    return one.replace("\\", "/").casefold() == other.replace("\\", "/").casefold()
+def _chosen(
+    choice: Choice, candidates: Sequence[Candidate]
+) -> tuple[Candidate | None, bool, tuple[Candidate, ...]]:
+    """(the chosen file, whether it lies in another folder now, several files of its name).
 
-
-def _chosen(wanted: str, candidates: Sequence[Candidate]) -> Candidate | None:
-    """The candidate of that name; either slash and either case may be written."""
-    plain = wanted.replace("\\", "/")
-    exact = (one for one in candidates if one.name.replace("\\", "/") == plain)
-    loose = (one for one in candidates if one.name.replace("\\", "/").casefold() == plain.casefold())
-    return next(exact, None) or next(loose, None)
+    Either slash and either case may be written. Of several files of its name in other folders the one of its
+    size counts.
+    """
+    wanted = choice.file.replace("\\", "/")
+    exact = (one for one in candidates if one.name.replace("\\", "/") == wanted)
+    loose = (one for one in candidates if one.name.replace("\\", "/").casefold() == wanted.casefold())
+    match = next(exact, None) or next(loose, None)
+    if match is not None:
+        return match, False, ()
+    alike = [one for one in candidates if _is(one.name, plain_name(choice.file))]
+    sized = [one for one in alike if choice.size and one.identity.size == choice.size]
+    found = sized if len(sized) == 1 else alike
+    return (found[0], True, ()) if len(found) == 1 else (None, False, tuple(found))
 
 
 def _speed(chosen: Choice, found: Identity) -> Speed:

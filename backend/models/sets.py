@@ -25,7 +25,10 @@ from workflows.stages.distill import I2V, T2V
 
 Speed: TypeAlias = Literal["", "fast", "quality"]
 """Which settings of a mode the set is for; "" for all of them."""
-Format: TypeAlias = Literal["auto", "fp8", "gguf", "fp16"]
+Format: TypeAlias = Literal[
+    "auto", "fp8", "fp16", "gguf", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K"
+]  # fmt: skip
+"""gguf: of the size that suits the GPU."""
 SPEEDS: tuple[Speed, ...] = get_args(Speed)
 FORMATS: tuple[Format, ...] = get_args(Format)
 GPU_LIMITS = (4, 1024)
@@ -128,7 +131,7 @@ def choose(wish: Wish, machine: Hardware, catalog: Catalog, found: Mapping[str, 
     """The set for a wish. found: role -> state. Raises BadInput for what no set can be made of."""
     if wish.mode not in catalog.modes():
         raise BadInput.of("no_such_mode", given=wish.mode, names=tuple(catalog.modes()))
-    if wish.format == "gguf" and machine.gguf is False:
+    if is_gguf(wish.format) and machine.gguf is False:
         raise BadInput.of("set_without_gguf")
     files, notes = _wanted(wish, machine, catalog, found)
     experts = [file for file in files if catalog.formats(file.role)]
@@ -276,11 +279,13 @@ def _format(
         any(row.distilled for row in catalog.formats(file.role)) for file in experts
     )
     options = _options(experts, distilled, catalog)
-    if wish.format == "gguf" and distilled and not any(one.gguf for one in options):
+    if is_gguf(wish.format) and distilled and not any(one.gguf for one in options):
         raise BadInput.of("set_distilled_gguf")
     usable = [one for one in options if not one.gguf or machine.gguf]
     if wish.format == "gguf":
         usable = [one for one in options if one.gguf]
+    elif is_gguf(wish.format):
+        usable = [_nearest(wish.format, [one for one in options if one.gguf])]
     elif wish.format == "fp16":
         usable = [one for one in options if _BITS.get(one.format) == 16.0] or usable
     elif wish.format == "fp8":
@@ -288,7 +293,20 @@ def _format(
     elif present := _present(experts, found, usable):
         usable = present
     best = _best(usable, wish, machine)
-    return best, _said(best, wish, machine, options)
+    said = _said(best, wish, machine, options)
+    if is_gguf(wish.format) and wish.format not in ("gguf", best.format):
+        said.append(made("set_other_size", {"asked": wish.format, "form": best.format}))
+    return best, said
+
+
+def is_gguf(form: Format) -> bool:
+    """Whether a format that can be asked for is one of GGUF files."""
+    return form == "gguf" or form.startswith("Q")
+
+
+def _nearest(form: Format, options: Sequence[_Option]) -> _Option:
+    """The GGUF size that is asked for, else the one with the nearest number of bits."""
+    return min(options, key=lambda one: abs(_BITS.get(one.format, 16.0) - _BITS[form]))
 
 
 def _best(options: Sequence[_Option], wish: Wish, machine: Hardware) -> _Option:
@@ -374,6 +392,8 @@ def _used(file: ModelFile, wish: Wish, found: Mapping[str, FileState], machine: 
 def _of_format(wanted: Format, form: str, name: str) -> bool:
     if wanted == "gguf":
         return name.lower().endswith(GGUF)
+    if is_gguf(wanted):
+        return form == wanted
     if wanted == "fp8":
         return form.startswith("fp8")
     return form in ("fp16", "bf16")

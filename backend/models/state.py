@@ -44,7 +44,8 @@ class LoraState:
 
     expert: the one that a file without a partner is for; base: the kind of model that its name says; words:
     its trigger words; bytes: 0 for a file that is not on this disk; obstacle: why it cannot be used in the
-    mode that was asked for, a sentence or ""; note: what to know about it.
+    mode that was asked for, a sentence or ""; note: what to know about it; missing: addresses of servers that
+    do not have it, while others do.
     """
 
     name: str
@@ -57,10 +58,11 @@ class LoraState:
     obstacle: str = ""
     note: str = ""
     purpose: str = ""
+    missing: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """The entry of the API's list."""
-        return {**asdict(self), "words": list(self.words)}
+        return {**asdict(self), "words": list(self.words), "missing": list(self.missing)}
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from backend.models.kinds import Expert, Kind
+from backend.models.lora_keys import WIDTH_1_3B, is_lora
 from backend.models.tensor_list import Tensors
 
 _PREFIXES = ("model.diffusion_model.", "diffusion_model.", "model.")
-_LORA = re.compile(
-    r"\.lora_(?:A|B|up|down)\b|\.lora\.(?:up|down)\.|\.(?:lokr|hada|oft)_|\.dora_scale$|\.diff(?:_b)?$"
-)
-_WAN_LORA = re.compile(r"blocks[._]\d+[._](?:self_attn|cross_attn|ffn)")
-_ATTENTION_DOWN = re.compile(r"(?:self|cross)_attn[._][qkvo]\b.*lora_(?:A|down)\b")
 _TEXT_KINDS: frozenset[Kind] = frozenset({"t2v", "t2v_2.1", "bernini", "wan_other"})
 _PICTURE_KINDS: frozenset[Kind] = frozenset({"i2v", "fun_inpaint", "wan_other"})
-_BIG: frozenset[Kind] = frozenset(
-    {
-        "t2v", "i2v", "s2v", "animate", "animate_2", "vace", "camera", "fun_control", "fun_inpaint",
-        "bernini", "t2v_2.1", "i2v_2.1", "scail", "humo", "dancer", "wan_other",
-    }
-)  # fmt: skip
-_WIDTH_5B, _WIDTH_1_3B = 3072, 1536
 _MARKS: tuple[tuple[str, Kind], ...] = (
     ("casual_audio_encoder.encoder.final_linear.weight", "s2v"),
     ("audio_proj.audio_proj_glob_1.layer.weight", "humo"),
@@ -103,7 +92,7 @@ def _wan(shapes: Mapping[str, tuple[int, ...]], tensors: Tensors) -> frozenset[K
     out = shapes.get("head.head.weight", (0,))[0] // 4
     if channels == 48 and out == 48:
         return frozenset({"ti2v_5b", "wan_other"})
-    if width == _WIDTH_1_3B:
+    if width == WIDTH_1_3B:
         return frozenset({"wan_1.3b", "fun_control", "fun_inpaint", "vace", "wan_other"})
     if channels == 16:
         return _TEXT_KINDS
@@ -174,41 +163,12 @@ def _layers(shapes: Iterable[str], pattern: str) -> int:
     return max(found) + 1 if found else 0
 
 
-def is_lora(shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether most of the tensors are those of a LoRA or a similar adapter."""
-    return bool(shapes) and 2 * sum(bool(_LORA.search(key)) for key in shapes) >= len(shapes)
-
-
 def width_of(shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """The width of the layers of a WAN model, or of the model that a LoRA is for; 0 where the keys do not say
-    so."""
+    """The width of the layers of a WAN model; 0 where the keys do not say so."""
     for key, shape in shapes.items():
         if key.endswith("blocks.0.self_attn.q.weight") and len(shape) == 2:
             return shape[0]  # the other side is packed in some formats
-        if len(shape) == 2 and _ATTENTION_DOWN.search(key):
-            return shape[1]
     return 0
-
-
-def lora_bases(shapes: Mapping[str, tuple[int, ...]]) -> frozenset[Kind]:
-    """The kinds of model that a LoRA fits by its keys and shapes; empty when they do not say so."""
-    joined = "\n".join(shapes)
-    if re.search(r"blocks[._]\d+[._]attn[12]", joined) and "transformer_blocks" not in joined:
-        return frozenset({"wan_diffusers"})
-    if _WAN_LORA.search(joined):
-        width = width_of(shapes)
-        if width == _WIDTH_5B:
-            return frozenset({"ti2v_5b"})
-        if width == _WIDTH_1_3B:
-            return frozenset({"wan_1.3b"})
-        return frozenset({"i2v_2.1", "animate"}) if re.search(r"[kv]_img", joined) else _BIG
-    if re.search(r"double_blocks|single_transformer_blocks|single_blocks", joined):
-        return frozenset({"flux"})
-    if re.search(r"transformer_blocks[._]\d+[._](?:img_m|txt_m|attn[._]add_|attn[._]to_)", joined):
-        return frozenset({"qwen_image"})
-    if re.search(r"down_blocks|input_blocks|lora_te", joined):
-        return frozenset({"sdxl"})
-    return frozenset()
 
 
 def expert_of(metadata: Mapping[str, str]) -> Expert:

@@ -171,11 +171,11 @@ def test_the_graph_has_the_spelling_of_the_server(written: str) -> None:
     assert chains(image(loras=[written])) == [[(HIGH, 1.0)], [(LOW, 1.0)]]
 
 
-def test_a_name_that_may_mean_two_files_is_missing() -> None:
+def test_a_name_that_may_mean_two_files_is_refused() -> None:
     server = lora_server("a/ink.safetensors", "b/ink.safetensors")
     params = image(loras=["ink.safetensors"])
     obstacle = model_obstacle(params, compiled(params, server=server), server)
-    assert obstacle is not None and obstacle.code == "lora_missing"
+    assert obstacle is not None and obstacle.code == "lora_ambiguous"
     for exact in ("a/ink.safetensors", "b/ink.safetensors"):
         assert chains(image(loras=[exact]), server) == [[(exact, 1.0)]] * 2
 

@@ -48,11 +48,12 @@ class ModelDownload:
     def plan(self, owner: str, event: gr.EventData, request: gr.Request) -> str:
         """The files of the set, their sizes, room and time."""
         offer: SetOffer | None = None
+        asked = _request(event)
         try:
-            offer = self.studio.plan_models(owner, _request(event), request.username or "")
+            offer = self.studio.plan_models(owner, asked, request.username or "")
         except StudioError as error:
             gr.Warning(sentence(error))
-        return self.tab.download_row(owner, request, offer)
+        return self.tab.download_row(owner, request, offer, asked)
 
     def start(self, owner: str, event: gr.EventData, request: gr.Request) -> str:
         """Starts to fetch them."""
@@ -61,7 +62,7 @@ class ModelDownload:
             self.once.run(lambda: self.studio.fetch_models(owner, wanted, user), owner, "fetch", str(wanted))
         except StudioError as error:
             gr.Warning(sentence(error))
-        return self.tab.download_row(owner, request)
+        return self.tab.download_row(owner, request, asked=wanted)
 
     def cancel(self, owner: str, request: gr.Request) -> str:
         """Ends the download; what has arrived is kept."""
@@ -78,4 +79,7 @@ def _request(event: gr.EventData) -> SetRequest:
     mode, _, setting = event_text(event, "mode").partition(" ")
     memory = event_text(event, "gpu")
     gigabytes = int(memory) if memory.isascii() and memory.isdigit() and len(memory) < 6 else 0
-    return SetRequest(mode, setting, event_text(event, "speed"), gigabytes)
+    return SetRequest(
+        mode, setting, event_text(event, "speed"), gigabytes, event_text(event, "format") or "auto",
+        event_text(event, "distilled") == "distilled",
+    )  # fmt: skip

@@ -55,7 +55,8 @@
       trigger(act, act === "start" ? values() : {});
     });
     element.addEventListener("change", (event) => {
-      if (event.target.closest("select") && $(".fetch-files", element)) plan();
+      const asked = $(".fetch-files", element) || $(".fetch", element)?.dataset.asked === "1";
+      if (event.target.closest("select") && asked && !isBusy()) plan();
     });
     look();
   };

@@ -16,7 +16,7 @@ from ui.views.model_download import download_panel
 from ui.views.model_table import models
 
 if TYPE_CHECKING:
-    from backend.models.state import ModelScan, SetOffer
+    from backend.models.state import ModelScan, SetOffer, SetRequest
     from backend.studio import Studio
 
 EVENTS = ("pause", "resume")
@@ -98,14 +98,21 @@ class System:
             admin=self.studio.is_admin(owner, request.username or ""),
         )
 
-    def download_row(self, owner: str, request: gr.Request, offer: SetOffer | None = None) -> str:
-        """The download of models; "" for everyone but the admin, and where it cannot reach the engine."""
+    def download_row(
+        self,
+        owner: str,
+        request: gr.Request,
+        offer: SetOffer | None = None,
+        asked: SetRequest | None = None,
+    ) -> str:
+        """The download of models; "" for everyone but the admin, and where it cannot reach the engine.
+        asked: what the form says, if it is not offered."""
         user = request.username or ""
         if not self.studio.is_admin(owner, user) or not self.studio.fetch_available():
             return ""
         known = [one for one in self.studio.engines() if one.vram_total and not kind_of(one).simulated]
         gigabytes = round(known[0].vram_total / (1 << 30)) if known else 0
-        return download_panel(self.studio.fetch_progress(owner, user), offer, gigabytes)
+        return download_panel(self.studio.fetch_progress(owner, user), offer, gigabytes, asked)
 
     def machine(self, owner: str, request: gr.Request) -> str:
         """The left column."""

@@ -17,14 +17,24 @@ from workflows.modes.registry import MODES
 GPUS = (8, 12, 16, 24, 32, 48, 80, 96)
 DEFAULT_GPU = 24
 SPEEDS = ("", "fast", "quality")
+FORMATS = ("auto", "fp8", "fp16", "gguf", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
+KINDS = ("", "distilled")
+"""4-step LoRAs on WAN's own models, or models that have them in their weights."""
 
 
-def download_panel(progress: FetchProgress, offer: SetOffer | None = None, gigabytes: int = 0) -> str:
-    """The form, and below it the offered set or the progress. gigabytes: of the GPU at hand, 0 if unknown."""
-    request = offer.request if offer is not None else progress.request
+def download_panel(
+    progress: FetchProgress,
+    offer: SetOffer | None = None,
+    gigabytes: int = 0,
+    asked: SetRequest | None = None,
+) -> str:
+    """The form, and below it the offered set or the progress. gigabytes: of the GPU at hand, 0 if unknown;
+    asked: what the form said, for a request that was refused."""
+    request = offer.request if offer is not None else asked or progress.request
     shown = _offer(offer) if offer is not None and not progress.busy else _progress(progress)
     return (
-        f'<section class="fetch" data-busy="{int(progress.busy)}" aria-labelledby="ws-fetch-title">'
+        f'<section class="fetch" data-busy="{int(progress.busy)}" data-asked="{int(asked is not None)}"'
+        f' aria-labelledby="ws-fetch-title">'
         f'<h2 id="ws-fetch-title">{escaped("model_download.heading")}</h2>'
         f"{_form(request, gigabytes, progress.busy)}{shown}</section>"
     )
@@ -58,10 +68,14 @@ def _form(request: SetRequest | None, gigabytes: int, busy: bool) -> str:
     gpus = own | {str(size): text("model_download.gpu", size=size) for size in GPUS}
     gpu = str(request.gigabytes) if request is not None else "0" if own else str(DEFAULT_GPU)
     speeds = {one: text(f"model_download.speed.{one or 'both'}") for one in SPEEDS}
+    formats = {one: text(f"model_download.format.{one}") for one in FORMATS}
+    kinds = {one: text(f"model_download.distilled.{one or 'none'}") for one in KINDS}
     speed = request.speed if request is not None else ""
     fields = (
         _select("mode", modes(), mode, busy) + _select("gpu", gpus, gpu, busy)
         + _select("speed", speeds, speed, busy)
+        + _select("format", formats, request.format if request is not None else FORMATS[0], busy)
+        + _select("distilled", kinds, KINDS[int(request is not None and request.distilled)], busy)
     )  # fmt: skip
     button = (
         f'<button type="button" class="btn" data-fetch="plan"{" disabled" if busy else ""}>'
@@ -100,7 +114,8 @@ def _offer(offer: SetOffer) -> str:
     elif not offer.unknown:
         said.append(text("model_download.time_later"))
     if not offer.fits:
-        said.append(text("model_download.no_room"))
+        missing = wording.file_size(max(0, offer.left - offer.free))
+        said.append(text("model_download.no_room", missing=missing))
     word = "model_download.resume" if offer.have else "model_download.start"
     button = (
         f'<button type="button" class="btn ink" data-fetch="start"{"" if offer.fits else " disabled"}>'

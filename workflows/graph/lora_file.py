@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workflows.params.expert_names import loose_key, named_expert, other_name, pair_key
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LIST = ("LoraLoaderModelOnly", "lora_name")
 """The input whose options are a server's LoRAs."""
-_ENDING = re.compile(r"\.(?:safetensors|sft|pt|pth|ckpt|bin)$")
+_ENDING = re.compile(r"\.(?:safetensors|sft|pt2?|pth|ckpt|bin|pkl)$")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,10 @@ class LoraFile:
     name says; fits: the kinds that it fits by its keys, empty where they are not known or do not say so.
     ignored: the layout of its keys, if ComfyUI applies none of them; partly: some are left out; scale: alpha
     divided by rank; same: the partner has the same content; differs: the metadata names the other expert;
-    fault: why it cannot be loaded.
+    fault: why it cannot be loaded; parts: kinds of model that have layers which others lack, and that it has
+    keys for; applied: the share of its keys that ComfyUI reads; unjudged: its keys could not be looked at;
+    size: bytes, 0 when unknown; twins: files of its name and content in other folders; moved: found by its
+    name in another folder than the one that was asked for; namesakes: with `name` "", several such files.
     """
 
     name: str
@@ -43,6 +46,13 @@ class LoraFile:
     differs: bool = False
     fault: str = ""
     seen: bool = False  # its header was read
+    parts: frozenset[str] = field(default_factory=frozenset)
+    applied: float = 1.0
+    unjudged: bool = False
+    size: int = 0
+    twins: tuple[str, ...] = ()
+    moved: bool = False
+    namesakes: tuple[str, ...] = ()
 
 
 def listed(server: ServerFacts) -> tuple[str, ...] | None:
@@ -50,21 +60,40 @@ def listed(server: ServerFacts) -> tuple[str, ...] | None:
     return server.options.get(LIST)
 
 
-def spelled(name: str, names: Sequence[str]) -> str:
-    """The name as the list has it; "" when it is not there.
+@dataclass(frozen=True)
+class Found:
+    """A name in a list: as the list has it, "" for none. `moved`: in another folder than was written;
+    `namesakes`: several files that are meant equally."""
 
-    Either slash, either case, and a name without its folder or its ending are understood, as long as only one
-    file of the list is meant.
-    """
+    name: str = ""
+    moved: bool = False
+    namesakes: tuple[str, ...] = ()
+
+
+def find(name: str, names: Sequence[str]) -> Found:
+    """Searches a list. Either slash, either case, and a name without its folder or its ending are understood,
+    and so is one in another folder, as long as only one file of the list is meant."""
     if name in names:
-        return name
+        return Found(name)
     wanted = plain(name)
-    forms = (plain, _last, _stem, lambda one: _stem(_last(one)))
-    for form in forms:
+    for form in (plain, _stem):
         found = [one for one in names if form(one) == wanted]
         if len(found) == 1:
-            return found[0]
-    return ""
+            return Found(found[0])
+    bare = wanted.rsplit("/", 1)[-1]
+    for form, moved in ((_last, True), (lambda one: _stem(_last(one)), bare != wanted)):
+        found = [one for one in names if form(one) == bare]
+        found = [one for one in found if named_expert(one) == named_expert(name)] or found
+        if len(found) == 1:
+            return Found(found[0], moved)
+        if found:
+            return Found(namesakes=tuple(sorted(found)))
+    return Found()
+
+
+def spelled(name: str, names: Sequence[str]) -> str:
+    """The name as the list has it; "" when it is not there, or several files are meant."""
+    return find(name, names).name
 
 
 def _last(name: str) -> str:
@@ -105,7 +134,17 @@ def lora_file(name: str, server: ServerFacts) -> LoraFile:
     names = listed(server)
     if names is None:
         return by_name(name, None)
-    found = spelled(name, names)
-    if not found:
-        return LoraFile("")
-    return server.loras[found] if found in server.loras else by_name(found, names)
+    found = find(name, names)
+    if found.namesakes:
+        found = _one_content(found, server)
+    if not found.name:
+        return LoraFile("", namesakes=found.namesakes)
+    file = server.loras[found.name] if found.name in server.loras else by_name(found.name, names)
+    return replace(file, moved=True) if found.moved else file
+
+
+def _one_content(found: Found, server: ServerFacts) -> Found:
+    """The first of several files if all have the same content."""
+    first, *others = found.namesakes
+    twins = server.loras[first].twins if first in server.loras else ()
+    return Found(first, True) if set(others) <= set(twins) else found

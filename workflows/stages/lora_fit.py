@@ -20,6 +20,8 @@ from workflows.stages.schedule import HIGH, LOW
 
 WEAK = 0.25
 """alpha divided by rank, up to which a LoRA is called weak."""
+MOST_APPLIED = 0.95
+"""The share of its keys that ComfyUI reads, below which a LoRA is said to be used in part."""
 RELATED: Mapping[str, frozenset[str]] = {
     "i2v": frozenset({"i2v"}),
     "t2v": frozenset({"t2v", "t2v_2.1"}),
@@ -33,7 +35,7 @@ SAME_LAYERS = frozenset({"i2v", "t2v", "i2v_2.1", "t2v_2.1", "s2v", "animate", "
 """Kinds of WAN with the same layers: a LoRA for one of them has some effect on the others."""
 OBSTACLES = frozenset(
     {
-        "lora_missing", "lora_twice", "lora_damaged", "lora_not_lora", "lora_other_model",
+        "lora_missing", "lora_ambiguous", "lora_twice", "lora_damaged", "lora_not_lora", "lora_other_model",
         "lora_keys_ignored", "lora_other_width",
     }
 )  # fmt: skip
@@ -69,10 +71,14 @@ def file_obstacle(name: str, file: LoraFile, target: LoraTarget, server: ServerF
 
 
 def _made_for(file: LoraFile) -> str:
-    """The kind of model to name; "wan" where the keys fit several of them."""
+    """The kind of model to name; "wan" or "other" where the keys fit several of them."""
+    if len(file.fits) == 1:
+        return next(iter(file.fits))
     if file.base in file.fits:
         return file.base
-    return "wan" if file.fits & SAME_LAYERS else max(file.fits)
+    if file.fits & SAME_LAYERS:
+        return "wan"
+    return "flux_chroma" if file.fits == {"flux", "chroma"} else "other"
 
 
 def _suits(file: LoraFile, target: LoraTarget) -> bool:
@@ -82,13 +88,19 @@ def _suits(file: LoraFile, target: LoraTarget) -> bool:
 
 def file_warnings(name: str, file: LoraFile, target: LoraTarget) -> Iterator[Notice]:
     """What to know about a file that is used on a model."""
-    if file.partly and target.kind != "animate":
+    if file.partly and target.kind not in file.fits:
         yield notice("lora_partly", lora=name)
     elif file.base and file.base not in RELATED.get(target.kind, frozenset((target.kind,))):
         if file.seen or (file.base in SAME_LAYERS and target.kind in SAME_LAYERS):
             yield notice("lora_other_task", lora=name, base=file.base, for_model=target.kind)
         else:
             yield notice("lora_other_family", lora=name, base=file.base, for_model=target.kind)
+    if file.parts and target.kind not in file.parts:
+        yield notice("lora_other_parts", lora=name, base=min(file.parts))
+    if file.seen and 0 < file.applied < MOST_APPLIED:
+        yield notice("lora_in_part", lora=name, share=file.applied)
+    if file.unjudged:
+        yield notice("lora_not_judged", lora=name)
     if 0 < file.scale <= WEAK:
         yield notice("lora_weak", lora=name, share=file.scale)
     if file.differs:
@@ -111,8 +123,10 @@ def lora_findings(params: Any, target: LoraTarget, server: ServerFacts) -> LoraF
     names: dict[str, str] = {}  # file -> as the creator wrote it
     for one in found:
         if not one.file.name:
-            obstacle = obstacle or notice("lora_missing", lora=one.lora.name)
+            obstacle = obstacle or _not_found(one)
             continue
+        if one.file.moved:
+            warnings.append(notice("lora_moved", lora=one.lora.name, file=one.file.name))
         if one.file.name in names:
             obstacle = obstacle or notice("lora_twice", lora=names[one.file.name], other=one.lora.name)
         names[one.file.name] = one.lora.name
@@ -128,6 +142,12 @@ def lora_findings(params: Any, target: LoraTarget, server: ServerFacts) -> LoraF
         if target.experts:
             warnings += _pair_warnings(one, experts, {plain(each.file.name) for each in found})
     return LoraFindings(obstacle, tuple(dict.fromkeys(warnings)))
+
+
+def _not_found(one: Used) -> Notice:
+    if one.file.namesakes:
+        return notice("lora_ambiguous", lora=one.lora.name, names=one.file.namesakes)
+    return notice("lora_missing", lora=one.lora.name)
 
 
 def _names(one: Used, experts: str) -> list[str]:

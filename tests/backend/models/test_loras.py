@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from backend.models.lora_files import LoraFiles
-from backend.models.lora_header import LoraHeaders, ignored_layout, one_line, trigger_words
-from backend.models.lora_rows import lora_rows
+from backend.models.lora_header import LoraHeaders
+from backend.models.lora_keys import judge, lora_bases
+from backend.models.lora_rows import LoraServer, lora_rows
+from backend.models.lora_words import one_line, trigger_words
 from backend.models.roots import Roots
-from backend.models.tensor_kinds import lora_bases
 from backend.notices import words
 from tests.support.compile_cases import animated, compiled, image, sound, still, text
 from tests.support.lora_files import LAYOUTS, write_lora
@@ -182,8 +183,9 @@ def test_trigger_words() -> None:
 
 
 def test_layouts_of_other_families_are_left_to_them() -> None:
-    assert ignored_layout(["transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight"]) == ""
-    assert ignored_layout(["blocks.0.self_attn.q.lora_A.weight"]) == "bare"
+    flux = {"transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight": (4, 3072)}
+    assert judge(flux).ignored == "" and "flux" in judge(flux).fits
+    assert judge({"blocks.0.self_attn.q.lora_A.weight": (4, 8)}).ignored == "bare"
     kohya = {"lora_unet_blocks_0_self_attn_q.lora_down.weight": (4, 3072)}
     assert lora_bases(kohya) == {"ti2v_5b"}
 
@@ -200,17 +202,18 @@ def test_the_list_has_pairs_words_and_what_fits(tmp_path: Path) -> None:
     server = server_of(tmp_path)
     files = server.loras
     assert isinstance(files, LoraFiles)
-    rows = lora_rows(files, server, MODES["image_to_video"].lora_targets)
+    servers = [LoraServer("a", files, server)]
+    rows = lora_rows(servers, MODES["image_to_video"].lora_targets)
     assert [(row.name, row.partner, bool(row.obstacle)) for row in rows] == [
         ("styles/ink_high.safetensors", "styles/ink_low.safetensors", False),
         ("zoom.safetensors", "", False),
         ("a_flux.safetensors", "", True),
     ]
     assert (rows[0].title, rows[0].words, rows[1].title) == ("Ink <b>wash</b>", ("1nk",), "zoom")
-    assert [row.name for row in lora_rows(files, server, search="WASH ink")] == [rows[0].name]
-    assert [row.name for row in lora_rows(files, server, search="ink_low")] == [rows[0].name]
-    assert lora_rows(files, server, search="nothing") == []
-    either = lora_rows(files, server, MODES["text_to_image"].lora_targets)
+    assert [row.name for row in lora_rows(servers, search="WASH ink")] == [rows[0].name]
+    assert [row.name for row in lora_rows(servers, search="ink_low")] == [rows[0].name]
+    assert lora_rows(servers, search="nothing") == []
+    either = lora_rows(servers, MODES["text_to_image"].lora_targets)
     assert not any(row.obstacle for row in either), "Text-to-Image has a model for each"
     assert json.loads(json.dumps(rows[0].record()))["words"] == ["1nk"]
 
@@ -244,4 +247,6 @@ def test_the_list_has_only_model_files(tmp_path: Path) -> None:
     for name in ("style.png", "style.json", "readme.md", "._style.safetensors"):
         (tmp_path / "loras" / name).write_bytes(b"x")
     files = LoraFiles(tuple(Roots(tmp_path).names("loras")), Roots(tmp_path))
-    assert [row.name for row in lora_rows(files, server_of(tmp_path))] == ["style.safetensors"]
+    assert [row.name for row in lora_rows([LoraServer("a", files, server_of(tmp_path))])] == [
+        "style.safetensors"
+    ]

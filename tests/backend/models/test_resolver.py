@@ -160,7 +160,7 @@ def test_another_model_under_our_name(tmp_path: Path, role: str, kind: str, says
 
 
 def test_a_lora_for_another_family_under_our_name(tmp_path: Path) -> None:
-    keys = {"lora_unet_double_blocks_0_img_attn_qkv.lora_up.weight": (8, 4)}
+    keys = {"lora_unet_double_blocks_0_img_mod_lin.lora_up.weight": (8, 4)}
     safetensors(tmp_path / own_names("lora_i2v_high")["lora_i2v_high"], keys)
     found = on_disk(tmp_path)["lora_i2v_high"]
     assert (
@@ -374,3 +374,41 @@ def test_a_lora_in_the_folder_of_models_takes_no_role(tmp_path: Path) -> None:
     near = on_disk(tmp_path)["i2v_high"]
     assert near.used is None and near.asked == () and near.obstacle is not None
     assert (code(near), near.obstacle.arg("kind")) == ("model_unlike_name", "lora")
+
+
+# chosen by hand, and moved since
+
+
+def test_a_chosen_file_that_moved_is_found_by_its_name() -> None:
+    high = KJ.format("HIGH").rsplit("/", 1)[-1]
+    found = by_names(HIGH, LOW, f"new/{high}", choices={"i2v_high": Choice(f"old/{high}")})["i2v_high"]
+    assert used(found) == f"new/{high}" and found.why == "chosen" and found.obstacle is None
+    assert [note.code for note in found.notes] == ["chosen_model_moved"]
+    bare = by_names(HIGH, LOW, f"new\\{high}", choices={"i2v_high": Choice(high)})["i2v_high"]
+    assert used(bare) == f"new\\{high}"
+
+
+def test_two_files_of_the_chosen_name_are_refused_with_both_paths(tmp_path: Path) -> None:
+    high = KJ.format("HIGH").rsplit("/", 1)[-1]
+    choice = {"i2v_high": Choice(f"old/{high}")}
+    found = by_names(HIGH, LOW, f"a/{high}", f"b/{high}", choices=choice)["i2v_high"]
+    assert found.used is None and found.obstacle is not None
+    assert words(found.obstacle) == (
+        f"old/{high}, which was chosen as the {CATALOG.file('i2v_high').title}, is not where it was, and"
+        f" several files have its name: a/{high}, b/{high}. Choose one of them."
+    )
+    assert [one.name for one in found.others] == [f"a/{high}", f"b/{high}"]
+    put(tmp_path, f"diffusion_models/a/{high}")
+    path = put(tmp_path, f"diffusion_models/b/{high}")
+    with path.open("ab") as file:
+        file.write(b"\0" * 64)
+    assert code(on_disk(tmp_path, choice)["i2v_high"]) == "chosen_model_ambiguous"
+    sized = {"i2v_high": Choice(f"old/{high}", size=path.stat().st_size)}
+    assert used(on_disk(tmp_path, sized)["i2v_high"]) == f"b/{high}", "the one of its size"
+
+
+def test_a_chosen_lora_that_moved(tmp_path: Path) -> None:
+    put(tmp_path, "loras/new/my_speed.safetensors", "lora")
+    choice = {"lora_i2v_high": Choice("old/my_speed.safetensors")}
+    found = on_disk(tmp_path, choice)["lora_i2v_high"]
+    assert used(found) == "new/my_speed.safetensors"

@@ -104,7 +104,7 @@ def test_every_set_runs(mode: str, setting: str, speed: Speed) -> None:
             assert not any(each.file.name.endswith(".gguf") for each in made.files)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [form for form in FORMATS if form[0] != "Q"])
 @pytest.mark.parametrize("mode", CATALOG.modes())
 def test_every_format_runs(mode: str, form: Format) -> None:
     for gigabytes in (8, 24, 96):
@@ -120,6 +120,22 @@ def test_every_format_runs(mode: str, form: Format) -> None:
                 "fp16": file.format in ("fp16", "bf16"),
             }
             assert fine.get(form, True), (form, file.name)
+
+
+@pytest.mark.parametrize("mode", CATALOG.modes())
+def test_a_gguf_size_is_fetched_as_asked_or_the_nearest(mode: str) -> None:
+    for form in (form for form in FORMATS if form[0] == "Q"):
+        made = choose(Wish(mode, "fast", form), machine(24), CATALOG, EMPTY)
+        experts = {each.file.format for each in made.files if CATALOG.formats(each.file.role)}
+        other = [note for note in made.notes if note.code == "set_other_size"]
+        assert len(experts) <= 1 and (experts <= {form}) != bool(other), (form, experts)
+        assert all(
+            note.arg("form") in experts and words(note).startswith(f"There is no {form}") for note in other
+        )
+    lying = found(("i2v_high", "Wan2.2-I2V-A14B-HighNoise-Q4_K_M.gguf"))
+    assert "i2v_high" in {
+        file.role for file in choose(Wish("image_to_video", "", "Q6_K"), machine(24), CATALOG, lying).to_fetch
+    }
 
 
 @pytest.mark.parametrize("mode", CATALOG.modes())
@@ -206,6 +222,8 @@ def test_a_format_that_is_asked_for_is_fetched_beside_another_one() -> None:
     [
         (Wish("hologram"), True, "no_such_mode"),
         (Wish("image_to_video", format="gguf"), False, "set_without_gguf"),
+        (Wish("image_to_video", format="Q4_K_M"), False, "set_without_gguf"),
+        (Wish("image_to_video", "fast", "Q8_0", distilled=True), True, "set_distilled_gguf"),
         (Wish("image_to_video", "quality", distilled=True), True, "set_distilled_quality"),
         (Wish("image_to_video", "fast", "gguf", distilled=True), True, "set_distilled_gguf"),
         (Wish("text_to_image", setting="model=sdxl"), True, "set_no_such_model"),

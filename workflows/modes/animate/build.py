@@ -232,6 +232,7 @@ SPEC = ModeSpec(
     own_on=own_on,
     trim=Trim(media="video", start="start", length="seconds"),
     chunks=chunk_count,
+    chunks_of={"animate_2": animate_2.chunk_count},
     lora_targets=(LoraTarget("animate", ("animate",), experts=False),),
     tells=("method",),
 )
