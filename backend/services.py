@@ -10,6 +10,7 @@ import time
 from backend.jobs import preflight
 from backend.jobs.cards import Cards
 from backend.jobs.deletions import Deletions
+from backend.jobs.endpoint_loras import EndpointLoras
 from backend.jobs.family_submission import FamilySubmitter
 from backend.jobs.finals import Finals
 from backend.jobs.job import Job
@@ -73,7 +74,7 @@ class Services:
         self.choices = Choices(settings.data_dir / NAME)
         facts_of = found_by(Finder(settings, self.choices))
         offers = Offers(self.servers.engines, facts_of)
-        self.loras = LoraLibrary(offers, self.decoder)
+        self.loras = LoraLibrary(offers, self.decoder, EndpointLoras(settings, self.store.done_on))
         cards = Cards(settings.data_dir).of
         self.scheduler = Scheduler(
             self.store, settings.jobs_dir, self.servers.engines,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from backend.cli.console import say
 from backend.errors import BadInput
 from backend.models.choices import NAME, Choice, Choices
-from backend.models.choosing import checked_choice
+from backend.system.model_servers import choice_on
 from workflows.catalog import load_catalog
 
 if TYPE_CHECKING:
+    from backend.engines.base import EngineInfo
     from backend.settings.model import Settings
-
-ServerLists = Mapping[str, Sequence[str]] | None
 
 
 def add_use(actions: Any) -> None:
@@ -36,8 +35,9 @@ def add_use(actions: Any) -> None:
     kind.add_argument("--auto", action="store_true", help="no choice: the best file is used again")
 
 
-def use(settings: Settings, arguments: argparse.Namespace, seen: ServerLists) -> int:
-    """Stores or removes a choice. Returns 0. Raises BadInput for a role or a file that cannot be used."""
+def use(settings: Settings, arguments: argparse.Namespace, servers: Sequence[EngineInfo]) -> int:
+    """Stores or removes a choice. servers: those that have answered; none: the disk counts. Returns 0. Raises
+    BadInput for a role, or for a file that no server can use."""
     catalog, choices = load_catalog(), Choices(settings.data_dir / NAME)
     if arguments.role not in {file.role for file in catalog.files}:
         raise BadInput.of("model_role_unknown", role=arguments.role)
@@ -48,7 +48,9 @@ def use(settings: Settings, arguments: argparse.Namespace, seen: ServerLists) ->
         say(f"{arguments.role}: the best file is used.")
         return 0
     distilled = True if arguments.distilled else False if arguments.full else None
-    chosen = checked_choice(settings, arguments.role, Choice(arguments.file, distilled), seen)
+    chosen, lacking = choice_on(settings, arguments.role, Choice(arguments.file, distilled), servers)
     choices.use(arguments.role, chosen)
     say(f"{arguments.role}: {chosen.file} is used.")
+    for address in lacking:
+        say(f"Not by {address}, which does not have it or cannot load it: the best file there is used.")
     return 0

@@ -14,7 +14,6 @@ from rich.text import Text
 
 from backend.cli.console import complain, plain_table, print_table, say, terminal
 from backend.engines.base import EngineInfo
-from backend.engines.kinds import kind_of
 from backend.errors import BadInput, StudioError
 from backend.formatting import duration_text
 from backend.models.inventory import FileState
@@ -62,13 +61,11 @@ def add_download(actions: Any) -> None:
     fetch.add_argument("--dry-run", action="store_true", help="only list the files, sizes and time")
 
 
-Asked = tuple[Mapping[str, Sequence[str]] | None, EngineInfo | None]
-"""What ComfyUI lists and what it says of its machine; None without an answer."""
+Ask = Callable[[], EngineInfo | None]
+"""What ComfyUI says of its machine and lists; None without an answer."""
 
 
-def download(
-    settings: Settings, arguments: argparse.Namespace, catalog: Catalog, ask: Callable[[], Asked]
-) -> int:
+def download(settings: Settings, arguments: argparse.Namespace, catalog: Catalog, ask: Ask) -> int:
     """Downloads. Returns 0 when all requested files are in the store, else 1. Raises BadInput for what is
     neither a mode nor a file, and for options that do not fit."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when the library is imported
@@ -203,14 +200,10 @@ def _run(settings: Settings, files: Sequence[ModelFile], found: Sequence[FileSta
     return 1 if refused else 0
 
 
-def _machine(settings: Settings, gigabytes: int, ask: Callable[[], Asked]) -> Hardware:
+def _machine(settings: Settings, gigabytes: int, ask: Ask) -> Hardware:
     """The GPU that is named, else ComfyUI's, else the driver's, else a usual one."""
-    lists, info = ask()
-    if info is not None and kind_of(info).simulated:
-        lists, info = None, None
-    if info is not None:
-        info = replace(info, models={folder: tuple(names) for folder, names in (lists or {}).items()})
-    elif not gigabytes and (name_and_vram := _driver()):
+    info = ask()
+    if info is None and not gigabytes and (name_and_vram := _driver()):
         info = EngineInfo("comfyui", "", gpu=name_and_vram[0], vram_total=name_and_vram[1])
     from backend.system.model_fetch import hardware  # it reads settings, which `--help` does not need
 

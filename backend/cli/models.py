@@ -5,26 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from backend.cli.ask_servers import Asked, ask_servers, infos, nearest
 from backend.cli.console import complain, plain_table, print_table, say, terminal
 from backend.cli.lora_list import add_loras, loras
 from backend.cli.model_choice import add_use, use
 from backend.cli.model_download import add_download, download
-from backend.engines.base import EngineInfo
-from backend.engines.comfy.http import Http
-from backend.engines.comfy.info import engine_info, list_models
-from backend.errors import BadInput, EngineUnreachable, StudioError
+from backend.errors import BadInput
 from backend.models import paths as model_paths
 from backend.models.assigned import shown_name
 from backend.models.inventory import (
     DAMAGED,
     MISSING,
     READY,
+    UNKNOWN,
     UNREADABLE,
     UNSEEN,
     UNSUITABLE,
@@ -34,18 +34,17 @@ from backend.models.inventory import (
     simply_missing,
 )
 from backend.models.migrate import migrate
-from backend.models.needs import ModeNeed, Overview, fetchable, overview, states
+from backend.models.needs import ModeNeed, fetchable, overview
 from backend.models.progress import Progress, size
 from backend.notices import words
-from workflows.catalog import load_catalog
+from backend.system.model_servers import ServerModels, best, by_server
+from workflows.catalog import Catalog, load_catalog
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
     from backend.settings.model import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
-ASK_SECONDS = 3.0
-"""Timeout of the request to ComfyUI for `models check`."""
 STATE_WORDS = {
     READY: "ready",
     MISSING: "missing",
@@ -54,8 +53,9 @@ STATE_WORDS = {
     DAMAGED: "damaged",
     UNREADABLE: "no access",
     UNSUITABLE: "not usable",
+    UNKNOWN: "not listed",
 }
-STATE_STYLES = {READY: "green", MISSING: "yellow", UNSEEN: "yellow"}
+STATE_STYLES = {READY: "green", MISSING: "yellow", UNSEEN: "yellow", UNKNOWN: "yellow"}
 """Colours on a terminal; red for the other states."""
 
 
@@ -100,11 +100,11 @@ def run_models(arguments: argparse.Namespace, here: Path = PROJECT) -> int:
         if arguments.action == "check":
             return check(settings, arguments.mode, arguments.hash, arguments.json)
         if arguments.action == "use":
-            return use(settings, arguments, ask_server(settings)[0])
+            return use(settings, arguments, infos(ask_servers(settings)))
         if arguments.action == "loras":
-            return loras(settings, arguments, *ask_server(settings))
+            return loras(settings, arguments, ask_servers(settings))
         if arguments.action == "download":
-            return download(settings, arguments, load_catalog(), lambda: ask_machine(settings)[:2])
+            return download(settings, arguments, load_catalog(), lambda: nearest(ask_servers(settings)))
         if arguments.action == "migrate":
             return move_in(settings, Path(arguments.source).expanduser(), arguments.dry_run)
         return write_paths(settings, arguments.out)
@@ -121,36 +121,72 @@ def check(settings: Settings, mode: str, read_all: bool = False, as_json: bool =
     catalog = load_catalog()
     if mode and mode not in catalog.modes():
         raise BadInput.of("no_such_mode", given=mode, names=tuple(catalog.modes()))
-    seen, info, server = ask_machine(settings)
-    known = info or EngineInfo("comfyui", "")
-    found = states(settings, seen, vram=known.vram_total, gpu=known.gpu, version=known.version)
+    asked = ask_servers(settings)
+    servers = by_server(settings, infos(asked))
     if read_all:
-        chosen = {f.file.role for f in found.files if not mode or mode in f.file.modes}
-        progress = Progress(complain, terminal(stderr=True))
-        each = [hashed(f, progress, catalog) if f.file.role in chosen else f for f in found.files]
-        found = overview(each, catalog, found.store)
-    needs = [need for need in found.modes if not mode or need.mode == mode]
-    shown = [state for state in found.files if not mode or mode in state.file.modes]
-    good = found.mode(mode).ready if mode else found.complete
+        servers = tuple(_hashed(one, mode, catalog) for one in servers)
+    good = _complete(servers, mode)
     if as_json:
-        say(json.dumps(_data(found.store, server, good, shown, needs), indent=2, ensure_ascii=False))
+        found = _data(settings, asked, servers, mode)
+        say(json.dumps({**found, "complete": good}, indent=2, ensure_ascii=False))
         return 0 if good else 1
-    say(f"Model store: {found.store} ({size(found.free)} free of {size(found.total)})")
-    if settings.comfyui_dir:
+    here = next((one.overview for one in servers if one.local), None)
+    if here is not None:
+        say(f"Model store: {here.store} ({size(here.free)} free of {size(here.total)})")
+    if here is not None and settings.comfyui_dir:
         say(f"ComfyUI's own models, where it looks first: {settings.comfyui_dir / 'models'}")
-    say(server)
+    for one in asked:
+        say(one.sentence)
+    for server in servers:
+        if len(servers) > 1:
+            where = "its files are on this disk" if server.local else "by the names that it lists"
+            say(f"\n{server.address}, {where}:")
+        _show(server, mode)
+    if not good:
+        complain(_reason(servers, mode))
+    return 0 if good else 1
+
+
+def _hashed(server: ServerModels, mode: str, catalog: Catalog) -> ServerModels:
+    """The same with the checksums of the files that are on this disk."""
+    if not server.local:
+        return server
+    found = server.overview
+    chosen = {f.file.role for f in found.files if not mode or mode in f.file.modes}
+    progress = Progress(complain, terminal(stderr=True))
+    each = [hashed(f, progress, catalog) if f.file.role in chosen else f for f in found.files]
+    return replace(server, overview=overview(each, catalog, found.store))
+
+
+def _show(server: ServerModels, mode: str) -> None:
+    """Prints the files of one server, remarks, and what each mode needs."""
+    found = server.overview
+    shown = [state for state in found.files if not mode or mode in state.file.modes]
     say("")
     show_table(shown, mode)
     for remark in [*_remarks(shown), *_choices(shown)]:
         say(f"\n{remark}")
     say("")
-    for need in needs:
+    for need in found.modes:
+        if mode and need.mode != mode:
+            continue
         command = f" `{need.command}`" if need.command else ""
-        say(f"{size(need.disk):>8} on disk  {need.sentence}{command}")
-    say(f"{size(found.used):>8} on disk  All together, shared files counted once.")
-    if not good:
-        complain(_reason(found, mode))
-    return 0 if good else 1
+        say(f"{size(need.disk):>8} on disk  {need.sentence}{command}" if server.local else need.sentence)
+    if server.local:
+        say(f"{size(found.used):>8} on disk  All together, shared files counted once.")
+
+
+def _complete(servers: Sequence[ServerModels], mode: str) -> bool:
+    """Whether each mode that counts is ready on one of the servers, to which its jobs go."""
+    if mode:
+        return any(one.overview.mode(mode).ready for one in servers)
+    return all(need.ready for need in _best_needs(servers) if need.core)
+
+
+def _best_needs(servers: Sequence[ServerModels]) -> list[ModeNeed]:
+    """Each mode as the server has it that lacks least for it."""
+    each = zip(*(one.overview.modes for one in servers), strict=True)
+    return [min(needs, key=lambda need: (not need.ready, not need.usable, len(need.lacks))) for needs in each]
 
 
 def show_table(found: Sequence[FileState], mode: str = "") -> None:
@@ -171,37 +207,6 @@ def show_table(found: Sequence[FileState], mode: str = "") -> None:
             Text(state.file.title + remark),
         )
     print_table(table)
-
-
-def ask_server(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, str]:
-    """The model files that ComfyUI lists (None without an answer), and a sentence about the request."""
-    seen, _, sentence = ask_machine(settings)
-    return seen, sentence
-
-
-def ask_machine(settings: Settings) -> tuple[Mapping[str, Sequence[str]] | None, EngineInfo | None, str]:
-    """The same, with what ComfyUI says of its machine (None without an answer)."""
-    if settings.engine == "demo":
-        return None, None, "WAN_ENGINE is demo, which needs no models: only the disk was looked at."
-    urls = settings.comfyui_urls
-    address = urls[0] if urls else f"http://127.0.0.1:{settings.comfyui_port}"
-    login = settings.comfyui_login if urls else ""
-    http = Http(address, connect=ASK_SECONDS, read=ASK_SECONDS, login=login, ca=settings.comfyui_ca)
-    try:
-        stats = http.get("/system_stats")
-        system = stats["system"]
-        if system.get("wan_studio_demo"):
-            return None, None, f"The demo engine answers at {http.address}: only the disk was looked at."
-        seen, info = list_models(http), engine_info(stats, {}, http.address)
-    except EngineUnreachable as error:
-        why = f" {error.message}" if error.reason not in ("silent", "refused") else ""
-        return None, None, f"No ComfyUI answers at {http.address}: only the disk was looked at.{why}"
-    except (StudioError, KeyError, TypeError, AttributeError):
-        return None, None, f"No ComfyUI answers at {http.address}: only the disk was looked at."
-    finally:
-        http.close()
-    asked = f"ComfyUI {system.get('comfyui_version') or ''} at {http.address} was asked what it sees."
-    return seen, info, asked
 
 
 def move_in(settings: Settings, source: Path, dry_run: bool) -> int:
@@ -267,17 +272,36 @@ def _choices(found: Sequence[FileState]) -> list[str]:
 
 
 def _data(
-    store: Path, server: str, good: bool, shown: Sequence[FileState], needs: Sequence[ModeNeed]
+    settings: Settings, asked: Sequence[Asked], servers: Sequence[ServerModels], mode: str
 ) -> dict[str, Any]:
-    """The check as JSON."""
-    files = [
+    """The check as JSON: of all servers together, and of each."""
+    every = {
+        "store": str(settings.models_dir),
+        "server": " ".join(one.sentence for one in asked),
+        **_listing(best(servers), _best_needs(servers), mode),
+    }
+    each = [
+        {
+            "address": one.address,
+            "local": one.local,
+            "complete": _complete((one,), mode),
+            **_listing(one.overview.files, one.overview.modes, mode),
+        }
+        for one in servers
+    ]
+    return {**every, "servers": each}
+
+
+def _listing(files: Sequence[FileState], needs: Sequence[ModeNeed], mode: str) -> dict[str, Any]:
+    shown = [
         {
             "role": state.file.role, "title": state.file.title, "folder": state.file.folder,
             "name": state.file.name, "state": state.state, "used": state.used,
             "path": str(state.path or ""), "bytes": state.size or state.file.bytes,
             "others": state.others, "choose": state.asked, "words": state.words, "note": state.note,
         }
-        for state in shown
+        for state in files
+        if not mode or mode in state.file.modes
     ]  # fmt: skip
     modes = [
         {
@@ -285,17 +309,19 @@ def _data(
             "command": need.command, "missing": [state.file.role for state in need.lacks],
         }
         for need in needs
+        if not mode or need.mode == mode
     ]  # fmt: skip
-    return {"store": str(store), "server": server, "complete": good, "files": files, "modes": modes}
+    return {"files": shown, "modes": modes}
 
 
-def _reason(found: Overview, mode: str) -> str:
+def _reason(servers: Sequence[ServerModels], mode: str) -> str:
     """Why the check fails, as one line."""
+    needs = _best_needs(servers)
     if mode:
-        return found.mode(mode).sentence
-    lacking = [need for need in found.modes if not need.ready and need.core]
+        return next(need.sentence for need in needs if need.mode == mode)
+    lacking = [need for need in needs if not need.ready and need.core]
     files = {state.file.role: state for need in lacking for state in need.lacks}
-    fetch = sum(s.file.bytes for s in files.values() if fetchable(s))
+    fetch = sum(s.file.bytes for s in files.values() if fetchable(s)) if servers[0].local else 0
     more = f" `python app.py models download` fetches {size(fetch)}." if fetch else ""
     names = ", ".join(need.title for need in lacking)
     return f"Not complete: {names}; {len(files)} of their files are not ready.{more}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from backend.engines.base import EngineInfo
 from backend.formatting import Location
@@ -102,6 +103,10 @@ DEMO = EngineKind(
 KINDS: Mapping[str, EngineKind] = MappingProxyType({row.id: row for row in (COMFYUI, RUNPOD, DEMO)})
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Host names of this machine."""
+
+
 def kind_of(info: EngineInfo) -> EngineKind:
     """The kind of the engine that reported a snapshot."""
     return KINDS[info.kind]
@@ -127,6 +132,11 @@ def silent(info: EngineInfo) -> Notice:
     if row.error_is_reason and info.error is not None:
         return info.error
     return notice(row.silent, address=info.address) if row.runs_locally else notice(row.silent)
+
+
+def shares_disk(info: EngineInfo) -> bool:
+    """Whether the model files that a server lists are files on this machine's disk."""
+    return kind_of(info).lists_files and urlsplit(info.address).hostname in LOOPBACK
 
 
 def takes_whole(info: EngineInfo) -> bool:

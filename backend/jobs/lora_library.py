@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from backend.errors import BadInput
+from backend.jobs.endpoint_loras import EndpointLoras
 from backend.jobs.offers import Offers
 from backend.media.decoder import Decoder
 from backend.models.lora_files import LoraFiles
@@ -22,8 +23,9 @@ class LoraLibrary:
     """The LoRAs of all engines that list them. A job goes to an engine that has what it needs, so that one
     engine with a LoRA is enough. Any thread may ask."""
 
-    def __init__(self, offers: Offers, decoder: Decoder) -> None:
-        self._offers = offers
+    def __init__(self, offers: Offers, decoder: Decoder, endpoint: EndpointLoras | None = None) -> None:
+        """endpoint: what is known where no engine lists its LoRAs."""
+        self._offers, self._endpoint = offers, endpoint
         self._pictures = LoraPictures(decoder)
 
     def find(self, mode: str, search: str = "", names: Collection[str] = (), most: int = MOST) -> LoraList:
@@ -32,12 +34,13 @@ class LoraLibrary:
         if mode not in MODES:
             raise BadInput.of("no_such_mode", given=mode, names=tuple(MODES))
         servers = self._servers()
-        if not servers:
-            return LoraList(listed=False)
+        listed = bool(servers)
+        if not listed:
+            servers = self._endpoint.servers(self._offers.infos()) if self._endpoint is not None else []
         rows = lora_rows(servers, MODES[mode].lora_targets, search)
         if names:
             rows = _named(rows, names)
-        return LoraList(tuple(rows[:most]), True, len(rows))
+        return LoraList(tuple(rows[:most]), listed, len(rows))
 
     def picture(self, name: str) -> bytes:
         """The small picture of a LoRA as JPEG; empty for none."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from backend.engines.base import EngineInfo
-from backend.engines.kinds import kind_of
+from backend.engines.kinds import shares_disk
 from backend.models.finder import Finder, Where
 from workflows.compile import ServerFacts
 from workflows.graph.node_contract import Contract, facts, recorded
@@ -32,5 +31,4 @@ def found_by(finder: Finder) -> FactsOf:
 
 def where(info: EngineInfo) -> Where:
     """Which server it is, for the choice of files."""
-    local = kind_of(info).lists_files and urlsplit(info.address).hostname in ("127.0.0.1", "localhost", "::1")
-    return Where(info.address, local, info.vram_total, info.gpu, info.version, info.ram_total)
+    return Where(info.address, shares_disk(info), info.vram_total, info.gpu, info.version, info.ram_total)

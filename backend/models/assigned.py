@@ -8,10 +8,10 @@ from dataclasses import replace
 from backend.models.choices import Choice
 from backend.models.file_names import plain_name
 from backend.models.finder import merged_lists
-from backend.models.inventory import DAMAGED, READY, UNSUITABLE, FileState
+from backend.models.inventory import DAMAGED, MISSING, READY, UNKNOWN, UNSUITABLE, FileState, to_get
 from backend.models.resolver import Candidate, Resolution, Resolver, Server
 from backend.models.roots import Roots
-from workflows.catalog import Catalog
+from workflows.catalog import Catalog, ModelFile
 
 
 def resolved(
@@ -70,6 +70,27 @@ def _assigned(state: FileState, found: Resolution, roots: Roots | None, rows: fr
 
 def _name(used: Candidate | None) -> str:
     return used.name if used is not None else ""
+
+
+def listed_states(
+    catalog: Catalog, server_models: Mapping[str, Sequence[str]], found: Mapping[str, Resolution]
+) -> tuple[FileState, ...]:
+    """The states by the names that a server on another machine lists. found: role -> its file."""
+    return tuple(_listed(file, server_models, found[file.role]) for file in catalog.files)
+
+
+def _listed(file: ModelFile, models: Mapping[str, Sequence[str]], found: Resolution) -> FileState:
+    state, problem = (MISSING, to_get(file)) if file.folder in models else (UNKNOWN, None)
+    if found.obstacle is not None:
+        state, problem = UNSUITABLE, found.obstacle
+    elif found.used is not None:
+        state, problem = READY, None
+    used = _name(found.used)
+    return FileState(
+        file, state, problem=problem, notes=found.notes, used=used, chosen=found.why == "chosen",
+        replaced=bool(used) and plain_name(used).casefold() != file.name.casefold(),
+        others=tuple(one.name for one in found.others), asked=tuple(one.name for one in found.asked),
+    )  # fmt: skip
 
 
 def shown_name(state: FileState) -> str:

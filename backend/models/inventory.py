@@ -24,8 +24,8 @@ from workflows.notice import Notice, made
 
 READY, MISSING, UNSEEN = "ready", "missing", "unseen"
 WRONG_SIZE, DAMAGED, UNREADABLE = "wrong_size", "damaged", "unreadable"
-UNSUITABLE = "unsuitable"
-"""Found, and not the model that the role needs, or of which it is not clear."""
+UNSUITABLE, UNKNOWN = "unsuitable", "unknown"
+"""Found, and not the model that the role needs, or not clearly; not listed by a server elsewhere."""
 
 WALK_FILES = 5_000
 """The maximum number of names to search for a file that lies in another folder."""
@@ -36,7 +36,7 @@ class FileState:
     """The state of one file of the catalogue on this machine and in its ComfyUI."""
 
     file: ModelFile
-    state: str  # one of the seven above
+    state: str  # one of the eight above
     path: Path | None = None  # the file that ComfyUI takes; None when there is none on this disk
     size: int = 0  # bytes on the disk
     problem: Notice | None = None  # what is wrong and what to do; None when ready

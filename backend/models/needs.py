@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backend.models.assigned import assign, resolved
+from backend.models.assigned import assign, listed_states, resolved
 from backend.models.choices import NAME, Choices
 from backend.models.finder import roots_of
 from backend.models.inventory import (
     DAMAGED,
     MISSING,
     READY,
+    UNKNOWN,
     UNREADABLE,
     UNSEEN,
     UNSUITABLE,
@@ -38,6 +39,7 @@ _FAULTS = {
     UNREADABLE: ("may not be read", "may not be read"),
     UNSEEN: ("is not seen by ComfyUI", "are not seen by ComfyUI"),
     UNSUITABLE: ("cannot be used", "cannot be used"),
+    UNKNOWN: ("is not listed", "are not listed"),
 }
 
 
@@ -101,6 +103,26 @@ def states(
         roles = resolved(catalog, roots, server_models, choices, vram=vram, gpu=gpu, version=version)
         found = assign(found, roles, roots)
     return overview(found, catalog, settings.models_dir)
+
+
+def listed(
+    settings: Settings,
+    server_models: Mapping[str, Sequence[str]],
+    catalog: Catalog | None = None,
+    *,
+    vram: int = 0,
+    gpu: str = "",
+    version: str = "",
+) -> Overview:
+    """The overview of a server on another machine: its names alone decide, and nothing of this disk counts.
+    Arguments as for `states`."""
+    catalog = catalog or load_catalog()
+    choices = Choices(settings.data_dir / NAME).all()
+    roles = resolved(catalog, None, server_models, choices, vram=vram, gpu=gpu, version=version)
+    found = listed_states(catalog, server_models, roles)
+    by_role = {state.file.role: state for state in found}
+    modes = (replace(_need(mode, by_role, catalog), command="") for mode in catalog.modes())
+    return Overview(found, tuple(modes), settings.models_dir, 0, 0, 0)
 
 
 def built_in(settings: Settings) -> Path | None:

@@ -8,10 +8,20 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class ServerFile:
+    """The state of a file on one of several servers, and the name of the file that it uses, "" for none."""
+
+    address: str
+    state: str
+    used: str = ""
+
+
+@dataclass(frozen=True)
 class ModelState:
     """The state of a file of the catalogue on this machine and its server. state: ready, missing, unknown, or
     (on a server of this machine) unseen, wrong_size, damaged, unreadable, or unsuitable; `words`: what to do;
-    `restart`: ComfyUI sees it after its next start."""
+    `restart`: ComfyUI sees it after its next start; `servers`: of each, where there are several: the state is
+    then the best of them, since a job goes to a server that has its files."""
 
     title: str
     name: str
@@ -27,6 +37,7 @@ class ModelState:
     others: tuple[str, ...] = ()  # further files for the role
     chosen: bool = False  # by hand
     asked: tuple[str, ...] = ()  # files that have to be chosen by hand
+    servers: tuple[ServerFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,8 +78,8 @@ class LoraState:
 
 @dataclass(frozen=True)
 class LoraList:
-    """LoRAs that were found. listed: whether an engine has said which ones it has; count: of all that match,
-    of which `rows` may be a part."""
+    """LoRAs that were found. listed: whether an engine has said which ones it has; else `rows` are those that
+    it is known to have had; count: of all that match, of which `rows` may be a part."""
 
     rows: tuple[LoraState, ...] = ()
     listed: bool = True

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from backend.engines.base import EngineInfo
-from backend.engines.kinds import kind_of
+from backend.engines.kinds import LOOPBACK, kind_of
 from backend.models import needs
-from backend.models.assigned import resolved
-from backend.models.choices import NAME, Choices
-from backend.models.needs import Overview
-from backend.models.state import ModelScan, ModelState
+from backend.models.inventory import FileState
+from backend.models.state import ModelScan, ModelState, ServerFile
 from backend.notices import words
 from backend.settings.model import Settings
-from workflows.catalog import ModelFile, load_catalog
+from backend.system.model_servers import best, by_server
 
 
 def status(engines: Sequence[EngineInfo], trouble: str = "") -> str:
@@ -38,73 +35,39 @@ def scan(settings: Settings, engines: Sequence[EngineInfo]) -> ModelScan:
     """The states of the catalogue's files and their use of the disk, from one scan.
 
     A state comes from disk and server if the server runs on this machine; from a remote server's list alone;
-    until a server has listed its models from the disk alone, with unknown for files that are not there.
+    until a server has listed its models from the disk alone, with unknown for files that are not there. Of
+    several servers each is asked.
     """
-    known = next((info for info in engines if info.models), None)
-    local = next((info for info in engines if info.models and kind_of(info).lists_files), None)
-    on_disk = overview(settings, local) if local is None or on_this_machine(local.address) else None
-    disk = {need.mode: need.disk for need in on_disk.modes} if on_disk is not None else {}
-    if known is not None and (known is not local or on_disk is None):
-        return ModelScan(_listed(settings, known), disk)
+    servers = by_server(settings, engines)
+    alone = not servers[0].address
     files = []
-    for item in on_disk.files if on_disk is not None else ():
-        unlisted = known is None and item.state == "missing"
-        state = _state(item.file, "unknown" if unlisted else item.state, item.words)
-        state = replace(state, restart=item.restart, used=item.used)
-        files.append(replace(state, others=item.others, asked=item.asked, chosen=item.chosen))
+    for number, item in enumerate(best(servers)):
+        state = "unknown" if alone and item.state == "missing" else item.state
+        told = item.words if servers[0].local or state == "unsuitable" else ""
+        each = tuple(
+            ServerFile(one.address, found.state, found.used)
+            for one in servers
+            if (found := one.overview.files[number])
+        )
+        files.append(_state(item, state, told, each if len(each) > 1 else ()))
+    local = next((one.overview for one in servers if one.local), None)
+    if local is None and not any(kind_of(info).lists_files for info in engines if info.models):
+        local = needs.states(settings)  # the demo engine lists no files of its own
+    disk = {need.mode: need.disk for need in local.modes} if local is not None else {}
     return ModelScan(tuple(files), disk)
-
-
-def overview(settings: Settings, known: EngineInfo | None) -> Overview:
-    """The model store of this machine, combined with the server's list."""
-    if known is None:
-        return needs.states(settings)
-    return needs.states(settings, known.models, vram=known.vram_total, gpu=known.gpu, version=known.version)
 
 
 def on_this_machine(address: str) -> bool:
     """Whether a server's address is loopback."""
-    return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+    return urlsplit(address).hostname in LOOPBACK
 
 
-def _listed(settings: Settings, known: EngineInfo) -> tuple[ModelState, ...]:
-    """The states by the names that a server on another machine lists."""
-    found = resolved(
-        load_catalog(), None, known.models, Choices(settings.data_dir / NAME).all(),
-        vram=known.vram_total, gpu=known.gpu, version=known.version,
-    )  # fmt: skip
-    states = []
-    for file in load_catalog().files:
-        one = found[file.role]
-        state, reason = _told(file, known), ""
-        if one.obstacle is not None:
-            state, reason = "unsuitable", words(one.obstacle)
-        elif one.used is not None:
-            state = "ready"
-        used = one.used.name if one.used is not None else ""
-        others, asked = (tuple(each.name for each in found) for found in (one.others, one.asked))
-        states.append(
-            replace(
-                _state(file, state, reason),
-                used=used,
-                others=others,
-                asked=asked,
-                chosen=one.why == "chosen",
-            )
-        )
-    return tuple(states)
-
-
-def _told(file: ModelFile, known: EngineInfo) -> str:
-    if file.folder not in known.models:
-        return "unknown"
-    return "ready" if file.name in known.models[file.folder] else "missing"
-
-
-def _state(file: ModelFile, state: str, words: str = "") -> ModelState:
+def _state(item: FileState, state: str, told: str, servers: tuple[ServerFile, ...]) -> ModelState:
+    file = item.file
     return ModelState(
-        file.title, file.name, file.folder, file.bytes, file.modes, file.optional, state, words,
-        role=file.role,
+        file.title, file.name, file.folder, file.bytes, file.modes, file.optional, state, told,
+        restart=item.restart, role=file.role, used=item.used, others=item.others, chosen=item.chosen,
+        asked=item.asked, servers=servers,
     )  # fmt: skip
 
 

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 from backend.engines.base import Engine, EngineInfo
 from backend.errors import BadInput
 from backend.models.choices import NAME, Choice, Choices
-from backend.models.choosing import checked_choice
 from backend.models.state import ModelScan
 from backend.notices import words
 from backend.settings.model import Settings
 from backend.system import diagnostics, health
+from backend.system.model_servers import choice_on
 from workflows.catalog import load_catalog
 from workflows.notice import Notice
 
@@ -63,10 +63,8 @@ class Machine:
         if not file:
             choices.use(role, None)
             return
-        known = next((info for info in self.engines() if info.models), None)
-        local = known is None or health.on_this_machine(known.address)
-        lists = known.models if known is not None else None
-        choices.use(role, checked_choice(self._settings, role, Choice(file, distilled), lists, local))
+        chosen, _ = choice_on(self._settings, role, Choice(file, distilled), self.engines())
+        choices.use(role, chosen)
 
     def status(self) -> str:
         """starting, ok or degraded (memory)."""

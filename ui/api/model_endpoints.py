@@ -6,6 +6,7 @@ The names of the functions are the names of the MCP tools.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -95,4 +96,5 @@ def _record(state: ModelState) -> dict[str, Any]:
         "others": list(state.others),
         "ask": list(state.asked),
         "words": state.words,
+        "servers": [asdict(one) for one in state.servers],
     }

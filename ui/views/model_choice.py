@@ -26,6 +26,7 @@ def details(state: ModelState, admin: bool) -> str:
         parts += f"<small>{escaped('model_choice.instead', name=state.name)}</small>"
     if state.state == "unsuitable" and state.words:
         parts += f"<small>{escape(state.words)}</small>"
+    parts += _servers(state)
     more = len(state.others) + len(state.asked)
     if not more and not state.chosen:
         return parts
@@ -35,6 +36,18 @@ def details(state: ModelState, admin: bool) -> str:
         rows += f"<li>{_button(state.role, '', AUTO)}</li>"
     summary = escape(plural("model_choice.found", more)) if more else escaped("model_choice.chosen")
     return f"{parts}<details><summary>{summary}</summary><ul>{rows}</ul></details>"
+
+
+def _servers(state: ModelState) -> str:
+    """Where a file is missing, and which servers use another one, where there are several servers."""
+    said = ""
+    missing = [one.address for one in state.servers if one.state != "ready"]
+    if missing and len(missing) < len(state.servers):
+        said += f"<small>{escaped('model_choice.missing_on', servers=', '.join(missing))}</small>"
+    for one in state.servers:
+        if one.state == "ready" and one.used != state.used:
+            said += f"<small>{escaped('model_choice.on_server', server=one.address, name=one.used)}</small>"
+    return said
 
 
 def _row(role: str, name: str, changes: tuple[str, ...], admin: bool) -> str:

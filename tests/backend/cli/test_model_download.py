@@ -11,6 +11,7 @@ import pytest
 import app
 from backend.cli import model_download
 from backend.cli import models as model_commands
+from backend.cli.ask_servers import Asked
 from backend.engines.base import EngineInfo
 from backend.models import hub as hub_module
 from backend.models.hub import Hub
@@ -87,16 +88,18 @@ def test_the_set_for_a_gpu_is_listed_and_fetched(run: Run, hub: FakeHub, tmp_pat
 
 
 def test_the_gpu_at_hand_decides(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    status, out, _ = run("image_to_video", "--dry-run")
-    assert status == 0 and "For a GPU with 24 GB, as no GPU is known here; --gpu names another:" in out
+    _, out, _ = run("image_to_video", "--dry-run")
+    assert "For a GPU with 24 GB, as no GPU is known here; --gpu names another:" in out
     monkeypatch.setattr(model_download, "_driver", lambda: ("NVIDIA RTX 4070", 12 << 30))
-    status, out, _ = run("image_to_video", "--dry-run")
+    _, out, _ = run("image_to_video", "--dry-run")
     assert "For a GPU with 12 GB (NVIDIA RTX 4070):" in out and "whether ComfyUI has them" in out
     assert "wan2.2_i2v_high_noise_14B_fp8_scaled.safetensors" in out and "stay in system memory" in out
-    info = EngineInfo("comfyui", "", gpu="NVIDIA RTX 4080", vram_total=16 << 30, ram_total=64 << 30)
-    seen = {"diffusion_models": (), "unet_gguf": ()}
-    monkeypatch.setattr(model_commands, "ask_machine", lambda _: (seen, info, ""))
-    status, out, _ = run("image_to_video", "--dry-run")
+    info = EngineInfo(
+        "comfyui", "", gpu="NVIDIA RTX 4080", vram_total=16 << 30, ram_total=64 << 30,
+        models={"diffusion_models": (), "unet_gguf": ()},
+    )  # fmt: skip
+    monkeypatch.setattr(model_commands, "ask_servers", lambda _: (Asked(info, ""),))
+    _, out, _ = run("image_to_video", "--dry-run")
     assert "(NVIDIA RTX 4080)" in out and "HighNoise-Q6_K.gguf" in out
 
 
@@ -119,9 +122,23 @@ def test_wrong_use(run: Run, arguments: tuple[str, ...], says: str) -> None:
 
 
 def test_one_model_of_a_mode_and_one_file_of_another_format(run: Run, hub: FakeHub) -> None:
-    status, out, _ = run("text_to_image", "--model", "flux", "--dry-run")
-    assert status == 0 and "17.2 GB in 1 file." in out and "flux1-dev-fp8.safetensors" in out
+    _, out, _ = run("text_to_image", "--model", "flux", "--dry-run")
+    assert "17.2 GB in 1 file." in out and "flux1-dev-fp8.safetensors" in out
     name = "Wan2.2-T2V-A14B-HighNoise-Q5_K_M.gguf"
     offered(hub, name)
     status, out, error = run(name)
     assert status == 0 and f"1 of 1: {name}, 40 kB" in out, error
+
+
+def test_a_dry_run_fails_where_the_hub_does_not_answer(
+    run: Run, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for what in ((), ("animate", "--gpu", "24"), ("wan_2.1_vae.safetensors",)):
+        hub.faults.status = 503
+        status, out, error = run(*what, "--dry-run")
+        assert status == 1 and "wan_2.1_vae.safetensors" in out and hub.url in error, what
+    status, _, error = run("text_to_image", "--model", "flux", "--dry-run")
+    assert status == 1 and error.count("\n") == 1
+    monkeypatch.setattr(hub_module, "Hub", lambda: Hub("http://127.0.0.1:9"))
+    status, _, error = run("wan_2.1_vae.safetensors", "--dry-run")
+    assert status == 1 and "http://127.0.0.1:9" in error

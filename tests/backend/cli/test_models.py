@@ -16,6 +16,7 @@ import pytest
 
 import app
 from backend.cli import models as model_commands
+from backend.cli.ask_servers import Asked
 from backend.engines.base import EngineInfo
 from backend.models import hub as hub_module
 from backend.models import inventory as inventory_module
@@ -220,8 +221,11 @@ def test_the_file_that_is_said_to_be_used_is_the_one_for_the_gpu_of_the_server(
     run, monkeypatch: pytest.MonkeyPatch, gigabytes: int, form: str
 ) -> None:
     names = [f"Wan2_2-I2V-A14B-HIGH_{one}.safetensors" for one in ("bf16", "fp8_scaled")]
-    info = EngineInfo("comfyui", "", version="0.33.0", gpu="NVIDIA H100", vram_total=gigabytes << 30)
-    monkeypatch.setattr(model_commands, "ask_machine", lambda _: ({"diffusion_models": names}, info, ""))
+    info = EngineInfo(
+        "comfyui", "http://127.0.0.1:1", version="0.33.0", gpu="NVIDIA H100", vram_total=gigabytes << 30,
+        models={"diffusion_models": tuple(names)},
+    )  # fmt: skip
+    monkeypatch.setattr(model_commands, "ask_servers", lambda _: (Asked(info, ""),))
     found = json.loads(run("check", "--json").out)["files"]
     assert [one["used"] for one in found if one["role"] == "i2v_high"] == [
         f"Wan2_2-I2V-A14B-HIGH_{form}.safetensors"

@@ -7,14 +7,20 @@ from pathlib import Path
 import pytest
 
 from backend.engines.base import EngineInfo
+from backend.jobs.endpoint_loras import EndpointLoras
+from backend.jobs.job import Job
 from backend.jobs.lora_library import LoraLibrary
 from backend.jobs.offers import Offer
 from backend.jobs.planning import outlook
 from backend.models.lora_files import LoraFiles
 from backend.models.lora_header import LoraHeaders
 from backend.models.roots import Roots
+from backend.models.state import LoraList
+from backend.notices import words
+from backend.settings.model import Settings
 from tests.support.compile_cases import image
 from tests.support.lora_files import write_lora
+from ui.i18n.texts import section
 from workflows.graph.lora_file import LIST
 from workflows.graph.node_contract import ServerFacts, facts, recorded
 
@@ -29,6 +35,9 @@ class Known:
 
     def all(self) -> list[Offer]:
         return self._offers
+
+    def infos(self) -> list[EngineInfo]:
+        return [one.info for one in self._offers]
 
 
 def offer(address: str, names: tuple[str, ...], store: Path | None = None, state: str = "ok") -> Offer:
@@ -92,3 +101,41 @@ def test_a_job_goes_to_a_server_that_has_its_lora(order: int) -> None:
         assert refused.arg("address") == other
     none = outlook("image_to_video", image(loras=["gone.safetensors"]), servers, "job")
     assert none.able == () and none.obstacle is not None and none.obstacle.code == "lora_missing"
+
+
+ENDPOINT = Offer(EngineInfo("runpod", "https://api.example/v2/x", state="ok"), facts(recorded()))
+
+
+def endpoint(folder: Path, *jobs: Job, mounted: bool = False) -> LoraLibrary:
+    """The library of an endpoint, with a model store on a volume."""
+    values = {"WAN_MODELS_DIR": str(folder / "volume" / "models"), "WAN_DATA_DIR": str(folder / "data")}
+    known = EndpointLoras(
+        Settings.from_env(values, folder), lambda engine, mode: [one for one in jobs if one.mode == mode],
+        (folder / "volume",), lambda _: mounted,
+    )  # fmt: skip
+    return LoraLibrary(Known(ENDPOINT), None, known)  # type: ignore[arg-type]
+
+
+def test_an_endpoint_has_the_loras_that_its_workers_loaded(tmp_path: Path) -> None:
+    job = Job(
+        "a", "o", "animate", {}, {}, created=0, status="done", resolved={"loras": ["ink.safetensors", 3]}
+    )
+    found = endpoint(tmp_path, job).find("image_to_video")
+    assert not found.listed and [row.name for row in found.rows] == ["ink.safetensors"]
+    odd = Job("b", "o", "animate", {}, {}, created=0, status="done", resolved={"loras": "ink"})
+    assert endpoint(tmp_path, odd).find("image_to_video") == LoraList(listed=False)
+    assert library(ENDPOINT).find("image_to_video") == LoraList(listed=False)
+
+
+def test_a_network_volume_says_what_an_endpoint_has(tmp_path: Path) -> None:
+    write_lora(tmp_path / "volume" / "models" / "loras" / "ink.safetensors", "flux")
+    rows = endpoint(tmp_path, mounted=True).find("image_to_video").rows
+    assert [(row.name, bool(row.obstacle)) for row in rows] == [("ink.safetensors", True)]
+    assert not endpoint(tmp_path).find("image_to_video").rows, "a folder of this machine is not the volume"
+
+
+def test_the_plan_of_an_endpoint_says_when_names_are_checked() -> None:
+    made = outlook("image_to_video", image(loras=["ink.safetensors"]), [ENDPOINT], "job")
+    said = [words(one) for one in made.warnings if one.code == "lora_list_unknown"]
+    assert made.obstacle is None and len(said) == 1 and "does not list its LoRAs" in said[0]
+    assert "checked when the job runs" in section("script")["lora_unlisted"]
