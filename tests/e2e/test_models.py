@@ -98,10 +98,12 @@ def test_what_is_chosen_while_the_files_are_looked_up_stays(system: tuple[Any, P
     studio, page = system
     form = page.locator("#ws-download")
     asked: list[int] = []
+    formats: list[tuple[str, bool]] = []
     known, plan = Event(), studio.plan_models
 
     def slow(owner: str, request: Any, user: str = "") -> Any:
         asked.append(request.gigabytes)
+        formats.append((request.format, request.distilled))
         assert known.wait(60)
         return plan(owner, request, user)
 
@@ -114,5 +116,10 @@ def test_what_is_chosen_while_the_files_are_looked_up_stays(system: tuple[Any, P
         until(lambda: page.evaluate("1") and asked[1:] == [48])
         expect(form.get_by_role("button", name="Show files")).to_be_enabled()
         expect(form.get_by_role("combobox", name="GPU memory")).to_have_value("48")
+        form.get_by_role("combobox", name="Format").select_option("GGUF Q4_K_M")
+        until(lambda: page.evaluate("1") and formats[-1] == ("Q4_K_M", False))
+        form.get_by_role("combobox", name="Fast by").select_option("Distilled models")
+        until(lambda: page.evaluate("1") and formats[-1] == ("Q4_K_M", True))
+        expect(form.get_by_role("combobox", name="Format")).to_have_value("Q4_K_M")
     finally:
         del studio.plan_models
