@@ -102,7 +102,7 @@ def resolved_of(params: ModeParams, made: Compiled, catalog: Catalog, server: Se
         {key: str(n["inputs"][key]) for n in nodes for kind, key in DETECTORS if n["class_type"] == kind},
         catalog.default_negative,
         loras := _own_loras(nodes, {file.name for file in used}),
-        {name: size for name in loras if name in server.loras and (size := server.loras[name].size)},
+        sizes={name: size for name in loras if name in server.loras and (size := server.loras[name].size)},
     )
 
 
