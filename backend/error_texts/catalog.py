@@ -20,6 +20,7 @@ from backend.error_texts import (
     moves,
     prompts,
     reach,
+    recipes,
     requests,
     servers,
     settings,
@@ -54,4 +55,5 @@ ERROR_TEXTS: Mapping[str, ErrorText] = {
     **settings.TEXTS,
     **commands.TEXTS,
     **custom_nodes.TEXTS,
+    **recipes.TEXTS,
 }
