@@ -177,7 +177,7 @@ class Executor:
         return True
 
     def _inputs(self, node: dict[str, Any]) -> dict[str, Any]:
-        names = {name for name, _ in self._info.inputs(node["class_type"])}
+        names = {name for name, _ in self._info.inputs(node["class_type"], node["inputs"])}
         found: dict[str, Any] = {}
         for name, value in node["inputs"].items():
             if name not in names:

@@ -1,5 +1,5 @@
-"""The node classes of the demo engine (recorded from ComfyUI 0.3.64, those for finding pose and person and
-for Animate 2 from 0.33) and the model files that it lists.
+"""The node classes of the demo engine (recorded from ComfyUI 0.3.64, those for finding pose and person, for
+Animate 2 and for finished frames from 0.33) and the model files that it lists.
 
 Input files are listed from the input folder at each request, as ComfyUI does.
 """
@@ -27,6 +27,8 @@ MODEL_INPUTS: dict[tuple[str, str], str] = {
     ("AudioEncoderLoader", "audio_encoder_name"): "audio_encoders",
     ("CheckpointLoaderSimple", "ckpt_name"): "checkpoints",
     ("LoraLoaderModelOnly", "lora_name"): "loras",
+    ("FrameInterpolationModelLoader", "model_name"): "frame_interpolation",
+    ("UpscaleModelLoader", "model_name"): "upscale_models",
 }
 
 # (class, input) -> word for the file in ComfyUI's error message, and the MIME types listed (empty: all)
@@ -36,6 +38,9 @@ FILE_INPUTS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("LoadAudio", "audio"): ("audio", ("audio", "video")),
     ("LoadVideo", "file"): ("video", ("video",)),
 }
+
+DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
+"""The type of a choice whose values bring inputs of their own, named "choice.input"."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +90,14 @@ class NodeInfo:
         found: list[str] = self._nodes[class_type]["output"]
         return found
 
-    def inputs(self, class_type: str) -> Iterator[tuple[str, InputSpec]]:
-        """Names and specifications of a node class's inputs, required ones first."""
+    def inputs(self, class_type: str, given: Mapping[str, Any] = {}) -> Iterator[tuple[str, InputSpec]]:
+        """Names and specifications of a node class's inputs, required ones first.
+
+        given: the node's values. As in ComfyUI, a dynamic choice is an input only while its value is one of
+        the options; those of the option follow it.
+        """
         for group in ("required", "optional"):
-            for name, spec in self._nodes[class_type]["input"].get(group, {}).items():
-                extra = spec[1] if len(spec) > 1 else {}
-                yield name, InputSpec(spec[0], group == "required", extra)
+            yield from _inputs(self._nodes[class_type]["input"].get(group, {}), group == "required", given)
 
     def describe(self, class_type: str | None = None) -> dict[str, Any]:
         """The body of /object_info, or of /object_info/{class} (empty for an unknown class)."""
@@ -126,3 +133,19 @@ class NodeInfo:
         if name not in self.model_files[folder]:
             raise FileNotFoundError(f"Model in folder '{folder}' with filename '{name}' not found.")
         return name
+
+
+def _inputs(
+    specs: Mapping[str, Any], required: bool, given: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, InputSpec]]:
+    for short, spec in specs.items():
+        name, extra = prefix + short, spec[1] if len(spec) > 1 else {}
+        option: Mapping[str, Any] = {}
+        if spec[0] == DYNAMIC:
+            chosen = [one for one in extra["options"] if one["key"] == given.get(name)]
+            if not chosen:
+                continue
+            option = chosen[0]["inputs"]
+        yield name, InputSpec(spec[0], required, extra)
+        for group in ("required", "optional"):
+            yield from _inputs(option.get(group, {}), group == "required", given, f"{name}.")

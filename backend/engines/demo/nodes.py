@@ -6,7 +6,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from backend.engines.demo import nodes_draw, nodes_image, nodes_load, nodes_pose, nodes_save, nodes_wan
+from backend.engines.demo import (
+    nodes_colour,
+    nodes_draw,
+    nodes_finish,
+    nodes_image,
+    nodes_load,
+    nodes_pose,
+    nodes_save,
+    nodes_wan,
+)
 from backend.engines.demo.cache import Result
 from backend.engines.demo.executor import Context
 
@@ -69,6 +78,12 @@ NODES: Mapping[str, Callable[..., Any]] = {
     "SAM3_TrackToMask": nodes_pose.track_mask,
     "BlockifyMask": nodes_pose.blockify,
     "SaveAnimatedWEBP": nodes_pose.save_webp,
+    "FrameInterpolationModelLoader": nodes_finish.interpolation_loader,
+    "FrameInterpolate": nodes_finish.interpolate,
+    "UpscaleModelLoader": nodes_finish.upscale_loader,
+    "ImageUpscaleWithModel": nodes_finish.upscale,
+    "ImageScaleBy": nodes_finish.scale_by,
+    "ColorTransfer": nodes_colour.color_transfer,
     "CreateVideo": nodes_save.create_video,
     "SaveVideo": nodes_save.save_video,
     "SaveImage": nodes_save.save_image,

@@ -1,7 +1,8 @@
 """Validates prompts with ComfyUI's checks and error bodies.
 
-Like ComfyUI, it converts values to the input's type in place, and does not check the options of newer choices
-(type "COMBO"); a missing model of such an input is reported when the node runs.
+Like ComfyUI, it converts values to the input's type in place. Like 0.3.64, it does not check the options of
+newer choices (type "COMBO"), so that a missing model of such an input is reported when the node runs. For the
+nodes that work on finished frames, which are recorded from 0.33, it checks them as 0.33 does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from backend.engines.demo.nodeinfo import FILE_INPUTS, InputSpec, NodeInfo
 Error = dict[str, Any]
 CASTS = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 LONGEST_LIST = 20  # longer option lists are left out of error bodies
+CHECKED = frozenset({"FrameInterpolationModelLoader", "UpscaleModelLoader", "ColorTransfer"})
+"""Node classes whose newer choices are checked."""
 
 
 @dataclass(frozen=True)
@@ -99,18 +102,20 @@ class _Validator:
         class_type = self._graph[node]["class_type"]
         errors: list[Error] = []
         above = True
-        for name, spec in self._info.inputs(class_type):
+        for name, spec in self._info.inputs(class_type, inputs):
             if name not in inputs:
                 if spec.required:
                     text = "Required input is missing"
-                    errors.append(_error("required_input_missing", text, name, input_name=name))
+                    errors.append(
+                        _error("required_input_missing", text, name.split(".")[-1], input_name=name)
+                    )
             elif isinstance(inputs[name], list):
                 error, good = self._link(name, spec, inputs[name])
                 above = above and good
                 if error is not None:
                     errors.append(error)
             else:
-                error = self._value(name, spec, inputs, (class_type, name) in FILE_INPUTS)
+                error = self._value(name, spec, inputs, class_type)
                 if error is not None:
                     errors.append(error)
         errors += self._files(class_type, inputs)
@@ -146,7 +151,7 @@ class _Validator:
             self.found[source] = [_error("exception_during_inner_validation", text, str(error), **about)]
             return None, False
 
-    def _value(self, name: str, spec: InputSpec, inputs: dict[str, Any], is_file: bool) -> Error | None:
+    def _value(self, name: str, spec: InputSpec, inputs: dict[str, Any], class_type: str) -> Error | None:
         value = inputs[name]
         about: dict[str, Any] = {"input_name": name, "input_config": [spec.type, spec.extra]}
         try:
@@ -158,7 +163,7 @@ class _Validator:
             text = f"Failed to convert an input value to a {spec.type} value"
             about |= {"received_value": value, "exception_message": str(error)}
             return _error("invalid_input_type", text, f"{name}, {value}, {error}", **about)
-        if is_file:
+        if (class_type, name) in FILE_INPUTS:
             return None
         about["received_value"] = value
         if "min" in spec.extra and value < spec.extra["min"]:
@@ -167,10 +172,13 @@ class _Validator:
         if "max" in spec.extra and value > spec.extra["max"]:
             text = f"Value {value} bigger than max of {spec.extra['max']}"
             return _error("value_bigger_than_max", text, name, **about)
-        if isinstance(spec.type, list) and value not in spec.type:
-            options = str(spec.type)
-            if len(spec.type) > LONGEST_LIST:
-                options, about["input_config"] = f"(list of length {len(spec.type)})", None
+        listed = spec.type
+        if spec.type == "COMBO" and class_type in CHECKED:
+            listed = spec.extra.get("options", [])
+        if isinstance(listed, list) and value not in listed:
+            options = str(listed)
+            if len(listed) > LONGEST_LIST:
+                options, about["input_config"] = f"(list of length {len(listed)})", None
             return _error(
                 "value_not_in_list", "Value not in list", f"{name}: '{value}' not in {options}", **about
             )
