@@ -34,6 +34,7 @@ from backend.servers.fleet import Servers
 from backend.settings.model import Settings
 from backend.storage import data_folder, retention_setup
 from backend.storage.data_lock import DataLock
+from backend.storage.presets import Presets
 from backend.system import diagnostics
 from backend.system.machine import Machine
 from backend.system.model_fetch import ModelFetch
@@ -92,6 +93,7 @@ class Services:
             settings, self.store, self.machine.engines, self.scheduler.forget, self.secret(UPLOADS),
             self.scheduler.link_before_removal,
         )  # fmt: skip
+        self.presets = Presets(settings.data_dir, self.retention.quota.admit)
         self.deletions = Deletions(self.store, self.retention.remove, self.limits.undo, time.time)
         self.library = Library(
             self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove, self.deletions

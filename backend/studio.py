@@ -53,6 +53,7 @@ class Studio:
         self.limits, self.reads, self.writes = services.limits, services.reads, services.writes
         self.store, self.decoder, self.scheduler = services.store, services.decoder, services.scheduler
         self.servers, self.admins, self.retention = services.servers, services.admins, services.retention
+        self.presets = services.presets
         self._library, self._watch, self._machine = services.library, services.watch, services.machine
 
     @property

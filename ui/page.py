@@ -17,6 +17,7 @@ from ui.actions.library import LibraryActions
 from ui.actions.model_download import ModelDownload
 from ui.actions.offers import Offers
 from ui.actions.once import Once
+from ui.actions.presets import LoadPreset
 from ui.actions.restore import RestoreForms
 from ui.actions.stage import Stage
 from ui.actions.system import SystemActions
@@ -26,6 +27,7 @@ from ui.forms.drafts import Drafts
 from ui.forms.input_folder import InputFolder
 from ui.forms.lora_picker import LoraPicker
 from ui.forms.planner import Planner
+from ui.forms.presets import PresetBox
 from ui.forms.widgets import HTML_JS, Form
 from ui.gradio_fixes import broken_uploads, file_records, lean_config, sessions, upload_progress
 from ui.gradio_fixes.raw_calls import exception_handlers
@@ -56,6 +58,7 @@ CLIENT: dict[str, Any] = {"api_visibility": "private"}
 CLIENT ones none."""
 BEFORE_FILL = "(...given) => { window.wanStudio.drafts.before(); return given; }"
 AFTER_RESTORE = "() => window.wanStudio.drafts.restored()"
+AFTER_PRESET = "() => window.wanStudio.presets.applied()"
 AFTER_PRESS = "() => window.wanStudio.pressable({!r})"
 """Enables the buttons that a press has disabled; an answer that changes nothing on the page replaces none."""
 
@@ -101,6 +104,7 @@ class _Page:
         self.once = Once()
         self.queue = Queue(self.card, self.once)
         self.drafts = Drafts(studio)
+        self.presets = PresetBox(studio, self.negative)
         self.forms: dict[str, Form] = {}
         self.choosers: dict[str, Any] = {}  # id of a tab with several forms -> the component that chooses
         # no delete_cache: it deletes at shutdown; backend/storage removes old uploads
@@ -158,6 +162,7 @@ class _Page:
         self.undo = undo_box()
         self.drafts.build(self.forms)
         LoraPicker(self.studio).build()
+        self.presets.build()
 
     def _build_tabs(self) -> None:
         for tab in TABS:
@@ -254,6 +259,9 @@ class _Page:
         owner, shown = self.visit.owner, self.drafts.shown
         shown.restore(restore, owner, self.fill.outputs(), **QUEUED).then(None, js=AFTER_RESTORE, **CLIENT)
         self.drafts.wire(self.blocks, self.forms, self.choosers, owner)
+        load, outputs = LoadPreset(self.presets, self.fill).apply, self.fill.outputs()
+        loaded = self.presets.shown.apply(load, owner, outputs, js=BEFORE_FILL, **QUEUED)
+        loaded.then(None, js=AFTER_PRESET, **CLIENT)
 
     def _grid(self) -> dict[str, Any]:
         """The event arguments that fill the Library."""

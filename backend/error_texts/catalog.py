@@ -18,6 +18,7 @@ from backend.error_texts import (
     model_sets,
     models,
     moves,
+    presets,
     prompts,
     reach,
     recipes,
@@ -56,4 +57,5 @@ ERROR_TEXTS: Mapping[str, ErrorText] = {
     **commands.TEXTS,
     **custom_nodes.TEXTS,
     **recipes.TEXTS,
+    **presets.TEXTS,
 }

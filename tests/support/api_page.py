@@ -18,6 +18,7 @@ from backend.jobs.snapshot import Snapshot
 from backend.jobs.views import JobView
 from backend.models.state import LoraList, LoraState
 from backend.security.tokens import is_token, new_token
+from backend.storage.presets import Presets
 from backend.threads import Threads
 from ui.api.endpoints import Endpoints
 from workflows.modes.registry import MODES
@@ -42,6 +43,7 @@ class ScriptedStudio:
         self.finish_at_once = True
         self.error: Exception | None = None
         self.reads, self.writes = Threads(), Threads()
+        self.presets = Presets(folder, lambda owner, need: None)
 
     def new_owner(self) -> str:
         return new_token()

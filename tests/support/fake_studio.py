@@ -44,6 +44,7 @@ from backend.models.state import (
     SetRequest,
 )
 from backend.storage.input_folder import InputFile
+from backend.storage.presets import Presets
 from backend.threads import Threads
 from tests.support.fake_finals import FakeFinals
 from workflows.catalog import load_catalog
@@ -106,6 +107,7 @@ class FakeStudio(FakeFinals):
         self.numbers = itertools.count(1)
         self.lock = threading.RLock()
         self.reads, self.writes = Threads(), Threads()
+        self.presets = Presets(self.folder, lambda owner, need: None)
 
     def start(self) -> None:
         pass

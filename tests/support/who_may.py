@@ -58,6 +58,7 @@ HANDLERS: dict[str, Who] = {
     "SystemActions.pause": "admin",
     "SystemActions.resume": "admin",
     "RestoreForms.restore": "visitor",
+    "LoadPreset.apply": "visitor",
     "_Page._wire_card.<locals>.<lambda>": "visitor",
     "part.<locals>.<lambda>": "visitor",
 }
@@ -101,6 +102,13 @@ SERVER_FUNCTIONS: dict[str, Who] = {
     "retain": "visitor",
     "find": "visitor",
     "pictures": "visitor",
+    "presets": "visitor",
+    "preset_save": "visitor",
+    "preset_rename": "visitor",
+    "preset_remove": "visitor",
+    "preset_default": "visitor",
+    "preset_share": "visitor",
+    "preset_read": "visitor",
 }
 
 ENDPOINTS: dict[str, Who] = {
@@ -115,6 +123,7 @@ ENDPOINTS: dict[str, Who] = {
     "cancel": "link",
     "finish": "owner",
     "loras": "visitor",
+    "presets": "visitor",
     "models": "admin",
     "use_model": "admin",
 }

@@ -151,6 +151,10 @@ class FillForms:
         """Opens the form of a mode with this upload in one of its fields."""
         return self._fill(mode, {name: path})
 
+    def settings(self, mode: str, filled: Mapping[str, Any]) -> dict[Any, Any]:
+        """Opens the form of a mode with these values of its widgets; the others stay as they are."""
+        return self._fill(mode, filled) if mode in self.forms else self.nothing()
+
     def nothing(self) -> dict[Any, Any]:
         """No change. Gradio takes an empty dictionary for a missing result."""
         return {self.tabs: gr.skip()}

@@ -27,11 +27,12 @@ class RestoreForms:
 
     def restore(self, owner: Any, event: gr.EventData) -> dict[Any, Any]:
         """component -> update. The event's data is what a browser stored, and may be anything:
-        {draft, forms: {mode: {values, media: {field: {id, upload}}}}, kinds: {tab: mode}}. An upload is a
-        path; Gradio itself would refuse the whole event for one named "path" that is not an upload's.
+        {draft, forms: {mode: {values, media: {field: {id, upload}}, part}}, kinds: {tab: mode}}. An upload
+        is a path; Gradio itself would refuse the whole event for one named "path" that is not an upload's.
 
         A form that is named is filled as a whole: what is not given, or cannot be used, gets its initial
-        value. Files are those of `owner` only.
+        value. With `part` only the values that are given and can be used are filled in. Files are those of
+        `owner` only.
         """
         data = event_values(event)
         updates: dict[Any, Any] = {}
@@ -41,6 +42,12 @@ class RestoreForms:
                 continue
             values = draft_values.restored(mode, given.get("values"), form.start)
             filled: dict[str, Any] = {name: one for name, one in values.items() if name in form.widgets}
+            if given.get("part") is True:
+                some = _mapping(given.get("values"))
+                updates |= self.fill.widget_updates(
+                    mode, {name: one for name, one in filled.items() if name in some}
+                )
+                continue
             media = _mapping(given.get("media"))
             for name in form.lines:
                 filled[name] = self._file(owner, event_text(event, "draft"), _mapping(media.get(name)))

@@ -21,6 +21,7 @@ from ui.api.calls import Answer, Calls, Pace, as_text, asked
 from ui.api.finishing import Finishing
 from ui.api.model_endpoints import USE_SCHEMA, ModelEndpoints
 from ui.api.modes import FILE_SCHEMA
+from ui.forms.presets import PresetBox
 from ui.forms.uploads import guard_uploads
 from ui.gradio_fixes.checked_inputs import guard_inputs
 from ui.gradio_fixes.event_errors import guard_events
@@ -58,6 +59,7 @@ class Endpoints:
     def __init__(self, studio: Studio, pace: Pace | None = None) -> None:
         self._studio = studio
         self.calls = Calls(studio, pace)
+        self._box = PresetBox(studio, "")
 
     @_endpoint("api.job", dict)
     async def job(self, id: str, key: str, request: gr.Request = None) -> dict[str, Any]:
@@ -89,6 +91,15 @@ class Endpoints:
             f"    mode: {text('api.loras_mode')}",
         )
     )
+
+    async def presets(self, request: gr.Request = None) -> list:
+        owner, _ = self.calls.caller(request)
+        found: list[dict[str, Any]] = await asked(
+            self._studio.reads, visitor_of(request), self._box.records, owner
+        )
+        return found
+
+    presets.__doc__ = text("presets.api.list")
 
     async def _job(self, id: str, key: str, visitor: str) -> JobView:
         """A job as of now, from the database."""
@@ -129,6 +140,7 @@ def register(studio: Studio, pace: Pace | None = None) -> None:
     listed = {"type": "array", "items": {"type": "object"}}
     names = {"type": "string", "enum": list(MODES)}
     shared.add(blocks, endpoints.loras, {"search": _STRING, "mode": names}, {"loras": listed})
+    shared.add(blocks, endpoints.presets, {}, {"presets": listed})
     models = ModelEndpoints(studio, endpoints.calls)
     found = {"type": "object", "additionalProperties": {}, "description": text("model_api.record")}
     shared.add(blocks, models.models, {}, {"models": found})

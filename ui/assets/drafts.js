@@ -15,6 +15,7 @@
   let state = { tab: "", kinds: {}, forms: {} }; // what differs from them: mode -> {values, media: {field: {upload, id}}}
   let busy = true; // values that arrive now are not the creator's
   let filling = null; // the forms before a fill that is under way
+  let opened = false; // what is stored has been read
   let come = false; // the values of a restored form have come from the server
   const touched = new Set(); // modes in which something was typed before they came
   const typed = {}; // mode -> its form then
@@ -117,13 +118,20 @@
   };
 
   // -- a form changed ------------------------------------------------------------------------------
+  // A new form starts with the initial values and over them those of a preset, if there is one for it.
+  const begin = (mode) => ({ ...starts[mode], ...base(mode) });
+  const base = (mode) =>
+    Object.fromEntries(Object.entries(studio.presets.base(mode)).filter(([name, value]) => !usual(value, object(starts[mode])[name])));
+  const blank = (mode) => ({ values: copy(base(mode)), media: {} });
+  const values = (mode) => ({ ...starts[mode], ...(state.forms[mode] || blank(mode)).values });
+  // An emptied number is null, or "" once its box was on the page.
+  const usual = (one, other) => same(one === "" ? null : one, other === "" ? null : other);
   const taken = (mode, given) => {
     const form = { values: {}, media: {} };
     for (const [name, value] of Object.entries(given)) {
       if (name in object(starts[mode])) {
         const kept = typeof value === "string" ? value.slice(0, TEXT_MAX) : value;
-        // An emptied number is null, or "" once its box was on the page.
-        if (!same(kept === "" ? null : kept, starts[mode][name] === "" ? null : starts[mode][name])) form.values[name] = kept;
+        if (!usual(kept, starts[mode][name]) || !usual(kept, begin(mode)[name])) form.values[name] = kept;
       } else {
         const path = object(Array.isArray(value) ? value[0] : value).path;
         if (typeof path === "string" && path) form.media[name] = { upload: path };
@@ -131,7 +139,11 @@
     }
     return form;
   };
-  const isEmpty = (form) => !form || !(Object.keys(form.values).length + Object.keys(form.media).length);
+  const isEmpty = (mode, form) => {
+    if (!form || Object.keys(form.media).length) return !form;
+    const all = { ...starts[mode], ...form.values };
+    return Object.entries(begin(mode)).every(([name, value]) => usual(value, all[name]));
+  };
   const plain = (form) => ({ values: object(form?.values), paths: Object.entries(object(form?.media)).map(([name, one]) => [name, one.upload]) });
   const save = (mode, names, token, ...values) => {
     if (token) owner = token;
@@ -156,10 +168,10 @@
     dropped ||= Object.keys(object(before?.media)).some((field) => !(field in form.media));
     if (filling && filling.until > Date.now() && !filling.done.has(mode)) {
       filling.done.add(mode);
-      undo[mode] = filling.forms[mode] || { values: {}, media: {} };
+      undo[mode] = filling.forms[mode] || blank(mode);
       said[mode] = "";
     }
-    if (isEmpty(form)) delete state.forms[mode];
+    if (isEmpty(mode, form)) delete state.forms[mode];
     else state.forms[mode] = form;
     soon();
     if (dropped) retain();
@@ -175,11 +187,12 @@
         const button = $(`[data-draft="${act}"]`, row);
         if (button.hidden === shown) button.hidden = !shown;
       };
-      set("clear", !isEmpty(state.forms[mode]));
+      set("clear", !isEmpty(mode, state.forms[mode]));
       set("undo", mode in undo);
       const words = $("span", row);
       if (words.textContent !== (said[mode] || "")) words.textContent = said[mode] || "";
     }
+    studio.presets.changed(mode);
   };
   const showAll = () => Object.keys(starts).forEach(show);
 
@@ -204,10 +217,11 @@
   const keepTyped = (filled) => {
     for (const [mode, form] of Object.entries(typed)) {
       delete typed[mode];
-      if (mode in filled) {
+      if (mode in filled && !filled[mode].part) {
         undo[mode] = form;
         continue;
       }
+      if (mode in filled) Object.assign(form.values, base(mode));
       state.forms[mode] = form;
       for (const [field, one] of Object.entries(form.media)) keep(mode, field, one.upload);
       soon();
@@ -223,8 +237,8 @@
   };
   const swap = async (mode, form, words) => {
     const before = [copy(state.forms[mode]), undo[mode], said[mode]];
-    const set = (form) => (isEmpty(form) ? delete state.forms[mode] : (state.forms[mode] = form));
-    undo[mode] = before[0] || { values: {}, media: {} };
+    const set = (form) => (isEmpty(mode, form) ? delete state.forms[mode] : (state.forms[mode] = form));
+    undo[mode] = before[0] || blank(mode);
     said[mode] = words;
     set(form);
     filling = null;
@@ -244,7 +258,10 @@
     if (busy) return;
     if (button) {
       const { draft: act, mode } = button.dataset;
-      if (act === "clear") await swap(mode, { values: {}, media: {} }, text("cleared"));
+      if (act === "clear") {
+        await swap(mode, blank(mode), text("cleared"));
+        studio.presets.begun(mode);
+      }
       else await swap(mode, undo[mode], text("undone"));
       // The button may be gone: the focus goes to the one that is left.
       if (button.hidden) $$("[data-draft]", button.parentElement).find((one) => !one.hidden)?.focus();
@@ -340,7 +357,7 @@
     owner = token || owner;
     const { element } = await hosted.promise;
     starts = JSON.parse($("[data-starts]", element).dataset.starts);
-    const source = await choose();
+    const [source] = await Promise.all([choose(), studio.presets.ready()]);
     session(id);
     const found = read(source);
     written = Date.now();
@@ -354,11 +371,15 @@
       openTab(found.tab);
       state.tab = chosenTab();
       for (const mode of Object.keys(state.forms)) {
-        undo[mode] = { values: {}, media: {} };
+        undo[mode] = blank(mode);
         said[mode] = text("restored");
       }
     }
+    opened = true;
     const { forms, kinds } = copy(state);
+    // Of a new form only what its preset sets is filled in: something may be typed there already.
+    const begun = Object.keys(starts).filter((mode) => !forms[mode] && Object.keys(base(mode)).length);
+    for (const mode of begun) forms[mode] = { ...blank(mode), part: true };
     const isStored = Object.keys(forms).length + Object.keys(kinds).length;
     if (!isStored) settle();
     else if (!(await put(source, forms, kinds))) {
@@ -370,6 +391,7 @@
       return keepTyped({});
     }
     keepTyped(forms);
+    begun.forEach(studio.presets.begun);
     if (source !== id) write();
     if (media().length) retain();
     prune();
@@ -387,7 +409,7 @@
   studio.drafts = {
     host: hosted.done,
     open: (token) => {
-      open(token).catch(settle);
+      open(token).catch(settle).then(studio.presets.opened);
     },
     save,
     kind: (tab, value) => {
@@ -399,6 +421,22 @@
     // The answer of `restore` has come; the page shows it in a moment.
     arrives: () => (come = true),
     busy: () => busy,
+    owner: () => owner,
+    values,
+    // What new forms start with changes; the present ones keep their values.
+    rebase: (change) => {
+      if (!opened) return change();
+      const before = Object.fromEntries(Object.keys(starts).map((mode) => [mode, values(mode)]));
+      change();
+      for (const [mode, now] of Object.entries(before)) {
+        const form = { values: taken(mode, now).values, media: state.forms[mode]?.media || {} };
+        if (isEmpty(mode, form)) delete state.forms[mode];
+        else state.forms[mode] = form;
+        if (!busy) show(mode);
+      }
+      if (!busy) soon();
+      return undefined;
+    },
     // Resolves once the forms are filled; they are planned after that.
     ready: () => Promise.race([ready.promise, pause(MS.restore)]),
     // A fill of the page (settings, a starter, a frame) is about to arrive.

@@ -177,6 +177,7 @@
       area.remove();
     }
   };
+  studio.copy = copy;
   document.addEventListener("click", async (event) => {
     const at = (selector) => event.target.closest?.(selector);
     if (at("[data-theme-toggle]")) toggleTheme();

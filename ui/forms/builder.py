@@ -45,6 +45,7 @@ def build(layout: FormLayout, title: str, limit_mb: int, default_negative: str) 
     """The components of a form. title: the tab's; limit_mb: of an upload."""
     form = new_form(layout.mode, default_negative)
     needs(form, title)
+    widgets.preset(form)
     for row in layout.shown():
         _row(form, layout, row, limit_mb)
     with advanced(form):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ui.forms import groups, schema
+from ui.i18n import mode_texts
 from ui.i18n.phrases import for_all, for_mode
 from ui.i18n.texts import text
 from ui.views.icons import icon
@@ -14,6 +15,10 @@ from workflows.spec import GROUPS, ModeSpec
 
 LORA_ICONS = {"earlier": "up", "later": "chevron", "remove": "close", "none": "film", "search": "search"}
 """What a script needs -> the name of the icon."""
+PRESET_ICONS = {
+    "check": "check", "save": "download", "manage": "settings", "star": "star", "link": "link",
+    "download": "download", "rename": "pen", "trash": "trash",
+}  # fmt: skip
 
 
 def forms() -> dict[str, dict[str, Any]]:
@@ -46,6 +51,13 @@ def loras() -> dict[str, Any]:
     """Of the list of LoRAs: its limits and icons."""
     icons = {name: icon(shape, 18) for name, shape in LORA_ICONS.items()}
     return {"most": MOST, "strength": STRENGTH_MAX, "icons": icons}
+
+
+def presets() -> dict[str, Any]:
+    """Of presets: the icons, and the name of each mode."""
+    icons = {name: icon(shape, 18) for name, shape in PRESET_ICONS.items()}
+    blank = '<span class="ws-icon" style="width: 18px"></span>'
+    return {"icons": {**icons, "none": blank}, "titles": {mode: mode_texts.title(mode) for mode in MODES}}
 
 
 def phrases() -> dict[str, Any]:

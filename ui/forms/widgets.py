@@ -17,6 +17,7 @@ from ui.i18n import mode_texts
 from ui.i18n.texts import text
 from ui.views.draft_row import draft_row
 from ui.views.form_messages import advanced_row, hint_line
+from ui.views.preset_row import preset_row
 from ui.views.prompt_help import prompt_help
 from workflows.modes.registry import MODES
 from workflows.spec import Field, ModeSpec
@@ -71,6 +72,16 @@ def needs(form: Form, title: str) -> None:
     """The tab's heading, for screen readers, and the place for the list of missing model files."""
     form.heading = f'<h1 class="sr">{escape(title)}</h1>'
     form.needs = gr.HTML(form.heading, elem_classes=["ws-needs"], apply_default_css=False)
+
+
+def preset(form: Form) -> None:
+    """The row with the preset of the form."""
+    gr.HTML(
+        preset_row(form.mode),
+        apply_default_css=False,
+        elem_classes=["ws-preset"],
+        js_on_load=HTML_JS.format("presets.row"),
+    )
 
 
 def notes(form: Form) -> None:

@@ -20,8 +20,8 @@ from ui.tabs.registry import TABS
 from workflows.modes.registry import MODES
 from workflows.spec import MediaField
 
-BLOCKS_MAX = 310
-CONFIG_MAX = 310_000
+BLOCKS_MAX = 318
+CONFIG_MAX = 318_000
 """Bytes of the page's configuration, before compression."""
 
 
