@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,11 +12,16 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import PATIENCE
-from tests.support.tiers import deep
 
 expect.set_options(timeout=PATIENCE)
 Visit = Callable[..., Page]
 SETTLED = "window.wanStudio?.drafts && !window.wanStudio.drafts.busy()"
+
+
+@pytest.fixture(autouse=True)
+def none_yet(served: SimpleNamespace) -> None:
+    """All visitors of this studio have one token."""
+    shutil.rmtree(served.studio.presets.root, ignore_errors=True)
 
 
 def row(page: Page, mode: str = "image_to_video") -> Locator:
@@ -125,7 +131,7 @@ def link_of(page: Page, name: str) -> str:
     return found
 
 
-@deep
+@pytest.mark.deep
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (375, 812)])
 def test_presets_are_managed_and_shared(
@@ -188,9 +194,10 @@ def test_presets_are_managed_and_shared(
     expect(offer).to_contain_text("Cannot be used here: motion.")
     offer.get_by_role("button", name="Load").click()
     expect(chosen(other, "seconds")).to_have_text("2 s")
+    expect(other.locator("#tab-image")).to_contain_text("The value in From a file cannot be used here.")
 
 
-@deep
+@pytest.mark.deep
 @pytest.mark.parametrize("given", ["x", "%00", "a" * 20_000, "<img src=x onerror=alert(1)>", ""])
 def test_a_link_that_holds_no_preset(visit: Visit, served: SimpleNamespace, given: str) -> None:
     page = opened(visit, served, path=f"/?preset={given}")
@@ -201,7 +208,7 @@ def test_a_link_that_holds_no_preset(visit: Visit, served: SimpleNamespace, give
     assert "preset=" not in page.url and not page.locator("dialog[open]").count()
 
 
-@deep
+@pytest.mark.deep
 def test_the_default_one_is_not_put_over_what_is_typed(visit: Visit, served: SimpleNamespace) -> None:
     page = opened(visit, served)
     choose(page, "speed", "Quality")
@@ -219,7 +226,7 @@ def test_the_default_one_is_not_put_over_what_is_typed(visit: Visit, served: Sim
     expect(prompt).to_have_value("Typed early")
 
 
-@deep
+@pytest.mark.deep
 def test_a_form_that_was_set_to_the_usual_values_stays_so(visit: Visit, served: SimpleNamespace) -> None:
     """Although a preset would start it with others."""
     page = opened(visit, served)

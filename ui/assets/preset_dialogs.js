@@ -7,6 +7,7 @@
   const { icons, titles } = window.wanPresets; // from ui/forms/script_tables.py
   const { call, refresh, row, of, load, setCurrent, current } = studio.presets;
   const NAME_MAX = 60, FILE_MAX = 100_000, LINK_MAX = 4000;
+  const FILE = /[.]wanpreset[.]json$/i;
   const fresh = () => [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
 
   // -- parts of them ----------------------------------------------------------------------------------------------
@@ -76,6 +77,7 @@
       if (answer.field === "name") {
         studio.dialog.problem(dialog.element, "name", answer.said);
         name.focus();
+        refresh().then(label);
       } else dialog.said(answer.said, true);
     } });
     make.dataset.dialogSubmit = "";
@@ -204,13 +206,11 @@
     files.addEventListener("change", async () => {
       const [file] = files.files;
       files.value = "";
-      if (!file) return;
-      if (file.size > FILE_MAX) return dialog.said(text("preset_file_large"), true);
-      const content = await file.text().catch(() => "");
-      const found = await call("preset_read", { file: content || " " });
-      if (!found.mode) return says(found);
+      const { found, what } = file ? await fileRead(file) : {};
+      if (found && !found.mode) return says(found);
+      if (!found) return undefined;
       studio.dialog.close(dialog.element);
-      offer(found, { file: content }, from);
+      return offer(found, what, from);
     });
     dialog.body.replaceChildren(box, files);
     const another = button(text("preset_save_as"), { act: () => {
@@ -224,6 +224,11 @@
   };
 
   // -- one that was passed on ----------------------------------------------------------------------------------------
+  const fileRead = async (file) => {
+    if (file.size > FILE_MAX) return { found: { said: text("preset_file_large") } };
+    const content = await file.text().catch(() => "");
+    return { found: await call("preset_read", { file: content || " " }), what: { file: content } };
+  };
   const openTab = (mode) => {
     const tab = Object.keys(window.wanTabs).find((key) => window.wanTabs[key].modes.includes(mode));
     const shown = document.getElementById(`tab-${tab}-button`);
@@ -260,14 +265,16 @@
     history.replaceState(history.state, "", here);
     return given.slice(0, LINK_MAX + 1);
   })();
-  const offerLinked = async () => {
-    await studio.drafts.ready();
-    const found = await call("preset_read", { link: linked });
-    if (found.mode) return offer(found, { link: linked });
+  const offerOrSay = (found, what) => {
+    if (found.mode) return offer(found, what);
     const dialog = studio.dialog.make({ name: "preset-refused", heading: text("preset_refused") });
     dialog.body.replaceChildren(part("p", "note", found.said));
     foot(dialog, button(text("dialog_close"), { act: () => studio.dialog.close(dialog.element) }));
-    studio.dialog.open(dialog.element);
+    return studio.dialog.open(dialog.element);
+  };
+  const offerLinked = async () => {
+    await studio.drafts.ready();
+    offerOrSay(await call("preset_read", { link: linked }), { link: linked });
   };
 
   Object.assign(studio.presets, {
@@ -275,5 +282,11 @@
     managing: manageDialog,
     // The forms are filled.
     opened: () => linked && offerLinked(),
+    // Whether a file that was dropped or chosen is a preset, which is offered then.
+    takes: (file) => {
+      if (!FILE.test(file.name)) return false;
+      fileRead(file).then(({ found, what }) => offerOrSay(found, what));
+      return true;
+    },
   });
 })();

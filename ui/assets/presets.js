@@ -139,13 +139,25 @@
     pending = { mode, id, name, left };
     event?.("apply", what);
   };
+  // What this version cannot use is said where it would stand.
+  const sayLeftOut = ({ mode, name, left }) => {
+    const fields = left.filter((field) => field in studio.drafts.values(mode));
+    if (fields.some((field) => window.wanForms[mode].advanced.includes(field))) studio.openAdvanced(mode, true);
+    for (const field of fields) {
+      const end = performance.now() + MS.wait, id = `${mode}-${field}`;
+      const look = () => {
+        if (document.getElementById(id)) studio.sayAtField(id, text("preset_left_out", { name }));
+        else if (performance.now() < end) setTimeout(look, 50);
+      };
+      look();
+    }
+  };
   const applied = () => {
     const done = pending;
     pending = null;
     if (!done) return;
     setCurrent(done.mode, done.id);
-    // What this version cannot use is said where it would stand.
-    for (const name of done.left) studio.sayAtField(`${done.mode}-${name}`, text("preset_left_out", { name: done.name }));
+    sayLeftOut(done);
   };
 
   // -- clicks ----------------------------------------------------------------------------------------------------------

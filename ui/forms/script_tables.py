@@ -56,7 +56,7 @@ def loras() -> dict[str, Any]:
 def presets() -> dict[str, Any]:
     """Of presets: the icons, and the name of each mode."""
     icons = {name: icon(shape, 18) for name, shape in PRESET_ICONS.items()}
-    blank = '<span class="ws-icon" style="width: 18px"></span>'
+    blank = '<svg class="ws-icon" aria-hidden="true" width="18" height="18"></svg>'
     return {"icons": {**icons, "none": blank}, "titles": {mode: mode_texts.title(mode) for mode in MODES}}
 
 

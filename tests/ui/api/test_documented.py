@@ -57,7 +57,7 @@ def commands() -> Iterator[tuple[str, str]]:
 
 def test_every_endpoint_is_in_the_docs() -> None:
     known = endpoints()
-    assert {"job", "result", "cancel", "loras", "models", "use_model"} <= known.keys()
+    assert {"job", "result", "cancel", "loras", "presets", "models", "use_model"} <= known.keys()
     assert [name for name in (*MODES, *known) if not named(f"/{name}", API)] == []
     values = {value for taken in known.values() for value in taken}
     assert {value for value in values if not named(value, API)} == set()
