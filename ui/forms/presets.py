@@ -117,7 +117,8 @@ class PresetBox:
         ]
 
     def save(self, asked: Asked) -> dict[str, Any]:
-        """{owner, id, mode, name, values of the form, sentence, replaces, default} -> {rows, saved}."""
+        """{owner, id, mode, name, values of the form, sentence, replaces, default} -> {rows, saved}. Raises
+        NotFound, and what Presets.save raises."""
         mode, given = _text(asked, "mode"), asked.get("values")
         if mode not in MODES or not isinstance(given, Mapping):
             raise NotFound.of("preset_gone")

@@ -101,6 +101,7 @@ def test_nothing_reads_or_writes_on_the_event_loop(
         files(site, ann, done, picture)
         calls(site, ann, done, waiting, picture)
         events(site, ann, done, running)
+        presets(site, ann)
         cross = {"sec-fetch-site": "cross-site"}
         assert ann.post("/gradio_api/queue/join", headers=cross).status_code == 403
         assert ann.http.post("/gradio_api/run/predict", content=b"{" * 300_000).status_code == 413
@@ -217,6 +218,33 @@ def events(site: ServedSite, ann: Visitor, done: JobView, running: JobView) -> N
     ann.event(form, values)
     values[site.place(form, "image_to_video-image")] = {"path": "/etc/passwd", "meta": META}
     ann.event(form, values)
+
+
+def presets(site: ServedSite, ann: Visitor) -> None:
+    """By the page and by a program; what another visitor sends about them is refused."""
+    eve, id = Visitor(site), "a" * 32
+    form = {"mode": "image_to_video", "name": "Mine", "values": {"speed": "quality"}, "default": True}
+
+    def call(who: Visitor, called: str, **asked: Any) -> Any:
+        return who.server_function("ws-presets", called, {"owner": who.token, **asked})
+
+    assert call(ann, "preset_save", id=id, **form)["saved"] == id
+    assert call(ann, "preset_rename", id=id, name="Renamed")["rows"][-1]["name"] == "Renamed"
+    link = call(ann, "preset_share", id=id)["link"]
+    assert call(eve, "preset_read", link=link)["name"] == "Renamed"
+    apply = site.fn("ws-presets", "apply")
+    assert "quality" in str(ann.event(apply, [ann.token], {"id": id}))
+    for name in ("preset_rename", "preset_share", "preset_default"):
+        assert call(eve, name, id=id, name="Stolen", mode=form["mode"])["refused"] == "preset_gone"
+    call(eve, "preset_remove", id=id)
+    assert "quality" not in str(eve.event(apply, [eve.token], {"id": id}))
+    (mine,) = (one for one in ann.call("presets")[1][0] if not one["shipped"])
+    assert (mine["id"], mine["name"], mine["default"]) == (id, "Renamed", True)
+    assert all(one["shipped"] for one in eve.call("presets")[1][0])
+    assert call(ann, "preset_default", mode=form["mode"], id="")["rows"][-1]["default"] is False
+    assert call(ann, "preset_remove", id=id)["rows"] == call(eve, "presets")["rows"]
+    for asked in (None, [], 5, {"owner": []}, {"values": 5}):
+        assert "said" in ann.server_function("ws-presets", "preset_save", asked)
 
 
 class Held:
