@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,8 +19,10 @@ SETTLED = "window.wanStudio?.drafts && !window.wanStudio.drafts.busy()"
 
 
 @pytest.fixture(autouse=True)
-def none_yet(served: SimpleNamespace) -> None:
+def none_before_and_after(served: SimpleNamespace) -> Iterator[None]:
     """All visitors of this studio have one token."""
+    shutil.rmtree(served.studio.presets.root, ignore_errors=True)
+    yield
     shutil.rmtree(served.studio.presets.root, ignore_errors=True)
 
 
