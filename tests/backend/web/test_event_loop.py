@@ -155,6 +155,11 @@ def polls(site: ServedSite, ann: Visitor, jobs: list[JobView]) -> None:
     assert ann.poll({"id": jobs[0].id, "key": "wrong", "more": [["0" * 32, key]]})["gone"] is True
     for odd in (None, "text", [1], {"id": {}, "key": [], "more": "x"}, {"id": "no-job", "key": key}):
         assert "badge" in ann.poll(odd)
+    pairs = [{"id": job.id, "key": job.key} for job in jobs[:2]]
+    assert ann.server_function("ws-card", "finals", {"jobs": pairs})["plans"]["480p quality"]["possible"]
+    assert len(ann.server_function("ws-card", "compared", {"clips": pairs})["clips"]) == 2
+    for name in ("finals", "compared"):
+        assert ann.server_function("ws-card", name, {"jobs": [7], "clips": "x"}) == {"gone": True}
 
 
 def files(site: ServedSite, ann: Visitor, done: JobView, picture: Path) -> None:
@@ -193,6 +198,8 @@ def calls(site: ServedSite, ann: Visitor, done: JobView, waiting: JobView, pictu
     assert ann.call("job", done.id, done.key)[1][0]["status"] == "done"
     assert ann.call("job", done.id, "wrong")[0] == "error"
     assert ann.call("result", done.id, done.key)[0] == "complete"
+    assert ann.call("finish", done.id, done.key, "480p", "quality", False)[0] == "complete"
+    assert ann.call("finish", done.id, "wrong", "480p", "quality", False)[0] == "error"
     assert ann.call("cancel", waiting.id, waiting.key)[1][0]["status"] == "cancelled"
     asked = {
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
@@ -206,7 +213,7 @@ def calls(site: ServedSite, ann: Visitor, done: JobView, waiting: JobView, pictu
 def events(site: ServedSite, ann: Visitor, done: JobView, running: JobView) -> None:
     """What the page's buttons do."""
     data = {"id": done.id, "key": done.key, "shown": running.id, "shownkey": running.key}
-    for name in ("show", "finished", "redraw", "reuse", "picture"):
+    for name in ("show", "finished", "redraw", "reuse", "picture", "finish"):
         number = site.fn("ws-card", name)
         values = [ann.token if value in ("", None) else value for value in site.values(number)]
         ann.event(number, values, data)
