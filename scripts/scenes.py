@@ -248,6 +248,15 @@ def fetching(studio: FakeStudio, folder: Path) -> str:
     return ""
 
 
+def finals(studio: FakeStudio, folder: Path) -> str:
+    """A draft whose original is gone, and its final."""
+    draft = studio.runs[clips(studio, folder)[-2]].view
+    final = studio.finish("owner-token-of-a-fake-studio-0001", draft.id, draft.key)
+    studio.complete(final)
+    studio.reduced.add(draft.id)
+    return f"/?job={draft.id}&key={draft.key}"
+
+
 # -- what is opened on the page ------------------------------------------------------------------------------
 
 
@@ -257,6 +266,27 @@ def menu(page: Page) -> None:
 
 def tools(page: Page) -> None:
     page.locator('#ws-card [data-p="tools"]').click()
+
+
+def finish(page: Page) -> None:
+    page.locator("#ws-card [data-act=finish-dialog]").first.click()
+    page.locator("#ws-dialog-final .make").wait_for()
+
+
+def choosing(page: Page) -> None:
+    menu(page)
+    page.locator("#ws-card").get_by_role("menuitem", name="Compare").click()
+    page.locator("#ws-comparing").wait_for()
+
+
+def compared(page: Page) -> None:
+    page.locator("#ws-card .relations [data-act=compare]").click()
+    page.locator("#ws-dialog-compare .compare-differs table").wait_for()
+
+
+def slider(page: Page) -> None:
+    compared(page)
+    page.locator("#ws-dialog-compare label", has_text="Slider").click()
 
 
 def details(page: Page) -> None:
@@ -368,6 +398,11 @@ SCENES: dict[str, Scene] = {
             "menu": menu, "tools": tools, "details": details, "hovered": hovered, "none": found_none,
             "deleted": deleted,
         },
+    ),
+    "finals": Scene(
+        finals,
+        {"finish": finish, "choosing": choosing, "compared": compared, "slider": slider},
+        ("image",),
     ),
     "tall": Scene(tall, {"reused": reused}, ("image", "library")),
     "failed": Scene(failed, {"all": all_jobs}),

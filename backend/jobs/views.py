@@ -73,6 +73,8 @@ class JobView:
     parent: str = ""  # id of the job that this one is a part of
     children: tuple[ChildView, ...] = ()
     source: str = ""  # id of the job that this one goes on from
+
+    assembly: str = ""  # see Job.assembly
     results: Mapping[str, ResultOf] = field(default_factory=dict)  # input -> the job whose result it is
     awaited: tuple[str, ...] = ()  # ids of the jobs whose results it waits for
     reused: Mapping[str, float] = field(default_factory=dict)  # nodes that were not run again, see jobs.reuse
@@ -305,6 +307,7 @@ def view(job: Job, key: str, children: tuple[ChildView, ...] = ()) -> JobView:
         awaited=job.awaited,
         reused=dict(job.reused),
         role=job.role,
+        assembly=job.assembly,
         gone=tuple(gone for item in job.inputs.values() if (gone := item.gone) is not None),
         resolved=resolved.values,
         models=tuple(dict.fromkeys(resolved.files.values())),

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from backend.jobs.job import VARIATIONS
 from backend.notices import words
 from ui.i18n import mode_texts
 from ui.i18n.texts import plural, text
 from ui.views import wording
-from workflows.finals import FAST, RESOLUTIONS, SAME, SPEEDS, Clip
+from workflows.finals import FAST, RESOLUTIONS, SAME, SPEEDS, Clip, can_be_final
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
@@ -24,6 +25,16 @@ Plans = Mapping[tuple[str, str], Sequence["FinalPlan"]]
 def clip_of(job: JobView) -> Clip:
     """A job as the rules of finals see it."""
     return Clip(job.mode, job.params, *job.drawn)
+
+
+def has_final(job: JobView) -> bool:
+    """Whether one can be made; not of a video that is joined from others."""
+    return job.assembly in ("", VARIATIONS) and can_be_final(clip_of(job))
+
+
+def is_draft(job: JobView) -> bool:
+    """Whether it is a small one whose final can be made."""
+    return has_final(job) and clip_of(job).is_draft
 
 
 def mark(size: tuple[int, int], speed: str) -> str:

@@ -10,10 +10,9 @@ from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, text
 from ui.views import keeping, wording
 from ui.views.buttons import act_data, attributes, button, link_button, link_query
-from ui.views.final import clip_of
+from ui.views.final import has_final, is_draft
 from ui.views.icons import icon
 from ui.views.menu import Group, Item, menu
-from workflows.finals import can_be_final
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
@@ -41,9 +40,9 @@ def next_steps(job: JobView, url: Url, mine: bool = True) -> str:
     else:
         steps.append(button("frame", text("card.use_frame"), job, "frame"))
     steps.append(button("again", text("card.another_seed"), job, "seed"))
-    if clip_of(job).is_draft:
+    if is_draft(job):
         steps.append(_finish(job))
-    elif has_quality(job):
+    elif has_quality(job) and has_final(job):
         steps.append(button("quality", text("card.in_quality"), job, "gem"))
     return rows(steps, [_more(job, url), *keeping.buttons(job)])
 
@@ -112,9 +111,8 @@ def _beside(job: JobView, tile: bool) -> Iterator[Item]:
         label=text("compare.compare"), symbol="compare", data=_pressed("compare", job),
         raw='aria-haspopup="dialog"',
     )  # fmt: skip
-    clip = clip_of(job)
-    if can_be_final(clip) and (tile or not clip.is_draft):
-        label = text("final.finish") if clip.is_draft else text("final.another")
+    if has_final(job) and (tile or not is_draft(job)):
+        label = text("final.finish") if is_draft(job) else text("final.another")
         yield Item(
             label=label, symbol="gem", data=_pressed("finish-dialog", job), raw='aria-haspopup="dialog"'
         )
