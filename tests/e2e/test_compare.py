@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.actions import card, more
 from tests.e2e.conftest import PATIENCE
@@ -22,6 +23,20 @@ LOADED = """() => {
 }"""
 TIMES = "videos => videos.map((video) => video.currentTime)"
 FRAME = 1 / 16
+CLOCK = """() => {
+  const video = () => ({ readyState: 4, currentTime: 0, pause() {}, play: async () => {} });
+  const clip = (fps, frames) => ({ fps, frames, video: video() });
+  const clips = [clip(16, 9), clip(24, 48)], seen = [];
+  const clock = wanStudio.pairClock(clips, ({ frames }) => seen.push(frames));
+  const shown = () => clips.map(({ fps, video }) => Math.round(video.currentTime * fps * 100) / 100);
+  const found = [];
+  for (const by of [1, 1, 1, 20, 100, -1, -200]) {
+    clock.step(by);
+    found.push([...seen.at(-1), ...shown()]);
+  }
+  return found;
+}"""
+"""What two clips of 16 and 24 frames a second show, step by step of the finer one."""
 
 
 @pytest.fixture
@@ -90,6 +105,12 @@ def test_two_clips_are_compared(
     expect(grip).to_have_attribute("aria-valuenow", "60")
     boxes = [dialog.locator("video").nth(n).bounding_box() for n in (0, 1)]
     assert boxes[0] == boxes[1]
+
+    # Clips of unlike rates go by time: 0, 1/24, 2/24 s ... is frame 0, 0, 1 of the slower one.
+    assert page.evaluate(CLOCK) == [
+        [0, 1, 0.5, 1.5], [1, 2, 1.5, 2.5], [2, 3, 2.5, 3.5], [8, 23, 8.5, 23.5], [8, 47, 8.5, 47.5],
+        [8, 46, 8.5, 46.5], [0, 0, 0.5, 0.5],
+    ]  # fmt: skip
 
     # What differs, and back to where it was opened.
     rows = dialog.locator(".compare-differs tbody tr")
@@ -166,3 +187,54 @@ def test_sizes_and_zoom(
     dialog.locator(".compare-view").first.evaluate("view => view.scrollTo(20, 0)")
     if width < 700:
         page.wait_for_function("document.querySelectorAll('.compare-view')[1].scrollLeft === 20")
+
+
+@pytest.mark.deep
+def test_an_address_that_has_expired_is_renewed(
+    served: SimpleNamespace, visit: Callable[..., Page], clips: list[Any]
+) -> None:
+    page = visit(path=f"/?job={clips[1].id}&key={clips[1].key}", on=served, missing=True)
+    card(page, "done")
+    refused: list[str] = []
+
+    def once(route: Route) -> None:
+        if refused:
+            return route.continue_()
+        refused.append(route.request.url)
+        return route.fulfill(status=404)
+
+    page.route(re.compile(f"/media/{clips[0].id}/result.mp4"), once)
+    page.locator("#ws-card .relations [data-act=compare]").click()
+    dialog = page.get_by_role("dialog", name="Compare")
+    page.wait_for_function(LOADED)
+    assert refused and dialog.get_by_role("alert").count() == 0
+
+
+@pytest.mark.deep
+def test_two_pictures_and_the_sound_of_one_clip(
+    served: SimpleNamespace, visit: Callable[..., Page], clips: list[Any], photo: Path
+) -> None:
+    studio = served.studio
+    stills = []
+    for seed in (1, 2):
+        job = studio.add("text_to_image", {"prompt": "A boat", "seed": seed, "model": "wan"}, photo)
+        studio.runs[job.id].view = replace(job, status="done", frames=1, fps=0.0)
+        stills.append(job)
+    page = visit(path=f"/?job={clips[1].id}&key={clips[1].key}", on=served)
+    card(page, "done")
+    pair = [{"id": job.id, "key": job.key} for job in stills]
+    page.evaluate("pair => void wanStudio.compare.open(pair)", pair)
+    dialog = page.get_by_role("dialog", name="Compare")
+    expect(dialog.locator(".compare-frame img")).to_have_count(2)
+    expect(dialog.locator(".compare-differs")).to_contain_text("Seed")
+    expect(dialog.locator(".compare-bar")).to_be_hidden()
+    expect(dialog.locator("[data-choice=sound]")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    pair = [{"id": job.id, "key": job.key} for job in clips]
+    page.evaluate("pair => void wanStudio.compare.open(pair)", pair)
+    page.wait_for_function(LOADED)
+    muted = "videos => videos.map((video) => video.muted)"
+    for label, expected in (("A", [False, True]), ("B", [True, False]), ("No sound", [True, True])):
+        dialog.locator("[data-choice=sound] label", has_text=label).last.click()
+        assert dialog.locator("video").evaluate_all(muted) == expected
