@@ -11,6 +11,7 @@ from backend.jobs import preflight
 from backend.jobs.cards import Cards
 from backend.jobs.deletions import Deletions
 from backend.jobs.endpoint_loras import EndpointLoras
+from backend.jobs.extensions import Extender
 from backend.jobs.family_submission import FamilySubmitter
 from backend.jobs.finals import Finals
 from backend.jobs.job import Job
@@ -106,6 +107,7 @@ class Services:
         )  # fmt: skip
         self.families = FamilySubmitter(self.submitter, self.store)
         self.finals = Finals(self.store, self.library, self.submitter)
+        self.extender = Extender(self.submitter, self.library, offers, self.decoder, settings.jobs_dir)
         self._housekeeping = threading.Thread(
             target=self.retention.run,
             args=(self.closing, self.deletions.run_due),

@@ -16,6 +16,7 @@ from typing import Any
 from backend.engines.base import EngineInfo
 from backend.errors import NotAllowed
 from backend.jobs import input_files as uploads
+from backend.jobs.extension_base import Request
 from backend.jobs.family import Family
 from backend.jobs.final_views import FinalPlan, Relations
 from backend.jobs.input_files import Facts
@@ -23,7 +24,7 @@ from backend.jobs.job import Job, ResultOf
 from backend.jobs.limits import Limits
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.submission import Submission
-from backend.jobs.views import JobView, Place, Plan, QueueRow, QueueState, SourceFile
+from backend.jobs.views import EXTEND, ExtendPlan, JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import MAX_STORED_SIDE
 from backend.models.state import (
     FetchProgress,
@@ -178,6 +179,9 @@ class Studio:
             if isinstance(of, ResultOf):
                 self._library.owned(owner, of.job, of.key)
         repeated = self._library.owned(owner, earlier.id, earlier.key) if earlier is not None else None
+        if repeated is not None and repeated.parts and EXTEND in values:
+            unlimited = self.is_admin(owner, user)
+            return self._library.view(self._services.extender.again(owner, repeated, values, unlimited))
         return self._library.view(
             self._services.submitter.submit(
                 Submission(
@@ -228,6 +232,36 @@ class Studio:
     def relations(self, owner: str, job: JobView) -> Relations:
         """The source and the finals of a clip; none for everyone but its owner."""
         return self._services.finals.relations(job) if self.owns(owner, job) else Relations()
+
+    # -- extending a video ----------------------------------------------------------------
+
+    def extend(
+        self, owner: str, id: str, key: str, *, prompt: str = "", seconds: float = 5.0, frame: int = -1,
+        end_image: Path | None = None, method: str = "auto", speed: str = "fast", seed: int = -1,
+        user: str = "",
+    ) -> JobView:  # fmt: skip
+        """Queues the job that joins a finished video, up to `frame` (-1: its last), with a new part of
+        `seconds`. prompt "": the clip's own; method: auto, svi or last_frame; speed: fast or quality. Raises
+        NotFound, NotAllowed for everyone but the owner, and what `submit` raises."""
+        asked = Request(prompt, seconds, frame, end_image, method, speed, seed)
+        unlimited = self.is_admin(owner, user)
+        return self._library.view(self._services.extender.extend(owner, id, key, asked, unlimited))
+
+    def reroll(
+        self, owner: str, id: str, key: str, part: int, *, prompt: str | None = None, seed: int = -1,
+        user: str = "",
+    ) -> JobView:  # fmt: skip
+        """Queues a joined video with its part of this number, from 1, drawn again; prompt None: as it was.
+        Later parts stay as they are and are marked as stale. Raises what `extend` raises."""
+        unlimited = self.is_admin(owner, user)
+        made = self._services.extender.reroll(owner, id, key, part, prompt, seed, unlimited)
+        return self._library.view(made)
+
+    def extend_plan(
+        self, owner: str, id: str, key: str, *, frame: int = -1, method: str = "auto", seconds: float = 5.0
+    ) -> ExtendPlan:
+        """What `extend` would do, and what refuses it. Raises NotFound, NotAllowed."""
+        return self._services.extender.plan(owner, id, key, frame, method, seconds)
 
     # -- unsent forms ---------------------------------------------------------------------
 

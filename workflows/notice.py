@@ -101,6 +101,7 @@ Code = Literal[
     "final_left",
     "drawing_variation",
     "assembling_sheet",
+    "joining_parts",
     # engines
     "comfyui_silent",
     "demo_silent",

@@ -152,7 +152,8 @@ class Field:
 class MediaField:
     """One parameter that is a file. `label`, `subject`, `help`: as those of Field; `heading`: what the empty
     drop zone says, `hint`: the line below that; `file_name`: what a stored file is called on the page;
-    `group`: as that of Field."""
+    `group`: as that of Field. `inner`: given by the studio itself; no form and no endpoint
+    has it."""
 
     kind: MediaKind
     label: str
@@ -164,6 +165,7 @@ class MediaField:
     hint: str = ""
     group: Group = ""
     in_api: bool = True
+    inner: bool = False
     default: None = None
 
     @property
@@ -313,8 +315,8 @@ class ModeSpec:
 
     @cached_property
     def all(self) -> tuple[Spec, ...]:
-        """Every parameter, in the order of the API."""
-        return specs(self.params)
+        """Every parameter that a caller can give, in the order of the API."""
+        return tuple(spec for spec in specs(self.params) if not (isinstance(spec, MediaField) and spec.inner))
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -325,6 +327,11 @@ class ModeSpec:
     def media(self) -> Mapping[str, MediaField]:
         """The parameters that are files, by name."""
         return {spec.name: spec for spec in self.all if isinstance(spec, MediaField)}
+
+    @cached_property
+    def files(self) -> Mapping[str, MediaField]:
+        """All files that a job of the mode can have, the inner ones too, by name."""
+        return {spec.name: spec for spec in specs(self.params) if isinstance(spec, MediaField)}
 
     @cached_property
     def choices(self) -> Mapping[str, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from backend.error_texts import (
     commands,
     custom_nodes,
     engines,
+    extend,
     failures,
     finals,
     job_input,
@@ -58,4 +59,5 @@ ERROR_TEXTS: Mapping[str, ErrorText] = {
     **custom_nodes.TEXTS,
     **recipes.TEXTS,
     **presets.TEXTS,
+    **extend.TEXTS,
 }

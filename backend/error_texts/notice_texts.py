@@ -196,6 +196,7 @@ TEMPLATES: Mapping[str, Template] = {
         "{kept} of {count} variations are kept from the earlier run", "; only the others were made again."
     ),
     "drawing_variation": Template("Variation {number} of {count}"),
+    "joining_parts": Template("Joining the parts"),
     "assembling_sheet": Template("Putting the variations side by side"),
     "comfyui_silent": Template("ComfyUI does not answer at {address}. Check that it is running."),
     "demo_silent": Template("The demo engine does not answer at {address}."),

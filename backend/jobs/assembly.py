@@ -9,7 +9,8 @@ from pathlib import Path
 
 from backend.errors import from_os_error
 from backend.jobs.folders import remove_below
-from backend.jobs.job import Job
+from backend.jobs.job import EXTENSION, Job
+from backend.jobs.joining import join_parts
 from backend.jobs.layout import WORK, WORKFLOW, link_or_copy, write_text
 from backend.jobs.workflow_files import graphs_of
 from backend.media.decoder import Decoder
@@ -22,6 +23,17 @@ SHEET = "sheet"
 
 
 def assemble(
+    decoder: Decoder, parent: Job, results: Sequence[Path], result: Path, on_progress: Callable[[float], None]
+) -> Job:
+    """Writes a parent's result from those of its children: the joined video, or the contact sheet. The parent
+    with what is known of it then. Raises BadMedia, NoOutput, DiskFull."""
+    if parent.assembly == EXTENSION:
+        return join_parts(decoder, parent, results[0], result, on_progress)
+    _sheet(decoder, parent, results, result, on_progress)
+    return parent
+
+
+def _sheet(
     decoder: Decoder, parent: Job, results: Sequence[Path], result: Path, on_progress: Callable[[float], None]
 ) -> None:
     """Writes the contact sheet of a parent's variations; a single one is linked. With the sound of the first
@@ -50,8 +62,8 @@ def assemble(
 
 
 def write_graphs(folder: Path, children: Sequence[Path]) -> None:
-    """Writes the graphs of the children as those of their parent; without one of them a video is still a
-    result. Raises DiskFull."""
+    """Writes the graphs of the children (their folders) as those of their parent; without one of them a video
+    is still a result. Raises DiskFull."""
     graphs = []
     for child in children:
         try:

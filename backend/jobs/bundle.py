@@ -124,7 +124,7 @@ class _Squeeze:
 
     def work(self) -> None:
         """Raises TooLargeToSend."""
-        kinds = {name: MODES[self.params.MODE].media[name].kind for name in self.files}
+        kinds = {name: MODES[self.params.MODE].files[name].kind for name in self.files}
         pictures = [name for name, kind in kinds.items() if kind == "picture"]
         videos = [name for name, kind in kinds.items() if kind == "video"]
         for name in pictures:
@@ -183,7 +183,7 @@ class _Squeeze:
 
 def _least(params: ModeParams, field: str) -> int:
     """The smallest size of a file in bytes, by estimate."""
-    kind = MODES[params.MODE].media[field].kind
+    kind = MODES[params.MODE].files[field].kind
     media = getattr(params, field)
     if kind == "picture":
         pixels = min(media.width * media.height, SIDE * SIDE)

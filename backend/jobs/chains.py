@@ -36,10 +36,11 @@ from backend.jobs.assembly import assemble, write_graphs
 from backend.jobs.folders import remove_below
 from backend.jobs.group_progress import GroupLive
 from backend.jobs.input_files import link_all
-from backend.jobs.job import CANCELLED, DONE, FAILED, QUEUED, RUNNING, TERMINAL, Job, Status
+from backend.jobs.job import CANCELLED, DONE, EXTENSION, FAILED, QUEUED, RUNNING, TERMINAL, Job, Status
 from backend.jobs.layout import INPUTS, ORIGINALS, WORK, result_name
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
+from backend.jobs.parts import FOLDER as PARTS
 from backend.jobs.stopwatch import UNTIL
 from backend.jobs.store import Store
 from backend.media.decoder import Decoder
@@ -108,7 +109,7 @@ class Chains:
     def add(self, parent: Job, children: Sequence[Job]) -> None:
         """Follows a parent whose record and children are on disk, and whose children are queued."""
         lives = [self._active.live(child.id) or _ended_live(child) for child in children]
-        live = GroupLive(parent.id, members=tuple(lives))
+        live = GroupLive(parent.id, members=tuple(lives), assembly=parent.assembly)
         with self._active.changed:
             self._active.remember(live)
         with self._lock:
@@ -227,7 +228,7 @@ class Chains:
     def _run(self, entry: _Open, children: Sequence[Job]) -> None:
         done = [child for child in children if child.status == DONE and self._result(child).is_file()]
         if not done:
-            return self._end(entry, *_without_result(children))
+            return self._end(entry, *_without_result(entry.parent, children))
         if entry.parent.status == QUEUED:
             self._save(entry, entry.parent.moved(RUNNING, started=self._clock()))
         began = time.monotonic()
@@ -245,16 +246,19 @@ class Chains:
             result = self._jobs_dir / parent.id / result_name(parent.mode)
             result.parent.mkdir(parents=True, exist_ok=True)
             try:
-                assemble(self._decoder, parent, [self._result(child) for child in done], result, check)
+                files = [self._result(child) for child in done]
+                parent = assemble(self._decoder, parent, files, result, check)
             except MediaBusy:
                 raise
             except BadMedia as error:
                 done = self._readable(done, check)
                 if not done:
                     raise NoOutput.of("children_unreadable", detail=error.detail) from error
-                assemble(self._decoder, parent, [self._result(child) for child in done], result, check)
+                files = [self._result(child) for child in done]
+                parent = assemble(self._decoder, parent, files, result, check)
             made = results.measured(self._decoder, parent, result, makes_still(parent.mode))
-            write_graphs(result.parent, [self._jobs_dir / child.id for child in done])
+            earlier = [result.parent / PARTS] if parent.assembly == EXTENSION else []
+            write_graphs(result.parent, [*earlier, *(self._jobs_dir / child.id for child in done)])
             made = self._with_inputs(made, done[0])
         own = time.monotonic() - began
         self._end(entry, DONE, None, _summed(made, done, children, own))
@@ -312,14 +316,24 @@ def _ended_live(child: Job) -> LiveJob:
     return live
 
 
-def _without_result(children: Sequence[Job]) -> tuple[Status, StudioError | None]:
+def _without_result(parent: Job, children: Sequence[Job]) -> tuple[Status, StudioError | None]:
     """(status, error) of a parent none of whose children made a video."""
     failed = next((child for child in children if child.status == FAILED and child.error), None)
     if failed is not None:
-        return FAILED, StudioError.from_dict(failed.error or {})
+        error = StudioError.from_dict(failed.error or {})
+        return FAILED, _of_part(failed, error) if parent.assembly == EXTENSION else error
     if children and all(child.status == CANCELLED for child in children):
         return CANCELLED, None
-    return FAILED, NoOutput.of("children_gone")
+    return FAILED, NoOutput.of("part_gone" if parent.assembly == EXTENSION else "children_gone")
+
+
+def _of_part(part: Job, error: StudioError) -> StudioError:
+    """The error of a joined video one part of which failed."""
+    number = int(part.role) if part.role.isdecimal() else 0
+    return type(error).of(
+        "part_failed", number=number, said=error.message, advice=error.hint, field=error.field,
+        cause=error.cause, detail=error.detail,
+    )  # fmt: skip
 
 
 def _summed(parent: Job, done: Sequence[Job], children: Sequence[Job], own: float) -> Job:
@@ -330,6 +344,10 @@ def _summed(parent: Job, done: Sequence[Job], children: Sequence[Job], own: floa
             if activity != UNTIL:
                 timings[activity] = timings.get(activity, 0.0) + seconds
     said: list[Notice] = [warning for child in done for warning in child.warnings]
+    if parent.assembly == EXTENSION:
+        said = list(dict.fromkeys((*parent.warnings, *said)))
+        engine, demo, steps = done[0].engine, done[0].demo, parent.steps or done[0].steps
+        return replace(parent, timings=timings, engine=engine, demo=demo, steps=steps, warnings=tuple(said))
     total = int(parent.params.get("variations") or len(children))
     if len(done) < total:
         said.append(notice("variations_missing", made=len(done), count=total))

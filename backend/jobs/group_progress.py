@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from backend.jobs.job import RUNNING, TERMINAL
+from backend.jobs.job import EXTENSION, RUNNING, TERMINAL, VARIATIONS
 from backend.jobs.live import LiveJob
 from backend.jobs.snapshot import Snapshot
 from backend.notices import words
@@ -20,9 +20,10 @@ PREVIEWS = 1_000_000
 @dataclass
 class GroupLive(LiveJob):
     """`members`: the in-memory states of the children. `share`: of the assembly, 0 to 1; None before it.
-    `waits`: why the assembly waits."""
+    `waits`: why the assembly waits. `assembly`: as Job has it."""
 
     members: tuple[LiveJob, ...] = ()
+    assembly: str = VARIATIONS
     share: float | None = None
     waits: Notice | None = None
     best: float = 0.0
@@ -41,7 +42,7 @@ class GroupLive(LiveJob):
         if own.status in TERMINAL:
             return own
         parts = [member.snapshot() for member in self.members]
-        found = combined(own, parts, self.share, self.waits)
+        found = combined(own, parts, self.share, self.waits, self.assembly)
         current = _current(parts)
         if current is not None and (preview := self.members[current].preview) is not None:
             self.preview = preview
@@ -51,10 +52,14 @@ class GroupLive(LiveJob):
 
 
 def combined(
-    own: Snapshot, parts: Sequence[Snapshot], share: float | None = None, waits: Notice | None = None
+    own: Snapshot,
+    parts: Sequence[Snapshot],
+    share: float | None = None,
+    waits: Notice | None = None,
+    assembly: str = VARIATIONS,
 ) -> Snapshot:
     """One snapshot of a parent that has not ended. `own`: its own; `parts`: those of its children; `share`:
-    of its assembly, None before it; `waits`: why that waits."""
+    of its assembly, None before it; `waits`: why that waits; `assembly`: what it makes."""
     if not parts:
         return own
     count = len(parts)
@@ -71,7 +76,8 @@ def combined(
             model = next(part for part in parts if part.status not in TERMINAL)
             return replace(model, version=version, percent=min(99.0, percent), ahead=ahead, elapsed=elapsed,
                            segments=segments, preview_version=0)  # fmt: skip
-        said = words(waits) if waits is not None else words(notice("assembling_sheet"))
+        making = notice("joining_parts" if assembly == EXTENSION else "assembling_sheet")
+        said = words(waits if waits is not None else making)
         return Snapshot(
             version=version, status=RUNNING, stage="save", text=said, percent=min(99.0, percent),
             segments=segments, elapsed=elapsed,
@@ -81,6 +87,8 @@ def combined(
     if part.remaining is not None:
         waiting = sum(one.status not in TERMINAL and one.status != RUNNING for one in parts)
         left = part.remaining + waiting * (part.elapsed + part.remaining)
+    if assembly == EXTENSION:  # its one child says what it does
+        return replace(part, version=version, percent=min(99.0, percent), error=None)
     number = min(count, ended + 1)
     return replace(
         part, version=version, percent=min(99.0, percent), elapsed=elapsed, remaining=left, segments=segments,

@@ -100,7 +100,7 @@ def keep(
     side = round(NORMALISED_MARGIN * max(params.size))
     for name, upload in uploads.items():
         path, kept, copy = upload.path, "", None
-        if MODES[params.MODE].media[name].kind == "picture":
+        if MODES[params.MODE].files[name].kind == "picture":
             title = titles.get(name, "")
             stored = decoder.normalise(path, target / name, name=title, field=name, max_side=side)
             original = stored.path

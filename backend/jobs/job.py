@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal
 
+from backend.jobs.parts import Part
 from backend.jobs.stopwatch import worked
 from workflows.compiled import Compiled
 from workflows.modes.earlier import VERSION
@@ -22,8 +23,9 @@ CANCELLED: Final = "cancelled"
 TERMINAL: frozenset[Status] = frozenset({DONE, FAILED, CANCELLED})
 
 VARIATIONS: Final = "variations"
-ASSEMBLIES = frozenset({VARIATIONS})
-"""What a parent can be: the contact sheet of its variations."""
+EXTENSION: Final = "extension"
+ASSEMBLIES = frozenset({VARIATIONS, EXTENSION})
+"""What a parent can be: the contact sheet of its variations; a clip joined with what was drawn after it."""
 
 FINAL: Final = "final"
 """The role of a job that is the final of its source."""
@@ -206,6 +208,7 @@ class Job:
     reused: dict[str, float] = field(
         default_factory=dict
     )  # nodes that the engine did not run again, see reuse
+    parts: tuple[Part, ...] = ()  # of a joined video, in order
     params_version: int = VERSION  # of the values in `params`; the database may hold an earlier one
 
     @property

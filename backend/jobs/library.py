@@ -8,16 +8,17 @@ for a job that no longer exists or is being deleted, NotAllowed for another owne
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from backend.errors import BadInput, NotAllowed, NotFound
 from backend.jobs.deletions import Deletions
 from backend.jobs.downloads import Files
-from backend.jobs.job import TERMINAL, Job
+from backend.jobs.job import DONE, TERMINAL, Job
+from backend.jobs.parts import starts
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.store import Store
-from backend.jobs.views import ChildView, JobView, SourceFile, view
+from backend.jobs.views import ChildView, JobView, PartView, SeamView, SourceFile, view
 from backend.security import tokens
 
 
@@ -77,7 +78,20 @@ class Library:
             ChildView(part.id, self._key(part), part.seed, part.status, part.width, part.height)
             for part in children
         )
-        return view(job, self._key(job), parts)
+        return view(job, self._key(job), parts, self._parts(job, children))
+
+    def _parts(self, job: Job, children: Sequence[Job]) -> tuple[PartView, ...]:
+        """The parts of a joined video; the one that has no file yet is as far as its job."""
+        known = {child.id: child.status for child in children}
+        begins = starts(job.parts)
+        return tuple(
+            PartView(
+                number, part.job, tokens.job_key(self._secret, part.job), part.seed, part.prompt, part.route,
+                DONE if part.file else known.get(part.job, job.status), part.stale, begins[number - 1],
+                part.frames, SeamView(**asdict(part.seam)) if part.seam is not None else None,
+            )
+            for number, part in enumerate(job.parts, 1)
+        )  # fmt: skip
 
     def _key(self, job: Job) -> str:
         return tokens.job_key(self._secret, job.id)

@@ -59,5 +59,7 @@ MIGRATIONS: tuple[str, ...] = (
     # 11: the nodes that an engine did not run again; inputs that name the job whose result they are, which an
     # older version would run without their files
     "ALTER TABLE job ADD COLUMN reused TEXT NOT NULL DEFAULT '{}';",
+    # 12: the parts of a joined video (an older version would make a contact sheet of its children)
+    "ALTER TABLE job ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';",
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.errors import in_current_words
 from backend.jobs.job import FAILED, LEGAL, TERMINAL, Job, StoredInput
+from backend.jobs.parts import Part
 from workflows.modes.earlier import VERSION, at_present
 from workflows.notice import Notice
 
@@ -17,7 +18,7 @@ _RENAMED = {"segments_done": "part"}
 """Field -> column, where the table keeps the name of an earlier version."""
 _COLUMN_OF = {field.name: _RENAMED.get(field.name, field.name) for field in fields(Job)}
 COLUMNS = tuple(_COLUMN_OF.values())
-_JSON = frozenset({"params", "inputs", "warnings", "error", "timings", "resolved", "reused"})
+_JSON = frozenset({"params", "inputs", "warnings", "error", "timings", "resolved", "reused", "parts"})
 _REQUIRED: dict[str, Any] = {"owner": "", "mode": "", "params": {}, "inputs": {}, "created": 0.0}
 
 
@@ -48,6 +49,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "tuple[Notice, ...]": lambda value: (
         isinstance(value, list) and all(Notice.from_json(item) is not None for item in value)
     ),
+    "tuple[Part, ...]": lambda value: isinstance(value, list) and all(Part.from_json(item) for item in value),
     "dict[str, Any] | None": lambda value: value is None or isinstance(value, dict),
     "dict[str, float]": _numbers,
 }
@@ -106,6 +108,7 @@ def _read(row: sqlite3.Row) -> tuple[Job, list[str]]:
                 value = FAILED if name == "status" else dict(value) if isinstance(value, dict) else value
         values[name] = value
     values["inputs"] = {name: StoredInput.from_json(item) for name, item in values["inputs"].items()}
+    values["parts"] = tuple(Part.from_json(item) for item in values["parts"])
     values["warnings"] = tuple(Notice.from_json(item) for item in values["warnings"])
     if values["error"] is not None:
         values["error"] = in_current_words(values["error"])

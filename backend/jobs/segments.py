@@ -221,7 +221,7 @@ class Segments:
 
 def title_of(job: Job, field: str) -> str:
     """The name of an input in messages: its owner's, else that of the field."""
-    return job.inputs[field].title or f"The {MODES[job.mode].media[field].label.lower()}"
+    return job.inputs[field].title or f"The {MODES[job.mode].files[field].label.lower()}"
 
 
 def digest_of(compiled: Compiled, job_id: str) -> str:

@@ -26,7 +26,7 @@ READABLE = " AND ".join(
     [
         *(
             f"json_valid({name})"
-            for name in ("params", "inputs", "warnings", "timings", "resolved", "reused")
+            for name in ("params", "inputs", "warnings", "timings", "resolved", "reused", "parts")
         ),
         "(error IS NULL OR json_valid(error))",
     ]

@@ -60,6 +60,11 @@ CLEANED = ("negative_prompt",)  # texts that are stored without control characte
 JOB_BYTES = 100_000  # of a job's folder, besides inputs and result
 
 
+FamilyOf = Callable[[str, Job, Path], tuple[Job, Job, int]]
+"""(id, child, folder) -> (the parent of that id with its files in the folder, the child below it, bytes that
+the result needs). Raises OSError."""
+
+
 @dataclass(frozen=True)
 class Submission:
     """What a caller submits. `files`: media parameter -> uploaded file, or the result of another job of the
@@ -275,6 +280,45 @@ class Submitter:
         self._queue([parent, *made], lambda: self._scheduler.submit_children(parent, made, *places))
         return parent
 
+    def submit_part(self, new: Submission, family_of: FamilyOf, asked: Any) -> Job:
+        """Checks and stores a job as `submit` does, and queues it below the parent that `family_of` makes.
+        Returns the parent. `asked`: what distinguishes two requests with the same values. Raises BadInput and
+        what else `submit` raises."""
+        if not tokens.is_token(new.owner):
+            raise BadInput.of("bad_owner_token", field="owner")
+        owner_id = tokens.owner_id(new.owner)
+        submission = requester.next_submission()
+        with requester.visitor(owner_id):
+            if not submission:
+                return self._submit_part(owner_id, new, family_of, uuid.uuid4().hex)
+            given = {name: value for name, value in new.values.items() if name != "seed"}
+            job_id = repeats.job_id(owner_id, submission, new.mode, {**given, "asked": asked})
+            with self._repeats.holding(job_id):
+                return self._store.get(job_id) or self._submit_part(owner_id, new, family_of, job_id)
+
+    def _submit_part(self, owner_id: str, new: Submission, family_of: FamilyOf, job_id: str) -> Job:
+        self.admission.check(owner_id)
+        places = self.check_places(owner_id, new.unlimited, 1)
+        wanted = {name: file for name, file in new.files.items() if file is not None}
+        child_id, folder = uuid.uuid4().hex, self._settings.jobs_dir / job_id
+        made: list[Job] = []
+        try:
+            with self.folder_of(child_id):
+                given = self.given(owner_id, new.mode, wanted, child_id)
+                made.append(self.stored(owner_id, new, child_id, new.values, given))
+                files_of_jobs.remove_below(self._settings.jobs_dir / child_id, SOURCES)
+            parent, made[0], need = family_of(job_id, made[0], folder)
+            self._disk.reserve(job_id, owner_id, JOB_BYTES + need)
+        except BaseException as error:
+            self._drop(made)
+            files_of_jobs.remove(folder)
+            self._disk.release(job_id)
+            if isinstance(error, OSError):
+                raise from_os_error(error) from error
+            raise
+        self._queue([parent, *made], lambda: self._scheduler.submit_children(parent, made, *places))
+        return parent
+
     def places(self, unlimited: bool) -> tuple[int, int]:
         """How many jobs may wait, of all owners and of this one."""
         most = self._settings.max_queued
@@ -342,7 +386,7 @@ class Submitter:
         titles = {name: new.titles.get(name) or path.name for name, path in files.items()} | {**given.titles}
         seen = {
             name: input_files.look(
-                self._decoder, MODES[mode].media[name].kind, files[name], name, titles[name]
+                self._decoder, MODES[mode].files[name].kind, files[name], name, titles[name]
             )
             for name in media_fields(mode)
             if name in files
@@ -356,7 +400,7 @@ class Submitter:
             name: self._upload(owner_id, name, files[name], media, new.titles.get(name, ""))
             for name, media in sizes.items()
         }
-        pictures = {name: uploads[name] for name in uploads if MODES[mode].media[name].kind == "picture"}
+        pictures = {name: uploads[name] for name in uploads if MODES[mode].files[name].kind == "picture"}
         whole = originals.kept(pictures, self.original_limits)
         room = input_files.kept_bytes(params, uploads, whole, seen)
         need, largest = JOB_BYTES + sum(room.values()), max(room, key=lambda name: room[name], default="")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ from workflows.modes.registry import MODES
 from workflows.notice import Notice
 from workflows.resolved import Resolved
 
+EXTEND = "extend"
+"""The parameter of a joined video that names its new part."""
 SEVERAL = finals.SEVERAL
 """The parameters of a parent that its mode does not have."""
 
@@ -36,6 +38,53 @@ class ChildView:
     def record(self) -> dict[str, Any]:
         """The part as the API names it."""
         return {name: getattr(self, name) for name in ("id", "key", "seed", "status")}
+
+
+@dataclass(frozen=True)
+class SeamView:
+    """How the seam before a part looks. `doubled`: a frame is shown twice; `brightness`, `colour`: jumps in
+    levels of 255; `motion`: the difference of its two frames as a multiple of the usual one around it."""
+
+    doubled: bool
+    brightness: float
+    colour: float
+    motion: float
+
+
+@dataclass(frozen=True)
+class PartView:
+    """A part of a joined video. `id`, `key`: of the job that drew it, which may be gone. `route`: clip,
+    last_frame or svi. `stale`: the part that it was drawn after has been replaced. `start`, `frames`: of the
+    joined video. `seam`: None for the first part and for one that is not joined yet."""
+
+    number: int
+    id: str
+    key: str
+    seed: int
+    prompt: str
+    route: str
+    status: Status
+    stale: bool
+    start: int
+    frames: int
+    seam: SeamView | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The part as the API names it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ExtendPlan:
+    """What extending a video would do. `route`: svi or last_frame; `reason`: why this one, None where it was
+    asked for; `problems`: what refuses it; `seconds_before`, `seconds_after`: of the video up to the frame,
+    and of the joined one."""
+
+    route: str
+    reason: Notice | None = None
+    problems: tuple[Notice, ...] = ()
+    seconds_before: float = 0.0
+    seconds_after: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +134,7 @@ class JobView:
         return bool(self.reused.get(READ_ONCE))
 
     role: str = ""  # see Job.role
+    parts: tuple[PartView, ...] = ()  # of a joined video
 
     @property
     def result(self) -> str:
@@ -134,6 +184,8 @@ class JobView:
             record["reused"] = {name: round(count) for name, count in self.reused.items()}
         if self.children:
             record["children"] = [child.record() for child in self.children]
+        if self.parts:
+            record["parts"] = [part.record() for part in self.parts]
         if self.error is not None:
             record["error"] = dict(self.error)
         return record
@@ -267,8 +319,10 @@ class QueueState:
     waiting: int
 
 
-def view(job: Job, key: str, children: tuple[ChildView, ...] = ()) -> JobView:
-    """A stored job with its key and its parts."""
+def view(
+    job: Job, key: str, children: tuple[ChildView, ...] = (), parts: tuple[PartView, ...] = ()
+) -> JobView:
+    """A stored job with its key, its children and its parts."""
     resolved = Resolved.from_json(job.resolved) or Resolved()
     return JobView(
         id=job.id,
@@ -308,6 +362,7 @@ def view(job: Job, key: str, children: tuple[ChildView, ...] = ()) -> JobView:
         reused=dict(job.reused),
         role=job.role,
         assembly=job.assembly,
+        parts=parts,
         gone=tuple(gone for item in job.inputs.values() if (gone := item.gone) is not None),
         resolved=resolved.values,
         models=tuple(dict.fromkeys(resolved.files.values())),

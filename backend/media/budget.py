@@ -66,6 +66,17 @@ def sheet(files: Sequence[str | Path]) -> Budget:
     return _long(300 + _bytes(files) / 2e5, 4 * _bytes(files))
 
 
+def extension(pieces: Sequence[str | Path], seconds: float) -> Budget:
+    """Two minutes at 720p: decoded, matched, encoded and measured at about 0.2 s a frame."""
+    return _long(300 + 20 * seconds, 4 * _bytes(pieces) + 4_000_000 * seconds)
+
+
+def copy(files: Sequence[str | Path]) -> Budget:
+    """Copying the packets of two minutes."""
+    bytes_ = min(FILE_BYTES_MAX, _SMALL_FILE + 2 * _bytes(files))
+    return Budget(wall=120.0, stall=120.0, cpu=120.0, file_bytes=bytes_)
+
+
 def _bytes(paths: Sequence[str | Path]) -> int:
     total = 0
     for path in map(Path, paths):

@@ -99,8 +99,10 @@ def _sound_or_video(
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
     """Replies about sounds and videos. PyAV is imported here, because it takes memory and time."""
-    from backend.media import clip, compress, frame, join, sheet, sound, video
+    from backend.media import clip, compress, frame, join, part_operations, sheet, sound, video
 
+    if op in part_operations.OPERATIONS:
+        return part_operations.reply(op, path, name, request, progress)
     if op == "sound":
         return _facts(sound.facts(path, name, field, max_mb))
     if op == "video":

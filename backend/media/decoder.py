@@ -18,6 +18,7 @@ from backend.media import budget
 from backend.media.facts import (
     MAX_STORED_SIDE,
     PictureFacts,
+    Seam,
     SoundFacts,
     StoredMedia,
     VideoFacts,
@@ -25,7 +26,7 @@ from backend.media.facts import (
 from backend.media.pool import Pool
 from backend.media.process import Progress
 
-__all__ = ["Decoder", "PictureFacts", "SoundFacts", "StoredMedia", "VideoFacts"]
+__all__ = ["Decoder", "PictureFacts", "Seam", "SoundFacts", "StoredMedia", "VideoFacts"]
 
 AnyPath = str | Path
 
@@ -255,6 +256,57 @@ class Decoder(Pool):
         """Writes PNGs side by side to the file `dst` as PNG. Raises BadMedia, DiskFull."""
         paths = _all(pictures)
         return self._store("picture_sheet", paths[0], dst, ".png", paths=paths, budget=budget.sheet(pictures))
+
+    def frame(self, video: AnyPath, dst: AnyPath, frame: int = -1) -> StoredMedia:
+        """Writes a frame of a finished video, -1 for the last, to the file `dst` as PNG, without loss. Raises
+        BadMedia where there is no such frame, DiskFull."""
+        return self._store("frame", video, dst, ".png", kind="video", budget=budget.LOOK, frame=frame)
+
+    def last_frames(
+        self, video: AnyPath, dst: AnyPath, frame: int, count: int, size: tuple[int, int]
+    ) -> StoredMedia:
+        """Writes the `count` frames of a finished video up to `frame` (-1: the last) to the file `dst` as
+        FFV1 in Matroska, without loss, scaled to `size`. Raises BadMedia where there are fewer, DiskFull."""
+        return self._store(
+            "last_frames", video, dst, ".mkv", kind="video", budget=budget.LOOK, frame=frame, count=count,
+            size=size,
+        )  # fmt: skip
+
+    def extension(
+        self,
+        pieces: Sequence[tuple[AnyPath, int, int]],
+        dst: AnyPath,
+        seconds: float,
+        *,
+        on_progress: Progress | None = None,
+    ) -> tuple[StoredMedia, tuple[int, ...], tuple[Seam, ...]]:
+        """Joins parts (file, first frame used, frames of the joined video) in the MP4 `dst`, without sound,
+        in size and rate of the first, each matched in brightness and colour to the one before; see
+        backend/media/extension.py. `seconds`: of all together, at most. Returns the file, the frames of each
+        part, and the seams, measured in that file. Raises BadMedia, DiskFull."""
+        paths = _all([piece[0] for piece in pieces])
+        sent = [(path, piece[1], piece[2]) for path, piece in zip(paths, pieces, strict=True)]
+        ok, name, size = self._write(
+            "extension", paths[0], dst, ".mp4", kind="video", pieces=sent,
+            budget=budget.extension(paths, seconds), progress=on_progress,
+        )  # fmt: skip
+        fps = ok["fps"]
+        made = StoredMedia(
+            Path(dst), name, ok["width"], ok["height"], size, ok["frames"], fps, ok["frames"] / fps
+        )
+        return made, tuple(ok["counts"]), tuple(Seam(**one) for one in ok["seams"])
+
+    def with_sound(
+        self, video: AnyPath, sound: AnyPath, dst: AnyPath, seconds: float, *,
+        on_progress: Progress | None = None,
+    ) -> StoredMedia:  # fmt: skip
+        """Writes the pictures of `video` with the first `seconds` of the sound of the video `sound` to the
+        MP4 `dst`, both copied as they are. Raises BadMedia (also for a sound that it cannot copy), DiskFull.
+        """
+        return self._store(
+            "with_sound", video, dst, ".mp4", kind="video", sound=str(Path(sound).absolute()),
+            seconds=seconds, budget=budget.copy([video, sound]), progress=on_progress,
+        )  # fmt: skip
 
     def _store(self, op: str, src: AnyPath, dst: AnyPath, suffix: str, **request: Any) -> StoredMedia:
         ok, name, size = self._write(op, src, dst, suffix, **request)

@@ -129,3 +129,15 @@ class StoredMedia:
     frames: int = 0
     fps: float = 0.0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Seam:
+    """How a seam looks. `doubled`: a frame is shown twice there. `brightness`, `colour`: how far apart the
+    means of the two frames are, in levels of 255. `motion`: the difference of the two frames, as a multiple
+    of the usual one between neighbours around it."""
+
+    doubled: bool
+    brightness: float
+    colour: float
+    motion: float

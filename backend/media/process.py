@@ -6,6 +6,7 @@ The child replies to each request with one line; progress reports ({"id", "progr
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import subprocess
@@ -69,6 +70,10 @@ REPLIES: dict[str, dict[str, type]] = {
     "video_sheet": _CLIP,
     "picture_sheet": _SIZE,
     "join": _CLIP,
+    "frame": _SIZE,
+    "last_frames": _CLIP,
+    "with_sound": _CLIP,
+    "extension": {**_CLIP, "counts": list, "seams": list},
 }
 REPLIES["result"] = REPLIES["video"]
 
@@ -186,7 +191,19 @@ def _parsed(line: bytes, number: int, op: str) -> dict[str, Any] | float:
         ok["peaks"] = [min(1.0, max(0.0, float(peak))) for peak in ok["peaks"]]
     if "notes" in ok:
         ok["notes"] = tuple(map(_note, ok["notes"]))
+    if "counts" in ok and not all(type(count) is int and count > 0 for count in ok["counts"]):
+        raise ValueError("counts are not numbers of frames")
+    if "seams" in ok:
+        ok["seams"] = [_seam(each) for each in ok["seams"]]
     return {"ok": ok}
+
+
+def _seam(data: Any) -> dict[str, Any]:
+    """The fields of a Seam. Raises ValueError and others for anything else."""
+    figures = {name: float(data[name]) for name in ("brightness", "colour", "motion")}
+    if type(data["doubled"]) is not bool or not all(map(math.isfinite, figures.values())):
+        raise ValueError(f"not a seam: {data!r:.60}")
+    return {"doubled": data["doubled"], **figures}
 
 
 def _note(data: object) -> Notice:

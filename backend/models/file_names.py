@@ -242,7 +242,7 @@ def _purpose(lower: list[str]) -> Purpose:
         if "relight" in part:
             return "relight"
         if re.search(r"(?<![a-z])svi(?![a-z])|stable[-_]video[-_]infinity", part):
-            return "svi"
+            return "svi_pro" if re.search(r"(?<![a-z])pro(?![a-z])", "/".join(lower)) else "svi"
         if _SPEED_LORA.search(part) or _STEP_DISTILL.search(part):
             return "speed"
         if _OTHER_SPEED.search(part):

@@ -24,7 +24,7 @@ Expert: TypeAlias = Literal["", "high", "low"]
 Speed: TypeAlias = Literal["", "baked", "unknown"]
 """How a diffusion model is sampled: "" as WAN trained it, in full steps; `baked`: a 4-step distillation is in
 its weights; `unknown`: a merge that can be either."""
-Purpose: TypeAlias = Literal["", "speed", "other_speed", "relight", "svi", "style"]
+Purpose: TypeAlias = Literal["", "speed", "other_speed", "relight", "svi", "svi_pro", "style"]
 """What a LoRA is for; `speed`: 4 steps by lightx2v; `other_speed`: another distillation."""
 WAN_KINDS: frozenset[Kind] = frozenset(KINDS[: KINDS.index("text_encoder")])
 """Diffusion models of the WAN family."""

@@ -45,6 +45,8 @@ WANTS: Mapping[str, Want] = {
     "lora_i2v_low": Want("lora", "low", "i2v", "speed", partner="lora_i2v_high"),
     "lora_t2v_high": Want("lora", "high", "t2v", "speed", partner="lora_t2v_low"),
     "lora_t2v_low": Want("lora", "low", "t2v", "speed", partner="lora_t2v_high"),
+    "lora_svi_high": Want("lora", "high", "i2v", "svi_pro", partner="lora_svi_low"),
+    "lora_svi_low": Want("lora", "low", "i2v", "svi_pro", partner="lora_svi_high"),
     "lora_relight": Want("lora", "", "animate", "relight"),
     "lora_480p": Want("lora", "", "i2v_2.1", "speed"),
     "flux": Want("flux_checkpoint", replaceable=False),

@@ -216,6 +216,25 @@ def lora_server(*names: str) -> ServerFacts:
     return ServerFacts(plain.nodes, {**plain.options, ("LoraLoaderModelOnly", "lora_name"): (*own, *names)})
 
 
+CLIP = Media("wan-studio/last-frames.mkv", 832, 480, 13, 16.0, 13 / 16)
+CONTINUED: dict[str, ModeParams] = {
+    "image_to_video-continued_quality": image(clip=CLIP, width=832, height=480, seconds=2.0),
+    "image_to_video-continued_fast": image(clip=CLIP, width=832, height=480, speed="fast"),
+    "image_to_video-continued_own_loras": image(
+        clip=CLIP, width=640, height=640, speed="fast", loras=OWN, negative_prompt="Blur"
+    ),
+}
+"""Parts that go on from the last frames of a clip, for a server with SVI Pro."""
+
+
+def svi_server(*names: str, without: frozenset[str] = frozenset()) -> ServerFacts:
+    """ComfyUI 0.33 with KJNodes, the catalogue's LoRAs and these; `without`: missing nodes or files."""
+    full, listed = facts(newer()), lora_server(*names).options
+    loras = ("LoraLoaderModelOnly", "lora_name")
+    found = tuple(name for name in listed[loras] if name not in without)
+    return ServerFacts(full.nodes - without, {**full.options, loras: found})
+
+
 def golden() -> dict[str, Compiled]:
     """Every golden job, by name."""
     plain = {name: compiled(params) for name, params in {**CASES, **MODE_CASES}.items()}
@@ -228,7 +247,9 @@ def golden() -> dict[str, Compiled]:
         name: compiled(params, server=second_server(files, ram))
         for name, (params, files, ram) in SECOND_CASES.items()
     }
-    return {**plain, **routed, **with_loras, **second}
+    svi = svi_server(*PAIR, ORBIT)
+    continued = {name: compiled(params, server=svi) for name, params in CONTINUED.items()}
+    return {**plain, **routed, **with_loras, **second, **continued}
 
 
 def as_text(result: Compiled) -> str:

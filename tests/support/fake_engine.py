@@ -104,7 +104,8 @@ class FakeEngine:
         if self.fetch_error is not None:
             raise self.fetch_error
         graph = self.prompts[-1].graph
-        node = next(n["inputs"] for n in graph.values() if "length" in n["inputs"] and "width" in n["inputs"])
+        sized = [n["inputs"] for n in graph.values() if "width" in n["inputs"]]
+        node = next((each for each in sized if "length" in each), sized[0])
         width, height, frames = self.size or (node["width"], node["height"], _frames(graph))
         try:
             if "-tail" in output.filename:

@@ -120,9 +120,34 @@ class MediaNodes(Nodes):
         inputs: dict[str, Value] = {"samples": samples, "trim_amount": trim_amount}
         return Latent(self.add("TrimVideoLatent", Label("finish", "Removing the reference frame"), inputs))
 
-    def vae_encode(self, pixels: Image, vae: Vae) -> Latent:
+    def wan_image_to_video_svi_pro(
+        self,
+        positive: Conditioning,
+        negative: Conditioning,
+        length: int,
+        anchor_samples: Latent,
+        prev_samples: Latent,
+        motion_latent_count: int,
+    ) -> tuple[Conditioning, Conditioning, Latent]:
+        """Conditions on a reference picture and the last latents of the clip before: (positive, negative,
+        empty latent). The first frame drawn is the reference picture (ComfyUI-KJNodes)."""
+        node = self.add(
+            "WanImageToVideoSVIPro",
+            Label("read", "Preparing the next part"),
+            {
+                "positive": positive,
+                "negative": negative,
+                "length": length,
+                "anchor_samples": anchor_samples,
+                "motion_latent_count": motion_latent_count,
+                "prev_samples": prev_samples,
+            },
+        )
+        return Conditioning(node, 0), Conditioning(node, 1), Latent(node, 2)
+
+    def vae_encode(self, pixels: Image, vae: Vae, text: str = "Reading the previous frames") -> Latent:
         """Frames to latents."""
-        label = Label("read", "Reading the previous frames")
+        label = Label("read", text)
         return Latent(self.add("VAEEncode", label, {"pixels": pixels, "vae": vae}))
 
     # frames

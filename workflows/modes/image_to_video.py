@@ -11,12 +11,13 @@ from workflows.compiled import Compiled
 from workflows.graph.builder import ClipVisionOutput
 from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
-from workflows.modes import fields
+from workflows.modes import continuation, fields
 from workflows.notice import Notice, notice
 from workflows.params.checks import check_shared_steps, check_sides
 from workflows.params.loras import Lora, LoraTarget
 from workflows.params.media import Media
-from workflows.params.sizes import fit_size
+from workflows.params.sizes import fit_size, frames_for
+from workflows.params.values import InvalidParam
 from workflows.spec import Choice, ModeParams, ModeSpec
 from workflows.stages.diffusion import (
     EASY_CACHE_MIN_STEPS,
@@ -104,9 +105,19 @@ class ImageToVideo(ModeParams):
     easy_cache: bool = fields.switch(
         "EasyCache", "Skips steps that change little: faster, slightly less detail.", group="experts"
     )
+    clip: Media | None = fields.media(
+        "video", "Clip", "The last frames of the clip that this goes on from; the picture is its first one.",
+        inner=True,
+    )  # fmt: skip
 
     def check(self) -> None:
+        """Raises InvalidParam."""
         check_sides(self)
+        if self.clip is not None and (self.end_image is not None or self.experts != "both"):
+            raise InvalidParam(
+                "clip", "The last frames of a clip cannot be handed on here.",
+                "Leave the end frame out, and use both experts.",
+            )  # fmt: skip
         check_shared_steps(
             self, one_expert=self.experts != "both", hint="Give at least 2 steps, or choose one expert."
         )
@@ -114,6 +125,11 @@ class ImageToVideo(ModeParams):
     @property
     def size(self) -> tuple[int, int]:
         return picture_size(self)
+
+    @property
+    def frames(self) -> int:
+        frames = frames_for(self.seconds)
+        return frames if self.clip is None else continuation.frames(frames)
 
 
 def picture_size(params: Any) -> tuple[int, int]:
@@ -164,6 +180,8 @@ def build(params: ImageToVideo, catalog: Catalog, server: ServerFacts, job_id: s
     warnings += negative_warnings(params, run.guided, server)
     if params.tiled_decode:
         warnings.append(notice("tiled_decode"))
+    if params.clip is not None:
+        return continuation.build(params, EXPERTS, run, catalog, server, job_id, tuple(warnings))
 
     clip_vision = params.clip_vision
     encoder = catalog.file("clip_vision").name

@@ -24,11 +24,11 @@ def params_from_values(name: str, values: Mapping[str, Any], media: Mapping[str,
     spec = mode(name)
     for key in values:
         _known(name, key)
-    given: dict[str, Any] = {key: value for key, value in values.items() if key not in spec.media}
-    given.update({key: value for key, value in media.items() if key in spec.media})
+    given: dict[str, Any] = {key: value for key, value in values.items() if key not in spec.files}
+    given.update({key: value for key, value in media.items() if key in spec.files})
     if "seed" not in given:
         raise InvalidParam("seed", "The seed is missing.", "Give a seed.")
-    for key, field in spec.media.items():
+    for key, field in spec.files.items():
         if field.required:
             given.setdefault(key, None)  # refused with the sentence for what is missing
     return spec.params(**given)

@@ -36,8 +36,8 @@ def title(name: str) -> str:
 
 
 def media_fields(name: str) -> Mapping[str, MediaField]:
-    """The files that a mode takes, by parameter; none for a mode that is not known."""
-    return MODES[name].media if name in MODES else {}
+    """The files that a job of a mode can have, by parameter; none for a mode that is not known."""
+    return MODES[name].files if name in MODES else {}
 
 
 def makes_still(name: str) -> bool:

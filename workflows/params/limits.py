@@ -10,6 +10,8 @@ SECONDS_MAX = 15.0
 """The longest clip of one run: 241 frames, three times the trained length; its frames still fit in memory."""
 SECONDS_TRAINED = 5.0
 """The length that WAN 2.2 A14B was trained for (81 frames at 16 fps); longer is allowed and warned of."""
+EXTENDED_SECONDS_MAX = 120.0
+"""The longest joined video."""
 SOUND_SECONDS_MIN = 0.2
 """The shortest sound that makes a video: 3 frames."""
 SOUND_SECONDS_MAX = 600.0

@@ -43,6 +43,7 @@ NODES: Mapping[str, Callable[..., Any]] = {
     "TrimAudioDuration": nodes_load.trim_audio,
     "WanImageToVideo": nodes_wan.image_to_video,
     "WanFirstLastFrameToVideo": nodes_wan.image_to_video,
+    "WanImageToVideoSVIPro": nodes_wan.image_to_video_svi_pro,
     "WanSoundImageToVideo": nodes_wan.sound_to_video,
     "WanSoundImageToVideoExtend": nodes_wan.sound_to_video_extend,
     "WanAnimateToVideo": nodes_wan.animate,

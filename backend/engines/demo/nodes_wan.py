@@ -11,7 +11,8 @@ from typing import Any
 
 from backend.engines.demo.executor import Context
 from backend.engines.demo.faults import OUT_OF_MEMORY
-from backend.engines.demo.values import Conditioning, FrameRange, Frames, Latent, Sound
+from backend.engines.demo.scene import RenderedScene
+from backend.engines.demo.values import Conditioning, FrameRange, Frames, Latent, Scene, Sound
 
 PIXELS = 8  # pixels per latent, horizontally and vertically
 MEMORY = 64 << 30  # bytes; a larger latent fails with an out-of-memory error
@@ -56,6 +57,48 @@ def image_to_video(
     """Implements WanImageToVideo and WanFirstLastFrameToVideo."""
     both = _guided(positive, negative, start=start_image, end=end_image)
     return (*both, _empty(width, height, latents(length), batch_size))
+
+
+def image_to_video_svi_pro(
+    ctx: Context,
+    positive: Conditioning,
+    negative: Conditioning,
+    length: int,
+    anchor_samples: Latent,
+    motion_latent_count: int,
+    prev_samples: Latent | None = None,
+) -> tuple[Any, ...]:
+    """Implements WanImageToVideoSVIPro. Raises RuntimeError as it does: for a length with less latents than
+    anchor and motion have, and for latents of two sizes."""
+    anchor = _shown(anchor_samples)
+    before: Frames | None = None
+    motion = 0 if prev_samples is None else min(motion_latent_count, prev_samples.length)
+    if prev_samples is not None and motion:
+        for name in ("height", "width"):
+            wanted, given = getattr(anchor_samples, name), getattr(prev_samples, name)
+            if wanted != given:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension 2. Expected size {wanted} but got"
+                    f" size {given} for tensor number 1 in the list."
+                )
+        frames = _shown(prev_samples)
+        count = min(4 * motion, frames.count)
+        before = FrameRange(frames, frames.count - count, count)
+    padding = latents(length) - anchor_samples.length - motion
+    if padding < 0:
+        shape = [1, 16, padding, anchor_samples.height, anchor_samples.width]
+        raise RuntimeError(f"Trying to create tensor with negative dimension {padding}: {shape}")
+    start = anchor if before is None else FrameRange(before, before.count - 1, 1)
+    both = _guided(positive, negative, start=start, anchor=anchor, again=before)
+    return (*both, replace(anchor_samples, length=latents(length), source=None, scene=None))
+
+
+def _shown(latent: Latent) -> Frames:
+    """The frames that a latent decodes to."""
+    if latent.source is not None:
+        return latent.source
+    width, height = latent.width * PIXELS, latent.height * PIXELS
+    return RenderedScene(latent.scene or Scene(), width, height, latent.frames)
 
 
 def empty_video(ctx: Context, width: int, height: int, length: int, batch_size: int) -> tuple[Any, ...]:

@@ -34,7 +34,12 @@ class RenderedScene:
 
     def frame(self, index: int) -> Image.Image:
         """One frame as RGB."""
-        at = index / (self.count - 1) if self.count > 1 else 0.0
+        again = self.scene.again
+        shown = 0 if again is None else again.count
+        if again is not None and self.scene.anchor is not None and index <= shown:
+            image = self.scene.anchor.frame(0) if index == 0 else again.frame(index - 1)
+            return fit(image, self.width, self.height)
+        at = (index - shown) / (self.count - 1 - shown) if self.count > 1 + shown else 0.0
         image = self._draw(at, (index + self.scene.offset) / FPS, index)
         if not self.marked:
             return image

@@ -78,6 +78,8 @@ class Scene:
     end: Frames | None = None
     sound: Sound | None = None
     driving: Frames | None = None
+    anchor: Frames | None = None  # of a part that goes on from a clip: its first frame
+    again: Frames | None = None  # the last frames of that clip, which follow the anchor
     offset: int = 0  # frames of the clip before this chunk, for continuous motion across chunks
 
 

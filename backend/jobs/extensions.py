@@ -1,0 +1,299 @@
+"""Extending a finished video: a new part is drawn after it, or a part is drawn again, and all are joined.
+
+The result is a job of its own with links to the files of its parts, so that deleting what it was made from
+leaves it whole. The new part is a child job of Image-to-Video, or of the clip's own mode where the first part
+is drawn again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend.errors import BadInput, InputsGone, NotFound
+from backend.jobs.extension_base import (
+    AUTO,
+    METHODS,
+    MODE,
+    SPEEDS,
+    Base,
+    Request,
+    check_total,
+    drawn_size,
+    length_after,
+    seed_for,
+    whole_number,
+)
+from backend.jobs.extension_parent import Joined
+from backend.jobs.job import DONE, TERMINAL, VARIATIONS, Job
+from backend.jobs.layout import result_name
+from backend.jobs.library import Library
+from backend.jobs.offers import Offers
+from backend.jobs.parts import LAST_FRAME, SVI, Part, Route, end_of, frame_in_file, total, up_to
+from backend.jobs.submission import Submission, Submitter
+from backend.jobs.views import EXTEND, SEVERAL, ExtendPlan
+from backend.media.decoder import Decoder
+from workflows.catalog import load_catalog
+from workflows.modes.registry import MODES, makes_still
+from workflows.notice import Notice, made
+from workflows.params.sizes import FPS, frames_for
+from workflows.spec import RANDOM_SEED
+from workflows.stages import svi
+
+CARRIED = ("negative_prompt", "motion", "nag", "prompt_weights")
+"""Settings of the clip that its new part has too, where its mode has them."""
+FIRST_FRAME_MODES = ("image_to_video", "fast_video")
+"""Modes whose picture is the first frame of the video."""
+
+
+class Extender:
+    """Plans and submits joined videos. Methods may be called from any thread; they decode frames."""
+
+    def __init__(
+        self, submitter: Submitter, library: Library, offers: Offers, decoder: Decoder, jobs_dir: Path
+    ) -> None:
+        self._submitter, self._library, self._offers = submitter, library, offers
+        self._decoder, self._jobs_dir = decoder, jobs_dir
+
+    # -- plans ----------------------------------------------------------------------------
+
+    def plan(self, owner: str, job_id: str, key: str, frame: Any, method: Any, seconds: Any) -> ExtendPlan:
+        """What `extend` would do. Raises NotFound, NotAllowed."""
+        job = self._library.owned(owner, job_id, key)
+        asked = Request(seconds=seconds, frame=frame, method=method)
+        problems: list[Notice] = []
+        base: Base | None = None
+        try:
+            base = self._base(job, frame)
+        except (BadInput, NotFound) as error:
+            return ExtendPlan(LAST_FRAME, None, (error.notice,))
+        route: Route = LAST_FRAME
+        reason: Notice | None = None
+        try:
+            route, reason = self._route(base, asked)
+        except BadInput as error:
+            problems.append(error.notice)
+        after = base.seconds
+        try:
+            after = length_after(base, asked.seconds)
+        except BadInput as error:
+            problems.append(error.notice)
+        return ExtendPlan(route, reason, tuple(problems), base.seconds, after)
+
+    def _route(self, base: Base, asked: Request) -> tuple[Route, Notice | None]:
+        """(route, why). Raises BadInput for an unknown method and for SVI where it cannot be used."""
+        if asked.method not in METHODS:
+            raise BadInput.of("extend_method", method=str(asked.method), names=METHODS, field="method")
+        if asked.method == LAST_FRAME:
+            return LAST_FRAME, None
+        why = self._no_svi(base, asked)
+        if why is None:
+            return SVI, made("extend_by_svi", {}) if asked.method == AUTO else None
+        if asked.method == SVI:
+            raise BadInput.of("svi_impossible", why=why, field="method")
+        return LAST_FRAME, made("extend_by_last_frame", {"why": why})
+
+    def _no_svi(self, base: Base, asked: Request) -> Notice | None:
+        """Why the frames cannot be handed on as latents; None where they can."""
+        last = base.parts[-1]
+        if asked.end_image is not None:
+            return made("svi_no_end", {})
+        if not svi.fits_rate(base.job.fps):
+            return made("svi_rate", {"fps": base.job.fps})
+        if not svi.frames_handed_on(last.frames):
+            return made("svi_short", {"least": svi.FRAMES_MIN, "frames": last.frames})
+        lacking = [svi.missing(load_catalog(), offer.facts) for offer in self._offers.all()]
+        least = min(lacking, key=len)
+        return made("svi_needs", {"names": least}) if least else None
+
+    # -- submitting -----------------------------------------------------------------------
+
+    def extend(self, owner: str, job_id: str, key: str, asked: Request, unlimited: bool) -> Job:
+        """Queues the job that joins a finished video with a new part. Raises NotFound, NotAllowed, and what
+        Submitter.submit raises."""
+        job = self._library.owned(owner, job_id, key)
+        return self._drawn(owner, self._base(job, asked.frame), asked, (), unlimited)
+
+    def reroll(
+        self,
+        owner: str,
+        job_id: str,
+        key: str,
+        number: Any,
+        prompt: str | None,
+        seed: int,
+        unlimited: bool,
+    ) -> Job:
+        """Queues a joined video with one part drawn again; later parts stay and are marked as stale. Raises
+        what `extend` raises."""
+        job = self._library.owned(owner, job_id, key)
+        return self._again(owner, job, number, prompt, seed, unlimited)
+
+    def again(self, owner: str, job: Job, values: Mapping[str, Any], unlimited: bool) -> Job:
+        """Queues a joined video again, with the seed of these values: its new part is drawn again. Raises
+        BadInput where they have other settings."""
+        settings = [dict(each) for each in (values, job.params)]
+        for each in settings:
+            for name in ("seed", EXTEND):
+                each.pop(name, None)
+        if settings[0] != settings[1]:
+            raise BadInput.of("again_as_it_is")
+        spec = job.params.get(EXTEND)
+        number = spec.get("part") if isinstance(spec, Mapping) else None
+        if not isinstance(number, int) or not 1 <= number <= len(job.parts):
+            raise BadInput.of("reroll_no_parts")
+        fresh = values.get("seed") in (RANDOM_SEED, None)
+        seed = RANDOM_SEED if fresh else job.parts[number - 1].seed
+        return self._again(owner, job, number, None, seed, unlimited)
+
+    def _again(
+        self, owner: str, job: Job, number: Any, prompt: str | None, seed: int, unlimited: bool
+    ) -> Job:
+        if not job.parts:
+            raise BadInput.of("reroll_no_parts", field="part")
+        if job.status not in TERMINAL:
+            raise BadInput.of("reroll_unfinished", field="part")
+        number = whole_number(number)
+        if number is None or not 1 <= number <= len(job.parts):
+            raise BadInput.of("reroll_part", part=str(number), count=len(job.parts), field="part")
+        part = job.parts[number - 1]
+        later = job.parts[number:]
+        if number == 1:
+            return self._first_again(owner, job, later, prompt, seed, unlimited)
+        base = self._kept(job, job.parts[: number - 1])
+        end = self._jobs_dir / job.id / part.end if part.end else None
+        asked = Request(
+            part.prompt if prompt is None else prompt, part.seconds, -1, end, part.method or AUTO,
+            part.speed or SPEEDS[0], seed,
+        )  # fmt: skip
+        return self._drawn(owner, base, asked, later, unlimited)
+
+    def _drawn(self, owner: str, base: Base, asked: Request, later: Sequence[Part], unlimited: bool) -> Job:
+        """Queues the job with a part that goes on from the base. `later`: parts that follow it."""
+        after = length_after(base, asked.seconds)
+        if later:
+            after += total(later) / base.job.fps
+            check_total(base, after)
+        route, reason = self._route(base, asked)
+        values = self._values(base, asked)
+        number = len(base.parts) + 1
+        with tempfile.TemporaryDirectory(dir=self._jobs_dir.parent, prefix=".frames-") as folder:
+            files = self._files(base, route, values, Path(folder))
+            if asked.end_image is not None:
+                files["end_image"] = asked.end_image
+            first = svi.OVERLAP if route == SVI else 1
+            new = frames_for(asked.seconds) - 1
+            part = Part(
+                "", "", round(new * base.job.fps / FPS), first, route, 0, values["prompt"],
+                seconds=asked.seconds, speed=asked.speed, method=asked.method,
+                end=end_of(number) if asked.end_image is not None else "",
+            )  # fmt: skip
+            warnings = [reason] if reason is not None and route == LAST_FRAME else []
+            if not svi.fits_rate(base.job.fps):
+                warnings.append(made("extend_retimed", {"fps": base.job.fps}))
+            new_job = Joined(self._jobs_dir, base, part, tuple(later), tuple(warnings), asked.end_image)
+            submission = Submission(owner, MODE, values, files, unlimited=unlimited)
+            return self._submitter.submit_part(submission, new_job.parent, new_job.asked(asked))
+
+    def _first_again(
+        self, owner: str, job: Job, later: Sequence[Part], prompt: str | None, seed: int, unlimited: bool
+    ) -> Job:
+        """Queues the job with the first clip drawn again, from what that was made from."""
+        kept = self._kept(job, job.parts[1:])  # raises where a file is gone
+        values = {name: value for name, value in job.params.items() if name not in SEVERAL}
+        if prompt:
+            values["prompt"] = prompt
+        values["seed"] = seed_for(seed, job.parts)
+        sources = {name: self._library.files.source(job, name) for name in job.inputs}
+        files = {name: source.path for name, source in sources.items() if source is not None}
+        titles = {name: source.filename for name, source in sources.items() if source is not None}
+        part = replace(job.parts[0], job="", file="", prompt=str(values.get("prompt") or ""), seam=None)
+        base = Base(job, (), ())
+        new_job = Joined(self._jobs_dir, base, part, kept.parts, (), None)
+        submission = Submission(owner, job.mode, values, files, unlimited=unlimited, titles=titles)
+        return self._submitter.submit_part(submission, new_job.parent, ("reroll", job.id, 1, prompt, seed))
+
+    # -- what is there --------------------------------------------------------------------
+
+    def _base(self, job: Job, frame: Any) -> Base:
+        """A finished video up to a frame. Raises BadInput with the field."""
+        if makes_still(job.mode):
+            raise BadInput.of("extend_picture", field="id")
+        if job.assembly == VARIATIONS:
+            raise BadInput.of("extend_sheet", field="id")
+        if job.status != DONE:
+            raise BadInput.of("extend_unfinished", field="id")
+        number = whole_number(frame)
+        if number is None or not -1 <= number < job.frames:
+            raise BadInput.of("extend_frame", frame=str(frame), last=max(0, job.frames - 1), field="frame")
+        return self._kept(job, up_to(self._parts(job), number))
+
+    def _parts(self, job: Job) -> tuple[Part, ...]:
+        """The parts of a joined video; any other video is its one part."""
+        if job.parts:
+            return job.parts
+        return (Part(job.id, result_name(job.mode), job.frames, seed=job.seed, prompt=_prompt(job)),)
+
+    def _kept(self, job: Job, parts: Sequence[Part]) -> Base:
+        """These parts of a job with their files. Raises InputsGone."""
+        files = tuple(self._jobs_dir / job.id / part.file for part in parts if part.file)
+        if len(files) < len(parts) or not all(path.is_file() for path in files):
+            raise InputsGone.of("part_gone")
+        return Base(job, tuple(parts), files)
+
+    # -- what the new part is drawn from ---------------------------------------------------
+
+    def _values(self, base: Base, asked: Request) -> dict[str, Any]:
+        """The parameters of the new part."""
+        job, own = base.job, MODES[MODE].by_name
+        width, height = drawn_size(job.width, job.height)
+        carried = {name: job.params[name] for name in CARRIED if job.params.get(name) is not None}
+        loras = job.params.get("loras")
+        if loras and job.mode in FIRST_FRAME_MODES:
+            carried["loras"] = loras
+        if asked.speed not in SPEEDS:
+            raise BadInput.of("extend_speed", speed=str(asked.speed), names=SPEEDS, field="speed")
+        values = {name: value for name, value in carried.items() if name in own}
+        return {
+            **values,
+            "prompt": asked.prompt or base.parts[-1].prompt,
+            "seconds": asked.seconds,
+            "speed": asked.speed,
+            "width": width,
+            "height": height,
+            "seed": seed_for(asked.seed, base.parts),
+        }
+
+    def _files(
+        self, base: Base, route: Route, values: Mapping[str, Any], folder: Path
+    ) -> dict[str, Path | None]:
+        """The files that the new part is drawn from: the last frame; for SVI the frames that are handed on,
+        and the first picture of the clip. Raises NoOutput, DiskFull."""
+        part, file = base.parts[-1], base.files[-1]
+        facts = self._decoder.video_facts(file)
+        last = frame_in_file(part, facts.fps, base.job.fps, facts.frames)
+        if route == SVI:
+            count = svi.frames_handed_on(part.frames)
+            size = (values["width"], values["height"])
+            self._decoder.last_frames(file, folder / "clip", last, count, size)
+            return {"image": self._anchor(base, folder), "clip": folder / "clip"}
+        self._decoder.frame(file, folder / "image", last)
+        return {"image": folder / "image"}
+
+    def _anchor(self, base: Base, folder: Path) -> Path:
+        """The picture that the first clip began with: the given one, else its first frame."""
+        job = base.job
+        given = job.inputs.get("image")
+        if given is not None and job.mode in FIRST_FRAME_MODES:
+            path = self._jobs_dir / job.id / given.file
+            if path.is_file():
+                return path
+        self._decoder.frame(base.files[0], folder / "image", base.parts[0].first)
+        return folder / "image"
+
+
+def _prompt(job: Job) -> str:
+    return str(job.params.get("prompt") or "")
