@@ -30,7 +30,9 @@ TEXTS: Mapping[str, ErrorText] = {
     "extend_speed": ErrorText("There is no speed {speed!r}.", "Use one of {names}."),
     # re-rolling
     "reroll_no_parts": ErrorText("This video has no parts.", "Extend it first."),
-    "reroll_part": ErrorText("There is no part {part}.", "Give a number from 1 to {count}."),
+    "reroll_part": ErrorText(
+        "There is no part {part}.", "Give a number from 1 to {count}, or -1 for the last part."
+    ),
     "reroll_unfinished": ErrorText("A part of this video is still being made.", _WAIT),
     "part_gone": ErrorText("The files of this video's parts are not kept any more."),
     "again_as_it_is": ErrorText(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend.errors import BadInput, InputsGone, NotFound
+from backend.errors import BadInput, InputsGone, NotFound, StudioError
 from backend.jobs.extension_base import (
     AUTO,
     METHODS,
@@ -69,18 +69,18 @@ class Extender:
         try:
             base = self._base(job, frame)
         except (BadInput, NotFound) as error:
-            return ExtendPlan(LAST_FRAME, None, (error.notice,))
+            return ExtendPlan(LAST_FRAME, None, (_problem(error),))
         route: Route = LAST_FRAME
         reason: Notice | None = None
         try:
             route, reason = self._route(base, asked)
         except BadInput as error:
-            problems.append(error.notice)
+            problems.append(_problem(error))
         after = base.seconds
         try:
             after = length_after(base, asked.seconds)
         except BadInput as error:
-            problems.append(error.notice)
+            problems.append(_problem(error))
         return ExtendPlan(route, reason, tuple(problems), base.seconds, after)
 
     def _route(self, base: Base, asked: Request) -> tuple[Route, Notice | None]:
@@ -156,7 +156,7 @@ class Extender:
             raise BadInput.of("reroll_no_parts", field="part")
         if job.status not in TERMINAL:
             raise BadInput.of("reroll_unfinished", field="part")
-        number = whole_number(number)
+        number = len(job.parts) if number == -1 else whole_number(number)
         if number is None or not 1 <= number <= len(job.parts):
             raise BadInput.of("reroll_part", part=str(number), count=len(job.parts), field="part")
         part = job.parts[number - 1]
@@ -293,6 +293,11 @@ class Extender:
                 return path
         self._decoder.frame(base.files[0], folder / "image", base.parts[0].first)
         return folder / "image"
+
+
+def _problem(error: StudioError) -> Notice:
+    """A refusal with the parameter that it is about."""
+    return made("refused", {"error": error.code, "reason": error.why, "field": error.field})
 
 
 def _prompt(job: Job) -> str:

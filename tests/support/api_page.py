@@ -39,6 +39,7 @@ class ScriptedStudio:
         self.submits: list[tuple[str, str, dict[str, Any], dict[str, Path]]] = []
         self.several: list[tuple[int, Any]] = []
         self.finals: list[tuple[str, str, str, str]] = []
+        self.joined: list[tuple[str, str, dict[str, Any]]] = []
         self.states: dict[str, Snapshot] = {}
         self.finish_at_once = True
         self.error: Exception | None = None
@@ -117,6 +118,23 @@ class ScriptedStudio:
         draft = self.job(id, key)
         self.finals.append((owner, id, resolution, speed))
         view = replace(draft, id=uuid.uuid4().hex, key=new_token(), status="queued", source=id)
+        self.jobs[view.id] = view
+        self.states[view.id] = Snapshot(version=1, ahead=1)
+        if self.finish_at_once:
+            self.end(view.id, "done")
+        return view
+
+    def extend(self, owner: str, id: str, key: str, **given: Any) -> JobView:
+        return self._joined(owner, id, key, given)
+
+    def reroll(self, owner: str, id: str, key: str, part: int, **given: Any) -> JobView:
+        return self._joined(owner, id, key, {"part": part, **given})
+
+    def _joined(self, owner: str, id: str, key: str, given: dict[str, Any]) -> JobView:
+        if self.error is not None:
+            raise self.error
+        self.joined.append((owner, id, given))
+        view = replace(self.job(id, key), id=uuid.uuid4().hex, key=new_token(), status="queued", source=id)
         self.jobs[view.id] = view
         self.states[view.id] = Snapshot(version=1, ahead=1)
         if self.finish_at_once:
@@ -224,6 +242,11 @@ NAMES = {
         "wait": True, "prompt_weights": False, "loras": "",
     },
     "/finish": {"id": None, "key": None, "resolution": "480p", "speed": "quality", "wait": True},
+    "/extend": {
+        "id": None, "key": None, "prompt": "", "seconds": 5.0, "frame": -1, "end_image": None,
+        "method": "auto", "speed": "fast", "seed": -1, "wait": True,
+    },
+    "/reroll": {"id": None, "key": None, "part": -1, "prompt": None, "seed": -1, "wait": True},
     "/job": {"id": None, "key": None},
     "/result": {"id": None, "key": None},
     "/cancel": {"id": None, "key": None},

@@ -122,6 +122,8 @@ ENDPOINTS: dict[str, Who] = {
     "result": "link",
     "cancel": "link",
     "finish": "owner",
+    "extend": "owner",
+    "reroll": "owner",
     "loras": "visitor",
     "presets": "visitor",
     "models": "admin",

@@ -16,8 +16,9 @@ from gradio.components.api_component import Api
 from gradio.context import Context
 
 from backend.threads import visitor_of
-from ui.api import finishing, modes, tools
+from ui.api import extending, finishing, modes, tools
 from ui.api.calls import Answer, Calls, Pace, as_text, asked
+from ui.api.extending import Extending
 from ui.api.finishing import Finishing
 from ui.api.model_endpoints import USE_SCHEMA, ModelEndpoints
 from ui.api.modes import FILE_SCHEMA
@@ -131,12 +132,11 @@ def register(studio: Studio, pace: Pace | None = None) -> None:
     shared.add(blocks, endpoints.job, job, {"job": record})
     shared.add(blocks, endpoints.result, job, {"result": FILE_SCHEMA, "job": record})
     shared.add(blocks, endpoints.cancel, job, {"job": record})
-    shared.add(
-        blocks,
-        Finishing(studio, endpoints.calls).finish,
-        finishing.SCHEMA,
-        {"result": FILE_SCHEMA, "job": record},
-    )
+    made = {"result": FILE_SCHEMA, "job": record}
+    shared.add(blocks, Finishing(studio, endpoints.calls).finish, finishing.SCHEMA, made)
+    extends = Extending(studio, endpoints.calls)
+    shared.add(blocks, extends.extend, extending.EXTEND_SCHEMA, made)
+    shared.add(blocks, extends.reroll, extending.REROLL_SCHEMA, made)
     listed = {"type": "array", "items": {"type": "object"}}
     names = {"type": "string", "enum": list(MODES)}
     shared.add(blocks, endpoints.loras, {"search": _STRING, "mode": names}, {"loras": listed})
