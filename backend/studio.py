@@ -251,8 +251,8 @@ class Studio:
         self, owner: str, id: str, key: str, part: int, *, prompt: str | None = None, seed: int = -1,
         user: str = "",
     ) -> JobView:  # fmt: skip
-        """Queues a joined video with its part of this number, from 1 (-1: the last), drawn again; prompt None:
-        as it was. Later parts stay as they are and are marked as stale. Raises what `extend` raises."""
+        """Queues a joined video with its part of this number, from 1 (-1: the last), drawn again; prompt
+        None: as it was. Later parts stay as they are and are marked as stale. Raises what `extend` raises."""
         unlimited = self.is_admin(owner, user)
         made = self._services.extender.reroll(owner, id, key, part, prompt, seed, unlimited)
         return self._library.view(made)

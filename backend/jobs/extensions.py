@@ -38,7 +38,7 @@ from backend.jobs.views import EXTEND, SEVERAL, ExtendPlan
 from backend.media.decoder import Decoder
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES, makes_still
-from workflows.notice import Notice, made
+from workflows.notice import Notice, made, notice
 from workflows.params.sizes import FPS, frames_for
 from workflows.spec import RANDOM_SEED
 from workflows.stages import svi
@@ -297,7 +297,7 @@ class Extender:
 
 def _problem(error: StudioError) -> Notice:
     """A refusal with the parameter that it is about."""
-    return made("refused", {"error": error.code, "reason": error.why, "field": error.field})
+    return notice("refused", error=error.code, reason=error.why, field=error.field)
 
 
 def _prompt(job: Job) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support import demo_inputs
 from tests.support.demo_server import DemoServer, start_demo
+from tests.support.media_files import write_video
 from tests.support.paths import GOLDEN
 from workflows.catalog import load_catalog
 
@@ -35,7 +37,10 @@ def test_a_compiled_graph_runs(demo: DemoServer, path: Path) -> None:
     for name in golden["inputs"]:
         target = demo.folder / "input" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        demo_inputs.picture(96, 64).save(target, "PNG")
+        if name.endswith(".mkv"):
+            write_video(target, [np.asarray(demo_inputs.picture(64, 64))] * 13, 16, "ffv1")
+        else:
+            demo_inputs.picture(96, 64).save(target, "PNG")
     for graph in golden["graphs"]:
         small: dict[str, Any] = {"width": 64, "height": 64, "length": 9}
         for node in graph.values():
