@@ -37,10 +37,9 @@ from backend.jobs.folders import remove_below
 from backend.jobs.group_progress import GroupLive
 from backend.jobs.input_files import link_all
 from backend.jobs.job import CANCELLED, DONE, EXTENSION, FAILED, QUEUED, RUNNING, TERMINAL, Job, Status
-from backend.jobs.layout import INPUTS, ORIGINALS, WORK, result_name
+from backend.jobs.layout import INPUTS, ORIGINALS, PARTS, WORK, result_name
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
-from backend.jobs.parts import FOLDER as PARTS
 from backend.jobs.stopwatch import UNTIL
 from backend.jobs.store import Store
 from backend.media.decoder import Decoder

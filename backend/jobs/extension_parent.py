@@ -11,8 +11,8 @@ from typing import Any
 from backend.jobs import input_files
 from backend.jobs.extension_base import Base, Request
 from backend.jobs.job import EXTENSION, Job
-from backend.jobs.layout import WORKFLOW, link_or_copy
-from backend.jobs.parts import END, FOLDER, Part, end_of, file_of, total
+from backend.jobs.layout import PARTS, WORKFLOW, link_or_copy
+from backend.jobs.parts import END, Part, end_of, file_of, total
 from backend.jobs.views import EXTEND, SEVERAL
 from workflows.notice import Notice, made
 
@@ -77,7 +77,7 @@ class Joined:
         """Links what the video was made from, the files of its parts and the end picture into its folder."""
         source = self.jobs_dir / self.base.job.id
         input_files.link_all(source, folder)
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        (folder / PARTS).mkdir(parents=True, exist_ok=True)
         for index, path in files.items():
             link_or_copy(path, folder / file_of(index))
             if (end := path.with_name(path.name + END)).is_file():
@@ -85,4 +85,4 @@ class Joined:
         if self.end is not None:
             link_or_copy(self.end, folder / end_of(self.number))
         if (source / WORKFLOW).is_file():
-            link_or_copy(source / WORKFLOW, folder / FOLDER / WORKFLOW)
+            link_or_copy(source / WORKFLOW, folder / PARTS / WORKFLOW)

@@ -18,11 +18,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.jobs.job import StoredInput
-from backend.jobs.layout import ENGINE_FOLDER, INPUTS, ORIGINALS, PART, RESULT, SOURCES, STILL, WORKFLOW
+from backend.jobs.layout import (
+    ENGINE_FOLDER,
+    INPUTS,
+    ORIGINALS,
+    PART,
+    PARTS,
+    RESULT,
+    SOURCES,
+    STILL,
+    WORKFLOW,
+)
 
 log = logging.getLogger("wan.jobs")
 
 JOB = re.compile(r"[0-9a-f]{32}")
+LINKED = frozenset({INPUTS, ORIGINALS, SOURCES, PARTS})
+"""Subfolders whose files may be links to uploads and to files of other jobs."""
 REMOVED = ".deleted"
 """Suffix of the folder of a job that is being removed: a removal that is interrupted is completed later."""
 NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
@@ -187,8 +199,8 @@ def _remove(name: str, folder: int) -> None:
 
 def identities(folder: Path) -> set[tuple[int, int]]:
     """(device, inode) of the files that a job made; hard links to them elsewhere have the same. Its inputs
-    are left out: they may be links to uploads and to other jobs' files."""
-    inputs = (folder / INPUTS, folder / ORIGINALS)
+    and the parts of a joined video are left out: they may be links to uploads and to other jobs' files."""
+    inputs = (folder / INPUTS, folder / ORIGINALS, folder / PARTS)
     return {
         (info.st_dev, info.st_ino)
         for path, info in _walk(folder)
@@ -275,7 +287,7 @@ def measured(folder: Path) -> Folder:
                 unfinished.append(path)
             finished = path.parent == folder and path.name in (RESULT, STILL)
             result = result or finished
-            if finished or path.parent in (folder / INPUTS, folder / ORIGINALS, folder / SOURCES):
+            if finished or (path.parent.name in LINKED and path.parent.parent == folder):
                 identity = (info.st_dev, info.st_ino)
                 if identity in inputs:  # the same file for two parameters
                     size -= info.st_blocks * 512

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final, Literal, get_args
 
+from backend.jobs.layout import PARTS
 from backend.media.facts import Seam
 
 Route = Literal["clip", "last_frame", "svi"]
@@ -13,8 +14,6 @@ Route = Literal["clip", "last_frame", "svi"]
 CLIP: Final = "clip"
 LAST_FRAME: Final = "last_frame"
 SVI: Final = "svi"
-FOLDER = "parts"
-"""Subfolder of a joined video's folder with the files of its parts, without extensions."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ END = "-end"
 
 def file_of(number: int) -> str:
     """Where the folder of a joined video has the file of its part `number`, from 1."""
-    return f"{FOLDER}/{number}"
+    return f"{PARTS}/{number}"
 
 
 def end_of(number: int) -> str:

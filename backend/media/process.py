@@ -70,7 +70,7 @@ REPLIES: dict[str, dict[str, type]] = {
     "video_sheet": _CLIP,
     "picture_sheet": _SIZE,
     "join": _CLIP,
-    "frame": _SIZE,
+    "exact_frame": _SIZE,
     "last_frames": _CLIP,
     "with_sound": _CLIP,
     "extension": {**_CLIP, "counts": list, "seams": list},

@@ -22,6 +22,12 @@ from tests.support.extensions import CLIP, QUICK, extended, made, moving, with_s
 from tests.support.fake_engine import FakeEngine
 from tests.support.media_files import tone, write_video
 from tests.support.scripted import OWNER, Make, ended, until
+from tests.support.tiers import deep
+
+BAD: dict[str, tuple[Any, ...]] = {
+    "frame": (9, -2, 1.5, "end"), "seconds": (0.1, 16, "5"), "method": ("magic", 3), "speed": ("slow", None),
+    "seed": (-5, 2**60), "prompt": ("x" * 4001,),
+}  # fmt: skip
 
 
 def videos(studio: Studio) -> list[str]:
@@ -51,6 +57,7 @@ def test_a_clip_is_joined_with_a_new_part(make: Make, engine: FakeEngine, pictur
     assert inputs(engine, "WanImageToVideo")["width"] == 64
     assert videos(studio) == sorted([clip.id, job.id, new.id]), "one for each job"
     record = job.record()
+    assert "extend_by_last_frame" in record["warning_codes"]
     assert record["parts"][1]["seam"].keys() == {"doubled", "brightness", "colour", "motion"}
     assert record["source"] == clip.id and json.dumps(record)
     assert [each.id for each in studio.jobs(OWNER)] == [job.id, clip.id], "a card of its own"
@@ -58,6 +65,7 @@ def test_a_clip_is_joined_with_a_new_part(make: Make, engine: FakeEngine, pictur
     assert len(graphs) == 2
 
 
+@pytest.mark.deep
 def test_from_an_earlier_frame_and_on_from_a_joined_one(
     make: Make, engine: FakeEngine, picture: Path
 ) -> None:
@@ -73,6 +81,7 @@ def test_from_an_earlier_frame_and_on_from_a_joined_one(
     assert len({part.seed for part in third.parts}) == 3, "another seed for each part"
 
 
+@pytest.mark.deep
 def test_deleting_what_it_was_made_from_leaves_it_whole(
     make: Make, engine: FakeEngine, picture: Path
 ) -> None:
@@ -88,6 +97,7 @@ def test_deleting_what_it_was_made_from_leaves_it_whole(
     assert videos(studio) == sorted([third.id, third.parts[2].id, again.id, again.parts[1].id])
 
 
+@pytest.mark.deep
 def test_a_source_deleted_while_the_part_is_drawn(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     clip = made(studio, picture)
@@ -99,6 +109,7 @@ def test_a_source_deleted_while_the_part_is_drawn(make: Make, engine: FakeEngine
     assert ended(studio, job).status == DONE and frames(studio, job) == 17
 
 
+@pytest.mark.deep
 def test_to_an_end_picture_and_again(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     job = extended(studio, made(studio, picture), end_image=picture, method="auto", speed="quality")
@@ -120,10 +131,18 @@ def test_a_part_is_drawn_again_and_the_later_ones_are_stale(
     assert again.parts[1].prompt == "It sinks" and again.parts[1].seed != third.parts[1].seed
     assert again.parts[2].id == third.parts[2].id and again.parts[2].seam is not None
     assert again.status == DONE and again.frames == 25 and "part_stale" in again.record()["warning_codes"]
-    longer = extended(studio, again)
-    assert longer.status == DONE and [part.stale for part in longer.parts] == [False, False, True, False]
 
 
+@pytest.mark.deep
+def test_a_video_with_a_stale_part_goes_on(make: Make, engine: FakeEngine, picture: Path) -> None:
+    studio = make()
+    job = extended(studio, made(studio, picture))
+    stale = ended(studio, studio.reroll(OWNER, job.id, job.key, 1))
+    longer = extended(studio, stale)
+    assert longer.status == DONE and [part.stale for part in longer.parts] == [False, True, False]
+
+
+@pytest.mark.deep
 def test_the_first_clip_is_drawn_again_by_its_own_mode(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     job = extended(studio, made(studio, picture))
@@ -133,6 +152,7 @@ def test_the_first_clip_is_drawn_again_by_its_own_mode(make: Make, engine: FakeE
     assert again.mode == "image_to_video" and frames(studio, again) == 17
 
 
+@pytest.mark.deep
 def test_try_again_and_another_seed_draw_the_new_part(make: Make, engine: FakeEngine, picture: Path) -> None:
     """As the page's buttons do it: the job's own parameters, with the seed changed or not."""
     studio = make()
@@ -160,8 +180,6 @@ def test_frames_are_handed_on_as_latents_where_the_engine_can(
     (tail,) = [path for name, path in engine.prompts[-1].files.items() if name.endswith("-clip.mkv")]
     assert tail.name.startswith("clip-")
     assert "extend_by_last_frame" not in job.record()["warning_codes"]
-    plain = extended(studio, job, method="last_frame")
-    assert [part.route for part in plain.parts] == ["clip", "svi", "last_frame"]
 
 
 def test_the_plan_says_which_way_and_why(make: Make, engine: FakeEngine, picture: Path) -> None:
@@ -170,8 +188,6 @@ def test_the_plan_says_which_way_and_why(make: Make, engine: FakeEngine, picture
     plan = studio.extend_plan(OWNER, clip.id, clip.key, seconds=2.0)
     assert (plan.route, plan.seconds_before, plan.seconds_after) == ("last_frame", 9 / 16, 9 / 16 + 2)
     assert plan.problems == () and "WanImageToVideoSVIPro" in words(plan.reason)
-    job = extended(studio, clip)
-    assert "extend_by_last_frame" in job.record()["warning_codes"]
     refused = studio.extend_plan(OWNER, clip.id, clip.key, method="svi")
     assert "SVI_v2_PRO" in words(refused.problems[0])
     with pytest.raises(BadInput) as caught:
@@ -181,28 +197,20 @@ def test_the_plan_says_which_way_and_why(make: Make, engine: FakeEngine, picture
     assert studio.extend_plan(OWNER, clip.id, clip.key, method="last_frame").reason is None
 
 
-@pytest.mark.parametrize(
-    ("options", "field"),
-    [
-        ({"frame": 9}, "frame"), ({"frame": -2}, "frame"), ({"frame": 1.5}, "frame"),
-        ({"frame": "end"}, "frame"), ({"seconds": 0.1}, "seconds"), ({"seconds": 16}, "seconds"),
-        ({"seconds": "5"}, "seconds"), ({"method": "magic"}, "method"), ({"speed": "slow"}, "speed"),
-        ({"seed": -5}, "seed"), ({"prompt": "x" * 4001}, "prompt"),
-    ],
-)  # fmt: skip
-def test_bad_values_are_refused_with_their_field(
-    make: Make, engine: FakeEngine, picture: Path, options: dict[str, Any], field: str
-) -> None:
+def test_bad_values_are_refused_with_their_field(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     clip = made(studio, picture)
     before = set(studio.settings.jobs_dir.iterdir()), set(studio.settings.data_dir.iterdir())
-    with pytest.raises(BadInput) as caught:
-        studio.extend(OWNER, clip.id, clip.key, **options)
-    assert caught.value.field == field
+    for field, values in BAD.items():
+        for value in values:
+            with pytest.raises(BadInput) as caught:
+                studio.extend(OWNER, clip.id, clip.key, **{field: value})
+            assert caught.value.field == field, (field, value)
     after = set(studio.settings.jobs_dir.iterdir()), set(studio.settings.data_dir.iterdir())
     assert after == before, "nothing is left of it"
 
 
+@pytest.mark.deep
 def test_two_minutes_are_the_most(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     clip = made(studio, picture)
@@ -219,6 +227,7 @@ def test_two_minutes_are_the_most(make: Make, engine: FakeEngine, picture: Path)
         studio.extend(OWNER, clip.id, clip.key, seconds=0.25)
 
 
+@pytest.mark.deep
 def test_what_cannot_be_extended(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     engine.hold.clear()
@@ -262,6 +271,7 @@ def test_a_part_that_fails_leaves_the_clip_and_can_be_tried_again(
     assert again.status == DONE and again.parts[1].seed == job.parts[1].seed
 
 
+@pytest.mark.deep
 def test_a_cancel_ends_both(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     clip = made(studio, picture)
@@ -278,6 +288,7 @@ def test_a_cancel_ends_both(make: Make, engine: FakeEngine, picture: Path) -> No
     assert videos(studio) == [clip.id]
 
 
+@pytest.mark.deep
 def test_places_in_line_count(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make(WAN_MAX_QUEUED_PER_OWNER="1")
     clip = made(studio, picture)
@@ -292,6 +303,7 @@ def test_places_in_line_count(make: Make, engine: FakeEngine, picture: Path) -> 
     engine.hold.set()
 
 
+@pytest.mark.deep
 def test_a_repeated_request_makes_one(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     clip = made(studio, picture)
@@ -302,6 +314,7 @@ def test_a_repeated_request_makes_one(make: Make, engine: FakeEngine, picture: P
     assert found[0] == found[1] and len(studio.store.summaries()) == 3
 
 
+@pytest.mark.deep
 def test_a_full_disk_delays_the_joining(
     make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,6 +331,7 @@ def test_a_full_disk_delays_the_joining(
     assert extended(studio, made(studio, picture)).status == DONE and len(calls) == 2
 
 
+@pytest.mark.deep
 def test_a_damaged_part_is_said(
     make: Make, engine: FakeEngine, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,7 +348,7 @@ def test_a_damaged_part_is_said(
     assert job.status == FAILED and job.error is not None and job.error["code"] == "no_output"
 
 
-@pytest.mark.parametrize("moment", ["before the part", "while it is drawn", "before the joining"])
+@pytest.mark.parametrize("moment", [deep("before the part"), deep("while it is drawn"), "before the joining"])
 def test_a_restart_at_every_step(make: Make, engine: FakeEngine, picture: Path, moment: str) -> None:
     first = make()
     clip = made(first, picture)
@@ -365,6 +379,7 @@ def test_a_restart_at_every_step(make: Make, engine: FakeEngine, picture: Path, 
     assert drawn <= 2, "begun again at most once"
 
 
+@pytest.mark.deep
 def test_a_clip_of_another_rate_with_a_sound(make: Make, engine: FakeEngine, picture: Path) -> None:
     """Its part gets its rate and size, its sound stays as it is."""
     studio = make()
