@@ -14,7 +14,7 @@ from pathlib import Path
 from backend.errors import BadInput, NotAllowed, NotFound
 from backend.jobs.deletions import Deletions
 from backend.jobs.downloads import Files
-from backend.jobs.job import DONE, TERMINAL, Job
+from backend.jobs.job import DONE, EXTENSION, TERMINAL, Job
 from backend.jobs.parts import starts
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.store import Store
@@ -67,18 +67,20 @@ class Library:
 
     def view(self, job: Job, children: Sequence[Job] | None = None) -> JobView:
         """What is shown of a job, with its key. `children`: of a parent, if the caller has them; else those
-        of one that has ended cost one database read."""
+        of one that has ended cost one database read. A joined video has parts instead."""
         if not job.assembly:
             return view(job, self._key(job))
         if children is None:
             children = self._scheduler.children(job.id)
         if children is None:
             children = self._store.children(job.id)[job.id]
+        if job.assembly == EXTENSION:
+            return view(job, self._key(job), parts=self._parts(job, children))
         parts = tuple(
             ChildView(part.id, self._key(part), part.seed, part.status, part.width, part.height)
             for part in children
         )
-        return view(job, self._key(job), parts, self._parts(job, children))
+        return view(job, self._key(job), parts)
 
     def _parts(self, job: Job, children: Sequence[Job]) -> tuple[PartView, ...]:
         """The parts of a joined video; the one that has no file yet is as far as its job."""

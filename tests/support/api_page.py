@@ -244,9 +244,9 @@ NAMES = {
     "/finish": {"id": None, "key": None, "resolution": "480p", "speed": "quality", "wait": True},
     "/extend": {
         "id": None, "key": None, "prompt": "", "seconds": 5.0, "frame": -1, "end_image": None,
-        "method": "auto", "speed": "fast", "seed": -1, "wait": True,
+        "method": "auto", "speed": "quality", "seed": -1, "wait": True,
     },
-    "/reroll": {"id": None, "key": None, "part": -1, "prompt": None, "seed": -1, "wait": True},
+    "/reroll": {"id": None, "key": None, "part": -1, "prompt": "", "seed": -1, "wait": True},
     "/job": {"id": None, "key": None},
     "/result": {"id": None, "key": None},
     "/cancel": {"id": None, "key": None},

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from backend.jobs.views import JobView
     from backend.studio import Studio
 
-METHODS, SPEEDS = ("auto", "svi", "last_frame"), ("fast", "quality")
+METHODS, SPEEDS = ("auto", "svi", "last_frame"), ("quality", "fast")
+"""The first of each is the default, as in every mode."""
 _TEXT, _WHOLE = {"type": "string"}, {"type": "integer"}
 EXTEND_SCHEMA: dict[str, Any] = {
     "id": _TEXT,
@@ -37,7 +38,7 @@ REROLL_SCHEMA: dict[str, Any] = {
     "id": _TEXT,
     "key": _TEXT,
     "part": _WHOLE,
-    "prompt": {"anyOf": [_TEXT, {"type": "null"}]},
+    "prompt": _TEXT,
     "seed": _WHOLE,
     "wait": {"type": "boolean"},
 }
@@ -112,7 +113,7 @@ class Extending:
         id: str,
         key: str,
         part: int = -1,
-        prompt: str | None = None,
+        prompt: str = "",
         seed: int = -1,
         wait: bool = True,
         request: gr.Request = None,
@@ -122,7 +123,7 @@ class Extending:
         def submit() -> JobView:
             drawn = -1 if seed is None else seed
             call = self._studio.reroll
-            return call(owner, as_text(id), as_text(key), part, prompt=prompt, seed=drawn, user=user)
+            return call(owner, as_text(id), as_text(key), part, prompt=prompt or None, seed=drawn, user=user)
 
         async for answer in self._calls.followed(owner, submit, wait):
             yield answer

@@ -22,7 +22,7 @@ def test_what_is_left_out_has_its_default(page: Page, client: Client, picture: s
     owner, source, given = page.studio.joined[-1]
     assert source == job["id"] and owner == page.studio.submits[-1][0]
     assert given == {
-        "prompt": "", "seconds": 5.0, "frame": -1, "end_image": None, "method": "auto", "speed": "fast",
+        "prompt": "", "seconds": 5.0, "frame": -1, "end_image": None, "method": "auto", "speed": "quality",
         "seed": -1, "user": "",
     }  # fmt: skip
     client.predict(id=job["id"], key=job["key"], api_name="/reroll")
@@ -31,7 +31,7 @@ def test_what_is_left_out_has_its_default(page: Page, client: Client, picture: s
 
 def test_what_is_given_arrives(page: Page, client: Client, picture: str) -> None:
     _, job = client.predict(image=handle_file(picture), api_name="/image_to_video")
-    given = {"prompt": "It turns", "seconds": 2.5, "frame": 7, "method": "svi", "speed": "quality", "seed": 3}
+    given = {"prompt": "It turns", "seconds": 2.5, "frame": 7, "method": "svi", "speed": "fast", "seed": 3}
     _, record = client.predict(
         id=job["id"], key=job["key"], **given, end_image=handle_file(picture), wait=False, api_name="/extend"
     )
