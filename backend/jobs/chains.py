@@ -345,8 +345,12 @@ def _summed(parent: Job, done: Sequence[Job], children: Sequence[Job], own: floa
     said: list[Notice] = [warning for child in done for warning in child.warnings]
     if parent.assembly == EXTENSION:
         said = list(dict.fromkeys((*parent.warnings, *said)))
-        engine, demo, steps = done[0].engine, done[0].demo, parent.steps or done[0].steps
-        return replace(parent, timings=timings, engine=engine, demo=demo, steps=steps, warnings=tuple(said))
+        new = done[0]
+        resolved = new.resolved if new.role == "1" else parent.resolved
+        return replace(
+            parent, timings=timings, engine=new.engine, demo=new.demo, steps=parent.steps or new.steps,
+            warnings=tuple(said), resolved=resolved, reused=reuse.together(done),
+        )  # fmt: skip
     total = int(parent.params.get("variations") or len(children))
     if len(done) < total:
         said.append(notice("variations_missing", made=len(done), count=total))

@@ -54,7 +54,7 @@ class Completion:
             source = self._store.get(item.job)
             titles[name] = answer_name(source.mode if source is not None else mode, item.job)
         seen = {
-            name: input_files.look(self._decoder, MODES[mode].media[name].kind, path, name, titles[name])
+            name: input_files.look(self._decoder, MODES[mode].files[name].kind, path, name, titles[name])
             for name, path in paths.items()
         }
         sizes = {name: input_files.as_media(facts, name) for name, facts in seen.items()}
@@ -65,7 +65,7 @@ class Completion:
         uploads = {
             name: originals.look(path, job.owner, find, jobs_dir, sizes[name]) for name, path in paths.items()
         }
-        pictures = {name: one for name, one in uploads.items() if MODES[mode].media[name].kind == "picture"}
+        pictures = {name: one for name, one in uploads.items() if MODES[mode].files[name].kind == "picture"}
         whole = originals.kept(pictures, self._limits())
         kept = input_files.keep(self._decoder, params, uploads, whole, sizes, folder, notes, titles)
         kept = {

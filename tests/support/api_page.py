@@ -124,11 +124,22 @@ class ScriptedStudio:
             self.end(view.id, "done")
         return view
 
-    def extend(self, owner: str, id: str, key: str, **given: Any) -> JobView:
+    def extend(
+        self, owner: str, id: str, key: str, *, prompt: str = "", seconds: float = 5.0, frame: int = -1,
+        end_image: Path | None = None, method: str = "auto", speed: str = "fast", seed: int = -1,
+        user: str = "",
+    ) -> JobView:  # fmt: skip
+        given = {
+            "prompt": prompt, "seconds": seconds, "frame": frame, "end_image": end_image, "method": method,
+            "speed": speed, "seed": seed, "user": user,
+        }  # fmt: skip
         return self._joined(owner, id, key, given)
 
-    def reroll(self, owner: str, id: str, key: str, part: int, **given: Any) -> JobView:
-        return self._joined(owner, id, key, {"part": part, **given})
+    def reroll(
+        self, owner: str, id: str, key: str, part: int, *, prompt: str | None = None, seed: int = -1,
+        user: str = "",
+    ) -> JobView:  # fmt: skip
+        return self._joined(owner, id, key, {"part": part, "prompt": prompt, "seed": seed, "user": user})
 
     def _joined(self, owner: str, id: str, key: str, given: dict[str, Any]) -> JobView:
         if self.error is not None:

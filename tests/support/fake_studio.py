@@ -46,6 +46,7 @@ from backend.models.state import (
 from backend.storage.input_folder import InputFile
 from backend.storage.presets import Presets
 from backend.threads import Threads
+from tests.support.fake_extensions import FakeExtensions
 from tests.support.fake_finals import FakeFinals
 from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES
@@ -71,7 +72,7 @@ class _Run:
     files: dict[str, Path] = field(default_factory=dict)
 
 
-class FakeStudio(FakeFinals):
+class FakeStudio(FakeFinals, FakeExtensions):
     """seconds: duration of a job; engine: comfyui or demo; hold: progress at which the clock stops, 0 to
     1."""
 
