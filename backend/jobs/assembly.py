@@ -61,13 +61,13 @@ def _sheet(
         raise from_os_error(error) from error
 
 
-def write_graphs(folder: Path, children: Sequence[Path]) -> None:
-    """Writes the graphs of the children (their folders) as those of their parent; without one of them a video
-    is still a result. Raises DiskFull."""
+def write_graphs(folder: Path, files: Sequence[Path]) -> None:
+    """Writes the graphs in these files as those of a parent; without one of them a video is still a result.
+    Raises DiskFull."""
     graphs = []
-    for child in children:
+    for file in files:
         try:
-            graphs += graphs_of((child / WORKFLOW).read_text(encoding="utf-8"))
+            graphs += graphs_of(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             log.warning("%s: the graph of a child cannot be read: %s", folder.name, error)
     write_text(folder / WORKFLOW, json.dumps(graphs, indent=1, ensure_ascii=False))

@@ -37,9 +37,10 @@ from backend.jobs.folders import remove_below
 from backend.jobs.group_progress import GroupLive
 from backend.jobs.input_files import link_all
 from backend.jobs.job import CANCELLED, DONE, EXTENSION, FAILED, QUEUED, RUNNING, TERMINAL, Job, Status
-from backend.jobs.layout import INPUTS, ORIGINALS, PARTS, WORK, result_name
+from backend.jobs.layout import INPUTS, ORIGINALS, WORK, WORKFLOW, result_name
 from backend.jobs.limits import Limits
 from backend.jobs.live import LiveJob
+from backend.jobs.parts import GRAPH
 from backend.jobs.stopwatch import UNTIL
 from backend.jobs.store import Store
 from backend.media.decoder import Decoder
@@ -256,8 +257,11 @@ class Chains:
                 files = [self._result(child) for child in done]
                 parent = assemble(self._decoder, parent, files, result, check)
             made = results.measured(self._decoder, parent, result, makes_still(parent.mode))
-            earlier = [result.parent / PARTS] if parent.assembly == EXTENSION else []
-            write_graphs(result.parent, [*earlier, *(self._jobs_dir / child.id for child in done)])
+            if parent.assembly == EXTENSION:
+                graphs = [result.parent / (part.file + GRAPH) for part in parent.parts]
+            else:
+                graphs = [self._jobs_dir / child.id / WORKFLOW for child in done]
+            write_graphs(result.parent, graphs)
             made = self._with_inputs(made, done[0])
         own = time.monotonic() - began
         self._end(entry, DONE, None, _summed(made, done, children, own))

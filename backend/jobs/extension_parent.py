@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from backend.jobs import input_files
 from backend.jobs.extension_base import Base, Request
 from backend.jobs.job import EXTENSION, Job
 from backend.jobs.layout import PARTS, WORKFLOW, link_or_copy
-from backend.jobs.parts import END, Part, end_of, file_of, total
+from backend.jobs.parts import END, GRAPH, Part, end_of, file_of, total
 from backend.jobs.views import EXTEND, SEVERAL
 from workflows.notice import Notice, made
 
@@ -80,9 +81,10 @@ class Joined:
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
         for index, path in files.items():
             link_or_copy(path, folder / file_of(index))
-            if (end := path.with_name(path.name + END)).is_file():
-                link_or_copy(end, folder / end_of(index))
-        if self.end is not None:
-            link_or_copy(self.end, folder / end_of(self.number))
-        if (source / WORKFLOW).is_file():
-            link_or_copy(source / WORKFLOW, folder / PARTS / WORKFLOW)
+            if not self.base.job.parts and (source / WORKFLOW).is_file():
+                link_or_copy(source / WORKFLOW, folder / (file_of(index) + GRAPH))
+            for more in (END, GRAPH):
+                if (beside := path.with_name(path.name + more)).is_file():
+                    link_or_copy(beside, folder / (file_of(index) + more))
+        if self.end is not None:  # an upload, which may be changed in place
+            shutil.copyfile(self.end, folder / end_of(self.number))

@@ -10,8 +10,8 @@ from pathlib import Path
 from backend.errors import BadMedia, MediaBusy, NoOutput, from_os_error
 from backend.jobs.folders import remove_below
 from backend.jobs.job import Job
-from backend.jobs.layout import WORK, link_or_copy
-from backend.jobs.parts import file_of, frames_made
+from backend.jobs.layout import WORK, WORKFLOW, link_or_copy
+from backend.jobs.parts import GRAPH, file_of, frames_made
 from backend.jobs.results import engines_file
 from backend.media.decoder import Decoder
 
@@ -35,6 +35,10 @@ def join_parts(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         link_or_copy(drawn, target)
+        graph = target.with_name(target.name + GRAPH)
+        graph.unlink(missing_ok=True)
+        if (drawn.parent / WORKFLOW).is_file():
+            link_or_copy(drawn.parent / WORKFLOW, graph)
         (folder / WORK).mkdir(exist_ok=True)
         with engines_file():
             facts = decoder.video_facts(target)

@@ -63,8 +63,8 @@ class Part:
         return part
 
 
-END = "-end"
-"""Ends the name of a part's end picture, which follows that of the part's file."""
+END, GRAPH = "-end", "-graph"
+"""What follows the name of a part's file in those of its end picture and of the graph that drew it."""
 
 
 def file_of(number: int) -> str:

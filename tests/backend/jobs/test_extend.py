@@ -130,6 +130,8 @@ def test_a_part_is_drawn_again_and_the_later_ones_are_stale(
     assert [part.stale for part in again.parts] == [False, False, True]
     assert again.parts[1].prompt == "It sinks" and again.parts[1].seed != third.parts[1].seed
     assert again.parts[2].id == third.parts[2].id and again.parts[2].seam is not None
+    graphs = json.loads((studio.settings.jobs_dir / again.id / "workflow.json").read_text())
+    assert len(graphs) == 3 and again.parts[1].id in str(graphs[1]), "those of the parts that it has"
     assert again.status == DONE and again.frames == 25 and "part_stale" in again.record()["warning_codes"]
 
 
