@@ -179,24 +179,11 @@ class Studio:
             if isinstance(of, ResultOf):
                 self._library.owned(owner, of.job, of.key)
         repeated = self._library.owned(owner, earlier.id, earlier.key) if earlier is not None else None
+        unlimited = self.is_admin(owner, user)
         if repeated is not None and repeated.parts and EXTEND in values:
-            unlimited = self.is_admin(owner, user)
             return self._library.view(self._services.extender.again(owner, repeated, values, unlimited))
-        return self._library.view(
-            self._services.submitter.submit(
-                Submission(
-                    owner,
-                    mode,
-                    values,
-                    files,
-                    repeated,
-                    unlimited=self.is_admin(owner, user),
-                    titles=titles,
-                    variations=variations,
-                    vary=vary,
-                )
-            )
-        )
+        new = Submission(owner, mode, values, files, repeated, unlimited, titles, variations, vary)
+        return self._library.view(self._services.submitter.submit(new))
 
     def submit_family(self, new: Family, user: str = "") -> JobView:
         """Queues a parent with all of its children, which may start from each other's results, or none of
@@ -286,12 +273,7 @@ class Studio:
         return self._library.job(id, key)
 
     def jobs(
-        self,
-        owner: str,
-        limit: int = 60,
-        mode: str = "",
-        search: str = "",
-        statuses: Collection[str] = (),
+        self, owner: str, limit: int = 60, mode: str = "", search: str = "", statuses: Collection[str] = ()
     ) -> list[JobView]:
         """An owner's jobs, newest first. statuses: all when empty."""
         return self._library.jobs(owner, limit, mode, search, statuses)

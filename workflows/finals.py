@@ -23,8 +23,8 @@ SPEEDS = (QUALITY, FAST)
 """The speeds of a final, the default first."""
 OF_SPEED = ("steps", "cfg", "shift")
 """Settings whose values belong to one speed."""
-SEVERAL = ("variations", "vary")
-"""The parameters of a set of variations, which no mode has."""
+SEVERAL = ("variations", "vary", "extend")
+"""The parameters of a set of variations and of a joined video, which no mode has."""
 DRAFT_AREA = AREAS["draft"] * 1.25
 """Pixels of a frame up to which a size given by hand counts as a draft."""
 
