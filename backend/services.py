@@ -19,6 +19,7 @@ from backend.jobs.library import Library
 from backend.jobs.limits import Limits
 from backend.jobs.lora_library import LoraLibrary
 from backend.jobs.offers import Offers
+from backend.jobs.part_submission import PartSubmitter
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.server_facts import found_by
 from backend.jobs.store import Store
@@ -107,7 +108,8 @@ class Services:
         )  # fmt: skip
         self.families = FamilySubmitter(self.submitter, self.store)
         self.finals = Finals(self.store, self.library, self.submitter)
-        self.extender = Extender(self.submitter, self.library, offers, self.decoder, settings.jobs_dir)
+        below = PartSubmitter(self.submitter, self.store, self.retention)
+        self.extender = Extender(below, self.library, offers, self.decoder, settings.jobs_dir)
         self._housekeeping = threading.Thread(
             target=self.retention.run,
             args=(self.closing, self.deletions.run_due),

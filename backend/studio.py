@@ -227,12 +227,10 @@ class Studio:
         end_image: Path | None = None, method: str = "auto", speed: str = "fast", seed: int = -1,
         user: str = "",
     ) -> JobView:  # fmt: skip
-        """Queues the job that joins a finished video, up to `frame` (-1: its last), with a new part of
-        `seconds`. prompt "": the clip's own; method: auto, svi or last_frame; speed: fast or quality. Raises
+        """Queues a finished video, up to `frame` (-1: its last), joined with a new part (see Request). Raises
         NotFound, NotAllowed for everyone but the owner, and what `submit` raises."""
-        asked = Request(prompt, seconds, frame, end_image, method, speed, seed)
-        unlimited = self.is_admin(owner, user)
-        return self._library.view(self._services.extender.extend(owner, id, key, asked, unlimited))
+        asked, call = Request(prompt, seconds, frame, end_image, method, speed, seed), self._services.extender
+        return self._library.view(call.extend(owner, id, key, asked, self.is_admin(owner, user)))
 
     def reroll(
         self, owner: str, id: str, key: str, part: int, *, prompt: str | None = None, seed: int = -1,
@@ -240,9 +238,8 @@ class Studio:
     ) -> JobView:  # fmt: skip
         """Queues a joined video with its part of this number, from 1 (-1: the last), drawn again; prompt
         None: as it was. Later parts stay as they are and are marked as stale. Raises what `extend` raises."""
-        unlimited = self.is_admin(owner, user)
-        made = self._services.extender.reroll(owner, id, key, part, prompt, seed, unlimited)
-        return self._library.view(made)
+        call = self._services.extender.reroll
+        return self._library.view(call(owner, id, key, part, prompt, seed, self.is_admin(owner, user)))
 
     def extend_plan(
         self, owner: str, id: str, key: str, *, frame: int = -1, method: str = "auto", seconds: float = 5.0

@@ -26,7 +26,8 @@ SPEEDS = ("fast", "quality")
 
 @dataclass(frozen=True)
 class Request:
-    """What a new part is asked for; as the facade has it. `prompt` "": that of the part before."""
+    """What a new part is asked for. `prompt` "": that of the part before. `method`: one of METHODS; `speed`:
+    one of SPEEDS."""
 
     prompt: str = ""
     seconds: float = 5.0

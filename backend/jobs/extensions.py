@@ -32,8 +32,9 @@ from backend.jobs.job import DONE, TERMINAL, VARIATIONS, Job
 from backend.jobs.layout import result_name
 from backend.jobs.library import Library
 from backend.jobs.offers import Offers
+from backend.jobs.part_submission import PartSubmitter
 from backend.jobs.parts import LAST_FRAME, SVI, Part, Route, end_of, frame_in_file, total, up_to
-from backend.jobs.submission import Submission, Submitter
+from backend.jobs.submission import Submission
 from backend.jobs.views import EXTEND, SEVERAL, ExtendPlan
 from backend.media.decoder import Decoder
 from workflows.catalog import load_catalog
@@ -53,7 +54,7 @@ class Extender:
     """Plans and submits joined videos. Methods may be called from any thread; they decode frames."""
 
     def __init__(
-        self, submitter: Submitter, library: Library, offers: Offers, decoder: Decoder, jobs_dir: Path
+        self, submitter: PartSubmitter, library: Library, offers: Offers, decoder: Decoder, jobs_dir: Path
     ) -> None:
         self._submitter, self._library, self._offers = submitter, library, offers
         self._decoder, self._jobs_dir = decoder, jobs_dir
@@ -196,7 +197,7 @@ class Extender:
                 warnings.append(made("extend_retimed", {"fps": base.job.fps}))
             new_job = Joined(self._jobs_dir, base, part, tuple(later), tuple(warnings), asked.end_image)
             submission = Submission(owner, MODE, values, files, unlimited=unlimited)
-            return self._submitter.submit_part(submission, new_job.parent, new_job.asked(asked))
+            return self._submitter.submit(submission, new_job.parent, new_job.asked(asked))
 
     def _first_again(
         self, owner: str, job: Job, later: Sequence[Part], prompt: str | None, seed: int, unlimited: bool
@@ -214,7 +215,7 @@ class Extender:
         base = Base(job, (), ())
         new_job = Joined(self._jobs_dir, base, part, kept.parts, (), None)
         submission = Submission(owner, job.mode, values, files, unlimited=unlimited, titles=titles)
-        return self._submitter.submit_part(submission, new_job.parent, ("reroll", job.id, 1, prompt, seed))
+        return self._submitter.submit(submission, new_job.parent, ("reroll", job.id, 1, prompt, seed))
 
     # -- what is there --------------------------------------------------------------------
 

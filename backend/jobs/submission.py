@@ -60,11 +60,6 @@ CLEANED = ("negative_prompt",)  # texts that are stored without control characte
 JOB_BYTES = 100_000  # of a job's folder, besides inputs and result
 
 
-FamilyOf = Callable[[str, Job, Path], tuple[Job, Job, int]]
-"""(id, child, folder) -> (the parent of that id with its files in the folder, the child below it, bytes that
-the result needs). Raises OSError."""
-
-
 @dataclass(frozen=True)
 class Submission:
     """What a caller submits. `files`: media parameter -> uploaded file, or the result of another job of the
@@ -224,7 +219,7 @@ class Submitter:
                 job = self.stored(owner_id, new, job_id, each[0], given)
                 files_of_jobs.remove_below(self._settings.jobs_dir / job_id, SOURCES)
         if len(each) == 1:
-            self._queue([job], lambda: self._scheduler.submit(job, most, of_owner))
+            self.queue([job], lambda: self._scheduler.submit(job, most, of_owner))
             return job
         kept = kept_children.of(new.earlier, self._store, self._settings.jobs_dir)
 
@@ -271,53 +266,19 @@ class Submitter:
             files_of_jobs.remove_below(jobs_dir / job_id, SOURCES)
             input_files.link_all(jobs_dir / made[0].id, jobs_dir / job_id)
         except BaseException as error:
-            self._drop(made)
+            self.drop(made)
             files_of_jobs.remove(jobs_dir / job_id)
             self._disk.release(job_id)
             if isinstance(error, OSError):
                 raise from_os_error(error, "picture_not_stored") from error
             raise
-        self._queue([parent, *made], lambda: self._scheduler.submit_children(parent, made, *places))
+        self.queue_family(parent, made, places)
         return parent
 
-    def submit_part(self, new: Submission, family_of: FamilyOf, asked: Any) -> Job:
-        """Checks and stores a job as `submit` does, and queues it below the parent that `family_of` makes.
-        Returns the parent. `asked`: what distinguishes two requests with the same values. Raises BadInput and
-        what else `submit` raises."""
-        if not tokens.is_token(new.owner):
-            raise BadInput.of("bad_owner_token", field="owner")
-        owner_id = tokens.owner_id(new.owner)
-        submission = requester.next_submission()
-        with requester.visitor(owner_id):
-            if not submission:
-                return self._submit_part(owner_id, new, family_of, uuid.uuid4().hex)
-            given = {name: value for name, value in new.values.items() if name != "seed"}
-            job_id = repeats.job_id(owner_id, submission, new.mode, {**given, "asked": asked})
-            with self._repeats.holding(job_id):
-                return self._store.get(job_id) or self._submit_part(owner_id, new, family_of, job_id)
-
-    def _submit_part(self, owner_id: str, new: Submission, family_of: FamilyOf, job_id: str) -> Job:
-        self.admission.check(owner_id)
-        places = self.check_places(owner_id, new.unlimited, 1)
-        wanted = {name: file for name, file in new.files.items() if file is not None}
-        child_id, folder = uuid.uuid4().hex, self._settings.jobs_dir / job_id
-        made: list[Job] = []
-        try:
-            with self.folder_of(child_id):
-                given = self.given(owner_id, new.mode, wanted, child_id)
-                made.append(self.stored(owner_id, new, child_id, new.values, given))
-                files_of_jobs.remove_below(self._settings.jobs_dir / child_id, SOURCES)
-            parent, made[0], need = family_of(job_id, made[0], folder)
-            self._disk.reserve(job_id, owner_id, JOB_BYTES + need)
-        except BaseException as error:
-            self._drop(made)
-            files_of_jobs.remove(folder)
-            self._disk.release(job_id)
-            if isinstance(error, OSError):
-                raise from_os_error(error) from error
-            raise
-        self._queue([parent, *made], lambda: self._scheduler.submit_children(parent, made, *places))
-        return parent
+    def queue_family(self, parent: Job, made: Sequence[Job], places: tuple[int, int]) -> None:
+        """Queues a stored parent with its children; removes their files when that is refused. Raises what
+        `submit` raises."""
+        self.queue([parent, *made], lambda: self._scheduler.submit_children(parent, made, *places))
 
     def places(self, unlimited: bool) -> tuple[int, int]:
         """How many jobs may wait, of all owners and of this one."""
@@ -356,19 +317,19 @@ class Submitter:
                 raise from_os_error(error, "picture_not_stored") from error
             raise
 
-    def _queue(self, jobs: Sequence[Job], submit: Callable[[], None]) -> None:
+    def queue(self, jobs: Sequence[Job], submit: Callable[[], None]) -> None:
         """Queues stored jobs by `submit`; removes their files when that is refused."""
         try:
             submit()
         except BaseException:
-            self._drop(jobs)
+            self.drop(jobs)
             raise
         for job in jobs:
             self._disk.submitted(job.id)
             said = f": {job.params['prompt']!r}" if self._settings.log_prompts else ""
             log.info("job %s: queued, %s%s", job.id, job.mode, said)
 
-    def _drop(self, jobs: Sequence[Job]) -> None:
+    def drop(self, jobs: Sequence[Job]) -> None:
         """Removes the files of jobs that are not queued, and what was reserved for them."""
         for job in jobs:
             files_of_jobs.remove(self._settings.jobs_dir / job.id)

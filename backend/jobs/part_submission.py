@@ -1,0 +1,69 @@
+"""Submits one job below a parent that is made with it: the new part of a joined video."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from backend import requester
+from backend.errors import BadInput, from_os_error
+from backend.jobs import folders, repeats
+from backend.jobs.admission import DiskSpace
+from backend.jobs.job import Job
+from backend.jobs.layout import SOURCES
+from backend.jobs.store import Store
+from backend.jobs.submission import JOB_BYTES, Submission, Submitter
+from backend.security import tokens
+
+FamilyOf = Callable[[str, Job, Path], tuple[Job, Job, int]]
+"""(id, child, folder) -> (the parent of that id with its files in the folder, the child below it, bytes that
+the result needs). Raises OSError."""
+
+
+class PartSubmitter:
+    """Methods may be called from any thread."""
+
+    def __init__(self, submitter: Submitter, store: Store, disk: DiskSpace) -> None:
+        self._submitter, self._store, self._disk = submitter, store, disk
+        self._repeats = repeats.OneAtATime()
+
+    def submit(self, new: Submission, family_of: FamilyOf, asked: Any) -> Job:
+        """Checks and stores a job as Submitter.submit does, and queues it below the parent that `family_of`
+        makes. Returns the parent. `asked`: what distinguishes two requests with the same values.
+
+        Within `requester.attempt` a repetition returns the parent of the first arrival. Raises BadInput and
+        what else Submitter.submit raises."""
+        if not tokens.is_token(new.owner):
+            raise BadInput.of("bad_owner_token", field="owner")
+        owner_id, job_id = tokens.owner_id(new.owner), uuid.uuid4().hex
+        if submission := requester.next_submission():
+            given = {name: value for name, value in new.values.items() if name != "seed"}
+            job_id = repeats.job_id(owner_id, submission, new.mode, {**given, "asked": asked})
+        with requester.visitor(owner_id), self._repeats.holding(job_id):
+            return self._store.get(job_id) or self._submit(owner_id, new, family_of, job_id)
+
+    def _submit(self, owner_id: str, new: Submission, family_of: FamilyOf, job_id: str) -> Job:
+        submitter = self._submitter
+        submitter.admission.check(owner_id)
+        places = submitter.check_places(owner_id, new.unlimited, 1)
+        wanted = {name: file for name, file in new.files.items() if file is not None}
+        child_id = uuid.uuid4().hex
+        made: list[Job] = []
+        try:
+            with submitter.folder_of(child_id):
+                given = submitter.given(owner_id, new.mode, wanted, child_id)
+                made.append(submitter.stored(owner_id, new, child_id, new.values, given))
+                folders.remove_below(submitter.folder_path(child_id), SOURCES)
+            parent, made[0], need = family_of(job_id, made[0], submitter.folder_path(job_id))
+            self._disk.reserve(job_id, owner_id, JOB_BYTES + need)
+        except BaseException as error:
+            submitter.drop(made)
+            folders.remove(submitter.folder_path(job_id))
+            self._disk.release(job_id)
+            if isinstance(error, OSError):
+                raise from_os_error(error) from error
+            raise
+        submitter.queue_family(parent, made, places)
+        return parent
