@@ -116,6 +116,9 @@ class FakeStudio(FakeFinals, FakeExtensions):
     def reached(self, public: str) -> None:
         pass
 
+    def served(self, address: str) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
