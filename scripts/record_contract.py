@@ -34,7 +34,7 @@ NODES = {
     "Animate": """WanAnimateToVideo TrimVideoLatent GrowMask ImageToMask MaskToImage LoadImageMask ImageScale
         ImageBatch RepeatImageBatch GetImageSize ThresholdMask EmptyImage ImageCompositeMasked""",
     "Text": """EmptyHunyuanLatentVideo CheckpointLoaderSimple FluxGuidance EmptySD3LatentImage
-        ConditioningZeroOut SaveImage""",
+        ConditioningZeroOut SaveImage WanContextWindowsManual""",
 }
 ROUTES = """SDPoseKeypointExtractor SDPoseDrawKeypoints SDPoseFaceBBoxes CropByBBoxes SAM3_VideoTrack
     SAM3_TrackToMask OnnxDetectionModelLoader PoseAndFaceDetection DrawViTPose DWPreprocessor

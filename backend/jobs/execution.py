@@ -95,6 +95,7 @@ class Execution:
         segments.join(result)
         job = results.measured(self.decoder, job, result, compiled.still)
         job = replace(job, reused=reuse.counted(compiled, sink.live.cached))
+        job = results.with_seam(self.decoder, job, result)
         return _warned(job, sink.live, segments.notices)
 
     def _expected(self, engine: Engine, job: Job, compiled: Compiled) -> dict[str, float]:

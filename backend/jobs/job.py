@@ -209,6 +209,7 @@ class Job:
         default_factory=dict
     )  # nodes that the engine did not run again, see reuse
     parts: tuple[Part, ...] = ()  # of a joined video, in order
+    seam: dict[str, float] = field(default_factory=dict)  # of a loop: LoopSeam's figures, as stored
     params_version: int = VERSION  # of the values in `params`; the database may hold an earlier one
 
     @property

@@ -61,5 +61,7 @@ MIGRATIONS: tuple[str, ...] = (
     "ALTER TABLE job ADD COLUMN reused TEXT NOT NULL DEFAULT '{}';",
     # 12: the parts of a joined video (an older version would make a contact sheet of its children)
     "ALTER TABLE job ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';",
+    # 13: the measured seam of a loop, see backend/media/facts.py
+    "ALTER TABLE job ADD COLUMN seam TEXT NOT NULL DEFAULT '{}';",
 )
 """Applied in order, each once; never edited after a release. PRAGMA user_version counts them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from backend.errors import BadMedia, JobCancelled, MediaBusy, NoOutput, ShuttingDown, StudioError
@@ -30,6 +30,21 @@ def measured(decoder: Decoder, job: Job, result: Path, still: bool) -> Job:
         log.warning("job %s: asked for %s, got %s", job.id, asked, found)
     width, height, frames = found
     return replace(job, width=width, height=height, frames=frames, size=result.stat().st_size)
+
+
+def with_seam(decoder: Decoder, job: Job, result: Path) -> Job:
+    """The job with the measured seam of its result, if that is a loop. A seam that cannot be measured is
+    logged: the video is there all the same. Raises JobCancelled, ShuttingDown."""
+    if not job.params.get("loop"):
+        return job
+    try:
+        seam = decoder.loop_seam(result)
+    except (JobCancelled, ShuttingDown):
+        raise
+    except StudioError as error:
+        log.warning("job %s: the seam of the loop is not measured: %s", job.id, error.message)
+        return job
+    return replace(job, seam=asdict(seam) if seam is not None else {})
 
 
 @contextmanager

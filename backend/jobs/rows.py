@@ -18,7 +18,7 @@ _RENAMED = {"segments_done": "part"}
 """Field -> column, where the table keeps the name of an earlier version."""
 _COLUMN_OF = {field.name: _RENAMED.get(field.name, field.name) for field in fields(Job)}
 COLUMNS = tuple(_COLUMN_OF.values())
-_JSON = frozenset({"params", "inputs", "warnings", "error", "timings", "resolved", "reused", "parts"})
+_JSON = frozenset({"params", "inputs", "warnings", "error", "timings", "resolved", "reused", "parts", "seam"})
 _REQUIRED: dict[str, Any] = {"owner": "", "mode": "", "params": {}, "inputs": {}, "created": 0.0}
 
 

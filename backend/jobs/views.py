@@ -12,6 +12,7 @@ from backend.jobs.job import LAST_FRAME, Job, ResultOf, Status
 from backend.jobs.layout import POSTER, answer_name, result_name
 from backend.jobs.reuse import READ_ONCE
 from backend.jobs.stopwatch import UNTIL
+from backend.media.facts import LoopSeam
 from backend.notices import words
 from workflows import finals
 from workflows.modes.registry import MODES
@@ -135,6 +136,7 @@ class JobView:
 
     role: str = ""  # see Job.role
     parts: tuple[PartView, ...] = ()  # of a joined video
+    seam: LoopSeam | None = None  # measured, of a loop
 
     @property
     def result(self) -> str:
@@ -182,6 +184,8 @@ class JobView:
             record["results"] = {name: {"id": of.job, "frame": of.frame} for name, of in self.results.items()}
         if self.reused:
             record["reused"] = {name: round(count) for name, count in self.reused.items()}
+        if self.seam is not None:
+            record["seam"] = self.seam.to_json()
         if self.children:
             record["children"] = [child.record() for child in self.children]
         if self.parts:
@@ -363,6 +367,7 @@ def view(
         role=job.role,
         assembly=job.assembly,
         parts=parts,
+        seam=LoopSeam.from_json(job.seam),
         gone=tuple(gone for item in job.inputs.values() if (gone := item.gone) is not None),
         resolved=resolved.values,
         models=tuple(dict.fromkeys(resolved.files.values())),

@@ -109,6 +109,10 @@ def _sound_or_video(
         return _facts(clip.facts(path, name, field, max_mb))
     if op == "result":
         return _facts(video.facts(path, name))
+    if op == "loop_seam":
+        from backend.media import loop_seam
+
+        return dict(loop_seam.loop_seam(path, name, progress))
     if op == "waveform":
         return {"peaks": sound.waveform(path, name, field, request["points"])}
     if op == "cut_sound":

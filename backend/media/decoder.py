@@ -17,6 +17,7 @@ from backend.errors import InternalError
 from backend.media import budget
 from backend.media.facts import (
     MAX_STORED_SIDE,
+    LoopSeam,
     PictureFacts,
     Seam,
     SoundFacts,
@@ -68,6 +69,12 @@ class Decoder(Pool):
     def video_facts(self, video: AnyPath) -> VideoFacts:
         """Facts about a result of any length, from its header if possible. Raises BadMedia."""
         return VideoFacts(**self._ask_cached("result", video, kind="video"))
+
+    def loop_seam(self, video: AnyPath) -> LoopSeam | None:
+        """How a clip's last frame leads into its first; None for one too short to tell. Raises BadMedia."""
+        found = self._ask_cached("loop_seam", video, kind="video", budget=budget.LOOK)
+        figures = {name: found[name] for name in ("jump", "usual", "brightness", "colour")}
+        return LoopSeam(**figures) if found["frames"] > 2 else None
 
     def waveform(
         self, path: AnyPath, points: int = 600, *, name: str = "", field: str = "audio"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from backend.notices import phrases
 from workflows.notice import Notice
@@ -111,6 +114,43 @@ class SoundFacts:
     def note(self) -> str:
         """The words of the notes as one line; "" for none."""
         return phrases(self.notes)
+
+
+@dataclass(frozen=True)
+class LoopSeam:
+    """How the last frame of a clip leads into its first, in steps of 255: `jump`, the mean difference of
+    their pixels, and `usual`, the median of that between neighbouring frames; `brightness` and `colour`, the
+    difference of their means."""
+
+    jump: float
+    usual: float
+    brightness: float
+    colour: float
+
+    @property
+    def doubled(self) -> bool:
+        """Whether the first frame repeats the last one in a clip that moves."""
+        return self.usual > DOUBLED_USUAL and self.jump < DOUBLED_SHARE * self.usual
+
+    @property
+    def step(self) -> float:
+        """The jump as a multiple of the usual step; 1 where nothing moves at all."""
+        return self.jump / self.usual if self.usual > 0 else 1.0 if self.jump == 0 else math.inf
+
+    def to_json(self) -> dict[str, Any]:
+        """As the API names it."""
+        return {**asdict(self), "doubled": self.doubled}
+
+    @staticmethod
+    def from_json(data: Mapping[str, float]) -> LoopSeam | None:
+        """A stored one; None for {} and for what lacks a figure."""
+        figures = [data.get(name) for name in ("jump", "usual", "brightness", "colour")]
+        return None if None in figures else LoopSeam(*(float(one or 0.0) for one in figures))
+
+
+DOUBLED_SHARE, DOUBLED_USUAL = 0.2, 0.5
+"""A step of less than this share of the usual one repeats a frame, where the usual one is larger than what
+encoding alone makes."""
 
 
 @dataclass(frozen=True)

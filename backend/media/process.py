@@ -74,6 +74,7 @@ REPLIES: dict[str, dict[str, type]] = {
     "last_frames": _CLIP,
     "with_sound": _CLIP,
     "extension": {**_CLIP, "counts": list, "seams": list},
+    "loop_seam": {"jump": float, "usual": float, "brightness": float, "colour": float, "frames": float},
 }
 REPLIES["result"] = REPLIES["video"]
 

@@ -33,6 +33,8 @@ def legal(mode: str, draw: random.Random) -> dict[str, Any]:
         values["distillation"] = "auto"  # others do not fit all of these
     if values.get("method") == "mix" and values.get("model") == "animate_2":
         values["model"] = "auto"  # it only moves
+    if mode == "text_to_video" and values["loop"]:
+        values["seconds"] = max(1.0, values["seconds"])
     two = mode == "text_to_video" or values.get("experts") == "both" or values.get("model") == "wan"
     if "steps" in values and two and values["steps"] == 1:
         values["steps"] = 2

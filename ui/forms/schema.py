@@ -123,6 +123,8 @@ def summary(mode: str, widgets: Mapping[str, Any]) -> str:
         parts.append(chosen("resolution"))
     if "motion" in values:
         parts.append(text("forms.summary.motion", motion=chosen("motion").lower()))
+    if values.get("loop"):
+        parts.append(text("forms.summary.loop"))
     if values.get("experts", "both") != "both":
         parts.append(text("forms.summary.experts", experts=chosen("experts").lower()))
     if "fps" in values:

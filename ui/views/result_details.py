@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, text
-from ui.views import wording
+from ui.views import seams, wording
 from ui.views.buttons import copy_button
 from ui.views.icons import icon
 from workflows.modes.registry import MODES
@@ -29,7 +29,7 @@ def prompt_of(job: JobView) -> str:
 
 def differing(job: JobView) -> list[tuple[str, str]]:
     """(name, value) of each setting that is not what the form starts with, and the seed that was drawn; of a
-    choice that was left open, what was used."""
+    choice that was left open, what was used; and the measured seam of a loop."""
     if job.mode not in MODES:
         return []
     found = []
@@ -40,6 +40,8 @@ def differing(job: JobView) -> list[tuple[str, str]]:
         if field.name == PROMPT or unchanged:
             continue
         found.append((mode_texts.label(job.mode, field.name), shown_value(job.mode, field, used)))
+    if job.seam is not None:
+        found.append((text("seams.loop"), seams.loop_words(job.seam)))
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from workflows.graph.builder import (
     Audio,
     AudioEncoder,
@@ -10,6 +12,7 @@ from workflows.graph.builder import (
     Image,
     Int,
     Latent,
+    Model,
     Vae,
     Value,
     Video,
@@ -19,7 +22,31 @@ from workflows.graph.nodes import Nodes
 
 
 class MediaNodes(Nodes):
-    """A graph that also reads sound and video."""
+    """A graph that also reads sound and video, or edits latents and frames."""
+
+    # models
+
+    def wan_context_windows(
+        self, model: Model, context_length: int, context_overlap: int, newer: Iterable[str], text: str
+    ) -> Model:
+        """Evaluates the model in windows of `context_length` frames that wrap from the clip's end to its
+        beginning. newer: inputs that this server's node has and older ones lack; they keep their defaults."""
+        defaults: dict[str, Value] = {
+            "freenoise": True,
+            "retain_first_frame": False,
+            "split_conds_to_windows": False,
+        }
+        inputs: dict[str, Value] = {
+            "model": model,
+            "context_length": context_length,
+            "context_overlap": context_overlap,
+            "context_schedule": "looped_uniform",
+            "context_stride": 1,
+            "closed_loop": True,
+            "fuse_method": "pyramid",
+            **{name: defaults[name] for name in newer},
+        }
+        return Model(self.add_cached("WanContextWindowsManual", Label("load", text), inputs))
 
     # files
 
@@ -105,15 +132,15 @@ class MediaNodes(Nodes):
 
     # latents
 
-    def latent_concat(self, samples1: Latent, samples2: Latent) -> Latent:
+    def latent_concat(self, samples1: Latent, samples2: Latent, label: Label | None = None) -> Latent:
         """One after the other in time."""
         inputs: dict[str, Value] = {"samples1": samples1, "samples2": samples2, "dim": "t"}
-        return Latent(self.add("LatentConcat", Label("read", "Joining the parts"), inputs))
+        return Latent(self.add("LatentConcat", label or Label("read", "Joining the parts"), inputs))
 
-    def latent_cut(self, samples: Latent, index: int, amount: int) -> Latent:
-        """`amount` latents in time from `index` on."""
+    def latent_cut(self, samples: Latent, index: int, amount: int, label: Label | None = None) -> Latent:
+        """`amount` latents in time from `index` on, from the end where it is negative."""
         inputs: dict[str, Value] = {"samples": samples, "dim": "t", "index": index, "amount": amount}
-        return Latent(self.add("LatentCut", Label("read", "Taking the first frames"), inputs))
+        return Latent(self.add("LatentCut", label or Label("read", "Taking the first frames"), inputs))
 
     def trim_video_latent(self, samples: Latent, trim_amount: Int) -> Latent:
         """Without the first latents."""

@@ -57,6 +57,10 @@ def recorded() -> Contract:
     return from_object_info(json.loads(text)).offline()
 
 
+VARYING = ("WanContextWindowsManual",)
+"""Nodes whose inputs differ between the versions of ComfyUI that are supported."""
+
+
 def facts(contract: Contract) -> ServerFacts:
     """What compile() wants to know: the classes, and the options where they are known."""
     options = {
@@ -65,7 +69,8 @@ def facts(contract: Contract) -> ServerFacts:
         for key, entry in node.inputs.items()
         if entry.options is not None
     }
-    return ServerFacts(frozenset(contract.nodes), options)
+    inputs = {name: frozenset(contract.nodes[name].inputs) for name in VARYING if name in contract.nodes}
+    return ServerFacts(frozenset(contract.nodes), options, inputs=inputs)
 
 
 # checking a graph
@@ -275,7 +280,8 @@ class ServerFacts:
 
     models: role -> its file, for roles whose file on this server is known. loras: name of a LoRA, as the
     server spells it -> what is known of it; read when it is asked for. ram: bytes of the
-    computer's memory, 0 when unknown.
+    computer's memory, 0 when unknown. inputs: class -> the inputs that this server's version of it has, for
+    the classes in VARYING.
     """
 
     nodes: frozenset[str]
@@ -283,3 +289,4 @@ class ServerFacts:
     models: Mapping[str, RoleFile] = field(default_factory=dict)
     loras: Mapping[str, LoraFile] = field(default_factory=dict)
     ram: int = 0
+    inputs: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -30,6 +30,7 @@ from workflows.params.values import InvalidParam
 from workflows.spec import Choice, ModeParams, ModeSpec, specs
 from workflows.stages.distill import AUTO, BAKED, I2V, Distillation, chosen
 from workflows.stages.distilled import without_guidance
+from workflows.stages.looping import loop_frames
 from workflows.stages.nag import negative_warnings
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
 from workflows.stages.warnings import general_warnings
@@ -78,6 +79,7 @@ class FastVideo(ModeParams):
     prompt_weights: bool = fields.prompt_weights()
     loras: tuple[Lora, ...] = fields.loras()
     fit: str = fields.fit()
+    loop: bool = fields.loop("Ends where it begins, so that it plays round.")
 
     def check(self) -> None:
         """Raises InvalidParam for a distillation that the variant cannot have, and for sides."""
@@ -98,6 +100,10 @@ class FastVideo(ModeParams):
     @property
     def size(self) -> tuple[int, int]:
         return picture_size(self)
+
+    @property
+    def frames(self) -> int:
+        return loop_frames(self.seconds, self.loop)
 
 
 def distillation(params: FastVideo, catalog: Catalog, server: ServerFacts) -> Distillation:

@@ -277,6 +277,14 @@ def fit() -> Any:
     )  # fmt: skip
 
 
+def loop(note: str) -> Any:
+    """Whether the clip plays round."""
+    return switch(
+        "Loop", note, f"Whether the video plays round without a seam. {note}", group="motion", in_api=True,
+        later=True,
+    )  # fmt: skip
+
+
 def in_quality(mode: str) -> Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]]:
     """The same mode with speed=quality and the mode's own numbers."""
     change = {"speed": "quality", "steps": 0, "cfg": 0.0, "shift": 0.0}

@@ -9,14 +9,14 @@ from typing import Any
 from workflows.catalog import Catalog
 from workflows.compiled import Compiled
 from workflows.graph.builder import ClipVisionOutput
+from workflows.graph.media_nodes import MediaNodes
 from workflows.graph.node_contract import ServerFacts
-from workflows.graph.nodes import Nodes
 from workflows.modes import continuation, fields
 from workflows.notice import Notice, notice
 from workflows.params.checks import check_shared_steps, check_sides
 from workflows.params.loras import Lora, LoraTarget
 from workflows.params.media import Media
-from workflows.params.sizes import fit_size, frames_for
+from workflows.params.sizes import fit_size
 from workflows.params.values import InvalidParam
 from workflows.spec import Choice, ModeParams, ModeSpec
 from workflows.stages.diffusion import (
@@ -33,6 +33,7 @@ from workflows.stages.diffusion import (
 )
 from workflows.stages.distill import I2V, Distillation, chosen
 from workflows.stages.distilled import distilled_notes, is_distilled, without_guidance
+from workflows.stages.looping import loop_frames, without_last
 from workflows.stages.nag import nag_of, negative_warnings
 from workflows.stages.own_loras import own_loras
 from workflows.stages.schedule import HIGH, LOW, Phase, Recipe, handover
@@ -57,6 +58,7 @@ DISTILLATIONS = (
 PLACEHOLDER = "The boat drifts to the right, mist rises from the water, the camera stays still"
 """An example of a prompt that says what moves."""
 MOTION_HELP = "What should move"
+LOOP_NOTE = "Ends where it begins, so that it plays round. Takes no end frame."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,7 @@ class ImageToVideo(ModeParams):
         "video", "Clip", "The last frames of the clip that this goes on from; the picture is its first one.",
         inner=True,
     )  # fmt: skip
+    loop: bool = fields.loop(LOOP_NOTE)
 
     def check(self) -> None:
         """Raises InvalidParam."""
@@ -118,6 +121,14 @@ class ImageToVideo(ModeParams):
                 "clip", "The last frames of a clip cannot be handed on here.",
                 "Leave the end frame out, and use both experts.",
             )  # fmt: skip
+        if self.loop and self.clip is not None:
+            raise InvalidParam("loop", "What goes on from a clip cannot be a loop.", "Switch Loop off.")
+        if self.loop and self.end_image is not None:
+            raise InvalidParam(
+                "end_image",
+                "A loop ends with its first picture, so it takes no end frame.",
+                "Remove the end frame, or switch Loop off.",
+            )
         check_shared_steps(
             self, one_expert=self.experts != "both", hint="Give at least 2 steps, or choose one expert."
         )
@@ -128,7 +139,7 @@ class ImageToVideo(ModeParams):
 
     @property
     def frames(self) -> int:
-        frames = frames_for(self.seconds)
+        frames = loop_frames(self.seconds, self.loop)
         return frames if self.clip is None else continuation.frames(frames)
 
 
@@ -142,7 +153,7 @@ def picture_size(params: Any) -> tuple[int, int]:
 def recipe(params: ImageToVideo, fast: Distillation | None) -> Recipe:
     """The run that the params ask for: their own figures, else the mode's. `fast`: in few steps."""
     steps = params.steps or (fast.steps if fast else QUALITY_STEPS)
-    last_frame = params.end_image is not None
+    last_frame = params.end_image is not None or params.loop
     shift = params.shift or (
         fast.shift if fast else QUALITY_SHIFT_LAST_FRAME if last_frame else QUALITY_SHIFT
     )
@@ -229,9 +240,11 @@ def assemble(
     """The graph: load the experts, read prompt and pictures, draw, decode, save.
 
     params: an ImageToVideo, or another mode's with image, prompt, seed, size, frames and fps. It may have
-    negative_prompt, nag, prompt_weights and loras.
+    negative_prompt, nag, prompt_weights and loras, and loop, which draws back to the picture.
     """
-    nodes = Nodes()
+    nodes = MediaNodes()
+    loop = getattr(params, "loop", False)
+    drawn = params.frames + 1 if loop else params.frames
     models = load_experts(nodes, catalog, EXPERTS, run, easy_cache, own_loras(params, server))
     negative, weights = getattr(params, "negative_prompt", None), getattr(params, "prompt_weights", False)
     positive, unwanted = read_prompts(nodes, catalog, params.prompt, negative, weights)
@@ -243,20 +256,25 @@ def assemble(
     seen: ClipVisionOutput | None = None
     if encoder is not None:
         seen = nodes.clip_vision_encode(encoder, start, "Encoding the picture")
-    if end_image is None:
-        conditioning = nodes.wan_image_to_video(
-            positive, unwanted, vae, width, height, params.frames, start, seen
+    if loop:
+        conditioning = nodes.wan_first_last_frame_to_video(
+            positive, unwanted, vae, width, height, drawn, start, start, seen, seen
         )
+    elif end_image is None:
+        conditioning = nodes.wan_image_to_video(positive, unwanted, vae, width, height, drawn, start, seen)
     else:
         end = nodes.load_image(end_image, "Reading the end frame")
         seen_end: ClipVisionOutput | None = None
         if encoder is not None:
             seen_end = nodes.clip_vision_encode(encoder, end, "Encoding the end frame")
         conditioning = nodes.wan_first_last_frame_to_video(
-            positive, unwanted, vae, width, height, params.frames, start, end, seen, seen_end
+            positive, unwanted, vae, width, height, drawn, start, end, seen, seen_end
         )
     samples = sample(nodes, run, models, conditioning, params.seed)
-    video = nodes.create_video(decode(nodes, samples, vae, tiled_decode), params.fps)
+    images = decode(nodes, samples, vae, tiled_decode)
+    if loop:
+        images = without_last(nodes, images, params.frames)
+    video = nodes.create_video(images, params.fps)
     nodes.save_video(video, file_prefix(params.MODE, job_id))
     media = (params.image.name,) if end_image is None else (params.image.name, end_image)
     return finished(nodes, run, media, params.size, params.frames, params.fps, warnings)

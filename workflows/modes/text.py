@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workflows.catalog import Catalog
 from workflows.compiled import Compiled
 from workflows.graph.builder import Image
 from workflows.graph.label import Label
+from workflows.graph.media_nodes import MediaNodes
 from workflows.graph.node_contract import ServerFacts
 from workflows.graph.nodes import Nodes
 from workflows.modes import fields
@@ -33,6 +34,7 @@ from workflows.stages.diffusion import (
 )
 from workflows.stages.distill import T2V, Distillation, chosen
 from workflows.stages.distilled import distilled_notes, is_distilled
+from workflows.stages.looping import Windows, check_windows, loop_frames, wrapping
 from workflows.stages.nag import Nag, nag_of, negative_warnings
 from workflows.stages.own_loras import ONE, OwnLoras, own_loras
 from workflows.stages.prompt_text import prompt_text
@@ -86,17 +88,23 @@ class TextToVideo(ModeParams):
     nag: str = fields.nag()
     prompt_weights: bool = fields.prompt_weights()
     loras: tuple[Lora, ...] = fields.loras()
+    loop: bool = fields.loop("Plays round without a beginning or an end. Takes about twice as long.")
 
     def check(self) -> None:
         check_prompt_given(self)
         check_sides(self)
         check_shared_steps(self)
+        check_windows(self.seconds, self.loop)
 
     @property
     def size(self) -> tuple[int, int]:
         if self.width:
             return (self.width, self.height)
         return fit_size(*ASPECTS[self.aspect], self.resolution)
+
+    @property
+    def frames(self) -> int:
+        return loop_frames(self.seconds, self.loop)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,16 +189,18 @@ def build_video(params: TextToVideo, catalog: Catalog, server: ServerFacts, job_
     run = recipe(params.motion, fast, params.steps, params.cfg, params.shift)
     warnings = general_warnings(params) + distilled_notes(catalog, EXPERTS, quality, params.cfg)
     warnings += negative_warnings(params, run.guided, server)
-    nodes = Nodes()
-    loras = own_loras(params, server)
-    images = _draw(nodes, catalog, params, run, params.negative_prompt, nag_of(params, server), loras)
+    nodes = MediaNodes()
+    loras, nag = own_loras(params, server), nag_of(params, server)
+    loop = wrapping(params.frames, server) if params.loop else None
+    images = _draw(nodes, catalog, params, run, params.negative_prompt, nag, loras, loop)
     nodes.save_video(nodes.create_video(images, params.fps), file_prefix(params.MODE, job_id))
-    return finished(nodes, run, (), params.size, params.frames, params.fps, tuple(warnings))
+    made = finished(nodes, run, (), params.size, params.frames, params.fps, tuple(warnings))
+    return made if loop is None else replace(made, evaluations=round(run.evaluations * loop.work))
 
 
 def build_image(params: TextToImage, catalog: Catalog, server: ServerFacts, job_id: str) -> Compiled:
     """The job of one TextToImage."""
-    nodes = Nodes()
+    nodes = MediaNodes()
     if params.model == "flux":
         run = Recipe(params.steps or FLUX_STEPS, 0.0, (Phase("", 0, params.steps or FLUX_STEPS, FLUX_CFG),))
         images = _draw_flux(nodes, catalog, params, run, own_loras(params, server, experts=False))
@@ -203,20 +213,25 @@ def build_image(params: TextToImage, catalog: Catalog, server: ServerFacts, job_
 
 
 def _draw(
-    nodes: Nodes,
+    nodes: MediaNodes,
     catalog: Catalog,
     params: TextToVideo | TextToImage,
     run: Recipe,
     negative: str | None,
     nag: Nag,
     own: OwnLoras,
+    loop: Windows | None = None,
 ) -> Image:
     models = load_experts(nodes, catalog, EXPERTS, run, easy_cache=False, own=own)
     prompts = read_prompts(nodes, catalog, params.prompt, negative, params.prompt_weights)
     models = with_nag(nodes, nag, models, run, prompts[1])
+    if loop is not None:
+        models = loop.wrap(nodes, models)
     vae = nodes.vae_loader(catalog.file("vae").name)
-    latent = nodes.empty_latent_video(*params.size, params.frames)
+    latent = nodes.empty_latent_video(*params.size, params.frames if loop is None else loop.drawn)
     samples = sample(nodes, run, models, (*prompts, latent), params.seed)
+    if loop is not None:
+        return loop.decode(nodes, samples, vae)
     return decode(nodes, samples, vae, tiled=False)
 
 

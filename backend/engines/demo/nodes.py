@@ -15,6 +15,7 @@ from backend.engines.demo import (
     nodes_pose,
     nodes_save,
     nodes_wan,
+    nodes_windows,
 )
 from backend.engines.demo.cache import Result
 from backend.engines.demo.executor import Context
@@ -29,6 +30,7 @@ NODES: Mapping[str, Callable[..., Any]] = {
     "LoraLoaderModelOnly": nodes_load.lora_loader,
     "ModelSamplingSD3": nodes_load.same_model,
     "EasyCache": nodes_load.same_model,
+    "WanContextWindowsManual": nodes_windows.wan_windows,
     "WanVideoNAG": nodes_load.video_nag,
     "CLIPTextEncode": nodes_load.text_encode,
     "ConditioningZeroOut": nodes_load.zero_out,

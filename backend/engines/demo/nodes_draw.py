@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.engines.demo.executor import Context
 from backend.engines.demo.nodes_wan import PIXELS, latents
+from backend.engines.demo.nodes_windows import looped
 from backend.engines.demo.preview import preview
 from backend.engines.demo.scene import RenderedScene
 from backend.engines.demo.values import Conditioning, Frames, Latent, ModelHandle, ScaledFrames, Scene
@@ -30,7 +31,7 @@ def sample(
     denoise: float = 1.0,
 ) -> tuple[Any, ...]:
     """Implements KSampler."""
-    scene = _scene(positive, seed, 1.0)
+    scene = looped(model, _scene(positive, seed, 1.0), latent_image)
     return (_draw(ctx, scene, latent_image, 0, steps, steps),)
 
 
@@ -55,7 +56,7 @@ def sample_advanced(
     scene = latent_image.scene
     if scene is None or add_noise == "enable":
         scene = _scene(positive, noise_seed, motion_for(start_at_step, last, steps))
-    return (_draw(ctx, scene, latent_image, start_at_step, last, steps),)
+    return (_draw(ctx, looped(model, scene, latent_image), latent_image, start_at_step, last, steps),)
 
 
 def _scene(positive: Conditioning, seed: int, motion: float) -> Scene:
@@ -86,7 +87,10 @@ def decode(ctx: Context, samples: Latent, vae: ModelHandle, **tiling: Any) -> tu
     width, height = samples.width * PIXELS, samples.height * PIXELS
     if samples.source is not None and samples.source.count >= samples.frames:
         return (ScaledFrames(samples.source, width, height),)
-    return (RenderedScene(samples.scene or Scene(), width, height, samples.frames),)
+    scene = samples.scene or Scene()
+    if scene.loop:
+        scene = replace(scene, offset=scene.offset + 4 * samples.first)
+    return (RenderedScene(scene, width, height, samples.frames),)
 
 
 def encode(ctx: Context, pixels: Frames, vae: ModelHandle) -> tuple[Any, ...]:

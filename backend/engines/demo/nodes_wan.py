@@ -265,7 +265,10 @@ def latent_cut(ctx: Context, samples: Latent, dim: str, index: int, amount: int)
     cut = replace(samples, source=None)
     if dim == "x":
         return (replace(cut, width=amount),)
-    return (replace(cut, height=amount) if dim == "y" else replace(cut, length=amount),)
+    if dim == "y":
+        return (replace(cut, height=amount),)
+    start = min(index, size - 1) if index >= 0 else size + max(index, -size)
+    return (replace(cut, length=amount, first=samples.first + start),)
 
 
 def trim_latent(ctx: Context, samples: Latent, trim_amount: int) -> tuple[Any, ...]:

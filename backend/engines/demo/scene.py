@@ -5,6 +5,7 @@ A frame depends only on its index, so cut, joined and preview frames are equal t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,14 +40,23 @@ class RenderedScene:
         if again is not None and self.scene.anchor is not None and index <= shown:
             image = self.scene.anchor.frame(0) if index == 0 else again.frame(index - 1)
             return fit(image, self.width, self.height)
-        at = (index - shown) / (self.count - 1 - shown) if self.count > 1 + shown else 0.0
-        image = self._draw(at, (index + self.scene.offset) / FPS, index)
+        image = self._draw(*self._moment(index, shown), index)
         if not self.marked:
             return image
         if self.scene.driving is not None:
             driving = self.scene.driving
             inset(image, driving.frame(min(index, driving.count - 1)))
         return add_watermark(image)
+
+    def _moment(self, index: int, shown: int = 0) -> tuple[float, float]:
+        """Position in the clip behind its `shown` first frames, 0 to 1, and seconds since its start. In a
+        loop both swing once to and fro, fastest where it begins again."""
+        frame = index + self.scene.offset
+        if self.scene.loop:
+            at = 0.5 + 0.5 * math.sin(2 * math.pi * (frame % self.scene.loop) / self.scene.loop)
+            return at, at * self.scene.loop / FPS / 2
+        at = (index - shown) / (self.count - 1 - shown) if self.count > 1 + shown else 0.0
+        return at, frame / FPS
 
     def _draw(self, at: float, seconds: float, index: int) -> Image.Image:
         beat = self._loudness[min(index, len(self._loudness) - 1)] if self._loudness else 0.0

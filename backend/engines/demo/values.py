@@ -65,6 +65,7 @@ class ModelHandle:
     kind: str
     name: str
     loras: tuple[str, ...] = ()
+    wraps: int = 0  # latents of the windows that wrap from the end of a clip to its beginning; 0: none
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class Scene:
     anchor: Frames | None = None  # of a part that goes on from a clip: its first frame
     again: Frames | None = None  # the last frames of that clip, which follow the anchor
     offset: int = 0  # frames of the clip before this chunk, for continuous motion across chunks
+    loop: int = 0  # frames after which it begins again; 0: never
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Latent:
     video: bool = True
     scene: Scene | None = None
     source: Frames | None = None  # the images it was encoded from
+    first: int = 0  # its first latent frame, counted in the clip that it was cut from
 
     @property
     def frames(self) -> int:

@@ -96,5 +96,5 @@ def test_typed_values() -> None:
 def test_parameters_in_the_order_of_the_api() -> None:
     assert tuple(MODES["fast_video"].by_name) == (
         "image", "prompt", "variant", "resolution", "width", "height", "seconds", "seed", "distillation",
-        "negative_prompt", "nag", "prompt_weights", "loras", "fit",
+        "negative_prompt", "nag", "prompt_weights", "loras", "fit", "loop",
     )  # fmt: skip

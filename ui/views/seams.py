@@ -1,0 +1,29 @@
+"""Measured seams in words: where a loop begins again, and where one part of a clip goes on into the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ui.i18n.texts import text
+from ui.views import wording
+
+if TYPE_CHECKING:
+    from backend.media.facts import LoopSeam
+
+MOST_STEPS = 99
+"""A jump of more times the usual step is shown as this one."""
+
+
+def loop_words(seam: LoopSeam) -> str:
+    """ "No doubled frame, step 1.2 times the usual one, brightness 0.4 of 255, colour 0.2 of 255"."""
+    said = [text("seams.doubled" if seam.doubled else "seams.not_doubled")]
+    if not seam.doubled:
+        said.append(text("seams.step", step=wording.number(min(seam.step, MOST_STEPS), 1)))
+    said += [level("brightness", seam.brightness), level("colour", seam.colour)]
+    return wording.listed(said)
+
+
+def level(kind: str, value: float) -> str:
+    """A difference of brightness or colour in steps of 255."""
+    figure = wording.number(value, 1)
+    return text("seams.colour", value=figure) if kind == "colour" else text("seams.brightness", value=figure)
