@@ -131,7 +131,7 @@ def test_a_loop_from_words_needs_a_second() -> None:
     assert text(seconds=0.75).frames == 13 and image(loop=True, seconds=0.25).frames == 4
 
 
-def test_a_server_without_the_node_is_told_of_at_the_field() -> None:
+def test_a_server_without_the_node_is_refused_at_the_field() -> None:
     known = facts(recorded())
     server = dataclasses.replace(known, nodes=known.nodes - {NODE})
     with pytest.raises(InvalidParam) as caught:

@@ -16,7 +16,7 @@ from backend.engines.demo.values import Conditioning, Frames, Latent, ModelHandl
 IDLE: Any = SimpleNamespace(
     step_seconds=0.0, previews=False, pause=lambda seconds: None, report=lambda *about: None
 )
-"""What the nodes need of an execution: nobody watches, and nothing takes time."""
+"""The part of an execution that these nodes use; no step takes time."""
 MODEL = ModelHandle("model", "wan.safetensors")
 SIZE = (64, 48)
 
