@@ -16,6 +16,7 @@ from ui.gradio_fixes import loading_clock
 from ui.i18n.texts import section, text
 from ui.tabs.registry import TABS
 from ui.theme import theme
+from ui.views import extend
 
 if TYPE_CHECKING:
     from backend.studio import Studio
@@ -45,6 +46,7 @@ STYLES = (
     "dialog.css",
     "final.css",
     "compare.css",
+    "extend.css",
 )
 SCRIPTS = (
     "storage.js",
@@ -84,6 +86,7 @@ SCRIPTS = (
     "compare_clock.js",
     "compare.js",
     "compare_pick.js",
+    "extend.js",
 )
 """In this order: storage.js before everything that stores, studio.js before what uses its helpers."""
 
@@ -134,6 +137,7 @@ def head(max_upload_mb: int = 0) -> str:
         "wanLoras": script_tables.loras(),
         "wanPresets": script_tables.presets(),
         "wanFormats": file_formats.for_script(),
+        "wanDialogs": extend.dialogs(),
         "wanTexts": section("script"),
     }
     script = "".join(f"window.{name} = {_literal(value)};\n" for name, value in tables.items()) + script

@@ -32,6 +32,7 @@ log = logging.getLogger("wan.ui")
 EVENTS = (
     "show", "cancel", "again", "quality", "finish", "retry", "reuse", "frame", "picture", "send", "starter",
     "sample", "library", "finished", "engine", "redraw", "system", "pin", "unpin", "delete",
+    "extend", "reroll",
 )  # fmt: skip
 """The events that the card's script triggers. `finished`: a job that the page follows ended; `engine`: the
 engine's state or files changed; `redraw`: another job of the page started; `system`: the System tab is open
@@ -83,8 +84,16 @@ class Card:
             server_functions=[poll, *more],
         )
 
-    def state(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> CardState:
-        """The card's state for this owner with `shown` on the stage."""
+    def state(
+        self,
+        owner: str,
+        shown: JobView | None,
+        autoplay: bool = False,
+        note: str = "",
+        note_field: str = "",
+        made: str = "",
+    ) -> CardState:
+        """The card's state for this owner with `shown` on the stage. note_field, made: see CardState."""
         known = self.studio.is_owner(owner)
         jobs = self.studio.jobs(owner, limit=LOOK_BACK) if known else []
         active = self.studio.active(owner) if known else None
@@ -104,6 +113,8 @@ class Card:
             line=self.studio.line(owner) if known else (),
             paused=self.studio.paused(),
             note=note,
+            note_field=note_field,
+            made=made,
             snapshot=snapshot,
             preview=preview,
             starters=self.starters,
@@ -118,8 +129,16 @@ class Card:
             inputs_deleted=deleted,
         )
 
-    def html(self, owner: str, shown: JobView | None, autoplay: bool = False, note: str = "") -> str:
-        return card(self.state(owner, shown, autoplay, note))
+    def html(
+        self,
+        owner: str,
+        shown: JobView | None,
+        autoplay: bool = False,
+        note: str = "",
+        note_field: str = "",
+        made: str = "",
+    ) -> str:
+        return card(self.state(owner, shown, autoplay, note, note_field, made))
 
     def on_load(self, owner: str, job_id: str = "", key: str = "") -> str:
         """The card with the job of a private link; else with the latest one. A note above the stage reports

@@ -9,6 +9,7 @@ import gradio as gr
 from ui.actions.again import Again
 from ui.actions.choices import Choices
 from ui.actions.compare import Compare
+from ui.actions.extend import Extend
 from ui.actions.fill import FillForms
 from ui.actions.finish import Finish
 from ui.actions.generate import plan_on, submit_on_generate
@@ -59,6 +60,8 @@ CLIENT ones none."""
 BEFORE_FILL = "(...given) => { window.wanStudio.drafts.before(); return given; }"
 AFTER_RESTORE = "() => window.wanStudio.drafts.restored()"
 AFTER_PRESET = "() => window.wanStudio.presets.applied()"
+AFTER_EXTEND = "() => window.wanStudio.extend.answered({!r})"
+KNOW_OWNER = "(owner) => window.wanStudio.extend.owner(owner)"
 AFTER_PRESS = "() => window.wanStudio.pressable({!r})"
 """Enables the buttons that a press has disabled; an answer that changes nothing on the page replaces none."""
 
@@ -98,6 +101,7 @@ class _Page:
         self.card = Card(studio, shown, begin, f"{ADDRESS}/starters")
         self.stage = Stage(studio, self.card)
         self.finish = Finish(studio, self.stage)
+        self.extend = Extend(studio, self.card, self.stage)
         self.input_folder = InputFolder(studio, self.planner.files)
         self.visit = Visit(studio, self.card, self.input_folder)
         self.library, self.system = Library(studio, starters=shown), System(studio)
@@ -136,6 +140,9 @@ class _Page:
         async def compared(asked: Any = None, request: gr.Request = None) -> dict[str, Any]:
             return await pairs.answer(asked, request)
 
+        async def extend_plan(asked: Any = None, request: gr.Request = None) -> dict[str, Any]:
+            return await self.extend.plan(asked, request)
+
         self.visit.owner = gr.BrowserState("", storage_key=STORAGE_KEY, secret=studio.secret("browser"))
         self.visit.admin_link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-admin")
         self.visit.private_link = gr.Textbox("", visible="hidden", container=False, elem_id="ws-wanted")
@@ -158,7 +165,7 @@ class _Page:
             self.offers = gr.HTML("", elem_id="ws-offers", js_on_load=OFFERS_JS)
             with gr.Tabs(selected=TABS[0].id, overflow_behavior="wrap", elem_id="ws-tabs") as self.tabs:
                 self._build_tabs()
-            self.shown = self.visit.shown = self.card.component(choices, finals, compared)
+            self.shown = self.visit.shown = self.card.component(choices, finals, compared, extend_plan)
         self.undo = undo_box()
         self.drafts.build(self.forms)
         LoraPicker(self.studio).build()
@@ -188,7 +195,8 @@ class _Page:
 
     def _wire_visit(self) -> None:
         visit = self.visit
-        self.blocks.load(visit.on_load, visit.inputs(), visit.outputs(), js=TAKE_LINK, **DIRECT)
+        loaded = self.blocks.load(visit.on_load, visit.inputs(), visit.outputs(), js=TAKE_LINK, **DIRECT)
+        loaded.then(None, visit.owner, None, js=KNOW_OWNER, **CLIENT)
         visit.admin_link.change(visit.report_admin_link, visit.admin_link, None, **QUEUED)
 
     def _wire_card(self) -> None:
@@ -199,6 +207,12 @@ class _Page:
         card.finished(stage.finished, owner, card, **QUEUED).then(**grid, **DIRECT)
         card.redraw(stage.redraw, owner, card, **DIRECT)
         card.show(stage.show, owner, card, **QUEUED)
+        longer = self.extend
+        for event, act, name in (
+            (card.extend, longer.extend, "extend"),
+            (card.reroll, longer.reroll, "reroll"),
+        ):
+            event(act, owner, card, **QUEUED).then(None, js=AFTER_EXTEND.format(name), **CLIENT)
         self.again = again = Again(self.studio, self.planner.files, stage)
         card.again(again.again, owner, card, **QUEUED)
         card.quality(self.finish.quality, owner, card, **QUEUED)

@@ -61,9 +61,9 @@ class Stage:
         """The card after a job was queued: an active job stays on it, and the new one waits below."""
         active = self.studio.active(owner)
         if active is None or active.id == job.id:
-            return self.card.html(owner, job)
+            return self.card.html(owner, job, made=job.id)
         gr.Info(text("actions.queued"))
-        return self.card.html(owner, active)
+        return self.card.html(owner, active, made=job.id)
 
     def _other_job(self, event: gr.EventData) -> JobView | None:
         """The job that the card shows, if the event is about another one."""

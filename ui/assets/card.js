@@ -261,6 +261,7 @@
       if (!follow.id) titleFor(null);
       soon(0);
     });
+    studio.extend.host({ element, trigger, server, upload, about });
     studio.redraw = () => trigger("redraw", about());
     studio.choices = (id, key) => server.choices({ id, key });
     studio.finals = (jobs) => server.finals({ jobs });

@@ -18,9 +18,11 @@
 
   // The element that opened a dialog, or what has come in its place: the page draws its cards again.
   const markOf = (node) => {
-    const { act, id, step } = node?.dataset || {};
+    const { id, act, open: name, number } = node?.dataset || {};
     if (node?.id) return `#${CSS.escape(node.id)}`;
-    return act ? `[data-act="${act}"]${id ? `[data-id="${CSS.escape(id)}"]` : ""}${step ? `[data-step="${step}"]` : ""}` : "";
+    if (!act && !name) return "";
+    const about = { act, open: name, id, number };
+    return Object.entries(about).map(([key, value]) => (value ? `[data-${key}="${CSS.escape(value)}"]` : "")).join("");
   };
   const usable = (node) => node?.isConnected && node.getClientRects().length > 0 && !node.disabled;
   const opener = ({ from, mark }) => {

@@ -37,7 +37,7 @@
   const busy = (button) => {
     const words = $("span", button), before = words.textContent;
     words.style.minWidth = `${words.getBoundingClientRect().width}px`;
-    words.textContent = text("waits_video");
+    words.textContent = text("waits_frame");
     button.setAttribute("aria-disabled", "true");
     return () => {
       words.style.minWidth = "";

@@ -200,6 +200,8 @@
     const player = $("[data-player]", element);
     return player ? frameOf(parts(player)) + 1 : 0;
   };
+  // Shows a frame, counted from 0, of the clip in this player.
+  studio.showFrame = (player, frame) => show(player, frame);
   studio.dressPlayer = (element) => {
     const player = $("[data-player]", element);
     if (!player) return;

@@ -12,7 +12,7 @@ from backend.jobs.snapshot import Snapshot
 from backend.notices import words
 from ui.i18n.texts import escaped, text
 from ui.samples import SAMPLES
-from ui.views import failure, keeping, progress, times, wording
+from ui.views import failure, keeping, parts, progress, times, wording
 from ui.views.buttons import attributes, button, copy_button, link_button
 from ui.views.icons import icon
 from ui.views.next_steps import download, next_steps, rows
@@ -54,6 +54,8 @@ class CardState:
     line: Sequence[Place] = ()
     paused: bool = False
     note: str = ""
+    note_field: str = ""  # the field of a dialog that the note is about
+    made: str = ""  # id of the job that this card is the answer to
     snapshot: Snapshot | None = None  # of `shown` while it is queued or running
     preview: str = ""  # data URL of the last preview of `shown`
     starters: Sequence[Starter] = ()
@@ -88,6 +90,8 @@ def card(state: CardState) -> str:
         data |= {"id": state.followed.id, "key": state.followed.key, "mode": state.followed.mode}
     if state.active:
         data["busy"] = 1
+    if state.made:
+        data["made"] = state.made
     if job is None:
         inside = _empty(state)
     elif status in ACTIVE:
@@ -97,7 +101,7 @@ def card(state: CardState) -> str:
     else:
         inside = _stopped(state, job)
     note = (
-        f'<p class="notice said">{icon("warn", 16)}<span>{escape(state.note)}</span></p>'
+        f'<p class="notice said"{_about_field(state)}>{icon("warn", 16)}<span>{escape(state.note)}</span></p>'
         if state.note
         else ""
     )
@@ -107,6 +111,10 @@ def card(state: CardState) -> str:
         f"{recent(state)}"
         '<p class="sr" role="status" aria-live="polite" data-live="stage"></p></section>'
     )
+
+
+def _about_field(state: CardState) -> str:
+    return f' data-field="{escape(state.note_field)}"' if state.note_field else ""
 
 
 def facts(job: JobView) -> str:
@@ -201,7 +209,8 @@ def _done(state: CardState, job: JobView) -> str:
     shown = still(job, state.url) if wording.is_still(job) else player(job, state.url, state.autoplay)
     strip = _strip(job, thumb_picture(job, state.url), took)
     return (
-        f'{strip}{shown}<div class="head done"><div><h2 class="status">{escape(took)}</h2>{facts(job)}'
+        f'{strip}{shown}{parts.strip(job, state.mine)}<div class="head done"><div>'
+        f'<h2 class="status">{escape(took)}</h2>{facts(job)}'
         f"{relations(job, state.relations)}{times.details(job.timings)}</div>{download(job, state.url)}</div>"
         f"{next_steps(job, state.url, state.mine)}{details(job)}{warnings(job)}"
     )

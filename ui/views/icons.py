@@ -18,6 +18,7 @@ SHAPES: dict[str, str] = {
     "dice": '<rect x="3" y="3" width="14" height="14" rx="3"/>'
     '<path d="M7 7v.1M13 13v.1M13 7v.1M7 13v.1M10 10v.1" stroke-width="2"/>',
     "download": '<path d="M10 3v9.5M6 8.8l4 4 4-4M3.5 16.8h13"/>',
+    "extend": '<rect x="2.5" y="5" width="9" height="10" rx="2"/><path d="M14 10h4.5M16.2 7.7v4.6"/>',
     "film": '<rect x="3" y="3.5" width="14" height="13" rx="2.5"/><path d="M6.5 3.5v13M13.5 3.5v13'
     'M3 7.8h3.5M3 12.2h3.5M13.5 7.8H17M13.5 12.2H17"/>',
     "frame": '<path d="M17 9V5.5A2.5 2.5 0 0 0 14.5 3h-9A2.5 2.5 0 0 0 3 5.5v9A2.5 2.5 0 0 0 5.5 17H9'

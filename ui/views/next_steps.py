@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, text
-from ui.views import keeping, wording
+from ui.views import extend, keeping, wording
 from ui.views.buttons import act_data, attributes, button, link_button, link_query
 from ui.views.final import has_final, is_draft
 from ui.views.icons import icon
@@ -39,6 +39,7 @@ def next_steps(job: JobView, url: Url, mine: bool = True) -> str:
         steps.append(button("picture", text("card.animate_picture"), job, "frame"))
     else:
         steps.append(button("frame", text("card.use_frame"), job, "frame"))
+        steps.append(extend.button(job))
     steps.append(button("again", text("card.another_seed"), job, "seed"))
     if is_draft(job):
         steps.append(_finish(job))

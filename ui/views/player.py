@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ui.i18n.texts import escaped, text
-from ui.views import wording
+from ui.views import parts, wording
 from ui.views.icons import icon
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def player(job: JobView, url: Url, autoplay: bool = False) -> str:
         f'<div class="bar" role="group" aria-label="{escaped("player.label")}">{_tools(job)}'
         f"{_button('play', escaped('player.play'), escaped('player.play_tip'), play, 'toggle')}"
         '<span class="now">0:00</span>'
-        f'<input type="range" min="0" max="{max(0, job.frames - 1)}" step="1" value="0"'
-        f' aria-label="{escaped("player.position")}">'
+        f"{_position(job)}"
         f'<span class="all">{length}</span>'
         f'<button type="button" data-p="tools" aria-label="{escaped("player.tools")}"'
         f' title="{escaped("player.tools_tip")}" aria-expanded="false">{icon("film", 20)}</button>'
@@ -83,6 +82,16 @@ def player(job: JobView, url: Url, autoplay: bool = False) -> str:
         f"{_volume(job)}"
         f"{whole}</div></div>"
     )
+
+
+def _position(job: JobView) -> str:
+    """The bar, with a mark where each part of a clip begins."""
+    bar = (
+        f'<input type="range" min="0" max="{max(0, job.frames - 1)}" step="1" value="0"'
+        f' aria-label="{escaped("player.position")}">'
+    )
+    marks = parts.marks(job)
+    return f'<span class="scrub">{bar}{marks}</span>' if marks else bar
 
 
 def _tools(job: JobView) -> str:

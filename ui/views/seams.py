@@ -8,6 +8,7 @@ from ui.i18n.texts import text
 from ui.views import wording
 
 if TYPE_CHECKING:
+    from backend.jobs.views import SeamView
     from backend.media.facts import LoopSeam
 
 MOST_STEPS = 99
@@ -21,6 +22,19 @@ def loop_words(seam: LoopSeam) -> str:
         said.append(text("seams.step", step=wording.number(min(seam.step, MOST_STEPS), 1)))
     said += [level("brightness", seam.brightness), level("colour", seam.colour)]
     return wording.listed(said)
+
+
+def part_words(seam: SeamView) -> str:
+    """ "No doubled frame, brightness 0.4 of 255, colour 0.2 of 255, motion 1.1 times the usual one"."""
+    motion = text("seams.motion", value=wording.number(min(seam.motion, MOST_STEPS), 1))
+    return wording.listed(
+        [
+            text("seams.doubled" if seam.doubled else "seams.not_doubled"),
+            level("brightness", seam.brightness),
+            level("colour", seam.colour),
+            motion,
+        ]
+    )
 
 
 def level(kind: str, value: float) -> str:

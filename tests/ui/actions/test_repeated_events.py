@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from backend import requester
+from tests.support.extend_studio import ExtendStudio
 from tests.support.fake_studio import FakeStudio
 from tests.support.who_may import HANDLERS
 from ui import page as layout
@@ -29,6 +30,8 @@ CHANGES = {
     "Finish.quality": "finish",
     "Finish.finish": "finish",
     "Again.retry": "submit",
+    "Extend.extend": "extend",
+    "Extend.reroll": "reroll",
     "LibraryActions.retry": "submit",
     "Stage.cancel": "cancel",
     "Queue.cancel": "cancel",
@@ -102,7 +105,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
 @pytest.fixture
 def scene(built: SimpleNamespace) -> SimpleNamespace:
     """A studio with a finished, a deleted, a cancelled, a running and three waiting jobs."""
-    fake = built.studio.studio = FakeStudio(seconds=1e9)
+    fake = built.studio.studio = ExtendStudio(seconds=1e9, anyone=True)
     jobs = {}
     for name in ("done", "deleted", "cancelled", "running", "first", "second", "third"):
         jobs[name] = job = fake.add("image_to_video", VALUES, built.picture)

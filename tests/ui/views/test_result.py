@@ -62,9 +62,11 @@ def test_the_player_knows_the_frames_and_names_its_keys() -> None:
 def test_the_steps_below_a_result() -> None:
     html = card(CardState(shown=job(), media=media))
     words = re.findall(r"<span>([^<]+)</span></button>", html.split('class="steps next"')[1])
-    assert words[:4] == ["Use this frame as start", "Try another seed", "Re-render in Quality", "More"]
+    assert words[:5] == [
+        "Use frame", "Extend", "Another seed", "Re-render in Quality", "More",
+    ]  # fmt: skip
     groups = html.split('class="steps next"')[1].split('<div class="group">')[1:3]
-    assert ["Try another seed" in group for group in groups] == [True, False]
+    assert ["Another seed" in group for group in groups] == [True, False]
     assert [">Delete<" in group for group in groups] == [False, True], "a row of its own where room is short"
     menus = shown(job()).having(role="menu")
     assert len(menus) == 1 and "hidden" in menus[0], "closed at first"

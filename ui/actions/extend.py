@@ -1,0 +1,175 @@
+"""Extend: what the dialog asks before it, the new part of a clip, and another version of one part."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from backend.errors import StudioError
+from backend.media.facts import PictureFacts
+from backend.notices import words
+from backend.threads import visitor_of
+from ui.actions.event_data import event_text, own_job
+from ui.actions.once import Once
+from ui.forms.uploads import checked_upload
+from ui.gradio_fixes.checked_inputs import is_unicode
+from ui.gradio_fixes.event_errors import sentence
+from ui.i18n.texts import text
+from ui.views import parts
+from workflows.params.limits import PROMPT_MAX
+
+if TYPE_CHECKING:
+    from backend.jobs.views import ExtendPlan, JobView
+    from ui.actions.stage import Stage
+    from ui.job_card import Card
+
+log = logging.getLogger("wan.ui")
+
+PICTURES = "image_to_video"
+"""The mode whose times a new part takes."""
+DEFAULTS: Mapping[str, Any] = {
+    "prompt": "", "seconds": 5.0, "frame": -1, "method": "auto", "speed": "fast", "seed": -1, "part": 0,
+}  # fmt: skip
+
+
+class Extend:
+    """Handlers that return the card's new HTML: with the new job, or with what is wrong above the stage."""
+
+    def __init__(self, studio: Any, card: Card, stage: Stage) -> None:
+        self.studio, self.card, self.stage = studio, card, stage
+        self.once = Once()
+
+    def extend(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
+        """A longer version of a clip."""
+        given = values(event_text(event, "data"))
+
+        def make(job: JobView) -> Any:
+            return self.studio.extend(
+                owner,
+                job.id,
+                job.key,
+                prompt=given["prompt"],
+                seconds=given["seconds"],
+                frame=given["frame"],
+                end_image=self._end(event),
+                method=given["method"],
+                speed=given["speed"],
+                seed=given["seed"],
+                user=request.username or "",
+            )
+
+        return self._made(owner, event, "extend", make)
+
+    def reroll(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
+        """The same clip with another version of one of its parts."""
+        given = values(event_text(event, "data"))
+
+        def make(job: JobView) -> Any:
+            return self.studio.reroll(
+                owner,
+                job.id,
+                job.key,
+                given["part"],
+                prompt=given["prompt"],
+                seed=given["seed"],
+                user=request.username or "",
+            )
+
+        return self._made(owner, event, "reroll", make)
+
+    def _made(self, owner: str, event: gr.EventData, act: str, make: Callable[[JobView], Any]) -> Any:
+        job = own_job(self.studio, owner, event)
+        if job is None:
+            return gr.skip()
+        try:
+            made = self.once.run(lambda: make(job), owner, act, job.id)
+        except StudioError as error:
+            return self._refused(owner, job, sentence(error), error.field)
+        except gr.Error as error:
+            return self._refused(owner, job, error.message, "end_image")
+        except Exception:
+            log.exception("A clip could not be extended")
+            return self._refused(owner, job, text("errors.unexpected"))
+        return self.stage.started(owner, made)
+
+    def _refused(self, owner: str, job: JobView, problem: str, field: str = "") -> str:
+        return self.card.html(owner, job, note=problem, note_field=field)
+
+    def _end(self, event: gr.EventData) -> Path | None:
+        """The uploaded end picture. Raises gr.Error for what is no upload."""
+        limit = self.studio.settings.max_upload_mb * 1_000_000
+        return checked_upload(event_text(event, "path") or None, max_bytes=limit)
+
+    async def plan(self, asked: Any, request: gr.Request | None = None) -> dict[str, Any]:
+        """What the dialog shows: {route, reason, length, time, problems: {field: sentence}}; {gone: true} for
+        a clip that does not exist or is not the visitor's."""
+        given = asked if isinstance(asked, dict) else {}
+        try:
+            found: dict[str, Any] = await self.studio.reads.run(visitor_of(request), self.look_up, given)
+        except StudioError as error:
+            return {"problems": {error.field: sentence(error)}}
+        return found
+
+    def look_up(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer for {owner, id, key} and the values of the dialog. Raises StudioError."""
+        owner, id, key = (str(asked.get(name) or "") for name in ("owner", "id", "key"))
+        job = self.studio.job(id, key)
+        if not self.studio.is_owner(owner) or not self.studio.owns(owner, job):
+            return {"gone": True}
+        given = clean(asked)
+        found = self.studio.extend_plan(
+            owner, id, key, frame=given["frame"], method=given["method"], seconds=given["seconds"]
+        )
+        return {
+            "route": parts.route_words(found.route),
+            "reason": words(found.reason) if found.reason is not None else "",
+            "length": parts.length_words(found.seconds_before, found.seconds_after),
+            "time": self._time(job, given),
+            "problems": _problems(found),
+        }
+
+    def _time(self, job: JobView, given: Mapping[str, Any]) -> str:
+        """ "About 4 min" for a clip of that length, size and speed; "" while nothing is known."""
+        wide, high = job.drawn
+        size = {"width": wide, "height": high} if wide and high else {}
+        wanted = {"prompt": given["prompt"], "seconds": given["seconds"], "speed": given["speed"], **size}
+        plan = self.studio.plan(PICTURES, wanted, {"image": PictureFacts(wide, high)})
+        return plan.estimate.short if plan.estimate is not None else ""
+
+
+def values(data: str) -> dict[str, Any]:
+    """The values that a script sends as JSON; the default for everything that has another type."""
+    try:
+        found = json.loads(data or "{}")
+    except (ValueError, RecursionError):
+        found = {}
+    return clean(found if isinstance(found, dict) else {})
+
+
+def clean(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of DEFAULTS with those of the right type in their place; limits are the studio's."""
+    found = dict(DEFAULTS)
+    for name, default in DEFAULTS.items():
+        value = given.get(name)
+        if isinstance(default, str):
+            if isinstance(value, str) and is_unicode(value):
+                found[name] = value[: PROMPT_MAX + 1]
+        elif isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            whole = isinstance(default, int)
+            if not whole or float(value).is_integer():
+                found[name] = int(value) if whole else float(value)
+    return found
+
+
+def _problems(plan: ExtendPlan) -> dict[str, str]:
+    """Field of the dialog -> sentence, "" for what concerns none of them."""
+    found: dict[str, str] = {}
+    for problem in plan.problems:
+        found.setdefault(str(problem.arg("field") or ""), words(problem))
+    return found

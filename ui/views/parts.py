@@ -1,0 +1,87 @@
+"""A clip that is made of parts: the strip below its video and the marks on the player's bar."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from ui.i18n.texts import escaped, text
+from ui.views import seams, wording
+from ui.views.buttons import attributes
+from ui.views.icons import icon
+
+if TYPE_CHECKING:
+    from backend.jobs.views import JobView, PartView
+
+ROUTES = ("svi", "last_frame")
+"""How a part goes on from what is in front of it."""
+
+
+def route_words(route: str) -> str:
+    """ "SVI Pro", "Last frame"; "" for the first part and for a route of a later version."""
+    return text(f"extend.route.{route}") if route in ROUTES else ""
+
+
+def length_words(before: float, after: float) -> str:
+    """ "5.1 s now, 10.1 s then"."""
+    return text("extend.length", before=wording.number(before, 1), after=wording.number(after, 1))
+
+
+def strip(job: JobView, mine: bool) -> str:
+    """One row for each part; "" for a clip that is made of one. mine: whether the visitor may make anything
+    from it."""
+    if len(job.parts) < 2:
+        return ""
+    rows = "".join(_row(job, part, mine) for part in job.parts)
+    return (
+        f'<section class="parts" aria-label="{escaped("extend.parts")}"><h3 class="label">'
+        f"{escaped('extend.parts')}</h3><ol>{rows}</ol></section>"
+    )
+
+
+def _row(job: JobView, part: PartView, mine: bool) -> str:
+    name = text("extend.part", number=part.number)
+    rate = job.fps or 16.0
+    facts = [text("format.seconds", seconds=wording.number(part.frames / rate, 1)), route_words(part.route)]
+    said = "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact)
+    if part.seam is not None:
+        said += f'<span class="seam">{escape(seams.part_words(part.seam))}</span>'
+    stale = f'<p class="stale">{icon("warn", 16)}<span>{escaped("extend.stale")}</span></p>'
+    return (
+        f'<li data-part="{part.number}"{" data-stale" if part.stale else ""}>'
+        f'<div class="what"><strong>{escape(name)}</strong><p class="facts">{said}</p>'
+        f"{stale if part.stale else ''}</div>"
+        f'<div class="part-steps">{_jump(part, name)}{_reroll(job, part, name) if mine else ""}</div></li>'
+    )
+
+
+def _jump(part: PartView, name: str) -> str:
+    label = text("extend.jump_to", part=name)
+    return (
+        f'<button type="button" class="btn quiet" data-jump="{part.start}" aria-label="{escape(label)}">'
+        f"{icon('play')}<span>{escaped('extend.jump')}</span></button>"
+    )
+
+
+def _reroll(job: JobView, part: PartView, name: str) -> str:
+    label = text("extend.reroll_part", part=name)
+    data = attributes(
+        {
+            "open": "reroll", "id": job.id, "key": job.key, "number": part.number, "prompt": part.prompt,
+            "name": name,
+        }
+    )  # fmt: skip
+    return (
+        f'<button type="button" class="btn quiet" aria-haspopup="dialog" aria-label="{escape(label)}"'
+        f" {data}>{icon('seed')}<span>{escaped('extend.reroll')}</span></button>"
+    )
+
+
+def marks(job: JobView) -> str:
+    """The places on the player's bar where a part begins; "" for a clip of one."""
+    if len(job.parts) < 2 or job.frames < 2:
+        return ""
+    return "".join(
+        f'<i style="--at:{min(1.0, part.start / (job.frames - 1)):.4f}" data-part="{part.number}"></i>'
+        for part in job.parts[1:]
+    )
