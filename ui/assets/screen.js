@@ -33,7 +33,7 @@
   // A finger where the hidden controls are brings them back; anywhere else it pauses the clip.
   document.addEventListener("click", (event) => {
     const player = of(event.target);
-    if (!player) return;
+    if (!player || !$(".bar", player)) return;
     const bar = $(".bar", player).getBoundingClientRect();
     const hidden = touched && event.detail && asleep(player);
     wake(player);

@@ -1,11 +1,10 @@
-"""Extend on the page: the button below a clip, and what is in the dialogs that it and Re-roll open."""
+"""The button that extends a clip, and what is in the dialogs that it and Re-roll open."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
-from ui.forms.schema import length_text
 from ui.i18n import mode_texts
 from ui.i18n.texts import escaped, text
 from ui.views import wording
@@ -56,7 +55,7 @@ def _extend() -> str:
         f'<p class="note" data-method="{name}">{escaped(f"extend.method.{name}.note")}</p>'
         for name in METHODS
     )
-    lengths = [(f"{seconds:g}", length_text(seconds)) for seconds in LENGTHS]
+    lengths = [(f"{one:g}", text("format.seconds", seconds=f"{one:g}")) for one in LENGTHS]
     return (
         f"{_frames()}{_text('extend.prompt')}"
         f'<div class="extend-row">{_choice("seconds", text("extend.seconds"), lengths, f"{SECONDS:g}")}'
