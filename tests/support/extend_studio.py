@@ -14,13 +14,15 @@ PLAN = ExtendPlan("last_frame", notice("said", message="There is no SVI Pro LoRA
 
 
 class ExtendStudio(FakeStudio):
-    """Notes what it is asked to make; `refusal` is raised instead."""
+    """Notes what it is asked to make; `refusal` is raised instead, and `plan_refusal` where it is
+    asked for a plan."""
 
     def __init__(self, seconds: float = 1e-9, anyone: bool = False) -> None:
         """anyone: whether every visitor owns its jobs."""
         super().__init__(seconds=seconds, hold=0.62)
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.refusal: Exception | None = None
+        self.plan_refusal: Exception | None = None
         self.answer = PLAN
         self.anyone = anyone
 
@@ -40,7 +42,7 @@ class ExtendStudio(FakeStudio):
         return super().owns(owner, job) if self.anyone else owner == OWNER
 
     def extend_plan(self, owner: str, id: str, key: str, **given: Any) -> ExtendPlan:
-        if self.refusal is not None:
-            raise self.refusal
+        if self.plan_refusal is not None:
+            raise self.plan_refusal
         self.asked.append(("plan", given))
         return self.answer

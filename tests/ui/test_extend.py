@@ -25,7 +25,7 @@ from ui.job_card import Card
 from ui.views import extend, parts
 from ui.views.next_steps import next_steps
 from ui.views.player import player
-from workflows.notice import made, notice
+from workflows.notice import notice
 
 OTHER = "owner-token-of-another-one-00002"
 VISITOR: Any = SimpleNamespace(username=None)
@@ -124,12 +124,20 @@ def test_the_dialog_is_answered_with_route_lengths_and_problems(
     assert found["route"] == "Last frame" and found["reason"] == "There is no SVI Pro LoRA."
     assert found["length"] == "5.1 s now, 10.1 s with the new part" and found["problems"] == {}
     assert studio.asked == [("plan", {"frame": -1, "method": "auto", "seconds": 5.0})]
-    problem = made("said", {"message": "Too long.", "hint": "", "field": "seconds"})
+    problem = BadInput.of("too_long", length=130.0, longest=120.0).notice
     studio.answer = replace(PLAN, problems=(problem, notice("said", message="Full.", hint="")))
     found = asyncio.run(actions.plan(asked(clip), VISITOR))
-    assert found["problems"] == {"seconds": "Too long.", "": "Full."}
-    studio.refusal = BadInput.of("too_long", length=130.0, longest=120.0, field="seconds")
+    assert found["problems"].keys() == {""}, "nothing is lost that is about no field"
+    studio.plan_refusal = BadInput.of("too_long", length=130.0, longest=120.0, field="seconds")
     assert asyncio.run(actions.plan(asked(clip), VISITOR))["problems"].keys() == {"seconds"}
+
+
+def test_an_end_picture_goes_with_the_last_frame(studio: Any, actions: Extend, clip: Any) -> None:
+    found = asyncio.run(actions.plan(asked(clip, end=True), VISITOR))
+    assert studio.asked[-1][1]["method"] == "last_frame" and "end picture" in found["reason"]
+    studio.answer = replace(PLAN, route="svi")
+    found = asyncio.run(actions.plan(asked(clip, end=True, method="svi"), VISITOR))
+    assert found["problems"].keys() == {"end_image"}
 
 
 @pytest.mark.parametrize("given", [None, [], {"id": 5}, {"owner": OTHER}])

@@ -33,6 +33,12 @@ log = logging.getLogger("wan.ui")
 
 PICTURES = "image_to_video"
 """The mode whose times a new part takes."""
+AUTO, LAST_FRAME = "auto", "last_frame"
+FIELDS = {
+    "extend_frame": "frame", "extend_full": "frame", "extend_too_long": "seconds", "extend_method": "method",
+    "svi_impossible": "method",
+}  # fmt: skip
+"""Code of a problem -> the field of the dialog that it is about."""
 DEFAULTS: Mapping[str, Any] = {
     "prompt": "", "seconds": 5.0, "frame": -1, "method": "auto", "speed": "fast", "seed": -1, "part": 0,
 }  # fmt: skip
@@ -122,16 +128,21 @@ class Extend:
         job = self.studio.job(id, key)
         if not self.studio.is_owner(owner) or not self.studio.owns(owner, job):
             return {"gone": True}
-        given = clean(asked)
+        given, ends = clean(asked), asked.get("end") is True
+        method = LAST_FRAME if ends and given["method"] == AUTO else given["method"]
         found = self.studio.extend_plan(
-            owner, id, key, frame=given["frame"], method=given["method"], seconds=given["seconds"]
+            owner, id, key, frame=given["frame"], method=method, seconds=given["seconds"]
         )
+        reason = words(found.reason) if found.reason is not None else ""
+        problems = _problems(found)
+        if ends and found.route != LAST_FRAME:
+            problems.setdefault("end_image", text("extend.end_refused"))
         return {
             "route": parts.route_words(found.route),
-            "reason": words(found.reason) if found.reason is not None else "",
+            "reason": text("extend.end_route") if ends and method != given["method"] else reason,
             "length": parts.length_words(found.seconds_before, found.seconds_after),
             "time": self._time(job, given),
-            "problems": _problems(found),
+            "problems": problems,
         }
 
     def _time(self, job: JobView, given: Mapping[str, Any]) -> str:
@@ -171,5 +182,5 @@ def _problems(plan: ExtendPlan) -> dict[str, str]:
     """Field of the dialog -> sentence, "" for what concerns none of them."""
     found: dict[str, str] = {}
     for problem in plan.problems:
-        found.setdefault(str(problem.arg("field") or ""), words(problem))
+        found.setdefault(FIELDS.get(problem.code, ""), words(problem))
     return found

@@ -158,7 +158,7 @@
   const plan = async (one) => {
     const about = one.clip, turn = (one.turn += 1);
     const { seconds, method, speed, frame, prompt } = read.extend(one);
-    const asked = { owner, id: about.id, key: about.key, seconds, method, speed, frame, prompt };
+    const asked = { owner, id: about.id, key: about.key, seconds, method, speed, frame, prompt, end: Boolean(one.end) };
     let answer;
     try {
       answer = await host.server.extend_plan(asked);
@@ -172,7 +172,7 @@
   };
   const problems = (one, found) => {
     one.said("");
-    for (const name of ["frame", "seconds", "method", "speed"]) dialog.problem(one.element, name, "");
+    for (const name of ["frame", "seconds", "method", "speed", ...(one.end ? ["end_image"] : [])]) dialog.problem(one.element, name, "");
     for (const [name, words] of Object.entries(found)) {
       if (!name || !dialog.problem(one.element, name, words)) one.said(words, true);
       else if (name === "method") $(".extend-method", one.element).open = true;
@@ -268,7 +268,7 @@
     if (yes) one.said(text("extend_sending"));
   };
   const press = (one) => {
-    if (one.busy || !one.clip || studio.pressedAgain(one.name)) return;
+    if (one.busy || !one.clip) return;
     if (one.adding) return one.said(text("adding_picture"));
     if (one.blocked) return $("[data-invalid] :is(input, textarea, select)", one.element)?.focus();
     clear(one);
