@@ -57,7 +57,5 @@ def test_from_a_picture(
 def test_from_words(name: str, options: dict[str, Any], bench: Bench) -> None:
     given = {"prompt": "A boat", "seed": seed(), "seconds": 1.0, "loop": True, **SIZE, **options}
     seam = looked_at(name, bench, TextToVideo(**given))
-    plain = looked_at(f"{name}, without loop", bench, TextToVideo(**{**given, "loop": False}))
     assert seam["frames"] == 16 * given["seconds"]
     assert 0.2 * seam["usual"] < seam["jump"] < 2.5 * seam["usual"]
-    assert seam["jump"] / seam["usual"] < plain["jump"] / plain["usual"], "windows that wrap close the loop"

@@ -206,6 +206,7 @@
     const player = $("[data-player]", element);
     if (!player) return;
     const { video } = parts(player), source = video.getAttribute("src"), fresh = video.dataset.src !== source;
+    if (fresh && player.hasAttribute("data-loop")) kept.looping = true; // made to be repeated
     video.loop = kept.looping;
     if (fresh) {
       painted.delete(video);
