@@ -26,6 +26,7 @@ from workflows.params.limits import PROMPT_MAX
 
 if TYPE_CHECKING:
     from backend.jobs.views import ExtendPlan, JobView
+    from backend.studio import Studio
     from ui.actions.stage import Stage
     from ui.job_card import Card
 
@@ -47,7 +48,7 @@ DEFAULTS: Mapping[str, Any] = {
 class Extend:
     """Handlers that return the card's new HTML: with the new job, or with what is wrong above the stage."""
 
-    def __init__(self, studio: Any, card: Card, stage: Stage) -> None:
+    def __init__(self, studio: Studio, card: Card, stage: Stage) -> None:
         self.studio, self.card, self.stage = studio, card, stage
         self.once = Once()
 
@@ -55,7 +56,7 @@ class Extend:
         """A longer version of a clip."""
         given = values(event_text(event, "data"))
 
-        def make(job: JobView) -> Any:
+        def make(job: JobView) -> JobView:
             return self.studio.extend(
                 owner,
                 job.id,
@@ -76,7 +77,7 @@ class Extend:
         """The same clip with another version of one of its parts."""
         given = values(event_text(event, "data"))
 
-        def make(job: JobView) -> Any:
+        def make(job: JobView) -> JobView:
             return self.studio.reroll(
                 owner,
                 job.id,
@@ -89,7 +90,7 @@ class Extend:
 
         return self._made(owner, event, "reroll", make)
 
-    def _made(self, owner: str, event: gr.EventData, act: str, make: Callable[[JobView], Any]) -> Any:
+    def _made(self, owner: str, event: gr.EventData, act: str, make: Callable[[JobView], JobView]) -> Any:
         job = own_job(self.studio, owner, event)
         if job is None:
             return gr.skip()
