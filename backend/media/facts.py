@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -130,12 +129,12 @@ class LoopSeam:
     @property
     def doubled(self) -> bool:
         """Whether the first frame repeats the last one in a clip that moves."""
-        return self.usual > DOUBLED_USUAL and self.jump < DOUBLED_SHARE * self.usual
+        return self.usual > NOISE and self.jump < DOUBLED_SHARE * self.usual
 
     @property
     def step(self) -> float:
-        """The jump as a multiple of the usual step; 1 where nothing moves at all."""
-        return self.jump / self.usual if self.usual > 0 else 1.0 if self.jump == 0 else math.inf
+        """The jump as a multiple of the usual step; 1 where nothing moves."""
+        return max(self.jump, NOISE) / max(self.usual, NOISE)
 
     def to_json(self) -> dict[str, Any]:
         """As the API names it."""
@@ -148,9 +147,10 @@ class LoopSeam:
         return None if None in figures else LoopSeam(*(float(one or 0.0) for one in figures))
 
 
-DOUBLED_SHARE, DOUBLED_USUAL = 0.2, 0.5
-"""A step of less than this share of the usual one repeats a frame, where the usual one is larger than what
-encoding alone makes."""
+NOISE = 0.5
+"""The difference between two frames, in steps of 255, that encoding alone makes."""
+DOUBLED_SHARE = 0.2
+"""A step of less than this share of the usual one repeats a frame."""
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def test_the_dialog_is_answered_with_route_lengths_and_problems(
     studio: Any, actions: Extend, clip: Any
 ) -> None:
     found = asyncio.run(actions.plan(asked(clip, seconds=5, frame=-1, method="auto"), VISITOR))
-    assert found["route"] == "Last frame" and found["reason"] == "There is no SVI Pro LoRA."
+    assert found["route"] == "" and found["reason"] == "There is no SVI Pro LoRA."
     assert found["length"] == "5.1 s now, 10.1 s with the new part" and found["problems"] == {}
     assert studio.asked == [("plan", {"frame": -1, "method": "auto", "seconds": 5.0})]
     problem = BadInput.of("too_long", length=130.0, longest=120.0).notice
@@ -135,6 +135,9 @@ def test_the_dialog_is_answered_with_route_lengths_and_problems(
 def test_an_end_picture_goes_with_the_last_frame(studio: Any, actions: Extend, clip: Any) -> None:
     found = asyncio.run(actions.plan(asked(clip, end=True), VISITOR))
     assert studio.asked[-1][1]["method"] == "last_frame" and "end picture" in found["reason"]
+    studio.answer = replace(PLAN, reason=None)
+    found = asyncio.run(actions.plan(asked(clip, method="last_frame"), VISITOR))
+    assert (found["route"], found["reason"]) == ("Last frame", "")
     studio.answer = replace(PLAN, route="svi")
     found = asyncio.run(actions.plan(asked(clip, end=True, method="svi"), VISITOR))
     assert found["problems"].keys() == {"end_image"}
@@ -168,6 +171,8 @@ def test_the_button_stands_behind_use_frame_for_the_owner_alone() -> None:
     assert "A &quot;boat&quot; &amp; sea" in row
     assert "data-open" not in next_steps(job_view(), url, mine=False)
     assert "data-open" not in next_steps(job_view(mode="text_to_image"), url)
+    fast = next_steps(job_view(), url)
+    assert 'data-act="quality"' in fast and "quality" not in next_steps(job_view(parts=PARTS), url)
 
 
 SEAM = SeamView(False, 0.42, 0.2, 1.13)

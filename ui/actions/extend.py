@@ -138,9 +138,11 @@ class Extend:
         problems = _problems(found)
         if ends and found.route != LAST_FRAME:
             problems.setdefault("end_image", text("extend.end_refused"))
+        if ends and method != given["method"]:
+            reason = text("extend.end_route")
         return {
-            "route": parts.route_words(found.route),
-            "reason": text("extend.end_route") if ends and method != given["method"] else reason,
+            "route": "" if reason else parts.route_words(found.route),
+            "reason": reason,
             "length": parts.length_words(found.seconds_before, found.seconds_after),
             "time": self._time(job, given),
             "problems": problems,

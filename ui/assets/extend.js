@@ -182,7 +182,7 @@
   };
 
   const openExtend = (button) => {
-    const { id, key, prompt: sentence, speed } = button.dataset;
+    const { id, key, prompt: sentence, pace: speed } = button.dataset;
     const stage = $("#ws-card .stage[data-player]"), video = stage && $("video", stage);
     if (!video) return;
     const one = build("extend", text("extend_heading"), text("extend_submit"));

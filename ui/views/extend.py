@@ -26,7 +26,7 @@ def button(job: JobView) -> str:
     data = attributes(
         {
             "open": "extend", "id": job.id, "key": job.key, "prompt": _sentence(job),
-            "speed": "fast" if wording.is_fast(job) else "quality",
+            "pace": "fast" if wording.is_fast(job) else "quality",
         }
     )  # fmt: skip
     return (

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def has_quality(job: JobView) -> bool:
-    """Whether the same can be made in more steps, in its own size."""
+    """Whether the same can be made in more steps, in its own size. A clip that is made of parts is not made
+    again as a whole."""
+    if job.parts:
+        return False
     better = job.mode in MODES and MODES[job.mode].in_quality is not None
     return better and wording.is_fast(job)
 

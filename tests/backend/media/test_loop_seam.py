@@ -82,4 +82,4 @@ def test_figures_survive_the_database() -> None:
     assert found.to_json() == {
         "jump": 2.0, "usual": 1.6, "brightness": 0.4, "colour": 0.2, "doubled": False,
     }  # fmt: skip
-    assert LoopSeam(0.0, 0.0, 0.0, 0.0).step == 1.0 and LoopSeam(1.0, 0.0, 0.0, 0.0).step == math.inf
+    assert LoopSeam(0.0, 0.0, 0.0, 0.0).step == 1.0 and LoopSeam(1.0, 0.0, 0.0, 0.0).step == 2.0
