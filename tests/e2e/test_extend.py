@@ -30,7 +30,7 @@ def extending(tmp_path: Path, photo: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     studio: Any = ExtendStudio(anyone=True)
     job = studio.add("image_to_video", {**VALUES, "seconds": 1.0}, photo)
-    studio.finish(job)
+    studio.complete(job)
     view = studio.runs[job.id].view
     first = PartView(1, "a", "k", 5, "A boat", "clip", "done", False, 0, 9)
     second = PartView(2, "b", "k", 6, "It turns", "svi", "done", True, 9, view.frames - 9, SEAM)

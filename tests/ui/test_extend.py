@@ -48,7 +48,7 @@ def studio() -> Any:
 @pytest.fixture
 def clip(studio: Any, picture: Path) -> Any:
     made_job = studio.add("image_to_video", VALUES, picture)
-    studio.finish(made_job)
+    studio.complete(made_job)
     return studio.job(made_job.id, made_job.key)
 
 

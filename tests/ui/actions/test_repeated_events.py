@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 
 from backend import requester
-from tests.support.extend_studio import ExtendStudio
 from tests.support.fake_studio import FakeStudio
 from tests.support.who_may import HANDLERS
 from ui import page as layout
@@ -105,7 +104,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
 @pytest.fixture
 def scene(built: SimpleNamespace) -> SimpleNamespace:
     """A studio with a finished, a deleted, a cancelled, a running and three waiting jobs."""
-    fake = built.studio.studio = ExtendStudio(seconds=1e9, anyone=True)
+    fake = built.studio.studio = FakeStudio(seconds=1e9)
     jobs = {}
     for name in ("done", "deleted", "cancelled", "running", "first", "second", "third"):
         jobs[name] = job = fake.add("image_to_video", VALUES, built.picture)
