@@ -160,6 +160,9 @@ def polls(site: ServedSite, ann: Visitor, jobs: list[JobView]) -> None:
     assert len(ann.server_function("ws-card", "compared", {"clips": pairs})["clips"]) == 2
     for name in ("finals", "compared"):
         assert ann.server_function("ws-card", name, {"jobs": [7], "clips": "x"}) == {"gone": True}
+    clip = {"owner": ann.token, "id": jobs[1].id, "key": jobs[1].key}
+    assert ann.server_function("ws-card", "extend_plan", clip)["length"]
+    assert ann.server_function("ws-card", "extend_plan", [7])["problems"]
 
 
 def files(site: ServedSite, ann: Visitor, done: JobView, picture: Path) -> None:
@@ -213,7 +216,7 @@ def calls(site: ServedSite, ann: Visitor, done: JobView, waiting: JobView, pictu
 def events(site: ServedSite, ann: Visitor, done: JobView, running: JobView) -> None:
     """What the page's buttons do."""
     data = {"id": done.id, "key": done.key, "shown": running.id, "shownkey": running.key}
-    for name in ("show", "finished", "redraw", "reuse", "picture", "finish"):
+    for name in ("show", "finished", "redraw", "reuse", "picture", "finish", "extend", "reroll"):
         number = site.fn("ws-card", name)
         values = [ann.token if value in ("", None) else value for value in site.values(number)]
         ann.event(number, values, data)
