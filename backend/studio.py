@@ -229,15 +229,15 @@ class Studio:
     ) -> JobView:  # fmt: skip
         """Queues a finished video, up to `frame` (-1: its last), joined with a new part (see Request). Raises
         NotFound, NotAllowed for everyone but the owner, and what `submit` raises."""
-        asked, call = Request(prompt, seconds, frame, end_image, method, speed, seed), self._services.extender
-        return self._library.view(call.extend(owner, id, key, asked, self.is_admin(owner, user)))
+        new, call = Request(prompt, seconds, frame, end_image, method, speed, seed), self._services.extender
+        return self._library.view(call.extend(owner, id, key, new, self.is_admin(owner, user)))
 
     def reroll(
         self, owner: str, id: str, key: str, part: int, *, prompt: str | None = None, seed: int = -1,
         user: str = "",
     ) -> JobView:  # fmt: skip
-        """Queues a joined video with its part of this number, from 1 (-1: the last), drawn again; prompt
-        None: as it was. Later parts stay as they are and are marked as stale. Raises what `extend` raises."""
+        """Queues a joined video with one part, from 1 (-1: the last), drawn again; prompt None: as it was.
+        Later parts stay and are marked as stale. Raises what `extend` raises."""
         call = self._services.extender.reroll
         return self._library.view(call(owner, id, key, part, prompt, seed, self.is_admin(owner, user)))
 
@@ -289,7 +289,6 @@ class Studio:
 
     def delete(self, owner: str, id: str, key: str, undo: bool = False) -> JobView:
         """Removes an ended job with its files; a running one is cancelled instead. Raises BadInput then.
-
         With `undo` it is hidden now and removed after `limits.undo` seconds, unless `undo_delete` is called;
         a repeated call starts that time again. Raises NotFound, NotAllowed for everyone but the owner.
         """
