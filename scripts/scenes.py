@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page
 
+from backend.jobs.views import PartView, SeamView
 from backend.models.state import FetchProgress, LoraState, SetRequest
 from backend.servers.ports import free_port
 from tests.support.fake_studio import FakeStudio
@@ -257,6 +258,18 @@ def finals(studio: FakeStudio, folder: Path) -> str:
     return f"/?job={draft.id}&key={draft.key}"
 
 
+def joined(studio: FakeStudio, folder: Path) -> str:
+    """A clip of three parts, one of which was drawn before the one in front of it was changed."""
+    job = studio.runs[clips(studio, folder)[-1]].view
+    seam = SeamView(False, 0.4, 0.2, 1.1)
+    third = job.frames // 3
+    first = PartView(1, "a", "k", 5, job.title, "clip", "done", False, 0, third)
+    second = PartView(2, "b", "k", 6, PROMPTS[4], "svi", "done", False, third, third, seam)
+    last = PartView(3, "c", "k", 7, PROMPTS[1], "last_frame", "done", True, 2 * third, third, seam)
+    studio.runs[job.id].view = replace(job, parts=(first, second, last))
+    return f"/?job={job.id}&key={job.key}"
+
+
 # -- what is opened on the page ------------------------------------------------------------------------------
 
 
@@ -287,6 +300,17 @@ def compared(page: Page) -> None:
 def slider(page: Page) -> None:
     compared(page)
     page.locator("#ws-dialog-compare label", has_text="Slider").click()
+
+
+def extend(page: Page) -> None:
+    page.locator("#ws-card [data-open=extend]").click()
+    page.locator("#ws-dialog-extend summary").click()
+    page.locator('#ws-dialog-extend [data-x="length"]:not(:empty)').wait_for()
+
+
+def reroll(page: Page) -> None:
+    page.locator("#ws-card [data-open=reroll]").last.click()
+    page.locator("#ws-dialog-reroll .make").wait_for()
 
 
 def details(page: Page) -> None:
@@ -404,6 +428,7 @@ SCENES: dict[str, Scene] = {
         {"finish": finish, "choosing": choosing, "compared": compared, "slider": slider},
         ("image",),
     ),
+    "joined": Scene(joined, {"extend": extend, "reroll": reroll}, ("image",)),
     "tall": Scene(tall, {"reused": reused}, ("image", "library")),
     "failed": Scene(failed, {"all": all_jobs}),
     "stopped": Scene(stopped, tabs=("image", "library")),

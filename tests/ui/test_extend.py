@@ -16,6 +16,7 @@ from PIL import Image
 
 from backend import requester
 from backend.errors import BadInput, QueueFull
+from backend.jobs.job import EXTENSION
 from backend.jobs.views import PartView, SeamView
 from tests.support.extend_studio import OWNER, PLAN, VALUES, ExtendStudio
 from tests.support.job_views import job as job_view
@@ -172,7 +173,9 @@ def test_the_button_stands_behind_use_frame_for_the_owner_alone() -> None:
     assert "data-open" not in next_steps(job_view(), url, mine=False)
     assert "data-open" not in next_steps(job_view(mode="text_to_image"), url)
     fast = next_steps(job_view(), url)
-    assert 'data-act="quality"' in fast and "quality" not in next_steps(job_view(parts=PARTS), url)
+    assert 'data-act="quality"' in fast and "quality" not in next_steps(
+        job_view(parts=PARTS, assembly=EXTENSION), url
+    )
 
 
 SEAM = SeamView(False, 0.42, 0.2, 1.13)

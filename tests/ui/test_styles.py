@@ -19,8 +19,10 @@ GRADIO = frozenset(
     }
 )  # fmt: skip
 """Classes of Gradio's own components that nothing else in ui/ mentions."""
-BUILT = frozenset({"tab-library-button", "tab-text", "tab-text-button"})
-"""Ids that are put together from a prefix and the key of a tab."""
+BUILT = frozenset(
+    {"tab-library-button", "tab-text", "tab-text-button", "ws-dialog-compare", "ws-dialog-final"}
+)
+"""Ids that are put together from a prefix and the key of a tab or the name of a dialog."""
 
 
 def names(sheet: str) -> set[str]:
