@@ -216,7 +216,7 @@ class _Page:
         self.again = again = Again(self.studio, self.planner.files, stage)
         card.again(again.again, owner, card, **QUEUED)
         card.quality(self.finish.quality, owner, card, **QUEUED)
-        card.finish(self.finish.finish, owner, card, **QUEUED)
+        card.finish(self.finish.finish, owner, card, **QUEUED).then(**grid, **DIRECT)
         card.retry(again.retry, owner, card, **QUEUED)
         card.library(lambda: gr.Tabs(selected="library"), None, self.tabs, **DIRECT).then(**grid, **DIRECT)
         self.fill = FillForms(self.studio, self.planner, self.forms, self.tabs, self.choosers, self.starters)

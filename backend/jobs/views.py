@@ -123,20 +123,18 @@ class JobView:
     parent: str = ""  # id of the job that this one is a part of
     children: tuple[ChildView, ...] = ()
     source: str = ""  # id of the job that this one goes on from
-
+    role: str = ""  # see Job.role
     assembly: str = ""  # see Job.assembly
     results: Mapping[str, ResultOf] = field(default_factory=dict)  # input -> the job whose result it is
     awaited: tuple[str, ...] = ()  # ids of the jobs whose results it waits for
     reused: Mapping[str, float] = field(default_factory=dict)  # nodes that were not run again, see jobs.reuse
+    parts: tuple[PartView, ...] = ()  # of a joined video
+    seam: LoopSeam | None = None  # measured, of a loop
 
     @property
     def read_once(self) -> bool:
         """Whether text and picture were read once for all of the children: the engine still had them."""
         return bool(self.reused.get(READ_ONCE))
-
-    role: str = ""  # see Job.role
-    parts: tuple[PartView, ...] = ()  # of a joined video
-    seam: LoopSeam | None = None  # measured, of a loop
 
     @property
     def result(self) -> str:

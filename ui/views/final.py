@@ -11,6 +11,7 @@ from backend.notices import words
 from ui.i18n import mode_texts
 from ui.i18n.texts import plural, text
 from ui.views import wording
+from ui.views.result_details import shown_value
 from workflows.finals import FAST, RESOLUTIONS, SAME, SPEEDS, Clip, can_be_final
 from workflows.modes.registry import MODES
 
@@ -67,7 +68,8 @@ def _speed(name: str) -> str:
 def _plan(jobs: Sequence[JobView], plans: Sequence[FinalPlan]) -> dict[str, Any]:
     """One size and speed: rows of (name, before, after), notes, and why it cannot be made. Of several clips
     those that can be made are; the others are named."""
-    good = [plan for plan in plans if plan.obstacle is None]
+    pairs = [(job, plan) for job, plan in zip(jobs, plans, strict=True) if plan.obstacle is None]
+    good = [plan for _, plan in pairs]
     problems = [
         words(plan.obstacle)
         if len(plans) == 1
@@ -77,7 +79,7 @@ def _plan(jobs: Sequence[JobView], plans: Sequence[FinalPlan]) -> dict[str, Any]
     ]
     return {
         "rows": _rows(good),
-        "notes": list(dict.fromkeys(note for plan in good for note in _notes(plan))),
+        "notes": list(dict.fromkeys(note for pair in pairs for note in _notes(*pair))),
         "problems": problems,
         "possible": bool(good),
         "mark": mark(good[0].size, good[0].speed) if len(plans) == 1 and good else "",
@@ -116,7 +118,7 @@ def _after(plan: FinalPlan) -> tuple[int, int]:
     return plan.size
 
 
-def _notes(plan: FinalPlan) -> list[str]:
+def _notes(job: JobView, plan: FinalPlan) -> list[str]:
     """What else will differ from the clip."""
     if plan.resized:
         pictured = plan.mode in MODES and bool(MODES[plan.mode].media)
@@ -124,15 +126,15 @@ def _notes(plan: FinalPlan) -> list[str]:
     else:
         notes = [text("final.same_noise")]
     if plan.left:
-        names = wording.listed(mode_texts.label(_owner_of(plan, name), name) for name in plan.left)
+        names = wording.listed(_setting(job, name) for name in plan.left)
         notes.append(text("final.left", speed=_speed(plan.speed_before), names=names))
     if plan.reduced is not None:
         notes.append(text("final.reduced", size=wording.size(*plan.reduced)))
     return [*notes, *(words(note) for note in plan.notes)]
 
 
-def _owner_of(plan: FinalPlan, name: str) -> str:
-    """A mode that has this parameter: that of the final, or the clip's own."""
-    if plan.mode in MODES and name in MODES[plan.mode].by_name:
-        return plan.mode
-    return next(mode for mode, spec in MODES.items() if name in spec.by_name)
+def _setting(job: JobView, name: str) -> str:
+    """`Steps 6`: a setting of the clip."""
+    field = MODES[job.mode].field(name)
+    value = shown_value(job.mode, field, job.params[name])
+    return text("final.setting", name=mode_texts.label(job.mode, name), value=value)
