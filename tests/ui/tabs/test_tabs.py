@@ -21,7 +21,7 @@ from workflows.modes.registry import MODES
 from workflows.spec import MediaField
 
 BLOCKS_MAX = 318
-CONFIG_MAX = 318_000
+CONFIG_MAX = 319_000
 """Bytes of the page's configuration, before compression."""
 
 
