@@ -4,6 +4,7 @@ the clip."""
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 from backend import requester
 from backend.errors import BadInput, EngineError, InputsGone, NotAllowed, NotFound
 from backend.jobs.final_views import Relations
+from backend.jobs.job import EXTENSION
 from backend.jobs.views import JobView
 from backend.studio import Studio
 from tests.support.fake_engine import FakeEngine
@@ -118,6 +120,11 @@ def test_what_is_refused_says_why(make: Make, engine: FakeEngine, photo: Path) -
         assert plan.obstacle is not None and plan.obstacle.arg("reason") == refused.value.why
     engine.hold.set()
     ended(studio, running)
+    stored = studio.store.get(first.id)
+    assert stored is not None and studio.store.save(replace(stored, assembly=EXTENSION))
+    with pytest.raises(BadInput) as refused:
+        finish(studio, first)
+    assert refused.value.why.code == "final_of_joined"
     assert len(studio.jobs(OWNER)) == 4, "nothing was queued"
 
 

@@ -121,7 +121,9 @@ def test_every_finished_clip_can_be_compared_from_card_and_tile() -> None:
     for one in (job(), still):
         assert shown(one).having(data_act="compare", role="menuitem")
         assert Tags(library.grid([one], media, time.time())).having(data_act="compare")
-    assert not shown(still).having(data_act="finish-dialog"), "a picture has no final"
+    joined = job(params=DRAFT, width=512, height=288, assembly="extension")
+    for one in (still, joined):
+        assert not shown(one).having(data_act="finish-dialog"), "it has no final"
 
 
 def test_a_clip_names_its_draft_and_its_finals() -> None:
