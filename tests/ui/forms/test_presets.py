@@ -16,6 +16,7 @@ from tests.support.fake_studio import FakeStudio
 from tests.support.legal_values import legal
 from ui import page as layout
 from ui.actions.presets import LoadPreset
+from ui.actions.restore import RestoreForms
 from ui.forms import schema
 from ui.forms.presets import PresetBox
 from ui.i18n.texts import text
@@ -228,6 +229,21 @@ def test_a_preset_of_another_visitor_fills_nothing(page: SimpleNamespace, recwar
 )
 def test_forged_events_fill_nothing(data: dict[str, Any], page: SimpleNamespace, recwarn: Any) -> None:
     assert apply(page, ANN, **data) == {}
+
+
+def test_the_start_of_a_new_form_leaves_what_is_typed(page: SimpleNamespace) -> None:
+    """The script fills in what the default preset sets, and nothing else."""
+    restore = RestoreForms(page.studio, page.load.fill).restore
+    given = {"values": {"speed": "quality", "seconds": 3.0, "motion": "wild", "image": "x", "none": 1}}
+
+    def changed(**more: Any) -> set[str]:
+        data = {"draft": "a" * 32, "forms": {MODE: {**given, **more}}}
+        event: Any = SimpleNamespace(_data=data)
+        return {str(widget.elem_id).removeprefix(f"{MODE}-") for widget in restore(ANN, event)}
+
+    assert changed(part=True) == {"speed", "seconds", "motion"}
+    whole = {"prompt", "seed", "image", "speed"}
+    assert whole <= changed() and whole <= changed(part="yes")
 
 
 def test_records_are_what_endpoints_take(page: SimpleNamespace) -> None:
