@@ -198,6 +198,20 @@ def test_presets_are_managed_and_shared(
     expect(chosen(other, "seconds")).to_have_text("2 s")
     expect(other.locator("#tab-image")).to_contain_text("The value in From a file cannot be used here.")
 
+    drop = """([name, text, place]) => {
+      const given = new DataTransfer();
+      given.items.add(new File([text], name));
+      const event = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: given });
+      document.querySelector(place).dispatchEvent(event);
+    }"""
+    for place in ("body", "#image_to_video-image"):
+        other.evaluate(drop, ["x.wanpreset.json", file.read_text("utf-8"), place])
+        expect(offer).to_contain_text("Load the preset From a file?")
+        other.keyboard.press("Escape")
+        other.evaluate(drop, ["x.wanpreset.json", "{", place])
+        expect(dialog(other, "refused")).to_contain_text("This is no preset.")
+        other.keyboard.press("Escape")
+
 
 @pytest.mark.deep
 @pytest.mark.parametrize("given", ["x", "%00", "a" * 20_000, "<img src=x onerror=alert(1)>", ""])

@@ -277,16 +277,28 @@
     offerOrSay(await call("preset_read", { link: linked }), { link: linked });
   };
 
+  // Whether a file that was dropped or chosen is a preset, which is offered then.
+  const takes = (file) => {
+    if (!FILE.test(file.name)) return false;
+    fileRead(file).then(({ found, what }) => offerOrSay(found, what));
+    return true;
+  };
+  // One that is dropped anywhere, also on a field for other files: the window hears of it before the fields.
+  addEventListener("drop", (event) => {
+    const files = [...(event.dataTransfer?.files || [])];
+    if (files.length !== 1 || !takes(files[0])) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    document.documentElement.removeAttribute("data-dragging");
+    // Gradio's zone hears of the end of the drag, without files.
+    event.target.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() }));
+  }, true);
+
   Object.assign(studio.presets, {
     saving: saveDialog,
     managing: manageDialog,
     // The forms are filled.
     opened: () => linked && offerLinked(),
-    // Whether a file that was dropped or chosen is a preset, which is offered then.
-    takes: (file) => {
-      if (!FILE.test(file.name)) return false;
-      fileRead(file).then(({ found, what }) => offerOrSay(found, what));
-      return true;
-    },
+    takes,
   });
 })();
