@@ -160,11 +160,15 @@ class Studio:
         media: Mapping[str, Facts],
         owner: str = "",
         user: str = "",
+        variations: int = 1,
+        vary: str | Mapping[str, Sequence[Any]] = "",
     ) -> Plan:
         """What Generate would do with this, and what prevents it for this owner. Never raises.
 
-        user: whom the login let in; the limit per visitor does not bind the admin."""
-        return self._services.submitter.plan(mode, values, media, owner, self.is_admin(owner, user))
+        user: whom the login let in; the limit per visitor does not bind the admin. variations, vary: as in
+        `submit`."""
+        admin = self.is_admin(owner, user)
+        return self._services.submitter.plan(mode, values, media, owner, admin, variations, vary)
 
     def submit(
         self, owner: str, mode: str, values: Mapping[str, Any], files: Mapping[str, Path | ResultOf | None],
@@ -268,6 +272,11 @@ class Studio:
     def job(self, id: str, key: str) -> JobView:
         """One job. Raises NotFound for a wrong id or key."""
         return self._library.job(id, key)
+
+    def whole(self, owner: str, id: str, key: str) -> JobView | None:
+        """The job that this one is a part of, for its owner alone; None when there is none or it is gone.
+        Raises NotFound, NotAllowed."""
+        return self._library.whole(owner, id, key)
 
     def jobs(
         self, owner: str, limit: int = 60, mode: str = "", search: str = "", statuses: Collection[str] = ()

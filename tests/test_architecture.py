@@ -70,7 +70,8 @@ ONLY: dict[str, frozenset[str]] = {
             "backend.threads", "backend.jobs.job", "backend.jobs.views", "backend.jobs.snapshot",
             "backend.jobs.final_views",
             "backend.models.state", "backend.media.facts", "backend.media.formats",
-            "backend.media.format_names", "backend.engines.base", "backend.engines.kinds",
+            "backend.media.format_names", "backend.media.grid", "backend.engines.base",
+            "backend.engines.kinds",
             "backend.storage.input_folder", "workflows",
         }
     ),

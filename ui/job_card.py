@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from ui.forms.job_inputs import has_picture, stored_files
 from ui.views import engine_badge, progress
 from ui.views.card import RECENT, CardState, Starter, card
 from ui.views.skeleton import skeleton
+from ui.views.wording import is_set
 
 if TYPE_CHECKING:
     from backend.jobs.snapshot import Snapshot
@@ -32,7 +34,7 @@ log = logging.getLogger("wan.ui")
 EVENTS = (
     "show", "cancel", "again", "quality", "finish", "retry", "reuse", "frame", "picture", "send", "starter",
     "sample", "library", "finished", "engine", "redraw", "system", "pin", "unpin", "delete",
-    "extend", "reroll",
+    "extend", "reroll", "vary", "keep_picked",
 )  # fmt: skip
 """The events that the card's script triggers. `finished`: a job that the page follows ended; `engine`: the
 engine's state or files changed; `redraw`: another job of the page started; `system`: the System tab is open
@@ -92,8 +94,10 @@ class Card:
         note: str = "",
         note_field: str = "",
         made: str = "",
+        whole: JobView | None = None,
     ) -> CardState:
-        """The card's state for this owner with `shown` on the stage. note_field, made: see CardState."""
+        """The card's state for this owner with `shown` on the stage. note_field, made: see CardState; whole:
+        the set that it was opened from, if it is not the owner's."""
         known = self.studio.is_owner(owner)
         jobs = self.studio.jobs(owner, limit=LOOK_BACK) if known else []
         active = self.studio.active(owner) if known else None
@@ -105,6 +109,9 @@ class Card:
             snapshot = self.studio.progress(shown.id, shown.key)
             preview = data_url(self.studio.preview(shown.id, shown.key))
         stopped = shown if shown is not None and shown.status in ("failed", "cancelled") else None
+        children = self.children(shown)
+        if whole is None and mine and shown is not None and shown.parent:
+            whole = self.studio.whole(owner, shown.id, shown.key)
         files, deleted = stored_files(self.studio, stopped) if stopped is not None and mine else ((), False)
         return CardState(
             shown=shown,
@@ -127,6 +134,13 @@ class Card:
             has_picture=mine and shown is not None and has_picture(self.studio, shown),
             files=files,
             inputs_deleted=deleted,
+            children=children,
+            progress={
+                child.id: self.studio.progress(child.id, child.key)
+                for child in children
+                if child.status in ("queued", "running")
+            },
+            whole=whole,
         )
 
     def html(
@@ -137,8 +151,17 @@ class Card:
         note: str = "",
         note_field: str = "",
         made: str = "",
+        whole: JobView | None = None,
     ) -> str:
-        return card(self.state(owner, shown, autoplay, note, note_field, made))
+        return card(self.state(owner, shown, autoplay, note, note_field, made, whole))
+
+    def children(self, shown: JobView | None) -> list[JobView]:
+        """The variations of a set, without those that are deleted meanwhile."""
+        found = []
+        for part in shown.children if shown is not None and is_set(shown) else ():
+            with contextlib.suppress(NotFound):
+                found.append(self.studio.job(part.id, part.key))
+        return found
 
     def on_load(self, owner: str, job_id: str = "", key: str = "") -> str:
         """The card with the job of a private link; else with the latest one. A note above the stage reports

@@ -72,6 +72,7 @@ class Field:
     page shows in the empty field of a number whose default stands for something else ("Random"); "" where
     the default is a number like any other. `group`: where in Advanced the page shows it. `later`: added
     to an endpoint that had been published; it follows the others there, so that calls by position stay right.
+    `varies`: the page offers variations that differ in it; `compared`: the numbers that those begin with.
     """
 
     kind: Kind
@@ -95,6 +96,8 @@ class Field:
     group: Group = ""
     choices: tuple[Choice, ...] = ()
     offered: tuple[float, ...] = ()
+    varies: bool = False
+    compared: tuple[float, ...] = ()
 
     @property
     def start(self) -> Any:
@@ -322,6 +325,11 @@ class ModeSpec:
     def fields(self) -> tuple[Field, ...]:
         """The parameters that are no files."""
         return tuple(spec for spec in self.all if isinstance(spec, Field))
+
+    @cached_property
+    def varied(self) -> tuple[Field, ...]:
+        """The parameters of which the page offers variations, in the order of the API."""
+        return tuple(spec for spec in self.fields if spec.varies)
 
     @cached_property
     def media(self) -> Mapping[str, MediaField]:

@@ -44,9 +44,12 @@ class GroupLive(LiveJob):
         parts = [member.snapshot() for member in self.members]
         found = combined(own, parts, self.share, self.waits, self.assembly)
         current = _current(parts)
+        if current is not None:
+            found = replace(found, part=self.members[current].id)
         if current is not None and (preview := self.members[current].preview) is not None:
             self.preview = preview
-            found = replace(found, preview_version=(current + 1) * PREVIEWS + parts[current].preview_version)
+            version = (current + 1) * PREVIEWS + parts[current].preview_version
+            found = replace(found, preview_version=version)
         self.best = max(self.best, found.percent)
         return replace(found, percent=self.best)
 

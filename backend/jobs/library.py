@@ -102,6 +102,14 @@ class Library:
         """What is shown of one job."""
         return self.view(self.open(job_id, key))
 
+    def whole(self, owner: str, job_id: str, key: str) -> JobView | None:
+        """The parent of a job, for its owner alone; None when there is none or it is gone."""
+        job = self.owned(owner, job_id, key)
+        parent = self._store.get(job.parent) if job.parent else None
+        if parent is None or parent.delete_after is not None:
+            return None
+        return self.view(self._scheduler.unsaved(parent.id) or parent)
+
     def jobs(
         self, owner: str, limit: int, mode: str, search: str, statuses: Collection[str] = ()
     ) -> list[JobView]:

@@ -24,7 +24,8 @@ class Snapshot:
     of one chunk. `activity`: what is done now ("": `stage`), which goes back and forth in a job of several
     chunks, where `stage` does not. `chunk_range`: the first and the last chunk that it concerns, 0 where that
     is all of the job. `preparing`: the media of the next graph are cut. `waits`: what a queued job waits for
-    besides its turn; `text` has its words.
+    besides its turn; `text` has its words. `part`: id of the child that is drawn now, whose preview and
+    steps these are.
     """
 
     version: int = 0
@@ -48,6 +49,7 @@ class Snapshot:
     waits: Notice | None = None
     activity: StageName | Literal[""] = ""
     chunk_range: tuple[int, int] = (0, 0)
+    part: str = ""
 
     @property
     def doing(self) -> StageName:

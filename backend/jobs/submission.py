@@ -42,6 +42,7 @@ from backend.jobs.result_inputs import Given
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.segments import inherit_segments
 from backend.jobs.store import Store
+from backend.jobs.variation_plans import plan_several
 from backend.jobs.views import SEVERAL, Plan
 from backend.media import check
 from backend.media.decoder import Decoder
@@ -138,11 +139,14 @@ class Submitter:
         media: Mapping[str, Facts],
         owner: str = "",
         unlimited: bool = False,
+        variations: int = 1,
+        vary: str | Mapping[str, Sequence[Any]] = "",
     ) -> Plan:
         """The plan for these settings and files, with what would refuse one more job of the owner. Never
-        raises. An unknown owner counts as a new one. `unlimited`: without the limit per visitor."""
+        raises. An unknown owner counts as a new one. `unlimited`: without the limit per visitor;
+        `variations`, `vary`: as in a Submission, the plan is that of all."""
         sizes = {name: input_files.as_media(facts, name) for name, facts in media.items()}
-        return self.plan_of(mode, values, sizes, owner, unlimited)
+        return self.plan_of(mode, values, sizes, owner, unlimited, variations, vary)
 
     def plan_of(
         self,
@@ -151,31 +155,42 @@ class Submitter:
         sizes: Mapping[str, Media],
         owner: str = "",
         unlimited: bool = False,
+        variations: int = 1,
+        vary: str | Mapping[str, Sequence[Any]] = "",
     ) -> Plan:
         """As `plan`, for files whose measures are known."""
-        plan = planning.plan(
-            mode,
-            values,
-            sizes,
-            self._offers.infos(),
-            self._store.done_on,
-            offers=self._offers.all(),
-            absent=self.admission.no_server(),
-            longest=self._settings.max_seconds,
-            cards=self._cards,
-        )
+
+        def single(given: Mapping[str, Any]) -> Plan:
+            return planning.plan(
+                mode,
+                given,
+                sizes,
+                self._offers.infos(),
+                self._store.done_on,
+                offers=self._offers.all(),
+                absent=self.admission.no_server(),
+                longest=self._settings.max_seconds,
+                cards=self._cards,
+            )
+
+        if variations == 1 and not vary:
+            plan = single(values)
+        else:
+            plan = plan_several(single, mode, values, variations, vary)
         if plan.problems or plan.obstacle is not None:
             return plan
-        return replace(plan, obstacle=self._no_room(owner, JOB_BYTES + plan.bytes, unlimited))
+        need = JOB_BYTES * plan.count + plan.bytes
+        return replace(plan, obstacle=self._no_room(owner, need, unlimited, plan.count))
 
-    def _no_room(self, owner: str, need: int, unlimited: bool) -> Notice | None:
-        """What `submit` would refuse a job of `need` bytes with: the queue, the disk, the data folder."""
+    def _no_room(self, owner: str, need: int, unlimited: bool, count: int = 1) -> Notice | None:
+        """What `submit` would refuse jobs of `need` bytes together with: the queue, the disk, the data
+        folder."""
         owner_id = tokens.owner_id(owner) if tokens.is_token(owner) else ""
         settings = self._settings
         try:
             self._store.require()
             each = settings.max_queued if unlimited else settings.max_queued_per_owner
-            self._scheduler.check_room(owner_id, settings.max_queued, each)
+            self._scheduler.check_room(owner_id, settings.max_queued, each, count)
             self._disk.check(owner_id, need)
         except StudioError as error:
             return error.notice

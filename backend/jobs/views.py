@@ -267,7 +267,8 @@ class Plan:
     `obstacle`: why it cannot run; `problems`: field -> sentence; `route`: where Animate gets pose and mask
     from, as Compiled has it; `follows`: the kind of the file that the length comes from, while it is not
     given: length and estimate are not known then; `own`: what an empty number stands for, by parameter;
-    `bytes`: an upper estimate of the result's size."""
+    `bytes`: an upper estimate of the result's size; `count`: videos that are made together, of which
+    `estimate` and `bytes` are those of all."""
 
     width: int = 0
     height: int = 0
@@ -286,6 +287,7 @@ class Plan:
     follows: str = ""
     own: Mapping[str, float] = field(default_factory=dict)
     bytes: int = 0
+    count: int = 1
 
 
 @dataclass(frozen=True)

@@ -139,3 +139,28 @@ def test_four_drafts_and_the_best_one_finished(
     params = [served.studio.runs[one].view.params for one in served.studio.runs]
     assert [one["resolution"] for one in params] == ["draft"] * 4 + ["480p"]
     assert params[4]["seed"] == params[1]["seed"] and params[4]["speed"] == "quality"
+
+
+def test_four_drafts_at_once_and_the_best_one_finished(
+    counted: Callable[[], Page], served: SimpleNamespace, photo: Path
+) -> None:
+    """Generate, pick, finish; four are chosen once, and stay chosen for the next picture."""
+    page = counted()
+    page.locator("#image_to_video-count").select_option("4")
+    page.locator("#image_to_video-image input[type=file]").set_input_files(photo)
+    page.locator("#image_to_video-image img").first.wait_for()
+    page.evaluate(COUNTING)
+    page.locator("#image_to_video-generate:not([disabled])").click()
+    card(page, "running")
+    whole = next(run for run in served.studio.runs.values() if run.members)
+    served.studio.complete(whole.view)
+    card(page, "done")
+    page.locator("#ws-card .cell .pick").nth(2).click()
+    page.get_by_role("button", name="Finish at 480p").click()
+    card(page, "running")
+    assert effort(page) == (3, 0, 0)
+    *_, final = (run.view for run in served.studio.runs.values())
+    best = served.studio.runs[whole.members[2]].view
+    assert (final.params["resolution"], final.seed) == ("480p", best.seed)
+    assert len(whole.members) == 4 and best.params["resolution"] == "draft"
+    expect(page.locator("#image_to_video-count")).to_have_value("4")

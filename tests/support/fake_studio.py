@@ -12,7 +12,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,10 +28,23 @@ from starlette.routing import Route
 from backend.engines.base import EngineInfo
 from backend.errors import BadInput, BadMedia, InputsGone, NotAllowed, NotFound, OutOfMemory
 from backend.jobs import input_files
+from backend.jobs import variations as jobs_variations
 from backend.jobs.family import Family
-from backend.jobs.job import Job
+from backend.jobs.group_progress import combined
+from backend.jobs.job import Job, Status
 from backend.jobs.snapshot import Snapshot
-from backend.jobs.views import Crop, Estimate, JobView, Place, Plan, QueueRow, QueueState, SourceFile
+from backend.jobs.variation_plans import plan_several
+from backend.jobs.views import (
+    ChildView,
+    Crop,
+    Estimate,
+    JobView,
+    Place,
+    Plan,
+    QueueRow,
+    QueueState,
+    SourceFile,
+)
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.models.state import (
     FetchProgress,
@@ -70,6 +83,7 @@ class _Run:
     start: float | None = None
     frozen: float | None = None
     files: dict[str, Path] = field(default_factory=dict)
+    members: list[str] = field(default_factory=list)  # ids of a parent's children
 
 
 class FakeStudio(FakeFinals, FakeExtensions):
@@ -169,8 +183,16 @@ class FakeStudio(FakeFinals, FakeExtensions):
             ) from None
 
     def plan(
-        self, mode: str, values: dict[str, Any], media: dict[str, Any], owner: str = "", user: str = ""
-    ) -> Plan:
+        self, mode: str, values: dict[str, Any], media: dict[str, Any], owner: str = "", user: str = "",
+        variations: int = 1, vary: str | Mapping[str, Any] = "",
+    ) -> Plan:  # fmt: skip
+        if variations == 1 and not vary:
+            return self._plan_one(mode, values, media)
+        return plan_several(
+            lambda given: self._plan_one(mode, dict(given), media), mode, values, variations, vary
+        )
+
+    def _plan_one(self, mode: str, values: dict[str, Any], media: dict[str, Any]) -> Plan:
         facts = media.get("image")
         ratio = facts.width / facts.height if facts else 16 / 9
         area = {"draft": 640 * 368, "480p": 832 * 480, "720p": 1280 * 720}.get(
@@ -229,11 +251,27 @@ class FakeStudio(FakeFinals, FakeExtensions):
         facts = {"image": self._picture(files["image"])} if files.get("image") else {}
         if not facts:
             raise BadInput("Choose a picture first.", field="image")
-        plan = self.plan(mode, values, facts)
+        count, several, rest = jobs_variations.wanted(values, variations, vary)
+        plan = self.plan(mode, rest, facts)
         for name, problem in plan.problems.items():
             raise BadInput(problem, field=name)
-        seed = int(values.get("seed", -1))
-        return self.add(mode, {**values, "seed": 271828 if seed < 0 else seed}, files["image"], plan)
+        each = jobs_variations.each(mode, rest, count, several, lambda below: 271828)
+        if len(each) > 1:
+            return self.add_set(mode, each, files["image"], several)
+        return self.add(mode, each[0], files["image"], plan)
+
+    def add_set(
+        self, mode: str, each: Sequence[dict[str, Any]], image: Path, vary: Mapping[str, Any] = {}
+    ) -> JobView:
+        """A parent with one child for each of these values."""
+        params = {**each[0], "variations": len(each), **({"vary": dict(vary)} if vary else {})}
+        with self.lock:
+            whole = self.add(mode, params, image, assembly="variations", status="done")
+            for values in each:
+                child = self.add(mode, values, image, parent=whole.id)
+                self.runs[whole.id].members.append(child.id)
+            self._advance()
+        return self.runs[whole.id].view
 
     def submit_family(self, new: Family, user: str = "") -> JobView:
         """The first part stands for all."""
@@ -265,6 +303,8 @@ class FakeStudio(FakeFinals, FakeExtensions):
     def _advance(self) -> None:
         with self.lock:
             for run in self.runs.values():
+                if run.members:
+                    continue
                 if run.view.status == "queued":
                     run.start, run.view = time.monotonic(), replace(run.view, status="running")
                 if run.view.status != "running" or run.start is None:
@@ -284,7 +324,29 @@ class FakeStudio(FakeFinals, FakeExtensions):
                         run.view, status="done", finished=time.time(), elapsed=65.0, bytes=self._make(run)
                     )
                 else:
-                    return
+                    break
+            for run in self.runs.values():
+                if run.members:
+                    self._combine(run)
+
+    def _combine(self, run: _Run) -> None:
+        """The state of a parent, which follows from those of its children."""
+        parts = [self.runs[id].view for id in run.members if id in self.runs]
+        children = tuple(
+            ChildView(one.id, one.key, one.seed, one.status, one.width, one.height) for one in parts
+        )
+        run.view = replace(run.view, children=children)
+        states = {one.status for one in parts}
+        if "running" in states or states == {"queued"}:
+            status: Status = "running" if "running" in states else "queued"
+        elif "queued" in states:
+            status = "running"
+        else:
+            status = "done" if "done" in states else "failed" if "failed" in states else "cancelled"
+        if status == "done" and run.view.elapsed is None:
+            run.view = replace(run.view, finished=time.time(), elapsed=65.0, bytes=self._make(run))
+        error = next((one.error for one in parts if one.error), None) if status == "failed" else None
+        run.view = replace(run.view, status=status, error=error)
 
     def _share(self, run: _Run) -> float:
         if run.frozen is not None:
@@ -311,7 +373,19 @@ class FakeStudio(FakeFinals, FakeExtensions):
     def complete(self, view: JobView) -> None:
         """Ends this job as done immediately."""
         run = self.runs[view.id]
+        if run.members:
+            for id in run.members:
+                self.complete(self.runs[id].view)
+            return self._advance()
         run.view = replace(run.view, status="done", finished=time.time(), elapsed=65.0, bytes=self._make(run))
+        self._advance()
+
+    def break_down(self, view: JobView) -> None:
+        """Ends this job as failed immediately."""
+        run = self.runs[view.id]
+        error = OutOfMemory("The GPU ran out of memory", "Try a smaller size.").to_dict()
+        run.view = replace(run.view, status="failed", error=error, elapsed=12.0, finished=time.time())
+        self._advance()
 
     def _run(self, id: str, key: str) -> _Run:
         run = self.runs.get(id)
@@ -323,6 +397,10 @@ class FakeStudio(FakeFinals, FakeExtensions):
         self._advance()
         return self._run(id, key).view
 
+    def whole(self, owner: str, id: str, key: str) -> JobView | None:
+        run = self.runs.get(self.job(id, key).parent)
+        return None if run is None else run.view
+
     def jobs(
         self,
         owner: str,
@@ -332,7 +410,8 @@ class FakeStudio(FakeFinals, FakeExtensions):
         statuses: Collection[str] = (),
     ) -> list[JobView]:
         self._advance()
-        found = [view for view in self._own() if not mode or view.mode == mode]
+        own = [view for view in self._own() if view.parent not in self.runs]
+        found = [view for view in own if not mode or view.mode == mode]
         found = [v for v in found if not statuses or v.status in statuses]
         found = [
             v
@@ -347,13 +426,18 @@ class FakeStudio(FakeFinals, FakeExtensions):
 
     def active(self, owner: str) -> JobView | None:
         self._advance()
-        running = [view for view in self._own() if view.status == "running"]
-        queued = [view for view in self._own() if view.status == "queued"]
+        own = [view for view in self._own() if not view.parent]
+        running = [view for view in own if view.status == "running"]
+        queued = [view for view in own if view.status == "queued"]
         return next(iter(running or queued), None)
 
     def cancel(self, id: str, key: str) -> JobView:
         run = self._run(id, key)
-        if run.view.status in ("queued", "running"):
+        for child in run.members:
+            self.cancel(child, self.runs[child].view.key)
+        if run.members:
+            self._advance()
+        elif run.view.status in ("queued", "running"):
             run.frozen = self._share(run) if run.start else 0.0
             run.view = replace(run.view, status="cancelled", finished=time.time(), elapsed=12.0)
         return run.view
@@ -384,6 +468,11 @@ class FakeStudio(FakeFinals, FakeExtensions):
     def progress(self, id: str, key: str) -> Snapshot:
         self._advance()
         run = self._run(id, key)
+        if run.members:
+            parts = [self.progress(one, self.runs[one].view.key) for one in run.members if one in self.runs]
+            found = combined(Snapshot(status=run.view.status), parts)
+            part = next((one for one in run.members if self.runs[one].view.status == "running"), "")
+            return replace(found, status=run.view.status, part=part, preview_version=bool(part) * 1)
         share = 0.0 if run.start is None else min(self._share(run), 1.0)
         if run.view.status == "done":
             share = 1.0
@@ -412,6 +501,9 @@ class FakeStudio(FakeFinals, FakeExtensions):
 
     def preview(self, id: str, key: str) -> tuple[bytes, str] | None:
         run = self._run(id, key)
+        for child in run.members:
+            if child in self.runs and self.runs[child].view.status == "running":
+                return self.preview(child, self.runs[child].view.key)
         if run.image is None or run.start is None or self._share(run) < 0.3:
             return None
         picture = Image.open(run.image).convert("RGB").resize((run.view.width // 4, run.view.height // 4))
@@ -469,7 +561,7 @@ class FakeStudio(FakeFinals, FakeExtensions):
         ]  # fmt: skip
 
     def line(self, owner: str) -> tuple[Place, ...]:
-        views = [run.view for run in self.runs.values()]
+        views = [run.view for run in self.runs.values() if not run.members]
         running = [Place(0, v.mode, True, v) for v in views if v.status == "running"]
         waits = [v for v in views if v.status == "queued"]
         return (*running, *(Place(n, v.mode, True, v) for n, v in enumerate(waits, 1)))

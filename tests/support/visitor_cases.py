@@ -182,7 +182,7 @@ def _(site: Site) -> str:
     job = made(victim, "A lake for guests")
     data = {
         "id": job["id"], "key": job["key"], "shown": "", "change": "{}", "mode": "image_to_video",
-        "field": "image",
+        "field": "image", "picked": [[job["id"], job["key"]]],
     }  # fmt: skip
     seen = set()
     for elem, event in who_may.events("owner"):

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("wan.ui")
 
+MORE = 4
+"""How many variations "Variations" makes of a clip."""
+
 
 class Again:
     """Handlers that return the card's new HTML, or gr.skip() when no job was queued."""
@@ -32,6 +35,17 @@ class Again:
     def again(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
         """The same settings with a new seed."""
         return self._start(owner, own_job(self.studio, owner, event), {"seed": -1}, request.username)
+
+    def vary(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
+        """Variations of a clip: the same settings, each with another seed."""
+        job = own_job(self.studio, owner, event)
+        html = self.varied(owner, job, request.username) if job is not None else None
+        return gr.skip() if html is None else html
+
+    def varied(self, owner: str, job: JobView, user: str | None = None) -> str | None:
+        """The card with variations of this job of the owner; None when they were refused."""
+        made = self.submit(owner, job, {"seed": -1}, user=user or "", count=MORE)
+        return None if made is None else self.stage.started(owner, made)
 
     def retry(self, owner: str, event: gr.EventData, request: gr.Request) -> Any:
         """The same settings with the changes that a failure's remedy proposes."""
@@ -50,15 +64,19 @@ class Again:
         made = self.submit(owner, job, change, user or "") if job is not None else None
         return gr.skip() if made is None else self.stage.started(owner, made)
 
-    def submit(self, owner: str, job: JobView, change: Mapping[str, Any], user: str = "") -> JobView | None:
+    def submit(
+        self, owner: str, job: JobView, change: Mapping[str, Any], user: str = "", count: int = 1
+    ) -> JobView | None:
         """Queues another job with this one's inputs and settings, and `change` over them.
 
-        user: whom the login let in. None, with a message on the page, when the job is refused.
+        user: whom the login let in. count: above 1 that many variations by seed. None, with a message on the
+        page, when the job is refused.
         """
+        several: dict[str, Any] = {"variations": count} if count > 1 else {}
         try:
             files = self._files(owner, job)
             given = {**job.params, **change}
-            return self.studio.submit(owner, job.mode, given, files, job, user, job.titles)
+            return self.studio.submit(owner, job.mode, given, files, job, user, job.titles, **several)
         except StudioError as error:
             gr.Warning(sentence(error))
         except Exception:

@@ -10,7 +10,7 @@ import gradio as gr
 
 from backend.errors import StudioError
 from ui.actions.event_data import event_text, event_values, own_job
-from ui.forms import schema
+from ui.forms import schema, variations
 from ui.forms.uploads import checked_upload
 from ui.forms.widgets import Form
 from ui.gradio_fixes.event_errors import sentence
@@ -65,6 +65,7 @@ class FillForms:
             return self.nothing()
         filled: dict[str, Any] = schema.from_params(job.mode, job.params, self.planner.default_negative)
         filled["seed"] = job.params.get("seed", job.seed) if job.children else job.seed
+        filled[variations.NAME] = variations.from_job(job)
         try:
             stored = self.files.inputs(owner, job)
         except StudioError as error:  # the settings are still useful
@@ -175,7 +176,7 @@ class FillForms:
             widget = form.widgets[name]
             if name in form.lines:
                 updates[widget] = str(value) if value else None
-            elif form.spec.field(name).offered:
+            elif name != variations.NAME and form.spec.field(name).offered:
                 updates[widget] = gr.Radio(choices=schema.options(mode, name, value), value=value)
             else:
                 updates[widget] = value

@@ -56,7 +56,7 @@ class Finish:
             for pair in pairs
             if (job := self._submit(owner, *pair, resolution, speed, request.username or "", len(pairs)))
         ]
-        return self.stage.started(owner, made[0]) if made else gr.skip()
+        return self.stage.started(owner, made[0], len(made)) if made else gr.skip()
 
     def _submit(
         self, owner: str, job_id: str, key: str, resolution: str, speed: str, user: str, count: int

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from ui.actions.event_data import event_text
+from ui.forms import variations
 from ui.forms.widgets import Form
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def plan_on(planner: Planner, form: Form, owner: Any) -> None:
     for typed, events in (("true", [widget.change for widget in gradual]), ("false", chosen)):
         if events:
             gr.on(events, None, js=REPLAN.format(form.mode, typed), queue=False, api_visibility="private")
-    texts = [n for n, widget in enumerate(widgets, 1) if isinstance(widget, gr.Textbox)]  # after the owner
+    texts = [
+        n
+        for n, (name, widget) in enumerate(form.widgets.items(), 1)  # after the owner
+        if isinstance(widget, gr.Textbox) and name != variations.NAME
+    ]
     form.hint.typed(
         plan,
         inputs=[owner, *widgets],

@@ -10,6 +10,7 @@ import gradio as gr
 
 from backend.errors import NotAllowed, NotFound, StudioError
 from ui.actions.event_data import event_text
+from ui.actions.picks import pairs, unpicked
 from ui.gradio_fixes.event_errors import sentence
 from ui.i18n.texts import text
 from ui.views.keeping import deleted
@@ -61,18 +62,40 @@ class Keeping:
         updates = self._refreshed(owner, (mode, search, limit, status), event)
         return {**updates, self.box: deleted(job, secrets.token_hex(8)) if job else gr.skip()}
 
+    def keep(
+        self, owner: str, mode: str, search: str, limit: float, status: str, event: gr.EventData
+    ) -> dict[Any, Any]:
+        """Hides the variations of a set that were not picked, as `delete` does; one Undo brings all back."""
+        hidden = []
+        for job in unpicked(self.studio, owner, event):
+            try:
+                hidden.append(self.studio.delete(owner, job.id, job.key, undo=True))
+            except StudioError as error:
+                gr.Warning(sentence(error))
+                break
+        updates = self._refreshed(owner, (mode, search, limit, status), event)
+        number = secrets.token_hex(8)
+        return {**updates, self.box: deleted(hidden[0], number, hidden[1:]) if hidden else gr.skip()}
+
     def undo(
         self, owner: str, mode: str, search: str, limit: float, status: str, event: gr.EventData
     ) -> dict[Any, Any]:
-        """Brings a clip back, to the card too where it was deleted there."""
-        job_id, key = event_text(event, "id"), event_text(event, "key")
+        """Brings a clip back, to the card too where it was deleted there, and those that were deleted
+        together with it."""
+        first = (event_text(event, "id"), event_text(event, "key"))
         back: JobView | None = None
-        try:
-            back = self.once.run(lambda: self.studio.undo_delete(owner, job_id, key), owner, "undo", job_id)
-        except StudioError as error:  # says for how long a deletion can be undone
-            gr.Warning(sentence(error))
+        for number, pair in enumerate([first, *pairs(event, "more")]):
+            try:
+                found = self._brought_back(owner, *pair)
+            except StudioError as error:  # says for how long a deletion can be undone
+                gr.Warning(sentence(error))
+                break
+            back = found if not number else back
         shown = (back.id, back.key) if back and event_text(event, "on") == "card" else None
         return self._refreshed(owner, (mode, search, limit, status), event, shown)
+
+    def _brought_back(self, owner: str, job_id: str, key: str) -> JobView:
+        return self.once.run(lambda: self.studio.undo_delete(owner, job_id, key), owner, "undo", job_id)
 
     def pin(
         self, owner: str, mode: str, search: str, limit: float, status: str, event: gr.EventData

@@ -44,3 +44,11 @@ class LibraryActions:
         if job is None or started is None:
             return self.forms.nothing()
         return {**self.forms.tab_updates(job.mode), self.shown: started}
+
+    def vary(self, owner: str, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        """Makes variations of a clip and shows them on the card, in its tab."""
+        job = own_job(self.studio, owner, event)
+        started = self.again.varied(owner, job, request.username) if job is not None else None
+        if job is None or started is None:
+            return self.forms.nothing()
+        return {**self.forms.tab_updates(job.mode), self.shown: started}

@@ -5,6 +5,8 @@
   const { $, $$, text } = studio;
   const SECONDS = { running: 1, next: 0.5, queued: 3, idle: 5, hidden: 6, retry: 0.5, waits: 3, most: 8, again: 5, system: 5 };
 
+  const MAKES = ["again", "vary", "quality", "finish", "retry"]; // events that make a job
+
   studio.card = ({ element, trigger, server, watch, upload, events }) => {
     const card = () => $(".card", element);
     const follow = { id: "", key: "", seen: 0, best: 0, announced: "", status: "", ended: "", endedAt: 0 };
@@ -30,6 +32,7 @@
       studio.busy(Boolean(data.busy));
       studio.refreshFrame();
       studio.dressPlayer?.(element);
+      studio.dressSet?.(element);
       studio.dressResult?.(element);
       studio.dressScreen?.(element);
       const bell = $("[data-notify]", element);
@@ -44,7 +47,10 @@
       for (const name of ["job", "key"]) asked.delete(name);
       history.replaceState(history.state, "", here);
     };
-    const about = (id, key) => ({ id, key, shown: card()?.dataset.shown || "", shownkey: card()?.dataset.shownkey || "" });
+    const about = (id, key) => {
+      const { shown = "", shownkey = "", set: whole = "", setkey = "" } = card()?.dataset || {};
+      return { id, key, shown, shownkey, set: whole, setkey };
+    };
     // Triggers once per interval: an event may get lost with the connection.
     const ask = (what, name, data) => {
       const now = Date.now();
@@ -171,6 +177,7 @@
       if (job.image) {
         follow.seen = job.preview;
         if (onStage) paint(live("preview"), job.image);
+        if (onStage) studio.paintPart(job.part, job.image);
         for (const tile of $$(`[data-bar="${follow.id}"]`)) for (const img of $$("img", tile.parentNode)) img.src = job.image;
       }
       for (const bar of $$(`[data-bar="${follow.id}"]`)) bar.style.setProperty("--d", percent / 100);
@@ -242,10 +249,11 @@
       const button = event.target.closest("[data-act]");
       if (!button || !events.includes(button.dataset.act)) return;
       const { act, id, key, change, n, mode, field } = button.dataset;
-      if (["again", "quality", "finish", "retry"].includes(act) && studio.pressedAgain(act)) return;
+      if (MAKES.includes(act) && studio.pressedAgain(act)) return;
       const data = { ...about(id, key), change, field, mode: mode || studio.mode() };
       if (act === "starter") data.n = Number(n);
       if (act === "sample") data.n = n;
+      if (act === "keep_picked") Object.assign(data, studio.picks());
       if (act === "cancel") button.disabled = true;
       if (act === "delete" && !studio.deletes(button, event)) return;
       if (act === "frame") {
@@ -253,7 +261,7 @@
         if (!data.path) return;
       }
       trigger(act, data);
-      if (["show", "again", "quality", "finish", "retry"].includes(act)) scrollTo({ top: 0 });
+      if (act === "show" || MAKES.includes(act)) scrollTo({ top: 0 });
     });
 
     document.addEventListener("visibilitychange", () => {

@@ -5,7 +5,7 @@
   const { $, $$, text } = studio;
   const store = window.wanStorage;
   const PREFIX = "wan-studio-draft-", MINE = "wan-studio-tab", VERSION = 1;
-  const NEWEST = 10, TEXT_MAX = 8000;
+  const NEWEST = 10, TEXT_MAX = 8000, LONGER = { variations: 60_000 }; // characters of a text, by its name
   const MS = { write: 300, answer: 500, reload: 1200, restore: 15_000, fill: 8000, used: 6 * 3_600_000 };
   const ID = /^[0-9a-f]{32}$/, NAME = /^[a-z_]{1,40}$/;
 
@@ -130,7 +130,7 @@
     const form = { values: {}, media: {} };
     for (const [name, value] of Object.entries(given)) {
       if (name in object(starts[mode])) {
-        const kept = typeof value === "string" ? value.slice(0, TEXT_MAX) : value;
+        const kept = typeof value === "string" ? value.slice(0, LONGER[name] || TEXT_MAX) : value;
         if (!usual(kept, starts[mode][name]) || !usual(kept, begin(mode)[name])) form.values[name] = kept;
       } else {
         const path = object(Array.isArray(value) ? value[0] : value).path;

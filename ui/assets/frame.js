@@ -49,11 +49,11 @@
   /* The address of the uploaded PNG, of the clip's own size; "" when there is none. `upload` takes a File. A line of a
      menu is hidden by now: the first button of the row says that the clip is waited for. */
   studio.takeFrame = async (element, pressed, upload) => {
-    const video = $("video", element);
+    const video = studio.pickedVideo() || $("video", element);
     const button = pressed.closest(".menu") ? $('.steps.next .btn[data-act="frame"]', element) || pressed : pressed;
     if (!video || waiting.has(button)) return "";
     waiting.add(button);
-    const number = () => studio.frameShown(element);
+    const number = () => studio.frameShown(element) || studio.setFrame();
     let free = () => {};
     try {
       if (!isReady(video)) {

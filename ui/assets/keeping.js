@@ -74,11 +74,11 @@
       node.textContent = words;
       return node;
     };
-    const show = ({ id, key, title, seconds }) => {
+    const show = ({ id, key, title, seconds, more }) => {
       const was = sent.get(id) || { on: "library", keyboard: false, next: "" };
       sent.delete(id);
       const row = part("div", "undo-toast", "");
-      const said = part("p", "", text("deleted"));
+      const said = part("p", "", JSON.parse(more || "[]").length ? text("deleted_title", { title }) : text("deleted"));
       said.title = text("deleted_title", { title });
       const undo = part("button", "undo", text("undo"));
       const close = part("button", "dismiss", "");
@@ -97,7 +97,7 @@
       const timer = setTimeout(end, seconds * 1000);
       close.addEventListener("click", end);
       undo.addEventListener("click", () => {
-        trigger("undo", { id, key, on: was.on, ...studio.onStage() });
+        trigger("undo", { id, key, more, on: was.on, ...studio.onStage() });
         focusAfter(was);
         end();
       });

@@ -184,11 +184,12 @@
       const box = player.getBoundingClientRect();
       return box.width && box.bottom > 0 && box.top < innerHeight;
     });
+  studio.takesKey = ({ key, target }) =>
+    Boolean(target.closest?.(MOVES.includes(key) ? `${TYPED}, ${MOVED}` : TYPED)) || (key === " " && Boolean(target.closest?.("button, a, summary, label")));
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const own = event.target.type === "range" && of(event.target);
-    if (!own && event.target.closest?.(MOVES.includes(event.key) ? `${TYPED}, ${MOVED}` : TYPED)) return;
-    if (event.key === " " && event.target.closest?.("button, a, summary, label")) return;
+    if (!own && studio.takesKey(event)) return;
     const player = own || seen();
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (!player || !KEYS[key]) return;

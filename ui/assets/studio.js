@@ -77,7 +77,7 @@
       const { act, id, key, change, n, mode, field } = button.dataset;
       if (act === "delete" && !studio.deletes(button, event)) return;
       trigger(act, act === "starter" ? { n: Number(n) } : { id, key, change, mode, field, ...studio.onStage() });
-      if (["show", "reuse", "retry", "starter", "send"].includes(act)) scrollTo({ top: 0 });
+      if (["show", "reuse", "retry", "starter", "send", "vary"].includes(act)) scrollTo({ top: 0 });
     });
   };
 
@@ -123,6 +123,7 @@
     }
     studio.dressAdvanced();
     studio.dressForms();
+    studio.variations?.dress();
     label();
   };
   // New elements only: changed texts, such as a clock, need no dressing.
@@ -147,7 +148,8 @@
   const label = () => {
     const usual = text(root.dataset.busy ? "add_to_queue" : "generate");
     for (const button of $$("button.ws-generate")) {
-      const words = button.dataset.held ? text(button.dataset.held) : usual;
+      const several = studio.variations?.words(button.id.replace(/-generate$/, ""), Boolean(root.dataset.busy));
+      const words = button.dataset.held ? text(button.dataset.held) : several || usual;
       const node = [...button.childNodes].find((child) => child.nodeType === 3 && child.data.trim());
       if (node && node.data.trim() !== words) node.data = words;
       if (!button.title) button.title = text("generate_keys");

@@ -9,6 +9,7 @@ import gradio as gr
 
 from ui.forms import media_fields, widgets
 from ui.forms.groups import groups
+from ui.forms.variation_field import variation_field
 from ui.forms.widgets import Form, advanced, generate, needs, new_form, notes
 from workflows.modes.registry import MODES
 from workflows.spec import Field, MediaField
@@ -52,6 +53,7 @@ def build(layout: FormLayout, title: str, limit_mb: int, default_negative: str) 
         groups(form)
     if layout.compact:
         notes(form)
+    variation_field(form)
     generate(form)
     return form
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ui.forms import schema
+from ui.forms import schema, variations
 from ui.gradio_fixes.checked_inputs import is_unicode
 from workflows.modes.registry import MODES
 from workflows.spec import Field
@@ -34,6 +34,10 @@ def restored(mode: str, given: object, start: Mapping[str, Any]) -> dict[str, An
             value = _present(field, stored.get(field.name))
             usable = field.name in stored and showable(field, value)
             found[field.name] = value if usable else start[field.name]
+    if variations.NAME in start:
+        value = stored.get(variations.NAME)
+        usable = variations.is_usable(value) and is_unicode(str(value))
+        found[variations.NAME] = value if usable else start[variations.NAME]
     return found
 
 

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from backend.engines.kinds import kind_of
 from backend.errors import StudioError
 from backend.media.facts import PictureFacts, VideoFacts
 from backend.notices import brief, words
-from ui.forms import obstacles, offers, schema
+from ui.forms import obstacles, offers, schema, variations
 from ui.forms.form_view import FormView
 from ui.forms.page_files import Measured, PageFiles
+from ui.forms.variations import Wanted
 from ui.forms.widgets import Form
 from ui.gradio_fixes.event_errors import sentence
 from ui.i18n import mode_texts
@@ -103,8 +104,13 @@ class Planner:
         measured, broken = self._measure(form, given)
         offered = {name: self._offers(mode, name, Path(given[name])) for name in broken}
         values = schema.to_values(mode, given, self.default_negative)
-        plan, needed = self._plan(form, values, measured, owner, user)
+        wanted = variations.read(mode, given.get(variations.NAME))
+        fault, missing = variations.problem(mode, values, wanted)
+        possible = replace(wanted, name="") if fault else wanted
+        plan, needed = self._plan(form, values, measured, owner, user, possible)
         wrong = {**broken}
+        if fault:
+            (needed if missing else wrong)[variations.NAME] = fault
         for name, problem in plan.problems.items():
             if name not in form.lines or given.get(name) is not None:
                 wrong.setdefault(name, problem)
@@ -126,6 +132,7 @@ class Planner:
             if form.spec.trim is None or form.spec.trim.media in measured:
                 seconds = wording.made_seconds(mode, plan.frames, plan.fps)
                 frame = wording.frame(plan.width, plan.height, seconds, plan.fps)
+        makes = text(f"variations.makes.{form.spec.makes}", count=plan.count, frame=frame)
         here = [one for one in plan.warnings if one.arg("field") in measured and one.code in PICTURE_ADVICE]
         routes = [words(one) for one in plan.warnings if one.code in ROUTE_CODES]
         elsewhere = [one for one in plan.warnings if one not in here and one.code not in ROUTE_CODES]
@@ -135,12 +142,13 @@ class Planner:
         hint = hint_line(
             mode,
             Hint(
-                makes="" if needed.keys() & form.lines.keys() else frame,
+                makes="" if needed.keys() & form.lines.keys() else makes if plan.count > 1 else frame,
                 reason=notice or reason.words,
                 missing=not notice and reason.missing,
                 passing=reason.passing,
                 estimate=self._estimate(plan),
                 each=plan.estimate.short if plan.estimate else "",
+                count=plan.count,
                 frame=frame,
                 wrong=shown,
                 needed=needed,
@@ -165,21 +173,25 @@ class Planner:
         )
 
     def _plan(
-        self, form: Form, values: Mapping[str, Any], measured: Mapping[str, Measured], owner: str, user: str
-    ) -> tuple[Plan, dict[str, str]]:
+        self, form: Form, values: Mapping[str, Any], measured: Mapping[str, Measured], owner: str, user: str,
+        wanted: Wanted,
+    ) -> tuple[Plan, dict[str, str]]:  # fmt: skip
         """The plan, and parameter -> sentence for a text that is required and not written yet: without it the
-        rest is planned all the same."""
+        rest is planned all the same. wanted: variations without a problem of their own."""
         facts = {name: one.facts for name, one in measured.items()}
-        plan = self.studio.plan(form.mode, values, facts, owner, user)
+        given, several = _several(form.mode, values, wanted)
+        plan = self.studio.plan(form.mode, given, facts, owner, user, **several)
         unwritten = {
             name: problem
             for name, problem in plan.problems.items()
             if isinstance(value := values.get(name), str) and not value.strip()
         }
         if unwritten:
-            plan = self.studio.plan(
-                form.mode, {**values, **dict.fromkeys(unwritten, "...")}, facts, owner, user
-            )
+            given = {**given, **dict.fromkeys(unwritten, "...")}
+            plan = self.studio.plan(form.mode, given, facts, owner, user, **several)
+        if wanted.count > 1:
+            named = {variations.field_of(name, wanted): said for name, said in plan.problems.items()}
+            plan = replace(plan, problems=named)
         return plan, unwritten
 
     def submit(self, owner: str, form: Form, given: Mapping[str, Any], user: str = "") -> Submission:
@@ -187,14 +199,19 @@ class Planner:
         whom the login let in."""
         job: JobView | None = None
         problems, notice = dict([*obstacles.missing_files(form, given).items()][:1]), ""
+        values = schema.to_values(form.mode, given, self.default_negative)
+        wanted = variations.read(form.mode, given.get(variations.NAME))
+        if not problems and (fault := variations.problem(form.mode, values, wanted)[0]):
+            problems = {variations.NAME: fault}
         if not problems:
             files = {name: Path(given[name]) for name in form.lines if given.get(name) is not None}
-            values = schema.to_values(form.mode, given, self.default_negative)
+            values, several = _several(form.mode, values, wanted)
             try:
-                job = self.studio.submit(owner, form.mode, values, files, user=user)
+                job = self.studio.submit(owner, form.mode, values, files, user=user, **several)
             except StudioError as error:
-                if error.field in form.widgets:
-                    problems = {error.field: sentence(error)}
+                field = variations.field_of(error.field, wanted)
+                if field in form.widgets:
+                    problems = {field: sentence(error)}
                 else:
                     notice = sentence(error)
             except Exception:
@@ -205,7 +222,10 @@ class Planner:
     def _estimate(self, plan: Plan) -> str:
         """The estimate, or why there is none yet."""
         if plan.estimate is not None:
-            return plan.estimate.text
+            said = plan.estimate.text
+            if plan.count > 1 and not plan.estimate.is_first:
+                return text("variations.estimate", estimate=said, count=plan.count)
+            return said
         starting = engine_badge.engine_note(self.studio.engines())
         return starting or (text(f"form_messages.follows.{plan.follows}") if plan.follows else "")
 
@@ -237,6 +257,12 @@ class Planner:
                 states = self.studio.models()
                 self._models = (now, listed, states)
         return states
+
+
+def _several(mode: str, values: Mapping[str, Any], wanted: Wanted) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the values, further arguments of the studio) of what is wanted."""
+    given, count, vary = variations.submitted(mode, values, wanted)
+    return given, {"variations": count, "vary": vary} if count > 1 else {}
 
 
 def _blanks(form: Form, plan: Plan) -> dict[str, str]:

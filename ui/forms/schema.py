@@ -75,7 +75,7 @@ def to_values(mode: str, widgets: Mapping[str, Any], default_negative: str | Non
             value = field.default
         if field.nullable and value is not None and value == default_negative:
             value = None
-        values[field.name] = _number(field, value)
+        values[field.name] = as_number(field, value)
     return values
 
 
@@ -85,7 +85,7 @@ def api_values(mode: str, given: Mapping[str, Any]) -> dict[str, Any]:
     for field in MODES[mode].fields:
         if field.in_api:
             value = given.get(field.name)
-            values[field.name] = _number(field, field.default if value is None else value)
+            values[field.name] = as_number(field, field.default if value is None else value)
     return values
 
 
@@ -143,7 +143,7 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 
-def _number(field: Field, value: Any) -> Any:
+def as_number(field: Field, value: Any) -> Any:
     """20.0 -> 20 where the parameter is a whole number, 5 -> 5.0 for a length; anything else unchanged."""
     if field.offered and is_length(value):
         return float(value)

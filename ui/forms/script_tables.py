@@ -11,7 +11,7 @@ from ui.i18n.texts import text
 from ui.views.icons import icon
 from workflows.modes.registry import MODES
 from workflows.params.loras import MOST, STRENGTH_MAX
-from workflows.spec import GROUPS, ModeSpec
+from workflows.spec import GROUPS, Field, ModeSpec
 
 LORA_ICONS = {"earlier": "up", "later": "chevron", "remove": "close", "none": "film", "search": "search"}
 """What a script needs -> the name of the icon."""
@@ -23,7 +23,8 @@ PRESET_ICONS = {
 
 def forms() -> dict[str, dict[str, Any]]:
     """Mode -> the limits of its texts, its fields for pictures, those of Advanced, whether its LoRAs have a
-    strength for each of two experts, and the notes of its choices: {field: {value: sentence}}."""
+    strength for each of two experts, the notes of its choices: {field: {value: sentence}}, what variations
+    can differ in, what it makes, and whether that can be a draft."""
     return {name: _form(spec) for name, spec in MODES.items()}
 
 
@@ -35,7 +36,31 @@ def _form(spec: ModeSpec) -> dict[str, Any]:
         "advanced": [each.name for each in spec.all if each.group],
         "experts": any(target.experts for target in spec.lora_targets),
         "notes": {name: found for name, found in notes.items() if found},
+        "varied": [_varied(spec, field) for field in spec.varied],
+        "makes": spec.makes,
+        "drafts": "resolution" in spec.by_name,
     }
+
+
+def _varied(spec: ModeSpec, field: Field) -> dict[str, Any]:
+    """A setting that variations can differ in: its name, its kind, and what its values can be."""
+    is_lora = field.kind == "loras"
+    label = mode_texts.label(spec.name, field.name)
+    if is_lora:
+        label = text("variations.lora_strength")
+    elif field.kind == "text":
+        label = text("result.prompt")
+    found: dict[str, Any] = {"name": field.name, "kind": field.kind, "label": label}
+    if field.kind == "choice":
+        return {
+            **found,
+            "options": [[value, label] for label, value in schema.options(spec.name, field.name)],
+        }
+    if field.kind == "text":
+        return {**found, "most": int(field.high)}
+    low, high = (-STRENGTH_MAX, STRENGTH_MAX) if is_lora else (field.low, field.high)
+    figures = {"low": low, "high": high, "step": 0.05 if is_lora else field.step}
+    return {**found, **figures, "compared": list(field.compared), "zero": bool(field.zero)}
 
 
 def advanced() -> dict[str, Any]:

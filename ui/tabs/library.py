@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from backend.jobs.views import JobView
     from backend.studio import Studio
 
-EVENTS = ("show", "reuse", "send", "retry", "delete", "pin", "unpin", "more", "starter")
+EVENTS = ("show", "reuse", "send", "retry", "delete", "pin", "unpin", "more", "starter", "vary")
 JS = (
     f"const events = {list(EVENTS)!r};\n"
     "const start = () => window.wanStudio\n"

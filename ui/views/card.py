@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from backend.jobs.final_views import Relations
 from backend.jobs.snapshot import Snapshot
 from backend.notices import words
-from ui.i18n.texts import escaped, text
+from ui.i18n.texts import escaped, plural, text
 from ui.samples import SAMPLES
-from ui.views import failure, keeping, parts, progress, times, wording
+from ui.views import failure, keeping, parts, progress, times, variation_set, wording
 from ui.views.buttons import attributes, button, copy_button, link_button
 from ui.views.icons import icon
 from ui.views.next_steps import download, next_steps, rows
@@ -68,6 +68,9 @@ class CardState:
     files: Collection[str] = ()  # the parameters of `shown` that are files
     inputs_deleted: bool = False  # `shown` has ended without a result, and its input files are deleted
     media: Callable[[JobView, str, bool], str] = field(default=lambda job, name, download: "")
+    children: Sequence[JobView] = ()  # the variations of `shown`
+    progress: Mapping[str, Snapshot] = field(default_factory=dict)  # id -> of each that has not ended
+    whole: JobView | None = None  # the set that `shown` is one of
 
     @property
     def followed(self) -> JobView | None:
@@ -92,6 +95,8 @@ def card(state: CardState) -> str:
         data["busy"] = 1
     if state.made:
         data["made"] = state.made
+    if state.whole:
+        data |= {"set": state.whole.id, "setkey": state.whole.key}
     if job is None:
         inside = _empty(state)
     elif status in ACTIVE:
@@ -105,6 +110,8 @@ def card(state: CardState) -> str:
         if state.note
         else ""
     )
+    if state.whole:
+        note += variation_set.back(state.whole)
     line = line_list(state.line, job.id if job else "", state.paused)
     return (
         f'<section class="card" aria-label="{escaped("card.label")}" {attributes(data)}>{note}{inside}{line}'
@@ -162,11 +169,17 @@ def _active(state: CardState, job: JobView) -> str:
     picture, tag = _picture(state, job)
     kind = fit(job) if state.preview else f"{fit(job)} soft"
     bell = escaped("card.notify")
+    stage, picks = "", ""
+    if state.children:
+        stage, picks = variation_set.stage(state, job), variation_set.picks(state, job)
+    else:
+        stage = (
+            f'<div class="stage"{shape(job)}>{"" if tag else CORNERS}'
+            f'<img class="{kind}" data-live="preview" src="{picture}" alt="{escaped("card.preview")}">'
+            f"{tags(job, tag)}</div>"
+        )
     return (
-        f'<div class="stage"{shape(job)}>{"" if tag else CORNERS}'
-        f'<img class="{kind}" data-live="preview" src="{picture}" alt="{escaped("card.preview")}">'
-        f"{tags(job, tag)}</div>"
-        f'<div class="head"><h2 class="status" data-live="words">{escape(words["words"])}</h2>'
+        f'{stage}<div class="head"><h2 class="status" data-live="words">{escape(words["words"])}</h2>'
         f'<p class="times"><span data-live="elapsed">{escape(words["elapsed"])}</span>'
         f'<strong data-live="left">{escape(words["left"])}</strong></p></div>'
         f"{segments(words)}"
@@ -175,7 +188,7 @@ def _active(state: CardState, job: JobView) -> str:
         f'<button type="button" class="btn quiet" data-notify hidden title="{bell}" aria-label="{bell}">'
         f"{icon('bell')}</button>{link_button(job, 'quiet')}"
         f"{button('cancel', text('card.cancel'), job, 'close', 'quiet')}</span></div>"
-        f"{relations(job, state.relations)}{warnings(job)}"
+        f"{picks}{relations(job, state.relations)}{warnings(job)}"
     )
 
 
@@ -206,6 +219,8 @@ def _done(state: CardState, job: JobView) -> str:
     took = text("card.done")
     if job.elapsed:
         took = text("card.done_in", duration=wording.duration(job.elapsed))
+    if state.children:
+        return _done_set(state, job, took)
     shown = still(job, state.url) if wording.is_still(job) else player(job, state.url, state.autoplay)
     strip = _strip(job, thumb_picture(job, state.url), took)
     return (
@@ -213,6 +228,16 @@ def _done(state: CardState, job: JobView) -> str:
         f'<h2 class="status">{escape(took)}</h2>{facts(job)}'
         f"{relations(job, state.relations)}{times.details(job.timings)}</div>{download(job, state.url)}</div>"
         f"{next_steps(job, state.url, state.mine)}{details(job)}{warnings(job)}"
+    )
+
+
+def _done_set(state: CardState, job: JobView, took: str) -> str:
+    autoplay = " data-autoplay" if state.autoplay else ""
+    return (
+        f"{_strip(job, thumb_picture(job, state.url), took)}{variation_set.stage(state, job)}"
+        f'<div class="head done"{autoplay}><div><h2 class="status">{escape(took)}</h2>{facts(job)}'
+        f"{times.details(job.timings)}</div>{variation_set.download(job, state.url)}</div>"
+        f"{relations(job, state.relations)}{variation_set.steps(state, job)}{details(job)}{warnings(job)}"
     )
 
 
@@ -271,16 +296,21 @@ def _stopped(state: CardState, job: JobView) -> str:
             buttons = []
     if state.mine:
         having.append(keeping.delete_button(job, "quiet"))
+    stage = (
+        f'<div class="stage"{shape(job)}><img class="{fit(job)} grey" src="{picture}" alt="">'
+        f"{tags(job, tag)}</div>"
+    )
+    if state.children:
+        stage = variation_set.stage(state, job)
+    picks = variation_set.picks(state, job) if state.children else ""
     alert = ' role="alert"' if failed else ""
     mark = f'<span class="mark">{icon("alert", 21)}</span>' if failed else ""
     return (
-        f'{_strip(job, picture, what)}<div class="stage"{shape(job)}>'
-        f'<img class="{fit(job)} grey" src="{picture}" alt="">'
-        f"{tags(job, tag)}</div>"
+        f"{_strip(job, picture, what)}{stage}"
         f'<div class="stopped{" failed" if failed else ""}">{mark}<div>'
         f'<div{alert}><h2 class="status">{escape(what)}</h2><p class="why">{escape(why)}</p></div>'
         f"{relations(job, state.relations)}"
-        f"{rows(buttons, having, 'again')}</div></div>"
+        f"{rows(buttons, having, 'again')}</div></div>{picks}"
     )
 
 
@@ -304,7 +334,9 @@ def thumb_picture(job: JobView, url: Callable[[JobView, str], str]) -> str:
 
 
 def length_tag(job: JobView) -> str:
-    """`0:05`, or `Picture`."""
+    """`0:05`, `Picture`, or `4 variations`."""
+    if wording.is_set(job):
+        return plural("variations.tile", wording.variation_count(job))
     return text("facts.picture") if wording.is_still(job) else wording.clock(wording.clip_seconds(job))
 
 
@@ -314,7 +346,8 @@ def _thumb(state: CardState, job: JobView) -> str:
     data = attributes({"act": "show", "id": job.id, "key": job.key})
     picture = thumb_picture(job, state.url)
     inside = whole_picture(job, picture)
-    facts = [wording.speed(job), text("facts.seed", seed=job.seed)]
+    seed = "" if wording.is_set(job) else text("facts.seed", seed=job.seed)
+    facts = [fact for fact in (wording.speed(job), seed) if fact]
     if job.status in ACTIVE:
         data += " data-waits"
         running = job.status == "running"

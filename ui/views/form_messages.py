@@ -24,7 +24,8 @@ class Hint:
 
     `makes`: size and length of the result. `reason`: why Generate is disabled; `missing`: it is only that
     something has not been given yet; `passing`: it may end by itself, so that the script asks again.
-    `estimate`, `each`: how long it takes, and each further video without the place ("" while unknown).
+    `estimate`, `each`: how long it takes, and each further video without the place ("" while unknown);
+    `count`: videos that are made together, whose time is that of all.
     `frame`: size and length for the empty stage. `wrong`, `needed`: field -> sentence. `blanks`: field ->
     what its empty number shows. `scroll`: the first message is brought into view. `short_warning`: the note
     above Generate in a few words, for phones, where Generate stands apart from it. `turn`: the number that
@@ -38,6 +39,7 @@ class Hint:
     passing: bool = False
     estimate: str = ""
     each: str = ""
+    count: int = 1
     frame: str = ""
     wrong: Mapping[str, str] = field(default_factory=dict)
     needed: Mapping[str, str] = field(default_factory=dict)
@@ -65,7 +67,9 @@ def hint_line(mode: str, hint: Hint = NO_HINT) -> str:
         words = f'<div class="hint-row">{made}<p class="missing">{escape(hint.reason)}</p></div>'
     else:
         queued = text("form_messages.queued")
-        if hint.each:
+        if hint.each and hint.count > 1:
+            queued = text("variations.queued", estimate=hint.each, count=hint.count)
+        elif hint.each:
             queued = text("form_messages.queued_each", estimate=hint.each)
         words = (
             f'<div class="hint-row">{made}<p class="idle">{escape(hint.estimate)}</p>'

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from ui.i18n.texts import escaped, text
+from ui.i18n.texts import escaped, plural, text
 from ui.views import wording
 from ui.views.buttons import attributes, button
 from ui.views.icons import icon
@@ -34,16 +36,18 @@ def delete_button(job: JobView, kind: str = "") -> str:
     return button("delete", text("library.delete"), job, "trash", kind)
 
 
-def deleted(job: JobView, number: str) -> str:
+def deleted(job: JobView, number: str, more: Sequence[JobView] = ()) -> str:
     """Makes the script show the toast for this job. number: of this deletion alone, also
-    after a restart of the app, which an open page outlives."""
+    after a restart of the app, which an open page outlives. more: deleted together with it."""
+    title = plural("variations.tile", 1 + len(more)) if more else wording.title(job)
     data = attributes(
         {
             "id": job.id,
             "key": job.key,
             "number": number,
             "seconds": TOAST_SECONDS,
-            "title": wording.title(job),
+            "title": title,
+            "more": json.dumps([[one.id, one.key] for one in more]),
         }
     )
     return f"<div hidden {data}></div>"

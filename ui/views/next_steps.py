@@ -44,8 +44,9 @@ def next_steps(job: JobView, url: Url, mine: bool = True) -> str:
         steps.append(button("frame", text("card.use_frame"), job, "frame"))
         steps.append(extend.button(job))
     steps.append(button("again", text("card.another_seed"), job, "seed"))
+    steps.append(_vary(job))
     if is_draft(job):
-        steps.append(_finish(job))
+        steps.append(finish_button(job))
     elif has_quality(job) and has_final(job):
         steps.append(button("quality", text("card.in_quality"), job, "gem"))
     return rows(steps, [_more(job, url), *keeping.buttons(job)])
@@ -67,17 +68,26 @@ def download(job: JobView, url: Url) -> str:
     )
 
 
-def _finish(job: JobView) -> str:
+def finish_button(job: JobView, label: str = "") -> str:
     """Opens the dialog in which the size and speed of the final are chosen."""
     return (
         f'<button type="button" class="btn" {attributes(_pressed("finish-dialog", job))}'
-        f' aria-haspopup="dialog">{icon("gem")}<span>{escaped("final.finish")}</span></button>'
+        f' aria-haspopup="dialog">{icon("gem")}<span>{escape(label or text("final.finish"))}</span></button>'
     )
 
 
 def _pressed(act: str, job: JobView) -> dict[str, object]:
     """The data of a button whose click is handled by a script of the page alone."""
     return act_data(act, job) | {"title": wording.title(job)}
+
+
+def _vary(job: JobView) -> str:
+    """A button that makes several more with other seeds."""
+    tip = escaped("variations.more_seeds_tip")
+    return (
+        f'<button type="button" class="btn" {attributes(act_data("vary", job))} title="{tip}">{icon("grid")}'
+        f"<span>{escaped('variations.more_seeds')}</span></button>"
+    )
 
 
 def _more(job: JobView, url: Url) -> str:
@@ -99,9 +109,11 @@ def _menu(groups: list[Group]) -> str:
 
 def tile_menu(job: JobView, url: Url) -> str:
     """The menu of a tile, where no frame is on a screen to be taken."""
+    vary = Item(label=text("variations.more_seeds"), symbol="grid", data=act_data("vary", job))
+    is_set = wording.is_set(job)
     groups = [
-        Group("", [*_beside(job, tile=True), *file_items(job, url)]),
-        Group(text("next.send"), [*sent_items(job)]),
+        Group("", [*_beside(job, tile=True), *([] if is_set else [vary]), *file_items(job, url)]),
+        Group(text("next.send"), [] if is_set else [*sent_items(job)]),
     ]
     label = text("next.more")
     name = text("library.action", action=label, title=wording.title(job))

@@ -43,6 +43,8 @@ def status(snapshot: Snapshot) -> str:
         return waiting(snapshot)
     if snapshot.preparing and snapshot.text:
         return snapshot.text
+    if snapshot.doing == "draw" and snapshot.steps and snapshot.part and snapshot.text:
+        return text("progress.of_parts", what=snapshot.text, part=step_words(snapshot))
     if snapshot.doing == "draw" and snapshot.steps:
         return text("progress.generating", position=step_words(snapshot))
     if snapshot.doing in ("load", "finish", "save") and snapshot.text:
@@ -74,6 +76,8 @@ def announcement(snapshot: Snapshot) -> str:
     drawing = snapshot.doing == "draw" and snapshot.steps and not snapshot.preparing
     if snapshot.status == "queued" or not drawing:
         return status(snapshot)
+    if snapshot.part and snapshot.text:
+        return snapshot.text
     if snapshot.chunks < 2:
         return stage_words("draw")
     part = text("progress.part", part=snapshot.chunk, parts=snapshot.chunks)
@@ -112,6 +116,7 @@ def progress(snapshot: Snapshot, paused: bool = False, engine: str = "") -> dict
         "steps": snapshot.steps,
         "next": snapshot.status == "queued" and not snapshot.ahead,
         "preview": snapshot.preview_version,
+        "part": snapshot.part,
         "connected": snapshot.connected,
         "notice": "" if snapshot.connected else text("progress.engine_lost", engine=engine),
         "place": place if snapshot.status == "queued" else "",

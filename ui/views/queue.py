@@ -19,13 +19,13 @@ ROWS = 8
 
 
 def waiting_rows(line: Sequence[Place], shown: str = "") -> list[tuple[int, JobView]]:
-    """(place in the queue, job) of the visitor's own waiting jobs without the one on the stage. Running jobs
-    count: behind one of them the next job is the 2nd."""
+    """(place in the queue, job) of the visitor's own waiting jobs without the one on the stage and its parts.
+    Running jobs count: behind one of them the next job is the 2nd."""
     running = sum(place.position == 0 for place in line)
     return [
         (running + place.position, place.job)
         for place in line
-        if place.position and place.job is not None and place.job.id != shown
+        if place.position and place.job is not None and shown not in (place.job.id, place.job.parent or None)
     ]
 
 

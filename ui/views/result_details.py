@@ -10,7 +10,7 @@ from ui.i18n.texts import escaped, text
 from ui.views import seams, wording
 from ui.views.buttons import copy_button
 from ui.views.icons import icon
-from workflows.modes.registry import MODES
+from workflows.modes.registry import MODES, media_fields
 from workflows.params.loras import check_loras
 from workflows.params.values import InvalidParam
 from workflows.spec import SECONDS, Field
@@ -33,7 +33,13 @@ def differing(job: JobView) -> list[tuple[str, str]]:
     if job.mode not in MODES:
         return []
     found = []
+    several = wording.varied(job)
     for field in MODES[job.mode].fields:
+        if field.name in several or (field.name == "seed" and wording.is_set(job) and not several):
+            seeds = [child.seed for child in job.children]
+            values = [shown_value(job.mode, field, one) for one in several.get(field.name, seeds)]
+            found.append((mode_texts.label(job.mode, field.name), wording.listed(values)))
+            continue
         value = job.seed if field.name == "seed" else job.params.get(field.name, field.default)
         used = job.resolved.get(field.name, value) if value == AUTO else value
         unchanged = used == value == field.start or (field.kind == "loras" and not value)
@@ -83,6 +89,19 @@ def settings_text(job: JobView) -> str:
     return "\n".join(lines)
 
 
+def read_once(job: JobView) -> str:
+    """That text and files were read once for all variations; "" where the engine read them again."""
+    if not wording.is_set(job) or not job.read_once:
+        return ""
+    count = sum(child.status == "done" for child in job.children)
+    kinds = {field.kind for field in media_fields(job.mode).values()}
+    if not kinds:
+        return text("variations.read_once.text", count=count)
+    if kinds == {"picture"}:
+        return text("variations.read_once.picture", count=count)
+    return text("variations.read_once.files", count=count)
+
+
 def details(job: JobView) -> str:
     """A row with the start of the prompt; opened, the whole prompt and the settings."""
     prompt = prompt_of(job)
@@ -93,6 +112,8 @@ def details(job: JobView) -> str:
     start = " ".join(prompt.split())[:200] or wording.listed(
         text("result.line", name=name, value=value) for name, value in differing(job)
     )
+    once = read_once(job)
+    whole += f'<p class="note once">{escape(once)}</p>' if once else ""
     return (
         f'<details class="about" data-about="{escape(job.id)}"><summary>'
         f'<strong>{escaped("result.heading")}</strong><span dir="auto">{escape(start)}</span>'

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from backend.jobs.job import VARIATIONS
 from ui.i18n import mode_texts
 from ui.i18n.texts import plural, table, text
 from workflows.modes.registry import MODES
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
 def is_still(job: JobView) -> bool:
     """Whether the job makes a picture."""
     return job.result.endswith(".png")
+
+
+def is_set(job: JobView) -> bool:
+    """Whether the job is made of variations."""
+    return job.assembly == VARIATIONS
+
+
+def varied(job: JobView) -> Mapping[str, Sequence[Any]]:
+    """The setting in which variations differ, with its values; empty for their seeds, and for any other
+    job."""
+    found = job.params.get("vary") if is_set(job) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def variation_count(job: JobView) -> int:
+    """The number of variations that are there."""
+    return len(job.children) or int(job.params.get("variations") or 0)
 
 
 def thing(job: JobView) -> str:
@@ -175,12 +193,16 @@ def cancelled(job: JobView) -> str:
 def recipe(job: JobView) -> list[str]:
     """The facts under a clip: `832 × 480`, `5 s`, `16 fps`, `Fast, 4 steps`, `Seed 271828`."""
     steps = plural("facts.steps", job.steps, speed=speed(job)) if job.steps else speed(job)
-    facts = [size(job.width, job.height)]
+    if varied(job).keys() & {"speed", "steps", "model"}:
+        steps = ""
+    facts = [plural("variations.tile", variation_count(job))] if is_set(job) else []
+    facts.append(size(*job.drawn))
     if not is_still(job):
         facts += [length(clip_seconds(job)), text("format.fps", fps=number(job.fps))]
     facts += [choice(job, name) for name in (MODES[job.mode].tells if job.mode in MODES else ())]
     count = chunk_words(job.mode, job.frames)
-    return [*facts, *([count] if count else []), steps, text("facts.seed", seed=job.seed)]
+    seed = "" if is_set(job) and not varied(job) else text("facts.seed", seed=job.seed)
+    return [*facts, *filter(None, (count, steps, seed))]
 
 
 def resolution(job: JobView) -> str:

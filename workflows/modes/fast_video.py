@@ -66,7 +66,7 @@ class FastVideo(ModeParams):
     image: Media = fields.first_picture()
     prompt: str = fields.prompt("What should move?", MOTION_HELP, PLACEHOLDER)
     variant: str = fields.choice(
-        "Variant", VARIANTS, "balanced, dynamic, subtle, 480p, 480p_strong or anti_slow_motion."
+        "Variant", VARIANTS, "balanced, dynamic, subtle, 480p, 480p_strong or anti_slow_motion.", varies=True
     )
     resolution: str = fields.resolution()
     width: int = fields.width("resolution and picture")

@@ -48,6 +48,12 @@ MOTION_NOTE = (
     "When the detail model takes over from the motion model. Dynamic = more movement, Subtle = less."
 )
 
+LORA_STRENGTHS = (0.4, 0.7, 1.0, 1.3, 0.2, 1.6, 0.55, 0.85, 1.15)
+STEPS = (20, 12, 30, 8, 16, 24, 36, 40, 50)
+GUIDANCES = (3.5, 2.5, 5.0, 7.0, 1.5, 4.0, 6.0, 2.0, 8.0)
+SHIFTS = (5.0, 3.0, 8.0, 12.0, 2.0, 6.0, 10.0, 4.0, 15.0)
+"""What variations in these begin with: the first as many as there are videos, in ascending order."""
+
 
 def media(kind: MediaKind, label: str, help: str, *, required: bool = False, **more: Any) -> Any:
     """A picture, sound or video."""
@@ -90,7 +96,7 @@ def prompt(label: str, help: str, placeholder: str) -> Any:
     return declare(
         Field(
             kind="text", label=label, subject="The prompt", default="", high=PROMPT_MAX,
-            help=f"{help}, up to {PROMPT_MAX:,} characters.", placeholder=placeholder,
+            help=f"{help}, up to {PROMPT_MAX:,} characters.", placeholder=placeholder, varies=True,
         )
     )  # fmt: skip
 
@@ -145,6 +151,7 @@ def distillation(names: tuple[Choice, ...], first: str) -> Any:
         note="Which 4-step distillation Fast uses.",
         group="experts",
         later=True,
+        varies=True,
     )
 
 
@@ -156,6 +163,7 @@ def loras() -> Any:
             help="LoRAs of your own, in order: a JSON list of objects with name (see /loras), strength"
             f" (1.0; {-STRENGTH_MAX:g} to {STRENGTH_MAX:g}) and strength_low, for the low-noise expert."
             " Of a pair give one file, the other is found.",
+            varies=True, compared=LORA_STRENGTHS,
         )
     )  # fmt: skip
 
@@ -222,13 +230,13 @@ def motion(later: bool = False) -> Any:
     """Where the high-noise expert hands over to the low-noise one."""
     return choice(
         "Motion", MOTIONS, "How much moves: balanced, dynamic, subtle or official.", note=MOTION_NOTE,
-        group="motion", later=later,
+        group="motion", later=later, varies=True,
     )  # fmt: skip
 
 
 def speed(help: str) -> Any:
     """quality by default in the API, fast on the page."""
-    return choice("Speed", SPEEDS, help, "quality", page_default="fast")
+    return choice("Speed", SPEEDS, help, "quality", page_default="fast", varies=True)
 
 
 def steps(least: int = 1, own: str = OWN, group: Group = "motion") -> Any:
@@ -236,25 +244,26 @@ def steps(least: int = 1, own: str = OWN, group: Group = "motion") -> Any:
     return declare(
         Field(
             kind="whole", label="Steps", default=0, high=STEPS_MAX, zero=own, blank=BLANK, group=group,
-            help=f"Sampling steps, {least} to {STEPS_MAX}; 0 takes {own}.",
+            help=f"Sampling steps, {least} to {STEPS_MAX}; 0 takes {own}.", varies=True, compared=STEPS,
         )
     )  # fmt: skip
 
 
 def cfg() -> Any:
     """Guidance; 0: the mode's own."""
-    return _guidance("CFG", "Guidance (cfg)", "Guidance", "prompt")
+    return _guidance("CFG", "Guidance (cfg)", "Guidance", "prompt", GUIDANCES)
 
 
 def shift() -> Any:
     """The shift of the noise schedule; 0: the mode's own."""
-    return _guidance("Shift", "Shift", "Noise schedule shift", "motion")
+    return _guidance("Shift", "Shift", "Noise schedule shift", "motion", SHIFTS)
 
 
-def _guidance(label: str, subject: str, what: str, group: Group) -> Any:
+def _guidance(label: str, subject: str, what: str, group: Group, compared: tuple[float, ...]) -> Any:
     return number(
         label, f"{what}, {GUIDANCE_MIN:g} to {GUIDANCE_MAX:g}; 0 takes {OWN}.", 0.0, GUIDANCE_MIN,
-        GUIDANCE_MAX, subject=subject, zero=OWN, step=0.1, blank=BLANK, group=group,
+        GUIDANCE_MAX, subject=subject, zero=OWN, step=0.1, blank=BLANK, group=group, varies=True,
+        compared=compared,
     )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ class ImageToVideo(ModeParams):
         "Which of the model's two experts run: both, high or low.",
         note="WAN uses two models in turn. High noise only: more motion, soft picture."
         " Low noise only: sharp, little motion.",
-        group="experts",
+        group="experts", varies=True,
     )  # fmt: skip
     speed: str = fields.speed("quality (20 steps) or fast (4 steps).")
     steps: int = fields.steps()

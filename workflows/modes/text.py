@@ -117,7 +117,9 @@ class TextToImage(ModeParams):
         "Describe the scene", "What is to be seen",
         "A fishing boat on a fjord at blue hour, mist over the water, wide shot",
     )  # fmt: skip
-    model: str = fields.choice("Model", (Choice("wan", "WAN"), Choice("flux", "Flux")), "wan or flux.")
+    model: str = fields.choice(
+        "Model", (Choice("wan", "WAN"), Choice("flux", "Flux")), "wan or flux.", varies=True
+    )
     aspect: str = fields.aspect()
     width: int = fields.width("aspect")
     height: int = fields.height("aspect")

@@ -31,7 +31,9 @@ CHANGES = {
     "Again.retry": "submit",
     "Extend.extend": "extend",
     "Extend.reroll": "reroll",
+    "Again.vary": "submit",
     "LibraryActions.retry": "submit",
+    "LibraryActions.vary": "submit",
     "Stage.cancel": "cancel",
     "Queue.cancel": "cancel",
     "Queue.cancel_all": "cancel_all",
@@ -45,6 +47,7 @@ CHANGES = {
     "ModelDownload.start": "fetch_models",
     "ModelDownload.cancel": "cancel_fetch",
     "Keeping.delete": "delete",
+    "Keeping.keep": "delete",
     "Keeping.undo": "undo_delete",
     "Keeping.pin": "pin",
     "Keeping.unpin": "pin",
@@ -64,7 +67,7 @@ READS = {
     "is_admin", "is_owner", "job", "jobs", "line", "media_url", "model_scan", "models", "owns", "paused",
     "plan", "preview", "progress", "queue", "queue_rows", "result_path", "sources", "draft_file", "status",
     "totals", "trouble", "waveform", "live_progress", "input_path", "public_warning", "secret", "claim_admin",
-    "fetch_available", "fetch_progress", "plan_models", "relations", "final_plan",
+    "fetch_available", "fetch_progress", "plan_models", "relations", "final_plan", "whole",
 }  # fmt: skip
 """Methods that change nothing a visitor has."""
 
@@ -103,7 +106,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
 
 @pytest.fixture
 def scene(built: SimpleNamespace) -> SimpleNamespace:
-    """A studio with a finished, a deleted, a cancelled, a running and three waiting jobs."""
+    """A studio with a finished, a deleted, a cancelled, a running and three waiting jobs, and finished
+    variations."""
     fake = built.studio.studio = FakeStudio(seconds=1e9)
     jobs = {}
     for name in ("done", "deleted", "cancelled", "running", "first", "second", "third"):
@@ -112,6 +116,11 @@ def scene(built: SimpleNamespace) -> SimpleNamespace:
             fake.cancel(job.id, job.key)
         elif name in ("done", "deleted"):
             fake.runs[job.id].view = replace(job, status="done", elapsed=65.0)
+    jobs["set"] = fake.add_set("image_to_video", [{**VALUES, "seed": seed} for seed in (1, 2)], built.picture)
+    for child in fake.runs[jobs["set"].id].members:
+        fake.runs[child].view = replace(fake.runs[child].view, status="done", elapsed=65.0)
+    fake.runs[jobs["set"].id].view = replace(fake.runs[jobs["set"].id].view, elapsed=65.0)
+    jobs["set"] = fake.job(jobs["set"].id, jobs["set"].key)
     fake.delete(OWNER, jobs["deleted"].id, jobs["deleted"].key, undo=True)
     return SimpleNamespace(**vars(built), fake=fake, jobs=jobs)
 
@@ -125,7 +134,12 @@ def handlers(page: Any) -> Iterator[Any]:
             yield fn
 
 
-ABOUT = {"Keeping.undo": "deleted", "LibraryActions.retry": "cancelled", "Again.retry": "cancelled"}
+ABOUT = {
+    "Keeping.undo": "deleted",
+    "LibraryActions.retry": "cancelled",
+    "Again.retry": "cancelled",
+    "Keeping.keep": "set",
+}
 """Handler -> the job that its event is about; the others are about the finished one."""
 
 
@@ -137,6 +151,7 @@ def arrive(scene: SimpleNamespace, name: str, request: str, about: str = "") -> 
     data = {
         "id": job.id, "key": job.key, "on": "card", "shown": "", "shownkey": "", "change": "{}",
         "mode": "animate", "field": "video", "n": 0, "path": str(scene.picture), "role": "vae",
+        "picked": [[one.id, one.key] for one in scene.jobs["set"].children[:1]],
         "file": "a.safetensors", "forms": {"image_to_video": {"values": {"prompt": "kept"}, "media": {}}},
     }  # fmt: skip
     values = [value_of(block, scene.picture) for block in fn.inputs]

@@ -63,7 +63,7 @@ def test_the_steps_below_a_result() -> None:
     html = card(CardState(shown=job(), media=media))
     words = re.findall(r"<span>([^<]+)</span></button>", html.split('class="steps next"')[1])
     assert words[:5] == [
-        "Use frame", "Extend", "Another seed", "Re-render in Quality", "More",
+        "Use frame", "Extend", "Another seed", "Variations", "Re-render in Quality", "More",
     ]  # fmt: skip
     groups = html.split('class="steps next"')[1].split('<div class="group">')[1:3]
     assert ["Another seed" in group for group in groups] == [True, False]
@@ -96,6 +96,7 @@ def test_a_result_goes_to_every_form_that_takes_it() -> None:
     assert [(n.get("data-act"), n.get("data-mode")) for n in tile.having(role="menuitem")] == [
         ("compare", None),
         ("finish-dialog", None),
+        ("vary", None),
         (None, None),
         (None, None),
         ("send", "animate"),

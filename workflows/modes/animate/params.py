@@ -68,7 +68,7 @@ class Animate(ModeParams):
     relight: float = fields.number(  # strength of the relighting LoRA; 0: none
         "Relight", "With mix: how much the character matches the video's lighting, 0 to 2.",
         0.8, 0, RELIGHT_MAX,
-        subject="Relighting", step=0.05,
+        subject="Relighting", step=0.05, varies=True, compared=(0.8, 0.4, 1.2, 0.0, 1.6, 0.6, 1.0, 0.2, 2.0),
         note="How much the character matches the lighting of the driving video.",
     )  # fmt: skip
     pose_video: Media | None = fields.media(
