@@ -83,6 +83,25 @@ def test_a_private_link_shows_the_set_and_changes_nothing() -> None:
     assert "data-pick " not in html
 
 
+def test_each_clip_with_sound_has_a_button_for_it() -> None:
+    whole, children = parts("done", "running")
+    sounding = [replace(one, mode="sound_to_video") for one in children]
+    html = card(CardState(shown=replace(whole, mode="sound_to_video"), children=sounding, media=media))
+    assert html.count('data-s="sound" aria-pressed="false"') == 1
+    assert 'data-s="sound"' not in shown("done", "done")
+
+
+def test_pictures_are_side_by_side_without_a_player() -> None:
+    whole, children = parts("done", "done")
+    params = {"model": "wan", "prompt": "a"}
+    made = [replace(one, mode="text_to_image", params=params) for one in children]
+    html = card(
+        CardState(shown=replace(whole, mode="text_to_image", params=params), children=made, media=media)
+    )
+    assert "<video" not in html and "set-bar" not in html and html.count("result.png?") >= 2
+    assert "Use this frame" not in html and "Finish at" not in html and "Keep only these" in html
+
+
 def test_one_of_a_set_names_the_way_back() -> None:
     whole, children = parts("done", "done")
     html = card(CardState(shown=children[0], whole=whole, media=media))
