@@ -191,7 +191,7 @@ def test_what_a_result_goes_on_to(served: SimpleNamespace, visit: Callable[..., 
     buttons = page.locator("#ws-card :is(.head, .steps.next) .btn")
     pressed = buttons.evaluate_all(MIDDLES)
     assert buttons.evaluate_all(NAMES) == [
-        "Download", "Use frame", "Extend", "Another seed", "Finish", "More", "Pin",
+        "Download", "Use frame", "Extend", "Another seed", "Variations", "Finish", "More", "Pin",
         "Delete",
     ]  # fmt: skip
     finish.click()

@@ -94,7 +94,7 @@ def read_once(job: JobView) -> str:
     if not wording.is_set(job) or not job.read_once:
         return ""
     count = sum(child.status == "done" for child in job.children)
-    kinds = {field.kind for field in media_fields(job.mode).values()}
+    kinds = {field.kind for field in media_fields(job.mode).values() if not field.inner}
     if not kinds:
         return text("variations.read_once.text", count=count)
     if kinds == {"picture"}:

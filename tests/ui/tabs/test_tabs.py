@@ -20,8 +20,8 @@ from ui.tabs.registry import TABS
 from workflows.modes.registry import MODES
 from workflows.spec import MediaField
 
-BLOCKS_MAX = 324
-CONFIG_MAX = 331_000
+BLOCKS_MAX = 329
+CONFIG_MAX = 337_000
 """Bytes of the page's configuration, before compression."""
 
 

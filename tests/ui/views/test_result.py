@@ -62,7 +62,7 @@ def test_the_player_knows_the_frames_and_names_its_keys() -> None:
 def test_the_steps_below_a_result() -> None:
     html = card(CardState(shown=job(), media=media))
     words = re.findall(r"<span>([^<]+)</span></button>", html.split('class="steps next"')[1])
-    assert words[:5] == [
+    assert words[:6] == [
         "Use frame", "Extend", "Another seed", "Variations", "Re-render in Quality", "More",
     ]  # fmt: skip
     groups = html.split('class="steps next"')[1].split('<div class="group">')[1:3]

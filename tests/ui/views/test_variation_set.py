@@ -63,7 +63,7 @@ def test_a_finished_set_has_one_player_and_its_own_steps() -> None:
     assert html.count("<video") == 3 and html.count('class="set-bar"') == 1 and "data-player" not in html
     assert "Download sheet" in html and "Other seeds" in html and "Finish all" in html
     assert "Finish at 480p" in html and "Another size or speed" in html and "Keep only these" in html
-    assert "4 more of these settings" not in html and "Use this frame as start" in html
+    assert "4 more of these settings" not in html and "Use frame" in html
     assert "<b>boat" not in html
 
 
@@ -99,7 +99,7 @@ def test_pictures_are_side_by_side_without_a_player() -> None:
         CardState(shown=replace(whole, mode="text_to_image", params=params), children=made, media=media)
     )
     assert "<video" not in html and "set-bar" not in html and html.count("result.png?") >= 2
-    assert "Use this frame" not in html and "Finish at" not in html and "Keep only these" in html
+    assert "Use frame" not in html and "Finish at" not in html and "Keep only these" in html
 
 
 def test_one_of_a_set_names_the_way_back() -> None:
