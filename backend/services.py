@@ -20,6 +20,7 @@ from backend.jobs.limits import Limits
 from backend.jobs.lora_library import LoraLibrary
 from backend.jobs.offers import Offers
 from backend.jobs.part_submission import PartSubmitter
+from backend.jobs.recipe_library import RecipeLibrary
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.server_facts import found_by
 from backend.jobs.store import Store
@@ -83,7 +84,7 @@ class Services:
             self.store, settings.jobs_dir, self.servers.engines,
             lambda job, engine: preflight.compiled(job, engine, facts_of), self.decoder,
             models_of=offers.models_of, recover=self.servers.recover, limits=self.limits,
-            cards=cards, complete=self._complete,
+            cards=cards, complete=self._complete, recipes=settings.recipes,
         )  # fmt: skip
         self.machine = Machine(
             settings, self.servers.engines, self.scheduler, self.store.check,
@@ -100,6 +101,7 @@ class Services:
         self.library = Library(
             self.store, self.scheduler, settings.jobs_dir, self._secret, self.retention.remove, self.deletions
         )
+        self.recipes = RecipeLibrary(self.store, self.library, self.decoder, offers, settings.jobs_dir)
         self.watch = Watch(self.scheduler, self.library)
         self.waiting = WaitingList(self.scheduler, self.library, self.store, self.machine.engines, cards)
         self.submitter = Submitter(

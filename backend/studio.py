@@ -22,6 +22,7 @@ from backend.jobs.final_views import FinalPlan, Relations
 from backend.jobs.input_files import Facts
 from backend.jobs.job import Job, ResultOf
 from backend.jobs.limits import Limits
+from backend.jobs.recipe import Lacking, Recipe
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.submission import Submission
 from backend.jobs.views import EXTEND, ExtendPlan, JobView, Place, Plan, QueueRow, QueueState, SourceFile
@@ -330,6 +331,25 @@ class Studio:
     def media_file(self, job_id: str, name: str, expires: str, signature: str) -> tuple[Path, Job] | None:
         """The file behind a signed path; None for a forged or expired one, or a file that is gone."""
         return self._library.files.behind(job_id, name, expires, signature)
+
+    # -- recipes --------------------------------------------------------------------------
+
+    def recipe(self, path: Path) -> Recipe:
+        """What an uploaded video, picture or JSON file says about how it was made. Raises BadInput,
+        BadMedia."""
+        return self._services.recipes.read(path)
+
+    def recipe_of(self, owner: str, id: str, key: str) -> Recipe:
+        """What a job was made with, for its owner. Raises NotFound, NotAllowed."""
+        return self._services.recipes.of_job(owner, id, key)
+
+    def recipe_sources(self, owner: str, recipe: Recipe) -> dict[str, SourceFile]:
+        """The files of a recipe that are here among the owner's own, by parameter."""
+        return self._services.recipes.sources(owner, recipe)
+
+    def recipe_lacks(self, owner: str, recipe: Recipe) -> tuple[Lacking, ...]:
+        """What of a recipe is not here."""
+        return self._services.recipes.lacking(owner, recipe)
 
     # -- progress and the queue -----------------------------------------------------------
 

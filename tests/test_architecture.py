@@ -66,7 +66,7 @@ ONLY: dict[str, frozenset[str]] = {
     "ui": frozenset(
         {
             "backend.studio", "backend.errors", "backend.formatting", "backend.logs", "backend.notices",
-            "backend.requester",
+            "backend.requester", "backend.jobs.recipe",
             "backend.threads", "backend.jobs.job", "backend.jobs.views", "backend.jobs.snapshot",
             "backend.jobs.final_views",
             "backend.models.state", "backend.media.facts", "backend.media.formats",

@@ -23,6 +23,7 @@ METHODS = frozenset({
 })  # fmt: skip
 
 FOREIGN: dict[str, str] = {
+    "backend/jobs/recipe_texts.py": "what the WebUIs of Stable Diffusion write into a picture",
     "backend/models/hub.py":
         "huggingface_hub raises a bare OSError with a text when a download's size differs",
     "backend/servers/gpus.py": "the output of nvidia-smi -L",

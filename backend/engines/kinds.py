@@ -3,6 +3,7 @@ name of a kind."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -105,6 +106,8 @@ KINDS: Mapping[str, EngineKind] = MappingProxyType({row.id: row for row in (COMF
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Host names of this machine."""
+_NAMED = re.compile(rf"\(({'|'.join(KINDS)}) ?([\w.+-]*)\)$")
+"""The end of the name of an engine that reports its GPU."""
 
 
 def kind_of(info: EngineInfo) -> EngineKind:
@@ -116,6 +119,19 @@ def engine_name(info: EngineInfo) -> str:
     """The engine name that a job stores and that estimates are grouped by."""
     row = kind_of(info)
     return f"{info.gpu or row.id} ({row.id} {info.version})".strip() if row.reports_gpu else row.service
+
+
+def version_in(name: str) -> str:
+    """The version in a name that engine_name made, "" where there is none."""
+    found = _NAMED.search(name)
+    return found[2] if found else ""
+
+
+def kind_in(name: str) -> str:
+    """The kind of the engine that engine_name made this name of, "" for an unknown one."""
+    found = _NAMED.search(name)
+    by_name = {row.service: row.id for row in KINDS.values()}
+    return found[1] if found else by_name.get(name, "")
 
 
 def location(info: EngineInfo) -> Location:

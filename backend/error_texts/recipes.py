@@ -14,4 +14,13 @@ TEXTS: Mapping[str, ErrorText] = {
         "These settings were written by a later version of Wan Studio.", "Update this one to use them."
     ),
     "settings_mode": ErrorText("These settings are for {mode!r}, a mode that does not exist here."),
+    "recipe_malformed": ErrorText("This is not a recipe that can be read."),
+    "no_recipe": ErrorText(
+        "This file does not say how it was made.",
+        "Use a video or picture as Wan Studio or ComfyUI saved it: many sites remove what is in a file.",
+    ),
+    "text_too_long": ErrorText(
+        "{upload} has more than the {most} MB that a recipe may have.",
+        "Use a video or picture that Wan Studio or ComfyUI wrote, or its JSON file.",
+    ),
 }

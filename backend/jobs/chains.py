@@ -30,7 +30,7 @@ from backend.errors import (
     ShuttingDown,
     StudioError,
 )
-from backend.jobs import results, reuse
+from backend.jobs import recipes, results, reuse
 from backend.jobs.active import ActiveJobs
 from backend.jobs.assembly import assemble, write_graphs
 from backend.jobs.folders import remove_below
@@ -76,10 +76,12 @@ class Chains:
         active: ActiveJobs,
         clock: Callable[[], float],
         limits: Limits,
+        recipes: bool = True,
     ) -> None:
-        """`clock`: unix seconds."""
+        """`clock`: unix seconds; `recipes`: whether results carry their recipe."""
         self._store, self._decoder, self._jobs_dir = store, decoder, jobs_dir
         self._active, self._clock, self._limits = active, clock, limits
+        self._recipes = recipes
         self._lock = threading.Lock()  # guards _open; never held while the disk is written
         self._writing = threading.Lock()  # held while a parent's state is written, and while it is taken out
         self._open: dict[str, _Open] = {}
@@ -263,8 +265,9 @@ class Chains:
                 graphs = [self._jobs_dir / child.id / WORKFLOW for child in done]
             write_graphs(result.parent, graphs)
             made = self._with_inputs(made, done[0])
-        own = time.monotonic() - began
-        self._end(entry, DONE, None, _summed(made, done, children, own))
+            made = _summed(made, done, children, time.monotonic() - began)
+            recipes.finish(self._decoder, made, result, done, recipes=self._recipes)
+        self._end(entry, DONE, None, replace(made, size=result.stat().st_size))
 
     def _readable(self, children: Sequence[Job], check: Callable[[], None]) -> list[Job]:
         """The children whose results can be decoded to their end."""

@@ -22,7 +22,7 @@ from backend.engines.comfy.known_faults import SPOILING
 from backend.engines.kinds import engine_name, kind_of, takes_whole
 from backend.errors import BadEngineInput, EngineUnreachable, StudioError
 from backend.events import Output, Stage, Started
-from backend.jobs import bundle, results, reuse
+from backend.jobs import bundle, recipes, results, reuse
 from backend.jobs.cards import CardOf, no_card
 from backend.jobs.estimate import expected, workload
 from backend.jobs.job import QUEUED, RUNNING, Job
@@ -49,7 +49,8 @@ Compiler = Callable[[Job, Engine], Compiled]
 
 @dataclass
 class Execution:
-    """Runs jobs. `save` writes the running job to disk. `pauses`: seconds between tries to fetch a result."""
+    """Runs jobs. `save` writes the running job to disk. `pauses`: seconds between tries to fetch a result.
+    `recipes`: whether results carry their recipe."""
 
     store: Store
     decoder: Decoder
@@ -59,6 +60,7 @@ class Execution:
     save: Callable[[Job], None]
     pauses: Sequence[float] = Limits().fetch
     cards: CardOf = no_card
+    recipes: bool = True
 
     def run(self, engine: Engine, job: Job, live: LiveJob, compiled: Compiled | None = None) -> Job:
         """The job with the facts of its result; the caller writes its final state. Raises StudioError.
@@ -96,7 +98,9 @@ class Execution:
         job = results.measured(self.decoder, job, result, compiled.still)
         job = replace(job, reused=reuse.counted(compiled, sink.live.cached))
         job = results.with_seam(self.decoder, job, result)
-        return _warned(job, sink.live, segments.notices)
+        job = _warned(job, sink.live, segments.notices)
+        recipes.finish(self.decoder, job, result, recipes=self.recipes)
+        return replace(job, size=result.stat().st_size)
 
     def _expected(self, engine: Engine, job: Job, compiled: Compiled) -> dict[str, float]:
         """Stage -> seconds, of earlier jobs alike or of the card; asked before any lock that the page's poll

@@ -66,9 +66,11 @@ class Scheduler:
         limits: Limits | None = None,
         cards: CardOf = no_card,
         complete: Complete = lambda job: job,
+        recipes: bool = True,
     ) -> None:
         """`models_of`: the model files that a job needs, for lanes that have them loaded. `cards`: the
-        measurements of an engine's GPU. `complete`: makes the inputs of a job that waited for results."""
+        measurements of an engine's GPU. `complete`: makes the inputs of a job that waited for results.
+        `recipes`: whether results carry their recipe."""
         self.store, self.engines = store, engines
         self.clock, self._recover = clock, recover
         self.limits = limits or Limits()
@@ -82,8 +84,9 @@ class Scheduler:
         )
         self._active.paused = store.setting(PAUSED) == "1"
         self._execution = Execution(
-            store, decoder, jobs_dir, compile_job, clock, self._active.save_running, self.limits.fetch, cards
-        )
+            store, decoder, jobs_dir, compile_job, clock, self._active.save_running, self.limits.fetch, cards,
+            recipes,
+        )  # fmt: skip
         active = self._active
         interruptions = Interruptions(
             store, self._to_stop, active.obstacles, active.refusals, active.changed,
@@ -94,7 +97,7 @@ class Scheduler:
         self._workers = [
             LaneWorker(lane, lanes, active, self._execution, self._to_stop, interruptions) for lane in lanes
         ]
-        self._chains = Chains(store, decoder, jobs_dir, active, clock, self.limits)
+        self._chains = Chains(store, decoder, jobs_dir, active, clock, self.limits, recipes)
         self._awaited = AwaitedResults(store, jobs_dir, active, self.limits, complete)
         self._threads: list[threading.Thread] = []
         self._records = threading.Lock()  # held while it is written which jobs wait or are to be cancelled

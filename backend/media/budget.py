@@ -72,7 +72,7 @@ def extension(pieces: Sequence[str | Path], seconds: float) -> Budget:
 
 
 def copy(files: Sequence[str | Path]) -> Budget:
-    """Copying the packets of two minutes."""
+    """Copying the packets of finished videos."""
     bytes_ = min(FILE_BYTES_MAX, _SMALL_FILE + 2 * _bytes(files))
     return Budget(wall=120.0, stall=120.0, cpu=120.0, file_bytes=bytes_)
 

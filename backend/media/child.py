@@ -99,7 +99,7 @@ def _sound_or_video(
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
     """Replies about sounds and videos. PyAV is imported here, because it takes memory and time."""
-    from backend.media import clip, compress, frame, join, part_operations, sheet, sound, video
+    from backend.media import clip, compress, frame, join, metadata, part_operations, sheet, sound, video
 
     if op in part_operations.OPERATIONS:
         return part_operations.reply(op, path, name, request, progress)
@@ -141,6 +141,12 @@ def _sound_or_video(
         return _clip(*sheet.videos(request["paths"], request["out"], name, progress))
     if op == "picture_sheet":
         return _size(*sheet.pictures(request["paths"], request["out"], name))
+    if op == "metadata":
+        metadata.extract(path, request["out"], name)
+        return {}
+    if op == "with_metadata":
+        metadata.write(path, request["out"], name, request["texts"])
+        return {}
     if op == "join":
         laid = (request["sound"], request["frames"])
         return _clip(*join.join(request["paths"], request["out"], name, *laid, progress))

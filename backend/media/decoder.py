@@ -9,6 +9,8 @@ about twice a second; an exception in it ends the work.
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -313,6 +315,23 @@ class Decoder(Pool):
         return self._store(
             "with_sound", video, dst, ".mp4", kind="video", sound=str(Path(sound).absolute()),
             seconds=seconds, budget=budget.copy([video, sound]), progress=on_progress,
+        )  # fmt: skip
+
+    def metadata(self, path: AnyPath, *, name: str = "") -> dict[str, str]:
+        """The texts in a file's metadata by key, and the whole of a JSON file; see backend/media/metadata.py.
+        Raises BadMedia."""
+        with tempfile.TemporaryDirectory(prefix="wan-texts-") as folder:  # the pipe is for short replies
+            out = Path(folder) / "texts"
+            self._write("metadata", path, out, ".json", name=name, kind="video")
+            found = json.loads(out.read_text(encoding="ascii"))
+        return {str(key): str(value) for key, value in found.items()}
+
+    def with_metadata(self, src: AnyPath, dst: AnyPath, texts: AnyPath) -> None:
+        """Copies a result (MP4 or PNG) to `dst` with the texts of a JSON file as its only metadata, without
+        encoding it again; `dst` may be `src`. Raises BadMedia, DiskFull."""
+        self._write(
+            "with_metadata", src, dst, Path(dst).suffix, kind="video", texts=str(Path(texts).absolute()),
+            budget=budget.copy([src]),
         )  # fmt: skip
 
     def _store(self, op: str, src: AnyPath, dst: AnyPath, suffix: str, **request: Any) -> StoredMedia:

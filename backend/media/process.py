@@ -75,6 +75,8 @@ REPLIES: dict[str, dict[str, type]] = {
     "with_sound": _CLIP,
     "extension": {**_CLIP, "counts": list, "seams": list},
     "loop_seam": {"jump": float, "usual": float, "brightness": float, "colour": float, "frames": float},
+    "metadata": {},
+    "with_metadata": {},
 }
 REPLIES["result"] = REPLIES["video"]
 

@@ -155,6 +155,11 @@ class Settings(EnvironmentModel):
         " for videos, or half of the free space if that is more ([what is kept](docs/keeping.md))",
         least=0, most=1_000_000_000,
     )  # fmt: skip
+    recipes: bool = variable(
+        "WAN_RECIPES", True,
+        "whether videos and pictures carry [what they were made with](docs/recipes.md); `0`: they carry"
+        " nothing",
+    )  # fmt: skip
     log_level: Annotated[Literal["debug", "info", "warning"], Lowered] = variable(
         "WAN_LOG_LEVEL", "info", "the least severe messages that are logged"
     )

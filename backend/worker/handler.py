@@ -104,14 +104,16 @@ class Worker:
         flush_reports: Callable[[], None] = lambda: None,
         recover: Recover = lambda engine, error: error,
         facts_of: FactsOf = plain_facts,
+        recipes: bool = True,
     ) -> None:
         """`folder`: holds the files of jobs while they run. `minutes`: time limit of a job. `report` sends
         progress to RunPod; `flush_reports` waits until all reports are sent; `recover`: see Recover;
-        `facts_of`: what a server offers, with its model files."""
+        `facts_of`: what a server offers, with its model files; `recipes`: whether results carry their
+        recipe."""
         self.decoder, self.claims, self.folder = decoder, claims, folder
         self.limits, self.delivery, self.minutes = limits, delivery, minutes
         self._report, self._flush_reports, self._recover = report, flush_reports, recover
-        self._facts_of = facts_of
+        self._facts_of, self._recipes = facts_of, recipes
         self._active_count = 0  # changed only by the thread of the event loop
         self._engines: queue.Queue[Engine] = queue.Queue()
         for engine in engines:
@@ -292,8 +294,9 @@ class Worker:
 
         # The state of a running job is not stored: it ends with the worker.
         execution = Execution(
-            cast(Any, _EmptyHistory()), self.decoder, folder, compile_job, time.time, lambda job: None
-        )
+            cast(Any, _EmptyHistory()), self.decoder, folder, compile_job, time.time, lambda job: None,
+            recipes=self._recipes,
+        )  # fmt: skip
         ended = execution.run(engine, job, active.live)
         name = result_name(job.mode)
         about = {

@@ -97,6 +97,7 @@ def run_worker(settings: Settings, options: Sequence[str], environ: Mapping[str,
             flush_reports=_flush_reports,
             recover=servers.recover,
             facts_of=found_by(Finder(settings, Choices(settings.data_dir / NAME))),
+            recipes=settings.recipes,
         )  # fmt: skip
         if delivery.upload:
             destination = "go to the bucket"

@@ -32,6 +32,8 @@ from backend.jobs import variations as jobs_variations
 from backend.jobs.family import Family
 from backend.jobs.group_progress import combined
 from backend.jobs.job import Job, Status
+from backend.jobs.recipe import Lacking, Recipe
+from backend.jobs.recipe_texts import recipe_in
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.variation_plans import plan_several
 from backend.jobs.views import (
@@ -45,6 +47,7 @@ from backend.jobs.views import (
     QueueState,
     SourceFile,
 )
+from backend.media import metadata
 from backend.media.facts import PictureFacts, SoundFacts, VideoFacts
 from backend.models.state import (
     FetchProgress,
@@ -98,6 +101,8 @@ class FakeStudio(FakeFinals, FakeExtensions):
         self.warning, self.is_paused = "", False
         self.route = ""
         self.problems: dict[str, str] = {}
+        self.recipe_files: dict[str, SourceFile] = {}  # parameter -> a file that recipes find here
+        self.lacks: tuple[Lacking, ...] = ()  # of every recipe
         self.lora_rows: list[LoraState] = []
         self.lora_pictures: dict[str, bytes] = {}
         self.lists_loras = True
@@ -548,6 +553,22 @@ class FakeStudio(FakeFinals, FakeExtensions):
 
     def media_url(self, job: JobView, name: str, download: bool = False) -> str:
         return f"/media/{job.id}/{name}?exp=9999999999&sig=fake" + ("&download=1" if download else "")
+
+    def recipe(self, path: Path) -> Recipe:
+        return recipe_in(metadata.read(str(path), path.name))
+
+    def recipe_of(self, owner: str, id: str, key: str) -> Recipe:
+        job = self.job(id, key)
+        if not self.owns(owner, job):
+            raise NotAllowed.of("owner_only")
+        return Recipe(job.mode, {**job.params, "seed": job.seed})
+
+    def recipe_sources(self, owner: str, recipe: Recipe) -> dict[str, SourceFile]:
+        return {name: self.recipe_files[name] for name in recipe.media if name in self.recipe_files}
+
+    def recipe_lacks(self, owner: str, recipe: Recipe) -> tuple[Lacking, ...]:
+        absent = [Lacking("file", name, name) for name in recipe.media if name not in self.recipe_files]
+        return (*self.lacks, *absent, *(Lacking("setting", name, name) for name in recipe.left_out))
 
     def engines(self) -> list[EngineInfo]:
         return [

@@ -1,0 +1,200 @@
+"""A recipe: what a video or picture was made with, as it stands in the file itself.
+
+    {"version": 1, "made_by": "Wan Studio", "settings": {...}, "media": {"image": {"sha256": "...", ...}},
+     "result": {...}, "resolved": {...}, "models": [...], "loras": [...], "engine": "...", "comfyui": "...",
+     "graphs": [...]}
+
+`settings` is the form of workflows/modes/settings_json.py. A recipe goes wherever its file goes: it has no
+path, owner, key, address or name of an upload. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from backend.errors import BadInput
+from backend.jobs.stored_settings import stored_settings
+from workflows.modes.registry import media_fields
+
+VERSION = 1
+MADE_BY = "Wan Studio"
+GRAPHS_MAX = 64
+"""Graphs that are read; a job has up to 16, nine variations of a clip 9."""
+NODES_MAX = 5_000
+"""Nodes of a graph that is read."""
+ENTRIES_MAX = 60
+"""Models, or LoRAs, that are read."""
+NAME_MAX = 400
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_MEASURES = ("width", "height", "frames", "fps", "seconds")
+
+Graph = Mapping[str, Any]
+Origin = Literal["wan_studio", "comfyui", "parameters"]
+"""Who wrote what was read: this program, ComfyUI, or a WebUI of Stable Diffusion."""
+Lack = Literal["model", "lora", "node", "file", "setting"]
+
+
+@dataclass(frozen=True)
+class RecipeFile:
+    """A file that the result was made from. `sha256`: of the file as it was uploaded, "" where unknown."""
+
+    kind: str
+    sha256: str = ""
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written."""
+        return {"kind": self.kind, "sha256": self.sha256, **self.measures}
+
+
+@dataclass(frozen=True)
+class RecipeModel:
+    """A model file or LoRA. `sha256`: of the published file of that name, "" where none is known."""
+
+    name: str
+    role: str = ""
+    sha256: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written."""
+        return {name: value for name, value in vars(self).items() if value}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`values`: interface names and values, those of variations included; `left_out`: names of settings that
+    this version cannot use; `result`: size, frames, rate and steps of what was made."""
+
+    mode: str
+    values: dict[str, Any]
+    media: Mapping[str, RecipeFile] = field(default_factory=dict)
+    graphs: tuple[Graph, ...] = ()
+    origin: Origin = "wan_studio"
+    left_out: tuple[str, ...] = ()
+    models: tuple[RecipeModel, ...] = ()
+    loras: tuple[str, ...] = ()
+    result: Mapping[str, float] = field(default_factory=dict)
+    resolved: Mapping[str, Any] = field(default_factory=dict)
+    engine: str = ""
+    comfyui: str = ""
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The nodes of all graphs."""
+        return frozenset(node["class_type"] for graph in self.graphs for node in graph.values())
+
+    def record(self) -> dict[str, Any]:
+        """The fields of the API's answer that need no look at this machine."""
+        graphs = [dict(graph) for graph in self.graphs]
+        return {
+            "mode": self.mode,
+            "values": dict(self.values),
+            "media": {name: file.to_json() for name, file in self.media.items()},
+            "graph": graphs[0] if len(graphs) == 1 else graphs or None,
+            "origin": self.origin,
+            "result": dict(self.result),
+            "models": [model.to_json() for model in self.models],
+            "loras": list(self.loras),
+            "engine": self.engine,
+            "comfyui": self.comfyui,
+        }
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """Something of a recipe that is not here: the name of a model, LoRA, node or setting, or a file by its
+    parameter. `field`: the parameter that it concerns, "" for none."""
+
+    kind: Lack
+    name: str
+    field: str = ""
+
+
+def from_json(data: object) -> Recipe:
+    """A recipe that this program wrote. What is not of the right form is left out. Raises BadInput for one
+    without usable settings and for one of a later version."""
+    if not isinstance(data, Mapping):
+        raise BadInput.of("recipe_malformed")
+    version = data.get("version")
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise BadInput.of("recipe_malformed")
+    if version > VERSION:
+        raise BadInput.of("settings_later")
+    named = data.get("media")
+    media: Mapping[Any, Any] = named if isinstance(named, Mapping) else {}
+    settings = stored_settings(data.get("settings"), [str(name) for name in media])
+    known = media_fields(settings.mode)
+    resolved = data.get("resolved")
+    return Recipe(
+        settings.mode,
+        settings.values,
+        {name: _file(known[name].kind, one) for name, one in media.items() if name in known},
+        graphs_in(data.get("graphs")),
+        "wan_studio",
+        settings.left_out,
+        tuple(_model(one) for one in _entries(data.get("models"))),
+        tuple(_text(one.get("name")) for one in _entries(data.get("loras"))),
+        _measured(data.get("result"), (*_MEASURES, "steps")),
+        resolved if isinstance(resolved, dict) else {},
+        _text(data.get("engine"))[:40],
+        _text(data.get("comfyui"))[:40],
+    )
+
+
+def graphs_in(value: object) -> tuple[Graph, ...]:
+    """The graphs in API format of a graph or of a list of them; anything else is left out."""
+    given = value if isinstance(value, list) else [value]
+    return tuple(graph for one in given[:GRAPHS_MAX] if (graph := graph_in(one)) is not None)
+
+
+def graph_in(value: object) -> Graph | None:
+    """A graph in API format; None for anything else."""
+    if not isinstance(value, dict) or not value or len(value) > NODES_MAX:
+        return None
+    nodes = {key: node for key, node in value.items() if isinstance(node, dict)}
+    usable = {
+        key: node
+        for key, node in nodes.items()
+        if isinstance(node.get("class_type"), str) and isinstance(node.get("inputs"), dict)
+    }
+    return usable or None
+
+
+def _file(kind: str, value: object) -> RecipeFile:
+    given = value if isinstance(value, Mapping) else {}
+    digest = _text(given.get("sha256"))
+    return RecipeFile(kind, digest if _DIGEST.fullmatch(digest) else "", _measured(given, _MEASURES))
+
+
+def _model(value: Mapping[Any, Any]) -> RecipeModel:
+    digest = _text(value.get("sha256"))
+    sha256 = digest if _DIGEST.fullmatch(digest) else ""
+    return RecipeModel(_text(value["name"]), _text(value.get("role")), sha256)
+
+
+def _entries(value: object) -> Sequence[Mapping[Any, Any]]:
+    """The objects of a list that have a name."""
+    given = value[:ENTRIES_MAX] if isinstance(value, list) else []
+    return [one for one in given if isinstance(one, Mapping) and _text(one.get("name"))]
+
+
+def _measured(value: object, names: Sequence[str]) -> dict[str, float]:
+    given = value if isinstance(value, Mapping) else {}
+    return {name: given[name] for name in names if _is_number(given.get(name))}
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) < 1e9 and math.isfinite(value)
+
+
+def _text(value: object) -> str:
+    """A text on one line, bounded; anything else is empty."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(c for c in value[:NAME_MAX] if c.isprintable())

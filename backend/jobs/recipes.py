@@ -1,0 +1,162 @@
+"""Writes the recipe of a job into its result: what the file was made with, so that it can be made again."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backend.engines.kinds import kind_in, version_in
+from backend.errors import BadMedia, StudioError, from_os_error
+from backend.jobs.job import VARIATIONS, Job
+from backend.jobs.layout import WORK, WORKFLOW, write_text
+from backend.jobs.params import job_params
+from backend.jobs.recipe import MADE_BY, VERSION, Graph, RecipeFile, RecipeModel
+from backend.jobs.workflow_files import graphs_of
+from backend.media.decoder import Decoder
+from backend.media.metadata_keys import PROMPT, RECIPE
+from workflows.catalog import load_catalog
+from workflows.modes.registry import MODES, media_fields
+from workflows.modes.settings_json import to_json
+from workflows.params.loras import Lora
+from workflows.resolved import Resolved
+
+log = logging.getLogger("wan.jobs")
+
+TEXTS = "recipe"
+"""The file in a job's work folder with the texts that go into its result."""
+GRAPHS_BYTES = 1_000_000
+"""Of all graphs in one recipe; those of a long clip's variations may be more, and the last are left out."""
+
+
+def recipe_of(job: Job, graphs: Sequence[Graph], children: Sequence[Job] = ()) -> dict[str, Any]:
+    """The recipe of a job as JSON. `children`: those of a parent whose results its own is made of.
+
+    Raises StudioError for a job whose parameters this version cannot read.
+    """
+    values = _values(job)
+    several = {name: job.params[name] for name in ("variations", "vary") if job.params.get(name)}
+    first = children[0] if children else job
+    resolved = Resolved.from_json(job.resolved or first.resolved)
+    recipe: dict[str, Any] = {
+        "version": VERSION,
+        "made_by": MADE_BY,
+        "settings": to_json(job.mode, {**values, **several}),
+        "media": _media(job),
+        "result": {
+            "width": job.width, "height": job.height, "frames": job.frames, "fps": job.fps,
+            "seconds": job.seconds, "steps": job.steps,
+        },
+        "resolved": resolved.to_json() if resolved is not None else {},
+        "models": [model.to_json() for model in _models(resolved)],
+        "loras": _loras(values.get("loras", ())),
+        "engine": kind_in(first.engine),
+        "comfyui": version_in(first.engine),
+        "graphs": _bounded(graphs),
+    }  # fmt: skip
+    if job.assembly and job.assembly != VARIATIONS:
+        recipe["parts"] = [_part(child) for child in children]
+    return recipe
+
+
+def write_into(decoder: Decoder, result: Path, recipe: Mapping[str, Any] | None) -> None:
+    """Replaces the metadata of a result by its recipe and the graph that ComfyUI's page opens; by nothing for
+    None. A file that cannot be copied stays as it is. Raises StudioError for everything but its own faults,
+    such as DiskFull and JobCancelled."""
+    texts = result.parent / WORK / TEXTS
+    try:
+        texts.parent.mkdir(parents=True, exist_ok=True)
+        write_text(texts, json.dumps(_texts(recipe)))
+        decoder.with_metadata(result, result, texts)
+    except OSError as error:
+        raise from_os_error(error) from error
+    except BadMedia as error:
+        if error.code != BadMedia.code:
+            raise
+        log.warning("%s: no recipe in the result: %s", result.parent.name, error.detail or error.message)
+    finally:
+        texts.unlink(missing_ok=True)
+
+
+def finish(
+    decoder: Decoder, job: Job, result: Path, children: Sequence[Job] = (), *, recipes: bool = True
+) -> None:
+    """Writes the recipe of a job into its result, or removes what the engine wrote there. `recipes`: whether
+    results carry one; the graphs are those in the job's folder. Raises StudioError."""
+    recipe = None
+    if recipes:
+        try:
+            recipe = recipe_of(job, stored_graphs(result.parent), children)
+        except StudioError as error:
+            log.warning("job %s: no recipe: %s", job.id, error.message)
+    write_into(decoder, result, recipe)
+
+
+def stored_graphs(folder: Path) -> Sequence[Graph]:
+    """The graphs in a job's folder; none where they cannot be read."""
+    try:
+        return graphs_of((folder / WORKFLOW).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return []
+
+
+def _texts(recipe: Mapping[str, Any] | None) -> dict[str, str]:
+    """Key -> ASCII text. The key that ComfyUI reads has the first graph: several cannot be opened at once."""
+    if recipe is None:
+        return {}
+    texts = {RECIPE: json.dumps(recipe)}
+    if recipe["graphs"]:
+        texts[PROMPT] = json.dumps(recipe["graphs"][0])
+    return texts
+
+
+def _values(job: Job) -> dict[str, Any]:
+    """All parameters of a job's mode as they were used. Raises BadInput."""
+    known = MODES[job.mode].by_name if job.mode in MODES else {}
+    own = {name: value for name, value in job.params.items() if name in known}
+    params = job_params(replace(job, params=own))
+    return {field.name: getattr(params, field.name) for field in MODES[job.mode].fields}
+
+
+def _media(job: Job) -> dict[str, Any]:
+    found = {}
+    for name, field in media_fields(job.mode).items():
+        if (item := job.inputs.get(name)) is None:
+            continue
+        given = vars(item.media)
+        measures = {key: given[key] for key in ("width", "height", "frames", "fps", "seconds") if given[key]}
+        found[name] = RecipeFile(field.kind, item.digest, measures).to_json()
+    return found
+
+
+def _models(resolved: Resolved | None) -> list[RecipeModel]:
+    catalog = load_catalog()
+    published = {file.name: file.sha256 for file in (*catalog.files, *catalog.other_formats)}
+    files = resolved.files if resolved is not None else {}
+    return [
+        RecipeModel(name, role, published.get(name.replace("\\", "/").rsplit("/", 1)[-1], ""))
+        for role, name in files.items()
+    ]
+
+
+def _loras(loras: Sequence[Lora]) -> list[dict[str, Any]]:
+    return [one.to_json() for one in loras]
+
+
+def _part(child: Job) -> dict[str, Any]:
+    """What one part of a joined clip was made with."""
+    return {"settings": to_json(child.mode, _values(child)), "frames": child.frames, "seconds": child.seconds}
+
+
+def _bounded(graphs: Sequence[Graph]) -> list[Graph]:
+    kept: list[Graph] = []
+    left = GRAPHS_BYTES
+    for graph in graphs:
+        left -= len(json.dumps(graph))
+        if left < 0:
+            break
+        kept.append(graph)
+    return kept
