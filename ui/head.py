@@ -49,6 +49,7 @@ STYLES = (
     "compare.css",
     "extend.css",
     "variation_set.css",
+    "recipes.css",
 )
 SCRIPTS = (
     "storage.js",
@@ -68,6 +69,7 @@ SCRIPTS = (
     "variations.js",
     "files.js",
     "paste.js",
+    "recipes.js",
     "media.js",
     "player.js",
     "frame.js",

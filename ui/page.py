@@ -19,6 +19,7 @@ from ui.actions.model_download import ModelDownload
 from ui.actions.offers import Offers
 from ui.actions.once import Once
 from ui.actions.presets import LoadPreset
+from ui.actions.recipes import Recipes
 from ui.actions.restore import RestoreForms
 from ui.actions.stage import Stage
 from ui.actions.system import SystemActions
@@ -29,7 +30,7 @@ from ui.forms.input_folder import InputFolder
 from ui.forms.lora_picker import LoraPicker
 from ui.forms.planner import Planner
 from ui.forms.presets import PresetBox
-from ui.forms.widgets import HTML_JS, Form
+from ui.forms.widgets import Form
 from ui.gradio_fixes import broken_uploads, file_records, lean_config, sessions, upload_progress
 from ui.gradio_fixes.raw_calls import exception_handlers
 from ui.head import ADDRESS, launch_options, routes, starters
@@ -50,7 +51,11 @@ if TYPE_CHECKING:
 __all__ = ["build", "exception_handlers", "launch_options", "routes"]
 
 PUBLIC = "ws-public"
-OFFERS_JS = f'const events = ["use"]; {HTML_JS.format("offers")}'
+OFFERS_JS = (
+    'const events = ["use"];'
+    " const go = () => window.wanStudio?.offers"
+    " ? window.wanStudio.offers({element, trigger, watch, upload}) : setTimeout(go, 15); go();"
+)
 STORAGE_KEY = "wan-studio-owner"
 QUEUED: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 16}
 DIRECT: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
@@ -233,7 +238,8 @@ class _Page:
         self.library.tiles.reuse(self.fill.reuse, owner, outputs, **fills)
         self.library.tiles.send(self.fill.send, owner, outputs, **fills)
         pressable = AFTER_PRESS.format("[data-offer]")
-        self.offers.use(Offers(self.studio, self.fill).use, None, outputs, **fills).then(
+        offers = Offers(self.studio, self.fill, Recipes(self.studio, self.fill, self.offers))
+        self.offers.use(offers.use, owner, [*outputs, self.offers], **fills).then(
             None, js=pressable, **CLIENT
         )
 

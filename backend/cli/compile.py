@@ -14,7 +14,10 @@ from typing import Any
 from backend.cli.console import complain
 from backend.errors import BadInput, StudioError, from_os_error
 from backend.jobs.input_files import measured
+from backend.jobs.params import make_params
 from backend.jobs.preflight import compile_for
+from backend.jobs.recipe import RecipeFile
+from backend.jobs.recipe_texts import recipe_in
 from backend.jobs.workflow_files import zipped
 from backend.media.decoder import Decoder
 from workflows.graph.node_contract import facts, recorded
@@ -37,9 +40,16 @@ def add_compile(commands: Any) -> None:
         description="Prints the ComfyUI API-format graph of a job. Media are file names: measured if the file"
         " exists, else media_width=, media_height= and media_seconds= say what they are (832, 480, 5).",
     )
-    parser.add_argument("mode", choices=sorted(MODES), metavar="MODE", help=", ".join(sorted(MODES)))
+    parser.add_argument(
+        "mode", choices=sorted(MODES), metavar="MODE", nargs="?", help=", ".join(sorted(MODES))
+    )
     parser.add_argument(
         "values", nargs="*", metavar="key=value", help="image=photo.png prompt='...' seconds=5 ..."
+    )
+    parser.add_argument(
+        "--recipe",
+        metavar="FILE",
+        help="in place of MODE and values: a video, picture or JSON file that says how it was made",
     )
     parser.add_argument(
         "--out",
@@ -52,7 +62,12 @@ def add_compile(commands: Any) -> None:
 def run_compile(arguments: argparse.Namespace) -> int:
     """Compiles and prints. Returns 0, or 2 for wrong use with the reason on stderr."""
     try:
-        graphs = compile_command(arguments.mode, arguments.values)
+        if bool(arguments.recipe) == bool(arguments.mode):
+            raise BadInput.of("mode_or_recipe")
+        if arguments.recipe:
+            graphs = compile_recipe(Path(arguments.recipe))
+        else:
+            graphs = compile_command(arguments.mode, arguments.values)
     except BadInput as error:
         complain(error.message, error.hint)
         return 2
@@ -119,6 +134,35 @@ def params_of(mode: str, given: Mapping[str, str]) -> ModeParams:
         raise BadInput.of(
             "param_refused", said=error.message, advice=error.hint, field=error.field
         ) from error
+
+
+def compile_recipe(path: Path) -> list[dict[str, Any]]:
+    """The graphs of what a file says. A file that it was made from has the name of its parameter. Raises
+    BadInput."""
+    with Decoder() as decoder:
+        found = recipe_in(decoder.metadata(path))
+    fields = MODES[found.mode].media
+    media = {
+        name: _measured(
+            name, name, field.kind, Media("", DEFAULT_WIDTH, DEFAULT_HEIGHT, 1, 16.0, DEFAULT_SECONDS)
+        )
+        for name, field in fields.items()
+        if field.required
+    }
+    media |= {name: _as_media(name, file) for name, file in found.media.items()}
+    seed = found.values.get("seed", -1)
+    values = {name: value for name, value in found.values.items() if name not in ("variations", "vary")}
+    values["seed"] = secrets.randbelow(RANDOM_SEEDS) if seed == -1 else seed
+    params = make_params(found.mode, values, media)
+    return list(compile_for(params, facts(recorded()), "command").graphs)
+
+
+def _as_media(name: str, file: RecipeFile) -> Media:
+    given = file.measures
+    return Media(
+        name, int(given.get("width", 0)), int(given.get("height", 0)), int(given.get("frames", 1)),
+        given.get("fps", 0.0), given.get("seconds", 0.0),
+    )  # fmt: skip
 
 
 def _measured(file: str, field: str, kind: str, assumed: Media) -> Media:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from backend.error_texts.text import ErrorText
 
 TEXTS: Mapping[str, ErrorText] = {
+    "mode_or_recipe": ErrorText("Give a mode, or --recipe with a file.", "See --help."),
     "not_key_value": ErrorText("{pair!r} is not key=value.", "Example: seconds=5"),
     "media_not_numbers": ErrorText("media_width, media_height and media_seconds take numbers."),
     "no_such_row": ErrorText("There is no row {given}.", "The rows are {names}; 1 means 1a and 1b."),

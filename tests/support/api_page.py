@@ -262,6 +262,7 @@ NAMES = {
     "/result": {"id": None, "key": None},
     "/cancel": {"id": None, "key": None},
     "/loras": {"search": "", "mode": "image_to_video"},
+    "/recipe": {"file": None, "id": "", "key": ""},
     "/models": {},
     "/use_model": {"role": None, "file": "", "sampling": "named"},
 }  # fmt: skip

@@ -210,15 +210,17 @@ def _(site: Site) -> str:
     for name in ("job", "result", "cancel"):
         kind, answer = guest.call(name, job["id"], job["key"])
         assert kind == "complete", (name, answer)
-    taking = {
-        name[1:]
-        for name, endpoint in guest.http.get("/gradio_api/info").json()["named_endpoints"].items()
-        if {"id", "key"} <= {parameter["parameter_name"] for parameter in endpoint["parameters"]}
+    endpoints = guest.http.get("/gradio_api/info").json()["named_endpoints"]
+    takes = {
+        name[1:]: [parameter["parameter_name"] for parameter in endpoint["parameters"]]
+        for name, endpoint in endpoints.items()
     }
+    taking = {name for name, names in takes.items() if {"id", "key"} <= set(names)}
     unknown = taking - who_may.ENDPOINTS.keys()
     assert not unknown, f"who may use {unknown}?"
     for name in [name for name in taking if who_may.ENDPOINTS[name] == "owner"]:
-        kind, answer = guest.call(name, job["id"], job["key"])
+        given = [job.get(one) for one in takes[name][: takes[name].index("key") + 1]]
+        kind, answer = guest.call(name, *given)
         assert kind == "error" and "owner" in said(answer), (name, answer)
     return "look, fetch, cancel"
 

@@ -139,6 +139,7 @@ ENDPOINTS: dict[str, Who] = {
     "presets": "visitor",
     "models": "admin",
     "use_model": "admin",
+    "recipe": "owner",
 }
 """Endpoints, which are also the MCP tools."""
 

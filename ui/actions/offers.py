@@ -17,6 +17,7 @@ from ui.i18n.texts import text
 if TYPE_CHECKING:
     from backend.studio import Studio
     from ui.actions.fill import FillForms
+    from ui.actions.recipes import Recipes
 
 log = logging.getLogger("wan.ui")
 
@@ -24,11 +25,14 @@ log = logging.getLogger("wan.ui")
 class Offers:
     """The handler returns component -> update for FillForms.outputs()."""
 
-    def __init__(self, studio: Studio, fill: FillForms) -> None:
-        self.studio, self.fill = studio, fill
+    def __init__(self, studio: Studio, fill: FillForms, recipes: Recipes) -> None:
+        self.studio, self.fill, self.recipes = studio, fill, recipes
 
-    def use(self, event: gr.EventData) -> dict[Any, Any]:
-        """Carries out an offer. The event names the file, the field where it lies, and where it goes."""
+    def use(self, owner: str, event: gr.EventData) -> dict[Any, Any]:
+        """Carries out an offer. The event names the file, the field where it lies, and where it goes; of a
+        file with a recipe only the file."""
+        if event_text(event, "act") == "recipe":
+            return self.recipes.restore(owner, event)
         mode, field = event_text(event, "mode"), event_text(event, "field")
         to, into = event_text(event, "to"), event_text(event, "into")
         forms = self.fill.forms

@@ -22,6 +22,7 @@ from ui.api.extending import Extending
 from ui.api.finishing import Finishing
 from ui.api.model_endpoints import USE_SCHEMA, ModelEndpoints
 from ui.api.modes import FILE_SCHEMA
+from ui.api.recipe_endpoint import RecipeEndpoint
 from ui.forms.presets import PresetBox
 from ui.forms.uploads import guard_uploads
 from ui.gradio_fixes.checked_inputs import guard_inputs
@@ -145,6 +146,9 @@ def register(studio: Studio, pace: Pace | None = None) -> None:
     found = {"type": "object", "additionalProperties": {}, "description": text("model_api.record")}
     shared.add(blocks, models.models, {}, {"models": found})
     shared.add(blocks, models.use_model, USE_SCHEMA, {"model": found})
+    read = {"type": "object", "additionalProperties": {}, "description": text("recipes.api.record")}
+    recipe = RecipeEndpoint(studio, endpoints.calls).recipe
+    shared.add(blocks, recipe, {"file": FILE_SCHEMA, **job}, {"recipe": read})
 
 
 class _SharedComponents:

@@ -103,6 +103,7 @@
     const event = new Event("change", { bubbles: true });
     ours.add(event);
     field.dispatchEvent(event);
+    studio.recipes.offer(zone, blockOf(zone).id, file);
   };
 
   document.addEventListener("change", (event) => {
@@ -112,21 +113,23 @@
     take(zone, [...event.target.files]);
   }, true);
   const carriesFiles = (event) => [...(event.dataTransfer?.types || [])].some((type) => /^files$/i.test(type));
+  // Without folders.
+  const onlyFiles = ({ items, files }) => {
+    const entries = [...items].map((item) => item.webkitGetAsEntry?.());
+    return [...files].filter((_, at) => !entries[at]?.isDirectory);
+  };
   document.addEventListener("drop", (event) => {
     if (!carriesFiles(event) || ours.has(event)) return;
     const zone = zoneOf(event.target);
     event.preventDefault(); // the browser would open the file in place of the page
     document.documentElement.removeAttribute("data-dragging");
-    if (!zone) return;
+    if (!zone) return event.target.closest("dialog") ? undefined : studio.recipes.restore(onlyFiles(event.dataTransfer));
     event.stopImmediatePropagation();
     // Gradio's zone hears of the end of the drag, without files.
     const end = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() });
     ours.add(end);
     event.target.dispatchEvent(end);
-    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
-    const files = [...event.dataTransfer.files];
-    const real = files.filter((_, at) => !entries[at]?.isDirectory);
-    take(zone, real, files[0]?.name);
+    take(zone, onlyFiles(event.dataTransfer), event.dataTransfer.files[0]?.name);
   }, true);
   document.addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
   // The dialog offers every file: one without a known suffix may be what the field takes. Phones get their

@@ -54,7 +54,7 @@
     if (!files.length || (typing && event.clipboardData.types.includes("text/plain"))) return;
     event.preventDefault();
     const places = fields();
-    if (!places.length) return say(text("no_picture_field"));
+    if (!places.length) return (await studio.recipes.carries(files[0])) ? studio.recipes.restore(files) : say(text("no_picture_field"));
     const place = places.find(input) || places[0];
     await emptied(place);
     const kind = files[0].type.split("/")[1].split("+")[0];

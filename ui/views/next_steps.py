@@ -96,6 +96,7 @@ def _more(job: JobView, url: Url) -> str:
         [
             *_beside(job, tile=False),
             Item(label=text("card.reuse"), symbol="again", data=act_data("reuse", job)),
+            Item(label=text("recipes.from_file"), symbol="again", raw='data-recipe="choose"'),
             *file_items(job, url),
         ],
     )

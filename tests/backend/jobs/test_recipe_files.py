@@ -3,6 +3,7 @@ it."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from backend.cli.compile import add_compile, run_compile
 from backend.engines.base import Prompt
 from backend.errors import BadInput, NotAllowed, NotFound
 from backend.events import Event, Output
@@ -142,3 +144,25 @@ def test_without_the_setting_results_carry_nothing(make: Make, picture: Path) ->
         with pytest.raises(BadInput):
             studio.recipe(path)
         assert studio.recipe_of(OWNER, done.id, done.key).values["prompt"] == values["prompt"]
+
+
+def test_the_command_prints_the_graph_of_a_file(
+    make: Make, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studio = make()
+    done = ended(studio, studio.submit(OWNER, "image_to_video", FAST, {"image": picture}))
+    path = studio.result_path(done.id, done.key)
+    parser = argparse.ArgumentParser()
+    add_compile(parser.add_subparsers())
+    assert run_compile(parser.parse_args(["compile", "--recipe", str(path)])) == 0
+    printed, stored = json.loads(capsys.readouterr().out), graphs(studio, done)
+    assert printed.keys() == stored.keys()
+    for node, made in stored.items():
+        if made["class_type"] not in ("LoadImage", "SaveVideo"):  # which name files
+            assert printed[node] == made
+    graph = tmp_path / "graph.json"
+    graph.write_text(json.dumps(stored))
+    assert run_compile(parser.parse_args(["compile", "--recipe", str(graph)])) == 0
+    for wrong in ([], ["image_to_video", "--recipe", str(path)], ["--recipe", str(tmp_path / "none.mp4")]):
+        assert run_compile(parser.parse_args(["compile", *wrong])) == 2
+    assert "Traceback" not in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from tests.support.fake_studio import FakeStudio
 from ui import page as layout
 from ui.actions.offers import Offers
+from ui.actions.recipes import Recipes
 from ui.forms.offers import Offer, buttons, label, offers
 from workflows.modes.registry import MODES
 
@@ -61,7 +63,8 @@ def test_the_event_checks_the_file_and_the_fields(tmp_path: Path, monkeypatch: p
     clip.write_bytes(b"x")
     studio: Any = FakeStudio()
     page = layout._Page(studio)
-    use, forms = Offers(studio, page.fill).use, page.forms
+    recipes = Recipes(studio, page.fill, page.offers)
+    use, forms = partial(Offers(studio, page.fill, recipes).use, ""), page.forms
 
     def event(**changed: str) -> Any:
         data = {"act": "move", "mode": "image_to_video", "field": "image", "to": "animate", "into": "video"}

@@ -1,0 +1,32 @@
+"""What of a recipe is not here, in words and for the page's script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from ui.i18n.mode_texts import label
+from ui.i18n.texts import text
+from workflows.modes.registry import MODES
+
+if TYPE_CHECKING:
+    from backend.jobs.recipe import Lacking
+
+
+def notes_for_script(
+    mode: str, name: str, fields: Mapping[str, str], general: Sequence[str], turn: str
+) -> str:
+    """name: the file's; fields: parameter -> sentence; general: sentences about none; turn: makes two equal
+    answers different."""
+    data = {"mode": mode, "name": name, "fields": dict(fields), "general": list(general), "turn": turn}
+    return f'<i hidden data-recipe-notes="{escape(json.dumps(data))}"></i>'
+
+
+def lacking_text(mode: str, one: Lacking) -> str:
+    """What is not here, in a sentence."""
+    known = one.field in MODES[mode].by_name
+    return text(
+        f"recipes.lacks.{one.kind}", name=label(mode, one.field) if known and one.kind != "lora" else one.name
+    )
