@@ -437,6 +437,8 @@
       if (!busy) soon();
       return undefined;
     },
+    // Whether values that arrive now may be those of a fill.
+    filling: () => Boolean(filling) && filling.until > Date.now(),
     // Resolves once the forms are filled; they are planned after that.
     ready: () => Promise.race([ready.promise, pause(MS.restore)]),
     // A fill of the page (settings, a starter, a frame) is about to arrive.

@@ -17,11 +17,13 @@ from ui.i18n.texts import text
 CHOOSE_JS = """(kind, ...prompts) => {
   window.wanStudio.textKind(kind);
   const chosen = %s.indexOf(kind);
-  if (window.wanStudio.drafts.busy()) return prompts;
-  return prompts.map((prompt, n) => (n === chosen && !prompt ? prompts.find(Boolean) || "" : prompt));
+  const same = { __type__: "update" };
+  const { busy, filling } = window.wanStudio.drafts;
+  if (busy() || filling()) return prompts.map(() => same);
+  return prompts.map((prompt, n) => (n === chosen && !prompt && prompts.find(Boolean)) || same);
 }"""
 """Shows the chosen form and copies the prompt to it, unless the target has one already or the forms
-are being restored."""
+are being filled: what was given as `prompts` is of before that."""
 
 
 @dataclass(frozen=True)
