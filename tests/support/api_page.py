@@ -275,5 +275,5 @@ NAMES = {
 REQUIRED = {
     "/image_to_video": {"image"}, "/fast_video": {"image"}, "/sound_to_video": {"audio"},
     "/animate": {"image", "video"}, "/text_to_video": {"prompt"}, "/text_to_image": {"prompt"},
-    "/models": set(), "/use_model": {"role"},
+    "/recipe": set(), "/models": set(), "/use_model": {"role"},
 }  # fmt: skip

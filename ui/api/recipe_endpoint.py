@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -44,7 +45,7 @@ class RecipeEndpoint:
 
     def _record(self, owner: str, file: Any, id: str, key: str) -> dict[str, Any]:
         found = self._found(owner, file, id, key)
-        record = found.record()
+        record = {**found.record(), "values": _arguments(found)}
         for name, source in self._studio.recipe_sources(owner, found).items():
             path = self._files.source(source, MODES[found.mode].media[name].file_name, found.mode, name)
             if path is not None:
@@ -65,3 +66,13 @@ class RecipeEndpoint:
         if not id:
             raise refusal(text("recipes.api.nothing"))
         return self._studio.recipe_of(owner, id, key)
+
+
+def _arguments(found: Recipe) -> dict[str, Any]:
+    """The values as the mode's endpoint takes them. What only the page offers is left out where it has its
+    default."""
+    page_only = {field.name: field.default for field in MODES[found.mode].fields if not field.in_api}
+    values = {name: one for name, one in found.values.items() if page_only.get(name, ...) != one}
+    if isinstance(values.get("vary"), dict):
+        values["vary"] = json.dumps(values["vary"])
+    return values
