@@ -52,8 +52,11 @@
   const told = ({ mode, name, fields, general }) => {
     clear();
     studio.say(text("recipe_restored", { name: short(name) }));
-    for (const [field, words] of Object.entries(fields))
-      there(`${mode}-${field}`).then((found) => found && studio.sayAtField(`${mode}-${field}`, words));
+    for (const [field, words] of Object.entries(fields)) {
+      // What is in Advanced is on the page only once that was opened.
+      if (window.wanForms[mode].advanced.includes(field) && !document.getElementById(`${mode}-${field}`)) general.push(words);
+      else there(`${mode}-${field}`).then((found) => found && studio.sayAtField(`${mode}-${field}`, words));
+    }
     if (!general.length) return;
     there(`${mode}-generate`).then((button) => {
       const row = $(`.draft[data-mode="${mode}"]`)?.closest(".block") || button;

@@ -18,6 +18,7 @@ from ui.views.icons import icon
 from ui.views.next_steps import download, next_steps, rows
 from ui.views.player import fit, player, shape, still, tags
 from ui.views.queue import line_list
+from ui.views.recipe import from_file
 from ui.views.relations import relations
 from ui.views.result_details import details
 from ui.views.samples import lesson, strips
@@ -154,7 +155,7 @@ def _empty(state: CardState) -> str:
             f'<div class="starters"><h2 class="label">{escaped("card.starters")}</h2>'
             f'<div class="strip">{starters}</div></div>'
         )
-    starters += strips(SAMPLES, state.folder)
+    starters += strips(SAMPLES, state.folder) + from_file()
     begin = "".join(lesson(key, words) for key, words in state.begin.items())
     return (
         f'<div class="stage empty">{CORNERS}<div class="empty-words">'

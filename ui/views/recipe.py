@@ -8,11 +8,17 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ui.i18n.mode_texts import label
-from ui.i18n.texts import text
+from ui.i18n.texts import escaped, text
 from workflows.modes.registry import MODES
 
 if TYPE_CHECKING:
     from backend.jobs.recipe import Lacking
+
+
+def from_file() -> str:
+    """The line below the samples, for those who cannot drop a file on the page."""
+    words = escaped("recipes.from_file")
+    return f'<p class="from-file"><button type="button" data-recipe="choose">{words}</button></p>'
 
 
 def notes_for_script(

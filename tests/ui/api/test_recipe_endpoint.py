@@ -1,4 +1,4 @@
-"""The endpoint /recipe: what a file says, what of it is here for the caller, and whose jobs it tells of."""
+"""The endpoint /recipe: what a file says, what of it is here for the caller, and whose jobs it describes."""
 
 from __future__ import annotations
 
