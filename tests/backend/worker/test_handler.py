@@ -21,6 +21,7 @@ from backend.worker.handler import Worker
 from backend.worker.job_input import Limits
 from backend.worker.results import DeliveryOptions
 from tests.support import media_files
+from tests.support.boxes import mdta_texts
 from tests.support.demo_server import DemoServer, start_demo
 from tests.support.waiting import until
 from tests.support.worker_inputs import SMALL, error, graph_of, png, video
@@ -124,8 +125,13 @@ def test_a_long_job_is_made_in_segments_and_joined(
         "width": 64, "height": 64, "speed": "fast", "seed": 3, "negative_prompt": "rain", "nag": "off",
     }  # fmt: skip
     answer = harness.handle({"mode": "sound_to_video", "params": params, "media": {"audio": {"data": given}}})
-    found = decoder.video_facts(video(answer, tmp_path))
+    made = video(answer, tmp_path)
+    found = decoder.video_facts(made)
     assert (found.frames, found.has_audio) == (656, True)
+    texts = mdta_texts(made)
+    recipe = json.loads(texts["wan_studio"])
+    assert len(recipe["graphs"]) == 2 and json.loads(texts["prompt"]) == recipe["graphs"][0]
+    assert recipe["settings"]["values"].items() >= params.items() and recipe["media"]["audio"]["sha256"]
     assert answer["notices"] == [notice("negative_prompt_off").to_json()]
     assert answer["warnings"] == ["The negative prompt is turned off for runs at guidance (cfg) 1."]
     assert (answer["resolved"]["values"]["steps"], answer["resolved"]["values"]["cfg"]) == (4, 1.0)
