@@ -33,8 +33,9 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MEASURES = ("width", "height", "frames", "fps", "seconds")
 
 Graph = Mapping[str, Any]
-Origin = Literal["wan_studio", "comfyui", "parameters"]
-"""Who wrote what was read: this program, ComfyUI, or a WebUI of Stable Diffusion."""
+Origin = Literal["wan_studio", "settings", "comfyui", "parameters"]
+"""What was read: a recipe, settings alone (such as a preset), a graph of ComfyUI, or the text of a WebUI of
+Stable Diffusion."""
 Lack = Literal["model", "lora", "node", "file", "setting"]
 
 

@@ -57,14 +57,19 @@ def _parsed(text: str, strict: bool = False) -> Any:
 def _of_json(data: Any) -> Recipe:
     """A file that holds a recipe, settings alone, or a graph."""
     if isinstance(data, dict) and isinstance(data.get("settings"), dict):
-        return recipe.from_json(data)
+        return _settings(data["settings"]) if "preset" in data else recipe.from_json(data)
     if isinstance(data, dict) and isinstance(data.get("values"), dict):
-        settings = stored_settings(data)
-        return Recipe(settings.mode, settings.values, left_out=settings.left_out)
+        return _settings(data)
     found = _of_comfyui(data)
     if found is None:
         raise BadInput.of("no_recipe")
     return found
+
+
+def _settings(data: dict[str, Any]) -> Recipe:
+    """Settings without a recipe around them. Raises BadInput."""
+    settings = stored_settings(data)
+    return Recipe(settings.mode, settings.values, origin="settings", left_out=settings.left_out)
 
 
 def _of_comfyui(data: Any) -> Recipe | None:

@@ -49,6 +49,8 @@ class Recipes:
         filled: dict[str, Any] = schema.from_params(
             found.mode, found.values, self.fill.planner.default_negative
         )
+        if found.origin == "settings":  # the other fields stay as they are
+            filled = {name: one for name, one in filled.items() if name in found.values}
         if found.origin == "wan_studio":  # others do not say which files of this machine they mean
             for name, field in MODES[found.mode].media.items():
                 source = sources.get(name)

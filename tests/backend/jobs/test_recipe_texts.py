@@ -155,13 +155,12 @@ def test_parameters_of_a_webui(text: str, values: dict[str, Any]) -> None:
     assert (found.mode, found.values, found.origin) == ("text_to_image", values, "parameters")
 
 
-def test_settings_alone_are_a_recipe() -> None:
-    found = recipe_in({JSON_TEXT: json.dumps(to_json("text_to_video", {"prompt": "x", "seed": 4}))})
-    assert (found.mode, found.values, found.origin) == (
-        "text_to_video",
-        {"prompt": "x", "seed": 4},
-        "wan_studio",
-    )
+def test_settings_alone_are_read() -> None:
+    settings = to_json("text_to_video", {"prompt": "x", "seed": 4})
+    for data in (settings, {"preset": 1, "name": "Mine", "settings": settings}):
+        found = recipe_in({JSON_TEXT: json.dumps(data)})
+        assert (found.mode, found.origin) == ("text_to_video", "settings")
+        assert found.values == {"prompt": "x", "seed": 4}
 
 
 def test_our_own_recipe_comes_first() -> None:

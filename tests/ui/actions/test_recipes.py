@@ -138,6 +138,16 @@ def test_the_tab_of_each_mode_is_opened(scene: SimpleNamespace, mode: str) -> No
     assert notes(scene, updates)["mode"] == mode
 
 
+def test_settings_alone_leave_the_other_fields(scene: SimpleNamespace) -> None:
+    path = scene.folder / "uploads" / "1" / "mine.wanpreset.json"
+    settings = to_json("image_to_video", {"steps": 12, "motion": "subtle"})
+    path.write_text(json.dumps({"preset": 1, "name": "Mine", "settings": settings}))
+    updates = restored(scene, path)
+    widgets = scene.page.forms["image_to_video"].widgets
+    assert {name for name, one in widgets.items() if one in updates} == {"steps", "motion"}
+    assert value(updates, widgets["steps"]) == 12 and value(updates, widgets["motion"]) == "subtle"
+
+
 REFUSED = {
     "nothing": {}, "later": {"wan_studio": json.dumps({**recipe(), "version": 2})},
     "forged": {"wan_studio": '{"version": 1, "settings": {"mode": "<script>"}}'},
