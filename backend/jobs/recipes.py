@@ -11,9 +11,10 @@ from typing import Any
 
 from backend.engines.kinds import kind_in, version_in
 from backend.errors import BadMedia, StudioError, from_os_error
-from backend.jobs.job import VARIATIONS, Job
+from backend.jobs.job import Job
 from backend.jobs.layout import WORK, WORKFLOW, write_text
 from backend.jobs.params import job_params
+from backend.jobs.parts import Part
 from backend.jobs.recipe import MADE_BY, VERSION, Graph, RecipeFile, RecipeModel
 from backend.jobs.workflow_files import graphs_of
 from backend.media.decoder import Decoder
@@ -57,8 +58,8 @@ def recipe_of(job: Job, graphs: Sequence[Graph], children: Sequence[Job] = ()) -
         "comfyui": version_in(first.engine),
         "graphs": _bounded(graphs),
     }  # fmt: skip
-    if job.assembly and job.assembly != VARIATIONS:
-        recipe["parts"] = [_part(child) for child in children]
+    if job.parts:
+        recipe["parts"] = [_part(part) for part in job.parts]
     return recipe
 
 
@@ -146,9 +147,10 @@ def _loras(loras: Sequence[Lora]) -> list[dict[str, Any]]:
     return [one.to_json() for one in loras]
 
 
-def _part(child: Job) -> dict[str, Any]:
-    """What one part of a joined clip was made with."""
-    return {"settings": to_json(child.mode, _values(child)), "frames": child.frames, "seconds": child.seconds}
+def _part(part: Part) -> dict[str, Any]:
+    """What one part of a joined video was drawn with, and how it goes on from the one before."""
+    names = ("prompt", "seed", "seconds", "speed", "method", "route", "frames")
+    return {name: value for name in names if (value := getattr(part, name)) != ""}
 
 
 def _bounded(graphs: Sequence[Graph]) -> list[Graph]:

@@ -24,6 +24,7 @@ from backend.media.metadata_keys import PROMPT, RECIPE
 from backend.security import tokens
 from backend.studio import Studio
 from tests.support.boxes import mdta_texts
+from tests.support.extensions import extended, made
 from tests.support.fake_engine import FakeEngine
 from tests.support.scripted import OWNER, SMALL, Make, ended
 
@@ -84,12 +85,12 @@ def private(studio: Studio, job: JobView) -> list[str]:
 def test_results_carry_what_they_were_made_with(make: Make, picture: Path) -> None:
     studio = make(Painter())
     titles = {"image": f"{TITLE}.png"}
-    made = {
+    submitted = {
         "video": studio.submit(OWNER, "image_to_video", FAST, {"image": picture}, titles=titles),
         "picture": studio.submit(OWNER, "text_to_image", STILL, {}),
         "sheet": studio.submit(OWNER, "text_to_image", STILL, {}, vary={"prompt": ["A boat", "A pond"]}),
     }
-    for name, job in made.items():
+    for name, job in submitted.items():
         done = ended(studio, job)
         assert done.status == "done", (name, done.error)
         path = studio.result_path(done.id, done.key)
@@ -135,6 +136,21 @@ def test_inputs_are_found_by_their_content_for_their_owner_alone(make: Make, pic
     assert studio.recipe_sources(OWNER, found) == {}
 
 
+def test_a_joined_video_has_the_recipe_of_its_clip_and_of_each_part(make: Make, picture: Path) -> None:
+    studio = make()
+    job = extended(studio, made(studio, picture, motion="subtle"))
+    path = studio.result_path(job.id, job.key)
+    found = studio.recipe(path)
+    assert found == studio.recipe_of(OWNER, job.id, job.key)
+    assert (found.mode, found.values["motion"], len(found.graphs)) == ("image_to_video", "subtle", 2)
+    assert found.result["frames"] == job.frames and found.media["image"].sha256
+    parts = json.loads(mdta_texts(path)["wan_studio"])["parts"]
+    assert [part["seed"] for part in parts] == [part.seed for part in job.parts]
+    content = path.read_bytes()
+    assert not any(one.encode() in content for one in (OWNER, job.key, str(studio.settings.data_dir)))
+    assert again(studio, path).status == "done"
+
+
 def test_without_the_setting_results_carry_nothing(make: Make, picture: Path) -> None:
     studio = make(Painter(), WAN_RECIPES="0")
     for mode, values, files in (("image_to_video", FAST, {"image": picture}), ("text_to_image", STILL, {})):
@@ -157,9 +173,9 @@ def test_the_command_prints_the_graph_of_a_file(
     assert run_compile(parser.parse_args(["compile", "--recipe", str(path)])) == 0
     printed, stored = json.loads(capsys.readouterr().out), graphs(studio, done)
     assert printed.keys() == stored.keys()
-    for node, made in stored.items():
-        if made["class_type"] not in ("LoadImage", "SaveVideo"):  # which name files
-            assert printed[node] == made
+    for node, node_made in stored.items():
+        if node_made["class_type"] not in ("LoadImage", "SaveVideo"):  # which name files
+            assert printed[node] == node_made
     graph = tmp_path / "graph.json"
     graph.write_text(json.dumps(stored))
     assert run_compile(parser.parse_args(["compile", "--recipe", str(graph)])) == 0
