@@ -37,6 +37,7 @@
   };
   // The first of several that says something, else the first.
   const restoreOne = async (files) => {
+    if (files.length === 1 && studio.presets?.takes?.(files[0])) return;
     for (const file of files) if (isText(file) || (await carries(file).catch(() => false))) return restore(file);
     if (files.length) restore(files[0]);
   };
