@@ -8,7 +8,7 @@ directly; it runs the others on `reads`, or on `writes` if they change something
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,7 @@ from backend.jobs.snapshot import Snapshot
 from backend.jobs.submission import Submission
 from backend.jobs.views import EXTEND, ExtendPlan, JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import MAX_STORED_SIDE
-from backend.models.state import (
-    FetchProgress,
-    LoraList,
-    ModelScan,
-    ModelState,
-    SetOffer,
-    SetRequest,
-)
+from backend.models.state import FetchProgress, LoraList, ModelScan, ModelState, SetOffer, SetRequest
 from backend.security import tokens
 from backend.services import Services
 from backend.settings.model import Settings
@@ -155,15 +148,9 @@ class Studio:
         return self.decoder.waveform(path, points=points)
 
     def plan(
-        self,
-        mode: str,
-        values: Mapping[str, Any],
-        media: Mapping[str, Facts],
-        owner: str = "",
-        user: str = "",
-        variations: int = 1,
-        vary: str | Mapping[str, Sequence[Any]] = "",
-    ) -> Plan:
+        self, mode: str, values: Mapping[str, Any], media: Mapping[str, Facts], owner: str = "",
+        user: str = "", variations: int = 1, vary: str | Mapping[str, Sequence[Any]] = "",
+    ) -> Plan:  # fmt: skip
         """What Generate would do with this, and what prevents it for this owner. Never raises.
 
         user: whom the login let in; the limit per visitor does not bind the admin. variations, vary: as in
@@ -180,9 +167,7 @@ class Studio:
         raises what that raises, and NotFound.
         files: also results of other jobs of this owner, by id and key; those may be unfinished, then this one
         waits for them. user: whom the login let in; the limit per visitor does not bind the admin."""
-        for of in files.values():
-            if isinstance(of, ResultOf):
-                self._library.owned(owner, of.job, of.key)
+        self._check_results(owner, files.values())
         repeated = self._library.owned(owner, earlier.id, earlier.key) if earlier is not None else None
         unlimited = self.is_admin(owner, user)
         if repeated is not None and repeated.parts and EXTEND in values:
@@ -193,11 +178,15 @@ class Studio:
     def submit_family(self, new: Family, user: str = "") -> JobView:
         """Queues a parent with all of its children, which may start from each other's results, or none of
         them (see FamilySubmitter.submit); results of other jobs are named as in `submit`."""
-        for of in (file for part in new.parts for file in part.files.values()):
-            if isinstance(of, ResultOf):
-                self._library.owned(new.owner, of.job, of.key)
+        self._check_results(new.owner, (file for part in new.parts for file in part.files.values()))
         new = replace(new, unlimited=self.is_admin(new.owner, user))
         return self._library.view(self._services.families.submit(new))
+
+    def _check_results(self, owner: str, files: Iterable[object]) -> None:
+        """Raises NotFound, NotAllowed for a result that is not this owner's."""
+        for of in files:
+            if isinstance(of, ResultOf):
+                self._library.owned(owner, of.job, of.key)
 
     # -- finals ---------------------------------------------------------------------------
 
