@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backend.jobs.job import DONE, TERMINAL, VARIATIONS, Job
+from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, VARIATIONS, Job
 from backend.jobs.layout import POSTER, WORKFLOW, link_whole, result_name
 from backend.jobs.store import Store
 
@@ -21,6 +21,20 @@ def of(earlier: Job | None, store: Store, jobs_dir: Path) -> list[Job]:
     children = store.children(earlier.id)[earlier.id]
     done = [child for child in children if child.status == DONE and _result(child, jobs_dir).is_file()]
     return done if len(done) < int(earlier.params.get("variations") or len(children)) else []
+
+
+def whole_of(earlier: Job | None, mode: str, values: Mapping[str, Any], store: Store) -> Job | None:
+    """The parent to make again when a child that failed or was cancelled is repeated as it was; None for
+    anything else. Raises StoreError."""
+    if earlier is None or not earlier.parent or earlier.status not in (FAILED, CANCELLED):
+        return None
+    given = {name: value for name, value in values.items() if value is not None}
+    if mode != earlier.mode or given != earlier.params:
+        return None
+    parent = store.get(earlier.parent)
+    if parent is None or parent.assembly != VARIATIONS or parent.owner != earlier.owner:
+        return None
+    return parent if parent.status in TERMINAL and parent.delete_after is None else None
 
 
 def taken(child: Job, earlier: Sequence[Job], jobs_dir: Path, now: float) -> Job:

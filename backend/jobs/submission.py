@@ -218,6 +218,10 @@ class Submitter:
 
     def _submit(self, owner_id: str, new: Submission, job_id: str) -> Job:
         self.admission.check(owner_id)
+        if not new.several:
+            whole = kept_children.whole_of(new.earlier, new.mode, new.values, self._store)
+            if whole is not None:
+                new = replace(new, values=whole.params, earlier=whole)
         wanted = {name: file for name, file in new.files.items() if file is not None}
         for name, item in new.earlier.inputs.items() if new.earlier is not None else ():
             if item.waits and name in MODES[new.mode].media:  # what the earlier one waited for

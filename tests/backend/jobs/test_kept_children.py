@@ -55,6 +55,19 @@ def test_a_retry_makes_only_what_is_missing(make: Make, engine: FakeEngine, pict
     assert len(engine.prompts) == 3 and not whole.warnings, "a parent that has all is made again"
 
 
+def test_a_failed_child_is_made_again_within_its_set(make: Make, engine: FakeEngine, picture: Path) -> None:
+    engine.script = fail_seeds(6)
+    studio = make()
+    first = ended(studio, submit(studio, picture, 2))
+    failed = children(studio, first)[1]
+    engine.script, engine.prompts[:] = None, []
+    second = ended(studio, again(studio, failed, seed=failed.seed))
+    assert len(second.children) == 2 and seeds(engine.prompts) == [6]
+    assert second.record()["warning_codes"] == ["variations_kept"]
+    assert again(studio, failed, prompt="Another sentence").children == (), "changed, it is one by itself"
+    assert again(studio, children(studio, first)[0]).children == (), "as is one that did not fail"
+
+
 @pytest.mark.deep
 def test_a_retry_with_another_setting_makes_all(make: Make, engine: FakeEngine, picture: Path) -> None:
     engine.script = fail_seeds(6)
