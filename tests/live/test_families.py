@@ -66,7 +66,7 @@ def test_a_chain_and_a_driving_video_from_a_result(studio: Studio, photo: Path) 
     parts = [
         Part("image_to_video", {**VALUES, "seed": 1}, {"image": photo}),
         Part("image_to_video", {**VALUES, "seed": 2}, {"image": PartResult(1)}),
-        Part("animate", {**VALUES, "seed": 3}, {"image": photo, "video": PartResult(2)}),
+        Part("animate", {**VALUES, "seed": 3, "steps": 1}, {"image": photo, "video": PartResult(2)}),
     ]
     parent = done(studio, studio.submit_family(Family(OWNER, VARIATIONS, parts)))
     assert [child.status for child in parent.children] == [DONE] * 3
