@@ -50,9 +50,15 @@ def test_a_retry_makes_only_what_is_missing(make: Make, engine: FakeEngine, pict
     assert set(before) < set(after) and len(after) == 3, "kept by hard links"
     studio.delete(OWNER, first.id, first.key)
     assert all(studio.result_path(one.id, one.key).is_file() for one in second.children)
+
+
+@pytest.mark.deep
+def test_a_parent_that_has_all_is_made_again(make: Make, engine: FakeEngine, picture: Path) -> None:
+    studio = make()
+    first = ended(studio, submit(studio, picture, 2))
     engine.prompts.clear()
-    whole = ended(studio, again(studio, second))
-    assert len(engine.prompts) == 3 and not whole.warnings, "a parent that has all is made again"
+    second = ended(studio, again(studio, first))
+    assert len(engine.prompts) == 2 and not second.warnings
 
 
 def test_a_failed_child_is_made_again_within_its_set(make: Make, engine: FakeEngine, picture: Path) -> None:
@@ -161,6 +167,7 @@ def test_records_that_do_not_fit_together(make: Make, engine: FakeEngine, pictur
     assert second.store.summaries() == []
 
 
+@pytest.mark.deep
 def test_a_parent_is_deleted_while_its_child_waits(make: Make, engine: FakeEngine, picture: Path) -> None:
     """By a changed database, or by a delete that an earlier version allowed."""
     studio = make()

@@ -316,6 +316,7 @@ def test_a_full_disk_delays_the_link(
     assert ended(studio, job).status == DONE and len(calls) == 2
 
 
+@pytest.mark.deep
 def test_variations_of_a_result_share_its_name(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     engine.hold.clear()
