@@ -68,7 +68,7 @@ def _compile(params: ModeParams, catalog: Catalog, server: ServerFacts, job_id: 
     named = catalog.with_files(names, distilled)
     made = MODES[params.MODE].build(params, named, server, job_id)
     notes = [note for file in _used(made, server) for note in file.notes]
-    notes += _loras(params, server).warnings
+    notes += _loras(params, server, made.route).warnings
     warnings = (*made.warnings, *dict.fromkeys(notes))
     return replace(made, warnings=warnings, resolved=resolved_of(params, made, named, server))
 
@@ -81,11 +81,11 @@ def model_obstacle(
     if keep is not None:
         server = without_namesakes(keep, server)
     used = (file.obstacle for file in _used(compiled, server) if file.obstacle is not None)
-    return next(used, None) or _loras(params, server).obstacle
+    return next(used, None) or _loras(params, server, compiled.route).obstacle
 
 
-def _loras(params: ModeParams, server: ServerFacts) -> LoraFindings:
-    target = MODES[params.MODE].lora_target(params)
+def _loras(params: ModeParams, server: ServerFacts, route: str) -> LoraFindings:
+    target = MODES[params.MODE].lora_target(params, route)
     return LoraFindings() if target is None else lora_findings(params, target, server)
 
 

@@ -359,9 +359,10 @@ class ModeSpec:
         """The parameters of a part of Advanced, in the order of the API."""
         return tuple(spec for spec in self.all if spec.group == name)
 
-    def lora_target(self, params: Any) -> LoraTarget | None:
-        """The model that the LoRAs of a job go on; None for a mode that takes none."""
-        for one in self.lora_targets:
+    def lora_target(self, params: Any, route: str = "") -> LoraTarget | None:
+        """The model that the LoRAs of a job go on; None for a mode that takes none. route: Compiled.route."""
+        of_route = [one for one in self.lora_targets if route in one.routes]
+        for one in of_route or [one for one in self.lora_targets if not one.routes]:
             if one.when is None or getattr(params, one.when[0]) == one.when[1]:
                 return one
         return None

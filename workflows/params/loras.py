@@ -39,12 +39,13 @@ class Lora:
 class LoraTarget:
     """The model that the LoRAs of a job go on. `kind`: as backend/models/kinds.py names it; `roles`: of its
     files in the catalogue; `experts`: whether there are two; `when`: (parameter, value) with which a mode
-    uses this model, where it has several."""
+    uses this model, where it has several; `routes`: those of Compiled.route that use it."""
 
     kind: str
     roles: tuple[str, ...]
     experts: bool = True
     when: tuple[str, str] | None = None
+    routes: tuple[str, ...] = ()
 
 
 def check_loras(field: str, subject: str, value: Any) -> tuple[Lora, ...]:

@@ -27,6 +27,7 @@ RELATED: Mapping[str, frozenset[str]] = {
     "t2v": frozenset({"t2v", "t2v_2.1"}),
     "s2v": frozenset({"s2v", "t2v", "t2v_2.1"}),
     "animate": frozenset({"animate", "animate_2", "i2v", "i2v_2.1"}),
+    "animate_2": frozenset({"animate", "animate_2", "i2v", "i2v_2.1"}),
     "flux": frozenset({"flux"}),
 }
 """Kind of a job's model -> the kinds whose LoRAs suit it. Sound-to-Video's own speed LoRA is one for

@@ -173,6 +173,25 @@ def test_a_lora_for_parts_alone_is_refused_elsewhere(kind: str, fitting: str) ->
             assert refused is not None and refused.code == "lora_other_model" and refused.arg("base") == kind
 
 
+def test_animate_2_lacks_the_parts_of_the_first_animate() -> None:
+    spec, params = MODES["animate"], animated()
+    first, second = spec.lora_target(params), spec.lora_target(params, "animate_2_distilled")
+    assert first is not None and second is not None
+    assert (first.kind, second.kind) == ("animate", "animate_2") and spec.lora_target(
+        params, "native"
+    ) == first
+    face = {k: s for n in ONLY["animate"] for k, s in adapter("peft", f"diffusion_model.{n}", 64, 64).items()}
+    plain, none = wan("peft", 5120), ServerFacts(frozenset())
+    assert file_obstacle("x", file_of(face), first, none) is None
+    refused = file_obstacle("x", file_of(face), second, none)
+    assert refused is not None and refused.arg("for_model") == "animate_2"
+    for target in (first, second):
+        assert file_obstacle("x", file_of(plain), target, none) is None
+        old = {**plain, **adapter("peft", "diffusion_model.blocks.0.cross_attn.k_img", 5120, 5120)}
+        assert file_obstacle("x", file_of(old), target, none) is None
+        assert not list(file_warnings("x", file_of(old), target))
+
+
 def test_keys_of_the_image_encoder_alone_have_no_effect_on_image_to_video() -> None:
     found = judge(adapter("peft", "diffusion_model.blocks.0.cross_attn.k_img", 5120, 5120))
     assert found.fits == {"i2v_2.1", "animate", "animate_2"} and not found.partly

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.full
 def test_a_view_scans_the_model_files_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = make()
     scans: list[Any] = []
-    scan = health.overview
-    monkeypatch.setattr(health, "overview", lambda *given: scans.append(given) or scan(*given))
+    scan = health.by_server
+    monkeypatch.setattr(health, "by_server", lambda *given: scans.append(given) or scan(*given))
     tab = System(studio)
     with gr.Blocks():
         tab.build()

@@ -233,6 +233,14 @@ SPEC = ModeSpec(
     trim=Trim(media="video", start="start", length="seconds"),
     chunks=chunk_count,
     chunks_of={"animate_2": animate_2.chunk_count},
-    lora_targets=(LoraTarget("animate", ("animate",), experts=False),),
+    lora_targets=(
+        LoraTarget("animate", ("animate",), experts=False),
+        LoraTarget(
+            "animate_2",
+            ("animate_2", "animate_2_distilled"),
+            experts=False,
+            routes=(animate_2.ROUTE, animate_2.DISTILLED_ROUTE),
+        ),
+    ),
     tells=("method",),
 )
