@@ -315,8 +315,10 @@
     const jump = event.target.closest?.("[data-jump]");
     const stage = jump && $("#ws-card .stage[data-player]");
     if (!stage) return;
-    $("video", stage).pause();
-    studio.showFrame(stage, Number(jump.dataset.jump));
+    const video = $("video", stage), show = () => stage.isConnected && studio.showFrame(stage, Number(jump.dataset.jump));
+    video.pause();
+    if (video.readyState) show();
+    else video.addEventListener("loadedmetadata", show, { once: true });
     stage.scrollIntoView({ block: "nearest", behavior: studio.still() ? "auto" : "smooth" });
   });
   studio.extend = { host: (given) => (host = given), owner: (token) => (owner = token), answered };
