@@ -30,7 +30,8 @@ def test_a_graph_alone_says_what_was_made(name: str) -> None:
     assert (values["width"], values["height"]) == (made.width, made.height)
     assert values["steps"] == made.steps
     if mode in ("image_to_video", "text_to_video"):
-        assert values["seconds"] == pytest.approx((made.frames - 1) / 16)
+        if not getattr(params, "loop", False):  # whose graph draws more or fewer frames than the loop has
+            assert values["seconds"] == pytest.approx((made.frames - 1) / 16)
         fast = params.MODE == "fast_video" or getattr(params, "speed", "") == "fast"
         assert (values["speed"] == "fast") == fast
     if mode == "image_to_video":
