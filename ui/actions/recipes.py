@@ -11,7 +11,7 @@ import gradio as gr
 
 from backend.errors import StudioError
 from ui.actions.event_data import event_text
-from ui.forms import schema
+from ui.forms import schema, variations
 from ui.forms.uploads import checked_upload
 from ui.gradio_fixes.event_errors import sentence
 from ui.views.recipe import lacking_text, notes_for_script
@@ -49,6 +49,8 @@ class Recipes:
         filled: dict[str, Any] = schema.from_params(
             found.mode, found.values, self.fill.planner.default_negative
         )
+        draft = found.values.get("resolution") == "draft"
+        filled[variations.NAME] = variations.from_values(found.mode, found.values, draft)
         if found.origin == "settings":  # the other fields stay as they are
             filled = {name: one for name, one in filled.items() if name in found.values}
         if found.origin == "wan_studio":  # others do not say which files of this machine they mean

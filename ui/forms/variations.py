@@ -142,14 +142,19 @@ def draft_size(mode: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def from_job(job: JobView) -> str:
     """What the widget must hold to make a job again: "" for a single video."""
-    params = job.params
+    return from_values(job.mode, job.params, clip_of(job).is_draft) if job.assembly == VARIATIONS else ""
+
+
+def from_values(mode: str, params: Mapping[str, Any], draft: bool) -> str:
+    """What the widget must hold for the parameters of variations: "" for a single video. draft: they are of
+    draft size."""
     count = params.get("variations")
-    if job.assembly != VARIATIONS or not isinstance(count, int) or count < 2:
+    if not isinstance(count, int) or count < 2:
         return ""
-    data: dict[str, Any] = {"count": count, "draft": clip_of(job).is_draft}
+    data: dict[str, Any] = {"count": count, "draft": draft}
     varied = params.get("vary")
     for name, several in varied.items() if isinstance(varied, Mapping) else ():
-        field = next((one for one in MODES[job.mode].varied if one.name == name), None)
+        field = next((one for one in MODES[mode].varied if one.name == name), None)
         if field is None or not isinstance(several, Sequence):
             continue
         if field.kind == "loras":

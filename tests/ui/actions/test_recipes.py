@@ -84,7 +84,7 @@ def test_every_field_of_the_mode_is_filled(scene: SimpleNamespace) -> None:
     scene.studio.recipe_files = {"image": SourceFile(kept, "fjord.png")}
     updates = restored(scene, path)
     widgets = scene.page.forms["image_to_video"].widgets
-    assert {name for name, widget in widgets.items() if widget in updates} >= {*widgets} - {"variations"}
+    assert {name for name, widget in widgets.items() if widget in updates} >= {*widgets}
     shown = {name: value(updates, widgets[name]) for name in ("prompt", "seed", "seconds", "speed", "steps")}
     assert shown == {name: VALUES[name] for name in shown}
     assert value(updates, widgets["cfg"]) is None, "the mode's own"
@@ -98,6 +98,15 @@ def test_every_field_of_the_mode_is_filled(scene: SimpleNamespace) -> None:
         {},
         [],
     )
+
+
+def test_variations_come_back(scene: SimpleNamespace) -> None:
+    several = {**VALUES, "variations": 2, "vary": {"motion": ["subtle", "dynamic"]}}
+    updates = restored(scene, picture(scene, {"wan_studio": json.dumps(recipe(several))}))
+    held = json.loads(value(updates, scene.page.forms["image_to_video"].widgets["variations"]))
+    assert (held["count"], held["values"]) == (2, {"motion": ["subtle", "dynamic"]})
+    updates = restored(scene, picture(scene, {"wan_studio": json.dumps(recipe())}))
+    assert value(updates, scene.page.forms["image_to_video"].widgets["variations"]) == ""
 
 
 def test_what_is_not_here_is_said_beside_its_field(scene: SimpleNamespace) -> None:
