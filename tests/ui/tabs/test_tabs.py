@@ -20,7 +20,7 @@ from ui.tabs.registry import TABS
 from workflows.modes.registry import MODES
 from workflows.spec import MediaField
 
-BLOCKS_MAX = 329
+BLOCKS_MAX = 333
 CONFIG_MAX = 337_000
 """Bytes of the page's configuration, before compression."""
 
