@@ -149,7 +149,7 @@ def from_values(mode: str, params: Mapping[str, Any], draft: bool) -> str:
     """What the widget must hold for the parameters of variations: "" for a single video. draft: they are of
     draft size."""
     count = params.get("variations")
-    if not isinstance(count, int) or count < 2:
+    if isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= MOST:
         return ""
     data: dict[str, Any] = {"count": count, "draft": draft}
     varied = params.get("vary")

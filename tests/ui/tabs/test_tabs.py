@@ -21,7 +21,7 @@ from workflows.modes.registry import MODES
 from workflows.spec import MediaField
 
 BLOCKS_MAX = 333
-CONFIG_MAX = 337_000
+CONFIG_MAX = 344_000
 """Bytes of the page's configuration, before compression."""
 
 
