@@ -61,9 +61,9 @@ def test_compile_packs_the_graphs_into_a_zip(
 ) -> None:
     values = ["audio=song.wav", "media_seconds=60", "speed=fast", "seed=5"]
     plain, packed = tmp_path / "song.json", tmp_path / "song.zip"
-    assert run_compile(Namespace(mode="sound_to_video", values=values, out=str(packed))) == 0
+    assert run_compile(Namespace(mode="sound_to_video", values=values, recipe=None, out=str(packed))) == 0
     assert capsys.readouterr().err == "" and packed.read_bytes() == workflow_file(song).content
-    assert run_compile(Namespace(mode="sound_to_video", values=values, out=str(plain))) == 0
+    assert run_compile(Namespace(mode="sound_to_video", values=values, recipe=None, out=str(plain))) == 0
     assert json.loads(plain.read_text("utf-8")) == song, "a .json keeps the list"
     assert "use --out song.zip" in capsys.readouterr().err
 
