@@ -71,7 +71,8 @@ class Field:
     page shows as buttons; any other is shown beside them. `choices`: in the page's order. `blank`: what the
     page shows in the empty field of a number whose default stands for something else ("Random"); "" where
     the default is a number like any other. `group`: where in Advanced the page shows it. `later`: added
-    to an endpoint that had been published; it follows the others there, so that calls by position stay right.
+    to an endpoint that had been published, so that calls by position stay right: 1 follows `wait` there, 2
+    `vary`.
     `varies`: the page offers variations that differ in it; `compared`: the numbers that those begin with.
     """
 
@@ -85,7 +86,7 @@ class Field:
     placeholder: str = ""
     page_default: Any = None
     in_api: bool = True
-    later: bool = False
+    later: int = 0
     nullable: bool = False
     zero: str = ""
     low: float = 0

@@ -263,17 +263,21 @@ NAMES = {
     "/cancel": {"id": None, "key": None},
     "/loras": {"search": "", "mode": "image_to_video"},
     "/recipe": {"file": None, "id": "", "key": ""},
+    "/presets": {},
     "/models": {},
     "/use_model": {"role": None, "file": "", "sampling": "named"},
 }  # fmt: skip
 
 OF_A_CALL = {"variations": 1, "vary": ""}
 """Parameters of every mode that are not its own."""
+LATEST = {f"/{name}": {"loop": False} for name in ("image_to_video", "fast_video", "text_to_video")}
+"""Parameters that follow them."""
 NAMES = {
-    name: given | OF_A_CALL if name.removeprefix("/") in MODES else given for name, given in NAMES.items()
+    name: given | OF_A_CALL | LATEST.get(name, {}) if name.removeprefix("/") in MODES else given
+    for name, given in NAMES.items()
 }
 REQUIRED = {
     "/image_to_video": {"image"}, "/fast_video": {"image"}, "/sound_to_video": {"audio"},
     "/animate": {"image", "video"}, "/text_to_video": {"prompt"}, "/text_to_image": {"prompt"},
-    "/recipe": set(), "/models": set(), "/use_model": {"role"},
+    "/recipe": set(), "/presets": set(), "/models": set(), "/use_model": {"role"},
 }  # fmt: skip

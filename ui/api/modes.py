@@ -47,11 +47,12 @@ def endpoint(spec: ModeSpec, calls: Calls) -> Callable[..., Any]:
     request."""
     signature = inspect.Signature(
         [
-            *(_of_mode(spec, each) for each in ordered(spec) if not is_later(each)),
+            *(_of_mode(spec, each) for each in ordered(spec) if not later(each)),
             _parameter("wait", bool, True),
-            *(_of_mode(spec, each) for each in ordered(spec) if is_later(each)),
+            *(_of_mode(spec, each) for each in ordered(spec) if later(each) == 1),
             _parameter("variations", int, 1),
             _parameter("vary", str, ""),
+            *(_of_mode(spec, each) for each in ordered(spec) if later(each) == 2),
             _parameter("request", gr.Request, None),
         ],
         return_annotation=Answer,
@@ -76,12 +77,12 @@ def endpoint(spec: ModeSpec, calls: Calls) -> Callable[..., Any]:
 def ordered(spec: ModeSpec) -> tuple[Spec, ...]:
     """The endpoint's parameters: those that must be given first, those that were added last, each group in
     the order of the mode."""
-    return tuple(sorted(spec.api, key=lambda each: (not required(spec, each), is_later(each))))
+    return tuple(sorted(spec.api, key=lambda each: (not required(spec, each), later(each))))
 
 
-def is_later(each: Spec) -> bool:
-    """Whether the parameter follows `wait`, see Field."""
-    return isinstance(each, Field) and each.later
+def later(each: Spec) -> int:
+    """What the parameter follows, see Field."""
+    return each.later if isinstance(each, Field) else 0
 
 
 def required(spec: ModeSpec, each: Spec) -> bool:
@@ -95,11 +96,12 @@ def schemas(spec: ModeSpec) -> dict[str, dict[str, Any]]:
     """name -> JSON schema of each parameter of the endpoint, those of every mode included, in order."""
     found = ordered(spec)
     return {
-        **{each.name: schema(each) for each in found if not is_later(each)},
+        **{each.name: schema(each) for each in found if not later(each)},
         "wait": {"type": "boolean"},
-        **{each.name: schema(each) for each in found if is_later(each)},
+        **{each.name: schema(each) for each in found if later(each) == 1},
         "variations": {"type": "integer"},
         "vary": {"type": "string"},
+        **{each.name: schema(each) for each in found if later(each) == 2},
     }
 
 

@@ -74,7 +74,7 @@ class FastVideo(ModeParams):
     seconds: float = fields.seconds()
     seed: int = fields.seed()
     distillation: str = fields.distillation(DISTILLATIONS, "v1")
-    negative_prompt: str | None = fields.negative_prompt(later=True)
+    negative_prompt: str | None = fields.negative_prompt(later=1)
     nag: str = fields.nag()
     prompt_weights: bool = fields.prompt_weights()
     loras: tuple[Lora, ...] = fields.loras()

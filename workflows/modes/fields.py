@@ -80,7 +80,7 @@ def number(label: str, help: str, default: float, low: float, high: float, **mor
 
 
 def switch(
-    label: str, note: str, help: str = "", *, group: Group = "", in_api: bool = False, later: bool = False
+    label: str, note: str, help: str = "", *, group: Group = "", in_api: bool = False, later: int = 0
 ) -> Any:
     """On or off, off by default."""
     return declare(
@@ -101,7 +101,7 @@ def prompt(label: str, help: str, placeholder: str) -> Any:
     )  # fmt: skip
 
 
-def negative_prompt(later: bool = False) -> Any:
+def negative_prompt(later: int = 0) -> Any:
     """The negative prompt; None: the catalogue's default, "": none."""
     return declare(
         Field(
@@ -122,7 +122,7 @@ def prompt_weights() -> Any:
         "Reads (word:1.2) and embedding:name in the prompts as ComfyUI does. Off: they are plain text.",
         group="prompt",
         in_api=True,
-        later=True,
+        later=1,
     )
 
 
@@ -136,7 +136,7 @@ def nag() -> Any:
         note="Without guidance (cfg 1) your own negative prompt works through NAG, if ComfyUI-KJNodes is"
         " installed.",
         group="prompt",
-        later=True,
+        later=1,
     )
 
 
@@ -150,7 +150,7 @@ def distillation(names: tuple[Choice, ...], first: str) -> Any:
         f" {first}.",
         note="Which 4-step distillation Fast uses.",
         group="experts",
-        later=True,
+        later=1,
         varies=True,
     )
 
@@ -159,7 +159,7 @@ def loras() -> Any:
     """LoRAs of the creator's own, in order."""
     return declare(
         Field(
-            kind="loras", label="LoRAs", subject="The LoRAs", default="", group="experts", later=True,
+            kind="loras", label="LoRAs", subject="The LoRAs", default="", group="experts", later=1,
             help="LoRAs of your own, in order: a JSON list of objects with name (see /loras), strength"
             f" (1.0; {-STRENGTH_MAX:g} to {STRENGTH_MAX:g}) and strength_low, for the low-noise expert."
             " Of a pair give one file, the other is found.",
@@ -226,7 +226,7 @@ def part_length(label: str, subject: str, help: str) -> Any:
     )  # fmt: skip
 
 
-def motion(later: bool = False) -> Any:
+def motion(later: int = 0) -> Any:
     """Where the high-noise expert hands over to the low-noise one."""
     return choice(
         "Motion", MOTIONS, "How much moves: balanced, dynamic, subtle or official.", note=MOTION_NOTE,
@@ -290,7 +290,7 @@ def loop(note: str) -> Any:
     """Whether the clip plays round."""
     return switch(
         "Loop", note, f"Whether the video plays round without a seam. {note}", group="motion", in_api=True,
-        later=True,
+        later=2,
     )  # fmt: skip
 
 

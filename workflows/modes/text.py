@@ -78,7 +78,7 @@ class TextToVideo(ModeParams):
     width: int = fields.width("aspect and resolution")
     height: int = fields.height("aspect and resolution")
     seconds: float = fields.seconds()
-    motion: str = fields.motion(later=True)
+    motion: str = fields.motion(later=1)
     speed: str = fields.speed("quality (20 steps) or fast (4 steps).")
     steps: int = fields.steps(least=2)
     cfg: float = fields.cfg()

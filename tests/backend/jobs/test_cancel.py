@@ -259,7 +259,7 @@ def test_a_database_of_an_older_version_goes_on_and_can_be_cancelled(
         db.execute("ALTER TABLE job DROP COLUMN resolved")
         db.execute("ALTER TABLE job DROP COLUMN source")
         db.execute("DROP INDEX job_parent")
-        for name in ("parent", "role", "assembly", "reused"):
+        for name in ("parent", "role", "assembly", "reused", "parts", "seam"):
             db.execute(f"ALTER TABLE job DROP COLUMN {name}")
         db.execute(f"UPDATE job SET status = 'running', started = 1.0 WHERE id = '{jobs[1].id}'")
         db.execute("PRAGMA user_version = 2")

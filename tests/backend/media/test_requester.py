@@ -131,7 +131,7 @@ def test_a_finished_video_waits_for_the_decoder(
     assert ended(studio, job, 60).status == "done"
     look.join()
     log = (tmp_path / "log").read_text().splitlines()
-    assert log[-2:] == ["result result.mp4", "poster result.mp4"]
+    assert [line.split()[0] for line in log[-3:]] == ["result", "poster", "with_metadata"]
 
 
 @pytest.mark.parametrize("how", ["cancel", "close"])

@@ -84,8 +84,8 @@ def test_silence_is_exact_to_the_sample(rate: int, channels: int) -> None:
 
 
 OPENING = {
-    "from_file", "from_file_using_temporary_files", "from_mp3", "from_ogg", "from_flv", "from_wav", "from_raw",
-    "export",
+    "from_file", "from_file_using_temporary_files", "from_mp3", "from_ogg", "from_flv", "from_wav",
+    "from_raw", "export",
 }  # fmt: skip
 
 

@@ -319,7 +319,10 @@ def test_a_result_that_is_too_large_for_an_answer(tmp_path: Path, photo: Path) -
         found = studio.decoder.video_facts(studio.result_path(job.id, job.key))
         assert (found.width, found.frames) == (256, 81)
         (stored,) = (tmp_path / "volume" / "wan-studio" / "results").rglob("result.mp4")
-        assert stored.stat().st_size == done.bytes
+        assert studio.result_path(job.id, job.key).stat().st_size == done.bytes, (
+            "with the studio's own recipe"
+        )
+        assert studio.decoder.video_facts(stored).frames == 81
     reads = [made.input["read"]["offset"] for made in fake.jobs.values() if "read" in made.input]
     assert len(reads) > 1 and reads == sorted(reads)
 

@@ -111,7 +111,7 @@ class Animate(ModeParams):
         "auto takes Animate 2 for move where it is installed and no pose, face or mask video is given, else"
         " the first Animate; animate_2, animate_1.",
         note="Animate 2 reads the motion from the driving video itself. It cannot replace a person.",
-        group="experts", later=True,
+        group="experts", later=1,
     )  # fmt: skip
     pose_cache: str = fields.choice(
         "Motion cache", pose_cache.CHOICES,
@@ -119,7 +119,7 @@ class Animate(ModeParams):
         " memory at 480p (full; int8 a half, int4 a quarter, off). auto takes full, else int8, if at least"
         " 32 GB are left for the rest.",
         note="With Animate 2: about twice as fast, for 12.5 GB of memory at 480p.",
-        group="experts", later=True,
+        group="experts", later=1,
     )  # fmt: skip
 
     def check(self) -> None:

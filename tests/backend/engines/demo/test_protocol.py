@@ -196,7 +196,10 @@ def test_free(demo: DemoServer) -> None:
 
 def test_models(demo: DemoServer) -> None:
     wanted = recorded("models")
-    assert demo.call("GET", "/models").json() == wanted["/models"]["body"]
+    newer = {"frame_interpolation"}  # folders that the recorded version did not have
+    assert [name for name in demo.call("GET", "/models").json() if name not in newer] == wanted["/models"][
+        "body"
+    ]
     assert demo.call("GET", "/embeddings").json() == []
     assert demo.call("GET", "/models/nope").status == 404
     for folder in ("loras", "diffusion_models"):
