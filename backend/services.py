@@ -146,6 +146,7 @@ class Services:
 
     def start(self) -> None:
         """Recovers unfinished jobs and starts the lanes; returns at once."""
+        self.extender.remove_left()
         self.scheduler.start()
         self.decoder.prewarm()
         self._started = True

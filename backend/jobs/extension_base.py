@@ -12,7 +12,7 @@ from backend.errors import BadInput
 from backend.jobs.job import Job
 from backend.jobs.parts import LAST_FRAME, SVI, Part, total
 from workflows.modes.registry import MODES
-from workflows.params.limits import EXTENDED_SECONDS_MAX, RANDOM_SEEDS
+from workflows.params.limits import EXTENDED_SECONDS_MAX, RANDOM_SEEDS, SECONDS_MIN
 from workflows.params.sizes import FPS, SIZE_MAX, SIZE_MIN, SIZE_STEP, frames_for
 from workflows.params.values import InvalidParam
 from workflows.spec import RANDOM_SEED
@@ -22,6 +22,8 @@ MODE: Final = "image_to_video"
 AUTO: Final = "auto"
 METHODS = (AUTO, SVI, LAST_FRAME)
 SPEEDS = ("fast", "quality")
+LENGTH_SLACK: Final = 1 / FPS + 0.01
+"""Seconds: a clip has one frame more than its length says (5 s are 81 frames), so that 24 times 5 s fit."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,11 @@ def length_after(base: Base, seconds: Any) -> float:
 
 def check_total(base: Base, after: float) -> None:
     """Raises BadInput for a joined video of more seconds than are possible."""
-    left = EXTENDED_SECONDS_MAX - base.seconds
-    if after <= EXTENDED_SECONDS_MAX + 0.01:
+    left = EXTENDED_SECONDS_MAX + LENGTH_SLACK - base.seconds
+    if after <= EXTENDED_SECONDS_MAX + LENGTH_SLACK:
         return
     longest = EXTENDED_SECONDS_MAX
-    if left < 0.5:
+    if left < SECONDS_MIN:
         raise BadInput.of("extend_full", length=base.seconds, longest=longest, field="seconds")
     raise BadInput.of(
         "extend_too_long", length=after, longest=longest, left=int(left * 4) / 4, field="seconds"

@@ -37,8 +37,10 @@ class Joined:
         return len(self.base.parts) + 1
 
     def asked(self, request: Request) -> tuple[Any, ...]:
-        """What distinguishes two requests with the same values."""
-        return (self.base.job.id, self.number, request.frame, request.method, str(request.end_image or ""))
+        """What distinguishes two requests with the same values. A seed that is drawn is another one each
+        time, so the one that was asked for counts."""
+        end = str(request.end_image or "")
+        return (self.base.job.id, self.number, request.frame, request.method, end, request.seed)
 
     def parent(self, job_id: str, child: Job, folder: Path) -> tuple[Job, Job, int]:
         """(the job of the joined video, its child, bytes that it needs); links the files into its folder.
@@ -50,7 +52,7 @@ class Joined:
         after = {index: own / part.file for index, part in enumerate(self.later, number + 1)}
         self._link(folder, {**before, **after})
         parts = [replace(part, file=file_of(index)) for index, part in enumerate(base.parts, 1)]
-        new = replace(self.part, job=child.id, seed=child.seed)
+        new = replace(self.part, job=child.id, seed=child.seed, prompt=str(child.params.get("prompt") or ""))
         if number == 1:
             new = replace(new, frames=min(self.part.frames, child.frames) or child.frames)
         parts.append(new)

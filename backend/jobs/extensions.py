@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import BadInput, InputsGone, NotFound, StudioError
+from backend.jobs import folders
 from backend.jobs.extension_base import (
     AUTO,
     METHODS,
@@ -21,19 +22,18 @@ from backend.jobs.extension_base import (
     SPEEDS,
     Base,
     Request,
-    check_total,
     drawn_size,
     length_after,
     seed_for,
     whole_number,
 )
 from backend.jobs.extension_parent import Joined
-from backend.jobs.job import DONE, TERMINAL, VARIATIONS, Job
+from backend.jobs.job import CANCELLED, DONE, FAILED, TERMINAL, VARIATIONS, Job
 from backend.jobs.layout import result_name
 from backend.jobs.library import Library
 from backend.jobs.offers import Offers
 from backend.jobs.part_submission import PartSubmitter
-from backend.jobs.parts import LAST_FRAME, SVI, Part, Route, end_of, frame_in_file, total, up_to
+from backend.jobs.parts import LAST_FRAME, SVI, Part, Route, end_of, frame_in_file, up_to
 from backend.jobs.submission import Submission
 from backend.jobs.views import EXTEND, SEVERAL, ExtendPlan
 from backend.media.decoder import Decoder
@@ -41,11 +41,15 @@ from workflows.catalog import load_catalog
 from workflows.modes.registry import MODES, makes_still
 from workflows.notice import Notice, made, notice
 from workflows.params.sizes import FPS, frames_for
+from workflows.repetition import for_repetition
 from workflows.spec import RANDOM_SEED
 from workflows.stages import svi
 
 CARRIED = ("negative_prompt", "motion", "nag", "prompt_weights")
 """Settings of the clip that its new part has too, where its mode has them."""
+FRAMES = ".frames-"
+"""What the name of a folder in the data folder begins with that has the frames to draw from, while a part is
+submitted."""
 FIRST_FRAME_MODES = ("image_to_video", "fast_video")
 """Modes whose picture is the first frame of the video."""
 
@@ -106,8 +110,10 @@ class Extender:
             return made("svi_rate", {"fps": base.job.fps})
         if not svi.frames_handed_on(last.frames):
             return made("svi_short", {"least": svi.FRAMES_MIN, "frames": last.frames})
-        lacking = [svi.missing(load_catalog(), offer.facts) for offer in self._offers.all()]
-        least = min(lacking, key=len)
+        offers = self._offers.all()
+        if asked.method == AUTO:  # a server that is away would be waited for
+            offers = [offer for offer in offers if offer.info.state != "lost"] or offers
+        least = min((svi.missing(load_catalog(), offer.facts) for offer in offers), key=len)
         return made("svi_needs", {"names": least}) if least else None
 
     # -- submitting -----------------------------------------------------------------------
@@ -161,7 +167,7 @@ class Extender:
         if number is None or not 1 <= number <= len(job.parts):
             raise BadInput.of("reroll_part", part=str(number), count=len(job.parts), field="part")
         part = job.parts[number - 1]
-        later = job.parts[number:]
+        later = self._kept(job, job.parts[number:]).parts  # raises where a file is gone
         if number == 1:
             return self._first_again(owner, job, later, prompt, seed, unlimited)
         base = self._kept(job, job.parts[: number - 1])
@@ -170,25 +176,34 @@ class Extender:
             part.prompt if prompt is None else prompt, part.seconds, -1, end, part.method or AUTO,
             part.speed or SPEEDS[0], seed,
         )  # fmt: skip
-        return self._drawn(owner, base, asked, later, unlimited)
+        return self._drawn(owner, base, asked, later, unlimited, part)
 
-    def _drawn(self, owner: str, base: Base, asked: Request, later: Sequence[Part], unlimited: bool) -> Job:
-        """Queues the job with a part that goes on from the base. `later`: parts that follow it."""
-        after = length_after(base, asked.seconds)
-        if later:
-            after += total(later) / base.job.fps
-            check_total(base, after)
+    def _drawn(
+        self,
+        owner: str,
+        base: Base,
+        asked: Request,
+        later: Sequence[Part],
+        unlimited: bool,
+        replaced: Part | None = None,
+    ) -> Job:
+        """Queues the job with a part that goes on from the base. `later`: parts that follow it; they were
+        drawn after the part that is `replaced`, and begin where that ends."""
+        if replaced is None:
+            length_after(base, asked.seconds)
+        frames = round((frames_for(asked.seconds) - 1) * base.job.fps / FPS)
+        if replaced is not None and later:
+            frames = min(frames, replaced.frames)
         route, reason = self._route(base, asked)
         values = self._values(base, asked)
         number = len(base.parts) + 1
-        with tempfile.TemporaryDirectory(dir=self._jobs_dir.parent, prefix=".frames-") as folder:
+        with tempfile.TemporaryDirectory(dir=self._jobs_dir.parent, prefix=FRAMES) as folder:
             files = self._files(base, route, values, Path(folder))
             if asked.end_image is not None:
                 files["end_image"] = asked.end_image
             first = svi.OVERLAP if route == SVI else 1
-            new = frames_for(asked.seconds) - 1
             part = Part(
-                "", "", round(new * base.job.fps / FPS), first, route, 0, values["prompt"],
+                "", "", frames, first, route, 0, values["prompt"],
                 seconds=asked.seconds, speed=asked.speed, method=asked.method,
                 end=end_of(number) if asked.end_image is not None else "",
             )  # fmt: skip
@@ -196,15 +211,16 @@ class Extender:
             if not svi.fits_rate(base.job.fps):
                 warnings.append(made("extend_retimed", {"fps": base.job.fps}))
             new_job = Joined(self._jobs_dir, base, part, tuple(later), tuple(warnings), asked.end_image)
-            submission = Submission(owner, MODE, values, files, unlimited=unlimited)
+            earlier = self._submitter.job(replaced.job) if replaced is not None else None
+            kept = _resolved(earlier, MODE, values)
+            submission = Submission(owner, MODE, values, files, unlimited=unlimited, kept=kept)
             return self._submitter.submit(submission, new_job.parent, new_job.asked(asked))
 
     def _first_again(
         self, owner: str, job: Job, later: Sequence[Part], prompt: str | None, seed: int, unlimited: bool
     ) -> Job:
         """Queues the job with the first clip drawn again, from what that was made from."""
-        kept = self._kept(job, job.parts[1:])  # raises where a file is gone
-        values = {name: value for name, value in job.params.items() if name not in SEVERAL}
+        values = _own(job)
         if prompt:
             values["prompt"] = prompt
         values["seed"] = seed_for(seed, job.parts)
@@ -213,9 +229,15 @@ class Extender:
         titles = {name: source.filename for name, source in sources.items() if source is not None}
         part = replace(job.parts[0], job="", file="", prompt=str(values.get("prompt") or ""), seam=None)
         base = Base(job, (), ())
-        new_job = Joined(self._jobs_dir, base, part, kept.parts, (), None)
-        submission = Submission(owner, job.mode, values, files, unlimited=unlimited, titles=titles)
+        new_job = Joined(self._jobs_dir, base, part, tuple(later), (), None)
+        kept = _resolved(job, job.mode, values)
+        submission = Submission(owner, job.mode, values, files, unlimited=unlimited, titles=titles, kept=kept)
         return self._submitter.submit(submission, new_job.parent, ("reroll", job.id, 1, prompt, seed))
+
+    def remove_left(self) -> None:
+        """Removes frames that a killed process left. To be called while nothing is extended."""
+        for folder in self._jobs_dir.parent.glob(f"{FRAMES}*"):
+            folders.remove(folder)
 
     # -- what is there --------------------------------------------------------------------
 
@@ -225,6 +247,8 @@ class Extender:
             raise BadInput.of("extend_picture", field="id")
         if job.assembly == VARIATIONS:
             raise BadInput.of("extend_sheet", field="id")
+        if job.status in (FAILED, CANCELLED):
+            raise BadInput.of("source_not_made", field="id")
         if job.status != DONE:
             raise BadInput.of("extend_unfinished", field="id")
         number = whole_number(frame)
@@ -258,9 +282,10 @@ class Extender:
         if asked.speed not in SPEEDS:
             raise BadInput.of("extend_speed", speed=str(asked.speed), names=SPEEDS, field="speed")
         values = {name: value for name, value in carried.items() if name in own}
+        given = asked.prompt.strip() if isinstance(asked.prompt, str) else asked.prompt
         return {
             **values,
-            "prompt": asked.prompt or base.parts[-1].prompt,
+            "prompt": asked.prompt if given else base.parts[-1].prompt,
             "seconds": asked.seconds,
             "speed": asked.speed,
             "width": width,
@@ -299,6 +324,20 @@ class Extender:
 def _problem(error: StudioError) -> Notice:
     """A refusal with the parameter that it is about."""
     return notice("refused", error=error.code, reason=error.why, field=error.field)
+
+
+def _own(job: Job) -> dict[str, Any]:
+    """The parameters of a job that its mode has."""
+    return {name: value for name, value in job.params.items() if name not in SEVERAL}
+
+
+def _resolved(earlier: Job | None, mode: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the job of a part was resolved to, as far as it holds for these values, so that the part is drawn
+    again with the same files; {} for a job that is gone."""
+    if earlier is None or earlier.mode != mode:
+        return {}
+    kept = for_repetition(mode, _own(earlier), earlier.resolved, values)
+    return kept.to_json() if kept is not None else {}
 
 
 def _prompt(job: Job) -> str:

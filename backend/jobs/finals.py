@@ -128,7 +128,7 @@ class Finals:
 
     def _sources(self, job: Job, made: Final) -> dict[str, SourceFile]:
         """The files that the final is made from, by parameter. Raises InputsGone."""
-        found = {name: self._library.files.source(job, name) for name in MODES[made.mode].media}
+        found = {name: self._library.files.source(job, name) for name in MODES[made.mode].files}
         return {name: source for name, source in found.items() if source is not None}
 
     def _clip(self, job: Job) -> Clip:

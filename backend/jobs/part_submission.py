@@ -44,6 +44,10 @@ class PartSubmitter:
         with requester.visitor(owner_id), self._repeats.holding(job_id):
             return self._store.get(job_id) or self._submit(owner_id, new, family_of, job_id)
 
+    def job(self, job_id: str) -> Job | None:
+        """A stored job; None when it is gone."""
+        return self._store.get(job_id)
+
     def _submit(self, owner_id: str, new: Submission, family_of: FamilyOf, job_id: str) -> Job:
         submitter = self._submitter
         submitter.admission.check(owner_id)

@@ -80,7 +80,7 @@ def _matched(shown: Iterator[Planes], found: Match | None) -> Iterator[Planes]:
 
 def _frame(av: Any, planes: Planes, colours: tuple[int, int]) -> VideoFrame:
     height, width = planes[0].shape
-    packed = np.concatenate([plane.reshape(-1, width) for plane in planes])
+    packed = np.concatenate([plane.reshape(-1) for plane in planes])  # half a width need not divide a width
     frame: VideoFrame = av.VideoFrame.from_ndarray(packed.reshape(height * 3 // 2, width), format="yuv420p")
     frame.colorspace, frame.color_range = colours
     return frame

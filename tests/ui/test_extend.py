@@ -205,6 +205,9 @@ def test_a_clip_of_one_part_has_neither_strip_nor_marks() -> None:
     url: Any = lambda job, name, download=False: f"/media/{name}"  # noqa: E731
     assert "scrub" not in player(job_view(), url)
     bar = player(job_view(parts=PARTS, frames=201), url)
+    loop = {"prompt": "A boat", "loop": True}
+    assert "data-loop" in player(job_view(params=loop), url)
+    assert "data-loop" not in player(job_view(params=loop, parts=PARTS), url), "what goes on is no loop"
     assert re.findall(r'--at:([\d.]+)" data-part="(\d)"', bar) == [("0.4050", "2"), ("0.8050", "3")]
 
 

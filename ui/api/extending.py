@@ -123,7 +123,10 @@ class Extending:
         def submit() -> JobView:
             drawn = -1 if seed is None else seed
             call = self._studio.reroll
-            return call(owner, as_text(id), as_text(key), part, prompt=prompt or None, seed=drawn, user=user)
+            number = -1 if part is None else part
+            return call(
+                owner, as_text(id), as_text(key), number, prompt=prompt or None, seed=drawn, user=user
+            )
 
         async for answer in self._calls.followed(owner, submit, wait):
             yield answer

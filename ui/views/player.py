@@ -64,7 +64,7 @@ def player(job: JobView, url: Url, autoplay: bool = False) -> str:
     label, tip = escaped("player.full_screen"), escaped("player.full_screen_tip")
     whole = _button("full", label, tip, marks, "full")
     video, poster = url(job, job.result), url(job, job.poster)
-    loops = " data-loop" if job.params.get("loop") else ""
+    loops = " data-loop" if job.params.get("loop") and not job.parts else ""
     return (
         f'<div class="stage player"{shape(job)} data-player data-paused data-fps="{job.fps:g}"'
         f' data-frames="{job.frames}"{loops}><video class="{fit(job)}" src="{video}"'

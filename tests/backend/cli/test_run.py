@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -11,8 +12,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
+from backend.cli import run_options
+from backend.cli.run import wanted
+from backend.cli.run_client import Client, Made
 from backend.media.decoder import Decoder
+from backend.stopping import StopSignal
 from tests.support.app_process import app_process
 from tests.support.paths import ROOT
 from tests.support.waiting import served as up
@@ -79,6 +85,34 @@ def test_by_its_address_it_asks_for_the_login_and_queues(studio: tuple[str, Path
     assert (
         queued.returncode == 0 and record["id"] and record["key"] and record["owner"] and not record["files"]
     )
+
+
+def test_a_clip_is_extended_and_finished(
+    studio: tuple[str, Path], tmp_path: Path, decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `run` calls the endpoints, without a process for each call."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 64), "teal").save("end.png")
+    parser = argparse.ArgumentParser()
+    run_options.add_run(parser.add_subparsers())
+    user, _, password = LOGIN.partition(":")
+
+    def made(*arguments: str) -> Made:
+        asked = wanted(parser.parse_args(["run", *arguments]))
+        with Client(studio[0], "owner-of-a-command-01", (user, password), StopSignal()) as client:
+            found = client.make(asked.call, lambda percent, said: None)
+            return Made(found.record, client.save(found.file, tmp_path / found.name), found.name)
+
+    size = ("width=64", "height=64", "seconds=0.5", "speed=fast")
+    clip = made("text_to_video", "prompt=A boat", *size).record
+    which = (f"id={clip['id']}", f"key={clip['key']}")
+    end = ("end_image=end.png", "seconds=0.5", "frame=3", "speed=fast", "seed=7")
+    longer = made("extend", *which, "prompt=It turns", *end)
+    assert decoder.video_facts(longer.file).frames == longer.record["frames"] == 12
+    assert longer.record["source"] == clip["id"] and longer.record["parts"][1]["seed"] == 7
+    final = made("finish", *which, "resolution=same")
+    assert final.record["source"] == clip["id"] and final.record["steps"] > clip["steps"]
+    assert decoder.video_facts(final.file).frames == clip["frames"]
 
 
 def test_without_a_studio_one_is_started_and_stopped(tmp_path: Path, decoder: Decoder) -> None:

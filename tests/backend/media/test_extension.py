@@ -95,6 +95,14 @@ def test_a_part_of_another_size_and_rate(tmp_path: Path) -> None:
     assert numbers == sorted(numbers)
 
 
+@pytest.mark.parametrize("size", [(98, 66), (66, 98), (64, 66), (2, 2)])
+def test_sizes_that_are_no_multiples_of_four(tmp_path: Path, size: tuple[int, int]) -> None:
+    one = clip(tmp_path / "one", moving(4, size))
+    other = clip(tmp_path / "other", moving(4, size, first=3, light=12))
+    made, out = joined(tmp_path, Piece(one, 0, 4), Piece(other, 1, 3))
+    assert made == (*size, [4, 3], 16.0) and pictures_of(out)[6].shape == (size[1], size[0], 3)
+
+
 def test_a_clip_of_one_frame_is_joined(tmp_path: Path) -> None:
     one = clip(tmp_path / "one", [coded(0)])
     other = clip(tmp_path / "other", [coded(number) for number in range(9)])
