@@ -20,6 +20,8 @@ from workflows.params.sizes import FPS
 
 DEPTH = 60
 """Nodes that a link is followed through."""
+LORAS_MAX = 200
+"""LoRA loaders that are looked at: each is compared with all others."""
 TEXT_INPUTS = ("text", "value", "string", "prompt", "positive_prompt", "text_g", "String")
 MODEL_INPUTS = ("unet_name", "ckpt_name")
 LOADER = ("WanVideoModelLoader", "model")
@@ -288,7 +290,7 @@ def _own_loras(nodes: _Nodes) -> list[dict[str, Any]]:
     """The LoRAs besides those that make WAN fast. The two files of a pair are one entry."""
     known = {file.name for file in load_catalog().files if file.folder == "loras"}
     strengths: dict[str, float] = {}
-    for name, strength in nodes.loras():
+    for name, strength in nodes.loras()[:LORAS_MAX]:
         plain = name.replace("\\", "/").rsplit("/", 1)[-1]
         if plain not in known and not FAST.search(plain):
             strengths.setdefault(name, strength)

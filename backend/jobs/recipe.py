@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from backend.errors import BadInput
@@ -27,7 +28,7 @@ GRAPHS_MAX = 64
 NODES_MAX = 5_000
 """Nodes of a graph that is read."""
 ENTRIES_MAX = 60
-"""Models, or LoRAs, that are read."""
+"""Models, LoRAs, or missing nodes that are read."""
 NAME_MAX = 400
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MEASURES = ("width", "height", "frames", "fps", "seconds")
@@ -150,6 +151,12 @@ def graphs_in(value: object) -> tuple[Graph, ...]:
     """The graphs in API format of a graph or of a list of them; anything else is left out."""
     given = value if isinstance(value, list) else [value]
     return tuple(graph for one in given[:GRAPHS_MAX] if (graph := graph_in(one)) is not None)
+
+
+def lines_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Names that a file gives, each on one line, as many as are read."""
+    clean = (_text(name) for name in names)
+    return tuple(islice(filter(None, clean), ENTRIES_MAX))
 
 
 def graph_in(value: object) -> Graph | None:

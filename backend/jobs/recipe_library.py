@@ -85,7 +85,7 @@ class RecipeLibrary:
                     lacks.append(Lacking("lora", lora.name, "loras"))
         if found.origin == "wan_studio":
             known = frozenset().union(*(one.facts.nodes for one in servers))
-            lacks += [Lacking("node", name) for name in sorted(found.nodes - known) if known]
+            lacks += [Lacking("node", name) for name in recipe.lines_of(sorted(found.nodes - known)) if known]
         here = self.sources(owner, found)
         lacks += [Lacking("file", name, name) for name in found.media if name not in here]
         lacks += [Lacking("setting", name, name) for name in found.left_out]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from backend.errors import BadInput
-from backend.jobs import graph_settings, recipe
-from backend.jobs.recipe import Recipe, RecipeModel, graphs_in
+from backend.jobs import graph_settings, plain_json, recipe
+from backend.jobs.recipe import Recipe, RecipeModel, graphs_in, lines_of
 from backend.jobs.stored_settings import stored_settings
 from backend.media.metadata_keys import COMMENT, JSON_TEXT, PARAMETERS, PROMPT, RECIPE, WORKFLOW
 from workflows.modes.earlier import VERSION
@@ -47,7 +46,7 @@ def _found(texts: Mapping[str, str]) -> Recipe:
 def _parsed(text: str, strict: bool = False) -> Any:
     """The value of a JSON text; None for any other. Raises BadInput with `strict`."""
     try:
-        return json.loads(text)
+        return plain_json.parsed(text)
     except (ValueError, RecursionError):
         if strict:
             raise BadInput.of("recipe_malformed") from None
@@ -95,8 +94,8 @@ def _of_comfyui(data: Any) -> Recipe | None:
                 graphs=graphs,
                 origin="comfyui",
                 left_out=settings.left_out,
-                models=tuple(RecipeModel(name) for name in made.models),
-                loras=made.loras,
+                models=tuple(RecipeModel(name) for name in lines_of(made.models)),
+                loras=lines_of(made.loras),
             )
     return None
 

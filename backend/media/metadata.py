@@ -42,7 +42,7 @@ def read(path: str, name: str) -> dict[str, str]:
     with regular_file(path, name) as file:
         head = file.read(HEAD_BYTES)
         if head.startswith(png_text.SIGNATURE):
-            return _known(png_text.texts(file, TEXT_MAX))
+            return _known(png_text.texts(file, TEXT_MAX, KEYS))
         if _begins_like_json(head):
             return {JSON_TEXT: _whole_text(file, name)}
         if kind_of(head).family == "raster":

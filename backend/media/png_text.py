@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import BinaryIO
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -24,18 +24,22 @@ class BrokenPng(ValueError):
     """The chunks of a file cannot be followed."""
 
 
-def texts(file: BinaryIO, longest: int) -> dict[str, str]:
-    """Keyword -> text. Texts of more than `longest` bytes are left out. Raises BrokenPng only for a file that
-    is no PNG: what precedes a broken chunk is read."""
+def texts(file: BinaryIO, longest: int, wanted: Collection[str]) -> dict[str, str]:
+    """Keyword, in lower case, -> text: of each of `wanted` the first that can be read. Texts of more than
+    `longest` bytes are left out, and others are not unpacked. Raises BrokenPng only for a file that is no
+    PNG: what precedes a broken chunk is read."""
     found: dict[str, str] = {}
     try:
         for kind, size in _chunks(file):
             if kind not in TEXT or size > longest:
                 continue
             data = _exactly(file, size)
-            keyword, text = _text(kind, data, longest)
-            if text is not None:
-                found.setdefault(keyword, text)
+            name, _, rest = data.partition(b"\0")
+            keyword = name.decode("latin-1").lower()
+            if keyword in wanted and keyword not in found:
+                text = _text(kind, rest, longest)
+                if text is not None:
+                    found[keyword] = text
     except _Cut:
         pass
     return found
@@ -91,9 +95,8 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _text(kind: bytes, data: bytes, longest: int) -> tuple[str, str | None]:
-    """(keyword, text); None for a text that cannot be read or is too long."""
-    keyword, _, rest = data.partition(b"\0")
+def _text(kind: bytes, rest: bytes, longest: int) -> str | None:
+    """The text after a keyword; None for one that cannot be read or is too long."""
     packed, encoding = False, "latin-1"
     if kind == b"zTXt":
         packed, rest = True, rest[1:]
@@ -105,7 +108,7 @@ def _text(kind: bytes, data: bytes, longest: int) -> tuple[str, str | None]:
             unpacker = zlib.decompressobj()
             rest = unpacker.decompress(rest, longest)
             if unpacker.unconsumed_tail:
-                return keyword.decode("latin-1"), None
-        return keyword.decode("latin-1"), rest.decode(encoding)
+                return None
+        return rest.decode(encoding)
     except (UnicodeDecodeError, zlib.error):
-        return keyword.decode("latin-1"), None
+        return None

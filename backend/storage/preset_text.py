@@ -12,6 +12,7 @@ import json
 import re
 import zlib
 from typing import Any
+from unicodedata import normalize
 
 from backend.errors import BadInput
 from backend.jobs.stored_settings import stored_settings
@@ -25,12 +26,17 @@ FILE_MAX = 100_000
 """Bytes of a file, or of what a link unpacks to."""
 LINK_MAX = 4_000
 """Characters of the text in a link: what browsers, proxies and messengers pass on."""
+JOINERS = "\u200c\u200d"
+"""What parts and joins letters, as in Persian words and in emoji that are made of several."""
+LOOSE_JOINERS = re.compile(rf"(?<![^\x00-\x7f])[{JOINERS}]+|[{JOINERS}]+(?![^\x00-\x7f])")
+"""Those that change nothing: they are not between two letters beyond ASCII."""
 LINK = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def clean_name(name: str) -> str:
     """A name in one line, without what no page shows. Raises BadInput for none, and for a long one."""
-    shown = " ".join("".join(c if c.isprintable() else " " for c in name[: 4 * NAME_MAX]).split())
+    shown = "".join(c if c.isprintable() or c in JOINERS else " " for c in name[: 4 * NAME_MAX])
+    shown = normalize("NFC", " ".join(LOOSE_JOINERS.sub("", shown).split()))
     if not shown:
         raise BadInput.of("preset_unnamed", field="name")
     if len(shown) > NAME_MAX:

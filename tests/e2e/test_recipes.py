@@ -27,6 +27,9 @@ PASTE = """([name, type, content]) => {
 }"""
 
 
+CARRIES = "(words) => window.wanStudio.recipes.carries(new File([words], 'a.mp4'))"
+
+
 def drop(page: Page, target: str, path: Path) -> None:
     page.evaluate(DROP, [target, [[path.name, base64.b64encode(path.read_bytes()).decode()]]])
 
@@ -82,7 +85,15 @@ def test_a_clip_restores_its_form(visit: Callable[..., Page], photo: Path, tmp_p
     drop(page, "ws-header", tmp_path / "none.png")
     expect(page.locator("body")).to_contain_text("This file does not say how it was made.")
     expect(prompt(page)).to_have_value("A lake <i>")
+    forged = {"version": 3, "mode": "<img src=x>", "values": {}}
+    content = base64.b64encode(json.dumps(forged).encode()).decode()
+    page.evaluate(PASTE, ["forged.json", "application/json", content])
+    expect(page.locator(".toast-wrap")).to_contain_text("These settings are for '<img src=x>'")
+    assert page.locator(".toast-wrap img").count() == 0, "words of a file are no markup"
     graph = {"1": {"class_type": "CLIPTextEncode", "inputs": {"text": "A pond <i>"}}}
+    packed = json.dumps({"prompt": json.dumps(graph)})  # as VideoHelperSuite writes it
+    assert page.evaluate(CARRIES, packed) and page.evaluate(CARRIES, json.dumps(graph))
+    assert not page.evaluate(CARRIES, "class_type")
     content = base64.b64encode(json.dumps(graph).encode()).decode()
     page.evaluate(PASTE, ["graph.json", "application/json", content])
     expect(prompt(page, "text_to_image")).to_have_value("A pond <i>")

@@ -60,9 +60,11 @@
   const dependency = (event) => (window.gradio_config?.dependencies || []).find(({ id }) => id === event.body.fn_index) || {};
   const drop = (event) =>
     completed(event, true, { data: (dependency(event).outputs || []).map(() => ({ __type__: "update" })) });
+  // Gradio shows a message as markup, and ours quote names and prompts.
+  studio.unmarked = (message) => String(message).replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
   const refuse = (event, message) => {
     studio.ours?.(message);
-    completed(event, false, { error: message, visible: true, duration: 10 });
+    completed(event, false, { error: studio.unmarked(message), visible: true, duration: 10 });
   };
 
   // -- sending an event -------------------------------------------------------------------------------
@@ -184,11 +186,15 @@
     const event = joined.get(message.event_id);
     if (!event || event.over) return;
     event.last = Date.now();
-    if (message.msg === "log") studio.ours?.(message.log);
+    if (message.msg === "log") {
+      studio.ours?.(message.log);
+      message = { ...message, log: studio.unmarked(message.log) };
+    }
     if (message.msg === "process_completed" && !message.success) {
       const error = message.output?.error;
       if (!error) return refuse(event, studio.text("failed"));
       studio.ours?.(error);
+      message = { ...message, output: { ...message.output, error: studio.unmarked(error) } };
     }
     if (message.msg === "process_completed" && message.success) arrives(event);
     emit({ ...message, event_id: event.id });

@@ -156,7 +156,7 @@
       const { error, detail } = await response.json();
       const said = error || (typeof detail === "string" ? detail : studio.text("failed"));
       studio.ours?.(said);
-      return Response.json({ error: said }, { status: response.status });
+      return Response.json({ error: studio.unmarked(said) }, { status: response.status });
     } catch (error) {
       console.warn("An event could not be sent", error);
       return Response.json({ error: studio.text("failed") }, { status: 500 });

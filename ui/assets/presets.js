@@ -158,6 +158,7 @@
     if (!done) return;
     setCurrent(done.mode, done.id);
     sayLeftOut(done);
+    if (done.id) refresh(); // it may have been deleted in another tab
   };
 
   // -- clicks ----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
   const { $, $$, part, text } = studio;
   const ENDS = 2_000_000; // bytes at either end that are searched
   const SMALL = 20_000_000; // bytes up to which a file without a sign is read all the same
-  const SIGNS = /wan_studio|(?:mdta|tEXt|iTXt|zTXt)(?:prompt|workflow|parameters)|"class_type"|"made_by"|PROMPT/;
+  const SIGNS = /wan_studio|(?:mdta|tEXt|iTXt|zTXt)(?:prompt|workflow|parameters)|"class_type\\*"|"made_by"|PROMPT/;
   const WAIT = 10_000; // milliseconds for a form to be on the page
   let tools = null; // {trigger, upload} of the component that carries the event
 

@@ -112,7 +112,7 @@ def _plain(field: Field, value: Any) -> Any:
     try:
         return [one.to_json() for one in check_loras(field.name, field.label, value)]
     except InvalidParam:
-        return loras_text(value)
+        return loras_text(value) if isinstance(value, (str, list, tuple)) else value
 
 
 def _usable(mode: str, given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:

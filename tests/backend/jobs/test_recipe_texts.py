@@ -135,6 +135,21 @@ def test_kijai_nodes() -> None:
     }  # fmt: skip
 
 
+def test_names_of_a_graph_are_one_line_and_as_many_as_are_read() -> None:
+    graph = json.loads(json.dumps(LINKED))
+    graph["9"]["inputs"]["unet_name"] = "<b>a</b>\n\u202eb" + "x" * 9000 + ".gguf"
+    loader = {"class_type": "LoraLoaderModelOnly", "inputs": {"strength_model": 1.0}}
+    for number in range(2000):
+        name = f"style_{number}_high_noise.safetensors"
+        graph[f"l{number}"] = {**loader, "inputs": {**loader["inputs"], "lora_name": name}}
+    found = recipe_in({PROMPT: json.dumps(graph)})
+    (model,) = found.models
+    assert model.name.startswith("<b>a</b>bx") and len(model.name) <= recipe.NAME_MAX
+    assert len(found.loras) == recipe.ENTRIES_MAX and found.loras[0] == LORA
+    assert json.loads(found.values["loras"])[0]["name"] == LORA
+    assert recipe.lines_of(["", "\n", "a\tb", *map(str, range(99))])[:2] == ("ab", "0")
+
+
 def test_values_that_do_not_fit_are_named() -> None:
     graph = json.loads(json.dumps(LINKED))
     graph["5"]["inputs"] |= {"width": 851, "length": 4001}

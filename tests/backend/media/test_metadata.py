@@ -17,8 +17,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from backend.errors import BadMedia
-from backend.media import metadata
-from backend.media.metadata_keys import JSON_TEXT, PARAMETERS, PROMPT, RECIPE, WORKFLOW
+from backend.media import metadata, png_text
+from backend.media.metadata_keys import JSON_TEXT, KEYS, PARAMETERS, PROMPT, RECIPE, WORKFLOW
 from tests.support.boxes import mdta_texts
 
 GRAPH = json.dumps({"1": {"class_type": "CLIPTextEncode", "inputs": {"text": "漢字 <b>é</b>"}}})
@@ -170,6 +170,22 @@ def test_broken_texts_of_a_picture_are_none(tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(BROKEN[name])
     assert metadata.read(str(path), "a.png") == {}
+
+
+def test_only_texts_that_are_asked_for_are_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked: list[int] = []
+    real = zlib.decompressobj
+
+    def counted() -> Any:
+        unpacked.append(1)
+        return real()
+
+    monkeypatch.setattr(png_text.zlib, "decompressobj", counted)
+    packed = zlib.compress(b" " * 1_500_000)
+    others = [chunk(b"zTXt", b"key-%d\0\0" % number + packed) for number in range(40)]
+    mine = [chunk(b"zTXt", b"Prompt\0\0abc"), chunk(b"zTXt", b"Prompt\0\0" + zlib.compress(b"{}"))]
+    file = BytesIO(png_with(*others, *mine, *[chunk(b"zTXt", b"prompt\0\0" + packed)] * 40))
+    assert png_text.texts(file, metadata.TEXT_MAX, KEYS) == {PROMPT: "{}"} and len(unpacked) == 2
 
 
 NO_FILES = {

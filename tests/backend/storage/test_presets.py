@@ -155,6 +155,8 @@ def test_a_shipped_preset_can_be_the_default_and_nothing_else(presets: Presets) 
     [
         ("  Calm \n camera\t", "Calm camera"), ("夜の海 🎬", "夜の海 🎬"), ("<b>&\"'</b>", "<b>&\"'</b>"),
         ("a\x00b\u202ec\u2028d\ud800", "a b c d"), ("x" * 60, "x" * 60),
+        ("👩\u200d🎨 \u2067شب\u2069", "👩\u200d🎨 شب"), ("می\u200cخواهم", "می\u200cخواهم"),
+        ("a\u200db\u200c", "ab"), ("cafe\u0301", "café"),
     ],
 )  # fmt: skip
 def test_names_are_one_line(given: str, kept: str, presets: Presets) -> None:
@@ -162,7 +164,7 @@ def test_names_are_one_line(given: str, kept: str, presets: Presets) -> None:
     assert names(presets) == [kept]
 
 
-@pytest.mark.parametrize("name", ["", " \n\t ", "\x00\x01", "x" * 61, "x" * 10**6])
+@pytest.mark.parametrize("name", ["", " \n\t ", "\x00\x01", "\u200d\u200c", "x" * 61, "🎬" * 61, "x" * 10**6])
 def test_names_that_are_none(name: str, presets: Presets) -> None:
     with pytest.raises(BadInput) as error:
         save(presets, name)

@@ -124,8 +124,10 @@ def test_a_deleted_one_comes_back_as_it_was(box: PresetBox) -> None:
     [{}, {"mode": "paint"}, {"mode": MODE, "values": []}, {"mode": MODE, "values": {}, "id": ["a"]},
      {"mode": MODE, "values": {}, "id": "a" * 32, "name": 5},
      {"mode": MODE, "values": {"seconds": [1]}, "id": "a" * 32, "name": "x"},
-     {"mode": MODE, "values": {"loras": "{"}, "id": "a" * 32, "name": "x"}],
-    ids=range(7),
+     {"mode": MODE, "values": {"loras": "{"}, "id": "a" * 32, "name": "x"},
+     {"mode": MODE, "values": {"loras": 5}, "id": "a" * 32, "name": "x"},
+     {"mode": MODE, "values": {"loras": {"name": "x"}}, "id": "a" * 32, "name": "x"}],
+    ids=range(9),
 )  # fmt: skip
 def test_forged_calls_are_refused(given: dict[str, Any], box: PresetBox, studio: FakeStudio) -> None:
     with pytest.raises((BadInput, NotFound)):
