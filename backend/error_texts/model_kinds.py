@@ -66,6 +66,8 @@ FAULT_WORDS: Mapping[str, str] = {
     "cut_short": "is cut short",
     "header_too_large": "has a header that is too large",
     "unreadable": "cannot be read",
+    "no_target": "is a link whose target does not exist",
+    "other_ending": "holds another format than its ending says",
 }
 MODEL_WORDS: Mapping[str, str] = {
     "i2v": "WAN 2.2 Image-to-Video",

@@ -62,7 +62,10 @@ class HeaderFacts:
     width: int = 0  # of the layers of a WAN model, or of the one that a LoRA is for
 
 
-FAULTS = ("empty", "not_a_model", "damaged", "cut_short", "header_too_large", "unreadable")
+FAULTS = (
+    "empty", "not_a_model", "damaged", "cut_short", "header_too_large", "unreadable", "no_target",
+    "other_ending",
+)  # fmt: skip
 UNKNOWN = HeaderFacts()
 
 

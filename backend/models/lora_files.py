@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.models.file_names import name_facts
-from backend.models.lora_header import HEADERS, UNREAD, LoraHeader, LoraHeaders
+from backend.models.lora_header import HEADERS, NO_TARGET, UNREAD, LoraHeader, LoraHeaders
 from backend.models.lora_sidecars import NOTHING, SIDECARS, Sidecar, Sidecars
 from backend.models.pairs import same_file
 from workflows.graph.lora_file import LoraFile, by_name, partner_of
@@ -86,7 +86,10 @@ class LoraFiles(Mapping[str, LoraFile]):
     def header(self, name: str) -> LoraHeader:
         """What its header says; UNREAD for a file that is not on this disk."""
         path = self.path(name)
-        return self._headers.of(path) if path is not None else UNREAD
+        if path is not None:
+            return self._headers.of(path)
+        lost = self._roots is not None and name in self._set and self._roots.leads_nowhere("loras", name)
+        return NO_TARGET if lost else UNREAD
 
     def beside(self, name: str) -> Sidecar:
         """What files beside it say."""

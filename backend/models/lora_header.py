@@ -57,6 +57,8 @@ class LoraHeader:
 
 
 UNREAD = LoraHeader()
+NO_TARGET = LoraHeader(fault="no_target")
+"""Of a link that leads nowhere."""
 
 
 class LoraHeaders:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import secrets
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from backend.models.errors import ModelStoreError, store_error
+from backend.models.roots import extra_folders
 
 FOLDERS = (
     "diffusion_models",
@@ -92,10 +92,10 @@ def lists_store(comfyui: Path, store: Path) -> bool:
     try:
         if (comfyui / "models").resolve() == store.resolve():
             return True
-        text = (comfyui / NAME).read_text(encoding="utf-8", errors="replace")
+        listed = extra_folders([comfyui / NAME]).get("diffusion_models", ())
+        return (store / "diffusion_models").resolve() in [folder.resolve() for folder, _ in listed]
     except (OSError, RuntimeError):
         return False
-    return _names(text, store)
 
 
 def add_store(comfyui: Path, store: Path) -> Written:
@@ -122,18 +122,6 @@ def add_store(comfyui: Path, store: Path) -> Written:
     except OSError as error:
         raise store_error(error, target) from error
     return Written(target, "added", backup)
-
-
-def _names(text: str, store: Path) -> bool:
-    """Whether a section of the file points to the store."""
-    sections = _parsed(text)
-    for section in sections.values() if isinstance(sections, dict) else ():
-        base = section.get("base_path") if isinstance(section, dict) else None
-        if isinstance(base, str) and "diffusion_models" in section:
-            with contextlib.suppress(OSError, RuntimeError):
-                if Path(os.path.expandvars(base)).expanduser().resolve() == store.resolve():
-                    return True
-    return False
 
 
 def _parsed(text: str) -> Any:

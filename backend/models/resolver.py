@@ -21,6 +21,7 @@ from backend.models.roles import WANTS, Want, contradicts, fit, fits_by_name
 from backend.models.roots import Roots
 from workflows.catalog import Catalog, ModelFile
 from workflows.notice import Notice, notice
+from workflows.params.loras import plain
 from workflows.stages.distill import BAKED_ROLES
 
 Why = Literal["", "chosen", "known", "found"]
@@ -115,8 +116,12 @@ class Resolver:
         return list(dict.fromkeys(listed))
 
     def _header(self, folder: str, name: str) -> HeaderFacts:
-        path = self.roots.path(folder, name) if self.roots is not None else None
-        return self.headers.facts(path) if path is not None else UNKNOWN
+        if self.roots is None:
+            return UNKNOWN
+        path = self.roots.path(folder, name)
+        if path is None:
+            return HeaderFacts(fault="no_target") if self.roots.leads_nowhere(folder, name) else UNKNOWN
+        return self.headers.facts(path)
 
     def _role(self, file: ModelFile) -> Resolution:
         want = WANTS.get(file.role)
@@ -271,7 +276,7 @@ def _stem(name: str) -> str:
 
 
 def _is(name: str, known: str) -> bool:
-    return plain_name(name).casefold() == known.casefold()
+    return plain(plain_name(name)) == plain(known)
 
 
 def _chosen(
@@ -284,7 +289,7 @@ def _chosen(
     """
     wanted = choice.file.replace("\\", "/")
     exact = (one for one in candidates if one.name.replace("\\", "/") == wanted)
-    loose = (one for one in candidates if one.name.replace("\\", "/").casefold() == wanted.casefold())
+    loose = (one for one in candidates if plain(one.name) == plain(wanted))
     match = next(exact, None) or next(loose, None)
     if match is not None:
         return match, False, ()

@@ -80,17 +80,25 @@ class Roots:
 
     def path(self, kind: str, name: str) -> Path | None:
         """The file that ComfyUI takes for a name of its list; None when it is not on this disk."""
-        parts = name.replace("\\", "/")
-        if ".." in parts.split("/") or parts.startswith("/") or "\0" in parts:
-            return None
-        for folder in self.folders(kind):
-            path = folder / parts
+        for path in self._places(kind, name):
             try:
                 if path.is_file():
                     return path
             except OSError:
                 continue
         return None
+
+    def leads_nowhere(self, kind: str, name: str) -> bool:
+        """Whether a name that `path` does not find is a link without a target: ComfyUI lists it, and cannot
+        load it."""
+        return any(path.is_symlink() for path in self._places(kind, name))
+
+    def _places(self, kind: str, name: str) -> Iterator[Path]:
+        """Where a name of ComfyUI's list can be; nowhere for one that leads out of the folders."""
+        parts = name.replace("\\", "/")
+        if ".." in parts.split("/") or parts.startswith("/") or "\0" in parts:
+            return
+        yield from (folder / parts for folder in self.folders(kind))
 
 
 def _files(top: Path, most: int) -> Iterator[tuple[str, Path]]:
@@ -134,7 +142,7 @@ def extra_folders(configs: Sequence[Path]) -> dict[str, tuple[tuple[Path, bool],
             start = config.parent
             if isinstance(base, str):
                 start = start / Path(os.path.expandvars(base)).expanduser()
-            default = section.get("is_default") is True
+            default = bool(section.get("is_default"))  # as ComfyUI reads it: any value but an empty one
             for kind, lines in section.items():
                 if kind in ("base_path", "is_default") or not isinstance(lines, str):
                     continue

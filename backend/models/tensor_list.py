@@ -44,17 +44,25 @@ class NotReadable(ValueError):
 
 
 def read_tensors(path: Path, size: int) -> Tensors:
-    """Reads the header of a regular file of `size` bytes. Raises NotReadable, OSError."""
+    """Reads the header of a regular file of `size` bytes. Raises NotReadable, OSError.
+
+    A file of one format with the ending of the other counts as not readable: ComfyUI goes by the ending.
+    """
     if size == 0:
         raise NotReadable("empty")
     with path.open("rb", buffering=1 << 18) as file:
         start = file.read(8)
-        if start[:4] == b"GGUF":
+        gguf = start[:4] == b"GGUF"
+        if gguf:
             file.seek(4)
-            return _gguf(file, size)
-        if len(start) < 8:
+            found = _gguf(file, size)
+        elif len(start) < 8:
             raise NotReadable("cut_short")
-        return _safetensors(file, struct.unpack("<Q", start)[0], size)
+        else:
+            found = _safetensors(file, struct.unpack("<Q", start)[0], size)
+    if gguf != (path.suffix.lower() == ".gguf"):
+        raise NotReadable("other_ending")
+    return found
 
 
 def _safetensors(file: BinaryIO, length: int, size: int) -> Tensors:

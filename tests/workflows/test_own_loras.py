@@ -21,6 +21,7 @@ from tests.support.compile_cases import (
 )
 from tests.support.least_params import least
 from workflows.compile import ServerFacts, model_obstacle
+from workflows.graph.lora_file import spelled
 from workflows.graph.node_contract import check, recorded
 from workflows.modes.parsing import params_from_text
 from workflows.modes.registry import MODES
@@ -169,6 +170,12 @@ def test_one_model_gets_the_file_itself() -> None:
 )
 def test_the_graph_has_the_spelling_of_the_server(written: str) -> None:
     assert chains(image(loras=[written])) == [[(HIGH, 1.0)], [(LOW, 1.0)]]
+
+
+@pytest.mark.parametrize("written", ["Z\u00fcrich", "zu\u0308rich.safetensors", "x\\Z\u00dcRICH"])
+def test_either_form_of_an_accented_letter_may_be_written(written: str) -> None:
+    for listed in ("x/Z\u00fcrich.safetensors", "x/Zu\u0308rich.safetensors"):
+        assert spelled(written, ("x/zurich.safetensors", listed)) == listed
 
 
 def test_a_name_that_may_mean_two_files_is_refused() -> None:

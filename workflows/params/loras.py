@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -65,8 +66,8 @@ def check_loras(field: str, subject: str, value: Any) -> tuple[Lora, ...]:
 
 
 def plain(name: str) -> str:
-    """A name for comparing: either slash and either case may be written."""
-    return name.replace("\\", "/").casefold()
+    """A name for comparing: slash, case and the form of an accented letter (composed or not) are left out."""
+    return unicodedata.normalize("NFC", name).replace("\\", "/").casefold()
 
 
 def loras_text(value: Any) -> str:

@@ -13,7 +13,7 @@ from backend.models.resolver import Resolution, Resolver, Server
 from backend.models.roots import Roots
 from backend.notices import words
 from tests.support.stores import own_names, put
-from tests.support.tiny_models import KEYS, safetensors
+from tests.support.tiny_models import KEYS, gguf, safetensors
 from workflows.catalog import load_catalog
 
 CATALOG = load_catalog()
@@ -342,6 +342,23 @@ def test_a_file_of_any_publisher_that_is_cut_short_is_said(tmp_path: Path, path:
     put(tmp_path, own_names(role)[role])
     found = on_disk(tmp_path)[role]
     assert (used(found), code(found)) == (CATALOG.file(role).name, ""), folder
+
+
+@pytest.mark.parametrize("lies", ["gguf", "safetensors"])
+def test_a_file_with_the_ending_of_another_format(tmp_path: Path, lies: str) -> None:
+    name = {"gguf": HIGH, "safetensors": Q4.format("High")}[lies]
+    target = tmp_path / "diffusion_models" / name
+    gguf(target, "i2v") if lies == "gguf" else safetensors(target, "i2v")
+    found = on_disk(tmp_path, gguf=True)["i2v_high"]
+    assert found.used is None and code(found) == "model_damaged"
+    assert "holds another format than its ending says" in words(found.obstacle)
+
+
+def test_a_choice_in_the_other_form_of_an_accented_letter() -> None:
+    composed, split = "Z\u00fcrich_i2v.safetensors", "Zu\u0308rich_i2v.safetensors"
+    found = by_names(split, HIGH, choices={"i2v_high": Choice(f"x/{composed}", False)})["i2v_high"]
+    assert used(found) == split and [note.code for note in found.notes] == ["chosen_model_moved"]
+    assert used(by_names(split, HIGH, choices={"i2v_high": Choice(composed, False)})["i2v_high"]) == split
 
 
 def test_files_that_macos_writes_beside_others_take_no_role() -> None:

@@ -13,6 +13,7 @@ from backend.models.inventory import READY
 from backend.models.needs import Overview, states
 from backend.models.roots import Roots, configs_of
 from backend.models.state import ModelState
+from backend.notices import words
 from backend.settings.model import Settings
 from backend.system import health
 from tests.support.model_files import sparse
@@ -142,6 +143,35 @@ def test_a_linked_folder_and_the_order_of_several_roots(tmp_path: Path) -> None:
     (tmp_path / "ComfyUI" / "extra_model_paths.yaml").write_text(f"x:\n  is_default: true\n  vae: {fast}\n")
     vae = next(state for state in states(made).files if state.file.role == "vae")
     assert vae.path is not None and vae.path.is_relative_to(fast), "but for a default section"
+
+
+def test_a_link_without_a_target_is_listed_and_cannot_be_used(tmp_path: Path) -> None:
+    made = settings(tmp_path)
+    high = "WanVideo/Wan2_2-I2V-A14B-HIGH_fp8_e4m3fn_scaled_KJ.safetensors"
+    low = CATALOG.file("i2v_low").name
+    folder = tmp_path / "store" / "diffusion_models"
+    for name, target in ((high, "/gone/x.safetensors"), (low, low)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(target)
+    listed = {"diffusion_models": (high, low, "of-another-root/wan2.2_t2v_low_noise_14B_fp16.safetensors")}
+    found = {state.file.role: state for state in states(made, listed).files}
+    for role in ("i2v_high", "i2v_low"):
+        assert found[role].state == "unsuitable" and found[role].problem is not None
+        assert "a link whose target does not exist" in words(found[role].problem)
+    assert found["t2v_low"].state == "ready", "in a folder that only the server knows"
+    put(tmp_path / "ComfyUI" / "models", f"diffusion_models/{high}")
+    found = {state.file.role: state for state in states(made, listed).files}
+    assert found["i2v_high"].state == "ready", "ComfyUI takes the folder that has the file"
+
+
+@pytest.mark.parametrize("default", ["true", "1", "'false'"])
+def test_any_value_makes_a_section_the_default(tmp_path: Path, default: str) -> None:
+    models = tmp_path / "ComfyUI" / "models"
+    models.mkdir(parents=True)
+    (tmp_path / "ComfyUI" / "extra_model_paths.yaml").write_text(
+        f"x:\n  base_path: /d\n  is_default: {default}\n  unet: u\n"
+    )
+    assert Roots(tmp_path / "store", models).folders("diffusion_models")[0] == Path("/d/u")
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,21 @@ def test_the_seeds_own_file_is_enough(comfyui: Path, store: Path) -> None:
     assert add_store(comfyui, store).state == "unchanged"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a:\n  base_path: {relative}\n  diffusion_models: diffusion_models\n",
+        "a:\n  base_path: {parent}\n  unet: |\n    elsewhere\n    {name}/diffusion_models/\n",
+        "a:\nb:\n  diffusion_models: {store}/diffusion_models\n",
+    ],
+)
+def test_a_file_that_lists_the_store_in_other_words_is_enough(comfyui: Path, store: Path, text: str) -> None:
+    relative = os.path.relpath(store, comfyui)
+    text = text.format(relative=relative, parent=store.parent, name=store.name, store=store)
+    (comfyui / NAME).write_text(text)
+    assert add_store(comfyui, store).state == "unchanged" and (comfyui / NAME).read_text() == text
+
+
 @pytest.mark.parametrize("text", ["{half: [", "just words", f"{SECTION}:\n  base_path: /else\n"])
 def test_a_file_that_cannot_be_added_to_is_left(comfyui: Path, store: Path, text: str) -> None:
     (comfyui / NAME).write_text(text)
