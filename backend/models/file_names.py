@@ -71,6 +71,13 @@ _BAKED = re.compile(
     r"lightx2v|light2xv|lightning|lightspeed|[48][-_ ]?steps?(?![a-z])|distill|turbo|fast[-_]?wan|rapid"
     r"|caus(?:al)?[-_]?vid|accvid|fusion[-_]?x|(?<![a-z])rcm(?![a-z])|(?<![a-z])dmd"
 )
+_NOT_BAKED = re.compile(
+    r"(?:(?<![A-Za-z])(?i:(?:non?|without|w[-_ ]?o)[-_ ]*|un(?=distill))|(?<=[a-z])Non?[-_ ]*(?=[A-Z]))"
+    r"(?i:lightx2v|light2xv|lightning|lightspeed|(?:cfg|step|moe)?[-_ ]?distill(?:ation|ed)?|turbo)"
+)
+"""What says that a file lacks a distillation."""
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""The folder of a revision in the cache of the Hugging Face hub."""
 _PLAIN_WORD = re.compile(
     r"wan|wanvideo|comfy|comfyui|comfyorg|org|repackaged|split|files|file|diffusion|diffusers|"
     r"pytorch|models|model|unet|unets|gguf|safetensors|high|low|noise|noisy|expert|hnoise|lnoise|"
@@ -80,15 +87,13 @@ _PLAIN_WORD = re.compile(
     r"camera|vace|humo|dancer|bernini|refine|ref|scail|dev|release|shift|ckpt|checkpoint|only"
 )
 """Words that are in the names of files as they were published."""
-
-
 _ENCODER_FOLDERS = ("text_encoders", "vae", "audio_encoders", "clip_vision")
 
 
 @lru_cache(maxsize=8192)
 def name_facts(path: str, folder: str = "") -> NameFacts:
     """What a path says. folder: the kind of model folder that it lies in (loras, vae, ...), "" if unknown."""
-    parts = [part for part in re.split(r"[/\\]+", path) if part]
+    parts = [part for part in re.split(r"[/\\]+", path) if part and not _HASH.fullmatch(part)]
     if not parts:
         return NameFacts()
     lower = [part.lower() for part in parts]
@@ -254,7 +259,7 @@ def _purpose(lower: list[str]) -> Purpose:
 def _speed(parts: list[str], kind: str) -> Speed:
     """Whether a diffusion model is distilled, by its name; a word that no publisher of plain files uses makes
     it a merge of which the name does not say so."""
-    name = parts[-1].rsplit(".", 1)[0]
+    name = _NOT_BAKED.sub(" ", parts[-1].rsplit(".", 1)[0])
     if re.search(r"(?<![a-z])loras?(?![a-z])", name.lower()):  # merged, or a LoRA in the wrong folder
         return "unknown"
     if _BAKED.search(name.lower()) or any(re.search(r"lightx2v|4[-_]?steps?", p.lower()) for p in parts[:-1]):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from backend.models.kinds import Expert, Kind
 from backend.models.lora_keys import WIDTH_1_3B, is_lora
 from backend.models.tensor_list import Tensors
+from workflows.params.expert_names import expert_of as named_by
 
 _PREFIXES = ("model.diffusion_model.", "diffusion_model.", "model.")
 _TEXT_KINDS: frozenset[Kind] = frozenset({"t2v", "t2v_2.1", "bernini", "wan_other"})
@@ -172,13 +173,10 @@ def width_of(shapes: Mapping[str, tuple[int, ...]]) -> int:
 
 
 def expert_of(metadata: Mapping[str, str]) -> Expert:
-    """The expert by the metadata of Kijai's files (`model_type`) and of GGUF files (`general.name`)."""
-    for key in ("model_type", "general.name", "modelspec.title"):
-        text = metadata.get(key, "")[:200].lower()
-        high, low = ("high" in text), bool(re.search(r"low(?![-_ ]?v?ram)", text))
-        if high != low:
-            return "high" if high else "low"
-    return ""
+    """The expert by the metadata of Kijai's files (`model_type`) and of GGUF files (`general.name`),
+    read as a name is: "Slow motion" names none."""
+    texts = (metadata.get(key, "")[:200] for key in ("model_type", "general.name", "modelspec.title"))
+    return next(filter(None, (named_by([text]) for text in texts)), "")
 
 
 _FORMATS = {"F64": "fp32", "F32": "fp32", "F16": "fp16", "BF16": "bf16"}

@@ -120,6 +120,11 @@ def test_a_lora_for_5b_by_its_width(tmp_path: Path) -> None:
         ({"general.name": "Wan2.2 I2V A14B LowNoise"}, "low"),
         ({"model_type": "Wan2_1-I2V-14B"}, ""),
         ({"modelspec.title": "for low VRAM"}, ""),
+        ({"modelspec.title": "WAN 2.2 14B highnoise"}, "high"),
+        ({"modelspec.title": "Slow motion"}, ""),
+        ({"modelspec.title": "Yellow flower"}, ""),
+        ({"modelspec.title": "Highlights, highly detailed"}, ""),
+        ({"modelspec.title": "Low angle (High Noise)"}, "high"),
     ],
 )
 def test_the_expert_by_metadata(tmp_path: Path, metadata: dict, expert: str) -> None:
@@ -197,7 +202,8 @@ def test_a_damaged_or_hostile_header_is_a_fault(tmp_path: Path, name: str, endin
     path = tmp_path / f"a{ending}"
     path.write_bytes(content)
     found = facts(path)
-    assert found.fault == fault and found.kinds == frozenset()
+    odd = "other_ending" if ending == ".gguf" and not fault else ""
+    assert found.fault == (fault or odd) and found.kinds == frozenset()
 
 
 def test_a_header_of_100_mb_is_not_read(tmp_path: Path) -> None:

@@ -49,10 +49,38 @@ def test_the_table_has_names_of_every_sort() -> None:
         ("wan22I2VLowNoiseFp8.safetensors", "low"),
         ("highlights_i2v.safetensors", ""),
         ("wan_i2v_high_motion.safetensors", ""),
+        ("wan_high_heels_i2v.safetensors", ""),
+        ("HighKick_wan22.safetensors", ""),
+        ("low-angle_wan22_HIGH.safetensors", "high"),
+        ("high_angle_low_noise.safetensors", "low"),
+        ("wan_low_risers_i2v.safetensors", "low"),
     ],
 )
 def test_the_expert_by_its_tokens(name: str, expert: str) -> None:
     assert name_facts(name, "loras").expert == expert
+
+
+@pytest.mark.parametrize(
+    ("name", "speed"),
+    [
+        ("wan2.2_i2v_high_noise_14B_fp8_scaled_no_lightning.safetensors", ""),
+        ("wan22_i2v_high_without-lightx2v.safetensors", ""),
+        ("wan22_i2vHigh_noLightning.safetensors", ""),
+        ("wan22_i2v_high_undistilled_bf16.safetensors", ""),
+        ("dreamyNoLightning_i2vHigh.safetensors", "unknown"),
+        ("wan22_i2v_high_piano_lightning.safetensors", "baked"),
+        ("wan22_i2v_high_no_lora_lightx2v_4step.safetensors", "unknown"),
+    ],
+)
+def test_a_name_can_say_that_no_distillation_is_in_the_weights(name: str, speed: str) -> None:
+    assert name_facts(name, "diffusion_models").speed == speed
+
+
+def test_the_folder_of_a_revision_says_nothing() -> None:
+    revision = "206a9ee1a14bfaaf8f7e4d813356505334901f5b"
+    found = name_facts(f"models--x--y\\snapshots\\{revision}\\high_noise_model.sft", "diffusion_models")
+    assert (found.kind, found.expert, found.version) == ("", "high", "")
+    assert name_facts(revision) == name_facts("")
 
 
 @pytest.mark.parametrize(

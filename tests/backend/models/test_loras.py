@@ -149,6 +149,27 @@ def test_damaged_files_and_other_files(tmp_path: Path) -> None:
         assert codes(image(loras=[name]), server)[:1] == [f"lora_{code}"]
 
 
+def test_a_link_without_a_target(tmp_path: Path) -> None:
+    (tmp_path / "loras").mkdir()
+    (tmp_path / "loras" / "gone.safetensors").symlink_to("/gone/x.safetensors")
+    plain = facts(recorded())
+    files = LoraFiles(("gone.safetensors", "of-another-root.safetensors"), Roots(tmp_path), LoraHeaders())
+    server = ServerFacts(plain.nodes, {**plain.options, LIST: files.names}, loras=files)
+    assert codes(image(loras=["gone"]), server) == ["lora_damaged"]
+    assert "is a link whose target does not exist" in words(judged(image(loras=["gone"]), server)[0])
+    assert codes(image(loras=["of-another-root"]), server) == []
+
+
+def test_a_title_is_no_expert(tmp_path: Path) -> None:
+    for name, title in (("a", "Slow motion"), ("b", "WAN 2.2 low noise")):
+        write_lora(tmp_path / "loras" / f"{name}.safetensors", metadata={"modelspec.title": title})
+    server = server_of(tmp_path)
+    graph = compiled(image(loras=["a.safetensors"]), server=server).graphs[0]
+    used = [n["inputs"]["lora_name"] for n in graph.values() if n["class_type"] == "LoraLoaderModelOnly"]
+    assert used == ["a.safetensors"] * 2, "on both experts"
+    assert server.loras["b.safetensors"].expert == "low"
+
+
 def test_names_alone_where_the_files_are_elsewhere() -> None:
     names = (
         "Wan2.1-1.3B-x.safetensors", "flux-y.safetensors", "Wan2.2-T2V-z.safetensors", "plain.safetensors",
