@@ -34,7 +34,7 @@ from backend.models.inventory import (
     simply_missing,
 )
 from backend.models.migrate import migrate
-from backend.models.needs import ModeNeed, fetchable, overview
+from backend.models.needs import ModeNeed, built_in, fetchable, overview
 from backend.models.progress import Progress, size
 from backend.notices import words
 from backend.system.model_servers import ServerModels, best, by_server
@@ -133,8 +133,8 @@ def check(settings: Settings, mode: str, read_all: bool = False, as_json: bool =
     here = next((one.overview for one in servers if one.local), None)
     if here is not None:
         say(f"Model store: {here.store} ({size(here.free)} free of {size(here.total)})")
-    if here is not None and settings.comfyui_dir:
-        say(f"ComfyUI's own models, where it looks first: {settings.comfyui_dir / 'models'}")
+    if here is not None and (own := built_in(settings)):
+        say(f"ComfyUI's own models, where it looks first: {own}")
     for one in asked:
         say(one.sentence)
     for server in servers:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from backend.models.choices import Choice, Choices
 from backend.models.lora_files import LoraFiles
 from backend.models.resolver import Resolution, Resolver, Server
-from backend.models.roots import Roots, configs_of
+from backend.models.roots import Roots, configs_of, models_folder
 from workflows.catalog import Catalog, load_catalog
 from workflows.graph.node_contract import Contract, RoleFile, ServerFacts, facts
 from workflows.graph.object_info import FILE_INPUTS
@@ -85,8 +85,11 @@ def merged_lists(models: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, 
 
 def roots_of(settings: Settings) -> Roots:
     """Where the ComfyUI of this machine looks for model files."""
-    built_in = settings.comfyui_dir / "models" if settings.comfyui_dir else None
-    return Roots(settings.models_dir, built_in, configs_of(settings.comfyui_args))
+    comfyui, options = settings.comfyui_dir, settings.comfyui_args
+    if comfyui is None:
+        return Roots(settings.models_dir, None, configs_of(options))
+    configs = [comfyui / config for config in configs_of(options)]
+    return Roots(settings.models_dir, models_folder(comfyui, options), configs, comfyui=comfyui)
 
 
 def role_files(found: Mapping[str, Resolution], catalog: Catalog) -> dict[str, RoleFile]:

@@ -24,6 +24,7 @@ from backend.models.inventory import (
     inventory,
 )
 from backend.models.progress import size
+from backend.models.roots import models_folder
 from workflows.catalog import Catalog, ModelFile, load_catalog
 from workflows.modes.registry import title
 
@@ -127,7 +128,7 @@ def listed(
 
 def built_in(settings: Settings) -> Path | None:
     """The models folder of this machine's ComfyUI, None when there is none."""
-    return settings.comfyui_dir / "models" if settings.comfyui_dir else None
+    return models_folder(settings.comfyui_dir, settings.comfyui_args) if settings.comfyui_dir else None
 
 
 def overview(found: Sequence[FileState], catalog: Catalog, store: Path) -> Overview:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -33,23 +34,24 @@ ENDINGS = (".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pt2", ".pth", ".bi
 
 @dataclass
 class Roots:
-    """The folders of each kind. `listed` remembers each folder's names for as long as the object is used."""
+    """The folders of each kind. `listed` remembers each folder's names for as long as the object is used.
+
+    comfyui: the folder of the program, by default the one that holds comfyui_models.
+    """
 
     store: Path
     comfyui_models: Path | None = None
     configs: Sequence[Path] = ()
     most: int = MOST_FILES
+    comfyui: Path | None = None
     _extra: Mapping[str, tuple[tuple[Path, bool], ...]] | None = field(default=None, repr=False)
     _listed: dict[Path, dict[str, Path]] = field(default_factory=dict, repr=False)
 
     def folders(self, kind: str) -> list[Path]:
         """Where ComfyUI looks for files of this kind, first to last."""
         if self._extra is None:
-            own = (
-                [self.comfyui_models.parent / "extra_model_paths.yaml"]
-                if self.comfyui_models is not None
-                else []
-            )
+            program = self.comfyui or (self.comfyui_models.parent if self.comfyui_models else None)
+            own = [program / "extra_model_paths.yaml"] if program is not None else []
             self._extra = extra_folders([*own, *self.configs])
         built = (
             [self.comfyui_models / name for name in BUILT_IN.get(kind, (kind,))]
@@ -174,3 +176,14 @@ def configs_of(arguments: Sequence[str]) -> list[Path]:
         elif taking:
             found.append(Path(argument))
     return found
+
+
+def models_folder(comfyui: Path, arguments: Sequence[str]) -> Path:
+    """The models folder of a ComfyUI that runs in its own folder with these start options."""
+    found: dict[str, str] = {}
+    for argument, following in pairwise((*arguments, "")):
+        name, given, value = argument.partition("=")
+        found[name] = value if given else following
+    if found.get("--models-directory"):
+        return comfyui / found["--models-directory"]
+    return comfyui / found.get("--base-directory", "") / "models"

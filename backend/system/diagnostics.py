@@ -11,6 +11,7 @@ from backend.engines.base import EngineInfo
 from backend.engines.kinds import KINDS, kind_of
 from backend.errors import StudioError
 from backend.models import paths
+from backend.models.needs import built_in
 from backend.models.state import ModelState
 from backend.notices import words
 from backend.settings.folders import RUNPOD_COMFYUI
@@ -44,7 +45,7 @@ def at_start(
             f"No volume is used: jobs and videos in {data} are gone when this container is removed."
             f" Mount {mount} to keep them."
         )
-    own = settings.comfyui_dir / "models" if settings.comfyui_dir is not None else None
+    own = built_in(settings)
     if own is not None and not settings.models_dir.is_dir() and not any(own.glob("*/*.safetensors")):
         said.append(
             f"There is no model store at {settings.models_dir}: only ComfyUI's own {own} is looked at."

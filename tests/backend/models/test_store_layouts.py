@@ -10,7 +10,7 @@ import pytest
 from backend.engines.base import EngineInfo
 from backend.models.choices import NAME, UNREAD, Choice, Choices
 from backend.models.inventory import READY
-from backend.models.needs import Overview, states
+from backend.models.needs import Overview, built_in, states
 from backend.models.roots import Roots, configs_of
 from backend.models.state import ModelState
 from backend.notices import words
@@ -192,6 +192,37 @@ def test_paths_files_among_the_start_options(tmp_path: Path) -> None:
     config.write_text(f"x:\n  base_path: {tmp_path}\n  vae: my vaes\n")
     put(tmp_path, "my vaes/Wan2_1_VAE_bf16.safetensors", "vae")
     made = settings(tmp_path, COMFYUI_ARGS=f"--extra-model-paths-config {config}")
+    assert next(state for state in states(made).files if state.file.role == "vae").replaced
+
+
+@pytest.mark.parametrize(
+    ("options", "models"),
+    [
+        ("--base-directory {0}/base", "base/models"),
+        ("--fast --base-directory={0}/base --lowvram", "base/models"),
+        ("--base-directory ../base", "base/models"),
+        ("--models-directory {0}/other", "other"),
+        ("--base-directory {0}/base --models-directory={0}/other", "other"),
+        ("--fast", "ComfyUI/models"),
+    ],
+)
+def test_start_options_that_move_comfyuis_models(tmp_path: Path, options: str, models: str) -> None:
+    put(tmp_path / models, "vae/x/Wan2_1_VAE_bf16.safetensors")
+    put(tmp_path / "more", "clip/umt5_xxl_fp16.safetensors")
+    (tmp_path / "ComfyUI").mkdir(exist_ok=True)
+    (tmp_path / "ComfyUI" / "extra_model_paths.yaml").write_text("a:\n  base_path: ../more\n  clip: clip\n")
+    made = settings(tmp_path, COMFYUI_ARGS=options.format(tmp_path))
+    found = {state.file.role: state for state in states(made).files}
+    assert found["vae"].used == "x/Wan2_1_VAE_bf16.safetensors"
+    assert found["text_encoder"].used == "umt5_xxl_fp16.safetensors", "the program's own file counts"
+    built = built_in(made)
+    assert built is not None and built.resolve() == tmp_path / models
+
+
+def test_a_paths_file_beside_comfyui(tmp_path: Path) -> None:
+    made = settings(tmp_path, COMFYUI_ARGS="--extra-model-paths-config mine.yaml")
+    (tmp_path / "ComfyUI" / "mine.yaml").write_text(f"x:\n  vae: {tmp_path}/vaes\n")
+    put(tmp_path, "vaes/Wan2_1_VAE_bf16.safetensors", "vae")
     assert next(state for state in states(made).files if state.file.role == "vae").replaced
 
 
