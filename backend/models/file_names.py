@@ -26,14 +26,15 @@ _FOREIGN_NAMES: tuple[tuple[str, Kind], ...] = (
     (r"sd[-_ ]?3(?:\.5)?(?![0-9])|stable[-_ ]diffusion[-_ ]?3", "sd3"),
     (r"(?<![a-z])sd[-_ ]?1[-_.]?5|v1-5-pruned|stable[-_ ]diffusion", "sd"),
     (
-        r"cosmos|mochi|z[-_]image|hidream|chroma|cogvideo|kandinsky|lumina|omnigen|aura[-_]?flow|framepack"
+        r"cosmos|mochi|z[-_]?image|hidream|chroma|cogvideo|kandinsky|lumina|omnigen|aura[-_]?flow|framepack"
         r"|(?<![a-z])svd|krea2|ace[-_]step",
         "other",
     ),
 )
+_ANIMATE_2 = r"animate[-_ ]?2(?:\.0)?(?!\.?[0-9])"  # not WAN "2.2", nor a date
 _WAN_NAMES: tuple[tuple[str, Kind], ...] = (
     (r"rapid|(?<![a-z])aio(?![a-z])|all[-_]?in[-_]?one", "all_in_one"),
-    (r"animate[-_ ]?2(?![0-9.])", "animate_2"),
+    (_ANIMATE_2, "animate_2"),
     (r"scail", "scail"),
     (
         r"steady[-_]?dancer|phantom|multi[-_]?talk|infinite[-_]?talk|fantasy|uni3c|re[-_]?cam|remover|skyreels"
@@ -47,7 +48,7 @@ _WAN_NAMES: tuple[tuple[str, Kind], ...] = (
     (r"bernini", "bernini"),
     (r"vace", "vace"),
     (r"animate", "animate"),
-    (r"s2v|sound[-_ ]?to[-_ ]?video|speech[-_ ]?to[-_ ]?video", "s2v"),
+    (r"s2v|(?:sound|speech|audio)[-_ ]?(?:to|2)[-_ ]?vid(?:eo)?", "s2v"),
     (r"camera", "camera"),
     (r"in[-_ ]?paint|(?<![a-z])inp(?![a-z])", "fun_inpaint"),
     (r"fun.*control|control.*fun", "fun_control"),
@@ -216,7 +217,7 @@ def _base(lower: list[str], expert: Expert, version: str) -> Kind | Literal[""]:
         return foreign
     version = _lora_version(lower, version)
     for part in reversed(lower):
-        if re.search(r"animate[-_ ]?2(?![0-9.])", part):
+        if re.search(_ANIMATE_2, part):
             return "animate_2"
         if "animate" in part or "relight" in part:
             return "animate"

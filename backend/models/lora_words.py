@@ -7,6 +7,11 @@ from collections.abc import Mapping
 
 TITLE_MAX, WORD_MAX, WORDS_MAX = 80, 120, 12
 """Characters of a title and of a trigger word, and the number of trigger words."""
+PHRASES = (
+    "modelspec.trigger_phrase", "modelspec.trigger_word", "trigger_phrase", "trigger_words", "trigger_word",
+    "ss_trigger_words", "activation text",
+)  # fmt: skip
+"""Keys under which a publisher names the words, in this order."""
 TAGS_MAX = 200_000
 """Characters of the tag statistics that are read."""
 
@@ -14,7 +19,8 @@ TAGS_MAX = 200_000
 def trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
     """What a prompt needs for the LoRA: the phrase that its publisher named, else the tags that most of its
     pictures were trained with."""
-    phrase = split_words(metadata.get("modelspec.trigger_phrase", ""))
+    phrases = (split_words(metadata.get(key, "")) for key in PHRASES)
+    phrase = next(filter(None, phrases), ())
     return phrase or tuple(dict.fromkeys(_frequent(metadata.get("ss_tag_frequency", ""))))[:WORDS_MAX]
 
 

@@ -51,6 +51,7 @@ def test_the_table_has_names_of_every_sort() -> None:
         ("wan_i2v_high_motion.safetensors", ""),
         ("wan_high_heels_i2v.safetensors", ""),
         ("HighKick_wan22.safetensors", ""),
+        ("WAN2.2_LowAngleShot_HighNoise.safetensors", "high"),
         ("low-angle_wan22_HIGH.safetensors", "high"),
         ("high_angle_low_noise.safetensors", "low"),
         ("wan_low_risers_i2v.safetensors", "low"),

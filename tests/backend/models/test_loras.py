@@ -197,6 +197,8 @@ def test_trigger_words() -> None:
     tags = {"10_ink": {"ink wash": 40, "a boat": 3, "brush": 25}, "5_more": {"ink wash": 10}}
     assert trigger_words({"ss_tag_frequency": json.dumps(tags)}) == ("ink wash", "brush")
     assert trigger_words({"modelspec.trigger_phrase": "1nk w4sh,  soft\nlight"}) == ("1nk w4sh", "soft light")
+    for key in ("modelspec.trigger_word", "trigger_words", "ss_trigger_words", "activation text"):
+        assert trigger_words({key: "1nk, fog", "ss_tag_frequency": json.dumps(tags)}) == ("1nk", "fog")
     for broken in ("[", "3", '{"a": 3}', '{"a": {"b": "c"}}', "[" * 90_000, '{"a": {"b": 1e999}}'):
         assert trigger_words({"ss_tag_frequency": broken}) == ()
     assert len(trigger_words({"modelspec.trigger_phrase": "w" * 9_000})[0]) <= 120
