@@ -18,7 +18,7 @@ from workflows.modes.registry import MODES
 
 pytestmark = pytest.mark.full  # a picture is measured in a process of its own
 
-LINE = re.compile(r"^ {4}(?:\S+python|python) app\.py (run .+)$", re.M)
+LINE = re.compile(r"(?:^ {4}|`)(?:\S+python|python) app\.py (run [^`\n]+)", re.M)
 
 
 def examples() -> Iterator[str]:
