@@ -16,9 +16,14 @@ ANY_SIZE = 1_000_000
 """Bytes of a file whose size the catalogue does not know."""
 
 
+GGUF_HEADER = b"GGUF" + struct.pack("<IQQ", 3, 0, 0)
+"""That of a file without tensors and metadata."""
+
+
 def model_bytes(seed: str, size: int) -> bytes:
-    """A valid safetensors file of exactly this size, with content generated from the seed."""
-    head = header(size)
+    """A valid file of exactly this size, with content generated from the seed: GGUF for a name that ends in
+    .gguf, else safetensors."""
+    head = GGUF_HEADER if seed.endswith(".gguf") else header(size)
     return head + random.Random(seed).randbytes(size - len(head))
 
 
@@ -34,7 +39,7 @@ def sparse(path: Path, size: int) -> Path:
     """Creates a sparse file that has a model's header and size."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        file.write(header(size))
+        file.write(GGUF_HEADER if path.suffix == ".gguf" else header(size))
         file.truncate(size)
     return path
 

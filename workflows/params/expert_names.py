@@ -19,8 +19,7 @@ REMEMBERED = 16_384
 _NOT_EXPERT = (
     r"[-_ ]?(?:v?ram|mem(?:ory)?|cfg|res(?!t)|resolution|quality|detail|details|motion|speed|compression|rank"
     r"|fps|gpu|steps?(?![a-z])|poly|key|lights?(?![a-z])|quant|bit|fidelity|end|def|contrast"
-    r"|(?:angles?|heels?|kicks?|jumps?|waist(?:ed)?|rise|cut|school|fashion|fantasy|fives?|tech|tide|budget)"
-    r"(?-i:(?![a-z])))"
+    r"|(?:angles?|heels?|waist(?:ed)?|rise|school|fashion|fives?)(?-i:(?![a-z])))"
 )
 _BEFORE = r"(?:(?<![A-Za-z])|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]))"
 
