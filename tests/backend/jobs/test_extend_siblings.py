@@ -90,6 +90,8 @@ def test_other_rates_and_sizes(
     assert found == size and frames == job.frames == 12 + new and own == pytest.approx(rate, abs=0.01)
     longer = extended(studio, job, frame=-1)
     assert longer.status == DONE and facts(result(studio, longer))[0] == 12 + 2 * new
+    cut = extended(studio, job, frame=13)
+    assert [part.frames for part in cut.parts] == [12, 2, new] and facts(result(studio, cut))[0] == 14 + new
     assert ("extend_retimed" in job.record()["warning_codes"]) == (rate != 16)
 
 
