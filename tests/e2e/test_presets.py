@@ -225,6 +225,21 @@ def test_a_link_that_holds_no_preset(visit: Visit, served: SimpleNamespace, give
 
 
 @pytest.mark.deep
+def test_one_that_is_gone_is_not_named_as_loaded(visit: Visit, served: SimpleNamespace) -> None:
+    page = opened(visit, served)
+    choose(page, "speed", "Quality")
+    save(page, "Soon gone")
+    prompt = page.locator("#image_to_video-prompt textarea")
+    prompt.fill("Typed")
+    shutil.rmtree(served.studio.presets.root)  # as by a deletion in another tab
+    menu(page, "Soon gone")
+    expect(page.locator(".toast-wrap")).to_contain_text("This preset no longer exists.")
+    expect(row(page).locator("strong")).to_have_text("None")
+    expect(prompt).to_have_value("Typed")
+    expect(chosen(page, "speed")).to_have_text("Quality")
+
+
+@pytest.mark.deep
 def test_the_default_one_is_not_put_over_what_is_typed(visit: Visit, served: SimpleNamespace) -> None:
     page = opened(visit, served)
     choose(page, "speed", "Quality")
