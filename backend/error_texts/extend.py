@@ -57,6 +57,6 @@ TEXTS: Mapping[str, ErrorText] = {
         "New parts have 16 frames a second; here some are shown twice, since this video has {fps:g}."
     ),
     "part_stale": ErrorText(
-        "Parts after part {number} were drawn after the earlier one; they are kept as they are."
+        "The parts after part {number} were drawn to follow its earlier version; they stay as they are."
     ),
 }

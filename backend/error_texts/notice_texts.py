@@ -188,7 +188,7 @@ TEMPLATES: Mapping[str, Template] = {
     "to_stereo": Template("The {channels} channels of the sound become stereo."),
     "original_gone": Template("The original is no longer kept; this copy is {width} × {height}."),
     "restarted": Template("The studio or ComfyUI was restarted, so this video was started again."),
-    "final_left": Template("Set for the other speed and not taken over: {names}."),
+    "final_left": Template("Set for the other speed and not carried over: {names}."),
     "variations_missing": Template(
         "{made} of {count} variations are there; the others failed or were cancelled."
     ),

@@ -8,7 +8,7 @@ from backend.error_texts.text import ErrorText
 
 TEXTS: Mapping[str, ErrorText] = {
     "preset_token": ErrorText("Presets belong to a visitor, and this is no visitor's token."),
-    "preset_id": ErrorText("The preset's id is not one."),
+    "preset_id": ErrorText("This is not the id of a preset."),
     "preset_gone": ErrorText("This preset no longer exists."),
     "preset_shipped": ErrorText("This preset comes with Wan Studio and cannot be changed."),
     "preset_unnamed": ErrorText("The preset has no name.", "Give it one."),
@@ -23,7 +23,9 @@ TEXTS: Mapping[str, ErrorText] = {
         "You have {count} presets, which is the limit.", "Delete one that you do not need."
     ),
     "presets_of_all_full": ErrorText("This studio keeps no presets of further visitors."),
-    "preset_file": ErrorText("This is no preset.", "Use a file or a link that Wan Studio made, unchanged."),
+    "preset_file": ErrorText(
+        "This is not a preset.", "Use a file or a link that Wan Studio made, unchanged."
+    ),
     "preset_file_large": ErrorText("This file is too large for a preset."),
     "preset_link_long": ErrorText("These settings are too long for a link.", "Share the file."),
     "presets_unread": ErrorText("Your presets cannot be read at the moment.", "Try again."),

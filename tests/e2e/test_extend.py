@@ -61,12 +61,16 @@ def test_a_clip_is_extended_and_a_part_drawn_again(
     page.locator('.parts [data-jump="9"]').focus()
     page.keyboard.press("Enter")
     expect(page.locator("#ws-card .player .count")).to_have_text("Frame 10 of 17")
-    expect(page.locator(".parts li").nth(1)).to_contain_text("no doubled frame, brightness 0.4 of 255")
+    expect(page.locator(".parts li").nth(1)).to_contain_text(
+        "no doubled frame, brightness changes by 0.4 of 255"
+    )
 
     # What is typed stays when the dialog is closed, and after a reload.
+    page.locator("#ws-card video").evaluate("video => video.play()")
     opener.focus()
     page.keyboard.press("Enter")
     expect(dialog).to_be_visible()
+    assert page.locator("#ws-card video").evaluate("video => video.paused")
     expect(dialog.locator(".count")).to_have_text("Frame 17 of 17")
     expect(dialog.locator("textarea")).to_have_value("It turns")
     expect(dialog.locator('[data-x="length"]')).to_have_text("5.1 s now, 10.1 s with the new part")

@@ -80,6 +80,8 @@ def test_a_preset_is_saved_loaded_and_starts_new_forms(visit: Visit, served: Sim
     # What was typed comes back after a reload, and the preset is not put over it.
     page.reload()
     page.wait_for_function(SETTLED)
+    hint = page.locator("#image_to_video-hint")
+    expect(hint).to_contain_text("Choose a picture first.", timeout=10_000)  # no wait of 15 s
     expect(chosen(page, "seconds")).to_have_text("8 s")
     expect(row(page).locator("strong")).to_have_text("Calm sea")
     expect(changed).to_be_visible()
@@ -209,7 +211,7 @@ def test_presets_are_managed_and_shared(
         expect(offer).to_contain_text("Load the preset From a file?")
         other.keyboard.press("Escape")
         other.evaluate(drop, ["x.wanpreset.json", "{", place])
-        expect(dialog(other, "refused")).to_contain_text("This is no preset.")
+        expect(dialog(other, "refused")).to_contain_text("This is not a preset.")
         other.keyboard.press("Escape")
 
 
@@ -218,7 +220,7 @@ def test_presets_are_managed_and_shared(
 def test_a_link_that_holds_no_preset(visit: Visit, served: SimpleNamespace, given: str) -> None:
     page = opened(visit, served, path=f"/?preset={given}")
     if given:
-        expect(dialog(page, "refused")).to_contain_text("This is no preset.")
+        expect(dialog(page, "refused")).to_contain_text("This is not a preset.")
         page.keyboard.press("Escape")
     page.locator("#image_to_video-prompt textarea").fill("A boat")
     assert "preset=" not in page.url and not page.locator("dialog[open]").count()

@@ -193,7 +193,9 @@ def test_the_strip_has_a_row_for_each_part() -> None:
         html.count("<li ") == 3 and html.count(" data-stale") == 1 and html.count('data-open="reroll"') == 3
     )
     assert [int(one) for one in re.findall(r'data-jump="(\d+)"', html)] == [0, 81, 161]
-    assert "no doubled frame, brightness 0.4 of 255, colour 0.2 of 255, motion 1.1 times" in html
+    assert (
+        "no doubled frame, brightness changes by 0.4 of 255, colour by 0.2 of 255, motion 1.1 times" in html
+    )
     assert "a doubled frame" in html and "<turns>" not in html and "It &lt;turns&gt;" in html
     assert "5.1 s" in html and "SVI Pro" in html and "Last frame" in html
     assert "reroll" not in parts.strip(view, False) and 'data-jump="81"' in parts.strip(view, False)

@@ -20,8 +20,11 @@ GRADIO = frozenset(
 )  # fmt: skip
 """Classes of Gradio's own components that nothing else in ui/ mentions."""
 BUILT = frozenset(
-    {"tab-library-button", "tab-text", "tab-text-button", "ws-dialog-compare", "ws-dialog-final"}
-)
+    {
+        "tab-library-button", "tab-text", "tab-text-button", "ws-dialog-compare", "ws-dialog-final",
+        "ws-dialog-reroll",
+    }
+)  # fmt: skip
 """Ids that are put together from a prefix and the key of a tab or the name of a dialog."""
 
 

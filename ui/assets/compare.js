@@ -46,7 +46,7 @@
     for (const [index, name] of NAMES.entries()) {
       const half = part("figure", "compare-half"), view = part("div", "compare-view"), words = part("figcaption", "");
       half.dataset.half = index;
-      words.append(part("strong", "", name), part("span", "title"), part("span", "facts"));
+      words.append(part("strong", "", name), Object.assign(part("span", "title"), { dir: "auto" }), part("span", "facts"));
       view.append(part("div", "compare-frame"));
       half.append(view, words);
       stage.append(half);

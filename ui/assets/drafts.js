@@ -200,9 +200,9 @@
      event is under way, and returns whether the values have come. */
   const put = async (draft, forms, kinds = {}) => {
     const { trigger } = await hosted.promise;
-    busy = true;
-    come = false;
-    ready = signal();
+    [busy, come] = [true, false];
+    const earlier = ready;
+    (ready = signal()).promise.then(earlier.done); // for a plan that has waited since the page was opened
     restored = signal();
     for (const [mode, form] of Object.entries(forms))
       for (const [field, one] of Object.entries(object(form.media))) kept[`${mode} ${field}`] = one.id;

@@ -185,6 +185,7 @@
     const { id, key, prompt: sentence, pace: speed } = button.dataset;
     const stage = $("#ws-card .stage[data-player]"), video = stage && $("video", stage);
     if (!video) return;
+    video.pause(); // nothing plays behind the dialog, and the frame that is shown stays
     const one = build("extend", text("extend_heading"), text("extend_submit"));
     const start = { prompt: sentence, seconds: 5, speed, method: "auto", frame: -1, end: null };
     const values = { ...start, ...kept(id) };

@@ -185,7 +185,7 @@
       return box.width && box.bottom > 0 && box.top < innerHeight;
     });
   studio.takesKey = ({ key, target }) =>
-    Boolean(target.closest?.(MOVES.includes(key) ? `${TYPED}, ${MOVED}` : TYPED)) || (key === " " && Boolean(target.closest?.("button, a, summary, label")));
+    Boolean($("dialog[open]")) || Boolean(target.closest?.(MOVES.includes(key) ? `${TYPED}, ${MOVED}` : TYPED)) || (key === " " && Boolean(target.closest?.("button, a, summary, label")));
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const own = event.target.type === "range" && of(event.target);

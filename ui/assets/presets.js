@@ -166,7 +166,7 @@
     const pressed = target.closest?.(".preset [data-preset], .preset [data-preset-load]");
     if (!pressed) return;
     const box = pressed.closest(".preset"), { mode } = box.dataset;
-    const from = $("[data-menu]", box);
+    const from = pressed.matches(".preset-save") ? pressed : $("[data-menu]", box);
     const { preset, presetLoad } = pressed.dataset;
     if (preset === "save") studio.presets.saving(mode, from);
     if (preset === "manage") studio.presets.managing(mode, from);

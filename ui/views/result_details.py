@@ -105,7 +105,9 @@ def read_once(job: JobView) -> str:
 def details(job: JobView) -> str:
     """A row with the start of the prompt; opened, the whole prompt and the settings."""
     prompt = prompt_of(job)
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in differing(job))
+    rows = "".join(
+        f'<dt>{escape(name)}</dt><dd dir="auto">{escape(value)}</dd>' for name, value in differing(job)
+    )
     whole = f'<p class="prompt" dir="auto">{escape(prompt)}</p>' if prompt else ""
     copy_prompt = copy_button(text("result.copy_prompt"), prompt) if prompt else ""
     copies = copy_prompt + copy_button(text("result.copy_settings"), settings_text(job))

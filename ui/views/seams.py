@@ -16,7 +16,8 @@ MOST_STEPS = 99
 
 
 def loop_words(seam: LoopSeam) -> str:
-    """ "No doubled frame, step 1.2 times the usual one, brightness 0.4 of 255, colour 0.2 of 255"."""
+    """ "No doubled frame, step 1.2 times the usual one, brightness changes by 0.4 of 255, colour by 0.2 of
+    255"."""
     said = [text("seams.doubled" if seam.doubled else "seams.not_doubled")]
     if not seam.doubled:
         said.append(text("seams.step", step=wording.number(min(seam.step, MOST_STEPS), 1)))
@@ -25,7 +26,8 @@ def loop_words(seam: LoopSeam) -> str:
 
 
 def part_words(seam: SeamView) -> str:
-    """ "No doubled frame, brightness 0.4 of 255, colour 0.2 of 255, motion 1.1 times the usual one"."""
+    """ "No doubled frame, brightness changes by 0.4 of 255, colour by 0.2 of 255, motion 1.1 times the usual
+    one"."""
     motion = text("seams.motion", value=wording.number(min(seam.motion, MOST_STEPS), 1))
     return wording.listed(
         [

@@ -109,10 +109,10 @@ def ordinal(count: int) -> str:
 
 def made_seconds(mode: str, frames: int, fps: float) -> float:
     """A clip's length in seconds as chosen: from pictures and prompts WAN makes a frame more than
-    seconds x fps (4n+1)."""
+    seconds x fps (4n+1), which a loop drops."""
     if not fps:
         return 0.0
-    return (frames if follows(mode) else max(0, frames - 1)) / fps
+    return (frames if follows(mode) or frames % 4 != 1 else frames - 1) / fps
 
 
 def clip_seconds(job: JobView) -> float:

@@ -57,7 +57,7 @@ SHIPPED: tuple[Shipped, ...] = (
             "experts": "both", "easy_cache": False, **OWN_FIGURES,
         },
     ),
-    # 35 % of the steps with the high-noise expert: little moves, and the picture is kept.
+    # 35 % of the steps with the high-noise expert: little movement, close to the picture.
     Shipped(
         id="calm_motion",
         mode="image_to_video",

@@ -156,10 +156,10 @@ def test_the_dialog_says_what_will_differ_before_it_is_made(studio: Any, picture
     assert plan["rows"][2][2].startswith("About 1 min 5 s")
     assert plan["notes"] == [
         "The motion will be close, not identical: another size draws other noise, even from the same seed.",
-        "Not taken over, because it was set for Fast: Steps 6.",
+        "Set for Fast and not carried over: Steps 6.",
         "The original picture is no longer kept. The final starts from the stored copy, 640 × 360.",
     ]
-    assert not any("Not taken over" in note for note in found["plans"]["480p fast"]["notes"])
+    assert not any("not carried over" in note for note in found["plans"]["480p fast"]["notes"])
 
 
 def test_a_clip_in_its_own_size_keeps_its_noise(studio: Any, picture: Path) -> None:

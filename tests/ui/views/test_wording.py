@@ -49,6 +49,15 @@ def test_durations(seconds: float, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("frames", "seconds"), [(81, 5.0), (80, 5.0), (33, 2.0), (32, 2.0), (65, 4.0), (1, 0.0)]
+)
+def test_a_loop_is_as_long_as_it_was_chosen(frames: int, seconds: float) -> None:
+    """It lacks the frame more that other clips have."""
+    assert wording.made_seconds("image_to_video", frames, 16.0) == seconds
+    assert wording.made_seconds("sound_to_video", frames, 16.0) == frames / 16
+
+
+@pytest.mark.parametrize(
     ("count", "words"),
     [
         (0, "0 B"),
