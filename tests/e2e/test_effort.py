@@ -141,6 +141,28 @@ def test_four_drafts_and_the_best_one_finished(
     assert params[4]["seed"] == params[1]["seed"] and params[4]["speed"] == "quality"
 
 
+def test_three_choices_take_a_picture_to_four_drafts_and_the_best_finished(
+    counted: Callable[[], Page], served: SimpleNamespace, photo: Path
+) -> None:
+    """Of a visitor who has chosen nothing yet: four, Generate, and Finish at the best one."""
+    page = counted()
+    page.locator("#image_to_video-image input[type=file]").set_input_files(photo)
+    page.locator("#image_to_video-image img").first.wait_for()
+    page.evaluate(COUNTING)
+    page.locator("#image_to_video-count").select_option("4")
+    page.locator("#image_to_video-generate:not([disabled])").click()
+    card(page, "running")
+    whole = next(run for run in served.studio.runs.values() if run.members)
+    served.studio.complete(whole.view)
+    card(page, "done")
+    page.locator("#ws-card .cell .cell-finish").nth(2).click()
+    card(page, "running")
+    assert effort(page) == (2, 0, 0), "and one choice from a list, which no press is counted for"
+    *_, final = (run.view for run in served.studio.runs.values())
+    best = served.studio.runs[whole.members[2]].view
+    assert (final.params["resolution"], final.seed) == ("480p", best.seed)
+
+
 def test_four_drafts_at_once_and_the_best_one_finished(
     counted: Callable[[], Page], served: SimpleNamespace, photo: Path
 ) -> None:

@@ -20,6 +20,7 @@
   let timer = 0, waiting = 0;
 
   const videos = (box) => $$("video", box);
+  const loaded = (box) => videos(box).filter((video) => video.readyState && video.duration); // also while it seeks
   const ready = (box) => videos(box).filter((video) => video.readyState >= 2 && video.duration);
   const fps = (video) => Number(video?.dataset.fps) || 16;
   const leader = (box) => ready(box).reduce((best, one) => (!best || one.duration > best.duration + 0.01 ? one : best), null);
@@ -68,7 +69,7 @@
   const seek = (box, seconds) => {
     at = seconds;
     draw(box);
-    return Promise.all(ready(box).map((video) => sought(video, seconds)));
+    return Promise.all(loaded(box).map((video) => sought(video, seconds)));
   };
   let turn = 0; // a later call of play, pause or seek overrides an earlier one
   const start = async (box) => {
@@ -118,7 +119,7 @@
     clearTimeout(timer);
     const box = set(), first = box && leader(box);
     if (!playing || !first) return (playing = false);
-    if (!box.getClientRects().length) return pause(box); // another tab is selected
+    if (!box.getClientRects().length || $("dialog[open]")) return pause(box); // another tab or a dialog is in front
     if (first.ended) {
       if (!kept.looping) return settle(box, middle(box, frames(box) - 1));
       at = 0;
@@ -249,8 +250,10 @@
   };
   const jobs = (cells) => cells.map(({ dataset }) => ({ id: dataset.cell, key: dataset.key, title: dataset.title }));
   const opener = (button) => button.closest(".menu-box")?.querySelector("[data-menu]") || button;
+  // Of the cell that the button stands in, else of the picked ones.
   const finish = (box, button) => {
-    if (!studio.pressedAgain("finish")) studio.makeFinals({ jobs: jobs(chosen(box)), resolution: button.dataset.size, speed: "quality" });
+    const own = button.closest(".cell"), cells = own ? [own] : chosen(box);
+    if (!studio.pressedAgain("finish")) studio.makeFinals({ jobs: jobs(cells), resolution: button.dataset.size, speed: "quality" });
   };
   const clear = (box) => {
     picksOf(box).clear();

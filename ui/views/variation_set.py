@@ -119,7 +119,8 @@ def _cell(state: CardState, whole: JobView, child: JobView, number: int, what: s
     return (
         f'<li class="cell" {data}>{inside}<div class="cell-foot"><span class="number">{number}</span>'
         f'<span class="what" dir="auto" title="{escape(what)}">{escape(what)}</span>'
-        f"{_sound(child, named)}{_open(child, named)}</div>{_stopped(state, whole, child)}</li>"
+        f"{_sound(child, named)}{_finish(state, child, named)}{_open(child, named)}</div>"
+        f"{_stopped(state, whole, child)}</li>"
     )
 
 
@@ -155,6 +156,18 @@ def _sound(child: JobView, named: Mapping[str, Any]) -> str:
     return (
         f'<button type="button" class="cell-act volume" data-s="sound" aria-pressed="false"'
         f' aria-label="{escaped("variations.sound", **named)}">{marks}</button>'
+    )
+
+
+def _finish(state: CardState, child: JobView, named: Mapping[str, Any]) -> str:
+    """Makes the final of this draft at once."""
+    if child.status != "done" or not state.mine or not is_draft(child):
+        return ""
+    size = RESOLUTIONS[0]
+    return (
+        f'<button type="button" class="cell-act cell-finish" data-s="finish" data-size="{size}"'
+        f' aria-label="{escaped("variations.finish_one", size=size, **named)}"'
+        f' title="{escaped("variations.finish_size", size=size)}">{icon("gem", 18)}</button>'
     )
 
 

@@ -63,7 +63,7 @@ def test_a_finished_set_has_one_player_and_its_own_steps() -> None:
     assert html.count("<video") == 3 and html.count('class="set-bar"') == 1 and "data-player" not in html
     assert "Download sheet" in html and "Other seeds" in html and "Finish all" in html
     assert "Finish at 480p" in html and "Another size or speed" in html and "Keep only these" in html
-    assert "4 more of these settings" not in html and "Use frame" in html
+    assert "4 more with these settings" not in html and "Use frame" in html
     assert "<b>boat" not in html
 
 
@@ -80,7 +80,17 @@ def test_a_private_link_shows_the_set_and_changes_nothing() -> None:
     assert html.count("<video") == 1 and html.count('data-act="show"') == 3
     for act in ("retry", "finish-dialog", "keep_picked", "delete", "again", "quality"):
         assert f'data-act="{act}"' not in html
-    assert "data-pick " not in html
+    assert "data-pick " not in html and 'data-s="finish"' not in html
+
+
+def test_each_draft_that_is_done_is_finished_by_one_press() -> None:
+    html = shown("done", "running", "failed")
+    assert html.count('data-s="finish"') == 2, "of the cell, and of the picked ones"
+    assert 'class="cell-act cell-finish" data-s="finish" data-size="480p"' in html
+    assert 'aria-label="Finish 1 at 480p: Seed 5"' in html
+    whole, children = parts("done", "done")
+    large = [replace(one, params={**one.params, "resolution": "720p"}) for one in children]
+    assert "cell-finish" not in card(CardState(shown=whole, children=large, media=media))
 
 
 def test_each_clip_with_sound_has_a_button_for_it() -> None:
@@ -122,7 +132,7 @@ def test_waiting_parts_of_the_set_on_the_stage_are_not_listed_again() -> None:
     [
         ("motion", ["subtle", "dynamic"], ["Subtle", "Dynamic"]),
         ("cfg", [2.5, 4.0], ["CFG 2.5", "CFG 4"]),
-        ("prompt", ["One\nboat", "Two"], ["One boat", "Two"]),
+        ("prompt", ["One\nboat", "\u05e1\u05d9\u05e8\u05d4"], ["One boat", "\u05e1\u05d9\u05e8\u05d4"]),
         ("loras", [[{"name": "a/ink.safetensors", "strength": s}] for s in (0.4, 1)], ["ink 0.4", "ink 1"]),
     ],
 )
