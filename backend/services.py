@@ -24,7 +24,8 @@ from backend.jobs.recipe_library import RecipeLibrary
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.server_facts import found_by
 from backend.jobs.store import Store
-from backend.jobs.submission import Submitter
+from backend.jobs.submission import Submission, Submitter
+from backend.jobs.views import EXTEND
 from backend.jobs.waiting_list import WaitingList
 from backend.jobs.watch import Watch
 from backend.media.decoder import Decoder
@@ -135,6 +136,13 @@ class Services:
     def _complete(self, job: Job) -> Job:
         """Makes the inputs of a job that waited for results; called once all services are there."""
         return self.submitter.completion.complete(job)
+
+    def submit(self, new: Submission) -> Job:
+        """Queues a new job (see Submitter.submit). A joined video that is made again has its new part drawn
+        again (see Extender.again)."""
+        if new.earlier is not None and new.earlier.parts and EXTEND in new.values:
+            return self.extender.again(new.owner, new.earlier, new.values, new.unlimited)
+        return self.submitter.submit(new)
 
     def secret(self, purpose: str) -> str:
         """A text for one purpose that stays the same across restarts."""

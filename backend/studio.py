@@ -7,8 +7,7 @@ directly; it runs the others on `reads`, or on `writes` if they change something
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,17 +24,17 @@ from backend.jobs.limits import Limits
 from backend.jobs.recipe import Lacking, Recipe
 from backend.jobs.snapshot import Snapshot
 from backend.jobs.submission import Submission
-from backend.jobs.views import EXTEND, ExtendPlan, JobView, Place, Plan, QueueRow, QueueState, SourceFile
+from backend.jobs.views import ExtendPlan, JobView, Place, Plan, QueueRow, QueueState, SourceFile
 from backend.media.facts import MAX_STORED_SIDE
 from backend.models.state import FetchProgress, LoraList, ModelScan, ModelState, SetOffer, SetRequest
+from backend.notices import words
 from backend.security import tokens
 from backend.services import Services
 from backend.settings.model import Settings
 from backend.storage import input_folder
 from backend.storage.input_folder import InputFile
 from workflows.modes.registry import MODES
-
-log = logging.getLogger("wan.studio")
+from workflows.notice import notice
 
 
 class Studio:
@@ -89,9 +88,7 @@ class Studio:
 
     def claim_admin(self, owner: str, token: str) -> bool:
         """Makes the owner of a browser that opened the admin link the admin; False for a wrong token."""
-        done = self.admins.claim(owner, token)
-        log.info("admin link: %s", "opened" if done else "opened with a wrong token")
-        return done
+        return self.admins.claim(owner, token)
 
     def reached(self, public: str) -> None:
         """Called when the page is served. public: how unknown visitors reach it, "" if they cannot."""
@@ -104,12 +101,7 @@ class Studio:
 
     def public_warning(self) -> str:
         """A warning for a page that is open to unknown visitors, else ""."""
-        if not self.settings.open_to_all:
-            return ""
-        return (
-            f"Anybody with the address can use this page ({self.settings.public}). "
-            "Set WAN_AUTH=name:password and start again to ask for a login."
-        )
+        return words(notice("open_to_all", public=self.settings.public)) if self.settings.open_to_all else ""
 
     def input_files(self, owner: str, user: str = "") -> tuple[InputFile, ...]:
         """The files of WAN_INPUT_DIR. Raises NotAllowed for everyone but the admin."""
@@ -132,12 +124,9 @@ class Studio:
         return uploads.kind(path)
 
     def preview_file(self, upload: Path, target: Path) -> None:
-        """Writes a small JPEG of an uploaded picture, or of a video's first frame, to `target`.
-
-        Raises BadMedia, DiskFull.
-        """
-        make = self.decoder.poster if uploads.kind(upload) == "video" else self.decoder.preview
-        make(upload, target)
+        """Writes a small JPEG of an uploaded picture, or of a video's first frame, to `target`. Raises
+        BadMedia, DiskFull."""
+        uploads.preview(self.decoder, upload, target)
 
     def first_frame(self, video: Path, target: Path) -> None:
         """Writes the first frame of an uploaded video to `target` as JPEG. Raises BadMedia, DiskFull."""
@@ -167,26 +156,18 @@ class Studio:
         raises what that raises, and NotFound.
         files: also results of other jobs of this owner, by id and key; those may be unfinished, then this one
         waits for them. user: whom the login let in; the limit per visitor does not bind the admin."""
-        self._check_results(owner, files.values())
+        self._library.check_results(owner, files.values())
         repeated = self._library.owned(owner, earlier.id, earlier.key) if earlier is not None else None
         unlimited = self.is_admin(owner, user)
-        if repeated is not None and repeated.parts and EXTEND in values:
-            return self._library.view(self._services.extender.again(owner, repeated, values, unlimited))
         new = Submission(owner, mode, values, files, repeated, unlimited, titles, variations, vary)
-        return self._library.view(self._services.submitter.submit(new))
+        return self._library.view(self._services.submit(new))
 
     def submit_family(self, new: Family, user: str = "") -> JobView:
         """Queues a parent with all of its children, which may start from each other's results, or none of
         them (see FamilySubmitter.submit); results of other jobs are named as in `submit`."""
-        self._check_results(new.owner, (file for part in new.parts for file in part.files.values()))
+        self._library.check_results(new.owner, (file for part in new.parts for file in part.files.values()))
         new = replace(new, unlimited=self.is_admin(new.owner, user))
         return self._library.view(self._services.families.submit(new))
-
-    def _check_results(self, owner: str, files: Iterable[object]) -> None:
-        """Raises NotFound, NotAllowed for a result that is not this owner's."""
-        for of in files:
-            if isinstance(of, ResultOf):
-                self._library.owned(owner, of.job, of.key)
 
     # -- finals ---------------------------------------------------------------------------
 

@@ -122,6 +122,7 @@ Code = Literal[
     "records_damaged",
     "one_record_damaged",
     "data_folder_taken",
+    "open_to_all",
     "disk_failing",
     "waiting_for_result",
     "waiting_for_untitled",

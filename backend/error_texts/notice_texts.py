@@ -241,6 +241,10 @@ TEMPLATES: Mapping[str, Template] = {
         "1 record is damaged and left out: {names}. The files are in the data folder, below jobs."
     ),
     "data_folder_taken": Template("Another machine has taken over the data folder."),
+    "open_to_all": Template(
+        "Anybody with the address can use this page ({public}). Set WAN_AUTH=name:password and start again to"
+        " ask for a login."
+    ),
     "disk_failing": Template("{reason} Retrying for a few minutes before giving up."),
     "waiting_for_result": Template('Waiting for "{title}", which this starts from'),
     "waiting_for_untitled": Template("Waiting for another video, which this starts from"),

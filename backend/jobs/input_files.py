@@ -49,6 +49,13 @@ def kind(path: Path) -> str:
     return {"a sound": "sound", "a video": "video"}.get(found.name, "")
 
 
+def preview(decoder: Decoder, upload: Path, target: Path) -> None:
+    """Writes a small JPEG of a picture, or of a video's first frame, to `target`. Raises BadMedia,
+    DiskFull."""
+    make = decoder.poster if kind(upload) == "video" else decoder.preview
+    make(upload, target)
+
+
 def as_media(facts: Facts, name: str) -> Media:
     """The facts in the compiler's form."""
     if isinstance(facts, PictureFacts):

@@ -7,14 +7,14 @@ for a job that no longer exists or is being deleted, NotAllowed for another owne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from backend.errors import BadInput, NotAllowed, NotFound
 from backend.jobs.deletions import Deletions
 from backend.jobs.downloads import Files
-from backend.jobs.job import DONE, EXTENSION, TERMINAL, Job
+from backend.jobs.job import DONE, EXTENSION, TERMINAL, Job, ResultOf
 from backend.jobs.parts import starts
 from backend.jobs.scheduler import Scheduler
 from backend.jobs.store import Store
@@ -59,6 +59,12 @@ class Library:
         if not self.is_owner(owner, job.owner):
             raise NotAllowed.of("owner_only")
         return job
+
+    def check_results(self, owner: str, files: Iterable[object]) -> None:
+        """Raises NotFound, NotAllowed for a result among the files of a new job that is not this owner's."""
+        for of in files:
+            if isinstance(of, ResultOf):
+                self.owned(owner, of.job, of.key)
 
     @staticmethod
     def is_owner(owner: object, owner_id: str) -> bool:

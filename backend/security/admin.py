@@ -8,12 +8,15 @@ restart) revokes all earlier claims.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from backend.security import tokens
 from backend.security.secret_file import load
+
+log = logging.getLogger("wan.security")
 
 FILE = "admin"
 SETTING = "admins"
@@ -36,6 +39,7 @@ class Admins:
     def claim(self, owner: str, token: str) -> bool:
         """Makes this owner an admin if the token is right; returns whether it is. Raises StoreError."""
         if not tokens.is_token(owner) or not tokens.same(token, self.token):
+            log.info("admin link: opened with a wrong token")
             return False
         proof = self._proof(owner)
         with self._lock:
@@ -43,6 +47,7 @@ class Admins:
                 proofs = (*self._proofs, proof)[-CLAIMS_MAX:]
                 self._write(SETTING, json.dumps(proofs))
                 self._proofs = proofs
+        log.info("admin link: opened")
         return True
 
     def includes(self, owner: str, user: str = "") -> bool:
