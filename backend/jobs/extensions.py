@@ -306,7 +306,7 @@ class Extender:
             size = (values["width"], values["height"])
             self._decoder.last_frames(file, folder / "clip", last, count, size)
             return {"image": self._anchor(base, folder), "clip": folder / "clip"}
-        self._decoder.exact_frame(file, folder / "image", last)
+        self._decoder.frame(file, folder / "image", last)
         return {"image": folder / "image"}
 
     def _anchor(self, base: Base, folder: Path) -> Path:
@@ -317,7 +317,7 @@ class Extender:
             path = self._jobs_dir / job.id / given.file
             if path.is_file():
                 return path
-        self._decoder.exact_frame(base.files[0], folder / "image", base.parts[0].first)
+        self._decoder.frame(base.files[0], folder / "image", base.parts[0].first)
         return folder / "image"
 
 

@@ -266,11 +266,6 @@ class Decoder(Pool):
         paths = _all(pictures)
         return self._store("picture_sheet", paths[0], dst, ".png", paths=paths, budget=budget.sheet(pictures))
 
-    def exact_frame(self, video: AnyPath, dst: AnyPath, frame: int = -1) -> StoredMedia:
-        """Writes a frame of a finished video, -1 for the last, to the file `dst` as PNG, without loss. Raises
-        BadMedia where there is no such frame, DiskFull."""
-        return self._store("exact_frame", video, dst, ".png", kind="video", budget=budget.LOOK, frame=frame)
-
     def last_frames(
         self, video: AnyPath, dst: AnyPath, frame: int, count: int, size: tuple[int, int]
     ) -> StoredMedia:

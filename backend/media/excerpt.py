@@ -1,4 +1,4 @@
-"""Frames of a finished video for the engine, without loss, inside the child process.
+"""The last frames of a finished video for the engine, without loss, inside the child process.
 
 Engines write files without a colour matrix in BT.601, whatever their size, so that is how these are read.
 """
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 _UNKNOWN, _BT601 = 2, 5
-
-
-def picture(
-    path: str, out: str, name: str, frame: int, progress: Callable[[float], None] = lambda share: None
-) -> tuple[int, int]:
-    """Writes one frame to `out` as PNG. Returns width, height. Raises BadMedia where there is no such one."""
-    image = Image.fromarray(_frames(path, name, frame, 1, progress)[0])
-    image.save(out, format="PNG")
-    return image.size
 
 
 def last_frames(

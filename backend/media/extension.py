@@ -1,4 +1,4 @@
-"""Joins the parts of an extended video inside the child process.
+"""Joins the parts of a joined video inside the child process.
 
 The first frames of a part show the last ones before it again and are dropped. A stream of packets of several
 encoders cannot be played, so the pictures are encoded once, from the files of the parts: a video that is

@@ -1,4 +1,4 @@
-"""The seam of a clip that plays round, inside the child process: how its last frame leads into its first."""
+"""The seam of a loop, inside the child process: how its last frame leads into its first."""
 
 from __future__ import annotations
 

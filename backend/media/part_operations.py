@@ -1,4 +1,4 @@
-"""Replies about the parts of an extended video inside the child process."""
+"""Replies about the parts of a joined video inside the child process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.media import excerpt, extension, seam
 
-OPERATIONS = frozenset({"exact_frame", "last_frames", "extension", "with_sound"})
+OPERATIONS = frozenset({"last_frames", "extension", "with_sound"})
 _JOINED = 0.85
 """Share of the work of joining; measuring the seams in the written file takes the rest."""
 
@@ -18,9 +18,6 @@ def reply(
     op: str, path: str, name: str, request: dict[str, Any], progress: Callable[[float], None]
 ) -> dict[str, Any]:
     """The reply to one of OPERATIONS. Raises BadMedia."""
-    if op == "exact_frame":
-        width, height = excerpt.picture(path, request["out"], name, request["frame"], progress)
-        return {"width": width, "height": height}
     if op == "extension":
         pieces = [extension.Piece(*piece) for piece in request["pieces"]]
         width, height, counts, fps = extension.join(

@@ -70,7 +70,6 @@ REPLIES: dict[str, dict[str, type]] = {
     "video_sheet": _CLIP,
     "picture_sheet": _SIZE,
     "join": _CLIP,
-    "exact_frame": _SIZE,
     "last_frames": _CLIP,
     "with_sound": _CLIP,
     "extension": {**_CLIP, "counts": list, "seams": list},

@@ -1,4 +1,4 @@
-"""Joining the parts of an extended video: frames, brightness and colour, sound, and the seams measured."""
+"""Joining the parts of a joined video: frames, brightness and colour, sound, and the seams measured."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from backend.errors import BadMedia
-from backend.media import colour_match, excerpt, extension, seam
+from backend.media import colour_match, excerpt, extension, frame, seam
 from backend.media.extension import Piece
 from tests.support.extensions import moving
 from tests.support.media_files import coded, decoded, numbered, pictures_of, tone, write_video
@@ -161,7 +161,7 @@ def test_a_sound_that_cannot_be_copied_is_refused(tmp_path: Path) -> None:
 def test_frames_for_the_engine_have_no_loss(tmp_path: Path) -> None:
     source = clip(tmp_path / "one", moving(17))
     picture = tmp_path / "picture.png"
-    assert excerpt.picture(source, str(picture), "clip", -1) == SIZE
+    assert frame.write(source, str(picture), "clip", "video", frame.LAST) == SIZE
     from PIL import Image
 
     last = np.asarray(Image.open(picture), np.int16)
@@ -170,19 +170,21 @@ def test_frames_for_the_engine_have_no_loss(tmp_path: Path) -> None:
     assert excerpt.last_frames(source, str(tail), "clip", 12, 5, SIZE) == (128, 96, 5, 16.0)
     kept = pictures_of(tail)
     assert len(kept) == 5
+    frame.write(source, str(picture), "clip", "video", 12)
+    assert np.array_equal(kept[-1], np.asarray(Image.open(picture))), "both read colours in the same way"
     assert np.abs(kept[-1].astype(int) - pictures_of(Path(source))[12]).max() <= 2
-    for frame, count in ((40, 1), (2, 5)):
+    for number, count in ((40, 1), (2, 5)):
         with pytest.raises(BadMedia):
-            excerpt.last_frames(source, str(tail), "clip", frame, count, SIZE)
+            excerpt.last_frames(source, str(tail), "clip", number, count, SIZE)
 
 
 def beginning(path: Path) -> float:
     """When the sound begins, in seconds."""
     with av.open(str(path)) as container:
-        for frame in container.decode(audio=0):
-            loud = np.flatnonzero(np.abs(frame.to_ndarray()).max(axis=0) > 0.05)
-            if len(loud) and frame.pts is not None:
-                return float(frame.pts * frame.time_base) + loud[0] / frame.sample_rate
+        for piece in container.decode(audio=0):
+            loud = np.flatnonzero(np.abs(piece.to_ndarray()).max(axis=0) > 0.05)
+            if len(loud) and piece.pts is not None:
+                return float(piece.pts * piece.time_base) + loud[0] / piece.sample_rate
     return 0.0
 
 
@@ -191,7 +193,7 @@ def packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
 
 
-def test_numbered_frames_of_a_flat_clip(tmp_path: Path) -> None:
+def test_flat_frames_are_matched_in_brightness_alone(tmp_path: Path) -> None:
     """Flat frames have no contrast: only their brightness is matched."""
     one = clip(tmp_path / "one", numbered(5, step=1))
     other = clip(tmp_path / "other", [picture + 10 for picture in numbered(40, step=0)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -14,7 +15,7 @@ from backend.media.facts import LoopSeam
 from backend.media.loop_seam import loop_seam
 
 
-def write(path: Path, greys: list[float], blue: list[int] = []) -> str:  # noqa: B006
+def write(path: Path, greys: list[float], blue: Sequence[int] = ()) -> str:
     """A clip of plain pictures with a brighter left half; `blue`: added to that channel, by frame."""
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=16, options={"crf": "1"})
