@@ -259,7 +259,7 @@ def finals(studio: FakeStudio, folder: Path) -> str:
 
 
 def joined(studio: FakeStudio, folder: Path) -> str:
-    """A clip of three parts, one of which was drawn before the one in front of it was changed."""
+    """A clip of three parts, one of which was drawn before the previous one was drawn again."""
     job = studio.runs[clips(studio, folder)[-1]].view
     seam = SeamView(False, 0.4, 0.2, 1.1)
     third = job.frames // 3

@@ -49,13 +49,13 @@ TEXTS: Mapping[str, ErrorText] = {
         "Its endpoint /result returns the file once it is done.",
     ),
     "studio_wants_login": ErrorText(
-        "The studio at {url} asks for a login, or does not know this one.",
+        "The studio at {url} requires a login, or refuses this one.",
         "Give it with --login user:password.",
     ),
     "said_by_studio": ErrorText("{said}"),
     "endpoint_absent": ErrorText("The studio at {url} cannot do {what}.", "It may be an older version."),
     "result_not_saved": ErrorText("{path} cannot be written. {reason}"),
-    "url_not_http": ErrorText("{url} is no address.", "It begins with http:// or https://."),
+    "url_not_http": ErrorText("{url} is not an address.", "It begins with http:// or https://."),
     "run_unknown_value": ErrorText("There is no setting {name}.", "Known: {known}."),
-    "run_wrong_type": ErrorText("{name}={given} is no {wanted}."),
+    "run_wrong_type": ErrorText("{name}={given} is not of type {wanted}."),
 }

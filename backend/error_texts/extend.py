@@ -1,4 +1,4 @@
-"""What is said about extending a video: refusals, and which way a part is drawn."""
+"""Sentences about extending a video: refusals, and how a part is drawn."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TEXTS: Mapping[str, ErrorText] = {
     ),
     "extend_too_long": ErrorText(
         "The joined video would last {length}; the longest possible is {longest}.",
-        "Choose at most {left:g} s, or go on from an earlier frame.",
+        "Choose at most {left:g} s, or continue from an earlier frame.",
     ),
     "extend_full": ErrorText(
-        "This video lasts {length} already; the longest possible is {longest}.",
-        "Go on from an earlier frame.",
+        "This video already lasts {length}; the longest possible is {longest}.",
+        "Continue from an earlier frame.",
     ),
     "extend_method": ErrorText("There is no method {method!r}.", "Use one of {names}."),
     "extend_speed": ErrorText("There is no speed {speed!r}.", "Use one of {names}."),
@@ -34,7 +34,7 @@ TEXTS: Mapping[str, ErrorText] = {
         "There is no part {part}.", "Give a number from 1 to {count}, or -1 for the last part."
     ),
     "reroll_unfinished": ErrorText("A part of this video is still being made.", _WAIT),
-    "part_gone": ErrorText("The files of this video's parts are not kept any more."),
+    "part_gone": ErrorText("The files of this video's parts are no longer kept."),
     "again_as_it_is": ErrorText(
         "A joined video cannot be made again with other settings.",
         "Extend the clip that it was made from, or re-roll one of its parts.",
@@ -42,15 +42,15 @@ TEXTS: Mapping[str, ErrorText] = {
     # running
     "part_failed": ErrorText(
         "Part {number} could not be made, so nothing was joined. {said}",
-        "{advice} The clip that you extended is unharmed.",
+        "{advice} The clip that you extended is unchanged.",
     ),
     "part_without_frames": ErrorText("Part {number} has no new frames.", "Re-roll it."),
-    # which way a part is drawn
-    "extend_by_svi": ErrorText("The new part goes on from the motion of the last frames (SVI Pro)."),
-    "extend_by_last_frame": ErrorText("The new part goes on from one frame. {why}"),
+    # how a part is drawn
+    "extend_by_svi": ErrorText("The new part continues the motion of the last frames (SVI Pro)."),
+    "extend_by_last_frame": ErrorText("The new part continues from one frame. {why}"),
     "svi_needs": ErrorText("For SVI Pro, which takes over the motion too, the engine lacks {names}."),
     "svi_no_end": ErrorText("SVI Pro cannot end at a picture."),
-    "svi_short": ErrorText("SVI Pro needs {least} frames to go on from, and there are {frames}."),
+    "svi_short": ErrorText("SVI Pro needs {least} frames to continue from, and there are {frames}."),
     "svi_rate": ErrorText("SVI Pro needs a video of 16 frames a second, and this one has {fps:g}."),
     "svi_impossible": ErrorText("SVI Pro cannot be used here. {why}", "Use auto or last_frame."),
     "extend_retimed": ErrorText(

@@ -98,7 +98,7 @@ def test_two_clips_are_compared(
 
     # The slider by keyboard, over one rectangle.
     dialog.locator("label", has_text="Slider").click()
-    grip = dialog.get_by_role("slider", name="Border between A and B")
+    grip = dialog.get_by_role("slider", name="Divider between A and B")
     grip.focus()
     for key in ("ArrowRight", "PageUp", "ArrowLeft"):
         page.keyboard.press(key)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from backend.jobs.views import JobView, PartView
 
 ROUTES = ("svi", "last_frame")
-"""How a part goes on from what is in front of it."""
+"""How a part continues the one before it."""
 
 
 def route_words(route: str) -> str:

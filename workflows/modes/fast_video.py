@@ -79,7 +79,7 @@ class FastVideo(ModeParams):
     prompt_weights: bool = fields.prompt_weights()
     loras: tuple[Lora, ...] = fields.loras()
     fit: str = fields.fit()
-    loop: bool = fields.loop("Ends where it begins, so that it plays round.")
+    loop: bool = fields.loop("Ends where it begins, so that it repeats smoothly.")
 
     def check(self) -> None:
         """Raises InvalidParam for a distillation that the variant cannot have, and for sides."""

@@ -287,10 +287,10 @@ def fit() -> Any:
 
 
 def loop(note: str) -> Any:
-    """Whether the clip plays round."""
+    """Whether the clip is a loop: its last frame leads into the first."""
     return switch(
-        "Loop", note, f"Whether the video plays round without a seam. {note}", group="motion", in_api=True,
-        later=2,
+        "Loop", note, f"Whether the video repeats without a visible seam. {note}", group="motion",
+        in_api=True, later=2,
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ DISTILLATIONS = (
 PLACEHOLDER = "The boat drifts to the right, mist rises from the water, the camera stays still"
 """An example of a prompt that says what moves."""
 MOTION_HELP = "What should move"
-LOOP_NOTE = "Ends where it begins, so that it plays round. Takes no end frame."
+LOOP_NOTE = "Ends where it begins, so that it repeats smoothly. Takes no end frame."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ class ImageToVideo(ModeParams):
                 "Leave the end frame out, and use both experts.",
             )  # fmt: skip
         if self.loop and self.clip is not None:
-            raise InvalidParam("loop", "What goes on from a clip cannot be a loop.", "Switch Loop off.")
+            raise InvalidParam("loop", "A part that continues a clip cannot be a loop.", "Switch Loop off.")
         if self.loop and self.end_image is not None:
             raise InvalidParam(
                 "end_image",

@@ -88,7 +88,7 @@ class TextToVideo(ModeParams):
     nag: str = fields.nag()
     prompt_weights: bool = fields.prompt_weights()
     loras: tuple[Lora, ...] = fields.loras()
-    loop: bool = fields.loop("Plays round without a beginning or an end. Takes about twice as long.")
+    loop: bool = fields.loop("Repeats without a visible beginning or end. Takes about twice as long.")
 
     def check(self) -> None:
         check_prompt_given(self)

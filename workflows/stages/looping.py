@@ -1,4 +1,4 @@
-"""Clips that play round: the last frame leads into the first.
+"""Loops: clips whose last frame leads into the first.
 
 From a picture: WAN draws from the picture to the same picture, and the last frame, which repeats the first,
 is dropped. From words: windows over the clip's latents wrap from its end to its beginning, so that no part

@@ -32,7 +32,7 @@ def wan_windows(
 
 
 def looped(model: ModelHandle, scene: Scene, latent: Latent) -> Scene:
-    """The scene as this model draws it: one that plays round where its windows wrap. A clip that is not
+    """The scene as this model draws it: a loop where its windows wrap. A clip that is not
     longer than a window is drawn as a whole."""
     if not model.wraps or latent.length <= model.wraps:
         return scene

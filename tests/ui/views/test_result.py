@@ -141,7 +141,7 @@ def test_a_clip_names_its_draft_and_its_finals() -> None:
     (pair,) = Tags(html).having(data_act="compare", data_other="d")
     assert (pair["data-id"], pair["data-otherkey"]) == ("f", draft.key)
     extended = card(CardState(shown=replace(done, role=""), media=media, relations=Relations(origin=draft)))
-    assert "<span>Goes on from</span>" in extended
+    assert "<span>Continues</span>" in extended
     assert 'class="relations"' not in card(CardState(shown=draft, media=media))
 
 

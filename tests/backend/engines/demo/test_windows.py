@@ -1,4 +1,4 @@
-"""Context windows that wrap: the demo draws a clip that plays round, cut and joined as the graph does it."""
+"""Context windows that wrap: the demo draws a loop, cut and joined as the graph does it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_wrapped_clip_has_no_seam() -> None:
 @pytest.mark.parametrize(
     "model", [MODEL, windowed(21, "standard_uniform"), windowed(81)], ids=["plain", "straight", "one window"]
 )
-def test_another_clip_has_one(model: ModelHandle) -> None:
+def test_a_clip_that_is_not_wrapped_has_a_seam(model: ModelHandle) -> None:
     latent = drawn(model)
     assert latent.scene is not None and latent.scene.loop == 0
     *inside, seam = steps(looped(latent))
