@@ -53,7 +53,9 @@ def extended(studio: Studio, job: JobView, **options: Any) -> JobView:
 
 
 @pytest.mark.parametrize("method", ["last_frame", "svi"])
-def test_three_parts(method: str, studio: Studio, photo: Path, table: Table) -> None:
+def test_three_parts_have_the_frames_and_seams_of_one_clip(
+    method: str, studio: Studio, photo: Path, table: Table
+) -> None:
     clip = clip_of(studio, photo)
     plan = studio.extend_plan(OWNER, clip.id, clip.key, method=method)
     if plan.problems:

@@ -42,7 +42,7 @@ def looked_at(name: str, bench: Bench, params: ModeParams, *sources: StoredMedia
         ("picture, Fast tab", FastVideo, {}),
     ],
 )
-def test_from_a_picture(
+def test_a_loop_from_a_picture_doubles_no_frame(
     name: str, mode: Any, options: dict[str, Any], bench: Bench, picture: StoredMedia
 ) -> None:
     media = Media(picture.name, picture.width, picture.height)
@@ -54,7 +54,7 @@ def test_from_a_picture(
 @pytest.mark.parametrize(
     ("name", "options"), [("words", {"steps": 4}), ("words, fast", {"speed": "fast", "seconds": 2.0})]
 )
-def test_from_words(name: str, options: dict[str, Any], bench: Bench) -> None:
+def test_a_loop_from_words_closes_with_a_usual_step(name: str, options: dict[str, Any], bench: Bench) -> None:
     given = {"prompt": "A boat", "seed": seed(), "seconds": 1.0, "loop": True, **SIZE, **options}
     seam = looked_at(name, bench, TextToVideo(**given))
     assert seam["frames"] == 16 * given["seconds"]

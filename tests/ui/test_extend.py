@@ -59,6 +59,10 @@ def actions(studio: Any) -> Extend:
     return Extend(studio, card, Stage(studio, card))
 
 
+def url(job: Any, name: str, download: bool = False) -> str:
+    return f"/media/{name}"
+
+
 def event(job: Any, path: str = "", **data: Any) -> Any:
     about = {"id": job.id, "key": job.key, "path": path, "data": json.dumps(data)}
     return SimpleNamespace(_data=about)
@@ -160,13 +164,12 @@ def test_values_of_a_forged_request_count_as_the_defaults(data: str) -> None:
     assert values(data) == clean({})
 
 
-def test_a_long_sentence_is_cut_beyond_what_the_studio_refuses() -> None:
+def test_a_long_prompt_is_cut_beyond_what_the_studio_refuses() -> None:
     assert len(clean({"prompt": "x" * 99_999})["prompt"]) == 4001
     assert clean({"seconds": 3, "frame": 12.0}) == {**clean({}), "seconds": 3.0, "frame": 12}
 
 
 def test_the_button_stands_behind_use_frame_for_the_owner_alone() -> None:
-    url: Any = lambda job, name, download=False: f"/media/{name}"  # noqa: E731
     row = next_steps(job_view(params={"prompt": 'A "boat" & sea'}), url)
     assert row.index('data-act="frame"') < row.index('data-open="extend"') < row.index('data-act="again"')
     assert "A &quot;boat&quot; &amp; sea" in row
@@ -204,7 +207,6 @@ def test_the_strip_has_a_row_for_each_part() -> None:
 def test_a_clip_of_one_part_has_neither_strip_nor_marks() -> None:
     for one in (job_view(), job_view(parts=PARTS[:1])):
         assert parts.strip(one, True) == "" and parts.marks(one) == ""
-    url: Any = lambda job, name, download=False: f"/media/{name}"  # noqa: E731
     assert "scrub" not in player(job_view(), url)
     bar = player(job_view(parts=PARTS, frames=201), url)
     loop = {"prompt": "A boat", "loop": True}
@@ -213,7 +215,7 @@ def test_a_clip_of_one_part_has_neither_strip_nor_marks() -> None:
     assert re.findall(r'--at:([\d.]+)" data-part="(\d)"', bar) == [("0.4050", "2"), ("0.8050", "3")]
 
 
-def test_the_sentence_of_the_last_part_is_where_the_dialog_starts() -> None:
+def test_the_dialog_starts_with_the_prompt_of_the_last_part() -> None:
     assert 'data-prompt="It stops"' in extend.button(job_view(parts=PARTS))
 
 

@@ -138,6 +138,6 @@ def test_without_a_studio_one_is_started_and_stopped(tmp_path: Path, decoder: De
     assert (data / "lock").read_text() == ""
 
 
-def test_nothing_answers_there(tmp_path: Path) -> None:
+def test_an_address_where_nothing_answers_is_said(tmp_path: Path) -> None:
     done = run(tmp_path, "text_to_video", "prompt=A boat", "--url", "http://127.0.0.1:9")
     assert done.returncode == 1 and "does not answer" in done.stderr and "Traceback" not in done.stderr

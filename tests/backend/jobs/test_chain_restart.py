@@ -77,18 +77,22 @@ def stopped_and_begun_again(
 
 
 @pytest.mark.parametrize("writes", [0, pytest.param(1, marks=pytest.mark.deep)])
-def test_before_and_after_the_link(make: Make, engine: FakeEngine, picture: Path, writes: int) -> None:
+def test_a_stop_before_or_after_the_link_makes_nothing_twice(
+    make: Make, engine: FakeEngine, picture: Path, writes: int
+) -> None:
     assert stopped_and_begun_again(make, engine, picture, writes, ("link_inputs",), 2 + writes)
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize("writes", range(40))
-def test_at_every_write(make: Make, engine: FakeEngine, picture: Path, writes: int) -> None:
+def test_a_chain_survives_a_stop_at_every_write(
+    make: Make, engine: FakeEngine, picture: Path, writes: int
+) -> None:
     stopped_and_begun_again(make, engine, picture, writes, WRITES)
 
 
 @pytest.mark.deep
-def test_a_chain_of_twenty(make: Make, engine: FakeEngine, picture: Path) -> None:
+def test_a_chain_of_twenty_is_stored_at_once_and_made(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make(WAN_MAX_QUEUED_PER_OWNER="20")
     adds: list[int] = []
     real = studio.store.add

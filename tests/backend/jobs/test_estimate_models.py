@@ -31,7 +31,10 @@ def done(name: str, files: dict[str, str], draw: float, mode: str = "animate", f
 
 def drawn(work: Workload, *jobs: Job, info: EngineInfo = INFO, mode: str = "animate") -> float | None:
     """Seconds of drawing by these jobs, the latest first; None without an estimate."""
-    history = lambda engine, of: [job for job in jobs if job.mode == of]  # noqa: E731
+
+    def history(engine: str, of: str) -> list[Job]:
+        return [job for job in jobs if job.mode == of]
+
     return expected(work, mode, info, history, None).stages.get("draw")
 
 
@@ -79,11 +82,14 @@ def test_chunks_are_those_of_the_model() -> None:
     assert drawn(first, done("1", FIRST, 100.0, frames=149)) == pytest.approx(100.0)
 
 
+def none(engine: str, mode: str) -> list[Job]:
+    return []
+
+
 def test_measurements_of_a_card_are_of_a_model() -> None:
     rows = [{**ROW, "mode": "animate"}, {**ROW, "mode": "animate", "model": "animate_2"}]
     rows[1]["stages"] = {**ROW["stages"], "draw": 400.0}
     card = parse_card({**ENTRY, "rows": rows, "source": "a test"})
-    none = lambda engine, mode: []  # noqa: E731
     second = expected(WORK, "animate", INFO, none, card).stages["draw"]
     first = expected(replace(WORK, model="animate"), "animate", INFO, none, card).stages["draw"]
     assert second == pytest.approx(10 * first)

@@ -230,7 +230,7 @@ def test_two_minutes_are_the_most(make: Make, engine: FakeEngine, picture: Path)
 
 
 @pytest.mark.deep
-def test_what_cannot_be_extended(make: Make, engine: FakeEngine, picture: Path) -> None:
+def test_what_cannot_be_extended_is_refused(make: Make, engine: FakeEngine, picture: Path) -> None:
     studio = make()
     engine.hold.clear()
     running = studio.submit(OWNER, "image_to_video", CLIP, {"image": picture})
@@ -291,7 +291,9 @@ def test_a_cancel_ends_both(make: Make, engine: FakeEngine, picture: Path) -> No
 
 
 @pytest.mark.deep
-def test_places_in_line_count(make: Make, engine: FakeEngine, picture: Path) -> None:
+def test_a_full_queue_refuses_an_extension_and_keeps_no_file(
+    make: Make, engine: FakeEngine, picture: Path
+) -> None:
     studio = make(WAN_MAX_QUEUED_PER_OWNER="1")
     clip = made(studio, picture)
     engine.hold.clear()

@@ -27,7 +27,7 @@ PARTS = (
 )
 
 
-def test_where_they_begin() -> None:
+def test_parts_begin_where_the_earlier_ones_end() -> None:
     assert (total(PARTS), starts(PARTS)) == (201, [0, 81, 161])
 
 
@@ -35,7 +35,7 @@ def test_where_they_begin() -> None:
     ("frame", "kept"),
     [(-1, [81, 80, 40]), (0, [1]), (80, [81]), (81, [81, 1]), (160, [81, 80]), (200, [81, 80, 40])],
 )
-def test_up_to_a_frame(frame: int, kept: list[int]) -> None:
+def test_parts_after_a_frame_are_left_out(frame: int, kept: list[int]) -> None:
     assert [part.frames for part in up_to(PARTS, frame)] == kept
 
 
@@ -99,7 +99,7 @@ def test_the_size_of_a_part(size: tuple[int, int], drawn: tuple[int, int]) -> No
     assert drawn_size(*size) == drawn
 
 
-def test_length_and_seed() -> None:
+def test_the_length_has_limits_and_the_seed_is_a_new_one() -> None:
     base = Base(stored_job(1, fps=16.0), PARTS, ())
     assert length_after(base, 5.0) == 201 / 16 + 5
     for seconds in (0.1, 15.5, "5", None, True):

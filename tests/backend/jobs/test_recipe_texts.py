@@ -95,7 +95,7 @@ def test_links_are_followed_wherever_the_graph_is(texts: dict[str, str]) -> None
     assert found.loras == ("sub\\ink.safetensors",)
 
 
-def test_a_workflow_as_the_page_of_comfyui_saves_it() -> None:
+def test_a_workflow_as_the_page_of_comfyui_saves_it_is_read() -> None:
     nodes = [
         {"id": 1, "type": "CLIPTextEncode", "widgets_values": ["a boat"], "inputs": [{"name": "clip"}]},
         {"id": 2, "type": "CLIPTextEncode", "widgets_values": ["grey"]},
@@ -121,7 +121,7 @@ def test_a_workflow_as_the_page_of_comfyui_saves_it() -> None:
     }  # fmt: skip
 
 
-def test_kijai_nodes() -> None:
+def test_settings_are_read_from_the_nodes_of_wanvideowrapper() -> None:
     graph = {
         "1": {"class_type": "WanVideoTextEncode", "inputs": {"positive_prompt": "p", "negative_prompt": "n"}},
         "2": {"class_type": "WanVideoEmptyEmbeds", "inputs": {"width": 832, "height": 480, "num_frames": 81}},
@@ -166,7 +166,7 @@ def test_values_that_do_not_fit_are_named() -> None:
         ("cat\nSteps: 20, Seed: 99999999999999999999", {"prompt": "cat"}),
     ],
 )  # fmt: skip
-def test_parameters_of_a_webui(text: str, values: dict[str, Any]) -> None:
+def test_prompts_and_seed_are_read_from_the_parameters_of_a_webui(text: str, values: dict[str, Any]) -> None:
     found = recipe_in({PARAMETERS: text})
     assert (found.mode, found.values, found.origin) == ("text_to_image", values, "parameters")
 

@@ -166,7 +166,9 @@ def test_a_source_without_a_result_ends_what_waits_for_it(
     assert not studio.store.unfinished()
 
 
-def test_what_is_refused(make: Make, engine: FakeEngine, picture: Path, tone: Path) -> None:
+def test_results_that_cannot_be_an_input_are_refused(
+    make: Make, engine: FakeEngine, picture: Path, tone: Path
+) -> None:
     studio = make()
     before = set(studio.settings.jobs_dir.iterdir())
     engine.hold.clear()

@@ -43,7 +43,7 @@ def test_siblings_differ_only_in_seed_and_file_name(mode: str) -> None:
     assert len(one.graphs) > 1 or one.inputs == other.inputs, "no input is named by the job"
 
 
-def test_counts() -> None:
+def test_nodes_that_were_not_run_again_are_counted() -> None:
     made = compiled(least("image_to_video"))
     (graph,), (labels,) = made.graphs, made.labels
     read = [node for node in graph if node in labels and labels[node].stage == "read"]
@@ -53,7 +53,7 @@ def test_counts() -> None:
     assert counted(made, {}) == counted(made, {7: read}) == {}, "the start was not seen"
 
 
-def test_counts_of_a_parent() -> None:
+def test_a_parent_has_the_counts_of_its_children() -> None:
     first = {"nodes": 20.0, "cached": 0.0, "read": 5.0, "read_cached": 0.0}
     later = {"nodes": 20.0, "cached": 14.0, "read": 5.0, "read_cached": 5.0}
     jobs = [stored_job(number, reused=each) for number, each in enumerate((later, first, later))]
@@ -124,7 +124,7 @@ def test_what_is_known_of_a_result_before_it_is_there(
         (source(mode="text_to_image"), "video", -1),
     ],
 )
-def test_what_is_no_result(job: Job | None, field: str, frame: int) -> None:
+def test_a_result_that_cannot_be_the_input_is_refused(job: Job | None, field: str, frame: int) -> None:
     with pytest.raises((BadInput, NotFound)) as refused:
         expected(ResultOf("job1", frame), "animate", field, "me", {"job1": job}.get)
     assert refused.value.field == field and "{" not in refused.value.message

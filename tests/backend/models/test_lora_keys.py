@@ -240,7 +240,9 @@ FAMILIES: tuple[tuple[str, set[str], tuple[str, ...], int], ...] = (
 
 @pytest.mark.parametrize("prefix", ["diffusion_model.", "transformer.", "lora_unet_", ""])
 @pytest.mark.parametrize(("name", "kinds", "names", "width"), FAMILIES, ids=[row[0] for row in FAMILIES])
-def test_other_families(name: str, kinds: set[str], names: tuple[str, ...], width: int, prefix: str) -> None:
+def test_loras_of_other_families_are_named_and_refused(
+    name: str, kinds: set[str], names: tuple[str, ...], width: int, prefix: str
+) -> None:
     if prefix == "lora_unet_":
         names = tuple(each.replace(".", "_") for each in names)
     shapes = {k: s for each in names for k, s in adapter("kohya", prefix + each, width, width).items()}

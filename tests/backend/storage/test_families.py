@@ -79,7 +79,7 @@ def test_for_room_the_oldest_family_goes_as_a_whole(scene: Scene) -> None:
     assert single.id in there
 
 
-def test_the_clock_goes_back(scene: Scene) -> None:
+def test_an_end_in_the_future_removes_no_family(scene: Scene) -> None:
     """What ended in the future by this clock is not removed for its age; children go with their parent."""
     parent, children = of(scene, -40, 60)
     other, more = of(scene, 60, -40)

@@ -63,7 +63,7 @@ def test_all_settings_come_back_after_a_restart(mode: str, tmp_path: Path) -> No
         assert found.values.keys() == {field.name for field in spec.fields} - {"seed"} - part
 
 
-def test_the_sentence_is_kept_on_request_and_the_seed_never(presets: Presets) -> None:
+def test_the_prompt_is_kept_on_request_and_the_seed_never(presets: Presets) -> None:
     plain, whole = save(presets), save(presets, "Whole", sentence=True)
     assert "prompt" not in plain.values and whole.values["prompt"] == "A boat"
     assert "seed" not in whole.values
@@ -165,7 +165,7 @@ def test_names_are_one_line(given: str, kept: str, presets: Presets) -> None:
 
 
 @pytest.mark.parametrize("name", ["", " \n\t ", "\x00\x01", "\u200d\u200c", "x" * 61, "🎬" * 61, "x" * 10**6])
-def test_names_that_are_none(name: str, presets: Presets) -> None:
+def test_unusable_names_are_refused(name: str, presets: Presets) -> None:
     with pytest.raises(BadInput) as error:
         save(presets, name)
     assert error.value.field == "name" and not presets.root.exists()
@@ -352,13 +352,13 @@ def test_forged_files_and_links_are_refused_in_a_sentence(data: Any) -> None:
      packed(json.dumps(GOOD).encode())[:-4], packed(json.dumps(GOOD).encode()) + "AAAA"],
     ids=range(10),
 )  # fmt: skip
-def test_links_that_are_none(text: str) -> None:
+def test_broken_links_are_refused(text: str) -> None:
     with pytest.raises(BadInput):
         preset_text.from_link(text)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[" * 90_000, b" " * 100_001, b"x" * 50_000_000])
-def test_files_that_are_none(data: bytes) -> None:
+def test_broken_files_are_refused(data: bytes) -> None:
     with pytest.raises(BadInput):
         preset_text.from_file(data)
 

@@ -82,7 +82,9 @@ def ran(graph: Graph, info: NodeInfo) -> Path:
 
 
 @pytest.mark.parametrize(("name", "frames", "size", "rate"), CASES)
-def test_counts_and_sizes(name: str, frames: int, size: tuple[int, int], rate: int, info: NodeInfo) -> None:
+def test_frames_and_sizes_are_those_of_comfyui(
+    name: str, frames: int, size: tuple[int, int], rate: int, info: NodeInfo
+) -> None:
     with av.open(str(ran(read(name), info))) as container:
         video, sound = container.streams.video[0], container.streams.audio[0]
         assert sum(1 for _ in container.decode(video)) == frames
@@ -115,7 +117,9 @@ def shade(image: Image.Image) -> int:
     ("model", "side", "fits"),
     [(FILM, 64, True), (FILM, 63, False), (RIFE, 33, True), (RIFE, 32, False), (RIFE, 20, False)],
 )
-def test_the_smallest_side(model: ModelHandle, side: int, fits: bool, info: NodeInfo) -> None:
+def test_a_side_below_the_smallest_is_refused(
+    model: ModelHandle, side: int, fits: bool, info: NodeInfo
+) -> None:
     for frames in (ramp(2, side, 96), ramp(2, 96, side)):
         if fits:
             (made,) = nodes_finish.interpolate(Bar(info).context(), model, frames, 2)
